@@ -1,0 +1,100 @@
+//! What goes into a room and what comes out of it, as values.
+
+use std::time::Instant;
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{ClientChat, CloseCode, ServerChat, ServerFrame};
+use tickwire_shared::input::InputDatagram;
+
+/// Into a room.
+#[derive(Debug)]
+pub enum ToRoom<I> {
+    /// A session asks for a seat, or to watch. Answered by `Joined` or `Refused`.
+    Join {
+        /// Who.
+        player: PlayerId,
+        /// Its display name, not yet checked.
+        name: String,
+        /// Watching only.
+        spectator: bool,
+        /// Most bytes of a datagram on its path now.
+        datagram_bytes_max: usize,
+    },
+    /// A session gave its seat back or ended. `Normal` and still connected: answered by `Left`.
+    Leave {
+        /// Who.
+        player: PlayerId,
+        /// How.
+        code: CloseCode,
+    },
+    /// A decoded input datagram.
+    Input {
+        /// Whose.
+        player: PlayerId,
+        /// When it came.
+        at: Instant,
+        /// What it said.
+        datagram: InputDatagram<I>,
+    },
+    /// The path's datagram size changed.
+    Path {
+        /// Whose.
+        player: PlayerId,
+        /// Most bytes of a datagram now.
+        datagram_bytes_max: usize,
+    },
+    /// A chat message.
+    Chat {
+        /// From whom.
+        player: PlayerId,
+        /// What.
+        chat: ClientChat,
+    },
+    /// The host removes a member.
+    Kick {
+        /// Who asks.
+        by: PlayerId,
+        /// Whom.
+        player: PlayerId,
+        /// Shown to the one removed.
+        reason: String,
+    },
+    /// The server tells everyone in the room.
+    Notice {
+        /// What.
+        text: String,
+    },
+}
+
+/// Out of a room.
+#[derive(Debug)]
+pub enum FromRoom {
+    /// A frame for one member's control stream.
+    Control {
+        /// To whom.
+        player: PlayerId,
+        /// What.
+        frame: ServerFrame,
+    },
+    /// A frame for one member's chat stream.
+    Chat {
+        /// To whom.
+        player: PlayerId,
+        /// What.
+        chat: ServerChat,
+    },
+    /// The member's session must end. The room has already let it go.
+    Close {
+        /// Whose.
+        player: PlayerId,
+        /// Why.
+        code: CloseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
+    /// The member is out of the room (left, or was never let in) and may join another.
+    Released {
+        /// Who.
+        player: PlayerId,
+    },
+}

@@ -1,0 +1,448 @@
+//! The frames of the two reliable streams, and every way a session can end.
+//!
+//! A stream begins with one byte that says which it is ([`STREAM_CONTROL`], [`STREAM_CHAT`]), then
+//! carries frames both ways:
+//!
+//! ```text
+//! +----------------+---------+------------------------+
+//! | length: u32 LE | version | postcard of the enum   |
+//! +----------------+---------+------------------------+
+//!   length counts the version byte and the body, 2 ..= 65536
+//! ```
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::schema::Schema;
+use crate::{PROTOCOL_VERSION, PlayerId, Tick};
+
+/// First byte of the control stream, opened by the client before the chat stream.
+pub const STREAM_CONTROL: u8 = 0x01;
+/// First byte of the chat stream.
+pub const STREAM_CHAT: u8 = 0x02;
+/// Most bytes of a frame after its length.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a frame's length.
+pub const FRAME_LENGTH_BYTES: usize = 4;
+
+/// What a client says on the control stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClientFrame {
+    /// The first frame, once.
+    Hello {
+        /// What the client is, for the log: a name and a version.
+        client: String,
+        /// The client's schema, or `None` for a client that takes the server's.
+        schema: Option<Schema>,
+    },
+    /// Asks for a seat. Answered by [`ServerFrame::Joined`] or [`ServerFrame::Refused`].
+    Join {
+        /// Which room.
+        room: RoomChoice,
+        /// The display name, unique in the room.
+        name: String,
+    },
+    /// Asks to watch a room without a seat. Answered as [`ClientFrame::Join`].
+    Spectate {
+        /// Which room.
+        room: String,
+        /// The display name, unique in the room.
+        name: String,
+    },
+    /// Gives the seat back. Answered by [`ServerFrame::Left`].
+    Leave,
+    /// Asks for [`ServerFrame::Rooms`].
+    ListRooms,
+    /// Removes a player from the room. Only the room's host may.
+    Kick {
+        /// Whom.
+        player: PlayerId,
+        /// Shown to the player.
+        reason: String,
+    },
+    /// The client is leaving for good.
+    Goodbye,
+}
+
+/// Which room a client wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomChoice {
+    /// Any room with a free seat, or a new one.
+    Quick,
+    /// The room of this name, made if there is none. 1 to 32 letters, digits, `-` or `_`.
+    Named(String),
+}
+
+/// What the server says on the control stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ServerFrame {
+    /// Answer to [`ClientFrame::Hello`].
+    Welcome {
+        /// What the server is: a name and a version.
+        server: String,
+        /// The client's number on this server.
+        player: PlayerId,
+        /// The server's schema: it drives the codec on both sides.
+        schema: Schema,
+    },
+    /// The client has a seat, or watches.
+    Joined {
+        /// The room.
+        room: RoomInfo,
+        /// The room's tick when this was sent.
+        tick: Tick,
+        /// Watching only: inputs are not taken.
+        spectator: bool,
+        /// Who may kick.
+        host: PlayerId,
+        /// Everyone in the room, the client included.
+        members: Vec<Member>,
+    },
+    /// Answer to [`ClientFrame::Leave`].
+    Left,
+    /// Answer to [`ClientFrame::ListRooms`].
+    Rooms(Vec<RoomInfo>),
+    /// A request was not granted; the session goes on.
+    Refused {
+        /// Why.
+        code: RefuseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
+    /// Someone came into the room.
+    MemberJoined(Member),
+    /// Someone left the room.
+    MemberLeft {
+        /// Who.
+        player: PlayerId,
+        /// How.
+        code: CloseCode,
+    },
+    /// Who may kick changed, because the host left.
+    Host(PlayerId),
+    /// The server has something to say to everyone.
+    Notice(String),
+    /// The session is over; the connection is closed with the same code.
+    Goodbye {
+        /// Why.
+        code: CloseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
+}
+
+/// One room of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomInfo {
+    /// Its name.
+    pub name: String,
+    /// Seats taken.
+    pub players: u32,
+    /// Seats in all.
+    pub players_max: u32,
+    /// Watching.
+    pub spectators: u32,
+}
+
+/// Someone in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Number on this server.
+    pub player: PlayerId,
+    /// Display name, unique in the room.
+    pub name: String,
+    /// Watching only.
+    pub spectator: bool,
+}
+
+/// What a client says on the chat stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientChat {
+    /// To everyone in the room.
+    Say(String),
+    /// To one member of the room.
+    Tell {
+        /// Whom.
+        player: PlayerId,
+        /// What.
+        text: String,
+    },
+}
+
+/// What the server says on the chat stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerChat {
+    /// A message; the sender gets its own back.
+    Message(ChatMessage),
+    /// Someone joined or left, in order with the messages.
+    Notice {
+        /// Number, counted with the messages.
+        id: u64,
+        /// Milliseconds since 1970 by the server's clock.
+        time_ms: u64,
+        /// For a person.
+        text: String,
+    },
+    /// A message was not delivered; the session goes on.
+    Refused {
+        /// Why.
+        code: RefuseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
+}
+
+/// A chat message as the server stamped it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatMessage {
+    /// Counted from 1 in each room.
+    pub id: u64,
+    /// Milliseconds since 1970 by the server's clock.
+    pub time_ms: u64,
+    /// The sender, as the server knows it.
+    pub from: PlayerId,
+    /// The sender's display name.
+    pub name: String,
+    /// `None` for the room, else the one member it is for.
+    pub to: Option<PlayerId>,
+    /// The text, cleaned of control and direction characters.
+    pub text: String,
+}
+
+/// Why a request was refused while the session goes on. Public API: numbers never change meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RefuseCode {
+    /// Display name empty, too long or of characters that cannot be shown.
+    NameInvalid,
+    /// Another member of the room has this display name.
+    NameTaken,
+    /// Every seat is taken.
+    RoomFull,
+    /// No room of this name.
+    NoSuchRoom,
+    /// Not a room name.
+    RoomNameInvalid,
+    /// The server has as many rooms as it may.
+    TooManyRooms,
+    /// In a room already.
+    AlreadyInRoom,
+    /// Not in a room.
+    NotInRoom,
+    /// No such member in the room.
+    NoSuchPlayer,
+    /// Only the host may.
+    NotHost,
+    /// Chat faster than allowed.
+    ChatTooFast,
+    /// Chat longer than allowed.
+    ChatTooLong,
+    /// Nothing left to say after cleaning.
+    ChatEmpty,
+    /// The server is too busy to take the request now.
+    Busy,
+}
+
+/// Why a session ended: the QUIC or WebTransport application error code, and the code of
+/// [`ServerFrame::Goodbye`]. Public API: numbers never change meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u32)]
+pub enum CloseCode {
+    /// The peer said goodbye.
+    Normal = 0,
+    /// The server is stopping.
+    ServerStopping = 1,
+    /// Removed by the room's host or an operator.
+    Kicked = 2,
+    /// Frames or datagrams of another protocol version.
+    VersionMismatch = 3,
+    /// Schemas that do not fit.
+    SchemaMismatch = 4,
+    /// A frame that cannot be read.
+    MalformedFrame = 5,
+    /// A frame longer than 64 KiB.
+    FrameTooLarge = 6,
+    /// A datagram that cannot be read.
+    MalformedDatagram = 7,
+    /// Something sent before hello.
+    TooEarly = 8,
+    /// A second hello.
+    SecondHello = 9,
+    /// A stream beyond the two, of an unknown kind, or a second of the same kind.
+    UnexpectedStream = 10,
+    /// No hello, or no stream, within the deadline.
+    HandshakeTimeout = 11,
+    /// Every place on the server is taken.
+    ServerFull = 12,
+    /// Reliable messages were not read fast enough.
+    TooSlow = 13,
+    /// The room stopped because of a fault in the game.
+    RoomFailed = 14,
+    /// The peer vanished: nothing came for the idle time, or the transport failed.
+    ConnectionLost = 15,
+    /// The page's origin is not on the server's list.
+    OriginRefused = 16,
+    /// The server sent something this client cannot use.
+    ServerMisbehaved = 17,
+}
+
+impl CloseCode {
+    /// Every code, in the order of their numbers.
+    pub const ALL: [CloseCode; 18] = [
+        CloseCode::Normal,
+        CloseCode::ServerStopping,
+        CloseCode::Kicked,
+        CloseCode::VersionMismatch,
+        CloseCode::SchemaMismatch,
+        CloseCode::MalformedFrame,
+        CloseCode::FrameTooLarge,
+        CloseCode::MalformedDatagram,
+        CloseCode::TooEarly,
+        CloseCode::SecondHello,
+        CloseCode::UnexpectedStream,
+        CloseCode::HandshakeTimeout,
+        CloseCode::ServerFull,
+        CloseCode::TooSlow,
+        CloseCode::RoomFailed,
+        CloseCode::ConnectionLost,
+        CloseCode::OriginRefused,
+        CloseCode::ServerMisbehaved,
+    ];
+
+    /// The number on the wire.
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// The code of a number on the wire; an unknown one is a lost connection.
+    pub fn from_number(number: u64) -> CloseCode {
+        let known = usize::try_from(number).ok().and_then(|at| Self::ALL.get(at));
+        known.copied().unwrap_or(CloseCode::ConnectionLost)
+    }
+
+    /// What happened and what to do about it, for a person.
+    pub fn text(self) -> &'static str {
+        match self {
+            CloseCode::Normal => "goodbye",
+            CloseCode::ServerStopping => "the server is stopping; try again in a minute",
+            CloseCode::Kicked => "you were removed from the room by its host",
+            CloseCode::VersionMismatch => {
+                "client and server speak different protocol versions; update the older one"
+            }
+            CloseCode::SchemaMismatch => {
+                "client and server were built from different rules; update the client"
+            }
+            CloseCode::MalformedFrame => "a frame could not be read; update the client",
+            CloseCode::FrameTooLarge => "a frame was longer than 64 KiB; send less at once",
+            CloseCode::MalformedDatagram => "a datagram could not be read; update the client",
+            CloseCode::TooEarly => "something came before hello; send hello first",
+            CloseCode::SecondHello => "hello came twice; send it once for each connection",
+            CloseCode::UnexpectedStream => {
+                "an unexpected stream was opened; open one control and one chat stream"
+            }
+            CloseCode::HandshakeTimeout => {
+                "hello did not come in time; open the control stream and send hello at once"
+            }
+            CloseCode::ServerFull => "the server is full; try again later or another server",
+            CloseCode::TooSlow => "messages were not read fast enough; check the network",
+            CloseCode::RoomFailed => "the room stopped because of a fault; join another room",
+            CloseCode::ConnectionLost => "the connection was lost; connect again",
+            CloseCode::OriginRefused => {
+                "this page's origin is not allowed; add it to the server's allowed origins"
+            }
+            CloseCode::ServerMisbehaved => {
+                "the server sent something this client cannot use; update the client"
+            }
+        }
+    }
+}
+
+/// Why a frame could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Longer than [`FRAME_BYTES_MAX`], or empty.
+    #[error("a frame of {bytes} bytes; 2 to {FRAME_BYTES_MAX} are allowed")]
+    Length {
+        /// The length it announced.
+        bytes: u32,
+    },
+    /// Of another protocol version.
+    #[error(
+        "a frame of protocol version {theirs}, this side speaks {PROTOCOL_VERSION}; update the older one"
+    )]
+    Version {
+        /// The version it carries.
+        theirs: u8,
+    },
+    /// Not a frame this side knows: unknown variant, truncated, or bytes left over.
+    #[error("a frame that is not of this protocol; update the client")]
+    Body,
+}
+
+impl FrameError {
+    /// The close code a peer that sent such a frame is given.
+    pub fn close_code(&self) -> CloseCode {
+        match self {
+            FrameError::Length { .. } => CloseCode::FrameTooLarge,
+            FrameError::Version { .. } => CloseCode::VersionMismatch,
+            FrameError::Body => CloseCode::MalformedFrame,
+        }
+    }
+}
+
+/// Appends `frame` to `out` with its length and version.
+///
+/// # Panics
+/// If the frame is longer than [`FRAME_BYTES_MAX`]: callers bound what they put in.
+pub fn write_frame<T: Serialize>(frame: &T, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_LENGTH_BYTES]);
+    out.push(PROTOCOL_VERSION);
+    let body = postcard::to_allocvec(frame).expect("frames are plain data");
+    out.extend_from_slice(&body);
+    let length = out.len() - start - FRAME_LENGTH_BYTES;
+    assert!(length <= FRAME_BYTES_MAX, "a frame of {length} bytes");
+    out[start..start + FRAME_LENGTH_BYTES].copy_from_slice(&(length as u32).to_le_bytes());
+}
+
+/// Collects the bytes of one stream and gives back whole frames.
+#[derive(Debug, Default)]
+pub struct FrameReader {
+    buffer: Vec<u8>,
+    read: usize,
+}
+
+impl FrameReader {
+    /// Takes bytes as they came. Holds at most one frame more than `bytes` if every frame is polled.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.read);
+        self.read = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, if its last byte has come.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the stream cannot be read further.
+    pub fn poll<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+        let pending = &self.buffer[self.read..];
+        let Some((length, rest)) = pending.split_first_chunk::<FRAME_LENGTH_BYTES>() else {
+            return Ok(None);
+        };
+        let length = u32::from_le_bytes(*length);
+        if !(2..=FRAME_BYTES_MAX as u32).contains(&length) {
+            return Err(FrameError::Length { bytes: length });
+        }
+        // The version is checked first: of a newer frame nothing else can be trusted.
+        if let Some(&version) = rest.first()
+            && version != PROTOCOL_VERSION
+        {
+            return Err(FrameError::Version { theirs: version });
+        }
+        let Some(frame) = rest.get(..length as usize) else { return Ok(None) };
+        let (value, left) = postcard::take_from_bytes(&frame[1..]).map_err(|_| FrameError::Body)?;
+        if !left.is_empty() {
+            return Err(FrameError::Body);
+        }
+        self.read += FRAME_LENGTH_BYTES + length as usize;
+        Ok(Some(value))
+    }
+}

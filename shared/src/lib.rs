@@ -1,0 +1,31 @@
+//! The tickwire protocol: what a server and its clients must agree on, and nothing else.
+//!
+//! This crate is pure: it never awaits, reads a clock, draws randomness or touches a socket, and it
+//! builds for `wasm32-unknown-unknown`. Read it in this order:
+//!
+//! 1. [`simulation`]: the game, as its author writes it;
+//! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes;
+//! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline;
+//! 4. [`snapshot`] and [`input`]: the two datagrams;
+//! 5. [`control`]: the frames of the reliable streams, and every way a session can end.
+//!
+//! The bytes are drawn in `shared/README.md`.
+
+// The derives name this crate by its full path; inside the crate itself that path is this alias.
+extern crate self as tickwire_shared;
+
+mod tick;
+
+pub mod control;
+pub mod input;
+pub mod quantize;
+pub mod schema;
+pub mod simulation;
+
+pub use glam;
+pub use simulation::{Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View};
+pub use tick::Tick;
+pub use tickwire_derive::{Input, Replicate};
+
+/// The version of everything on the wire. A peer with another version is told so and closed.
+pub const PROTOCOL_VERSION: u8 = 1;

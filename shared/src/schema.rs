@@ -1,0 +1,350 @@
+//! Field tables: what a kind of entity, an input or an event is made of, and how two sides compare.
+//!
+//! A value travels as integer **lanes** (`i32`). A [`FieldType`] says how many lanes a field takes
+//! and which values each may hold; everything the codec does is driven by these tables, so a client
+//! that has only the server's [`Schema`] can read any game.
+
+use serde::{Deserialize, Serialize};
+
+/// Most lanes a kind, an input or an event may have.
+pub const LANES_MAX: usize = 64;
+
+/// Most kinds in a game.
+pub const KINDS_MAX: usize = 64;
+
+/// How a field is quantised.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FieldType {
+    /// One lane, 0 or 1.
+    Bool,
+    /// One lane holding `min..=max`. The lane is the number's low 32 bits, so `u32` fits as well.
+    Int {
+        /// Smallest value.
+        min: i64,
+        /// Largest value; `max - min` is below 2^32.
+        max: i64,
+    },
+    /// One lane: the number in units of `step`, clamped to `min..=max`.
+    Float {
+        /// Smallest value, in the field's own unit.
+        min: f32,
+        /// Largest value.
+        max: f32,
+        /// Distance between two neighbouring values.
+        step: f32,
+    },
+    /// One lane: an angle in radians as a fraction of a turn in `bits` bits. It wraps.
+    Angle {
+        /// Bits of a whole turn, 1 to 24.
+        bits: u8,
+    },
+    /// Two lanes, each as [`FieldType::Float`].
+    Vec2 {
+        /// Smallest coordinate.
+        min: f32,
+        /// Largest coordinate.
+        max: f32,
+        /// Distance between two neighbouring values.
+        step: f32,
+    },
+    /// Three lanes, each as [`FieldType::Float`].
+    Vec3 {
+        /// Smallest coordinate.
+        min: f32,
+        /// Largest coordinate.
+        max: f32,
+        /// Distance between two neighbouring values.
+        step: f32,
+    },
+    /// Four lanes, a rotation by its smallest three components: which one is largest (0 to 3), then
+    /// the other three, each in `bits` bits over ±1/√2.
+    Quat {
+        /// Bits of each of the three components, 2 to 15.
+        bits: u8,
+    },
+    /// One lane: the index of a variant.
+    Choice {
+        /// Number of variants.
+        variants: u16,
+    },
+}
+
+impl FieldType {
+    /// Lanes a field of this type takes.
+    pub const fn lanes(&self) -> usize {
+        match self {
+            FieldType::Bool
+            | FieldType::Int { .. }
+            | FieldType::Float { .. }
+            | FieldType::Angle { .. }
+            | FieldType::Choice { .. } => 1,
+            FieldType::Vec2 { .. } => 2,
+            FieldType::Vec3 { .. } => 3,
+            FieldType::Quat { .. } => 4,
+        }
+    }
+
+    /// The smallest and largest value of lane `lane` (`0..self.lanes()`).
+    pub fn lane_range(&self, lane: usize) -> (i64, i64) {
+        match *self {
+            FieldType::Bool => (0, 1),
+            FieldType::Int { min, max } => (min, max),
+            FieldType::Float { min, max, step }
+            | FieldType::Vec2 { min, max, step }
+            | FieldType::Vec3 { min, max, step } => {
+                (i64::from(lane_of(min, step)), i64::from(lane_of(max, step)))
+            }
+            FieldType::Angle { bits } => (0, (1i64 << bits) - 1),
+            FieldType::Quat { .. } if lane == 0 => (0, 3),
+            FieldType::Quat { bits } => (0, (1i64 << bits) - 1),
+            FieldType::Choice { variants } => (0, i64::from(variants.max(1)) - 1),
+        }
+    }
+
+    /// The distance between two values of a lane, in the field's unit; 1 for what is not a number.
+    pub fn step(&self) -> f32 {
+        match *self {
+            FieldType::Float { step, .. }
+            | FieldType::Vec2 { step, .. }
+            | FieldType::Vec3 { step, .. } => step,
+            FieldType::Angle { bits } => std::f32::consts::TAU / (1u32 << bits) as f32,
+            _ => 1.0,
+        }
+    }
+
+    /// Whether the numbers in this type can be used: what a peer sent is not trusted.
+    pub fn is_valid(&self) -> bool {
+        match *self {
+            FieldType::Bool => true,
+            FieldType::Int { min, max } => {
+                min <= max
+                    && min >= i64::from(i32::MIN)
+                    && max <= i64::from(u32::MAX)
+                    && max - min <= i64::from(u32::MAX)
+            }
+            FieldType::Float { min, max, step }
+            | FieldType::Vec2 { min, max, step }
+            | FieldType::Vec3 { min, max, step } => {
+                let fits = |v: f32| (f64::from(v) / f64::from(step)).abs() < f64::from(1 << 30);
+                min.is_finite()
+                    && max.is_finite()
+                    && min < max
+                    && step > 0.0
+                    && fits(min)
+                    && fits(max)
+            }
+            FieldType::Angle { bits } => (1..=24).contains(&bits),
+            FieldType::Quat { bits } => (2..=15).contains(&bits),
+            FieldType::Choice { variants } => variants >= 1,
+        }
+    }
+}
+
+/// `value` in units of `step`, rounded half away from zero.
+pub(crate) fn lane_of(value: f32, step: f32) -> i32 {
+    (f64::from(value) / f64::from(step)).round() as i32
+}
+
+/// When a field is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SendRule {
+    /// Whenever it differs from the client's baseline.
+    #[default]
+    Always,
+    /// As [`SendRule::Always`], but expected to change seldom: all rare fields together cost one bit
+    /// while none of them changes.
+    Rare,
+    /// Only with the entity's first appearance.
+    Initial,
+}
+
+/// One named field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldSchema {
+    /// The field's name in its struct.
+    pub name: String,
+    /// How it is quantised.
+    pub ty: FieldType,
+    /// When it is sent.
+    pub rule: SendRule,
+    /// Sent to the entity's owner only; others read zero lanes.
+    pub owner_only: bool,
+    /// The field that holds this one's rate of change per second, if the codec may predict from it.
+    pub velocity: Option<String>,
+}
+
+/// One kind of entity, an input, or one kind of event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KindSchema {
+    /// The struct's name.
+    pub name: String,
+    /// Its fields in the order of their lanes.
+    pub fields: Vec<FieldSchema>,
+}
+
+impl KindSchema {
+    /// Lanes of a value of this kind.
+    pub fn lanes(&self) -> usize {
+        self.fields.iter().map(|field| field.ty.lanes()).sum()
+    }
+}
+
+/// Everything two sides must agree on to play one game.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// The game's name.
+    pub game: String,
+    /// Ticks a second.
+    pub tick_hz: u32,
+    /// The input.
+    pub input: KindSchema,
+    /// The kinds of entity, by their number on the wire.
+    pub entities: Vec<KindSchema>,
+    /// The kinds of event, by their number on the wire.
+    pub events: Vec<KindSchema>,
+}
+
+/// Why two schemas do not fit, or one cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SchemaError {
+    /// Two different games.
+    #[error(
+        "this server runs the game \"{server}\", the client was built for \"{client}\"; connect to a server of that game"
+    )]
+    OtherGame {
+        /// The server's game.
+        server: String,
+        /// The client's game.
+        client: String,
+    },
+    /// Two tick rates.
+    #[error(
+        "the server ticks at {server} Hz, the client at {client} Hz; build both from the same rules"
+    )]
+    OtherTickRate {
+        /// The server's rate.
+        server: u32,
+        /// The client's rate.
+        client: u32,
+    },
+    /// The same field, declared in two ways.
+    #[error(
+        "{kind}.{field} is {server} on the server and {client} in the client; build both from the same rules"
+    )]
+    FieldDiffers {
+        /// The struct.
+        kind: String,
+        /// The field.
+        field: String,
+        /// The server's declaration.
+        server: String,
+        /// The client's declaration.
+        client: String,
+    },
+    /// A table that no codec can use.
+    #[error("{kind}.{field} cannot be coded: {reason}")]
+    Invalid {
+        /// The struct.
+        kind: String,
+        /// The field, or empty for the struct as a whole.
+        field: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl Schema {
+    /// Compares a client's schema with the server's (`self`).
+    ///
+    /// Kinds and fields are matched by name. One that only one side has is not an error: it was
+    /// added on that side, the other ignores it or reads its default. A field both have must be
+    /// declared alike.
+    ///
+    /// # Errors
+    /// The first difference, naming the type and the field.
+    pub fn accepts(&self, client: &Schema) -> Result<(), SchemaError> {
+        if self.game != client.game {
+            return Err(SchemaError::OtherGame {
+                server: self.game.clone(),
+                client: client.game.clone(),
+            });
+        }
+        if self.tick_hz != client.tick_hz {
+            return Err(SchemaError::OtherTickRate {
+                server: self.tick_hz,
+                client: client.tick_hz,
+            });
+        }
+        let pairs = |server: &[KindSchema], client: &[KindSchema]| {
+            for kind in server {
+                if let Some(other) = client.iter().find(|other| other.name == kind.name) {
+                    compare_kind(kind, other)?;
+                }
+            }
+            Ok(())
+        };
+        compare_kind(&self.input, &client.input)?;
+        pairs(&self.entities, &client.entities)?;
+        pairs(&self.events, &client.events)
+    }
+
+    /// Checks every number in the schema, as a client must before it uses what a server sent.
+    ///
+    /// # Errors
+    /// [`SchemaError::Invalid`], naming the type and the field.
+    pub fn validate(&self) -> Result<(), SchemaError> {
+        let invalid = |kind: &str, field: &str, reason| {
+            Err(SchemaError::Invalid { kind: kind.into(), field: field.into(), reason })
+        };
+        if self.tick_hz == 0 || self.tick_hz > 1000 {
+            return invalid("the game", "", "its tick rate is not within 1 to 1000 Hz");
+        }
+        if self.entities.len() > KINDS_MAX || self.events.len() > KINDS_MAX {
+            return invalid("the game", "", "it has more than 64 kinds");
+        }
+        for kind in [&self.input].into_iter().chain(&self.entities).chain(&self.events) {
+            if kind.lanes() > LANES_MAX {
+                return invalid(&kind.name, "", "it has more than 64 lanes");
+            }
+            for field in &kind.fields {
+                if !field.ty.is_valid() {
+                    return invalid(&kind.name, &field.name, "its range or step is out of bounds");
+                }
+                let Some(velocity) = &field.velocity else { continue };
+                let fits = kind.fields.iter().any(|other| {
+                    &other.name == velocity
+                        && other.ty.lanes() == field.ty.lanes()
+                        && other.velocity.is_none()
+                        && (other.owner_only <= field.owner_only)
+                        && other.rule == field.rule
+                });
+                if !fits {
+                    let reason = "its velocity names no field of the same shape and rules";
+                    return invalid(&kind.name, &field.name, reason);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaError> {
+    for field in &server.fields {
+        let Some(other) = client.fields.iter().find(|other| other.name == field.name) else {
+            continue;
+        };
+        if other.ty != field.ty || other.owner_only != field.owner_only {
+            let show = |field: &FieldSchema| {
+                let owner = if field.owner_only { ", owner only" } else { "" };
+                format!("{:?}{owner}", field.ty)
+            };
+            return Err(SchemaError::FieldDiffers {
+                kind: server.name.clone(),
+                field: field.name.clone(),
+                server: show(field),
+                client: show(other),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! A game, as its author writes it.
+//!
+//! One type holds the whole state of a room and implements [`Simulation`]. The server steps it, and
+//! clients read what it captured. Nothing else changes the world.
+
+use glam::Vec2;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Tick;
+use crate::quantize::{Kinds, Lanes};
+use crate::schema::{KindSchema, Schema};
+
+/// A session's number, unique in a server's life. Zero is the server itself.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct PlayerId(pub u32);
+
+/// A game's own name for an entity: any number that no other entity has at the same time.
+///
+/// An id may be used again once its entity is gone; clients then see the old one vanish and a new
+/// one appear.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct EntityId(pub u32);
+
+/// The rules of a game and the state of one room.
+///
+/// Everything a step needs is in `self` and its arguments: no clock, no thread, no randomness from
+/// outside (keep a seeded generator in the state). Then the same seed and inputs give the same
+/// states on every machine, and the serialised state is a checkpoint.
+pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
+    /// The game's name; a client of another game is refused.
+    const NAME: &'static str;
+
+    /// Ticks a second.
+    const TICK_HZ: u32 = 60;
+
+    /// What a player holds down in one tick: `#[derive(Input)]` on a small `Copy` struct.
+    type Input: Lanes + Copy + Default + PartialEq + Send + 'static;
+
+    /// What is seen: `#[derive(Replicate)]` on a struct, or on an enum of such structs.
+    type Entity: Kinds + Send + 'static;
+
+    /// What happens once: `#[derive(Replicate)]` as for entities, or [`NoEvent`].
+    type Event: Kinds + Send + 'static;
+
+    /// A fresh room. The same seed gives the same room.
+    fn new(seed: u64) -> Self;
+
+    /// A player took a seat. `name` is unique in the room.
+    fn join(&mut self, player: PlayerId, name: &str);
+
+    /// A player left.
+    fn leave(&mut self, player: PlayerId);
+
+    /// One tick, `1 / TICK_HZ` seconds.
+    fn step(&mut self, inputs: &Inputs<Self::Input>, outbox: &mut Outbox<Self::Event>);
+
+    /// Shows every entity as it is now. The order does not matter.
+    fn capture(&self, world: &mut Capture<Self::Entity>);
+
+    /// What `player` can see. A spectator's is asked with an id that never joined.
+    fn view(&self, _player: PlayerId) -> View {
+        View::Everything
+    }
+}
+
+/// The schema of a game, from its types.
+pub fn schema_of<S: Simulation>() -> Schema {
+    Schema {
+        game: S::NAME.to_owned(),
+        tick_hz: S::TICK_HZ,
+        input: <S::Input as Lanes>::schema(),
+        entities: S::Entity::schemas(),
+        events: S::Event::schemas(),
+    }
+}
+
+/// The part of the world a player is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum View {
+    /// All of it.
+    Everything,
+    /// What was captured with a place no farther than `radius` from `center`, everything captured
+    /// without a place, and the player's own entities.
+    Circle {
+        /// The middle, in the game's units.
+        center: Vec2,
+        /// In the game's units. An entity already seen is kept until it is a tenth farther away.
+        radius: f32,
+    },
+}
+
+/// The inputs of one tick, one for each seated player, ordered by player.
+///
+/// A player whose input did not come in time holds what it held the tick before.
+#[derive(Debug)]
+pub struct Inputs<'a, I> {
+    tick: Tick,
+    inputs: &'a [(PlayerId, I)],
+}
+
+impl<'a, I: Copy + Default> Inputs<'a, I> {
+    /// `inputs` must be sorted by player.
+    pub fn new(tick: Tick, inputs: &'a [(PlayerId, I)]) -> Self {
+        debug_assert!(inputs.is_sorted_by_key(|(player, _)| *player));
+        Inputs { tick, inputs }
+    }
+
+    /// The tick being stepped.
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// What `player` holds; the default for one who is not seated.
+    pub fn get(&self, player: PlayerId) -> I {
+        match self.inputs.binary_search_by_key(&player, |(player, _)| *player) {
+            Ok(at) => self.inputs[at].1,
+            Err(_) => I::default(),
+        }
+    }
+
+    /// Every seated player with its input.
+    pub fn iter(&self) -> impl Iterator<Item = (PlayerId, I)> + '_ {
+        self.inputs.iter().copied()
+    }
+}
+
+/// Where a step puts what happened once.
+#[derive(Debug)]
+pub struct Outbox<E> {
+    events: Vec<(Audience, E)>,
+}
+
+/// Who is told of an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Audience {
+    /// Everyone in the room.
+    Room,
+    /// One player.
+    Player(PlayerId),
+    /// Whoever sees this place.
+    Place(Vec2),
+}
+
+impl<E> Default for Outbox<E> {
+    fn default() -> Self {
+        Outbox { events: Vec::new() }
+    }
+}
+
+impl<E> Outbox<E> {
+    /// Tells everyone in the room.
+    pub fn to_room(&mut self, event: E) {
+        self.events.push((Audience::Room, event));
+    }
+
+    /// Tells one player.
+    pub fn to_player(&mut self, player: PlayerId, event: E) {
+        self.events.push((Audience::Player(player), event));
+    }
+
+    /// Tells whoever sees `place`.
+    pub fn to_place(&mut self, place: Vec2, event: E) {
+        self.events.push((Audience::Place(place), event));
+    }
+
+    /// Takes all events out, in the order they were told.
+    pub fn drain(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
+        self.events.drain(..)
+    }
+}
+
+/// Where [`Simulation::capture`] shows its entities.
+#[derive(Debug)]
+pub struct Capture<E> {
+    entities: Vec<Captured<E>>,
+}
+
+/// One entity of a [`Capture`].
+#[derive(Debug)]
+pub struct Captured<E> {
+    /// The game's id.
+    pub id: EntityId,
+    /// Whose it is.
+    pub owner: Option<PlayerId>,
+    /// Where it is, for [`View::Circle`]; without a place it is always seen.
+    pub place: Option<Vec2>,
+    /// Its state.
+    pub entity: E,
+}
+
+impl<E> Default for Capture<E> {
+    fn default() -> Self {
+        Capture { entities: Vec::new() }
+    }
+}
+
+impl<E> Capture<E> {
+    /// Shows an entity. Refine the result with [`Captured::owned_by`] and [`Captured::at`].
+    pub fn show(&mut self, id: EntityId, entity: E) -> &mut Captured<E> {
+        let at = self.entities.len();
+        self.entities.push(Captured { id, owner: None, place: None, entity });
+        &mut self.entities[at]
+    }
+
+    /// Takes all entities out.
+    pub fn drain(&mut self) -> impl Iterator<Item = Captured<E>> + '_ {
+        self.entities.drain(..)
+    }
+}
+
+impl<E> Captured<E> {
+    /// `player` owns it: sees its owner-only fields, and always sees it.
+    pub fn owned_by(&mut self, player: PlayerId) -> &mut Self {
+        self.owner = Some(player);
+        self
+    }
+
+    /// It is at `place`.
+    pub fn at(&mut self, place: Vec2) -> &mut Self {
+        self.place = Some(place);
+        self
+    }
+}
+
+/// The event type of a game that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoEvent {}
+
+impl Kinds for NoEvent {
+    fn schemas() -> Vec<KindSchema> {
+        Vec::new()
+    }
+
+    fn kind(&self) -> u8 {
+        match *self {}
+    }
+
+    fn to_lanes(&self, _lanes: &mut [i32]) {
+        match *self {}
+    }
+
+    fn from_lanes(_kind: u8, _lanes: &[i32]) -> Option<Self> {
+        None
+    }
+}

@@ -1,0 +1,51 @@
+use serde::{Deserialize, Serialize};
+
+/// A step of the simulation, counted from the room's start. At 60 Hz a `u32` lasts 2.2 years.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Tick(pub u32);
+
+impl Tick {
+    /// The tick after this one.
+    pub fn next(self) -> Tick {
+        Tick(self.0.wrapping_add(1))
+    }
+
+    /// Ticks from `earlier` to this one; negative when `earlier` is later.
+    pub fn since(self, earlier: Tick) -> i32 {
+        self.0.wrapping_sub(earlier.0) as i32
+    }
+
+    /// This tick moved by `ticks`, which may be negative.
+    pub fn offset(self, ticks: i32) -> Tick {
+        Tick(self.0.wrapping_add_signed(ticks))
+    }
+
+    /// The low 16 bits, as sent in datagrams.
+    pub fn low16(self) -> u16 {
+        self.0 as u16
+    }
+
+    /// The tick nearest to `near` whose low 16 bits are `low`.
+    ///
+    /// Right as long as the two are less than 32768 ticks apart (nine minutes at 60 Hz).
+    pub fn expand(low: u16, near: Tick) -> Tick {
+        near.offset(i32::from(low.wrapping_sub(near.low16()) as i16))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tick;
+
+    #[test]
+    fn sixteen_bits_expand_to_the_nearest_tick() {
+        for near in [0u32, 5, 40_000, 65_535, 65_536, 1 << 20, u32::MAX - 3] {
+            for distance in [-32_768i32, -32_767, -128, -1, 0, 1, 128, 32_767] {
+                let tick = Tick(near).offset(distance);
+                assert_eq!(Tick::expand(tick.low16(), Tick(near)), tick);
+            }
+        }
+    }
+}
