@@ -2,13 +2,32 @@
 //!
 //! [`Lanes`] is one struct (`#[derive(Replicate)]` or `#[derive(Input)]` on a struct), [`Kinds`] a
 //! choice of such structs (`#[derive(Replicate)]` on an enum of one-field variants), [`Choice`] an
-//! enum without fields used as a field itself. Rounding is to the nearest step, half away from zero, in
-//! `f64`; the same on every platform. Numbers out of range are clamped, NaN becomes the nearest value to
-//! zero: a game's mistake never breaks the stream.
+//! enum without fields used as a field itself, [`Field`] anything that can be a field.
+//!
+//! Rounding is to the nearest step, half away from zero, in `f64` with nothing but the four basic
+//! operations and the square root, so it is the same on every platform. Quantising what was
+//! dequantised gives the same lanes. A game's mistake never breaks the stream:
+//!
+//! | value | becomes |
+//! | --- | --- |
+//! | a number out of its range, an infinity | the nearest end of the range |
+//! | NaN in a number or a coordinate | the value of the range nearest to zero |
+//! | an angle, however many turns | the same direction, read back as −π (excluded) to π |
+//! | NaN or an infinity as an angle | 0 |
+//! | a quaternion of any length | the rotation it points at; `q` and `-q` are one rotation |
+//! | a quaternion of length zero, or with a NaN or an infinity | no rotation |
+//! | a lane no value has | the nearest value |
+
+mod number;
+mod rotation;
 
 use crate::schema::{FieldType, KindSchema};
 
 /// A struct as lanes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no field table",
+    label = "needs `#[derive(Replicate)]` (or `#[derive(Input)]`) on a struct with named fields"
+)]
 pub trait Lanes: Sized {
     /// Lanes a value takes.
     const LANES: usize;
@@ -21,6 +40,11 @@ pub trait Lanes: Sized {
 }
 
 /// A value of one of several kinds, each a struct as lanes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of entity or event",
+    label = "needs `#[derive(Replicate)]`",
+    note = "derive `Replicate` on a struct, or on an enum whose variants each hold one such struct"
+)]
 pub trait Kinds: Sized {
     /// The field tables, by kind number.
     fn schemas() -> Vec<KindSchema>;
@@ -50,7 +74,13 @@ impl<T: Lanes> Kinds for T {
     }
 }
 
-/// An enum without fields, as a field of a struct.
+/// An enum without fields, as a field of a struct: `#[derive(Replicate)]` on the enum.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field",
+    label = "not a type that can be sent",
+    note = "a field is a bool, i8, u8, i16, u16, i32, u32, f32, Vec2, Vec3, Quat, PlayerId, EntityId, \
+            Tick, or an enum without fields that has `#[derive(Replicate)]`"
+)]
 pub trait Choice: Copy {
     /// Number of variants.
     const VARIANTS: u16;
@@ -61,9 +91,23 @@ pub trait Choice: Copy {
 }
 
 /// A type that can be a field: the derive calls these with the field's own [`FieldType`].
+///
+/// A [`FieldType`] that is not for this type quantises to zero.
 pub trait Field: Sized {
-    /// Quantises into the front of `lanes`.
+    /// Quantises into the front of `lanes`, which holds at least [`FieldType::lanes`].
     fn quantize(&self, ty: FieldType, lanes: &mut [i32]);
     /// The value the front of `lanes` stands for.
     fn dequantize(ty: FieldType, lanes: &[i32]) -> Self;
+}
+
+impl<T: Choice> Field for T {
+    #[inline]
+    fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) {
+        lanes[0] = i32::from(self.index().min(T::VARIANTS - 1));
+    }
+
+    #[inline]
+    fn dequantize(_ty: FieldType, lanes: &[i32]) -> Self {
+        T::from_index(lanes[0].clamp(0, i32::from(T::VARIANTS) - 1) as u16)
+    }
 }

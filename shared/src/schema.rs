@@ -113,32 +113,35 @@ impl FieldType {
     }
 
     /// Whether the numbers in this type can be used: what a peer sent is not trusted.
-    pub fn is_valid(&self) -> bool {
+    pub const fn is_valid(&self) -> bool {
         match *self {
             FieldType::Bool => true,
             FieldType::Int { min, max } => {
                 min <= max
-                    && min >= i64::from(i32::MIN)
-                    && max <= i64::from(u32::MAX)
-                    && max - min <= i64::from(u32::MAX)
+                    && min >= i32::MIN as i64
+                    && max <= u32::MAX as i64
+                    && max - min <= u32::MAX as i64
             }
             FieldType::Float { min, max, step }
             | FieldType::Vec2 { min, max, step }
             | FieldType::Vec3 { min, max, step } => {
-                let fits = |v: f32| (f64::from(v) / f64::from(step)).abs() < f64::from(1 << 30);
                 min.is_finite()
                     && max.is_finite()
+                    && step.is_finite()
                     && min < max
                     && step > 0.0
-                    && fits(min)
-                    && fits(max)
+                    && (min as f64 / step as f64).abs() < STEPS_MAX
+                    && (max as f64 / step as f64).abs() < STEPS_MAX
             }
-            FieldType::Angle { bits } => (1..=24).contains(&bits),
-            FieldType::Quat { bits } => (2..=15).contains(&bits),
+            FieldType::Angle { bits } => 1 <= bits && bits <= 24,
+            FieldType::Quat { bits } => 2 <= bits && bits <= 15,
             FieldType::Choice { variants } => variants >= 1,
         }
     }
 }
+
+/// Steps from zero to an end of a range are fewer than this: beyond it an `f32` cannot hold every one.
+const STEPS_MAX: f64 = (1 << 23) as f64;
 
 /// `value` in units of `step`, rounded half away from zero.
 pub(crate) fn lane_of(value: f32, step: f32) -> i32 {
