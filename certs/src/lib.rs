@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Certificates for a tickwire server: short-lived ones for development, PEM files for production.
+//!
+//! A browser takes a self-signed certificate over WebTransport when the page names its SHA-256, the
+//! key is ECDSA on P-256 and the whole validity is less than 14 days (the `serverCertificateHashes`
+//! option of the WebTransport API). So a [`Store`] keeps two: the one in use and the one that
+//! follows it. A page is given both hashes, and goes on working when the server changes over.
+//!
+//! 1. [`Certificate`]: a chain, its key, and its hash in the forms browsers want;
+//! 2. [`load_pem`]: one from files, for production;
+//! 3. [`Store`]: the two development certificates, in a directory, rotated.
+//!
+//! Nothing here reads a clock: `now` is always an argument.
+
+mod certificate;
+mod error;
+mod generate;
+mod private_file;
+mod store;
+
+pub use certificate::{Certificate, load_pem};
+pub use error::CertsError;
+pub use generate::{BACKDATE, NAMES_DEFAULT, VALIDITY_MAX, generate};
+pub use private_file::write_private;
+pub use store::Store;

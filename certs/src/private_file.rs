@@ -1,0 +1,35 @@
+//! Files that hold a key.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::CertsError;
+
+/// Writes a file that only its owner can read, and puts it in place as a whole: whoever reads it
+/// meanwhile sees the old contents or the new.
+///
+/// # Errors
+/// [`CertsError::Io`]; the old file is then untouched.
+pub fn write_private(path: &Path, text: &str) -> Result<(), CertsError> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let tmp = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
+    let written = write_new(&tmp, text).and_then(|()| fs::rename(&tmp, path));
+    written.map_err(|error| {
+        // What could not be written may not exist either; the first error is the one to tell.
+        let _ = fs::remove_file(&tmp);
+        CertsError::io("write", path)(error)
+    })
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
