@@ -1,0 +1,376 @@
+import { Chat } from './chat.js';
+import type { Core, CoreStats } from './core.js';
+import { Emitter, type Listener } from './emitter.js';
+import { type AnyGame, Entities, type Game } from './entities.js';
+import { CLOSE_CODES, type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
+import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
+import { Requests } from './requests.js';
+import { InputWriter, type Schema } from './schema.js';
+import type { Transport, TransportEnd, TransportKind } from './transport.js';
+
+/** One event of the game, by the name of its kind. */
+export type GameEvent<G extends Game> = {
+  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number } & Readonly<G['events'][K]>;
+}[keyof G['events'] & string];
+
+/** What a {@link Client} reports. */
+export interface ClientEvents<G extends Game> {
+  /** A seat, or a place to watch from. */
+  joined: Joined;
+  /** Out of the room again. */
+  left: void;
+  /** Someone came into the room. */
+  memberJoined: Member;
+  /** Someone left the room. */
+  memberLeft: Member & { code: CloseCode };
+  /** Who may kick changed. */
+  host: number;
+  /** Chat, one's own included. */
+  message: ChatMessage;
+  /** Someone joined or left, in order with the chat. */
+  chatNotice: ChatNotice;
+  /** The server has something to say to everyone. */
+  notice: string;
+  /** A request or chat message was turned down. Its promise was rejected as well. */
+  refused: Refused;
+  /** Something happened in the game. */
+  event: GameEvent<G>;
+  /** The session is over. Once, last. */
+  close: Closed;
+}
+
+/** How the connection does. */
+export interface Stats extends CoreStats {
+  /** What it runs on. */
+  transport: TransportKind;
+  /** Inputs not sent because the network took no more. */
+  datagramsDropped: number;
+}
+
+/** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
+const IDLE_MS = 50;
+
+/**
+ * A session on a tickwire server. Made by `connect()`.
+ *
+ * Call {@link update} once a frame; everything else is events, promises and values to read.
+ */
+export class Client<G extends Game = AnyGame> {
+  /** What is seen, as of the last {@link update}. */
+  readonly entities = new Entities<G>();
+  /** Sends chat. */
+  readonly chat = new Chat((request) => this.#say(request));
+  /** Settles when the session is over, always with why. */
+  readonly closed: Promise<Closed>;
+
+  readonly #core: Core;
+  readonly #transport: Transport;
+  readonly #emitter = new Emitter<ClientEvents<G>>();
+  readonly #requests = new Requests();
+  readonly #members = new Map<number, Member>();
+  readonly #idle: ReturnType<typeof setInterval>;
+  #input: InputWriter | undefined;
+  #schema: Schema | undefined;
+  #server = '';
+  #player = 0;
+  #host = 0;
+  #room: RoomInfo | undefined;
+  #end: Closed | undefined;
+  #lastUpdateMs = performance.now();
+  #welcomed!: { resolve: () => void; reject: (error: TickwireError) => void };
+  #reportClosed!: (closed: Closed) => void;
+  readonly #welcome: Promise<void>;
+
+  /** Takes an open transport and begins the session. @internal */
+  constructor(core: Core, transport: Transport) {
+    this.#core = core;
+    this.#transport = transport;
+    this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
+    this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
+    this.#welcome.catch(() => {});
+    this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
+    transport.start({
+      onControl: (bytes) => this.#take(() => core.onControl(bytes, performance.now())),
+      onChat: (bytes) => this.#take(() => core.onChat(bytes, performance.now())),
+      onDatagram: (bytes) => this.#takeDatagram(bytes),
+      onClosed: (end) => this.#onTransportClosed(end),
+    });
+    this.#flush();
+  }
+
+  /** Settles with the server's welcome. @internal */
+  welcomed(): Promise<void> {
+    return this.#welcome;
+  }
+
+  /** This client's number on the server. */
+  get player(): number {
+    return this.#player;
+  }
+
+  /** What the server is: a name and a version. */
+  get server(): string {
+    return this.#server;
+  }
+
+  /** The server's description of its game. */
+  get schema(): Schema {
+    if (!this.#schema) throw new Error('the schema is known once connect() is done');
+    return this.#schema;
+  }
+
+  /** The room this client is in. Its counts are those of the moment it joined. */
+  get room(): RoomInfo | undefined {
+    return this.#room;
+  }
+
+  /** Everyone in the room by number, this client included. */
+  get members(): ReadonlyMap<number, Member> {
+    return this.#members;
+  }
+
+  /** This client as a member of the room. */
+  get me(): Member | undefined {
+    return this.#members.get(this.#player);
+  }
+
+  /** The member who may kick. */
+  get host(): number {
+    return this.#host;
+  }
+
+  /** Calls `listener` whenever `name` happens. The result removes it. */
+  on<K extends keyof ClientEvents<G>>(name: K, listener: Listener<ClientEvents<G>[K]>): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  /** Removes a listener. */
+  off<K extends keyof ClientEvents<G>>(name: K, listener: Listener<ClientEvents<G>[K]>): void {
+    this.#emitter.off(name, listener);
+  }
+
+  /** Takes a seat in the room of this name, or in any with a free seat. */
+  join(request: { name: string; room?: string | undefined }): Promise<Joined> {
+    return this.#ask('join', () => this.#core.join(request.room, request.name));
+  }
+
+  /** Watches a room without a seat. */
+  spectate(request: { name: string; room: string }): Promise<Joined> {
+    return this.#ask('join', () => this.#core.spectate(request.room, request.name));
+  }
+
+  /** Gives the seat back; the session goes on. */
+  leave(): Promise<void> {
+    return this.#ask('leave', () => this.#core.leave());
+  }
+
+  /** The server's rooms. */
+  rooms(): Promise<RoomInfo[]> {
+    return this.#ask('rooms', () => this.#core.listRooms());
+  }
+
+  /** Removes a member from the room. Only the host may. */
+  kick(player: number, reason: string): Promise<void> {
+    return this.#ask('kick', () => this.#core.kick(player, reason), player);
+  }
+
+  /** Holds these fields of the input from now on; those not named stay as they are. */
+  sendInput(changes: Partial<G['input']>): void {
+    if (this.#end || !this.#input) return;
+    this.#core.setInput(this.#input.write(changes));
+  }
+
+  /** Advances the session and refreshes {@link entities}. Call it once a frame. */
+  update(nowMs: number = performance.now()): void {
+    if (this.#end) return;
+    this.#advance(nowMs);
+    if (!this.#end && this.#room) this.#guard(() => this.entities.read(this.#core.view(nowMs)));
+  }
+
+  /** How the connection does. */
+  stats(): Stats {
+    const { kind: transport, datagramsDropped } = this.#transport;
+    return { ...this.#core.stats(), transport, datagramsDropped };
+  }
+
+  /** Ends the session. */
+  async close(): Promise<void> {
+    if (this.#end) return;
+    this.#core.goodbye();
+    this.#flush();
+    await this.#finish('Normal', textOf('Normal'));
+  }
+
+  #ask<T>(kind: 'join' | 'leave' | 'rooms' | 'kick', request: () => void, player?: number): Promise<T> {
+    if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
+    const answer = this.#requests.add<T>(kind, player);
+    request();
+    this.#flush();
+    return answer;
+  }
+
+  #say({ to, text }: { to?: number; text: string }): Promise<ChatMessage> {
+    if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
+    const answer = this.#requests.add<ChatMessage>('chat');
+    if (to === undefined) this.#core.say(text);
+    else this.#core.tell(to, text);
+    this.#flush();
+    return answer;
+  }
+
+  #advanceIfIdle(): void {
+    const nowMs = performance.now();
+    if (!this.#end && nowMs - this.#lastUpdateMs >= IDLE_MS) this.#advance(nowMs);
+  }
+
+  #advance(nowMs: number): void {
+    this.#lastUpdateMs = nowMs;
+    this.#guard(() => {
+      this.#core.update(nowMs);
+      for (;;) {
+        const datagram = this.#core.takeDatagram(nowMs);
+        if (!datagram) break;
+        this.#transport.sendDatagram(datagram);
+      }
+    });
+    this.#drain();
+  }
+
+  /** A hidden tab gets no frames and few timers, but its datagrams must still be acknowledged. */
+  #takeDatagram(bytes: Uint8Array): void {
+    this.#take(() => this.#core.onDatagram(bytes, performance.now()));
+    this.#advanceIfIdle();
+  }
+
+  #take(give: () => void): void {
+    if (this.#end) return;
+    this.#guard(give);
+    this.#drain();
+  }
+
+  /** Runs what reads the server's bytes: what it throws ends the session. */
+  #guard(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      const text = error instanceof Error ? error.message : String(error);
+      void this.#finish(isCloseCode(code) ? code : 'ServerMisbehaved', text);
+    }
+  }
+
+  #drain(): void {
+    while (!this.#end) {
+      const event = this.#core.pollEvent();
+      if (!event) break;
+      this.#dispatch(event);
+    }
+    if (!this.#end) this.#flush();
+  }
+
+  #flush(): void {
+    const control = this.#core.takeControl();
+    if (control.length > 0) this.#transport.sendControl(control);
+    const chat = this.#core.takeChat();
+    if (chat.length > 0) this.#transport.sendChat(chat);
+  }
+
+  #dispatch(event: CoreEvent): void {
+    switch (event.type) {
+      case 'welcome':
+        return this.#onWelcome(event);
+      case 'joined':
+      case 'left':
+      case 'memberJoined':
+      case 'memberLeft':
+      case 'host':
+        return this.#onRoom(event);
+      case 'rooms':
+        return this.#requests.resolve('rooms', event.rooms);
+      case 'refused':
+        this.#requests.refuse(event.code, event.text);
+        return this.#emitter.emit('refused', event);
+      case 'notice':
+        return this.#emitter.emit('notice', event.text);
+      case 'goodbye':
+        return void this.#finish(event.code, event.text);
+      case 'chat':
+        if (event.from === this.#player) this.#requests.resolve('chat', event);
+        return this.#emitter.emit('message', event);
+      case 'chatNotice':
+        return this.#emitter.emit('chatNotice', event);
+      case 'chatRefused':
+        this.#requests.refuseChat(event.code, event.text);
+        return this.#emitter.emit('refused', event);
+      case 'event': {
+        const { kind, tick, fields } = event;
+        return this.#emitter.emit('event', { kind, tick, ...fields } as GameEvent<G>);
+      }
+    }
+  }
+
+  #onWelcome(event: CoreEvent & { type: 'welcome' }): void {
+    const schema = this.#core.schema();
+    if (!schema) return void this.#finish('ServerMisbehaved', 'the server sent no schema');
+    this.#schema = schema;
+    this.#server = event.server;
+    this.#player = event.player;
+    this.#input = new InputWriter(schema.input);
+    this.entities.begin(schema.entities);
+    this.#welcomed.resolve();
+  }
+
+  #onRoom(event: CoreEvent & { type: 'joined' | 'left' | 'memberJoined' | 'memberLeft' | 'host' }): void {
+    switch (event.type) {
+      case 'joined':
+        this.#room = event.room;
+        this.#host = event.host;
+        this.#members.clear();
+        for (const member of event.members) this.#members.set(member.player, member);
+        this.#requests.resolve('join', event);
+        return this.#emitter.emit('joined', event);
+      case 'left':
+        this.#room = undefined;
+        this.#members.clear();
+        this.entities.clear();
+        this.#requests.resolve('leave');
+        return this.#emitter.emit('left', undefined);
+      case 'memberJoined':
+        this.#members.set(event.player, event);
+        return this.#emitter.emit('memberJoined', event);
+      case 'memberLeft': {
+        const member = this.#members.get(event.player) ?? { player: event.player, name: '', spectator: false };
+        this.#members.delete(event.player);
+        this.#requests.kicked(event.player);
+        return this.#emitter.emit('memberLeft', { ...member, code: event.code });
+      }
+      case 'host':
+        this.#host = event.player;
+        return this.#emitter.emit('host', event.player);
+    }
+  }
+
+  #onTransportClosed({ closeCode, reason }: TransportEnd): void {
+    if (this.#end) return;
+    const code = closeCode === undefined ? 'ConnectionLost' : closeCodeOf(closeCode);
+    this.#core.onClosed(closeNumberOf(code), reason);
+    void this.#finish(code, closeCode === undefined || reason === '' ? textOf(code) : reason);
+  }
+
+  async #finish(code: CloseCode, text: string): Promise<void> {
+    if (this.#end) return;
+    this.#end = { code, text };
+    clearInterval(this.#idle);
+    const error = new TickwireError(code, text);
+    this.#welcomed.reject(error);
+    this.#requests.end(error);
+    const closing = this.#transport.close(closeNumberOf(code), text).catch(() => {});
+    this.#emitter.emit('close', this.#end);
+    this.#reportClosed(this.#end);
+    await closing;
+  }
+}
+
+function isCloseCode(code: unknown): code is CloseCode {
+  return CLOSE_CODES.includes(code as CloseCode);
+}

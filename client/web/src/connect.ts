@@ -1,0 +1,58 @@
+import { type CertificateHash, fetchCertificateHashes } from './certificates.js';
+import { Client } from './client.js';
+import { loadCore } from './core.js';
+import { inTime } from './deadline.js';
+import type { AnyGame, Game } from './entities.js';
+import { openWebTransport } from './webtransport.js';
+
+/** How to connect. */
+export interface ConnectOptions {
+  /**
+   * Certificates to trust although no authority signed them. Without it they are fetched from
+   * `/certificate.json` of the server that served the page. Give `[]` for a server with a
+   * certificate of a public authority.
+   */
+  certificateHashes?: readonly CertificateHash[] | undefined;
+  /** The display name. With it a seat is taken at once; without it call `client.join()`. */
+  name?: string | undefined;
+  /** The room to join; any with a free seat if not given. */
+  room?: string | undefined;
+  /** Gives up when it fires, until the promise has settled. */
+  signal?: AbortSignal | undefined;
+  /** How long to wait for the server, in milliseconds. */
+  timeoutMs?: number | undefined;
+  /** What the client is, for the server's log: a name and a version. */
+  client?: string | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Opens a session on the server at `url` (`https://host:port/`).
+ *
+ * Settles once the server has welcomed the client and, if a name was given, seated it. Rejects with a
+ * `TickwireError` whose `code` says why and whose text says what to do.
+ */
+export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions = {}): Promise<Client<G>> {
+  const { name, room, signal, timeoutMs = TIMEOUT_MS } = options;
+  const deadline = { timeoutMs, signal };
+  const core = loadCore(options.client ?? 'tickwire-web 0.1.0');
+  core.catch(() => {});
+  const certificateHashes = options.certificateHashes ?? (await fetchCertificateHashes(signal));
+  const transport = await openWebTransport(String(url), { certificateHashes, ...deadline });
+  let client: Client<G>;
+  try {
+    client = new Client<G>(await core, transport);
+  } catch (error) {
+    await transport.close(0, 'the client could not start');
+    throw error;
+  }
+  try {
+    await inTime(client.welcomed(), deadline);
+    if (name !== undefined) await inTime(client.join({ name, room }), deadline);
+    return client;
+  } catch (error) {
+    void client.close();
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+import type { CoreEvent } from './messages.js';
+import type { Schema } from './schema.js';
+import { TickwireError } from './errors.js';
+
+/** How the connection does. Bytes count what this client sent and got, without the transport's own. */
+export interface CoreStats {
+  /** Round trip to the server and back. */
+  rttMs: number;
+  /** How much the spacing of snapshots varies. */
+  jitterMs: number;
+  /** Snapshots that did not come, 0 to 1. */
+  lossFraction: number;
+  /** Since the newest snapshot came. */
+  snapshotAgeMs: number;
+  /** Received since the start. */
+  bytesIn: number;
+  /** Sent since the start. */
+  bytesOut: number;
+  /** Snapshots received since the start. */
+  snapshots: number;
+  /** The newest snapshot's tick. */
+  tick: number;
+  /** How long before their tick the inputs reach the server; negative is too late. */
+  inputMarginMs: number;
+}
+
+/** The session core in WebAssembly. It does no IO: bytes go in and come out. */
+export interface Core {
+  onControl(bytes: Uint8Array, nowMs: number): void;
+  onChat(bytes: Uint8Array, nowMs: number): void;
+  onDatagram(bytes: Uint8Array, nowMs: number): void;
+  onClosed(code: number, text: string): void;
+  takeControl(): Uint8Array;
+  takeChat(): Uint8Array;
+  takeDatagram(nowMs: number): Uint8Array | undefined;
+  join(room: string | undefined, name: string): void;
+  spectate(room: string, name: string): void;
+  leave(): void;
+  listRooms(): void;
+  say(text: string): void;
+  tell(player: number, text: string): void;
+  kick(player: number, reason: string): void;
+  goodbye(): void;
+  setInput(values: Float64Array): void;
+  update(nowMs: number): void;
+  pollEvent(): CoreEvent | undefined;
+  schema(): Schema | undefined;
+  view(nowMs: number): Float32Array;
+  stats(): CoreStats;
+  free(): void;
+}
+
+let loading: Promise<new (client: string) => Core> | undefined;
+
+/** Loads the module once and makes a core. `client` is for the server's log. */
+export async function loadCore(client: string): Promise<Core> {
+  loading ??= loadModule();
+  try {
+    return new (await loading)(client);
+  } catch (cause) {
+    loading = undefined;
+    throw new TickwireError('WasmFailed', undefined, { cause });
+  }
+}
+
+async function loadModule(): Promise<new (client: string) => Core> {
+  const module = await import('../wasm/tickwire.js');
+  await module.default();
+  return module.Core as unknown as new (client: string) => Core;
+}

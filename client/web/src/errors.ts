@@ -1,0 +1,132 @@
+/**
+ * Every way a session can end or a request can be turned down, each with a text that says what to do.
+ */
+
+/** Why a session ended, in the order of the numbers on the wire. */
+export const CLOSE_CODES = [
+  'Normal',
+  'ServerStopping',
+  'Kicked',
+  'VersionMismatch',
+  'SchemaMismatch',
+  'MalformedFrame',
+  'FrameTooLarge',
+  'MalformedDatagram',
+  'TooEarly',
+  'SecondHello',
+  'UnexpectedStream',
+  'HandshakeTimeout',
+  'ServerFull',
+  'TooSlow',
+  'RoomFailed',
+  'ConnectionLost',
+  'OriginRefused',
+  'ServerMisbehaved',
+] as const;
+
+/** Why a session ended. */
+export type CloseCode = (typeof CLOSE_CODES)[number];
+
+/** Why a request was turned down while the session goes on. */
+export type RefuseCode =
+  | 'NameInvalid'
+  | 'NameTaken'
+  | 'RoomFull'
+  | 'NoSuchRoom'
+  | 'RoomNameInvalid'
+  | 'TooManyRooms'
+  | 'AlreadyInRoom'
+  | 'NotInRoom'
+  | 'NoSuchPlayer'
+  | 'NotHost'
+  | 'ChatTooFast'
+  | 'ChatTooLong'
+  | 'ChatEmpty'
+  | 'Busy';
+
+/** What goes wrong on this side, before or without a server's answer. */
+export type LocalCode =
+  /** The browser has no WebTransport. */
+  | 'NoWebTransport'
+  /** The page was not loaded over HTTPS or from localhost, so the browser hides WebTransport. */
+  | 'InsecurePage'
+  /** No connection came about. */
+  | 'Unreachable'
+  /** The server did not answer in time. */
+  | 'ConnectTimeout'
+  /** The WebAssembly module could not be loaded. */
+  | 'WasmFailed'
+  /** The caller's `AbortSignal` fired. */
+  | 'Aborted';
+
+/** The code of a {@link TickwireError}. */
+export type ErrorCode = CloseCode | RefuseCode | LocalCode;
+
+/** An error of this package: a stable code for programs and a text for people. */
+export class TickwireError extends Error {
+  /** Stable across versions. */
+  readonly code: ErrorCode;
+
+  /** `text` is what the server said, or the code's own text. */
+  constructor(code: ErrorCode, text: string = textOf(code), options?: ErrorOptions) {
+    super(text, options);
+    this.name = 'TickwireError';
+    this.code = code;
+  }
+}
+
+/** The close code of a number on the wire; an unknown one is a lost connection. */
+export function closeCodeOf(number: number): CloseCode {
+  return CLOSE_CODES[number] ?? 'ConnectionLost';
+}
+
+/** The number of a close code on the wire. */
+export function closeNumberOf(code: CloseCode): number {
+  return CLOSE_CODES.indexOf(code);
+}
+
+/** What happened and what to do about it. */
+export function textOf(code: ErrorCode): string {
+  return TEXTS[code];
+}
+
+const TEXTS: Record<ErrorCode, string> = {
+  Normal: 'goodbye',
+  ServerStopping: 'the server is stopping; try again in a minute',
+  Kicked: 'you were removed from the room by its host',
+  VersionMismatch: 'client and server speak different protocol versions; reload the page, or update the older one',
+  SchemaMismatch: 'client and server were built from different rules; reload the page, or update the client',
+  MalformedFrame: 'a frame could not be read; update the client',
+  FrameTooLarge: 'a frame was longer than 64 KiB; send less at once',
+  MalformedDatagram: 'a datagram could not be read; update the client',
+  TooEarly: 'something came before hello; update the client',
+  SecondHello: 'hello came twice; update the client',
+  UnexpectedStream: 'an unexpected stream was opened; update the client',
+  HandshakeTimeout: 'the session was not set up in time; check the network and connect again',
+  ServerFull: 'the server is full; try again later or another server',
+  TooSlow: 'messages were not read fast enough; check the network',
+  RoomFailed: 'the room stopped because of a fault; join another room',
+  ConnectionLost: 'the connection was lost; connect again',
+  OriginRefused: "this page's origin is not allowed; add it to the server's allowed origins",
+  ServerMisbehaved: 'the server sent something this client cannot use; update the client',
+  NameInvalid: 'a display name is 1 to 32 visible characters; choose another',
+  NameTaken: 'someone in the room has this name; choose another',
+  RoomFull: 'every seat in the room is taken; join another room or watch',
+  NoSuchRoom: 'there is no room of this name; list the rooms',
+  RoomNameInvalid: 'a room name is 1 to 32 letters, digits, "-" or "_"',
+  TooManyRooms: 'the server has as many rooms as it may; join one of them',
+  AlreadyInRoom: 'you are in a room; leave it first',
+  NotInRoom: 'you are not in a room; join one first',
+  NoSuchPlayer: 'no such player is in the room',
+  NotHost: 'only the host of the room may do this',
+  ChatTooFast: 'you chat faster than allowed; wait a few seconds',
+  ChatTooLong: 'a chat message has at most 500 characters; shorten it',
+  ChatEmpty: 'nothing is left to say; type some visible characters',
+  Busy: 'the server is too busy; try again in a moment',
+  NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
+  InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
+  Unreachable: 'the server could not be reached over UDP; check that it runs and that no firewall blocks its UDP port',
+  ConnectTimeout: 'the server did not answer in time; check the network and connect again',
+  WasmFailed: 'the WebAssembly module could not be loaded; reload the page',
+  Aborted: 'connecting was cancelled',
+};

@@ -1,0 +1,97 @@
+/** What the server says, as the core hands it over. */
+import type { CloseCode, RefuseCode } from './errors.js';
+
+/** One room of the list. */
+export interface RoomInfo {
+  /** Its name. */
+  name: string;
+  /** Seats taken. */
+  players: number;
+  /** Seats in all. */
+  playersMax: number;
+  /** Watching. */
+  spectators: number;
+}
+
+/** Someone in a room. */
+export interface Member {
+  /** Number on this server. */
+  player: number;
+  /** Display name, unique in the room. */
+  name: string;
+  /** Watching only. */
+  spectator: boolean;
+}
+
+/** A seat, or a place to watch from. */
+export interface Joined {
+  /** The room. */
+  room: RoomInfo;
+  /** The room's tick when this was sent. */
+  tick: number;
+  /** Watching only: inputs are not taken. */
+  spectator: boolean;
+  /** Who may kick. */
+  host: number;
+  /** Everyone in the room, this client included. */
+  members: Member[];
+}
+
+/** A chat message as the server stamped it. */
+export interface ChatMessage {
+  /** Counted from 1 in each room. */
+  id: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  timeMs: number;
+  /** The sender's number. */
+  from: number;
+  /** The sender's display name. */
+  name: string;
+  /** The one member it is for; absent when it is for the room. */
+  to?: number | undefined;
+  /** The text: plain, never HTML. */
+  text: string;
+}
+
+/** Someone joined or left, in order with the chat messages. */
+export interface ChatNotice {
+  /** Counted with the messages. */
+  id: number;
+  /** Milliseconds since 1970 by the server's clock. */
+  timeMs: number;
+  /** For a person. */
+  text: string;
+}
+
+/** A request that was turned down. */
+export interface Refused {
+  /** Why. */
+  code: RefuseCode;
+  /** Why and what to do, for a person. */
+  text: string;
+}
+
+/** How a session ended. */
+export interface Closed {
+  /** Why. */
+  code: CloseCode;
+  /** Why and what to do, for a person. */
+  text: string;
+}
+
+/** What the core's `pollEvent` gives. */
+export type CoreEvent =
+  | { type: 'welcome'; server: string; player: number }
+  | ({ type: 'joined' } & Joined)
+  | { type: 'left' }
+  | { type: 'rooms'; rooms: RoomInfo[] }
+  | ({ type: 'refused' } & Refused)
+  | ({ type: 'memberJoined' } & Member)
+  | { type: 'memberLeft'; player: number; code: CloseCode }
+  | { type: 'host'; player: number }
+  | { type: 'notice'; text: string }
+  | ({ type: 'goodbye' } & Closed)
+  | ({ type: 'chat' } & ChatMessage)
+  | ({ type: 'chatNotice' } & ChatNotice)
+  | ({ type: 'chatRefused' } & Refused)
+  | { type: 'event'; kind: string; tick: number; fields: Record<string, unknown> };

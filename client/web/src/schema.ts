@@ -1,0 +1,149 @@
+/**
+ * The server's description of its game, and how values travel between it and the wasm core as flat
+ * numbers.
+ */
+
+/** How a field is made up. */
+export type FieldType = 'bool' | 'int' | 'float' | 'angle' | 'vec2' | 'vec3' | 'quat' | 'choice';
+
+/** One named field. */
+export interface Field {
+  /** Its name in the game's rules. */
+  readonly name: string;
+  /** How it is made up. */
+  readonly type: FieldType;
+  /** Numbers it takes in a flat record: 1, or 2 to 4 for vectors and quaternions. */
+  readonly components: number;
+  /** Smallest value of a number or coordinate, where the type has one. */
+  readonly min?: number;
+  /** Largest value. */
+  readonly max?: number;
+  /** Distance between two neighbouring values. */
+  readonly step?: number;
+}
+
+/** The input, one kind of entity, or one kind of event. */
+export interface Kind {
+  /** Its name in the game's rules. */
+  readonly name: string;
+  /** Its fields in order. */
+  readonly fields: readonly Field[];
+}
+
+/** Everything the server says about its game. */
+export interface Schema {
+  /** The game's name. */
+  readonly game: string;
+  /** Ticks a second. */
+  readonly tickHz: number;
+  /** What a player holds down. */
+  readonly input: Kind;
+  /** The kinds of entity, by number. */
+  readonly entities: readonly Kind[];
+  /** The kinds of event, by number. */
+  readonly events: readonly Kind[];
+}
+
+/** A point or direction in the plane. */
+export interface Vec2 {
+  x: number;
+  y: number;
+}
+
+/** A point or direction in space. */
+export interface Vec3 {
+  x: number;
+  y: number;
+  z: number;
+}
+
+/** A rotation. */
+export interface Quat {
+  x: number;
+  y: number;
+  z: number;
+  w: number;
+}
+
+/** The value of a field. */
+export type FieldValue = boolean | number | Vec2 | Vec3 | Quat;
+
+const AXES = ['x', 'y', 'z', 'w'] as const;
+
+/** Writes one record of numbers into an object with the fields of `kind`, reusing its vectors. */
+export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into: Record<string, unknown>): void {
+  for (const field of kind.fields) {
+    if (field.components === 1) {
+      const value = flat[at]!;
+      into[field.name] = field.type === 'bool' ? value >= 0.5 : value;
+    } else {
+      const vector = (into[field.name] ??= {}) as Record<string, number>;
+      for (let axis = 0; axis < field.components; axis++) vector[AXES[axis]!] = flat[at + axis]!;
+    }
+    at += field.components;
+  }
+}
+
+/** The input as the numbers the core takes. */
+export class InputWriter {
+  readonly #kind: Kind;
+  readonly #held: Record<string, FieldValue> = {};
+  readonly #flat: Float64Array;
+
+  /** Starts with nothing held: false and zero. */
+  constructor(kind: Kind) {
+    this.#kind = kind;
+    this.#flat = new Float64Array(kind.fields.reduce((sum, field) => sum + field.components, 0));
+  }
+
+  /**
+   * Holds `changes` on top of what is held already, and gives all of it back as numbers.
+   *
+   * Throws a `TypeError` that names the field for one the game does not have, or a value that does
+   * not fit its type.
+   */
+  write(changes: object): Float64Array {
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === undefined) continue;
+      const field = this.#kind.fields.find((field) => field.name === name);
+      if (!field) throw new TypeError(`the input has no field "${name}"; it has ${this.#names()}`);
+      checkValue(field, value);
+      this.#held[name] = value as FieldValue;
+    }
+    let at = 0;
+    for (const field of this.#kind.fields) {
+      writeValue(field, this.#held[field.name], this.#flat, at);
+      at += field.components;
+    }
+    return this.#flat;
+  }
+
+  #names(): string {
+    return this.#kind.fields.map((field) => `"${field.name}"`).join(', ') || 'none';
+  }
+}
+
+function checkValue(field: Field, value: unknown): void {
+  if (field.components === 1) {
+    const fits = Number.isFinite(value) || (field.type === 'bool' && typeof value === 'boolean');
+    if (!fits) throw new TypeError(`the input field "${field.name}" takes a ${field.type}, not ${String(value)}`);
+    return;
+  }
+  for (const axis of AXES.slice(0, field.components)) {
+    if (!Number.isFinite((value as Record<string, unknown> | null)?.[axis])) {
+      throw new TypeError(`the input field "${field.name}" takes a ${field.type} with finite ${axis}`);
+    }
+  }
+}
+
+function writeValue(field: Field, value: FieldValue | undefined, flat: Float64Array, at: number): void {
+  if (field.components === 1) {
+    flat[at] = Number(value ?? 0);
+    return;
+  }
+  const vector = value as Record<string, number> | undefined;
+  const rest = field.type === 'quat' ? 1 : 0;
+  for (let axis = 0; axis < field.components; axis++) {
+    flat[at + axis] = vector?.[AXES[axis]!] ?? (axis === 3 ? rest : 0);
+  }
+}

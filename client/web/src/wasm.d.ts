@@ -1,0 +1,5 @@
+// Stands for the generated module while it is not built, so that types can be checked without it.
+declare module '*/wasm/tickwire.js' {
+  export default function init(): Promise<unknown>;
+  export const Core: unknown;
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { InputWriter, type Kind, readRecord } from '../src/schema.js';
+
+const EVERY_TYPE: Kind = {
+  name: 'Thing',
+  fields: [
+    { name: 'alive', type: 'bool', components: 1 },
+    { name: 'score', type: 'int', components: 1 },
+    { name: 'heading', type: 'angle', components: 1 },
+    { name: 'pos', type: 'vec2', components: 2 },
+    { name: 'up', type: 'vec3', components: 3 },
+    { name: 'turn', type: 'quat', components: 4 },
+    { name: 'team', type: 'choice', components: 1 },
+  ],
+};
+
+test('a flat record becomes an object by the names and types of the schema', () => {
+  const thing = {};
+  readRecord(EVERY_TYPE, [9, 1, -3, 0.5, 10, 20, 0, 0, 1, 0.1, 0.2, 0.3, 0.9, 2], 1, thing);
+  expect(thing).toEqual({
+    alive: true,
+    score: -3,
+    heading: 0.5,
+    pos: { x: 10, y: 20 },
+    up: { x: 0, y: 0, z: 1 },
+    turn: { x: 0.1, y: 0.2, z: 0.3, w: 0.9 },
+    team: 2,
+  });
+});
+
+test('reading the same object again keeps its vectors', () => {
+  const thing: Record<string, unknown> = {};
+  const record = [0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 1, 0];
+  readRecord(EVERY_TYPE, record, 0, thing);
+  const pos = thing['pos'];
+  readRecord(EVERY_TYPE, record.with(3, 5), 0, thing);
+  expect(thing['pos']).toBe(pos);
+  expect(pos).toEqual({ x: 5, y: 2 });
+});
+
+const INPUT: Kind = {
+  name: 'Controls',
+  fields: [
+    { name: 'thrust', type: 'bool', components: 1 },
+    { name: 'aim', type: 'vec2', components: 2 },
+    { name: 'look', type: 'quat', components: 4 },
+    { name: 'turn', type: 'float', components: 1 },
+  ],
+};
+
+test('an input is written in the order of the schema and held until it is changed', () => {
+  const writer = new InputWriter(INPUT);
+  expect([...writer.write({})]).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
+  expect([...writer.write({ turn: -0.5, thrust: true })]).toEqual([1, 0, 0, 0, 0, 0, 1, -0.5]);
+  expect([...writer.write({ aim: { x: 3, y: 4 }, thrust: false })]).toEqual([0, 3, 4, 0, 0, 0, 1, -0.5]);
+});
+
+test('an input field the game does not have is named, with those it has', () => {
+  const writer = new InputWriter(INPUT);
+  expect(() => writer.write({ trust: true })).toThrow('no field "trust"; it has "thrust", "aim", "look", "turn"');
+});
+
+test('an input value of the wrong type is refused and changes nothing', () => {
+  const writer = new InputWriter(INPUT);
+  expect(() => writer.write({ turn: Number.NaN })).toThrow('"turn" takes a float');
+  expect(() => writer.write({ turn: true })).toThrow('"turn" takes a float');
+  expect(() => writer.write({ aim: { x: 1 } })).toThrow('"aim" takes a vec2 with finite y');
+  expect([...writer.write({})]).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
+});
