@@ -1,12 +1,106 @@
-//! Derives.
+//! `#[derive(Replicate)]` and `#[derive(Input)]`: a type's fields become a field table and integer lanes.
+//!
+//! Use them through `tickwire_shared`, which says what the traits mean. This crate reads in the order of
+//! its work: [`attributes`] of a field, the [`field`] they make, the [`table`] of a struct, and enums.
+
+mod attributes;
+mod choice;
+mod expand;
+mod field;
+mod kinds;
+mod table;
+
 use proc_macro::TokenStream;
-/// x
+
+/// Makes a type part of what is seen: a kind of entity or event, a choice of kinds, or a field of one.
+///
+/// - On a struct with named fields: `Lanes`, one kind.
+/// - On an enum whose variants each hold one such struct: `Kinds`, numbered in the order of the variants.
+/// - On an enum without fields: `Choice`, so it can be a field. It must be `Copy`.
+///
+/// ```
+/// use tickwire_shared::Replicate;
+/// use tickwire_shared::glam::{Quat, Vec2};
+///
+/// const HALF_WIDTH: f32 = 2048.0;
+///
+/// #[derive(Replicate)]
+/// struct Ship {
+///     #[replicate(range = -HALF_WIDTH..=HALF_WIDTH, step = 0.03125, velocity = vel)]
+///     pos: Vec2,
+///     #[replicate(range = -512.0..=512.0, step = 0.25)]
+///     vel: Vec2,
+///     #[replicate(angle, bits = 10)]
+///     heading: f32,
+///     #[replicate(bits = 9)]
+///     turret: Quat,
+///     #[replicate(range = 0..=100)]
+///     health: u8,
+///     #[replicate(rare)]
+///     team: Team,
+///     #[replicate(owner)]
+///     ammunition: u16,
+///     boosting: bool,
+/// }
+///
+/// #[derive(Clone, Copy, Replicate)]
+/// enum Team {
+///     Red,
+///     Blue,
+/// }
+///
+/// #[derive(Replicate)]
+/// struct Rock {
+///     #[replicate(range = -HALF_WIDTH..=HALF_WIDTH, step = 0.125)]
+///     pos: Vec2,
+///     #[replicate(range = 1.0..=64.0, step = 1.0, initial)]
+///     radius: f32,
+/// }
+///
+/// #[derive(Replicate)]
+/// enum Entity {
+///     Ship(Ship),
+///     Rock(Rock),
+/// }
+/// ```
+///
+/// # Fields
+///
+/// | type | attributes |
+/// | --- | --- |
+/// | `bool`, an enum without fields | none |
+/// | `u8`, `i8`, `u16`, `i16`, `u32`, `i32`, `PlayerId`, `EntityId`, `Tick` | `range = min..=max`, or the whole type |
+/// | `f32` | `range = min..=max, step = unit`, or `angle, bits = 1 to 24` for radians |
+/// | `Vec2`, `Vec3` | `range = min..=max, step = unit`, of each coordinate |
+/// | `Quat` | `bits = 2 to 15`, of each of its smallest three components |
+///
+/// Ranges, steps and bits may be any constant expression, `Self::CONSTANT` included.
+///
+/// Any field may be `owner` (sent only to the entity's owner; others read it as from zero lanes) and either
+/// `rare` (seldom changes: costs next to nothing while it does not) or `initial` (sent once, when the entity
+/// first appears). A number or vector may name its rate of change per second, `velocity = other_field`, for
+/// the codec to predict from.
 #[proc_macro_derive(Replicate, attributes(replicate))]
-pub fn replicate(_item: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn replicate(item: TokenStream) -> TokenStream {
+    expand::replicate(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
-/// x
+
+/// Makes a struct what a player holds down in one tick: `Lanes`, with the fields and the ranges of
+/// [`Replicate`](macro@Replicate), but no `owner`, `rare`, `initial` or `velocity`.
+///
+/// ```
+/// use tickwire_shared::Input;
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+/// struct Pilot {
+///     #[replicate(range = -1..=1)]
+///     turn: i8,
+///     thrust: bool,
+///     #[replicate(angle, bits = 8)]
+///     aim: f32,
+/// }
+/// ```
 #[proc_macro_derive(Input, attributes(replicate))]
-pub fn input(_item: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn input(item: TokenStream) -> TokenStream {
+    expand::input(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
