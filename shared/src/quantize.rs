@@ -18,8 +18,9 @@
 //! | a quaternion of length zero, or with a NaN or an infinity | no rotation |
 //! | a lane no value has | the nearest value |
 
-mod number;
+mod real;
 mod rotation;
+mod whole;
 
 use crate::schema::{FieldType, KindSchema};
 

@@ -10,7 +10,7 @@ use std::f64::consts::SQRT_2;
 use glam::Quat;
 
 use super::Field;
-use super::number::nearest;
+use super::real::nearest;
 use crate::schema::FieldType;
 
 impl Field for Quat {
@@ -133,5 +133,108 @@ fn square_of_largest([a, b, c]: [i32; 3]) -> i32 {
 fn shrink_largest(smallest: &mut [i32; 3]) {
     if let Some(k) = smallest.iter_mut().max_by_key(|k| k.abs()) {
         *k -= k.signum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lanes(rotation: Quat, bits: u8) -> [i32; 4] {
+        let mut lanes = [0; 4];
+        rotation.quantize(FieldType::Quat { bits }, &mut lanes);
+        lanes
+    }
+
+    fn back(lanes: [i32; 4], bits: u8) -> Quat {
+        Quat::dequantize(FieldType::Quat { bits }, &lanes)
+    }
+
+    /// Of any length, and often with components that are equal, nearly equal, or zero.
+    fn rotation() -> impl Strategy<Value = Quat> {
+        let equal = prop_oneof![Just(0.0f32), Just(0.5), Just(-0.5), Just(1.0)];
+        let near = (equal.clone(), -1e-4f32..1e-4).prop_map(|(base, more)| base + more);
+        let component = prop_oneof![-1.0f32..1.0, equal, near];
+        proptest::array::uniform4(component)
+            .prop_filter("a rotation has a length", |at| at.iter().any(|c| *c != 0.0))
+            .prop_map(Quat::from_array)
+    }
+
+    proptest! {
+        #[test]
+        fn a_rotation_comes_back_close(rotation in rotation(), bits in 2u8..=15) {
+            let found = back(lanes(rotation, bits), bits);
+            prop_assert!(found.is_normalized());
+            let step = 1.0 / (SQRT_2 * f64::from(Grid::new(bits).m));
+            let (a, b) = (rotation.as_dquat().normalize(), found.as_dquat());
+            let distance = (a - b).length().min((a + b).length());
+            prop_assert!(distance <= 2.2 * step, "{} steps", distance / step);
+        }
+
+        #[test]
+        fn a_rotation_read_back_has_the_same_lanes(rotation in rotation(), bits in 2u8..=15) {
+            let once = lanes(rotation, bits);
+            prop_assert_eq!(lanes(back(once, bits), bits), once);
+            prop_assert_eq!(lanes(-rotation, bits), once, "q and -q are one rotation");
+        }
+
+        #[test]
+        fn any_bits_of_a_rotation_give_lanes_in_range(at in any::<[u32; 4]>(), bits in 2u8..=15) {
+            let ty = FieldType::Quat { bits };
+            let found = lanes(Quat::from_array(at.map(f32::from_bits)), bits);
+            for (place, lane) in found.into_iter().enumerate() {
+                let (min, max) = ty.lane_range(place);
+                prop_assert!((min..=max).contains(&i64::from(lane)));
+            }
+        }
+
+        #[test]
+        fn any_lanes_give_a_rotation(wild in any::<[i32; 4]>(), bits in 2u8..=15) {
+            prop_assert!(back(wild, bits).is_normalized());
+            let mask = (1 << bits) - 1;
+            prop_assert!(back(wild.map(|lane| lane & mask), bits).is_normalized());
+        }
+    }
+
+    #[test]
+    fn every_rotation_of_few_bits_has_lasting_lanes() {
+        for bits in 2..=5 {
+            let side = 2 * Grid::new(bits).m + 1;
+            for at in 0..4 * side * side * side {
+                let any = [
+                    at / (side * side * side),
+                    at / (side * side) % side,
+                    at / side % side,
+                    at % side,
+                ];
+                let once = lanes(back(any, bits), bits);
+                assert_eq!(lanes(back(once, bits), bits), once, "{any:?} of {bits} bits");
+            }
+        }
+    }
+
+    #[test]
+    fn no_rotation_and_half_turns_are_exact() {
+        for at in 0..4 {
+            let mut whole = [0.0; 4];
+            whole[at] = 1.0;
+            for bits in 2..=15 {
+                let expected = Quat::from_array(whole);
+                assert_eq!(back(lanes(expected, bits), bits), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_rotation_becomes_none() {
+        let none = lanes(Quat::IDENTITY, 9);
+        assert_eq!(none, [3, 255, 255, 255]);
+        for component in [0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(lanes(Quat::from_xyzw(component, 0.0, 0.0, 0.0), 9), none);
+        }
+        assert_eq!(lanes(Quat::from_xyzw(1e-40, 0.0, 0.0, 0.0), 9), [0, 255, 255, 255]);
+        assert_eq!(lanes(Quat::from_xyzw(f32::MAX, 0.0, 0.0, f32::MAX), 9)[0], 0);
     }
 }
