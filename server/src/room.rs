@@ -1,67 +1,231 @@
-//! The core of a room: players, inputs, simulation, replication, chat.
+//! The core of a room: members, inputs, simulation, replication, chat.
 //!
-//! Pure: it is handed messages and the time, and what it wants sent is polled from it.
+//! Pure: it is handed messages and the time, and what it wants sent is polled from it. Nothing here
+//! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
 
+mod chat;
+mod fragments;
+mod inputs;
+mod interest;
+mod member;
 mod message;
+mod replication;
+mod session;
+mod world;
 
+pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
 
-use std::marker::PhantomData;
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::RoomInfo;
-use tickwire_shared::{PlayerId, Simulation, Tick};
+use tickwire_shared::delta::LaneTable;
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::simulation::{Audience, schema_of};
+use tickwire_shared::snapshot::SnapshotWriter;
+use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, View};
 
 use crate::config::RoomConfig;
+use fragments::Fragments;
+use inputs::Clock;
+use interest::Sight;
+use member::Member;
+use replication::EventBits;
+use world::World;
 
 /// One room.
-#[derive(Debug)]
 pub struct Room<S: Simulation> {
-    _marker: PhantomData<S>,
+    name: String,
+    config: RoomConfig,
+    simulation: S,
+    tick: Tick,
+    due: Option<Instant>,
+    members: BTreeMap<PlayerId, Member<S::Input>>,
+    host: PlayerId,
+    chat_id: u64,
+    outgoing: VecDeque<FromRoom>,
+
+    inputs: Vec<(PlayerId, S::Input)>,
+    outbox: Outbox<S::Event>,
+    capture: Capture<S::Entity>,
+    world: World,
+    event_tables: Vec<LaneTable>,
+    fragments: Fragments,
+    writer: SnapshotWriter,
+    packets: Vec<u8>,
+    spans: Vec<(PlayerId, Range<usize>)>,
+    entities_refused: u64,
 }
 
 impl<S: Simulation> Room<S> {
     /// An empty room at tick 0.
     pub fn new(name: String, seed: u64, config: RoomConfig) -> Self {
-        let _ = (name, seed, config);
-        todo!()
+        let schema = schema_of::<S>();
+        Room {
+            name,
+            simulation: S::new(seed),
+            tick: Tick(0),
+            due: None,
+            members: BTreeMap::new(),
+            host: PlayerId(0),
+            chat_id: 0,
+            outgoing: VecDeque::new(),
+            inputs: Vec::new(),
+            outbox: Outbox::default(),
+            capture: Capture::default(),
+            world: World::new(&schema, config.entities_max),
+            event_tables: schema
+                .events
+                .iter()
+                .map(|kind| LaneTable::new(kind, schema.tick_hz))
+                .collect(),
+            fragments: Fragments::default(),
+            writer: SnapshotWriter::default(),
+            packets: Vec::new(),
+            spans: Vec::new(),
+            entities_refused: 0,
+            config,
+        }
     }
 
     /// The last tick that was stepped.
     pub fn tick(&self) -> Tick {
-        todo!()
+        self.tick
+    }
+
+    /// The game's own state.
+    pub fn simulation(&self) -> &S {
+        &self.simulation
     }
 
     /// Its line in the list of rooms.
     pub fn info(&self) -> RoomInfo {
-        todo!()
+        let spectators = self.members.values().filter(|member| member.is_spectator()).count();
+        RoomInfo {
+            name: self.name.clone(),
+            players: (self.members.len() - spectators) as u32,
+            players_max: self.config.players_max as u32,
+            spectators: spectators as u32,
+        }
     }
 
     /// Nobody is in it.
     pub fn is_empty(&self) -> bool {
-        todo!()
+        self.members.is_empty()
     }
 
-    /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
-    pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
-        let _ = (now, time_ms, message);
-        todo!()
+    /// Entities in the world as last captured.
+    pub fn entities(&self) -> usize {
+        self.world.len()
+    }
+
+    /// Entities the game showed beyond the room's limit, summed over all ticks.
+    pub fn entities_refused(&self) -> u64 {
+        self.entities_refused
+    }
+
+    /// How a player's inputs came in; `None` for one who has no seat.
+    pub fn input_counts(&self, player: PlayerId) -> Option<InputCounts> {
+        Some(self.members.get(&player)?.inputs.as_ref()?.counts())
     }
 
     /// Steps one tick whose deadline was `due` and encodes each member's snapshot.
     pub fn step(&mut self, due: Instant) {
-        let _ = due;
-        todo!()
+        self.tick = self.tick.next();
+        self.due = Some(due);
+        self.take_inputs();
+        self.simulation.step(&Inputs::new(self.tick, &self.inputs), &mut self.outbox);
+        self.simulation.capture(&mut self.capture);
+        self.entities_refused += self.world.capture(self.tick, &mut self.capture) as u64;
+        self.replicate();
     }
 
     /// The snapshots of the last step: one datagram for each member, at most its path's size.
     /// The slices are valid until the next step.
     pub fn datagrams(&self) -> impl Iterator<Item = (PlayerId, &[u8])> {
-        std::iter::empty()
+        self.spans.iter().map(|(player, span)| (*player, &self.packets[span.clone()]))
     }
 
     /// The next reliable thing to send, in order.
     pub fn poll(&mut self) -> Option<FromRoom> {
-        todo!()
+        self.outgoing.pop_front()
+    }
+
+    fn take_inputs(&mut self) {
+        self.inputs.clear();
+        for member in self.members.values_mut() {
+            if let Some(buffer) = &mut member.inputs {
+                self.inputs.push((member.player, buffer.take(self.tick)));
+            }
+        }
+    }
+
+    fn replicate(&mut self) {
+        self.packets.clear();
+        self.spans.clear();
+        self.fragments.clear(self.world.slots().len());
+        let events = self.code_events();
+        for member in self.members.values_mut() {
+            let view = self.simulation.view(member.player);
+            for (audience, event) in &events {
+                if hears(*audience, member.player, view) {
+                    member.replication.tell(event.clone());
+                }
+            }
+            let report = member.inputs.as_ref().and_then(|inputs| inputs.report(self.tick));
+            let bytes_max = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
+            let start = self.packets.len();
+            member.replication.write(
+                &self.world,
+                &mut self.fragments,
+                &Sight::new(view),
+                report,
+                (&mut self.writer, bytes_max, &mut self.packets),
+            );
+            self.spans.push((member.player, start..self.packets.len()));
+        }
+    }
+
+    fn code_events(&mut self) -> Vec<(Audience, Arc<EventBits>)> {
+        let mut lanes = [0; LANES_MAX];
+        let code = |(audience, event): (Audience, S::Event)| {
+            let kind = event.kind();
+            let table = &self.event_tables[usize::from(kind)];
+            event.to_lanes(&mut lanes);
+            let mut writer = BitWriter::default();
+            let lanes = &mut lanes[..table.len()];
+            table.whole(&mut writer, lanes, true).expect("writing never fails");
+            let bits = writer.len_bits();
+            writer.align();
+            let words = writer.words().to_vec();
+            (audience, Arc::new(EventBits { tick: self.tick, kind, words, bits }))
+        };
+        self.outbox.drain().map(code).collect()
+    }
+
+    /// Where the room's clock stands, to judge how early an input is. Before the first step, now.
+    fn clock(&self, now: Instant) -> Clock {
+        let period = Duration::from_secs(1) / S::TICK_HZ;
+        Clock { tick: self.tick, due: self.due.unwrap_or(now), period }
+    }
+}
+
+impl<S: Simulation> std::fmt::Debug for Room<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (tick, members) = (self.tick, self.members.len());
+        write!(f, "Room({:?} at tick {}, {members} members)", self.name, tick.0)
+    }
+}
+
+fn hears(audience: Audience, player: PlayerId, view: View) -> bool {
+    match audience {
+        Audience::Room => true,
+        Audience::Player(only) => only == player,
+        Audience::Place(place) => Sight::new(view).nearness(Some(place), false).is_some(),
     }
 }

@@ -1,13 +1,31 @@
 //! The input datagram, client to server.
+//!
+//! ```text
+//!  8 bits   DATAGRAM_INPUT
+//!  1        an acknowledgement follows
+//!   16        tick of the newest snapshot, low bits
+//!   32        bit n: the snapshot n + 1 ticks before it came too
+//!  6        number of inputs, 0 to 32
+//!  16       tick of the newest input, low bits (if there is one)
+//!  inputs   newest first; the first whole, each other: 1 bit differs from the one before in this
+//!           list; if set, whole
+//! ```
 
+use crate::bits::{BitError, BitReader, BitStream, BitWriter};
+use crate::delta::LaneTable;
 use crate::quantize::Lanes;
-use crate::schema::Schema;
+use crate::schema::{LANES_MAX, Schema};
+
+/// First byte of an input datagram.
+pub const DATAGRAM_INPUT: u8 = 0x49;
+
+/// Most inputs in one datagram.
+pub const INPUTS_MAX: usize = 32;
 
 /// What one input datagram says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputDatagram<I> {
-    /// Acknowledged snapshots: the low 16 bits of the newest tick received and, from bit 0, whether
-    /// the tick 1, 2, … 32 before it was received as well. `None` before the first snapshot.
+    /// Acknowledged snapshots; `None` before the first.
     pub ack: Option<SnapshotAck>,
     /// The low 16 bits of the newest input's tick; the others are for the ticks before it.
     pub newest_low16: u16,
@@ -24,31 +42,128 @@ pub struct SnapshotAck {
     pub before: u32,
 }
 
-/// Most inputs in one datagram.
-pub const INPUTS_MAX: usize = 32;
-
-/// Reads and writes input datagrams of one game.
-#[derive(Clone, Debug)]
-pub struct InputCodec {}
-
 /// Why a datagram could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a datagram that is not of this protocol; update the client")]
 pub struct DatagramError;
 
+impl From<BitError> for DatagramError {
+    fn from(_: BitError) -> Self {
+        DatagramError
+    }
+}
+
+/// Reads and writes input datagrams of one game.
+#[derive(Clone, Debug)]
+pub struct InputCodec {
+    table: LaneTable,
+}
+
 impl InputCodec {
-    /// The codec of the inputs in `schema`.
+    /// The codec of the inputs in `schema`, which must be valid.
     pub fn new(schema: &Schema) -> Self {
-        let _ = schema;
-        InputCodec {}
+        InputCodec { table: LaneTable::new(&schema.input, schema.tick_hz) }
     }
 
-    /// Reads a datagram.
+    /// Lanes of an input.
+    pub fn lanes(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Reads a datagram into the game's own inputs.
     ///
     /// # Errors
     /// [`DatagramError`] for anything but a whole datagram of this protocol.
     pub fn decode<I: Lanes>(&self, bytes: &[u8]) -> Result<InputDatagram<I>, DatagramError> {
-        let _ = bytes;
-        Err(DatagramError)
+        let mut reader = BitReader::new(bytes);
+        let mut head = Head::default();
+        head.stream(&mut reader)?;
+        let mut lanes = [0; LANES_MAX];
+        let mut inputs = Vec::with_capacity(head.inputs as usize);
+        for at in 0..head.inputs {
+            self.input(&mut reader, &mut lanes[..self.table.len()], at == 0, at == 0)?;
+            inputs.push(I::from_lanes(&lanes));
+        }
+        reader.finish()?;
+        Ok(InputDatagram { ack: head.ack, newest_low16: head.newest_low16, inputs })
     }
+
+    /// Writes a datagram: `inputs` are lanes, newest first, one after the other.
+    ///
+    /// # Panics
+    /// If `inputs` is not a whole number of inputs, or more than [`INPUTS_MAX`].
+    pub fn encode(&self, ack: Option<SnapshotAck>, newest_low16: u16, inputs: &[i32]) -> Vec<u8> {
+        const INFALLIBLE: &str = "writing never fails";
+        let width = self.table.len();
+        let count = inputs.len().checked_div(width).unwrap_or(0);
+        assert!(count <= INPUTS_MAX && count * width == inputs.len());
+        let mut writer = BitWriter::default();
+        let mut head = Head { ack, newest_low16, inputs: count as u32 };
+        head.stream(&mut writer).expect(INFALLIBLE);
+        let mut last: &[i32] = &[];
+        for input in inputs.chunks_exact(width.max(1)) {
+            let mut lanes = [0; LANES_MAX];
+            lanes[..width].copy_from_slice(input);
+            let first = last.is_empty();
+            let differs = input != last;
+            self.input(&mut writer, &mut lanes[..width], first, differs).expect(INFALLIBLE);
+            last = input;
+        }
+        writer.into_bytes()
+    }
+
+    fn input<S: BitStream>(
+        &self,
+        stream: &mut S,
+        lanes: &mut [i32],
+        first: bool,
+        mut differs: bool,
+    ) -> Result<(), BitError> {
+        if !first {
+            stream.flag(&mut differs)?;
+        }
+        if first || differs {
+            self.table.whole(stream, lanes, true)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Head {
+    ack: Option<SnapshotAck>,
+    newest_low16: u16,
+    inputs: u32,
+}
+
+impl Head {
+    fn stream<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
+        let mut kind = u32::from(DATAGRAM_INPUT);
+        stream.bits(&mut kind, 8)?;
+        if kind != u32::from(DATAGRAM_INPUT) {
+            return Err(BitError::Invalid);
+        }
+        let mut has_ack = self.ack.is_some();
+        stream.flag(&mut has_ack)?;
+        if has_ack {
+            let ack = self.ack.get_or_insert(SnapshotAck { newest_low16: 0, before: 0 });
+            low16(stream, &mut ack.newest_low16)?;
+            stream.bits(&mut ack.before, 32)?;
+        }
+        stream.bits(&mut self.inputs, 6)?;
+        if self.inputs > INPUTS_MAX as u32 {
+            return Err(BitError::Invalid);
+        }
+        if self.inputs > 0 {
+            low16(stream, &mut self.newest_low16)?;
+        }
+        Ok(())
+    }
+}
+
+fn low16<S: BitStream>(stream: &mut S, value: &mut u16) -> Result<(), BitError> {
+    let mut bits = u32::from(*value);
+    stream.bits(&mut bits, 16)?;
+    *value = bits as u16;
+    Ok(())
 }

@@ -16,11 +16,16 @@ extern crate self as tickwire_shared;
 
 mod tick;
 
+pub mod bits;
 pub mod control;
+pub mod delta;
+pub mod history;
 pub mod input;
 pub mod quantize;
+pub mod replica;
 pub mod schema;
 pub mod simulation;
+pub mod snapshot;
 
 pub use glam;
 pub use simulation::{Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View};

@@ -56,8 +56,9 @@ pub enum FieldType {
         /// Distance between two neighbouring values.
         step: f32,
     },
-    /// Four lanes, a rotation by its smallest three components: which one is largest (0 to 3), then
-    /// the other three, each in `bits` bits over ±1/√2.
+    /// Four lanes, a rotation by its smallest three components: which one is largest (0 to 3, for x, y,
+    /// z, w), then the other three, each as `m` plus its multiple of `1/(m√2)`, `m = 2^(bits-1) - 1`.
+    /// The largest is positive.
     Quat {
         /// Bits of each of the three components, 2 to 15.
         bits: u8,

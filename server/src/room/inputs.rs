@@ -1,0 +1,177 @@
+//! One player's jitter buffer: inputs wait here for their tick.
+
+use std::time::{Duration, Instant};
+
+use tickwire_shared::Tick;
+use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
+
+/// Inputs by tick, each taken once.
+#[derive(Debug)]
+pub(super) struct InputBuffer<I> {
+    /// Ring by tick; a slot holds the tick it is for.
+    ring: Vec<Option<(Tick, I)>>,
+    window_ticks: i32,
+    held: I,
+    newest: Option<Newest>,
+    counts: InputCounts,
+}
+
+/// How inputs came in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputCounts {
+    /// Came in time.
+    pub taken: u64,
+    /// Came after their tick.
+    pub late: u64,
+    /// Had not come when their tick was due: the last one was held instead.
+    pub missing: u64,
+    /// For a tick outside the window.
+    pub outside: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    tick: Tick,
+    margin_eighth_ms: i32,
+}
+
+/// Where the room's clock stands: tick `tick` was due at `due`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    pub(super) tick: Tick,
+    pub(super) due: Instant,
+    pub(super) period: Duration,
+}
+
+impl<I: Copy + Default> InputBuffer<I> {
+    pub(super) fn new(window_ticks: u32) -> Self {
+        let ring = vec![None; window_ticks as usize + 1];
+        let window_ticks = window_ticks as i32;
+        InputBuffer {
+            ring,
+            window_ticks,
+            held: I::default(),
+            newest: None,
+            counts: InputCounts::default(),
+        }
+    }
+
+    /// Takes the inputs of one datagram, newest first. What is here already or no longer of use is
+    /// passed over: every datagram repeats what the client does not know to have arrived.
+    pub(super) fn push(&mut self, clock: Clock, at: Instant, newest_low16: u16, inputs: &[I]) {
+        let newest = Tick::expand(newest_low16, clock.tick);
+        for (age, input) in inputs.iter().enumerate() {
+            let tick = newest.offset(-(age as i32));
+            let ahead = tick.since(clock.tick);
+            if ahead > self.window_ticks || ahead < -self.window_ticks {
+                self.counts.outside += 1;
+                continue;
+            }
+            let first_time = self.newest.is_none_or(|known| tick.since(known.tick) > 0);
+            if ahead <= 0 {
+                self.counts.late += u64::from(first_time && age == 0);
+                continue;
+            }
+            let at = tick.0 as usize % self.ring.len();
+            if self.ring[at].is_none_or(|(held, _)| held != tick) {
+                self.ring[at] = Some((tick, *input));
+            }
+        }
+        let ahead = newest.since(clock.tick);
+        let is_newer = self.newest.is_none_or(|known| newest.since(known.tick) > 0);
+        if !inputs.is_empty() && is_newer && ahead.abs() <= self.window_ticks {
+            self.newest =
+                Some(Newest { tick: newest, margin_eighth_ms: margin(clock, newest, at) });
+        }
+    }
+
+    /// The input of `tick`; what was held the tick before when it has not come.
+    pub(super) fn take(&mut self, tick: Tick) -> I {
+        let at = tick.0 as usize % self.ring.len();
+        match self.ring[at].take_if(|(held, _)| *held == tick) {
+            Some((_, input)) => {
+                self.held = input;
+                self.counts.taken += 1;
+            }
+            None if self.newest.is_some() => self.counts.missing += 1,
+            None => {}
+        }
+        self.held
+    }
+
+    /// What the next snapshot tells the client.
+    pub(super) fn report(&self, tick: Tick) -> Option<InputReport> {
+        let newest = self.newest?;
+        Some(InputReport {
+            newest_ticks: newest.tick.since(tick).clamp(-128, 127),
+            margin_eighth_ms: newest.margin_eighth_ms,
+        })
+    }
+
+    pub(super) fn counts(&self) -> InputCounts {
+        self.counts
+    }
+}
+
+fn margin(clock: Clock, tick: Tick, at: Instant) -> i32 {
+    let ahead_s = clock.period.as_secs_f64() * f64::from(tick.since(clock.tick));
+    let since_due_s = match at.checked_duration_since(clock.due) {
+        Some(after) => after.as_secs_f64(),
+        None => -clock.due.duration_since(at).as_secs_f64(),
+    };
+    ((ahead_s - since_due_s) * 1000.0 * f64::from(MARGIN_UNITS_PER_MS)) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(tick: u32, due: Instant) -> Clock {
+        Clock { tick: Tick(tick), due, period: Duration::from_millis(10) }
+    }
+
+    #[test]
+    fn inputs_wait_for_their_tick_and_the_last_one_is_held() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        buffer.push(clock(100, due), due, 103, &[3u8, 2, 1, 0]);
+        let taken: Vec<u8> = (101..=105).map(|tick| buffer.take(Tick(tick))).collect();
+        assert_eq!(taken, [1, 2, 3, 3, 3]);
+        let counts = buffer.counts();
+        assert_eq!((counts.taken, counts.missing, counts.late), (3, 2, 0));
+    }
+
+    #[test]
+    fn the_first_input_of_a_tick_stands_and_repeats_change_nothing() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        buffer.push(clock(0, due), due, 1, &[7u8]);
+        buffer.push(clock(0, due), due, 1, &[9]);
+        assert_eq!(buffer.take(Tick(1)), 7);
+        buffer.push(clock(1, due), due, 1, &[9]);
+        assert_eq!(buffer.take(Tick(2)), 7);
+    }
+
+    #[test]
+    fn a_tick_outside_the_window_is_counted_and_dropped() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        buffer.push(clock(1000, due), due, 1033, &[1u8]);
+        buffer.push(clock(1000, due), due, 900, &[2]);
+        assert_eq!(buffer.counts().outside, 2);
+        assert!(buffer.report(Tick(1000)).is_none());
+        assert_eq!(buffer.take(Tick(1033)), 0);
+    }
+
+    #[test]
+    fn the_report_says_how_early_the_newest_came() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        buffer.push(clock(10, due), due + Duration::from_millis(4), 12, &[1u8]);
+        let report = buffer.report(Tick(11)).unwrap();
+        assert_eq!((report.newest_ticks, report.margin_eighth_ms), (1, 16 * 8));
+        buffer.push(clock(20, due), due + Duration::from_millis(5), 20, &[1]);
+        assert_eq!(buffer.report(Tick(20)).unwrap().margin_eighth_ms, -5 * 8);
+        assert_eq!(buffer.counts().late, 1);
+    }
+}

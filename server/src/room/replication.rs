@@ -1,0 +1,344 @@
+//! One client's snapshots: what it has, what it needs, and what fits.
+//!
+//! For each client and slot three ticks are kept. What a client may be coded against is only ever a
+//! state it acknowledged:
+//!
+//! - `acked`: the newest tick whose state of the slot the client surely has, or 0;
+//! - `sent`: the last tick a state was sent, or 0 when the client surely has nothing;
+//! - `gone`: the last tick it was told to forget the slot; acknowledgements up to it are void.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tickwire_shared::input::SnapshotAck;
+use tickwire_shared::snapshot::{
+    BASELINE_AGE_MAX, EVENTS_MAX, EventHead, Fragment, InputReport, RecordHead, SnapshotHeader,
+    SnapshotWriter,
+};
+use tickwire_shared::{PlayerId, Tick};
+
+use super::fragments::{Against, Coded, Fragments};
+use super::interest::Sight;
+use super::world::{HISTORY_TICKS, Slot, World};
+
+/// Share of a snapshot's bytes that events may take, as a divisor.
+const EVENT_SHARE: usize = 3;
+/// Priority of an entity the client has never been sent, in ticks of waiting.
+const FRESH_PRIORITY_TICKS: f32 = 30.0;
+
+/// An event, coded once for everyone who is told.
+#[derive(Debug)]
+pub(super) struct EventBits {
+    pub(super) tick: Tick,
+    pub(super) kind: u8,
+    pub(super) words: Vec<u64>,
+    pub(super) bits: usize,
+}
+
+/// The replication state of one client.
+#[derive(Debug)]
+pub(super) struct Replication {
+    player: PlayerId,
+    seen: Vec<Seen>,
+    packets: VecDeque<Packet>,
+    /// Slots of all packets in flight, oldest first; the top bit marks a slot told gone.
+    entries: VecDeque<u32>,
+    newest_ack: Tick,
+    /// Ticks from sending a snapshot to its acknowledgement, slowly falling.
+    flight_ticks: i32,
+    events: VecDeque<Arc<EventBits>>,
+    /// Number of the first event in `events`.
+    first_event: u64,
+    events_queued_max: usize,
+    candidates: Vec<Candidate>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    acked: u32,
+    sent: u32,
+    gone: u32,
+}
+
+#[derive(Debug)]
+struct Packet {
+    tick: Tick,
+    entries: usize,
+    /// Number after the last event in it.
+    events_end: u64,
+    acked: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    slot: u16,
+    head: RecordHead,
+    coded: Coded,
+    priority: f32,
+}
+
+const ENTRY_GONE: u32 = 1 << 31;
+
+impl Replication {
+    pub(super) fn new(player: PlayerId, events_queued_max: usize) -> Self {
+        Replication {
+            player,
+            seen: Vec::new(),
+            packets: VecDeque::new(),
+            entries: VecDeque::new(),
+            newest_ack: Tick(0),
+            flight_ticks: 0,
+            events: VecDeque::new(),
+            first_event: 0,
+            events_queued_max,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
+    pub(super) fn tell(&mut self, event: Arc<EventBits>) {
+        if self.events.len() >= self.events_queued_max {
+            self.events.pop_front();
+            self.first_event += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    /// Takes the client's acknowledgements; `now` is the room's tick.
+    pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
+        let newest = Tick::expand(ack.newest_low16, now);
+        if now.since(newest) < 0 || now.since(newest) > HISTORY_TICKS {
+            return;
+        }
+        let mut first_entry = 0;
+        for at in 0..self.packets.len() {
+            let packet = &self.packets[at];
+            let (tick, entries) = (packet.tick, packet.entries);
+            let received = match newest.since(tick) {
+                0 => true,
+                age @ 1..=32 => ack.before >> (age - 1) & 1 == 1,
+                _ => false,
+            };
+            if received && !packet.acked {
+                self.acknowledge_packet(at, first_entry);
+                if tick.since(self.newest_ack) > 0 {
+                    self.newest_ack = tick;
+                    self.measure_flight(now.since(tick));
+                }
+            }
+            first_entry += entries;
+        }
+    }
+
+    /// Writes the snapshot of `world` in at most `bytes_max` bytes and appends it to `out`.
+    pub(super) fn write(
+        &mut self,
+        world: &World,
+        fragments: &mut Fragments,
+        sight: &Sight,
+        input: Option<InputReport>,
+        packet: (&mut SnapshotWriter, usize, &mut Vec<u8>),
+    ) {
+        let (writer, bytes_max, out) = packet;
+        let tick = world.tick();
+        let bits_max = bytes_max * 8;
+        self.forget_old_packets(tick);
+        let common = self.common_baseline(tick);
+        let events = self.events_that_fit(bits_max / EVENT_SHARE);
+        let header = SnapshotHeader {
+            tick_low16: tick.low16(),
+            input,
+            events: (events > 0).then_some((self.first_event as u16, events)),
+            baseline_age: common.map_or(0, |common| tick.since(common) as u32),
+        };
+        writer.begin(header, self.events.iter().take(events).map(|event| event.coded(tick)));
+
+        self.gather(world, fragments, sight, common);
+        self.choose(bits_max.saturating_sub(writer.len_bits()), world.slots().len());
+        let entries = self.fill(tick, writer, fragments, bits_max);
+        writer.finish(out);
+        let events_end = self.first_event + events as u64;
+        self.packets.push_back(Packet { tick, entries, events_end, acked: false });
+    }
+
+    /// What the client lacks, in the order of slots.
+    fn gather(
+        &mut self,
+        world: &World,
+        fragments: &mut Fragments,
+        sight: &Sight,
+        common: Option<Tick>,
+    ) {
+        self.candidates.clear();
+        self.seen.resize(world.slots().len(), Seen::default());
+        let tick = world.tick();
+        let in_flight = |sent: u32| tick.since(Tick(sent)) <= self.flight_ticks + 2;
+        for (at, (slot, seen)) in world.slots().iter().zip(&self.seen).enumerate() {
+            let at = at as u16;
+            let mine = slot.owner == Some(self.player);
+            let near = slot.is_alive().then(|| sight.nearness(slot.place, seen.sent != 0));
+            let nearness = if mine { near.map(|_| Some(f32::INFINITY)) } else { near };
+            let Some(nearness) = nearness.flatten() else {
+                if seen.sent != 0 && !in_flight(seen.gone) {
+                    let head = RecordHead::Gone;
+                    let priority = f32::MAX;
+                    self.candidates.push(Candidate {
+                        slot: at,
+                        head,
+                        coded: Coded::EMPTY,
+                        priority,
+                    });
+                }
+                continue;
+            };
+            let changed = slot.changed_for(mine);
+            let known = seen.acked != 0 && Tick(seen.acked).since(slot.spawned) >= 0;
+            if known && Tick(seen.acked).since(changed) >= 0 {
+                continue;
+            }
+            if seen.sent > seen.gone && Tick(seen.sent).since(changed) >= 0 && in_flight(seen.sent)
+            {
+                continue;
+            }
+            let waited = match seen.sent {
+                0 => FRESH_PRIORITY_TICKS,
+                sent => tick.since(Tick(sent)) as f32,
+            };
+            let baseline = known.then_some(Tick(seen.acked));
+            let (head, coded) = code(world, fragments, (at, slot), (baseline, common), mine);
+            self.candidates.push(Candidate { slot: at, head, coded, priority: waited * nearness });
+        }
+    }
+
+    /// Keeps what matters most when not everything fits.
+    fn choose(&mut self, bits_max: usize, slots: usize) {
+        let cost = |candidate: &Candidate, gap_bits: usize| {
+            gap_bits + candidate.head.len_bits() + candidate.coded.bits()
+        };
+        // A gap to the next slot costs 1 bit; an average one when some are left out, a little more.
+        let spread = slots.div_ceil(self.candidates.len().max(1));
+        let gap_bits = 2 * (usize::BITS - spread.leading_zeros()) as usize + 1;
+        let total: usize = self.candidates.iter().map(|c| cost(c, gap_bits)).sum();
+        if total <= bits_max {
+            return;
+        }
+        self.candidates
+            .sort_unstable_by(|a, b| b.priority.total_cmp(&a.priority).then(a.slot.cmp(&b.slot)));
+        let mut left = bits_max;
+        self.candidates.retain(|candidate| {
+            let bits = cost(candidate, gap_bits + 2);
+            let fits = bits <= left;
+            left -= if fits { bits } else { 0 };
+            fits
+        });
+        self.candidates.sort_unstable_by_key(|candidate| candidate.slot);
+    }
+
+    /// Writes the chosen records and remembers them; returns how many.
+    fn fill(
+        &mut self,
+        tick: Tick,
+        writer: &mut SnapshotWriter,
+        fragments: &Fragments,
+        bits_max: usize,
+    ) -> usize {
+        let mut entries = 0;
+        for &Candidate { slot, head, coded, .. } in &self.candidates {
+            let bits = writer.record_bits(slot, head, coded.bits());
+            if !writer.has_room() || writer.len_bits() + bits > bits_max {
+                continue;
+            }
+            writer.record(slot, head, fragments.fragment(coded));
+            let seen = &mut self.seen[usize::from(slot)];
+            let gone = head == RecordHead::Gone;
+            if gone {
+                seen.gone = tick.0;
+                seen.acked = 0;
+            } else {
+                seen.sent = tick.0;
+            }
+            self.entries.push_back(u32::from(slot) | if gone { ENTRY_GONE } else { 0 });
+            entries += 1;
+        }
+        entries
+    }
+
+    fn acknowledge_packet(&mut self, at: usize, first_entry: usize) {
+        let packet = &mut self.packets[at];
+        packet.acked = true;
+        let tick = packet.tick.0;
+        for &entry in self.entries.range(first_entry..first_entry + packet.entries) {
+            let seen = &mut self.seen[(entry & !ENTRY_GONE) as usize];
+            if entry & ENTRY_GONE == 0 {
+                if tick > seen.gone && tick > seen.acked {
+                    seen.acked = tick;
+                }
+            } else if tick > seen.sent {
+                seen.sent = 0;
+            }
+        }
+        while self.first_event < packet.events_end && self.events.pop_front().is_some() {
+            self.first_event += 1;
+        }
+    }
+
+    fn measure_flight(&mut self, sample_ticks: i32) {
+        let fall = (self.flight_ticks - sample_ticks + 7) / 8;
+        self.flight_ticks = sample_ticks.max(self.flight_ticks - fall.max(0)).min(HISTORY_TICKS);
+    }
+
+    fn forget_old_packets(&mut self, tick: Tick) {
+        while let Some(oldest) = self.packets.front()
+            && tick.since(oldest.tick) >= HISTORY_TICKS
+        {
+            self.entries.drain(..oldest.entries);
+            self.packets.pop_front();
+        }
+    }
+
+    fn common_baseline(&self, tick: Tick) -> Option<Tick> {
+        let age = tick.since(self.newest_ack);
+        (self.newest_ack != Tick(0) && age <= BASELINE_AGE_MAX as i32).then_some(self.newest_ack)
+    }
+
+    fn events_that_fit(&self, bits_max: usize) -> usize {
+        let mut left = bits_max;
+        let fits = |event: &&Arc<EventBits>| {
+            let bits = 13 + event.bits;
+            let fits = bits <= left;
+            left = left.saturating_sub(bits);
+            fits
+        };
+        self.events.iter().take(EVENTS_MAX).take_while(fits).count()
+    }
+}
+
+impl EventBits {
+    fn coded(&self, now: Tick) -> (EventHead, Fragment<'_>) {
+        let age_ticks = now.since(self.tick).clamp(0, 127) as u32;
+        let head = EventHead { age_ticks, kind: u32::from(self.kind) };
+        (head, Fragment { words: &self.words, bits: self.bits })
+    }
+}
+
+/// The record of an entity: against its baseline if that is still known, else whole.
+fn code(
+    world: &World,
+    fragments: &mut Fragments,
+    (at, slot): (u16, &Slot),
+    (baseline, common): (Option<Tick>, Option<Tick>),
+    mine: bool,
+) -> (RecordHead, Coded) {
+    let owner = mine && world.table(slot.kind).has_owner_only();
+    if let Some(tick) = baseline
+        && let Some(coded) = fragments.code(world, at, Against::Tick(tick), owner)
+    {
+        let age_ticks = world.tick().since(tick) as u32;
+        let head =
+            if common == baseline { RecordHead::Common } else { RecordHead::Older { age_ticks } };
+        return (head, coded);
+    }
+    let coded = fragments.code(world, at, Against::Nothing, owner);
+    let coded = coded.expect("an entity alive has a state");
+    (RecordHead::Whole { kind: u32::from(slot.kind), mine, id: slot.id.0 }, coded)
+}

@@ -1,0 +1,212 @@
+//! Who comes and goes, and what they say: everything in a room but the tick.
+
+use std::time::Instant;
+
+use tickwire_shared::control::{
+    ChatMessage, ClientChat, CloseCode, RefuseCode, ServerChat, ServerFrame,
+};
+use tickwire_shared::{PlayerId, Simulation};
+
+use super::member::Member;
+use super::message::{FromRoom, ToRoom};
+use super::{Room, chat};
+
+/// Characters of a kick's reason.
+const REASON_CHARACTERS_MAX: usize = 200;
+
+impl<S: Simulation> Room<S> {
+    /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
+    pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
+        match message {
+            ToRoom::Join { player, name, spectator, datagram_bytes_max } => {
+                match self.join(now, time_ms, player, &name, spectator) {
+                    Ok(()) => self.set_path(player, datagram_bytes_max),
+                    Err((code, text)) => {
+                        self.refuse(player, code, text);
+                        self.outgoing.push_back(FromRoom::Released { player });
+                    }
+                }
+            }
+            ToRoom::Leave { player, code } => self.leave(time_ms, player, code),
+            ToRoom::Input { player, at, datagram } => {
+                let (clock, tick) = (self.clock(now), self.tick);
+                let Some(member) = self.members.get_mut(&player) else { return };
+                if let Some(ack) = datagram.ack {
+                    member.replication.acknowledge(tick, ack);
+                }
+                if let Some(inputs) = &mut member.inputs {
+                    inputs.push(clock, at, datagram.newest_low16, &datagram.inputs);
+                }
+            }
+            ToRoom::Path { player, datagram_bytes_max } => {
+                self.set_path(player, datagram_bytes_max);
+            }
+            ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
+            ToRoom::Kick { by, player, reason } => self.kick(time_ms, by, player, &reason),
+            ToRoom::Notice { text } => self.tell_everyone(&ServerFrame::Notice(text)),
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Instant,
+        time_ms: u64,
+        player: PlayerId,
+        name: &str,
+        spectator: bool,
+    ) -> Result<(), (RefuseCode, String)> {
+        if self.members.contains_key(&player) {
+            let text = "you are in this room already; leave it first".to_owned();
+            return Err((RefuseCode::AlreadyInRoom, text));
+        }
+        let name = chat::clean_name(&self.config, name)?;
+        let key = chat::name_key(&name);
+        if self.members.values().any(|member| chat::name_key(&member.name) == key) {
+            let text = format!("someone in this room is called \"{name}\"; choose another name");
+            return Err((RefuseCode::NameTaken, text));
+        }
+        let info = self.info();
+        let (taken, most) = match spectator {
+            true => (info.spectators as usize, self.config.spectators_max),
+            false => (info.players as usize, self.config.players_max),
+        };
+        if taken >= most {
+            let text = format!("all {most} places in this room are taken; try another room");
+            return Err((RefuseCode::RoomFull, text));
+        }
+        let member = Member::new(&self.config, now, player, name.clone(), spectator);
+        self.tell_everyone(&ServerFrame::MemberJoined(member.info()));
+        if self.members.is_empty() {
+            self.host = player;
+        }
+        self.members.insert(player, member);
+        if !spectator {
+            self.simulation.join(player, &name);
+        }
+        let frame = ServerFrame::Joined {
+            room: self.info(),
+            tick: self.tick,
+            spectator,
+            host: self.host,
+            members: self.members.values().map(Member::info).collect(),
+        };
+        self.outgoing.push_back(FromRoom::Control { player, frame });
+        let verb = if spectator { "watches" } else { "joined" };
+        self.notice(time_ms, &format!("{name} {verb}"));
+        Ok(())
+    }
+
+    fn leave(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) {
+        if self.remove(time_ms, player, code) && code == CloseCode::Normal {
+            self.outgoing.push_back(FromRoom::Control { player, frame: ServerFrame::Left });
+        }
+        self.outgoing.push_back(FromRoom::Released { player });
+    }
+
+    fn remove(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) -> bool {
+        let Some(member) = self.members.remove(&player) else { return false };
+        if !member.is_spectator() {
+            self.simulation.leave(player);
+        }
+        self.tell_everyone(&ServerFrame::MemberLeft { player, code });
+        let how = match code {
+            CloseCode::Normal => "left",
+            CloseCode::Kicked => "was removed",
+            _ => "lost the connection",
+        };
+        self.notice(time_ms, &format!("{} {how}", member.name));
+        if self.host == player
+            && let Some(next) = self.members.keys().next().copied()
+        {
+            self.host = next;
+            self.tell_everyone(&ServerFrame::Host(next));
+        }
+        true
+    }
+
+    fn set_path(&mut self, player: PlayerId, datagram_bytes_max: usize) {
+        if let Some(member) = self.members.get_mut(&player) {
+            member.datagram_bytes_max = datagram_bytes_max;
+        }
+    }
+
+    fn kick(&mut self, time_ms: u64, by: PlayerId, player: PlayerId, reason: &str) {
+        if by != self.host {
+            let text = "only the room's host may remove a member".to_owned();
+            return self.refuse(by, RefuseCode::NotHost, text);
+        }
+        if !self.members.contains_key(&player) {
+            let text = "that member is not in this room any more".to_owned();
+            return self.refuse(by, RefuseCode::NoSuchPlayer, text);
+        }
+        self.remove(time_ms, player, CloseCode::Kicked);
+        let reason: String = reason.chars().take(REASON_CHARACTERS_MAX).collect();
+        let text = match chat::clean_message(&self.config, &reason) {
+            Ok(reason) => format!("{}: {reason}", CloseCode::Kicked.text()),
+            Err(_) => CloseCode::Kicked.text().to_owned(),
+        };
+        self.outgoing.push_back(FromRoom::Close { player, code: CloseCode::Kicked, text });
+    }
+
+    fn chat(&mut self, now: Instant, time_ms: u64, player: PlayerId, chat: &ClientChat) {
+        if let Err((code, text)) = self.deliver(now, time_ms, player, chat) {
+            let chat = ServerChat::Refused { code, text };
+            self.outgoing.push_back(FromRoom::Chat { player, chat });
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        now: Instant,
+        time_ms: u64,
+        from: PlayerId,
+        chat: &ClientChat,
+    ) -> Result<(), (RefuseCode, String)> {
+        let (text, to) = match chat {
+            ClientChat::Say(text) => (text, None),
+            ClientChat::Tell { player, text } => (text, Some(*player)),
+        };
+        let Some(member) = self.members.get_mut(&from) else {
+            return Err((RefuseCode::NotInRoom, "join a room before you chat".into()));
+        };
+        if !member.chat.take(&self.config, now) {
+            let (burst, seconds) = (self.config.chat_burst_messages, self.config.chat_refill_s);
+            let text = format!("at most {burst} messages in {seconds} s; wait a moment");
+            return Err((RefuseCode::ChatTooFast, text));
+        }
+        let text = chat::clean_message(&self.config, text)?;
+        let name = member.name.clone();
+        if to.is_some_and(|to| !self.members.contains_key(&to)) {
+            return Err((RefuseCode::NoSuchPlayer, "that member is not in this room".into()));
+        }
+        self.chat_id += 1;
+        let message = ChatMessage { id: self.chat_id, time_ms, from, name, to, text };
+        for &player in self.members.keys() {
+            if to.is_none_or(|to| player == to || player == from) {
+                let chat = ServerChat::Message(message.clone());
+                self.outgoing.push_back(FromRoom::Chat { player, chat });
+            }
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, time_ms: u64, text: &str) {
+        self.chat_id += 1;
+        for &player in self.members.keys() {
+            let chat = ServerChat::Notice { id: self.chat_id, time_ms, text: text.to_owned() };
+            self.outgoing.push_back(FromRoom::Chat { player, chat });
+        }
+    }
+
+    fn tell_everyone(&mut self, frame: &ServerFrame) {
+        for &player in self.members.keys() {
+            let frame = frame.clone();
+            self.outgoing.push_back(FromRoom::Control { player, frame });
+        }
+    }
+
+    fn refuse(&mut self, player: PlayerId, code: RefuseCode, text: String) {
+        let frame = ServerFrame::Refused { code, text };
+        self.outgoing.push_back(FromRoom::Control { player, frame });
+    }
+}

@@ -1,0 +1,368 @@
+//! A room and its clients' replicas agree, whatever the network does to the datagrams between them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{Room, ToRoom};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::input::InputDatagram;
+use tickwire_shared::quantize::{Kinds, Lanes};
+use tickwire_shared::replica::{Replica, SnapshotError};
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, Tick, View,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+struct Ball {
+    #[replicate(range = -500.0..=500.0, step = 0.0625, velocity = vel)]
+    pos: Vec2,
+    #[replicate(range = -100.0..=100.0, step = 0.25)]
+    vel: Vec2,
+    #[replicate(rare)]
+    score: u16,
+    #[replicate(owner)]
+    secret: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+struct Wall {
+    #[replicate(range = -500.0..=500.0, step = 1.0, initial)]
+    pos: Vec2,
+}
+
+#[derive(Replicate)]
+enum Thing {
+    Ball(Ball),
+    Wall(Wall),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
+struct Push {
+    #[replicate(range = -1..=1)]
+    x: i8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+struct Ping {
+    number: u32,
+}
+
+/// The seed of a world with nothing but the wall.
+const STILL: u64 = 0;
+
+/// Balls fly, appear and vanish by a seeded generator; some stand still for long.
+#[derive(Serialize, Deserialize)]
+struct Balls {
+    seed: u64,
+    balls: BTreeMap<u32, (Ball, bool)>,
+    players: Vec<PlayerId>,
+    pings: u32,
+    busy: u32,
+}
+
+impl Balls {
+    fn random(&mut self, below: u32) -> u32 {
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 33) as u32 % below
+    }
+}
+
+impl Simulation for Balls {
+    const NAME: &'static str = "balls";
+    type Input = Push;
+    type Entity = Thing;
+    type Event = Ping;
+
+    fn new(seed: u64) -> Self {
+        Balls {
+            seed,
+            balls: BTreeMap::new(),
+            players: Vec::new(),
+            pings: 0,
+            busy: if seed == STILL { 0 } else { 20 },
+        }
+    }
+
+    fn join(&mut self, player: PlayerId, _name: &str) {
+        self.players.push(player);
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.players.retain(|other| *other != player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Ping>) {
+        if self.random(4) == 0 && self.balls.len() < self.busy as usize {
+            let id = self.random(60);
+            let moving = self.random(3) != 0;
+            let vel = Vec2::new(self.random(200) as f32 - 100.0, self.random(200) as f32 - 100.0);
+            let ball = Ball { pos: Vec2::ZERO, vel, score: 0, secret: id as u8 };
+            self.balls.entry(id).or_insert((ball, moving));
+        }
+        if self.random(6) == 0 {
+            let id = self.random(60);
+            self.balls.remove(&id);
+        }
+        let push: f32 = inputs.iter().map(|(_, input)| f32::from(input.x)).sum();
+        let bump = self.random(60);
+        for (id, (ball, moving)) in &mut self.balls {
+            if *moving {
+                ball.pos += ball.vel / 60.0;
+                ball.vel.x = (ball.vel.x + push).clamp(-100.0, 100.0);
+                if ball.pos.abs().max_element() > 480.0 {
+                    ball.vel = -ball.vel;
+                }
+            }
+            if *id == bump {
+                ball.score += 1;
+                ball.secret = ball.secret.wrapping_add(1);
+            }
+        }
+        if self.busy > 0 && self.random(5) == 0 {
+            self.pings += 1;
+            outbox.to_room(Ping { number: self.pings });
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Thing>) {
+        for (id, (ball, _)) in &self.balls {
+            let shown = world.show(EntityId(*id), Thing::Ball(*ball)).at(ball.pos);
+            if let Some(owner) = self.players.get(*id as usize % 4) {
+                shown.owned_by(*owner);
+            }
+        }
+        world.show(EntityId(1000), Thing::Wall(Wall { pos: Vec2::new(3.0, 4.0) }));
+    }
+
+    fn view(&self, player: PlayerId) -> View {
+        match player.0 % 2 {
+            0 => View::Everything,
+            _ => View::Circle { center: Vec2::ZERO, radius: 200.0 },
+        }
+    }
+}
+
+/// A client with its half of a bad network.
+struct Client {
+    player: PlayerId,
+    replica: Replica,
+    in_flight: Vec<Vec<u8>>,
+    acks: Vec<InputDatagram<Push>>,
+    pings: Vec<u32>,
+}
+
+struct Table {
+    room: Room<Balls>,
+    clients: Vec<Client>,
+    now: Instant,
+}
+
+impl Table {
+    fn new(seed: u64, clients: u32, snapshot_bytes_max: usize) -> Self {
+        let config = RoomConfig { snapshot_bytes_max, ..RoomConfig::default() };
+        let mut room = Room::<Balls>::new("test".into(), seed, config);
+        let now = Instant::now();
+        let clients = (1..=clients).map(|number| {
+            let player = PlayerId(number);
+            let name = format!("p{number}");
+            room.handle(
+                now,
+                0,
+                ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 },
+            );
+            Client {
+                player,
+                replica: Replica::new(&schema_of::<Balls>()),
+                in_flight: Vec::new(),
+                acks: Vec::new(),
+                pings: Vec::new(),
+            }
+        });
+        let clients = clients.collect();
+        Table { room, clients, now }
+    }
+
+    /// One tick. `fate` decides for each datagram: lost, delayed, doubled or delivered.
+    fn tick(&mut self, mut fate: impl FnMut() -> u8) {
+        self.now += Duration::from_micros(16_667);
+        for client in &mut self.clients {
+            client.acks.retain(|ack| {
+                let fate = fate();
+                if fate % 4 != 0 {
+                    let datagram = ack.clone();
+                    self.room.handle(
+                        self.now,
+                        0,
+                        ToRoom::Input { player: client.player, at: self.now, datagram },
+                    );
+                }
+                fate % 4 == 2
+            });
+        }
+        self.room.step(self.now);
+        while self.room.poll().is_some() {}
+        for (player, bytes) in self.room.datagrams() {
+            let client = self.clients.iter_mut().find(|c| c.player == player).unwrap();
+            client.in_flight.push(bytes.to_vec());
+        }
+        for client in &mut self.clients {
+            client.receive(&mut fate, self.room.tick());
+        }
+    }
+
+    fn assert_equal(&self) {
+        let mut capture = Capture::default();
+        self.room.simulation().capture(&mut capture);
+        let mut world: BTreeMap<EntityId, (Option<PlayerId>, Option<Vec2>, Thing)> =
+            BTreeMap::new();
+        for shown in capture.drain() {
+            world.insert(shown.id, (shown.owner, shown.place, shown.entity));
+        }
+        for client in &self.clients {
+            let view = self.room.simulation().view(client.player);
+            let mut known = 0;
+            for (id, (owner, place, thing)) in &world {
+                let mine = *owner == Some(client.player);
+                let entity = client.replica.entities().iter().find(|e| e.id == *id);
+                let must = match (view, place) {
+                    (View::Circle { center, radius }, Some(place)) => {
+                        mine || center.distance(*place) <= radius
+                    }
+                    _ => true,
+                };
+                let Some(entity) = entity else {
+                    assert!(!must, "{:?} lacks {id:?}", client.player);
+                    continue;
+                };
+                known += 1;
+                let mut lanes = vec![0; if thing.kind() == 0 { Ball::LANES } else { Wall::LANES }];
+                thing.to_lanes(&mut lanes);
+                if !mine && thing.kind() == 0 {
+                    lanes[5] = 0;
+                }
+                let newest: Vec<i32> = entity.states.state(entity.states.len() - 1).collect();
+                assert_eq!(newest, lanes, "{:?} of {:?}", id, client.player);
+                assert_eq!(entity.mine, mine);
+            }
+            assert_eq!(client.replica.entities().len(), known, "{:?} has ghosts", client.player);
+        }
+    }
+}
+
+impl Client {
+    fn receive(&mut self, fate: &mut impl FnMut() -> u8, near: Tick) {
+        let mut later = Vec::new();
+        for bytes in std::mem::take(&mut self.in_flight) {
+            let fate = fate();
+            if fate % 8 == 0 {
+                continue;
+            }
+            if fate % 8 == 1 {
+                later.push(bytes);
+                continue;
+            }
+            for _ in 0..if fate % 8 == 2 { 2 } else { 1 } {
+                match self.replica.apply(&bytes, near) {
+                    Ok(applied) => {
+                        let number = |lanes: &[i32]| <Ping as Lanes>::from_lanes(lanes).number;
+                        self.pings.extend(applied.events.iter().map(|e| number(&e.lanes)));
+                    }
+                    Err(error) => assert_eq!(error, SnapshotError::Late),
+                }
+            }
+        }
+        self.in_flight = later;
+        let datagram = InputDatagram {
+            ack: self.replica.ack(),
+            newest_low16: near.offset(2).low16(),
+            inputs: vec![Push { x: 1 }],
+        };
+        self.acks.push(datagram);
+    }
+}
+
+/// Ticks with no fault at the end, for what was lost to come again and what left view to be told.
+const CALM_TICKS: usize = 12;
+
+fn play(seed: u64, fates: &[u8], ticks: usize, snapshot_bytes_max: usize) -> Table {
+    let mut table = Table::new(seed, 4, snapshot_bytes_max);
+    let mut at = 0;
+    for _ in 0..ticks {
+        table.tick(|| {
+            at += 1;
+            fates[at % fates.len()]
+        });
+    }
+    for _ in 0..CALM_TICKS {
+        table.tick(|| 3);
+    }
+    table
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn any_loss_reorder_and_duplication_ends_in_the_same_world(
+        seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..250,
+    ) {
+        let table = play(seed, &fates, ticks, 1200);
+        table.assert_equal();
+    }
+
+    #[test]
+    fn every_event_comes_exactly_once_and_in_order(
+        seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..200,
+    ) {
+        let table = play(seed, &fates, ticks, 1200);
+        let told = table.room.simulation().pings;
+        for client in &table.clients {
+            prop_assert_eq!(&client.pings, &(1..=told).collect::<Vec<u32>>());
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_never_exceeds_its_budget_and_everything_arrives_in_turn() {
+    let mut table = Table::new(7, 2, 60);
+    for _ in 0..300 {
+        table.tick(|| 3);
+        for (_, bytes) in table.room.datagrams() {
+            assert!(bytes.len() <= 60, "{} bytes", bytes.len());
+        }
+    }
+    let alive = table.room.simulation().balls.len() + 1;
+    let known = table.clients[1].replica.entities().len();
+    assert!(known + 2 >= alive, "{known} of {alive}");
+}
+
+#[test]
+fn a_client_silent_for_five_seconds_is_brought_up_to_date() {
+    let mut table = play(11, &[3], 60, 1200);
+    for _ in 0..300 {
+        table.tick(|| 0);
+    }
+    for _ in 0..CALM_TICKS {
+        table.tick(|| 3);
+    }
+    table.assert_equal();
+}
+
+#[test]
+fn what_stands_still_is_not_sent_again() {
+    let mut table = Table::new(STILL, 1, 1200);
+    let mut sizes = Vec::new();
+    for _ in 0..40 {
+        table.tick(|| 3);
+        sizes.push(table.room.datagrams().map(|(_, bytes)| bytes.len()).sum::<usize>());
+    }
+    assert_eq!(table.clients[0].replica.entities().len(), 1, "the wall");
+    let header_bytes = (8 + 16 + 1 + 20 + 1 + 7 + 12usize).div_ceil(8);
+    assert_eq!(sizes[20..], [header_bytes; 20]);
+}

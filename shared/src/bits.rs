@@ -1,0 +1,392 @@
+//! Reading, writing and measuring bits from one definition.
+//!
+//! Bits fill bytes from the lowest up, numbers come lowest bit first, so a packet is one long
+//! little-endian number. A layout is written once, as a function generic over [`BitStream`]:
+//!
+//! ```
+//! use tickwire_shared::bits::{BitError, BitMeasure, BitReader, BitStream, BitWriter};
+//!
+//! fn point<S: BitStream>(stream: &mut S, x: &mut u32, y: &mut u32) -> Result<(), BitError> {
+//!     stream.bits(x, 10)?;
+//!     stream.bits(y, 10)
+//! }
+//!
+//! let mut writer = BitWriter::default();
+//! point(&mut writer, &mut 7, &mut 900)?;
+//! let bytes = writer.into_bytes();
+//! assert_eq!(bytes.len(), 3);
+//!
+//! let (mut x, mut y) = (0, 0);
+//! point(&mut BitReader::new(&bytes), &mut x, &mut y)?;
+//! assert_eq!((x, y), (7, 900));
+//!
+//! let mut measure = BitMeasure::default();
+//! point(&mut measure, &mut x, &mut y)?;
+//! assert_eq!(measure.len_bits(), 20);
+//! # Ok::<(), BitError>(())
+//! ```
+
+/// The bits ended, or held something no writer writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BitError {
+    /// More bits were asked for than there are.
+    #[error("the bits ended early")]
+    Ended,
+    /// A value that no writer of this protocol writes.
+    #[error("bits that no writer of this protocol writes")]
+    Invalid,
+}
+
+/// One direction of a bit layout.
+pub trait BitStream {
+    /// True when values are filled in, false when they are taken.
+    const READING: bool;
+
+    /// The low `count` bits of `value`, 0 to 32.
+    ///
+    /// # Errors
+    /// [`BitError::Ended`] when reading past the end; writing and measuring never fail.
+    fn bits(&mut self, value: &mut u32, count: u32) -> Result<(), BitError>;
+
+    /// One bit.
+    ///
+    /// # Errors
+    /// As [`BitStream::bits`].
+    #[inline]
+    fn flag(&mut self, value: &mut bool) -> Result<(), BitError> {
+        let mut bit = u32::from(*value);
+        self.bits(&mut bit, 1)?;
+        *value = bit != 0;
+        Ok(())
+    }
+
+    /// A number by exponential Golomb code of order 0: 0 takes 1 bit, 1 and 2 take 3, 3 to 6 take 5.
+    /// Up to 2^31 - 2.
+    ///
+    /// # Errors
+    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading a number beyond the limit.
+    #[inline]
+    fn golomb(&mut self, value: &mut u32) -> Result<(), BitError> {
+        let mut extra = 31 - (*value + 1).leading_zeros();
+        let mut prefix = 1u32 << extra;
+        if Self::READING {
+            extra = 0;
+            loop {
+                let mut one = false;
+                self.flag(&mut one)?;
+                if one {
+                    break;
+                }
+                extra += 1;
+                if extra > 30 {
+                    return Err(BitError::Invalid);
+                }
+            }
+        } else {
+            self.bits(&mut prefix, extra + 1)?;
+        }
+        let mut low = (*value + 1) & ((1u32 << extra) - 1);
+        self.bits(&mut low, extra)?;
+        *value = ((1u32 << extra) | low) - 1;
+        Ok(())
+    }
+}
+
+/// Bits of the exponential Golomb code of `value`.
+#[inline]
+pub fn golomb_bits(value: u32) -> u32 {
+    2 * (31 - (value + 1).leading_zeros()) + 1
+}
+
+/// Writes bits into 64-bit words.
+#[derive(Clone, Debug, Default)]
+pub struct BitWriter {
+    words: Vec<u64>,
+    pending: u64,
+    pending_bits: u32,
+}
+
+impl BitWriter {
+    /// Empties the writer and keeps its memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.pending = 0;
+        self.pending_bits = 0;
+    }
+
+    /// Bits written.
+    #[inline]
+    pub fn len_bits(&self) -> usize {
+        self.words.len() * 64 + self.pending_bits as usize
+    }
+
+    /// Bytes needed for what was written.
+    #[inline]
+    pub fn len_bytes(&self) -> usize {
+        self.len_bits().div_ceil(8)
+    }
+
+    /// Appends the low `count` bits of `value`, 0 to 64; the bits above must be zero.
+    #[inline]
+    pub fn push(&mut self, value: u64, count: u32) {
+        debug_assert!(count == 64 || value >> count == 0);
+        self.pending |= value << self.pending_bits;
+        let filled = self.pending_bits + count;
+        if filled < 64 {
+            self.pending_bits = filled;
+            return;
+        }
+        self.words.push(self.pending);
+        self.pending_bits = filled - 64;
+        let used = count - self.pending_bits;
+        self.pending = if used == 64 { 0 } else { value >> used };
+    }
+
+    /// Appends `count` bits from whole words, as [`BitWriter::align`] left them.
+    #[inline]
+    pub fn push_words(&mut self, words: &[u64], count: usize) {
+        let whole = count / 64;
+        for &word in &words[..whole] {
+            self.push(word, 64);
+        }
+        let rest = (count % 64) as u32;
+        if rest > 0 {
+            self.push(words[whole], rest);
+        }
+    }
+
+    /// Fills the last word with zeros and returns the number of words so far.
+    pub fn align(&mut self) -> usize {
+        if self.pending_bits > 0 {
+            self.words.push(self.pending);
+            self.pending = 0;
+            self.pending_bits = 0;
+        }
+        self.words.len()
+    }
+
+    /// The whole words.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Sets `count` bits at bit `at`, which must have been written as zeros.
+    pub fn patch(&mut self, at: usize, value: u32, count: u32) {
+        for bit in 0..count as usize {
+            let mask = u64::from(value >> bit & 1) << ((at + bit) % 64);
+            match self.words.get_mut((at + bit) / 64) {
+                Some(word) => *word |= mask,
+                None => self.pending |= mask,
+            }
+        }
+    }
+
+    /// Appends the bytes to `out`, the last one filled with zeros.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        out.reserve(self.len_bytes());
+        for word in &self.words {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        let tail = self.pending_bits.div_ceil(8) as usize;
+        out.extend_from_slice(&self.pending.to_le_bytes()[..tail]);
+    }
+
+    /// The bytes, the last one filled with zeros.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes);
+        bytes
+    }
+}
+
+impl BitStream for BitWriter {
+    const READING: bool = false;
+
+    #[inline]
+    fn bits(&mut self, value: &mut u32, count: u32) -> Result<(), BitError> {
+        let mask = if count == 32 { u32::MAX } else { (1 << count) - 1 };
+        self.push(u64::from(*value & mask), count);
+        Ok(())
+    }
+}
+
+/// Reads bits from bytes.
+#[derive(Clone, Debug)]
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at the first bit.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        BitReader { bytes, at: 0 }
+    }
+
+    /// Bits left, the filling of the last byte included.
+    pub fn left_bits(&self) -> usize {
+        self.bytes.len() * 8 - self.at
+    }
+
+    /// Checks that only the zero filling of the last byte is left.
+    ///
+    /// # Errors
+    /// [`BitError::Invalid`] when more is left.
+    pub fn finish(mut self) -> Result<(), BitError> {
+        let left = self.left_bits();
+        let mut filling = 0;
+        if left >= 8 || self.bits(&mut filling, left as u32).is_err() || filling != 0 {
+            return Err(BitError::Invalid);
+        }
+        Ok(())
+    }
+
+    /// The next 32 bits without taking them, zeros beyond the end.
+    #[inline]
+    pub fn peek32(&self) -> u32 {
+        (self.word() >> (self.at % 8)) as u32
+    }
+
+    /// Takes `count` bits that were peeked.
+    ///
+    /// # Errors
+    /// [`BitError::Ended`] when there are fewer.
+    #[inline]
+    pub fn skip(&mut self, count: u32) -> Result<(), BitError> {
+        if self.left_bits() < count as usize {
+            return Err(BitError::Ended);
+        }
+        self.at += count as usize;
+        Ok(())
+    }
+
+    /// The eight bytes from the current one on, zeros beyond the end.
+    #[inline]
+    fn word(&self) -> u64 {
+        let tail = &self.bytes[self.at / 8..];
+        if let Some(bytes) = tail.first_chunk::<8>() {
+            return u64::from_le_bytes(*bytes);
+        }
+        let mut bytes = [0; 8];
+        bytes[..tail.len()].copy_from_slice(tail);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+impl BitStream for BitReader<'_> {
+    const READING: bool = true;
+
+    #[inline]
+    fn bits(&mut self, value: &mut u32, count: u32) -> Result<(), BitError> {
+        debug_assert!(count <= 32);
+        let bits = self.word() >> (self.at % 8);
+        self.skip(count)?;
+        *value = (bits & ((1u64 << count) - 1)) as u32;
+        Ok(())
+    }
+}
+
+/// Counts bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BitMeasure {
+    bits: usize,
+}
+
+impl BitMeasure {
+    /// Bits counted.
+    pub fn len_bits(&self) -> usize {
+        self.bits
+    }
+}
+
+impl BitStream for BitMeasure {
+    const READING: bool = false;
+
+    #[inline]
+    fn bits(&mut self, _value: &mut u32, count: u32) -> Result<(), BitError> {
+        self.bits += count as usize;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_measured(
+            values in prop::collection::vec((any::<u32>(), 0u32..=32), 0..200),
+        ) {
+            let mut writer = BitWriter::default();
+            let mut measure = BitMeasure::default();
+            for (value, count) in &values {
+                writer.bits(&mut value.clone(), *count).unwrap();
+                measure.bits(&mut value.clone(), *count).unwrap();
+            }
+            prop_assert_eq!(writer.len_bits(), measure.len_bits());
+            let bytes = writer.into_bytes();
+            let mut reader = BitReader::new(&bytes);
+            for (value, count) in values {
+                let mut read = 0;
+                reader.bits(&mut read, count).unwrap();
+                prop_assert_eq!(u64::from(read), u64::from(value) & ((1u64 << count) - 1));
+            }
+            prop_assert!(reader.finish().is_ok());
+        }
+
+        #[test]
+        fn golomb_numbers_round_trip(values in prop::collection::vec(0u32..(1 << 31) - 1, 1..50)) {
+            let mut writer = BitWriter::default();
+            for value in &values {
+                let before = writer.len_bits();
+                writer.golomb(&mut value.clone()).unwrap();
+                prop_assert_eq!(writer.len_bits() - before, golomb_bits(*value) as usize);
+            }
+            let bytes = writer.into_bytes();
+            let mut reader = BitReader::new(&bytes);
+            for value in values {
+                let mut read = 0;
+                reader.golomb(&mut read).unwrap();
+                prop_assert_eq!(read, value);
+            }
+        }
+
+        #[test]
+        fn any_bytes_read_to_their_end_without_a_panic(bytes: Vec<u8>, counts: Vec<u8>) {
+            let mut reader = BitReader::new(&bytes);
+            for count in counts {
+                let mut value = 0;
+                let _ = reader.bits(&mut value, u32::from(count % 33));
+                let _ = reader.golomb(&mut value);
+            }
+        }
+
+        #[test]
+        fn copied_words_are_the_same_bits(values in prop::collection::vec(any::<u8>(), 0..60), shift in 0u32..64) {
+            let mut fragment = BitWriter::default();
+            for value in &values {
+                fragment.push(u64::from(*value & 0x7f), 7);
+            }
+            let bits = fragment.len_bits();
+            fragment.align();
+            let (mut copied, mut direct) = (BitWriter::default(), BitWriter::default());
+            copied.push(0, shift);
+            direct.push(0, shift);
+            copied.push_words(fragment.words(), bits);
+            for value in &values {
+                direct.push(u64::from(*value & 0x7f), 7);
+            }
+            prop_assert_eq!(copied.into_bytes(), direct.into_bytes());
+        }
+    }
+
+    #[test]
+    fn reading_past_the_end_is_an_error() {
+        let mut reader = BitReader::new(&[0xff]);
+        assert_eq!(reader.bits(&mut 0, 9), Err(BitError::Ended));
+        assert_eq!(reader.bits(&mut 0, 8), Ok(()));
+        assert_eq!(reader.bits(&mut 0, 1), Err(BitError::Ended));
+    }
+}

@@ -1,0 +1,559 @@
+//! One value's lanes as bits: whole, or against a baseline.
+//!
+//! ```text
+//! whole   for each field sent to this client: each lane in its own number of bits
+//!
+//! delta   for each field but initial and rare ones, velocities first:
+//!           1 bit   differs from the prediction
+//!           if set, for each lane: class code, then class - 1 bits    (residual, zigzag)
+//!         1 bit     any rare field differs; if set, the rare fields as above
+//! ```
+//!
+//! The prediction of a lane is its value in the baseline, moved by the velocity lane where the
+//! schema names one. A residual's class is the bit length of its zigzag form; classes have a static
+//! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual as
+//! long as the lane itself is escaped to the plain lane.
+
+use crate::bits::{BitError, BitReader, BitStream, BitWriter};
+use crate::schema::{FieldType, KindSchema, SendRule};
+
+/// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
+pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
+
+/// A kind's lanes, compiled from its field table.
+#[derive(Clone, Debug)]
+pub struct LaneTable {
+    lanes: Vec<Lane>,
+    /// In coding order.
+    groups: Vec<Group>,
+    rare: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    min: i64,
+    max: i64,
+    bits: u32,
+    wraps: bool,
+    velocity: Option<Velocity>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Velocity {
+    lane: usize,
+    /// Position steps a tick for one velocity step, in 1/65536.
+    scale: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    first: usize,
+    count: usize,
+    rule: SendRule,
+    owner_only: bool,
+}
+
+impl LaneTable {
+    /// Compiles `kind`, which must be part of a schema that [`validate`](crate::schema::Schema::validate) accepted.
+    pub fn new(kind: &KindSchema, tick_hz: u32) -> Self {
+        let mut lanes = Vec::new();
+        let mut groups = Vec::new();
+        let first_lanes: Vec<usize> = kind
+            .fields
+            .iter()
+            .scan(0, |next, field| {
+                let first = *next;
+                *next += field.ty.lanes();
+                Some(first)
+            })
+            .collect();
+        for (field, &first) in kind.fields.iter().zip(&first_lanes) {
+            let source = field.velocity.as_ref().and_then(|name| {
+                let at = kind.fields.iter().position(|other| &other.name == name)?;
+                let ratio = f64::from(kind.fields[at].ty.step())
+                    / (f64::from(tick_hz) * f64::from(field.ty.step()));
+                Some((first_lanes[at], (ratio * 65536.0).round() as i64))
+            });
+            for lane in 0..field.ty.lanes() {
+                let (min, max) = field.ty.lane_range(lane);
+                lanes.push(Lane {
+                    min,
+                    max,
+                    bits: 64 - ((max - min) as u64).leading_zeros(),
+                    wraps: matches!(field.ty, FieldType::Angle { .. }),
+                    velocity: source.map(|(at, scale)| Velocity { lane: at + lane, scale }),
+                });
+            }
+            groups.push((
+                field.velocity.is_some(),
+                Group {
+                    first,
+                    count: field.ty.lanes(),
+                    rule: field.rule,
+                    owner_only: field.owner_only,
+                },
+            ));
+        }
+        // A position is predicted from its velocity now, so velocities come first.
+        groups.sort_by_key(|(predicted, _)| *predicted);
+        let groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
+        let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
+        LaneTable { lanes, groups, rare }
+    }
+
+    /// Number of lanes.
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// A kind without fields.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Whether an owner is sent other bits than the rest.
+    pub fn has_owner_only(&self) -> bool {
+        self.groups.iter().any(|group| group.owner_only)
+    }
+
+    /// The lanes with all their bits.
+    ///
+    /// # Errors
+    /// As the stream's.
+    #[inline]
+    pub fn whole<S: BitStream>(
+        &self,
+        stream: &mut S,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        for group in &self.groups {
+            let range = group.first..group.first + group.count;
+            if group.owner_only && !owner {
+                if S::READING {
+                    lanes[range].fill(0);
+                }
+                continue;
+            }
+            for (lane, value) in self.lanes[range.clone()].iter().zip(&mut lanes[range]) {
+                lane.plain(stream, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lanes against those of the same entity `ticks` ago.
+    ///
+    /// # Errors
+    /// As the stream's; [`BitError::Invalid`] for a value outside its range.
+    #[inline]
+    pub fn delta<S: ResidualStream>(
+        &self,
+        stream: &mut S,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        for group in &self.groups {
+            if group.rule == SendRule::Always {
+                self.group(stream, group, baseline, lanes, owner)?;
+            } else if S::READING {
+                let range = group.first..group.first + group.count;
+                lanes[range.clone()].copy_from_slice(&baseline.lanes[range]);
+            }
+        }
+        if !self.rare {
+            return Ok(());
+        }
+        let rare = || self.groups.iter().filter(|group| group.rule == SendRule::Rare);
+        let mut any = rare().any(|group| self.differs(group, baseline, lanes, owner));
+        stream.flag(&mut any)?;
+        if any {
+            for group in rare() {
+                self.group(stream, group, baseline, lanes, owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a client would see a difference between two states of an entity.
+    #[inline]
+    pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
+        self.groups.iter().any(|group| {
+            let range = group.first..group.first + group.count;
+            group.rule != SendRule::Initial
+                && (owner || !group.owner_only)
+                && a[range.clone()] != b[range]
+        })
+    }
+
+    #[inline]
+    fn group<S: ResidualStream>(
+        &self,
+        stream: &mut S,
+        group: &Group,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        let range = group.first..group.first + group.count;
+        if group.owner_only && !owner {
+            if S::READING {
+                lanes[range].fill(0);
+            }
+            return Ok(());
+        }
+        let mut changed = !S::READING && self.differs(group, baseline, lanes, owner);
+        stream.flag(&mut changed)?;
+        for at in range {
+            let lane = &self.lanes[at];
+            let predicted = self.predict(at, baseline, lanes);
+            if changed {
+                let mut value = lanes[at];
+                lane.residual(stream, predicted, &mut value)?;
+                lanes[at] = value;
+            } else if S::READING {
+                lanes[at] = predicted;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn differs(&self, group: &Group, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
+        (owner || !group.owner_only)
+            && (group.first..group.first + group.count)
+                .any(|at| lanes[at] != self.predict(at, baseline, lanes))
+    }
+
+    /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
+    #[inline]
+    fn predict(&self, at: usize, baseline: &Baseline<'_>, lanes: &[i32]) -> i32 {
+        let lane = &self.lanes[at];
+        let Some(velocity) = lane.velocity else { return baseline.lanes[at] };
+        let ticks = i64::from(baseline.ticks.min(EXTRAPOLATION_TICKS_MAX));
+        let (before, now) =
+            (i64::from(baseline.lanes[velocity.lane]), i64::from(lanes[velocity.lane]));
+        // The velocity went evenly from `before` to `now`; each tick moved by the velocity after it.
+        let twice = 2 * ticks * before + (ticks + 1) * (now - before);
+        let moved = twice.wrapping_mul(velocity.scale).wrapping_add(1 << 16) >> 17;
+        i64::from(baseline.lanes[at]).wrapping_add(moved).clamp(lane.min, lane.max) as i32
+    }
+}
+
+/// What a delta is coded against.
+#[derive(Clone, Copy, Debug)]
+pub struct Baseline<'a> {
+    /// Its lanes.
+    pub lanes: &'a [i32],
+    /// How many ticks ago it was.
+    pub ticks: u32,
+}
+
+impl Lane {
+    #[inline]
+    fn plain<S: BitStream>(&self, stream: &mut S, value: &mut i32) -> Result<(), BitError> {
+        let mut raw = value.wrapping_sub(self.min as i32) as u32;
+        stream.bits(&mut raw, self.bits)?;
+        if S::READING {
+            if i64::from(raw) > self.max - self.min {
+                return Err(BitError::Invalid);
+            }
+            *value = (self.min as i32).wrapping_add_unsigned(raw);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn residual<S: ResidualStream>(
+        &self,
+        stream: &mut S,
+        predicted: i32,
+        value: &mut i32,
+    ) -> Result<(), BitError> {
+        let mut zigzag = zigzag(self.fold(value.wrapping_sub(predicted)));
+        let mut class = 32 - zigzag.leading_zeros();
+        if !S::READING && class > self.bits {
+            class = CLASS_ESCAPE;
+        }
+        stream.class(&mut class)?;
+        if class == CLASS_ESCAPE {
+            return self.plain(stream, value);
+        }
+        if class > 1 {
+            let mut low = zigzag & !(1 << (class - 1));
+            stream.bits(&mut low, class - 1)?;
+            zigzag = low | 1 << (class - 1);
+        } else if S::READING {
+            zigzag = class;
+        }
+        if S::READING {
+            *value = predicted.wrapping_add(unzigzag(zigzag));
+            if self.wraps {
+                *value &= self.max as i32;
+            }
+            let offset = value.wrapping_sub(self.min as i32) as u32;
+            if i64::from(offset) > self.max - self.min {
+                return Err(BitError::Invalid);
+            }
+        }
+        Ok(())
+    }
+
+    /// The short way round for a lane that wraps.
+    #[inline]
+    fn fold(&self, difference: i32) -> i32 {
+        if !self.wraps {
+            return difference;
+        }
+        let unused = 32 - self.bits;
+        difference << unused >> unused
+    }
+}
+
+#[inline]
+fn zigzag(value: i32) -> u32 {
+    (value << 1 ^ value >> 31) as u32
+}
+
+#[inline]
+fn unzigzag(value: u32) -> i32 {
+    (value >> 1) as i32 ^ -((value & 1) as i32)
+}
+
+/// The class that stands for "the plain lane follows".
+const CLASS_ESCAPE: u32 = 33;
+const CLASSES: usize = 34;
+const CODE_BITS_MAX: usize = 15;
+
+/// Code lengths of the classes for a game that trained no model: short residuals are common, long ones
+/// halve about every second class.
+const DEFAULT_LENGTHS: [u8; CLASSES] = {
+    let mut lengths = [15; CLASSES];
+    let short = [2, 3, 3, 3, 3];
+    let mut class = 0;
+    while class <= 20 {
+        lengths[class] = if class < 5 { short[class] } else { 4 + (class as u8 - 5) / 2 };
+        class += 1;
+    }
+    lengths
+};
+
+/// Codes as a [`BitStream`] wants them: first bit lowest.
+const DEFAULT_CODES: [u16; CLASSES] = {
+    let mut codes = [0u16; CLASSES];
+    let mut next = 0u16;
+    let mut length = 1;
+    while length <= CODE_BITS_MAX as u8 {
+        next <<= 1;
+        let mut class = 0;
+        while class < CLASSES {
+            if DEFAULT_LENGTHS[class] == length {
+                codes[class] = next.reverse_bits() >> (16 - length);
+                next += 1;
+            }
+            class += 1;
+        }
+        length += 1;
+    }
+    codes
+};
+
+const LOOKUP_BITS: u32 = 9;
+
+/// Class and code length by the next nine bits; length 0 where the code is longer.
+const LOOKUP: [(u8, u8); 1 << LOOKUP_BITS] = {
+    let mut table = [(0u8, 0u8); 1 << LOOKUP_BITS];
+    let mut class = 0;
+    while class < CLASSES {
+        let length = DEFAULT_LENGTHS[class] as u32;
+        if length <= LOOKUP_BITS {
+            let mut rest = 0;
+            while rest < 1 << (LOOKUP_BITS - length) {
+                table[DEFAULT_CODES[class] as usize | rest << length] = (class as u8, length as u8);
+                rest += 1;
+            }
+        }
+        class += 1;
+    }
+    table
+};
+
+/// A stream that also carries the class of a residual.
+pub trait ResidualStream: BitStream {
+    /// The class code.
+    ///
+    /// # Errors
+    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading no code.
+    fn class(&mut self, class: &mut u32) -> Result<(), BitError>;
+}
+
+impl ResidualStream for BitWriter {
+    #[inline]
+    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
+        let at = *class as usize;
+        self.push(u64::from(DEFAULT_CODES[at]), u32::from(DEFAULT_LENGTHS[at]));
+        Ok(())
+    }
+}
+
+impl ResidualStream for crate::bits::BitMeasure {
+    #[inline]
+    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
+        self.bits(&mut 0, u32::from(DEFAULT_LENGTHS[*class as usize]))
+    }
+}
+
+impl ResidualStream for BitReader<'_> {
+    #[inline]
+    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
+        let next = self.peek32();
+        let (found, length) = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
+        if length > 0 {
+            *class = u32::from(found);
+            return self.skip(u32::from(length));
+        }
+        let long = (0..CLASSES).find(|&class| {
+            let mask = (1u32 << DEFAULT_LENGTHS[class]) - 1;
+            next & mask == u32::from(DEFAULT_CODES[class])
+        });
+        let found = long.ok_or(BitError::Invalid)?;
+        *class = found as u32;
+        self.skip(u32::from(DEFAULT_LENGTHS[found]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::BitMeasure;
+    use crate::schema::FieldSchema;
+    use proptest::prelude::*;
+
+    fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
+        FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None }
+    }
+
+    /// Every type and every rule.
+    fn kind() -> KindSchema {
+        let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
+        let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
+        let mut position = field("pos", vec2, SendRule::Always, false);
+        position.velocity = Some("vel".into());
+        KindSchema {
+            name: "Thing".into(),
+            fields: vec![
+                position,
+                field("vel", speed, SendRule::Always, false),
+                field("heading", FieldType::Angle { bits: 8 }, SendRule::Always, false),
+                field("alive", FieldType::Bool, SendRule::Always, false),
+                field("ammo", FieldType::Int { min: 0, max: 40 }, SendRule::Always, true),
+                field(
+                    "score",
+                    FieldType::Int { min: 0, max: i64::from(u32::MAX) },
+                    SendRule::Rare,
+                    false,
+                ),
+                field("hue", FieldType::Choice { variants: 5 }, SendRule::Initial, false),
+                field("turn", FieldType::Quat { bits: 9 }, SendRule::Always, false),
+            ],
+        }
+    }
+
+    fn lanes() -> impl Strategy<Value = Vec<i32>> {
+        let kind = kind();
+        let ranges: Vec<(i64, i64)> = kind
+            .fields
+            .iter()
+            .flat_map(|field| (0..field.ty.lanes()).map(|lane| field.ty.lane_range(lane)))
+            .collect();
+        ranges.into_iter().map(|(min, max)| (min..=max).prop_map(|v| v as i32)).collect::<Vec<_>>()
+    }
+
+    const AMMO: usize = 6;
+    const HUE: usize = 8;
+
+    proptest! {
+        #[test]
+        fn a_delta_decodes_to_exactly_the_lanes(
+            before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u16>(),
+        ) {
+            for at in 0..now.len() {
+                if same >> at & 1 == 1 {
+                    now[at] = before[at];
+                }
+            }
+            let table = LaneTable::new(&kind(), 60);
+            let baseline = Baseline { lanes: &before, ticks };
+            let mut writer = BitWriter::default();
+            let mut measure = BitMeasure::default();
+            table.delta(&mut writer, &baseline, &mut now.clone(), owner).unwrap();
+            table.delta(&mut measure, &baseline, &mut now.clone(), owner).unwrap();
+            prop_assert_eq!(writer.len_bits(), measure.len_bits());
+            let bytes = writer.into_bytes();
+            let mut read = vec![0; table.len()];
+            let mut reader = BitReader::new(&bytes);
+            table.delta(&mut reader, &baseline, &mut read, owner).unwrap();
+            prop_assert!(reader.finish().is_ok());
+            now[HUE] = before[HUE];
+            if !owner {
+                now[AMMO] = 0;
+            }
+            prop_assert_eq!(read, now);
+        }
+
+        #[test]
+        fn whole_lanes_round_trip(mut now in lanes(), owner: bool) {
+            let table = LaneTable::new(&kind(), 60);
+            let mut writer = BitWriter::default();
+            table.whole(&mut writer, &mut now, owner).unwrap();
+            let bytes = writer.into_bytes();
+            let mut read = vec![9; table.len()];
+            table.whole(&mut BitReader::new(&bytes), &mut read, owner).unwrap();
+            if !owner {
+                now[AMMO] = 0;
+            }
+            prop_assert_eq!(read, now);
+        }
+
+        #[test]
+        fn any_bits_decode_to_lanes_in_range_or_an_error(
+            before in lanes(), bytes: Vec<u8>, ticks: u32, owner: bool,
+        ) {
+            let table = LaneTable::new(&kind(), 60);
+            let mut read = vec![0; table.len()];
+            let baseline = Baseline { lanes: &before, ticks };
+            if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, owner).is_ok() {
+                for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
+                    let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
+                    prop_assert!(offset <= lane.max - lane.min);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_class_code_is_a_prefix_code() {
+        let kraft: f64 = DEFAULT_LENGTHS.iter().map(|&bits| 0.5f64.powi(i32::from(bits))).sum();
+        assert!(kraft <= 1.0, "{kraft}");
+        for a in 0..CLASSES {
+            for b in (0..CLASSES).filter(|&b| b != a && DEFAULT_LENGTHS[b] >= DEFAULT_LENGTHS[a]) {
+                let mask = (1u16 << DEFAULT_LENGTHS[a]) - 1;
+                assert_ne!(DEFAULT_CODES[b] & mask, DEFAULT_CODES[a], "{a} begins {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn steady_motion_costs_one_bit_a_field() {
+        let table = LaneTable::new(&kind(), 60);
+        // 60 units a second is 1 unit, or 16 steps, a tick.
+        let mut before = vec![0; table.len()];
+        (before[2], before[3]) = (240, -120);
+        let mut now = before.clone();
+        (now[0], now[1]) = (5 * 16, -5 * 8);
+        let mut measure = BitMeasure::default();
+        table.delta(&mut measure, &Baseline { lanes: &before, ticks: 5 }, &mut now, false).unwrap();
+        assert_eq!(measure.len_bits(), 6, "five fields and the rare ones");
+    }
+}
