@@ -1,0 +1,48 @@
+//! The bench binaries, run for a moment: that they work, not how fast.
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::command::Run;
+use crate::repo::Repo;
+use crate::rust::build_binaries;
+use crate::step::Outcome;
+
+const CLIENTS: u64 = 5;
+
+pub(crate) fn criterion(repo: &Repo) -> anyhow::Result<Outcome> {
+    // Unoptimised: the same build as the tests', and nothing here is measured.
+    let bench = ["bench", "--workspace", "--bench=*", "--profile=dev", "--", "--test"];
+    Run::new("cargo", &bench, repo.root()).show()?;
+    Ok(Outcome::Passed)
+}
+
+pub(crate) fn swarm(repo: &Repo) -> anyhow::Result<Outcome> {
+    for transport in ["quic", "webtransport"] {
+        println!("--- {transport}");
+        let found = measure(repo, &["swarm", "--transport", transport])?;
+        ensure!(found["connected"] == CLIENTS, "{transport}: not all connected: {found}");
+        ensure!(found["errors"] == 0, "{transport}: errors: {found}");
+        ensure!(
+            found["snapshots_per_client_second"].as_f64().is_some_and(|count| count > 0.0),
+            "{transport}: no snapshots: {found}"
+        );
+    }
+    Ok(Outcome::Passed)
+}
+
+pub(crate) fn floor(repo: &Repo) -> anyhow::Result<Outcome> {
+    let found = measure(repo, &["floor"])?;
+    ensure!(found["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "no ratio: {found}");
+    Ok(Outcome::Passed)
+}
+
+fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
+    build_binaries(repo)?;
+    let program = repo.target().join("debug/tickwire-bench");
+    let program = program.to_str().context("the path of the checkout is not UTF-8")?;
+    let clients = CLIENTS.to_string();
+    let short = ["--clients", &clients, "--seconds", "2", "--json"];
+    let text = Run::new(program, &[command, &short].concat(), repo.root()).read()?;
+    serde_json::from_str(&text).with_context(|| format!("not one JSON object: {text}"))
+}

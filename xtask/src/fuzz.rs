@@ -1,0 +1,43 @@
+//! Every decoder against random bytes, for a few seconds each.
+
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+
+use crate::command::Run;
+use crate::repo::Repo;
+use crate::step::Outcome;
+
+/// For all targets together.
+const SECONDS_TOTAL: usize = 20;
+
+pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
+    let targets = targets(repo)?;
+    ensure!(!targets.is_empty(), "shared/fuzz has no targets");
+    let seconds = (SECONDS_TOTAL / targets.len()).max(1);
+    let limit = format!("-max_total_time={seconds}");
+    let shared = repo.root().join("shared");
+    for target in &targets {
+        println!("--- {target}, {seconds} s");
+        // A run that finds a fault fails, and says where it put the bytes.
+        let run = ["+nightly", "fuzz", "run", target, "--", &limit, "-print_final_stats=0"];
+        Run::new("cargo", &run, &shared)
+            .env("CARGO_TARGET_DIR", repo.target().join("fuzz"))
+            .quiet()
+            .with_context(|| format!("fuzz target `{target}`"))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// One for each file, so that a new target is run without being named here.
+fn targets(repo: &Repo) -> anyhow::Result<Vec<String>> {
+    let folder = repo.fuzz().join("fuzz_targets");
+    let entries = fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}; is the checkout whole?", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}

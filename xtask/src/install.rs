@@ -1,0 +1,149 @@
+//! What the chores need beyond Rust, node and git: found, or installed, with one line each.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::command::{Run, is_on_path};
+use crate::fresh::is_fresh;
+use crate::repo::Repo;
+
+/// Something a step needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The compiler's target for browsers.
+    WasmTarget,
+    /// The toolchain that sanitizers need.
+    Nightly,
+    /// `cargo nextest`.
+    Nextest,
+    /// `cargo deny`.
+    Deny,
+    /// `cargo fuzz`.
+    Fuzz,
+    /// A C++ compiler, for the fuzzer's runtime.
+    Cxx,
+    /// Debian's Chromium.
+    Chromium,
+    /// Debian's Firefox.
+    Firefox,
+    /// A terminal for the terminal client's test.
+    Tmux,
+    /// The packages that `client/web` and `examples/arena/web` name.
+    NodeModules,
+}
+
+impl Need {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Need::WasmTarget => "the wasm32 target",
+            Need::Nightly => "the nightly toolchain",
+            Need::Nextest => "cargo-nextest",
+            Need::Deny => "cargo-deny",
+            Need::Fuzz => "cargo-fuzz",
+            Need::Cxx => "a C++ compiler",
+            Need::Chromium => "chromium",
+            Need::Firefox => "firefox-esr",
+            Need::Tmux => "tmux",
+            Need::NodeModules => "node modules",
+        }
+    }
+
+    /// Finds it or installs it.
+    pub(crate) fn satisfy(self, repo: &Repo) -> anyhow::Result<()> {
+        let installed = match self {
+            Need::WasmTarget => rustup_target(repo),
+            Need::Nightly => rustup_nightly(repo),
+            Need::Nextest => cargo_tool(repo, "cargo-nextest"),
+            Need::Deny => cargo_tool(repo, "cargo-deny"),
+            Need::Fuzz => cargo_tool(repo, "cargo-fuzz"),
+            Need::Cxx => debian_package(repo, "c++", "g++"),
+            Need::Chromium => debian_package(repo, "chromium", "chromium"),
+            Need::Firefox => debian_package(repo, "firefox-esr", "firefox-esr"),
+            Need::Tmux => debian_package(repo, "tmux", "tmux"),
+            Need::NodeModules => node_modules(repo),
+        };
+        installed.with_context(|| format!("{} is missing", self.name()))
+    }
+}
+
+fn rustup_target(repo: &Repo) -> anyhow::Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let list = ["target", "list", "--installed"];
+    let installed = Run::new("rustup", &list, repo.root()).read();
+    match installed {
+        Ok(installed) if installed.lines().any(|line| line == TARGET) => Ok(()),
+        Ok(_) => {
+            println!("install: rustup target add {TARGET}");
+            Run::new("rustup", &["target", "add", TARGET], repo.root()).quiet()
+        }
+        // Rust without rustup may bring the target; the build says so if it does not.
+        Err(_) if !is_on_path("rustup") => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn rustup_nightly(repo: &Repo) -> anyhow::Result<()> {
+    let installed = Run::new("rustup", &["toolchain", "list"], repo.root()).read()?;
+    if installed.lines().any(|line| line.starts_with("nightly")) {
+        return Ok(());
+    }
+    println!("install: rustup toolchain install nightly --profile minimal");
+    let install = ["toolchain", "install", "nightly", "--profile", "minimal"];
+    Run::new("rustup", &install, repo.root()).quiet()
+}
+
+fn cargo_tool(repo: &Repo, tool: &str) -> anyhow::Result<()> {
+    if is_on_path(tool) {
+        return Ok(());
+    }
+    println!("install: cargo install --locked {tool} (takes minutes)");
+    Run::new("cargo", &["install", "--locked", "--quiet", tool], repo.root()).quiet()
+}
+
+fn debian_package(repo: &Repo, program: &str, package: &str) -> anyhow::Result<()> {
+    if is_on_path(program) {
+        return Ok(());
+    }
+    let by_hand = format!("run: apt-get update && apt-get install {package}");
+    if !is_on_path("apt-get") {
+        bail!("there is no apt-get here; install {program} by other means");
+    }
+    let root = Run::new("id", &["-u"], repo.root()).read()?.trim() == "0";
+    if !root && !is_on_path("sudo") {
+        bail!("neither root nor sudo; {by_hand}");
+    }
+    println!("install: apt-get install {package}");
+    let apt = |arguments: &[&str]| {
+        let (program, first) = if root { ("apt-get", None) } else { ("sudo", Some("-n")) };
+        let apt = if root { None } else { Some("apt-get") };
+        let all: Vec<&str> =
+            first.into_iter().chain(apt).chain(arguments.iter().copied()).collect();
+        Run::new(program, &all, repo.root()).env("DEBIAN_FRONTEND", "noninteractive").quiet()
+    };
+    apt(&["update", "-qq"]).with_context(|| by_hand.clone())?;
+    apt(&["install", "-y", "-qq", "--no-install-recommends", package]).with_context(|| by_hand)
+}
+
+fn node_modules(repo: &Repo) -> anyhow::Result<()> {
+    if !is_on_path("npm") {
+        bail!("there is no npm; install node 20 or newer");
+    }
+    // The page links to the package, so the order does not matter: they are fetched side by side.
+    let folders = [repo.package(), repo.page()];
+    std::thread::scope(|scope| {
+        let fetching = folders.map(|folder| scope.spawn(move || npm_ci(&folder)));
+        fetching.into_iter().try_for_each(|it| it.join().expect("npm_ci does not panic"))
+    })
+}
+
+fn npm_ci(folder: &Path) -> anyhow::Result<()> {
+    let lock = folder.join("package-lock.json");
+    let installed = folder.join("node_modules/.package-lock.json");
+    let inputs: [PathBuf; 2] = [lock, folder.join("package.json")];
+    if is_fresh(&installed, &inputs) {
+        return Ok(());
+    }
+    println!("install: npm ci in {}", folder.display());
+    Run::new("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"], folder).quiet()
+}

@@ -1,0 +1,47 @@
+//! Where things are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+/// The checkout the chores work in.
+pub(crate) struct Repo {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Repo {
+    pub(crate) fn find() -> anyhow::Result<Repo> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().context("xtask lies in the repository's root")?.to_path_buf();
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it));
+        Ok(Repo { root, target })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where cargo builds, for every command of every chore.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The npm package `tickwire`.
+    pub(crate) fn package(&self) -> PathBuf {
+        self.root.join("client/web")
+    }
+
+    /// The arena's page.
+    pub(crate) fn page(&self) -> PathBuf {
+        self.root.join("examples/arena/web")
+    }
+
+    /// The fuzz targets, a workspace of their own.
+    pub(crate) fn fuzz(&self) -> PathBuf {
+        self.root.join("shared/fuzz")
+    }
+}

@@ -1,0 +1,91 @@
+//! The steps that are one command of cargo.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use crate::command::Run;
+use crate::repo::Repo;
+use crate::step::Outcome;
+
+pub(crate) fn fmt(repo: &Repo) -> anyhow::Result<Outcome> {
+    cargo(repo, &["fmt", "--all", "--check"])
+}
+
+pub(crate) fn clippy(repo: &Repo) -> anyhow::Result<Outcome> {
+    cargo(repo, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+/// Counts by nextest's own report, so that the totals are what ran and not what was meant to.
+pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
+    let report = repo.target().join("nextest/ci/junit.xml");
+    // One left by an earlier run must not count for this one.
+    let _ = fs::remove_file(&report);
+    let ran = cargo(repo, &["nextest", "run", "--workspace", "--profile=ci"]);
+    let Ok(text) = fs::read_to_string(&report) else {
+        ran?;
+        anyhow::bail!("nextest wrote no {}; is .config/nextest.toml whole?", report.display());
+    };
+    let (passed, failed) = counts(&text).context("nextest's report has no totals")?;
+    if failed == 0 {
+        ran?;
+    }
+    Ok(Outcome::Counted { passed, failed })
+}
+
+pub(crate) fn doctests(repo: &Repo) -> anyhow::Result<Outcome> {
+    cargo(repo, &["test", "--workspace", "--doc"])
+}
+
+pub(crate) fn wasm(repo: &Repo) -> anyhow::Result<Outcome> {
+    let packages = ["--package=tickwire-shared", "--package=tickwire-client", "--lib"];
+    let target = ["--target=wasm32-unknown-unknown", "--profile=wasm"];
+    cargo(repo, &[&["build"], packages.as_slice(), &target].concat())
+}
+
+pub(crate) fn docs(repo: &Repo) -> anyhow::Result<Outcome> {
+    let doc = ["doc", "--workspace", "--no-deps"];
+    Run::new("cargo", &doc, repo.root()).env("RUSTDOCFLAGS", "-D warnings").show()?;
+    Ok(Outcome::Passed)
+}
+
+/// Builds every binary of the workspace at once, with the dependencies' features the tests use:
+/// one by one, some dependencies would be built again for each.
+pub(crate) fn build_binaries(repo: &Repo) -> anyhow::Result<()> {
+    Run::new("cargo", &["build", "--workspace", "--bins"], repo.root()).show()
+}
+
+fn cargo(repo: &Repo, arguments: &[&str]) -> anyhow::Result<Outcome> {
+    Run::new("cargo", arguments, repo.root()).show()?;
+    Ok(Outcome::Passed)
+}
+
+/// Passed and failed tests of a JUnit report, by the attributes of its root.
+fn counts(report: &str) -> Option<(u64, u64)> {
+    let root = report.split("<testsuites").nth(1)?.split('>').next()?;
+    let attribute = |name: &str| -> Option<u64> {
+        root.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse().ok()
+    };
+    let failed = attribute("failures")? + attribute("errors")?;
+    Some((attribute("tests")?.checked_sub(failed)?, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_counted_by_its_root() {
+        let report = r#"<?xml version="1.0"?>
+            <testsuites name="run" tests="24" failures="2" errors="1" uuid="x" time="0.1">
+                <testsuite name="inner" tests="3" failures="0" errors="0">"#;
+        assert_eq!(counts(report), Some((21, 3)));
+    }
+
+    #[test]
+    fn a_report_without_totals_is_not_counted() {
+        for report in ["", "<testsuites>", r#"<testsuites tests="1" failures="2" errors="0">"#] {
+            assert_eq!(counts(report), None, "{report}");
+        }
+    }
+}

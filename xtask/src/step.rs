@@ -1,0 +1,164 @@
+//! Steps of a chore, run one after the other, and what became of them.
+
+use std::time::{Duration, Instant};
+
+use crate::install::Need;
+use crate::repo::Repo;
+
+/// One step: what it is called, what it needs, what it does.
+pub(crate) struct Step {
+    /// For `--step`.
+    pub(crate) name: &'static str,
+    /// For the heading.
+    pub(crate) about: &'static str,
+    /// Installed before the first step runs.
+    pub(crate) needs: &'static [Need],
+    /// Does it.
+    pub(crate) run: fn(&Repo) -> anyhow::Result<Outcome>,
+}
+
+impl Step {
+    pub(crate) const fn new(
+        name: &'static str,
+        about: &'static str,
+        needs: &'static [Need],
+        run: fn(&Repo) -> anyhow::Result<Outcome>,
+    ) -> Step {
+        Step { name, about, needs, run }
+    }
+}
+
+/// What a step that ran to its end found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The step is one check, and it holds.
+    Passed,
+    /// The step is a test runner that counted.
+    Counted {
+        /// Tests that passed.
+        passed: u64,
+        /// Tests that failed.
+        failed: u64,
+    },
+    /// It could not be tried here, for a reason outside the repository. Counts as neither.
+    NotRun(String),
+}
+
+/// What became of every step.
+#[derive(Default)]
+pub(crate) struct Report {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: &'static str,
+    took: Duration,
+    result: Result<Outcome, String>,
+}
+
+impl Report {
+    /// Runs a step under its heading. `missing` is what of its needs could not be had.
+    pub(crate) fn run(&mut self, repo: &Repo, step: &Step, missing: Option<&str>) {
+        println!("\n=== {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = match missing {
+            Some(missing) => Err(missing.to_owned()),
+            None => (step.run)(repo).map_err(|error| format!("{error:#}")),
+        };
+        match &result {
+            Err(reason) => println!("=== {} failed: {reason}", step.name),
+            Ok(Outcome::NotRun(reason)) => println!("=== {} not run: {reason}", step.name),
+            Ok(_) => {}
+        }
+        self.rows.push(Row { name: step.name, took: start.elapsed(), result });
+    }
+
+    /// Prints the table and, last, the totals. Says whether nothing failed.
+    pub(crate) fn finish(&self) -> bool {
+        println!("\n{}", self.table());
+        let (passed, failed) = self.totals();
+        println!("{passed} passed, {failed} failed");
+        failed == 0
+    }
+
+    fn table(&self) -> String {
+        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        let line = |row: &Row| {
+            let seconds = row.took.as_secs_f64();
+            format!("{:width$}  {seconds:7.1} s  {}\n", row.name, row.shown())
+        };
+        self.rows.iter().map(line).collect()
+    }
+
+    fn totals(&self) -> (u64, u64) {
+        let counts = self.rows.iter().map(Row::counts);
+        counts.fold((0, 0), |total, row| (total.0 + row.0, total.1 + row.1))
+    }
+}
+
+impl Row {
+    fn counts(&self) -> (u64, u64) {
+        match self.result {
+            Ok(Outcome::Passed) => (1, 0),
+            Ok(Outcome::Counted { passed, failed }) => (passed, failed),
+            Ok(Outcome::NotRun(_)) => (0, 0),
+            Err(_) => (0, 1),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match &self.result {
+            Ok(Outcome::Passed) => "ok".to_owned(),
+            Ok(Outcome::Counted { passed, failed: 0 }) => format!("ok, {passed} tests"),
+            Ok(Outcome::Counted { passed, failed }) => {
+                format!("FAILED, {failed} of {} tests", passed + failed)
+            }
+            Ok(Outcome::NotRun(reason)) => format!("not run: {reason}"),
+            Err(reason) => format!("FAILED: {}", reason.lines().next().unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    fn step(name: &'static str, run: fn(&Repo) -> anyhow::Result<Outcome>) -> Step {
+        Step::new(name, "a step of a test", &[], run)
+    }
+
+    #[test]
+    fn the_totals_count_tests_and_steps_but_not_what_was_not_run() {
+        let repo = Repo::find().unwrap();
+        let mut report = Report::default();
+        report.run(&repo, &step("one", |_| Ok(Outcome::Passed)), None);
+        report.run(&repo, &step("many", |_| Ok(Outcome::Counted { passed: 40, failed: 2 })), None);
+        report.run(&repo, &step("away", |_| Ok(Outcome::NotRun("no network".into()))), None);
+        report.run(&repo, &step("wrong", |_| bail!("it broke\nin two lines")), None);
+        report.run(&repo, &step("unmet", |_| Ok(Outcome::Passed)), Some("chromium is missing"));
+        assert_eq!(report.totals(), (41, 4));
+        assert!(!report.finish());
+
+        let table = report.table();
+        assert!(table.contains("FAILED, 2 of 42 tests"), "{table}");
+        assert!(table.contains("FAILED: it broke\n"), "{table}");
+        assert!(table.contains("not run: no network"), "{table}");
+        assert!(table.contains("FAILED: chromium is missing"), "{table}");
+    }
+
+    #[test]
+    fn nothing_failed_only_when_every_step_held() {
+        let repo = Repo::find().unwrap();
+        let mut report = Report::default();
+        report.run(&repo, &step("one", |_| Ok(Outcome::Passed)), None);
+        assert!(report.finish());
+        report.run(
+            &repo,
+            &step("counted", |_| Ok(Outcome::Counted { passed: 9, failed: 1 })),
+            None,
+        );
+        assert!(!report.finish());
+    }
+}

@@ -1,0 +1,111 @@
+//! Builds what the browser gets: the wasm client, the npm package, the arena's page.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::command::Run;
+use crate::fresh::is_fresh;
+use crate::install::Need;
+use crate::repo::Repo;
+use crate::step::Outcome;
+
+/// Everything, what is fresh left alone.
+pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
+    Need::WasmTarget.satisfy(repo)?;
+    // The network is slow where the compiler is busy: both at once.
+    std::thread::scope(|scope| {
+        let modules = scope.spawn(|| Need::NodeModules.satisfy(repo));
+        let wasm = build_wasm(repo);
+        modules.join().expect("installing does not panic").and(wasm)
+    })?;
+    build_package(repo)?;
+    build_page(repo)
+}
+
+/// The types, the unit tests and the build of the package and the page.
+pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
+    build_wasm(repo)?;
+    npm_run(&repo.package(), "check")?;
+    npm_run(&repo.package(), "test")?;
+    build_package(repo)?;
+    npm_run(&repo.page(), "check")?;
+    npm_run(&repo.page(), "test")?;
+    build_page(repo)?;
+    Ok(Outcome::Passed)
+}
+
+/// `client/web/wasm`: the client's core as an ES module.
+fn build_wasm(repo: &Repo) -> anyhow::Result<()> {
+    println!("build: the wasm client");
+    let build = [
+        "rustc",
+        "--package=tickwire-client",
+        "--lib",
+        "--crate-type=cdylib",
+        "--target=wasm32-unknown-unknown",
+        "--profile=wasm",
+    ];
+    Run::new("cargo", &build, repo.root()).show().context("the wasm client does not build")?;
+    let input = repo.target().join("wasm32-unknown-unknown/wasm/tickwire_client.wasm");
+    let output = repo.package().join("wasm");
+    if is_fresh(&output.join("tickwire.js"), std::slice::from_ref(&input)) {
+        return Ok(());
+    }
+    println!("build: client/web/wasm");
+    bind(repo, &input, &output).context("the wasm client cannot be made an ES module")
+}
+
+/// `client/web/dist`: the npm package `tickwire`.
+fn build_package(repo: &Repo) -> anyhow::Result<()> {
+    let folder = repo.package();
+    let mut inputs = inputs(&folder, &["src", "package.json", "package-lock.json"]);
+    inputs.extend(present(&folder, &["tsconfig.json", "tsconfig.build.json"]));
+    inputs.push(folder.join("wasm/tickwire.js"));
+    if is_fresh(&folder.join("dist/index.js"), &inputs) {
+        return Ok(());
+    }
+    println!("build: client/web");
+    npm_run(&folder, "build")
+}
+
+/// `examples/arena/web/dist`: the page the arena server shows.
+fn build_page(repo: &Repo) -> anyhow::Result<()> {
+    let folder = repo.page();
+    let mut inputs = inputs(&folder, &["src", "index.html", "package.json", "package-lock.json"]);
+    inputs.extend(present(&folder, &["public", "tsconfig.json", "vite.config.ts"]));
+    inputs.push(repo.package().join("dist/index.js"));
+    if is_fresh(&folder.join("dist/index.html"), &inputs) {
+        return Ok(());
+    }
+    println!("build: examples/arena/web");
+    npm_run(&folder, "build")
+}
+
+/// Runs a script of a `package.json` with its output shown.
+fn npm_run(folder: &Path, script: &str) -> anyhow::Result<()> {
+    Run::new("npm", &["run", "--silent", script], folder)
+        .show()
+        .with_context(|| format!("`npm run {script}` in {}", folder.display()))
+}
+
+fn bind(repo: &Repo, input: &Path, output: &Path) -> anyhow::Result<()> {
+    let build = ["build", "--package=tickwire-bindgen"];
+    Run::new("cargo", &build, repo.root()).show()?;
+    let tool = repo.target().join("debug/tickwire-bindgen");
+    let (tool, input, output) = (text(&tool)?, text(input)?, text(output)?);
+    Run::new(tool, &[input, "tickwire", output], repo.root()).show()
+}
+
+fn inputs(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(|name| folder.join(name)).collect()
+}
+
+/// Inputs that need not exist.
+fn present(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    inputs(folder, names).into_iter().filter(|path| path.exists()).collect()
+}
+
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
