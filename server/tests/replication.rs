@@ -62,6 +62,8 @@ struct Balls {
     players: Vec<PlayerId>,
     pings: u32,
     busy: u32,
+    /// The comet is now inside, now outside of a narrow view, every third tick.
+    near: bool,
 }
 
 impl Balls {
@@ -87,6 +89,7 @@ impl Simulation for Balls {
             players: Vec::new(),
             pings: 0,
             busy: if seed == STILL { 0 } else { 20 },
+            near: true,
         }
     }
 
@@ -110,6 +113,7 @@ impl Simulation for Balls {
             let id = self.random(60);
             self.balls.remove(&id);
         }
+        self.near = inputs.tick().0 / 3 % 2 == 0;
         let push: f32 = inputs.iter().map(|(_, input)| f32::from(input.x)).sum();
         let bump = self.random(60);
         for (id, (ball, moving)) in &mut self.balls {
@@ -137,6 +141,11 @@ impl Simulation for Balls {
             if let Some(owner) = self.players.get(*id as usize % 4) {
                 shown.owned_by(*owner);
             }
+        }
+        if self.busy > 0 {
+            let pos = if self.near { Vec2::ZERO } else { Vec2::splat(400.0) };
+            let comet = Ball { pos, vel: Vec2::ZERO, score: 0, secret: 0 };
+            world.show(EntityId(2000), Thing::Ball(comet)).at(pos);
         }
         world.show(EntityId(1000), Thing::Wall(Wall { pos: Vec2::new(3.0, 4.0) }));
     }
