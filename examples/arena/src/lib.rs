@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The arena: a top-down fight between two teams of small ships among drifting asteroids.
+//!
+//! [`rules`] is the whole game, a [`Simulation`](tickwire_shared::Simulation) that depends on
+//! nothing but `tickwire-shared` and builds for wasm32. [`bot`] plays it through what a client sees.
+
+pub mod bot;
+pub mod rules;

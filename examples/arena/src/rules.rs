@@ -1,0 +1,251 @@
+//! The rules: one [`Arena`] is the whole state of a room.
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, View};
+
+mod asteroids;
+mod entity;
+mod event;
+mod fight;
+mod grid;
+pub mod motion;
+mod pilot;
+mod random;
+mod referee;
+#[cfg(test)]
+mod tests;
+
+pub use entity::{
+    Asteroid, AsteroidSize, Controls, Entity, Gift, Leader, Pickup, Round, Ship, Shot, Team,
+};
+pub use event::{Crack, Event, Hit, Kill, RoundOver, Taken};
+use grid::Grid;
+use motion::direction;
+use pilot::Pilot;
+pub use pilot::{HEALTH_MAX, RESPAWN_TICKS, SHIELD_TICKS, SHOT_SPEED};
+pub use random::Random;
+pub use referee::{LEADERS, ROUND_SECONDS};
+
+/// Ticks a second.
+pub const TICK_HZ: u32 = 60;
+/// The world is the square from minus this to this, in units. A screen is about 1200 by 800.
+pub const WORLD_HALF: f32 = 2048.0;
+/// A ship is a circle of this radius.
+pub const SHIP_RADIUS: f32 = 14.0;
+/// A pickup is a circle of this radius.
+pub const PICKUP_RADIUS: f32 = 14.0;
+/// How far a player sees: a little more than half the diagonal of a screen.
+pub const VIEW_RADIUS: f32 = 900.0;
+/// Ticks a shot flies.
+pub const SHOT_TICKS: u8 = 64;
+
+/// Below are players, which are numbered from 1; the score board and the round come first above.
+const FIRST_ID: u32 = 1 << 30;
+const FIRST_FREE_ID: u32 = FIRST_ID + 64;
+const SHOTS_MAX: usize = 16_384;
+
+/// The game's whole state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Arena {
+    random: Random,
+    next_id: u32,
+    round_ticks_left: u32,
+    /// Ships shot down by each team in this round.
+    team_kills: [u16; 2],
+    /// By player.
+    pilots: Vec<Pilot>,
+    rocks: Vec<Rock>,
+    shots: Vec<Bullet>,
+    crystals: Vec<Crystal>,
+    leaders: Vec<Leader>,
+    /// Made anew in every tick, as is the next.
+    #[serde(skip)]
+    ship_cells: Grid,
+    #[serde(skip)]
+    rock_cells: Grid,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Rock {
+    id: u32,
+    hits_left: u8,
+    asteroid: Asteroid,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Bullet {
+    id: u32,
+    owner: PlayerId,
+    ticks_left: u8,
+    shot: Shot,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Crystal {
+    id: u32,
+    ticks_left: u16,
+    pickup: Pickup,
+}
+
+impl Simulation for Arena {
+    const NAME: &'static str = "arena";
+    const TICK_HZ: u32 = TICK_HZ;
+    type Input = Controls;
+    type Entity = Entity;
+    type Event = Event;
+
+    fn new(seed: u64) -> Self {
+        let mut arena = Arena {
+            random: Random::new(seed),
+            next_id: FIRST_FREE_ID,
+            round_ticks_left: ROUND_SECONDS * TICK_HZ,
+            team_kills: [0; 2],
+            pilots: Vec::new(),
+            rocks: Vec::new(),
+            shots: Vec::new(),
+            crystals: Vec::new(),
+            leaders: Vec::new(),
+            ship_cells: Grid::default(),
+            rock_cells: Grid::default(),
+        };
+        arena.fill_with_rocks();
+        arena
+    }
+
+    fn join(&mut self, player: PlayerId, _name: &str) {
+        let Err(at) = self.pilot_at(player) else { return };
+        let team = self.smaller_team();
+        let body = self.launch_place(team);
+        self.pilots.insert(at, Pilot::new(player, team, body));
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        if let Ok(at) = self.pilot_at(player) {
+            self.pilots.remove(at);
+            self.balance_teams();
+            self.leaders.retain(|leader| leader.player != player);
+        }
+    }
+
+    fn step(&mut self, inputs: &Inputs<Controls>, outbox: &mut Outbox<Event>) {
+        self.fly(inputs);
+        self.drift();
+        self.index();
+        self.strike(outbox);
+        self.crash(outbox);
+        self.collect(outbox);
+        self.break_rocks(outbox);
+        self.referee(inputs.tick(), outbox);
+    }
+
+    fn capture(&self, world: &mut Capture<Entity>) {
+        for pilot in self.pilots.iter().filter(|pilot| pilot.flying()) {
+            let ship = pilot.ship();
+            let shown = world.show(EntityId(pilot.player.0), Entity::Ship(ship));
+            shown.at(ship.pos).owned_by(pilot.player);
+        }
+        for Rock { id, asteroid, .. } in &self.rocks {
+            world.show(EntityId(*id), Entity::Asteroid(*asteroid)).at(asteroid.pos);
+        }
+        for Bullet { id, shot, .. } in &self.shots {
+            world.show(EntityId(*id), Entity::Shot(*shot)).at(shot.pos);
+        }
+        for Crystal { id, pickup, .. } in &self.crystals {
+            world.show(EntityId(*id), Entity::Pickup(*pickup)).at(pickup.pos);
+        }
+        for (id, leader) in (FIRST_ID + 1..).zip(&self.leaders) {
+            world.show(EntityId(id), Entity::Leader(*leader));
+        }
+        world.show(EntityId(FIRST_ID), Entity::Round(self.round()));
+    }
+
+    fn view(&self, player: PlayerId) -> View {
+        let pilot = match self.pilot_at(player) {
+            Ok(at) => Some(&self.pilots[at]),
+            Err(_) => self.best_pilot(),
+        };
+        let center = pilot.map_or(Vec2::ZERO, |pilot| pilot.body.pos);
+        View::Circle { center, radius: VIEW_RADIUS }
+    }
+}
+
+impl Arena {
+    fn fly(&mut self, inputs: &Inputs<Controls>) {
+        for at in 0..self.pilots.len() {
+            let pilot = &mut self.pilots[at];
+            if !pilot.flying() {
+                pilot.dead_ticks -= 1;
+                if pilot.flying() {
+                    let team = pilot.team;
+                    let body = self.launch_place(team);
+                    self.pilots[at].launch(body);
+                }
+                continue;
+            }
+            let owner = pilot.player;
+            if let Some(shot) = pilot.act(inputs.get(owner))
+                && self.shots.len() < SHOTS_MAX
+            {
+                let id = self.take_id();
+                self.shots.push(Bullet { id, owner, ticks_left: SHOT_TICKS, shot });
+            }
+        }
+    }
+
+    fn drift(&mut self) {
+        for Rock { asteroid, .. } in &mut self.rocks {
+            motion::drift(&mut asteroid.pos, &mut asteroid.vel, asteroid.size.radius());
+        }
+        self.shots.retain_mut(|Bullet { ticks_left, shot, .. }| {
+            shot.pos += shot.vel / TICK_HZ as f32;
+            *ticks_left -= 1;
+            *ticks_left > 0 && shot.pos.abs().max_element() <= WORLD_HALF
+        });
+        self.crystals.retain_mut(|crystal| {
+            crystal.ticks_left -= 1;
+            crystal.ticks_left > 0
+        });
+    }
+
+    /// Puts ships and rocks where a shot, a pickup or a ship's middle that touches them finds them.
+    fn index(&mut self) {
+        let flying = (0..).zip(&self.pilots).filter(|(_, pilot)| pilot.flying());
+        self.ship_cells
+            .rebuild(flying.map(|(at, pilot)| (at, pilot.body.pos, SHIP_RADIUS + PICKUP_RADIUS)));
+        let rocks = (0..).zip(&self.rocks);
+        self.rock_cells.rebuild(rocks.map(|(at, Rock { asteroid, .. })| {
+            (at, asteroid.pos, asteroid.size.radius() + SHIP_RADIUS)
+        }));
+    }
+
+    fn take_id(&mut self) -> u32 {
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).unwrap_or(FIRST_FREE_ID);
+        id
+    }
+
+    fn pilot_at(&self, player: PlayerId) -> Result<usize, usize> {
+        self.pilots.binary_search_by_key(&player, |pilot| pilot.player)
+    }
+
+    fn rock_touching(&self, pos: Vec2, margin: f32) -> Option<usize> {
+        let touches = |rock: &Rock| {
+            let reach = rock.asteroid.size.radius() + margin;
+            rock.asteroid.pos.distance_squared(pos) < reach * reach
+        };
+        let near = self.rock_cells.at(pos).iter();
+        near.map(|&at| at as usize).find(|&at| touches(&self.rocks[at]))
+    }
+
+    fn ship_touching(&self, pos: Vec2, margin: f32, enemy_of: Option<Team>) -> Option<usize> {
+        let reach = SHIP_RADIUS + margin;
+        let touches = |pilot: &Pilot| {
+            pilot.flying()
+                && Some(pilot.team) != enemy_of
+                && pilot.body.pos.distance_squared(pos) < reach * reach
+        };
+        let near = self.ship_cells.at(pos).iter();
+        near.map(|&at| at as usize).find(|&at| touches(&self.pilots[at]))
+    }
+}

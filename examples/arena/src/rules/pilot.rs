@@ -1,0 +1,173 @@
+use serde::{Deserialize, Serialize};
+use tickwire_shared::PlayerId;
+
+use super::entity::{Controls, Gift, Ship, Shot, Team};
+use super::motion::{Body, DRIFT_STEP, POS_STEP, snap};
+use super::{SHIP_RADIUS, TICK_HZ};
+
+/// Ticks between a death and the next ship.
+pub const RESPAWN_TICKS: u16 = 3 * TICK_HZ as u16;
+/// Ticks a new ship cannot be hurt; it ends with the first shot it fires.
+pub const SHIELD_TICKS: u16 = 2 * TICK_HZ as u16;
+/// Units a second of a shot, on top of the ship's own.
+pub const SHOT_SPEED: f32 = 660.0;
+/// A whole ship's health.
+pub const HEALTH_MAX: u8 = 100;
+
+const OVERDRIVE_TICKS: u16 = 8 * TICK_HZ as u16;
+const COOLDOWN_TICKS: u16 = 12;
+/// Cools by one a tick.
+const HEAT_MAX: u16 = 200;
+const SHOT_HEAT: u16 = 26;
+const REGEN_AFTER_TICKS: u16 = 4 * TICK_HZ as u16;
+const REGEN_EVERY_TICKS: u16 = 6;
+const REPAIR: u8 = 50;
+
+/// A player and the ship it flies, or is waiting for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pilot {
+    pub(super) player: PlayerId,
+    pub(super) team: Team,
+    pub(super) score: u16,
+    pub(super) kills: u16,
+    pub(super) deaths: u16,
+    pub(super) body: Body,
+    pub(super) health: u8,
+    /// Until the next ship; 0 while flying.
+    pub(super) dead_ticks: u16,
+    pub(super) shield_ticks: u16,
+    overdrive_ticks: u16,
+    cooldown_ticks: u16,
+    heat: u16,
+    /// Since it was hurt last; stays around `REGEN_AFTER_TICKS` from then on.
+    calm_ticks: u16,
+    thrusting: bool,
+    hurt_by: PlayerId,
+}
+
+impl Pilot {
+    pub(super) fn new(player: PlayerId, team: Team, body: Body) -> Self {
+        let mut pilot = Pilot {
+            player,
+            team,
+            score: 0,
+            kills: 0,
+            deaths: 0,
+            body,
+            health: HEALTH_MAX,
+            dead_ticks: 0,
+            shield_ticks: 0,
+            overdrive_ticks: 0,
+            cooldown_ticks: 0,
+            heat: 0,
+            calm_ticks: 0,
+            thrusting: false,
+            hurt_by: PlayerId(0),
+        };
+        pilot.launch(body);
+        pilot
+    }
+
+    /// A fresh ship.
+    pub(super) fn launch(&mut self, body: Body) {
+        self.body = body;
+        self.health = HEALTH_MAX;
+        self.dead_ticks = 0;
+        self.shield_ticks = SHIELD_TICKS;
+        self.overdrive_ticks = 0;
+        self.cooldown_ticks = 0;
+        self.heat = 0;
+        self.calm_ticks = REGEN_AFTER_TICKS;
+        self.thrusting = false;
+        self.hurt_by = PlayerId(0);
+    }
+
+    pub(super) fn flying(&self) -> bool {
+        self.dead_ticks == 0
+    }
+
+    /// One tick: flies, cools and mends. Gives the shot it fired, if it did.
+    pub(super) fn act(&mut self, controls: Controls) -> Option<Shot> {
+        self.thrusting = controls.thrust;
+        self.body.fly(controls);
+        self.shield_ticks = self.shield_ticks.saturating_sub(1);
+        self.overdrive_ticks = self.overdrive_ticks.saturating_sub(1);
+        self.heat = self.heat.saturating_sub(1);
+        self.mend();
+        if self.cooldown_ticks > 0 {
+            self.cooldown_ticks -= 1;
+            return None;
+        }
+        if !controls.fire || self.heat + SHOT_HEAT > HEAT_MAX {
+            return None;
+        }
+        Some(self.fire())
+    }
+
+    /// Takes away health. Gives whose doing it is if that was the end of the ship.
+    pub(super) fn hurt(&mut self, damage: u8, by: PlayerId) -> Option<PlayerId> {
+        if !self.flying() || self.shield_ticks > 0 {
+            return None;
+        }
+        // A crash soon after a hit is the shooter's doing.
+        if by != PlayerId(0) || self.calm_ticks >= REGEN_AFTER_TICKS {
+            self.hurt_by = by;
+        }
+        self.calm_ticks = 0;
+        self.health = self.health.saturating_sub(damage);
+        if self.health > 0 {
+            return None;
+        }
+        self.dead_ticks = RESPAWN_TICKS;
+        self.deaths = self.deaths.saturating_add(1);
+        Some(self.hurt_by)
+    }
+
+    pub(super) fn take(&mut self, gift: Gift) {
+        match gift {
+            Gift::Repair => self.health = (self.health + REPAIR).min(HEALTH_MAX),
+            Gift::Overdrive => self.overdrive_ticks = OVERDRIVE_TICKS,
+        }
+    }
+
+    pub(super) fn ship(&self) -> Ship {
+        Ship {
+            pos: self.body.pos,
+            vel: self.body.vel,
+            heading: self.body.heading(),
+            thrusting: self.thrusting,
+            shielded: self.shield_ticks > 0,
+            overdrive: self.overdrive_ticks > 0,
+            health: self.health,
+            team: self.team,
+            score: self.score,
+            kills: self.kills,
+            deaths: self.deaths,
+            heat: (self.heat * 100 / HEAT_MAX) as u8,
+        }
+    }
+
+    fn mend(&mut self) {
+        self.calm_ticks += 1;
+        if self.calm_ticks == REGEN_AFTER_TICKS + REGEN_EVERY_TICKS {
+            self.calm_ticks = REGEN_AFTER_TICKS;
+            self.health = (self.health + 1).min(HEALTH_MAX);
+        }
+    }
+
+    fn fire(&mut self) -> Shot {
+        self.shield_ticks = 0;
+        if self.overdrive_ticks > 0 {
+            self.cooldown_ticks = COOLDOWN_TICKS / 2 - 1;
+        } else {
+            self.cooldown_ticks = COOLDOWN_TICKS - 1;
+            self.heat += SHOT_HEAT;
+        }
+        let nose = self.body.nose();
+        Shot {
+            pos: snap(self.body.pos + nose * SHIP_RADIUS, POS_STEP),
+            vel: snap(self.body.vel + nose * SHOT_SPEED, DRIFT_STEP),
+            team: self.team,
+        }
+    }
+}

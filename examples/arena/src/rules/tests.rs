@@ -1,0 +1,284 @@
+use tickwire_shared::{Tick, glam};
+
+use super::motion::Body;
+use super::*;
+
+/// Seated players with nothing but what a test puts there.
+struct Field {
+    arena: Arena,
+    tick: Tick,
+    inputs: Vec<(PlayerId, Controls)>,
+    events: Vec<Event>,
+}
+
+impl Field {
+    fn empty(players: u32) -> Self {
+        let mut arena = Arena::new(1);
+        arena.rocks.clear();
+        let players: Vec<PlayerId> = (1..=players).map(PlayerId).collect();
+        for &player in &players {
+            arena.join(player, "someone");
+        }
+        for (at, pilot) in arena.pilots.iter_mut().enumerate() {
+            pilot.shield_ticks = 0;
+            pilot.team = if at % 2 == 0 { Team::Azure } else { Team::Amber };
+            pilot.body = Body::resting(glam::vec2(200.0 * at as f32, 0.0), Vec2::X);
+        }
+        let inputs = players.iter().map(|&player| (player, Controls::default())).collect();
+        Field { arena, tick: Tick(1), inputs, events: Vec::new() }
+    }
+
+    fn hold(&mut self, player: u32, controls: Controls) {
+        let at = self.inputs.iter().position(|(other, _)| other.0 == player).unwrap();
+        self.inputs[at].1 = controls;
+    }
+
+    fn run(&mut self, ticks: u32) {
+        let mut outbox = Outbox::default();
+        for _ in 0..ticks {
+            // Rocks come back by themselves, so tests that want none take them away.
+            self.arena.step(&Inputs::new(self.tick, &self.inputs), &mut outbox);
+            self.tick = self.tick.next();
+        }
+        self.events.extend(outbox.drain().map(|(_, event)| event));
+    }
+
+    fn run_without_rocks(&mut self, ticks: u32) {
+        for _ in 0..ticks {
+            self.run(1);
+            self.arena.rocks.clear();
+        }
+    }
+
+    fn pilot(&mut self, player: u32) -> &mut Pilot {
+        let at = self.arena.pilot_at(PlayerId(player)).unwrap();
+        &mut self.arena.pilots[at]
+    }
+
+    fn add_rock(&mut self, size: AsteroidSize, pos: Vec2) {
+        let asteroid = Asteroid { pos, vel: Vec2::ZERO, size, spin: 0.0 };
+        self.arena.rocks.push(Rock { id: 7, hits_left: 1, asteroid });
+    }
+
+    fn kills(&self) -> Vec<(u32, u32)> {
+        let kill = |event: &Event| match event {
+            Event::Kill(kill) => Some((kill.killer.0, kill.victim.0)),
+            _ => None,
+        };
+        self.events.iter().filter_map(kill).collect()
+    }
+
+    fn shown(&self) -> Vec<(EntityId, Entity)> {
+        let mut capture = Capture::default();
+        self.arena.capture(&mut capture);
+        capture.drain().map(|shown| (shown.id, shown.entity)).collect()
+    }
+}
+
+const FIRE: Controls = Controls { turn: 0.0, thrust: false, brake: false, fire: true };
+
+#[test]
+fn nine_hits_shoot_an_enemy_down_and_score() {
+    let mut field = Field::empty(2);
+    field.hold(1, FIRE);
+    field.run_without_rocks(30);
+    assert!(field.pilot(2).health < HEALTH_MAX);
+    field.run_without_rocks(100);
+    assert_eq!(field.kills(), [(1, 2)]);
+    let hits = field.events.iter().filter(|event| matches!(event, Event::Hit(_))).count();
+    assert_eq!(hits, 9);
+    assert_eq!((field.pilot(1).score, field.pilot(1).kills), (10, 1));
+    assert_eq!(field.pilot(2).deaths, 1);
+    assert_eq!(field.arena.team_kills, [1, 0]);
+}
+
+#[test]
+fn shots_pass_through_team_mates() {
+    let mut field = Field::empty(2);
+    field.pilot(2).team = Team::Azure;
+    field.hold(1, FIRE);
+    field.run_without_rocks(120);
+    assert_eq!(field.pilot(2).health, HEALTH_MAX);
+    assert!(field.events.is_empty(), "{:?}", field.events);
+}
+
+#[test]
+fn a_lost_ship_is_gone_and_comes_back_shielded_after_three_seconds() {
+    let mut field = Field::empty(2);
+    field.pilot(2).health = 1;
+    field.hold(1, FIRE);
+    field.run_without_rocks(30);
+    field.hold(1, Controls::default());
+    assert_eq!(field.kills(), [(1, 2)]);
+    assert!(!field.shown().iter().any(|(id, _)| *id == EntityId(2)));
+    field.run_without_rocks(u32::from(RESPAWN_TICKS) - 15);
+    assert!(!field.pilot(2).flying());
+    field.run_without_rocks(30);
+    assert!(field.pilot(2).flying() && field.pilot(2).shield_ticks > 0);
+    assert_eq!(field.pilot(2).health, HEALTH_MAX);
+    assert!(field.shown().iter().any(|(id, _)| *id == EntityId(2)));
+}
+
+#[test]
+fn a_shield_holds_until_its_ship_fires() {
+    let mut field = Field::empty(2);
+    field.pilot(2).shield_ticks = SHIELD_TICKS;
+    field.hold(1, FIRE);
+    field.run_without_rocks(60);
+    assert_eq!(field.pilot(2).health, HEALTH_MAX);
+    assert!(field.events.iter().any(|event| matches!(event, Event::Hit(_))));
+    field.hold(2, FIRE);
+    field.run_without_rocks(40);
+    assert!(field.pilot(2).health < HEALTH_MAX);
+}
+
+#[test]
+fn a_gun_overheats_and_cools_down() {
+    let mut field = Field::empty(1);
+    field.hold(1, FIRE);
+    let mut fired = 0;
+    for _ in 0..60 * 5 {
+        field.run_without_rocks(1);
+        let is_new = |bullet: &&Bullet| bullet.ticks_left == SHOT_TICKS - 1;
+        fired += field.arena.shots.iter().filter(is_new).count();
+    }
+    assert!((15..=22).contains(&fired), "{fired} shots in five seconds");
+    assert!(field.pilot(1).ship().heat > 80);
+    field.hold(1, Controls::default());
+    field.run_without_rocks(60 * 4);
+    assert_eq!(field.pilot(1).ship().heat, 0);
+}
+
+#[test]
+fn rocks_break_into_smaller_ones_and_into_dust() {
+    let mut field = Field::empty(1);
+    field.add_rock(AsteroidSize::Large, glam::vec2(300.0, 0.0));
+    field.hold(1, FIRE);
+    field.run(25);
+    let sizes: Vec<AsteroidSize> =
+        field.arena.rocks.iter().map(|rock| rock.asteroid.size).collect();
+    let medium = sizes.iter().filter(|size| **size == AsteroidSize::Medium).count();
+    assert_eq!(medium, 2, "{sizes:?}");
+    assert!(field.events.iter().any(|event| matches!(event, Event::Crack(_))));
+    assert_eq!(field.pilot(1).score, 1);
+
+    let mut field = Field::empty(1);
+    field.add_rock(AsteroidSize::Small, glam::vec2(100.0, 0.0));
+    field.hold(1, FIRE);
+    field.run(18);
+    assert_eq!(field.pilot(1).score, 2);
+    assert!(field.arena.rocks.is_empty());
+}
+
+#[test]
+fn rocks_come_back_but_never_onto_a_ship() {
+    let mut field = Field::empty(40);
+    field.run(60 * 60);
+    let mass = field.arena.rocks.len();
+    assert!((50..=60).contains(&mass), "{mass}");
+}
+
+#[test]
+fn a_crash_hurts_and_a_crash_after_a_hit_is_the_shooters_kill() {
+    let mut field = Field::empty(2);
+    field.pilot(1).body.vel = glam::vec2(300.0, 0.0);
+    field.add_rock(AsteroidSize::Large, glam::vec2(80.0, 0.0));
+    field.run(10);
+    assert!((50..90).contains(&field.pilot(1).health), "{}", field.pilot(1).health);
+    assert!(field.pilot(1).body.vel.x < 0.0);
+    assert!(field.kills().is_empty());
+
+    let mut field = Field::empty(2);
+    field.pilot(1).hurt(90, PlayerId(2));
+    field.pilot(1).body.vel = glam::vec2(300.0, 0.0);
+    field.add_rock(AsteroidSize::Large, glam::vec2(80.0, 0.0));
+    field.run(10);
+    assert_eq!(field.kills(), [(2, 1)]);
+
+    let mut field = Field::empty(1);
+    field.pilot(1).health = 5;
+    field.pilot(1).body.vel = glam::vec2(300.0, 0.0);
+    field.add_rock(AsteroidSize::Large, glam::vec2(80.0, 0.0));
+    field.run(10);
+    assert_eq!(field.kills(), [(0, 1)]);
+    assert_eq!(field.arena.team_kills, [0, 0]);
+}
+
+#[test]
+fn health_comes_back_slowly_after_a_while_without_hits() {
+    let mut field = Field::empty(1);
+    field.pilot(1).hurt(50, PlayerId(0));
+    field.run_without_rocks(60 * 4);
+    assert_eq!(field.pilot(1).health, 50);
+    field.run_without_rocks(60);
+    assert_eq!(field.pilot(1).health, 60);
+    field.run_without_rocks(60 * 10);
+    assert_eq!(field.pilot(1).health, HEALTH_MAX);
+}
+
+#[test]
+fn a_pickup_is_taken_once() {
+    let mut field = Field::empty(1);
+    field.pilot(1).health = 20;
+    let pickup = Pickup { pos: glam::vec2(10.0, 0.0), gift: Gift::Repair };
+    field.arena.crystals.push(Crystal { id: 9, ticks_left: 100, pickup });
+    field.run_without_rocks(2);
+    assert_eq!(field.pilot(1).health, 70);
+    assert!(field.arena.crystals.is_empty());
+    assert!(matches!(field.events[..], [Event::Taken(Taken { player: PlayerId(1), .. })]));
+}
+
+#[test]
+fn teams_stay_even_as_players_come_and_go() {
+    let mut arena = Arena::new(3);
+    for player in 1..=101 {
+        arena.join(PlayerId(player), "someone");
+    }
+    let lead = |arena: &Arena| {
+        let azure = arena.pilots.iter().filter(|pilot| pilot.team == Team::Azure).count();
+        azure.abs_diff(arena.pilots.len() - azure)
+    };
+    assert_eq!(lead(&arena), 1);
+    for player in (1..=101).step_by(2) {
+        arena.leave(PlayerId(player));
+        assert!(lead(&arena) <= 1);
+    }
+    assert_eq!(arena.pilots.len(), 50);
+    arena.leave(PlayerId(1));
+    arena.join(PlayerId(2), "again");
+    assert_eq!(arena.pilots.len(), 50);
+}
+
+#[test]
+fn a_round_ends_is_told_to_all_and_starts_from_zero() {
+    let mut field = Field::empty(2);
+    field.pilot(1).score = 30;
+    field.arena.team_kills = [3, 1];
+    field.arena.round_ticks_left = 20;
+    field.run_without_rocks(19);
+    assert!(field.events.is_empty());
+    field.run_without_rocks(1);
+    let over = RoundOver { azure: 3, amber: 1 };
+    assert!(field.events.contains(&Event::RoundOver(over)));
+    assert_eq!(field.pilot(1).score, 0);
+    let round = Round { azure: 0, amber: 0, seconds_left: ROUND_SECONDS as u16 };
+    assert_eq!(field.arena.round(), round);
+}
+
+#[test]
+fn the_board_shows_the_best_eight_and_spectators_follow_the_first() {
+    let mut field = Field::empty(20);
+    for player in 1..=20 {
+        field.pilot(player).score = 100 + (player * 7 % 20) as u16;
+    }
+    field.run_without_rocks(15);
+    let leaders = &field.arena.leaders;
+    assert_eq!(leaders.len(), LEADERS);
+    assert!(leaders.is_sorted_by(|a, b| a.score > b.score && a.rank < b.rank));
+    let best = leaders[0].player;
+    assert_eq!(leaders[0].score, 119);
+    let center = field.pilot(best.0).body.pos;
+    let view = View::Circle { center, radius: VIEW_RADIUS };
+    assert_eq!(field.arena.view(PlayerId(999)), view);
+    assert_eq!(field.arena.view(best), view);
+}
