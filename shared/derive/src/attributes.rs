@@ -98,8 +98,8 @@ fn set<T>(place: &mut Option<T>, key: &Ident, value: T) -> Result<()> {
 
 fn unknown(meta: &ParseNestedMeta) -> Error {
     meta.error(
-        "not an attribute of a field; there are `range`, `step`, `angle`, `bits`, `quat`, `rare`, `initial`, \
-         `owner` and `velocity`",
+        "not an attribute of a field; there are `range`, `step`, `angle`, `bits`, `quat`, `rare`, \
+         `initial`, `owner` and `velocity`",
     )
 }
 
@@ -119,8 +119,8 @@ fn range(span: Span, input: ParseStream) -> Result<Range> {
     Ok(Range { span, min, max: expression(input)? })
 }
 
-/// The tokens up to a comma or a range operator. The compiler checks them where they are pasted, so a
-/// wrong one is reported where it is written.
+/// The tokens up to a comma or a range operator. The compiler checks them where they are pasted, so
+/// a wrong one is reported where it is written.
 fn expression(input: ParseStream) -> Result<TokenStream> {
     let mut tokens = TokenStream::new();
     while !(input.is_empty() || input.peek(Token![,]) || input.peek(Token![..])) {

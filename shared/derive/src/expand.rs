@@ -32,7 +32,8 @@ pub(crate) fn input(item: TokenStream) -> Result<TokenStream> {
         Data::Struct(data) => table::expand(&item.ident, &data.fields, Use::Input),
         _ => Err(Error::new_spanned(
             &item.ident,
-            "an input is a struct with named fields; an enum without fields can be one of them, with `#[derive(Replicate)]`",
+            "an input is a struct with named fields; an enum without fields can be one of \
+             them, with `#[derive(Replicate)]`",
         )),
     }
 }

@@ -60,8 +60,8 @@ impl Shape {
             Err(Error::new_spanned(
                 ty,
                 format!(
-                    "this type cannot be sent; {instead}. A field is a bool, i8, u8, i16, u16, i32, u32, f32, \
-                     Vec2, Vec3, Quat, PlayerId, EntityId, Tick, or an enum without fields that has \
+                    "this type cannot be sent; {instead}. A field is a bool, i8, u8, i16, u16, i32, u32, \
+                     f32, Vec2, Vec3, Quat, PlayerId, EntityId, Tick, or an enum without fields that has \
                      `#[derive(Replicate)]`"
                 ),
             ))
@@ -115,8 +115,9 @@ impl Shape {
             Shape::Bool => "a bool has no limits",
             Shape::Int(_) => "this range is empty: write the smaller end first",
             Shape::Float | Shape::Vec2 | Shape::Vec3 => {
-                "this range and step cannot be coded: the smaller end comes first, the step is above zero, and \
-                 each end is fewer than 2^23 steps from zero, as an f32 holds no more; widen the step or narrow the range"
+                "this range and step cannot be coded: the smaller end comes first, the step is \
+                 above zero, and each end is fewer than 2^23 steps from zero, as an f32 holds no \
+                 more; widen the step or narrow the range"
             }
             Shape::Quat => "a quaternion has 2 to 15 bits",
             Shape::Choice => "an enum needs a variant",
@@ -136,7 +137,8 @@ fn table(shape: &Shape, ty: &Type, given: &Attributes) -> Result<(TokenStream, S
         Shape::Choice => {
             given.only(
                 &[],
-                "the derive takes a type it does not know for an enum without fields, and that takes no numbers",
+                "the derive takes a type it does not know for an enum without fields, and that \
+                 takes no numbers",
             )?;
             let here = Span::call_site().located_at(ty.span());
             let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
@@ -149,7 +151,8 @@ fn table(shape: &Shape, ty: &Type, given: &Attributes) -> Result<(TokenStream, S
                 .map(|(bits, at)| (quote!(#field_type::Angle { bits: #bits }), at))
         }
         Shape::Float => {
-            let missing = "give `range = min..=max` and `step = unit`, or `angle, bits = ..` for an angle in radians";
+            let missing = "give `range = min..=max` and `step = unit`, or `angle, bits = ..` for \
+                           an angle in radians";
             steps(ty, given, missing).map(|(steps, at)| (quote!(#field_type::Float { #steps }), at))
         }
         Shape::Vec2 | Shape::Vec3 => {

@@ -57,13 +57,15 @@ fn inner(variant: &Variant) -> Result<&Type> {
         Fields::Unit => Err(Error::new_spanned(
             variant,
             format!(
-                "a kind holds a struct: write `{name}({name})` and `#[derive(Replicate)] struct {name} {{}}`"
+                "a kind holds a struct: write `{name}({name})` and \
+                 `#[derive(Replicate)] struct {name} {{}}`"
             ),
         )),
         _ => Err(Error::new_spanned(
             variant,
             format!(
-                "a kind holds one struct: move the fields into `#[derive(Replicate)] struct {name}` and write `{name}({name})`"
+                "a kind holds one struct: move the fields into \
+                 `#[derive(Replicate)] struct {name}` and write `{name}({name})`"
             ),
         )),
     }
@@ -83,7 +85,8 @@ fn check(data: &DataEnum, structs: &[&Type]) -> Result<()> {
             return Err(Error::new_spanned(
                 structs[place],
                 format!(
-                    "`{name}` is a kind already; tell the two apart by a field of it, or wrap it in a struct of its own"
+                    "`{name}` is a kind already; tell the two apart by a field of it, or wrap it in \
+                     a struct of its own"
                 ),
             ));
         }

@@ -1,7 +1,9 @@
-//! `#[derive(Replicate)]` and `#[derive(Input)]`: a type's fields become a field table and integer lanes.
+//! `#[derive(Replicate)]` and `#[derive(Input)]`: a type's fields become a field table and integer
+//! lanes.
 //!
-//! Use them through `tickwire_shared`, which says what the traits mean. This crate reads in the order of
-//! its work: [`attributes`] of a field, the [`field`] they make, the [`table`] of a struct, and enums.
+//! Use them through `tickwire_shared`, which says what the traits mean. Read this crate in the
+//! order of its work: `attributes` as written, the `field` they make, the `table` of a struct; then
+//! the enums, `kinds` and `choice`.
 
 mod attributes;
 mod choice;
@@ -12,7 +14,8 @@ mod table;
 
 use proc_macro::TokenStream;
 
-/// Makes a type part of what is seen: a kind of entity or event, a choice of kinds, or a field of one.
+/// Makes a type part of what is seen: a kind of entity or event, a choice of kinds, or a field of
+/// one.
 ///
 /// - On a struct with named fields: `Lanes`, one kind.
 /// - On an enum whose variants each hold one such struct: `Kinds`, numbered in the order of the variants.
@@ -76,10 +79,10 @@ use proc_macro::TokenStream;
 ///
 /// Ranges, steps and bits may be any constant expression, `Self::CONSTANT` included.
 ///
-/// Any field may be `owner` (sent only to the entity's owner; others read it as from zero lanes) and either
-/// `rare` (seldom changes: costs next to nothing while it does not) or `initial` (sent once, when the entity
-/// first appears). A number or vector may name its rate of change per second, `velocity = other_field`, for
-/// the codec to predict from.
+/// Any field may be `owner` (sent only to the entity's owner; others read it as from zero lanes)
+/// and either `rare` (seldom changes: costs next to nothing while it does not) or `initial` (sent
+/// once, when the entity first appears). A number or vector may name its rate of change per second,
+/// `velocity = other_field`, for the codec to predict from.
 #[proc_macro_derive(Replicate, attributes(replicate))]
 pub fn replicate(item: TokenStream) -> TokenStream {
     expand::replicate(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

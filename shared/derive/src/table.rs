@@ -30,7 +30,8 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: Use) -> Result<Toke
         quote! {
             #[automatically_derived]
             impl #name {
-                const __TICKWIRE_FIELDS: [::tickwire_shared::schema::FieldType; #count] = [#(#tables),*];
+                const __TICKWIRE_FIELDS: [::tickwire_shared::schema::FieldType; #count] =
+                    [#(#tables),*];
             }
         }
     });
@@ -94,13 +95,15 @@ fn refuse_sending_rules(field: &Field) -> Result<()> {
     match given.owner.or(given.rare).or(given.initial).or(velocity) {
         Some(span) => Err(Error::new(
             span,
-            "an input is always sent whole; `owner`, `rare`, `initial` and `velocity` are for `#[derive(Replicate)]`",
+            "an input is always sent whole; `owner`, `rare`, `initial` and `velocity` are for \
+             `#[derive(Replicate)]`",
         )),
         None => Ok(()),
     }
 }
 
-/// A velocity must be a number of the same shape, sent whenever the field is: see `Schema::validate`.
+/// A velocity must be a number of the same shape, sent whenever the field is: see
+/// `Schema::validate`.
 fn check_velocity(field: &Field, fields: &[Field]) -> Result<()> {
     let Some(velocity) = &field.attributes.velocity else { return Ok(()) };
     let wrong = |why: String| Err(Error::new_spanned(velocity, why));
@@ -124,7 +127,8 @@ fn check_velocity(field: &Field, fields: &[Field]) -> Result<()> {
     let alike = a.rare.is_some() == b.rare.is_some() && a.initial.is_some() == b.initial.is_some();
     if !alike || (b.owner.is_some() && a.owner.is_none()) {
         return wrong(format!(
-            "`{velocity}` is not sent whenever `{}` is: give both the same `rare`, `initial` and `owner`",
+            "`{velocity}` is not sent whenever `{}` is: give both the same `rare`, \
+             `initial` and `owner`",
             field.name
         ));
     }
@@ -182,7 +186,11 @@ fn to_lanes(fields: &[Field], lanes: usize) -> TokenStream {
         let (ident, trait_) = (&field.ident, field_trait(field));
         let end = at + field.shape.lanes();
         quote! {
-            #trait_::quantize(&self.#ident, const { Self::__TICKWIRE_FIELDS[#place] }, &mut lanes[#at..#end]);
+            #trait_::quantize(
+                &self.#ident,
+                const { Self::__TICKWIRE_FIELDS[#place] },
+                &mut lanes[#at..#end],
+            );
         }
     });
     quote! {
@@ -202,7 +210,10 @@ fn from_lanes(fields: &[Field], lanes: usize) -> TokenStream {
         let (ident, trait_) = (&field.ident, field_trait(field));
         let end = at + field.shape.lanes();
         quote! {
-            #ident: #trait_::dequantize(const { Self::__TICKWIRE_FIELDS[#place] }, &lanes[#at..#end])
+            #ident: #trait_::dequantize(
+                const { Self::__TICKWIRE_FIELDS[#place] },
+                &lanes[#at..#end],
+            )
         }
     });
     quote! {

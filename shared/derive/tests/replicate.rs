@@ -1,5 +1,7 @@
 //! What `#[derive(Replicate)]` makes of structs and enums.
 
+#![deny(warnings, reason = "what the derive writes must not warn in a game")]
+
 use std::f32::consts::{FRAC_PI_2, PI};
 
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
@@ -53,6 +55,20 @@ enum Team {
 
 #[derive(Clone, Debug, PartialEq, Replicate)]
 struct Flash {}
+
+macro_rules! marker {
+    ($name:ident { $field:ident: $ty:ty, $max:expr }) => {
+        #[derive(Debug, PartialEq, Replicate)]
+        struct $name {
+            #[replicate(range = 0..=$max)]
+            $field: $ty,
+            #[replicate(range = -1.0..=1.0, step = 0.5)]
+            side: f32,
+        }
+    };
+}
+
+marker!(Marker { stage: u16, 9 });
 
 #[derive(Clone, Debug, PartialEq, Replicate)]
 enum Entity {
@@ -215,6 +231,15 @@ fn an_input_has_lanes_too() {
     Lanes::to_lanes(&pilot, &mut lanes);
     assert_eq!(lanes, [-1, 1, 192]);
     assert_eq!(<Pilot as Lanes>::from_lanes(&lanes), pilot);
+}
+
+#[test]
+fn a_macro_may_write_the_struct() {
+    let marker = Marker { stage: 9, side: -0.5 };
+    let mut lanes = [0; 2];
+    Lanes::to_lanes(&marker, &mut lanes);
+    assert_eq!(lanes, [9, -1]);
+    assert_eq!(<Marker as Lanes>::from_lanes(&lanes), marker);
 }
 
 #[test]

@@ -104,8 +104,8 @@ impl Steps {
     }
 }
 
-/// The nearest whole number, half away from zero, once the fraction is cut off; for the quotient of two
-/// `f32`, below 2^52. Unlike `f64::round` it is no library call on older processors.
+/// The nearest whole number, half away from zero, once the fraction is cut off; for the quotient of
+/// two `f32`, below 2^52. Unlike `f64::round` it is no library call on older processors.
 #[inline]
 pub(super) fn nearest(value: f64) -> f64 {
     value + 0.5f64.copysign(value)
@@ -194,7 +194,9 @@ mod tests {
         }
 
         #[test]
-        fn an_angle_comes_back_as_the_same_direction(radians in -100.0f32..100.0, bits in 1u8..=24) {
+        fn an_angle_comes_back_as_the_same_direction(
+            radians in -100.0f32..100.0, bits in 1u8..=24,
+        ) {
             let ty = FieldType::Angle { bits };
             let found: f32 = back(lane(radians, ty), ty);
             prop_assert!(found > -PI && found <= PI);
@@ -220,7 +222,8 @@ mod tests {
             let mut lanes = [0; 3];
             Vec3::from_array(at).quantize(FieldType::Vec3 { min, max, step }, &mut lanes);
             prop_assert_eq!(lanes, expected);
-            prop_assert_eq!(Vec3::dequantize(FieldType::Vec3 { min, max, step }, &lanes).to_array(), numbers);
+            let solid = Vec3::dequantize(FieldType::Vec3 { min, max, step }, &lanes);
+            prop_assert_eq!(solid.to_array(), numbers);
             let [x, y, _] = expected;
             let mut lanes = [0; 2];
             Vec2::new(at[0], at[1]).quantize(FieldType::Vec2 { min, max, step }, &mut lanes);

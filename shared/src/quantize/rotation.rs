@@ -1,9 +1,10 @@
 //! Rotations as lanes: the smallest three components of a unit quaternion.
 //!
-//! With `m = 2^(bits-1) - 1`, the three components are whole multiples `k` of `1/(m√2)`, `-m <= k <= m`,
-//! and travel as `k + m`. As 1 is `m√2` of those, the largest is `√(2m² - k₁² - k₂² - k₃²)`: which of two
-//! components is the larger is a question between whole numbers, and that is what makes quantising a
-//! dequantised rotation give the same lanes.
+//! With `m = 2^(bits-1) - 1`, the three components are whole multiples `k` of `1/(m√2)`, from `-m`
+//! to `m`, and travel as `k + m`. As 1 is `m√2` of those, the largest component is
+//! `√(2m² - k₁² - k₂² - k₃²)` of them. So which of two components is the larger is a question
+//! between whole numbers, and that is what makes quantising a dequantised rotation give the same
+//! lanes.
 
 use std::f64::consts::SQRT_2;
 
@@ -82,7 +83,8 @@ impl Grid {
         Quat::from_array(at)
     }
 
-    /// The square of the largest component in units of the grid; negative for lanes that no rotation has.
+    /// The square of the largest component in units of the grid; negative for lanes that no
+    /// rotation has.
     #[inline]
     fn largest_squared(self, smallest: [i32; 3]) -> i32 {
         2 * self.m * self.m - smallest.map(|k| k * k).iter().sum::<i32>()
@@ -95,8 +97,8 @@ impl Grid {
         (k / f64::from(length_squared).sqrt()) as f32
     }
 
-    /// The lanes of a rotation whose largest component is at `largest`, or, should an earlier one be just as
-    /// large once read back as `f32`, at that one.
+    /// The lanes of a rotation whose largest component is at `largest`, or, should an earlier one
+    /// be just as large once read back as `f32`, at that one.
     #[inline]
     fn first_of_equals(self, largest: usize, smallest: [i32; 3]) -> [i32; 4] {
         let size = self.component(f64::from(self.largest_squared(smallest)).sqrt(), smallest);

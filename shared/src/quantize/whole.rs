@@ -26,7 +26,8 @@ macro_rules! whole_numbers {
 
             #[inline]
             fn dequantize(ty: FieldType, lanes: &[i32]) -> Self {
-                int_from_lane(lanes[0], ty).clamp(<$number>::MIN.into(), <$number>::MAX.into()) as $number
+                let (min, max) = (<$number>::MIN.into(), <$number>::MAX.into());
+                int_from_lane(lanes[0], ty).clamp(min, max) as $number
             }
         }
     )*};
@@ -92,7 +93,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whole_numbers_survive(a in any::<i32>(), b in any::<u32>(), c in any::<i16>(), d in any::<u16>()) {
+        fn whole_numbers_survive(
+            a in any::<i32>(), b in any::<u32>(), c in any::<i16>(), d in any::<u16>(),
+        ) {
             survives(a, i32::MIN..=i32::MAX)?;
             survives(b, u32::MIN..=u32::MAX)?;
             survives(c, i16::MIN..=i16::MAX)?;
