@@ -47,6 +47,8 @@ pub struct Room<S: Simulation> {
     due: Option<Instant>,
     members: BTreeMap<PlayerId, Member<S::Input>>,
     host: PlayerId,
+    /// Seats given so far.
+    seats: u8,
     chat_id: u64,
     outgoing: VecDeque<FromRoom>,
 
@@ -73,6 +75,7 @@ impl<S: Simulation> Room<S> {
             due: None,
             members: BTreeMap::new(),
             host: PlayerId(0),
+            seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
             inputs: Vec::new(),

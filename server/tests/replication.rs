@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use tickwire_server::config::RoomConfig;
-use tickwire_server::room::{Room, ToRoom};
+use tickwire_server::room::{FromRoom, Room, ToRoom};
+use tickwire_shared::control::ServerFrame;
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::input::InputDatagram;
 use tickwire_shared::quantize::{Kinds, Lanes};
@@ -161,6 +162,7 @@ impl Simulation for Balls {
 /// A client with its half of a bad network.
 struct Client {
     player: PlayerId,
+    seat: u8,
     replica: Replica,
     in_flight: Vec<Vec<u8>>,
     acks: Vec<InputDatagram<Push>>,
@@ -186,9 +188,15 @@ impl Table {
                 0,
                 ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 },
             );
+            let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {
+                FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),
+                _ => None,
+            });
+            let seat = seat.expect("there is room");
             Client {
                 player,
-                replica: Replica::new(&schema_of::<Balls>()),
+                seat,
+                replica: Replica::new(&schema_of::<Balls>(), seat),
                 in_flight: Vec::new(),
                 acks: Vec::new(),
                 pings: Vec::new(),
@@ -289,6 +297,7 @@ impl Client {
         }
         self.in_flight = later;
         let datagram = InputDatagram {
+            seat: self.seat,
             ack: self.replica.ack(),
             newest_low16: near.offset(2).low16(),
             inputs: vec![Push { x: 1 }],
@@ -372,6 +381,6 @@ fn what_stands_still_is_not_sent_again() {
         sizes.push(table.room.datagrams().map(|(_, bytes)| bytes.len()).sum::<usize>());
     }
     assert_eq!(table.clients[0].replica.entities().len(), 1, "the wall");
-    let header_bytes = (8 + 16 + 1 + 20 + 1 + 7 + 12usize).div_ceil(8);
+    let header_bytes = (8 + 16 + 8 + 1 + 20 + 1 + 7 + 12usize).div_ceil(8);
     assert_eq!(sizes[20..], [header_bytes; 20]);
 }

@@ -90,6 +90,8 @@ pub enum ServerFrame {
         room: RoomInfo,
         /// The room's tick when this was sent.
         tick: Tick,
+        /// What every datagram of this stay carries, both ways.
+        seat: u8,
         /// Watching only: inputs are not taken.
         spectator: bool,
         /// Who may kick.

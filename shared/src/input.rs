@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  8 bits   DATAGRAM_INPUT
+//!  8        seat: that of the `Joined` frame
 //!  1        an acknowledgement follows
 //!   16        tick of the newest snapshot, low bits
 //!   32        bit n: the snapshot n + 1 ticks before it came too
@@ -25,6 +26,8 @@ pub const INPUTS_MAX: usize = 32;
 /// What one input datagram says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputDatagram<I> {
+    /// The seat that the `Joined` frame gave; another one is of a room left before.
+    pub seat: u8,
     /// Acknowledged snapshots; `None` before the first.
     pub ack: Option<SnapshotAck>,
     /// The low 16 bits of the newest input's tick; the others are for the ticks before it.
@@ -85,20 +88,31 @@ impl InputCodec {
             inputs.push(I::from_lanes(&lanes));
         }
         reader.finish()?;
-        Ok(InputDatagram { ack: head.ack, newest_low16: head.newest_low16, inputs })
+        Ok(InputDatagram {
+            seat: head.seat,
+            ack: head.ack,
+            newest_low16: head.newest_low16,
+            inputs,
+        })
     }
 
     /// Writes a datagram: `inputs` are lanes, newest first, one after the other.
     ///
     /// # Panics
     /// If `inputs` is not a whole number of inputs, or more than [`INPUTS_MAX`].
-    pub fn encode(&self, ack: Option<SnapshotAck>, newest_low16: u16, inputs: &[i32]) -> Vec<u8> {
+    pub fn encode(
+        &self,
+        seat: u8,
+        ack: Option<SnapshotAck>,
+        newest_low16: u16,
+        inputs: &[i32],
+    ) -> Vec<u8> {
         const INFALLIBLE: &str = "writing never fails";
         let width = self.table.len();
         let count = inputs.len().checked_div(width).unwrap_or(0);
         assert!(count <= INPUTS_MAX && count * width == inputs.len());
         let mut writer = BitWriter::default();
-        let mut head = Head { ack, newest_low16, inputs: count as u32 };
+        let mut head = Head { seat, ack, newest_low16, inputs: count as u32 };
         head.stream(&mut writer).expect(INFALLIBLE);
         let mut last: &[i32] = &[];
         for input in inputs.chunks_exact(width.max(1)) {
@@ -131,6 +145,7 @@ impl InputCodec {
 
 #[derive(Default)]
 struct Head {
+    seat: u8,
     ack: Option<SnapshotAck>,
     newest_low16: u16,
     inputs: u32,
@@ -143,6 +158,9 @@ impl Head {
         if kind != u32::from(DATAGRAM_INPUT) {
             return Err(BitError::Invalid);
         }
+        let mut seat = u32::from(self.seat);
+        stream.bits(&mut seat, 8)?;
+        self.seat = seat as u8;
         let mut has_ack = self.ack.is_some();
         stream.flag(&mut has_ack)?;
         if has_ack {

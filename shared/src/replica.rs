@@ -12,6 +12,9 @@ use crate::snapshot::{EventHead, InputReport, RecordHead, SnapshotHeader};
 /// States kept of one entity beyond its baseline; the server codes against none that is older.
 pub const STATES_MAX: usize = 192;
 
+/// States so far back are kept in any case, to be shown between: interpolation runs behind.
+const SHOWN_TICKS: i32 = 32;
+
 /// Why a snapshot was not applied. Nothing of it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
@@ -21,6 +24,9 @@ pub enum SnapshotError {
     /// Coded against a state this client does not have.
     #[error("a snapshot against an unknown baseline")]
     UnknownBaseline,
+    /// Of a room that was left.
+    #[error("a snapshot of another room")]
+    OtherSeat,
     /// Not a snapshot of this protocol and schema.
     #[error("a snapshot that cannot be read; update the client")]
     Malformed,
@@ -78,6 +84,7 @@ pub struct Replica {
     entities: Vec<Entity>,
     /// Place in `entities` by slot, or `NOBODY`. At most 65,536 places of four bytes.
     places: Vec<u32>,
+    seat: u8,
     newest: Option<Tick>,
     /// Bit `n`: the snapshot `n + 1` ticks before the newest was applied.
     before: u32,
@@ -96,8 +103,8 @@ struct Decoded {
 }
 
 impl Replica {
-    /// An empty world of the game of `schema`, which must be valid.
-    pub fn new(schema: &Schema) -> Self {
+    /// An empty world of the game of `schema`, which must be valid, for one stay in a room.
+    pub fn new(schema: &Schema, seat: u8) -> Self {
         let compile = |kinds: &[crate::schema::KindSchema]| {
             kinds.iter().map(|kind| LaneTable::new(kind, schema.tick_hz)).collect()
         };
@@ -106,6 +113,7 @@ impl Replica {
             events: compile(&schema.events),
             entities: Vec::new(),
             places: Vec::new(),
+            seat,
             newest: None,
             before: 0,
             next_event: 0,
@@ -123,6 +131,9 @@ impl Replica {
         let mut reader = BitReader::new(bytes);
         let mut header = SnapshotHeader::default();
         header.head(&mut reader)?;
+        if header.seat != self.seat {
+            return Err(SnapshotError::OtherSeat);
+        }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
         if self.newest.is_some_and(|newest| tick.since(newest) <= 0) {
             return Err(SnapshotError::Late);
@@ -252,7 +263,9 @@ impl Replica {
                 }
                 RecordHead::Common | RecordHead::Older { .. } => {
                     let place = self.place(slot).expect("its baseline was found");
-                    self.entities[place].states.forget_before(baseline);
+                    let shown = tick.offset(-SHOWN_TICKS);
+                    let oldest = if baseline.since(shown) < 0 { baseline } else { shown };
+                    self.entities[place].states.forget_before(oldest);
                     self.push(place, tick, lanes_at);
                 }
             }

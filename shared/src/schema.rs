@@ -306,9 +306,17 @@ impl Schema {
         if self.entities.len() > KINDS_MAX || self.events.len() > KINDS_MAX {
             return invalid("the game", "", "it has more than 64 kinds");
         }
+        for kinds in [&self.entities, &self.events] {
+            if let Some(name) = repeated(kinds.iter().map(|kind| &kind.name)) {
+                return invalid(name, "", "another kind has the same name");
+            }
+        }
         for kind in [&self.input].into_iter().chain(&self.entities).chain(&self.events) {
             if kind.lanes() > LANES_MAX {
                 return invalid(&kind.name, "", "it has more than 64 lanes");
+            }
+            if let Some(name) = repeated(kind.fields.iter().map(|field| &field.name)) {
+                return invalid(&kind.name, name, "another field has the same name");
             }
             for field in &kind.fields {
                 if !field.ty.is_valid() {
@@ -332,6 +340,12 @@ impl Schema {
     }
 }
 
+/// A name that stands there twice: two sides compare by name. Quadratic, over 64 names at most.
+fn repeated<'a>(names: impl Iterator<Item = &'a String> + Clone) -> Option<&'a str> {
+    let twice = |(at, name): &(usize, &String)| names.clone().take(*at).any(|it| it == *name);
+    names.clone().enumerate().find(twice).map(|(_, name)| name.as_str())
+}
+
 fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaError> {
     for field in &server.fields {
         let Some(other) = client.fields.iter().find(|other| other.name == field.name) else {
@@ -351,4 +365,39 @@ fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaEr
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str, fields: &[&str]) -> KindSchema {
+        let field = |name: &&str| FieldSchema {
+            name: (*name).to_owned(),
+            ty: FieldType::Bool,
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+        };
+        KindSchema { name: name.to_owned(), fields: fields.iter().map(field).collect() }
+    }
+
+    #[test]
+    fn two_of_one_name_are_refused_and_named() {
+        let schema = |entities| Schema {
+            game: "test".to_owned(),
+            tick_hz: 60,
+            input: kind("Stick", &["fire"]),
+            entities,
+            events: Vec::new(),
+        };
+        let apart = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &["fire"])]);
+        assert_eq!(apart.validate(), Ok(()));
+        let fields = schema(vec![kind("Ship", &["fire", "turn", "fire"])]).validate();
+        let text = "Ship.fire cannot be coded: another field has the same name";
+        assert_eq!(fields.unwrap_err().to_string(), text);
+        let kinds = schema(vec![kind("Ship", &[]), kind("Rock", &[]), kind("Ship", &[])]);
+        let text = "Ship. cannot be coded: another kind has the same name";
+        assert_eq!(kinds.validate().unwrap_err().to_string(), text);
+    }
 }

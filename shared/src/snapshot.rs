@@ -3,6 +3,7 @@
 //! ```text
 //! header   8 bits   DATAGRAM_SNAPSHOT
 //!         16        tick, low bits
+//!          8        seat: that of the `Joined` frame, so that a datagram of a room left before is known
 //!          1        an input report follows
 //!            8 s      newest input's tick minus this tick, -128 to 127
 //!           12 s      how early it came, in 1/8 ms: the deadline of its tick minus its arrival
@@ -43,6 +44,8 @@ pub const MARGIN_UNITS_PER_MS: f32 = 8.0;
 pub struct SnapshotHeader {
     /// Low 16 bits of the tick.
     pub tick_low16: u16,
+    /// The seat that the `Joined` frame gave.
+    pub seat: u8,
     /// How the client's inputs come in; `None` before the first and for spectators.
     pub input: Option<InputReport>,
     /// The events in this datagram: number of the first (low 16 bits) and how many.
@@ -75,6 +78,9 @@ impl SnapshotHeader {
         let mut tick = u32::from(self.tick_low16);
         stream.bits(&mut tick, 16)?;
         self.tick_low16 = tick as u16;
+        let mut seat = u32::from(self.seat);
+        stream.bits(&mut seat, 8)?;
+        self.seat = seat as u8;
         let mut has_input = self.input.is_some();
         stream.flag(&mut has_input)?;
         if has_input {

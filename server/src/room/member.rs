@@ -15,6 +15,7 @@ use crate::config::RoomConfig;
 pub(super) struct Member<I> {
     pub(super) player: PlayerId,
     pub(super) name: String,
+    pub(super) seat: u8,
     /// `None` for a spectator.
     pub(super) inputs: Option<InputBuffer<I>>,
     pub(super) replication: Replication,
@@ -26,15 +27,16 @@ impl<I: Copy + Default> Member<I> {
     pub(super) fn new(
         config: &RoomConfig,
         now: Instant,
-        player: PlayerId,
-        name: String,
+        (player, name): (PlayerId, String),
+        seat: u8,
         spectator: bool,
     ) -> Self {
         Member {
             player,
             name,
+            seat,
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
-            replication: Replication::new(player, config.events_queued_max),
+            replication: Replication::new(player, seat, config.events_queued_max),
             datagram_bytes_max: config.snapshot_bytes_max,
             chat: ChatBucket::new(config, now),
         }

@@ -39,6 +39,7 @@ pub(super) struct EventBits {
 #[derive(Debug)]
 pub(super) struct Replication {
     player: PlayerId,
+    seat: u8,
     seen: Vec<Seen>,
     packets: VecDeque<Packet>,
     /// Slots of all packets in flight, oldest first; the top bit marks a slot told gone.
@@ -80,9 +81,10 @@ struct Candidate {
 const ENTRY_GONE: u32 = 1 << 31;
 
 impl Replication {
-    pub(super) fn new(player: PlayerId, events_queued_max: usize) -> Self {
+    pub(super) fn new(player: PlayerId, seat: u8, events_queued_max: usize) -> Self {
         Replication {
             player,
+            seat,
             seen: Vec::new(),
             packets: VecDeque::new(),
             entries: VecDeque::new(),
@@ -147,6 +149,7 @@ impl Replication {
         let events = self.events_that_fit(bits_max / EVENT_SHARE);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
+            seat: self.seat,
             input,
             events: (events > 0).then_some((self.first_event as u16, events)),
             baseline_age: common.map_or(0, |common| tick.since(common) as u32),

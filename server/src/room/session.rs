@@ -31,6 +31,9 @@ impl<S: Simulation> Room<S> {
             ToRoom::Input { player, at, datagram } => {
                 let (clock, tick) = (self.clock(now), self.tick);
                 let Some(member) = self.members.get_mut(&player) else { return };
+                if member.seat != datagram.seat {
+                    return;
+                }
                 if let Some(ack) = datagram.ack {
                     member.replication.acknowledge(tick, ack);
                 }
@@ -74,7 +77,8 @@ impl<S: Simulation> Room<S> {
             let text = format!("all {most} places in this room are taken; try another room");
             return Err((RefuseCode::RoomFull, text));
         }
-        let member = Member::new(&self.config, now, player, name.clone(), spectator);
+        let seat = self.next_seat();
+        let member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
         self.tell_everyone(&ServerFrame::MemberJoined(member.info()));
         if self.members.is_empty() {
             self.host = player;
@@ -86,6 +90,7 @@ impl<S: Simulation> Room<S> {
         let frame = ServerFrame::Joined {
             room: self.info(),
             tick: self.tick,
+            seat,
             spectator,
             host: self.host,
             members: self.members.values().map(Member::info).collect(),
@@ -94,6 +99,13 @@ impl<S: Simulation> Room<S> {
         let verb = if spectator { "watches" } else { "joined" };
         self.notice(time_ms, &format!("{name} {verb}"));
         Ok(())
+    }
+
+    /// A number that the last seat of the same client, here or in another room, most likely had not.
+    fn next_seat(&mut self) -> u8 {
+        self.seats = self.seats.wrapping_add(1);
+        let name = self.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
+        name.wrapping_add(self.seats)
     }
 
     fn leave(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) {
