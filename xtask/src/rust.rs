@@ -9,7 +9,10 @@ use crate::repo::Repo;
 use crate::step::Outcome;
 
 pub(crate) fn fmt(repo: &Repo) -> anyhow::Result<Outcome> {
-    cargo(repo, &["fmt", "--all", "--check"])
+    cargo(repo, &["fmt", "--all", "--check"])?;
+    // The fuzz targets are a workspace of their own.
+    Run::new("cargo", &["fmt", "--check"], &repo.fuzz()).show()?;
+    Ok(Outcome::Passed)
 }
 
 pub(crate) fn clippy(repo: &Repo) -> anyhow::Result<Outcome> {
