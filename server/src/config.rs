@@ -1,46 +1,201 @@
 //! Every limit and setting of the server, with its unit in its name.
+//!
+//! A value comes from, the later the stronger: the defaults below, a TOML file (`--config`), the
+//! environment (`TICKWIRE_` and the name in capitals) and the command line. A wrong one is refused
+//! with its name, where it came from, and what is allowed.
+
+mod load;
+mod settings;
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Limits and settings of one room.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RoomConfig {
-    /// Seats in a room.
-    pub players_max: usize,
-    /// Watchers in a room.
-    pub spectators_max: usize,
-    /// Entities in a room; what a game shows beyond it is not sent.
-    pub entities_max: usize,
-    /// Most bytes of a snapshot datagram, also bounded by each connection's path.
-    pub snapshot_bytes_max: usize,
-    /// Inputs are accepted for this many ticks before and after the current one.
-    pub input_window_ticks: u32,
-    /// Events kept for a client that does not acknowledge them; older ones are dropped beyond it.
-    pub events_queued_max: usize,
-    /// Characters of a chat message.
-    pub chat_characters_max: usize,
-    /// Chat messages at once.
-    pub chat_burst_messages: u32,
-    /// Seconds until the whole burst is available again.
-    pub chat_refill_s: u32,
-    /// Characters of a display name.
-    pub name_characters_max: usize,
+pub use load::ConfigError;
+use settings::settings;
+
+settings! {
+    /// Limits and settings of one room.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct RoomConfig {
+        /// Seats in a room.
+        players_max: usize = 1000, in 1..=100_000;
+        /// Watchers in a room.
+        spectators_max: usize = 100, in 0..=100_000;
+        /// Entities in a room; what a game shows beyond it is not sent.
+        entities_max: usize = 65_535, in 1..=65_535;
+        /// Most bytes of a snapshot datagram, also bounded by each connection's path.
+        snapshot_bytes_max: usize = 1200, in 200..=1400;
+        /// Inputs are accepted for this many ticks before and after the current one.
+        input_window_ticks: u32 = 32, in 1..=1024;
+        /// Events kept for a client that does not acknowledge them; older ones are dropped beyond it.
+        events_queued_max: usize = 256, in 1..=65_536;
+        /// Characters of a chat message.
+        chat_characters_max: usize = 500, in 1..=4000;
+        /// Chat messages at once.
+        chat_burst_messages: u32 = 5, in 1..=1000;
+        /// Seconds until the whole burst is available again.
+        chat_refill_s: u32 = 5, in 1..=3600;
+        /// Characters of a display name.
+        name_characters_max: usize = 32, in 1..=64;
+    }
 }
 
-impl Default for RoomConfig {
-    fn default() -> Self {
-        RoomConfig {
-            players_max: 1000,
-            spectators_max: 100,
-            entities_max: 65_535,
-            snapshot_bytes_max: 1200,
-            input_window_ticks: 32,
-            events_queued_max: 256,
-            chat_characters_max: 500,
-            chat_burst_messages: 5,
-            chat_refill_s: 5,
-            name_characters_max: 32,
-        }
+settings! {
+    /// Limits and settings of the server.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct ServerConfig {
+        /// UDP address for browsers and native clients; port 0 takes a free one.
+        listen: SocketAddr = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 4433));
+        /// Serve the page, the certificate hashes and the health checks over HTTP.
+        http: bool = true;
+        /// TCP address of the HTTP side; the same as `listen` unless given.
+        http_listen: Option<SocketAddr> = None;
+        /// HTTP connections at once.
+        http_connections_max: usize = 1024, in 1..=65_536;
+        /// Directory of the page, in place of what the game brings.
+        page_dir: Option<PathBuf> = None;
+        /// PEM file of the certificate chain; needs `key_file`. Read again when it changes.
+        cert_file: Option<PathBuf> = None;
+        /// PEM file of the private key.
+        key_file: Option<PathBuf> = None;
+        /// Directory of the development certificates, used without `cert_file`.
+        certs_dir: PathBuf = PathBuf::from(".tickwire/certs");
+        /// More names and addresses for the development certificates, separated by commas.
+        certs_names: List = List::default();
+        /// Seconds between two looks at whether the certificate must change.
+        certs_check_s: u32 = 3600, in 1..=86_400;
+        /// Web origins that may connect, separated by commas; `*` for any. Without one: pages on
+        /// this machine, and pages of the host the browser reached the server under.
+        allowed_origins: List = List::default();
+        /// Sessions at once.
+        connections_max: usize = 10_000, in 1..=1_000_000;
+        /// Rooms at once.
+        rooms_max: usize = 10_000, in 1..=1_000_000;
+        /// Rooms in one answer to a list request, the fullest first.
+        rooms_listed_max: usize = 500, in 1..=1000;
+        /// Seconds until a room that nobody is in is removed.
+        room_empty_s: u32 = 30, in 1..=86_400;
+        /// Threads for simulation; 0 for half the processors.
+        sim_threads: usize = 0, in 0..=1024;
+        /// Run simulation threads in the real-time class (SCHED_FIFO) where the system permits it.
+        realtime: bool = false;
+        /// Real-time priority, lowest first.
+        realtime_priority: u8 = 10, in 1..=98;
+        /// Ticks run in a row when a thread is late; later than that, the missed ticks are skipped.
+        catch_up_ticks_max: u32 = 5, in 1..=120;
+        /// Threads for the network; 0 for one a processor.
+        network_threads: usize = 0, in 0..=1024;
+        /// Milliseconds from the first packet to a whole hello.
+        handshake_ms: u32 = 5000, in 100..=60_000;
+        /// Handshakes at once; what comes beyond it is not answered.
+        handshakes_max: usize = 1024, in 1..=65_536;
+        /// Handshakes at once above which an address must prove itself first.
+        handshakes_retry_above: usize = 256, in 0..=65_536;
+        /// Handshakes a second from one address (a /64 of IPv6); loopback is not counted.
+        handshakes_prefix_hz: u32 = 64, in 1..=100_000;
+        /// Handshakes at once from one address.
+        handshakes_prefix_burst: u32 = 256, in 1..=100_000;
+        /// Addresses remembered for the two settings above.
+        handshakes_prefixes_max: usize = 65_536, in 16..=10_000_000;
+        /// Bidirectional streams of a connection.
+        bidi_streams_max: u32 = 4, in 4..=64;
+        /// Unidirectional streams of a connection; a browser needs at least 3 for itself.
+        uni_streams_max: u32 = 8, in 3..=64;
+        /// Unread bytes of a stream.
+        stream_window_bytes: u32 = 65_536, in 16_384..=16_777_216;
+        /// Unread bytes of a connection.
+        connection_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
+        /// Unacknowledged stream bytes of a connection.
+        send_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
+        /// Datagram bytes of a connection that came and wait to be read.
+        datagram_receive_bytes: usize = 65_536, in 4096..=16_777_216;
+        /// Datagram bytes of a connection that wait to be sent; the oldest are dropped beyond it.
+        datagram_send_bytes: usize = 4096, in 2048..=1_048_576;
+        /// Milliseconds of silence until a connection is lost.
+        idle_ms: u32 = 15_000, in 1000..=600_000;
+        /// Milliseconds between two signs of life.
+        keep_alive_ms: u32 = 4000, in 100..=300_000;
+        /// Connection attempts that wait in the endpoint.
+        incoming_max: usize = 1024, in 1..=65_536;
+        /// Bytes the system should keep of incoming packets; less is taken where it permits less.
+        udp_receive_bytes: usize = 8_388_608, in 65_536..=1_073_741_824;
+        /// Bytes the system should keep of outgoing packets.
+        udp_send_bytes: usize = 8_388_608, in 65_536..=1_073_741_824;
+        /// Bytes of frames that wait for a slow client before it is closed.
+        reliable_bytes_max: usize = 262_144, in 65_536..=67_108_864;
+        /// Milliseconds frames may wait for a slow client before it is closed.
+        reliable_ms: u32 = 5000, in 100..=600_000;
+        /// Control frames a second of one client; it waits beyond that.
+        control_frames_hz: u32 = 20, in 1..=10_000;
+        /// Control frames at once of one client.
+        control_frames_burst: u32 = 40, in 2..=10_000;
+        /// Input datagrams a tick of one client; the rest is dropped unread.
+        inputs_per_tick_max: u32 = 2, in 1..=64;
+        /// Inputs that wait for a room's next tick; beyond it they are dropped.
+        mailbox_inputs_max: usize = 8192, in 16..=1_048_576;
+        /// Other messages that wait for a room's next tick; beyond it their senders wait.
+        mailbox_commands_max: usize = 1024, in 16..=1_048_576;
+        /// Ticks of a simulation thread that wait for the network; beyond it snapshots are dropped.
+        outbox_ticks_max: usize = 1024, in 4..=1_048_576;
+        /// Frames of a room that wait for the network; beyond it the room is stopped.
+        outbox_frames_max: usize = 65_536, in 1024..=16_777_216;
+        /// Milliseconds a goodbye may take to reach its client.
+        goodbye_ms: u32 = 1000, in 10..=60_000;
+        /// Milliseconds a stop may take in all.
+        stop_ms: u32 = 5000, in 100..=600_000;
+        /// What is logged, as `tracing` filters: `info`, `tickwire_server=debug`, ...
+        log: String = String::from("info,wtransport=warn,quinn=warn");
+        /// Every room.
+        room: RoomConfig = RoomConfig::default();
     }
+}
+
+impl ServerConfig {
+    /// Simulation threads with 0 resolved.
+    pub fn sim_threads_resolved(&self) -> usize {
+        if self.sim_threads == 0 { (processors() / 2).max(1) } else { self.sim_threads }
+    }
+
+    /// Network threads with 0 resolved.
+    pub fn network_threads_resolved(&self) -> usize {
+        if self.network_threads == 0 { processors() } else { self.network_threads }
+    }
+
+    pub(crate) fn handshake_time(&self) -> Duration {
+        Duration::from_millis(u64::from(self.handshake_ms))
+    }
+
+    pub(crate) fn goodbye_time(&self) -> Duration {
+        Duration::from_millis(u64::from(self.goodbye_ms))
+    }
+}
+
+/// Several words: a list in the file, separated by commas elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct List(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a list of words, or words separated by commas")]
+        enum Form {
+            Words(Vec<String>),
+            Line(String),
+        }
+        let words = match Form::deserialize(deserializer)? {
+            Form::Words(words) => words,
+            Form::Line(line) => line.split(',').map(str::to_owned).collect(),
+        };
+        let trimmed = words.iter().map(|word| word.trim().to_owned());
+        Ok(List(trimmed.filter(|word| !word.is_empty()).collect()))
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,0 +1,291 @@
+//! Defaults, file, environment and flags, joined into one [`ServerConfig`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command};
+use figment::providers::{Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::settings::{OutOfRange, Setting};
+use super::{RoomConfig, ServerConfig};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--help`, or a command line that cannot be read; shows itself.
+    #[error("{0}")]
+    Usage(Box<clap::Error>),
+    /// The file of `--config` is not there.
+    #[error("no configuration file at {}; give an existing one with --config", .0.display())]
+    NoFile(PathBuf),
+    /// A value that cannot be used.
+    #[error("{name} is wrong in {origin}: {reason}{}", allowed_suffix(.allowed.as_deref()))]
+    Wrong {
+        /// The setting, as a key of the file.
+        name: String,
+        /// The file, variable or flag it came from.
+        origin: String,
+        /// What is wrong.
+        reason: String,
+        /// What is allowed, where that is a range.
+        allowed: Option<String>,
+    },
+}
+
+impl ServerConfig {
+    /// Reads the configuration of this process: its command line, its environment and its file.
+    ///
+    /// # Errors
+    /// [`ConfigError`]; [`ConfigError::Usage`] for `--help` as well.
+    pub fn load() -> Result<ServerConfig, ConfigError> {
+        ServerConfig::load_from(std::env::args_os(), |name| std::env::var(name).ok())
+    }
+
+    /// As [`ServerConfig::load`], from a command line (its first word is the program) and a way to
+    /// look up variables.
+    ///
+    /// # Errors
+    /// As [`ServerConfig::load`].
+    pub fn load_from(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<ServerConfig, ConfigError> {
+        let usage = |error| ConfigError::Usage(Box::new(error));
+        let matches = command().try_get_matches_from(args).map_err(usage)?;
+        let mut figment = Figment::from(Serialized::defaults(ServerConfig::default()));
+        let named = matches.get_one::<String>("config").cloned();
+        if let Some(file) = named.or_else(|| variable("TICKWIRE_CONFIG")) {
+            let path = PathBuf::from(file);
+            if !path.is_file() {
+                return Err(ConfigError::NoFile(path));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        for (key, _) in every_setting() {
+            let name = variable_name(&key);
+            if let Some(text) = variable(&name) {
+                figment = figment.merge(Given { key, text, origin: format!("variable {name}") });
+            }
+        }
+        for (key, _) in every_setting() {
+            let flag = flag_name(&key);
+            if let Some(text) = matches.get_one::<String>(&flag).cloned() {
+                figment = figment.merge(Given { key, text, origin: format!("flag --{flag}") });
+            }
+        }
+        let config = figment.extract::<ServerConfig>().map_err(|error| wrong(&figment, &error))?;
+        config.check_all().map_err(|(key, reason, allowed)| ConfigError::Wrong {
+            origin: origin_of(&figment, &key),
+            name: key,
+            reason,
+            allowed,
+        })?;
+        Ok(config)
+    }
+
+    /// Everything a type alone does not hold: the key, what is wrong, what is allowed.
+    fn check_all(&self) -> Result<(), (String, String, Option<String>)> {
+        let out_of_range = |prefix: &str, settings: &[Setting], wrong: OutOfRange| {
+            let setting = settings.iter().find(|setting| setting.name == wrong.name);
+            let allowed = setting.and_then(Setting::allowed_text);
+            (format!("{prefix}{}", wrong.name), format!("it is {}", wrong.value), allowed)
+        };
+        self.check().map_err(|wrong| out_of_range("", Self::SETTINGS, wrong))?;
+        self.room.check().map_err(|wrong| out_of_range("room.", RoomConfig::SETTINGS, wrong))?;
+        let other = |key: &str, reason: &str| Err((key.to_owned(), reason.to_owned(), None));
+        if self.cert_file.is_some() != self.key_file.is_some() {
+            return other(
+                "cert_file",
+                "cert_file and key_file are only useful together; give both",
+            );
+        }
+        if self.keep_alive_ms >= self.idle_ms {
+            return other("keep_alive_ms", "it must be less than idle_ms, or connections are lost");
+        }
+        Ok(())
+    }
+}
+
+/// One value that was given as text, with where it was given.
+struct Given {
+    key: String,
+    text: String,
+    origin: String,
+}
+
+impl Provider for Given {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let value = match (self.text.parse::<u64>(), self.text.parse::<bool>()) {
+            (Ok(number), _) => Value::from(number),
+            (_, Ok(flag)) => Value::from(flag),
+            _ => Value::from(self.text.clone()),
+        };
+        let nested = figment::util::nest(&self.key, value);
+        let dict = nested.into_dict().unwrap_or_default();
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+fn wrong(figment: &Figment, error: &figment::Error) -> ConfigError {
+    let key = error.path.join(".");
+    let allowed = every_setting().find(|(name, _)| *name == key);
+    ConfigError::Wrong {
+        origin: match &error.metadata {
+            Some(metadata) => origin(metadata),
+            None => origin_of(figment, &key),
+        },
+        reason: error.kind.to_string(),
+        allowed: allowed.and_then(|(_, setting)| setting.allowed_text()),
+        name: if key.is_empty() { "a setting".to_owned() } else { key },
+    }
+}
+
+fn origin_of(figment: &Figment, key: &str) -> String {
+    figment.find_metadata(key).map_or_else(|| "the configuration".to_owned(), origin)
+}
+
+fn origin(metadata: &Metadata) -> String {
+    match &metadata.source {
+        Some(figment::Source::File(path)) => format!("file {}", path.display()),
+        Some(figment::Source::Code(_)) => "the defaults".to_owned(),
+        _ => metadata.name.to_string(),
+    }
+}
+
+fn allowed_suffix(allowed: Option<&str>) -> String {
+    allowed.map(|allowed| format!("; allowed: {allowed}")).unwrap_or_default()
+}
+
+/// Every setting with its key in the file.
+fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
+    let server = ServerConfig::SETTINGS.iter().filter(|setting| setting.name != "room");
+    let room = RoomConfig::SETTINGS.iter();
+    server
+        .map(|setting| (setting.name.to_owned(), setting))
+        .chain(room.map(|setting| (format!("room.{}", setting.name), setting)))
+}
+
+fn variable_name(key: &str) -> String {
+    format!("TICKWIRE_{}", key.replace('.', "_").to_uppercase())
+}
+
+fn flag_name(key: &str) -> String {
+    key.replace(['.', '_'], "-")
+}
+
+fn command() -> Command {
+    let config = Arg::new("config").long("config").value_name("FILE");
+    let config = config.help("TOML file with these settings [variable: TICKWIRE_CONFIG]");
+    let mut command = Command::new("tickwire")
+        .about("An authoritative fixed-tick game server")
+        .after_help("Flags are stronger than variables, variables than the file.")
+        .arg(config);
+    for (key, setting) in every_setting() {
+        let flag = flag_name(&key);
+        let lines: Vec<&str> = setting.help.iter().map(|line| line.trim()).collect();
+        let allowed = setting.allowed_text().map(|text| format!(", {text}")).unwrap_or_default();
+        let default = setting.default.replace("String::from", "");
+        let help = format!(
+            "{}\n[default: {default}{allowed}] [variable: {}]",
+            lines.join(" "),
+            variable_name(&key)
+        );
+        let mut arg = Arg::new(flag.clone()).long(flag).value_name("VALUE").help(help);
+        arg = arg.action(ArgAction::Set);
+        if matches!(setting.default, "true" | "false") {
+            arg = arg.num_args(0..=1).default_missing_value("true");
+        }
+        command = command.arg(arg);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(args: &[&str], variables: &[(&str, &str)]) -> Result<ServerConfig, ConfigError> {
+        let args = ["tickwire"].iter().chain(args).map(OsString::from).collect::<Vec<_>>();
+        ServerConfig::load_from(args, |name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.toml");
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (dir, path)
+    }
+
+    #[test]
+    fn later_sources_are_stronger() {
+        let (_dir, path) = file("rooms_max = 1\nconnections_max = 2\nidle_ms = 9000\n");
+        let variables = [("TICKWIRE_CONNECTIONS_MAX", "3"), ("TICKWIRE_IDLE_MS", "8000")];
+        let config = load(&["--config", &path, "--idle-ms", "7000"], &variables).unwrap();
+        assert_eq!(config.rooms_max, 1);
+        assert_eq!(config.connections_max, 3);
+        assert_eq!(config.idle_ms, 7000);
+        assert_eq!(config.handshake_ms, 5000);
+    }
+
+    #[test]
+    fn every_form_of_a_value_is_read() {
+        let (_dir, path) =
+            file("allowed_origins = [\"https://a.example\"]\n[room]\nplayers_max = 7\n");
+        let variables = [("TICKWIRE_ROOM_SPECTATORS_MAX", "9")];
+        let args =
+            ["--config", &path, "--listen", "[::1]:0", "--realtime", "--certs-names", "a, b"];
+        let config = load(&args, &variables).unwrap();
+        assert_eq!(config.listen, "[::1]:0".parse().unwrap());
+        assert_eq!(config.allowed_origins.0, ["https://a.example"]);
+        assert_eq!(config.certs_names.0, ["a", "b"]);
+        assert_eq!((config.room.players_max, config.room.spectators_max), (7, 9));
+        assert!(config.realtime);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_source() {
+        let (_dir, path) = file("[room]\nplayers_max = 0\n");
+        let (_other_dir, misspelt) = file("romms_max = 1\n");
+        let flag_only = ["--rooms-max", "many"];
+        let cases: [(&[&str], &[(&str, &str)], &[&str]); 6] = [
+            (&["--config", &path], &[], &["room.players_max", "server.toml", "it is 0", "1 to"]),
+            (&["--config", &misspelt], &[], &["romms_max", "server.toml"]),
+            (&flag_only, &[], &["rooms_max", "--rooms-max", "many", "1 to 1000000"]),
+            (&[], &[("TICKWIRE_IDLE_MS", "-1")], &["idle_ms", "TICKWIRE_IDLE_MS", "1000 to"]),
+            (&[], &[("TICKWIRE_LISTEN", "here")], &["listen", "TICKWIRE_LISTEN"]),
+            (&["--cert-file", "a.pem"], &[], &["cert_file", "--cert-file", "key_file"]),
+        ];
+        for (args, variables, words) in cases {
+            let text = load(args, variables).unwrap_err().to_string();
+            for word in words {
+                assert!(text.contains(word), "{word:?} is not in {text:?}");
+            }
+        }
+        let text = load(&["--config", "/nowhere.toml"], &[]).unwrap_err().to_string();
+        assert!(text.contains("/nowhere.toml"), "{text}");
+    }
+
+    #[test]
+    fn help_shows_every_setting() {
+        let text = load(&["--help"], &[]).unwrap_err().to_string();
+        for (key, _) in every_setting() {
+            assert!(text.contains(&format!("--{}", flag_name(&key))), "{key} has no flag");
+            assert!(text.contains(&variable_name(&key)), "{key} has no variable");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_allowed() {
+        assert_eq!(load(&[], &[]).unwrap(), ServerConfig::default());
+    }
+}

@@ -1,0 +1,187 @@
+//! One client's session from its first stream to its last frame.
+//!
+//! This is the only place where the transport, the session's control and the rooms meet:
+//!
+//! - `streams` tells the two streams apart, `control` and `chat` serve them;
+//! - `datagrams` puts inputs into the room's mailbox;
+//! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
+//! - `link` is the client as all of these know it.
+
+mod bucket;
+mod chat;
+mod control;
+mod datagrams;
+mod deliver;
+mod frames;
+mod link;
+mod reliable;
+mod streams;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{CloseCode, ServerFrame};
+use tickwire_shared::input::InputCodec;
+use tickwire_shared::schema::Schema;
+use tickwire_shared::simulation::schema_of;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::config::ServerConfig;
+use crate::counters::Counters;
+use crate::room::ToRoom;
+use crate::rooms::Rooms;
+use crate::scheduler::Mailbox;
+use crate::transport::Session;
+
+pub(crate) use deliver::deliver;
+pub(crate) use link::{End, Link, Links};
+
+/// What all sessions share.
+pub(crate) struct Host<S: Simulation> {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) schema: Schema,
+    pub(crate) inputs: InputCodec,
+    pub(crate) rooms: Rooms<S>,
+    pub(crate) links: Links<S::Input>,
+    pub(crate) counters: Counters,
+    /// Sessions that said hello and are not over.
+    sessions: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl<S: Simulation> Host<S> {
+    pub(crate) fn new(config: Arc<ServerConfig>, rooms: Rooms<S>) -> Self {
+        let schema = schema_of::<S>();
+        Host {
+            inputs: InputCodec::new(&schema),
+            schema,
+            rooms,
+            links: Links::default(),
+            counters: Counters::default(),
+            sessions: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// Sessions that said hello and are not over.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Ends every session, those that are about to begin included.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.links.end_all(CloseCode::ServerStopping);
+    }
+}
+
+/// A session that has not said hello yet: until when it must, and its place among those.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub(crate) deadline: Instant,
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// One of the server's places, given back when dropped.
+struct Place<S: Simulation>(Arc<Host<S>>);
+
+impl<S: Simulation> Place<S> {
+    fn take(host: &Arc<Host<S>>) -> Option<Self> {
+        let place = Place(Arc::clone(host));
+        let before = host.sessions.fetch_add(1, Ordering::Relaxed);
+        host.counters.sessions_started.increment();
+        (before < host.config.connections_max).then_some(place)
+    }
+}
+
+impl<S: Simulation> Drop for Place<S> {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.0.counters.sessions_ended.increment();
+    }
+}
+
+/// Serves one session to its end.
+pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, hello: Handshake) {
+    let link = host.links.open(session, &host.config);
+    if host.stopping.load(Ordering::SeqCst) {
+        link.end(CloseCode::ServerStopping);
+    }
+    let datagrams = tokio::spawn(datagrams::read(Arc::clone(&host), Arc::clone(&link)));
+    let end = tokio::select! {
+        end = link.ended() => end,
+        end = streams::serve(&host, &link, hello) => end,
+        end = watch_path(&link) => end,
+        error = link.session.closed() => End::new(code_of(&error), error.to_string()),
+    };
+    datagrams.abort();
+    if end.code == CloseCode::TooSlow {
+        host.counters.sessions_too_slow.increment();
+    }
+    tracing::info!(player = link.player.0, code = ?end.code, text = end.text, "session ended");
+    tokio::join!(leave(&link, end.code), say_goodbye(&link, &end, host.config.goodbye_time()));
+    host.links.remove(link.player);
+}
+
+/// Hands a message to a room, waiting while the room is behind. A room that is gone gets nothing.
+async fn send_command<I>(room: &Mailbox<I>, command: ToRoom<I>) {
+    let mut command = command;
+    while !room.is_closed() {
+        match room.try_command(command) {
+            Ok(()) => return,
+            Err(returned) => command = returned,
+        }
+        tokio::time::sleep(COMMAND_PAUSE).await;
+    }
+}
+
+/// Tells the room when the path's datagram size changes.
+async fn watch_path<I>(link: &Link<I>) -> End {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PATH_LOOK) => {}
+            () = link.path_shrank.notified() => {}
+        }
+        let membership = link.membership().as_ref().map(Arc::clone);
+        let Some(membership) = membership else { continue };
+        let Some(datagram_bytes_max) = link.new_datagram_bytes_max() else { continue };
+        let path = ToRoom::Path { player: link.player, datagram_bytes_max };
+        if membership.room().try_command(path).is_err() {
+            link.forget_told();
+        }
+    }
+}
+
+async fn leave<I>(link: &Link<I>, code: CloseCode) {
+    if let Some(membership) = link.take_membership() {
+        send_command(membership.room(), ToRoom::Leave { player: link.player, code }).await;
+    }
+}
+
+/// Says why, waits until the client has it, and closes.
+async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
+    let End { code, text } = end.clone();
+    link.reliable.finish(&ServerFrame::Goodbye { code, text });
+    // One that did not take its frames so far will not take this one.
+    if code != CloseCode::TooSlow {
+        let _ = tokio::time::timeout(time, link.reliable.flushed()).await;
+    }
+    link.session.close(end.code, &end.text);
+}
+
+/// How a session that the other side or the transport ended is called.
+fn code_of(error: &quinn::ConnectionError) -> CloseCode {
+    match error {
+        quinn::ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
+        _ => CloseCode::ConnectionLost,
+    }
+}
+
+/// How long to wait before a room that is behind is tried again.
+const COMMAND_PAUSE: Duration = Duration::from_millis(5);
+/// How often the path is looked at.
+const PATH_LOOK: Duration = Duration::from_secs(1);

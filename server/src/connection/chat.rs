@@ -1,0 +1,38 @@
+//! The chat stream: messages to the room.
+
+use std::sync::Arc;
+
+use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
+
+use super::frames::Frames;
+use super::{End, Link, send_command};
+use crate::room::ToRoom;
+use crate::transport::RecvHalf;
+
+/// Serves the chat stream until it says how the session ends.
+pub(super) async fn serve<I: Send + 'static>(link: &Arc<Link<I>>, recv: RecvHalf) -> End {
+    let mut frames = Frames::new(recv);
+    loop {
+        match frames.next::<ClientChat>().await {
+            Ok(Some(_)) if !link.is_greeted() => return CloseCode::TooEarly.into(),
+            Ok(Some(chat)) => say(link, chat).await,
+            // The client has no more to say; it may still listen.
+            Ok(None) => std::future::pending().await,
+            Err(end) => return end,
+        }
+    }
+}
+
+async fn say<I>(link: &Arc<Link<I>>, chat: ClientChat) {
+    let membership = link.membership().as_ref().map(Arc::clone);
+    match membership {
+        Some(membership) => {
+            let message = ToRoom::Chat { player: link.player, chat };
+            send_command(membership.room(), message).await;
+        }
+        None => link.send_chat(&ServerChat::Refused {
+            code: RefuseCode::NotInRoom,
+            text: "you are in no room; join one first".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,296 @@
+//! One client as the rest of the server knows it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use arc_swap::ArcSwapOption;
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
+use tokio::sync::Notify;
+
+use super::reliable::{LaneName, Reliable, ReliableError, frame_bytes};
+use crate::config::ServerConfig;
+use crate::rooms::Membership;
+use crate::scheduler::Mailbox;
+use crate::transport::Session;
+
+/// One client: its transport, what waits for it, and the room it is in.
+#[derive(Debug)]
+pub(crate) struct Link<I> {
+    pub(crate) player: PlayerId,
+    pub(crate) session: Session,
+    pub(crate) reliable: Reliable,
+    /// The room it is in, or asked to enter.
+    membership: ArcSwapOption<Membership<I>>,
+    /// Hello was said and answered.
+    greeted: AtomicBool,
+    /// The datagram size its room was last told.
+    told_bytes: AtomicUsize,
+    /// A datagram did not fit the path.
+    pub(crate) path_shrank: Notify,
+    end: OnceLock<End>,
+    ended: Notify,
+}
+
+/// Why a session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) code: CloseCode,
+    pub(crate) text: String,
+}
+
+impl End {
+    pub(crate) fn new(code: CloseCode, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        truncate(&mut text, END_TEXT_BYTES_MAX);
+        End { code, text }
+    }
+}
+
+/// An end with the text of its code.
+impl From<CloseCode> for End {
+    fn from(code: CloseCode) -> Self {
+        End::new(code, code.text())
+    }
+}
+
+impl<I> Link<I> {
+    /// Ends the session, unless it is ending already.
+    pub(crate) fn end(&self, end: impl Into<End>) {
+        let _ = self.end.set(end.into());
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until someone ends the session.
+    pub(crate) async fn ended(&self) -> End {
+        loop {
+            let ended = self.ended.notified();
+            if let Some(end) = self.end.get() {
+                return end.clone();
+            }
+            ended.await;
+        }
+    }
+
+    pub(crate) fn greet(&self) {
+        self.greeted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.greeted.load(Ordering::Acquire)
+    }
+
+    /// The room it is in, or asked to enter.
+    pub(crate) fn membership(&self) -> arc_swap::Guard<Option<Arc<Membership<I>>>> {
+        self.membership.load()
+    }
+
+    pub(crate) fn enter(&self, membership: Membership<I>) {
+        self.membership.store(Some(Arc::new(membership)));
+    }
+
+    /// Gives the place back, if it is one in `room`.
+    pub(crate) fn release(&self, room: &Arc<Mailbox<I>>) {
+        if self.is_in(room) {
+            self.membership.store(None);
+        }
+    }
+
+    /// Gives back whatever place there is, and says where.
+    pub(crate) fn take_membership(&self) -> Option<Arc<Membership<I>>> {
+        self.membership.swap(None)
+    }
+
+    pub(crate) fn is_in(&self, room: &Arc<Mailbox<I>>) -> bool {
+        self.membership().as_ref().is_some_and(|membership| Arc::ptr_eq(membership.room(), room))
+    }
+
+    /// The path's datagram size, if it is not what was last told.
+    pub(crate) fn new_datagram_bytes_max(&self) -> Option<usize> {
+        let bytes = self.session.datagram_bytes_max();
+        (self.told_bytes.swap(bytes, Ordering::Relaxed) != bytes).then_some(bytes)
+    }
+
+    /// The path's datagram size, to tell a room.
+    pub(crate) fn tell_datagram_bytes_max(&self) -> usize {
+        let bytes = self.session.datagram_bytes_max();
+        self.told_bytes.store(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    /// Forgets what the room was told, for it was not.
+    pub(crate) fn forget_told(&self) {
+        self.told_bytes.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Queues a control frame; a client that does not take its frames is ended.
+    pub(crate) fn send_control(&self, frame: ServerFrame) {
+        for frame in split_joined(frame) {
+            let pushed = self.reliable.push(LaneName::Control, &frame);
+            self.end_if_failed(pushed);
+        }
+    }
+
+    /// Queues a chat frame; a client that does not take its frames is ended.
+    pub(crate) fn send_chat(&self, chat: &ServerChat) {
+        let pushed = self.reliable.push(LaneName::Chat, chat);
+        self.end_if_failed(pushed);
+    }
+
+    /// What became of frames.
+    pub(crate) fn end_if_failed(&self, result: Result<(), ReliableError>) {
+        let Err(error) = result else { return };
+        if let ReliableError::FrameTooLarge { .. } = error {
+            tracing::error!(player = self.player.0, %error, "a frame was not sent");
+            return;
+        }
+        self.end(End::new(CloseCode::TooSlow, error.to_string()));
+    }
+}
+
+/// The clients of a server by their number.
+#[derive(Debug)]
+pub(crate) struct Links<I> {
+    links: RwLock<HashMap<PlayerId, Arc<Link<I>>>>,
+    last_player: AtomicU32,
+    /// A client left.
+    left: Notify,
+}
+
+impl<I> Default for Links<I> {
+    fn default() -> Self {
+        Links {
+            links: RwLock::new(HashMap::new()),
+            last_player: AtomicU32::new(0),
+            left: Notify::new(),
+        }
+    }
+}
+
+impl<I> Links<I> {
+    /// Takes a new session in and numbers it, from 1.
+    pub(crate) fn open(&self, session: Session, config: &ServerConfig) -> Arc<Link<I>> {
+        let player = PlayerId(self.last_player.fetch_add(1, Ordering::Relaxed) + 1);
+        let link = Arc::new(Link {
+            player,
+            session,
+            reliable: Reliable::new(config),
+            membership: ArcSwapOption::empty(),
+            greeted: AtomicBool::new(false),
+            told_bytes: AtomicUsize::new(0),
+            path_shrank: Notify::new(),
+            end: OnceLock::new(),
+            ended: Notify::new(),
+        });
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        links.insert(player, Arc::clone(&link));
+        link
+    }
+
+    pub(crate) fn get(&self, player: PlayerId) -> Option<Arc<Link<I>>> {
+        self.read().get(&player).cloned()
+    }
+
+    /// Looks at all clients; nobody comes or goes meanwhile.
+    pub(crate) fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PlayerId, Arc<Link<I>>>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn remove(&self, player: PlayerId) {
+        self.links.write().unwrap_or_else(PoisonError::into_inner).remove(&player);
+        self.left.notify_waiters();
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Ends every session.
+    pub(crate) fn end_all(&self, code: CloseCode) {
+        for link in self.read().values() {
+            link.end(code);
+        }
+    }
+
+    /// Waits until nobody is left.
+    pub(crate) async fn all_left(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.count() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+/// A crowded room's members do not fit one frame: those beyond it follow as if they had just come.
+fn split_joined(mut frame: ServerFrame) -> Vec<ServerFrame> {
+    let ServerFrame::Joined { members, .. } = &mut frame else { return vec![frame] };
+    let mut left_bytes = JOINED_MEMBERS_BYTES_MAX;
+    let fitting = members.iter().take_while(|member| {
+        let bytes = frame_bytes(*member);
+        let fits = bytes <= left_bytes;
+        left_bytes = left_bytes.saturating_sub(bytes);
+        fits
+    });
+    let rest = members.split_off(fitting.count());
+    std::iter::once(frame).chain(rest.into_iter().map(ServerFrame::MemberJoined)).collect()
+}
+
+/// Shortens `text` to at most `bytes_max`, at a character's end.
+pub(super) fn truncate(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+/// Bytes of members in the first frame of a join, leaving place for the rest of it.
+const JOINED_MEMBERS_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of the text that ends a session: a QUIC close must fit one packet.
+const END_TEXT_BYTES_MAX: usize = 800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_shared::Tick;
+    use tickwire_shared::control::{FRAME_BYTES_MAX, Member, RoomInfo};
+
+    #[test]
+    fn a_crowd_is_told_in_several_frames() {
+        let member = |number| {
+            let name = format!("{number:05}{}", "語".repeat(27));
+            Member { player: PlayerId(u32::MAX - number), name, spectator: false }
+        };
+        let members: Vec<_> = (0..1100).map(member).collect();
+        let name = "x".repeat(32);
+        let room = RoomInfo { name, players: 1000, players_max: 1000, spectators: 100 };
+        let (tick, host) = (Tick(u32::MAX), PlayerId(u32::MAX));
+        let joined = ServerFrame::Joined {
+            room,
+            tick,
+            seat: 255,
+            spectator: true,
+            host,
+            members: members.clone(),
+        };
+        let frames = split_joined(joined);
+        assert!(frames.len() > 1);
+        assert!(frames.iter().all(|frame| frame_bytes(frame) <= FRAME_BYTES_MAX));
+        let told = frames.into_iter().flat_map(|frame| match frame {
+            ServerFrame::Joined { members, .. } => members,
+            ServerFrame::MemberJoined(member) => vec![member],
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), members);
+    }
+
+    #[test]
+    fn an_end_never_outgrows_a_packet() {
+        let end = End::new(CloseCode::Kicked, "語".repeat(1000));
+        assert!(end.text.len() <= END_TEXT_BYTES_MAX);
+        assert!(end.text.starts_with('語'));
+    }
+}

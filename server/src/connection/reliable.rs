@@ -1,0 +1,227 @@
+//! Frames on their way to one client: two lanes, one bound.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tickwire_shared::control::{FRAME_BYTES_MAX, ServerFrame, write_frame};
+use tokio::sync::Notify;
+
+use crate::config::ServerConfig;
+use crate::transport::SendHalf;
+
+/// The frames that wait for one client's streams.
+#[derive(Debug)]
+pub(crate) struct Reliable {
+    control: Lane,
+    chat: Lane,
+    /// Bytes of both lanes that the transport has not taken.
+    waiting_bytes: AtomicUsize,
+    bytes_max: usize,
+    time_max: Duration,
+}
+
+/// The frames of one stream.
+#[derive(Debug, Default)]
+struct Lane {
+    state: Mutex<LaneState>,
+    /// There is something to write, or nothing will follow.
+    changed: Notify,
+    /// Everything was written.
+    done: Notify,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    frames: Vec<u8>,
+    /// A writer has the stream.
+    open: bool,
+    /// Nothing will follow.
+    finished: bool,
+}
+
+/// Which stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneName {
+    Control,
+    Chat,
+}
+
+/// Why frames do not reach a client.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReliableError {
+    #[error("more than {bytes_max} bytes of messages wait for the client; check the network")]
+    TooMany { bytes_max: usize },
+    #[error("messages waited {time_max_ms} ms for the client; check the network")]
+    TooLong { time_max_ms: u128 },
+    #[error("a frame of {bytes} bytes cannot be sent; {FRAME_BYTES_MAX} are allowed")]
+    FrameTooLarge { bytes: usize },
+}
+
+impl Reliable {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        Reliable {
+            control: Lane::default(),
+            chat: Lane::default(),
+            waiting_bytes: AtomicUsize::new(0),
+            bytes_max: config.reliable_bytes_max,
+            time_max: Duration::from_millis(u64::from(config.reliable_ms)),
+        }
+    }
+
+    /// Queues a frame. Never waits.
+    ///
+    /// # Errors
+    /// When too much waits already, or the frame is too large; nothing is queued then.
+    pub(crate) fn push<T: Serialize>(
+        &self,
+        name: LaneName,
+        frame: &T,
+    ) -> Result<(), ReliableError> {
+        let bytes = frame_bytes(frame);
+        if bytes > FRAME_BYTES_MAX {
+            return Err(ReliableError::FrameTooLarge { bytes });
+        }
+        let waiting = self.waiting_bytes.load(Ordering::Relaxed);
+        if waiting + bytes > self.bytes_max {
+            return Err(ReliableError::TooMany { bytes_max: self.bytes_max });
+        }
+        self.append(name, frame);
+        Ok(())
+    }
+
+    /// Queues the last frame of the session, whatever waits, and ends both lanes after it.
+    pub(crate) fn finish(&self, goodbye: &ServerFrame) {
+        if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
+            self.append(LaneName::Control, goodbye);
+        }
+        for lane in [&self.control, &self.chat] {
+            lane.state().finished = true;
+            lane.changed.notify_one();
+        }
+    }
+
+    /// Waits until both streams have ended and the client has what was on them.
+    pub(crate) async fn flushed(&self) {
+        for lane in [&self.control, &self.chat] {
+            loop {
+                let done = lane.done.notified();
+                if !lane.state().open {
+                    break;
+                }
+                done.await;
+            }
+        }
+    }
+
+    /// Says that a writer will come for this lane.
+    pub(crate) fn open(&self, name: LaneName) {
+        self.lane(name).state().open = true;
+    }
+
+    /// Writes one lane to its stream until the session ends.
+    ///
+    /// # Errors
+    /// When the client did not take its frames in time.
+    pub(crate) async fn write(
+        &self,
+        name: LaneName,
+        send: &mut SendHalf,
+    ) -> Result<(), ReliableError> {
+        let lane = self.lane(name);
+        let result = self.write_lane(lane, send).await;
+        lane.state().open = false;
+        lane.done.notify_waiters();
+        result
+    }
+
+    async fn write_lane(&self, lane: &Lane, send: &mut SendHalf) -> Result<(), ReliableError> {
+        loop {
+            let (frames, finished) = lane.take();
+            if !frames.is_empty() {
+                let written = tokio::time::timeout(self.time_max, send.write_all(&frames)).await;
+                let too_long = ReliableError::TooLong { time_max_ms: self.time_max.as_millis() };
+                // A stream that is stopped or lost ends the session by itself.
+                if written.map_err(|_| too_long)?.is_err() {
+                    return Ok(());
+                }
+                self.waiting_bytes.fetch_sub(frames.len(), Ordering::Relaxed);
+            } else if finished {
+                send.finish().await;
+                return Ok(());
+            } else {
+                lane.changed.notified().await;
+            }
+        }
+    }
+
+    fn append<T: Serialize>(&self, name: LaneName, frame: &T) {
+        let lane = self.lane(name);
+        let mut state = lane.state();
+        let before = state.frames.len();
+        write_frame(frame, &mut state.frames);
+        self.waiting_bytes.fetch_add(state.frames.len() - before, Ordering::Relaxed);
+        drop(state);
+        lane.changed.notify_one();
+    }
+
+    fn lane(&self, name: LaneName) -> &Lane {
+        match name {
+            LaneName::Control => &self.control,
+            LaneName::Chat => &self.chat,
+        }
+    }
+}
+
+impl Lane {
+    fn take(&self) -> (Vec<u8>, bool) {
+        let mut state = self.state();
+        (std::mem::take(&mut state.frames), state.finished)
+    }
+
+    fn state(&self) -> MutexGuard<'_, LaneState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes of a frame after its length.
+pub(super) fn frame_bytes<T: Serialize>(frame: &T) -> usize {
+    let size = postcard::ser_flavors::Size::default();
+    let body = postcard::serialize_with_flavor(frame, size).expect("frames are plain data");
+    body + VERSION_BYTES
+}
+
+const VERSION_BYTES: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reliable(bytes_max: usize) -> Reliable {
+        Reliable::new(&ServerConfig { reliable_bytes_max: bytes_max, ..ServerConfig::default() })
+    }
+
+    #[test]
+    fn both_lanes_share_one_bound() {
+        let reliable = reliable(100);
+        let notice = ServerFrame::Notice("x".repeat(40));
+        assert_eq!(reliable.push(LaneName::Control, &notice), Ok(()));
+        assert_eq!(reliable.push(LaneName::Chat, &notice), Ok(()));
+        let full = Err(ReliableError::TooMany { bytes_max: 100 });
+        assert_eq!(reliable.push(LaneName::Control, &notice), full);
+        assert_eq!(reliable.push(LaneName::Chat, &notice), full);
+    }
+
+    #[test]
+    fn a_frame_that_no_client_would_take_is_not_sent() {
+        let reliable = reliable(1 << 20);
+        let largest = "x".repeat(FRAME_BYTES_MAX - 5);
+        assert_eq!(frame_bytes(&ServerFrame::Notice(largest.clone())), FRAME_BYTES_MAX);
+        assert_eq!(reliable.push(LaneName::Control, &ServerFrame::Notice(largest)), Ok(()));
+        let larger = ServerFrame::Notice("x".repeat(FRAME_BYTES_MAX));
+        let refused = reliable.push(LaneName::Control, &larger);
+        assert!(matches!(refused, Err(ReliableError::FrameTooLarge { .. })));
+        reliable.finish(&larger);
+    }
+}

@@ -1,0 +1,105 @@
+//! The streams of one session: which is which, who reads and who writes them.
+
+use std::sync::Arc;
+
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::reliable::LaneName;
+use super::{End, Host, Link, chat, control};
+use crate::transport::{RecvHalf, SendHalf};
+
+/// Serves both streams until one of them says how the session ends.
+///
+/// `permit` is given back once hello was said.
+pub(super) async fn serve<S: Simulation>(
+    host: &Arc<Host<S>>,
+    link: &Arc<Link<S::Input>>,
+    permit: super::Handshake,
+) -> End {
+    let deadline = permit.deadline;
+    let (control_opened, control_stream) = oneshot::channel();
+    let (chat_opened, chat_stream) = oneshot::channel();
+    let control = async {
+        match control_stream.await {
+            Ok(recv) => control::serve(host, link, recv, permit).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let chat = async {
+        match chat_stream.await {
+            Ok(recv) => chat::serve(link, recv).await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        end = accept(link, control_opened, chat_opened, deadline) => end,
+        end = control => end,
+        end = chat => end,
+    }
+}
+
+/// Takes the two streams in, each of which must say within the deadline what it is, and ends the
+/// session when a third comes.
+async fn accept<I: Send + 'static>(
+    link: &Arc<Link<I>>,
+    control: oneshot::Sender<RecvHalf>,
+    chat: oneshot::Sender<RecvHalf>,
+    deadline: Instant,
+) -> End {
+    let (mut control, mut chat) = (Some(control), Some(chat));
+    while control.is_some() || chat.is_some() {
+        let opened = timeout_at(deadline, open(link)).await;
+        let (kind, send, recv) = match opened {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(end)) => return end,
+            Err(_) if control.is_some() => return CloseCode::HandshakeTimeout.into(),
+            Err(_) => {
+                let text = "the chat stream did not come in time; open it and send its first byte";
+                return End::new(CloseCode::HandshakeTimeout, text);
+            }
+        };
+        let (name, reader) = match kind {
+            STREAM_CONTROL => (LaneName::Control, control.take()),
+            STREAM_CHAT => (LaneName::Chat, chat.take()),
+            _ => (LaneName::Control, None),
+        };
+        let Some(reader) = reader else { return CloseCode::UnexpectedStream.into() };
+        link.reliable.open(name);
+        tokio::spawn(write(Arc::clone(link), name, send));
+        // Its reader is gone only when the session is over.
+        let _ = reader.send(recv);
+    }
+    next_stream(link).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
+}
+
+/// The next stream and its first byte.
+async fn open<I>(link: &Link<I>) -> Result<(u8, SendHalf, RecvHalf), End> {
+    let (send, mut recv) = next_stream(link).await?;
+    let mut kind = [0];
+    match recv.read(&mut kind).await {
+        Ok(Some(_)) => Ok((kind[0], send, recv)),
+        // It ended, or was lost, without a word.
+        _ => Err(CloseCode::UnexpectedStream.into()),
+    }
+}
+
+async fn next_stream<I>(link: &Link<I>) -> Result<(SendHalf, RecvHalf), End> {
+    tokio::select! {
+        stream = link.session.accept_bi() => match stream {
+            Some(stream) => Ok(stream),
+            None => std::future::pending().await,
+        },
+        one_way = link.session.accept_uni() => match one_way {
+            Some(()) => Err(CloseCode::UnexpectedStream.into()),
+            None => std::future::pending().await,
+        },
+    }
+}
+
+async fn write<I: Send>(link: Arc<Link<I>>, name: LaneName, mut send: SendHalf) {
+    let written = link.reliable.write(name, &mut send).await;
+    link.end_if_failed(written);
+}

@@ -1,0 +1,86 @@
+//! What the network counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// Counts since the server began, or since they were last set to zero.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $($(#[doc = $doc])* pub(crate) $name: Counter,)*
+        }
+
+        /// [`Counters`] at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        pub(crate) struct Counts {
+            $($(#[doc = $doc])* pub(crate) $name: u64,)*
+        }
+
+        impl Counters {
+            pub(crate) fn counts(&self) -> Counts {
+                Counts { $($name: self.$name.get(),)* }
+            }
+
+            pub(crate) fn reset(&self) {
+                $(self.$name.0.store(0, Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Sessions that said hello.
+    sessions_started,
+    /// Sessions that ended, for whatever reason.
+    sessions_ended,
+    /// Connection attempts that were not answered: too many at once, or from one address.
+    handshakes_ignored,
+    /// Connection attempts that were asked to prove their address.
+    handshakes_retried,
+    /// Handshakes that failed or took too long.
+    handshakes_failed,
+    /// Pages of an origin that may not connect.
+    origins_refused,
+    /// Datagrams that came and were read.
+    datagrams_in,
+    /// Their bytes.
+    datagram_bytes_in,
+    /// Datagrams that were handed to the transport.
+    datagrams_out,
+    /// Their bytes.
+    datagram_bytes_out,
+    /// Input datagrams dropped unread because they came too fast.
+    inputs_too_fast,
+    /// Input datagrams dropped because their sender is in no room.
+    inputs_without_room,
+    /// Inputs dropped because the room did not keep up.
+    inputs_room_behind,
+    /// Snapshots the path had become too small for.
+    snapshots_too_large,
+    /// Snapshots for members whose session was already over.
+    snapshots_undeliverable,
+    /// Sessions closed because they did not read their frames.
+    sessions_too_slow,
+    /// Rooms stopped by a fault in the game.
+    rooms_failed,
+}
+
+/// One count. Threads never wait for each other on it.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn increment(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,68 @@
+//! The HTTP side: the game's page, the certificate's hashes, health, and how the server is doing.
+
+mod listener;
+mod page;
+mod stats;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tickwire_shared::Simulation;
+
+use crate::connection::Host;
+pub(crate) use listener::{HttpTls, Peer, listen, serve};
+pub use page::{Asset, Page};
+
+/// What the HTTP side shows that changes while the server runs.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// SHA-256 of the current and the next certificate.
+    pub(crate) hashes: ArcSwap<Vec<[u8; 32]>>,
+    /// Sessions are taken.
+    pub(crate) ready: AtomicBool,
+}
+
+/// Every route.
+pub(crate) fn router<S: Simulation>(
+    host: &Arc<Host<S>>,
+    shown: &Arc<Shown>,
+    page: Option<Page>,
+) -> Router {
+    let stats = Router::new()
+        .route("/stats.json", get(stats::show::<S>))
+        .route("/stats/reset", post(stats::reset::<S>))
+        .layer(middleware::from_fn(stats::only_this_machine))
+        .with_state(Arc::clone(host));
+    let facts = Router::new()
+        .route("/certificate.json", get(certificate))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(Arc::clone(shown));
+    page::router(host.config.page_dir.as_deref(), page).merge(stats).merge(facts)
+}
+
+/// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page
+/// may read them.
+async fn certificate(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
+    let hash = |hash: &[u8; 32]| json!({ "algorithm": "sha-256", "value": STANDARD.encode(hash) });
+    let hashes: Vec<_> = shown.hashes.load().iter().map(hash).collect();
+    let headers = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "no-store")];
+    (headers, Json(json!({ "hashes": hashes })))
+}
+
+async fn ready(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
+    if shown.ready.load(Ordering::Acquire) {
+        return (StatusCode::OK, "ready\n");
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n")
+}

@@ -1,0 +1,126 @@
+//! How the server is doing, for whoever is on the same machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use tickwire_shared::Simulation;
+
+use super::Peer;
+use crate::connection::Host;
+use crate::counters::Counts;
+use crate::transport::{host_of, is_this_machine};
+
+/// What `/stats.json` says.
+#[derive(Debug, Serialize)]
+struct Stats {
+    /// Connections, those that have not said hello included.
+    connections: usize,
+    /// Sessions that said hello.
+    sessions: usize,
+    rooms: usize,
+    players: u64,
+    spectators: u64,
+    tick_hz: u32,
+    /// Ticks counted below.
+    ticks: u64,
+    /// From a tick's deadline to its start.
+    lateness_us: Spread,
+    /// From a tick's start to its end.
+    tick_duration_us: Spread,
+    /// Ticks that began a whole tick late or more.
+    overruns: u64,
+    /// Ticks that were not run because too many were due.
+    ticks_skipped: u64,
+    /// Snapshots thrown away because the network did not take them.
+    snapshots_dropped: u64,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// The shape of a histogram.
+#[derive(Debug, Serialize)]
+struct Spread {
+    p50: u64,
+    p90: u64,
+    p99: u64,
+    p999: u64,
+    max: u64,
+    mean: f64,
+}
+
+impl From<&Histogram<u64>> for Spread {
+    fn from(histogram: &Histogram<u64>) -> Self {
+        let at = |quantile| histogram.value_at_quantile(quantile);
+        Spread {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: histogram.max(),
+            mean: histogram.mean(),
+        }
+    }
+}
+
+/// `GET /stats.json`
+pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Response {
+    let rooms: Vec<_> = host.rooms.mailboxes().iter().map(|room| room.info()).collect();
+    let timing = host.rooms.scheduler().timing();
+    Json(Stats {
+        connections: host.links.count(),
+        sessions: host.sessions(),
+        rooms: rooms.len(),
+        players: rooms.iter().map(|room| u64::from(room.players)).sum(),
+        spectators: rooms.iter().map(|room| u64::from(room.spectators)).sum(),
+        tick_hz: S::TICK_HZ,
+        ticks: timing.duration_us.len(),
+        lateness_us: Spread::from(&timing.lateness_us),
+        tick_duration_us: Spread::from(&timing.duration_us),
+        overruns: timing.overruns,
+        ticks_skipped: timing.skipped,
+        snapshots_dropped: timing.snapshots_dropped,
+        counts: host.counters.counts(),
+    })
+    .into_response()
+}
+
+/// `POST /stats/reset`: everything that counts begins anew once this is answered.
+pub(super) async fn reset<S: Simulation>(State(host): State<Arc<Host<S>>>) -> StatusCode {
+    let scheduler = host.rooms.scheduler();
+    scheduler.reset_timing();
+    for _ in 0..RESET_LOOKS {
+        if scheduler.is_reset() {
+            host.counters.reset();
+            return StatusCode::NO_CONTENT;
+        }
+        tokio::time::sleep(RESET_PAUSE).await;
+    }
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+/// Lets only programs of this machine through: not those of others, and not a web page that some
+/// other site sent here or that reached this machine under another name.
+pub(super) async fn only_this_machine(
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host_is_here = text(HOST).is_some_and(|host| is_this_machine(host_of(host)));
+    if peer.ip().to_canonical().is_loopback() && host_is_here && text(ORIGIN).is_none() {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "only for programs on the server's own machine\n").into_response()
+}
+
+const RESET_LOOKS: usize = 200;
+const RESET_PAUSE: Duration = Duration::from_millis(5);

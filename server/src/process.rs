@@ -1,0 +1,111 @@
+//! A whole server process: flags, log, runtime, signals.
+
+use std::future::Future;
+use std::io;
+use std::process::ExitCode;
+
+use tickwire_shared::Simulation;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{ConfigError, ServerConfig};
+use crate::http::Page;
+use crate::server::{Server, ServerError};
+
+/// The `main` of a game's server: reads the configuration, serves the game and its page, and stops
+/// on Ctrl-C and SIGTERM.
+///
+/// Once it listens, it says so in one line on standard output:
+/// `listening udp=[::]:4433 http=http://localhost:4433/`.
+///
+/// ```no_run
+/// # use tickwire_shared::Simulation;
+/// fn serve<Game: Simulation>() -> std::process::ExitCode {
+///     tickwire_server::main::<Game>(None)
+/// }
+/// ```
+pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
+    let config = match ServerConfig::load() {
+        Ok(config) => config,
+        Err(ConfigError::Usage(usage)) => usage.exit(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let filter = match EnvFilter::try_new(&config.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("error: log is wrong: {error}; give filters such as info,quinn=warn");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.network_threads_resolved())
+        .thread_name("net")
+        .enable_all()
+        .build();
+    let served = match runtime {
+        Ok(runtime) => runtime.block_on(serve::<S>(config, page)),
+        Err(error) => {
+            eprintln!("error: the network threads cannot start: {error}; lower network_threads");
+            return ExitCode::FAILURE;
+        }
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Result<(), ServerError> {
+    let mut server = Server::<S>::bind(config).await?;
+    if let Some(page) = page {
+        server = server.with_page(page);
+    }
+    let stop = stop_signal().map_err(ServerError::Signals)?;
+    let udp = server.local_addr();
+    match server.http_addr() {
+        Some(http) => {
+            let scheme = if server.is_https() { "https" } else { "http" };
+            let host = if http.ip().is_unspecified() || http.ip().to_canonical().is_loopback() {
+                "localhost".to_owned()
+            } else {
+                http.ip().to_string()
+            };
+            println!("listening udp={udp} http={scheme}://{host}:{}/", http.port());
+        }
+        None => println!("listening udp={udp}"),
+    }
+    server.run(stop).await;
+    Ok(())
+}
+
+/// Done when the process is asked to stop. A second request ends it at once.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::warn!("asked to stop again: stopping at once");
+            std::process::exit(EXIT_IMPATIENT);
+        });
+    })
+}
+
+/// A command line or a configuration that cannot be used.
+const EXIT_USAGE: u8 = 2;
+/// Stopped by a second signal.
+const EXIT_IMPATIENT: i32 = 130;

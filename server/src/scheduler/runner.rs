@@ -1,0 +1,131 @@
+//! One room on its simulation thread: messages in, a step, datagrams and frames out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{BufMut as _, BytesMut};
+use tickwire_shared::Simulation;
+
+use super::mailbox::Mailbox;
+use super::outbox::{Outbox, Outgoing, Snapshot};
+use crate::config::RoomConfig;
+use crate::room::{FromRoom, Room};
+use crate::transport::DATAGRAM_HEADROOM_BYTES;
+
+/// A room that its thread has not yet taken up.
+pub(crate) struct NewRoom<S: Simulation> {
+    pub(crate) mailbox: Arc<Mailbox<S::Input>>,
+    pub(crate) seed: u64,
+    pub(crate) config: RoomConfig,
+}
+
+/// A room and what it takes to run it.
+pub(super) struct Runner<S: Simulation> {
+    mailbox: Arc<Mailbox<S::Input>>,
+    /// `None` once a panic ended it.
+    room: Option<Room<S>>,
+    /// Where snapshots are laid one after another; each is a slice of it.
+    buffer: BytesMut,
+    /// Frames the outbox had no place for.
+    frames: Vec<FromRoom>,
+    frames_max: usize,
+}
+
+/// The moments of one tick.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    pub(super) due: Instant,
+    /// Milliseconds since 1970.
+    pub(super) time_ms: u64,
+}
+
+/// What became of a tick.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// The room goes on. So many snapshots found no place in the outbox.
+    On { snapshots_dropped: usize },
+    /// The room is over and can be dropped.
+    Over,
+}
+
+impl<S: Simulation> Runner<S> {
+    pub(super) fn new(new: NewRoom<S>, frames_max: usize) -> Self {
+        let NewRoom { mailbox, seed, config } = new;
+        let name = mailbox.name().to_owned();
+        let room = catch_unwind(|| Room::new(name, seed, config)).ok();
+        let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
+        Runner { mailbox, room, buffer, frames: Vec::new(), frames_max }
+    }
+
+    /// Runs one tick and hands its results to `outbox`.
+    pub(super) fn tick(&mut self, moment: Moment, outbox: &Outbox<S::Input>) -> Ran {
+        if self.mailbox.is_closed() {
+            self.drop_room();
+            return Ran::Over;
+        }
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step(moment)));
+        let failed = stepped.is_err() || self.room.is_none() || self.frames.len() > self.frames_max;
+        if failed {
+            return self.fail(outbox);
+        }
+        let snapshots = stepped.unwrap_or_default();
+        if snapshots.is_empty() && self.frames.is_empty() {
+            return Ran::On { snapshots_dropped: 0 };
+        }
+        let frames = std::mem::take(&mut self.frames);
+        let room = Arc::clone(&self.mailbox);
+        match outbox.push(Outgoing { room, snapshots, frames, failed: false }) {
+            Ok(()) => Ran::On { snapshots_dropped: 0 },
+            Err(returned) => {
+                self.frames = returned.frames;
+                Ran::On { snapshots_dropped: returned.snapshots.len() }
+            }
+        }
+    }
+
+    fn step(&mut self, moment: Moment) -> Vec<Snapshot> {
+        let Some(room) = &mut self.room else { return Vec::new() };
+        for message in self.mailbox.drain() {
+            room.handle(moment.now, moment.time_ms, message);
+        }
+        room.step(moment.due);
+        let info = room.info();
+        let mut snapshots = Vec::with_capacity((info.players + info.spectators) as usize);
+        for (player, datagram) in room.datagrams() {
+            self.buffer.reserve(DATAGRAM_HEADROOM_BYTES + datagram.len());
+            self.buffer.put_bytes(0, DATAGRAM_HEADROOM_BYTES);
+            self.buffer.put_slice(datagram);
+            snapshots.push(Snapshot { player, bytes: self.buffer.split().freeze() });
+        }
+        self.frames.extend(std::iter::from_fn(|| room.poll()));
+        self.mailbox.publish(&info);
+        snapshots
+    }
+
+    /// The room broke: says so to the network, and is over once that is heard.
+    fn fail(&mut self, outbox: &Outbox<S::Input>) -> Ran {
+        if self.room.is_some() {
+            tracing::error!(room = self.mailbox.name(), "the room stopped because of a fault");
+        }
+        self.drop_room();
+        self.frames.clear();
+        let room = Arc::clone(&self.mailbox);
+        let outgoing = Outgoing { room, snapshots: Vec::new(), frames: Vec::new(), failed: true };
+        match outbox.push(outgoing) {
+            Ok(()) => Ran::Over,
+            Err(_) => Ran::On { snapshots_dropped: 0 },
+        }
+    }
+
+    /// A state that a panic left behind may panic again while it is dropped.
+    fn drop_room(&mut self) {
+        let room = self.room.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));
+    }
+}
+
+/// Snapshots share allocations of this size. A client that takes none of its datagrams keeps only
+/// the blocks of the few that wait for it.
+const SNAPSHOT_BLOCK_BYTES: usize = 16 * 1024;

@@ -1,0 +1,181 @@
+//! The loop of one simulation thread.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use tickwire_shared::Simulation;
+
+use super::clock::{Clock, tune_thread};
+use super::outbox::Outbox;
+use super::queue::BoundedQueue;
+use super::runner::{Moment, NewRoom, Ran, Runner};
+use super::timing::Timing;
+
+/// What a simulation thread shares with the rest of the server.
+pub(super) struct Shared<S: Simulation> {
+    /// Rooms to take up.
+    pub(super) intake: BoundedQueue<NewRoom<S>>,
+    /// Rooms on this thread, or on their way to it.
+    pub(super) rooms: AtomicUsize,
+    pub(super) outbox: Arc<Outbox<S::Input>>,
+    /// How it went, as of at most [`PUBLISH_NS`] ago.
+    pub(super) timing: ArcSwap<Timing>,
+    /// How often the counts were asked to begin anew.
+    pub(super) generation: AtomicU64,
+    pub(super) stop: AtomicBool,
+}
+
+/// The settings of the loop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) period_ns: u64,
+    pub(super) catch_up_ticks_max: u64,
+    pub(super) frames_max: usize,
+    pub(super) realtime: Option<u8>,
+}
+
+/// Runs rooms until it is told to stop.
+pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
+    tune_thread(pace.realtime);
+    let clock = Clock::new();
+    let mut rooms =
+        Rooms { clock, pace, slots: Vec::new(), free: Vec::new(), due: BinaryHeap::new() };
+    let mut timing = Timing::new(0);
+    let mut publish_at_ns = 0;
+    while !shared.stop.load(Ordering::Acquire) {
+        for new in shared.intake.drain() {
+            rooms.take_up(new);
+        }
+        let now_ns = clock.now_ns();
+        if now_ns >= publish_at_ns || timing.generation != shared.generation.load(Ordering::Acquire)
+        {
+            publish_at_ns = now_ns + PUBLISH_NS;
+            publish(shared, &mut timing);
+        }
+        match rooms.next_due_ns() {
+            None => std::thread::park(),
+            Some(due_ns) if due_ns > now_ns => clock.sleep_until(due_ns.min(now_ns + LOOK_UP_NS)),
+            Some(_) => {
+                rooms.run_due(now_ns, shared, &mut timing);
+                shared.outbox.ring();
+            }
+        }
+    }
+}
+
+/// The rooms of one thread, by when they are due.
+struct Rooms<S: Simulation> {
+    clock: Clock,
+    pace: Pace,
+    slots: Vec<Option<Runner<S>>>,
+    free: Vec<usize>,
+    due: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+impl<S: Simulation> Rooms<S> {
+    fn take_up(&mut self, new: NewRoom<S>) {
+        let runner = Runner::new(new, self.pace.frames_max);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(runner);
+        self.due.push(Reverse((self.clock.now_ns() + self.pace.period_ns, slot)));
+    }
+
+    fn next_due_ns(&self) -> Option<u64> {
+        self.due.peek().map(|Reverse((due_ns, _))| *due_ns)
+    }
+
+    /// Runs every room that was due at `now_ns`, each for one tick.
+    fn run_due(&mut self, now_ns: u64, shared: &Shared<S>, timing: &mut Timing) {
+        let time_ms = wall_ms();
+        while self.next_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+            let Some(Reverse((due_ns, slot))) = self.due.pop() else { return };
+            let Some(runner) = &mut self.slots[slot] else { continue };
+            let start_ns = self.clock.now_ns();
+            let kept = keep_pace(due_ns, start_ns, self.pace);
+            timing.skipped += kept.skipped;
+            timing.overruns += u64::from(kept.overrun);
+            let now = self.clock.instant(start_ns);
+            let due = self.clock.instant(kept.due_ns);
+            match runner.tick(Moment { now, due, time_ms }, &shared.outbox) {
+                Ran::On { snapshots_dropped } => {
+                    timing.snapshots_dropped += snapshots_dropped as u64;
+                    self.due.push(Reverse((kept.due_ns + self.pace.period_ns, slot)));
+                }
+                Ran::Over => {
+                    self.slots[slot] = None;
+                    self.free.push(slot);
+                    shared.rooms.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+            timing.record(start_ns - due_ns.min(start_ns), self.clock.now_ns() - start_ns);
+        }
+    }
+}
+
+/// What a late start means for a tick.
+#[derive(Debug, PartialEq, Eq)]
+struct Kept {
+    /// The deadline the tick counts for.
+    due_ns: u64,
+    /// Ticks that will not be run.
+    skipped: u64,
+    /// A whole tick late or more.
+    overrun: bool,
+}
+
+/// Up to `catch_up_ticks_max` late ticks are run one after another; with more, all but the newest
+/// are skipped, so that a machine that slept wakes without a burst.
+fn keep_pace(due_ns: u64, now_ns: u64, pace: Pace) -> Kept {
+    let behind_ticks = now_ns.saturating_sub(due_ns) / pace.period_ns;
+    let skipped = if behind_ticks > pace.catch_up_ticks_max { behind_ticks } else { 0 };
+    Kept { due_ns: due_ns + skipped * pace.period_ns, skipped, overrun: behind_ticks > 0 }
+}
+
+fn publish<S: Simulation>(shared: &Shared<S>, timing: &mut Timing) {
+    let generation = shared.generation.load(Ordering::Acquire);
+    if timing.generation != generation {
+        *timing = Timing::new(generation);
+    }
+    shared.timing.store(Arc::new(timing.clone()));
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How old the published counts may become.
+const PUBLISH_NS: u64 = 250_000_000;
+/// How long the thread may sleep without looking for new rooms.
+const LOOK_UP_NS: u64 = 20_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace { period_ns: 10, catch_up_ticks_max: 5, frames_max: 1, realtime: None };
+
+    #[test]
+    fn a_few_late_ticks_are_caught_up() {
+        let kept = |now_ns| keep_pace(100, now_ns, PACE);
+        assert_eq!(kept(100), Kept { due_ns: 100, skipped: 0, overrun: false });
+        assert_eq!(kept(109), Kept { due_ns: 100, skipped: 0, overrun: false });
+        assert_eq!(kept(110), Kept { due_ns: 100, skipped: 0, overrun: true });
+        assert_eq!(kept(159), Kept { due_ns: 100, skipped: 0, overrun: true });
+    }
+
+    #[test]
+    fn after_a_long_pause_there_is_no_burst() {
+        let kept = keep_pace(100, 100 + 10_007, PACE);
+        assert_eq!(kept, Kept { due_ns: 100 + 10_000, skipped: 1000, overrun: true });
+        // The next one is due within a tick from then.
+        assert!(kept.due_ns + PACE.period_ns > 100 + 10_007);
+    }
+}

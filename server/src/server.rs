@@ -1,0 +1,301 @@
+//! A server: bound, run, stopped.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tickwire_certs::CertsError;
+use tickwire_shared::Simulation;
+use tickwire_shared::control::CloseCode;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::admission::{Admission, Verdict};
+use crate::certificates::Certificates;
+use crate::config::ServerConfig;
+use crate::connection::{self, Handshake, Host};
+use crate::http::{self, HttpTls, Page, Shown};
+use crate::rooms::Rooms;
+use crate::scheduler::Scheduler;
+use crate::transport::{self, BindError, EstablishError, Origins, Session, tls_config};
+
+/// A server of one game, listening.
+pub struct Server<S: Simulation> {
+    host: Arc<Host<S>>,
+    endpoint: quinn::Endpoint,
+    http: Option<TcpListener>,
+    http_tls: HttpTls,
+    certificates: Certificates,
+    shown: Arc<Shown>,
+    page: Option<Page>,
+    local_addr: SocketAddr,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// No socket, or a certificate that cannot be served.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// No certificate.
+    #[error(transparent)]
+    Certificates(#[from] CertsError),
+    /// No simulation threads.
+    #[error("the simulation threads cannot start: {0}; lower sim_threads")]
+    Threads(io::Error),
+    /// Ctrl-C and SIGTERM cannot be caught.
+    #[error("signals cannot be caught: {0}")]
+    Signals(io::Error),
+    /// The game's own tables are wrong.
+    #[error("the game cannot be served: {0}")]
+    Schema(#[from] tickwire_shared::schema::SchemaError),
+}
+
+impl<S: Simulation> Server<S> {
+    /// Binds both sockets, loads the certificate and starts the simulation threads. Nobody is
+    /// answered until [`Server::run`].
+    ///
+    /// # Errors
+    /// [`ServerError`], saying what to change.
+    pub async fn bind(config: ServerConfig) -> Result<Self, ServerError> {
+        tickwire_shared::simulation::schema_of::<S>().validate()?;
+        let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
+        let (endpoint, http) = bind_both(&config, &certificates)?;
+        let local_addr = endpoint.local_addr().map_err(|error| listen_error(&config, error))?;
+        let config = Arc::new(config);
+        let scheduler = Scheduler::start(&config).map_err(ServerError::Threads)?;
+        let rooms = Rooms::new(scheduler, Arc::clone(&config));
+        let server = Server {
+            host: Arc::new(Host::new(config, rooms)),
+            endpoint,
+            http,
+            http_tls: Arc::new(ArcSwapOption::empty()),
+            certificates,
+            shown: Arc::new(Shown::default()),
+            page: None,
+            local_addr,
+        };
+        show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
+        Ok(server)
+    }
+
+    /// Serves `page` over HTTP, unless the configuration names a directory.
+    #[must_use]
+    pub fn with_page(mut self, page: Page) -> Self {
+        self.page = Some(page);
+        self
+    }
+
+    /// The UDP address it listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The TCP address of the HTTP side, if there is one.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// SHA-256 of the current and the next development certificate; empty with one from files.
+    pub fn certificate_hashes(&self) -> Vec<[u8; 32]> {
+        self.certificates.hashes()
+    }
+
+    /// Whether the HTTP side speaks TLS: it does with a certificate from files.
+    pub fn is_https(&self) -> bool {
+        !self.certificates.are_for_development()
+    }
+
+    /// Serves until `stop` is done; then tells every client, waits until they have heard it, and
+    /// returns.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Server { host, endpoint, http, http_tls, certificates, shown, page, .. } = self;
+        let mut tasks = JoinSet::new();
+        for outbox in host.rooms.scheduler().outboxes() {
+            let host = Arc::clone(&host);
+            tasks.spawn(async move {
+                if let Err(error) = connection::deliver(host, outbox).await {
+                    tracing::error!(%error, "the simulation cannot reach the network");
+                }
+            });
+        }
+        let admission = Arc::new(Admission::new(&host.config));
+        tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
+        let watched = (endpoint.clone(), Arc::clone(&http_tls), Arc::clone(&shown));
+        tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
+        if let Some(listener) = http {
+            let router = http::router(&host, &shown, page);
+            let connections_max = host.config.http_connections_max;
+            tasks.spawn(http::serve(listener, http_tls, router, connections_max));
+        }
+        shown.ready.store(true, Ordering::Release);
+        tokio::select! {
+            () = accept(&host, &endpoint, &admission) => {}
+            () = stop => {}
+        }
+        tracing::info!("stopping");
+        shown.ready.store(false, Ordering::Release);
+        shut_down(&host, &endpoint).await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Both sockets. With port 0 the HTTP side takes the number the UDP socket got, if nobody else has.
+fn bind_both(
+    config: &ServerConfig,
+    certificates: &Certificates,
+) -> Result<(quinn::Endpoint, Option<TcpListener>), ServerError> {
+    let mut last_error = None;
+    for _ in 0..FREE_PORT_TRIES {
+        let endpoint = transport::endpoint(config, certificates.current())?;
+        if !config.http {
+            return Ok((endpoint, None));
+        }
+        let bound = endpoint.local_addr().map_err(|error| listen_error(config, error))?;
+        let address = config.http_listen.unwrap_or(bound);
+        let error = match http::listen(address) {
+            Ok(listener) => return Ok((endpoint, Some(listener))),
+            Err(error) => error,
+        };
+        let retry = config.listen.port() == 0 && error.kind() == io::ErrorKind::AddrInUse;
+        let flag = "http-listen";
+        last_error = Some(BindError::Socket { address, protocol: "TCP", flag, error });
+        if !retry {
+            break;
+        }
+    }
+    Err(last_error.expect("the loop ran at least once").into())
+}
+
+fn listen_error(config: &ServerConfig, error: io::Error) -> ServerError {
+    let (address, protocol, flag) = (config.listen, "UDP", "listen");
+    BindError::Socket { address, protocol, flag, error }.into()
+}
+
+/// Publishes the hashes, and gives the HTTP side the certificate if it is one that browsers know.
+fn show_certificate(
+    certificates: &Certificates,
+    http_tls: &HttpTls,
+    shown: &Shown,
+) -> Result<(), BindError> {
+    shown.hashes.store(Arc::new(certificates.hashes()));
+    if !certificates.are_for_development() {
+        http_tls.store(Some(Arc::new(tls_config(certificates.current(), &[b"http/1.1"])?)));
+    }
+    Ok(())
+}
+
+/// Answers connection attempts until the endpoint is closed.
+async fn accept<S: Simulation>(
+    host: &Arc<Host<S>>,
+    endpoint: &quinn::Endpoint,
+    admission: &Admission,
+) {
+    let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
+    while let Some(incoming) = endpoint.accept().await {
+        let deadline = Instant::now() + host.config.handshake_time();
+        let proven = incoming.remote_address_validated();
+        match admission.judge(incoming.remote_address().ip(), proven) {
+            Verdict::Admit(permit) => {
+                let hello = Handshake { deadline, _permit: permit };
+                tokio::spawn(establish(Arc::clone(host), incoming, Arc::clone(&origins), hello));
+            }
+            Verdict::Retry => {
+                host.counters.handshakes_retried.increment();
+                // It fails only for an address that has proven itself.
+                let _ = incoming.retry();
+            }
+            Verdict::Ignore => {
+                host.counters.handshakes_ignored.increment();
+                incoming.ignore();
+            }
+        }
+    }
+}
+
+/// Does one handshake and serves its session.
+async fn establish<S: Simulation>(
+    host: Arc<Host<S>>,
+    incoming: quinn::Incoming,
+    origins: Arc<Origins>,
+    hello: Handshake,
+) {
+    let address = incoming.remote_address();
+    let session = Session::establish(incoming, &origins);
+    match tokio::time::timeout_at(hello.deadline, session).await {
+        Ok(Ok(session)) => connection::serve(host, session, hello).await,
+        Ok(Err(error)) => {
+            host.counters.handshakes_failed.increment();
+            if let EstablishError::Origin { .. } = error {
+                host.counters.origins_refused.increment();
+            }
+            tracing::info!(%address, %error, "no session");
+        }
+        Err(_) => {
+            host.counters.handshakes_failed.increment();
+            tracing::info!(%address, "no session: the handshake took too long");
+        }
+    }
+}
+
+/// Once a second: what nobody uses any more.
+async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
+    let mut every_second = tokio::time::interval(Duration::from_secs(1));
+    every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        every_second.tick().await;
+        host.rooms.sweep();
+        admission.sweep();
+    }
+}
+
+/// Changes the certificate when it is time; connections that are there do not notice.
+async fn watch_certificates<S: Simulation>(
+    host: Arc<Host<S>>,
+    mut certificates: Certificates,
+    (endpoint, http_tls, shown): (quinn::Endpoint, HttpTls, Arc<Shown>),
+) {
+    let pause = Duration::from_secs(u64::from(host.config.certs_check_s));
+    loop {
+        tokio::time::sleep(pause).await;
+        match certificates.refresh(OffsetDateTime::now_utc()) {
+            Ok(false) => continue,
+            Ok(true) => {}
+            Err(error) => {
+                tracing::error!(%error, "the certificate stays as it is");
+                continue;
+            }
+        }
+        match transport::server_config(&host.config, certificates.current()) {
+            Ok(config) => endpoint.set_server_config(Some(config)),
+            Err(error) => tracing::error!(%error, "the new certificate cannot be served"),
+        }
+        if let Err(error) = show_certificate(&certificates, &http_tls, &shown) {
+            tracing::error!(%error, "the new certificate cannot be served over HTTP");
+        }
+        tracing::info!("the certificate changed");
+    }
+}
+
+async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &quinn::Endpoint) {
+    endpoint.set_server_config(None);
+    host.stop();
+    let time = Duration::from_millis(u64::from(host.config.stop_ms));
+    let code = CloseCode::ServerStopping;
+    if tokio::time::timeout(time, host.links.all_left()).await.is_err() {
+        tracing::warn!(left = host.links.count(), "some clients did not hear of the stop");
+    }
+    endpoint.close(quinn::VarInt::from_u32(code.number()), code.text().as_bytes());
+    let _ = tokio::time::timeout(CLOSE_TIME, endpoint.wait_idle()).await;
+}
+
+/// How often a free port is looked for that both protocols can have.
+const FREE_PORT_TRIES: usize = 16;
+/// Time for the last packets of a stop.
+const CLOSE_TIME: Duration = Duration::from_secs(1);

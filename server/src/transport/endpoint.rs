@@ -1,0 +1,119 @@
+//! The one UDP socket and the QUIC endpoint on it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::QuicServerConfig;
+use quinn::{EndpointConfig, TransportConfig, VarInt};
+use socket2::{Domain, Protocol, Socket, Type};
+use tickwire_certs::Certificate;
+
+use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, tls_config};
+use crate::config::ServerConfig;
+
+/// Why there is no endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address cannot be used.
+    #[error("cannot listen on {address} ({protocol}): {error}; choose another with --{flag}")]
+    Socket {
+        /// Which.
+        address: SocketAddr,
+        /// UDP or TCP.
+        protocol: &'static str,
+        /// The flag that changes it.
+        flag: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("the certificate cannot be served: {0}; check cert_file and key_file")]
+    Certificate(#[from] rustls::Error),
+}
+
+/// Binds the socket and the endpoint of `config`, serving `certificate`.
+pub(crate) fn endpoint(
+    config: &ServerConfig,
+    certificate: &Certificate,
+) -> Result<quinn::Endpoint, BindError> {
+    let server = server_config(config, certificate)?;
+    let socket = bind(config)?;
+    let runtime = Arc::new(quinn::TokioRuntime);
+    let failed = |error| socket_error(config.listen, error);
+    quinn::Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime).map_err(failed)
+}
+
+/// The limits of every connection, and the certificate new ones are shown.
+pub(crate) fn server_config(
+    config: &ServerConfig,
+    certificate: &Certificate,
+) -> Result<quinn::ServerConfig, rustls::Error> {
+    let tls = tls_config(certificate, &[ALPN_WEBTRANSPORT, ALPN_QUIC])?;
+    let crypto = QuicServerConfig::try_from(tls)
+        .map_err(|error| rustls::Error::General(error.to_string()))?;
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    server.transport_config(Arc::new(transport_config(config)));
+    server.max_incoming(config.incoming_max);
+    Ok(server)
+}
+
+fn transport_config(config: &ServerConfig) -> TransportConfig {
+    let idle = VarInt::from_u32(config.idle_ms);
+    let keep_alive = Duration::from_millis(u64::from(config.keep_alive_ms));
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(config.bidi_streams_max))
+        .max_concurrent_uni_streams(VarInt::from_u32(config.uni_streams_max))
+        .stream_receive_window(VarInt::from_u32(config.stream_window_bytes))
+        .receive_window(VarInt::from_u32(config.connection_window_bytes))
+        .send_window(u64::from(config.send_window_bytes))
+        .datagram_receive_buffer_size(Some(config.datagram_receive_bytes))
+        .datagram_send_buffer_size(config.datagram_send_bytes)
+        .max_idle_timeout(Some(idle.into()))
+        .keep_alive_interval(Some(keep_alive));
+    transport
+}
+
+/// The socket, dual-stack for an IPv6 address. On a machine without IPv6 the default address falls
+/// back to IPv4, and the log says so.
+fn bind(config: &ServerConfig) -> Result<std::net::UdpSocket, BindError> {
+    let address = config.listen;
+    match bind_to(address, config) {
+        Ok(socket) => Ok(socket),
+        Err(error) if is_no_ipv6(&error) && address.is_ipv6() && address.ip().is_unspecified() => {
+            let fallback = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            tracing::warn!(%error, %fallback, "this machine has no IPv6: listening on IPv4 only");
+            bind_to(fallback, config).map_err(|error| socket_error(fallback, error))
+        }
+        Err(error) => Err(socket_error(address, error)),
+    }
+}
+
+fn bind_to(address: SocketAddr, config: &ServerConfig) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // The system may grant less than asked; losing packets in a burst is worth a line in the log.
+    let _ = socket.set_recv_buffer_size(config.udp_receive_bytes);
+    let _ = socket.set_send_buffer_size(config.udp_send_bytes);
+    let granted = socket.recv_buffer_size().unwrap_or(0);
+    if granted < config.udp_receive_bytes {
+        let wanted = config.udp_receive_bytes;
+        tracing::info!(granted, wanted, "small UDP receive buffer: raise net.core.rmem_max");
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn is_no_ipv6(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let numbers = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|number| numbers.contains(&number))
+}
+
+fn socket_error(address: SocketAddr, error: io::Error) -> BindError {
+    BindError::Socket { address, protocol: "UDP", flag: "listen", error }
+}
