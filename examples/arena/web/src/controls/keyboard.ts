@@ -1,0 +1,59 @@
+import type { Controls } from '../game';
+
+/** By `KeyboardEvent.code`, so that the keys lie alike on every layout. */
+const KEYS: Record<string, 'left' | 'right' | 'thrust' | 'brake' | 'fire'> = {
+  KeyA: 'left',
+  ArrowLeft: 'left',
+  KeyD: 'right',
+  ArrowRight: 'right',
+  KeyW: 'thrust',
+  ArrowUp: 'thrust',
+  KeyS: 'brake',
+  ArrowDown: 'brake',
+  Space: 'fire',
+};
+
+/** Steering by keys. Keys typed into a field do not count. */
+export class Keyboard {
+  readonly #held = new Set<string>();
+  readonly #stop = new AbortController();
+
+  /** Listens until {@link stop}. `onPress` is told of keys that are not for steering. */
+  constructor(onPress: (code: string) => boolean) {
+    const { signal } = this.#stop;
+    addEventListener(
+      'keydown',
+      (event) => {
+        if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+        const steers = event.code in KEYS;
+        if (steers) this.#held.add(event.code);
+        if (steers || (!event.repeat && onPress(event.code))) event.preventDefault();
+      },
+      { signal },
+    );
+    addEventListener('keyup', (event) => this.#held.delete(event.code), { signal });
+    addEventListener('blur', () => this.#held.clear(), { signal });
+    // A key held while a field takes over would stay held for ever.
+    addEventListener('focusin', () => this.#held.clear(), { signal });
+  }
+
+  /** What is held now. */
+  read(): Controls {
+    const held = (what: string) => [...this.#held].some((code) => KEYS[code] === what);
+    return {
+      turn: Number(held('left')) - Number(held('right')),
+      thrust: held('thrust'),
+      brake: held('brake'),
+      fire: held('fire'),
+    };
+  }
+
+  /** Listens no more. */
+  stop(): void {
+    this.#stop.abort();
+  }
+}
+
+function isTyping(event: KeyboardEvent): boolean {
+  return event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+}

@@ -1,0 +1,64 @@
+import type { ErrorCode } from 'tickwire';
+
+/** How an error is told to a player. */
+export interface Ending {
+  title: string;
+  text: string;
+  action: string;
+  /** The page itself is too old: it must be loaded again. */
+  reload: boolean;
+}
+
+const TRY_AGAIN = { action: 'Try again', reload: false };
+const RELOAD = { action: 'Reload the page', reload: true };
+
+const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
+  NoWebTransport: {
+    ...TRY_AGAIN,
+    title: 'This browser cannot play',
+    text: 'The arena needs WebTransport, which this browser does not have. Use a current Chrome, Edge, Firefox or Safari.',
+  },
+  InsecurePage: {
+    ...TRY_AGAIN,
+    title: 'This address cannot play',
+    text: 'Browsers allow WebTransport only on https:// pages and on localhost. Open the arena by one of those.',
+  },
+  ServerFull: { ...TRY_AGAIN, title: 'The server is full', text: 'Every place is taken. Try again in a minute.' },
+  ServerStopping: { ...TRY_AGAIN, title: 'The server is stopping', text: 'It should be back soon. Try again in a minute.' },
+  ConnectionLost: {
+    ...TRY_AGAIN,
+    title: 'The server is gone',
+    text: 'The connection was lost. Check your network; the server may also have stopped.',
+  },
+  Unreachable: {
+    ...TRY_AGAIN,
+    title: 'The server cannot be reached',
+    text: 'Check that it runs, and that no firewall or VPN blocks its UDP port.',
+  },
+  ConnectTimeout: { ...TRY_AGAIN, title: 'The server does not answer', text: 'Check your network, then try again.' },
+  VersionMismatch: {
+    ...RELOAD,
+    title: 'Another version',
+    text: 'The server was updated and speaks another protocol version than this page. Reload the page to get the new one.',
+  },
+  SchemaMismatch: {
+    ...RELOAD,
+    title: 'Another version',
+    text: 'The server plays by other rules than this page. Reload the page to get the new one.',
+  },
+  Kicked: { action: 'Play again', reload: false, title: 'You were removed', text: 'The host of the room removed you.' },
+  RoomFailed: { action: 'Play on', reload: false, title: 'The room stopped', text: 'It had a fault. Join another one.' },
+  TooSlow: { ...TRY_AGAIN, title: 'Too slow', text: 'Your connection could not keep up. Check your network.' },
+  WasmFailed: { ...RELOAD, title: 'The page is incomplete', text: 'A part of it could not be loaded. Reload the page.' },
+};
+
+/** What to tell a player about this code. `text` is the server's own words, for codes not listed. */
+export function endingOf(code: ErrorCode, text: string): Ending {
+  const ending = ENDINGS[code] ?? { ...TRY_AGAIN, title: 'The game ended', text: sentence(text) };
+  // Whoever removed a player may have said why.
+  return code === 'Kicked' && text ? { ...ending, text: sentence(text) } : ending;
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
+}

@@ -1,0 +1,26 @@
+import { byId, element } from '../dom';
+import type { Roster } from '../roster';
+import { TEAM_NAMES } from '../palette';
+
+const LINES_MAX = 6;
+
+/** Who shot down whom. */
+export class Feed {
+  readonly #list = byId('feed');
+
+  /** Adds a line; it fades by itself. `killer` is 0 for a rock. */
+  add({ killer, victim }: { killer: number; victim: number }, roster: Roster, player: number): void {
+    const line = element('li', killer === player || victim === player ? 'me' : '');
+    const name = (who: number) => element('span', TEAM_NAMES[roster.teamOf(who) ?? -1] ?? '', roster.nameOf(who) || `player ${who}`);
+    if (killer === 0) line.append(name(victim), element('i', '', 'hit a rock'));
+    else line.append(name(killer), element('i', '', '✕'), name(victim));
+    line.addEventListener('animationend', () => line.remove());
+    this.#list.prepend(line);
+    while (this.#list.children.length > LINES_MAX) this.#list.lastElementChild?.remove();
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#list.replaceChildren();
+  }
+}

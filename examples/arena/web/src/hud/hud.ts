@@ -1,0 +1,106 @@
+import type { Stats } from 'tickwire';
+import { byId, setText } from '../dom';
+import { type ArenaEvent, type Frame, RESPAWN_MS } from '../game';
+import type { Camera } from '../scene/camera';
+import { Board } from './board';
+import { Feed } from './feed';
+import { Gauges } from './gauges';
+import { WorldMap } from './map';
+import { NetGraph } from './net';
+
+/** Without a snapshot for this long the player is told. */
+const STALLED_MS = 1200;
+const BANNER_MS = 6000;
+const FLASH_SECONDS = 0.5;
+
+/** What lies over the scene, except for the chat. */
+export class Hud {
+  readonly #root = byId('hud');
+  readonly #vignette = byId('vignette');
+  readonly #banner = byId('banner');
+  readonly #stalled = byId('stalled');
+  readonly #respawn = byId('respawn');
+  readonly #cause = byId('respawn-cause');
+  readonly #seconds = byId('respawn-seconds');
+  readonly #board = new Board();
+  readonly #feed = new Feed();
+  readonly #gauges = new Gauges();
+  readonly #map = new WorldMap();
+  readonly #net = new NetGraph();
+  #flash = 0;
+  #lostMs: number | undefined;
+  #killer: number | undefined;
+  #hadShip = false;
+
+  /** Shows it. */
+  show(): void {
+    this.#feed.clear();
+    this.#root.hidden = false;
+  }
+
+  /** Hides it. */
+  stop(): void {
+    this.#root.hidden = true;
+    this.#vignette.style.opacity = '0';
+  }
+
+  /** Brings everything up to date. */
+  draw(frame: Frame, camera: Camera, stats: () => Stats): void {
+    this.#board.draw(frame);
+    this.#gauges.draw(frame.own);
+    this.#map.draw(frame, camera);
+    this.#net.draw(frame.nowMs, () => {
+      const now = stats();
+      this.#stalled.hidden = now.snapshotAgeMs < STALLED_MS;
+      return now;
+    });
+    this.#drawRespawn(frame);
+    const { own } = frame;
+    this.#flash = Math.max(0, this.#flash - frame.seconds / FLASH_SECONDS);
+    const warning = own && own.health <= 25 ? 0.3 + 0.15 * Math.sin(frame.nowMs / 140) : 0;
+    this.#vignette.style.opacity = Math.max(this.#flash, warning).toFixed(2);
+  }
+
+  /** Shows something that happened. */
+  play(event: ArenaEvent, { player, roster }: Frame): void {
+    switch (event.kind) {
+      case 'Hit':
+        if (event.victim === player) this.#flash = Math.max(this.#flash, 0.8);
+        return;
+      case 'Kill':
+        this.#feed.add(event, roster, player);
+        if (event.victim !== player) return;
+        this.#flash = 1;
+        this.#killer = event.killer;
+        return;
+      case 'RoundOver': {
+        const { azure, amber } = event;
+        const winner = azure === amber ? 'A draw' : azure > amber ? 'Azure wins' : 'Amber wins';
+        return this.announce(`${winner}  ${azure} : ${amber}`);
+      }
+    }
+  }
+
+  /** Large text for some seconds. */
+  announce(text: string): void {
+    setText(this.#banner, text);
+    this.#banner.classList.add('shown');
+    setTimeout(() => this.#banner.classList.remove('shown'), BANNER_MS);
+  }
+
+  #drawRespawn({ own, nowMs, roster }: Frame): void {
+    if (own) {
+      this.#hadShip = true;
+      this.#lostMs = this.#killer = undefined;
+    }
+    const lost = this.#hadShip && !own;
+    this.#respawn.hidden = !lost;
+    if (!lost) return;
+    this.#lostMs ??= nowMs;
+    const killer = this.#killer;
+    const cause = killer ? `Shot down by ${roster.nameOf(killer) || 'someone'}` : killer === 0 ? 'Crashed' : 'Ship lost';
+    setText(this.#cause, cause);
+    const left = Math.max(0, RESPAWN_MS - (nowMs - this.#lostMs));
+    setText(this.#seconds, String(Math.max(1, Math.ceil(left / 1000))));
+  }
+}

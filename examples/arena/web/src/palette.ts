@@ -1,0 +1,18 @@
+/** Colours of the scene; those of the page are in `style/base.css`. */
+
+/** By team. */
+export const TEAM_COLORS: readonly number[] = [0x58ccff, 0xffae4a];
+/** By team, for class names. */
+export const TEAM_NAMES: readonly string[] = ['azure', 'amber'];
+/** Own shots and marks. */
+export const OWN = 0xffffff;
+export const REPAIR = 0x67f2b0;
+export const OVERDRIVE = 0xff6ad5;
+export const DANGER = 0xff5468;
+export const EMBER = 0xffc27a;
+export const DUST = 0xb7a594;
+
+/** `0xrrggbb` as CSS wants it. */
+export function css(color: number, alpha = 1): string {
+  return `rgb(${(color >> 16) & 255} ${(color >> 8) & 255} ${color & 255} / ${alpha})`;
+}

@@ -1,0 +1,111 @@
+import { Keyboard } from './controls/keyboard';
+import { Touch } from './controls/touch';
+import type { ArenaClient, ArenaEvent, Controls, Frame } from './game';
+import { ChatPanel } from './hud/chat';
+import { Hud } from './hud/hud';
+import { Roster } from './roster';
+import type { Scene } from './scene/scene';
+import type { Sound } from './sound';
+
+/** One stay in a room: joins the session, the scene, the controls and what lies over them. */
+export class Play {
+  /** The chat. */
+  readonly chat: ChatPanel;
+  readonly #client: ArenaClient;
+  readonly #scene: Scene;
+  readonly #sound: Sound;
+  readonly #hud = new Hud();
+  readonly #roster: Roster;
+  readonly #keyboard: Keyboard;
+  readonly #touch: Touch;
+  readonly #off: (() => void)[];
+  #frame: Frame;
+
+  /** Made before the client asks for a seat, so that nothing said at once is missed. */
+  constructor(client: ArenaClient, scene: Scene, sound: Sound) {
+    this.#client = client;
+    this.#scene = scene;
+    this.#sound = sound;
+    this.#roster = new Roster(client);
+    this.#frame = this.#makeFrame(performance.now(), 0);
+    this.chat = new ChatPanel((text) => void this.#say(text));
+    this.#keyboard = new Keyboard((code) => this.#press(code));
+    this.#touch = new Touch(() => this.chat.open());
+    this.#off = [
+      client.on('event', (event) => this.#play(event)),
+      client.on('message', ({ from, name, to, text }) =>
+        this.chat.add({ kind: 'message', name, team: this.#roster.teamOf(from), private: to !== undefined, text }),
+      ),
+      client.on('chatNotice', ({ text }) => this.chat.add({ kind: 'notice', text })),
+      client.on('notice', (text) => this.#hud.announce(text)),
+      client.on('refused', ({ text }) => this.chat.add({ kind: 'refused', text })),
+    ];
+  }
+
+  /** The client has a seat. */
+  begin(): void {
+    this.#hud.show();
+    this.#touch.begin();
+  }
+
+  /** One frame. */
+  draw(nowMs: number, seconds: number): void {
+    const before = this.#frame.own;
+    this.#client.sendInput(this.#controls());
+    this.#client.update(nowMs);
+    this.#roster.update();
+    this.#frame = this.#makeFrame(nowMs, seconds);
+    if (!before && this.#frame.own) this.#scene.camera.jump(this.#frame.own.pos);
+    this.#scene.draw(this.#frame);
+    this.#hud.draw(this.#frame, this.#scene.camera, () => this.#client.stats());
+    this.#sound.draw(this.#frame);
+  }
+
+  /** Takes everything away again. */
+  stop(): void {
+    for (const off of this.#off) off();
+    this.#keyboard.stop();
+    this.#touch.stop();
+    this.chat.stop();
+    this.#hud.stop();
+    this.#sound.silence();
+  }
+
+  #makeFrame(nowMs: number, seconds: number): Frame {
+    const { entities, player } = this.#client;
+    return { nowMs, seconds, entities, player, own: entities.mine('Ship'), roster: this.#roster };
+  }
+
+  #controls(): Controls {
+    const keys = this.#keyboard.read();
+    const thumbs = this.#touch.read(this.#frame.own?.heading);
+    return {
+      turn: keys.turn || thumbs.turn,
+      thrust: keys.thrust || thumbs.thrust,
+      brake: keys.brake,
+      fire: keys.fire || thumbs.fire,
+    };
+  }
+
+  #play(event: ArenaEvent): void {
+    this.#scene.play(event, this.#frame);
+    this.#hud.play(event, this.#frame);
+    this.#sound.play(event, this.#scene.camera, this.#frame);
+  }
+
+  #press(code: string): boolean {
+    if (code === 'Enter' || code === 'NumpadEnter') this.chat.open();
+    else if (code === 'KeyM') this.#hud.announce(this.#sound.toggle() ? 'Sound on' : 'Sound off');
+    else return false;
+    return true;
+  }
+
+  /** `/w name text` is for one person; everything else for the room. A refusal is reported by an event. */
+  async #say(text: string): Promise<void> {
+    const [, name, rest] = /^\/w\s+(\S+)\s+(.+)$/.exec(text) ?? [];
+    const to = [...this.#client.members.values()].find((member) => member.name === name);
+    if (name !== undefined && !to) return this.chat.add({ kind: 'refused', text: `nobody here is called ${name}` });
+    const sent = to && rest ? this.#client.chat.tell(to.player, rest) : this.#client.chat.send(text);
+    await sent.catch(() => {});
+  }
+}
