@@ -1,0 +1,329 @@
+//! The session core over real sockets, with a game's own types.
+
+mod link;
+mod mapping;
+mod target;
+mod trust;
+
+pub use target::Transport;
+pub use trust::Trust;
+
+use std::time::{Duration, Instant};
+
+use tickwire_shared::control::{CloseCode, Member, RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::quantize::Lanes;
+use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
+
+use crate::session::{NetStats, Session, SessionError, SessionEvent};
+use link::{Incoming, Link};
+use mapping::Mapping;
+use target::Target;
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// Which certificates to accept.
+    pub trust: Trust,
+    /// What the client is, for the server's log: a name and a version.
+    pub client: String,
+    /// The server must have said welcome by then.
+    pub timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        ConnectOptions {
+            trust: Trust::default(),
+            client: concat!("tickwire-client ", env!("CARGO_PKG_VERSION")).to_owned(),
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The address cannot be used.
+    #[error("cannot connect to \"{target}\": {reason}")]
+    Target {
+        /// The address as given.
+        target: String,
+        /// What is wrong and what to write.
+        reason: String,
+    },
+    /// This machine gave no socket, or its certificates cannot be read.
+    #[error("cannot open a connection from this machine: {0}")]
+    Local(String),
+    /// Nobody answered, or the handshake failed.
+    #[error(
+        "no server answers at {target}: {reason}; check the address, and that UDP is not blocked"
+    )]
+    Unreachable {
+        /// The address as given.
+        target: String,
+        /// The transport's own words.
+        reason: String,
+    },
+    /// The server closed the session before its welcome.
+    #[error("the server refused the session: {text}")]
+    Refused {
+        /// Why.
+        code: CloseCode,
+        /// Why and what to do.
+        text: String,
+    },
+    /// The server cannot be understood.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientEvent<E> {
+    /// Session control: joined, left, members, refusals, notices.
+    Control(ServerFrame),
+    /// Chat.
+    Chat(ServerChat),
+    /// Something that happened once in the game.
+    Game {
+        /// When, by the room's ticks.
+        tick: Tick,
+        /// What.
+        event: E,
+    },
+    /// The session is over.
+    Over {
+        /// Why.
+        code: CloseCode,
+        /// Why and what to do.
+        text: String,
+    },
+}
+
+/// An entity as it is to be shown now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen<E> {
+    /// The game's id.
+    pub id: EntityId,
+    /// This client owns it.
+    pub mine: bool,
+    /// Its state, between two received ones where a field is a number.
+    pub entity: E,
+}
+
+/// A session with a server that runs the game `S`.
+///
+/// Nothing happens between two calls of [`Client::update`]; call it once for each frame shown, or
+/// each tick.
+#[derive(Debug)]
+pub struct Client<S: Simulation> {
+    session: Session,
+    link: Link,
+    epoch: Instant,
+    mapping: Mapping,
+    _game: std::marker::PhantomData<fn() -> S>,
+}
+
+impl<S: Simulation> Client<S> {
+    /// Connects and waits for the server's welcome.
+    ///
+    /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`) or `https://host:port` for
+    /// WebTransport. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`ConnectError`], in words for a person.
+    pub async fn connect(target: &str, options: ConnectOptions) -> Result<Self, ConnectError> {
+        let parsed = Target::parse(target)?;
+        let within = options.timeout;
+        let connecting = async {
+            let link = Link::open(&parsed, &options.trust).await?;
+            let session = Session::new(&options.client, Some(schema_of::<S>()));
+            let (epoch, mapping) = (Instant::now(), Mapping::default());
+            let mut client =
+                Client { session, link, epoch, mapping, _game: std::marker::PhantomData };
+            client.wait_for_welcome().await?;
+            Ok(client)
+        };
+        tokio::time::timeout(within, connecting).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", within.as_secs_f32());
+            Err(ConnectError::Unreachable { target: target.to_owned(), reason })
+        })
+    }
+
+    /// Which transport carries the session.
+    pub fn transport(&self) -> Transport {
+        self.link.transport()
+    }
+
+    /// This client's number on the server.
+    pub fn player(&self) -> PlayerId {
+        self.session.welcome().map_or(PlayerId(0), |welcome| welcome.player)
+    }
+
+    /// Asks for a seat; [`ServerFrame::Joined`] or [`ServerFrame::Refused`] follows as an event.
+    pub fn join(&mut self, room: RoomChoice, name: &str) {
+        self.session.join(room, name);
+        self.flush();
+    }
+
+    /// Asks to watch a room; answered as [`Client::join`].
+    pub fn spectate(&mut self, room: &str, name: &str) {
+        self.session.spectate(room, name);
+        self.flush();
+    }
+
+    /// Gives the seat back; [`ServerFrame::Left`] follows.
+    pub fn leave(&mut self) {
+        self.session.leave();
+        self.flush();
+    }
+
+    /// Asks for [`ServerFrame::Rooms`].
+    pub fn list_rooms(&mut self) {
+        self.session.list_rooms();
+        self.flush();
+    }
+
+    /// Removes a member; only the room's host may.
+    pub fn kick(&mut self, player: PlayerId, reason: &str) {
+        self.session.kick(player, reason);
+        self.flush();
+    }
+
+    /// Says something to the room.
+    pub fn say(&mut self, text: &str) {
+        self.session.say(text);
+        self.flush();
+    }
+
+    /// Says something to one member of the room.
+    pub fn tell(&mut self, player: PlayerId, text: &str) {
+        self.session.tell_player(player, text);
+        self.flush();
+    }
+
+    /// What the player holds from now on; sent with every tick until it is changed.
+    pub fn send_input(&mut self, input: S::Input) {
+        let mut own = [0; LANES_MAX];
+        Lanes::to_lanes(&input, &mut own);
+        let mut lanes = [0; LANES_MAX];
+        let width = self.mapping.input(&own, &mut lanes);
+        self.session.hold(&lanes[..width]);
+    }
+
+    /// Takes in what came, samples the input for every tick that is due, and sends.
+    pub fn update(&mut self) {
+        while let Some((at, incoming)) = self.link.poll() {
+            let at = at.saturating_duration_since(self.epoch);
+            if let Err(error) = self.take(at, &incoming) {
+                let (code, text) = (error.close_code(), error.to_string());
+                self.link.close(code, &text);
+                self.session.handle_closed(code, &text);
+            }
+        }
+        self.session.update(self.now());
+        self.flush();
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<ClientEvent<S::Event>> {
+        loop {
+            return Some(match self.session.poll_event()? {
+                SessionEvent::Control(frame) => ClientEvent::Control(frame),
+                SessionEvent::Chat(chat) => ClientEvent::Chat(chat),
+                SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
+                SessionEvent::Game(event) => {
+                    // An event of a kind that only the server knows was added there: passed over.
+                    let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
+                    ClientEvent::Game { tick: event.tick, event: known }
+                }
+            });
+        }
+    }
+
+    /// Everything in view, as it is to be shown since the last update.
+    pub fn entities(&self) -> impl Iterator<Item = Seen<S::Entity>> {
+        let mut seen = Vec::new();
+        if let Some(room) = self.session.room() {
+            room.for_each_shown(|shown| {
+                if let Some(entity) = self.mapping.entity::<S::Entity>(shown.kind, shown.lanes) {
+                    seen.push(Seen { id: shown.id, mine: shown.mine, entity });
+                }
+            });
+        }
+        seen.into_iter()
+    }
+
+    /// Everyone in the room.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.session.room().into_iter().flat_map(|room| room.members())
+    }
+
+    /// The name of the room the client is in.
+    pub fn room(&self) -> Option<&str> {
+        self.session.room().map(|room| room.name())
+    }
+
+    /// What the network is doing.
+    pub fn stats(&self) -> NetStats {
+        self.session.stats(self.now())
+    }
+
+    /// The protocol session itself.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether the session has ended.
+    pub fn is_over(&self) -> bool {
+        self.session.is_over()
+    }
+
+    /// Says goodbye and waits, a second at most, until the connection is closed.
+    pub async fn close(mut self) {
+        self.session.goodbye();
+        self.flush();
+        self.link.finish().await;
+    }
+
+    async fn wait_for_welcome(&mut self) -> Result<(), ConnectError> {
+        self.flush();
+        loop {
+            let (at, incoming) = self.link.next().await;
+            self.take(at.saturating_duration_since(self.epoch), &incoming)?;
+            if let Some(welcome) = self.session.welcome() {
+                self.mapping = Mapping::new(&welcome.schema, &schema_of::<S>());
+                return Ok(());
+            }
+            while let Some(event) = self.session.poll_event() {
+                if let SessionEvent::Over { code, text } = event {
+                    return Err(ConnectError::Refused { code, text });
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, at: Duration, incoming: &Incoming) -> Result<(), SessionError> {
+        match incoming {
+            Incoming::Datagram(bytes) => self.session.handle_datagram(at, bytes),
+            Incoming::Control(bytes) => self.session.handle_control(at, bytes)?,
+            Incoming::Chat(bytes) => self.session.handle_chat(bytes)?,
+            Incoming::Closed { code, text } => self.session.handle_closed(*code, text),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.link.send_control(self.session.take_control());
+        self.link.send_chat(self.session.take_chat());
+        while let Some(datagram) = self.session.poll_datagram() {
+            self.link.send_datagram(datagram);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+}

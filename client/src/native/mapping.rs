@@ -1,0 +1,87 @@
+//! From the server's field tables to the game's own types, matched by name.
+//!
+//! A field that only one side has is passed over, or reads as zero lanes: the side that has it is newer.
+
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::replica::Event;
+use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
+
+/// How the lanes of each kind are moved.
+#[derive(Debug, Default)]
+pub(super) struct Mapping {
+    input: Moves,
+    input_lanes: usize,
+    entities: Vec<Option<Kind>>,
+    events: Vec<Option<Kind>>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    own: u8,
+    moves: Moves,
+}
+
+/// From, to, how many.
+type Moves = Vec<(usize, usize, usize)>;
+
+impl Mapping {
+    /// Both schemas must be valid and fit each other.
+    pub(super) fn new(server: &Schema, own: &Schema) -> Self {
+        Mapping {
+            input: moves(&own.input, &server.input),
+            input_lanes: server.input.lanes(),
+            entities: kinds(&server.entities, &own.entities),
+            events: kinds(&server.events, &own.events),
+        }
+    }
+
+    /// The game's input as lanes of the server's; returns how many.
+    pub(super) fn input(&self, own: &[i32], lanes: &mut [i32]) -> usize {
+        for &(from, to, count) in &self.input {
+            lanes[to..to + count].copy_from_slice(&own[from..from + count]);
+        }
+        self.input_lanes
+    }
+
+    /// An entity in the game's own type; `None` for a kind that the game does not have.
+    pub(super) fn entity<E: Kinds>(&self, kind: u8, lanes: &[f64]) -> Option<E> {
+        let kind = self.entities.get(usize::from(kind))?.as_ref()?;
+        let mut own = [0; LANES_MAX];
+        for &(from, to, count) in &kind.moves {
+            for (value, lane) in own[to..to + count].iter_mut().zip(&lanes[from..from + count]) {
+                // Whole numbers of any 32 bits come through as they were, blended ones rounded.
+                *value = lane.round() as i32;
+            }
+        }
+        E::from_lanes(kind.own, &own)
+    }
+
+    /// An event in the game's own type; `None` for a kind that the game does not have.
+    pub(super) fn event<E: Kinds>(&self, event: &Event) -> Option<E> {
+        let kind = self.events.get(usize::from(event.kind))?.as_ref()?;
+        let mut own = [0; LANES_MAX];
+        for &(from, to, count) in &kind.moves {
+            own[to..to + count].copy_from_slice(&event.lanes[from..from + count]);
+        }
+        E::from_lanes(kind.own, &own)
+    }
+}
+
+fn kinds(server: &[KindSchema], own: &[KindSchema]) -> Vec<Option<Kind>> {
+    let kind = |kind: &KindSchema| {
+        let at = own.iter().position(|other| other.name == kind.name)?;
+        Some(Kind { own: at as u8, moves: moves(kind, &own[at]) })
+    };
+    server.iter().map(kind).collect()
+}
+
+fn moves(from: &KindSchema, to: &KindSchema) -> Moves {
+    let first_lane = |kind: &KindSchema, field: usize| -> usize {
+        kind.fields[..field].iter().map(|field| field.ty.lanes()).sum()
+    };
+    let one = |(at, field): (usize, &tickwire_shared::schema::FieldSchema)| {
+        let other = to.fields.iter().position(|other| other.name == field.name)?;
+        Some((first_lane(from, at), first_lane(to, other), field.ty.lanes()))
+    };
+    from.fields.iter().enumerate().filter_map(one).collect()
+}

@@ -1,0 +1,343 @@
+//! The client's half of the protocol, with no I/O: bytes and the time go in, bytes and events come out.
+//!
+//! It is driven by the server's schema, so the same core serves a native game, which knows its types,
+//! and a browser, which knows none. Times are durations since any fixed moment of the caller's.
+
+mod clock;
+mod input;
+mod interpolation;
+mod net_stats;
+mod room;
+
+pub use clock::ServerClock;
+pub use interpolation::Shown;
+pub use net_stats::NetStats;
+pub use room::RoomSession;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tickwire_shared::control::{
+    ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RoomChoice, STREAM_CHAT,
+    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+};
+use tickwire_shared::replica::{Event, SnapshotError};
+use tickwire_shared::schema::{Schema, SchemaError};
+use tickwire_shared::{PlayerId, Tick};
+
+/// Events kept for a caller that does not poll; older ones are dropped beyond it.
+pub const EVENTS_MAX: usize = 4096;
+
+/// Something the caller should know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionEvent {
+    /// A frame of the control stream, already taken into account.
+    Control(ServerFrame),
+    /// A frame of the chat stream.
+    Chat(ServerChat),
+    /// Something that happened once in the game.
+    Game(Event),
+    /// The session is over; nothing more will come.
+    Over {
+        /// Why.
+        code: CloseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
+}
+
+/// Why a server cannot be understood. The session is over.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SessionError {
+    /// A frame that cannot be read.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The server's schema does not fit, or cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A frame that may not come now.
+    #[error("the server sent {what} at the wrong moment; update the client")]
+    Unexpected {
+        /// What came.
+        what: &'static str,
+    },
+}
+
+impl SessionError {
+    /// The code the connection is closed with.
+    pub fn close_code(&self) -> CloseCode {
+        match self {
+            SessionError::Frame(error) => error.close_code(),
+            SessionError::Schema(_) => CloseCode::SchemaMismatch,
+            SessionError::Unexpected { .. } => CloseCode::ServerMisbehaved,
+        }
+    }
+}
+
+/// One session with a server.
+#[derive(Debug)]
+pub struct Session {
+    own_schema: Option<Schema>,
+    control_in: FrameReader,
+    chat_in: FrameReader,
+    control_out: Vec<u8>,
+    chat_out: Vec<u8>,
+    events: VecDeque<SessionEvent>,
+    welcome: Option<Welcome>,
+    room: Option<RoomSession>,
+    /// What the player holds, in lanes of the server's schema.
+    held: Vec<i32>,
+    stats: NetStats,
+    over: bool,
+}
+
+/// What the server said of itself.
+#[derive(Clone, Debug)]
+pub struct Welcome {
+    /// The client's number.
+    pub player: PlayerId,
+    /// The server's name and version.
+    pub server: String,
+    /// The server's schema.
+    pub schema: Schema,
+}
+
+impl Session {
+    /// A session that says hello as `client`. With a `schema` the server's must fit it; without, any
+    /// game is taken.
+    pub fn new(client: &str, schema: Option<Schema>) -> Self {
+        let mut control_out = vec![STREAM_CONTROL];
+        let hello = ClientFrame::Hello { client: client.to_owned(), schema: schema.clone() };
+        write_frame(&hello, &mut control_out);
+        Session {
+            own_schema: schema,
+            control_in: FrameReader::default(),
+            chat_in: FrameReader::default(),
+            control_out,
+            chat_out: vec![STREAM_CHAT],
+            events: VecDeque::new(),
+            welcome: None,
+            room: None,
+            held: Vec::new(),
+            stats: NetStats::default(),
+            over: false,
+        }
+    }
+
+    /// Takes bytes of the control stream.
+    ///
+    /// # Errors
+    /// [`SessionError`]; close the connection with its code.
+    pub fn handle_control(&mut self, now: Duration, bytes: &[u8]) -> Result<(), SessionError> {
+        self.stats.bytes_in += bytes.len() as u64;
+        self.control_in.push(bytes);
+        while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
+            self.handle_frame(now, &frame)?;
+            self.tell(SessionEvent::Control(frame));
+        }
+        Ok(())
+    }
+
+    /// Takes bytes of the chat stream.
+    ///
+    /// # Errors
+    /// As [`Session::handle_control`].
+    pub fn handle_chat(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        self.stats.bytes_in += bytes.len() as u64;
+        self.chat_in.push(bytes);
+        while let Some(chat) = self.chat_in.poll::<ServerChat>()? {
+            self.tell(SessionEvent::Chat(chat));
+        }
+        Ok(())
+    }
+
+    /// Takes a datagram that came at `now`. One that cannot be used is counted in the statistics.
+    pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
+        self.stats.bytes_in += bytes.len() as u64;
+        let Some(room) = &mut self.room else {
+            self.stats.datagrams_unused += 1;
+            return;
+        };
+        match room.handle_snapshot(now, bytes, &mut self.stats) {
+            Ok(events) => {
+                for event in events {
+                    self.tell(SessionEvent::Game(event));
+                }
+            }
+            Err(SnapshotError::Late | SnapshotError::OtherSeat) => self.stats.snapshots_late += 1,
+            Err(SnapshotError::UnknownBaseline) => self.stats.snapshots_undecodable += 1,
+            Err(SnapshotError::Malformed) => self.stats.snapshots_malformed += 1,
+        }
+    }
+
+    /// The connection ended.
+    pub fn handle_closed(&mut self, code: CloseCode, text: &str) {
+        if !self.over {
+            self.over = true;
+            self.room = None;
+            let text = if text.is_empty() { code.text() } else { text }.to_owned();
+            self.tell(SessionEvent::Over { code, text });
+        }
+    }
+
+    /// Bytes to write to the control stream; empty when there are none.
+    pub fn take_control(&mut self) -> Vec<u8> {
+        self.stats.bytes_out += self.control_out.len() as u64;
+        std::mem::take(&mut self.control_out)
+    }
+
+    /// Bytes to write to the chat stream; empty when there are none.
+    pub fn take_chat(&mut self) -> Vec<u8> {
+        self.stats.bytes_out += self.chat_out.len() as u64;
+        std::mem::take(&mut self.chat_out)
+    }
+
+    /// Advances to `now`: samples the held input for each tick that is due.
+    pub fn update(&mut self, now: Duration) {
+        if let Some(room) = &mut self.room {
+            room.update(now, &self.held);
+        }
+    }
+
+    /// The next datagram to send.
+    pub fn poll_datagram(&mut self) -> Option<Vec<u8>> {
+        let datagram = self.room.as_mut()?.poll_datagram()?;
+        self.stats.bytes_out += datagram.len() as u64;
+        Some(datagram)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// What the player holds from now on, in lanes of the server's schema. Ignored before the welcome.
+    pub fn hold(&mut self, lanes: &[i32]) {
+        if let Some(welcome) = &self.welcome {
+            self.held.clear();
+            self.held.extend_from_slice(lanes);
+            self.held.resize(welcome.schema.input.lanes(), 0);
+        }
+    }
+
+    /// Asks for a seat.
+    pub fn join(&mut self, room: RoomChoice, name: &str) {
+        self.request(&ClientFrame::Join { room, name: name.to_owned() });
+    }
+
+    /// Asks to watch.
+    pub fn spectate(&mut self, room: &str, name: &str) {
+        self.request(&ClientFrame::Spectate { room: room.to_owned(), name: name.to_owned() });
+    }
+
+    /// Gives the seat back.
+    pub fn leave(&mut self) {
+        self.request(&ClientFrame::Leave);
+    }
+
+    /// Asks for the list of rooms.
+    pub fn list_rooms(&mut self) {
+        self.request(&ClientFrame::ListRooms);
+    }
+
+    /// Removes a member; only the host may.
+    pub fn kick(&mut self, player: PlayerId, reason: &str) {
+        self.request(&ClientFrame::Kick { player, reason: clip(reason) });
+    }
+
+    /// Says goodbye: the server will close.
+    pub fn goodbye(&mut self) {
+        self.request(&ClientFrame::Goodbye);
+    }
+
+    /// Says something to the room.
+    pub fn say(&mut self, text: &str) {
+        write_frame(&ClientChat::Say(clip(text)), &mut self.chat_out);
+    }
+
+    /// Says something to one member.
+    pub fn tell_player(&mut self, player: PlayerId, text: &str) {
+        write_frame(&ClientChat::Tell { player, text: clip(text) }, &mut self.chat_out);
+    }
+
+    /// What the server said of itself, once it has.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
+    }
+
+    /// The room the client is in.
+    pub fn room(&self) -> Option<&RoomSession> {
+        self.room.as_ref()
+    }
+
+    /// Whether the session has ended.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What the network is doing as of `now`.
+    pub fn stats(&self, now: Duration) -> NetStats {
+        let mut stats = self.stats;
+        if let Some(room) = &self.room {
+            room.fill_stats(now, &mut stats);
+        }
+        stats
+    }
+
+    fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
+        match frame {
+            ServerFrame::Welcome { server, player, schema } => {
+                if self.welcome.is_some() {
+                    return Err(SessionError::Unexpected { what: "a second welcome" });
+                }
+                schema.validate()?;
+                if let Some(own) = &self.own_schema {
+                    schema.accepts(own)?;
+                }
+                let (player, server, schema) = (*player, server.clone(), schema.clone());
+                self.held = vec![0; schema.input.lanes()];
+                self.welcome = Some(Welcome { player, server, schema });
+            }
+            ServerFrame::Joined { room, tick, seat, spectator, host, members } => {
+                let welcome = self.welcome.as_ref();
+                let welcome = welcome.ok_or(SessionError::Unexpected { what: "a room" })?;
+                let mut joined =
+                    RoomSession::new(&welcome.schema, room, (*seat, *spectator), now, *tick);
+                joined.set_members(*host, members);
+                self.room = Some(joined);
+            }
+            ServerFrame::Left => self.room = None,
+            ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
+            ServerFrame::MemberJoined(_)
+            | ServerFrame::MemberLeft { .. }
+            | ServerFrame::Host(_) => {
+                if let Some(room) = &mut self.room {
+                    room.handle_presence(frame);
+                }
+            }
+            ServerFrame::Rooms(_) | ServerFrame::Refused { .. } | ServerFrame::Notice(_) => {}
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, frame: &ClientFrame) {
+        write_frame(frame, &mut self.control_out);
+    }
+
+    fn tell(&mut self, event: SessionEvent) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}
+
+/// Text as long as a frame may surely hold; the server's own limit is far below and answers in words.
+fn clip(text: &str) -> String {
+    text.chars().take(4096).collect()
+}
+
+/// The room's tick that `seconds` of play take it to.
+pub(crate) fn tick_at(start: Tick, ticks: f64) -> Tick {
+    start.offset(ticks.floor() as i32)
+}

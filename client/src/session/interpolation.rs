@@ -1,0 +1,109 @@
+//! Entities between two of their states.
+
+use tickwire_shared::replica::Entity;
+use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX};
+use tickwire_shared::{EntityId, Tick};
+
+/// A change that comes after a longer silence began only so many ticks before it was seen.
+const BLEND_TICKS_MAX: i32 = 6;
+
+/// One entity as it is to be shown now.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The game's id.
+    pub id: EntityId,
+    /// Kind number in the server's schema.
+    pub kind: u8,
+    /// The client owns it.
+    pub mine: bool,
+    /// Lanes in steps, between two states where the field is a number.
+    pub lanes: &'a [f64],
+}
+
+/// How each lane of a kind is blended.
+#[derive(Clone, Debug)]
+pub(super) struct Blend {
+    lanes: Vec<LaneBlend>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum LaneBlend {
+    /// In between.
+    Linear,
+    /// The short way round; lanes in a turn.
+    Turn(f64),
+    /// The older state until the newer is reached.
+    Step,
+}
+
+impl Blend {
+    pub(super) fn new(kind: &KindSchema) -> Self {
+        let lanes = kind.fields.iter().flat_map(|field| {
+            let blend = match field.ty {
+                FieldType::Float { .. } | FieldType::Vec2 { .. } | FieldType::Vec3 { .. } => {
+                    LaneBlend::Linear
+                }
+                FieldType::Angle { bits } => LaneBlend::Turn(f64::from(1u32 << bits)),
+                FieldType::Bool
+                | FieldType::Int { .. }
+                | FieldType::Choice { .. }
+                | FieldType::Quat { .. } => LaneBlend::Step,
+            };
+            std::iter::repeat_n(blend, field.ty.lanes())
+        });
+        Blend { lanes: lanes.collect() }
+    }
+
+    /// Fills `out` with the lanes of `entity` at `shown` ticks after `start`.
+    pub(super) fn at(&self, entity: &Entity, start: Tick, shown: f64, out: &mut Vec<f64>) {
+        out.clear();
+        let states = &entity.states;
+        let whole = start.offset(shown.floor() as i32);
+        let Some(before) = states.at_or_before(whole) else {
+            // It is newer than what is shown: its first state stands.
+            out.extend(states.state(0).map(f64::from));
+            return;
+        };
+        if before + 1 == states.len() {
+            out.extend(states.state(before).map(f64::from));
+            return;
+        }
+        let after = before + 1;
+        let end = states.tick(after);
+        let begin = end.offset(-(end.since(states.tick(before)).min(BLEND_TICKS_MAX)));
+        let part = (shown - f64::from(begin.since(start))) / f64::from(end.since(begin));
+        let part = part.clamp(0.0, 1.0);
+        let mut older = [0; LANES_MAX];
+        states.copy_to(before, &mut older);
+        let pairs = older.iter().zip(states.state(after));
+        out.extend(pairs.zip(&self.lanes).map(|((&a, b), blend)| blend.mix(a, b, part)));
+    }
+}
+
+impl LaneBlend {
+    fn mix(self, a: i32, b: i32, part: f64) -> f64 {
+        let (a, b) = (f64::from(a), f64::from(b));
+        match self {
+            LaneBlend::Linear => a + (b - a) * part,
+            LaneBlend::Turn(turn) => {
+                let way = (b - a + turn / 2.0).rem_euclid(turn) - turn / 2.0;
+                (a + way * part).rem_euclid(turn)
+            }
+            LaneBlend::Step => a,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn angles_blend_the_short_way_round() {
+        let turn = LaneBlend::Turn(256.0);
+        assert_eq!(turn.mix(250, 4, 0.5), 255.0);
+        assert_eq!(turn.mix(4, 250, 0.5), 255.0);
+        assert_eq!(turn.mix(10, 20, 0.5), 15.0);
+        assert_eq!(LaneBlend::Step.mix(1, 2, 0.9), 1.0);
+    }
+}

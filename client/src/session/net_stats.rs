@@ -1,0 +1,44 @@
+//! What the network is doing, as numbers.
+
+/// Counters since the session began, and estimates as of now.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NetStats {
+    /// Round trip of an input to the snapshot that reports it, without the time it waited for its tick.
+    pub rtt_ms: f32,
+    /// Mean deviation of the snapshots' arrivals from an even pace.
+    pub jitter_ms: f32,
+    /// Age of the newest snapshot.
+    pub snapshot_age_ms: f32,
+    /// How early the newest inputs reached the server before their tick; negative is late.
+    pub input_margin_ms: f32,
+    /// The tick being shown is so far behind the newest snapshot.
+    pub interpolation_ms: f32,
+    /// Tick of the newest snapshot, or 0.
+    pub tick: u32,
+    /// Snapshots applied in this room.
+    pub snapshots: u64,
+    /// Ticks from the first snapshot of this room to the newest, both included.
+    pub snapshots_expected: u64,
+    /// Snapshots that came after a newer one, or twice, or from a room left before.
+    pub snapshots_late: u64,
+    /// Snapshots coded against a state this client does not have.
+    pub snapshots_undecodable: u64,
+    /// Datagrams that were no snapshots of this protocol.
+    pub snapshots_malformed: u64,
+    /// Datagrams that came while in no room.
+    pub datagrams_unused: u64,
+    /// Payload bytes received.
+    pub bytes_in: u64,
+    /// Payload bytes sent.
+    pub bytes_out: u64,
+}
+
+impl NetStats {
+    /// Fraction of the expected snapshots that were not applied.
+    pub fn loss_fraction(&self) -> f32 {
+        if self.snapshots_expected == 0 {
+            return 0.0;
+        }
+        1.0 - self.snapshots as f32 / self.snapshots_expected as f32
+    }
+}

@@ -1,0 +1,199 @@
+//! A client's stay in one room.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
+use tickwire_shared::replica::{Event, Replica, SnapshotError};
+use tickwire_shared::schema::Schema;
+use tickwire_shared::{PlayerId, Tick};
+
+use super::clock::ServerClock;
+use super::input::InputQueue;
+use super::interpolation::{Blend, Shown};
+use super::net_stats::NetStats;
+
+/// Ticks sampled at once after a pause; older ones are skipped.
+const CATCH_UP_TICKS_MAX: i32 = 8;
+/// With no report on any input for so many snapshots, the input clock is set anew.
+const UNREPORTED_SNAPSHOTS_MAX: u32 = 60;
+
+/// The room as this client knows it.
+#[derive(Debug)]
+pub struct RoomSession {
+    name: String,
+    seat: u8,
+    spectator: bool,
+    host: PlayerId,
+    members: BTreeMap<PlayerId, Member>,
+    replica: Replica,
+    blends: Vec<Blend>,
+    clock: ServerClock,
+    inputs: InputQueue,
+    joined_tick: Tick,
+    due: bool,
+    first_snapshot: Option<Tick>,
+    snapshots: u64,
+    unreported: u32,
+    newest_at: Option<Duration>,
+    shown: Option<f64>,
+}
+
+impl RoomSession {
+    pub(super) fn new(
+        schema: &Schema,
+        room: &RoomInfo,
+        (seat, spectator): (u8, bool),
+        now: Duration,
+        tick: Tick,
+    ) -> Self {
+        RoomSession {
+            name: room.name.clone(),
+            seat,
+            spectator,
+            host: PlayerId(0),
+            members: BTreeMap::new(),
+            replica: Replica::new(schema, seat),
+            blends: schema.entities.iter().map(Blend::new).collect(),
+            clock: ServerClock::new(schema.tick_hz, now, tick),
+            inputs: InputQueue::new(schema),
+            joined_tick: tick,
+            due: false,
+            first_snapshot: None,
+            snapshots: 0,
+            unreported: 0,
+            newest_at: None,
+            shown: None,
+        }
+    }
+
+    /// The room's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Watching only.
+    pub fn is_spectator(&self) -> bool {
+        self.spectator
+    }
+
+    /// Who may kick.
+    pub fn host(&self) -> PlayerId {
+        self.host
+    }
+
+    /// Everyone in the room, by number.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// The world as received.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The estimate of the server's clock.
+    pub fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+
+    /// Calls `each` with every entity as it is to be shown since the last update.
+    pub fn for_each_shown(&self, mut each: impl FnMut(Shown<'_>)) {
+        let Some(shown) = self.shown else { return };
+        let mut lanes = Vec::new();
+        for entity in self.replica.entities() {
+            self.blends[usize::from(entity.kind)].at(entity, self.clock.start(), shown, &mut lanes);
+            each(Shown { id: entity.id, kind: entity.kind, mine: entity.mine, lanes: &lanes });
+        }
+    }
+
+    pub(super) fn set_members(&mut self, host: PlayerId, members: &[Member]) {
+        self.host = host;
+        self.members = members.iter().map(|member| (member.player, member.clone())).collect();
+    }
+
+    pub(super) fn handle_presence(&mut self, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::MemberJoined(member) => {
+                self.members.insert(member.player, member.clone());
+            }
+            ServerFrame::MemberLeft { player, .. } => {
+                self.members.remove(player);
+            }
+            ServerFrame::Host(host) => self.host = *host,
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_snapshot(
+        &mut self,
+        now: Duration,
+        bytes: &[u8],
+        stats: &mut NetStats,
+    ) -> Result<Vec<Event>, SnapshotError> {
+        let applied = self.replica.apply(bytes, self.joined_tick)?;
+        self.first_snapshot.get_or_insert(applied.tick);
+        self.snapshots += 1;
+        self.newest_at = Some(now);
+        self.clock.snapshot(now, applied.tick);
+        match applied.input {
+            Some(report) => {
+                let newest = applied.tick.offset(report.newest_ticks);
+                let sent = self.inputs.report(newest);
+                if sent.is_some() {
+                    self.unreported = 0;
+                    self.clock.report(now, applied.tick, report, sent);
+                } else {
+                    self.unreported += 1;
+                }
+            }
+            None => self.unreported += 1,
+        }
+        if self.unreported > UNREPORTED_SNAPSHOTS_MAX {
+            self.unreported = 0;
+            self.clock.lost(now, applied.tick);
+        }
+        stats.tick = applied.tick.0;
+        Ok(applied.events)
+    }
+
+    pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
+        if let Some(newest) = self.replica.newest() {
+            self.shown = Some(self.clock.show(now, newest));
+        }
+        let tick = self.clock.input_tick(now);
+        let ahead = self.inputs.newest().map_or(1, |newest| tick.since(newest));
+        if ahead <= 0 && ahead > -2 * CATCH_UP_TICKS_MAX {
+            return;
+        }
+        self.due = true;
+        // A clock that was set back far begins anew at its own tick, as one that was set ahead does.
+        let first = if (1..=CATCH_UP_TICKS_MAX).contains(&ahead) { ahead - 1 } else { 0 };
+        for back in (0..=first).rev() {
+            self.inputs.push(tick.offset(-back), now, held);
+        }
+    }
+
+    pub(super) fn poll_datagram(&mut self) -> Option<Vec<u8>> {
+        if !std::mem::take(&mut self.due) {
+            return None;
+        }
+        if self.spectator {
+            return Some(self.inputs.acknowledgement(self.seat, self.replica.ack()));
+        }
+        Some(self.inputs.datagram(self.seat, self.replica.ack()))
+    }
+
+    pub(super) fn fill_stats(&self, now: Duration, stats: &mut NetStats) {
+        let age = self.newest_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        stats.snapshot_age_ms = age.as_secs_f32() * 1000.0;
+        stats.interpolation_ms = self.clock.delay_ms();
+        stats.rtt_ms = self.clock.rtt_ms();
+        stats.jitter_ms = self.clock.jitter_ms();
+        stats.input_margin_ms = self.clock.margin_ms();
+        stats.snapshots = self.snapshots;
+        if let (Some(first), Some(newest)) = (self.first_snapshot, self.replica.newest()) {
+            stats.snapshots_expected = newest.since(first) as u64 + 1;
+        }
+    }
+}
