@@ -2,10 +2,10 @@ import { Chat } from './chat.js';
 import type { Core, CoreStats } from './core.js';
 import { Emitter, type Listener } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
-import { CLOSE_CODES, type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
+import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
 import { Requests } from './requests.js';
-import { InputWriter, type Schema } from './schema.js';
+import { InputWriter, readRecord, type Schema } from './schema.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
 /** One event of the game, by the name of its kind. */
@@ -190,7 +190,7 @@ export class Client<G extends Game = AnyGame> {
   /** How the connection does. */
   stats(): Stats {
     const { kind: transport, datagramsDropped } = this.#transport;
-    return { ...this.#core.stats(), transport, datagramsDropped };
+    return { ...this.#core.stats(performance.now()), transport, datagramsDropped };
   }
 
   /** Ends the session. */
@@ -253,9 +253,9 @@ export class Client<G extends Game = AnyGame> {
     try {
       read();
     } catch (error) {
-      const code = (error as { code?: unknown }).code;
+      const { code } = error as { code?: unknown };
       const text = error instanceof Error ? error.message : String(error);
-      void this.#finish(isCloseCode(code) ? code : 'ServerMisbehaved', text);
+      void this.#finish(typeof code === 'number' ? closeCodeOf(code) : 'ServerMisbehaved', text);
     }
   }
 
@@ -293,7 +293,8 @@ export class Client<G extends Game = AnyGame> {
       case 'notice':
         return this.#emitter.emit('notice', event.text);
       case 'goodbye':
-        return void this.#finish(event.code, event.text);
+      case 'over':
+        return void this.#finish(closeCodeOf(event.code), event.text);
       case 'chat':
         if (event.from === this.#player) this.#requests.resolve('chat', event);
         return this.#emitter.emit('message', event);
@@ -302,10 +303,8 @@ export class Client<G extends Game = AnyGame> {
       case 'chatRefused':
         this.#requests.refuseChat(event.code, event.text);
         return this.#emitter.emit('refused', event);
-      case 'event': {
-        const { kind, tick, fields } = event;
-        return this.#emitter.emit('event', { kind, tick, ...fields } as GameEvent<G>);
-      }
+      case 'event':
+        return this.#onGameEvent(event);
     }
   }
 
@@ -336,18 +335,26 @@ export class Client<G extends Game = AnyGame> {
         this.#requests.resolve('leave');
         return this.#emitter.emit('left', undefined);
       case 'memberJoined':
-        this.#members.set(event.player, event);
-        return this.#emitter.emit('memberJoined', event);
+        this.#members.set(event.member.player, event.member);
+        return this.#emitter.emit('memberJoined', event.member);
       case 'memberLeft': {
         const member = this.#members.get(event.player) ?? { player: event.player, name: '', spectator: false };
         this.#members.delete(event.player);
         this.#requests.kicked(event.player);
-        return this.#emitter.emit('memberLeft', { ...member, code: event.code });
+        return this.#emitter.emit('memberLeft', { ...member, code: closeCodeOf(event.code) });
       }
       case 'host':
         this.#host = event.player;
         return this.#emitter.emit('host', event.player);
     }
+  }
+
+  #onGameEvent({ kind: number, tick, values }: CoreEvent & { type: 'event' }): void {
+    const kind = this.#schema?.events[number];
+    if (!kind) return;
+    const event: Record<string, unknown> = { kind: kind.name, tick };
+    readRecord(kind, values, 0, event);
+    this.#emitter.emit('event', event as GameEvent<G>);
   }
 
   #onTransportClosed({ closeCode, reason }: TransportEnd): void {
@@ -369,8 +376,4 @@ export class Client<G extends Game = AnyGame> {
     this.#reportClosed(this.#end);
     await closing;
   }
-}
-
-function isCloseCode(code: unknown): code is CloseCode {
-  return CLOSE_CODES.includes(code as CloseCode);
 }

@@ -20,8 +20,16 @@ export interface CoreStats {
   snapshots: number;
   /** The newest snapshot's tick. */
   tick: number;
+  /** Snapshots that came after newer ones, and were not needed any more. */
+  snapshotsLate: number;
+  /** Snapshots coded against something this client no longer has. */
+  snapshotsUndecodable: number;
+  /** Datagrams that were no snapshots. */
+  snapshotsMalformed: number;
   /** How long before their tick the inputs reach the server; negative is too late. */
   inputMarginMs: number;
+  /** How far behind the newest snapshot others are shown, for them to move smoothly. */
+  interpolationMs: number;
 }
 
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
@@ -45,8 +53,8 @@ export interface Core {
   update(nowMs: number): void;
   pollEvent(): CoreEvent | undefined;
   schema(): Schema | undefined;
-  view(nowMs: number): Float32Array;
-  stats(): CoreStats;
+  view(nowMs: number): ArrayLike<number>;
+  stats(nowMs: number): CoreStats;
   free(): void;
 }
 

@@ -79,19 +79,20 @@ export interface Closed {
   text: string;
 }
 
-/** What the core's `pollEvent` gives. */
+/** What the core's `pollEvent` gives. Close codes and kinds are numbers there. */
 export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
   | ({ type: 'joined' } & Joined)
   | { type: 'left' }
   | { type: 'rooms'; rooms: RoomInfo[] }
   | ({ type: 'refused' } & Refused)
-  | ({ type: 'memberJoined' } & Member)
-  | { type: 'memberLeft'; player: number; code: CloseCode }
+  | { type: 'memberJoined'; member: Member }
+  | { type: 'memberLeft'; player: number; code: number }
   | { type: 'host'; player: number }
   | { type: 'notice'; text: string }
-  | ({ type: 'goodbye' } & Closed)
+  | { type: 'goodbye'; code: number; text: string }
+  | { type: 'over'; code: number; text: string }
   | ({ type: 'chat' } & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Refused)
-  | { type: 'event'; kind: string; tick: number; fields: Record<string, unknown> };
+  | { type: 'event'; kind: number; tick: number; values: ArrayLike<number> };

@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+
+/** What `npm run e2e` takes. */
+export const BROWSERS = ['chromium', 'firefox'];
+
+const POLL_MS = 50;
+const WAIT_MS = 20_000;
+
+/** Starts the browser named by ARENA_BROWSER. */
+export async function launchBrowser() {
+  const launch = process.env.ARENA_BROWSER === 'firefox' ? launchFirefox : launchChromium;
+  return new Browser(await launch());
+}
+
+async function launchChromium() {
+  const { chromium } = await import('playwright-core');
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      // Several pages play at once, and only one of them is in front.
+      '--disable-renderer-backgrounding',
+      '--disable-background-timer-throttling',
+      '--disable-backgrounding-occluded-windows',
+    ],
+  });
+  return {
+    close: () => browser.close(),
+    // A context each: pages must not share what they remember.
+    async newPage({ width, height }) {
+      const context = await browser.newContext({ viewport: { width, height } });
+      return context.newPage();
+    },
+    before: (page, script) => page.addInitScript(script),
+  };
+}
+
+async function launchFirefox() {
+  const { default: puppeteer } = await import('puppeteer-core');
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+    headless: true,
+  });
+  return {
+    close: () => browser.close(),
+    async newPage(viewport) {
+      const context = await browser.createBrowserContext();
+      const page = await context.newPage();
+      await page.setViewport(viewport);
+      return page;
+    },
+    before: (page, script) => page.evaluateOnNewDocument(script),
+  };
+}
+
+class Browser {
+  #driver;
+
+  constructor(driver) {
+    this.#driver = driver;
+  }
+
+  /** Opens the arena's page. `before` runs in it before its own scripts. */
+  async open(url, { before, width = 960, height = 600 } = {}) {
+    const page = await this.#driver.newPage({ width, height });
+    const arena = new ArenaPage(page);
+    if (before) await this.#driver.before(page, before);
+    await page.goto(url);
+    await arena.evaluate(() => window.arena.ready);
+    return arena;
+  }
+
+  close() {
+    return this.#driver.close();
+  }
+}
+
+/** A player in front of the arena's page. */
+class ArenaPage {
+  #page;
+  /** What went wrong in the page and nobody caught. */
+  errors = [];
+
+  constructor(page) {
+    this.#page = page;
+    page.on('pageerror', (error) => this.errors.push(error));
+  }
+
+  /** Runs a function in the page. */
+  evaluate(run, argument) {
+    return this.#page.evaluate(run, argument);
+  }
+
+  /** Waits until a function in the page gives something true, and gives that. */
+  async until(what, run, argument, waitMs = WAIT_MS) {
+    const end = Date.now() + waitMs;
+    for (;;) {
+      const value = await this.evaluate(run, argument);
+      if (value) return value;
+      if (Date.now() > end) {
+        const page = await this.evaluate(() => ({ state: window.arena.state, error: window.arena.error, chat: window.arena.chat() }));
+        throw new Error(`waited ${waitMs} ms for ${what}; the page: ${JSON.stringify(page)}; errors: ${this.errors.join('\n')}`);
+      }
+      await new Promise((done) => setTimeout(done, POLL_MS));
+    }
+  }
+
+  /** Waits for a state of the page. */
+  async untilState(state) {
+    await this.until(`state "${state}"`, (state) => window.arena.state === state, state);
+  }
+
+  /** Types a name and presses Play. */
+  async enter(name) {
+    await this.evaluate(() => (document.getElementById('name').value = ''));
+    await this.#page.type('#name', name);
+    await this.#page.click('#play');
+  }
+
+  /** The same, and waits for the ship. */
+  async join(name) {
+    await this.enter(name);
+    await this.untilState('playing');
+    await this.until('an own ship', () => window.arena.entities().some((entity) => entity.kind === 'Ship' && entity.mine));
+  }
+
+  /** The own ship, or null while there is none. */
+  ship() {
+    return this.evaluate(() => window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.mine) ?? null);
+  }
+
+  /** Chats as a player does. */
+  async say(text) {
+    await this.#page.keyboard.press('Enter');
+    await this.#page.keyboard.type(text);
+    await this.#page.keyboard.press('Enter');
+  }
+
+  down(key) {
+    return this.#page.keyboard.down(key);
+  }
+
+  up(key) {
+    return this.#page.keyboard.up(key);
+  }
+
+  click(selector) {
+    return this.#page.click(selector);
+  }
+
+  /** The text of an element, as seen. */
+  text(id) {
+    return this.evaluate((id) => document.getElementById(id).innerText, id);
+  }
+
+  /** Whether an element is shown. */
+  shown(id) {
+    return this.evaluate((id) => document.getElementById(id).checkVisibility(), id);
+  }
+
+  screenshot(name) {
+    const path = join(process.env.SCREENSHOTS ?? '.', `${process.env.ARENA_BROWSER ?? 'chromium'}-${name}.png`);
+    return this.#page.screenshot({ path });
+  }
+
+  close() {
+    return this.#page.close();
+  }
+}

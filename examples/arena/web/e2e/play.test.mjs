@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launchBrowser } from './browsers.mjs';
+import { startServer } from './server.mjs';
+
+let server;
+let browser;
+let ann;
+let bob;
+
+before(async () => {
+  server = await startServer();
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  server?.clean();
+});
+
+const shipOf = (name) => {
+  const { client } = window.arena;
+  const member = [...client.members.values()].find((member) => member.name === name);
+  return window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.id === member?.player) ?? null;
+};
+
+test('a player joins by typing a name', async () => {
+  ann = await browser.open(server.url);
+  assert.equal(await ann.shown('enter'), true);
+  await ann.join('Ann');
+  assert.equal(await ann.shown('enter'), false);
+  const { own, members, rocks, tickHz, transport } = await ann.evaluate(() => {
+    const { client } = window.arena;
+    return {
+      own: client.me,
+      members: client.members.size,
+      rocks: [...client.entities.of('Asteroid')].length,
+      tickHz: client.schema.tickHz,
+      transport: client.stats().transport,
+    };
+  });
+  assert.deepEqual({ name: own.name, spectator: own.spectator, members, tickHz, transport }, { name: 'Ann', spectator: false, members: 1, tickHz: 60, transport: 'webtransport' });
+  assert.ok(rocks > 0, 'no rock is seen');
+});
+
+test('the ship turns, thrusts, brakes and fires as the keys say', async () => {
+  const start = await ann.ship();
+  await ann.down('ArrowLeft');
+  await ann.until('a turn', (from) => Math.abs(window.arena.entities().find((entity) => entity.mine).heading - from) > 0.5, start.heading);
+  await ann.up('ArrowLeft');
+  await ann.down('ArrowUp');
+  await ann.until('speed', () => window.arena.entities().some((ship) => ship.mine && ship.thrusting && Math.hypot(ship.vel.x, ship.vel.y) > 80));
+  await ann.down('Space');
+  await ann.until('a shot', () => window.arena.entities().some((entity) => entity.kind === 'Shot'));
+  await ann.until('a hot gun', () => window.arena.entities().some((ship) => ship.mine && ship.heat > 0));
+  await ann.screenshot('flying');
+  await ann.up('Space');
+  await ann.up('ArrowUp');
+  const moved = await ann.ship();
+  if (moved) assert.ok(Math.hypot(moved.pos.x - start.pos.x, moved.pos.y - start.pos.y) > 5, 'the ship did not move');
+});
+
+test('a second player and the first see each other', async () => {
+  bob = await browser.open(server.url);
+  await bob.join('Bob');
+  assert.equal(await bob.evaluate(() => window.arena.client.members.size), 2);
+  await ann.until('Bob among the members', () => [...window.arena.client.members.values()].some(({ name }) => name === 'Bob'));
+  await ann.until("Bob's ship", shipOf, 'Bob');
+  await bob.until("Ann's ship", shipOf, 'Ann');
+  await ann.until('Bob on the score board', () => document.getElementById('board').innerText.includes('Bob'));
+});
+
+test('what one steers, the other sees', async () => {
+  const before = await ann.until("Bob's ship", shipOf, 'Bob');
+  await bob.down('ArrowRight');
+  const turned = ([name, from]) => {
+    const { client } = window.arena;
+    const member = [...client.members.values()].find((member) => member.name === name);
+    const ship = client.entities.get(member.player);
+    return ship !== undefined && Math.abs(ship.heading - from) > 0.5;
+  };
+  await ann.until("a turn of Bob's ship", turned, ['Bob', before.heading]);
+  await bob.up('ArrowRight');
+});
+
+test('chat passes both ways, and what looks like HTML is text', async () => {
+  const heard = (wanted) => window.arena.chat().some(({ kind, name, text }) => kind === 'message' && name === wanted.name && text === wanted.text);
+  await ann.say('hello <b>Bob</b>');
+  await bob.until("Ann's message", heard, { name: 'Ann', text: 'hello <b>Bob</b>' });
+  await bob.say('hi Ann');
+  await ann.until("Bob's message", heard, { name: 'Bob', text: 'hi Ann' });
+  assert.match(await bob.text('chat-log'), /hello <b>Bob<\/b>/);
+  assert.equal(await bob.evaluate(() => document.querySelector('#chat-log b b')), null);
+});
+
+test('a message to one is for that one', async () => {
+  await bob.say('/w Ann psst');
+  await ann.until('the whisper', () => window.arena.chat().some(({ text, private: only }) => text === 'psst' && only));
+});
+
+test('chat faster than allowed is told to the one who did it', async () => {
+  for (let line = 0; line < 8; line++) await ann.evaluate((line) => void window.arena.client.chat.send(`line ${line}`).catch(() => {}), line);
+  await ann.until('a refusal', () => window.arena.chat().some(({ kind }) => kind === 'refused'));
+});
+
+test('a name that is taken is asked again, and another one plays', async () => {
+  const copy = await browser.open(server.url);
+  await copy.enter('Ann');
+  await copy.until('the error', () => window.arena.error === 'NameTaken');
+  assert.equal(await copy.shown('enter'), true);
+  assert.notEqual(await copy.text('enter-error'), '');
+  await copy.join('Ann the second');
+  await copy.close();
+  await ann.until('her leaving', () => window.arena.chat().some(({ kind, text }) => kind === 'notice' && text.includes('Ann the second') && /left|lost|gone/.test(text)));
+});
+
+test('the numbers of the network are real', async () => {
+  const read = () => window.arena.client.stats();
+  const before = await ann.evaluate(read);
+  await new Promise((done) => setTimeout(done, 2000));
+  const after = await ann.evaluate(read);
+  assert.ok(after.snapshots - before.snapshots > 100, `${after.snapshots - before.snapshots} snapshots in 2 s`);
+  assert.ok(after.bytesIn > before.bytesIn && after.bytesOut > before.bytesOut);
+  assert.ok(after.rttMs > 0 && after.rttMs < 1000, `rtt ${after.rttMs} ms`);
+  assert.ok(after.snapshotAgeMs < 1000, `age ${after.snapshotAgeMs} ms`);
+  assert.match(await ann.text('net'), /rtt\s+\d+ ms/);
+  await ann.screenshot('two-players');
+});
+
+test('nothing went wrong unheard', () => {
+  assert.deepEqual([...ann.errors, ...bob.errors], []);
+});

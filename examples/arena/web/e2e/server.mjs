@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+const PAGE = resolve(import.meta.dirname, '../dist');
+const START_MS = 20_000;
+const STOP_MS = 10_000;
+
+/** Starts an arena server on a free port, with flags of its own. */
+export async function startServer(...flags) {
+  const folder = mkdtempSync(join(tmpdir(), 'tickwire-arena-server-'));
+  const server = new Server(folder, flags);
+  try {
+    await server.start('127.0.0.1:0');
+    return server;
+  } catch (error) {
+    await server.stop('SIGKILL');
+    throw error;
+  }
+}
+
+class Server {
+  /** The page's address. */
+  url = '';
+  #child;
+  #log = '';
+  #folder;
+  #flags;
+
+  constructor(folder, flags) {
+    this.#folder = folder;
+    this.#flags = flags;
+  }
+
+  /** Starts it, or starts it again at the same address. */
+  async start(listen = new URL(this.url).host) {
+    const flags = ['--listen', listen, '--page-dir', PAGE, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
+    this.#child = spawn(program(), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#log = '';
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
+    const until = Date.now() + START_MS;
+    while (Date.now() < until) {
+      if (this.#child.exitCode !== null) throw new Error(`the server ended with ${this.#child.exitCode}:\n${this.#log}`);
+      const found = /http:\/\/\S+:\d+/.exec(this.#log.replace(/\x1b\[[0-9;]*m/g, ''));
+      if (found && (await isReady(found[0]))) {
+        this.url = `${found[0]}/`;
+        return;
+      }
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    throw new Error(`the server was not ready in ${START_MS} ms:\n${this.#log}`);
+  }
+
+  /** What it printed since it was started. */
+  get log() {
+    return this.#log;
+  }
+
+  /** Ends it, by default the way an operator does. Gives its exit code. */
+  async stop(signal = 'SIGTERM') {
+    const child = this.#child;
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      await once(child, 'exit');
+      clearTimeout(timer);
+    }
+    return child.exitCode;
+  }
+
+  /** Removes what it left behind. */
+  clean() {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function isReady(url) {
+  try {
+    return (await fetch(`${url}/readyz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+function program() {
+  if (process.env.ARENA_SERVER) return process.env.ARENA_SERVER;
+  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, 'arena-server'));
+  const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const [newest] = built.sort((a, b) => when(b) - when(a));
+  if (when(newest) === 0) throw new Error('no arena server: run `cargo build -p tickwire-arena`, or set ARENA_SERVER');
+  return newest;
+}
