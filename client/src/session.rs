@@ -3,6 +3,8 @@
 //! It is driven by the server's schema, so the same core serves a native game, which knows its types,
 //! and a browser, which knows none. Times are durations since any fixed moment of the caller's.
 
+pub mod component;
+
 mod clock;
 mod input;
 mod interpolation;

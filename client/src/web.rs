@@ -1,1 +1,392 @@
-//! Placeholder.
+//! The session core for a browser, inside the npm package: bytes in, bytes out; the TypeScript around
+//! it owns the transport.
+
+use std::time::Duration;
+
+use js_sys::{Array, Float64Array, Object, Reflect, Uint8Array};
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{
+    CloseCode, Member, RefuseCode, RoomChoice, RoomInfo, ServerChat, ServerFrame,
+};
+use tickwire_shared::replica::Event;
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, LANES_MAX, Schema};
+use wasm_bindgen::prelude::*;
+
+use crate::session::component::{components, lanes_of, push_components};
+use crate::session::{Session, SessionError, SessionEvent};
+
+/// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
+#[wasm_bindgen]
+pub struct Core {
+    session: Session,
+    view: Vec<f64>,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// A session that says hello as `client`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(client: &str) -> Core {
+        Core { session: Session::new(client, None), view: Vec::new() }
+    }
+
+    /// Takes bytes of the control stream; throws an error with the close code (`code`, `number`) and a text.
+    #[wasm_bindgen(js_name = onControl)]
+    pub fn on_control(&mut self, bytes: &[u8], now_ms: f64) -> Result<(), JsValue> {
+        self.session.handle_control(at(now_ms), bytes).map_err(|error| self.fail(&error))
+    }
+
+    /// Takes bytes of the chat stream; throws as `onControl`.
+    #[wasm_bindgen(js_name = onChat)]
+    pub fn on_chat(&mut self, bytes: &[u8], _now_ms: f64) -> Result<(), JsValue> {
+        self.session.handle_chat(bytes).map_err(|error| self.fail(&error))
+    }
+
+    /// Takes a datagram.
+    #[wasm_bindgen(js_name = onDatagram)]
+    pub fn on_datagram(&mut self, bytes: &[u8], now_ms: f64) {
+        self.session.handle_datagram(at(now_ms), bytes);
+    }
+
+    /// The transport ended with an application code and text.
+    #[wasm_bindgen(js_name = onClosed)]
+    pub fn on_closed(&mut self, code: u32, text: &str) {
+        self.session.handle_closed(CloseCode::from_number(u64::from(code)), text);
+    }
+
+    /// Bytes for the control stream, maybe none.
+    #[wasm_bindgen(js_name = takeControl)]
+    pub fn take_control(&mut self) -> Vec<u8> {
+        self.session.take_control()
+    }
+
+    /// Bytes for the chat stream, maybe none.
+    #[wasm_bindgen(js_name = takeChat)]
+    pub fn take_chat(&mut self) -> Vec<u8> {
+        self.session.take_chat()
+    }
+
+    /// The next datagram to send.
+    #[wasm_bindgen(js_name = takeDatagram)]
+    pub fn take_datagram(&mut self, _now_ms: f64) -> Option<Uint8Array> {
+        self.session.poll_datagram().map(|bytes| Uint8Array::from(bytes.as_slice()))
+    }
+
+    /// Asks for a seat in a room, or in any.
+    pub fn join(&mut self, room: Option<String>, name: &str) {
+        self.session.join(room.map_or(RoomChoice::Quick, RoomChoice::Named), name);
+    }
+
+    /// Asks to watch a room.
+    pub fn spectate(&mut self, room: &str, name: &str) {
+        self.session.spectate(room, name);
+    }
+
+    /// Gives the seat back.
+    pub fn leave(&mut self) {
+        self.session.leave();
+    }
+
+    /// Asks for the list of rooms.
+    #[wasm_bindgen(js_name = listRooms)]
+    pub fn list_rooms(&mut self) {
+        self.session.list_rooms();
+    }
+
+    /// Says something to the room.
+    pub fn say(&mut self, text: &str) {
+        self.session.say(text);
+    }
+
+    /// Says something to one member.
+    pub fn tell(&mut self, player: u32, text: &str) {
+        self.session.tell_player(PlayerId(player), text);
+    }
+
+    /// Removes a member; only the host may.
+    pub fn kick(&mut self, player: u32, reason: &str) {
+        self.session.kick(PlayerId(player), reason);
+    }
+
+    /// Says goodbye.
+    pub fn goodbye(&mut self) {
+        self.session.goodbye();
+    }
+
+    /// What the player holds: one number for each component of the input, in the schema's order.
+    #[wasm_bindgen(js_name = setInput)]
+    pub fn set_input(&mut self, values: &[f64]) {
+        let Some(welcome) = self.session.welcome() else { return };
+        let mut lanes = [0; LANES_MAX];
+        let (mut value_at, mut lane_at) = (0, 0);
+        for field in &welcome.schema.input.fields {
+            let width = components(field.ty);
+            let given = values.get(value_at..value_at + width).unwrap_or(&[]);
+            lanes_of(field.ty, given, &mut lanes[lane_at..]);
+            value_at += width;
+            lane_at += field.ty.lanes();
+        }
+        self.session.hold(&lanes[..lane_at]);
+    }
+
+    /// Advances the clock and samples the input for each tick that is due.
+    pub fn update(&mut self, now_ms: f64) {
+        self.session.update(at(now_ms));
+    }
+
+    /// The next event as a plain object with a `type`, or undefined.
+    #[wasm_bindgen(js_name = pollEvent)]
+    pub fn poll_event(&mut self) -> JsValue {
+        let Some(event) = self.session.poll_event() else { return JsValue::UNDEFINED };
+        match &event {
+            // Told once, as `Over`.
+            SessionEvent::Control(ServerFrame::Goodbye { .. }) => self.poll_event(),
+            SessionEvent::Control(frame) => self.control_object(frame),
+            SessionEvent::Chat(chat) => chat_object(chat),
+            SessionEvent::Over { code, text } => {
+                typed("goodbye", &[("code", code_name(*code)), ("text", text.into())])
+            }
+            SessionEvent::Game(event) => self.game_object(event),
+        }
+    }
+
+    /// The server's schema, once it has said welcome.
+    pub fn schema(&self) -> JsValue {
+        match self.session.welcome() {
+            Some(welcome) => schema_object(&welcome.schema),
+            None => JsValue::UNDEFINED,
+        }
+    }
+
+    /// Every visible entity as it is to be shown since the last update, flat. For each: numbers of its
+    /// record (this one included), id, kind, 1 when own, then its components.
+    pub fn view(&mut self, _now_ms: f64) -> Float64Array {
+        self.view.clear();
+        if let (Some(room), Some(welcome)) = (self.session.room(), self.session.welcome()) {
+            let (view, kinds) = (&mut self.view, &welcome.schema.entities);
+            room.for_each_shown(|shown| {
+                let start = view.len();
+                let mine = f64::from(u8::from(shown.mine));
+                view.extend([0.0, f64::from(shown.id.0), f64::from(shown.kind), mine]);
+                push_components(&kinds[usize::from(shown.kind)], shown.lanes, view);
+                view[start] = (view.len() - start) as f64;
+            });
+        }
+        Float64Array::from(self.view.as_slice())
+    }
+
+    /// What the network is doing, as plain numbers.
+    pub fn stats(&self, now_ms: f64) -> JsValue {
+        let stats = self.session.stats(at(now_ms));
+        object(&[
+            ("rttMs", stats.rtt_ms.into()),
+            ("jitterMs", stats.jitter_ms.into()),
+            ("lossFraction", stats.loss_fraction().into()),
+            ("snapshotAgeMs", stats.snapshot_age_ms.into()),
+            ("inputMarginMs", stats.input_margin_ms.into()),
+            ("interpolationMs", stats.interpolation_ms.into()),
+            ("tick", stats.tick.into()),
+            ("snapshots", (stats.snapshots as f64).into()),
+            ("snapshotsLate", (stats.snapshots_late as f64).into()),
+            ("snapshotsUndecodable", (stats.snapshots_undecodable as f64).into()),
+            ("snapshotsMalformed", (stats.snapshots_malformed as f64).into()),
+            ("bytesIn", (stats.bytes_in as f64).into()),
+            ("bytesOut", (stats.bytes_out as f64).into()),
+        ])
+    }
+}
+
+impl Core {
+    /// The session cannot go on: what to throw, with the code to close the transport with.
+    fn fail(&self, error: &SessionError) -> JsValue {
+        let thrown = js_sys::Error::new(&error.to_string());
+        set(&thrown, "code", &code_name(error.close_code()));
+        set(&thrown, "number", &error.close_code().number().into());
+        thrown.into()
+    }
+
+    fn game_object(&self, event: &Event) -> JsValue {
+        let kinds = self.session.welcome().map(|welcome| &welcome.schema.events);
+        let Some(kind) = kinds.and_then(|kinds| kinds.get(usize::from(event.kind))) else {
+            return JsValue::UNDEFINED;
+        };
+        let lanes: Vec<f64> = event.lanes.iter().copied().map(f64::from).collect();
+        let mut values: Vec<f64> = Vec::new();
+        push_components(kind, &lanes, &mut values);
+        let mut at = 0;
+        let fields = kind.fields.iter().map(|field| {
+            let width = components(field.ty);
+            at += width;
+            (field.name.as_str(), value_of(field.ty, &values[at - width..at]))
+        });
+        let fields = object(&fields.collect::<Vec<_>>());
+        let tick = event.tick.0.into();
+        typed("event", &[("tick", tick), ("kind", (&kind.name).into()), ("fields", fields)])
+    }
+
+    fn control_object(&self, frame: &ServerFrame) -> JsValue {
+        match frame {
+            ServerFrame::Welcome { server, player, .. } => {
+                typed("welcome", &[("server", server.into()), ("player", player.0.into())])
+            }
+            ServerFrame::Joined { room, tick, spectator, host, members, .. } => {
+                let fields = [
+                    ("room", room_object(room)),
+                    ("tick", tick.0.into()),
+                    ("spectator", (*spectator).into()),
+                    ("host", host.0.into()),
+                    ("members", members.iter().map(member_object).collect::<Array>().into()),
+                ];
+                typed("joined", &fields)
+            }
+            ServerFrame::Left => typed("left", &[]),
+            ServerFrame::Rooms(rooms) => typed(
+                "rooms",
+                &[("rooms", rooms.iter().map(room_object).collect::<Array>().into())],
+            ),
+            ServerFrame::Refused { code, text } => refused_object("refused", *code, text),
+            ServerFrame::MemberJoined(member) => {
+                let value = member_object(member);
+                set(&value, "type", &"memberJoined".into());
+                value
+            }
+            ServerFrame::MemberLeft { player, code } => {
+                let fields = [("player", player.0.into()), ("code", code_name(*code))];
+                typed("memberLeft", &fields)
+            }
+            ServerFrame::Host(host) => typed("host", &[("player", host.0.into())]),
+            ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
+            ServerFrame::Goodbye { code, text } => {
+                typed("goodbye", &[("code", code_name(*code)), ("text", text.into())])
+            }
+        }
+    }
+}
+
+fn at(now_ms: f64) -> Duration {
+    Duration::from_micros((now_ms.max(0.0) * 1000.0) as u64)
+}
+
+fn chat_object(chat: &ServerChat) -> JsValue {
+    match chat {
+        ServerChat::Message(message) => {
+            let to = message.to.map_or(JsValue::UNDEFINED, |to| to.0.into());
+            let fields = [
+                ("id", (message.id as f64).into()),
+                ("timeMs", (message.time_ms as f64).into()),
+                ("from", message.from.0.into()),
+                ("name", (&message.name).into()),
+                ("to", to),
+                ("text", (&message.text).into()),
+            ];
+            typed("chat", &fields)
+        }
+        ServerChat::Notice { id, time_ms, text } => {
+            let fields = [
+                ("id", (*id as f64).into()),
+                ("timeMs", (*time_ms as f64).into()),
+                ("text", text.into()),
+            ];
+            typed("chatNotice", &fields)
+        }
+        ServerChat::Refused { code, text } => refused_object("chatRefused", *code, text),
+    }
+}
+
+fn code_name(code: CloseCode) -> JsValue {
+    format!("{code:?}").into()
+}
+
+fn value_of(ty: FieldType, values: &[f64]) -> JsValue {
+    let named = |names: &[&'static str]| {
+        let fields: Vec<(&str, JsValue)> =
+            names.iter().zip(values).map(|(name, value)| (*name, (*value).into())).collect();
+        object(&fields)
+    };
+    match ty {
+        FieldType::Bool => (values[0] != 0.0).into(),
+        FieldType::Vec2 { .. } => named(&["x", "y"]),
+        FieldType::Vec3 { .. } => named(&["x", "y", "z"]),
+        FieldType::Quat { .. } => named(&["x", "y", "z", "w"]),
+        _ => values[0].into(),
+    }
+}
+
+fn refused_object(name: &str, code: RefuseCode, text: &str) -> JsValue {
+    typed(name, &[("code", format!("{code:?}").into()), ("text", text.into())])
+}
+
+fn room_object(room: &RoomInfo) -> JsValue {
+    object(&[
+        ("name", (&room.name).into()),
+        ("players", room.players.into()),
+        ("playersMax", room.players_max.into()),
+        ("spectators", room.spectators.into()),
+    ])
+}
+
+fn member_object(member: &Member) -> JsValue {
+    object(&[
+        ("player", member.player.0.into()),
+        ("name", (&member.name).into()),
+        ("spectator", member.spectator.into()),
+    ])
+}
+
+fn schema_object(schema: &Schema) -> JsValue {
+    let kinds = |kinds: &[KindSchema]| -> JsValue {
+        kinds.iter().map(kind_object).collect::<Array>().into()
+    };
+    object(&[
+        ("game", (&schema.game).into()),
+        ("tickHz", schema.tick_hz.into()),
+        ("input", kind_object(&schema.input)),
+        ("entities", kinds(&schema.entities)),
+        ("events", kinds(&schema.events)),
+    ])
+}
+
+fn kind_object(kind: &KindSchema) -> JsValue {
+    let fields: Array = kind.fields.iter().map(field_object).collect();
+    object(&[("name", (&kind.name).into()), ("fields", fields.into())])
+}
+
+fn field_object(field: &FieldSchema) -> JsValue {
+    let (name, min, max) = match field.ty {
+        FieldType::Bool => ("bool", 0.0, 1.0),
+        FieldType::Int { min, max } => ("int", min as f64, max as f64),
+        FieldType::Float { min, max, .. } => ("float", f64::from(min), f64::from(max)),
+        FieldType::Angle { .. } => ("angle", -std::f64::consts::PI, std::f64::consts::PI),
+        FieldType::Vec2 { min, max, .. } => ("vec2", f64::from(min), f64::from(max)),
+        FieldType::Vec3 { min, max, .. } => ("vec3", f64::from(min), f64::from(max)),
+        FieldType::Quat { .. } => ("quat", -1.0, 1.0),
+        FieldType::Choice { variants } => ("choice", 0.0, f64::from(variants) - 1.0),
+    };
+    object(&[
+        ("name", (&field.name).into()),
+        ("type", name.into()),
+        ("components", (components(field.ty) as u32).into()),
+        ("min", min.into()),
+        ("max", max.into()),
+        ("step", field.ty.step().into()),
+        ("ownerOnly", field.owner_only.into()),
+    ])
+}
+
+fn typed(name: &str, fields: &[(&str, JsValue)]) -> JsValue {
+    let value = object(fields);
+    set(&value, "type", &name.into());
+    value
+}
+
+fn object(fields: &[(&str, JsValue)]) -> JsValue {
+    let value: JsValue = Object::new().into();
+    for (name, field) in fields {
+        set(&value, name, field);
+    }
+    value
+}
+
+fn set(value: &JsValue, name: &str, field: &JsValue) {
+    Reflect::set(value, &name.into(), field).expect("a plain object takes any field");
+}

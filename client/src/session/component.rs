@@ -1,0 +1,124 @@
+//! Lanes as plain numbers, for a client that has the server's schema but not the game's types.
+//!
+//! A field is so many numbers, its components: `x y` of a vector, `x y z w` of a rotation, the index of
+//! a choice, 0 or 1 of a bool, radians within (-π, π] of an angle.
+
+use std::f64::consts::{PI, TAU};
+
+use tickwire_shared::glam::{Quat, Vec2, Vec3};
+use tickwire_shared::quantize::Field;
+use tickwire_shared::schema::{FieldType, KindSchema};
+
+/// Numbers a field of this type is.
+pub fn components(ty: FieldType) -> usize {
+    ty.lanes()
+}
+
+/// Appends the components of a value, given as lanes that may lie between two steps.
+pub fn push_components<T: FromNumber>(kind: &KindSchema, lanes: &[f64], out: &mut Vec<T>) {
+    let mut at = 0;
+    for field in &kind.fields {
+        let lanes = &lanes[at..at + field.ty.lanes()];
+        at += lanes.len();
+        if let FieldType::Quat { .. } = field.ty {
+            let whole: Vec<i32> = lanes.iter().map(|lane| lane.round() as i32).collect();
+            let rotation = Quat::dequantize(field.ty, &whole).to_array();
+            out.extend(rotation.map(|component| T::from_number(f64::from(component))));
+        } else {
+            out.extend(lanes.iter().map(|&lane| T::from_number(number(field.ty, lane))));
+        }
+    }
+}
+
+/// Fills the lanes of one field from its components; missing ones are zero.
+pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
+    let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
+    let (x, y, z) = (value(0) as f32, value(1) as f32, value(2) as f32);
+    match ty {
+        FieldType::Bool => lanes[0] = i32::from(value(0) != 0.0),
+        FieldType::Int { min, max } => lanes[0] = (value(0).round() as i64).clamp(min, max) as i32,
+        FieldType::Choice { variants } => {
+            lanes[0] = (value(0).round() as i32).clamp(0, i32::from(variants) - 1);
+        }
+        FieldType::Float { .. } | FieldType::Angle { .. } => x.quantize(ty, lanes),
+        FieldType::Vec2 { .. } => Vec2::new(x, y).quantize(ty, lanes),
+        FieldType::Vec3 { .. } => Vec3::new(x, y, z).quantize(ty, lanes),
+        FieldType::Quat { .. } => {
+            Quat::from_xyzw(x, y, z, value(3) as f32).quantize(ty, lanes);
+        }
+    }
+}
+
+/// A number type that components are wanted in.
+pub trait FromNumber {
+    /// The nearest of this type.
+    fn from_number(number: f64) -> Self;
+}
+
+impl FromNumber for f64 {
+    fn from_number(number: f64) -> Self {
+        number
+    }
+}
+
+impl FromNumber for f32 {
+    fn from_number(number: f64) -> Self {
+        number as f32
+    }
+}
+
+fn number(ty: FieldType, lane: f64) -> f64 {
+    match ty {
+        FieldType::Int { max, .. } if max > i64::from(i32::MAX) => f64::from(lane as i32 as u32),
+        FieldType::Angle { bits } => {
+            let turn = lane / f64::from(1u32 << bits) * TAU;
+            if turn > PI { turn - TAU } else { turn }
+        }
+        FieldType::Float { min, max, step }
+        | FieldType::Vec2 { min, max, step }
+        | FieldType::Vec3 { min, max, step } => {
+            (lane * f64::from(step)).clamp(f64::from(min), f64::from(max))
+        }
+        _ => lane,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_shared::schema::{FieldSchema, SendRule};
+
+    fn round_trip(ty: FieldType, values: &[f64]) -> Vec<f64> {
+        let field = FieldSchema {
+            name: "f".into(),
+            ty,
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+        };
+        let kind = KindSchema { name: "K".into(), fields: vec![field] };
+        let mut lanes = [0; 4];
+        lanes_of(ty, values, &mut lanes);
+        let lanes: Vec<f64> = lanes[..ty.lanes()].iter().copied().map(f64::from).collect();
+        let mut out = Vec::new();
+        push_components(&kind, &lanes, &mut out);
+        out
+    }
+
+    #[test]
+    fn components_come_back_through_lanes() {
+        assert_eq!(round_trip(FieldType::Bool, &[1.0]), [1.0]);
+        assert_eq!(round_trip(FieldType::Int { min: -5, max: 5 }, &[-9.0]), [-5.0]);
+        let whole = FieldType::Int { min: 0, max: i64::from(u32::MAX) };
+        assert_eq!(round_trip(whole, &[4e9]), [4e9]);
+        let place = FieldType::Vec2 { min: -10.0, max: 10.0, step: 0.5 };
+        assert_eq!(round_trip(place, &[3.5, -20.0]), [3.5, -10.0]);
+        let angle = round_trip(FieldType::Angle { bits: 8 }, &[-1.5]);
+        assert!((angle[0] + 1.5).abs() < 0.02, "{angle:?}");
+        assert_eq!(
+            round_trip(FieldType::Quat { bits: 9 }, &[0.0, 0.0, 0.0, 1.0]),
+            [0.0, 0.0, 0.0, 1.0]
+        );
+        assert_eq!(round_trip(FieldType::Choice { variants: 3 }, &[7.0]), [2.0]);
+    }
+}
