@@ -5,7 +5,7 @@ use tickwire_shared::{Input, PlayerId, Replicate};
 /// What a player holds down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 pub struct Controls {
-    /// -1 turns right at full rate, 1 left, and anything between turns slower.
+    /// 1 turns from the x axis towards y at full rate, -1 the other way, less turns slower.
     #[replicate(range = -1.0..=1.0, step = 0.125)]
     pub turn: f32,
     /// The engine pushes the ship forward.

@@ -1,0 +1,15 @@
+//! Builds the server anew when its page was.
+
+use std::path::Path;
+
+fn main() {
+    let release = std::env::var_os("PROFILE").is_some_and(|profile| profile == "release");
+    let watched = match release {
+        true if Path::new("web/dist").exists() => "web/dist",
+        // A page that is not there yet will be in this folder.
+        true => "web",
+        // A debug build reads the page when it is asked for.
+        false => "build.rs",
+    };
+    println!("cargo::rerun-if-changed={watched}");
+}
