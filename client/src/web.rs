@@ -30,7 +30,7 @@ impl Core {
         Core { session: Session::new(client, None), view: Vec::new() }
     }
 
-    /// Takes bytes of the control stream; throws an error with the close code (`code`, `number`) and a text.
+    /// Takes bytes of the control stream; throws an error with the close code's number (`code`) and a text.
     #[wasm_bindgen(js_name = onControl)]
     pub fn on_control(&mut self, bytes: &[u8], now_ms: f64) -> Result<(), JsValue> {
         self.session.handle_control(at(now_ms), bytes).map_err(|error| self.fail(&error))
@@ -139,12 +139,10 @@ impl Core {
     pub fn poll_event(&mut self) -> JsValue {
         let Some(event) = self.session.poll_event() else { return JsValue::UNDEFINED };
         match &event {
-            // Told once, as `Over`.
-            SessionEvent::Control(ServerFrame::Goodbye { .. }) => self.poll_event(),
             SessionEvent::Control(frame) => self.control_object(frame),
             SessionEvent::Chat(chat) => chat_object(chat),
             SessionEvent::Over { code, text } => {
-                typed("goodbye", &[("code", code_name(*code)), ("text", text.into())])
+                typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
             SessionEvent::Game(event) => self.game_object(event),
         }
@@ -200,8 +198,7 @@ impl Core {
     /// The session cannot go on: what to throw, with the code to close the transport with.
     fn fail(&self, error: &SessionError) -> JsValue {
         let thrown = js_sys::Error::new(&error.to_string());
-        set(&thrown, "code", &code_name(error.close_code()));
-        set(&thrown, "number", &error.close_code().number().into());
+        set(&thrown, "code", &error.close_code().number().into());
         thrown.into()
     }
 
@@ -213,15 +210,11 @@ impl Core {
         let lanes: Vec<f64> = event.lanes.iter().copied().map(f64::from).collect();
         let mut values: Vec<f64> = Vec::new();
         push_components(kind, &lanes, &mut values);
-        let mut at = 0;
-        let fields = kind.fields.iter().map(|field| {
-            let width = components(field.ty);
-            at += width;
-            (field.name.as_str(), value_of(field.ty, &values[at - width..at]))
-        });
-        let fields = object(&fields.collect::<Vec<_>>());
-        let tick = event.tick.0.into();
-        typed("event", &[("tick", tick), ("kind", (&kind.name).into()), ("fields", fields)])
+        let values = Float64Array::from(values.as_slice()).into();
+        typed(
+            "event",
+            &[("tick", event.tick.0.into()), ("kind", event.kind.into()), ("values", values)],
+        )
     }
 
     fn control_object(&self, frame: &ServerFrame) -> JsValue {
@@ -246,18 +239,16 @@ impl Core {
             ),
             ServerFrame::Refused { code, text } => refused_object("refused", *code, text),
             ServerFrame::MemberJoined(member) => {
-                let value = member_object(member);
-                set(&value, "type", &"memberJoined".into());
-                value
+                typed("memberJoined", &[("member", member_object(member))])
             }
             ServerFrame::MemberLeft { player, code } => {
-                let fields = [("player", player.0.into()), ("code", code_name(*code))];
+                let fields = [("player", player.0.into()), ("code", code.number().into())];
                 typed("memberLeft", &fields)
             }
             ServerFrame::Host(host) => typed("host", &[("player", host.0.into())]),
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
             ServerFrame::Goodbye { code, text } => {
-                typed("goodbye", &[("code", code_name(*code)), ("text", text.into())])
+                typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
             }
         }
     }
@@ -290,25 +281,6 @@ fn chat_object(chat: &ServerChat) -> JsValue {
             typed("chatNotice", &fields)
         }
         ServerChat::Refused { code, text } => refused_object("chatRefused", *code, text),
-    }
-}
-
-fn code_name(code: CloseCode) -> JsValue {
-    format!("{code:?}").into()
-}
-
-fn value_of(ty: FieldType, values: &[f64]) -> JsValue {
-    let named = |names: &[&'static str]| {
-        let fields: Vec<(&str, JsValue)> =
-            names.iter().zip(values).map(|(name, value)| (*name, (*value).into())).collect();
-        object(&fields)
-    };
-    match ty {
-        FieldType::Bool => (values[0] != 0.0).into(),
-        FieldType::Vec2 { .. } => named(&["x", "y"]),
-        FieldType::Vec3 { .. } => named(&["x", "y", "z"]),
-        FieldType::Quat { .. } => named(&["x", "y", "z", "w"]),
-        _ => values[0].into(),
     }
 }
 
