@@ -257,7 +257,8 @@ mod tests {
         let (_dir, path) = file("[room]\nplayers_max = 0\n");
         let (_other_dir, misspelt) = file("romms_max = 1\n");
         let flag_only = ["--rooms-max", "many"];
-        let cases: [(&[&str], &[(&str, &str)], &[&str]); 6] = [
+        type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: [Case; 6] = [
             (&["--config", &path], &[], &["room.players_max", "server.toml", "it is 0", "1 to"]),
             (&["--config", &misspelt], &[], &["romms_max", "server.toml"]),
             (&flag_only, &[], &["rooms_max", "--rooms-max", "many", "1 to 1000000"]),

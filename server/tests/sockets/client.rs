@@ -1,0 +1,356 @@
+//! A client of bare `quinn` or `wtransport`: nothing of it is tickwire's own but the frames.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tickwire_shared::control::{
+    ClientChat, ClientFrame, CloseCode, FrameReader, RefuseCode, RoomChoice, STREAM_CHAT,
+    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+};
+use tickwire_shared::input::InputCodec;
+use tickwire_shared::quantize::Lanes as _;
+use tickwire_shared::replica::Replica;
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{PlayerId, Tick};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::game::{Dots, Keys};
+use crate::harness::{Running, soon};
+
+/// Which transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Quic,
+    WebTransport,
+}
+
+pub(crate) enum Connection {
+    Quic(quinn::Connection),
+    WebTransport(wtransport::Connection),
+}
+
+/// One stream.
+pub(crate) struct Stream {
+    pub(crate) send: Box<dyn AsyncWrite + Send + Unpin>,
+    pub(crate) recv: Box<dyn AsyncRead + Send + Unpin>,
+    frames: FrameReader,
+}
+
+pub(crate) struct Client {
+    pub(crate) connection: Connection,
+    /// Opened by [`Client::greet`].
+    pub(crate) control: Option<Stream>,
+    pub(crate) chat: Option<Stream>,
+    pub(crate) player: PlayerId,
+    /// In a room.
+    pub(crate) replica: Option<Replica>,
+    pub(crate) seat: u8,
+    pub(crate) tick: Tick,
+}
+
+impl Client {
+    pub(crate) async fn connect(server: &Running, over: Over) -> Client {
+        let connection = match over {
+            Over::Quic => {
+                let config = quic_config(server, PROTOCOL, quinn::TransportConfig::default());
+                Connection::Quic(connect_quic(server, config).await.unwrap())
+            }
+            Over::WebTransport => {
+                let connected = connect_web(server, None).await;
+                Connection::WebTransport(connected.unwrap())
+            }
+        };
+        Client::on(connection)
+    }
+
+    pub(crate) fn on(connection: Connection) -> Client {
+        Client {
+            connection,
+            control: None,
+            chat: None,
+            player: PlayerId(0),
+            replica: None,
+            seat: 0,
+            tick: Tick(0),
+        }
+    }
+
+    /// Opens both streams, says hello and takes the welcome.
+    pub(crate) async fn greet(&mut self) {
+        self.open_both().await;
+        self.say(&hello()).await;
+        match self.hear().await {
+            ServerFrame::Welcome { player, schema, .. } => {
+                assert_eq!(schema, schema_of::<Dots>());
+                self.player = player;
+            }
+            other => panic!("no welcome: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn open_both(&mut self) {
+        self.control = Some(self.open(&[STREAM_CONTROL]).await);
+        self.chat = Some(self.open(&[STREAM_CHAT]).await);
+    }
+
+    pub(crate) async fn join(&mut self, room: &str, name: &str) {
+        let room = RoomChoice::Named(room.to_owned());
+        self.say(&ClientFrame::Join { room, name: name.to_owned() }).await;
+        self.joined().await;
+    }
+
+    /// Takes the answer to a join.
+    pub(crate) async fn joined(&mut self) {
+        match self.hear().await {
+            ServerFrame::Joined { seat, tick, .. } => {
+                (self.seat, self.tick) = (seat, tick);
+                self.replica = Some(Replica::new(&schema_of::<Dots>(), seat));
+            }
+            other => panic!("not joined: {other:?}"),
+        }
+    }
+
+    /// Opens a stream and writes `bytes` to it.
+    pub(crate) async fn open(&self, bytes: &[u8]) -> Stream {
+        let mut stream = match &self.connection {
+            Connection::Quic(quic) => {
+                let (send, recv) = quic.open_bi().await.unwrap();
+                Stream::new(send, recv)
+            }
+            Connection::WebTransport(web) => {
+                let (send, recv) = web.open_bi().await.unwrap().await.unwrap();
+                Stream::new(send, recv)
+            }
+        };
+        let _ = stream.send.write_all(bytes).await;
+        stream
+    }
+
+    /// Opens a stream that only this side writes.
+    pub(crate) async fn open_one_way(&self) {
+        match &self.connection {
+            Connection::Quic(quic) => {
+                quic.open_uni().await.unwrap().write_all(b"x").await.unwrap();
+            }
+            Connection::WebTransport(web) => {
+                let mut send = web.open_uni().await.unwrap().await.unwrap();
+                send.write_all(b"x").await.unwrap();
+            }
+        }
+    }
+
+    pub(crate) async fn say(&mut self, frame: &ClientFrame) {
+        self.control.as_mut().unwrap().write(frame).await;
+    }
+
+    pub(crate) async fn say_chat(&mut self, text: &str) {
+        self.chat.as_mut().unwrap().write(&ClientChat::Say(text.to_owned())).await;
+    }
+
+    /// The next control frame.
+    pub(crate) async fn hear(&mut self) -> ServerFrame {
+        self.control.as_mut().unwrap().read().await.expect("the control stream ended")
+    }
+
+    /// The next control frame that `wanted` makes something of.
+    pub(crate) async fn hear_until<T>(&mut self, wanted: impl Fn(ServerFrame) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(self.hear().await) {
+                return found;
+            }
+        }
+    }
+
+    /// The next refusal.
+    pub(crate) async fn refused(&mut self) -> RefuseCode {
+        self.hear_until(|frame| match frame {
+            ServerFrame::Refused { code, text } => {
+                assert!(!text.is_empty());
+                Some(code)
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next chat frame.
+    pub(crate) async fn hear_chat(&mut self) -> ServerChat {
+        self.chat.as_mut().unwrap().read().await.expect("the chat stream ended")
+    }
+
+    /// Sends a datagram; a peer that is gone is found out by whoever reads.
+    pub(crate) fn send_datagram(&self, bytes: &[u8]) {
+        match &self.connection {
+            Connection::Quic(quic) => {
+                let _ = quic.send_datagram(bytes::Bytes::copy_from_slice(bytes));
+            }
+            Connection::WebTransport(web) => {
+                let _ = web.send_datagram(bytes);
+            }
+        }
+    }
+
+    pub(crate) async fn recv_datagram(&self) -> Vec<u8> {
+        soon("a datagram", async {
+            match &self.connection {
+                Connection::Quic(quic) => quic.read_datagram().await.unwrap().to_vec(),
+                Connection::WebTransport(web) => {
+                    web.receive_datagram().await.unwrap().payload().to_vec()
+                }
+            }
+        })
+        .await
+    }
+
+    /// Takes the next snapshot and answers it with `keys`.
+    pub(crate) async fn play(&mut self, keys: Keys) {
+        let snapshot = self.recv_datagram().await;
+        let replica = self.replica.as_mut().expect("in a room");
+        if let Ok(applied) = replica.apply(&snapshot, self.tick) {
+            self.tick = applied.tick;
+        }
+        self.send_input(keys);
+    }
+
+    /// Sends `keys` for a tick soon to come.
+    pub(crate) fn send_input(&self, keys: Keys) {
+        let ack = self.replica.as_ref().expect("in a room").ack();
+        let mut lanes = vec![0; Keys::LANES];
+        keys.to_lanes(&mut lanes);
+        let codec = InputCodec::new(&schema_of::<Dots>());
+        let aimed = self.tick.offset(3);
+        self.send_datagram(&codec.encode(self.seat, ack, aimed.low16(), &lanes));
+    }
+
+    /// The own dot's steps, as last seen.
+    pub(crate) fn steps(&self) -> Option<i32> {
+        let replica = self.replica.as_ref().expect("in a room");
+        let own = replica.entities().iter().find(|entity| entity.id.0 == self.player.0)?;
+        own.states.state(own.states.len() - 1).next()
+    }
+
+    /// Waits for the end of the connection: its code and text.
+    pub(crate) async fn closed(&self) -> (CloseCode, String) {
+        let quic = match &self.connection {
+            Connection::Quic(quic) => quic,
+            Connection::WebTransport(web) => web.quic_connection(),
+        };
+        match soon("the close", quic.closed()).await {
+            quinn::ConnectionError::ApplicationClosed(close) => {
+                let code = CloseCode::from_number(close.error_code.into_inner());
+                (code, String::from_utf8_lossy(&close.reason).into_owned())
+            }
+            other => panic!("not closed by the server: {other}"),
+        }
+    }
+
+    /// The goodbye, and the close that follows it with the same code.
+    pub(crate) async fn goodbye(&mut self) -> (CloseCode, String) {
+        let told = loop {
+            match self.control.as_mut().unwrap().read().await {
+                Some(ServerFrame::Goodbye { code, text }) => break (code, text),
+                Some(_) => {}
+                None => panic!("the control stream ended without a goodbye"),
+            }
+        };
+        assert_eq!(self.closed().await, told);
+        told
+    }
+}
+
+impl Stream {
+    fn new(
+        send: impl AsyncWrite + Send + Unpin + 'static,
+        recv: impl AsyncRead + Send + Unpin + 'static,
+    ) -> Self {
+        Stream { send: Box::new(send), recv: Box::new(recv), frames: FrameReader::default() }
+    }
+
+    /// Writes a frame; a peer that is gone is found out by whoever reads.
+    pub(crate) async fn write<T: Serialize>(&mut self, frame: &T) {
+        let mut bytes = Vec::new();
+        write_frame(frame, &mut bytes);
+        let _ = self.send.write_all(&bytes).await;
+    }
+
+    /// The next frame, or `None` at the end of the stream.
+    pub(crate) async fn read<T: DeserializeOwned>(&mut self) -> Option<T> {
+        soon("a frame", async {
+            loop {
+                if let Some(frame) = self.frames.poll().unwrap() {
+                    return Some(frame);
+                }
+                let mut bytes = [0; 4096];
+                match self.recv.read(&mut bytes).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(count) => self.frames.push(&bytes[..count]),
+                }
+            }
+        })
+        .await
+    }
+}
+
+pub(crate) fn hello() -> ClientFrame {
+    ClientFrame::Hello { client: "test 1".to_owned(), schema: Some(schema_of::<Dots>()) }
+}
+
+/// What native clients speak.
+pub(crate) const PROTOCOL: &str = "tickwire/1";
+
+/// A client's settings: the server's certificate and the protocol it speaks.
+pub(crate) fn quic_config(
+    server: &Running,
+    protocol: &str,
+    mut transport: quinn::TransportConfig,
+) -> quinn::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = server.certs_dir().join("current.pem");
+    for certificate in CertificateDer::pem_file_iter(pem).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![protocol.into()];
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    transport.keep_alive_interval(Some(Duration::from_secs(1)));
+    config.transport_config(Arc::new(transport));
+    config
+}
+
+pub(crate) async fn connect_quic(
+    server: &Running,
+    config: quinn::ClientConfig,
+) -> Result<quinn::Connection, quinn::ConnectionError> {
+    let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
+    let connecting = endpoint.connect_with(config, server.udp, "localhost").unwrap();
+    soon("a QUIC connection", connecting).await
+}
+
+/// A browser's way in, with an origin if a page has one.
+pub(crate) async fn connect_web(
+    server: &Running,
+    origin: Option<&str>,
+) -> Result<wtransport::Connection, wtransport::error::ConnectingError> {
+    let hashes = server.hashes.iter().map(|hash| wtransport::tls::Sha256Digest::new(*hash));
+    let config = wtransport::ClientConfig::builder()
+        .with_bind_default()
+        .with_server_certificate_hashes(hashes)
+        .build();
+    let endpoint = wtransport::Endpoint::client(config).unwrap();
+    let url = format!("https://localhost:{}/", server.udp.port());
+    let mut options = wtransport::endpoint::ConnectOptions::builder(url);
+    if let Some(origin) = origin {
+        options = options.add_header("origin", origin);
+    }
+    soon("a WebTransport session", endpoint.connect(options.build())).await
+}

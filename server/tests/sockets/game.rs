@@ -1,0 +1,67 @@
+//! A tiny game: dots that move, and two ways to break it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+};
+
+/// What a player holds down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+pub(crate) struct Keys {
+    #[replicate(range = -1..=1)]
+    pub(crate) right: i8,
+    /// Breaks the game.
+    pub(crate) panic: bool,
+}
+
+/// What is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+pub(crate) struct Dot {
+    #[replicate(range = 0..=100_000)]
+    pub(crate) steps: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Dots(BTreeMap<PlayerId, Dot>);
+
+/// Who takes this name makes every step slow.
+pub(crate) const SLOW_NAME: &str = "molasses";
+
+impl Simulation for Dots {
+    const NAME: &'static str = "dots";
+    type Input = Keys;
+    type Entity = Dot;
+    type Event = NoEvent;
+
+    fn new(_seed: u64) -> Self {
+        Dots(BTreeMap::new())
+    }
+
+    fn join(&mut self, player: PlayerId, name: &str) {
+        if name == SLOW_NAME {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        self.0.insert(player, Dot { steps: 0 });
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.0.remove(&player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {
+        for (player, keys) in inputs.iter() {
+            assert!(!keys.panic, "asked to break");
+            let Some(dot) = self.0.get_mut(&player) else { continue };
+            dot.steps += u32::from(keys.right == 1);
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Dot>) {
+        for (player, dot) in &self.0 {
+            world.show(EntityId(player.0), *dot).owned_by(*player);
+        }
+    }
+}

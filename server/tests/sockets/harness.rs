@@ -1,0 +1,134 @@
+//! A server on free ports of the loopback interface.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tickwire_server::{Server, ServerConfig};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, Over};
+use crate::game::Dots;
+
+/// A running server; it is stopped and its files are removed when dropped.
+pub(crate) struct Running {
+    pub(crate) udp: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) hashes: Vec<[u8; 32]>,
+    pub(crate) dir: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// Nothing here takes this long unless it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for `future`, but not for ever.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let timed = tokio::time::timeout(PATIENCE, future).await;
+    timed.unwrap_or_else(|_| panic!("{what} did not happen"))
+}
+
+impl Running {
+    pub(crate) async fn start() -> Running {
+        Running::start_with(|_| {}).await
+    }
+
+    /// A server whose settings `change` changed.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig {
+            listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+            certs_dir: dir.path().join("certs"),
+            ..ServerConfig::default()
+        };
+        change(&mut config);
+        let server = Server::<Dots>::bind(config).await.unwrap();
+        let port = server.local_addr().port();
+        let http = server.http_addr().map_or(0, |addr| addr.port());
+        let hashes = server.certificate_hashes();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.run(async move {
+            let _ = stopped.await;
+        }));
+        Running {
+            udp: SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+            http: SocketAddr::from((Ipv6Addr::LOCALHOST, http)),
+            hashes,
+            dir,
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    /// The directory of the development certificates.
+    pub(crate) fn certs_dir(&self) -> PathBuf {
+        self.dir.path().join("certs")
+    }
+
+    /// A client that said nothing yet.
+    pub(crate) async fn connect(&self, over: Over) -> Client {
+        Client::connect(self, over).await
+    }
+
+    /// A client that said hello.
+    pub(crate) async fn greeted(&self, over: Over) -> Client {
+        let mut client = self.connect(over).await;
+        client.greet().await;
+        client
+    }
+
+    /// A client in `room`.
+    pub(crate) async fn player(&self, over: Over, room: &str, name: &str) -> Client {
+        let mut client = self.greeted(over).await;
+        client.join(room, name).await;
+        client
+    }
+
+    /// Asks the server to stop, without waiting for it.
+    pub(crate) fn ask_to_stop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) async fn stopped(self) {
+        soon("the stop", self.task).await.unwrap();
+    }
+
+    /// Status, headers and body of an HTTP answer.
+    pub(crate) async fn request(&self, request: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("an HTTP answer", stream.read_to_string(&mut answer)).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, String, String) {
+        let text = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        self.request(&text).await
+    }
+
+    /// What `/stats.json` says.
+    pub(crate) async fn stats(&self) -> Value {
+        let (status, _, body) = self.get("/stats.json").await;
+        assert_eq!(status, 200);
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Waits until a number of `/stats.json` is as `wanted`.
+    pub(crate) async fn until_stats(&self, name: &str, wanted: impl Fn(u64) -> bool) {
+        soon(name, async {
+            while !wanted(self.stats().await[name].as_u64().unwrap()) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,136 @@
+//! The HTTP side of the port.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::client::Over;
+use crate::game::Keys;
+use crate::harness::Running;
+
+#[tokio::test]
+async fn it_has_the_same_number_as_the_udp_port() {
+    let server = Running::start().await;
+    assert_eq!(server.udp.port(), server.http.port());
+}
+
+#[tokio::test]
+async fn the_hashes_are_those_of_the_certificates() {
+    let server = Running::start().await;
+    let (status, head, body) = server.get("/certificate.json").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: application/json"), "{head}");
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let store = tickwire_certs::Store::open(&server.certs_dir(), OffsetDateTime::now_utc());
+    let store = store.unwrap();
+    for (at, certificate) in [store.current(), store.next()].into_iter().enumerate() {
+        assert_eq!(body["hashes"][at]["algorithm"], "sha-256");
+        assert_eq!(body["hashes"][at]["value"], certificate.sha256_base64());
+    }
+}
+
+#[tokio::test]
+async fn health_is_asked_for_by_path() {
+    let server = Running::start().await;
+    assert_eq!(server.get("/healthz").await.0, 200);
+    assert_eq!(server.get("/readyz").await.0, 200);
+    let (status, _, body) = server.get("/").await;
+    assert_eq!(status, 404);
+    assert!(body.contains("--page-dir"), "{body}");
+}
+
+#[tokio::test]
+async fn a_page_is_served_from_its_directory_and_nothing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("page");
+    std::fs::create_dir(&page).unwrap();
+    std::fs::write(page.join("index.html"), "<h1>game</h1>").unwrap();
+    std::fs::write(page.join("game.js"), "play()").unwrap();
+    std::fs::write(dir.path().join("secret"), "secret").unwrap();
+    let server = Running::start_with(|config| config.page_dir = Some(page)).await;
+    let (status, head, body) = server.get("/").await;
+    assert_eq!((status, body.as_str()), (200, "<h1>game</h1>"));
+    assert!(head.contains("content-type: text/html"), "{head}");
+    assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    let (_, head, body) = server.get("/game.js").await;
+    assert_eq!(body, "play()");
+    assert!(head.contains("javascript"), "{head}");
+    for path in ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "//secret"] {
+        let (status, _, body) = server.get(path).await;
+        assert!(status >= 400 && !body.contains("secret"), "{path}: {status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_counts_tell_how_the_server_is_doing() {
+    let server = Running::start().await;
+    let mut player = server.player(Over::Quic, "counted", "one").await;
+    for _ in 0..30 {
+        player.play(Keys::default()).await;
+    }
+    server.until_stats("ticks", |count| count >= 20).await;
+    server.until_stats("datagrams_in", |count| count >= 25).await;
+    let stats = server.stats().await;
+    for (name, expected) in [("rooms", 1), ("players", 1), ("sessions", 1), ("tick_hz", 60)] {
+        assert_eq!(stats[name], expected, "{name}");
+    }
+    assert!(stats["datagrams_out"].as_u64().unwrap() >= 25);
+    let lateness = &stats["lateness_us"];
+    assert!(lateness["p50"].as_u64() <= lateness["p99"].as_u64());
+    assert!(lateness["p99"].as_u64() <= lateness["max"].as_u64());
+    drop(player);
+    server.until_stats("sessions", |count| count == 0).await;
+    let reset = "POST /stats/reset HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    assert_eq!(server.request(reset).await.0, 204);
+    let stats = server.stats().await;
+    assert_eq!(stats["datagrams_in"], 0);
+    assert!(stats["ticks"].as_u64().unwrap() < 20);
+}
+
+#[tokio::test]
+async fn the_counts_are_not_for_web_pages() {
+    let server = Running::start().await;
+    for header in ["host: rebound.example", "host: localhost\r\norigin: https://evil.example"] {
+        for line in ["GET /stats.json", "POST /stats/reset"] {
+            let text = format!("{line} HTTP/1.1\r\n{header}\r\nconnection: close\r\n\r\n");
+            assert_eq!(server.request(&text).await.0, 403, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_certificate_from_files_it_speaks_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, made.chain_pem()).unwrap();
+    std::fs::write(&key, made.key_pem()).unwrap();
+    let server = Running::start_with(|config| {
+        config.cert_file = Some(cert.clone());
+        config.key_file = Some(key);
+    })
+    .await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(server.http).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let request = "GET /certificate.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(r#"{"hashes":[]}"#), "{answer}");
+}

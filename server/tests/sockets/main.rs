@@ -1,0 +1,14 @@
+//! The server over real sockets, one file for each behaviour.
+
+mod client;
+mod game;
+mod harness;
+
+mod bad_input;
+mod certificates;
+mod chat;
+mod http;
+mod rooms;
+mod slow_reader;
+mod stop;
+mod transports;

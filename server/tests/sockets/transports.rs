@@ -1,0 +1,95 @@
+//! Both transports carry the same session through one UDP socket.
+
+use tickwire_shared::control::CloseCode;
+use tickwire_shared::snapshot::DATAGRAM_SNAPSHOT;
+
+use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, connect_web, quic_config};
+use crate::game::Keys;
+use crate::harness::{Running, soon};
+
+const RIGHT: Keys = Keys { right: 1, panic: false };
+
+#[tokio::test]
+async fn a_browser_and_a_native_client_play_in_one_room() {
+    let server = Running::start().await;
+    let mut native = server.player(Over::Quic, "duel", "native").await;
+    let mut browser = server.player(Over::WebTransport, "duel", "browser").await;
+    for client in [&mut native, &mut browser] {
+        soon("the own dot to move", async {
+            while client.steps().is_none_or(|steps| steps < 20) {
+                client.play(RIGHT).await;
+            }
+        })
+        .await;
+    }
+    let seen = |client: &Client| client.replica.as_ref().unwrap().entities().len();
+    native.play(RIGHT).await;
+    assert_eq!((seen(&native), seen(&browser)), (2, 2));
+}
+
+/// The reading of datagrams past `wtransport` relies on its inside: of many datagrams sent by a real
+/// `wtransport` client, at most one may be lost to its own reader.
+#[tokio::test]
+async fn datagrams_of_a_web_transport_session_bypass_its_driver() {
+    let server = Running::start().await;
+    let mut browser = server.player(Over::WebTransport, "direct", "browser").await;
+    let snapshot = browser.recv_datagram().await;
+    assert_eq!(snapshot[0], DATAGRAM_SNAPSHOT, "the prefix is part of the payload");
+    for _ in 0..50 {
+        browser.play(RIGHT).await;
+    }
+    server.until_stats("datagrams_in", |count| count >= 49).await;
+    let stats = server.stats().await;
+    assert!(stats["datagrams_in"].as_u64().unwrap() <= 50);
+    assert_eq!(stats["inputs_without_room"].as_u64().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_page_of_a_foreign_origin_is_refused() {
+    let server = Running::start().await;
+    for (origin, allowed) in
+        [(None, true), (Some("http://localhost:5173"), true), (Some("https://evil.example"), false)]
+    {
+        match connect_web(&server, origin).await {
+            Ok(_) => assert!(allowed, "{origin:?} was let in"),
+            Err(error) => {
+                assert!(!allowed, "{origin:?} was refused: {error}");
+                let refused = wtransport::error::ConnectingError::SessionRejected;
+                assert_eq!(error.to_string(), refused.to_string());
+            }
+        }
+    }
+    server.until_stats("origins_refused", |count| count == 1).await;
+}
+
+#[tokio::test]
+async fn another_protocol_is_refused_in_the_handshake() {
+    let server = Running::start().await;
+    let config = quic_config(&server, "tickwire/0", quinn::TransportConfig::default());
+    let error = connect_quic(&server, config).await.unwrap_err();
+    assert!(error.to_string().contains("protocol"), "{error}");
+}
+
+#[tokio::test]
+async fn ipv4_and_ipv6_share_the_socket() {
+    let mut server = Running::start().await;
+    let six = server.greeted(Over::Quic).await;
+    server.udp = std::net::SocketAddr::from(([127, 0, 0, 1], server.udp.port()));
+    let config = quic_config(&server, PROTOCOL, quinn::TransportConfig::default());
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connecting = endpoint.connect_with(config, server.udp, "localhost").unwrap();
+    let quic = soon("an IPv4 connection", connecting).await.unwrap();
+    let mut four = Client::on(Connection::Quic(quic));
+    four.greet().await;
+    assert_ne!(six.player, four.player);
+}
+
+#[tokio::test]
+async fn leaving_politely_ends_with_the_normal_code() {
+    let server = Running::start().await;
+    for over in [Over::Quic, Over::WebTransport] {
+        let mut client = server.greeted(over).await;
+        client.say(&tickwire_shared::control::ClientFrame::Goodbye).await;
+        assert_eq!(client.goodbye().await.0, CloseCode::Normal);
+    }
+}
