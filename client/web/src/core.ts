@@ -73,6 +73,7 @@ export async function loadCore(client: string): Promise<Core> {
 
 async function loadModule(): Promise<new (client: string) => Core> {
   const module = await import('../wasm/tickwire.js');
-  await module.default();
+  // Named here, so that a bundler finds the file and puts it beside its own.
+  await module.default({ module_or_path: new URL('../wasm/tickwire_bg.wasm', import.meta.url) });
   return module.Core as unknown as new (client: string) => Core;
 }

@@ -32,21 +32,21 @@ export class Effects {
     this.#glows.add({ x, y, life: 0.9, size: 300, sizeEnd: 200, color, alpha: 0.9 });
     this.#rings.add({ x, y, life: 0.7, size: 20, sizeEnd: 420, color, alpha: 0.9 });
     this.#rings.add({ x, y, life: 0.45, size: 10, sizeEnd: 220, color: EMBER, alpha: 0.8 });
-    this.#burst({ x, y }, 44, { speed: 420, life: 0.9, size: 9, color: EMBER });
-    this.#burst({ x, y }, 26, { speed: 260, life: 1.3, size: 11, color });
+    this.#burst({ x, y }, 44, { speed: 460, life: 1, size: 19, color: EMBER });
+    this.#burst({ x, y }, 26, { speed: 280, life: 1.4, size: 22, color });
     for (let puff = 0; puff < 10; puff++) {
       const [angle, reach] = [Math.random() * 2 * Math.PI, Math.random() * 26];
       const speed = 20 + Math.random() * 60;
       const at = { x: x + Math.cos(angle) * reach, y: y + Math.sin(angle) * reach };
       const flight = { vx: Math.cos(angle) * speed, vy: Math.sin(angle) * speed };
-      this.#glows.add({ ...at, ...flight, drag: 1, life: 0.8 + Math.random() * 0.7, size: 70, sizeEnd: 130, color: 0xff6a3c, alpha: 0.35 });
+      this.#glows.add({ ...at, ...flight, drag: 1, life: 0.8 + Math.random() * 0.7, size: 80, sizeEnd: 150, color: 0xff6a3c, alpha: 0.42 });
     }
   }
 
   /** A shot struck. */
   hit({ x, y }: Vec2, color: number): void {
     this.#glows.add({ x, y, life: 0.16, size: 80, sizeEnd: 30, color: 0xffffff });
-    this.#burst({ x, y }, 9, { speed: 230, life: 0.4, size: 6, color });
+    this.#burst({ x, y }, 9, { speed: 240, life: 0.45, size: 14, color });
   }
 
   /** A rock broke. */
@@ -55,8 +55,8 @@ export class Effects {
     const pieces = size === AsteroidSize.Large ? 34 : size === AsteroidSize.Medium ? 22 : 14;
     this.#glows.add({ x, y, life: 0.3, size: radius * 3, sizeEnd: radius, color: EMBER, alpha: 0.8 });
     this.#rings.add({ x, y, life: 0.5, size: radius, sizeEnd: radius * 4, color: DUST, alpha: 0.4 });
-    this.#burst({ x, y }, pieces, { speed: 90 + radius * 2, life: 0.9, size: 8, color: DUST });
-    this.#burst({ x, y }, pieces / 3, { speed: 200, life: 0.6, size: 6, color: EMBER });
+    this.#burst({ x, y }, pieces, { speed: 90 + radius * 2, life: 1, size: 16, color: DUST });
+    this.#burst({ x, y }, pieces / 3, { speed: 200, life: 0.6, size: 14, color: EMBER });
   }
 
   /** A pickup was taken. */
@@ -64,7 +64,7 @@ export class Effects {
     const color = gift === Gift.Overdrive ? OVERDRIVE : REPAIR;
     this.#rings.add({ x, y, life: 0.5, size: 16, sizeEnd: 140, color });
     this.#glows.add({ x, y, life: 0.4, size: 120, sizeEnd: 40, color });
-    this.#burst({ x, y }, 16, { speed: 130, life: 0.7, size: 7, color });
+    this.#burst({ x, y }, 16, { speed: 130, life: 0.7, size: 15, color });
   }
 
   /** A gun fired. */
@@ -89,8 +89,8 @@ export class Effects {
       vy: vel.y * 0.5 + Math.sin(angle) * speed,
       drag: 2.5,
       life: 0.3 + Math.random() * 0.3,
-      size: 11,
-      sizeEnd: 3,
+      size: 19,
+      sizeEnd: 5,
       color: Math.random() < 0.4 ? 0xffffff : color,
       alpha: 0.7,
     });

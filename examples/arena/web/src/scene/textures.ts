@@ -39,7 +39,7 @@ export function paintTextures(): Textures {
   return {
     glow: painted(128, 128, (pen) => radial(pen, 64, [[0, 1], [0.25, 0.5], [0.55, 0.14], [1, 0]])),
     spark: painted(64, 64, (pen) => radial(pen, 32, [[0, 1], [0.18, 0.95], [0.3, 0.4], [1, 0]])),
-    ring: painted(256, 256, (pen) => radial(pen, 128, [[0.7, 0], [0.9, 0.9], [0.94, 0.7], [1, 0]])),
+    ring: painted(256, 256, (pen) => radial(pen, 128, [[0.8, 0], [0.93, 0.75], [0.955, 0.9], [1, 0]])),
     bubble: painted(192, 192, (pen) => radial(pen, 96, [[0, 0.04], [0.7, 0.1], [0.92, 0.75], [1, 0]])),
     bolt: painted(128, 48, paintBolt),
     flame: painted(128, 64, paintFlame),
