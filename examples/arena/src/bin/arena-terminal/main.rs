@@ -108,7 +108,7 @@ async fn join(client: &mut Client<Arena>, flags: &Flags) -> anyhow::Result<()> {
 fn parse_hash(text: &str) -> Result<[u8; 32], String> {
     let digits: String = text.chars().filter(|char| *char != ':').collect();
     let wrong = || "a SHA-256 hash is 64 hexadecimal digits, with or without colons".to_owned();
-    if digits.len() != 64 || !digits.is_ascii() {
+    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(wrong());
     }
     let mut hash = [0; 32];
