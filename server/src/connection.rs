@@ -91,10 +91,13 @@ struct Place<S: Simulation>(Arc<Host<S>>);
 
 impl<S: Simulation> Place<S> {
     fn take(host: &Arc<Host<S>>) -> Option<Self> {
-        let place = Place(Arc::clone(host));
         let before = host.sessions.fetch_add(1, Ordering::Relaxed);
+        if before >= host.config.connections_max {
+            host.sessions.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
         host.counters.sessions_started.increment();
-        (before < host.config.connections_max).then_some(place)
+        Some(Place(Arc::clone(host)))
     }
 }
 

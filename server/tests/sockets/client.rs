@@ -35,8 +35,8 @@ pub(crate) enum Connection {
 
 /// One stream.
 pub(crate) struct Stream {
-    pub(crate) send: Box<dyn AsyncWrite + Send + Unpin>,
-    pub(crate) recv: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) send: Box<dyn AsyncWrite + Send + Sync + Unpin>,
+    pub(crate) recv: Box<dyn AsyncRead + Send + Sync + Unpin>,
     frames: FrameReader,
 }
 
@@ -264,8 +264,8 @@ impl Client {
 
 impl Stream {
     fn new(
-        send: impl AsyncWrite + Send + Unpin + 'static,
-        recv: impl AsyncRead + Send + Unpin + 'static,
+        send: impl AsyncWrite + Send + Sync + Unpin + 'static,
+        recv: impl AsyncRead + Send + Sync + Unpin + 'static,
     ) -> Self {
         Stream { send: Box::new(send), recv: Box::new(recv), frames: FrameReader::default() }
     }

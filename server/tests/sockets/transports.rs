@@ -1,6 +1,6 @@
 //! Both transports carry the same session through one UDP socket.
 
-use tickwire_shared::control::CloseCode;
+use tickwire_shared::control::{ClientFrame, CloseCode, ServerFrame};
 use tickwire_shared::snapshot::DATAGRAM_SNAPSHOT;
 
 use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, connect_web, quic_config};
@@ -89,7 +89,58 @@ async fn leaving_politely_ends_with_the_normal_code() {
     let server = Running::start().await;
     for over in [Over::Quic, Over::WebTransport] {
         let mut client = server.greeted(over).await;
-        client.say(&tickwire_shared::control::ClientFrame::Goodbye).await;
+        client.say(&ClientFrame::Goodbye).await;
         assert_eq!(client.goodbye().await.0, CloseCode::Normal);
     }
+}
+
+#[tokio::test]
+async fn an_address_is_asked_to_prove_itself_when_many_knock() {
+    let server = Running::start_with(|config| config.handshakes_retry_above = 0).await;
+    for over in [Over::Quic, Over::WebTransport] {
+        server.greeted(over).await;
+    }
+    assert_eq!(server.stats().await["handshakes_retried"], 2);
+}
+
+#[tokio::test]
+async fn a_browser_that_never_asks_for_a_session_is_let_go() {
+    let server = Running::start_with(|config| config.handshake_ms = 300).await;
+    let config = quic_config(&server, "h3", quinn::TransportConfig::default());
+    let quic = connect_quic(&server, config).await.unwrap();
+    soon("the close", quic.closed()).await;
+    server.until_stats("handshakes_failed", |count| count == 1).await;
+    assert_eq!(server.stats().await["connections"], 0);
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_is_let_go_after_the_idle_time() {
+    let server = Running::start_with(|config| {
+        config.idle_ms = 1000;
+        config.keep_alive_ms = 300;
+    })
+    .await;
+    let mut witness = server.player(Over::Quic, "lost", "witness").await;
+    // Its runtime goes away with all its tasks: nobody is left to say goodbye.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = quic_config(&server, PROTOCOL, quinn::TransportConfig::default());
+    let udp = server.udp;
+    let joining = runtime.spawn(async move {
+        let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
+        let quic = endpoint.connect_with(config, udp, "localhost").unwrap().await.unwrap();
+        let mut client = Client::on(Connection::Quic(quic));
+        client.greet().await;
+        client.join("lost", "ghost").await;
+        std::mem::forget(endpoint);
+        client
+    });
+    let ghost = joining.await.unwrap();
+    runtime.shutdown_background();
+    let left = witness
+        .hear_until(|frame| match frame {
+            ServerFrame::MemberLeft { player, code } => Some((player, code)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(left, (ghost.player, CloseCode::ConnectionLost));
 }
