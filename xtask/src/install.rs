@@ -94,7 +94,10 @@ fn rustup_nightly(repo: &Repo) -> anyhow::Result<()> {
 }
 
 fn cargo_tool(repo: &Repo, tool: &str) -> anyhow::Result<()> {
-    if is_on_path(tool) {
+    // Cargo finds its tools in its own folder even if that is not on the path.
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    if is_on_path(tool) || home.is_some_and(|home| home.join("bin").join(tool).is_file()) {
         return Ok(());
     }
     println!("install: cargo install --locked {tool} (takes minutes)");
