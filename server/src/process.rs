@@ -1,7 +1,7 @@
 //! A whole server process: flags, log, runtime, signals.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use tickwire_shared::Simulation;
@@ -40,7 +40,11 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
         .thread_name("net")

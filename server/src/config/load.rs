@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
+use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -140,10 +141,23 @@ fn wrong(figment: &Figment, error: &figment::Error) -> ConfigError {
             Some(metadata) => origin(metadata),
             None => origin_of(figment, &key),
         },
-        reason: error.kind.to_string(),
+        reason: reason(&error.kind),
         allowed: allowed.and_then(|(_, setting)| setting.allowed_text()),
         name: if key.is_empty() { "a setting".to_owned() } else { key },
     }
+}
+
+/// What is wrong, for someone who does not know the types.
+fn reason(kind: &Kind) -> String {
+    let (Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected)) = kind else {
+        return kind.to_string();
+    };
+    let expected = match expected.as_str() {
+        "u8" | "u32" | "u64" | "usize" => "a whole number",
+        "a boolean" => "true or false",
+        other => other,
+    };
+    format!("it is {actual}, not {expected}")
 }
 
 fn origin_of(figment: &Figment, key: &str) -> String {
@@ -186,11 +200,13 @@ fn command() -> Command {
         .about("An authoritative fixed-tick game server")
         .after_help("Flags are stronger than variables, variables than the file.")
         .arg(config);
+    let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
     for (key, setting) in every_setting() {
         let flag = flag_name(&key);
         let lines: Vec<&str> = setting.help.iter().map(|line| line.trim()).collect();
         let allowed = setting.allowed_text().map(|text| format!(", {text}")).unwrap_or_default();
-        let default = setting.default.replace("String::from", "");
+        let default =
+            defaults.find_value(&key).map_or_else(|_| NOTHING.to_owned(), |it| shown(&it));
         let help = format!(
             "{}\n[default: {default}{allowed}] [variable: {}]",
             lines.join(" "),
@@ -198,13 +214,26 @@ fn command() -> Command {
         );
         let mut arg = Arg::new(flag.clone()).long(flag).value_name("VALUE").help(help);
         arg = arg.action(ArgAction::Set);
-        if matches!(setting.default, "true" | "false") {
+        if matches!(default.as_str(), "true" | "false") {
             arg = arg.num_args(0..=1).default_missing_value("true");
         }
         command = command.arg(arg);
     }
     command
 }
+
+/// A value as it would be given.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => text.clone(),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => number.to_u128().map_or_else(String::new, |it| it.to_string()),
+        _ => NOTHING.to_owned(),
+    }
+}
+
+/// The default of a setting that has none.
+const NOTHING: &str = "none";
 
 #[cfg(test)]
 mod tests {
@@ -282,6 +311,17 @@ mod tests {
         for (key, _) in every_setting() {
             assert!(text.contains(&format!("--{}", flag_name(&key))), "{key} has no flag");
             assert!(text.contains(&variable_name(&key)), "{key} has no variable");
+        }
+    }
+
+    #[test]
+    fn help_shows_defaults_as_they_would_be_given() {
+        let text = load(&["--help"], &[]).unwrap_err().to_string();
+        for shown in ["[default: [::]:4433]", "[default: true]", "[default: none]"] {
+            assert!(text.contains(shown), "{shown} is missing");
+        }
+        for internal in ["::from", "None", "default()"] {
+            assert!(!text.contains(internal), "{internal} is shown");
         }
     }
 

@@ -7,8 +7,6 @@ pub(crate) struct Setting {
     pub(crate) name: &'static str,
     /// The lines of its documentation.
     pub(crate) help: &'static [&'static str],
-    /// The default, as written in the source.
-    pub(crate) default: &'static str,
     /// What a number may be.
     pub(crate) allowed: Option<(u64, u64)>,
 }
@@ -63,7 +61,6 @@ macro_rules! settings {
                 $($crate::config::settings::Setting {
                     name: stringify!($field),
                     help: &[$($doc),*],
-                    default: stringify!($default),
                     allowed: $crate::config::settings::settings!(@range $($min, $max)?),
                 },)*
             ];
