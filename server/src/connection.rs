@@ -172,6 +172,9 @@ async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
     // One that did not take its frames so far will not take this one.
     if code != CloseCode::TooSlow {
         let _ = tokio::time::timeout(time, link.reliable.flushed()).await;
+        // A browser may drop what it has not read when the session closes under it: one that
+        // heard the goodbye closes by itself.
+        let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.session.closed()).await;
     }
     link.session.close(end.code, &end.text);
 }
@@ -184,6 +187,8 @@ fn code_of(error: &quinn::ConnectionError) -> CloseCode {
     }
 }
 
+/// How long a client that was told goodbye has for closing the session itself.
+const HANG_UP_TIME: Duration = Duration::from_millis(250);
 /// How long to wait before a room that is behind is tried again.
 const COMMAND_PAUSE: Duration = Duration::from_millis(5);
 /// How often the path is looked at.
