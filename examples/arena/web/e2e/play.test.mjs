@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launchBrowser } from './browsers.mjs';
-import { startServer } from './server.mjs';
+import { findServer } from './server.mjs';
 
 let server;
 let browser;
@@ -9,7 +9,7 @@ let ann;
 let bob;
 
 before(async () => {
-  server = await startServer();
+  server = await findServer();
   browser = await launchBrowser();
 });
 

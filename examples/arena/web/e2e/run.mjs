@@ -1,5 +1,6 @@
 // `npm run e2e -- chromium|firefox`: plays the arena in a real browser against a real server.
 //
+// TICKWIRE_URL   a running server to play on; one of our own if not given
 // ARENA_SERVER   the server's program; the newest of target/release and target/debug if not given
 // CHROMIUM       the browser's program; /usr/bin/chromium if not given
 // FIREFOX        the same for Firefox; /usr/bin/firefox-esr if not given

@@ -9,6 +9,12 @@ const PAGE = resolve(import.meta.dirname, '../dist');
 const START_MS = 20_000;
 const STOP_MS = 10_000;
 
+/** The server at TICKWIRE_URL, which someone else starts and stops; without it one of our own. */
+export async function findServer() {
+  const url = process.env.TICKWIRE_URL;
+  return url ? { url, stop: async () => 0, clean: () => {} } : startServer();
+}
+
 /** Starts an arena server on a free port, with flags of its own. */
 export async function startServer(...flags) {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-arena-server-'));
@@ -44,9 +50,10 @@ class Server {
     const until = Date.now() + START_MS;
     while (Date.now() < until) {
       if (this.#child.exitCode !== null) throw new Error(`the server ended with ${this.#child.exitCode}:\n${this.#log}`);
-      const found = /http:\/\/\S+:\d+/.exec(this.#log.replace(/\x1b\[[0-9;]*m/g, ''));
-      if (found && (await isReady(found[0]))) {
-        this.url = `${found[0]}/`;
+      const port = /http:\/\/\S+:(\d+)/.exec(this.#log.replace(/\x1b\[[0-9;]*m/g, ''))?.[1];
+      const url = `http://127.0.0.1:${port}/`;
+      if (port && (await isReady(url))) {
+        this.url = url;
         return;
       }
       await new Promise((done) => setTimeout(done, 50));
@@ -79,7 +86,7 @@ class Server {
 
 async function isReady(url) {
   try {
-    return (await fetch(`${url}/readyz`)).ok;
+    return (await fetch(`${url}readyz`)).ok;
   } catch {
     return false;
   }

@@ -114,6 +114,14 @@ export class App {
 }
 
 /** The server of this page: the same host and port number, over UDP. */
-export function connectHome(): Promise<ArenaClient> {
-  return connect<Arena>(`https://${location.host}/`, { client: 'arena-web 0.1.0' });
+export async function connectHome(): Promise<ArenaClient> {
+  const open = (host: string) => connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0' });
+  try {
+    return await open(location.host);
+  } catch (error) {
+    // Over TCP a browser tries every address of "localhost", over UDP only the first, ::1.
+    const unreachable = error instanceof TickwireError && error.code === 'Unreachable';
+    if (!unreachable || location.hostname !== 'localhost') throw error;
+    return open(`127.0.0.1:${location.port}`);
+  }
 }
