@@ -1,0 +1,87 @@
+//! A server as a child process, and what the system says of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A server this process started. It is stopped when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ServerProcess {
+    child: Child,
+    /// `host:port` of its UDP socket.
+    pub(crate) udp: String,
+    /// Base URL of its HTTP side, if it has one.
+    pub(crate) http: Option<String>,
+}
+
+/// Microseconds of processor time and bytes of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) cpu_us: u64,
+    pub(crate) rss_bytes: u64,
+}
+
+impl ServerProcess {
+    /// Starts this program again with `arguments`, and waits until it says where it listens.
+    pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("this program's own path is unknown")?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the server process does not start")?;
+        let stdout = child.stdout.take().context("the server process has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).context("the server process says nothing")?;
+        let value = |name: &str| {
+            line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned)
+        };
+        let Some(udp) = value("udp=") else {
+            let _ = child.kill();
+            bail!("the server process ended before it listened; its error is above");
+        };
+        Ok(ServerProcess { child, udp, http: value("http=") })
+    }
+
+    /// What it used so far.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        // The name in parentheses may hold anything; fields 3 and on follow it (proc(5)).
+        let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+        let fields: Vec<&str> = after.split_whitespace().collect();
+        let field = |number: usize| -> anyhow::Result<u64> {
+            let text = fields.get(number - 3).with_context(|| format!("{path} is too short"))?;
+            text.parse().with_context(|| format!("field {number} of {path}"))
+        };
+        let ticks = field(14)? + field(15)?;
+        let page_bytes = rustix::param::page_size() as u64;
+        Ok(Usage {
+            cpu_us: ticks * 1_000_000 / rustix::param::clock_ticks_per_second(),
+            rss_bytes: field(24)? * page_bytes,
+        })
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        for _ in 0..STOP_LOOKS {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(STOP_PAUSE);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const STOP_LOOKS: usize = 300;
+const STOP_PAUSE: Duration = Duration::from_millis(20);

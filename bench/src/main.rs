@@ -1,0 +1,54 @@
+//! Measures tickwire over real sockets.
+
+mod busy;
+mod child;
+mod floor;
+mod serve;
+mod stats;
+mod swarm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Measures tickwire over real sockets.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays the arena with many bots and reports how they and the server fared.
+    Swarm(swarm::SwarmArguments),
+    /// Compares the arena server's CPU time with a bare quinn server's for the same datagrams.
+    Floor(floor::FloorArguments),
+    /// The arena server as the other commands start it.
+    #[command(hide = true)]
+    ServeArena(serve::ServeArguments),
+    /// The bare quinn server of `floor`.
+    #[command(hide = true)]
+    ServeBare(floor::BareArguments),
+}
+
+fn main() -> ExitCode {
+    let run = match Arguments::parse().command {
+        Command::Swarm(arguments) => swarm::run(&arguments),
+        Command::Floor(arguments) => floor::run(&arguments),
+        Command::ServeArena(arguments) => serve::run(&arguments),
+        Command::ServeBare(arguments) => floor::serve_bare(&arguments),
+    };
+    match run {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

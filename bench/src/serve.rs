@@ -1,0 +1,49 @@
+//! The arena server as the measuring commands start it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use tickwire_arena::rules::Arena;
+use tickwire_server::{Server, ServerConfig};
+
+/// Settings that measuring needs; all others are the server's defaults.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Directory of the certificates.
+    #[arg(long)]
+    certs_dir: PathBuf,
+    /// Run the simulation in the real-time class where the system permits it.
+    #[arg(long)]
+    realtime: bool,
+}
+
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        certs_dir: arguments.certs_dir.clone(),
+        realtime: arguments.realtime,
+        ..ServerConfig::default()
+    };
+    tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.network_threads_resolved())
+        .enable_all()
+        .build()
+        .context("the network threads do not start")?;
+    runtime.block_on(async {
+        let server = Server::<Arena>::bind(config).await?;
+        let http = server.http_addr().context("the HTTP side is off")?;
+        println!("listening udp={} http=http://{http}", server.local_addr());
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        server
+            .run(async move {
+                terminate.recv().await;
+            })
+            .await;
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,228 @@
+//! Many bots in one room, each with the real client library on a socket of its own.
+
+mod bot;
+mod report;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::busy::BusyCores;
+use crate::child::{ServerProcess, Usage};
+use crate::stats::{self, ServerStats};
+use bot::{BotResult, Phase, PhaseSender, play};
+pub(crate) use report::Report;
+
+/// Connections opened at once; more only wait for each other's handshakes.
+const CONNECTING_MAX: usize = 16;
+/// Play before measuring: clocks settle, the world fills up.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// What to run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SwarmArguments {
+    /// Bots, each with a connection of its own.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) clients: usize,
+    /// Seconds measured, after everyone has joined and played for two.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// What carries the sessions.
+    #[arg(long, value_enum, default_value_t = Carrier::Quic)]
+    pub(crate) transport: Carrier,
+    /// `host:port` of a running server; without it an arena server is started for the run.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// The room they play in.
+    #[arg(long, default_value = "swarm")]
+    pub(crate) room: String,
+    /// Threads of the bots; 0 for one a processor.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Cores that something else keeps busy meanwhile.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) busy_cores: usize,
+    /// Run the server's simulation in the real-time class where the system permits it.
+    #[arg(long)]
+    pub(crate) realtime: bool,
+    /// Print one JSON object and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What carries a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Carrier {
+    /// Plain QUIC.
+    Quic,
+    /// WebTransport over HTTP/3.
+    Webtransport,
+}
+
+pub(crate) fn run(arguments: &SwarmArguments) -> anyhow::Result<ExitCode> {
+    let report = measure(arguments)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        report.print();
+    }
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a swarm and gives its figures.
+pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
+    if arguments.clients == 0 || arguments.seconds == 0 {
+        bail!("a swarm needs at least one client and one second; give larger numbers");
+    }
+    let own = match arguments.url {
+        Some(_) => None,
+        None => Some(start_server(arguments)?),
+    };
+    let address = match (&arguments.url, &own) {
+        (Some(url), _) => url
+            .trim_start_matches("quic://")
+            .trim_start_matches("https://")
+            .trim_end_matches('/')
+            .to_owned(),
+        (None, Some(server)) => server.udp.clone(),
+        (None, None) => bail!("there is no server"),
+    };
+    let target = match arguments.transport {
+        Carrier::Quic => format!("quic://{address}"),
+        Carrier::Webtransport => format!("https://{address}/"),
+    };
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if arguments.threads > 0 {
+        builder.worker_threads(arguments.threads);
+    }
+    let runtime = builder.enable_all().build().context("the bots' threads do not start")?;
+    let _busy = BusyCores::start(arguments.busy_cores)?;
+    runtime.block_on(play_all(arguments, &target, own.as_ref()))
+}
+
+/// A directory of its own for each server, so that runs do not share certificates.
+pub(crate) fn certs_dir() -> String {
+    std::env::temp_dir()
+        .join(format!("tickwire-bench-{}", std::process::id()))
+        .display()
+        .to_string()
+}
+
+fn start_server(arguments: &SwarmArguments) -> anyhow::Result<ServerProcess> {
+    let mut words = vec!["serve-arena".to_owned(), "--certs-dir".to_owned(), certs_dir()];
+    if arguments.realtime {
+        words.push("--realtime".to_owned());
+    }
+    ServerProcess::start(&words)
+}
+
+async fn play_all(
+    arguments: &SwarmArguments,
+    target: &str,
+    own: Option<&ServerProcess>,
+) -> anyhow::Result<Report> {
+    let (phase, bots) = start_bots(arguments, target);
+    let mut bots = bots;
+    let bar = progress(arguments, "joining", arguments.clients as u64);
+    let mut failures = Vec::new();
+    while phase.joined() + failures.len() < arguments.clients {
+        bar.set_position(phase.joined() as u64);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        while let Some(done) = bots.try_join_next() {
+            failures.push(done.context("a bot panicked")?);
+        }
+    }
+    bar.finish_and_clear();
+    let connected = phase.joined();
+    if connected == 0 {
+        let first = failures.first().and_then(|result: &BotResult| result.error.clone());
+        bail!("no bot could join: {}", first.unwrap_or_default());
+    }
+    tokio::time::sleep(WARM_UP).await;
+
+    let begin = begin_server(own).await?;
+    phase.set(Phase::Measured);
+    let bar = progress(arguments, "playing", arguments.seconds);
+    let start = Instant::now();
+    let end = start + Duration::from_secs(arguments.seconds);
+    while Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bar.set_position(start.elapsed().as_secs());
+        bar.set_message(phase.live_line());
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let finished = end_server(own, begin).await?;
+    phase.set(Phase::Over);
+    bar.finish_and_clear();
+
+    let mut results = failures;
+    while let Some(done) = bots.join_next().await {
+        results.push(done.context("a bot panicked")?);
+    }
+    Ok(Report::new(arguments, connected, seconds, &results, finished))
+}
+
+fn start_bots(arguments: &SwarmArguments, target: &str) -> (PhaseSender, JoinSet<BotResult>) {
+    let phase = PhaseSender::new();
+    let gate = Arc::new(Semaphore::new(CONNECTING_MAX));
+    let mut bots = JoinSet::new();
+    // Names are unique in a room: two swarms on one server must not meet under the same ones.
+    let run = std::process::id() % 10_000;
+    for number in 0..arguments.clients {
+        let (target, room) = (target.to_owned(), arguments.room.clone());
+        let name = format!("bot {run}-{number}");
+        let (gate, phase) = (gate.clone(), phase.receiver());
+        bots.spawn(async move {
+            match play(&target, &room, &name, number, &gate, phase).await {
+                Ok(result) => result,
+                Err(error) => {
+                    BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }
+                }
+            }
+        });
+    }
+    (phase, bots)
+}
+
+/// The server's side of the measured time.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerSide {
+    pub(crate) cpu_us: u64,
+    pub(crate) rss_bytes: u64,
+    pub(crate) stats: ServerStats,
+}
+
+async fn begin_server(own: Option<&ServerProcess>) -> anyhow::Result<Option<Usage>> {
+    let Some(server) = own else { return Ok(None) };
+    if let Some(http) = server.http.clone() {
+        tokio::task::spawn_blocking(move || stats::reset(&http)).await??;
+    }
+    Ok(Some(server.usage()?))
+}
+
+async fn end_server(
+    own: Option<&ServerProcess>,
+    begin: Option<Usage>,
+) -> anyhow::Result<Option<ServerSide>> {
+    let (Some(server), Some(begin)) = (own, begin) else { return Ok(None) };
+    let usage = server.usage()?;
+    let http = server.http.clone().context("the server has no HTTP side")?;
+    let stats = tokio::task::spawn_blocking(move || stats::read(&http)).await??;
+    let cpu_us = usage.cpu_us - begin.cpu_us;
+    Ok(Some(ServerSide { cpu_us, rss_bytes: usage.rss_bytes, stats }))
+}
+
+fn progress(arguments: &SwarmArguments, what: &'static str, length: u64) -> ProgressBar {
+    let target =
+        if arguments.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(length), target).with_prefix(what);
+    let style = ProgressStyle::with_template("{prefix:>8} {wide_bar:.cyan} {pos}/{len} {msg}");
+    bar.set_style(style.expect("the template is well formed"));
+    bar
+}

@@ -1,0 +1,231 @@
+//! One bot: connects, joins, plays until the end, and counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tickwire_arena::bot::Bot;
+use tickwire_arena::rules::Arena;
+use tickwire_client::{Client, ClientEvent, ConnectOptions, session::NetStats};
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+/// A bot looks around and decides once in so many ticks.
+const TICKS_PER_DECISION: u64 = 3;
+/// One bot in so many chats, about twice a minute.
+const BOTS_PER_TALKER: usize = 10;
+/// Ticks between two samples of the round trip.
+const TICKS_PER_SAMPLE: u64 = 60;
+/// Seconds to connect and to join when hundreds do at once.
+const JOIN_TIME: Duration = Duration::from_secs(30);
+
+/// What part of the run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Connecting, joining, warming up.
+    Before,
+    /// Counting.
+    Measured,
+    /// Time to leave.
+    Over,
+}
+
+/// What the bots and the one who runs them share.
+#[derive(Debug)]
+struct Shared {
+    joined: AtomicUsize,
+    snapshots: AtomicU64,
+    rtt_sum_us: AtomicU64,
+    rtt_samples: AtomicU64,
+}
+
+/// Leads all bots through the phases.
+#[derive(Debug)]
+pub(super) struct PhaseSender {
+    phase: watch::Sender<Phase>,
+    shared: Arc<Shared>,
+}
+
+/// A bot's end of it.
+#[derive(Clone, Debug)]
+pub(super) struct PhaseReceiver {
+    phase: watch::Receiver<Phase>,
+    shared: Arc<Shared>,
+}
+
+impl PhaseSender {
+    pub(super) fn new() -> Self {
+        let shared = Arc::new(Shared {
+            joined: AtomicUsize::new(0),
+            snapshots: AtomicU64::new(0),
+            rtt_sum_us: AtomicU64::new(0),
+            rtt_samples: AtomicU64::new(0),
+        });
+        PhaseSender { phase: watch::Sender::new(Phase::Before), shared }
+    }
+
+    pub(super) fn receiver(&self) -> PhaseReceiver {
+        PhaseReceiver { phase: self.phase.subscribe(), shared: self.shared.clone() }
+    }
+
+    pub(super) fn set(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Bots that have a seat.
+    pub(super) fn joined(&self) -> usize {
+        self.shared.joined.load(Ordering::Relaxed)
+    }
+
+    /// What happened since the last call, for the live line.
+    pub(super) fn live_line(&self) -> String {
+        let snapshots = self.shared.snapshots.swap(0, Ordering::Relaxed);
+        let samples = self.shared.rtt_samples.swap(0, Ordering::Relaxed);
+        let rtt_us = self.shared.rtt_sum_us.swap(0, Ordering::Relaxed).checked_div(samples);
+        let rtt_ms = rtt_us.unwrap_or(0) as f64 / 1000.0;
+        format!("{} bots, {snapshots} snapshots, rtt {rtt_ms:.1} ms", self.joined())
+    }
+}
+
+/// What one bot counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BotResult {
+    /// Why it did not play to the end.
+    pub(super) error: Option<String>,
+    /// Within the measured time.
+    pub(super) snapshots: u64,
+    pub(super) expected: u64,
+    pub(super) unusable: u64,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    /// Over the whole run.
+    pub(super) chat_sent: u64,
+    pub(super) chat_received: u64,
+    pub(super) rtt_ms: Vec<f32>,
+}
+
+/// Plays from hello to goodbye.
+pub(super) async fn play(
+    target: &str,
+    room: &str,
+    name: &str,
+    number: usize,
+    gate: &Semaphore,
+    mut phase: PhaseReceiver,
+) -> anyhow::Result<BotResult> {
+    let mut client = {
+        let _turn = gate.acquire().await.context("the swarm is over")?;
+        let options = ConnectOptions {
+            client: concat!("tickwire-bench ", env!("CARGO_PKG_VERSION")).to_owned(),
+            timeout: JOIN_TIME,
+            ..ConnectOptions::default()
+        };
+        let mut client = Client::<Arena>::connect(target, options).await?;
+        client.join(RoomChoice::Named(room.to_owned()), name);
+        timeout(JOIN_TIME, wait_for_seat(&mut client)).await.context("no seat in time")??;
+        client
+    };
+    phase.shared.joined.fetch_add(1, Ordering::Relaxed);
+
+    let mut player = Player { bot: Bot::new(number as u64), result: BotResult::default() };
+    let mut start = None;
+    let period = Duration::from_secs(1) / Arena::TICK_HZ;
+    // Bots do not all wake at once: people do not either.
+    let offset = period.mul_f64((number % 61) as f64 / 61.0);
+    let mut ticks = interval_at(Instant::now() + offset, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    for tick in number as u64.. {
+        ticks.tick().await;
+        let before = client.stats().snapshots;
+        client.update();
+        player.events(&mut client)?;
+        let stats = client.stats();
+        phase.shared.snapshots.fetch_add(stats.snapshots.wrapping_sub(before), Ordering::Relaxed);
+        if tick % TICKS_PER_DECISION == 0 {
+            player.decide(&mut client);
+        }
+        if number % BOTS_PER_TALKER == 0 {
+            player.talk(&mut client);
+        }
+        let now = *phase.phase.borrow_and_update();
+        match now {
+            Phase::Before => {}
+            Phase::Measured => {
+                start.get_or_insert(stats);
+                if tick % TICKS_PER_SAMPLE == 0 {
+                    player.sample(&stats, &phase);
+                }
+            }
+            Phase::Over => break,
+        }
+    }
+    player.finish(&client.stats(), &start.unwrap_or_default());
+    client.close().await;
+    Ok(player.result)
+}
+
+struct Player {
+    bot: Bot,
+    result: BotResult,
+}
+
+impl Player {
+    fn events(&mut self, client: &mut Client<Arena>) -> anyhow::Result<()> {
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Chat(ServerChat::Message(_)) => self.result.chat_received += 1,
+                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, client: &mut Client<Arena>) {
+        let own = client.player();
+        let controls = self.bot.decide(own, client.entities().map(|seen| (seen.id, seen.entity)));
+        client.send_input(controls);
+    }
+
+    fn talk(&mut self, client: &mut Client<Arena>) {
+        if let Some(text) = self.bot.remark() {
+            client.say(text);
+            self.result.chat_sent += 1;
+        }
+    }
+
+    fn sample(&mut self, stats: &NetStats, phase: &PhaseReceiver) {
+        self.result.rtt_ms.push(stats.rtt_ms);
+        phase.shared.rtt_sum_us.fetch_add((stats.rtt_ms * 1000.0) as u64, Ordering::Relaxed);
+        phase.shared.rtt_samples.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn finish(&mut self, end: &NetStats, start: &NetStats) {
+        let unusable = |stats: &NetStats| stats.snapshots_undecodable + stats.snapshots_malformed;
+        self.result.snapshots = end.snapshots - start.snapshots;
+        self.result.expected = end.snapshots_expected - start.snapshots_expected;
+        self.result.unusable = unusable(end) - unusable(start);
+        self.result.bytes_in = end.bytes_in - start.bytes_in;
+        self.result.bytes_out = end.bytes_out - start.bytes_out;
+    }
+}
+
+async fn wait_for_seat(client: &mut Client<Arena>) -> anyhow::Result<()> {
+    loop {
+        client.update();
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
+                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                    bail!("no seat: {code:?}: {text}")
+                }
+                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
+                _ => {}
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
