@@ -111,6 +111,19 @@ fn it_watches_without_a_ship() {
     player.press(&["q"]);
 }
 
+#[test]
+fn it_says_when_the_server_is_silent_and_goes_on_when_it_is_back() {
+    let server = ArenaServer::start(&[]);
+    let terminal = Terminal::run(&server, &["--name", "Tess"]);
+    terminal.wait_for("hull 100");
+    server.signal("STOP");
+    terminal.wait_for("no word from the server for 2 s");
+    server.signal("CONT");
+    terminal.wait_for_change("no word from the server");
+    terminal.press(&["q"]);
+    terminal.wait_for("ended with 0");
+}
+
 /// A native client beside the terminal.
 struct Peer {
     client: Client<Arena>,

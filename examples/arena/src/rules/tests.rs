@@ -36,13 +36,13 @@ impl Field {
     fn run(&mut self, ticks: u32) {
         let mut outbox = Outbox::default();
         for _ in 0..ticks {
-            // Rocks come back by themselves, so tests that want none take them away.
             self.arena.step(&Inputs::new(self.tick, &self.inputs), &mut outbox);
             self.tick = self.tick.next();
         }
         self.events.extend(outbox.drain().map(|(_, event)| event));
     }
 
+    /// Rocks come back by themselves; this takes them away again.
     fn run_without_rocks(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.run(1);
@@ -171,11 +171,22 @@ fn rocks_break_into_smaller_ones_and_into_dust() {
 }
 
 #[test]
-fn rocks_come_back_but_never_onto_a_ship() {
-    let mut field = Field::empty(40);
-    field.run(60 * 60);
-    let mass = field.arena.rocks.len();
-    assert!((50..=60).contains(&mass), "{mass}");
+fn rocks_come_back_but_never_near_a_ship() {
+    let mut field = Field::empty(100);
+    for pilot in &mut field.arena.pilots {
+        pilot.body.pos = field.arena.random.place(WORLD_HALF - 100.0);
+    }
+    let mut came = 0;
+    for _ in 0..60 * 60 {
+        let first_new = field.arena.next_id;
+        field.run(1);
+        for rock in field.arena.rocks.iter().filter(|rock| rock.id >= first_new) {
+            let gap = |pilot: &Pilot| pilot.body.pos.distance(rock.asteroid.pos);
+            assert!(field.arena.pilots.iter().all(|pilot| gap(pilot) > 240.0));
+            came += 1;
+        }
+    }
+    assert!((40..=56).contains(&came), "{came} rocks came in a minute");
 }
 
 #[test]

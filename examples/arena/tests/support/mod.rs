@@ -33,12 +33,18 @@ impl ArenaServer {
         let target = format!("quic://{}", address.expect(&line));
         ArenaServer { child, certs, target }
     }
+
+    /// Sends the server process a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let flag = format!("-{name}");
+        assert!(Command::new("kill").args([&flag, &pid]).status().unwrap().success());
+    }
 }
 
 impl Drop for ArenaServer {
     fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        self.signal("TERM");
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.certs);
     }

@@ -17,6 +17,8 @@ use crate::scene::Scene;
 
 /// Units across the picture; a wide picture of the arena is what the browser shows as well.
 const VIEW_WIDTH: f32 = 1200.0;
+/// Larger than it is, or it would be five dots.
+const SHIP_DRAWN: f32 = SHIP_RADIUS * 1.5;
 const STAR_SPACING: f32 = 140.0;
 const CORNERS: u32 = 9;
 
@@ -57,11 +59,14 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, now: Instant, s
     frame.render_widget(canvas, area);
 }
 
-/// Draws the whole arena small: the leaders, and this player as a ring.
+/// Draws the whole arena small: the leaders, who is near, and this player as a ring.
 pub(crate) fn draw_map(frame: &mut Frame, area: Rect, scene: &Scene) {
     let bounds = [f64::from(-WORLD_HALF), f64::from(WORLD_HALF)];
     let canvas =
         Canvas::default().marker(Marker::Braille).x_bounds(bounds).y_bounds(bounds).paint(|ctx| {
+            for (_, ship) in &scene.ships {
+                dot(ctx, ship.pos, team_color(ship.team));
+            }
             for leader in &scene.leaders {
                 dot(ctx, leader.pos, team_color(leader.team));
             }
@@ -89,9 +94,9 @@ fn draw_ship(ctx: &mut Context, ship: &Ship, seconds: f32) {
     let nose = direction(ship.heading);
     let side = nose.perp();
     let color = team_color(ship.team);
-    let tip = ship.pos + nose * SHIP_RADIUS * 1.4;
-    let left = ship.pos - nose * SHIP_RADIUS + side * SHIP_RADIUS;
-    let right = ship.pos - nose * SHIP_RADIUS - side * SHIP_RADIUS;
+    let tip = ship.pos + nose * SHIP_DRAWN * 1.3;
+    let left = ship.pos - nose * SHIP_DRAWN + side * SHIP_DRAWN;
+    let right = ship.pos - nose * SHIP_DRAWN - side * SHIP_DRAWN;
     line(ctx, tip, left, color);
     line(ctx, tip, right, color);
     line(ctx, left, right, color);
@@ -100,11 +105,11 @@ fn draw_ship(ctx: &mut Context, ship: &Ship, seconds: f32) {
     }
     if ship.thrusting {
         let flicker = 1.6 + 0.6 * (seconds * 40.0).sin();
-        let flame = ship.pos - nose * SHIP_RADIUS * flicker;
-        line(ctx, ship.pos - nose * SHIP_RADIUS, flame, Color::LightRed);
+        let flame = ship.pos - nose * SHIP_DRAWN * flicker;
+        line(ctx, ship.pos - nose * SHIP_DRAWN, flame, Color::LightRed);
     }
     if ship.shielded {
-        ring(ctx, ship.pos, SHIP_RADIUS * 2.0);
+        ring(ctx, ship.pos, SHIP_DRAWN * 2.0);
     }
 }
 

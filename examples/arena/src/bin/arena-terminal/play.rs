@@ -18,6 +18,8 @@ use crate::terminal::{self, Screen};
 const UPDATE_EVERY: Duration = Duration::from_micros(16_667);
 /// The screen is drawn at every second update: faster than that, terminals fall behind.
 const UPDATES_PER_FRAME: u32 = 2;
+/// A silent server is mentioned after so long; the session ends by itself after 15 s of it.
+const SILENCE_SHOWN: Duration = Duration::from_secs(2);
 const NET_EVERY: Duration = Duration::from_millis(500);
 
 /// Plays until the player quits. Gives the last words.
@@ -122,6 +124,9 @@ impl Game {
         if let Some(own) = self.app.scene.own {
             self.score = own.score;
         }
+        let silence = Duration::from_secs_f32(self.client.stats().snapshot_age_ms / 1000.0);
+        self.app.banner = (silence > SILENCE_SHOWN)
+            .then(|| format!("no word from the server for {} s", silence.as_secs()));
         if now.duration_since(self.meter.since) >= NET_EVERY {
             self.measure(now);
         }

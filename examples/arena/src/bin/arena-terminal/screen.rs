@@ -114,7 +114,7 @@ fn draw_side(frame: &mut Frame, area: Rect, app: &App) {
     draw_ship(frame, ship, app);
     draw_board(frame, board, app);
     if map.height > 4 {
-        let block = titled("leaders");
+        let block = titled("map");
         field::draw_map(frame, block.inner(map), &app.scene);
         frame.render_widget(block, map);
     }
