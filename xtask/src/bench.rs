@@ -32,7 +32,7 @@ pub(crate) fn swarm(repo: &Repo) -> anyhow::Result<Outcome> {
 }
 
 pub(crate) fn floor(repo: &Repo) -> anyhow::Result<Outcome> {
-    let found = measure(repo, &["floor"])?;
+    let found = measure(repo, &["floor", "--pairs", "1"])?;
     ensure!(found["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "no ratio: {found}");
     Ok(Outcome::Passed)
 }
