@@ -114,10 +114,11 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
     if host.stopping.load(Ordering::SeqCst) {
         link.end(CloseCode::ServerStopping);
     }
+    let mut readers = streams::Readers::default();
     let datagrams = tokio::spawn(datagrams::read(Arc::clone(&host), Arc::clone(&link)));
     let end = tokio::select! {
         end = link.ended() => end,
-        end = streams::serve(&host, &link, hello) => end,
+        end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
         error = link.session.closed() => End::new(code_of(&error), error.to_string()),
     };

@@ -10,7 +10,7 @@ use crate::room::ToRoom;
 use crate::transport::RecvHalf;
 
 /// Serves the chat stream until it says how the session ends.
-pub(super) async fn serve<I: Send + 'static>(link: &Arc<Link<I>>, recv: RecvHalf) -> End {
+pub(super) async fn serve<I: Send + 'static>(link: &Arc<Link<I>>, recv: &mut RecvHalf) -> End {
     let mut frames = Frames::new(recv);
     loop {
         match frames.next::<ClientChat>().await {

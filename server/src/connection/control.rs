@@ -20,7 +20,7 @@ use crate::transport::RecvHalf;
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<Host<S>>,
     link: &Arc<Link<S::Input>>,
-    recv: RecvHalf,
+    recv: &mut RecvHalf,
     handshake: Handshake,
 ) -> End {
     let mut frames = Frames::new(recv);

@@ -7,13 +7,13 @@ use super::End;
 use crate::transport::RecvHalf;
 
 /// The frames of one stream, one after another.
-pub(super) struct Frames {
-    recv: RecvHalf,
+pub(super) struct Frames<'a> {
+    recv: &'a mut RecvHalf,
     reader: FrameReader,
 }
 
-impl Frames {
-    pub(super) fn new(recv: RecvHalf) -> Self {
+impl<'a> Frames<'a> {
+    pub(super) fn new(recv: &'a mut RecvHalf) -> Self {
         Frames { recv, reader: FrameReader::default() }
     }
 

@@ -11,6 +11,14 @@ use super::reliable::LaneName;
 use super::{End, Host, Link, chat, control};
 use crate::transport::{RecvHalf, SendHalf};
 
+/// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, on which
+/// Firefox drops what it has not read from the other half, the goodbye as well.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    control: Option<RecvHalf>,
+    chat: Option<RecvHalf>,
+}
+
 /// Serves both streams until one of them says how the session ends.
 ///
 /// `permit` is given back once hello was said.
@@ -18,19 +26,20 @@ pub(super) async fn serve<S: Simulation>(
     host: &Arc<Host<S>>,
     link: &Arc<Link<S::Input>>,
     permit: super::Handshake,
+    readers: &mut Readers,
 ) -> End {
     let deadline = permit.deadline;
     let (control_opened, control_stream) = oneshot::channel();
     let (chat_opened, chat_stream) = oneshot::channel();
     let control = async {
         match control_stream.await {
-            Ok(recv) => control::serve(host, link, recv, permit).await,
+            Ok(recv) => control::serve(host, link, readers.control.insert(recv), permit).await,
             Err(_) => std::future::pending().await,
         }
     };
     let chat = async {
         match chat_stream.await {
-            Ok(recv) => chat::serve(link, recv).await,
+            Ok(recv) => chat::serve(link, readers.chat.insert(recv)).await,
             Err(_) => std::future::pending().await,
         }
     };
