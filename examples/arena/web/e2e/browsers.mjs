@@ -5,6 +5,9 @@ export const BROWSERS = ['chromium', 'firefox'];
 
 const POLL_MS = 50;
 const WAIT_MS = 20_000;
+const FLIGHT_MS = 60_000;
+/** Of a ship, in radians. */
+const TURN_PER_SECOND = (12 / 1024) * 2 * Math.PI * 60;
 
 /** Starts the browser named by ARENA_BROWSER. */
 export async function launchBrowser() {
@@ -82,6 +85,18 @@ class Browser {
   }
 }
 
+/** In the page: `seen`, or how far to turn, or nothing without a ship. */
+function courseTo(name) {
+  const { client } = window.arena;
+  const player = [...client.members.values()].find((member) => member.name === name)?.player;
+  if (client.entities.get(player)?.kind === 'Ship') return 'seen';
+  const own = client.entities.mine('Ship');
+  const there = client.entities.of('Leader').find((leader) => leader.player === player);
+  if (!own || !there) return undefined;
+  const course = Math.atan2(there.pos.y - own.pos.y, there.pos.x - own.pos.x) - own.heading;
+  return { turn: course - 2 * Math.PI * Math.round(course / (2 * Math.PI)) };
+}
+
 /** A player in front of the arena's page. */
 class ArenaPage {
   #page;
@@ -134,6 +149,28 @@ class ArenaPage {
   /** The own ship, or null while there is none. */
   ship() {
     return this.evaluate(() => window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.mine) ?? null);
+  }
+
+  /** Flies, by keys, to where the score board's map says that a player is, until the ship is seen. */
+  async flyTo(name) {
+    const end = Date.now() + FLIGHT_MS;
+    while (Date.now() < end) {
+      const way = await this.evaluate(courseTo, name);
+      if (way === 'seen') return;
+      if (way) {
+        await this.hold(way.turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(way.turn) / TURN_PER_SECOND) * 1000);
+        await this.hold('ArrowUp', 500);
+      }
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    throw new Error(`${name} was not found in ${FLIGHT_MS} ms`);
+  }
+
+  /** Holds a key for a while. */
+  async hold(key, ms) {
+    await this.down(key);
+    await new Promise((done) => setTimeout(done, ms));
+    await this.up(key);
   }
 
   /** Chats as a player does. */

@@ -51,11 +51,11 @@ test('the ship turns, thrusts, brakes and fires as the keys say', async () => {
   await ann.up('ArrowLeft');
   await ann.down('ArrowUp');
   await ann.until('speed', () => window.arena.entities().some((ship) => ship.mine && ship.thrusting && Math.hypot(ship.vel.x, ship.vel.y) > 80));
-  await ann.down('Space');
+  await ann.down(' ');
   await ann.until('a shot', () => window.arena.entities().some((entity) => entity.kind === 'Shot'));
   await ann.until('a hot gun', () => window.arena.entities().some((ship) => ship.mine && ship.heat > 0));
   await ann.screenshot('flying');
-  await ann.up('Space');
+  await ann.up(' ');
   await ann.up('ArrowUp');
   const moved = await ann.ship();
   if (moved) assert.ok(Math.hypot(moved.pos.x - start.pos.x, moved.pos.y - start.pos.y) > 5, 'the ship did not move');
@@ -66,7 +66,7 @@ test('a second player and the first see each other', async () => {
   await bob.join('Bob');
   assert.equal(await bob.evaluate(() => window.arena.client.members.size), 2);
   await ann.until('Bob among the members', () => [...window.arena.client.members.values()].some(({ name }) => name === 'Bob'));
-  await ann.until("Bob's ship", shipOf, 'Bob');
+  await ann.flyTo('Bob');
   await bob.until("Ann's ship", shipOf, 'Ann');
   await ann.until('Bob on the score board', () => document.getElementById('board').innerText.includes('Bob'));
 });
