@@ -229,6 +229,9 @@ fn hears(audience: Audience, player: PlayerId, view: View) -> bool {
     match audience {
         Audience::Room => true,
         Audience::Player(only) => only == player,
-        Audience::Place(place) => Sight::new(view).nearness(Some(place), false).is_some(),
+        Audience::Place(place) => {
+            let sight = Sight::new(view);
+            sight.reaches(sight.distance_squared(place), false)
+        }
     }
 }

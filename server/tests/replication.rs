@@ -384,3 +384,9 @@ fn what_stands_still_is_not_sent_again() {
     let header_bytes = (8 + 16 + 8 + 1 + 20 + 1 + 7 + 12usize).div_ceil(8);
     assert_eq!(sizes[20..], [header_bytes; 20]);
 }
+
+#[test]
+fn one_snapshot_that_was_long_under_way_does_not_hold_up_what_was_lost() {
+    let table = play(1, &[105, 2, 24, 0, 0, 217, 2, 8, 2, 169, 26], 58, 1200);
+    table.assert_equal();
+}

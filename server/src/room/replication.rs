@@ -19,7 +19,7 @@ use tickwire_shared::{PlayerId, Tick};
 
 use super::fragments::{Against, Coded, Fragments};
 use super::interest::Sight;
-use super::world::{HISTORY_TICKS, Slot, World};
+use super::world::{HISTORY_TICKS, World};
 
 /// Share of a snapshot's bytes that events may take, as a divisor.
 const EVENT_SHARE: usize = 3;
@@ -44,8 +44,10 @@ pub(super) struct Replication {
     packets: VecDeque<Packet>,
     /// Slots of all packets in flight, oldest first; the top bit marks a slot told gone.
     entries: VecDeque<u32>,
+    /// Entries of packets no longer in flight.
+    entries_forgotten: u64,
     newest_ack: Tick,
-    /// Ticks from sending a snapshot to its acknowledgement, slowly falling.
+    /// Ticks from sending a snapshot to its acknowledgement, smoothed.
     flight_ticks: i32,
     events: VecDeque<Arc<EventBits>>,
     /// Number of the first event in `events`.
@@ -64,6 +66,8 @@ struct Seen {
 #[derive(Debug)]
 struct Packet {
     tick: Tick,
+    /// Counted from the first entry ever.
+    first_entry: u64,
     entries: usize,
     /// Number after the last event in it.
     events_end: u64,
@@ -75,9 +79,40 @@ struct Candidate {
     slot: u16,
     head: RecordHead,
     coded: Coded,
-    priority: f32,
+    rank: Rank,
+    distance_squared: f32,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Rank {
+    /// The client's own: first of all.
+    Own,
+    /// To be forgotten: cheap, and wrong to be seen any longer.
+    Gone,
+    /// Last sent in this tick, or 0.
+    Waited(u32),
+}
+
+impl Candidate {
+    fn gone(slot: u16) -> Self {
+        let (head, coded, rank) = (RecordHead::Gone, Coded::EMPTY, Rank::Gone);
+        Candidate { slot, head, coded, rank, distance_squared: 0.0 }
+    }
+
+    /// Ticks it waited, less with distance.
+    fn priority(&self, tick: Tick, sight: &Sight) -> f32 {
+        let waited = match self.rank {
+            Rank::Own => return f32::INFINITY,
+            Rank::Gone => return f32::MAX,
+            Rank::Waited(0) => FRESH_PRIORITY_TICKS,
+            Rank::Waited(sent) => tick.since(Tick(sent)) as f32,
+        };
+        waited * sight.nearness(self.distance_squared)
+    }
+}
+
+/// What is in flight is repeated after so many ticks at the latest.
+const FLIGHT_TICKS_MAX: i32 = 32;
 const ENTRY_GONE: u32 = 1 << 31;
 
 impl Replication {
@@ -88,6 +123,7 @@ impl Replication {
             seen: Vec::new(),
             packets: VecDeque::new(),
             entries: VecDeque::new(),
+            entries_forgotten: 0,
             newest_ack: Tick(0),
             flight_ticks: 0,
             events: VecDeque::new(),
@@ -109,26 +145,22 @@ impl Replication {
     /// Takes the client's acknowledgements; `now` is the room's tick.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
         let newest = Tick::expand(ack.newest_low16, now);
-        if now.since(newest) < 0 || now.since(newest) > HISTORY_TICKS {
-            return;
-        }
-        let mut first_entry = 0;
-        for at in 0..self.packets.len() {
-            let packet = &self.packets[at];
-            let (tick, entries) = (packet.tick, packet.entries);
-            let received = match newest.since(tick) {
-                0 => true,
-                age @ 1..=32 => ack.before >> (age - 1) & 1 == 1,
-                _ => false,
-            };
-            if received && !packet.acked {
-                self.acknowledge_packet(at, first_entry);
+        let Some(oldest) = self.packets.front() else { return };
+        // A packet was written in every tick since the oldest.
+        let newest_at = newest.since(oldest.tick);
+        for age in (0..=32).rev() {
+            let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
+            let at = usize::try_from(newest_at - age);
+            if let (true, Ok(at)) = (received, at)
+                && self.packets.get(at).is_some_and(|packet| !packet.acked)
+            {
+                self.acknowledge_packet(at);
+                let tick = self.packets[at].tick;
                 if tick.since(self.newest_ack) > 0 {
                     self.newest_ack = tick;
                     self.measure_flight(now.since(tick));
                 }
             }
-            first_entry += entries;
         }
     }
 
@@ -157,11 +189,15 @@ impl Replication {
         writer.begin(header, self.events.iter().take(events).map(|event| event.coded(tick)));
 
         self.gather(world, fragments, sight, common);
-        self.choose(bits_max.saturating_sub(writer.len_bits()), world.slots().len());
+        let bits_left = bits_max.saturating_sub(writer.len_bits());
+        self.choose(tick, sight, bits_left, world.slots().len());
         let entries = self.fill(tick, writer, fragments, bits_max);
         writer.finish(out);
         let events_end = self.first_event + events as u64;
-        self.packets.push_back(Packet { tick, entries, events_end, acked: false });
+        let first_entry = self.entries_forgotten + (self.entries.len() - entries) as u64;
+        let packet = Packet { tick, first_entry, entries, events_end, acked: false };
+        debug_assert!(self.packets.back().is_none_or(|last| tick.since(last.tick) == 1));
+        self.packets.push_back(packet);
     }
 
     /// What the client lacks, in the order of slots.
@@ -175,46 +211,36 @@ impl Replication {
         self.candidates.clear();
         self.seen.resize(world.slots().len(), Seen::default());
         let tick = world.tick();
-        let in_flight = |sent: u32| tick.since(Tick(sent)) <= self.flight_ticks + 2;
-        for (at, (slot, seen)) in world.slots().iter().zip(&self.seen).enumerate() {
-            let at = at as u16;
-            let mine = slot.owner == Some(self.player);
-            let near = slot.is_alive().then(|| sight.nearness(slot.place, seen.sent != 0));
-            let nearness = if mine { near.map(|_| Some(f32::INFINITY)) } else { near };
-            let Some(nearness) = nearness.flatten() else {
+        let flight_ticks = self.flight_ticks + 2;
+        let in_flight = |sent: u32| tick.since(Tick(sent)) <= flight_ticks;
+        for (at, (glance, seen)) in world.glances().iter().zip(&self.seen).enumerate() {
+            let distance_squared = sight.distance_squared(glance.place);
+            let mine = glance.owner == self.player.0 && glance.owner != 0;
+            let wanted = glance.alive && (mine || sight.reaches(distance_squared, seen.sent != 0));
+            let slot = at as u16;
+            if !wanted {
                 if seen.sent != 0 && !in_flight(seen.gone) {
-                    let head = RecordHead::Gone;
-                    let priority = f32::MAX;
-                    self.candidates.push(Candidate {
-                        slot: at,
-                        head,
-                        coded: Coded::EMPTY,
-                        priority,
-                    });
+                    self.candidates.push(Candidate::gone(slot));
                 }
                 continue;
-            };
-            let changed = slot.changed_for(mine);
-            let known = seen.acked != 0 && Tick(seen.acked).since(slot.spawned) >= 0;
-            if known && Tick(seen.acked).since(changed) >= 0 {
+            }
+            let changed = if mine { glance.changed } else { glance.changed_public };
+            let known = seen.acked != 0 && seen.acked >= glance.spawned;
+            if known && seen.acked >= changed {
                 continue;
             }
-            if seen.sent > seen.gone && Tick(seen.sent).since(changed) >= 0 && in_flight(seen.sent)
-            {
+            if seen.sent > seen.gone && seen.sent >= changed && in_flight(seen.sent) {
                 continue;
             }
-            let waited = match seen.sent {
-                0 => FRESH_PRIORITY_TICKS,
-                sent => tick.since(Tick(sent)) as f32,
-            };
             let baseline = known.then_some(Tick(seen.acked));
-            let (head, coded) = code(world, fragments, (at, slot), (baseline, common), mine);
-            self.candidates.push(Candidate { slot: at, head, coded, priority: waited * nearness });
+            let (head, coded) = code(world, fragments, slot, (baseline, common), mine);
+            let rank = if mine { Rank::Own } else { Rank::Waited(seen.sent) };
+            self.candidates.push(Candidate { slot, head, coded, rank, distance_squared });
         }
     }
 
     /// Keeps what matters most when not everything fits.
-    fn choose(&mut self, bits_max: usize, slots: usize) {
+    fn choose(&mut self, tick: Tick, sight: &Sight, bits_max: usize, slots: usize) {
         let cost = |candidate: &Candidate, gap_bits: usize| {
             gap_bits + candidate.head.len_bits() + candidate.coded.bits()
         };
@@ -225,8 +251,11 @@ impl Replication {
         if total <= bits_max {
             return;
         }
-        self.candidates
-            .sort_unstable_by(|a, b| b.priority.total_cmp(&a.priority).then(a.slot.cmp(&b.slot)));
+        self.candidates.sort_by_cached_key(|candidate| {
+            let priority = candidate.priority(tick, sight);
+            // Priorities are positive: their bits are in the order of the numbers.
+            (std::cmp::Reverse(priority.to_bits()), candidate.slot)
+        });
         let mut left = bits_max;
         self.candidates.retain(|candidate| {
             let bits = cost(candidate, gap_bits + 2);
@@ -266,11 +295,12 @@ impl Replication {
         entries
     }
 
-    fn acknowledge_packet(&mut self, at: usize, first_entry: usize) {
+    fn acknowledge_packet(&mut self, at: usize) {
         let packet = &mut self.packets[at];
         packet.acked = true;
         let tick = packet.tick.0;
-        for &entry in self.entries.range(first_entry..first_entry + packet.entries) {
+        let first = (packet.first_entry - self.entries_forgotten) as usize;
+        for &entry in self.entries.range(first..first + packet.entries) {
             let seen = &mut self.seen[(entry & !ENTRY_GONE) as usize];
             if entry & ENTRY_GONE == 0 {
                 if tick > seen.gone && tick > seen.acked {
@@ -285,9 +315,11 @@ impl Replication {
         }
     }
 
+    /// Too low costs a repeat, too high a wait: it falls faster than it rises.
     fn measure_flight(&mut self, sample_ticks: i32) {
-        let fall = (self.flight_ticks - sample_ticks + 7) / 8;
-        self.flight_ticks = sample_ticks.max(self.flight_ticks - fall.max(0)).min(HISTORY_TICKS);
+        let error = sample_ticks.min(FLIGHT_TICKS_MAX) - self.flight_ticks;
+        self.flight_ticks += if error < 0 { error / 2 - 1 } else { (error + 3) / 4 };
+        self.flight_ticks = self.flight_ticks.max(0);
     }
 
     fn forget_old_packets(&mut self, tick: Tick) {
@@ -295,6 +327,7 @@ impl Replication {
             && tick.since(oldest.tick) >= HISTORY_TICKS
         {
             self.entries.drain(..oldest.entries);
+            self.entries_forgotten += oldest.entries as u64;
             self.packets.pop_front();
         }
     }
@@ -328,10 +361,11 @@ impl EventBits {
 fn code(
     world: &World,
     fragments: &mut Fragments,
-    (at, slot): (u16, &Slot),
+    at: u16,
     (baseline, common): (Option<Tick>, Option<Tick>),
     mine: bool,
 ) -> (RecordHead, Coded) {
+    let slot = &world.slots()[usize::from(at)];
     let owner = mine && world.table(slot.kind).has_owner_only();
     if let Some(tick) = baseline
         && let Some(coded) = fragments.code(world, at, Against::Tick(tick), owner)

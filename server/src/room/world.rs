@@ -23,6 +23,21 @@ pub(super) struct World {
     free: BinaryHeap<Reverse<u16>>,
     entities_max: usize,
     tick: Tick,
+    glances: Vec<Glance>,
+}
+
+/// What every client asks of a slot in every tick, close together in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glance {
+    /// Not a number for what has no place: no distance rules it out.
+    pub(super) place: Vec2,
+    /// Number of the owner, 0 for none.
+    pub(super) owner: u32,
+    pub(super) alive: bool,
+    /// As in [`Slot`].
+    pub(super) spawned: u32,
+    pub(super) changed: u32,
+    pub(super) changed_public: u32,
 }
 
 /// One slot.
@@ -31,14 +46,14 @@ pub(super) struct Slot {
     /// What is in it, or was.
     pub(super) id: EntityId,
     pub(super) kind: u8,
-    pub(super) owner: Option<PlayerId>,
-    pub(super) place: Option<Vec2>,
+    owner: Option<PlayerId>,
+    place: Option<Vec2>,
     /// The tick this entity took the slot; what a client knows from before is of another one.
-    pub(super) spawned: Tick,
+    spawned: Tick,
     /// The last tick with a change in any lane.
-    pub(super) changed: Tick,
+    changed: Tick,
     /// The last tick with a change in a lane that others than the owner see.
-    pub(super) changed_public: Tick,
+    changed_public: Tick,
     pub(super) states: History,
     captured: Option<Tick>,
 }
@@ -52,6 +67,7 @@ impl World {
             free: BinaryHeap::new(),
             entities_max: entities_max.min(usize::from(u16::MAX)),
             tick: Tick(0),
+            glances: Vec::new(),
         }
     }
 
@@ -74,6 +90,8 @@ impl World {
             entry.record(tick, table, &lanes[..table.len()]);
         }
         self.remove_missing();
+        self.glances.clear();
+        self.glances.extend(self.slots.iter().map(Slot::glance));
         refused
     }
 
@@ -83,6 +101,11 @@ impl World {
 
     pub(super) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// By slot.
+    pub(super) fn glances(&self) -> &[Glance] {
+        &self.glances
     }
 
     pub(super) fn table(&self, kind: u8) -> &LaneTable {
@@ -155,14 +178,15 @@ impl Slot {
         }
     }
 
-    /// Whether an entity is in it.
-    pub(super) fn is_alive(&self) -> bool {
-        self.captured.is_some()
-    }
-
-    /// The last tick with a change that this kind of client sees.
-    pub(super) fn changed_for(&self, owner: bool) -> Tick {
-        if owner { self.changed } else { self.changed_public }
+    fn glance(&self) -> Glance {
+        Glance {
+            place: self.place.unwrap_or(Vec2::NAN),
+            owner: self.owner.map_or(0, |owner| owner.0),
+            alive: self.captured.is_some(),
+            spawned: self.spawned.0,
+            changed: self.changed.0,
+            changed_public: self.changed_public.0,
+        }
     }
 
     fn record(&mut self, tick: Tick, table: &LaneTable, lanes: &[i32]) {
