@@ -36,8 +36,8 @@ async function launchChromium() {
   return {
     close: () => browser.close(),
     // A context each: pages must not share what they remember.
-    async newPage({ width, height }) {
-      const context = await browser.newContext({ viewport: { width, height } });
+    async newPage({ width, height, scale }) {
+      const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale });
       return context.newPage();
     },
     before: (page, script) => page.addInitScript(script),
@@ -53,10 +53,10 @@ async function launchFirefox() {
   });
   return {
     close: () => browser.close(),
-    async newPage(viewport) {
+    async newPage({ width, height, scale }) {
       const context = await browser.createBrowserContext();
       const page = await context.newPage();
-      await page.setViewport(viewport);
+      await page.setViewport({ width, height, deviceScaleFactor: scale });
       return page;
     },
     before: (page, script) => page.evaluateOnNewDocument(script),
@@ -71,8 +71,8 @@ class Browser {
   }
 
   /** Opens the arena's page. `before` runs in it before its own scripts. */
-  async open(url, { before, width = 960, height = 600 } = {}) {
-    const page = await this.#driver.newPage({ width, height });
+  async open(url, { before, width = 960, height = 600, scale = 1 } = {}) {
+    const page = await this.#driver.newPage({ width, height, scale });
     const arena = new ArenaPage(page);
     if (before) await this.#driver.before(page, before);
     await page.goto(url);
@@ -94,7 +94,20 @@ function courseTo(name) {
   const there = client.entities.of('Leader').find((leader) => leader.player === player);
   if (!own || !there) return undefined;
   const course = Math.atan2(there.pos.y - own.pos.y, there.pos.x - own.pos.x) - own.heading;
-  return { turn: course - 2 * Math.PI * Math.round(course / (2 * Math.PI)) };
+  return { turn: course - 2 * Math.PI * Math.round(course / (2 * Math.PI)), thrustMs: 500 };
+}
+
+/** In the page: how far to turn to the nearest enemy. */
+function courseToFight() {
+  const { client } = window.arena;
+  const own = client?.entities.mine('Ship');
+  if (!own) return undefined;
+  const away = ({ pos }) => Math.hypot(pos.x - own.pos.x, pos.y - own.pos.y);
+  const enemies = client.entities.of('Ship').filter(({ team }) => team !== own.team);
+  const [nearest] = [...enemies].sort((a, b) => away(a) - away(b));
+  const target = nearest ?? { pos: { x: 0, y: 0 } };
+  const course = Math.atan2(target.pos.y - own.pos.y, target.pos.x - own.pos.x) - own.heading;
+  return { turn: course - 2 * Math.PI * Math.round(course / (2 * Math.PI)), thrustMs: away(target) > 250 ? 300 : 0 };
 }
 
 /** A player in front of the arena's page. */
@@ -157,13 +170,22 @@ class ArenaPage {
     while (Date.now() < end) {
       const way = await this.evaluate(courseTo, name);
       if (way === 'seen') return;
-      if (way) {
-        await this.hold(way.turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(way.turn) / TURN_PER_SECOND) * 1000);
-        await this.hold('ArrowUp', 500);
-      }
+      await this.#fly(way);
       await new Promise((done) => setTimeout(done, 200));
     }
     throw new Error(`${name} was not found in ${FLIGHT_MS} ms`);
+  }
+
+  /** Flies a little towards the nearest enemy, or without one in sight to the middle. */
+  async chase() {
+    await this.#fly(await this.evaluate(courseToFight));
+    await new Promise((done) => setTimeout(done, 100));
+  }
+
+  async #fly(way) {
+    if (!way) return;
+    await this.hold(way.turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(way.turn) / TURN_PER_SECOND) * 1000);
+    await this.hold('ArrowUp', way.thrustMs);
   }
 
   /** Holds a key for a while. */
@@ -204,6 +226,11 @@ class ArenaPage {
 
   screenshot(name) {
     const path = join(process.env.SCREENSHOTS ?? '.', `${process.env.ARENA_BROWSER ?? 'chromium'}-${name}.png`);
+    return this.save(path);
+  }
+
+  /** A picture of the page as it is now. */
+  save(path) {
     return this.#page.screenshot({ path });
   }
 

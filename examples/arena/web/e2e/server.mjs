@@ -44,7 +44,7 @@ class Server {
   /** Starts it, or starts it again at the same address. */
   async start(listen = new URL(this.url).host) {
     const flags = ['--listen', listen, '--page-dir', PAGE, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
-    this.#child = spawn(program(), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(program('arena-server', 'ARENA_SERVER'), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
     const until = Date.now() + START_MS;
@@ -92,11 +92,12 @@ async function isReady(url) {
   }
 }
 
-function program() {
-  if (process.env.ARENA_SERVER) return process.env.ARENA_SERVER;
-  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, 'arena-server'));
+/** The newest build of one of the arena's programs, or the one that a variable names. */
+export function program(name, variable) {
+  if (process.env[variable]) return process.env[variable];
+  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error('no arena server: run `cargo build -p tickwire-arena`, or set ARENA_SERVER');
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena\`, or set ${variable}`);
   return newest;
 }

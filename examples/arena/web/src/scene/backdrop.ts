@@ -7,8 +7,8 @@ import { painted, type Textures } from './textures';
 const GRID_UNITS = 128;
 /** The sky is painted this much larger than the screen, for it to move. */
 const SKY_OVERSIZE = 1.25;
-const SKY_WIDTH = 720;
-const SKY_HEIGHT = 480;
+const SKY_WIDTH = 1200;
+const SKY_HEIGHT = 800;
 /** Stars by layer: how many, how large, how much they move with the camera. */
 const LAYERS = [
   { stars: 190, size: 2.2, depth: 0.05, alpha: 0.5 },
@@ -109,7 +109,7 @@ function paintNebula(pen: CanvasRenderingContext2D): void {
 function dither(pen: CanvasRenderingContext2D, random: Random): void {
   const image = pen.getImageData(0, 0, SKY_WIDTH, SKY_HEIGHT);
   for (let at = 0; at < image.data.length; at += 4) {
-    const noise = Math.round(random.between(-1.4, 1.4));
+    const noise = Math.round(random.between(-1, 1));
     for (let channel = 0; channel < 3; channel++) image.data[at + channel]! += noise;
   }
   pen.putImageData(image, 0, 0);
