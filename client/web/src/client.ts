@@ -5,6 +5,7 @@ import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
 import { Requests } from './requests.js';
+import { Room, type RoomEvent } from './room.js';
 import { InputWriter, readRecord, type Schema } from './schema.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
@@ -67,14 +68,12 @@ export class Client<G extends Game = AnyGame> {
   readonly #transport: Transport;
   readonly #emitter = new Emitter<ClientEvents<G>>();
   readonly #requests = new Requests();
-  readonly #members = new Map<number, Member>();
+  readonly #room = new Room();
   readonly #idle: ReturnType<typeof setInterval>;
   #input: InputWriter | undefined;
   #schema: Schema | undefined;
   #server = '';
   #player = 0;
-  #host = 0;
-  #room: RoomInfo | undefined;
   #end: Closed | undefined;
   #lastUpdateMs = performance.now();
   #welcomed!: { resolve: () => void; reject: (error: TickwireError) => void };
@@ -121,22 +120,22 @@ export class Client<G extends Game = AnyGame> {
 
   /** The room this client is in. Its counts are those of the moment it joined. */
   get room(): RoomInfo | undefined {
-    return this.#room;
+    return this.#room.info;
   }
 
   /** Everyone in the room by number, this client included. */
   get members(): ReadonlyMap<number, Member> {
-    return this.#members;
+    return this.#room.members;
   }
 
   /** This client as a member of the room. */
   get me(): Member | undefined {
-    return this.#members.get(this.#player);
+    return this.#room.members.get(this.#player);
   }
 
   /** The member who may kick. */
   get host(): number {
-    return this.#host;
+    return this.#room.host;
   }
 
   /** Calls `listener` whenever `name` happens. The result removes it. */
@@ -184,7 +183,7 @@ export class Client<G extends Game = AnyGame> {
   update(nowMs: number = performance.now()): void {
     if (this.#end) return;
     this.#advance(nowMs);
-    if (!this.#end && this.#room) this.#guard(() => this.entities.read(this.#core.view(nowMs)));
+    if (!this.#end && this.#room.info) this.#guard(() => this.entities.read(this.#core.view(nowMs)));
   }
 
   /** How the connection does. */
@@ -319,32 +318,26 @@ export class Client<G extends Game = AnyGame> {
     this.#welcomed.resolve();
   }
 
-  #onRoom(event: CoreEvent & { type: 'joined' | 'left' | 'memberJoined' | 'memberLeft' | 'host' }): void {
+  #onRoom(event: RoomEvent): void {
+    const room = this.#room;
     switch (event.type) {
       case 'joined':
-        this.#room = event.room;
-        this.#host = event.host;
-        this.#members.clear();
-        for (const member of event.members) this.#members.set(member.player, member);
+        room.join(event);
         this.#requests.resolve('join', event);
         return this.#emitter.emit('joined', event);
       case 'left':
-        this.#room = undefined;
-        this.#members.clear();
+        room.leave();
         this.entities.clear();
         this.#requests.resolve('leave');
         return this.#emitter.emit('left', undefined);
       case 'memberJoined':
-        this.#members.set(event.member.player, event.member);
+        room.members.set(event.member.player, event.member);
         return this.#emitter.emit('memberJoined', event.member);
-      case 'memberLeft': {
-        const member = this.#members.get(event.player) ?? { player: event.player, name: '', spectator: false };
-        this.#members.delete(event.player);
+      case 'memberLeft':
         this.#requests.kicked(event.player);
-        return this.#emitter.emit('memberLeft', { ...member, code: closeCodeOf(event.code) });
-      }
+        return this.#emitter.emit('memberLeft', room.remove(event));
       case 'host':
-        this.#host = event.player;
+        room.host = event.player;
         return this.#emitter.emit('host', event.player);
     }
   }

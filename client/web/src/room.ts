@@ -1,0 +1,36 @@
+import { type CloseCode, closeCodeOf } from './errors.js';
+import type { CoreEvent, Joined, Member, RoomInfo } from './messages.js';
+
+/** The events of the core that change who is here. */
+export type RoomEvent = CoreEvent & { type: 'joined' | 'left' | 'memberJoined' | 'memberLeft' | 'host' };
+
+/** The room a client is in, as the server told it. */
+export class Room {
+  /** As of the moment of joining; nothing outside of rooms. */
+  info: RoomInfo | undefined;
+  /** The member who may kick. */
+  host = 0;
+  /** Everyone, by number. */
+  readonly members = new Map<number, Member>();
+
+  /** A seat was taken. */
+  join(joined: Joined): void {
+    this.info = joined.room;
+    this.host = joined.host;
+    this.members.clear();
+    for (const member of joined.members) this.members.set(member.player, member);
+  }
+
+  /** The seat was given back. */
+  leave(): void {
+    this.info = undefined;
+    this.members.clear();
+  }
+
+  /** Someone is gone. Gives who it was. */
+  remove({ player, code }: { player: number; code: number }): Member & { code: CloseCode } {
+    const member = this.members.get(player) ?? { player, name: '', spectator: false };
+    this.members.delete(player);
+    return { ...member, code: closeCodeOf(code) };
+  }
+}

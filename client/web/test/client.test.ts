@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Client } from '../src/client.js';
+import type { Core } from '../src/core.js';
+import type { CoreEvent } from '../src/messages.js';
+import type { Transport, TransportHandler } from '../src/transport.js';
+
+const SCHEMA = {
+  game: 'boats',
+  tickHz: 60,
+  input: { name: 'Helm', fields: [{ name: 'rudder', type: 'float', components: 1 }] },
+  entities: [{ name: 'Boat', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
+  events: [{ name: 'Splash', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
+};
+const JOINED: CoreEvent = {
+  type: 'joined',
+  room: { name: 'bay', players: 2, playersMax: 8, spectators: 0 },
+  tick: 9,
+  spectator: false,
+  host: 4,
+  members: [
+    { player: 4, name: 'Host', spectator: false },
+    { player: 7, name: 'Me', spectator: false },
+  ],
+};
+
+/** A core that says what it is told to: what a client makes of it is tested, not the protocol. */
+class ScriptedCore {
+  events: CoreEvent[] = [{ type: 'welcome', server: 'test', player: 7 }];
+  fault: unknown;
+  datagrams: Uint8Array[] = [];
+  asked: string[] = [];
+  flat: number[] = [];
+  onControl = () => {
+    if (this.fault) throw this.fault;
+  };
+  onChat = () => {};
+  onDatagram = () => {};
+  onClosed = (code: number, text: string) => this.asked.push(`closed ${code} ${text}`);
+  takeControl = () => new Uint8Array();
+  takeChat = () => new Uint8Array();
+  takeDatagram = () => this.datagrams.shift();
+  join = (room: string | undefined, name: string) => this.asked.push(`join ${room} ${name}`);
+  kick = (player: number) => this.asked.push(`kick ${player}`);
+  say = (text: string) => this.asked.push(`say ${text}`);
+  goodbye = () => this.asked.push('goodbye');
+  setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
+  update = () => {};
+  pollEvent = () => this.events.shift();
+  schema = () => SCHEMA;
+  view = () => this.flat;
+}
+
+class Pipe {
+  kind = 'webtransport';
+  datagramsDropped = 0;
+  handler!: TransportHandler;
+  sent: Uint8Array[] = [];
+  closes: string[] = [];
+  start = (handler: TransportHandler) => (this.handler = handler);
+  sendControl = () => {};
+  sendChat = () => {};
+  sendDatagram = (bytes: Uint8Array) => this.sent.push(bytes);
+  close = async (code: number, reason: string) => void this.closes.push(`${code} ${reason}`);
+}
+
+let core: ScriptedCore;
+let pipe: Pipe;
+let client: Client;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  core = new ScriptedCore();
+  pipe = new Pipe();
+  client = new Client(core as unknown as Core, pipe as unknown as Transport);
+  say();
+});
+
+afterEach(() => vi.useRealTimers());
+
+/** The server says these. */
+function say(...events: CoreEvent[]): void {
+  core.events.push(...events);
+  pipe.handler.onControl(new Uint8Array(1));
+}
+
+test('a seat gives the room and its members', async () => {
+  const seat = client.join({ name: 'Me', room: 'bay' });
+  say(JOINED);
+  expect((await seat).room.name).toBe('bay');
+  expect(core.asked).toEqual(['join bay Me']);
+  expect(client.me?.name).toBe('Me');
+  expect([...client.members.keys()]).toEqual([4, 7]);
+  expect(client.host).toBe(4);
+});
+
+test('who comes and goes is known and told', () => {
+  const told: string[] = [];
+  client.on('memberJoined', ({ name }) => told.push(`+${name}`));
+  client.on('memberLeft', ({ name, code }) => told.push(`-${name} ${code}`));
+  client.on('host', (player) => told.push(`host ${player}`));
+  const guest = { player: 9, name: 'Guest', spectator: true };
+  say(JOINED, { type: 'memberJoined', member: guest }, { type: 'memberLeft', player: 4, code: 15 }, { type: 'host', player: 7 });
+  expect(told).toEqual(['+Guest', '-Host ConnectionLost', 'host 7']);
+  expect([...client.members.keys()]).toEqual([7, 9]);
+});
+
+test('an update sends every datagram and shows what is seen', () => {
+  say(JOINED);
+  core.datagrams = [new Uint8Array([1]), new Uint8Array([2])];
+  core.flat = [6, 7, 0, 1, 10, 20];
+  client.update(100);
+  expect(pipe.sent.map(([first]) => first)).toEqual([1, 2]);
+  expect(client.entities.mine('Boat')).toEqual({ id: 7, kind: 'Boat', mine: true, pos: { x: 10, y: 20 } });
+});
+
+test('a client that nobody updates keeps the session alive', () => {
+  core.datagrams = [new Uint8Array([1])];
+  vi.advanceTimersByTime(200);
+  expect(pipe.sent).toHaveLength(1);
+});
+
+test('an event of the game has its name and fields', () => {
+  const events: unknown[] = [];
+  client.on('event', (event) => events.push(event));
+  say({ type: 'event', kind: 0, tick: 12, values: [3, 4] });
+  expect(events).toEqual([{ kind: 'Splash', tick: 12, pos: { x: 3, y: 4 } }]);
+});
+
+test("chat settles with the message as it was stamped, not with someone else's", async () => {
+  const sent = client.chat.send('ahoy');
+  const message = { type: 'chat' as const, id: 1, timeMs: 5, name: 'x', text: 'ahoy' };
+  say({ ...message, from: 4 }, { ...message, id: 2, from: 7 });
+  expect((await sent).id).toBe(2);
+  const refused = client.chat.send('ahoy ahoy');
+  say({ type: 'chatRefused', code: 'ChatTooFast', text: 'wait' });
+  await expect(refused).rejects.toMatchObject({ code: 'ChatTooFast', message: 'wait' });
+});
+
+test('a goodbye ends the session once, with its code and text, whatever the transport says after', async () => {
+  const waiting = client.join({ name: 'Me' });
+  const ends: unknown[] = [];
+  client.on('close', (closed) => ends.push(closed));
+  say({ type: 'goodbye', code: 1, text: 'back soon' });
+  pipe.handler.onClosed({ reason: 'connection lost' });
+  expect(ends).toEqual([{ code: 'ServerStopping', text: 'back soon' }]);
+  expect(await client.closed).toEqual(ends[0]);
+  expect(pipe.closes).toEqual(['1 back soon']);
+  await expect(waiting).rejects.toMatchObject({ code: 'ServerStopping' });
+  await expect(client.rooms()).rejects.toMatchObject({ code: 'ServerStopping' });
+});
+
+test('a transport that ends without a word is a lost connection', async () => {
+  pipe.handler.onClosed({ reason: 'whatever a browser says' });
+  expect(await client.closed).toEqual({ code: 'ConnectionLost', text: 'the connection was lost; connect again' });
+});
+
+test('what the core cannot read ends the session with the code it names', async () => {
+  core.fault = Object.assign(new Error('a frame of protocol version 9'), { code: 3 });
+  say();
+  expect(await client.closed).toEqual({ code: 'VersionMismatch', text: 'a frame of protocol version 9' });
+  expect(pipe.closes).toEqual(['3 a frame of protocol version 9']);
+});
+
+test('closing says goodbye, and nothing is sent after it', async () => {
+  await client.close();
+  expect(core.asked).toEqual(['goodbye']);
+  expect(pipe.closes).toEqual(['0 goodbye']);
+  core.datagrams = [new Uint8Array([1])];
+  client.update();
+  client.sendInput({ rudder: 1 });
+  vi.advanceTimersByTime(1000);
+  expect(pipe.sent).toEqual([]);
+  expect(core.asked).toEqual(['goodbye']);
+});
