@@ -1,0 +1,165 @@
+//! The first three invariants of the README, held by reading the sources of the repository.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One source file: where, and its lines of code without comments and tests.
+struct Source {
+    path: String,
+    code: Vec<(usize, String)>,
+}
+
+#[test]
+fn the_protocol_the_room_and_the_session_never_wait_read_a_clock_or_touch_a_socket() {
+    let pure = ["shared/src", "server/src/room", "server/src/room.rs"];
+    let session = ["client/src/session", "client/src/session.rs"];
+    let forbidden = [
+        "async ",
+        ".await",
+        "Instant::now",
+        ".elapsed()",
+        "SystemTime",
+        "std::net",
+        "std::fs",
+        "std::io",
+        "std::env",
+        "std::thread",
+        "tokio",
+        "quinn",
+        "wtransport",
+        "rand::",
+        "getrandom",
+    ];
+    assert_eq!(found(&sources(&[&pure[..], &session].concat()), &forbidden), [""; 0]);
+}
+
+#[test]
+fn a_transport_knows_no_game() {
+    let transport = sources(&["server/src/transport", "server/src/transport.rs"]);
+    let names =
+        ["Simulation", "PlayerId", "EntityId", "ToRoom", "FromRoom", "Room", "Snapshot", "Tick"];
+    assert_eq!(found(&transport, &names), [""; 0]);
+    assert_eq!(modules_beyond(&transport, "crate::", &["config", "transport"]), [""; 0]);
+    // The close code, which goes onto the wire as a number.
+    assert_eq!(modules_beyond(&transport, "tickwire_shared::", &["control"]), [""; 0]);
+}
+
+#[test]
+fn a_room_knows_no_transport() {
+    let room = sources(&["server/src/room", "server/src/room.rs"]);
+    let names = ["Session", "SendHalf", "RecvHalf", "Connection", "Datagram<", "Bytes"];
+    assert_eq!(found(&room, &names), [""; 0]);
+    assert_eq!(modules_beyond(&room, "crate::", &["config", "room"]), [""; 0]);
+}
+
+#[test]
+fn every_queue_of_the_server_takes_its_bound_from_the_configuration() {
+    let mut server = sources(&["server/src"]);
+    server.retain(|source| !source.path.starts_with("server/src/config"));
+    assert_eq!(lines_where(&server, |line| line.contains("unbounded")), [""; 0]);
+    let bounded =
+        ["channel(", "channel::<", "BoundedQueue::new(", "Semaphore::new(", "Bucket::new("];
+    let is_literal = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+    let literal = lines_where(&server, |line| {
+        bounded.iter().any(|call| line.split(call).skip(1).any(is_literal))
+    });
+    assert_eq!(literal, [""; 0]);
+    // The one queue that grows by itself is behind the one that counts.
+    server.retain(|source| source.path != "server/src/scheduler/queue.rs");
+    assert_eq!(found(&server, &["SegQueue", "LinkedList", "mpsc::Sender"]), [""; 0]);
+}
+
+#[test]
+fn every_number_of_the_configuration_has_a_unit_a_range_and_a_use() {
+    const UNITS: [&str; 11] = [
+        "max", "bytes", "ticks", "messages", "s", "ms", "hz", "burst", "threads", "priority",
+        "above",
+    ];
+    let config = sources(&["server/src/config.rs"]);
+    let mut server = sources(&["server/src"]);
+    server.retain(|source| !source.path.starts_with("server/src/config/"));
+    let mut numbers = 0;
+    for (_, line) in &config[0].code {
+        let Some((name, rest)) = line.trim().split_once(": ") else { continue };
+        let Some((ty, _)) = rest.split_once(" = ") else { continue };
+        if !["u8", "u16", "u32", "u64", "usize"].contains(&ty) {
+            continue;
+        }
+        numbers += 1;
+        assert!(line.contains(", in "), "{name} has no range");
+        let unit = name.rsplit('_').next().unwrap();
+        assert!(UNITS.contains(&unit), "{name} names no unit");
+        assert!(!found(&server, &[&format!(".{name}")]).is_empty(), "{name} bounds nothing");
+    }
+    assert!(numbers > 40, "only {numbers} numbers were found");
+}
+
+/// The files of these folders, and these files, of the repository.
+fn sources(places: &[&str]) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut paths = Vec::new();
+    for place in places {
+        list(&root.join(place), &mut paths);
+    }
+    assert!(!paths.is_empty(), "no sources in {places:?}");
+    let source = |path: &PathBuf| Source {
+        path: path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(),
+        code: code(&fs::read_to_string(path).unwrap()),
+    };
+    paths.iter().map(source).collect()
+}
+
+fn list(place: &Path, paths: &mut Vec<PathBuf>) {
+    if place.is_file() {
+        return paths.push(place.to_owned());
+    }
+    let entries =
+        fs::read_dir(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() || path.extension().is_some_and(|extension| extension == "rs") {
+            list(&path, paths);
+        }
+    }
+}
+
+/// Without comments, and without what stands below a file's `#[cfg(test)]`: tests come last.
+fn code(text: &str) -> Vec<(usize, String)> {
+    let lines = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]");
+    let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(at, line)| (at + 1, line.split(" // ").next().unwrap().to_owned())).collect()
+}
+
+/// Where any of `words` stands.
+fn found(sources: &[Source], words: &[&str]) -> Vec<String> {
+    lines_where(sources, |line| words.iter().any(|word| has_word(line, word)))
+}
+
+/// Whether `word` stands in `line` and is not the end or the middle of a longer name.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_some_and(is_name);
+        let after = line[at + word.len()..].chars().next().is_some_and(is_name);
+        let [first, last] = [word.chars().next(), word.chars().next_back()].map(Option::unwrap);
+        !(before && is_name(first) || after && is_name(last))
+    })
+}
+
+/// Where a path that begins with `root` goes on with none of `allowed`.
+fn modules_beyond(sources: &[Source], root: &str, allowed: &[&str]) -> Vec<String> {
+    lines_where(sources, |line| {
+        line.split(root).skip(1).any(|rest| {
+            let name = rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            !allowed.contains(&name.clone().next().unwrap())
+        })
+    })
+}
+
+fn lines_where(sources: &[Source], wrong: impl Fn(&str) -> bool) -> Vec<String> {
+    let lines = sources.iter().flat_map(|source| {
+        let wrong = source.code.iter().filter(|(_, line)| wrong(line));
+        wrong.map(|(at, line)| format!("{}:{at}: {}", source.path, line.trim()))
+    });
+    lines.collect()
+}
