@@ -212,7 +212,7 @@ impl Table {
         for client in &mut self.clients {
             client.acks.retain(|ack| {
                 let fate = fate();
-                if fate % 4 != 0 {
+                if !fate.is_multiple_of(4) {
                     let datagram = ack.clone();
                     self.room.handle(
                         self.now,
@@ -278,7 +278,7 @@ impl Client {
         let mut later = Vec::new();
         for bytes in std::mem::take(&mut self.in_flight) {
             let fate = fate();
-            if fate % 8 == 0 {
+            if fate.is_multiple_of(8) {
                 continue;
             }
             if fate % 8 == 1 {

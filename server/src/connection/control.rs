@@ -104,8 +104,7 @@ async fn handle<S: Simulation>(
             ask_room(link, ToRoom::Leave { player, code: CloseCode::Normal }).await;
         }
         ClientFrame::ListRooms => link.send_control(ServerFrame::Rooms(host.rooms.list())),
-        ClientFrame::Kick { player, mut reason } => {
-            truncate(&mut reason, KICK_REASON_BYTES_MAX);
+        ClientFrame::Kick { player, reason } => {
             ask_room(link, ToRoom::Kick { by: link.player, player, reason }).await;
         }
     }
@@ -155,7 +154,5 @@ fn refuse<I>(link: &Link<I>, refusal: Refusal) {
 
 /// Bytes of a client's name that are logged.
 const CLIENT_NAME_BYTES_MAX: usize = 64;
-/// Bytes of a kick's reason that are passed on.
-const KICK_REASON_BYTES_MAX: usize = 256;
 /// How long a client that sends frames too fast is not read.
 const FRAME_PAUSE: Duration = Duration::from_millis(50);

@@ -56,8 +56,11 @@ impl<I> Outbox<I> {
         self.queue.push(outgoing)
     }
 
-    /// Wakes the reader.
+    /// Wakes the reader, if there is something for it.
     pub(super) fn ring(&self) {
+        if self.queue.is_empty() {
+            return;
+        }
         // It fails only when the pipe is full, or when nobody hears it any more.
         let _ = (&self.bell).write(&[0]);
     }

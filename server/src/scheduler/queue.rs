@@ -36,6 +36,10 @@ impl<T> BoundedQueue<T> {
         Some(item)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Takes what is there now, and nothing that comes while it is being taken.
     pub(crate) fn drain(&self) -> impl Iterator<Item = T> + '_ {
         let count = self.items.len();

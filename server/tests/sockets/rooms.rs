@@ -42,6 +42,17 @@ async fn a_quick_match_fills_a_room_before_it_opens_another() {
 }
 
 #[tokio::test]
+async fn a_quick_match_goes_where_most_players_are() {
+    let server = Running::start().await;
+    let mut clients = Vec::new();
+    for (room, name) in [("few", "a"), ("many", "b"), ("many", "c"), ("alone", "d")] {
+        clients.push(server.player(Over::Quic, room, name).await);
+    }
+    let mut client = server.greeted(Over::Quic).await;
+    assert_eq!(quick(&mut client, "e").await, "many");
+}
+
+#[tokio::test]
 async fn the_list_shows_who_is_where() {
     let server = Running::start().await;
     let _a = server.player(Over::Quic, "busy", "a").await;
