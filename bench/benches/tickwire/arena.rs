@@ -1,0 +1,52 @@
+//! The arena, played by its bots.
+
+use tickwire_arena::bot::Bot;
+use tickwire_arena::rules::{Arena, Controls, Entity};
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::replica::{self, Replica};
+use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::{EntityId, PlayerId};
+
+use crate::settings::warm_up_ticks;
+use crate::table::{Player, Table};
+
+/// A room of the arena.
+pub(crate) type ArenaTable = Table<Arena, Pilot>;
+
+/// Long enough for everyone to be in the fight.
+const WARM_UP_TICKS: u32 = 240;
+/// A bot looks around and decides once in so many ticks, as those of the swarm do.
+const TICKS_PER_DECISION: u32 = 3;
+
+/// A bot at the controls.
+pub(crate) struct Pilot {
+    bot: Bot,
+    controls: Controls,
+    tick: u32,
+}
+
+/// An arena in which `players` bots have been fighting for a while.
+pub(crate) fn arena(players: u32) -> ArenaTable {
+    let pilot = |number: u32| Pilot {
+        bot: Bot::new(u64::from(number)),
+        controls: Controls::default(),
+        tick: number,
+    };
+    Table::new(1, (0..players).map(pilot)).play(warm_up_ticks(WARM_UP_TICKS))
+}
+
+impl Player<Arena> for Pilot {
+    fn hold(&mut self, me: PlayerId, replica: &Replica) -> Controls {
+        self.tick += 1;
+        if self.tick.is_multiple_of(TICKS_PER_DECISION) {
+            self.controls = self.bot.decide(me, replica.entities().iter().filter_map(newest));
+        }
+        self.controls
+    }
+}
+
+fn newest(entity: &replica::Entity) -> Option<(EntityId, Entity)> {
+    let mut lanes = [0; LANES_MAX];
+    entity.states.copy_to(entity.states.len() - 1, &mut lanes);
+    Some((entity.id, <Entity as Kinds>::from_lanes(entity.kind, &lanes)?))
+}

@@ -1,0 +1,129 @@
+//! A world of any number of entities that all move all the time, and players that only watch.
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::replica::Replica;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
+};
+
+use crate::settings::warm_up_ticks;
+use crate::table::{Player, Table};
+
+/// A room of the drifting world.
+pub(crate) type DriftTable = Table<Drift, Watcher>;
+
+/// Entities within a [`Seen::Near`] view, about.
+const NEAR_ENTITIES: f32 = 60.0;
+/// Entities circle around places in the square of this half side.
+const HOMES_HALF: f32 = 1800.0;
+/// Longer than the room's history.
+const WARM_UP_TICKS: u32 = 150;
+/// By these steps of a turn, numbers spread evenly over the plane (Roberts 2018, R2).
+const SPREAD: Vec2 = Vec2::new(0.754_877_7, 0.569_840_3);
+
+/// What a player of [`Drift`] sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Seen {
+    /// Everything.
+    All,
+    /// A circle with about sixty entities.
+    Near,
+}
+
+/// The world.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Drift {
+    drifters: Vec<Drifter>,
+    seen: Seen,
+}
+
+/// An entity that circles around its home.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+pub(crate) struct Drifter {
+    #[replicate(range = -2048.0..=2048.0, step = 0.0625, velocity = vel)]
+    pos: Vec2,
+    #[replicate(range = -400.0..=400.0, step = 0.25)]
+    vel: Vec2,
+    #[replicate(angle, bits = 10)]
+    heading: f32,
+}
+
+/// Nothing to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+pub(crate) struct Idle {
+    awake: bool,
+}
+
+/// A player that only watches.
+pub(crate) struct Watcher;
+
+/// A world of `entities`, watched by `players` for a while.
+pub(crate) fn drift(entities: u32, players: usize, seen: Seen) -> DriftTable {
+    let seed = u64::from(entities) << 1 | u64::from(seen == Seen::Near);
+    let players = std::iter::repeat_with(|| Watcher).take(players);
+    Table::new(seed, players).play(warm_up_ticks(WARM_UP_TICKS))
+}
+
+impl Player<Drift> for Watcher {
+    fn hold(&mut self, _me: PlayerId, _replica: &Replica) -> Idle {
+        Idle { awake: true }
+    }
+}
+
+impl Simulation for Drift {
+    const NAME: &'static str = "drift";
+    type Input = Idle;
+    type Entity = Drifter;
+    type Event = NoEvent;
+
+    /// The seed is twice the number of entities, and one more if players see only what is near.
+    fn new(seed: u64) -> Self {
+        let seen = if seed & 1 == 1 { Seen::Near } else { Seen::All };
+        Drift { drifters: (0..seed as u32 >> 1).map(Drifter::new).collect(), seen }
+    }
+
+    fn join(&mut self, _player: PlayerId, _name: &str) {}
+
+    fn leave(&mut self, _player: PlayerId) {}
+
+    fn step(&mut self, _inputs: &Inputs<Idle>, _outbox: &mut Outbox<NoEvent>) {
+        let turn = Vec2::from_angle(1.0 / Self::TICK_HZ as f32);
+        for drifter in &mut self.drifters {
+            drifter.vel = turn.rotate(drifter.vel);
+            drifter.pos += drifter.vel / Self::TICK_HZ as f32;
+            drifter.heading += 0.02;
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Drifter>) {
+        for (id, drifter) in (1..).zip(&self.drifters) {
+            world.show(EntityId(id), *drifter).at(drifter.pos);
+        }
+    }
+
+    fn view(&self, player: PlayerId) -> View {
+        if self.seen == Seen::All {
+            return View::Everything;
+        }
+        let area = (2.0 * HOMES_HALF).powi(2);
+        let share = NEAR_ENTITIES / self.drifters.len().max(1) as f32;
+        let radius = (area * share / std::f32::consts::PI).sqrt();
+        let center = spread(player.0) * (HOMES_HALF - radius).max(0.0);
+        View::Circle { center, radius }
+    }
+}
+
+impl Drifter {
+    fn new(number: u32) -> Self {
+        let speed = 60.0 + (number % 120) as f32;
+        let vel = Vec2::from_angle(number as f32) * speed;
+        // At a radian a second the circle's radius is the speed.
+        Drifter { pos: spread(number) * HOMES_HALF - vel.perp(), vel, heading: 0.0 }
+    }
+}
+
+/// A place in the square from -1 to 1.
+fn spread(number: u32) -> Vec2 {
+    (SPREAD * number as f32).fract() * 2.0 - 1.0
+}

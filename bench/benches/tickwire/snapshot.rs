@@ -1,0 +1,163 @@
+//! One snapshot: put together, and taken apart.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use tickwire_shared::bits::BitWriter;
+use tickwire_shared::delta::LaneTable;
+use tickwire_shared::replica::Replica;
+use tickwire_shared::snapshot::{
+    Fragment, InputReport, RecordHead, SnapshotHeader, SnapshotWriter,
+};
+use tickwire_shared::{Simulation, Tick};
+
+use crate::arena::arena;
+use crate::codec::{PAIRS, ShipPair, ship_table};
+use crate::drift::{Seen, drift};
+use crate::settings::{brief, warm_up_ticks};
+use crate::table::{Player, Table};
+
+/// Entities in a snapshot that is put together.
+const RECORDS: usize = 60;
+/// Snapshots of one client in a row.
+const STREAM_TICKS: u32 = 120;
+
+/// One client's snapshot of sixty changed ships: from codes that are there already, and with coding.
+pub(crate) fn encode(c: &mut Criterion, pairs: &[ShipPair]) {
+    let table = ship_table();
+    let mut writer = SnapshotWriter::default();
+    let mut codes = BitWriter::default();
+    let mut datagram = Vec::new();
+    let spans: Vec<Code> = pairs.iter().map(|pair| pair.code(&table, &mut codes)).collect();
+    let shared = std::mem::take(&mut codes);
+
+    let mut group = brief(c, "snapshot_encode");
+    group.throughput(Throughput::Elements(RECORDS as u64));
+    let mut first = 0;
+    group.bench_function(BenchmarkId::new("shared_codes", RECORDS), |b| {
+        b.iter(|| {
+            first = (first + RECORDS) % (PAIRS - RECORDS);
+            let fragments = spans[first..].iter().map(|code| code.bits_of(&shared));
+            put_together(&mut writer, fragments, &mut datagram);
+        });
+    });
+    group.bench_function(BenchmarkId::new("own_codes", RECORDS), |b| {
+        let mut coded = Vec::with_capacity(RECORDS);
+        b.iter(|| {
+            first = (first + RECORDS) % (PAIRS - RECORDS);
+            codes.clear();
+            coded.clear();
+            let some = pairs[first..].iter().take(RECORDS);
+            coded.extend(some.map(|pair| pair.code(&table, &mut codes)));
+            let fragments = coded.iter().map(|code| code.bits_of(&codes));
+            put_together(&mut writer, fragments, &mut datagram);
+        });
+    });
+}
+
+/// A client that takes in the snapshots of two seconds, one after another, over and over.
+pub(crate) fn apply(c: &mut Criterion) {
+    let mut group = brief(c, "snapshot_apply");
+    let mut bench = |name, parameter, stream: Stream| {
+        group.throughput(Throughput::Elements(stream.entities_mean()));
+        group.bench_function(BenchmarkId::new(name, parameter), |b| {
+            b.iter_custom(|snapshots| stream.apply(snapshots as usize));
+        });
+    };
+    bench("arena_players", 200, Stream::record(arena(200)));
+    bench("drift_near_60", 1000, Stream::record(drift(1000, 1, Seen::Near)));
+    bench("drift_all", 100, Stream::record(drift(100, 1, Seen::All)));
+}
+
+/// Where an entity's code is.
+#[derive(Clone, Copy)]
+struct Code {
+    word: usize,
+    bits: usize,
+}
+
+impl Code {
+    fn bits_of(self, codes: &BitWriter) -> Fragment<'_> {
+        Fragment { words: &codes.words()[self.word..], bits: self.bits }
+    }
+}
+
+impl ShipPair {
+    /// Codes the ship against what it was, as a room does for every client that has that.
+    fn code(&self, table: &LaneTable, codes: &mut BitWriter) -> Code {
+        let word = codes.align();
+        self.write(table, codes);
+        let bits = codes.len_bits() - word * 64;
+        codes.align();
+        Code { word, bits }
+    }
+}
+
+fn put_together<'a>(
+    writer: &mut SnapshotWriter,
+    fragments: impl Iterator<Item = Fragment<'a>>,
+    datagram: &mut Vec<u8>,
+) {
+    let header = SnapshotHeader {
+        tick_low16: 1000,
+        seat: 1,
+        input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100 }),
+        events: None,
+        baseline_age: 2,
+    };
+    writer.begin(header, std::iter::empty());
+    for (slot, fragment) in (0..).step_by(3).zip(fragments.take(RECORDS)) {
+        writer.record(slot, RecordHead::Common, fragment);
+    }
+    datagram.clear();
+    writer.finish(datagram);
+    black_box(datagram);
+}
+
+/// What one client received, and the world it had before.
+struct Stream {
+    replica: Replica,
+    near: Tick,
+    snapshots: Vec<Vec<u8>>,
+    /// In all snapshots.
+    entities: usize,
+}
+
+impl Stream {
+    fn record<S: Simulation, P: Player<S>>(mut table: Table<S, P>) -> Self {
+        let (replica, near) = (table.first_replica().clone(), table.room().tick());
+        let mut stream = Stream { replica, near, snapshots: Vec::new(), entities: 0 };
+        for _ in 0..warm_up_ticks(STREAM_TICKS) {
+            table.tick();
+            stream.snapshots.push(table.first_snapshot().to_vec());
+            let replica = table.first_replica();
+            let known = replica.entities().iter().map(|entity| &entity.states);
+            let fresh =
+                known.filter(|states| Some(states.tick(states.len() - 1)) == replica.newest());
+            stream.entities += fresh.count();
+        }
+        stream
+    }
+
+    /// Changed entities in a snapshot.
+    fn entities_mean(&self) -> u64 {
+        (self.entities as f64 / self.snapshots.len() as f64).round() as u64
+    }
+
+    /// The time that applying so many snapshots takes.
+    fn apply(&self, mut snapshots: usize) -> Duration {
+        let mut spent = Duration::ZERO;
+        while snapshots > 0 {
+            let some = &self.snapshots[..snapshots.min(self.snapshots.len())];
+            let mut replica = self.replica.clone();
+            let start = Instant::now();
+            for bytes in some {
+                black_box(replica.apply(bytes, self.near)).expect("it was applied before");
+            }
+            spent += start.elapsed();
+            snapshots -= some.len();
+        }
+        spent
+    }
+}

@@ -1,0 +1,168 @@
+//! A room and its clients, joined by a network that only delays.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{FromRoom, Room, ToRoom};
+use tickwire_shared::control::ServerFrame;
+use tickwire_shared::input::InputDatagram;
+use tickwire_shared::replica::Replica;
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{PlayerId, Simulation};
+
+/// An input reaches the room so many ticks before its own, as a client's clock sees to.
+const MARGIN_TICKS: i32 = 2;
+/// Inputs in each datagram: as many as the client library repeats on a good network.
+const INPUTS_REPEATED: usize = 3;
+/// A client's datagrams are this many ticks on their way, or one or two more.
+const DELAY_TICKS_MIN: usize = 1;
+
+/// What a client does.
+pub(crate) trait Player<S: Simulation> {
+    /// What it holds from now on.
+    fn hold(&mut self, me: PlayerId, replica: &Replica) -> S::Input;
+}
+
+/// A room with clients that acknowledge everything and send an input every tick.
+pub(crate) struct Table<S: Simulation, P> {
+    room: Room<S>,
+    clients: Vec<Client<S::Input, P>>,
+    arrived: Vec<ToRoom<S::Input>>,
+    now: Instant,
+}
+
+/// What one tick took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// `Room::handle` of one input datagram from each client.
+    pub(crate) inputs: Duration,
+    /// `Room::step`.
+    pub(crate) step: Duration,
+}
+
+struct Client<I, P> {
+    player: PlayerId,
+    seat: u8,
+    replica: Replica,
+    controls: P,
+    /// Newest first.
+    held: VecDeque<I>,
+    on_the_way: VecDeque<InputDatagram<I>>,
+    delay_ticks: usize,
+}
+
+impl<S: Simulation, P: Player<S>> Table<S, P> {
+    /// A room of `seed` with one client for each of `players`, numbered from 1.
+    pub(crate) fn new(seed: u64, players: impl Iterator<Item = P>) -> Self {
+        let mut room = Room::<S>::new("bench".to_owned(), seed, RoomConfig::default());
+        let now = Instant::now();
+        let seated = (1..).zip(players).map(|(number, controls)| {
+            let player = PlayerId(number);
+            let seat = take_seat(&mut room, now, player);
+            Client {
+                player,
+                seat,
+                replica: Replica::new(&schema_of::<S>(), seat),
+                controls,
+                held: VecDeque::new(),
+                on_the_way: VecDeque::new(),
+                delay_ticks: DELAY_TICKS_MIN + number as usize % 3,
+            }
+        });
+        let clients = seated.collect();
+        Table { room, clients, arrived: Vec::new(), now }
+    }
+
+    /// One tick for everyone. Only the room's own work is timed.
+    pub(crate) fn tick(&mut self) -> Spent {
+        self.now += Duration::from_secs(1) / S::TICK_HZ;
+        for client in &mut self.clients {
+            if let Some(datagram) = client.next_to_arrive() {
+                let (player, at) = (client.player, self.now);
+                self.arrived.push(ToRoom::Input { player, at, datagram });
+            }
+        }
+        let start = Instant::now();
+        for message in self.arrived.drain(..) {
+            self.room.handle(self.now, 0, message);
+        }
+        let taken = Instant::now();
+        self.room.step(self.now);
+        let spent = Spent { inputs: taken - start, step: taken.elapsed() };
+        self.deliver();
+        spent
+    }
+
+    /// Plays without timing.
+    pub(crate) fn play(mut self, ticks: u32) -> Self {
+        for _ in 0..ticks {
+            self.tick();
+        }
+        self
+    }
+
+    /// The room.
+    pub(crate) fn room(&self) -> &Room<S> {
+        &self.room
+    }
+
+    /// What every client holds now, by player.
+    pub(crate) fn held(&self) -> Vec<(PlayerId, S::Input)> {
+        let newest = |client: &Client<S::Input, P>| client.held.front().copied();
+        self.clients
+            .iter()
+            .map(|client| (client.player, newest(client).unwrap_or_default()))
+            .collect()
+    }
+
+    /// The world as the first client knows it.
+    pub(crate) fn first_replica(&self) -> &Replica {
+        &self.clients[0].replica
+    }
+
+    /// The first client's snapshot of the last tick.
+    pub(crate) fn first_snapshot(&self) -> &[u8] {
+        self.room.datagrams().next().expect("there is a client").1
+    }
+
+    fn deliver(&mut self) {
+        while self.room.poll().is_some() {}
+        let tick = self.room.tick();
+        for (client, (player, bytes)) in self.clients.iter_mut().zip(self.room.datagrams()) {
+            assert_eq!(client.player, player);
+            client.replica.apply(bytes, tick).expect("every snapshot comes, in order");
+            client.held.push_front(client.controls.hold(player, &client.replica));
+            client.held.truncate(INPUTS_REPEATED);
+            let ahead_ticks = client.delay_ticks as i32 + MARGIN_TICKS;
+            client.on_the_way.push_back(InputDatagram {
+                seat: client.seat,
+                ack: client.replica.ack(),
+                newest_low16: tick.offset(ahead_ticks).low16(),
+                inputs: client.held.iter().copied().collect(),
+            });
+        }
+    }
+}
+
+impl<I, P> Client<I, P> {
+    fn next_to_arrive(&mut self) -> Option<InputDatagram<I>> {
+        if self.on_the_way.len() < self.delay_ticks {
+            return None;
+        }
+        self.on_the_way.pop_front()
+    }
+}
+
+fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) -> u8 {
+    let name = format!("player {}", player.0);
+    let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+    room.handle(now, 0, join);
+    let mut seats = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {
+        FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),
+        _ => None,
+    });
+    let seat = seats.next().expect("there is room");
+    seats.for_each(drop);
+    seat
+}

@@ -1,0 +1,93 @@
+//! The tick of a room, whole and in parts.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use tickwire_shared::{Inputs, Outbox, Simulation as _};
+
+use crate::arena::{self, ArenaTable};
+use crate::drift::{self, DriftTable, Seen};
+use crate::settings::long;
+
+const PLAYERS: [u32; 4] = [10, 100, 200, 1000];
+const ENTITIES: [u32; 3] = [100, 1000, 5000];
+/// Who watches the drifting world.
+const WATCHERS: usize = 100;
+
+/// Rooms of the arena by number of players.
+pub(crate) fn arena(c: &mut Criterion) {
+    let mut tables = PLAYERS.map(|_| None);
+    let parts: [(&str, MeasureArena); 4] = [
+        ("room_tick", |table| whole_tick(table.tick())),
+        ("inputs_and_acks", |table| table.tick().inputs),
+        ("simulation_step", |table| arena_step(table).0),
+        ("replication", |table| arena_step(table).1),
+    ];
+    for (part, measure) in parts {
+        let mut group = long(c, part);
+        for (players, table) in PLAYERS.iter().zip(&mut tables) {
+            group.throughput(Throughput::Elements(u64::from(*players)));
+            group.bench_function(BenchmarkId::new("arena_players", players), |b| {
+                let table = table.get_or_insert_with(|| arena::arena(*players));
+                b.iter_custom(|ticks| (0..ticks).map(|_| measure(table)).sum());
+            });
+        }
+    }
+}
+
+/// Rooms of the drifting world by number of entities, seen by nobody and by a hundred clients.
+pub(crate) fn drift(c: &mut Criterion) {
+    for entities in ENTITIES {
+        let mut unseen = None;
+        let mut group = long(c, "room_tick");
+        group.throughput(Throughput::Elements(u64::from(entities)));
+        group.bench_function(BenchmarkId::new("drift_unseen", entities), |b| {
+            let table = unseen.get_or_insert_with(|| drift::drift(entities, 0, Seen::Near));
+            b.iter_custom(|ticks| (0..ticks).map(|_| whole_tick(table.tick())).sum());
+        });
+        group.finish();
+        for (name, seen) in [("drift_near_60", Seen::Near), ("drift_all", Seen::All)] {
+            let mut pair = None;
+            let open = || (drift::drift(entities, 0, seen), drift::drift(entities, WATCHERS, seen));
+            for (part, measure) in [
+                ("room_tick", (|_, watched| whole_tick(watched.tick())) as MeasureDrift),
+                ("replication", replication),
+            ] {
+                let mut group = long(c, part);
+                group.throughput(Throughput::Elements(WATCHERS as u64));
+                group.bench_function(BenchmarkId::new(name, entities), |b| {
+                    let (unseen, watched) = pair.get_or_insert_with(open);
+                    b.iter_custom(|ticks| (0..ticks).map(|_| measure(unseen, watched)).sum());
+                });
+            }
+        }
+    }
+}
+
+type MeasureArena = fn(&mut ArenaTable) -> Duration;
+type MeasureDrift = fn(&mut DriftTable, &mut DriftTable) -> Duration;
+
+fn whole_tick(spent: crate::table::Spent) -> Duration {
+    spent.inputs + spent.step
+}
+
+/// The game's own step on a copy of the state, and what the room's step took beyond that and the
+/// capture.
+fn arena_step(table: &mut ArenaTable) -> (Duration, Duration) {
+    let held = table.held();
+    let mut copy = table.room().simulation().clone();
+    let inputs = Inputs::new(table.room().tick().next(), &held);
+    let mut outbox = Outbox::default();
+    let start = Instant::now();
+    copy.step(&inputs, &mut outbox);
+    let step = start.elapsed();
+    black_box((copy, outbox));
+    (step, table.tick().step.saturating_sub(step))
+}
+
+/// What the same tick takes with clients beyond what it takes without.
+fn replication(unseen: &mut DriftTable, watched: &mut DriftTable) -> Duration {
+    let alone = unseen.tick().step;
+    watched.tick().step.saturating_sub(alone)
+}
