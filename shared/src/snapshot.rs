@@ -276,8 +276,12 @@ impl SnapshotWriter {
         let mut gap = u32::from(slot) - self.next_slot;
         self.next_slot = u32::from(slot) + 1;
         self.records += 1;
-        self.bits.golomb(&mut gap).expect("writing never fails");
-        head.stream(&mut self.bits).expect("writing never fails");
+        if gap == 0 && head == RecordHead::Common {
+            self.bits.push(0b01, 2);
+        } else {
+            self.bits.golomb(&mut gap).expect("writing never fails");
+            head.stream(&mut self.bits).expect("writing never fails");
+        }
         self.bits.push_words(lanes.words, lanes.bits);
     }
 

@@ -17,6 +17,16 @@ pub(super) enum Against {
     Tick(Tick),
 }
 
+impl Against {
+    fn key(self, owner: bool) -> u64 {
+        let tick = match self {
+            Against::Nothing => 1 << 32,
+            Against::Tick(tick) => u64::from(tick.0),
+        };
+        tick | u64::from(owner) << 33
+    }
+}
+
 /// A place in the [`Fragments`] of this tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coded {
@@ -36,15 +46,30 @@ impl Coded {
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     bits: BitWriter,
-    by_slot: Vec<Vec<(Against, bool, Coded)>>,
+    by_slot: Vec<Known>,
 }
+
+/// The last few codes of one entity: as many baselines are in use by nearly all clients.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    built: usize,
+    keys: [u64; KNOWN_MAX],
+    coded: [Coded; KNOWN_MAX],
+}
+
+impl Known {
+    const NONE: Known =
+        Known { built: 0, keys: [u64::MAX; KNOWN_MAX], coded: [Coded::EMPTY; KNOWN_MAX] };
+}
+
+const KNOWN_MAX: usize = 6;
 
 impl Fragments {
     /// Forgets the last tick's.
     pub(super) fn clear(&mut self, slots: usize) {
         self.bits.clear();
-        self.by_slot.iter_mut().for_each(Vec::clear);
-        self.by_slot.resize_with(slots.max(self.by_slot.len()), Vec::new);
+        self.by_slot.clear();
+        self.by_slot.resize(slots, Known::NONE);
     }
 
     /// The bits of the entity in `slot`, for its owner or for others. `None` when the state it should
@@ -57,12 +82,16 @@ impl Fragments {
         against: Against,
         owner: bool,
     ) -> Option<Coded> {
+        let key = against.key(owner);
         let known = &self.by_slot[usize::from(slot)];
-        if let Some((_, _, coded)) = known.iter().find(|(a, o, _)| *a == against && *o == owner) {
-            return Some(*coded);
+        if let Some(at) = known.keys.iter().position(|known| *known == key) {
+            return Some(known.coded[at]);
         }
         let coded = self.build(world, slot, against, owner)?;
-        self.by_slot[usize::from(slot)].push((against, owner, coded));
+        let known = &mut self.by_slot[usize::from(slot)];
+        let at = known.built % KNOWN_MAX;
+        (known.keys[at], known.coded[at]) = (key, coded);
+        known.built += 1;
         Some(coded)
     }
 

@@ -41,6 +41,10 @@ pub(super) struct Replication {
     player: PlayerId,
     seat: u8,
     seen: Vec<Seen>,
+    /// The slots with `sent`, as bits.
+    known: Vec<u64>,
+    /// Slots to look at in this tick, as bits.
+    look: Vec<u64>,
     packets: VecDeque<Packet>,
     /// Slots of all packets in flight, oldest first; the top bit marks a slot told gone.
     entries: VecDeque<u32>,
@@ -121,6 +125,8 @@ impl Replication {
             player,
             seat,
             seen: Vec::new(),
+            known: Vec::new(),
+            look: Vec::new(),
             packets: VecDeque::new(),
             entries: VecDeque::new(),
             entries_forgotten: 0,
@@ -210,14 +216,18 @@ impl Replication {
     ) {
         self.candidates.clear();
         self.seen.resize(world.slots().len(), Seen::default());
+        self.known.resize(world.slots().len().div_ceil(64), 0);
+        self.look.clone_from(&self.known);
+        world.grid().add_visible(sight, self.player, &mut self.look);
         let tick = world.tick();
         let flight_ticks = self.flight_ticks + 2;
         let in_flight = |sent: u32| tick.since(Tick(sent)) <= flight_ticks;
-        for (at, (glance, seen)) in world.glances().iter().zip(&self.seen).enumerate() {
+        for slot in slots_of(&self.look) {
+            let at = usize::from(slot);
+            let (glance, seen) = (&world.glances()[at], &self.seen[at]);
             let distance_squared = sight.distance_squared(glance.place);
             let mine = glance.owner == self.player.0 && glance.owner != 0;
             let wanted = glance.alive && (mine || sight.reaches(distance_squared, seen.sent != 0));
-            let slot = at as u16;
             if !wanted {
                 if seen.sent != 0 && !in_flight(seen.gone) {
                     self.candidates.push(Candidate::gone(slot));
@@ -288,6 +298,7 @@ impl Replication {
                 seen.acked = 0;
             } else {
                 seen.sent = tick.0;
+                self.known[usize::from(slot) / 64] |= 1 << (slot % 64);
             }
             self.entries.push_back(u32::from(slot) | if gone { ENTRY_GONE } else { 0 });
             entries += 1;
@@ -301,13 +312,15 @@ impl Replication {
         let tick = packet.tick.0;
         let first = (packet.first_entry - self.entries_forgotten) as usize;
         for &entry in self.entries.range(first..first + packet.entries) {
-            let seen = &mut self.seen[(entry & !ENTRY_GONE) as usize];
+            let slot = (entry & !ENTRY_GONE) as usize;
+            let seen = &mut self.seen[slot];
             if entry & ENTRY_GONE == 0 {
                 if tick > seen.gone && tick > seen.acked {
                     seen.acked = tick;
                 }
             } else if tick > seen.sent {
                 seen.sent = 0;
+                self.known[slot / 64] &= !(1 << (slot % 64));
             }
         }
         while self.first_event < packet.events_end && self.events.pop_front().is_some() {
@@ -355,6 +368,18 @@ impl EventBits {
         let head = EventHead { age_ticks, kind: u32::from(self.kind) };
         (head, Fragment { words: &self.words, bits: self.bits })
     }
+}
+
+/// The slots of a set, in order.
+fn slots_of(set: &[u64]) -> impl Iterator<Item = u16> + '_ {
+    set.iter().enumerate().flat_map(|(at, &word)| {
+        let mut left = word;
+        std::iter::from_fn(move || {
+            let bit = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            Some((at * 64) as u16 + bit as u16)
+        })
+    })
 }
 
 /// The record of an entity: against its baseline if that is still known, else whole.

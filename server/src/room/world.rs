@@ -10,6 +10,8 @@ use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
+use super::interest::Grid;
+
 /// States older than this are not coded against.
 pub(super) const HISTORY_TICKS: i32 = 128;
 
@@ -24,6 +26,7 @@ pub(super) struct World {
     entities_max: usize,
     tick: Tick,
     glances: Vec<Glance>,
+    grid: Grid,
 }
 
 /// What every client asks of a slot in every tick, close together in memory.
@@ -68,6 +71,7 @@ impl World {
             entities_max: entities_max.min(usize::from(u16::MAX)),
             tick: Tick(0),
             glances: Vec::new(),
+            grid: Grid::default(),
         }
     }
 
@@ -92,6 +96,7 @@ impl World {
         self.remove_missing();
         self.glances.clear();
         self.glances.extend(self.slots.iter().map(Slot::glance));
+        self.grid.rebuild(&self.glances);
         refused
     }
 
@@ -101,6 +106,10 @@ impl World {
 
     pub(super) fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    pub(super) fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// By slot.

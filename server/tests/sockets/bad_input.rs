@@ -134,8 +134,6 @@ fn bad_frames() -> Vec<Wrong> {
 fn bad_streams() -> Vec<Wrong> {
     let code = CloseCode::UnexpectedStream;
     let says = "stream";
-    let late = CloseCode::HandshakeTimeout;
-    let half_hello = [vec![STREAM_CONTROL], frame(&hello())[..6].to_vec()].concat();
     vec![
         Wrong { what: "an unknown stream", deed: Deed::Stream(vec![7]), code, says },
         Wrong {
@@ -146,9 +144,17 @@ fn bad_streams() -> Vec<Wrong> {
         },
         Wrong { what: "a silent third stream", deed: Deed::ThirdStream(vec![0]), code, says },
         Wrong { what: "a one-way stream", deed: Deed::OneWayStream, code, says },
-        Wrong { what: "half a hello", deed: Deed::Stream(half_hello), code: late, says: "in time" },
-        Wrong { what: "no chat stream", deed: Deed::NoChatStream, code: late, says: "chat stream" },
-        Wrong { what: "nothing", deed: Deed::Nothing, code: late, says: "in time" },
+    ]
+}
+
+fn silence() -> Vec<Wrong> {
+    let code = CloseCode::HandshakeTimeout;
+    let says = "in time";
+    let half_hello = [vec![STREAM_CONTROL], frame(&hello())[..6].to_vec()].concat();
+    vec![
+        Wrong { what: "half a hello", deed: Deed::Stream(half_hello), code, says },
+        Wrong { what: "no chat stream", deed: Deed::NoChatStream, code, says },
+        Wrong { what: "nothing", deed: Deed::Nothing, code, says },
     ]
 }
 
@@ -208,7 +214,10 @@ async fn commit(wrong: &Wrong, client: &mut Client) {
 }
 
 async fn each_ends_as_it_must(table: Vec<Wrong>) {
-    let server = Running::start_with(|config| config.handshake_ms = 400).await;
+    each_ends_on(&Running::start().await, table).await;
+}
+
+async fn each_ends_on(server: &Running, table: Vec<Wrong>) {
     let mut bystander = server.player(Over::Quic, "playground", "bystander").await;
     for over in [Over::Quic, Over::WebTransport] {
         for wrong in &table {
@@ -241,6 +250,12 @@ async fn frames_that_cannot_be_read() {
 #[tokio::test]
 async fn streams_nobody_asked_for() {
     each_ends_as_it_must(bad_streams()).await;
+}
+
+#[tokio::test]
+async fn what_does_not_come_in_time() {
+    let server = Running::start_with(|config| config.handshake_ms = 400).await;
+    each_ends_on(&server, silence()).await;
 }
 
 #[tokio::test]
