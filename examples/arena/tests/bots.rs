@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use tickwire_arena::bot::Bot;
-use tickwire_arena::rules::{Arena, Controls, Entity, Event, WORLD_HALF};
+use tickwire_arena::rules::{
+    Arena, Asteroid, AsteroidSize, Controls, Entity, Event, Gift, Pickup, Ship, Team, WORLD_HALF,
+};
 use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, Tick, View, glam};
 
 struct Match {
@@ -84,6 +86,39 @@ fn a_bot_alone_travels_and_breaks_rocks_without_dying() {
     let deaths = game.events.iter().filter(|event| matches!(event, Event::Kill(_))).count();
     println!("{cracks} rocks broken, {deaths} deaths");
     assert!(cracks > 10 && deaths < 4, "{cracks} rocks, {deaths} deaths");
+}
+
+#[test]
+fn a_bot_brakes_and_turns_before_a_rock_and_before_a_wall() {
+    let me = PlayerId(1);
+    let decide = |x: f32, others: &[Entity]| {
+        let ship = Ship {
+            pos: glam::vec2(x, 0.0),
+            vel: glam::vec2(300.0, 0.0),
+            heading: 0.0,
+            thrusting: true,
+            shielded: false,
+            overdrive: false,
+            health: 20,
+            team: Team::Azure,
+            score: 0,
+            kills: 0,
+            deaths: 0,
+            heat: 0,
+        };
+        let seen = [Entity::Ship(ship)].into_iter().chain(others.iter().copied());
+        Bot::new(5).decide(me, (1..).map(EntityId).zip(seen))
+    };
+    // A repair kit straight ahead is worth full thrust, unless something is in the way.
+    let kit = |x| Entity::Pickup(Pickup { pos: glam::vec2(x, 0.0), gift: Gift::Repair });
+    let pos = glam::vec2(200.0, 5.0);
+    let rock = Asteroid { pos, vel: glam::Vec2::ZERO, size: AsteroidSize::Large, spin: 0.0 };
+    let free = decide(0.0, &[kit(400.0)]);
+    assert!(free.thrust && !free.brake && free.turn == 0.0, "{free:?}");
+    let blocked = decide(0.0, &[kit(400.0), Entity::Asteroid(rock)]);
+    assert!(blocked.brake && blocked.turn != 0.0, "{blocked:?}");
+    let wall = decide(WORLD_HALF - 200.0, &[kit(WORLD_HALF - 20.0)]);
+    assert!(wall.brake && wall.turn != 0.0 && !wall.thrust, "{wall:?}");
 }
 
 #[test]
