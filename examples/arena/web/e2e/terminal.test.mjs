@@ -56,7 +56,7 @@ test('chat passes between the browser and the native client', async () => {
   await page.say('ahoy from the page');
   await terminal.until('Ann: ahoy from the page');
   terminal.say('ahoy from the terminal');
-  const heard = () => window.arena.chat().some(({ kind, name, text }) => kind === 'message' && name === 'Terra' && text === 'ahoy from the terminal');
+  const heard = () => window.arena.chat().some(({ name, text }) => name === 'Terra' && text === 'ahoy from the terminal');
   await page.until("Terra's message", heard);
 });
 

@@ -23,7 +23,11 @@ export class Gauges {
     this.#heat.style.transform = `scaleX(${own.heat / 100})`;
     this.#heat.className = own.heat >= OVERHEATED ? 'bad' : '';
     setText(this.#heatText, String(Math.round(own.heat)));
-    const badges = [own.shielded && 'shielded', own.overdrive && 'overdrive', own.heat >= OVERHEATED && 'overheated'].filter((badge) => badge !== false);
+    const badges = [
+      ...(own.shielded ? ['shielded'] : []),
+      ...(own.overdrive ? ['overdrive'] : []),
+      ...(own.heat >= OVERHEATED ? ['overheated'] : []),
+    ];
     if (badges.join() === this.#shown) return;
     this.#shown = badges.join();
     this.#badges.replaceChildren(...badges.map((badge) => element('span', badge, badge)));

@@ -53,7 +53,8 @@ function speckle(pen: CanvasRenderingContext2D, radius: number, random: Random):
     const angle = random.between(0, 2 * Math.PI);
     const reach = radius * Math.sqrt(random.next());
     const size = random.between(0.01, 0.07) * radius;
-    pen.fillStyle = random.next() < 0.5 ? `rgb(20 18 30 / ${random.between(0.05, 0.22)})` : `rgb(214 196 178 / ${random.between(0.03, 0.12)})`;
+    const dark = random.next() < 0.5;
+    pen.fillStyle = dark ? `rgb(20 18 30 / ${random.between(0.05, 0.22)})` : `rgb(214 196 178 / ${random.between(0.03, 0.12)})`;
     pen.beginPath();
     pen.ellipse(Math.cos(angle) * reach, Math.sin(angle) * reach, size, size * 0.7, angle, 0, 2 * Math.PI);
     pen.fill();

@@ -1,8 +1,9 @@
-import { Container, Sprite, Text, type TextStyleOptions, Texture } from 'pixi.js';
+import { Container, Sprite, Texture } from 'pixi.js';
 import type { Frame, Ship } from '../game';
-import { css, DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
+import { DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
 import type { Camera } from './camera';
 import type { Effects } from './effects';
+import { NamePlate } from './name-plate';
 import { DETAIL, type Textures } from './textures';
 import { Views } from './views';
 
@@ -20,7 +21,7 @@ interface ShipView {
   flame: Sprite;
   shield: Sprite;
   label: Container;
-  name: Text;
+  name: NamePlate;
   bar: Sprite;
   barBack: Sprite;
   team: number;
@@ -43,7 +44,8 @@ export class Ships {
     this.#effects = effects;
     this.#views = new Views<Ship, ShipView>(
       (ship) => this.#make(ship),
-      ({ body, label }) => {
+      ({ body, label, name }) => {
+        name.destroy();
         body.destroy({ children: true });
         label.destroy({ children: true });
       },
@@ -79,14 +81,14 @@ export class Ships {
       flame: new Sprite({ texture: flame, anchor: { x: 0.96, y: 0.5 }, position: { x: -10, y: 0 }, blendMode: 'add' }),
       shield: light(bubble),
       label: new Container(),
-      name: new Text({ anchor: { x: 0.5, y: 1 }, style: LABEL_STYLE }),
+      name: new NamePlate(),
       bar: new Sprite({ texture: Texture.WHITE, anchor: { x: 0, y: 0.5 } }),
       barBack: new Sprite({ texture: Texture.WHITE, anchor: 0.5, tint: 0x0a1122, alpha: 0.75 }),
       team: -1,
       flashSeconds: 0,
     };
     view.body.addChild(view.halo, view.flame, hull, flash, view.shield);
-    view.label.addChild(view.name, view.barBack, view.bar);
+    view.label.addChild(view.name.sprite, view.barBack, view.bar);
     this.#bodies.addChild(view.body);
     this.#labels.addChild(view.label);
     this.#paint(view, ship.team);
@@ -124,9 +126,8 @@ export class Ships {
     const { label, name, bar, barBack } = view;
     const at = camera.toScreen(ship.pos);
     label.position.set(Math.round(at.x), Math.round(at.y - LABEL_UNITS * camera.scale));
-    const text = ship.mine ? '' : frame.roster.nameOf(ship.id);
-    if (name.text !== text) name.text = text;
-    name.tint = colorOf(ship);
+    name.show(ship.mine ? '' : frame.roster.nameOf(ship.id));
+    name.sprite.tint = colorOf(ship);
     const hurt = ship.health < 100 && !ship.mine;
     bar.visible = barBack.visible = hurt;
     if (!hurt) return;
@@ -138,14 +139,6 @@ export class Ships {
     bar.tint = share > 0.5 ? REPAIR : share > 0.25 ? 0xffc04a : DANGER;
   }
 }
-
-const LABEL_STYLE: TextStyleOptions = {
-  fontFamily: ['Chakra Petch', 'system-ui', 'sans-serif'],
-  fontSize: 13,
-  fontWeight: '600',
-  fill: '#ffffff',
-  stroke: { color: css(0x05070f, 0.8), width: 3 },
-};
 
 function colorOf(ship: Ship): number {
   return TEAM_COLORS[ship.team] ?? 0xffffff;
