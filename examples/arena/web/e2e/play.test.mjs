@@ -116,7 +116,7 @@ test('a name that is taken is asked again, and another one plays', async () => {
   assert.notEqual(await copy.text('enter-error'), '');
   await copy.join('Ann the second');
   await copy.close();
-  const left = () => window.arena.chat().some(({ kind, text }) => kind === 'notice' && /^Ann the second (left|was lost)/.test(text));
+  const left = () => window.arena.chat().some(({ kind, text }) => kind === 'notice' && /^Ann the second (left|lost the connection)/.test(text));
   await ann.until('her leaving', left);
 });
 
