@@ -39,6 +39,9 @@ class Server {
   constructor(folder, flags) {
     this.#folder = folder;
     this.#flags = flags;
+    // A test that ends without stopping it leaves nothing behind.
+    process.once('exit', () => this.#child?.kill('SIGKILL'));
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   }
 
   /** Starts it, or starts it again at the same address. */
