@@ -82,7 +82,8 @@ settings! {
         room_empty_s: u32 = 30, in 1..=86_400;
         /// Threads for simulation; 0 for half the processors.
         sim_threads: usize = 0, in 0..=1024;
-        /// Run simulation threads in the real-time class (SCHED_FIFO) where the system permits it.
+        /// Run simulation threads in the real-time class (SCHED_FIFO) where the system permits it: on a
+        /// busy machine ticks are then late by a tenth of a millisecond in place of tens.
         realtime: bool = false;
         /// Real-time priority, lowest first.
         realtime_priority: u8 = 10, in 1..=98;

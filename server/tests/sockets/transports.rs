@@ -116,8 +116,8 @@ async fn a_browser_that_never_asks_for_a_session_is_let_go() {
 #[tokio::test]
 async fn a_client_that_vanishes_is_let_go_after_the_idle_time() {
     let server = Running::start_with(|config| {
-        config.idle_ms = 1000;
-        config.keep_alive_ms = 300;
+        config.idle_ms = 3000;
+        config.keep_alive_ms = 500;
     })
     .await;
     let mut witness = server.player(Over::Quic, "lost", "witness").await;
