@@ -142,6 +142,15 @@ impl BitWriter {
         self.pending = if used == 64 { 0 } else { value >> used };
     }
 
+    /// Appends the exponential Golomb code of `value`, as [`BitStream::golomb`] does.
+    #[inline]
+    pub fn push_golomb(&mut self, value: u32) {
+        let number = u64::from(value) + 1;
+        let extra = 63 - number.leading_zeros();
+        let low = number & ((1 << extra) - 1);
+        self.push((low << 1 | 1) << extra, 2 * extra + 1);
+    }
+
     /// Appends `count` bits from whole words, as [`BitWriter::align`] left them.
     #[inline]
     pub fn push_words(&mut self, words: &[u64], count: usize) {
@@ -338,13 +347,16 @@ mod tests {
 
         #[test]
         fn golomb_numbers_round_trip(values in prop::collection::vec(0u32..(1 << 31) - 1, 1..50)) {
+            let mut direct = BitWriter::default();
             let mut writer = BitWriter::default();
             for value in &values {
                 let before = writer.len_bits();
                 writer.golomb(&mut value.clone()).unwrap();
+                direct.push_golomb(*value);
                 prop_assert_eq!(writer.len_bits() - before, golomb_bits(*value) as usize);
             }
             let bytes = writer.into_bytes();
+            prop_assert_eq!(&direct.into_bytes(), &bytes);
             let mut reader = BitReader::new(&bytes);
             for value in values {
                 let mut read = 0;

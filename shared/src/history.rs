@@ -42,9 +42,18 @@ impl History {
     }
 
     /// Copies the lanes of state `at` into `out`.
+    #[inline]
     pub fn copy_to(&self, at: usize, out: &mut [i32]) {
-        for (value, lane) in out[..self.width].iter_mut().zip(self.lanes.range(self.span(at))) {
-            *value = *lane;
+        let (span, out) = (self.span(at), &mut out[..self.width]);
+        let (front, back) = self.lanes.as_slices();
+        if span.end <= front.len() {
+            out.copy_from_slice(&front[span]);
+        } else if span.start >= front.len() {
+            out.copy_from_slice(&back[span.start - front.len()..span.end - front.len()]);
+        } else {
+            let (begin, end) = out.split_at_mut(front.len() - span.start);
+            begin.copy_from_slice(&front[span.start..]);
+            end.copy_from_slice(&back[..span.end - front.len()]);
         }
     }
 
@@ -79,6 +88,22 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_are_whole_wherever_the_queue_wraps() {
+        for width in 1..5 {
+            let mut history = History::new(width);
+            for tick in 1..200u32 {
+                history.push(Tick(tick), &vec![tick as i32; width]);
+                history.forget_before(Tick(tick.saturating_sub(5)));
+                for at in 0..history.len() {
+                    let mut out = vec![0; width];
+                    history.copy_to(at, &mut out);
+                    assert_eq!(out, vec![history.tick(at).0 as i32; width]);
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_state_of_a_tick_is_the_last_change_before_it() {

@@ -273,15 +273,10 @@ impl SnapshotWriter {
     /// Adds a record. Slots must come in ascending order, each once.
     #[inline]
     pub fn record(&mut self, slot: u16, mut head: RecordHead, lanes: Fragment<'_>) {
-        let mut gap = u32::from(slot) - self.next_slot;
+        self.bits.push_golomb(u32::from(slot) - self.next_slot);
         self.next_slot = u32::from(slot) + 1;
         self.records += 1;
-        if gap == 0 && head == RecordHead::Common {
-            self.bits.push(0b01, 2);
-        } else {
-            self.bits.golomb(&mut gap).expect("writing never fails");
-            head.stream(&mut self.bits).expect("writing never fails");
-        }
+        head.stream(&mut self.bits).expect("writing never fails");
         self.bits.push_words(lanes.words, lanes.bits);
     }
 

@@ -10,10 +10,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::snapshot::{
-    BASELINE_AGE_MAX, EVENTS_MAX, EventHead, Fragment, InputReport, RecordHead, SnapshotHeader,
-    SnapshotWriter,
+    BASELINE_AGE_MAX, EVENTS_MAX, EventHead, Fragment, InputReport, RECORDS_MAX, RecordHead,
+    SnapshotHeader, SnapshotWriter,
 };
 use tickwire_shared::{PlayerId, Tick};
 
@@ -194,9 +195,11 @@ impl Replication {
         };
         writer.begin(header, self.events.iter().take(events).map(|event| event.coded(tick)));
 
-        self.gather(world, fragments, sight, common);
+        let bits = self.gather(world, fragments, sight, common);
         let bits_left = bits_max.saturating_sub(writer.len_bits());
-        self.choose(tick, sight, bits_left, world.slots().len());
+        if bits > bits_left || self.candidates.len() > RECORDS_MAX as usize {
+            self.choose(tick, sight, bits_left, world.slots().len());
+        }
         let entries = self.fill(tick, writer, fragments, bits_max);
         writer.finish(out);
         let events_end = self.first_event + events as u64;
@@ -206,14 +209,14 @@ impl Replication {
         self.packets.push_back(packet);
     }
 
-    /// What the client lacks, in the order of slots.
+    /// What the client lacks, in the order of slots; returns the bits it would take in all.
     fn gather(
         &mut self,
         world: &World,
         fragments: &mut Fragments,
         sight: &Sight,
         common: Option<Tick>,
-    ) {
+    ) -> usize {
         self.candidates.clear();
         self.seen.resize(world.slots().len(), Seen::default());
         self.known.resize(world.slots().len().div_ceil(64), 0);
@@ -222,6 +225,12 @@ impl Replication {
         let tick = world.tick();
         let flight_ticks = self.flight_ticks + 2;
         let in_flight = |sent: u32| tick.since(Tick(sent)) <= flight_ticks;
+        let (mut bits, mut next_slot) = (0, 0);
+        let mut cost = |slot: u16, head: RecordHead, coded: Coded| {
+            let gap_bits = golomb_bits(u32::from(slot) - next_slot) as usize;
+            next_slot = u32::from(slot) + 1;
+            bits += gap_bits + head.len_bits() + coded.bits();
+        };
         for slot in slots_of(&self.look) {
             let at = usize::from(slot);
             let (glance, seen) = (&world.glances()[at], &self.seen[at]);
@@ -230,6 +239,7 @@ impl Replication {
             let wanted = glance.alive && (mine || sight.reaches(distance_squared, seen.sent != 0));
             if !wanted {
                 if seen.sent != 0 && !in_flight(seen.gone) {
+                    cost(slot, RecordHead::Gone, Coded::EMPTY);
                     self.candidates.push(Candidate::gone(slot));
                 }
                 continue;
@@ -244,9 +254,11 @@ impl Replication {
             }
             let baseline = known.then_some(Tick(seen.acked));
             let (head, coded) = code(world, fragments, slot, (baseline, common), mine);
+            cost(slot, head, coded);
             let rank = if mine { Rank::Own } else { Rank::Waited(seen.sent) };
             self.candidates.push(Candidate { slot, head, coded, rank, distance_squared });
         }
+        bits
     }
 
     /// Keeps what matters most when not everything fits.
@@ -257,10 +269,6 @@ impl Replication {
         // A gap to the next slot costs 1 bit; an average one when some are left out, a little more.
         let spread = slots.div_ceil(self.candidates.len().max(1));
         let gap_bits = 2 * (usize::BITS - spread.leading_zeros()) as usize + 1;
-        let total: usize = self.candidates.iter().map(|c| cost(c, gap_bits)).sum();
-        if total <= bits_max {
-            return;
-        }
         self.candidates.sort_by_cached_key(|candidate| {
             let priority = candidate.priority(tick, sight);
             // Priorities are positive: their bits are in the order of the numbers.
