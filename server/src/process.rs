@@ -76,12 +76,12 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
     match server.http_addr() {
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
-            let host = if http.ip().is_unspecified() || http.ip().to_canonical().is_loopback() {
-                "localhost".to_owned()
-            } else {
-                http.ip().to_string()
+            // Only a server on all addresses is surely where this machine's own name leads.
+            let place = match http.ip().is_unspecified() {
+                true => format!("localhost:{}", http.port()),
+                false => http.to_string(),
             };
-            println!("listening udp={udp} http={scheme}://{host}:{}/", http.port());
+            println!("listening udp={udp} http={scheme}://{place}/");
         }
         None => println!("listening udp={udp}"),
     }
