@@ -29,6 +29,10 @@ settings! {
         entities_max: usize = 65_535, in 1..=65_535;
         /// Most bytes of a snapshot datagram, also bounded by each connection's path.
         snapshot_bytes_max: usize = 1200, in 200..=1400;
+        /// Percent of a view's radius beyond which entities are far.
+        far_from_percent: u32 = 50, in 0..=100;
+        /// A far entity is sent once in this many ticks.
+        far_interval_ticks: u32 = 2, in 1..=30;
         /// Inputs are accepted for this many ticks before and after the current one.
         input_window_ticks: u32 = 32, in 1..=1024;
         /// Events kept for a client that does not acknowledge them; older ones are dropped beyond it.

@@ -28,7 +28,7 @@ use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
 use tickwire_shared::snapshot::SnapshotWriter;
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, View};
+use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick};
 
 use crate::config::RoomConfig;
 use fragments::Fragments;
@@ -175,8 +175,9 @@ impl<S: Simulation> Room<S> {
         let events = self.code_events();
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
+            let sight = Sight::new(view, self.config.far_from_percent);
             for (audience, event) in &events {
-                if hears(*audience, member.player, view) {
+                if hears(*audience, member.player, &sight) {
                     member.replication.tell(event.clone());
                 }
             }
@@ -186,7 +187,7 @@ impl<S: Simulation> Room<S> {
             member.replication.write(
                 &self.world,
                 &mut self.fragments,
-                &Sight::new(view),
+                &sight,
                 report,
                 (&mut self.writer, bytes_max, &mut self.packets),
             );
@@ -225,13 +226,10 @@ impl<S: Simulation> std::fmt::Debug for Room<S> {
     }
 }
 
-fn hears(audience: Audience, player: PlayerId, view: View) -> bool {
+fn hears(audience: Audience, player: PlayerId, sight: &Sight) -> bool {
     match audience {
         Audience::Room => true,
         Audience::Player(only) => only == player,
-        Audience::Place(place) => {
-            let sight = Sight::new(view);
-            sight.reaches(sight.distance_squared(place), false)
-        }
+        Audience::Place(place) => sight.reaches(sight.distance_squared(place), false),
     }
 }

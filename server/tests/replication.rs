@@ -177,7 +177,16 @@ struct Table {
 
 impl Table {
     fn new(seed: u64, clients: u32, snapshot_bytes_max: usize) -> Self {
-        let config = RoomConfig { snapshot_bytes_max, ..RoomConfig::default() };
+        Table::with_far_interval(seed, clients, snapshot_bytes_max, 1)
+    }
+
+    fn with_far_interval(
+        seed: u64,
+        clients: u32,
+        snapshot_bytes_max: usize,
+        far_interval_ticks: u32,
+    ) -> Self {
+        let config = RoomConfig { snapshot_bytes_max, far_interval_ticks, ..RoomConfig::default() };
         let mut room = Room::<Balls>::new("test".into(), seed, config);
         let now = Instant::now();
         let clients = (1..=clients).map(|number| {
@@ -389,4 +398,19 @@ fn what_stands_still_is_not_sent_again() {
 fn one_snapshot_that_was_long_under_way_does_not_hold_up_what_was_lost() {
     let table = play(1, &[105, 2, 24, 0, 0, 217, 2, 8, 2, 169, 26], 58, 1200);
     table.assert_equal();
+}
+
+#[test]
+fn what_is_far_is_sent_at_its_own_interval() {
+    let bytes = |far_interval_ticks| {
+        let mut table = Table::with_far_interval(5, 1, 1200, far_interval_ticks);
+        let mut bytes = 0;
+        for _ in 0..200 {
+            table.tick(|| 3);
+            bytes += table.room.datagrams().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        }
+        bytes
+    };
+    let (always, seldom) = (bytes(1), bytes(6));
+    assert!(seldom < always, "{seldom} of {always} bytes");
 }

@@ -147,7 +147,7 @@ pub(super) async fn play(
         if tick % TICKS_PER_DECISION == 0 {
             player.decide(&mut client);
         }
-        if number % BOTS_PER_TALKER == 0 {
+        if number.is_multiple_of(BOTS_PER_TALKER) {
             player.talk(&mut client);
         }
         let now = *phase.phase.borrow_and_update();

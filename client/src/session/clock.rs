@@ -16,8 +16,9 @@ const MARGIN_TICKS: f64 = 0.75;
 const JUMP_TICKS: f64 = 4.0;
 /// Share of an error that one report takes away.
 const GAIN: f64 = 0.05;
-/// What is shown is at least so many ticks behind the newest snapshot.
-const DELAY_TICKS_MIN: f64 = 1.5;
+/// What is shown is at least so many ticks behind the newest snapshot: far entities come every
+/// second tick.
+const DELAY_TICKS_MIN: f64 = 2.5;
 /// And at most so many.
 const DELAY_TICKS_MAX: f64 = 12.0;
 

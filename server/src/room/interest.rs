@@ -20,16 +20,24 @@ pub(super) struct Sight {
     center: Vec2,
     radius_squared: f32,
     radius_seen_squared: f32,
+    far_squared: f32,
 }
 
 impl Sight {
-    pub(super) fn new(view: View) -> Self {
+    /// What is beyond `far_from_percent` of the view's radius is far.
+    pub(super) fn new(view: View, far_from_percent: u32) -> Self {
         let (center, radius) = match view {
             View::Everything => (Vec2::ZERO, f32::INFINITY),
             View::Circle { center, radius } => (center, radius),
         };
         let seen = radius * HYSTERESIS;
-        Sight { center, radius_squared: radius * radius, radius_seen_squared: seen * seen }
+        let far = radius * far_from_percent as f32 / 100.0;
+        Sight {
+            center,
+            radius_squared: radius * radius,
+            radius_seen_squared: seen * seen,
+            far_squared: far * far,
+        }
     }
 
     /// First and last cell in one direction, for a grid that starts at `origin`.
@@ -49,6 +57,12 @@ impl Sight {
     pub(super) fn reaches(&self, distance_squared: f32, seen_before: bool) -> bool {
         let reach = if seen_before { self.radius_seen_squared } else { self.radius_squared };
         distance_squared <= reach || distance_squared.is_nan()
+    }
+
+    /// Whether something at that distance is far. What has no place never is.
+    #[inline]
+    pub(super) fn is_far(&self, distance_squared: f32) -> bool {
+        distance_squared > self.far_squared
     }
 
     /// How much something at that distance matters, from 1 at the centre to a half at the edge.
@@ -158,7 +172,7 @@ mod tests {
         ) {
             let glances: Vec<Glance> = world.into_iter().map(|(p, o, a)| glance(p, o, a)).collect();
             let view = if everything { View::Everything } else { View::Circle { center, radius } };
-            let sight = Sight::new(view);
+            let sight = Sight::new(view, 50);
             let mut grid = Grid::default();
             grid.rebuild(&glances);
             let mut set = vec![0; glances.len().div_ceil(64)];
@@ -176,21 +190,23 @@ mod tests {
 
     #[test]
     fn what_is_seen_stays_a_little_beyond_the_edge() {
-        let sight = Sight::new(View::Circle { center: Vec2::ZERO, radius: 100.0 });
+        let sight = Sight::new(View::Circle { center: Vec2::ZERO, radius: 100.0 }, 50);
         let at = |x| sight.distance_squared(Vec2::new(x, 0.0));
         assert!(sight.reaches(at(99.0), false));
         assert!(!sight.reaches(at(101.0), false));
         assert!(sight.reaches(at(109.0), true));
         assert!(!sight.reaches(at(111.0), true));
         assert!(sight.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
+        assert!(sight.is_far(at(51.0)) && !sight.is_far(at(49.0)) && !sight.is_far(at(f32::NAN)));
         assert!(sight.nearness(at(0.0)) > sight.nearness(at(90.0)));
     }
 
     #[test]
     fn who_sees_everything_sees_it_at_any_distance() {
-        let sight = Sight::new(View::Everything);
+        let sight = Sight::new(View::Everything, 50);
         let far = sight.distance_squared(Vec2::splat(1e9));
         assert!(sight.reaches(far, false));
         assert_eq!(sight.nearness(far), 1.0);
+        assert!(!sight.is_far(far));
     }
 }

@@ -36,7 +36,7 @@ impl<I: Copy + Default> Member<I> {
             name,
             seat,
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
-            replication: Replication::new(player, seat, config.events_queued_max),
+            replication: Replication::new(config, player, seat),
             datagram_bytes_max: config.snapshot_bytes_max,
             chat: ChatBucket::new(config, now),
         }

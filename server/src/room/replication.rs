@@ -18,6 +18,8 @@ use tickwire_shared::snapshot::{
 };
 use tickwire_shared::{PlayerId, Tick};
 
+use crate::config::RoomConfig;
+
 use super::fragments::{Against, Coded, Fragments};
 use super::interest::Sight;
 use super::world::{HISTORY_TICKS, World};
@@ -58,6 +60,7 @@ pub(super) struct Replication {
     /// Number of the first event in `events`.
     first_event: u64,
     events_queued_max: usize,
+    far_interval_ticks: i32,
     candidates: Vec<Candidate>,
 }
 
@@ -121,7 +124,7 @@ const FLIGHT_TICKS_MAX: i32 = 32;
 const ENTRY_GONE: u32 = 1 << 31;
 
 impl Replication {
-    pub(super) fn new(player: PlayerId, seat: u8, events_queued_max: usize) -> Self {
+    pub(super) fn new(config: &RoomConfig, player: PlayerId, seat: u8) -> Self {
         Replication {
             player,
             seat,
@@ -135,7 +138,8 @@ impl Replication {
             flight_ticks: 0,
             events: VecDeque::new(),
             first_event: 0,
-            events_queued_max,
+            events_queued_max: config.events_queued_max,
+            far_interval_ticks: config.far_interval_ticks as i32,
             candidates: Vec::new(),
         }
     }
@@ -250,6 +254,11 @@ impl Replication {
                 continue;
             }
             if seen.sent > seen.gone && seen.sent >= changed && in_flight(seen.sent) {
+                continue;
+            }
+            let is_fresh =
+                seen.sent > seen.gone && tick.since(Tick(seen.sent)) < self.far_interval_ticks;
+            if is_fresh && !mine && sight.is_far(distance_squared) {
                 continue;
             }
             let baseline = known.then_some(Tick(seen.acked));
