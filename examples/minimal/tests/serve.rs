@@ -15,7 +15,7 @@ fn it_says_where_it_listens_is_healthy_and_stops_when_asked() {
         .unwrap();
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let (_, after) = line.split_once("http=http://localhost:").expect(&line);
+    let (_, after) = line.split_once("http=http://[::1]:").expect(&line);
     let port: u16 = after.trim_end().trim_end_matches('/').parse().unwrap();
 
     let mut health = TcpStream::connect(("::1", port)).unwrap();
