@@ -7,7 +7,7 @@ use tickwire_shared::replica::{self, Replica};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, PlayerId};
 
-use crate::settings::warm_up_ticks;
+use crate::measure::warm_up_ticks;
 use crate::table::{Player, Table};
 
 /// A room of the arena.

@@ -1,5 +1,6 @@
 //! One value: as lanes, as bits against a baseline, and inputs as a datagram.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 
@@ -13,7 +14,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, EntityId, Simulation as _};
 
 use crate::arena::arena;
-use crate::settings::brief;
+use crate::measure::{ThreadTime, brief};
 
 /// Ships with what they were a moment before; a power of two, so that going round costs nothing.
 pub(crate) const PAIRS: usize = 1024;
@@ -28,6 +29,9 @@ pub(crate) struct ShipPair {
     before: [i32; Ship::LANES],
     now: [i32; Ship::LANES],
 }
+
+/// [`PAIRS`] ships, made when a bench first needs them.
+pub(crate) type Ships = LazyCell<Vec<ShipPair>>;
 
 impl ShipPair {
     /// Writes the difference, as others than the owner get it.
@@ -61,34 +65,31 @@ pub(crate) fn ship_pairs() -> Vec<ShipPair> {
 }
 
 /// A ship to lanes and back.
-pub(crate) fn lanes(c: &mut Criterion, pairs: &[ShipPair]) {
+pub(crate) fn lanes(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let mut group = brief(c, "lanes");
     let mut lanes = [0; Ship::LANES];
     let mut next = going_round();
     group.bench_function("to_lanes/ship", |b| {
+        let pairs = &**pairs;
         b.iter(|| {
             Lanes::to_lanes(black_box(&pairs[next()].ship), &mut lanes);
             black_box(&lanes);
         });
     });
     group.bench_function("from_lanes/ship", |b| {
+        let pairs = &**pairs;
         b.iter(|| black_box(<Ship as Lanes>::from_lanes(black_box(&pairs[next()].now))));
     });
 }
 
 /// A ship against its baseline.
-pub(crate) fn delta(c: &mut Criterion, pairs: &[ShipPair]) {
+pub(crate) fn delta(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let table = ship_table();
-    let coded = pairs.iter().map(|pair| {
-        let mut writer = BitWriter::default();
-        pair.write(&table, &mut writer);
-        writer.into_bytes()
-    });
-    let coded: Vec<Vec<u8>> = coded.collect();
     let mut group = brief(c, "delta");
     let mut next = going_round();
     let mut writer = BitWriter::default();
     group.bench_function("write/ship", |b| {
+        let pairs = &**pairs;
         b.iter(|| {
             writer.clear();
             pairs[next()].write(&table, &mut writer);
@@ -96,6 +97,7 @@ pub(crate) fn delta(c: &mut Criterion, pairs: &[ShipPair]) {
         });
     });
     group.bench_function("write_whole/ship", |b| {
+        let pairs = &**pairs;
         b.iter(|| {
             writer.clear();
             let mut lanes = pairs[next()].now;
@@ -103,7 +105,16 @@ pub(crate) fn delta(c: &mut Criterion, pairs: &[ShipPair]) {
             black_box(&writer);
         });
     });
+    let coded = LazyCell::new(|| -> Vec<Vec<u8>> {
+        let coded = pairs.iter().map(|pair| {
+            let mut writer = BitWriter::default();
+            pair.write(&table, &mut writer);
+            writer.into_bytes()
+        });
+        coded.collect()
+    });
     group.bench_function("read/ship", |b| {
+        let (pairs, coded) = (&**pairs, &*coded);
         b.iter(|| {
             let at = next();
             let baseline = Baseline { lanes: &pairs[at].before, ticks: AGE_TICKS };
@@ -116,7 +127,7 @@ pub(crate) fn delta(c: &mut Criterion, pairs: &[ShipPair]) {
 }
 
 /// An input datagram with an acknowledgement.
-pub(crate) fn input(c: &mut Criterion) {
+pub(crate) fn input(c: &mut Criterion<ThreadTime>) {
     let codec = InputCodec::new(&schema_of::<Arena>());
     let mut group = brief(c, "input_decode");
     for inputs in [1, 3, INPUTS_MAX] {

@@ -7,7 +7,7 @@ use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
 };
 
-use crate::settings::warm_up_ticks;
+use crate::measure::warm_up_ticks;
 use crate::table::{Player, Table};
 
 /// A room of the drifting world.

@@ -3,28 +3,33 @@
 mod arena;
 mod codec;
 mod drift;
+mod measure;
 mod round_trip;
-mod settings;
 mod snapshot;
 mod table;
 mod tick;
 
 use criterion::Criterion;
+use measure::ThreadTime;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() {
-    let mut criterion = Criterion::default().nresamples(10_000).configure_from_args();
-    tick::arena(&mut criterion);
-    tick::drift(&mut criterion);
-    let ships = codec::ship_pairs();
-    snapshot::encode(&mut criterion, &ships);
-    snapshot::apply(&mut criterion);
-    codec::lanes(&mut criterion, &ships);
-    codec::delta(&mut criterion, &ships);
-    codec::input(&mut criterion);
-    round_trip::all(&mut criterion);
-    criterion.final_summary();
+    let criterion = || Criterion::default().nresamples(10_000).configure_from_args();
+    let mut alone = criterion().with_measurement(ThreadTime);
+    tick::arena(&mut alone);
+    tick::drift(&mut alone);
+    let ships = codec::Ships::new(codec::ship_pairs);
+    snapshot::encode(&mut alone, &ships);
+    snapshot::apply(&mut alone);
+    codec::lanes(&mut alone, &ships);
+    codec::delta(&mut alone, &ships);
+    codec::input(&mut alone);
+    alone.final_summary();
+
+    let mut networked = criterion();
+    round_trip::all(&mut networked);
+    networked.final_summary();
 }

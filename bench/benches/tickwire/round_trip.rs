@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::settings::warm_up_ticks;
+use crate::measure::warm_up_ticks;
 
 /// The client looks for news this often.
 const LOOK_EVERY: Duration = Duration::from_micros(100);

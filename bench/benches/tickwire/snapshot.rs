@@ -1,7 +1,8 @@
 //! One snapshot: put together, and taken apart.
 
+use std::cell::LazyCell;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use tickwire_shared::bits::BitWriter;
@@ -13,9 +14,9 @@ use tickwire_shared::snapshot::{
 use tickwire_shared::{Simulation, Tick};
 
 use crate::arena::arena;
-use crate::codec::{PAIRS, ShipPair, ship_table};
+use crate::codec::{PAIRS, ShipPair, Ships, ship_table};
 use crate::drift::{Seen, drift};
-use crate::settings::{brief, warm_up_ticks};
+use crate::measure::{ThreadTime, brief, warm_up_ticks};
 use crate::table::{Player, Table};
 
 /// Entities in a snapshot that is put together.
@@ -24,21 +25,25 @@ const RECORDS: usize = 60;
 const STREAM_TICKS: u32 = 120;
 
 /// One client's snapshot of sixty changed ships: from codes that are there already, and with coding.
-pub(crate) fn encode(c: &mut Criterion, pairs: &[ShipPair]) {
+pub(crate) fn encode(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let table = ship_table();
     let mut writer = SnapshotWriter::default();
     let mut codes = BitWriter::default();
     let mut datagram = Vec::new();
-    let spans: Vec<Code> = pairs.iter().map(|pair| pair.code(&table, &mut codes)).collect();
-    let shared = std::mem::take(&mut codes);
+    let shared = LazyCell::new(|| {
+        let mut codes = BitWriter::default();
+        let places: Vec<Code> = pairs.iter().map(|pair| pair.code(&table, &mut codes)).collect();
+        (places, codes)
+    });
 
     let mut group = brief(c, "snapshot_encode");
     group.throughput(Throughput::Elements(RECORDS as u64));
     let mut first = 0;
     group.bench_function(BenchmarkId::new("shared_codes", RECORDS), |b| {
+        let (places, codes) = &*shared;
         b.iter(|| {
             first = (first + RECORDS) % (PAIRS - RECORDS);
-            let fragments = spans[first..].iter().map(|code| code.bits_of(&shared));
+            let fragments = places[first..].iter().map(|code| code.bits_of(codes));
             put_together(&mut writer, fragments, &mut datagram);
         });
     });
@@ -57,18 +62,29 @@ pub(crate) fn encode(c: &mut Criterion, pairs: &[ShipPair]) {
 }
 
 /// A client that takes in the snapshots of two seconds, one after another, over and over.
-pub(crate) fn apply(c: &mut Criterion) {
-    let mut group = brief(c, "snapshot_apply");
-    let mut bench = |name, parameter, stream: Stream| {
-        group.throughput(Throughput::Elements(stream.entities_mean()));
-        group.bench_function(BenchmarkId::new(name, parameter), |b| {
+pub(crate) fn apply(c: &mut Criterion<ThreadTime>) {
+    let streams = [
+        ("arena_players/200", Recorded::new(|| Stream::record(arena(200)))),
+        ("drift_near_60/1000", Recorded::new(|| Stream::record(drift(1000, 1, Seen::Near)))),
+        ("drift_all/100", Recorded::new(|| Stream::record(drift(100, 1, Seen::All)))),
+    ];
+    for (name, stream) in &streams {
+        brief(c, "snapshot_apply").bench_function(*name, |b| {
             b.iter_custom(|snapshots| stream.apply(snapshots as usize));
         });
-    };
-    bench("arena_players", 200, Stream::record(arena(200)));
-    bench("drift_near_60", 1000, Stream::record(drift(1000, 1, Seen::Near)));
-    bench("drift_all", 100, Stream::record(drift(100, 1, Seen::All)));
+    }
+    for (name, stream) in &streams {
+        brief(c, "snapshot_apply_per_entity").bench_function(*name, |b| {
+            b.iter_custom(|entities| {
+                let snapshots = (entities as f64 / stream.entities_mean).ceil();
+                let scale = entities as f64 / (snapshots * stream.entities_mean);
+                stream.apply(snapshots as usize).mul_f64(scale)
+            });
+        });
+    }
 }
+
+type Recorded = LazyCell<Stream>;
 
 /// Where an entity's code is.
 #[derive(Clone, Copy)]
@@ -120,29 +136,25 @@ struct Stream {
     replica: Replica,
     near: Tick,
     snapshots: Vec<Vec<u8>>,
-    /// In all snapshots.
-    entities: usize,
+    /// Changed entities in a snapshot.
+    entities_mean: f64,
 }
 
 impl Stream {
     fn record<S: Simulation, P: Player<S>>(mut table: Table<S, P>) -> Self {
         let (replica, near) = (table.first_replica().clone(), table.room().tick());
-        let mut stream = Stream { replica, near, snapshots: Vec::new(), entities: 0 };
+        let mut snapshots = Vec::new();
+        let mut entities = 0;
         for _ in 0..warm_up_ticks(STREAM_TICKS) {
             table.tick();
-            stream.snapshots.push(table.first_snapshot().to_vec());
-            let replica = table.first_replica();
-            let known = replica.entities().iter().map(|entity| &entity.states);
-            let fresh =
-                known.filter(|states| Some(states.tick(states.len() - 1)) == replica.newest());
-            stream.entities += fresh.count();
+            snapshots.push(table.first_snapshot().to_vec());
+            let newest = table.first_replica().newest();
+            let known = table.first_replica().entities().iter().map(|entity| &entity.states);
+            entities +=
+                known.filter(|states| Some(states.tick(states.len() - 1)) == newest).count();
         }
-        stream
-    }
-
-    /// Changed entities in a snapshot.
-    fn entities_mean(&self) -> u64 {
-        (self.entities as f64 / self.snapshots.len() as f64).round() as u64
+        let entities_mean = entities as f64 / snapshots.len() as f64;
+        Stream { replica, near, snapshots, entities_mean }
     }
 
     /// The time that applying so many snapshots takes.
@@ -151,11 +163,11 @@ impl Stream {
         while snapshots > 0 {
             let some = &self.snapshots[..snapshots.min(self.snapshots.len())];
             let mut replica = self.replica.clone();
-            let start = Instant::now();
+            let start = ThreadTime::now();
             for bytes in some {
                 black_box(replica.apply(bytes, self.near)).expect("it was applied before");
             }
-            spent += start.elapsed();
+            spent += ThreadTime::now() - start;
             snapshots -= some.len();
         }
         spent

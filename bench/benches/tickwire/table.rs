@@ -11,6 +11,8 @@ use tickwire_shared::replica::Replica;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation};
 
+use crate::measure::ThreadTime;
+
 /// An input reaches the room so many ticks before its own, as a client's clock sees to.
 const MARGIN_TICKS: i32 = 2;
 /// Inputs in each datagram: as many as the client library repeats on a good network.
@@ -83,13 +85,13 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
                 self.arrived.push(ToRoom::Input { player, at, datagram });
             }
         }
-        let start = Instant::now();
+        let start = ThreadTime::now();
         for message in self.arrived.drain(..) {
             self.room.handle(self.now, 0, message);
         }
-        let taken = Instant::now();
+        let taken = ThreadTime::now();
         self.room.step(self.now);
-        let spent = Spent { inputs: taken - start, step: taken.elapsed() };
+        let spent = Spent { inputs: taken - start, step: ThreadTime::now() - taken };
         self.deliver();
         spent
     }

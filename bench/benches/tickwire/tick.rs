@@ -1,14 +1,15 @@
 //! The tick of a room, whole and in parts.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use tickwire_shared::{Inputs, Outbox, Simulation as _};
 
 use crate::arena::{self, ArenaTable};
 use crate::drift::{self, DriftTable, Seen};
-use crate::settings::long;
+use crate::measure::{ThreadTime, long};
+use crate::table::Spent;
 
 const PLAYERS: [u32; 4] = [10, 100, 200, 1000];
 const ENTITIES: [u32; 3] = [100, 1000, 5000];
@@ -16,7 +17,7 @@ const ENTITIES: [u32; 3] = [100, 1000, 5000];
 const WATCHERS: usize = 100;
 
 /// Rooms of the arena by number of players.
-pub(crate) fn arena(c: &mut Criterion) {
+pub(crate) fn arena(c: &mut Criterion<ThreadTime>) {
     let mut tables = PLAYERS.map(|_| None);
     let parts: [(&str, MeasureArena); 4] = [
         ("room_tick", |table| whole_tick(table.tick())),
@@ -37,7 +38,7 @@ pub(crate) fn arena(c: &mut Criterion) {
 }
 
 /// Rooms of the drifting world by number of entities, seen by nobody and by a hundred clients.
-pub(crate) fn drift(c: &mut Criterion) {
+pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
     for entities in ENTITIES {
         let mut unseen = None;
         let mut group = long(c, "room_tick");
@@ -68,7 +69,7 @@ pub(crate) fn drift(c: &mut Criterion) {
 type MeasureArena = fn(&mut ArenaTable) -> Duration;
 type MeasureDrift = fn(&mut DriftTable, &mut DriftTable) -> Duration;
 
-fn whole_tick(spent: crate::table::Spent) -> Duration {
+fn whole_tick(spent: Spent) -> Duration {
     spent.inputs + spent.step
 }
 
@@ -79,9 +80,9 @@ fn arena_step(table: &mut ArenaTable) -> (Duration, Duration) {
     let mut copy = table.room().simulation().clone();
     let inputs = Inputs::new(table.room().tick().next(), &held);
     let mut outbox = Outbox::default();
-    let start = Instant::now();
+    let start = ThreadTime::now();
     copy.step(&inputs, &mut outbox);
-    let step = start.elapsed();
+    let step = ThreadTime::now() - start;
     black_box((copy, outbox));
     (step, table.tick().step.saturating_sub(step))
 }

@@ -1,0 +1,80 @@
+//! What is measured, and for how long: all benches together take less than four minutes.
+
+use std::time::Duration;
+
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BenchmarkGroup, Criterion, SamplingMode};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Processor time of this thread: what runs beside the benches does not count. A tick and a codec wait
+/// for nothing, so on an idle machine it is the time they take.
+pub(crate) struct ThreadTime;
+
+impl ThreadTime {
+    /// So far.
+    pub(crate) fn now() -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let seconds = u64::try_from(time.tv_sec).expect("time runs forward");
+        Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec as u64)
+    }
+}
+
+impl Measurement for ThreadTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        ThreadTime::now()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        ThreadTime::now() - start
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+/// A group of things that take nanoseconds.
+pub(crate) fn brief<'a>(
+    c: &'a mut Criterion<ThreadTime>,
+    name: &str,
+) -> BenchmarkGroup<'a, ThreadTime> {
+    let mut group = c.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    group.sample_size(50);
+    group
+}
+
+/// A group of things that take milliseconds, with as much again around each that is not measured.
+pub(crate) fn long<'a>(
+    c: &'a mut Criterion<ThreadTime>,
+    name: &str,
+) -> BenchmarkGroup<'a, ThreadTime> {
+    let mut group = c.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(200));
+    group.measurement_time(Duration::from_millis(800));
+    group.sample_size(20);
+    group.sampling_mode(SamplingMode::Flat);
+    group
+}
+
+/// `ticks` of play before anything is measured; only a few when the benches are merely tried out.
+pub(crate) fn warm_up_ticks(ticks: u32) -> u32 {
+    let asked = |argument: &str| std::env::args().any(|given| given == argument);
+    if asked("--bench") && !asked("--test") { ticks } else { ticks.min(12) }
+}
