@@ -20,6 +20,9 @@ use crate::schema::{FieldType, KindSchema, SendRule};
 /// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
 
+/// Lanes of the widest field type.
+const GROUP_LANES_MAX: usize = 4;
+
 /// A kind's lanes, compiled from its field table.
 #[derive(Clone, Debug)]
 pub struct LaneTable {
@@ -27,6 +30,7 @@ pub struct LaneTable {
     /// In coding order.
     groups: Vec<Group>,
     rare: bool,
+    owner_only: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +102,8 @@ impl LaneTable {
         groups.sort_by_key(|(predicted, _)| *predicted);
         let groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
         let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
-        LaneTable { lanes, groups, rare }
+        let owner_only = groups.iter().any(|group| group.owner_only);
+        LaneTable { lanes, groups, rare, owner_only }
     }
 
     /// Number of lanes.
@@ -113,7 +118,7 @@ impl LaneTable {
 
     /// Whether an owner is sent other bits than the rest.
     pub fn has_owner_only(&self) -> bool {
-        self.groups.iter().any(|group| group.owner_only)
+        self.owner_only
     }
 
     /// The lanes with all their bits.
@@ -203,18 +208,21 @@ impl LaneTable {
             }
             return Ok(());
         }
-        let mut changed = !S::READING && self.differs(group, baseline, lanes, owner);
+        // No lane of a group is predicted from another of it.
+        let mut predicted = [0; GROUP_LANES_MAX];
+        let predicted = &mut predicted[..group.count];
+        for (at, value) in range.clone().zip(&mut *predicted) {
+            *value = self.predict(at, baseline, lanes);
+        }
+        let lanes = &mut lanes[range.clone()];
+        let mut changed = !S::READING && lanes != predicted;
         stream.flag(&mut changed)?;
-        for at in range {
-            let lane = &self.lanes[at];
-            let predicted = self.predict(at, baseline, lanes);
-            if changed {
-                let mut value = lanes[at];
-                lane.residual(stream, predicted, &mut value)?;
-                lanes[at] = value;
-            } else if S::READING {
-                lanes[at] = predicted;
+        if changed {
+            for ((lane, value), predicted) in self.lanes[range].iter().zip(lanes).zip(predicted) {
+                lane.residual(stream, *predicted, value)?;
             }
+        } else if S::READING {
+            lanes.copy_from_slice(predicted);
         }
         Ok(())
     }

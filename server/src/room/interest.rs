@@ -59,10 +59,9 @@ impl Sight {
         distance_squared <= reach || distance_squared.is_nan()
     }
 
-    /// Whether something at that distance is far. What has no place never is.
-    #[inline]
-    pub(super) fn is_far(&self, distance_squared: f32) -> bool {
-        distance_squared > self.far_squared
+    /// The part of it that is near.
+    pub(super) fn near(self) -> Sight {
+        Sight { radius_squared: self.far_squared, radius_seen_squared: self.far_squared, ..self }
     }
 
     /// How much something at that distance matters, from 1 at the centre to a half at the edge.
@@ -197,7 +196,7 @@ mod tests {
         assert!(sight.reaches(at(109.0), true));
         assert!(!sight.reaches(at(111.0), true));
         assert!(sight.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
-        assert!(sight.is_far(at(51.0)) && !sight.is_far(at(49.0)) && !sight.is_far(at(f32::NAN)));
+        assert!(sight.near().reaches(at(49.0), false) && !sight.near().reaches(at(51.0), true));
         assert!(sight.nearness(at(0.0)) > sight.nearness(at(90.0)));
     }
 
@@ -207,6 +206,6 @@ mod tests {
         let far = sight.distance_squared(Vec2::splat(1e9));
         assert!(sight.reaches(far, false));
         assert_eq!(sight.nearness(far), 1.0);
-        assert!(!sight.is_far(far));
+        assert!(sight.near().reaches(far, false));
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Replication {
     /// Number of the first event in `events`.
     first_event: u64,
     events_queued_max: usize,
-    far_interval_ticks: i32,
+    far_interval_ticks: u32,
     candidates: Vec<Candidate>,
 }
 
@@ -139,7 +139,7 @@ impl Replication {
             events: VecDeque::new(),
             first_event: 0,
             events_queued_max: config.events_queued_max,
-            far_interval_ticks: config.far_interval_ticks as i32,
+            far_interval_ticks: config.far_interval_ticks,
             candidates: Vec::new(),
         }
     }
@@ -199,7 +199,7 @@ impl Replication {
         };
         writer.begin(header, self.events.iter().take(events).map(|event| event.coded(tick)));
 
-        let bits = self.gather(world, fragments, sight, common);
+        let bits = self.gather(world, fragments, *sight, common);
         let bits_left = bits_max.saturating_sub(writer.len_bits());
         if bits > bits_left || self.candidates.len() > RECORDS_MAX as usize {
             self.choose(tick, sight, bits_left, world.slots().len());
@@ -218,15 +218,23 @@ impl Replication {
         &mut self,
         world: &World,
         fragments: &mut Fragments,
-        sight: &Sight,
+        sight: Sight,
         common: Option<Tick>,
     ) -> usize {
         self.candidates.clear();
         self.seen.resize(world.slots().len(), Seen::default());
         self.known.resize(world.slots().len().div_ceil(64), 0);
-        self.look.clone_from(&self.known);
-        world.grid().add_visible(sight, self.player, &mut self.look);
         let tick = world.tick();
+        // What is far waits for its turn; clients take turns, to spread the work.
+        let turn = tick.0.wrapping_add(self.player.0).is_multiple_of(self.far_interval_ticks);
+        if turn {
+            self.look.clone_from(&self.known);
+        } else {
+            self.look.clear();
+            self.look.resize(self.known.len(), 0);
+        }
+        let sight = if turn { sight } else { sight.near() };
+        world.grid().add_visible(&sight, self.player, &mut self.look);
         let flight_ticks = self.flight_ticks + 2;
         let in_flight = |sent: u32| tick.since(Tick(sent)) <= flight_ticks;
         let (mut bits, mut next_slot) = (0, 0);
@@ -242,7 +250,7 @@ impl Replication {
             let mine = glance.owner == self.player.0 && glance.owner != 0;
             let wanted = glance.alive && (mine || sight.reaches(distance_squared, seen.sent != 0));
             if !wanted {
-                if seen.sent != 0 && !in_flight(seen.gone) {
+                if turn && seen.sent != 0 && !in_flight(seen.gone) {
                     cost(slot, RecordHead::Gone, Coded::EMPTY);
                     self.candidates.push(Candidate::gone(slot));
                 }
@@ -254,11 +262,6 @@ impl Replication {
                 continue;
             }
             if seen.sent > seen.gone && seen.sent >= changed && in_flight(seen.sent) {
-                continue;
-            }
-            let is_fresh =
-                seen.sent > seen.gone && tick.since(Tick(seen.sent)) < self.far_interval_ticks;
-            if is_fresh && !mine && sight.is_far(distance_squared) {
                 continue;
             }
             let baseline = known.then_some(Tick(seen.acked));
