@@ -52,10 +52,10 @@ pub(crate) fn docs(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Builds every binary of the workspace at once, with the dependencies' features the tests use:
-/// one by one, some dependencies would be built again for each.
+/// Builds every binary of the workspace, along with all its tests: for the binaries alone cargo takes
+/// other features of the dependencies, and builds most of them a second time.
 pub(crate) fn build_binaries(repo: &Repo) -> anyhow::Result<()> {
-    Run::new("cargo", &["build", "--workspace", "--bins"], repo.root()).show()
+    Run::new("cargo", &["build", "--workspace", "--all-targets"], repo.root()).show()
 }
 
 fn cargo(repo: &Repo, arguments: &[&str]) -> anyhow::Result<Outcome> {
