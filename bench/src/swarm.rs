@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tickwire_arena::bot::Bot;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -173,14 +172,12 @@ fn start_bots(arguments: &SwarmArguments, target: &str) -> (PhaseSender, JoinSet
     let phase = PhaseSender::new();
     let gate = Arc::new(Semaphore::new(CONNECTING_MAX));
     let mut bots = JoinSet::new();
-    // Names are unique in a room: two swarms on one server must not meet under the same ones.
-    let run = std::process::id() % 89 * arguments.clients as u32;
-    for number in 0..arguments.clients {
+    let clients = arguments.clients;
+    for number in 0..clients {
         let (target, room) = (target.to_owned(), arguments.room.clone());
-        let name = Bot::name(run + number as u32);
         let (gate, phase) = (gate.clone(), phase.receiver());
         bots.spawn(async move {
-            match play(&target, &room, &name, number, &gate, phase).await {
+            match play(&target, &room, (number, clients), &gate, phase).await {
                 Ok(result) => result,
                 Err(error) => {
                     BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }

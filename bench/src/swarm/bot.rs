@@ -9,7 +9,7 @@ use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::Arena;
 use tickwire_client::{Client, ClientEvent, ConnectOptions, session::NetStats};
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{RefuseCode, RoomChoice, ServerChat, ServerFrame};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -19,6 +19,8 @@ const TICKS_PER_DECISION: u64 = 3;
 const BOTS_PER_TALKER: usize = 10;
 /// Ticks between two samples of the round trip.
 const TICKS_PER_SAMPLE: u64 = 60;
+/// Swarms that may play in one room.
+const NAMES_TRIED: usize = 8;
 /// Seconds to connect and to join when hundreds do at once.
 const JOIN_TIME: Duration = Duration::from_secs(30);
 
@@ -111,8 +113,7 @@ pub(super) struct BotResult {
 pub(super) async fn play(
     target: &str,
     room: &str,
-    name: &str,
-    number: usize,
+    (number, clients): (usize, usize),
     gate: &Semaphore,
     mut phase: PhaseReceiver,
 ) -> anyhow::Result<BotResult> {
@@ -124,8 +125,8 @@ pub(super) async fn play(
             ..ConnectOptions::default()
         };
         let mut client = Client::<Arena>::connect(target, options).await?;
-        client.join(RoomChoice::Named(room.to_owned()), name);
-        timeout(JOIN_TIME, wait_for_seat(&mut client)).await.context("no seat in time")??;
+        let joining = join(&mut client, room, number, clients);
+        timeout(JOIN_TIME, joining).await.context("no seat in time")??;
         client
     };
     phase.shared.joined.fetch_add(1, Ordering::Relaxed);
@@ -213,12 +214,35 @@ impl Player {
     }
 }
 
-async fn wait_for_seat(client: &mut Client<Arena>) -> anyhow::Result<()> {
+/// Takes a seat under the bot's own name, or the next free one of another swarm's size.
+async fn join(
+    client: &mut Client<Arena>,
+    room: &str,
+    number: usize,
+    clients: usize,
+) -> anyhow::Result<()> {
+    for attempt in 0..NAMES_TRIED {
+        let name = Bot::name((number + attempt * clients) as u32);
+        client.join(RoomChoice::Named(room.to_owned()), &name);
+        if wait_for_seat(client).await? {
+            return Ok(());
+        }
+    }
+    bail!("all {NAMES_TRIED} names tried are taken in this room; name another with --room")
+}
+
+/// Whether there is a seat; false when the name is taken.
+async fn wait_for_seat(client: &mut Client<Arena>) -> anyhow::Result<bool> {
     loop {
         client.update();
         while let Some(event) = client.poll_event() {
             match event {
-                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
+                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(true),
+                ClientEvent::Control(ServerFrame::Refused {
+                    code: RefuseCode::NameTaken, ..
+                }) => {
+                    return Ok(false);
+                }
                 ClientEvent::Control(ServerFrame::Refused { code, text }) => {
                     bail!("no seat: {code:?}: {text}")
                 }

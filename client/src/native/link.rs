@@ -18,6 +18,8 @@ use super::trust::{Trust, client_tls};
 const ALPN: &[u8] = b"tickwire/1";
 /// Things that came and were not taken in yet; the stream readers wait beyond it, datagrams are dropped.
 const INCOMING_MAX: usize = 1024;
+/// Writes that wait for a stream; a server that does not read them is left beyond it.
+const OUTGOING_MAX: usize = 256;
 /// Bytes of one read from a stream.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -38,8 +40,8 @@ pub(super) struct Link {
     /// The quarter stream id of a WebTransport session; empty for plain QUIC.
     prefix: Bytes,
     incoming: mpsc::Receiver<(Instant, Incoming)>,
-    control: mpsc::UnboundedSender<Vec<u8>>,
-    chat: mpsc::UnboundedSender<Vec<u8>>,
+    control: mpsc::Sender<Vec<u8>>,
+    chat: mpsc::Sender<Vec<u8>>,
     /// A WebTransport session ends when it is dropped.
     _session: Option<wtransport::Connection>,
 }
@@ -55,8 +57,8 @@ impl Link {
         };
         let Opened { connection, prefix, session, control, chat } = opened;
         let (sender, incoming) = mpsc::channel(INCOMING_MAX);
-        let (control_out, control_queue) = mpsc::unbounded_channel();
-        let (chat_out, chat_queue) = mpsc::unbounded_channel();
+        let (control_out, control_queue) = mpsc::channel(OUTGOING_MAX);
+        let (chat_out, chat_queue) = mpsc::channel(OUTGOING_MAX);
         tokio::spawn(write_stream(control.0, control_queue));
         tokio::spawn(write_stream(chat.0, chat_queue));
         tokio::spawn(read_stream(control.1, sender.clone(), Incoming::Control));
@@ -91,15 +93,20 @@ impl Link {
     }
 
     pub(super) fn send_control(&self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            // A writer that is gone means a connection that is; that is told through `incoming`.
-            let _ = self.control.send(bytes);
-        }
+        self.send_stream(&self.control, bytes);
     }
 
     pub(super) fn send_chat(&self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            let _ = self.chat.send(bytes);
+        self.send_stream(&self.chat, bytes);
+    }
+
+    fn send_stream(&self, stream: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        // A writer that is gone means a connection that is; that is told through `incoming`.
+        if let Err(mpsc::error::TrySendError::Full(_)) = stream.try_send(bytes) {
+            self.close(CloseCode::TooSlow, "the server does not read; connect again");
         }
     }
 
@@ -251,7 +258,7 @@ fn varint(value: u64) -> Bytes {
 
 async fn write_stream(
     mut stream: Box<dyn AsyncWrite + Send + Unpin>,
-    mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
+    mut queue: mpsc::Receiver<Vec<u8>>,
 ) {
     while let Some(bytes) = queue.recv().await {
         if stream.write_all(&bytes).await.is_err() {
