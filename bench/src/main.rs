@@ -3,6 +3,7 @@
 mod busy;
 mod child;
 mod floor;
+mod metronome;
 mod serve;
 mod stats;
 mod swarm;

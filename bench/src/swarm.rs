@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tickwire_arena::rules::Arena;
+use tickwire_shared::Simulation;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::busy::BusyCores;
 use crate::child::{ServerProcess, Usage};
+use crate::metronome::Metronome;
 use crate::stats::{self, ServerStats};
 use bot::{BotResult, Phase, PhaseSender, play};
 pub(crate) use report::Report;
@@ -127,8 +130,9 @@ async fn play_all(
     target: &str,
     own: Option<&ServerProcess>,
 ) -> anyhow::Result<Report> {
-    let (phase, bots) = start_bots(arguments, target);
-    let mut bots = bots;
+    let period = Duration::from_secs(1) / Arena::TICK_HZ;
+    let metronome = Metronome::start(arguments.clients, period);
+    let (phase, mut bots) = start_bots(arguments, target, &metronome);
     let bar = progress(arguments, "joining", arguments.clients as u64);
     let mut failures = Vec::new();
     while phase.joined() + failures.len() < arguments.clients {
@@ -168,16 +172,20 @@ async fn play_all(
     Ok(Report::new(arguments, connected, seconds, &results, finished))
 }
 
-fn start_bots(arguments: &SwarmArguments, target: &str) -> (PhaseSender, JoinSet<BotResult>) {
+fn start_bots(
+    arguments: &SwarmArguments,
+    target: &str,
+    metronome: &Metronome,
+) -> (PhaseSender, JoinSet<BotResult>) {
     let phase = PhaseSender::new();
     let gate = Arc::new(Semaphore::new(CONNECTING_MAX));
     let mut bots = JoinSet::new();
     let clients = arguments.clients;
     for number in 0..clients {
         let (target, room) = (target.to_owned(), arguments.room.clone());
-        let (gate, phase) = (gate.clone(), phase.receiver());
+        let (gate, phase, beat) = (gate.clone(), phase.receiver(), metronome.beat(number));
         bots.spawn(async move {
-            match play(&target, &room, (number, clients), &gate, phase).await {
+            match play(&target, &room, (number, clients), &gate, (phase, &beat)).await {
                 Ok(result) => result,
                 Err(error) => {
                     BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }

@@ -60,14 +60,14 @@ pub(crate) fn brief<'a>(
     group
 }
 
-/// A group of things that take milliseconds, with as much again around each that is not measured.
+/// A group of things that take milliseconds, with more around each that is not measured.
 pub(crate) fn long<'a>(
     c: &'a mut Criterion<ThreadTime>,
     name: &str,
 ) -> BenchmarkGroup<'a, ThreadTime> {
     let mut group = c.benchmark_group(name);
     group.warm_up_time(Duration::from_millis(200));
-    group.measurement_time(Duration::from_millis(800));
+    group.measurement_time(Duration::from_secs(2));
     group.sample_size(20);
     group.sampling_mode(SamplingMode::Flat);
     group

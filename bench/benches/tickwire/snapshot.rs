@@ -70,11 +70,13 @@ pub(crate) fn apply(c: &mut Criterion<ThreadTime>) {
     ];
     for (name, stream) in &streams {
         brief(c, "snapshot_apply").bench_function(*name, |b| {
+            let stream = &**stream;
             b.iter_custom(|snapshots| stream.apply(snapshots as usize));
         });
     }
     for (name, stream) in &streams {
         brief(c, "snapshot_apply_per_entity").bench_function(*name, |b| {
+            let stream = &**stream;
             b.iter_custom(|entities| {
                 let snapshots = (entities as f64 / stream.entities_mean).ceil();
                 let scale = entities as f64 / (snapshots * stream.entities_mean);

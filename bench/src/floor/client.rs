@@ -11,11 +11,12 @@ use quinn::crypto::rustls::QuicClientConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval_at};
 
 use super::server::ALPN;
 use crate::child::ServerProcess;
+use crate::metronome::Metronome;
 use crate::swarm::certs_dir;
 
 /// What the arena server's datagrams were like.
@@ -58,11 +59,13 @@ pub(super) fn measure(load: &Load) -> anyhow::Result<Bare> {
     let runtime = tokio::runtime::Runtime::new().context("the clients' threads do not start")?;
     runtime.block_on(async {
         let counts = Arc::new(Counts::default());
+        let period = Duration::from_secs_f64(1.0 / load.up_hz);
+        let metronome = Metronome::start(load.clients, period);
         let mut clients = JoinSet::new();
         for number in 0..load.clients {
             let connection = connect(address).await.context("a bare client did not connect")?;
             clients.spawn(receive(connection.clone(), counts.clone()));
-            clients.spawn(send(connection, *load, number, counts.clone()));
+            clients.spawn(send(connection, *load, metronome.beat(number), counts.clone()));
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
         let before = server.usage()?;
@@ -88,14 +91,10 @@ async fn receive(connection: quinn::Connection, counts: Arc<Counts>) {
     }
 }
 
-async fn send(connection: quinn::Connection, load: Load, number: usize, counts: Arc<Counts>) {
+async fn send(connection: quinn::Connection, load: Load, beat: Arc<Notify>, counts: Arc<Counts>) {
     let datagram = Bytes::from(vec![0x5a; load.up_bytes]);
-    let period = Duration::from_secs_f64(1.0 / load.up_hz);
-    let offset = period.mul_f64((number % 61) as f64 / 61.0);
-    let mut ticks = interval_at(tokio::time::Instant::now() + offset, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
-        ticks.tick().await;
+        beat.notified().await;
         match connection.send_datagram(datagram.clone()) {
             Ok(()) => drop(counts.up.fetch_add(1, Ordering::Relaxed)),
             Err(_) => return,

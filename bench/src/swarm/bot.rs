@@ -8,10 +8,9 @@ use anyhow::{Context as _, bail};
 use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::Arena;
 use tickwire_client::{Client, ClientEvent, ConnectOptions, session::NetStats};
-use tickwire_shared::Simulation;
 use tickwire_shared::control::{RefuseCode, RoomChoice, ServerChat, ServerFrame};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::timeout;
 
 /// A bot looks around and decides once in so many ticks.
 const TICKS_PER_DECISION: u64 = 3;
@@ -115,7 +114,7 @@ pub(super) async fn play(
     room: &str,
     (number, clients): (usize, usize),
     gate: &Semaphore,
-    mut phase: PhaseReceiver,
+    (mut phase, beat): (PhaseReceiver, &Notify),
 ) -> anyhow::Result<BotResult> {
     let mut client = {
         let _turn = gate.acquire().await.context("the swarm is over")?;
@@ -133,13 +132,8 @@ pub(super) async fn play(
 
     let mut player = Player { bot: Bot::new(number as u64), result: BotResult::default() };
     let mut start = None;
-    let period = Duration::from_secs(1) / Arena::TICK_HZ;
-    // Bots do not all wake at once: people do not either.
-    let offset = period.mul_f64((number % 61) as f64 / 61.0);
-    let mut ticks = interval_at(Instant::now() + offset, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for tick in number as u64.. {
-        ticks.tick().await;
+        beat.notified().await;
         let before = client.stats().snapshots;
         client.update();
         player.events(&mut client)?;
