@@ -109,7 +109,7 @@ impl Session {
     /// game is taken.
     pub fn new(client: &str, schema: Option<Schema>) -> Self {
         let mut control_out = vec![STREAM_CONTROL];
-        let hello = ClientFrame::Hello { client: client.to_owned(), schema: schema.clone() };
+        let hello = ClientFrame::Hello { client: clip(client), schema: schema.clone() };
         write_frame(&hello, &mut control_out);
         Session {
             own_schema: schema,
@@ -216,20 +216,25 @@ impl Session {
     /// What the player holds from now on, in lanes of the server's schema. Ignored before the welcome.
     pub fn hold(&mut self, lanes: &[i32]) {
         if let Some(welcome) = &self.welcome {
-            self.held.clear();
-            self.held.extend_from_slice(lanes);
-            self.held.resize(welcome.schema.input.lanes(), 0);
+            self.held = welcome.schema.input.zero_lanes();
+            for (held, lane) in self.held.iter_mut().zip(lanes) {
+                *held = *lane;
+            }
         }
     }
 
     /// Asks for a seat.
     pub fn join(&mut self, room: RoomChoice, name: &str) {
-        self.request(&ClientFrame::Join { room, name: name.to_owned() });
+        let room = match room {
+            RoomChoice::Named(name) => RoomChoice::Named(clip(&name)),
+            RoomChoice::Quick => RoomChoice::Quick,
+        };
+        self.request(&ClientFrame::Join { room, name: clip(name) });
     }
 
     /// Asks to watch.
     pub fn spectate(&mut self, room: &str, name: &str) {
-        self.request(&ClientFrame::Spectate { room: room.to_owned(), name: name.to_owned() });
+        self.request(&ClientFrame::Spectate { room: clip(room), name: clip(name) });
     }
 
     /// Gives the seat back.
@@ -297,7 +302,7 @@ impl Session {
                     schema.accepts(own)?;
                 }
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
-                self.held = vec![0; schema.input.lanes()];
+                self.held = schema.input.zero_lanes();
                 self.welcome = Some(Welcome { player, server, schema });
             }
             ServerFrame::Joined { room, tick, seat, spectator, host, members } => {

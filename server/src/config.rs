@@ -135,9 +135,9 @@ settings! {
         reliable_bytes_max: usize = 262_144, in 65_536..=67_108_864;
         /// Milliseconds frames may wait for a slow client before it is closed.
         reliable_ms: u32 = 5000, in 100..=600_000;
-        /// Control frames a second of one client; it waits beyond that.
+        /// Frames a second on each stream of one client; it waits beyond that.
         control_frames_hz: u32 = 20, in 1..=10_000;
-        /// Control frames at once of one client.
+        /// Frames at once on each stream of one client.
         control_frames_burst: u32 = 40, in 2..=10_000;
         /// Input datagrams a tick of one client; the rest is dropped unread.
         inputs_per_tick_max: u32 = 2, in 1..=64;

@@ -177,6 +177,10 @@ impl LaneTable {
             for group in rare() {
                 self.group(stream, group, baseline, lanes, owner)?;
             }
+        } else if S::READING {
+            for at in rare().flat_map(|group| group.first..group.first + group.count) {
+                lanes[at] = self.predict(at, baseline, lanes);
+            }
         }
         Ok(())
     }
@@ -446,6 +450,8 @@ mod tests {
     fn kind() -> KindSchema {
         let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
         let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
+        let mut home = field("home", vec2, SendRule::Rare, false);
+        home.velocity = Some("homing".into());
         let mut position = field("pos", vec2, SendRule::Always, false);
         position.velocity = Some("vel".into());
         KindSchema {
@@ -464,6 +470,8 @@ mod tests {
                 ),
                 field("hue", FieldType::Choice { variants: 5 }, SendRule::Initial, false),
                 field("turn", FieldType::Quat { bits: 9 }, SendRule::Always, false),
+                field("homing", speed, SendRule::Rare, false),
+                home,
             ],
         }
     }
@@ -484,7 +492,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_delta_decodes_to_exactly_the_lanes(
-            before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u16>(),
+            before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u32>(),
         ) {
             for at in 0..now.len() {
                 if same >> at & 1 == 1 {
@@ -538,6 +546,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_rare_position_that_moves_as_predicted_arrives() {
+        let table = LaneTable::new(&kind(), 60);
+        let (homing, home) = (table.len() - 4, table.len() - 2);
+        let mut before = vec![0; table.len()];
+        before[homing] = 240;
+        let mut now = before.clone();
+        now[home] = 16;
+        let mut writer = BitWriter::default();
+        let baseline = Baseline { lanes: &before, ticks: 1 };
+        table.delta(&mut writer, &baseline, &mut now, true).unwrap();
+        let bytes = writer.into_bytes();
+        let mut read = vec![0; table.len()];
+        table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).unwrap();
+        assert_eq!(read, now);
     }
 
     #[test]

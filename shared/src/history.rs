@@ -80,6 +80,13 @@ impl History {
         }
     }
 
+    /// Forgets the second oldest state.
+    pub fn forget_second(&mut self) {
+        if self.ticks.remove(1).is_some() {
+            self.lanes.drain(self.span(1));
+        }
+    }
+
     fn span(&self, at: usize) -> std::ops::Range<usize> {
         at * self.width..(at + 1) * self.width
     }
@@ -88,6 +95,17 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_oldest_state_outlives_the_second() {
+        let mut history = History::new(2);
+        for tick in 1..4u32 {
+            history.push(Tick(tick), &[tick as i32; 2]);
+        }
+        history.forget_second();
+        assert_eq!((history.len(), history.tick(0), history.tick(1)), (2, Tick(1), Tick(3)));
+        assert_eq!(history.state(1).collect::<Vec<_>>(), [3, 3]);
+    }
 
     #[test]
     fn states_are_whole_wherever_the_queue_wraps() {

@@ -9,7 +9,7 @@ use crate::schema::{LANES_MAX, Schema};
 use crate::simulation::EntityId;
 use crate::snapshot::{EventHead, InputReport, RecordHead, SnapshotHeader};
 
-/// States kept of one entity beyond its baseline; the server codes against none that is older.
+/// States kept of one entity: its baseline, and the newest others.
 pub const STATES_MAX: usize = 192;
 
 /// States so far back are kept in any case, to be shown between: interpolation runs behind.
@@ -146,7 +146,10 @@ impl Replica {
 
         self.commit(tick);
         if let Some((first, count)) = header.events {
-            self.next_event = first.wrapping_add(count as u16);
+            let end = first.wrapping_add(count as u16);
+            if (end.wrapping_sub(self.next_event) as i16) > 0 {
+                self.next_event = end;
+            }
         }
         self.acknowledge(tick);
         Ok(Applied { tick, input: header.input, events })
@@ -277,8 +280,8 @@ impl Replica {
         let width = self.kinds[usize::from(entity.kind)].len();
         entity.states.push(tick, &self.decoded_lanes[lanes_at..lanes_at + width]);
         if entity.states.len() > STATES_MAX {
-            let second = entity.states.tick(1);
-            entity.states.forget_before(second);
+            // The oldest may still be the baseline; the second is too old to become one.
+            entity.states.forget_second();
         }
     }
 

@@ -191,6 +191,16 @@ impl KindSchema {
     pub fn lanes(&self) -> usize {
         self.fields.iter().map(|field| field.ty.lanes()).sum()
     }
+
+    /// Lanes as near to zero as their ranges allow: what a value is before anyone set it.
+    pub fn zero_lanes(&self) -> Vec<i32> {
+        let zero = |field: &FieldSchema, lane| {
+            let (min, max) = field.ty.lane_range(lane);
+            0i64.clamp(min, max) as i32
+        };
+        let fields = self.fields.iter();
+        fields.flat_map(|field| (0..field.ty.lanes()).map(move |lane| zero(field, lane))).collect()
+    }
 }
 
 /// Everything two sides must agree on to play one game.

@@ -10,7 +10,8 @@ use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
     input: Moves,
-    input_lanes: usize,
+    /// The server's input before anyone set it.
+    input_zero: Vec<i32>,
     entities: Vec<Option<Kind>>,
     events: Vec<Option<Kind>>,
 }
@@ -29,7 +30,7 @@ impl Mapping {
     pub(super) fn new(server: &Schema, own: &Schema) -> Self {
         Mapping {
             input: moves(&own.input, &server.input),
-            input_lanes: server.input.lanes(),
+            input_zero: server.input.zero_lanes(),
             entities: kinds(&server.entities, &own.entities),
             events: kinds(&server.events, &own.events),
         }
@@ -37,10 +38,11 @@ impl Mapping {
 
     /// The game's input as lanes of the server's; returns how many.
     pub(super) fn input(&self, own: &[i32], lanes: &mut [i32]) -> usize {
+        lanes[..self.input_zero.len()].copy_from_slice(&self.input_zero);
         for &(from, to, count) in &self.input {
             lanes[to..to + count].copy_from_slice(&own[from..from + count]);
         }
-        self.input_lanes
+        self.input_zero.len()
     }
 
     /// An entity in the game's own type; `None` for a kind that the game does not have.

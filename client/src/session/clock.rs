@@ -12,8 +12,12 @@ use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
 
 /// Inputs should reach the server so many ticks before they are due, plus twice the jitter.
 const MARGIN_TICKS: f64 = 0.75;
+/// But no earlier: a report says at most 256 ms.
+const MARGIN_MS_MAX: f64 = 200.0;
 /// An input clock farther off than this is set, not moved.
 const JUMP_TICKS: f64 = 4.0;
+/// What is shown is set anew when it is farther off than this.
+const SHOWN_JUMP_TICKS: f64 = 20.0;
 /// Share of an error that one report takes away.
 const GAIN: f64 = 0.05;
 /// What is shown is at least so many ticks behind the newest snapshot: far entities come every
@@ -96,7 +100,7 @@ impl ServerClock {
         if newest.since(self.judge_from) < 0 {
             return;
         }
-        let wanted = MARGIN_TICKS + 2.0 * self.jitter_ticks;
+        let wanted = (MARGIN_TICKS + 2.0 * self.jitter_ticks).min(MARGIN_MS_MAX / period_ms);
         let error = wanted - margin_ms / period_ms;
         if error.abs() > JUMP_TICKS {
             self.input_origin += error;
@@ -115,13 +119,12 @@ impl ServerClock {
     }
 
     /// Advances what is shown to `now` and returns it, in ticks since the room's `start` tick with a
-    /// fraction. It never goes back.
-    pub fn show(&mut self, now: Duration, newest: Tick) -> f64 {
+    /// fraction. It goes back only when it is far off, as after a change of the path.
+    pub fn show(&mut self, now: Duration) -> f64 {
         let Some(origin) = self.arrival_origin else { return self.shown_ticks };
         let ideal = now.as_secs_f64() * self.tick_hz - origin - self.delay_ticks();
-        let newest = f64::from(newest.since(self.start));
-        if (ideal - self.shown_ticks).abs() > 20.0 {
-            self.shown_ticks = ideal.min(newest);
+        if (ideal - self.shown_ticks).abs() > SHOWN_JUMP_TICKS {
+            self.shown_ticks = ideal;
         }
         self.shown_ticks = self.shown_ticks.max(ideal);
         self.shown_ticks
@@ -217,7 +220,7 @@ mod tests {
         let mut last = 0.0;
         for frame in 0..100u32 {
             let now = Duration::from_millis(5 * 1000 + 3400 + u64::from(frame) * 7);
-            let shown = clock.show(now, Tick(200));
+            let shown = clock.show(now);
             assert!(shown >= last);
             last = shown;
         }

@@ -158,8 +158,8 @@ impl RoomSession {
     }
 
     pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
-        if let Some(newest) = self.replica.newest() {
-            self.shown = Some(self.clock.show(now, newest));
+        if self.replica.newest().is_some() {
+            self.shown = Some(self.clock.show(now));
         }
         let tick = self.clock.input_tick(now);
         let ahead = self.inputs.newest().map_or(1, |newest| tick.since(newest));

@@ -1,18 +1,32 @@
 //! The chat stream: messages to the room.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
+use super::bucket::Bucket;
+use super::control::FRAME_PAUSE;
 use super::frames::Frames;
 use super::{End, Link, send_command};
+use crate::config::ServerConfig;
 use crate::room::ToRoom;
 use crate::transport::RecvHalf;
 
 /// Serves the chat stream until it says how the session ends.
-pub(super) async fn serve<I: Send + 'static>(link: &Arc<Link<I>>, recv: &mut RecvHalf) -> End {
+pub(super) async fn serve<I: Send + 'static>(
+    config: &ServerConfig,
+    link: &Arc<Link<I>>,
+    recv: &mut RecvHalf,
+) -> End {
     let mut frames = Frames::new(recv);
+    // The room's own limit answers in words; this one keeps its mailbox free for others.
+    let mut bucket =
+        Bucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
     loop {
+        while !bucket.take(Instant::now()) {
+            tokio::time::sleep(FRAME_PAUSE).await;
+        }
         match frames.next::<ClientChat>().await {
             Ok(Some(_)) if !link.is_greeted() => return CloseCode::TooEarly.into(),
             Ok(Some(chat)) => say(link, chat).await,

@@ -155,4 +155,4 @@ fn refuse<I>(link: &Link<I>, refusal: Refusal) {
 /// Bytes of a client's name that are logged.
 const CLIENT_NAME_BYTES_MAX: usize = 64;
 /// How long a client that sends frames too fast is not read.
-const FRAME_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const FRAME_PAUSE: Duration = Duration::from_millis(50);

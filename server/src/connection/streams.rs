@@ -39,7 +39,7 @@ pub(super) async fn serve<S: Simulation>(
     };
     let chat = async {
         match chat_stream.await {
-            Ok(recv) => chat::serve(link, readers.chat.insert(recv)).await,
+            Ok(recv) => chat::serve(&host.config, link, readers.chat.insert(recv)).await,
             Err(_) => std::future::pending().await,
         }
     };

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use tickwire_shared::Tick;
 use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
 
+/// Ticks that a report can tell.
+const REPORT_TICKS_MAX: i32 = 127;
+
 /// Inputs by tick, each taken once.
 #[derive(Debug)]
 pub(super) struct InputBuffer<I> {
@@ -101,7 +104,10 @@ impl<I: Copy + Default> InputBuffer<I> {
 
     /// What the next snapshot tells the client.
     pub(super) fn report(&self, tick: Tick) -> Option<InputReport> {
-        let newest = self.newest?;
+        // One as old as the window says nothing of what comes now.
+        let newest = self
+            .newest
+            .filter(|newest| newest.tick.since(tick) > -self.window_ticks.min(REPORT_TICKS_MAX))?;
         Some(InputReport {
             newest_ticks: newest.tick.since(tick).clamp(-128, 127),
             margin_eighth_ms: newest.margin_eighth_ms,
@@ -173,5 +179,7 @@ mod tests {
         buffer.push(clock(20, due), due + Duration::from_millis(5), 20, &[1]);
         assert_eq!(buffer.report(Tick(20)).unwrap().margin_eighth_ms, -5 * 8);
         assert_eq!(buffer.counts().late, 1);
+        assert!(buffer.report(Tick(51)).is_some());
+        assert!(buffer.report(Tick(52)).is_none(), "nothing came for a whole window");
     }
 }

@@ -26,7 +26,7 @@ use super::world::{HISTORY_TICKS, World};
 
 /// Share of a snapshot's bytes that events may take, as a divisor.
 const EVENT_SHARE: usize = 3;
-/// Priority of an entity the client has never been sent, in ticks of waiting.
+/// What an entity the client has never been sent is ahead of others, in ticks of waiting.
 const FRESH_PRIORITY_TICKS: f32 = 30.0;
 
 /// An event, coded once for everyone who is told.
@@ -97,7 +97,9 @@ enum Rank {
     Own,
     /// To be forgotten: cheap, and wrong to be seen any longer.
     Gone,
-    /// Last sent in this tick, or 0.
+    /// Never sent; in the world since this tick.
+    Fresh(u32),
+    /// Last sent in this tick.
     Waited(u32),
 }
 
@@ -112,7 +114,7 @@ impl Candidate {
         let waited = match self.rank {
             Rank::Own => return f32::INFINITY,
             Rank::Gone => return f32::MAX,
-            Rank::Waited(0) => FRESH_PRIORITY_TICKS,
+            Rank::Fresh(spawned) => FRESH_PRIORITY_TICKS + tick.since(Tick(spawned)) as f32,
             Rank::Waited(sent) => tick.since(Tick(sent)) as f32,
         };
         waited * sight.nearness(self.distance_squared)
@@ -121,6 +123,8 @@ impl Candidate {
 
 /// What is in flight is repeated after so many ticks at the latest.
 const FLIGHT_TICKS_MAX: i32 = 32;
+/// A snapshot's header, with room to spare.
+const HEADER_BITS_MAX: usize = 128;
 const ENTRY_GONE: u32 = 1 << 31;
 
 impl Replication {
@@ -189,7 +193,7 @@ impl Replication {
         let bits_max = bytes_max * 8;
         self.forget_old_packets(tick);
         let common = self.common_baseline(tick);
-        let events = self.events_that_fit(bits_max / EVENT_SHARE);
+        let events = self.events_that_fit(bits_max);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
             seat: self.seat,
@@ -267,7 +271,11 @@ impl Replication {
             let baseline = known.then_some(Tick(seen.acked));
             let (head, coded) = code(world, fragments, slot, (baseline, common), mine);
             cost(slot, head, coded);
-            let rank = if mine { Rank::Own } else { Rank::Waited(seen.sent) };
+            let rank = match seen.sent {
+                _ if mine => Rank::Own,
+                0 => Rank::Fresh(glance.spawned),
+                sent => Rank::Waited(sent),
+            };
             self.candidates.push(Candidate { slot, head, coded, rank, distance_squared });
         }
         bits
@@ -278,8 +286,12 @@ impl Replication {
         let cost = |candidate: &Candidate, gap_bits: usize| {
             gap_bits + candidate.head.len_bits() + candidate.coded.bits()
         };
-        // A gap to the next slot costs 1 bit; an average one when some are left out, a little more.
-        let spread = slots.div_ceil(self.candidates.len().max(1));
+        // Of so many records of the mean size there is room for this part; the gaps between those kept
+        // are as much wider than the mean.
+        let total: usize = self.candidates.iter().map(|candidate| cost(candidate, 1)).sum();
+        let kept =
+            (bits_max * self.candidates.len() / total.max(1)).clamp(1, self.candidates.len());
+        let spread = slots.div_ceil(kept);
         let gap_bits = 2 * (usize::BITS - spread.leading_zeros()) as usize + 1;
         self.candidates.sort_by_cached_key(|candidate| {
             let priority = candidate.priority(tick, sight);
@@ -371,10 +383,14 @@ impl Replication {
     }
 
     fn events_that_fit(&self, bits_max: usize) -> usize {
-        let mut left = bits_max;
+        let mut left = bits_max / EVENT_SHARE;
+        let mut first = true;
         let fits = |event: &&Arc<EventBits>| {
             let bits = 13 + event.bits;
-            let fits = bits <= left;
+            // A large one must not stand in the way of all others for ever.
+            let fits =
+                bits <= left || (std::mem::take(&mut first) && bits + HEADER_BITS_MAX <= bits_max);
+            first = false;
             left = left.saturating_sub(bits);
             fits
         };

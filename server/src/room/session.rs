@@ -23,7 +23,9 @@ impl<S: Simulation> Room<S> {
                     Ok(()) => self.set_path(player, datagram_bytes_max),
                     Err((code, text)) => {
                         self.refuse(player, code, text);
-                        self.outgoing.push_back(FromRoom::Released { player });
+                        if code != RefuseCode::AlreadyInRoom {
+                            self.outgoing.push_back(FromRoom::Released { player });
+                        }
                     }
                 }
             }
@@ -109,7 +111,11 @@ impl<S: Simulation> Room<S> {
     }
 
     fn leave(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) {
-        if self.remove(time_ms, player, code) && code == CloseCode::Normal {
+        // One who left twice may be on the way in again: only a stay that ends is released.
+        if !self.remove(time_ms, player, code) {
+            return;
+        }
+        if code == CloseCode::Normal {
             self.outgoing.push_back(FromRoom::Control { player, frame: ServerFrame::Left });
         }
         self.outgoing.push_back(FromRoom::Released { player });

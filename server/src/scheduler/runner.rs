@@ -66,8 +66,7 @@ impl<S: Simulation> Runner<S> {
             return Ran::Over;
         }
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step(moment)));
-        let failed = stepped.is_err() || self.room.is_none() || self.frames.len() > self.frames_max;
-        if failed {
+        if stepped.is_err() || self.room.is_none() {
             return self.fail(outbox);
         }
         let snapshots = stepped.unwrap_or_default();
@@ -80,6 +79,9 @@ impl<S: Simulation> Runner<S> {
             Ok(()) => Ran::On { snapshots_dropped: 0 },
             Err(returned) => {
                 self.frames = returned.frames;
+                if self.frames.len() > self.frames_max {
+                    return self.fail(outbox);
+                }
                 Ran::On { snapshots_dropped: returned.snapshots.len() }
             }
         }
