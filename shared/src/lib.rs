@@ -14,6 +14,7 @@
 // The derives name this crate by its full path; inside the crate itself that path is this alias.
 extern crate self as tickwire_shared;
 
+mod class_code;
 mod tick;
 
 pub mod bits;
