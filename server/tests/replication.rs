@@ -54,6 +54,9 @@ struct Ping {
 
 /// The seed of a world with nothing but the wall.
 const STILL: u64 = 0;
+/// The seed of a world with the wall and a ball that changes once, at tick [`ONCE_TICK`].
+const ONCE: u64 = 1 << 40;
+const ONCE_TICK: u32 = 70;
 
 /// Balls fly, appear and vanish by a seeded generator; some stand still for long.
 #[derive(Serialize, Deserialize)]
@@ -65,6 +68,8 @@ struct Balls {
     busy: u32,
     /// The comet is now inside, now outside of a narrow view, every third tick.
     near: bool,
+    /// Score of the ball that changes once.
+    once: Option<u16>,
 }
 
 impl Balls {
@@ -89,7 +94,8 @@ impl Simulation for Balls {
             balls: BTreeMap::new(),
             players: Vec::new(),
             pings: 0,
-            busy: if seed == STILL { 0 } else { 20 },
+            busy: if seed == STILL || seed == ONCE { 0 } else { 20 },
+            once: (seed == ONCE).then_some(0),
             near: true,
         }
     }
@@ -113,6 +119,9 @@ impl Simulation for Balls {
         if self.random(6) == 0 {
             let id = self.random(60);
             self.balls.remove(&id);
+        }
+        if inputs.tick().0 == ONCE_TICK {
+            self.once = self.once.map(|score| score + 1);
         }
         self.near = inputs.tick().0 / 3 % 2 == 0;
         let push: f32 = inputs.iter().map(|(_, input)| f32::from(input.x)).sum();
@@ -147,6 +156,10 @@ impl Simulation for Balls {
             let pos = if self.near { Vec2::ZERO } else { Vec2::splat(400.0) };
             let comet = Ball { pos, vel: Vec2::ZERO, score: 0, secret: 0 };
             world.show(EntityId(2000), Thing::Ball(comet)).at(pos);
+        }
+        if let Some(score) = self.once {
+            let ball = Ball { pos: Vec2::ZERO, vel: Vec2::ZERO, score, secret: 0 };
+            world.show(EntityId(3000), Thing::Ball(ball)).at(Vec2::ZERO);
         }
         world.show(EntityId(1000), Thing::Wall(Wall { pos: Vec2::new(3.0, 4.0) }));
     }
@@ -357,7 +370,7 @@ proptest! {
 
 #[test]
 fn a_client_that_hears_but_is_not_heard_is_brought_up_to_date() {
-    let mut table = play(11, &[3], 60, 1200);
+    let mut table = play(ONCE, &[3], ONCE_TICK as usize - CALM_TICKS - 1, 1200);
     for _ in 0..1800 {
         // Acknowledgements are lost, snapshots are not.
         table.tick(|| 4);
