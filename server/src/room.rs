@@ -35,7 +35,7 @@ use fragments::Fragments;
 use inputs::Clock;
 use interest::Sight;
 use member::Member;
-use replication::EventBits;
+use replication::{EventBits, Scene};
 use world::World;
 
 /// One room.
@@ -87,7 +87,7 @@ impl<S: Simulation> Room<S> {
                 .iter()
                 .map(|kind| LaneTable::new(kind, schema.tick_hz))
                 .collect(),
-            fragments: Fragments::default(),
+            fragments: Fragments::new(),
             writer: SnapshotWriter::default(),
             packets: Vec::new(),
             spans: Vec::new(),
@@ -171,26 +171,22 @@ impl<S: Simulation> Room<S> {
     fn replicate(&mut self) {
         self.packets.clear();
         self.spans.clear();
-        self.fragments.clear(self.world.slots().len());
+        self.fragments.begin(&self.world);
         let events = self.code_events();
+        let mut scene =
+            Scene { world: &self.world, fragments: &mut self.fragments, writer: &mut self.writer };
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
             let sight = Sight::new(view, self.config.far_from_percent);
             for (audience, event) in &events {
                 if hears(*audience, member.player, &sight) {
-                    member.replication.tell(event.clone());
+                    member.replication.events().tell(event.clone());
                 }
             }
             let report = member.inputs.as_ref().and_then(|inputs| inputs.report(self.tick));
             let bytes_max = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
             let start = self.packets.len();
-            member.replication.write(
-                &self.world,
-                &mut self.fragments,
-                &sight,
-                report,
-                (&mut self.writer, bytes_max, &mut self.packets),
-            );
+            member.replication.write(&mut scene, &sight, report, bytes_max, &mut self.packets);
             self.spans.push((member.player, start..self.packets.len()));
         }
     }

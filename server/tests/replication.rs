@@ -416,7 +416,7 @@ fn what_stands_still_is_not_sent_again() {
         sizes.push(table.room.datagrams().map(|(_, bytes)| bytes.len()).sum::<usize>());
     }
     assert_eq!(table.clients[0].replica.entities().len(), 1, "the wall");
-    let header_bytes = (8 + 16 + 8 + 1 + 20 + 1 + 7 + 12usize).div_ceil(8);
+    let header_bytes = (8 + 16 + 8 + 1 + 20 + 1 + 7 + 3 + 1usize).div_ceil(8);
     assert_eq!(sizes[20..], [header_bytes; 20]);
 }
 

@@ -188,6 +188,26 @@ impl LaneTable {
         Ok(())
     }
 
+    /// Whether the lanes are what a client expects without hearing of them: see [`LaneTable::extrapolate`].
+    #[inline]
+    pub fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
+        let told = self.groups.iter().filter(|group| group.rule != SendRule::Initial);
+        told.into_iter().all(|group| !self.differs(group, baseline, lanes, owner))
+    }
+
+    /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
+    pub fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
+        for group in &self.groups {
+            for at in group.first..group.first + group.count {
+                lanes[at] = match group.rule {
+                    _ if group.owner_only && !owner => 0,
+                    SendRule::Initial => baseline.lanes[at],
+                    SendRule::Always | SendRule::Rare => self.predict(at, baseline, lanes),
+                };
+            }
+        }
+    }
+
     /// Whether a client would see a difference between two states of an entity.
     #[inline]
     pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {

@@ -26,6 +26,7 @@ pub mod quantize;
 pub mod replica;
 pub mod schema;
 pub mod simulation;
+pub mod slots;
 pub mod snapshot;
 
 pub use glam;

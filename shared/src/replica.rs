@@ -1,5 +1,7 @@
 //! A client's copy of the world, kept from snapshots.
 
+use std::collections::VecDeque;
+
 use crate::Tick;
 use crate::bits::{BitError, BitReader, BitStream};
 use crate::delta::{Baseline, LaneTable};
@@ -7,7 +9,10 @@ use crate::history::History;
 use crate::input::SnapshotAck;
 use crate::schema::{LANES_MAX, Schema};
 use crate::simulation::EntityId;
-use crate::snapshot::{EventHead, InputReport, RecordHead, SnapshotHeader};
+use crate::slots::{SlotSet, slots_of_word};
+use crate::snapshot::{
+    BASELINE_AGE_MAX, EventHead, InputReport, Marks, RecordHead, SnapshotHeader,
+};
 
 /// States kept of one entity: its baseline, and the newest others.
 pub const STATES_MAX: usize = 192;
@@ -89,6 +94,9 @@ pub struct Replica {
     /// Bit `n`: the snapshot `n + 1` ticks before the newest was applied.
     before: u32,
     next_event: u16,
+    /// The slots of each snapshot that may still be a common baseline, newest last.
+    heard: VecDeque<(Tick, SlotSet)>,
+    marks: Marks,
     /// What the last records decoded to, until all of the snapshot is known to be good.
     decoded: Vec<Decoded>,
     decoded_lanes: Vec<i32>,
@@ -97,9 +105,21 @@ pub struct Replica {
 #[derive(Clone, Copy, Debug)]
 struct Decoded {
     slot: u16,
-    head: RecordHead,
-    baseline: Tick,
+    told: Told,
     lanes_at: usize,
+}
+
+/// What a snapshot tells of a slot.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// Its lanes, from those of this tick.
+    Since(Tick),
+    Whole {
+        kind: u8,
+        mine: bool,
+        id: EntityId,
+    },
+    Gone,
 }
 
 impl Replica {
@@ -117,6 +137,8 @@ impl Replica {
             newest: None,
             before: 0,
             next_event: 0,
+            heard: VecDeque::new(),
+            marks: Marks::default(),
             decoded: Vec::new(),
             decoded_lanes: Vec::new(),
         }
@@ -139,9 +161,13 @@ impl Replica {
             return Err(SnapshotError::Late);
         }
         let events = self.read_events(&mut reader, &header, tick)?;
-        let mut records = 0;
-        header.tail(&mut reader, &mut records)?;
-        self.read_records(&mut reader, records, tick, header.baseline_age)?;
+        header.tail(&mut reader)?;
+        self.decoded.clear();
+        self.decoded_lanes.clear();
+        if header.baseline_age > 0 {
+            self.read_common(&mut reader, tick, header.baseline_age)?;
+        }
+        self.read_others(&mut reader, tick, header.baseline_age)?;
         reader.finish()?;
 
         self.commit(tick);
@@ -193,86 +219,141 @@ impl Replica {
         Ok(events)
     }
 
-    fn read_records(
+    /// The slots of the common baseline's snapshot.
+    fn read_common(
         &mut self,
         reader: &mut BitReader<'_>,
-        records: u32,
+        tick: Tick,
+        age: u32,
+    ) -> Result<(), SnapshotError> {
+        let since = tick.offset(-(age as i32));
+        let at = self.heard.iter().rposition(|(heard, _)| *heard == since);
+        let heard = std::mem::take(&mut self.heard);
+        let mut marks = std::mem::take(&mut self.marks);
+        let read = match at {
+            Some(at) => self.read_marked(reader, (since, age), heard[at].1.words(), &mut marks),
+            None => Err(SnapshotError::UnknownBaseline),
+        };
+        (self.heard, self.marks) = (heard, marks);
+        read
+    }
+
+    fn read_marked(
+        &mut self,
+        reader: &mut BitReader<'_>,
+        (since, age): (Tick, u32),
+        set: &[u64],
+        marks: &mut Marks,
+    ) -> Result<(), SnapshotError> {
+        marks.reset(set.len());
+        marks.stream(reader, set)?;
+        for (at, (&coded, &predicted)) in marks.coded.iter().zip(&marks.predicted).enumerate() {
+            for slot in slots_of_word(at, coded | predicted) {
+                let expected = predicted >> (slot % 64) & 1 == 1;
+                let reader = (!expected).then_some(&mut *reader);
+                self.read_delta(reader, slot, since, age)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_others(
+        &mut self,
+        reader: &mut BitReader<'_>,
         tick: Tick,
         common_age: u32,
     ) -> Result<(), SnapshotError> {
-        self.decoded.clear();
-        self.decoded_lanes.clear();
-        let mut next_slot = 0u32;
+        let (mut records, mut next_slot) = (0, 0u32);
+        reader.golomb(&mut records)?;
         for _ in 0..records {
             let mut gap = 0;
             reader.golomb(&mut gap)?;
             let slot = next_slot.checked_add(gap).and_then(|slot| u16::try_from(slot).ok());
             let slot = slot.ok_or(SnapshotError::Malformed)?;
             next_slot = u32::from(slot) + 1;
-            let mut head = RecordHead::Common;
-            head.stream(reader)?;
-            let age = match head {
-                RecordHead::Common => common_age,
-                RecordHead::Older { age_ticks } => age_ticks,
-                RecordHead::Whole { .. } | RecordHead::Gone => 0,
-            };
-            let baseline = tick.offset(-(age.min(i32::MAX as u32) as i32));
-            let lanes_at = self.decoded_lanes.len();
+            let mut head = RecordHead::Gone;
+            head.stream(reader, common_age)?;
             match head {
-                RecordHead::Gone => {}
-                RecordHead::Whole { kind, mine, .. } => {
+                RecordHead::Gone => {
+                    self.decoded.push(Decoded { slot, told: Told::Gone, lanes_at: 0 });
+                }
+                RecordHead::Whole { kind, mine, id } => {
                     let table = self.kinds.get(kind as usize).ok_or(SnapshotError::Malformed)?;
+                    let lanes_at = self.decoded_lanes.len();
                     self.decoded_lanes.resize(lanes_at + table.len(), 0);
                     table.whole(reader, &mut self.decoded_lanes[lanes_at..], mine)?;
+                    let told = Told::Whole { kind: kind as u8, mine, id: EntityId(id) };
+                    self.decoded.push(Decoded { slot, told, lanes_at });
                 }
-                RecordHead::Common | RecordHead::Older { .. } => {
-                    self.read_delta(reader, slot, baseline, age)?;
+                RecordHead::Delta { age_ticks } => {
+                    let since = tick.offset(-(age_ticks.min(i32::MAX as u32) as i32));
+                    self.read_delta(Some(reader), slot, since, age_ticks)?;
                 }
             }
-            self.decoded.push(Decoded { slot, head, baseline, lanes_at });
         }
         Ok(())
     }
 
+    /// The lanes of a slot by its state of `since`, with the difference from what is expected, if any.
     fn read_delta(
         &mut self,
-        reader: &mut BitReader<'_>,
+        reader: Option<&mut BitReader<'_>>,
         slot: u16,
-        baseline: Tick,
-        age: u32,
+        since: Tick,
+        ticks: u32,
     ) -> Result<(), SnapshotError> {
         let place = self.place(slot).ok_or(SnapshotError::UnknownBaseline)?;
         let entity = &self.entities[place];
-        let state = entity.states.at(baseline).ok_or(SnapshotError::UnknownBaseline)?;
+        let state = entity.states.at(since).ok_or(SnapshotError::UnknownBaseline)?;
         let table = &self.kinds[usize::from(entity.kind)];
         let mut lanes = [0; LANES_MAX];
         entity.states.copy_to(state, &mut lanes);
-        let baseline = Baseline { lanes: &lanes[..table.len()], ticks: age };
+        let baseline = Baseline { lanes: &lanes[..table.len()], ticks };
         let lanes_at = self.decoded_lanes.len();
         self.decoded_lanes.resize(lanes_at + table.len(), 0);
-        table.delta(reader, &baseline, &mut self.decoded_lanes[lanes_at..], entity.mine)?;
+        let lanes = &mut self.decoded_lanes[lanes_at..];
+        match reader {
+            Some(reader) => table.delta(reader, &baseline, lanes, entity.mine)?,
+            None => table.extrapolate(&baseline, lanes, entity.mine),
+        }
+        self.decoded.push(Decoded { slot, told: Told::Since(since), lanes_at });
         Ok(())
     }
 
     fn commit(&mut self, tick: Tick) {
+        let mut heard = match self.heard.front() {
+            Some((oldest, _)) if tick.since(*oldest) > BASELINE_AGE_MAX as i32 => {
+                self.heard.pop_front().map(|(_, set)| set).unwrap_or_default()
+            }
+            _ => SlotSet::default(),
+        };
+        heard.reset(self.places.len());
         for at in 0..self.decoded.len() {
-            let Decoded { slot, head, baseline, lanes_at } = self.decoded[at];
-            match head {
-                RecordHead::Gone => self.remove(slot),
-                RecordHead::Whole { kind, mine, id } => {
-                    let place = self.place_for(slot, EntityId(id), kind as u8);
+            let Decoded { slot, told, lanes_at } = self.decoded[at];
+            match told {
+                Told::Gone => {
+                    self.remove(slot);
+                    continue;
+                }
+                Told::Whole { kind, mine, id } => {
+                    let place = self.place_for(slot, id, kind);
                     self.entities[place].mine = mine;
                     self.push(place, tick, lanes_at);
                 }
-                RecordHead::Common | RecordHead::Older { .. } => {
+                Told::Since(since) => {
                     let place = self.place(slot).expect("its baseline was found");
                     let shown = tick.offset(-SHOWN_TICKS);
-                    let oldest = if baseline.since(shown) < 0 { baseline } else { shown };
+                    let oldest = if since.since(shown) < 0 { since } else { shown };
                     self.entities[place].states.forget_before(oldest);
                     self.push(place, tick, lanes_at);
                 }
             }
+            heard.insert(slot);
         }
+        while self.heard.front().is_some_and(|(at, _)| tick.since(*at) > BASELINE_AGE_MAX as i32) {
+            self.heard.pop_front();
+        }
+        self.heard.push_back((tick, heard));
     }
 
     fn push(&mut self, place: usize, tick: Tick, lanes_at: usize) {

@@ -12,20 +12,25 @@
 //!            6        how many, less one
 //!            events   7 bits age in ticks, 6 bits kind, its lanes whole
 //!          7        age in ticks of the common baseline, 0 for none
-//!         12        number of records
 //!
-//! record   golomb   slot minus the last record's slot, less one
-//!          0        delta against the common baseline     } then the lanes as `delta` draws them
-//!          10       delta, golomb: age of its baseline    }
-//!          110      whole: 6 bits kind, 1 bit mine, 32 bits id, then the lanes whole
-//!          111      gone
+//! common   3        mark code                             } if there is a common baseline
+//!          marks    one for each slot of that snapshot    }
+//!          deltas   of the slots marked so, as `delta` draws them
+//!
+//! others   golomb   number of records
+//!          records  golomb   slot minus the last record's slot, less one; the first slot as it is
+//!                   0        delta; golomb: its baseline's distance from the common one; its lanes
+//!                   10       whole: 6 bits kind, 1 bit mine, 6 bits length of the id, the id, its lanes
+//!                   11       gone
 //! ```
 //!
-//! Bits fill up as [`crate::bits`] says; the last byte ends in zeros. A record's baseline is a state of
-//! the same slot that the client has acknowledged. What is not in a snapshot has not changed since the
-//! client's baseline, or waits for a later one.
+//! Bits fill up as [`crate::bits`] says; the last byte ends in zeros. A snapshot's slots are those whose
+//! lanes it holds, marked or recorded. A slot of the common baseline's snapshot is marked: its lanes
+//! are as predicted, or follow as a delta, or nothing is said of it. Any other slot has a record. What
+//! is not in a snapshot has not changed since the client's baseline, or waits for a later one.
 
 use crate::bits::{BitError, BitStream, BitWriter, golomb_bits};
+use crate::slots::slots_of_word;
 
 /// First byte of a snapshot datagram.
 pub const DATAGRAM_SNAPSHOT: u8 = 0x53;
@@ -34,8 +39,6 @@ pub const DATAGRAM_SNAPSHOT: u8 = 0x53;
 pub const BASELINE_AGE_MAX: u32 = 127;
 /// Most events in one datagram.
 pub const EVENTS_MAX: usize = 64;
-/// Most records in one datagram.
-pub const RECORDS_MAX: u32 = 4095;
 /// Units of an input's earliness in a millisecond.
 pub const MARGIN_UNITS_PER_MS: f32 = 8.0;
 
@@ -103,18 +106,164 @@ impl SnapshotHeader {
         Ok(())
     }
 
-    /// Reads or writes what stands between the events and the records.
+    /// Reads or writes what stands between the events and the marks.
     ///
     /// # Errors
     /// As the stream's.
-    pub fn tail<S: BitStream>(
-        &mut self,
-        stream: &mut S,
-        records: &mut u32,
-    ) -> Result<(), BitError> {
-        stream.bits(&mut self.baseline_age, 7)?;
-        stream.bits(records, 12)
+    pub fn tail<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
+        stream.bits(&mut self.baseline_age, 7)
     }
+}
+
+/// What a snapshot says of the slots of its common baseline's snapshot, as sets of bits: word by word,
+/// 64 slots each. A slot in neither set is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Its lanes follow as a delta.
+    pub coded: Vec<u64>,
+    /// Its lanes are as predicted.
+    pub predicted: Vec<u64>,
+}
+
+const CODED: usize = 0;
+const PREDICTED: usize = 1;
+const LEFT: usize = 2;
+
+/// The marks that occur, by mark code, the shortest first. One alone takes no bits; of two each takes one
+/// bit; of three the first takes one, `0`, and the others two, `10` and `11` in the order they are sent.
+/// A slot takes a bit at least, in its mark or its delta.
+const MARK_CODES: [&[usize]; 7] = [
+    &[CODED, PREDICTED],
+    &[CODED, LEFT],
+    &[PREDICTED, LEFT],
+    &[CODED, PREDICTED, LEFT],
+    &[PREDICTED, CODED, LEFT],
+    &[LEFT, CODED, PREDICTED],
+    &[CODED],
+];
+
+/// Value and length of the `at`th of `marks` marks, the lowest bit first.
+const fn mark_bits(at: usize, marks: usize) -> (u32, u32) {
+    match (marks, at) {
+        (1, _) => (0, 0),
+        (2, at) => (at as u32, 1),
+        (_, 0) => (0, 1),
+        (_, 1) => (0b01, 2),
+        _ => (0b11, 2),
+    }
+}
+
+impl Marks {
+    /// Marks nothing, with place for `words` words.
+    pub fn reset(&mut self, words: usize) {
+        for set in [&mut self.coded, &mut self.predicted] {
+            set.clear();
+            set.resize(words, 0);
+        }
+    }
+
+    /// Bits of a mark for each slot in `set`, the mark code included.
+    pub fn len_bits(&self, set: &[u64]) -> usize {
+        3 + best_code(self.counts(set)).0
+    }
+
+    /// Reads or writes a mark for each slot in `set`. Reading, `self` must be [`reset`](Marks::reset) to
+    /// the words of `set`.
+    ///
+    /// # Errors
+    /// As the stream's.
+    pub fn stream<S: BitStream>(&mut self, stream: &mut S, set: &[u64]) -> Result<(), BitError> {
+        let mut code = if S::READING { 0 } else { best_code(self.counts(set)).1 };
+        stream.bits(&mut code, 3)?;
+        let order = MARK_CODES.get(code as usize).ok_or(BitError::Invalid)?;
+        let mut bits_of = [(0, 0); 3];
+        for (at, &mark) in order.iter().enumerate() {
+            bits_of[mark] = mark_bits(at, order.len());
+        }
+        for (at, &word) in set.iter().enumerate() {
+            if S::READING {
+                for slot in slots_of_word(at, word) {
+                    let bit = 1u64 << (slot % 64);
+                    match read_mark(stream, order)? {
+                        CODED => self.coded[at] |= bit,
+                        PREDICTED => self.predicted[at] |= bit,
+                        _ => {}
+                    }
+                }
+            } else {
+                write_marks(stream, (word, self.coded[at], self.predicted[at]), &bits_of)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How often each mark occurs.
+    fn counts(&self, set: &[u64]) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for ((set, coded), predicted) in set.iter().zip(&self.coded).zip(&self.predicted) {
+            counts[CODED] += coded.count_ones() as usize;
+            counts[PREDICTED] += predicted.count_ones() as usize;
+            counts[LEFT] += (set & !coded & !predicted).count_ones() as usize;
+        }
+        counts
+    }
+}
+
+/// The fewest bits for marks of such counts, and the code that takes them.
+fn best_code(counts: [usize; 3]) -> (usize, u32) {
+    let all: usize = counts.iter().sum();
+    let bits = |order: &[usize]| {
+        let covered: usize = order.iter().map(|&mark| counts[mark]).sum();
+        (covered == all).then(|| {
+            let each =
+                |(at, &mark): (usize, &usize)| counts[mark] * mark_bits(at, order.len()).1 as usize;
+            order.iter().enumerate().map(each).sum::<usize>()
+        })
+    };
+    let fitting = (0..).zip(MARK_CODES).filter_map(|(code, order)| Some((bits(order)?, code)));
+    fitting.min().expect("some codes have all three marks")
+}
+
+#[inline]
+fn read_mark<S: BitStream>(stream: &mut S, order: &[usize]) -> Result<usize, BitError> {
+    let mut flag = false;
+    if order.len() > 1 {
+        stream.flag(&mut flag)?;
+    }
+    let mut at = usize::from(flag);
+    if at == 1 && order.len() == 3 {
+        stream.flag(&mut flag)?;
+        at += usize::from(flag);
+    }
+    Ok(order[at])
+}
+
+/// The marks of one word, several at a time.
+#[inline]
+fn write_marks<S: BitStream>(
+    stream: &mut S,
+    (set, coded, predicted): (u64, u64, u64),
+    bits_of: &[(u32, u32); 3],
+) -> Result<(), BitError> {
+    let (mut bits, mut count) = (0u32, 0);
+    let mut left = set;
+    while left != 0 {
+        let bit = left & left.wrapping_neg();
+        left ^= bit;
+        let mark = match (coded & bit != 0, predicted & bit != 0) {
+            (true, _) => CODED,
+            (_, true) => PREDICTED,
+            _ => LEFT,
+        };
+        let (value, length) = bits_of[mark];
+        bits |= value << count;
+        count += length;
+        if count > 30 {
+            stream.bits(&mut bits, count)?;
+            (bits, count) = (0, 0);
+        }
+    }
+    stream.bits(&mut bits, count)
 }
 
 /// What stands before an event's lanes.
@@ -140,11 +289,9 @@ impl EventHead {
 /// What stands before a record's lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordHead {
-    /// A delta against the common baseline.
-    Common,
     /// A delta against the slot's state so many ticks before the snapshot.
-    Older {
-        /// At least 1.
+    Delta {
+        /// At least 1, and not that of the common baseline.
         age_ticks: u32,
     },
     /// The whole entity: it is new to the client.
@@ -161,24 +308,25 @@ pub enum RecordHead {
 }
 
 impl RecordHead {
-    /// Reads or writes it.
+    /// Reads or writes it, in a snapshot with a common baseline of `common_age` ticks, 0 for none.
     ///
     /// # Errors
     /// As the stream's.
     #[inline]
-    pub fn stream<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
-        let mut uncommon = *self != RecordHead::Common;
-        stream.flag(&mut uncommon)?;
-        if !uncommon {
-            *self = RecordHead::Common;
-            return Ok(());
-        }
-        let mut no_delta = !matches!(self, RecordHead::Older { .. });
+    pub fn stream<S: BitStream>(
+        &mut self,
+        stream: &mut S,
+        common_age: u32,
+    ) -> Result<(), BitError> {
+        let mut no_delta = !matches!(self, RecordHead::Delta { .. });
         stream.flag(&mut no_delta)?;
         if !no_delta {
-            let mut age = if let RecordHead::Older { age_ticks } = self { *age_ticks } else { 0 };
-            stream.golomb(&mut age)?;
-            *self = RecordHead::Older { age_ticks: age };
+            let mut code = match *self {
+                RecordHead::Delta { age_ticks } => age_code(age_ticks, common_age),
+                _ => 0,
+            };
+            stream.golomb(&mut code)?;
+            *self = RecordHead::Delta { age_ticks: age_of(code, common_age)? };
             return Ok(());
         }
         let mut gone = *self == RecordHead::Gone;
@@ -193,21 +341,48 @@ impl RecordHead {
         };
         stream.bits(&mut kind, 6)?;
         stream.flag(&mut mine)?;
-        stream.bits(&mut id, 32)?;
+        let mut length = 32 - id.leading_zeros();
+        stream.bits(&mut length, 6)?;
+        if length > 32 {
+            return Err(BitError::Invalid);
+        }
+        stream.bits(&mut id, length)?;
         *self = RecordHead::Whole { kind, mine, id };
         Ok(())
     }
 
     /// Its bits.
     #[inline]
-    pub fn len_bits(self) -> usize {
+    pub fn len_bits(self, common_age: u32) -> usize {
         match self {
-            RecordHead::Common => 1,
-            RecordHead::Older { age_ticks } => 2 + golomb_bits(age_ticks) as usize,
-            RecordHead::Gone => 3,
-            RecordHead::Whole { .. } => 3 + 6 + 1 + 32,
+            RecordHead::Delta { age_ticks } => {
+                1 + golomb_bits(age_code(age_ticks, common_age)) as usize
+            }
+            RecordHead::Gone => 2,
+            RecordHead::Whole { id, .. } => 2 + 6 + 1 + 6 + (32 - id.leading_zeros()) as usize,
         }
     }
+}
+
+/// The distance from the common baseline's age, 1 tick older first, then 1 younger, 2 older.
+#[inline]
+fn age_code(age_ticks: u32, common_age: u32) -> u32 {
+    debug_assert!(age_ticks >= 1 && age_ticks != common_age);
+    match age_ticks.checked_sub(common_age) {
+        Some(older) if common_age == 0 => older - 1,
+        Some(older) => 2 * older - 2,
+        None => 2 * (common_age - age_ticks) - 1,
+    }
+}
+
+#[inline]
+fn age_of(code: u32, common_age: u32) -> Result<u32, BitError> {
+    let age = match (common_age, code % 2) {
+        (0, _) => Some(code + 1),
+        (_, 0) => Some(common_age + code / 2 + 1),
+        _ => common_age.checked_sub(code / 2 + 1),
+    };
+    age.filter(|&age| age >= 1).ok_or(BitError::Invalid)
 }
 
 /// Bits that were coded before, to be copied: `count` bits from whole words.
@@ -224,14 +399,16 @@ impl Fragment<'_> {
     pub const EMPTY: Fragment<'static> = Fragment { words: &[], bits: 0 };
 }
 
-/// Puts a snapshot together.
+/// Puts a snapshot together: begun, then the deltas of the common baseline's slots, then the other
+/// records, then finished.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotWriter {
     bits: BitWriter,
-    records: u32,
-    records_at: usize,
+    common_age: u32,
     next_slot: u32,
 }
+
+const INFALLIBLE: &str = "writing never fails";
 
 impl SnapshotWriter {
     /// Starts a snapshot with its header and events (head and lanes coded one after the other).
@@ -240,17 +417,41 @@ impl SnapshotWriter {
         mut header: SnapshotHeader,
         events: impl Iterator<Item = (EventHead, Fragment<'a>)>,
     ) {
-        const INFALLIBLE: &str = "writing never fails";
         self.bits.clear();
         header.head(&mut self.bits).expect(INFALLIBLE);
         for (mut head, lanes) in events {
             head.stream(&mut self.bits).expect(INFALLIBLE);
             self.bits.push_words(lanes.words, lanes.bits);
         }
-        self.records = 0;
         self.next_slot = 0;
-        header.tail(&mut self.bits, &mut 0).expect(INFALLIBLE);
-        self.records_at = self.bits.len_bits() - 12;
+        self.common_age = header.baseline_age;
+        header.tail(&mut self.bits).expect(INFALLIBLE);
+    }
+
+    /// Marks the slots of the common baseline's snapshot, if there is a common baseline. The deltas of
+    /// those marked as coded must follow.
+    pub fn marks(&mut self, marks: &mut Marks, set: &[u64]) {
+        marks.stream(&mut self.bits, set).expect(INFALLIBLE);
+    }
+
+    /// Adds the bits of one delta.
+    #[inline]
+    pub fn delta(&mut self, lanes: Fragment<'_>) {
+        self.bits.push_words(lanes.words, lanes.bits);
+    }
+
+    /// Says how many other records follow.
+    pub fn others(&mut self, count: u32) {
+        self.bits.push_golomb(count);
+    }
+
+    /// Adds another record. Slots must come in ascending order, each once.
+    #[inline]
+    pub fn record(&mut self, slot: u16, mut head: RecordHead, lanes: Fragment<'_>) {
+        self.bits.push_golomb(u32::from(slot) - self.next_slot);
+        self.next_slot = u32::from(slot) + 1;
+        head.stream(&mut self.bits, self.common_age).expect(INFALLIBLE);
+        self.bits.push_words(lanes.words, lanes.bits);
     }
 
     /// Bits so far.
@@ -259,30 +460,8 @@ impl SnapshotWriter {
         self.bits.len_bits()
     }
 
-    /// Bits a record for `slot` would add now.
-    #[inline]
-    pub fn record_bits(&self, slot: u16, head: RecordHead, lanes_bits: usize) -> usize {
-        golomb_bits(u32::from(slot) - self.next_slot) as usize + head.len_bits() + lanes_bits
-    }
-
-    /// Whether another record may be added.
-    pub fn has_room(&self) -> bool {
-        self.records < RECORDS_MAX
-    }
-
-    /// Adds a record. Slots must come in ascending order, each once.
-    #[inline]
-    pub fn record(&mut self, slot: u16, mut head: RecordHead, lanes: Fragment<'_>) {
-        self.bits.push_golomb(u32::from(slot) - self.next_slot);
-        self.next_slot = u32::from(slot) + 1;
-        self.records += 1;
-        head.stream(&mut self.bits).expect("writing never fails");
-        self.bits.push_words(lanes.words, lanes.bits);
-    }
-
     /// Ends the snapshot and appends its bytes to `out`.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        self.bits.patch(self.records_at, self.records, 12);
         self.bits.append_to(out);
     }
 }
@@ -299,21 +478,61 @@ fn signed<S: BitStream>(stream: &mut S, value: &mut i32, bits: u32) -> Result<()
 mod tests {
     use super::*;
     use crate::bits::{BitMeasure, BitReader};
+    use proptest::prelude::*;
 
     #[test]
     fn record_heads_round_trip_in_the_bits_they_claim() {
-        let whole = RecordHead::Whole { kind: 63, mine: true, id: u32::MAX };
-        let older = [1, 2, 127, 100_000].map(|age_ticks| RecordHead::Older { age_ticks });
-        for head in [RecordHead::Common, RecordHead::Gone, whole].into_iter().chain(older) {
-            let mut measure = BitMeasure::default();
-            { head }.stream(&mut measure).unwrap();
-            assert_eq!(measure.len_bits(), head.len_bits(), "{head:?}");
+        for common_age in [0, 1, 5, 127] {
+            let whole = [0, 1, u32::MAX].map(|id| RecordHead::Whole { kind: 63, mine: true, id });
+            let ages = [1, 2, 4, 6, 127, 128, 100_000].into_iter().filter(|&age| age != common_age);
+            let deltas = ages.map(|age_ticks| RecordHead::Delta { age_ticks });
+            for head in whole.into_iter().chain(deltas).chain([RecordHead::Gone]) {
+                let mut measure = BitMeasure::default();
+                { head }.stream(&mut measure, common_age).unwrap();
+                assert_eq!(measure.len_bits(), head.len_bits(common_age), "{head:?}");
+                let mut writer = BitWriter::default();
+                { head }.stream(&mut writer, common_age).unwrap();
+                let bytes = writer.into_bytes();
+                let mut read = RecordHead::Gone;
+                read.stream(&mut BitReader::new(&bytes), common_age).unwrap();
+                assert_eq!(read, head);
+            }
+        }
+    }
+
+    #[test]
+    fn the_age_next_to_the_common_one_takes_one_bit() {
+        assert_eq!(
+            [(6, 5), (4, 5), (7, 5), (1, 5)].map(|(age, common)| age_code(age, common)),
+            [0, 1, 2, 7]
+        );
+        assert_eq!(age_of(9, 5), Err(BitError::Invalid), "below the snapshot itself");
+    }
+
+    proptest! {
+        #[test]
+        fn marks_round_trip_in_the_bits_they_claim(
+            words in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>()), 0..5),
+            only in 0usize..8,
+        ) {
+            let set: Vec<u64> = words.iter().map(|(set, ..)| *set).collect();
+            let mut marks = Marks::default();
+            for (set, coded, predicted) in words {
+                // Some with marks that do not occur.
+                let coded = if only & 1 == 0 { set & coded } else { set };
+                let predicted = set & !coded & if only & 2 == 0 { predicted } else { u64::MAX };
+                let coded = if only & 4 == 0 { coded } else { 0 };
+                marks.coded.push(coded);
+                marks.predicted.push(predicted);
+            }
             let mut writer = BitWriter::default();
-            { head }.stream(&mut writer).unwrap();
+            marks.stream(&mut writer, &set).unwrap();
+            prop_assert_eq!(writer.len_bits(), marks.len_bits(&set));
             let bytes = writer.into_bytes();
-            let mut read = RecordHead::Common;
-            read.stream(&mut BitReader::new(&bytes)).unwrap();
-            assert_eq!(read, head);
+            let mut read = Marks::default();
+            read.reset(set.len());
+            read.stream(&mut BitReader::new(&bytes), &set).unwrap();
+            prop_assert_eq!(read, marks);
         }
     }
 }

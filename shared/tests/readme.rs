@@ -14,7 +14,7 @@ use tickwire_shared::glam::Vec2;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
 use tickwire_shared::snapshot::{
-    Fragment, InputReport, RecordHead, SnapshotHeader, SnapshotWriter,
+    Fragment, InputReport, Marks, RecordHead, SnapshotHeader, SnapshotWriter,
 };
 use tickwire_shared::{Replicate, Tick};
 
@@ -102,7 +102,7 @@ fn the_worked_example() {
     let head = RecordHead::Whole { kind: 0, mine: true, id: 5 };
     let mut lanes = BitWriter::default();
     table.whole(&mut lanes, &mut before, true).unwrap();
-    let first = snapshot(header, head, lanes);
+    let first = snapshot(header, Some(head), lanes);
 
     let header = SnapshotHeader {
         tick_low16: Tick(1003).low16(),
@@ -112,7 +112,7 @@ fn the_worked_example() {
     };
     let mut lanes = BitWriter::default();
     table.delta(&mut lanes, &Baseline { lanes: &before, ticks: 3 }, &mut now, true).unwrap();
-    let second = snapshot(header, RecordHead::Common, lanes);
+    let second = snapshot(header, None, lanes);
 
     let (_, example) = README.split_once("### A worked example").unwrap();
     let (example, _) = example.split_once("\n## ").unwrap();
@@ -132,12 +132,24 @@ fn the_worked_example() {
     }
 }
 
-fn snapshot(header: SnapshotHeader, head: RecordHead, mut lanes: BitWriter) -> Vec<u8> {
+/// A snapshot of slot 0: a record, or a delta against the common baseline.
+fn snapshot(header: SnapshotHeader, head: Option<RecordHead>, mut lanes: BitWriter) -> Vec<u8> {
     let bits = lanes.len_bits();
     lanes.align();
+    let lanes = Fragment { words: lanes.words(), bits };
     let mut writer = SnapshotWriter::default();
     writer.begin(header, std::iter::empty());
-    writer.record(0, head, Fragment { words: lanes.words(), bits });
+    match head {
+        Some(head) => {
+            writer.others(1);
+            writer.record(0, head, lanes);
+        }
+        None => {
+            writer.marks(&mut Marks { coded: vec![1], predicted: vec![0] }, &[1]);
+            writer.delta(lanes);
+            writer.others(0);
+        }
+    }
     let mut bytes = Vec::new();
     writer.finish(&mut bytes);
     bytes

@@ -8,9 +8,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::replica::Replica;
-use tickwire_shared::snapshot::{
-    Fragment, InputReport, RecordHead, SnapshotHeader, SnapshotWriter,
-};
+use tickwire_shared::slots::SlotSet;
+use tickwire_shared::snapshot::{Fragment, InputReport, Marks, SnapshotHeader, SnapshotWriter};
 use tickwire_shared::{Simulation, Tick};
 
 use crate::arena::arena;
@@ -125,9 +124,16 @@ fn put_together<'a>(
         baseline_age: 2,
     };
     writer.begin(header, std::iter::empty());
-    for (slot, fragment) in (0..).step_by(3).zip(fragments.take(RECORDS)) {
-        writer.record(slot, RecordHead::Common, fragment);
+    // Every third slot of the common baseline has changed.
+    let (mut all, mut coded) = (SlotSet::default(), SlotSet::default());
+    (0..3 * RECORDS as u16).for_each(|slot| all.insert(slot));
+    (0..3 * RECORDS as u16).step_by(3).for_each(|slot| coded.insert(slot));
+    let predicted = vec![0; all.words().len()];
+    writer.marks(&mut Marks { coded: coded.words().to_vec(), predicted }, all.words());
+    for fragment in fragments.take(RECORDS) {
+        writer.delta(fragment);
     }
+    writer.others(0);
     datagram.clear();
     writer.finish(datagram);
     black_box(datagram);

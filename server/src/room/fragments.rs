@@ -1,127 +1,224 @@
 //! The coded bits of this tick's entities, built once and copied into every packet that needs them.
+//!
+//! Nearly all clients have one of a few baselines. For each of them there is a row with a place for every
+//! slot, filled when the first client asks. Clients walk their slots in order, so they walk the row.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::Baseline;
 use tickwire_shared::schema::LANES_MAX;
-use tickwire_shared::snapshot::Fragment;
+use tickwire_shared::snapshot::{BASELINE_AGE_MAX, Fragment};
 
 use super::world::World;
 
-/// What an entity is coded against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Against {
-    /// Nothing: all its lanes.
-    Nothing,
-    /// Its state at a tick.
-    Tick(Tick),
-}
-
-impl Against {
-    fn key(self, owner: bool) -> u64 {
-        let tick = match self {
-            Against::Nothing => 1 << 32,
-            Against::Tick(tick) => u64::from(tick.0),
-        };
-        tick | u64::from(owner) << 33
-    }
-}
-
-/// A place in the [`Fragments`] of this tick.
+/// The code of one entity against one baseline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coded {
-    word: u32,
-    bits: u32,
+    /// The bits themselves if they are few, else the place of their first word.
+    word: u64,
+    /// When it was built.
+    tick: u32,
+    bits: u16,
+    pub(super) state: State,
+    /// It changed in this very tick.
+    pub(super) fresh: bool,
+}
+
+/// How an entity stands to a baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The baseline's state of it is not known, or is of another entity.
+    Void,
+    /// It has not changed.
+    Same,
+    /// It is as predicted.
+    Predicted,
+    /// It is as the bits say.
+    Differs,
 }
 
 impl Coded {
-    pub(super) const EMPTY: Coded = Coded { word: 0, bits: 0 };
+    pub(super) const EMPTY: Coded =
+        Coded { word: 0, tick: 0, bits: 0, state: State::Void, fresh: false };
 
+    #[inline]
     pub(super) fn bits(self) -> usize {
-        self.bits as usize
+        usize::from(self.bits)
     }
 }
+
+/// The codes against one baseline, by slot.
+type Row = Vec<Coded>;
 
 /// The cache of one tick.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fragments {
-    bits: BitWriter,
-    by_slot: Vec<Known>,
+    tick: Tick,
+    slots: usize,
+    rows: Vec<Row>,
+    /// The row of each age of a baseline.
+    row_of: [Option<u8>; BASELINE_AGE_MAX as usize + 1],
+    rows_used: u8,
+    /// Entities as they are, against nothing.
+    whole: Row,
+    /// Codes of more than a word.
+    long: BitWriter,
+    scratch: BitWriter,
 }
 
-/// The last few codes of one entity: as many baselines are in use by nearly all clients.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    built: usize,
-    keys: [u64; KNOWN_MAX],
-    coded: [Coded; KNOWN_MAX],
+/// What an entity is coded for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Eyes {
+    Everyone,
+    Owner,
 }
-
-impl Known {
-    const NONE: Known =
-        Known { built: 0, keys: [u64::MAX; KNOWN_MAX], coded: [Coded::EMPTY; KNOWN_MAX] };
-}
-
-const KNOWN_MAX: usize = 6;
 
 impl Fragments {
-    /// Forgets the last tick's.
-    pub(super) fn clear(&mut self, slots: usize) {
-        self.bits.clear();
-        self.by_slot.clear();
-        self.by_slot.resize(slots, Known::NONE);
+    pub(super) fn new() -> Self {
+        Fragments {
+            tick: Tick(0),
+            slots: 0,
+            rows: Vec::new(),
+            row_of: [None; BASELINE_AGE_MAX as usize + 1],
+            rows_used: 0,
+            whole: Vec::new(),
+            long: BitWriter::default(),
+            scratch: BitWriter::default(),
+        }
     }
 
-    /// The bits of the entity in `slot`, for its owner or for others. `None` when the state it should
-    /// be coded against is no longer known.
+    /// Forgets the last tick's.
+    pub(super) fn begin(&mut self, world: &World) {
+        self.tick = world.tick();
+        self.slots = world.slots().len();
+        self.row_of.fill(None);
+        self.rows_used = 0;
+        self.long.clear();
+        self.whole.resize(self.slots, Coded::EMPTY);
+    }
+
+    /// The row of codes against states `age_ticks` ago; `None` beyond [`BASELINE_AGE_MAX`].
     #[inline]
-    pub(super) fn code(
+    pub(super) fn row(&mut self, age_ticks: u32) -> Option<u8> {
+        let row = self.row_of.get(age_ticks as usize)?;
+        if row.is_some() {
+            return *row;
+        }
+        let row = self.rows_used;
+        self.rows_used += 1;
+        self.row_of[age_ticks as usize] = Some(row);
+        if self.rows.len() <= usize::from(row) {
+            self.rows.push(Row::new());
+        }
+        self.rows[usize::from(row)].resize(self.slots, Coded::EMPTY);
+        Some(row)
+    }
+
+    /// The code of `slot` in a row, which must be that of `since`.
+    #[inline]
+    pub(super) fn delta(&mut self, world: &World, row: u8, since: Tick, slot: u16) -> Coded {
+        let coded = self.rows[usize::from(row)][usize::from(slot)];
+        if coded.tick == self.tick.0 {
+            return coded;
+        }
+        let coded = self.build_delta(world, slot, since, Eyes::Everyone);
+        self.rows[usize::from(row)][usize::from(slot)] = coded;
+        coded
+    }
+
+    /// The code of `slot` against any state it had, for those who own it or not.
+    pub(super) fn delta_since(
         &mut self,
         world: &World,
         slot: u16,
-        against: Against,
-        owner: bool,
-    ) -> Option<Coded> {
-        let key = against.key(owner);
-        let known = &self.by_slot[usize::from(slot)];
-        if let Some(at) = known.keys.iter().position(|known| *known == key) {
-            return Some(known.coded[at]);
+        since: Tick,
+        mine: bool,
+    ) -> Coded {
+        if mine && world.table(world.slots()[usize::from(slot)].kind).has_owner_only() {
+            return self.build_delta(world, slot, since, Eyes::Owner);
         }
-        let coded = self.build(world, slot, against, owner)?;
-        let known = &mut self.by_slot[usize::from(slot)];
-        let at = known.built % KNOWN_MAX;
-        (known.keys[at], known.coded[at]) = (key, coded);
-        known.built += 1;
-        Some(coded)
+        match self.row(world.tick().since(since) as u32) {
+            Some(row) => self.delta(world, row, since, slot),
+            None => self.build_delta(world, slot, since, Eyes::Everyone),
+        }
+    }
+
+    /// The whole of `slot`, which must be alive.
+    pub(super) fn whole(&mut self, world: &World, slot: u16, mine: bool) -> Coded {
+        if mine && world.table(world.slots()[usize::from(slot)].kind).has_owner_only() {
+            return self.build_whole(world, slot, Eyes::Owner);
+        }
+        let coded = self.whole[usize::from(slot)];
+        if coded.tick == self.tick.0 {
+            return coded;
+        }
+        let coded = self.build_whole(world, slot, Eyes::Everyone);
+        self.whole[usize::from(slot)] = coded;
+        coded
     }
 
     /// The coded bits themselves.
     #[inline]
-    pub(super) fn fragment(&self, coded: Coded) -> Fragment<'_> {
-        Fragment { words: &self.bits.words()[coded.word as usize..], bits: coded.bits as usize }
+    pub(super) fn fragment<'a>(&'a self, coded: &'a Coded) -> Fragment<'a> {
+        let words = match coded.bits {
+            0..=64 => std::slice::from_ref(&coded.word),
+            _ => &self.long.words()[coded.word as usize..],
+        };
+        Fragment { words, bits: coded.bits() }
     }
 
-    fn build(&mut self, world: &World, slot: u16, against: Against, owner: bool) -> Option<Coded> {
-        const INFALLIBLE: &str = "writing never fails";
+    fn build_delta(&mut self, world: &World, slot: u16, since: Tick, eyes: Eyes) -> Coded {
+        let entity = &world.slots()[usize::from(slot)];
+        let glance = &world.glances()[usize::from(slot)];
+        let changed = if eyes == Eyes::Owner { glance.changed } else { glance.changed_public };
+        let fresh = changed == self.tick.0;
+        let of = |state| Coded { tick: self.tick.0, state, fresh, ..Coded::EMPTY };
+        if !world.alive().contains(slot) || glance.spawned > since.0 {
+            return of(State::Void);
+        }
+        if changed <= since.0 {
+            return of(State::Same);
+        }
+        let Some(before) = entity.states.at_or_before(since) else { return of(State::Void) };
+        let table = world.table(entity.kind);
+        let (mut lanes, mut base) = ([0; LANES_MAX], [0; LANES_MAX]);
+        entity.states.copy_to(entity.states.len() - 1, &mut lanes);
+        entity.states.copy_to(before, &mut base);
+        let (lanes, base) = (&mut lanes[..table.len()], &base[..table.len()]);
+        let baseline = Baseline { lanes: base, ticks: self.tick.since(since) as u32 };
+        let owner = eyes == Eyes::Owner;
+        let predicted = table.is_predicted(&baseline, lanes, owner);
+        self.scratch.clear();
+        table.delta(&mut self.scratch, &baseline, lanes, owner).expect(INFALLIBLE);
+        self.take(if predicted { State::Predicted } else { State::Differs }, fresh)
+    }
+
+    fn build_whole(&mut self, world: &World, slot: u16, eyes: Eyes) -> Coded {
         let entity = &world.slots()[usize::from(slot)];
         let table = world.table(entity.kind);
         let mut lanes = [0; LANES_MAX];
+        entity.states.copy_to(entity.states.len() - 1, &mut lanes);
+        self.scratch.clear();
         let lanes = &mut lanes[..table.len()];
-        entity.states.copy_to(entity.states.len().checked_sub(1)?, lanes);
-        let start = self.bits.align() as u32;
-        match against {
-            Against::Nothing => table.whole(&mut self.bits, lanes, owner).expect(INFALLIBLE),
-            Against::Tick(tick) => {
-                let mut before = [0; LANES_MAX];
-                let before = &mut before[..table.len()];
-                entity.states.copy_to(entity.states.at_or_before(tick)?, before);
-                let ticks = world.tick().since(tick) as u32;
-                let baseline = Baseline { lanes: before, ticks };
-                table.delta(&mut self.bits, &baseline, lanes, owner).expect(INFALLIBLE);
+        table.whole(&mut self.scratch, lanes, eyes == Eyes::Owner).expect(INFALLIBLE);
+        self.take(State::Differs, true)
+    }
+
+    /// Keeps what was written to `scratch`.
+    fn take(&mut self, state: State, fresh: bool) -> Coded {
+        let bits = self.scratch.len_bits();
+        self.scratch.align();
+        let word = match self.scratch.words() {
+            [] => 0,
+            [word] => *word,
+            words => {
+                let first = self.long.align();
+                words.iter().for_each(|&word| self.long.push(word, 64));
+                first as u64
             }
-        }
-        let bits = (self.bits.len_bits() - start as usize * 64) as u32;
-        self.bits.align();
-        Some(Coded { word: start, bits })
+        };
+        Coded { word, tick: self.tick.0, bits: bits as u16, state, fresh }
     }
 }
+
+const INFALLIBLE: &str = "writing never fails";

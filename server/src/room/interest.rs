@@ -1,18 +1,127 @@
 //! Who sees what.
 //!
 //! A grid is laid over all places in every tick. Each cell holds its slots as a set of bits, so that
-//! what a client may see is a few sets joined, and comes out in the order of slots.
+//! what a client may see is a few sets joined, and comes out in the order of slots. A client looks around
+//! every few ticks; in between only what vanishes, and what has just appeared, changes its view.
 
 use glam::Vec2;
-use tickwire_shared::{PlayerId, View};
+use tickwire_shared::slots::{SlotSet, slots_of};
+use tickwire_shared::{PlayerId, Tick, View};
 
-use super::world::Glance;
+use super::world::{Glance, World};
 
 /// Cells of the grid in each direction.
 const CELLS: usize = 16;
 
 /// An entity already seen is kept until it is so much farther away than the radius.
 const HYSTERESIS: f32 = 1.1;
+/// A client looks around once in so many ticks.
+const LOOK_TICKS: u32 = 4;
+/// And when its view has moved by more than this part of the radius.
+const LOOK_AGAIN: f32 = 0.1;
+
+/// What one client sees, kept from tick to tick.
+#[derive(Debug, Default)]
+pub(super) struct Interest {
+    visible: SlotSet,
+    near: SlotSet,
+    mine: SlotSet,
+    found: Vec<u64>,
+    /// The middle of the view when it last looked around.
+    looked_from: Option<Vec2>,
+}
+
+impl Interest {
+    /// Brings it up to `world`.
+    pub(super) fn update(&mut self, world: &World, sight: &Sight, player: PlayerId) {
+        let Tick(tick) = world.tick();
+        let slots = world.slots().len();
+        for set in [&mut self.visible, &mut self.near] {
+            set.grow(slots);
+        }
+        let moved = |from: Vec2| {
+            from.distance_squared(sight.center) > sight.radius_squared * (LOOK_AGAIN * LOOK_AGAIN)
+        };
+        let turn = tick.wrapping_add(player.0).is_multiple_of(LOOK_TICKS);
+        if turn || self.looked_from.is_none_or(moved) {
+            self.looked_from = Some(sight.center);
+            self.look_around(world, sight);
+        } else {
+            self.take_over(world, sight);
+        }
+        self.mine.reset(slots);
+        for slot in world.grid().owned_by(player) {
+            for set in [&mut self.mine, &mut self.visible, &mut self.near] {
+                set.insert(slot);
+            }
+        }
+    }
+
+    /// The slots in view.
+    pub(super) fn visible(&self) -> &SlotSet {
+        &self.visible
+    }
+
+    /// Those of them that are near.
+    pub(super) fn near(&self) -> &SlotSet {
+        &self.near
+    }
+
+    /// Those of them that the client owns.
+    pub(super) fn mine(&self) -> &SlotSet {
+        &self.mine
+    }
+
+    /// Whether some of what is in view is far.
+    pub(super) fn has_far(&self) -> bool {
+        self.visible.words() != self.near.words()
+    }
+
+    fn look_around(&mut self, world: &World, sight: &Sight) {
+        if sight.radius_squared == f32::INFINITY {
+            self.visible.clone_from(world.alive());
+            self.near.clone_from(world.alive());
+            return;
+        }
+        clear(&mut self.found, world.alive().words().len());
+        world.grid().add_visible(sight, &mut self.found);
+        let (visible, near) = (self.visible.words_mut(), self.near.words_mut());
+        near.fill(0);
+        for (at, &found) in self.found.iter().enumerate() {
+            let (before, mut now) = (visible[at], 0);
+            for slot in slots_of(std::slice::from_ref(&found)) {
+                let glance = &world.glances()[at * 64 + usize::from(slot)];
+                let distance_squared = sight.distance_squared(glance.place);
+                if sight.reaches(distance_squared, before >> slot & 1 == 1) {
+                    now |= 1 << slot;
+                    near[at] |= u64::from(sight.is_near(distance_squared)) << slot;
+                }
+            }
+            visible[at] = now;
+        }
+    }
+
+    /// Without looking around: what is gone is gone, what is new may be in view.
+    fn take_over(&mut self, world: &World, sight: &Sight) {
+        for set in [&mut self.visible, &mut self.near] {
+            for (word, alive) in set.words_mut().iter_mut().zip(world.alive().words()) {
+                *word &= alive;
+            }
+        }
+        for &slot in world.fresh() {
+            let place = world.glances()[usize::from(slot)].place;
+            let distance_squared = sight.distance_squared(place);
+            self.visible.remove(slot);
+            self.near.remove(slot);
+            if sight.reaches(distance_squared, false) {
+                self.visible.insert(slot);
+                if sight.is_near(distance_squared) {
+                    self.near.insert(slot);
+                }
+            }
+        }
+    }
+}
 
 /// A client's view in one tick.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +168,10 @@ impl Sight {
         distance_squared <= reach || distance_squared.is_nan()
     }
 
-    /// The part of it that is near.
-    pub(super) fn near(self) -> Sight {
-        Sight { radius_squared: self.far_squared, radius_seen_squared: self.far_squared, ..self }
-    }
-
-    /// How much something at that distance matters, from 1 at the centre to a half at the edge.
-    pub(super) fn nearness(&self, distance_squared: f32) -> f32 {
-        let part = (distance_squared / self.radius_squared.max(1.0)).sqrt();
-        if part.is_nan() { 1.0 } else { 1.0 / (1.0 + part) }
+    /// Whether something at that distance is near. What has no place always is.
+    #[inline]
+    fn is_near(&self, distance_squared: f32) -> bool {
+        distance_squared <= self.far_squared || distance_squared.is_nan()
     }
 }
 
@@ -88,12 +192,12 @@ pub(super) struct Grid {
 
 impl Grid {
     /// Lays the grid over the world as it is now.
-    pub(super) fn rebuild(&mut self, glances: &[Glance]) {
+    pub(super) fn rebuild(&mut self, glances: &[Glance], alive: &SlotSet) {
         self.words = glances.len().div_ceil(64);
         clear(&mut self.cells, self.words * CELLS * CELLS);
         clear(&mut self.everywhere, self.words);
         self.owned.clear();
-        let alive = || glances.iter().enumerate().filter(|(_, glance)| glance.alive);
+        let alive = || alive.iter().map(|slot| (usize::from(slot), &glances[usize::from(slot)]));
         let places = || alive().map(|(_, glance)| glance.place).filter(|place| place.is_finite());
         let low = places().fold(Vec2::INFINITY, Vec2::min);
         let high = places().fold(Vec2::NEG_INFINITY, Vec2::max);
@@ -116,17 +220,28 @@ impl Grid {
         self.owned.sort_unstable();
     }
 
-    /// Adds to `set` what `player` may see: at least all that its sight reaches, and all it owns.
-    pub(super) fn add_visible(&self, sight: &Sight, player: PlayerId, set: &mut [u64]) {
-        join(set, &self.everywhere);
-        let first = self.owned.partition_point(|(owner, _)| *owner < player.0);
-        for &(owner, slot) in &self.owned[first..] {
-            if owner != player.0 {
-                break;
+    /// Whether an entity that went from one place to the other went farther than a cell.
+    pub(super) fn is_jump(&self, from: Option<Vec2>, to: Option<Vec2>) -> bool {
+        match (from, to) {
+            (Some(from), Some(to)) => {
+                let cells = ((to - from) * self.cells_per_unit).abs().max_element();
+                cells > 1.0 || cells.is_nan()
             }
-            set[usize::from(slot) / 64] |= 1 << (slot % 64);
+            (from, to) => from.is_some() != to.is_some(),
         }
-        let radius = sight.radius_squared.sqrt();
+    }
+
+    /// The slots that `player` owns.
+    pub(super) fn owned_by(&self, player: PlayerId) -> impl Iterator<Item = u16> + '_ {
+        let first = self.owned.partition_point(|(owner, _)| *owner < player.0);
+        let owned = self.owned[first..].iter().take_while(move |(owner, _)| *owner == player.0);
+        owned.map(|(_, slot)| *slot)
+    }
+
+    /// Adds to `set` at least all that may be in sight.
+    fn add_visible(&self, sight: &Sight, set: &mut [u64]) {
+        join(set, &self.everywhere);
+        let radius = sight.radius_seen_squared.sqrt();
         let (center, low, scale) = (sight.center, self.origin, self.cells_per_unit);
         let (left, right) = Sight::cells(center.x, radius, low.x, scale.x);
         let (bottom, top) = Sight::cells(center.y, radius, low.y, scale.y);
@@ -154,8 +269,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn glance(place: Vec2, owner: u32, alive: bool) -> Glance {
-        Glance { place, owner, alive, spawned: 1, changed: 1, changed_public: 1 }
+    fn glance(place: Vec2, owner: u32) -> Glance {
+        Glance { place, owner, spawned: 1, changed: 1, changed_public: 1 }
     }
 
     fn place() -> impl Strategy<Value = Vec2> {
@@ -169,19 +284,27 @@ mod tests {
             world in prop::collection::vec((place(), 0u32..4, any::<bool>()), 0..200),
             center in place(), radius in 0f32..800.0, everything: bool,
         ) {
-            let glances: Vec<Glance> = world.into_iter().map(|(p, o, a)| glance(p, o, a)).collect();
+            let glances: Vec<Glance> = world.iter().map(|&(p, o, _)| glance(p, o)).collect();
+            let mut alive = SlotSet::default();
+            for (slot, _) in world.iter().enumerate().filter(|(_, (.., alive))| *alive) {
+                alive.insert(slot as u16);
+            }
             let view = if everything { View::Everything } else { View::Circle { center, radius } };
             let sight = Sight::new(view, 50);
             let mut grid = Grid::default();
-            grid.rebuild(&glances);
+            grid.rebuild(&glances, &alive);
             let mut set = vec![0; glances.len().div_ceil(64)];
-            grid.add_visible(&sight, PlayerId(1), &mut set);
-            for (slot, glance) in glances.iter().enumerate().filter(|(_, glance)| glance.alive) {
+            grid.add_visible(&sight, &mut set);
+            let owned: Vec<u16> = grid.owned_by(PlayerId(1)).collect();
+            for slot in alive.iter() {
+                let glance = &glances[usize::from(slot)];
+                prop_assert_eq!(owned.contains(&slot), glance.owner == 1);
                 let distance_squared = sight.distance_squared(glance.place);
                 // A view from nowhere shows nothing but what is everywhere.
                 let placed = center.is_finite() || everything || !glance.place.is_finite();
-                if glance.owner == 1 || (placed && sight.reaches(distance_squared, false)) {
-                    prop_assert!(set[slot / 64] >> (slot % 64) & 1 == 1, "{slot}: {glance:?}");
+                if placed && sight.reaches(distance_squared, true) {
+                    let found = set[usize::from(slot) / 64] >> (slot % 64) & 1 == 1;
+                    prop_assert!(found, "{slot}: {glance:?}");
                 }
             }
         }
@@ -196,8 +319,7 @@ mod tests {
         assert!(sight.reaches(at(109.0), true));
         assert!(!sight.reaches(at(111.0), true));
         assert!(sight.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
-        assert!(sight.near().reaches(at(49.0), false) && !sight.near().reaches(at(51.0), true));
-        assert!(sight.nearness(at(0.0)) > sight.nearness(at(90.0)));
+        assert!(sight.is_near(at(49.0)) && !sight.is_near(at(51.0)));
     }
 
     #[test]
@@ -205,7 +327,5 @@ mod tests {
         let sight = Sight::new(View::Everything, 50);
         let far = sight.distance_squared(Vec2::splat(1e9));
         assert!(sight.reaches(far, false));
-        assert_eq!(sight.nearness(far), 1.0);
-        assert!(sight.near().reaches(far, false));
     }
 }

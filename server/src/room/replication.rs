@@ -7,436 +7,401 @@
 //! - `sent`: the last tick a state was sent, or 0 when the client surely has nothing;
 //! - `gone`: the last tick it was told to forget the slot; acknowledgements up to it are void.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod budget;
+mod events;
+mod packets;
 
-use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::input::SnapshotAck;
-use tickwire_shared::snapshot::{
-    BASELINE_AGE_MAX, EVENTS_MAX, EventHead, Fragment, InputReport, RECORDS_MAX, RecordHead,
-    SnapshotHeader, SnapshotWriter,
-};
+use tickwire_shared::slots::{SlotSet, slots_of_word};
+use tickwire_shared::snapshot::{InputReport, Marks, RecordHead, SnapshotHeader, SnapshotWriter};
 use tickwire_shared::{PlayerId, Tick};
 
 use crate::config::RoomConfig;
 
-use super::fragments::{Against, Coded, Fragments};
-use super::interest::Sight;
-use super::world::{HISTORY_TICKS, World};
-
-/// Share of a snapshot's bytes that events may take, as a divisor.
-const EVENT_SHARE: usize = 3;
-/// What an entity the client has never been sent is ahead of others, in ticks of waiting.
-const FRESH_PRIORITY_TICKS: f32 = 30.0;
-
-/// An event, coded once for everyone who is told.
-#[derive(Debug)]
-pub(super) struct EventBits {
-    pub(super) tick: Tick,
-    pub(super) kind: u8,
-    pub(super) words: Vec<u64>,
-    pub(super) bits: usize,
-}
+use super::fragments::{Coded, Fragments, State};
+use super::interest::{Interest, Sight};
+use super::world::World;
+pub(super) use events::EventBits;
+use events::Events;
+use packets::Packets;
 
 /// The replication state of one client.
 #[derive(Debug)]
 pub(super) struct Replication {
     player: PlayerId,
     seat: u8,
-    seen: Vec<Seen>,
-    /// The slots with `sent`, as bits.
-    known: Vec<u64>,
-    /// Slots to look at in this tick, as bits.
-    look: Vec<u64>,
-    packets: VecDeque<Packet>,
-    /// Slots of all packets in flight, oldest first; the top bit marks a slot told gone.
-    entries: VecDeque<u32>,
-    /// Entries of packets no longer in flight.
-    entries_forgotten: u64,
-    newest_ack: Tick,
-    /// Ticks from sending a snapshot to its acknowledgement, smoothed.
-    flight_ticks: i32,
-    events: VecDeque<Arc<EventBits>>,
-    /// Number of the first event in `events`.
-    first_event: u64,
-    events_queued_max: usize,
+    seen: Seen,
+    interest: Interest,
+    packets: Packets,
+    events: Events,
     far_interval_ticks: u32,
-    candidates: Vec<Candidate>,
+    /// What this tick's snapshot says of the slots of the common baseline's.
+    marks: Marks,
+    /// The deltas of those marked so, in the order of slots.
+    coded: Vec<Record>,
+    /// The records of other slots, in their order.
+    others: Vec<Record>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// What the client has of each slot.
+#[derive(Debug, Default)]
 struct Seen {
-    acked: u32,
-    sent: u32,
-    gone: u32,
+    acked: Vec<u32>,
+    sent: Vec<u32>,
+    gone: Vec<u32>,
+    /// The slots with `sent`.
+    known: SlotSet,
+    /// The slots with `gone`.
+    told_gone: SlotSet,
 }
 
-#[derive(Debug)]
-struct Packet {
-    tick: Tick,
-    /// Counted from the first entry ever.
-    first_entry: u64,
-    entries: usize,
-    /// Number after the last event in it.
-    events_end: u64,
-    acked: bool,
-}
-
+/// One slot's part of a snapshot.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
+struct Record {
     slot: u16,
+    /// Not sent for a delta against the common baseline.
     head: RecordHead,
     coded: Coded,
-    rank: Rank,
-    distance_squared: f32,
 }
 
+/// The common baseline of one snapshot.
 #[derive(Clone, Copy, Debug)]
-enum Rank {
-    /// The client's own: first of all.
-    Own,
-    /// To be forgotten: cheap, and wrong to be seen any longer.
-    Gone,
-    /// Never sent; in the world since this tick.
-    Fresh(u32),
-    /// Last sent in this tick.
-    Waited(u32),
+struct Common {
+    tick: Tick,
+    age_ticks: u32,
+    row: u8,
 }
 
-impl Candidate {
-    fn gone(slot: u16) -> Self {
-        let (head, coded, rank) = (RecordHead::Gone, Coded::EMPTY, Rank::Gone);
-        Candidate { slot, head, coded, rank, distance_squared: 0.0 }
-    }
-
-    /// Ticks it waited, less with distance.
-    fn priority(&self, tick: Tick, sight: &Sight) -> f32 {
-        let waited = match self.rank {
-            Rank::Own => return f32::INFINITY,
-            Rank::Gone => return f32::MAX,
-            Rank::Fresh(spawned) => FRESH_PRIORITY_TICKS + tick.since(Tick(spawned)) as f32,
-            Rank::Waited(sent) => tick.since(Tick(sent)) as f32,
-        };
-        waited * sight.nearness(self.distance_squared)
-    }
+/// What all clients of a tick are written from.
+pub(super) struct Scene<'a> {
+    pub(super) world: &'a World,
+    pub(super) fragments: &'a mut Fragments,
+    pub(super) writer: &'a mut SnapshotWriter,
 }
-
-/// What is in flight is repeated after so many ticks at the latest.
-const FLIGHT_TICKS_MAX: i32 = 32;
-/// A snapshot's header, with room to spare.
-const HEADER_BITS_MAX: usize = 128;
-const ENTRY_GONE: u32 = 1 << 31;
 
 impl Replication {
     pub(super) fn new(config: &RoomConfig, player: PlayerId, seat: u8) -> Self {
         Replication {
             player,
             seat,
-            seen: Vec::new(),
-            known: Vec::new(),
-            look: Vec::new(),
-            packets: VecDeque::new(),
-            entries: VecDeque::new(),
-            entries_forgotten: 0,
-            newest_ack: Tick(0),
-            flight_ticks: 0,
-            events: VecDeque::new(),
-            first_event: 0,
-            events_queued_max: config.events_queued_max,
+            seen: Seen::default(),
+            interest: Interest::default(),
+            packets: Packets::default(),
+            events: Events::new(config.events_queued_max),
             far_interval_ticks: config.far_interval_ticks,
-            candidates: Vec::new(),
+            marks: Marks::default(),
+            coded: Vec::new(),
+            others: Vec::new(),
         }
     }
 
-    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
-    pub(super) fn tell(&mut self, event: Arc<EventBits>) {
-        if self.events.len() >= self.events_queued_max {
-            self.events.pop_front();
-            self.first_event += 1;
-        }
-        self.events.push_back(event);
+    /// The events this client has not acknowledged.
+    pub(super) fn events(&mut self) -> &mut Events {
+        &mut self.events
     }
 
     /// Takes the client's acknowledgements; `now` is the room's tick.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
-        let newest = Tick::expand(ack.newest_low16, now);
-        let Some(oldest) = self.packets.front() else { return };
-        // A packet was written in every tick since the oldest.
-        let newest_at = newest.since(oldest.tick);
-        for age in (0..=32).rev() {
-            let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
-            let at = usize::try_from(newest_at - age);
-            if let (true, Ok(at)) = (received, at)
-                && self.packets.get(at).is_some_and(|packet| !packet.acked)
-            {
-                self.acknowledge_packet(at);
-                let tick = self.packets[at].tick;
-                if tick.since(self.newest_ack) > 0 {
-                    self.newest_ack = tick;
-                    self.measure_flight(now.since(tick));
-                }
-            }
-        }
+        let (seen, events) = (&mut self.seen, &mut self.events);
+        self.packets.acknowledge(now, ack, |packet| {
+            seen.acknowledge(packet);
+            events.acknowledge(packet.events_end);
+        });
     }
 
-    /// Writes the snapshot of `world` in at most `bytes_max` bytes and appends it to `out`.
+    /// Writes the snapshot of the scene in at most `bytes_max` bytes and appends it to `out`.
     pub(super) fn write(
         &mut self,
-        world: &World,
-        fragments: &mut Fragments,
+        scene: &mut Scene<'_>,
         sight: &Sight,
         input: Option<InputReport>,
-        packet: (&mut SnapshotWriter, usize, &mut Vec<u8>),
+        bytes_max: usize,
+        out: &mut Vec<u8>,
     ) {
-        let (writer, bytes_max, out) = packet;
-        let tick = world.tick();
+        let tick = scene.world.tick();
         let bits_max = bytes_max * 8;
-        self.forget_old_packets(tick);
-        let common = self.common_baseline(tick);
-        let events = self.events_that_fit(bits_max);
+        self.packets.forget_old(tick);
+        self.seen.grow(scene.world.slots().len());
+        self.interest.update(scene.world, sight, self.player);
+        let (common, set) = self.common_baseline(tick, scene.fragments);
+        let events = self.events.that_fit(bits_max);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
             seat: self.seat,
             input,
-            events: (events > 0).then_some((self.first_event as u16, events)),
-            baseline_age: common.map_or(0, |common| tick.since(common) as u32),
+            events: (events > 0).then_some((self.events.first() as u16, events)),
+            baseline_age: common.map_or(0, |common| common.age_ticks),
         };
-        writer.begin(header, self.events.iter().take(events).map(|event| event.coded(tick)));
+        scene.writer.begin(header, self.events.coded(tick, events));
 
-        let bits = self.gather(world, fragments, *sight, common);
-        let bits_left = bits_max.saturating_sub(writer.len_bits());
-        if bits > bits_left || self.candidates.len() > RECORDS_MAX as usize {
-            self.choose(tick, sight, bits_left, world.slots().len());
+        let bits = self.gather(scene, common, &set);
+        let bits_left = bits_max.saturating_sub(scene.writer.len_bits());
+        if bits > bits_left {
+            self.choose(scene.world, common, &set, bits_left);
         }
-        let entries = self.fill(tick, writer, fragments, bits_max);
-        writer.finish(out);
-        let events_end = self.first_event + events as u64;
-        let first_entry = self.entries_forgotten + (self.entries.len() - entries) as u64;
-        let packet = Packet { tick, first_entry, entries, events_end, acked: false };
-        debug_assert!(self.packets.back().is_none_or(|last| tick.since(last.tick) == 1));
-        self.packets.push_back(packet);
+        if common.is_some() {
+            scene.writer.marks(&mut self.marks, set.words());
+            for record in &self.coded {
+                scene.writer.delta(scene.fragments.fragment(&record.coded));
+            }
+        }
+        scene.writer.others(self.others.len() as u32);
+        for record in &self.others {
+            let lanes = scene.fragments.fragment(&record.coded);
+            scene.writer.record(record.slot, record.head, lanes);
+        }
+        scene.writer.finish(out);
+        if let Some(common) = common {
+            self.packets.put_back(common.tick, set);
+        }
+        self.remember(tick, events);
+    }
+
+    /// The snapshot that most of this one is coded against, and its slots. What is far comes at its own
+    /// interval: a baseline a whole number of intervals ago has the same far slots.
+    fn common_baseline(
+        &mut self,
+        tick: Tick,
+        fragments: &mut Fragments,
+    ) -> (Option<Common>, SlotSet) {
+        let far_too = self.is_far_turn(tick) && self.interest.has_far();
+        let interval = if far_too { self.far_interval_ticks } else { 1 };
+        let Some((since, set)) = self.packets.take_baseline(tick, interval) else {
+            return (None, SlotSet::default());
+        };
+        let age_ticks = tick.since(since) as u32;
+        let row = fragments.row(age_ticks).expect("a baseline's age is limited");
+        (Some(Common { tick: since, age_ticks, row }), set)
+    }
+
+    /// What is far waits for its turn; clients take turns, to spread the work.
+    fn is_far_turn(&self, tick: Tick) -> bool {
+        tick.0.wrapping_add(self.player.0).is_multiple_of(self.far_interval_ticks)
     }
 
     /// What the client lacks, in the order of slots; returns the bits it would take in all.
-    fn gather(
-        &mut self,
-        world: &World,
-        fragments: &mut Fragments,
-        sight: Sight,
-        common: Option<Tick>,
-    ) -> usize {
-        self.candidates.clear();
-        self.seen.resize(world.slots().len(), Seen::default());
-        self.known.resize(world.slots().len().div_ceil(64), 0);
-        let tick = world.tick();
-        // What is far waits for its turn; clients take turns, to spread the work.
-        let turn = tick.0.wrapping_add(self.player.0).is_multiple_of(self.far_interval_ticks);
-        if turn {
-            self.look.clone_from(&self.known);
-        } else {
-            self.look.clear();
-            self.look.resize(self.known.len(), 0);
+    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>, set: &SlotSet) -> usize {
+        self.coded.clear();
+        self.others.clear();
+        self.marks.reset(set.words().len());
+        let tick = scene.world.tick();
+        let turn = self.is_far_turn(tick);
+        let mut bits = 0;
+        for at in 0..self.interest.visible().words().len() {
+            let visible = self.interest.visible().word(at);
+            let look = if turn { visible } else { self.interest.near().word(at) };
+            let mut other = look & !set.word(at);
+            if let Some(common) = common {
+                let marked = look & set.word(at);
+                let (taken, void) = self.gather_marked(scene, common, at, marked);
+                bits += taken;
+                other |= void;
+            }
+            self.gather_others(scene, common, at, other);
+            let leaving = self.seen.known.word(at) & !visible;
+            if leaving != 0 {
+                self.gather_leaving(tick, at, leaving);
+            }
         }
-        let sight = if turn { sight } else { sight.near() };
-        world.grid().add_visible(&sight, self.player, &mut self.look);
-        let flight_ticks = self.flight_ticks + 2;
-        let in_flight = |sent: u32| tick.since(Tick(sent)) <= flight_ticks;
-        let (mut bits, mut next_slot) = (0, 0);
-        let mut cost = |slot: u16, head: RecordHead, coded: Coded| {
-            let gap_bits = golomb_bits(u32::from(slot) - next_slot) as usize;
-            next_slot = u32::from(slot) + 1;
-            bits += gap_bits + head.len_bits() + coded.bits();
-        };
-        for slot in slots_of(&self.look) {
-            let at = usize::from(slot);
-            let (glance, seen) = (&world.glances()[at], &self.seen[at]);
-            let distance_squared = sight.distance_squared(glance.place);
-            let mine = glance.owner == self.player.0 && glance.owner != 0;
-            let wanted = glance.alive && (mine || sight.reaches(distance_squared, seen.sent != 0));
-            if !wanted {
-                if turn && seen.sent != 0 && !in_flight(seen.gone) {
-                    cost(slot, RecordHead::Gone, Coded::EMPTY);
-                    self.candidates.push(Candidate::gone(slot));
-                }
+        if common.is_some() {
+            bits += self.marks.len_bits(set.words());
+        }
+        bits + budget::others_bits(&self.others, common.map_or(0, |common| common.age_ticks))
+    }
+
+    /// Of the slots `marked` in word `at` of the common baseline: those that are as predicted, and those
+    /// that are coded. Returns the bits of these, and the slots that hold something else by now.
+    #[inline]
+    fn gather_marked(
+        &mut self,
+        scene: &mut Scene<'_>,
+        common: Common,
+        at: usize,
+        marked: u64,
+    ) -> (usize, u64) {
+        let tick = scene.world.tick();
+        let mine = self.interest.mine().word(at);
+        let told_gone = self.seen.told_gone.word(at);
+        let flight_ticks = self.packets.flight_ticks();
+        let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
+        for slot in slots_of_word(at, marked) {
+            let bit = 1u64 << (slot % 64);
+            if told_gone & bit != 0 && self.seen.gone[usize::from(slot)] >= common.tick.0 {
+                void |= bit;
                 continue;
             }
-            let changed = if mine { glance.changed } else { glance.changed_public };
-            let known = seen.acked != 0 && seen.acked >= glance.spawned;
-            if known && seen.acked >= changed {
-                continue;
-            }
-            if seen.sent > seen.gone && seen.sent >= changed && in_flight(seen.sent) {
-                continue;
-            }
-            let baseline = known.then_some(Tick(seen.acked));
-            let (head, coded) = code(world, fragments, slot, (baseline, common), mine);
-            cost(slot, head, coded);
-            let rank = match seen.sent {
-                _ if mine => Rank::Own,
-                0 => Rank::Fresh(glance.spawned),
-                sent => Rank::Waited(sent),
+            let code = match mine & bit {
+                0 => scene.fragments.delta(scene.world, common.row, common.tick, slot),
+                _ => scene.fragments.delta_since(scene.world, slot, common.tick, true),
             };
-            self.candidates.push(Candidate { slot, head, coded, rank, distance_squared });
+            match code.state {
+                State::Void => void |= bit,
+                State::Same => {}
+                State::Predicted => predicted |= bit,
+                State::Differs => {
+                    if !code.fresh && self.seen.waits(scene.world, slot, tick, flight_ticks) {
+                        continue;
+                    }
+                    coded |= bit;
+                    bits += code.bits();
+                    self.coded.push(Record { slot, head: RecordHead::Gone, coded: code });
+                }
+            }
         }
-        bits
+        if marked != 0 {
+            self.marks.coded[at] = coded;
+            self.marks.predicted[at] = predicted;
+        }
+        (bits, void)
     }
 
-    /// Keeps what matters most when not everything fits.
-    fn choose(&mut self, tick: Tick, sight: &Sight, bits_max: usize, slots: usize) {
-        let cost = |candidate: &Candidate, gap_bits: usize| {
-            gap_bits + candidate.head.len_bits() + candidate.coded.bits()
-        };
-        // Of so many records of the mean size there is room for this part; the gaps between those kept
-        // are as much wider than the mean.
-        let total: usize = self.candidates.iter().map(|candidate| cost(candidate, 1)).sum();
-        let kept =
-            (bits_max * self.candidates.len() / total.max(1)).clamp(1, self.candidates.len());
-        let spread = slots.div_ceil(kept);
-        let gap_bits = 2 * (usize::BITS - spread.leading_zeros()) as usize + 1;
-        self.candidates.sort_by_cached_key(|candidate| {
-            let priority = candidate.priority(tick, sight);
-            // Priorities are positive: their bits are in the order of the numbers.
-            (std::cmp::Reverse(priority.to_bits()), candidate.slot)
-        });
-        let mut left = bits_max;
-        self.candidates.retain(|candidate| {
-            let bits = cost(candidate, gap_bits + 2);
-            let fits = bits <= left;
-            left -= if fits { bits } else { 0 };
-            fits
-        });
-        self.candidates.sort_unstable_by_key(|candidate| candidate.slot);
-    }
-
-    /// Writes the chosen records and remembers them; returns how many.
-    fn fill(
+    /// Slots that the common baseline's snapshot had not.
+    #[inline]
+    fn gather_others(
         &mut self,
-        tick: Tick,
-        writer: &mut SnapshotWriter,
-        fragments: &Fragments,
-        bits_max: usize,
-    ) -> usize {
-        let mut entries = 0;
-        for &Candidate { slot, head, coded, .. } in &self.candidates {
-            let bits = writer.record_bits(slot, head, coded.bits());
-            if !writer.has_room() || writer.len_bits() + bits > bits_max {
+        scene: &mut Scene<'_>,
+        common: Option<Common>,
+        at: usize,
+        other: u64,
+    ) {
+        let world = scene.world;
+        let tick = world.tick();
+        let flight_ticks = self.packets.flight_ticks();
+        for slot in slots_of_word(at, other) {
+            let number = usize::from(slot);
+            let glance = &world.glances()[number];
+            let mine = self.interest.mine().contains(slot);
+            let changed = if mine { glance.changed } else { glance.changed_public };
+            let acked = self.seen.acked[number];
+            let known = acked != 0 && acked >= glance.spawned;
+            if known && acked >= changed {
                 continue;
             }
-            writer.record(slot, head, fragments.fragment(coded));
-            let seen = &mut self.seen[usize::from(slot)];
-            let gone = head == RecordHead::Gone;
-            if gone {
-                seen.gone = tick.0;
-                seen.acked = 0;
-            } else {
-                seen.sent = tick.0;
-                self.known[usize::from(slot) / 64] |= 1 << (slot % 64);
+            if changed != tick.0 && self.seen.waits(world, slot, tick, flight_ticks) {
+                continue;
             }
-            self.entries.push_back(u32::from(slot) | if gone { ENTRY_GONE } else { 0 });
-            entries += 1;
-        }
-        entries
-    }
-
-    fn acknowledge_packet(&mut self, at: usize) {
-        let packet = &mut self.packets[at];
-        packet.acked = true;
-        let tick = packet.tick.0;
-        let first = (packet.first_entry - self.entries_forgotten) as usize;
-        for &entry in self.entries.range(first..first + packet.entries) {
-            let slot = (entry & !ENTRY_GONE) as usize;
-            let seen = &mut self.seen[slot];
-            if entry & ENTRY_GONE == 0 {
-                if tick > seen.gone && tick > seen.acked {
-                    seen.acked = tick;
+            let since = Tick(acked);
+            let coded = known.then(|| scene.fragments.delta_since(world, slot, since, mine));
+            let record = match coded {
+                // A slot of the common baseline that holds something new is not coded against it.
+                Some(coded)
+                    if coded.state != State::Void && common.is_none_or(|c| c.tick != since) =>
+                {
+                    let age_ticks = tick.since(since) as u32;
+                    Record { slot, head: RecordHead::Delta { age_ticks }, coded }
                 }
-            } else if tick > seen.sent {
-                seen.sent = 0;
-                self.known[slot / 64] &= !(1 << (slot % 64));
+                _ => {
+                    let entity = &world.slots()[number];
+                    let (kind, id) = (u32::from(entity.kind), entity.id.0);
+                    let coded = scene.fragments.whole(world, slot, mine);
+                    Record { slot, head: RecordHead::Whole { kind, mine, id }, coded }
+                }
+            };
+            self.others.push(record);
+        }
+    }
+
+    /// Slots that the client should forget. Of the same word as the other records before, they are put
+    /// in order.
+    fn gather_leaving(&mut self, tick: Tick, at: usize, leaving: u64) {
+        let flight_ticks = self.packets.flight_ticks();
+        for slot in slots_of_word(at, leaving) {
+            if tick.since(Tick(self.seen.gone[usize::from(slot)])) <= flight_ticks {
+                continue;
+            }
+            let record = Record { slot, head: RecordHead::Gone, coded: Coded::EMPTY };
+            let place = self.others.partition_point(|other| other.slot < slot);
+            self.others.insert(place, record);
+        }
+    }
+
+    /// Keeps what the snapshot of `tick` held until it is acknowledged.
+    fn remember(&mut self, tick: Tick, events: usize) {
+        let events_end = self.events.first() + events as u64;
+        let packet = self.packets.begin(tick, events_end);
+        let marks = self.marks.coded.iter().zip(&self.marks.predicted);
+        for (at, (coded, predicted)) in marks.enumerate() {
+            self.seen.send(tick, at, coded | predicted);
+            if coded | predicted != 0 {
+                packet.set.grow((at + 1) * 64);
+                packet.set.words_mut()[at] = coded | predicted;
             }
         }
-        while self.first_event < packet.events_end && self.events.pop_front().is_some() {
-            self.first_event += 1;
+        for record in &self.others {
+            let slot = record.slot;
+            if record.head == RecordHead::Gone {
+                self.seen.send_gone(tick, slot);
+                packet.gone.push(slot);
+            } else {
+                self.seen.send(tick, usize::from(slot) / 64, 1 << (slot % 64));
+                packet.set.insert(slot);
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn grow(&mut self, slots: usize) {
+        for ticks in [&mut self.acked, &mut self.sent, &mut self.gone] {
+            ticks.resize(slots, 0);
+        }
+        self.known.grow(slots);
+    }
+
+    /// Whether what there is to tell of a slot is on its way to the client already.
+    #[inline]
+    fn waits(&self, world: &World, slot: u16, tick: Tick, flight_ticks: i32) -> bool {
+        let number = usize::from(slot);
+        let (sent, gone) = (self.sent[number], self.gone[number]);
+        let changed = world.glances()[number].changed;
+        sent > gone && sent >= changed && tick.since(Tick(sent)) <= flight_ticks
+    }
+
+    /// States of these slots of word `at` are sent.
+    #[inline]
+    fn send(&mut self, tick: Tick, at: usize, slots: u64) {
+        self.known.words_mut()[at] |= slots;
+        if slots == u64::MAX {
+            self.sent[at * 64..at * 64 + 64].fill(tick.0);
+            return;
+        }
+        for slot in slots_of_word(at, slots) {
+            self.sent[usize::from(slot)] = tick.0;
         }
     }
 
-    /// Too low costs a repeat, too high a wait: it falls faster than it rises.
-    fn measure_flight(&mut self, sample_ticks: i32) {
-        let error = sample_ticks.min(FLIGHT_TICKS_MAX) - self.flight_ticks;
-        self.flight_ticks += if error < 0 { error / 2 - 1 } else { (error + 3) / 4 };
-        self.flight_ticks = self.flight_ticks.max(0);
+    fn send_gone(&mut self, tick: Tick, slot: u16) {
+        self.gone[usize::from(slot)] = tick.0;
+        self.acked[usize::from(slot)] = 0;
+        self.told_gone.insert(slot);
     }
 
-    fn forget_old_packets(&mut self, tick: Tick) {
-        while let Some(oldest) = self.packets.front()
-            && tick.since(oldest.tick) >= HISTORY_TICKS
-        {
-            self.entries.drain(..oldest.entries);
-            self.entries_forgotten += oldest.entries as u64;
-            self.packets.pop_front();
+    /// The client has what was in a packet.
+    fn acknowledge(&mut self, packet: &packets::Packet) {
+        let tick = packet.tick.0;
+        for (at, &slots) in packet.set.words().iter().enumerate() {
+            let clear = slots & !self.told_gone.word(at);
+            if clear == u64::MAX {
+                let acked = &mut self.acked[at * 64..at * 64 + 64];
+                acked.iter_mut().for_each(|acked| *acked = (*acked).max(tick));
+                continue;
+            }
+            for slot in slots_of_word(at, clear) {
+                let acked = &mut self.acked[usize::from(slot)];
+                *acked = (*acked).max(tick);
+            }
+            for slot in slots_of_word(at, slots & !clear) {
+                if tick > self.gone[usize::from(slot)] {
+                    let acked = &mut self.acked[usize::from(slot)];
+                    *acked = (*acked).max(tick);
+                }
+            }
+        }
+        for &slot in &packet.gone {
+            if tick > self.sent[usize::from(slot)] {
+                self.sent[usize::from(slot)] = 0;
+                self.known.remove(slot);
+            }
         }
     }
-
-    fn common_baseline(&self, tick: Tick) -> Option<Tick> {
-        let age = tick.since(self.newest_ack);
-        (self.newest_ack != Tick(0) && age <= BASELINE_AGE_MAX as i32).then_some(self.newest_ack)
-    }
-
-    fn events_that_fit(&self, bits_max: usize) -> usize {
-        let mut left = bits_max / EVENT_SHARE;
-        let mut first = true;
-        let fits = |event: &&Arc<EventBits>| {
-            let bits = 13 + event.bits;
-            // A large one must not stand in the way of all others for ever.
-            let fits =
-                bits <= left || (std::mem::take(&mut first) && bits + HEADER_BITS_MAX <= bits_max);
-            first = false;
-            left = left.saturating_sub(bits);
-            fits
-        };
-        self.events.iter().take(EVENTS_MAX).take_while(fits).count()
-    }
-}
-
-impl EventBits {
-    fn coded(&self, now: Tick) -> (EventHead, Fragment<'_>) {
-        let age_ticks = now.since(self.tick).clamp(0, 127) as u32;
-        let head = EventHead { age_ticks, kind: u32::from(self.kind) };
-        (head, Fragment { words: &self.words, bits: self.bits })
-    }
-}
-
-/// The slots of a set, in order.
-fn slots_of(set: &[u64]) -> impl Iterator<Item = u16> + '_ {
-    set.iter().enumerate().flat_map(|(at, &word)| {
-        let mut left = word;
-        std::iter::from_fn(move || {
-            let bit = (left != 0).then(|| left.trailing_zeros())?;
-            left &= left - 1;
-            Some((at * 64) as u16 + bit as u16)
-        })
-    })
-}
-
-/// The record of an entity: against its baseline if that is still known, else whole.
-fn code(
-    world: &World,
-    fragments: &mut Fragments,
-    at: u16,
-    (baseline, common): (Option<Tick>, Option<Tick>),
-    mine: bool,
-) -> (RecordHead, Coded) {
-    let slot = &world.slots()[usize::from(at)];
-    let owner = mine && world.table(slot.kind).has_owner_only();
-    if let Some(tick) = baseline
-        && let Some(coded) = fragments.code(world, at, Against::Tick(tick), owner)
-    {
-        let age_ticks = world.tick().since(tick) as u32;
-        let head =
-            if common == baseline { RecordHead::Common } else { RecordHead::Older { age_ticks } };
-        return (head, coded);
-    }
-    let coded = fragments.code(world, at, Against::Nothing, owner);
-    let coded = coded.expect("an entity alive has a state");
-    (RecordHead::Whole { kind: u32::from(slot.kind), mine, id: slot.id.0 }, coded)
 }

@@ -8,6 +8,7 @@ use tickwire_shared::delta::LaneTable;
 use tickwire_shared::history::History;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
 use super::interest::Grid;
@@ -26,6 +27,9 @@ pub(super) struct World {
     entities_max: usize,
     tick: Tick,
     glances: Vec<Glance>,
+    alive: SlotSet,
+    /// Slots that another entity took in this tick, or whose entity jumped.
+    fresh: Vec<u16>,
     grid: Grid,
 }
 
@@ -36,7 +40,6 @@ pub(super) struct Glance {
     pub(super) place: Vec2,
     /// Number of the owner, 0 for none.
     pub(super) owner: u32,
-    pub(super) alive: bool,
     /// As in [`Slot`].
     pub(super) spawned: u32,
     pub(super) changed: u32,
@@ -71,6 +74,8 @@ impl World {
             entities_max: entities_max.min(usize::from(u16::MAX)),
             tick: Tick(0),
             glances: Vec::new(),
+            alive: SlotSet::default(),
+            fresh: Vec::new(),
             grid: Grid::default(),
         }
     }
@@ -78,6 +83,7 @@ impl World {
     /// Takes the world of `tick` over from `capture`. Returns how many entities were beyond the limit.
     pub(super) fn capture<E: Kinds>(&mut self, tick: Tick, capture: &mut Capture<E>) -> usize {
         self.tick = tick;
+        self.fresh.clear();
         let mut refused = 0;
         let mut lanes = [0; LANES_MAX];
         for shown in capture.drain() {
@@ -90,13 +96,16 @@ impl World {
             let table = &self.tables[usize::from(kind)];
             let entry = &mut self.slots[usize::from(slot)];
             entry.captured = Some(tick);
+            if self.grid.is_jump(entry.place, shown.place) {
+                self.fresh.push(slot);
+            }
             entry.place = shown.place;
             entry.record(tick, table, &lanes[..table.len()]);
         }
         self.remove_missing();
         self.glances.clear();
         self.glances.extend(self.slots.iter().map(Slot::glance));
-        self.grid.rebuild(&self.glances);
+        self.grid.rebuild(&self.glances, &self.alive);
         refused
     }
 
@@ -117,6 +126,16 @@ impl World {
         &self.glances
     }
 
+    /// The slots with an entity.
+    pub(super) fn alive(&self) -> &SlotSet {
+        &self.alive
+    }
+
+    /// Slots that another entity took in this tick, or whose entity is at quite another place.
+    pub(super) fn fresh(&self) -> &[u16] {
+        &self.fresh
+    }
+
     pub(super) fn table(&self, kind: u8) -> &LaneTable {
         &self.tables[usize::from(kind)]
     }
@@ -134,6 +153,7 @@ impl World {
             }
             if entry.kind != kind || entry.owner != owner {
                 *entry = Slot::new(id, kind, owner, self.tick, &self.tables);
+                self.fresh.push(slot);
             }
             return Some(slot);
         }
@@ -152,6 +172,8 @@ impl World {
             }
         };
         self.by_id.insert(id, slot);
+        self.alive.insert(slot);
+        self.fresh.push(slot);
         Some(slot)
     }
 
@@ -160,6 +182,7 @@ impl World {
             if slot.captured.is_some_and(|captured| captured != self.tick) {
                 slot.captured = None;
                 self.by_id.remove(&slot.id);
+                self.alive.remove(at as u16);
                 self.free.push(Reverse(at as u16));
             }
         }
@@ -191,7 +214,6 @@ impl Slot {
         Glance {
             place: self.place.unwrap_or(Vec2::NAN),
             owner: self.owner.map_or(0, |owner| owner.0),
-            alive: self.captured.is_some(),
             spawned: self.spawned.0,
             changed: self.changed.0,
             changed_public: self.changed_public.0,

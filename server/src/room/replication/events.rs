@@ -1,0 +1,90 @@
+//! What happened once, told to one client until it acknowledges it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tickwire_shared::Tick;
+use tickwire_shared::snapshot::{EVENTS_MAX, EventHead, Fragment};
+
+/// Share of a snapshot's bytes that events may take, as a divisor.
+const EVENT_SHARE: usize = 3;
+/// A snapshot's header, with room to spare.
+const HEADER_BITS_MAX: usize = 128;
+
+/// An event, coded once for everyone who is told.
+#[derive(Debug)]
+pub(in crate::room) struct EventBits {
+    pub(in crate::room) tick: Tick,
+    pub(in crate::room) kind: u8,
+    pub(in crate::room) words: Vec<u64>,
+    pub(in crate::room) bits: usize,
+}
+
+/// The events that one client has not acknowledged.
+#[derive(Debug)]
+pub(in crate::room) struct Events {
+    waiting: VecDeque<Arc<EventBits>>,
+    /// Number of the first one waiting.
+    first: u64,
+    queued_max: usize,
+}
+
+impl Events {
+    pub(super) fn new(queued_max: usize) -> Self {
+        Events { waiting: VecDeque::new(), first: 0, queued_max }
+    }
+
+    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
+    pub(in crate::room) fn tell(&mut self, event: Arc<EventBits>) {
+        if self.waiting.len() >= self.queued_max {
+            self.waiting.pop_front();
+            self.first += 1;
+        }
+        self.waiting.push_back(event);
+    }
+
+    /// Number of the first one waiting.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The client has all below this number.
+    pub(super) fn acknowledge(&mut self, end: u64) {
+        while self.first < end && self.waiting.pop_front().is_some() {
+            self.first += 1;
+        }
+    }
+
+    /// How many fit their share of a datagram.
+    pub(super) fn that_fit(&self, bits_max: usize) -> usize {
+        let mut left = bits_max / EVENT_SHARE;
+        let mut first = true;
+        let fits = |event: &&Arc<EventBits>| {
+            let bits = 13 + event.bits;
+            // A large one must not stand in the way of all others for ever.
+            let fits =
+                bits <= left || (std::mem::take(&mut first) && bits + HEADER_BITS_MAX <= bits_max);
+            first = false;
+            left = left.saturating_sub(bits);
+            fits
+        };
+        self.waiting.iter().take(EVENTS_MAX).take_while(fits).count()
+    }
+
+    /// The first `count` of them as a snapshot of `now` tells them.
+    pub(super) fn coded(
+        &self,
+        now: Tick,
+        count: usize,
+    ) -> impl Iterator<Item = (EventHead, Fragment<'_>)> {
+        self.waiting.iter().take(count).map(move |event| event.coded(now))
+    }
+}
+
+impl EventBits {
+    fn coded(&self, now: Tick) -> (EventHead, Fragment<'_>) {
+        let age_ticks = now.since(self.tick).clamp(0, 127) as u32;
+        let head = EventHead { age_ticks, kind: u32::from(self.kind) };
+        (head, Fragment { words: &self.words, bits: self.bits })
+    }
+}
