@@ -98,6 +98,15 @@ pub fn golomb_bits(value: u32) -> u32 {
     2 * (31 - (value + 1).leading_zeros()) + 1
 }
 
+/// The exponential Golomb code of `value`, the first bit lowest, and its bits.
+#[inline]
+pub fn golomb_code(value: u32) -> (u64, u32) {
+    let number = u64::from(value) + 1;
+    let extra = 63 - number.leading_zeros();
+    let low = number & ((1 << extra) - 1);
+    ((low << 1 | 1) << extra, 2 * extra + 1)
+}
+
 /// Writes bits into 64-bit words.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
@@ -145,10 +154,8 @@ impl BitWriter {
     /// Appends the exponential Golomb code of `value`, as [`BitStream::golomb`] does.
     #[inline]
     pub fn push_golomb(&mut self, value: u32) {
-        let number = u64::from(value) + 1;
-        let extra = 63 - number.leading_zeros();
-        let low = number & ((1 << extra) - 1);
-        self.push((low << 1 | 1) << extra, 2 * extra + 1);
+        let (code, count) = golomb_code(value);
+        self.push(code, count);
     }
 
     /// Appends `count` bits from whole words, as [`BitWriter::align`] left them.

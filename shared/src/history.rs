@@ -1,96 +1,127 @@
 //! The states one entity went through, by tick.
 
-use std::collections::VecDeque;
-
 use crate::Tick;
 
 /// A queue of (tick, lanes), oldest first, each with the same number of lanes.
 #[derive(Clone, Debug)]
 pub struct History {
     width: usize,
-    ticks: VecDeque<Tick>,
-    lanes: VecDeque<i32>,
+    /// Place of the oldest state.
+    start: usize,
+    len: usize,
+    /// A ring of places, a power of two of them.
+    ticks: Vec<Tick>,
+    /// The lanes of each place, side by side.
+    lanes: Vec<i32>,
 }
 
 impl History {
     /// An empty history of states with `width` lanes.
     pub fn new(width: usize) -> Self {
-        History { width, ticks: VecDeque::new(), lanes: VecDeque::new() }
+        History { width, start: 0, len: 0, ticks: Vec::new(), lanes: Vec::new() }
     }
 
     /// Appends the state at `tick`, which must be later than all before.
     pub fn push(&mut self, tick: Tick, lanes: &[i32]) {
-        debug_assert_eq!(lanes.len(), self.width);
-        debug_assert!(self.ticks.back().is_none_or(|last| tick.since(*last) > 0));
-        self.ticks.push_back(tick);
-        self.lanes.extend(lanes);
+        debug_assert!(self.is_empty() || tick.since(self.tick(self.len - 1)) > 0);
+        if self.len == self.ticks.len() {
+            self.grow();
+        }
+        self.len += 1;
+        let place = self.place(self.len - 1);
+        self.ticks[place] = tick;
+        self.lanes[place * self.width..(place + 1) * self.width].copy_from_slice(lanes);
     }
 
     /// Number of states.
     pub fn len(&self) -> usize {
-        self.ticks.len()
+        self.len
     }
 
     /// Whether there is no state.
     pub fn is_empty(&self) -> bool {
-        self.ticks.is_empty()
+        self.len == 0
     }
 
     /// Tick of state `at`, 0 being the oldest.
+    #[inline]
     pub fn tick(&self, at: usize) -> Tick {
-        self.ticks[at]
+        self.ticks[self.place(at)]
+    }
+
+    /// The lanes of state `at`.
+    #[inline]
+    pub fn lanes(&self, at: usize) -> &[i32] {
+        let place = self.place(at);
+        &self.lanes[place * self.width..(place + 1) * self.width]
     }
 
     /// Copies the lanes of state `at` into `out`.
     #[inline]
     pub fn copy_to(&self, at: usize, out: &mut [i32]) {
-        let (span, out) = (self.span(at), &mut out[..self.width]);
-        let (front, back) = self.lanes.as_slices();
-        if span.end <= front.len() {
-            out.copy_from_slice(&front[span]);
-        } else if span.start >= front.len() {
-            out.copy_from_slice(&back[span.start - front.len()..span.end - front.len()]);
-        } else {
-            let (begin, end) = out.split_at_mut(front.len() - span.start);
-            begin.copy_from_slice(&front[span.start..]);
-            end.copy_from_slice(&back[..span.end - front.len()]);
-        }
+        out[..self.width].copy_from_slice(self.lanes(at));
     }
 
     /// The lanes of state `at`.
     pub fn state(&self, at: usize) -> impl Iterator<Item = i32> + '_ {
-        self.lanes.range(self.span(at)).copied()
+        self.lanes(at).iter().copied()
     }
 
     /// The newest state not after `tick`.
+    #[inline]
     pub fn at_or_before(&self, tick: Tick) -> Option<usize> {
-        self.ticks.iter().rposition(|at| tick.since(*at) >= 0)
+        (0..self.len).rev().find(|&at| tick.since(self.tick(at)) >= 0)
     }
 
     /// The state of exactly `tick`.
+    #[inline]
     pub fn at(&self, tick: Tick) -> Option<usize> {
-        self.at_or_before(tick).filter(|&at| self.ticks[at] == tick)
+        self.at_or_before(tick).filter(|&at| self.tick(at) == tick)
     }
 
     /// Forgets the states that no tick from `tick` on needs: all before the newest one not after it.
     pub fn forget_before(&mut self, tick: Tick) {
-        while self.ticks.get(1).is_some_and(|second| tick.since(*second) >= 0) {
-            self.ticks.pop_front();
-            self.lanes.drain(..self.width);
+        while self.len > 1 && tick.since(self.tick(1)) >= 0 {
+            self.start = self.place(1);
+            self.len -= 1;
         }
     }
 
     /// Forgets the second oldest state.
     pub fn forget_second(&mut self) {
-        if self.ticks.remove(1).is_some() {
-            self.lanes.drain(self.span(1));
+        if self.len < 2 {
+            return;
         }
+        let (oldest, second) = (self.place(0), self.place(1));
+        self.ticks[second] = self.ticks[oldest];
+        let from = oldest * self.width;
+        self.lanes.copy_within(from..from + self.width, second * self.width);
+        self.start = second;
+        self.len -= 1;
     }
 
-    fn span(&self, at: usize) -> std::ops::Range<usize> {
-        at * self.width..(at + 1) * self.width
+    #[inline]
+    fn place(&self, at: usize) -> usize {
+        debug_assert!(at < self.len);
+        (self.start + at) & (self.ticks.len() - 1)
+    }
+
+    fn grow(&mut self) {
+        let places = (2 * self.ticks.len()).max(PLACES_MIN);
+        let (mut ticks, mut lanes) =
+            (Vec::with_capacity(places), Vec::with_capacity(places * self.width));
+        for at in 0..self.len {
+            ticks.push(self.tick(at));
+            lanes.extend_from_slice(self.lanes(at));
+        }
+        ticks.resize(places, Tick(0));
+        lanes.resize(places * self.width, 0);
+        (self.start, self.ticks, self.lanes) = (0, ticks, lanes);
     }
 }
+
+/// Places of a history that is not empty.
+const PLACES_MIN: usize = 4;
 
 #[cfg(test)]
 mod tests {

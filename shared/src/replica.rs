@@ -7,7 +7,7 @@ use crate::bits::{BitError, BitReader, BitStream};
 use crate::delta::{Baseline, LaneTable};
 use crate::history::History;
 use crate::input::SnapshotAck;
-use crate::schema::{LANES_MAX, Schema};
+use crate::schema::Schema;
 use crate::simulation::EntityId;
 use crate::slots::{SlotSet, slots_of_word};
 use crate::snapshot::{
@@ -306,9 +306,7 @@ impl Replica {
         let entity = &self.entities[place];
         let state = entity.states.at(since).ok_or(SnapshotError::UnknownBaseline)?;
         let table = &self.kinds[usize::from(entity.kind)];
-        let mut lanes = [0; LANES_MAX];
-        entity.states.copy_to(state, &mut lanes);
-        let baseline = Baseline { lanes: &lanes[..table.len()], ticks };
+        let baseline = Baseline { lanes: entity.states.lanes(state), ticks };
         let lanes_at = self.decoded_lanes.len();
         self.decoded_lanes.resize(lanes_at + table.len(), 0);
         let lanes = &mut self.decoded_lanes[lanes_at..];

@@ -29,7 +29,7 @@
 //! are as predicted, or follow as a delta, or nothing is said of it. Any other slot has a record. What
 //! is not in a snapshot has not changed since the client's baseline, or waits for a later one.
 
-use crate::bits::{BitError, BitStream, BitWriter, golomb_bits};
+use crate::bits::{BitError, BitStream, BitWriter, golomb_bits, golomb_code};
 use crate::slots::slots_of_word;
 
 /// First byte of a snapshot datagram.
@@ -450,7 +450,13 @@ impl SnapshotWriter {
     pub fn record(&mut self, slot: u16, mut head: RecordHead, lanes: Fragment<'_>) {
         self.bits.push_golomb(u32::from(slot) - self.next_slot);
         self.next_slot = u32::from(slot) + 1;
-        head.stream(&mut self.bits, self.common_age).expect(INFALLIBLE);
+        if let RecordHead::Delta { age_ticks } = head {
+            // Nearly all are deltas: the flag and the age in one go.
+            let (age, count) = golomb_code(age_code(age_ticks, self.common_age));
+            self.bits.push(age << 1, count + 1);
+        } else {
+            head.stream(&mut self.bits, self.common_age).expect(INFALLIBLE);
+        }
         self.bits.push_words(lanes.words, lanes.bits);
     }
 

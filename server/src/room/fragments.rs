@@ -181,11 +181,11 @@ impl Fragments {
         }
         let Some(before) = entity.states.at_or_before(since) else { return of(State::Void) };
         let table = world.table(entity.kind);
-        let (mut lanes, mut base) = ([0; LANES_MAX], [0; LANES_MAX]);
+        let mut lanes = [0; LANES_MAX];
         entity.states.copy_to(entity.states.len() - 1, &mut lanes);
-        entity.states.copy_to(before, &mut base);
-        let (lanes, base) = (&mut lanes[..table.len()], &base[..table.len()]);
-        let baseline = Baseline { lanes: base, ticks: self.tick.since(since) as u32 };
+        let lanes = &mut lanes[..table.len()];
+        let ticks = self.tick.since(since) as u32;
+        let baseline = Baseline { lanes: entity.states.lanes(before), ticks };
         let owner = eyes == Eyes::Owner;
         let predicted = table.is_predicted(&baseline, lanes, owner);
         self.scratch.clear();

@@ -58,10 +58,26 @@ struct Seen {
 /// One slot's part of a snapshot.
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    slot: u16,
-    /// Not sent for a delta against the common baseline.
-    head: RecordHead,
     coded: Coded,
+    against: Against,
+    slot: u16,
+    /// See [`budget`].
+    priority: u16,
+    /// Bits before the lanes, but for the gap to the record before.
+    head_bits: u8,
+}
+
+/// What the lanes of a record are coded against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    /// The common baseline: it has a mark and no head.
+    Common,
+    /// The slot's state so many ticks ago.
+    Age(u32),
+    /// Nothing: they are whole.
+    Nothing,
+    /// There are no lanes: the slot is to be forgotten.
+    Gone,
 }
 
 /// The common baseline of one snapshot.
@@ -70,6 +86,14 @@ struct Common {
     tick: Tick,
     age_ticks: u32,
     row: u8,
+}
+
+/// One word of the client's interest.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    at: usize,
+    near: u64,
+    mine: u64,
 }
 
 /// What all clients of a tick are written from.
@@ -137,7 +161,7 @@ impl Replication {
         let bits = self.gather(scene, common, &set);
         let bits_left = bits_max.saturating_sub(scene.writer.len_bits());
         if bits > bits_left {
-            self.choose(scene.world, common, &set, bits_left);
+            self.choose(scene.world.slots().len(), common, &set, bits_left);
         }
         if common.is_some() {
             scene.writer.marks(&mut self.marks, set.words());
@@ -148,7 +172,8 @@ impl Replication {
         scene.writer.others(self.others.len() as u32);
         for record in &self.others {
             let lanes = scene.fragments.fragment(&record.coded);
-            scene.writer.record(record.slot, record.head, lanes);
+            let head = self.head(scene.world, record.slot, record.against);
+            scene.writer.record(record.slot, head, lanes);
         }
         scene.writer.finish(out);
         if let Some(common) = common {
@@ -188,16 +213,23 @@ impl Replication {
         let turn = self.is_far_turn(tick);
         let mut bits = 0;
         for at in 0..self.interest.visible().words().len() {
+            let word = Word {
+                at,
+                near: self.interest.near().word(at),
+                mine: self.interest.mine().word(at),
+            };
             let visible = self.interest.visible().word(at);
-            let look = if turn { visible } else { self.interest.near().word(at) };
+            let look = if turn { visible } else { word.near };
             let mut other = look & !set.word(at);
-            if let Some(common) = common {
-                let marked = look & set.word(at);
-                let (taken, void) = self.gather_marked(scene, common, at, marked);
+            let marked = look & set.word(at);
+            if let (Some(common), 1..) = (common, marked) {
+                let (taken, void) = self.gather_marked(scene, common, word, marked);
                 bits += taken;
                 other |= void;
             }
-            self.gather_others(scene, common, at, other);
+            if other != 0 {
+                self.gather_others(scene, common, word, other);
+            }
             let leaving = self.seen.known.word(at) & !visible;
             if leaving != 0 {
                 self.gather_leaving(tick, at, leaving);
@@ -206,31 +238,30 @@ impl Replication {
         if common.is_some() {
             bits += self.marks.len_bits(set.words());
         }
-        bits + budget::others_bits(&self.others, common.map_or(0, |common| common.age_ticks))
+        bits + budget::others_bits(&self.others)
     }
 
-    /// Of the slots `marked` in word `at` of the common baseline: those that are as predicted, and those
+    /// Of the slots `marked` in a word of the common baseline: those that are as predicted, and those
     /// that are coded. Returns the bits of these, and the slots that hold something else by now.
     #[inline]
     fn gather_marked(
         &mut self,
         scene: &mut Scene<'_>,
         common: Common,
-        at: usize,
+        word: Word,
         marked: u64,
     ) -> (usize, u64) {
         let tick = scene.world.tick();
-        let mine = self.interest.mine().word(at);
-        let told_gone = self.seen.told_gone.word(at);
+        let told_gone = self.seen.told_gone.word(word.at);
         let flight_ticks = self.packets.flight_ticks();
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
-        for slot in slots_of_word(at, marked) {
+        for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
             if told_gone & bit != 0 && self.seen.gone[usize::from(slot)] >= common.tick.0 {
                 void |= bit;
                 continue;
             }
-            let code = match mine & bit {
+            let code = match word.mine & bit {
                 0 => scene.fragments.delta(scene.world, common.row, common.tick, slot),
                 _ => scene.fragments.delta_since(scene.world, slot, common.tick, true),
             };
@@ -244,14 +275,18 @@ impl Replication {
                     }
                     coded |= bit;
                     bits += code.bits();
-                    self.coded.push(Record { slot, head: RecordHead::Gone, coded: code });
+                    self.coded.push(Record {
+                        coded: code,
+                        against: Against::Common,
+                        slot,
+                        priority: self.priority(scene.world, word, slot),
+                        head_bits: 0,
+                    });
                 }
             }
         }
-        if marked != 0 {
-            self.marks.coded[at] = coded;
-            self.marks.predicted[at] = predicted;
-        }
+        self.marks.coded[word.at] = coded;
+        self.marks.predicted[word.at] = predicted;
         (bits, void)
     }
 
@@ -261,16 +296,17 @@ impl Replication {
         &mut self,
         scene: &mut Scene<'_>,
         common: Option<Common>,
-        at: usize,
+        word: Word,
         other: u64,
     ) {
         let world = scene.world;
         let tick = world.tick();
         let flight_ticks = self.packets.flight_ticks();
-        for slot in slots_of_word(at, other) {
+        let common_age = common.map_or(0, |common| common.age_ticks);
+        for slot in slots_of_word(word.at, other) {
             let number = usize::from(slot);
             let glance = &world.glances()[number];
-            let mine = self.interest.mine().contains(slot);
+            let mine = word.mine >> (slot % 64) & 1 == 1;
             let changed = if mine { glance.changed } else { glance.changed_public };
             let acked = self.seen.acked[number];
             let known = acked != 0 && acked >= glance.spawned;
@@ -280,38 +316,53 @@ impl Replication {
             if changed != tick.0 && self.seen.waits(world, slot, tick, flight_ticks) {
                 continue;
             }
-            let since = Tick(acked);
-            let coded = known.then(|| scene.fragments.delta_since(world, slot, since, mine));
-            let record = match coded {
-                // A slot of the common baseline that holds something new is not coded against it.
-                Some(coded)
-                    if coded.state != State::Void && common.is_none_or(|c| c.tick != since) =>
-                {
-                    let age_ticks = tick.since(since) as u32;
-                    Record { slot, head: RecordHead::Delta { age_ticks }, coded }
-                }
-                _ => {
-                    let entity = &world.slots()[number];
-                    let (kind, id) = (u32::from(entity.kind), entity.id.0);
-                    let coded = scene.fragments.whole(world, slot, mine);
-                    Record { slot, head: RecordHead::Whole { kind, mine, id }, coded }
-                }
-            };
-            self.others.push(record);
+            let age_ticks = tick.0.wrapping_sub(acked);
+            let mut coded = Coded::EMPTY;
+            // A slot of the common baseline that holds something new is not coded against it.
+            if known && age_ticks != common_age {
+                coded = scene.fragments.delta_since(world, slot, Tick(acked), mine);
+            }
+            let mut against = Against::Age(age_ticks);
+            if coded.state == State::Void {
+                coded = scene.fragments.whole(world, slot, mine);
+                against = Against::Nothing;
+            }
+            let head_bits = self.head(world, slot, against).len_bits(common_age) as u8;
+            let priority = self.priority(world, word, slot);
+            self.others.push(Record { coded, against, slot, priority, head_bits });
         }
     }
 
-    /// Slots that the client should forget. Of the same word as the other records before, they are put
-    /// in order.
+    /// Slots that the client should forget. Among the other records of the same word they are put in
+    /// order.
     fn gather_leaving(&mut self, tick: Tick, at: usize, leaving: u64) {
         let flight_ticks = self.packets.flight_ticks();
         for slot in slots_of_word(at, leaving) {
             if tick.since(Tick(self.seen.gone[usize::from(slot)])) <= flight_ticks {
                 continue;
             }
-            let record = Record { slot, head: RecordHead::Gone, coded: Coded::EMPTY };
+            let record = Record {
+                coded: Coded::EMPTY,
+                against: Against::Gone,
+                slot,
+                priority: budget::FIRST_OF_ALL,
+                head_bits: RecordHead::Gone.len_bits(0) as u8,
+            };
             let place = self.others.partition_point(|other| other.slot < slot);
             self.others.insert(place, record);
+        }
+    }
+
+    #[inline]
+    fn head(&self, world: &World, slot: u16, against: Against) -> RecordHead {
+        match against {
+            Against::Age(age_ticks) => RecordHead::Delta { age_ticks },
+            Against::Common | Against::Gone => RecordHead::Gone,
+            Against::Nothing => {
+                let entity = &world.slots()[usize::from(slot)];
+                let mine = self.interest.mine().contains(slot);
+                RecordHead::Whole { kind: u32::from(entity.kind), mine, id: entity.id.0 }
+            }
         }
     }
 
@@ -329,7 +380,7 @@ impl Replication {
         }
         for record in &self.others {
             let slot = record.slot;
-            if record.head == RecordHead::Gone {
+            if record.against == Against::Gone {
                 self.seen.send_gone(tick, slot);
                 packet.gone.push(slot);
             } else {

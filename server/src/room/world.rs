@@ -225,9 +225,7 @@ impl Slot {
             self.states.push(tick, lanes);
             return;
         };
-        let mut before = [0; LANES_MAX];
-        self.states.copy_to(newest, &mut before);
-        let before = &before[..lanes.len()];
+        let before = self.states.lanes(newest);
         if !table.any_difference(before, lanes, true) {
             return;
         }
@@ -235,7 +233,7 @@ impl Slot {
         if !table.has_owner_only() || table.any_difference(before, lanes, false) {
             self.changed_public = tick;
         }
+        self.states.forget_before(tick.offset(1 - HISTORY_TICKS));
         self.states.push(tick, lanes);
-        self.states.forget_before(tick.offset(-HISTORY_TICKS));
     }
 }
