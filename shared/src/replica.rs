@@ -319,12 +319,10 @@ impl Replica {
     }
 
     fn commit(&mut self, tick: Tick) {
-        let mut heard = match self.heard.front() {
-            Some((oldest, _)) if tick.since(*oldest) > BASELINE_AGE_MAX as i32 => {
-                self.heard.pop_front().map(|(_, set)| set).unwrap_or_default()
-            }
-            _ => SlotSet::default(),
-        };
+        let mut heard = SlotSet::default();
+        while self.heard.front().is_some_and(|(at, _)| tick.since(*at) > BASELINE_AGE_MAX as i32) {
+            heard = self.heard.pop_front().map(|(_, set)| set).unwrap_or_default();
+        }
         heard.reset(self.places.len());
         for at in 0..self.decoded.len() {
             let Decoded { slot, told, lanes_at } = self.decoded[at];
@@ -347,9 +345,6 @@ impl Replica {
                 }
             }
             heard.insert(slot);
-        }
-        while self.heard.front().is_some_and(|(at, _)| tick.since(*at) > BASELINE_AGE_MAX as i32) {
-            self.heard.pop_front();
         }
         self.heard.push_back((tick, heard));
     }

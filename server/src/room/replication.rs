@@ -1,15 +1,14 @@
 //! One client's snapshots: what it has, what it needs, and what fits.
 //!
-//! For each client and slot three ticks are kept. What a client may be coded against is only ever a
-//! state it acknowledged:
-//!
-//! - `acked`: the newest tick whose state of the slot the client surely has, or 0;
-//! - `sent`: the last tick a state was sent, or 0 when the client surely has nothing;
-//! - `gone`: the last tick it was told to forget the slot; acknowledgements up to it are void.
+//! What a client may be coded against is only ever a state it acknowledged. Each packet keeps the set of
+//! slots whose states it held, so what was sent and acknowledged of a slot is found by looking back
+//! through the packets, 64 slots at a time (see [`packets`]). Most slots need no look: they are in the
+//! set of the common baseline, one acknowledged packet.
 
 mod budget;
 mod events;
 mod packets;
+mod traces;
 
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{SlotSet, slots_of_word};
@@ -24,13 +23,15 @@ use super::world::World;
 pub(super) use events::EventBits;
 use events::Events;
 use packets::Packets;
+use traces::{Past, Traces};
 
 /// The replication state of one client.
 #[derive(Debug)]
 pub(super) struct Replication {
     player: PlayerId,
     seat: u8,
-    seen: Seen,
+    past: Past,
+    traces: Traces,
     interest: Interest,
     packets: Packets,
     events: Events,
@@ -41,18 +42,8 @@ pub(super) struct Replication {
     coded: Vec<Record>,
     /// The records of other slots, in their order.
     others: Vec<Record>,
-}
-
-/// What the client has of each slot.
-#[derive(Debug, Default)]
-struct Seen {
-    acked: Vec<u32>,
-    sent: Vec<u32>,
-    gone: Vec<u32>,
-    /// The slots with `sent`.
-    known: SlotSet,
-    /// The slots with `gone`.
-    told_gone: SlotSet,
+    /// Not all fits, or nearly so: records need priorities.
+    crowded: bool,
 }
 
 /// One slot's part of a snapshot.
@@ -108,7 +99,8 @@ impl Replication {
         Replication {
             player,
             seat,
-            seen: Seen::default(),
+            past: Past::default(),
+            traces: Traces::default(),
             interest: Interest::default(),
             packets: Packets::default(),
             events: Events::new(config.events_queued_max),
@@ -116,6 +108,7 @@ impl Replication {
             marks: Marks::default(),
             coded: Vec::new(),
             others: Vec::new(),
+            crowded: false,
         }
     }
 
@@ -126,9 +119,11 @@ impl Replication {
 
     /// Takes the client's acknowledgements; `now` is the room's tick.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
-        let (seen, events) = (&mut self.seen, &mut self.events);
-        self.packets.acknowledge(now, ack, |packet| {
-            seen.acknowledge(packet);
+        let (past, events) = (&mut self.past, &mut self.events);
+        self.packets.acknowledge(now, ack, |packet, newer| {
+            for &slot in &packet.gone {
+                past.forget_acknowledged(slot, newer.clone());
+            }
             events.acknowledge(packet.events_end);
         });
     }
@@ -144,8 +139,8 @@ impl Replication {
     ) {
         let tick = scene.world.tick();
         let bits_max = bytes_max * 8;
-        self.packets.forget_old(tick);
-        self.seen.grow(scene.world.slots().len());
+        self.past.grow(scene.world.slots().len());
+        self.packets.forget_old(tick, &mut self.past);
         self.interest.update(scene.world, sight, self.player);
         let (common, set) = self.common_baseline(tick, scene.fragments);
         let events = self.events.that_fit(bits_max);
@@ -158,11 +153,16 @@ impl Replication {
         };
         scene.writer.begin(header, self.events.coded(tick, events));
 
-        let bits = self.gather(scene, common, &set);
+        let mut bits = self.gather(scene, common, &set);
         let bits_left = bits_max.saturating_sub(scene.writer.len_bits());
+        if bits > bits_left && !self.crowded {
+            self.crowded = true;
+            bits = self.gather(scene, common, &set);
+        }
         if bits > bits_left {
             self.choose(scene.world.slots().len(), common, &set, bits_left);
         }
+        self.crowded = bits > bits_left - bits_left / CROWDED_SHARE;
         if common.is_some() {
             scene.writer.marks(&mut self.marks, set.words());
             for record in &self.coded {
@@ -230,7 +230,7 @@ impl Replication {
             if other != 0 {
                 self.gather_others(scene, common, word, other);
             }
-            let leaving = self.seen.known.word(at) & !visible;
+            let leaving = self.past.known().word(at) & !visible;
             if leaving != 0 {
                 self.gather_leaving(tick, at, leaving);
             }
@@ -251,13 +251,14 @@ impl Replication {
         word: Word,
         marked: u64,
     ) -> (usize, u64) {
-        let tick = scene.world.tick();
-        let told_gone = self.seen.told_gone.word(word.at);
-        let flight_ticks = self.packets.flight_ticks();
+        let told_gone = self.past.told_gone().word(word.at);
+        if self.crowded {
+            self.packets.trace(&self.past, word.at, marked, &mut self.traces);
+        }
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
         for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
-            if told_gone & bit != 0 && self.seen.gone[usize::from(slot)] >= common.tick.0 {
+            if told_gone & bit != 0 && self.past.gone(slot) >= common.tick.0 {
                 void |= bit;
                 continue;
             }
@@ -270,7 +271,7 @@ impl Replication {
                 State::Same => {}
                 State::Predicted => predicted |= bit,
                 State::Differs => {
-                    if !code.fresh && self.seen.waits(scene.world, slot, tick, flight_ticks) {
+                    if !code.fresh && self.is_under_way(scene.world, slot) {
                         continue;
                     }
                     coded |= bit;
@@ -303,17 +304,18 @@ impl Replication {
         let tick = world.tick();
         let flight_ticks = self.packets.flight_ticks();
         let common_age = common.map_or(0, |common| common.age_ticks);
+        self.packets.trace(&self.past, word.at, other, &mut self.traces);
         for slot in slots_of_word(word.at, other) {
             let number = usize::from(slot);
             let glance = &world.glances()[number];
             let mine = word.mine >> (slot % 64) & 1 == 1;
             let changed = if mine { glance.changed } else { glance.changed_public };
-            let acked = self.seen.acked[number];
+            let (acked, sent) = (self.traces.acked(slot), self.traces.sent(slot));
             let known = acked != 0 && acked >= glance.spawned;
             if known && acked >= changed {
                 continue;
             }
-            if changed != tick.0 && self.seen.waits(world, slot, tick, flight_ticks) {
+            if sent != 0 && sent >= changed && tick.since(Tick(sent)) <= flight_ticks {
                 continue;
             }
             let age_ticks = tick.0.wrapping_sub(acked);
@@ -338,7 +340,7 @@ impl Replication {
     fn gather_leaving(&mut self, tick: Tick, at: usize, leaving: u64) {
         let flight_ticks = self.packets.flight_ticks();
         for slot in slots_of_word(at, leaving) {
-            if tick.since(Tick(self.seen.gone[usize::from(slot)])) <= flight_ticks {
+            if tick.since(Tick(self.past.gone(slot))) <= flight_ticks {
                 continue;
             }
             let record = Record {
@@ -351,6 +353,16 @@ impl Replication {
             let place = self.others.partition_point(|other| other.slot < slot);
             self.others.insert(place, record);
         }
+    }
+
+    /// Whether what there is to tell of a slot is on its way to the client already.
+    fn is_under_way(&mut self, world: &World, slot: u16) -> bool {
+        let bit = 1 << (slot % 64);
+        self.packets.trace(&self.past, usize::from(slot) / 64, bit, &mut self.traces);
+        let sent = self.traces.sent(slot);
+        let flight_ticks = self.packets.flight_ticks();
+        sent >= world.glances()[usize::from(slot)].changed
+            && world.tick().since(Tick(sent)) <= flight_ticks
     }
 
     #[inline]
@@ -370,89 +382,22 @@ impl Replication {
     fn remember(&mut self, tick: Tick, events: usize) {
         let events_end = self.events.first() + events as u64;
         let packet = self.packets.begin(tick, events_end);
+        packet.set.grow(self.marks.coded.len() * 64);
         let marks = self.marks.coded.iter().zip(&self.marks.predicted);
-        for (at, (coded, predicted)) in marks.enumerate() {
-            self.seen.send(tick, at, coded | predicted);
-            if coded | predicted != 0 {
-                packet.set.grow((at + 1) * 64);
-                packet.set.words_mut()[at] = coded | predicted;
-            }
+        for (word, (coded, predicted)) in packet.set.words_mut().iter_mut().zip(marks) {
+            *word = coded | predicted;
         }
         for record in &self.others {
-            let slot = record.slot;
             if record.against == Against::Gone {
-                self.seen.send_gone(tick, slot);
-                packet.gone.push(slot);
+                self.past.tell_gone(tick, record.slot);
+                packet.gone.push(record.slot);
             } else {
-                self.seen.send(tick, usize::from(slot) / 64, 1 << (slot % 64));
-                packet.set.insert(slot);
+                packet.set.insert(record.slot);
             }
         }
+        self.past.send(&packet.set);
     }
 }
 
-impl Seen {
-    fn grow(&mut self, slots: usize) {
-        for ticks in [&mut self.acked, &mut self.sent, &mut self.gone] {
-            ticks.resize(slots, 0);
-        }
-        self.known.grow(slots);
-    }
-
-    /// Whether what there is to tell of a slot is on its way to the client already.
-    #[inline]
-    fn waits(&self, world: &World, slot: u16, tick: Tick, flight_ticks: i32) -> bool {
-        let number = usize::from(slot);
-        let (sent, gone) = (self.sent[number], self.gone[number]);
-        let changed = world.glances()[number].changed;
-        sent > gone && sent >= changed && tick.since(Tick(sent)) <= flight_ticks
-    }
-
-    /// States of these slots of word `at` are sent.
-    #[inline]
-    fn send(&mut self, tick: Tick, at: usize, slots: u64) {
-        self.known.words_mut()[at] |= slots;
-        if slots == u64::MAX {
-            self.sent[at * 64..at * 64 + 64].fill(tick.0);
-            return;
-        }
-        for slot in slots_of_word(at, slots) {
-            self.sent[usize::from(slot)] = tick.0;
-        }
-    }
-
-    fn send_gone(&mut self, tick: Tick, slot: u16) {
-        self.gone[usize::from(slot)] = tick.0;
-        self.acked[usize::from(slot)] = 0;
-        self.told_gone.insert(slot);
-    }
-
-    /// The client has what was in a packet.
-    fn acknowledge(&mut self, packet: &packets::Packet) {
-        let tick = packet.tick.0;
-        for (at, &slots) in packet.set.words().iter().enumerate() {
-            let clear = slots & !self.told_gone.word(at);
-            if clear == u64::MAX {
-                let acked = &mut self.acked[at * 64..at * 64 + 64];
-                acked.iter_mut().for_each(|acked| *acked = (*acked).max(tick));
-                continue;
-            }
-            for slot in slots_of_word(at, clear) {
-                let acked = &mut self.acked[usize::from(slot)];
-                *acked = (*acked).max(tick);
-            }
-            for slot in slots_of_word(at, slots & !clear) {
-                if tick > self.gone[usize::from(slot)] {
-                    let acked = &mut self.acked[usize::from(slot)];
-                    *acked = (*acked).max(tick);
-                }
-            }
-        }
-        for &slot in &packet.gone {
-            if tick > self.sent[usize::from(slot)] {
-                self.sent[usize::from(slot)] = 0;
-                self.known.remove(slot);
-            }
-        }
-    }
-}
+/// When all but so small a share of a snapshot is full, records get priorities.
+const CROWDED_SHARE: usize = 8;

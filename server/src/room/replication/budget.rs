@@ -78,15 +78,18 @@ impl Replication {
         });
     }
 
-    /// How much a record matters: the ticks it has waited, twice that if it is near.
+    /// How much a record matters: the ticks it has waited, twice that if it is near. Its slot was traced.
     #[inline]
     pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> u16 {
         let bit = 1u64 << (slot % 64);
         if word.mine & bit != 0 {
             return FIRST_OF_ALL;
         }
+        if !self.crowded {
+            return 0;
+        }
         let tick = world.tick();
-        let waited = match self.seen.sent[usize::from(slot)] {
+        let waited = match self.traces.sent(slot) {
             0 => {
                 let spawned = Tick(world.glances()[usize::from(slot)].spawned);
                 FRESH_PRIORITY_TICKS + tick.since(spawned) as u32

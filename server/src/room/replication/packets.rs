@@ -1,12 +1,16 @@
-//! The snapshots that one client was sent, until it acknowledges them or never will.
+//! The snapshots that one client was sent, as long as their acknowledgements matter.
+//!
+//! To acknowledge a packet is to set its flag. What that means for a slot is found when it is asked for:
+//! the newest acknowledged packet whose set has the slot.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 use tickwire_shared::Tick;
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::snapshot::BASELINE_AGE_MAX;
 
+use super::traces::{Past, Traces};
 use crate::room::world::HISTORY_TICKS;
 
 /// An acknowledgement reaches so many ticks back from the newest.
@@ -18,6 +22,8 @@ const FLIGHT_TICKS_MAX: i32 = 32;
 #[derive(Debug, Default)]
 pub(super) struct Packets {
     packets: VecDeque<Packet>,
+    /// Of a packet that is forgotten, to be used again.
+    spare: Packet,
     newest_ack: Tick,
     /// Ticks from sending a snapshot to its acknowledgement, smoothed.
     flight_ticks: i32,
@@ -36,30 +42,48 @@ pub(super) struct Packet {
     acked: bool,
 }
 
+impl Packet {
+    pub(super) fn is_acked(&self) -> bool {
+        self.acked
+    }
+}
+
 impl Packets {
     /// A new packet of `tick`, holding nothing yet.
     pub(super) fn begin(&mut self, tick: Tick, events_end: u64) -> &mut Packet {
         debug_assert!(self.packets.back().is_none_or(|last| tick.since(last.tick) == 1));
-        self.packets.push_back(Packet { tick, events_end, ..Packet::default() });
+        let mut packet = std::mem::take(&mut self.spare);
+        packet.set.reset(0);
+        packet.gone.clear();
+        self.packets.push_back(Packet { tick, events_end, acked: false, ..packet });
         self.packets.back_mut().expect("it was just put there")
     }
 
     /// Drops what no acknowledgement can reach, and what no client can be expected to have.
-    pub(super) fn forget_old(&mut self, tick: Tick) {
+    pub(super) fn forget_old(&mut self, tick: Tick, past: &mut Past) {
         while let Some(oldest) = self.packets.front()
             && (tick.since(oldest.tick) >= HISTORY_TICKS
                 || self.newest_ack.since(oldest.tick) > ACK_REACH_TICKS)
         {
-            self.packets.pop_front();
+            let Some(packet) = self.packets.pop_front() else { return };
+            let next = self.packets.iter().find(|next| next.acked);
+            past.take_over(&packet, next);
+            self.spare = packet;
         }
     }
 
-    /// Takes the client's acknowledgements; each packet is handed to `each` once.
+    /// What was sent and acknowledged of the slots `asked` of word `at`.
+    #[inline]
+    pub(super) fn trace(&self, past: &Past, at: usize, asked: u64, traces: &mut Traces) {
+        traces.fill(past, (at, asked), self.packets.iter().rev());
+    }
+
+    /// Takes the client's acknowledgements; each packet is handed to `each` once, with those after it.
     pub(super) fn acknowledge(
         &mut self,
         now: Tick,
         ack: SnapshotAck,
-        mut each: impl FnMut(&Packet),
+        mut each: impl FnMut(&Packet, vec_deque::Iter<'_, Packet>),
     ) {
         let newest = Tick::expand(ack.newest_low16, now);
         let Some(oldest) = self.packets.front() else { return };
@@ -74,8 +98,8 @@ impl Packets {
                 continue;
             }
             packet.acked = true;
-            each(packet);
             let tick = packet.tick;
+            each(&self.packets[at], self.packets.range(at + 1..));
             if tick.since(self.newest_ack) > 0 {
                 self.newest_ack = tick;
                 self.measure_flight(now.since(tick));
