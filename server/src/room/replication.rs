@@ -36,6 +36,8 @@ pub(super) struct Replication {
     packets: Packets,
     events: Events,
     far_interval_ticks: u32,
+    /// Slots of which the client has all there is, until they change.
+    settled: SlotSet,
     /// What this tick's snapshot says of the slots of the common baseline's.
     marks: Marks,
     /// The deltas of those marked so, in the order of slots.
@@ -105,6 +107,7 @@ impl Replication {
             packets: Packets::default(),
             events: Events::new(config.events_queued_max),
             far_interval_ticks: config.far_interval_ticks,
+            settled: SlotSet::default(),
             marks: Marks::default(),
             coded: Vec::new(),
             others: Vec::new(),
@@ -209,6 +212,12 @@ impl Replication {
         self.coded.clear();
         self.others.clear();
         self.marks.reset(set.words().len());
+        self.settled.grow(scene.world.slots().len());
+        for (settled, changed) in
+            self.settled.words_mut().iter_mut().zip(scene.world.changed().words())
+        {
+            *settled &= !changed;
+        }
         let tick = scene.world.tick();
         let turn = self.is_far_turn(tick);
         let mut bits = 0;
@@ -220,8 +229,9 @@ impl Replication {
             };
             let visible = self.interest.visible().word(at);
             let look = if turn { visible } else { word.near };
-            let mut other = look & !set.word(at);
-            let marked = look & set.word(at);
+            let unsettled = look & !self.settled.word(at);
+            let mut other = unsettled & !set.word(at);
+            let marked = unsettled & set.word(at);
             if let (Some(common), 1..) = (common, marked) {
                 let (taken, void) = self.gather_marked(scene, common, word, marked);
                 bits += taken;
@@ -268,7 +278,7 @@ impl Replication {
             };
             match code.state {
                 State::Void => void |= bit,
-                State::Same => {}
+                State::Same => self.settled.insert(slot),
                 State::Predicted => predicted |= bit,
                 State::Differs => {
                     if !code.fresh && self.is_under_way(scene.world, slot) {
@@ -313,6 +323,7 @@ impl Replication {
             let (acked, sent) = (self.traces.acked(slot), self.traces.sent(slot));
             let known = acked != 0 && acked >= glance.spawned;
             if known && acked >= changed {
+                self.settled.insert(slot);
                 continue;
             }
             if sent != 0 && sent >= changed && tick.since(Tick(sent)) <= flight_ticks {
@@ -390,6 +401,7 @@ impl Replication {
         for record in &self.others {
             if record.against == Against::Gone {
                 self.past.tell_gone(tick, record.slot);
+                self.settled.remove(record.slot);
                 packet.gone.push(record.slot);
             } else {
                 packet.set.insert(record.slot);

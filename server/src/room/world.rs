@@ -28,6 +28,8 @@ pub(super) struct World {
     tick: Tick,
     glances: Vec<Glance>,
     alive: SlotSet,
+    /// Slots with any change in this tick.
+    changed: SlotSet,
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: Grid,
@@ -75,6 +77,7 @@ impl World {
             tick: Tick(0),
             glances: Vec::new(),
             alive: SlotSet::default(),
+            changed: SlotSet::default(),
             fresh: Vec::new(),
             grid: Grid::default(),
         }
@@ -84,6 +87,7 @@ impl World {
     pub(super) fn capture<E: Kinds>(&mut self, tick: Tick, capture: &mut Capture<E>) -> usize {
         self.tick = tick;
         self.fresh.clear();
+        self.changed.reset(self.slots.len());
         let mut refused = 0;
         let mut lanes = [0; LANES_MAX];
         for shown in capture.drain() {
@@ -101,6 +105,9 @@ impl World {
             }
             entry.place = shown.place;
             entry.record(tick, table, &lanes[..table.len()]);
+            if entry.changed == tick {
+                self.changed.insert(slot);
+            }
         }
         self.remove_missing();
         self.glances.clear();
@@ -129,6 +136,11 @@ impl World {
     /// The slots with an entity.
     pub(super) fn alive(&self) -> &SlotSet {
         &self.alive
+    }
+
+    /// The slots with any change in this tick.
+    pub(super) fn changed(&self) -> &SlotSet {
+        &self.changed
     }
 
     /// Slots that another entity took in this tick, or whose entity is at quite another place.
