@@ -27,7 +27,6 @@ use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::snapshot::SnapshotWriter;
 use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick};
 
 use crate::config::RoomConfig;
@@ -35,7 +34,7 @@ use fragments::Fragments;
 use inputs::Clock;
 use interest::Sight;
 use member::Member;
-use replication::{EventBits, Scene};
+use replication::{Draft, EventBits, Scene};
 use world::World;
 
 /// One room.
@@ -58,7 +57,7 @@ pub struct Room<S: Simulation> {
     world: World,
     event_tables: Vec<LaneTable>,
     fragments: Fragments,
-    writer: SnapshotWriter,
+    draft: Draft,
     packets: Vec<u8>,
     spans: Vec<(PlayerId, Range<usize>)>,
     entities_refused: u64,
@@ -88,7 +87,7 @@ impl<S: Simulation> Room<S> {
                 .map(|kind| LaneTable::new(kind, schema.tick_hz))
                 .collect(),
             fragments: Fragments::new(),
-            writer: SnapshotWriter::default(),
+            draft: Draft::default(),
             packets: Vec::new(),
             spans: Vec::new(),
             entities_refused: 0,
@@ -174,7 +173,7 @@ impl<S: Simulation> Room<S> {
         self.fragments.begin(&self.world);
         let events = self.code_events();
         let mut scene =
-            Scene { world: &self.world, fragments: &mut self.fragments, writer: &mut self.writer };
+            Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
             let sight = Sight::new(view, self.config.far_from_percent);

@@ -25,15 +25,20 @@ const LOOK_AGAIN: f32 = 0.1;
 pub(super) struct Interest {
     visible: SlotSet,
     near: SlotSet,
-    mine: SlotSet,
-    found: Vec<u64>,
+    has_far: bool,
     /// The middle of the view when it last looked around.
     looked_from: Option<Vec2>,
 }
 
 impl Interest {
     /// Brings it up to `world`.
-    pub(super) fn update(&mut self, world: &World, sight: &Sight, player: PlayerId) {
+    pub(super) fn update(
+        &mut self,
+        world: &World,
+        sight: &Sight,
+        player: PlayerId,
+        found: &mut Vec<u64>,
+    ) {
         let Tick(tick) = world.tick();
         let slots = world.slots().len();
         for set in [&mut self.visible, &mut self.near] {
@@ -45,13 +50,12 @@ impl Interest {
         let turn = tick.wrapping_add(player.0).is_multiple_of(LOOK_TICKS);
         if turn || self.looked_from.is_none_or(moved) {
             self.looked_from = Some(sight.center);
-            self.look_around(world, sight);
+            self.look_around(world, sight, found);
         } else {
             self.take_over(world, sight);
         }
-        self.mine.reset(slots);
         for slot in world.grid().owned_by(player) {
-            for set in [&mut self.mine, &mut self.visible, &mut self.near] {
+            for set in [&mut self.visible, &mut self.near] {
                 set.insert(slot);
             }
         }
@@ -67,27 +71,24 @@ impl Interest {
         &self.near
     }
 
-    /// Those of them that the client owns.
-    pub(super) fn mine(&self) -> &SlotSet {
-        &self.mine
-    }
-
-    /// Whether some of what is in view is far.
+    /// Whether some of what was in view at the last look is far.
     pub(super) fn has_far(&self) -> bool {
-        self.visible.words() != self.near.words()
+        self.has_far
     }
 
-    fn look_around(&mut self, world: &World, sight: &Sight) {
+    fn look_around(&mut self, world: &World, sight: &Sight, found: &mut Vec<u64>) {
         if sight.radius_squared == f32::INFINITY {
             self.visible.clone_from(world.alive());
             self.near.clone_from(world.alive());
+            self.has_far = false;
             return;
         }
-        clear(&mut self.found, world.alive().words().len());
-        world.grid().add_visible(sight, &mut self.found);
+        clear(found, world.alive().words().len());
+        world.grid().add_visible(sight, found);
         let (visible, near) = (self.visible.words_mut(), self.near.words_mut());
         near.fill(0);
-        for (at, &found) in self.found.iter().enumerate() {
+        let mut far = 0;
+        for (at, &found) in found.iter().enumerate() {
             let (before, mut now) = (visible[at], 0);
             for slot in slots_of(std::slice::from_ref(&found)) {
                 let glance = &world.glances()[at * 64 + usize::from(slot)];
@@ -98,7 +99,9 @@ impl Interest {
                 }
             }
             visible[at] = now;
+            far |= now & !near[at];
         }
+        self.has_far = far != 0;
     }
 
     /// Without looking around: what is gone is gone, what is new may be in view.

@@ -1,14 +1,15 @@
 //! One client's snapshots: what it has, what it needs, and what fits.
 //!
-//! What a client may be coded against is only ever a state it acknowledged. Each packet keeps the set of
-//! slots whose states it held, so what was sent and acknowledged of a slot is found by looking back
-//! through the packets, 64 slots at a time (see [`packets`]). Most slots need no look: they are in the
-//! set of the common baseline, one acknowledged packet.
+//! What a client is sent is gathered by words of 64 slots: what it sees, less what it has and what is on
+//! its way. Most slots are those of the common baseline, one acknowledged snapshot, and need no more than
+//! a look at the row of codes that all clients share.
+//!
+//! Little is kept for each client, and in one piece: with hundreds of them the memory they touch in a
+//! tick costs more than what is done with it.
 
 mod budget;
 mod events;
 mod packets;
-mod traces;
 
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{SlotSet, slots_of_word};
@@ -23,29 +24,40 @@ use super::world::World;
 pub(super) use events::EventBits;
 use events::Events;
 use packets::Packets;
-use traces::{Past, Traces};
 
 /// The replication state of one client.
 #[derive(Debug)]
 pub(super) struct Replication {
     player: PlayerId,
     seat: u8,
-    past: Past,
-    traces: Traces,
     interest: Interest,
     packets: Packets,
     events: Events,
     far_interval_ticks: u32,
     /// Slots of which the client has all there is, until they change.
     settled: SlotSet,
-    /// What this tick's snapshot says of the slots of the common baseline's.
+    /// Not all fits, or nearly so: records need priorities.
+    crowded: bool,
+}
+
+/// What a snapshot is put together in; all clients use the same.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    writer: SnapshotWriter,
+    /// The slots that the client owns.
+    mine: SlotSet,
+    /// The slots that may be in view.
+    found: Vec<u64>,
+    /// The slots of the common baseline's snapshot.
+    set: Vec<u64>,
+    /// What is said of them.
     marks: Marks,
     /// The deltas of those marked so, in the order of slots.
     coded: Vec<Record>,
     /// The records of other slots, in their order.
     others: Vec<Record>,
-    /// Not all fits, or nearly so: records need priorities.
-    crowded: bool,
+    /// The slots whose states the snapshot holds.
+    held: SlotSet,
 }
 
 /// One slot's part of a snapshot.
@@ -93,7 +105,7 @@ struct Word {
 pub(super) struct Scene<'a> {
     pub(super) world: &'a World,
     pub(super) fragments: &'a mut Fragments,
-    pub(super) writer: &'a mut SnapshotWriter,
+    pub(super) draft: &'a mut Draft,
 }
 
 impl Replication {
@@ -101,16 +113,11 @@ impl Replication {
         Replication {
             player,
             seat,
-            past: Past::default(),
-            traces: Traces::default(),
             interest: Interest::default(),
             packets: Packets::default(),
             events: Events::new(config.events_queued_max),
             far_interval_ticks: config.far_interval_ticks,
             settled: SlotSet::default(),
-            marks: Marks::default(),
-            coded: Vec::new(),
-            others: Vec::new(),
             crowded: false,
         }
     }
@@ -122,13 +129,8 @@ impl Replication {
 
     /// Takes the client's acknowledgements; `now` is the room's tick.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
-        let (past, events) = (&mut self.past, &mut self.events);
-        self.packets.acknowledge(now, ack, |packet, newer| {
-            for &slot in &packet.gone {
-                past.forget_acknowledged(slot, newer.clone());
-            }
-            events.acknowledge(packet.events_end);
-        });
+        let events = &mut self.events;
+        self.packets.acknowledge(now, ack, |tick| events.acknowledge(tick));
     }
 
     /// Writes the snapshot of the scene in at most `bytes_max` bytes and appends it to `out`.
@@ -142,10 +144,12 @@ impl Replication {
     ) {
         let tick = scene.world.tick();
         let bits_max = bytes_max * 8;
-        self.past.grow(scene.world.slots().len());
-        self.packets.forget_old(tick, &mut self.past);
-        self.interest.update(scene.world, sight, self.player);
-        let (common, set) = self.common_baseline(tick, scene.fragments);
+        self.packets.grow(scene.world.slots().len());
+        self.interest.update(scene.world, sight, self.player, &mut scene.draft.found);
+        scene.draft.mine.reset(scene.world.slots().len());
+        let owned = scene.world.grid().owned_by(self.player);
+        owned.for_each(|slot| scene.draft.mine.insert(slot));
+        let common = self.common_baseline(tick, scene);
         let events = self.events.that_fit(bits_max);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
@@ -154,52 +158,49 @@ impl Replication {
             events: (events > 0).then_some((self.events.first() as u16, events)),
             baseline_age: common.map_or(0, |common| common.age_ticks),
         };
-        scene.writer.begin(header, self.events.coded(tick, events));
+        scene.draft.writer.begin(header, self.events.coded(tick, events));
 
-        let mut bits = self.gather(scene, common, &set);
-        let bits_left = bits_max.saturating_sub(scene.writer.len_bits());
+        let mut bits = self.gather(scene, common);
+        let bits_left = bits_max.saturating_sub(scene.draft.writer.len_bits());
         if bits > bits_left && !self.crowded {
             self.crowded = true;
-            bits = self.gather(scene, common, &set);
+            bits = self.gather(scene, common);
         }
         if bits > bits_left {
-            self.choose(scene.world.slots().len(), common, &set, bits_left);
+            scene.draft.choose(scene.world.slots().len(), common, bits_left);
         }
         self.crowded = bits > bits_left - bits_left / CROWDED_SHARE;
-        if common.is_some() {
-            scene.writer.marks(&mut self.marks, set.words());
-            for record in &self.coded {
-                scene.writer.delta(scene.fragments.fragment(&record.coded));
-            }
-        }
-        scene.writer.others(self.others.len() as u32);
-        for record in &self.others {
-            let lanes = scene.fragments.fragment(&record.coded);
-            let head = self.head(scene.world, record.slot, record.against);
-            scene.writer.record(record.slot, head, lanes);
-        }
-        scene.writer.finish(out);
-        if let Some(common) = common {
-            self.packets.put_back(common.tick, set);
-        }
-        self.remember(tick, events);
+        self.write_records(scene, common);
+        scene.draft.writer.finish(out);
+        self.remember(tick, scene.draft, events);
     }
 
-    /// The snapshot that most of this one is coded against, and its slots. What is far comes at its own
-    /// interval: a baseline a whole number of intervals ago has the same far slots.
-    fn common_baseline(
-        &mut self,
-        tick: Tick,
-        fragments: &mut Fragments,
-    ) -> (Option<Common>, SlotSet) {
+    fn write_records(&self, scene: &mut Scene<'_>, common: Option<Common>) {
+        let Draft { writer, set, marks, coded, others, .. } = &mut *scene.draft;
+        if common.is_some() {
+            writer.marks(marks, set);
+            for record in &*coded {
+                writer.delta(scene.fragments.fragment(&record.coded));
+            }
+        }
+        writer.others(others.len() as u32);
+        for record in &*others {
+            let head = self.head(scene.world, record.slot, record.against);
+            writer.record(record.slot, head, scene.fragments.fragment(&record.coded));
+        }
+    }
+
+    /// The snapshot that most of this one is coded against; its slots are put into the draft. What is far
+    /// comes at its own interval: a baseline a whole number of intervals ago has the same far slots.
+    fn common_baseline(&self, tick: Tick, scene: &mut Scene<'_>) -> Option<Common> {
         let far_too = self.is_far_turn(tick) && self.interest.has_far();
         let interval = if far_too { self.far_interval_ticks } else { 1 };
-        let Some((since, set)) = self.packets.take_baseline(tick, interval) else {
-            return (None, SlotSet::default());
-        };
+        scene.draft.set.clear();
+        let (since, set) = self.packets.baseline(tick, interval)?;
+        scene.draft.set.extend_from_slice(set);
         let age_ticks = tick.since(since) as u32;
-        let row = fragments.row(age_ticks).expect("a baseline's age is limited");
-        (Some(Common { tick: since, age_ticks, row }), set)
+        let row = scene.fragments.row(age_ticks).expect("a baseline's age is limited");
+        Some(Common { tick: since, age_ticks, row })
     }
 
     /// What is far waits for its turn; clients take turns, to spread the work.
@@ -208,47 +209,41 @@ impl Replication {
     }
 
     /// What the client lacks, in the order of slots; returns the bits it would take in all.
-    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>, set: &SlotSet) -> usize {
-        self.coded.clear();
-        self.others.clear();
-        self.marks.reset(set.words().len());
-        self.settled.grow(scene.world.slots().len());
-        for (settled, changed) in
-            self.settled.words_mut().iter_mut().zip(scene.world.changed().words())
-        {
-            *settled &= !changed;
-        }
+    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>) -> usize {
         let tick = scene.world.tick();
         let turn = self.is_far_turn(tick);
+        scene.draft.reset();
+        self.settled.grow(scene.world.slots().len());
         let mut bits = 0;
         for at in 0..self.interest.visible().words().len() {
-            let word = Word {
-                at,
-                near: self.interest.near().word(at),
-                mine: self.interest.mine().word(at),
-            };
+            let word =
+                Word { at, near: self.interest.near().word(at), mine: scene.draft.mine.word(at) };
             let visible = self.interest.visible().word(at);
-            let look = if turn { visible } else { word.near };
-            let unsettled = look & !self.settled.word(at);
-            let mut other = unsettled & !set.word(at);
-            let marked = unsettled & set.word(at);
-            if let (Some(common), 1..) = (common, marked) {
-                let (taken, void) = self.gather_marked(scene, common, word, marked);
+            let leaving = self.packets.known().word(at) & !visible;
+            let settled = &mut self.settled.words_mut()[at];
+            *settled &= !scene.world.changed().word(at);
+            let look = !*settled & if turn { visible } else { word.near };
+            if look | leaving == 0 {
+                continue;
+            }
+            let set = scene.draft.set.get(at).copied().unwrap_or(0);
+            let mut other = look & !set;
+            if let (Some(common), 1..) = (common, look & set) {
+                let (taken, void) = self.gather_marked(scene, common, word, look & set);
                 bits += taken;
                 other |= void;
             }
             if other != 0 {
                 self.gather_others(scene, common, word, other);
             }
-            let leaving = self.past.known().word(at) & !visible;
             if leaving != 0 {
-                self.gather_leaving(tick, at, leaving);
+                self.gather_leaving(scene, at, leaving);
             }
         }
         if common.is_some() {
-            bits += self.marks.len_bits(set.words());
+            bits += scene.draft.marks.len_bits(&scene.draft.set);
         }
-        bits + budget::others_bits(&self.others)
+        bits + budget::others_bits(&scene.draft.others)
     }
 
     /// Of the slots `marked` in a word of the common baseline: those that are as predicted, and those
@@ -261,17 +256,10 @@ impl Replication {
         word: Word,
         marked: u64,
     ) -> (usize, u64) {
-        let told_gone = self.past.told_gone().word(word.at);
-        if self.crowded {
-            self.packets.trace(&self.past, word.at, marked, &mut self.traces);
-        }
-        let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
-        for slot in slots_of_word(word.at, marked) {
+        let mut void = self.packets.void(word.at, marked, common.tick);
+        let (mut bits, mut coded, mut predicted) = (0, 0, 0);
+        for slot in slots_of_word(word.at, marked & !void) {
             let bit = 1u64 << (slot % 64);
-            if told_gone & bit != 0 && self.past.gone(slot) >= common.tick.0 {
-                void |= bit;
-                continue;
-            }
             let code = match word.mine & bit {
                 0 => scene.fragments.delta(scene.world, common.row, common.tick, slot),
                 _ => scene.fragments.delta_since(scene.world, slot, common.tick, true),
@@ -286,7 +274,7 @@ impl Replication {
                     }
                     coded |= bit;
                     bits += code.bits();
-                    self.coded.push(Record {
+                    scene.draft.coded.push(Record {
                         coded: code,
                         against: Against::Common,
                         slot,
@@ -296,8 +284,8 @@ impl Replication {
                 }
             }
         }
-        self.marks.coded[word.at] = coded;
-        self.marks.predicted[word.at] = predicted;
+        scene.draft.marks.coded[word.at] = coded;
+        scene.draft.marks.predicted[word.at] = predicted;
         (bits, void)
     }
 
@@ -312,21 +300,19 @@ impl Replication {
     ) {
         let world = scene.world;
         let tick = world.tick();
-        let flight_ticks = self.packets.flight_ticks();
         let common_age = common.map_or(0, |common| common.age_ticks);
-        self.packets.trace(&self.past, word.at, other, &mut self.traces);
         for slot in slots_of_word(word.at, other) {
             let number = usize::from(slot);
             let glance = &world.glances()[number];
             let mine = word.mine >> (slot % 64) & 1 == 1;
             let changed = if mine { glance.changed } else { glance.changed_public };
-            let (acked, sent) = (self.traces.acked(slot), self.traces.sent(slot));
+            let acked = self.packets.acked(slot);
             let known = acked != 0 && acked >= glance.spawned;
             if known && acked >= changed {
                 self.settled.insert(slot);
                 continue;
             }
-            if sent != 0 && sent >= changed && tick.since(Tick(sent)) <= flight_ticks {
+            if changed != tick.0 && self.is_under_way(world, slot) {
                 continue;
             }
             let age_ticks = tick.0.wrapping_sub(acked);
@@ -342,16 +328,17 @@ impl Replication {
             }
             let head_bits = self.head(world, slot, against).len_bits(common_age) as u8;
             let priority = self.priority(world, word, slot);
-            self.others.push(Record { coded, against, slot, priority, head_bits });
+            scene.draft.others.push(Record { coded, against, slot, priority, head_bits });
         }
     }
 
     /// Slots that the client should forget. Among the other records of the same word they are put in
     /// order.
-    fn gather_leaving(&mut self, tick: Tick, at: usize, leaving: u64) {
+    fn gather_leaving(&self, scene: &mut Scene<'_>, at: usize, leaving: u64) {
+        let tick = scene.world.tick();
         let flight_ticks = self.packets.flight_ticks();
         for slot in slots_of_word(at, leaving) {
-            if tick.since(Tick(self.past.gone(slot))) <= flight_ticks {
+            if tick.since(Tick(self.packets.gone(slot))) <= flight_ticks {
                 continue;
             }
             let record = Record {
@@ -361,18 +348,17 @@ impl Replication {
                 priority: budget::FIRST_OF_ALL,
                 head_bits: RecordHead::Gone.len_bits(0) as u8,
             };
-            let place = self.others.partition_point(|other| other.slot < slot);
-            self.others.insert(place, record);
+            let others = &mut scene.draft.others;
+            others.insert(others.partition_point(|other| other.slot < slot), record);
         }
     }
 
     /// Whether what there is to tell of a slot is on its way to the client already.
-    fn is_under_way(&mut self, world: &World, slot: u16) -> bool {
-        let bit = 1 << (slot % 64);
-        self.packets.trace(&self.past, usize::from(slot) / 64, bit, &mut self.traces);
-        let sent = self.traces.sent(slot);
+    fn is_under_way(&self, world: &World, slot: u16) -> bool {
+        let sent = self.packets.sent(slot);
         let flight_ticks = self.packets.flight_ticks();
-        sent >= world.glances()[usize::from(slot)].changed
+        sent != 0
+            && sent >= world.glances()[usize::from(slot)].changed
             && world.tick().since(Tick(sent)) <= flight_ticks
     }
 
@@ -383,31 +369,36 @@ impl Replication {
             Against::Common | Against::Gone => RecordHead::Gone,
             Against::Nothing => {
                 let entity = &world.slots()[usize::from(slot)];
-                let mine = self.interest.mine().contains(slot);
+                let mine = world.glances()[usize::from(slot)].owner == self.player.0;
                 RecordHead::Whole { kind: u32::from(entity.kind), mine, id: entity.id.0 }
             }
         }
     }
 
     /// Keeps what the snapshot of `tick` held until it is acknowledged.
-    fn remember(&mut self, tick: Tick, events: usize) {
-        let events_end = self.events.first() + events as u64;
-        let packet = self.packets.begin(tick, events_end);
-        packet.set.grow(self.marks.coded.len() * 64);
-        let marks = self.marks.coded.iter().zip(&self.marks.predicted);
-        for (word, (coded, predicted)) in packet.set.words_mut().iter_mut().zip(marks) {
-            *word = coded | predicted;
+    fn remember(&mut self, tick: Tick, draft: &mut Draft, events: usize) {
+        let Draft { marks, others, held, .. } = draft;
+        held.reset(self.settled.words().len() * 64);
+        let marks = marks.coded.iter().zip(&marks.predicted);
+        for (held, (coded, predicted)) in held.words_mut().iter_mut().zip(marks) {
+            *held = coded | predicted;
         }
-        for record in &self.others {
-            if record.against == Against::Gone {
-                self.past.tell_gone(tick, record.slot);
-                self.settled.remove(record.slot);
-                packet.gone.push(record.slot);
-            } else {
-                packet.set.insert(record.slot);
-            }
+        let is_gone = |record: &&Record| record.against == Against::Gone;
+        for record in others.iter().filter(|record| !is_gone(record)) {
+            held.insert(record.slot);
         }
-        self.past.send(&packet.set);
+        let gone = others.iter().filter(is_gone).map(|record| record.slot);
+        gone.clone().for_each(|slot| self.settled.remove(slot));
+        self.packets.send(tick, held.words(), gone);
+        self.events.send(tick, events);
+    }
+}
+
+impl Draft {
+    fn reset(&mut self) {
+        self.coded.clear();
+        self.others.clear();
+        self.marks.reset(self.set.len());
     }
 }
 

@@ -7,9 +7,9 @@
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
-use tickwire_shared::slots::SlotSet;
+use tickwire_shared::slots::slots_of;
 
-use super::{Common, Record, Replication, Word};
+use super::{Common, Draft, Record, Replication, Word};
 use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
@@ -39,17 +39,11 @@ impl Record {
     }
 }
 
-impl Replication {
+impl Draft {
     /// Keeps what matters most in `bits_max` bits.
-    pub(super) fn choose(
-        &mut self,
-        slots: usize,
-        common: Option<Common>,
-        set: &SlotSet,
-        bits_max: usize,
-    ) {
+    pub(super) fn choose(&mut self, slots: usize, common: Option<Common>, bits_max: usize) {
         // Every slot of the baseline takes a mark of at most two bits.
-        let marks_bits = if common.is_some() { 3 + 2 * set.count() as usize } else { 0 };
+        let marks_bits = if common.is_some() { 3 + 2 * slots_of(&self.set).count() } else { 0 };
         let count_bits = golomb_bits(self.others.len() as u32) as usize;
         let bits_max = bits_max.saturating_sub(marks_bits + count_bits);
         let gap_bits = self.gap_bits(slots, bits_max);
@@ -78,28 +72,6 @@ impl Replication {
         });
     }
 
-    /// How much a record matters: the ticks it has waited, twice that if it is near. Its slot was traced.
-    #[inline]
-    pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> u16 {
-        let bit = 1u64 << (slot % 64);
-        if word.mine & bit != 0 {
-            return FIRST_OF_ALL;
-        }
-        if !self.crowded {
-            return 0;
-        }
-        let tick = world.tick();
-        let waited = match self.traces.sent(slot) {
-            0 => {
-                let spawned = Tick(world.glances()[usize::from(slot)].spawned);
-                FRESH_PRIORITY_TICKS + tick.since(spawned) as u32
-            }
-            sent => tick.since(Tick(sent)) as u32,
-        };
-        let near = u32::from(word.near & bit != 0);
-        (waited.min(u32::from(FIRST_OF_ALL)) << near).min(u32::from(FIRST_OF_ALL) - 1) as u16
-    }
-
     /// Gaps are wider between fewer records: of so many of the mean size there is room for a part.
     fn gap_bits(&self, slots: usize, bits_max: usize) -> usize {
         let count = self.others.len().max(1);
@@ -126,6 +98,30 @@ impl Replication {
             None => true,
         })?;
         Some(Cut { last: last as u16, left })
+    }
+}
+
+impl Replication {
+    /// How much a record matters: the ticks it has waited, twice that if it is near.
+    #[inline]
+    pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> u16 {
+        let bit = 1u64 << (slot % 64);
+        if word.mine & bit != 0 {
+            return FIRST_OF_ALL;
+        }
+        if !self.crowded {
+            return 0;
+        }
+        let tick = world.tick();
+        let waited = match self.packets.sent(slot) {
+            0 => {
+                let spawned = Tick(world.glances()[usize::from(slot)].spawned);
+                FRESH_PRIORITY_TICKS + tick.since(spawned) as u32
+            }
+            sent => tick.since(Tick(sent)) as u32,
+        };
+        let near = u32::from(word.near & bit != 0);
+        (waited.min(u32::from(FIRST_OF_ALL)) << near).min(u32::from(FIRST_OF_ALL) - 1) as u16
     }
 }
 

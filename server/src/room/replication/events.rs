@@ -26,12 +26,17 @@ pub(in crate::room) struct Events {
     waiting: VecDeque<Arc<EventBits>>,
     /// Number of the first one waiting.
     first: u64,
+    /// The ticks of snapshots with events, each with the number after its last event.
+    told: VecDeque<(Tick, u64)>,
     queued_max: usize,
 }
 
+/// Snapshots with events that are remembered: more cannot be acknowledged.
+const TOLD_MAX: usize = 64;
+
 impl Events {
     pub(super) fn new(queued_max: usize) -> Self {
-        Events { waiting: VecDeque::new(), first: 0, queued_max }
+        Events { waiting: VecDeque::new(), first: 0, told: VecDeque::new(), queued_max }
     }
 
     /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
@@ -48,8 +53,20 @@ impl Events {
         self.first
     }
 
-    /// The client has all below this number.
-    pub(super) fn acknowledge(&mut self, end: u64) {
+    /// The snapshot of `tick` tells the first `count`.
+    pub(super) fn send(&mut self, tick: Tick, count: usize) {
+        if count == 0 {
+            return;
+        }
+        if self.told.len() == TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.told.push_back((tick, self.first + count as u64));
+    }
+
+    /// The client has what the snapshot of `tick` told.
+    pub(super) fn acknowledge(&mut self, tick: Tick) {
+        let Some(&(_, end)) = self.told.iter().find(|(told, _)| *told == tick) else { return };
         while self.first < end && self.waiting.pop_front().is_some() {
             self.first += 1;
         }

@@ -1,141 +1,144 @@
-//! The snapshots that one client was sent, as long as their acknowledgements matter.
+//! The snapshots that one client was sent, and what they say it has.
 //!
-//! To acknowledge a packet is to set its flag. What that means for a slot is found when it is asked for:
-//! the newest acknowledged packet whose set has the slot.
+//! A ring keeps the set of slots of each snapshot of the last 64 ticks. What a client may be coded against
+//! is only ever a state it acknowledged: of a slot it is the newest acknowledged snapshot with it. That is
+//! nearly always one of the last two, whose sets are at hand. When another takes the place of one of
+//! them, the slots that fall out are written down, each with its tick. The same goes for what was sent.
+//!
+//! ```text
+//! ring     tick   ... 71  72  73  74  75  76 | 77        each a set of slots
+//!                         ^a1 ^a0        ^s2  ^s1         two newest acknowledged, two newest sent
+//! acked    slot -> tick    slots in neither a0 nor a1
+//! sent     slot -> tick    slots in neither s1 nor s2
+//! ```
 
-use std::collections::{VecDeque, vec_deque};
+use std::collections::VecDeque;
 
 use tickwire_shared::Tick;
 use tickwire_shared::input::SnapshotAck;
-use tickwire_shared::slots::SlotSet;
-use tickwire_shared::snapshot::BASELINE_AGE_MAX;
+use tickwire_shared::slots::{SlotSet, slots_of_word};
 
-use super::traces::{Past, Traces};
-use crate::room::world::HISTORY_TICKS;
-
+/// Snapshots in the ring: one a tick.
+const RING_TICKS: u32 = 64;
 /// An acknowledgement reaches so many ticks back from the newest.
-const ACK_REACH_TICKS: i32 = 32;
+const ACK_REACH_TICKS: u32 = 32;
 /// What is in flight is repeated after so many ticks at the latest.
 const FLIGHT_TICKS_MAX: i32 = 32;
+/// A client keeps the states of so many ticks, whatever newer ones it has.
+const KEPT_TICKS: u32 = 32;
 
-/// The packets in flight, one for every tick since the oldest.
+/// The snapshots of one client.
 #[derive(Debug, Default)]
 pub(super) struct Packets {
-    packets: VecDeque<Packet>,
-    /// Of a packet that is forgotten, to be used again.
-    spare: Packet,
-    newest_ack: Tick,
+    /// Words of a set.
+    words: usize,
+    /// The sets of the last ticks, by tick modulo [`RING_TICKS`].
+    sets: Vec<u64>,
+    first: u32,
+    /// The last tick a snapshot was sent, 0 for none.
+    last: u32,
+    /// Bit `tick % 64`: that snapshot was acknowledged.
+    acked_bits: u64,
+    /// The two newest acknowledged snapshots in the ring, 0 for none.
+    newest_acks: [u32; 2],
+    /// By slot, for those in neither of the newest acknowledged.
+    acked: Vec<u32>,
+    /// By slot, for those in neither of the last two sent.
+    sent: Vec<u32>,
+    /// The last tick the client was told to forget a slot, or 0: acknowledgements up to it are void.
+    gone: Vec<u32>,
+    /// The slots with a `gone` in the ring.
+    told_gone: SlotSet,
+    /// Each slot told to be forgotten in the ring, with the tick.
+    gone_in: VecDeque<(u32, u16)>,
+    /// The slots that the client may have something of.
+    known: SlotSet,
     /// Ticks from sending a snapshot to its acknowledgement, smoothed.
     flight_ticks: i32,
 }
 
-/// One snapshot.
-#[derive(Debug, Default)]
-pub(super) struct Packet {
-    pub(super) tick: Tick,
-    /// The slots whose lanes it holds.
-    pub(super) set: SlotSet,
-    /// The slots it says are gone.
-    pub(super) gone: Vec<u16>,
-    /// Number after the last event in it.
-    pub(super) events_end: u64,
-    acked: bool,
-}
-
-impl Packet {
-    pub(super) fn is_acked(&self) -> bool {
-        self.acked
-    }
-}
-
 impl Packets {
-    /// A new packet of `tick`, holding nothing yet.
-    pub(super) fn begin(&mut self, tick: Tick, events_end: u64) -> &mut Packet {
-        debug_assert!(self.packets.back().is_none_or(|last| tick.since(last.tick) == 1));
-        let mut packet = std::mem::take(&mut self.spare);
-        packet.set.reset(0);
-        packet.gone.clear();
-        self.packets.push_back(Packet { tick, events_end, acked: false, ..packet });
-        self.packets.back_mut().expect("it was just put there")
-    }
-
-    /// Drops what no acknowledgement can reach, and what no client can be expected to have.
-    pub(super) fn forget_old(&mut self, tick: Tick, past: &mut Past) {
-        while let Some(oldest) = self.packets.front()
-            && (tick.since(oldest.tick) >= HISTORY_TICKS
-                || self.newest_ack.since(oldest.tick) > ACK_REACH_TICKS)
-        {
-            let Some(packet) = self.packets.pop_front() else { return };
-            let next = self.packets.iter().find(|next| next.acked);
-            past.take_over(&packet, next);
-            self.spare = packet;
+    /// Gives it place for the slots below `slots`.
+    pub(super) fn grow(&mut self, slots: usize) {
+        let words = slots.div_ceil(64);
+        if words <= self.words {
+            return;
+        }
+        let mut sets = vec![0; words * RING_TICKS as usize];
+        if self.words > 0 {
+            for (to, from) in sets.chunks_mut(words).zip(self.sets.chunks(self.words)) {
+                to[..self.words].copy_from_slice(from);
+            }
+        }
+        (self.sets, self.words) = (sets, words);
+        for ticks in [&mut self.acked, &mut self.sent, &mut self.gone] {
+            ticks.resize(words * 64, 0);
+        }
+        for set in [&mut self.known, &mut self.told_gone] {
+            set.grow(words * 64);
         }
     }
 
-    /// What was sent and acknowledged of the slots `asked` of word `at`.
+    /// The slots that the client may have something of.
     #[inline]
-    pub(super) fn trace(&self, past: &Past, at: usize, asked: u64, traces: &mut Traces) {
-        traces.fill(past, (at, asked), self.packets.iter().rev());
+    pub(super) fn known(&self) -> &SlotSet {
+        &self.known
     }
 
-    /// Takes the client's acknowledgements; each packet is handed to `each` once, with those after it.
-    pub(super) fn acknowledge(
-        &mut self,
-        now: Tick,
-        ack: SnapshotAck,
-        mut each: impl FnMut(&Packet, vec_deque::Iter<'_, Packet>),
-    ) {
-        let newest = Tick::expand(ack.newest_low16, now);
-        let Some(oldest) = self.packets.front() else { return };
-        let newest_at = newest.since(oldest.tick);
-        for age in (0..=ACK_REACH_TICKS).rev() {
-            let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
-            let Ok(at) = usize::try_from(newest_at - age) else { continue };
-            let Some(packet) = self.packets.get_mut(at).filter(|packet| !packet.acked) else {
-                continue;
-            };
-            if !received {
-                continue;
-            }
-            packet.acked = true;
-            let tick = packet.tick;
-            each(&self.packets[at], self.packets.range(at + 1..));
-            if tick.since(self.newest_ack) > 0 {
-                self.newest_ack = tick;
-                self.measure_flight(now.since(tick));
+    /// The newest tick whose state of `slot` the client surely has, or 0.
+    #[inline]
+    pub(super) fn acked(&self, slot: u16) -> u32 {
+        let void_to = self.void_to(slot);
+        for tick in self.newest_acks {
+            if tick > void_to && self.has(tick, slot) {
+                return tick;
             }
         }
+        self.acked[usize::from(slot)]
     }
 
-    /// The slots of an acknowledged packet that is good to code a packet of `tick` against, and its tick:
-    /// the newest, or one a little older that is a whole number of `interval` ticks ago.
-    pub(super) fn take_baseline(
-        &mut self,
-        tick: Tick,
-        interval_ticks: u32,
-    ) -> Option<(Tick, SlotSet)> {
-        let newest = self.at(self.newest_ack)?;
-        let age = |at: usize| tick.since(self.packets[at].tick) as u32;
-        if age(newest) > BASELINE_AGE_MAX {
+    /// The last tick a state of `slot` was sent that the client was not told to forget, or 0.
+    #[inline]
+    pub(super) fn sent(&self, slot: u16) -> u32 {
+        let void_to = self.void_to(slot);
+        for tick in [self.last, self.last.saturating_sub(1)] {
+            if tick > void_to && tick >= self.first && self.has(tick, slot) {
+                return tick;
+            }
+        }
+        self.sent[usize::from(slot)]
+    }
+
+    /// The last tick the client was told to forget `slot`, or 0.
+    pub(super) fn gone(&self, slot: u16) -> u32 {
+        self.gone[usize::from(slot)]
+    }
+
+    /// Those of the slots `asked` of word `at` whose states of `tick` the client was told to forget.
+    #[inline]
+    pub(super) fn void(&self, at: usize, asked: u64, tick: Tick) -> u64 {
+        let mut void = 0;
+        for slot in slots_of_word(at, asked & self.told_gone.word(at)) {
+            void |= u64::from(self.gone(slot) >= tick.0) << (slot % 64);
+        }
+        void
+    }
+
+    /// An acknowledged snapshot that is good to code one of `tick` against, and its slots: the newest, or
+    /// one a little older that is a whole number of `interval_ticks` ago.
+    pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<(Tick, &[u64])> {
+        let [newest, _] = self.newest_acks;
+        if newest == 0 {
             return None;
         }
-        let oldest = newest.saturating_sub(interval_ticks as usize - 1);
+        let oldest = newest.saturating_sub(interval_ticks - 1).max(self.first);
         // The client surely keeps all states of the last few ticks.
-        let fits = |&at: &usize| {
-            self.packets[at].acked
-                && age(at).is_multiple_of(interval_ticks)
-                && age(at) <= KEPT_TICKS
+        let fits = |&at: &u32| {
+            let age = tick.0 - at;
+            self.is_acked(at) && age.is_multiple_of(interval_ticks) && age <= KEPT_TICKS
         };
         let at = (oldest..=newest).rev().find(fits).unwrap_or(newest);
-        let packet = &mut self.packets[at];
-        Some((packet.tick, std::mem::take(&mut packet.set)))
-    }
-
-    /// Gives back what [`Packets::take_baseline`] took.
-    pub(super) fn put_back(&mut self, tick: Tick, set: SlotSet) {
-        if let Some(at) = self.at(tick) {
-            self.packets[at].set = set;
-        }
+        Some((Tick(at), self.set(at)))
     }
 
     /// How long what was sent is not sent again.
@@ -143,9 +146,143 @@ impl Packets {
         self.flight_ticks + 2
     }
 
-    fn at(&self, tick: Tick) -> Option<usize> {
-        let at = usize::try_from(tick.since(self.packets.front()?.tick)).ok()?;
-        (at < self.packets.len() && self.packets[at].acked).then_some(at)
+    /// Keeps that the snapshot of `tick` holds the slots of `held` and tells to forget those of `gone`.
+    pub(super) fn send(&mut self, tick: Tick, held: &[u64], gone: impl Iterator<Item = u16>) {
+        let Tick(tick) = tick;
+        debug_assert!(self.last == 0 || tick == self.last + 1);
+        self.first = if self.last == 0 {
+            tick
+        } else {
+            self.first.max((tick + 1).saturating_sub(RING_TICKS))
+        };
+        self.overwrite(tick);
+        let before = self.last;
+        let start = self.start(tick);
+        self.sets[start..start + self.words].fill(0);
+        self.sets[start..start + held.len()].copy_from_slice(held);
+        for (known, held) in self.known.words_mut().iter_mut().zip(held) {
+            *known |= held;
+        }
+        self.last = tick;
+        self.acked_bits &= !(1 << (tick % RING_TICKS));
+        if before > self.first {
+            self.fall_out(before - 1, [before, tick], Fallen::Sent);
+        }
+        for slot in gone {
+            let number = usize::from(slot);
+            (self.acked[number], self.sent[number], self.gone[number]) = (0, 0, tick);
+            self.told_gone.insert(slot);
+            self.gone_in.push_back((tick, slot));
+        }
+    }
+
+    /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once.
+    pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck, mut each: impl FnMut(Tick)) {
+        let newest = Tick::expand(ack.newest_low16, now);
+        for age in (0..=ACK_REACH_TICKS).rev() {
+            let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
+            let tick = newest.0.wrapping_sub(age);
+            let sent = self.last != 0 && (self.first..=self.last).contains(&tick);
+            if received && sent && !self.is_acked(tick) {
+                self.acknowledge_one(tick);
+                if tick == self.newest_acks[0] {
+                    self.measure_flight(now.since(Tick(tick)));
+                }
+                each(Tick(tick));
+            }
+        }
+    }
+
+    fn acknowledge_one(&mut self, tick: u32) {
+        self.acked_bits |= 1 << (tick % RING_TICKS);
+        let [first, second] = self.newest_acks;
+        if tick > first {
+            self.newest_acks = [tick, first];
+            self.fall_out(second, [tick, first], Fallen::Acked);
+        } else if tick > second {
+            self.newest_acks = [first, tick];
+            self.fall_out(second, [first, tick], Fallen::Acked);
+        } else {
+            self.fall_out(tick, [first, second], Fallen::Acked);
+        }
+        for at in 0..self.gone_in.len() {
+            let (told, slot) = self.gone_in[at];
+            // It is forgotten, unless a state was sent since.
+            if told == tick && !(tick + 1..=self.last).any(|newer| self.has(newer, slot)) {
+                self.known.remove(slot);
+            }
+        }
+    }
+
+    /// The place of `tick` in the ring is needed: what stands there is written down.
+    fn overwrite(&mut self, tick: u32) {
+        let oldest = tick.saturating_sub(RING_TICKS);
+        let [first, second] = self.newest_acks;
+        if oldest != 0 && second == oldest {
+            self.newest_acks = [first, 0];
+            self.fall_out(oldest, [first, first], Fallen::Acked);
+        } else if oldest != 0 && first == oldest {
+            self.newest_acks = [0, 0];
+            self.fall_out(oldest, [oldest, oldest], Fallen::All);
+        }
+        while let Some(&(told, slot)) = self.gone_in.front()
+            && told <= oldest
+        {
+            self.gone_in.pop_front();
+            if self.gone(slot) == told {
+                self.told_gone.remove(slot);
+            }
+        }
+    }
+
+    /// Writes down `tick` for the slots of its snapshot that those of `kept` have not.
+    fn fall_out(&mut self, tick: u32, kept: [u32; 2], fallen: Fallen) {
+        if tick == 0 {
+            return;
+        }
+        for at in 0..self.words {
+            let mut out = self.word(tick, at);
+            if fallen != Fallen::All {
+                out &= !kept.iter().fold(0, |all, &kept| all | self.word(kept, at));
+            }
+            for slot in slots_of_word(at, out) {
+                let number = usize::from(slot);
+                let ticks = if fallen == Fallen::Sent { &mut self.sent } else { &mut self.acked };
+                if tick > self.gone[number] {
+                    ticks[number] = ticks[number].max(tick);
+                }
+            }
+        }
+    }
+
+    /// States of `slot` up to this tick are void, as far as the ring goes.
+    #[inline]
+    fn void_to(&self, slot: u16) -> u32 {
+        if self.told_gone.contains(slot) { self.gone(slot) } else { 0 }
+    }
+
+    #[inline]
+    fn has(&self, tick: u32, slot: u16) -> bool {
+        self.word(tick, usize::from(slot) / 64) >> (slot % 64) & 1 == 1
+    }
+
+    /// Word `at` of the set of a tick in the ring; nothing for tick 0.
+    #[inline]
+    fn word(&self, tick: u32, at: usize) -> u64 {
+        if tick == 0 { 0 } else { self.sets[self.start(tick) + at] }
+    }
+
+    fn set(&self, tick: u32) -> &[u64] {
+        &self.sets[self.start(tick)..][..self.words]
+    }
+
+    #[inline]
+    fn start(&self, tick: u32) -> usize {
+        (tick % RING_TICKS) as usize * self.words
+    }
+
+    fn is_acked(&self, tick: u32) -> bool {
+        self.acked_bits >> (tick % RING_TICKS) & 1 == 1
     }
 
     /// Too low costs a repeat, too high a wait: it falls faster than it rises.
@@ -156,5 +293,13 @@ impl Packets {
     }
 }
 
-/// A client keeps the states of so many ticks, whatever newer ones it has.
-const KEPT_TICKS: u32 = 32;
+/// Which slots are written down, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fallen {
+    /// Those that are in no newer acknowledged snapshot.
+    Acked,
+    /// All of the last acknowledged snapshot.
+    All,
+    /// Those that were not sent again.
+    Sent,
+}
