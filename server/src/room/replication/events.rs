@@ -66,6 +66,9 @@ impl Events {
 
     /// The client has what the snapshot of `tick` told.
     pub(super) fn acknowledge(&mut self, tick: Tick) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let Some(&(_, end)) = self.told.iter().find(|(told, _)| *told == tick) else { return };
         while self.first < end && self.waiting.pop_front().is_some() {
             self.first += 1;

@@ -12,8 +12,6 @@
 //! sent     slot -> tick    slots in neither s1 nor s2
 //! ```
 
-use std::collections::VecDeque;
-
 use tickwire_shared::Tick;
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{SlotSet, slots_of_word};
@@ -45,16 +43,22 @@ pub(super) struct Packets {
     acked: Vec<u32>,
     /// By slot, for those in neither of the last two sent.
     sent: Vec<u32>,
-    /// The last tick the client was told to forget a slot, or 0: acknowledgements up to it are void.
-    gone: Vec<u32>,
-    /// The slots with a `gone` in the ring.
+    /// The slots that the client was told to forget in a snapshot in the ring.
     told_gone: SlotSet,
-    /// Each slot told to be forgotten in the ring, with the tick.
-    gone_in: VecDeque<(u32, u16)>,
+    /// More of them, by slot.
+    farewells: Vec<Farewell>,
     /// The slots that the client may have something of.
     known: SlotSet,
     /// Ticks from sending a snapshot to its acknowledgement, smoothed.
     flight_ticks: i32,
+}
+
+/// A slot that the client was told to forget: acknowledgements of its states up to then are void.
+#[derive(Clone, Copy, Debug)]
+struct Farewell {
+    slot: u16,
+    first: u32,
+    last: u32,
 }
 
 impl Packets {
@@ -71,7 +75,7 @@ impl Packets {
             }
         }
         (self.sets, self.words) = (sets, words);
-        for ticks in [&mut self.acked, &mut self.sent, &mut self.gone] {
+        for ticks in [&mut self.acked, &mut self.sent] {
             ticks.resize(words * 64, 0);
         }
         for set in [&mut self.known, &mut self.told_gone] {
@@ -88,7 +92,10 @@ impl Packets {
     /// The newest tick whose state of `slot` the client surely has, or 0.
     #[inline]
     pub(super) fn acked(&self, slot: u16) -> u32 {
-        let void_to = self.void_to(slot);
+        if !self.known.contains(slot) {
+            return 0;
+        }
+        let void_to = self.gone(slot);
         for tick in self.newest_acks {
             if tick > void_to && self.has(tick, slot) {
                 return tick;
@@ -100,7 +107,10 @@ impl Packets {
     /// The last tick a state of `slot` was sent that the client was not told to forget, or 0.
     #[inline]
     pub(super) fn sent(&self, slot: u16) -> u32 {
-        let void_to = self.void_to(slot);
+        if !self.known.contains(slot) {
+            return 0;
+        }
+        let void_to = self.gone(slot);
         for tick in [self.last, self.last.saturating_sub(1)] {
             if tick > void_to && tick >= self.first && self.has(tick, slot) {
                 return tick;
@@ -109,9 +119,13 @@ impl Packets {
         self.sent[usize::from(slot)]
     }
 
-    /// The last tick the client was told to forget `slot`, or 0.
+    /// The last tick the client was told to forget `slot`, as far as the ring goes, or 0.
+    #[inline]
     pub(super) fn gone(&self, slot: u16) -> u32 {
-        self.gone[usize::from(slot)]
+        if !self.told_gone.contains(slot) {
+            return 0;
+        }
+        self.farewell(slot).map_or(0, |at| self.farewells[at].last)
     }
 
     /// Those of the slots `asked` of word `at` whose states of `tick` the client was told to forget.
@@ -169,10 +183,12 @@ impl Packets {
             self.fall_out(before - 1, [before, tick], Fallen::Sent);
         }
         for slot in gone {
-            let number = usize::from(slot);
-            (self.acked[number], self.sent[number], self.gone[number]) = (0, 0, tick);
+            (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (0, 0);
             self.told_gone.insert(slot);
-            self.gone_in.push_back((tick, slot));
+            match self.farewell(slot) {
+                Ok(at) => self.farewells[at].last = tick,
+                Err(at) => self.farewells.insert(at, Farewell { slot, first: tick, last: tick }),
+            }
         }
     }
 
@@ -205,10 +221,11 @@ impl Packets {
         } else {
             self.fall_out(tick, [first, second], Fallen::Acked);
         }
-        for at in 0..self.gone_in.len() {
-            let (told, slot) = self.gone_in[at];
+        for at in 0..self.farewells.len() {
+            let Farewell { slot, first, last } = self.farewells[at];
             // It is forgotten, unless a state was sent since.
-            if told == tick && !(tick + 1..=self.last).any(|newer| self.has(newer, slot)) {
+            let told = tick == first || tick == last;
+            if told && !(tick + 1..=self.last).any(|newer| self.has(newer, slot)) {
                 self.known.remove(slot);
             }
         }
@@ -225,14 +242,14 @@ impl Packets {
             self.newest_acks = [0, 0];
             self.fall_out(oldest, [oldest, oldest], Fallen::All);
         }
-        while let Some(&(told, slot)) = self.gone_in.front()
-            && told <= oldest
-        {
-            self.gone_in.pop_front();
-            if self.gone(slot) == told {
-                self.told_gone.remove(slot);
+        let told_gone = &mut self.told_gone;
+        self.farewells.retain(|farewell| {
+            let kept = farewell.last > oldest;
+            if !kept {
+                told_gone.remove(farewell.slot);
             }
-        }
+            kept
+        });
     }
 
     /// Writes down `tick` for the slots of its snapshot that those of `kept` have not.
@@ -246,19 +263,18 @@ impl Packets {
                 out &= !kept.iter().fold(0, |all, &kept| all | self.word(kept, at));
             }
             for slot in slots_of_word(at, out) {
-                let number = usize::from(slot);
-                let ticks = if fallen == Fallen::Sent { &mut self.sent } else { &mut self.acked };
-                if tick > self.gone[number] {
-                    ticks[number] = ticks[number].max(tick);
+                if tick > self.gone(slot) {
+                    let sent = fallen == Fallen::Sent;
+                    let ticks = if sent { &mut self.sent } else { &mut self.acked };
+                    ticks[usize::from(slot)] = ticks[usize::from(slot)].max(tick);
                 }
             }
         }
     }
 
-    /// States of `slot` up to this tick are void, as far as the ring goes.
-    #[inline]
-    fn void_to(&self, slot: u16) -> u32 {
-        if self.told_gone.contains(slot) { self.gone(slot) } else { 0 }
+    /// The place of a slot's farewell, or where it would be.
+    fn farewell(&self, slot: u16) -> Result<usize, usize> {
+        self.farewells.binary_search_by_key(&slot, |farewell| farewell.slot)
     }
 
     #[inline]
