@@ -50,6 +50,8 @@ pub(super) struct Draft {
     found: Vec<u64>,
     /// The slots of the common baseline's snapshot.
     set: Vec<u64>,
+    /// Those of them that may be coded against.
+    valid: Vec<u64>,
     /// What is said of them.
     marks: Marks,
     /// The deltas of those marked so, in the order of slots.
@@ -196,11 +198,13 @@ impl Replication {
         let far_too = self.is_far_turn(tick) && self.interest.has_far();
         let interval = if far_too { self.far_interval_ticks } else { 1 };
         scene.draft.set.clear();
-        let (since, set) = self.packets.baseline(tick, interval)?;
-        scene.draft.set.extend_from_slice(set);
-        let age_ticks = tick.since(since) as u32;
+        scene.draft.valid.clear();
+        let baseline = self.packets.baseline(tick, interval)?;
+        scene.draft.set.extend_from_slice(baseline.set);
+        scene.draft.valid.extend_from_slice(baseline.valid);
+        let age_ticks = tick.since(baseline.tick) as u32;
         let row = scene.fragments.row(age_ticks).expect("a baseline's age is limited");
-        Some(Common { tick: since, age_ticks, row })
+        Some(Common { tick: baseline.tick, age_ticks, row })
     }
 
     /// What is far waits for its turn; clients take turns, to spread the work.
@@ -226,10 +230,10 @@ impl Replication {
             if look | leaving == 0 {
                 continue;
             }
-            let set = scene.draft.set.get(at).copied().unwrap_or(0);
-            let mut other = look & !set;
-            if let (Some(common), 1..) = (common, look & set) {
-                let (taken, void) = self.gather_marked(scene, common, word, look & set);
+            let valid = scene.draft.valid.get(at).copied().unwrap_or(0);
+            let mut other = look & !valid;
+            if let (Some(common), 1..) = (common, look & valid) {
+                let (taken, void) = self.gather_marked(scene, common, word, look & valid);
                 bits += taken;
                 other |= void;
             }
@@ -256,9 +260,8 @@ impl Replication {
         word: Word,
         marked: u64,
     ) -> (usize, u64) {
-        let mut void = self.packets.void(word.at, marked, common.tick);
-        let (mut bits, mut coded, mut predicted) = (0, 0, 0);
-        for slot in slots_of_word(word.at, marked & !void) {
+        let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
+        for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
             let code = match word.mine & bit {
                 0 => scene.fragments.delta(scene.world, common.row, common.tick, slot),

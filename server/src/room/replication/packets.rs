@@ -4,6 +4,8 @@
 //! is only ever a state it acknowledged: of a slot it is the newest acknowledged snapshot with it. That is
 //! nearly always one of the last two, whose sets are at hand. When another takes the place of one of
 //! them, the slots that fall out are written down, each with its tick. The same goes for what was sent.
+//! An acknowledgement that comes after two newer ones tells nothing of slots: clients never apply a
+//! snapshot late, so it repeats what was acknowledged before.
 //!
 //! ```text
 //! ring     tick   ... 71  72  73  74  75  76 | 77        each a set of slots
@@ -30,7 +32,8 @@ const KEPT_TICKS: u32 = 32;
 pub(super) struct Packets {
     /// Words of a set.
     words: usize,
-    /// The sets of the last ticks, by tick modulo [`RING_TICKS`].
+    /// The sets of the last ticks, by tick modulo [`RING_TICKS`]: each as it was sent, then without the
+    /// slots that the client was told to forget since.
     sets: Vec<u64>,
     first: u32,
     /// The last tick a snapshot was sent, 0 for none.
@@ -43,9 +46,7 @@ pub(super) struct Packets {
     acked: Vec<u32>,
     /// By slot, for those in neither of the last two sent.
     sent: Vec<u32>,
-    /// The slots that the client was told to forget in a snapshot in the ring.
-    told_gone: SlotSet,
-    /// More of them, by slot.
+    /// What the client was told to forget and has not acknowledged, by slot.
     farewells: Vec<Farewell>,
     /// The slots that the client may have something of.
     known: SlotSet,
@@ -53,7 +54,18 @@ pub(super) struct Packets {
     flight_ticks: i32,
 }
 
-/// A slot that the client was told to forget: acknowledgements of its states up to then are void.
+/// A snapshot to code another against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Baseline<'a> {
+    pub(super) tick: Tick,
+    /// Its slots.
+    pub(super) set: &'a [u64],
+    /// Those of them that the client was not told to forget since.
+    pub(super) valid: &'a [u64],
+}
+
+/// A slot that the client was told to forget. Its states up to then are void: they are taken out of all
+/// sets that may still be acknowledged or coded against.
 #[derive(Clone, Copy, Debug)]
 struct Farewell {
     slot: u16,
@@ -68,7 +80,7 @@ impl Packets {
         if words <= self.words {
             return;
         }
-        let mut sets = vec![0; words * RING_TICKS as usize];
+        let mut sets = vec![0; 2 * words * RING_TICKS as usize];
         if self.words > 0 {
             for (to, from) in sets.chunks_mut(words).zip(self.sets.chunks(self.words)) {
                 to[..self.words].copy_from_slice(from);
@@ -78,9 +90,7 @@ impl Packets {
         for ticks in [&mut self.acked, &mut self.sent] {
             ticks.resize(words * 64, 0);
         }
-        for set in [&mut self.known, &mut self.told_gone] {
-            set.grow(words * 64);
-        }
+        self.known.grow(words * 64);
     }
 
     /// The slots that the client may have something of.
@@ -95,13 +105,8 @@ impl Packets {
         if !self.known.contains(slot) {
             return 0;
         }
-        let void_to = self.gone(slot);
-        for tick in self.newest_acks {
-            if tick > void_to && self.has(tick, slot) {
-                return tick;
-            }
-        }
-        self.acked[usize::from(slot)]
+        let at_hand = self.newest_acks.into_iter().find(|&tick| self.has(tick, slot));
+        at_hand.unwrap_or_else(|| self.acked[usize::from(slot)])
     }
 
     /// The last tick a state of `slot` was sent that the client was not told to forget, or 0.
@@ -110,49 +115,31 @@ impl Packets {
         if !self.known.contains(slot) {
             return 0;
         }
-        let void_to = self.gone(slot);
-        for tick in [self.last, self.last.saturating_sub(1)] {
-            if tick > void_to && tick >= self.first && self.has(tick, slot) {
-                return tick;
-            }
-        }
-        self.sent[usize::from(slot)]
+        let last_two = [self.last, self.last.saturating_sub(1)];
+        let at_hand = last_two.into_iter().find(|&tick| tick >= self.first && self.has(tick, slot));
+        at_hand.unwrap_or_else(|| self.sent[usize::from(slot)])
     }
 
-    /// The last tick the client was told to forget `slot`, as far as the ring goes, or 0.
-    #[inline]
+    /// The last tick the client was told to forget `slot` without having acknowledged it, or 0.
     pub(super) fn gone(&self, slot: u16) -> u32 {
-        if !self.told_gone.contains(slot) {
-            return 0;
-        }
         self.farewell(slot).map_or(0, |at| self.farewells[at].last)
     }
 
-    /// Those of the slots `asked` of word `at` whose states of `tick` the client was told to forget.
-    #[inline]
-    pub(super) fn void(&self, at: usize, asked: u64, tick: Tick) -> u64 {
-        let mut void = 0;
-        for slot in slots_of_word(at, asked & self.told_gone.word(at)) {
-            void |= u64::from(self.gone(slot) >= tick.0) << (slot % 64);
-        }
-        void
-    }
-
-    /// An acknowledged snapshot that is good to code one of `tick` against, and its slots: the newest, or
-    /// one a little older that is a whole number of `interval_ticks` ago.
-    pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<(Tick, &[u64])> {
-        let [newest, _] = self.newest_acks;
+    /// An acknowledged snapshot that is good to code one of `tick` against: the newest, or the one before
+    /// that if it is a whole number of `interval_ticks` ago.
+    pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<Baseline<'_>> {
+        let [newest, second] = self.newest_acks;
         if newest == 0 {
             return None;
         }
-        let oldest = newest.saturating_sub(interval_ticks - 1).max(self.first);
         // The client surely keeps all states of the last few ticks.
         let fits = |&at: &u32| {
             let age = tick.0 - at;
-            self.is_acked(at) && age.is_multiple_of(interval_ticks) && age <= KEPT_TICKS
+            at != 0 && age.is_multiple_of(interval_ticks) && age <= KEPT_TICKS
         };
-        let at = (oldest..=newest).rev().find(fits).unwrap_or(newest);
-        Some((Tick(at), self.set(at)))
+        let at = [newest, second].into_iter().find(fits).unwrap_or(newest);
+        let (set, valid) = self.sets[self.start(at)..][..2 * self.words].split_at(self.words);
+        Some(Baseline { tick: Tick(at), set, valid })
     }
 
     /// How long what was sent is not sent again.
@@ -172,8 +159,10 @@ impl Packets {
         self.overwrite(tick);
         let before = self.last;
         let start = self.start(tick);
-        self.sets[start..start + self.words].fill(0);
-        self.sets[start..start + held.len()].copy_from_slice(held);
+        for start in [start, start + self.words] {
+            self.sets[start..start + self.words].fill(0);
+            self.sets[start..start + held.len()].copy_from_slice(held);
+        }
         for (known, held) in self.known.words_mut().iter_mut().zip(held) {
             *known |= held;
         }
@@ -183,8 +172,7 @@ impl Packets {
             self.fall_out(before - 1, [before, tick], Fallen::Sent);
         }
         for slot in gone {
-            (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (0, 0);
-            self.told_gone.insert(slot);
+            self.make_void(slot);
             match self.farewell(slot) {
                 Ok(at) => self.farewells[at].last = tick,
                 Err(at) => self.farewells.insert(at, Farewell { slot, first: tick, last: tick }),
@@ -218,17 +206,17 @@ impl Packets {
         } else if tick > second {
             self.newest_acks = [first, tick];
             self.fall_out(second, [first, tick], Fallen::Acked);
-        } else {
-            self.fall_out(tick, [first, second], Fallen::Acked);
         }
-        for at in 0..self.farewells.len() {
-            let Farewell { slot, first, last } = self.farewells[at];
-            // It is forgotten, unless a state was sent since.
+        let mut farewells = std::mem::take(&mut self.farewells);
+        farewells.retain(|&Farewell { slot, first, last }| {
             let told = tick == first || tick == last;
+            // It is forgotten, unless a state was sent since.
             if told && !(tick + 1..=self.last).any(|newer| self.has(newer, slot)) {
                 self.known.remove(slot);
             }
-        }
+            !told
+        });
+        self.farewells = farewells;
     }
 
     /// The place of `tick` in the ring is needed: what stands there is written down.
@@ -242,14 +230,21 @@ impl Packets {
             self.newest_acks = [0, 0];
             self.fall_out(oldest, [oldest, oldest], Fallen::All);
         }
-        let told_gone = &mut self.told_gone;
-        self.farewells.retain(|farewell| {
-            let kept = farewell.last > oldest;
-            if !kept {
-                told_gone.remove(farewell.slot);
-            }
-            kept
-        });
+        self.farewells.retain(|farewell| farewell.last > oldest);
+    }
+
+    /// No state of `slot` so far will be coded against.
+    fn make_void(&mut self, slot: u16) {
+        (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (0, 0);
+        let oldest = match self.newest_acks {
+            [0, _] => self.first,
+            [newest, 0] => newest,
+            [_, second] => second,
+        };
+        for tick in oldest..=self.last {
+            let at = self.start(tick) + self.words + usize::from(slot) / 64;
+            self.sets[at] &= !(1 << (slot % 64));
+        }
     }
 
     /// Writes down `tick` for the slots of its snapshot that those of `kept` have not.
@@ -263,11 +258,9 @@ impl Packets {
                 out &= !kept.iter().fold(0, |all, &kept| all | self.word(kept, at));
             }
             for slot in slots_of_word(at, out) {
-                if tick > self.gone(slot) {
-                    let sent = fallen == Fallen::Sent;
-                    let ticks = if sent { &mut self.sent } else { &mut self.acked };
-                    ticks[usize::from(slot)] = ticks[usize::from(slot)].max(tick);
-                }
+                let sent = fallen == Fallen::Sent;
+                let ticks = if sent { &mut self.sent } else { &mut self.acked };
+                ticks[usize::from(slot)] = tick;
             }
         }
     }
@@ -282,19 +275,15 @@ impl Packets {
         self.word(tick, usize::from(slot) / 64) >> (slot % 64) & 1 == 1
     }
 
-    /// Word `at` of the set of a tick in the ring; nothing for tick 0.
+    /// Word `at` of the valid slots of a tick in the ring; nothing for tick 0.
     #[inline]
     fn word(&self, tick: u32, at: usize) -> u64 {
-        if tick == 0 { 0 } else { self.sets[self.start(tick) + at] }
-    }
-
-    fn set(&self, tick: u32) -> &[u64] {
-        &self.sets[self.start(tick)..][..self.words]
+        if tick == 0 { 0 } else { self.sets[self.start(tick) + self.words + at] }
     }
 
     #[inline]
     fn start(&self, tick: u32) -> usize {
-        (tick % RING_TICKS) as usize * self.words
+        (tick % RING_TICKS) as usize * 2 * self.words
     }
 
     fn is_acked(&self, tick: u32) -> bool {
