@@ -11,6 +11,7 @@ mod member;
 mod message;
 mod replication;
 mod session;
+mod states;
 mod world;
 
 pub use inputs::InputCounts;

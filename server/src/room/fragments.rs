@@ -134,7 +134,7 @@ impl Fragments {
         since: Tick,
         mine: bool,
     ) -> Coded {
-        if mine && world.table(world.slots()[usize::from(slot)].kind).has_owner_only() {
+        if mine && world.table(world.glances()[usize::from(slot)].kind).has_owner_only() {
             return self.build_delta(world, slot, since, Eyes::Owner);
         }
         match self.row(world.tick().since(since) as u32) {
@@ -145,7 +145,7 @@ impl Fragments {
 
     /// The whole of `slot`, which must be alive.
     pub(super) fn whole(&mut self, world: &World, slot: u16, mine: bool) -> Coded {
-        if mine && world.table(world.slots()[usize::from(slot)].kind).has_owner_only() {
+        if mine && world.table(world.glances()[usize::from(slot)].kind).has_owner_only() {
             return self.build_whole(world, slot, Eyes::Owner);
         }
         let coded = self.whole[usize::from(slot)];
@@ -168,7 +168,6 @@ impl Fragments {
     }
 
     fn build_delta(&mut self, world: &World, slot: u16, since: Tick, eyes: Eyes) -> Coded {
-        let entity = &world.slots()[usize::from(slot)];
         let glance = &world.glances()[usize::from(slot)];
         let changed = if eyes == Eyes::Owner { glance.changed } else { glance.changed_public };
         let fresh = changed == self.tick.0;
@@ -179,13 +178,15 @@ impl Fragments {
         if changed <= since.0 {
             return of(State::Same);
         }
-        let Some(before) = entity.states.at_or_before(since) else { return of(State::Void) };
-        let table = world.table(entity.kind);
+        let table = world.table(glance.kind);
+        let Some(before) = world.states().at(slot, since, table.len()) else {
+            return of(State::Void);
+        };
         let mut lanes = [0; LANES_MAX];
-        entity.states.copy_to(entity.states.len() - 1, &mut lanes);
         let lanes = &mut lanes[..table.len()];
+        lanes.copy_from_slice(world.states().newest(slot, table.len()));
         let ticks = self.tick.since(since) as u32;
-        let baseline = Baseline { lanes: entity.states.lanes(before), ticks };
+        let baseline = Baseline { lanes: before, ticks };
         let owner = eyes == Eyes::Owner;
         let predicted = table.is_predicted(&baseline, lanes, owner);
         self.scratch.clear();
@@ -194,12 +195,11 @@ impl Fragments {
     }
 
     fn build_whole(&mut self, world: &World, slot: u16, eyes: Eyes) -> Coded {
-        let entity = &world.slots()[usize::from(slot)];
-        let table = world.table(entity.kind);
+        let table = world.table(world.glances()[usize::from(slot)].kind);
         let mut lanes = [0; LANES_MAX];
-        entity.states.copy_to(entity.states.len() - 1, &mut lanes);
-        self.scratch.clear();
         let lanes = &mut lanes[..table.len()];
+        lanes.copy_from_slice(world.states().newest(slot, table.len()));
+        self.scratch.clear();
         table.whole(&mut self.scratch, lanes, eyes == Eyes::Owner).expect(INFALLIBLE);
         self.take(State::Differs, true)
     }

@@ -371,9 +371,10 @@ impl Replication {
             Against::Age(age_ticks) => RecordHead::Delta { age_ticks },
             Against::Common | Against::Gone => RecordHead::Gone,
             Against::Nothing => {
-                let entity = &world.slots()[usize::from(slot)];
-                let mine = world.glances()[usize::from(slot)].owner == self.player.0;
-                RecordHead::Whole { kind: u32::from(entity.kind), mine, id: entity.id.0 }
+                let glance = &world.glances()[usize::from(slot)];
+                let id = world.slots()[usize::from(slot)].id.0;
+                let mine = glance.owner == self.player.0;
+                RecordHead::Whole { kind: u32::from(glance.kind), mine, id }
             }
         }
     }

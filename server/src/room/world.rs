@@ -5,16 +5,13 @@ use std::collections::{BinaryHeap, HashMap};
 
 use glam::Vec2;
 use tickwire_shared::delta::LaneTable;
-use tickwire_shared::history::History;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
 use super::interest::Grid;
-
-/// States older than this are not coded against.
-pub(super) const HISTORY_TICKS: i32 = 128;
+use super::states::States;
 
 /// Every entity that was captured, by slot. A slot is an entity's number on the wire.
 #[derive(Debug)]
@@ -26,10 +23,11 @@ pub(super) struct World {
     free: BinaryHeap<Reverse<u16>>,
     entities_max: usize,
     tick: Tick,
+    states: States,
+    /// In the order in which entities were last shown: where each is.
+    shown: Vec<(EntityId, u16)>,
     glances: Vec<Glance>,
     alive: SlotSet,
-    /// Slots with any change in this tick.
-    changed: SlotSet,
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: Grid,
@@ -46,6 +44,7 @@ pub(super) struct Glance {
     pub(super) spawned: u32,
     pub(super) changed: u32,
     pub(super) changed_public: u32,
+    pub(super) kind: u8,
 }
 
 /// One slot.
@@ -53,7 +52,7 @@ pub(super) struct Glance {
 pub(super) struct Slot {
     /// What is in it, or was.
     pub(super) id: EntityId,
-    pub(super) kind: u8,
+    kind: u8,
     owner: Option<PlayerId>,
     place: Option<Vec2>,
     /// The tick this entity took the slot; what a client knows from before is of another one.
@@ -62,22 +61,24 @@ pub(super) struct Slot {
     changed: Tick,
     /// The last tick with a change in a lane that others than the owner see.
     changed_public: Tick,
-    pub(super) states: History,
     captured: Option<Tick>,
 }
 
 impl World {
     pub(super) fn new(schema: &Schema, entities_max: usize) -> Self {
+        let tables: Vec<LaneTable> =
+            schema.entities.iter().map(|kind| LaneTable::new(kind, schema.tick_hz)).collect();
         World {
-            tables: schema.entities.iter().map(|k| LaneTable::new(k, schema.tick_hz)).collect(),
+            states: States::new(tables.iter().map(LaneTable::len).max().unwrap_or(0)),
+            tables,
             slots: Vec::new(),
             by_id: HashMap::new(),
             free: BinaryHeap::new(),
             entities_max: entities_max.min(usize::from(u16::MAX)),
             tick: Tick(0),
+            shown: Vec::new(),
             glances: Vec::new(),
             alive: SlotSet::default(),
-            changed: SlotSet::default(),
             fresh: Vec::new(),
             grid: Grid::default(),
         }
@@ -87,27 +88,31 @@ impl World {
     pub(super) fn capture<E: Kinds>(&mut self, tick: Tick, capture: &mut Capture<E>) -> usize {
         self.tick = tick;
         self.fresh.clear();
-        self.changed.reset(self.slots.len());
+        self.states.begin(tick);
         let mut refused = 0;
         let mut lanes = [0; LANES_MAX];
+        let before = std::mem::take(&mut self.shown);
+        let mut next = 0;
         for shown in capture.drain() {
             let kind = shown.entity.kind();
-            let Some(slot) = self.slot_for(shown.id, kind, shown.owner) else {
+            // Most are shown in the order of the last tick.
+            let near = before[next..].iter().take(SHOWN_AHEAD).position(|(id, _)| *id == shown.id);
+            let known = near.map(|at| before[next + at].1);
+            next += near.map_or(0, |at| at + 1);
+            let Some(slot) = self.slot_for(shown.id, known, kind, shown.owner) else {
                 refused += 1;
                 continue;
             };
+            self.shown.push((shown.id, slot));
             shown.entity.to_lanes(&mut lanes);
-            let table = &self.tables[usize::from(kind)];
+            let lanes = &lanes[..self.tables[usize::from(kind)].len()];
+            self.record(slot, lanes);
             let entry = &mut self.slots[usize::from(slot)];
             entry.captured = Some(tick);
             if self.grid.is_jump(entry.place, shown.place) {
                 self.fresh.push(slot);
             }
             entry.place = shown.place;
-            entry.record(tick, table, &lanes[..table.len()]);
-            if entry.changed == tick {
-                self.changed.insert(slot);
-            }
         }
         self.remove_missing();
         self.glances.clear();
@@ -140,7 +145,12 @@ impl World {
 
     /// The slots with any change in this tick.
     pub(super) fn changed(&self) -> &SlotSet {
-        &self.changed
+        self.states.changed()
+    }
+
+    /// What every slot holds and held.
+    pub(super) fn states(&self) -> &States {
+        &self.states
     }
 
     /// Slots that another entity took in this tick, or whose entity is at quite another place.
@@ -157,14 +167,26 @@ impl World {
         self.by_id.len()
     }
 
-    fn slot_for(&mut self, id: EntityId, kind: u8, owner: Option<PlayerId>) -> Option<u16> {
-        if let Some(&slot) = self.by_id.get(&id) {
+    /// The slot of an entity, which may be `known`; `None` if it cannot have one.
+    fn slot_for(
+        &mut self,
+        id: EntityId,
+        known: Option<u16>,
+        kind: u8,
+        owner: Option<PlayerId>,
+    ) -> Option<u16> {
+        let is_here = |slot: &u16| {
+            let entry = &self.slots[usize::from(*slot)];
+            entry.id == id && entry.captured.is_some()
+        };
+        let known = known.filter(is_here).or_else(|| self.by_id.get(&id).copied());
+        if let Some(slot) = known {
             let entry = &mut self.slots[usize::from(slot)];
             if entry.captured == Some(self.tick) {
                 return None;
             }
             if entry.kind != kind || entry.owner != owner {
-                *entry = Slot::new(id, kind, owner, self.tick, &self.tables);
+                *entry = Slot::new(id, kind, owner, self.tick);
                 self.fresh.push(slot);
             }
             return Some(slot);
@@ -172,7 +194,7 @@ impl World {
         if self.by_id.len() >= self.entities_max {
             return None;
         }
-        let fresh = Slot::new(id, kind, owner, self.tick, &self.tables);
+        let fresh = Slot::new(id, kind, owner, self.tick);
         let slot = match self.free.pop() {
             Some(Reverse(slot)) => {
                 self.slots[usize::from(slot)] = fresh;
@@ -189,6 +211,26 @@ impl World {
         Some(slot)
     }
 
+    /// Keeps what a slot holds now, and when it last changed.
+    fn record(&mut self, slot: u16, lanes: &[i32]) {
+        let entry = &mut self.slots[usize::from(slot)];
+        let table = &self.tables[usize::from(entry.kind)];
+        if entry.spawned == self.tick {
+            self.states.mark_changed(slot);
+        } else {
+            let before = self.states.at(slot, self.tick.offset(-1), lanes.len());
+            let before = before.expect("a tick ago is known");
+            if table.any_difference(before, lanes, true) {
+                entry.changed = self.tick;
+                if !table.has_owner_only() || table.any_difference(before, lanes, false) {
+                    entry.changed_public = self.tick;
+                }
+                self.states.mark_changed(slot);
+            }
+        }
+        self.states.record(slot, lanes);
+    }
+
     fn remove_missing(&mut self) {
         for (at, slot) in self.slots.iter_mut().enumerate() {
             if slot.captured.is_some_and(|captured| captured != self.tick) {
@@ -202,13 +244,7 @@ impl World {
 }
 
 impl Slot {
-    fn new(
-        id: EntityId,
-        kind: u8,
-        owner: Option<PlayerId>,
-        tick: Tick,
-        tables: &[LaneTable],
-    ) -> Self {
+    fn new(id: EntityId, kind: u8, owner: Option<PlayerId>, tick: Tick) -> Self {
         Slot {
             id,
             kind,
@@ -217,7 +253,6 @@ impl Slot {
             spawned: tick,
             changed: tick,
             changed_public: tick,
-            states: History::new(tables[usize::from(kind)].len()),
             captured: None,
         }
     }
@@ -229,23 +264,10 @@ impl Slot {
             spawned: self.spawned.0,
             changed: self.changed.0,
             changed_public: self.changed_public.0,
+            kind: self.kind,
         }
-    }
-
-    fn record(&mut self, tick: Tick, table: &LaneTable, lanes: &[i32]) {
-        let Some(newest) = self.states.len().checked_sub(1) else {
-            self.states.push(tick, lanes);
-            return;
-        };
-        let before = self.states.lanes(newest);
-        if !table.any_difference(before, lanes, true) {
-            return;
-        }
-        self.changed = tick;
-        if !table.has_owner_only() || table.any_difference(before, lanes, false) {
-            self.changed_public = tick;
-        }
-        self.states.forget_before(tick.offset(1 - HISTORY_TICKS));
-        self.states.push(tick, lanes);
     }
 }
+
+/// How far ahead in the last order an entity is looked for.
+const SHOWN_AHEAD: usize = 4;
