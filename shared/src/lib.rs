@@ -15,6 +15,7 @@
 extern crate self as tickwire_shared;
 
 mod class_code;
+mod marks;
 mod tick;
 
 pub mod bits;

@@ -30,7 +30,7 @@
 //! is not in a snapshot has not changed since the client's baseline, or waits for a later one.
 
 use crate::bits::{BitError, BitStream, BitWriter, golomb_bits, golomb_code};
-use crate::slots::slots_of_word;
+pub use crate::marks::Marks;
 
 /// First byte of a snapshot datagram.
 pub const DATAGRAM_SNAPSHOT: u8 = 0x53;
@@ -113,157 +113,6 @@ impl SnapshotHeader {
     pub fn tail<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
         stream.bits(&mut self.baseline_age, 7)
     }
-}
-
-/// What a snapshot says of the slots of its common baseline's snapshot, as sets of bits: word by word,
-/// 64 slots each. A slot in neither set is left as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// Its lanes follow as a delta.
-    pub coded: Vec<u64>,
-    /// Its lanes are as predicted.
-    pub predicted: Vec<u64>,
-}
-
-const CODED: usize = 0;
-const PREDICTED: usize = 1;
-const LEFT: usize = 2;
-
-/// The marks that occur, by mark code, the shortest first. One alone takes no bits; of two each takes one
-/// bit; of three the first takes one, `0`, and the others two, `10` and `11` in the order they are sent.
-/// A slot takes a bit at least, in its mark or its delta.
-const MARK_CODES: [&[usize]; 7] = [
-    &[CODED, PREDICTED],
-    &[CODED, LEFT],
-    &[PREDICTED, LEFT],
-    &[CODED, PREDICTED, LEFT],
-    &[PREDICTED, CODED, LEFT],
-    &[LEFT, CODED, PREDICTED],
-    &[CODED],
-];
-
-/// Value and length of the `at`th of `marks` marks, the lowest bit first.
-const fn mark_bits(at: usize, marks: usize) -> (u32, u32) {
-    match (marks, at) {
-        (1, _) => (0, 0),
-        (2, at) => (at as u32, 1),
-        (_, 0) => (0, 1),
-        (_, 1) => (0b01, 2),
-        _ => (0b11, 2),
-    }
-}
-
-impl Marks {
-    /// Marks nothing, with place for `words` words.
-    pub fn reset(&mut self, words: usize) {
-        for set in [&mut self.coded, &mut self.predicted] {
-            set.clear();
-            set.resize(words, 0);
-        }
-    }
-
-    /// Bits of a mark for each slot in `set`, the mark code included.
-    pub fn len_bits(&self, set: &[u64]) -> usize {
-        3 + best_code(self.counts(set)).0
-    }
-
-    /// Reads or writes a mark for each slot in `set`. Reading, `self` must be [`reset`](Marks::reset) to
-    /// the words of `set`.
-    ///
-    /// # Errors
-    /// As the stream's.
-    pub fn stream<S: BitStream>(&mut self, stream: &mut S, set: &[u64]) -> Result<(), BitError> {
-        let mut code = if S::READING { 0 } else { best_code(self.counts(set)).1 };
-        stream.bits(&mut code, 3)?;
-        let order = MARK_CODES.get(code as usize).ok_or(BitError::Invalid)?;
-        let mut bits_of = [(0, 0); 3];
-        for (at, &mark) in order.iter().enumerate() {
-            bits_of[mark] = mark_bits(at, order.len());
-        }
-        for (at, &word) in set.iter().enumerate() {
-            if S::READING {
-                for slot in slots_of_word(at, word) {
-                    let bit = 1u64 << (slot % 64);
-                    match read_mark(stream, order)? {
-                        CODED => self.coded[at] |= bit,
-                        PREDICTED => self.predicted[at] |= bit,
-                        _ => {}
-                    }
-                }
-            } else {
-                write_marks(stream, (word, self.coded[at], self.predicted[at]), &bits_of)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// How often each mark occurs.
-    fn counts(&self, set: &[u64]) -> [usize; 3] {
-        let mut counts = [0; 3];
-        for ((set, coded), predicted) in set.iter().zip(&self.coded).zip(&self.predicted) {
-            counts[CODED] += coded.count_ones() as usize;
-            counts[PREDICTED] += predicted.count_ones() as usize;
-            counts[LEFT] += (set & !coded & !predicted).count_ones() as usize;
-        }
-        counts
-    }
-}
-
-/// The fewest bits for marks of such counts, and the code that takes them.
-fn best_code(counts: [usize; 3]) -> (usize, u32) {
-    let all: usize = counts.iter().sum();
-    let bits = |order: &[usize]| {
-        let covered: usize = order.iter().map(|&mark| counts[mark]).sum();
-        (covered == all).then(|| {
-            let each =
-                |(at, &mark): (usize, &usize)| counts[mark] * mark_bits(at, order.len()).1 as usize;
-            order.iter().enumerate().map(each).sum::<usize>()
-        })
-    };
-    let fitting = (0..).zip(MARK_CODES).filter_map(|(code, order)| Some((bits(order)?, code)));
-    fitting.min().expect("some codes have all three marks")
-}
-
-#[inline]
-fn read_mark<S: BitStream>(stream: &mut S, order: &[usize]) -> Result<usize, BitError> {
-    let mut flag = false;
-    if order.len() > 1 {
-        stream.flag(&mut flag)?;
-    }
-    let mut at = usize::from(flag);
-    if at == 1 && order.len() == 3 {
-        stream.flag(&mut flag)?;
-        at += usize::from(flag);
-    }
-    Ok(order[at])
-}
-
-/// The marks of one word, several at a time.
-#[inline]
-fn write_marks<S: BitStream>(
-    stream: &mut S,
-    (set, coded, predicted): (u64, u64, u64),
-    bits_of: &[(u32, u32); 3],
-) -> Result<(), BitError> {
-    let (mut bits, mut count) = (0u32, 0);
-    let mut left = set;
-    while left != 0 {
-        let bit = left & left.wrapping_neg();
-        left ^= bit;
-        let mark = match (coded & bit != 0, predicted & bit != 0) {
-            (true, _) => CODED,
-            (_, true) => PREDICTED,
-            _ => LEFT,
-        };
-        let (value, length) = bits_of[mark];
-        bits |= value << count;
-        count += length;
-        if count > 30 {
-            stream.bits(&mut bits, count)?;
-            (bits, count) = (0, 0);
-        }
-    }
-    stream.bits(&mut bits, count)
 }
 
 /// What stands before an event's lanes.
@@ -484,7 +333,6 @@ fn signed<S: BitStream>(stream: &mut S, value: &mut i32, bits: u32) -> Result<()
 mod tests {
     use super::*;
     use crate::bits::{BitMeasure, BitReader};
-    use proptest::prelude::*;
 
     #[test]
     fn record_heads_round_trip_in_the_bits_they_claim() {
@@ -513,32 +361,5 @@ mod tests {
             [0, 1, 2, 7]
         );
         assert_eq!(age_of(9, 5), Err(BitError::Invalid), "below the snapshot itself");
-    }
-
-    proptest! {
-        #[test]
-        fn marks_round_trip_in_the_bits_they_claim(
-            words in prop::collection::vec((any::<u64>(), any::<u64>(), any::<u64>()), 0..5),
-            only in 0usize..8,
-        ) {
-            let set: Vec<u64> = words.iter().map(|(set, ..)| *set).collect();
-            let mut marks = Marks::default();
-            for (set, coded, predicted) in words {
-                // Some with marks that do not occur.
-                let coded = if only & 1 == 0 { set & coded } else { set };
-                let predicted = set & !coded & if only & 2 == 0 { predicted } else { u64::MAX };
-                let coded = if only & 4 == 0 { coded } else { 0 };
-                marks.coded.push(coded);
-                marks.predicted.push(predicted);
-            }
-            let mut writer = BitWriter::default();
-            marks.stream(&mut writer, &set).unwrap();
-            prop_assert_eq!(writer.len_bits(), marks.len_bits(&set));
-            let bytes = writer.into_bytes();
-            let mut read = Marks::default();
-            read.reset(set.len());
-            read.stream(&mut BitReader::new(&bytes), &set).unwrap();
-            prop_assert_eq!(read, marks);
-        }
     }
 }

@@ -44,13 +44,19 @@ impl Clock {
     }
 }
 
-/// Asks the system to wake this thread on time: no timer slack, and the real-time class if
-/// `realtime` gives a priority for it.
+/// Asks the system to wake this thread on time: no timer slack, before other threads of the machine where
+/// the process may ask for that, and the real-time class if `realtime` gives a priority for it.
 pub(crate) fn tune_thread(realtime: Option<u8>) {
     if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
         tracing::debug!(%error, "timer slack stays as it is");
     }
-    let Some(priority) = realtime else { return };
+    let Some(priority) = realtime else {
+        // Without the right to it the thread is as nice as all others.
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::debug!(%error, "the simulation thread gets no precedence");
+        }
+        return;
+    };
     let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     let wanted = ThreadPriority::from_posix(thread_priority::ScheduleParams {
         sched_priority: i32::from(priority),
@@ -64,6 +70,8 @@ pub(crate) fn tune_thread(realtime: Option<u8>) {
     }
 }
 
+/// Of a simulation thread: it works little and must begin on time.
+const NICENESS: i32 = -15;
 const NS_IN_S: u64 = 1_000_000_000;
 
 fn monotonic_ns() -> u64 {
