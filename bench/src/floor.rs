@@ -3,7 +3,7 @@
 //! The two run in turn, A B A B, each as a child process: first the arena with a swarm, then a quinn
 //! server that does nothing but send and receive datagrams of the sizes and at the rates just seen.
 
-mod client;
+pub(crate) mod client;
 mod server;
 
 use std::process::ExitCode;
@@ -124,6 +124,7 @@ fn run_pair(arguments: &FloorArguments) -> anyhow::Result<(Pair, u64)> {
         up_bytes: server.up_datagram_bytes.round() as usize,
         down_hz: server.down_datagrams_per_client_second,
         up_hz: server.up_datagrams_per_client_second,
+        server_core: None,
     };
     let bare = client::measure(&load)?;
     let pair = Pair {

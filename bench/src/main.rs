@@ -2,6 +2,8 @@
 
 mod busy;
 mod child;
+mod core;
+mod field;
 mod floor;
 mod metronome;
 mod serve;
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
+use tickwire_arena::rules::Arena;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -30,9 +33,14 @@ enum Command {
     Swarm(swarm::SwarmArguments),
     /// Compares the arena server's CPU time with a bare quinn server's for the same datagrams.
     Floor(floor::FloorArguments),
+    /// Measures many players who all see each other, the same as other servers were measured with.
+    Field(field::FieldArguments),
     /// The arena server as the other commands start it.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
+    /// The server of `field`.
+    #[command(hide = true)]
+    ServeField(field::ServeFieldArguments),
     /// The bare quinn server of `floor`.
     #[command(hide = true)]
     ServeBare(floor::BareArguments),
@@ -42,7 +50,9 @@ fn main() -> ExitCode {
     let run = match Arguments::parse().command {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Floor(arguments) => floor::run(&arguments),
-        Command::ServeArena(arguments) => serve::run(&arguments),
+        Command::Field(arguments) => field::run(&arguments),
+        Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
+        Command::ServeField(arguments) => field::serve(&arguments),
         Command::ServeBare(arguments) => floor::serve_bare(&arguments),
     };
     match run {

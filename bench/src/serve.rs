@@ -1,4 +1,4 @@
-//! The arena server as the measuring commands start it.
+//! A game's server as the measuring commands start it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use tickwire_arena::rules::Arena;
 use tickwire_server::{Server, ServerConfig};
+use tickwire_shared::Simulation;
+
+use crate::core;
 
 /// Settings that measuring needs; all others are the server's defaults.
 #[derive(Clone, Debug, Args)]
@@ -18,9 +20,15 @@ pub(crate) struct ServeArguments {
     /// Run the simulation in the real-time class where the system permits it.
     #[arg(long)]
     realtime: bool,
+    /// Run on this processor only.
+    #[arg(long)]
+    core: Option<usize>,
 }
 
-pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    if let Some(core) = arguments.core {
+        core::pin(core)?;
+    }
     let config = ServerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         certs_dir: arguments.certs_dir.clone(),
@@ -34,7 +42,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         .build()
         .context("the network threads do not start")?;
     runtime.block_on(async {
-        let server = Server::<Arena>::bind(config).await?;
+        let server = Server::<S>::bind(config).await?;
         let http = server.http_addr().context("the HTTP side is off")?;
         println!("listening udp={} http=http://{http}", server.local_addr());
         let mut terminate =

@@ -16,7 +16,7 @@ use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
-use crate::session::{NetStats, Session, SessionError, SessionEvent};
+use crate::session::{NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
 use target::Target;
@@ -269,6 +269,11 @@ impl<S: Simulation> Client<S> {
     /// What the network is doing.
     pub fn stats(&self) -> NetStats {
         self.session.stats(self.now())
+    }
+
+    /// What the session cost on the wire so far.
+    pub fn wire(&self) -> WireStats {
+        self.link.wire()
     }
 
     /// The protocol session itself.

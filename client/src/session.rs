@@ -13,7 +13,7 @@ mod room;
 
 pub use clock::ServerClock;
 pub use interpolation::Shown;
-pub use net_stats::NetStats;
+pub use net_stats::{NetStats, WireStats};
 pub use room::RoomSession;
 
 use std::collections::VecDeque;

@@ -21,21 +21,23 @@ use crate::swarm::certs_dir;
 
 /// What the arena server's datagrams were like.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    pub(super) clients: usize,
-    pub(super) seconds: u64,
-    pub(super) down_bytes: usize,
-    pub(super) up_bytes: usize,
-    pub(super) down_hz: f64,
-    pub(super) up_hz: f64,
+pub(crate) struct Load {
+    pub(crate) clients: usize,
+    pub(crate) seconds: u64,
+    pub(crate) down_bytes: usize,
+    pub(crate) up_bytes: usize,
+    pub(crate) down_hz: f64,
+    pub(crate) up_hz: f64,
+    /// The processor of the bare server, if it has only one.
+    pub(crate) server_core: Option<usize>,
 }
 
 /// What the bare server cost, and what went through it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bare {
-    pub(super) cpu_us_per_client_tick: f64,
-    pub(super) down_hz: f64,
-    pub(super) up_hz: f64,
+pub(crate) struct Bare {
+    pub(crate) cpu_us_per_client_tick: f64,
+    pub(crate) down_hz: f64,
+    pub(crate) up_hz: f64,
 }
 
 #[derive(Debug, Default)]
@@ -45,8 +47,8 @@ struct Counts {
 }
 
 /// Runs the bare server with the load and measures it.
-pub(super) fn measure(load: &Load) -> anyhow::Result<Bare> {
-    let server = ServerProcess::start(&[
+pub(crate) fn measure(load: &Load) -> anyhow::Result<Bare> {
+    let mut words = vec![
         "serve-bare".to_owned(),
         "--certs-dir".to_owned(),
         certs_dir(),
@@ -54,7 +56,9 @@ pub(super) fn measure(load: &Load) -> anyhow::Result<Bare> {
         load.down_bytes.to_string(),
         "--down-hz".to_owned(),
         load.down_hz.to_string(),
-    ])?;
+    ];
+    words.extend(load.server_core.iter().flat_map(|core| ["--core".to_owned(), core.to_string()]));
+    let server = ServerProcess::start(&words)?;
     let address: SocketAddr = server.udp.parse().context("the bare server's address")?;
     let runtime = tokio::runtime::Runtime::new().context("the clients' threads do not start")?;
     runtime.block_on(async {

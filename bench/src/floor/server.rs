@@ -25,6 +25,9 @@ pub(crate) struct BareArguments {
     /// Datagrams a second to each client.
     #[arg(long)]
     down_hz: f64,
+    /// Run on this processor only.
+    #[arg(long)]
+    core: Option<usize>,
 }
 
 pub(crate) const ALPN: &[u8] = b"tickwire-floor/1";
@@ -32,6 +35,9 @@ pub(crate) const ALPN: &[u8] = b"tickwire-floor/1";
 type Connections = Arc<Mutex<Vec<quinn::Connection>>>;
 
 pub(crate) fn serve(arguments: &BareArguments) -> anyhow::Result<ExitCode> {
+    if let Some(core) = arguments.core {
+        crate::core::pin(core)?;
+    }
     let runtime = tokio::runtime::Runtime::new().context("the threads do not start")?;
     runtime.block_on(async {
         let connections = Connections::default();

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::ConnectError;
 use super::target::{Target, Transport};
 use super::trust::{Trust, client_tls};
+use crate::session::WireStats;
 
 /// ALPN of plain QUIC.
 const ALPN: &[u8] = b"tickwire/1";
@@ -77,6 +78,16 @@ impl Link {
 
     pub(super) fn transport(&self) -> Transport {
         self.transport
+    }
+
+    pub(super) fn wire(&self) -> WireStats {
+        let stats = self.connection.stats();
+        WireStats {
+            datagrams_in: stats.udp_rx.datagrams,
+            bytes_in: stats.udp_rx.bytes,
+            datagrams_out: stats.udp_tx.datagrams,
+            bytes_out: stats.udp_tx.bytes,
+        }
     }
 
     /// What has come, if anything.

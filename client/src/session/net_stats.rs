@@ -42,3 +42,17 @@ impl NetStats {
         1.0 - self.snapshots as f32 / self.snapshots_expected as f32
     }
 }
+
+/// What a session cost on the wire so far, everything of QUIC included: handshake, acknowledgements,
+/// encryption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireStats {
+    /// UDP datagrams received.
+    pub datagrams_in: u64,
+    /// Their payload bytes.
+    pub bytes_in: u64,
+    /// UDP datagrams sent.
+    pub datagrams_out: u64,
+    /// Their payload bytes.
+    pub bytes_out: u64,
+}

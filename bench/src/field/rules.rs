@@ -1,0 +1,146 @@
+//! The game: walkers on a square, each led by one player, all seen by all.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::quantize::Lanes as _;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+};
+
+/// Side of the square, in units.
+const SIDE: f32 = 1000.0;
+/// Units a second.
+const SPEED: f32 = 60.0;
+/// The value of [`Held::direction`] for standing still.
+pub(crate) const STILL: u8 = 8;
+
+/// What a player holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
+pub(crate) struct Held {
+    /// One of eight, or [`STILL`].
+    #[replicate(range = 0..=8)]
+    pub(crate) direction: u8,
+    /// Eight buttons.
+    pub(crate) buttons: u8,
+}
+
+/// One walker.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Replicate)]
+pub(crate) struct Walker {
+    #[replicate(range = 0.0..=1000.0, step = 0.015625, velocity = vel)]
+    pos: Vec2,
+    #[replicate(range = -64.0..=64.0, step = 0.0625)]
+    vel: Vec2,
+    #[replicate(angle, bits = 8)]
+    heading: f32,
+    health: u8,
+}
+
+/// The rules and the state of a room.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Field {
+    walkers: BTreeMap<PlayerId, (Walker, Held)>,
+    tick: u32,
+}
+
+impl Simulation for Field {
+    const NAME: &'static str = "field";
+    type Input = Held;
+    type Entity = Walker;
+    type Event = NoEvent;
+
+    fn new(_seed: u64) -> Self {
+        Field::default()
+    }
+
+    fn join(&mut self, player: PlayerId, _name: &str) {
+        // Spread evenly by the number (Roberts 2018, R2).
+        let part = (Vec2::new(0.754_877_7, 0.569_840_3) * player.0 as f32).fract();
+        let walker = Walker { pos: part * SIDE, health: 100, ..Walker::default() };
+        self.walkers.insert(player, (walker, Held { direction: STILL, buttons: 0 }));
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.walkers.remove(&player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Held>, _outbox: &mut Outbox<NoEvent>) {
+        self.tick = inputs.tick().0;
+        for (player, held) in inputs.iter() {
+            let Some((walker, before)) = self.walkers.get_mut(&player) else { continue };
+            walker.turn(held.direction, before.direction);
+            walker.walk(1.0 / Self::TICK_HZ as f32);
+            if held.buttons & 1 != 0 && before.buttons & 1 == 0 {
+                walker.health = walker.health.wrapping_sub(1);
+            }
+            *before = held;
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Walker>) {
+        for (player, (walker, _)) in &self.walkers {
+            world.show(EntityId(player.0), walker.clone()).owned_by(*player).at(walker.pos);
+        }
+        if TRUTH_WANTED.load(Ordering::Relaxed) {
+            self.tell_truth();
+        }
+    }
+}
+
+impl Walker {
+    /// A new direction sets the velocity; one that is held on to keeps it, bounces and all.
+    fn turn(&mut self, direction: u8, before: u8) {
+        if direction == before {
+            return;
+        }
+        let angle = f32::from(direction) * std::f32::consts::FRAC_PI_4;
+        self.vel = if direction == STILL { Vec2::ZERO } else { Vec2::from_angle(angle) * SPEED };
+        if direction != STILL {
+            self.heading = angle;
+        }
+    }
+
+    fn walk(&mut self, seconds: f32) {
+        self.pos += self.vel * seconds;
+        for axis in 0..2 {
+            if !(0.0..=SIDE).contains(&self.pos[axis]) {
+                self.pos[axis] =
+                    self.pos[axis].clamp(0.0, 2.0 * SIDE).min(2.0 * SIDE - self.pos[axis]);
+                self.pos[axis] = self.pos[axis].clamp(0.0, SIDE);
+                self.vel[axis] = -self.vel[axis];
+            }
+        }
+    }
+}
+
+/// One walker at one tick, as it is on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) tick: u32,
+    pub(crate) id: u32,
+    pub(crate) lanes: [i32; Walker::LANES],
+}
+
+/// Whether the server writes down what every walker was in every tick.
+pub(crate) static TRUTH_WANTED: AtomicBool = AtomicBool::new(false);
+static TRUTH: Mutex<Vec<State>> = Mutex::new(Vec::new());
+
+/// What was written down.
+pub(crate) fn take_truth() -> Vec<State> {
+    std::mem::take(&mut TRUTH.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+impl Field {
+    fn tell_truth(&self) {
+        let mut truth = TRUTH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (player, (walker, _)) in &self.walkers {
+            let mut lanes = [0; Walker::LANES];
+            walker.to_lanes(&mut lanes);
+            truth.push(State { tick: self.tick, id: player.0, lanes });
+        }
+    }
+}
