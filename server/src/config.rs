@@ -125,8 +125,6 @@ settings! {
         idle_ms: u32 = 15_000, in 1000..=600_000;
         /// Milliseconds between two signs of life.
         keep_alive_ms: u32 = 4000, in 100..=300_000;
-        /// Connection attempts that wait in the endpoint.
-        incoming_max: usize = 1024, in 1..=65_536;
         /// Bytes the system should keep of incoming packets; less is taken where it permits less.
         udp_receive_bytes: usize = 8_388_608, in 65_536..=1_073_741_824;
         /// Bytes the system should keep of outgoing packets.
@@ -154,7 +152,7 @@ settings! {
         /// Milliseconds a stop may take in all.
         stop_ms: u32 = 5000, in 100..=600_000;
         /// What is logged, as `tracing` filters: `info`, `tickwire_server=debug`, ...
-        log: String = String::from("info,wtransport=warn,quinn=warn");
+        log: String = String::from("info,quinn_proto=warn,quinn_udp=warn");
         /// Every room.
         room: RoomConfig = RoomConfig::default();
     }

@@ -34,9 +34,8 @@ use crate::counters::Counters;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
-use crate::transport::Session;
+use crate::transport::{ConnectionError, Session};
 
-pub(crate) use deliver::deliver;
 pub(crate) use link::{End, Link, Links};
 
 /// What all sessions share.
@@ -115,14 +114,13 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
         link.end(CloseCode::ServerStopping);
     }
     let mut readers = streams::Readers::default();
-    let datagrams = tokio::spawn(datagrams::read(Arc::clone(&host), Arc::clone(&link)));
+    link.session.set_sink(datagrams::Inputs::new(&host, &link));
     let end = tokio::select! {
         end = link.ended() => end,
         end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
         error = link.session.closed() => End::new(code_of(&error), error.to_string()),
     };
-    datagrams.abort();
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }
@@ -181,9 +179,9 @@ async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
 }
 
 /// How a session that the other side or the transport ended is called.
-fn code_of(error: &quinn::ConnectionError) -> CloseCode {
+fn code_of(error: &ConnectionError) -> CloseCode {
     match error {
-        quinn::ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
+        ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
         _ => CloseCode::ConnectionLost,
     }
 }
