@@ -125,6 +125,9 @@ settings! {
         idle_ms: u32 = 15_000, in 1000..=600_000;
         /// Milliseconds between two signs of life.
         keep_alive_ms: u32 = 4000, in 100..=300_000;
+        /// Microseconds in which packets gather before they are taken in: with more, fewer wake-ups
+        /// and later inputs. A packet that comes after silence is taken in at once.
+        udp_gather_us: u32 = 500, in 0..=5000;
         /// Bytes the system should keep of incoming packets; less is taken where it permits less.
         udp_receive_bytes: usize = 8_388_608, in 65_536..=1_073_741_824;
         /// Bytes the system should keep of outgoing packets.

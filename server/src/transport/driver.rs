@@ -19,7 +19,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quinn_proto::{
     ConnectionError, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, Transmit,
@@ -75,6 +75,10 @@ struct Driver {
     response: Vec<u8>,
     /// There may be packets to receive.
     readable: bool,
+    /// How long packets gather, so that one wake-up does for several.
+    gather_time: Duration,
+    /// Until when they do.
+    gather_until: Instant,
     /// Every connection is being closed, and none is taken.
     closing: bool,
 }
@@ -96,6 +100,8 @@ impl Driver {
             touched: Vec::new(),
             response: Vec::new(),
             readable: true,
+            gather_time: bound.gather_time,
+            gather_until: Instant::now(),
             closing: false,
         })
     }
@@ -130,7 +136,11 @@ impl Driver {
         while self.readable && batches < BATCHES_IN_A_ROW_MAX {
             batches += 1;
             self.readable = self.outbound.socket.receive(&mut self.packets)?;
+            if self.packets.is_empty() {
+                break;
+            }
             let now = Instant::now();
+            self.gather_until = now + self.gather_time;
             let mut packets = std::mem::take(&mut self.packets);
             for packet in packets.drain(..) {
                 self.take_in(packet, now, service);
@@ -298,29 +308,37 @@ impl Driver {
         }
         let bell = &self.remote.bell;
         if !bell.may_sleep() {
-            self.readable = true;
             return;
         }
-        let timeout = self.outbound.timers.next().map(|deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-            Timespec { tv_sec: seconds, tv_nsec: i64::from(left.subsec_nanos()) }
-        });
-        let (wire, socket) = (bell.wire(), self.outbound.socket.fd());
+        let now = Instant::now();
+        let gathering = now < self.gather_until;
+        let until = self.outbound.timers.next().into_iter();
+        let until = until.chain(gathering.then_some(self.gather_until)).min();
+        let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
+        let readable = if gathering { PollFlags::empty() } else { PollFlags::IN };
         let writable = if is_full { PollFlags::OUT } else { PollFlags::empty() };
+        let (wire, socket) = (bell.wire(), self.outbound.socket.fd());
         let mut waiting = [
-            PollFd::from_borrowed_fd(socket, PollFlags::IN | writable),
             PollFd::from_borrowed_fd(wire, PollFlags::IN),
+            PollFd::from_borrowed_fd(socket, readable | writable),
         ];
         // The only error is a signal: the loop looks at everything anyway.
         let _ = poll(&mut waiting, timeout.as_ref());
-        let (socket, rung) = (waiting[0].revents(), !waiting[1].revents().is_empty());
+        let (rung, socket) = (!waiting[0].revents().is_empty(), waiting[1].revents());
         bell.wake(rung);
-        self.readable = socket.intersects(PollFlags::IN | PollFlags::ERR);
+        self.readable = match gathering {
+            true => Instant::now() >= self.gather_until,
+            false => socket.intersects(PollFlags::IN | PollFlags::ERR),
+        };
         if socket.contains(PollFlags::OUT) {
             self.outbound.socket.retry();
         }
     }
+}
+
+fn timespec(time: Duration) -> Timespec {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timespec { tv_sec: seconds, tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
 /// Larger packets than this are no packets of QUIC.

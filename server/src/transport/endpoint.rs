@@ -38,12 +38,14 @@ pub enum BindError {
 pub(crate) struct Bound {
     pub(crate) socket: UdpSocket,
     pub(crate) server: Arc<quinn_proto::ServerConfig>,
+    pub(crate) gather_time: Duration,
 }
 
 /// Binds the socket of `config`, to serve `certificate`.
 pub(crate) fn bind(config: &ServerConfig, certificate: &Certificate) -> Result<Bound, BindError> {
     let server = server_config(config, certificate)?;
-    Ok(Bound { socket: bind_socket(config)?, server })
+    let gather_time = Duration::from_micros(u64::from(config.udp_gather_us));
+    Ok(Bound { socket: bind_socket(config)?, server, gather_time })
 }
 
 /// The limits of every connection, and the certificate new ones are shown.
