@@ -93,7 +93,7 @@ settings! {
         realtime_priority: u8 = 10, in 1..=98;
         /// Ticks run in a row when a thread is late; later than that, the missed ticks are skipped.
         catch_up_ticks_max: u32 = 5, in 1..=120;
-        /// Threads for the network; 0 for one a processor.
+        /// Threads for streams and HTTP; 0 for one a processor. The socket has one of its own.
         network_threads: usize = 0, in 0..=1024;
         /// Milliseconds from the first packet to a whole hello.
         handshake_ms: u32 = 5000, in 100..=60_000;

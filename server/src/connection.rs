@@ -46,6 +46,8 @@ pub(crate) struct Host<S: Simulation> {
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: Links<S::Input>,
     pub(crate) counters: Counters,
+    /// Connections the driver keeps, with those that are not sessions yet or any more.
+    pub(crate) quic_connections: AtomicUsize,
     /// Sessions that said hello and are not over.
     sessions: AtomicUsize,
     stopping: AtomicBool,
@@ -60,6 +62,7 @@ impl<S: Simulation> Host<S> {
             rooms,
             links: Links::default(),
             counters: Counters::default(),
+            quic_connections: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             config,

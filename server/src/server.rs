@@ -237,6 +237,10 @@ impl<S: Simulation> Service for Network<S> {
         }
     }
 
+    fn count(&mut self, connections: usize) {
+        self.host.quic_connections.store(connections, Ordering::Relaxed);
+    }
+
     fn deliver(&mut self, outbound: &mut Outbound) {
         for outbox in &self.outboxes {
             self.host.deliver(outbox, outbound);

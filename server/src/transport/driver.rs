@@ -42,6 +42,9 @@ pub(crate) trait Service: Send {
     /// Judges a connection attempt. `proven` says that the address is known to be the sender's own.
     fn knock(&mut self, address: IpAddr, proven: bool) -> Knock;
 
+    /// Takes note of how many connections there are, those that are being closed included.
+    fn count(&mut self, connections: usize);
+
     /// Sends what waits to be sent. Called after the bell was rung, and at any other time.
     fn deliver(&mut self, outbound: &mut Outbound);
 }
@@ -58,6 +61,13 @@ pub(crate) enum Knock {
 
 /// Takes a connection that was admitted, before its handshake.
 pub(crate) type Enter = Box<dyn FnOnce(SocketAddr, Result<Connection, ConnectionError>) + Send>;
+
+/// Whether what a connection has to send may wait for its next datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    AtOnce,
+    MayWait,
+}
 
 /// The loop and what it owns.
 struct Driver {
@@ -114,10 +124,12 @@ impl Driver {
                 tracing::error!(%error, "the UDP socket failed");
                 break;
             }
+            service.count(self.connections_open);
             service.deliver(&mut self.outbound);
             let quit = self.take_what_was_left();
             self.fire_timers();
             self.resume_held_up();
+            self.send_put_off();
             if quit || (self.closing && self.connections_open == 0) {
                 break;
             }
@@ -148,7 +160,7 @@ impl Driver {
             self.packets = packets;
             let mut touched = std::mem::take(&mut self.touched);
             for handle in touched.drain(..) {
-                self.drive(handle, now);
+                self.drive(handle, now, Sending::MayWait);
             }
             self.touched = touched;
         }
@@ -207,7 +219,7 @@ impl Driver {
         }
         self.connections[handle.0] = Some(Arc::clone(&connection.shared));
         self.connections_open += 1;
-        self.drive(handle, now);
+        self.drive(handle, now, Sending::AtOnce);
         Ok(connection)
     }
 
@@ -217,14 +229,18 @@ impl Driver {
     }
 
     /// Passes on everything one connection has to say, and sends what it has to send.
-    fn drive(&mut self, handle: ConnectionHandle, now: Instant) {
+    fn drive(&mut self, handle: ConnectionHandle, now: Instant, sending: Sending) {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
         state.listed = false;
         let mut drained = false;
         loop {
             state.pass_on_events(shared, now);
-            self.outbound.transmit(handle, &mut state);
+            if sending == Sending::MayWait && state.is_calm(now) {
+                self.outbound.put_off(handle, &mut state, now);
+            } else {
+                self.outbound.transmit(handle, &mut state);
+            }
             let mut answered = false;
             while let Some(event) = state.proto.poll_endpoint_events() {
                 drained |= event.is_drained();
@@ -251,7 +267,8 @@ impl Driver {
         for handle in left.dirty {
             if let Some(Some(shared)) = self.connections.get(handle.0) {
                 shared.dirty.store(false, Ordering::Release);
-                self.drive(handle, now);
+                shared.lock().stir(now);
+                self.drive(handle, now, Sending::AtOnce);
             }
         }
         if let Some(server) = left.server {
@@ -278,7 +295,7 @@ impl Driver {
             if due.is_some_and(|due| due <= now) {
                 state.proto.handle_timeout(now);
                 drop(state);
-                self.drive(ConnectionHandle(index), now);
+                self.drive(ConnectionHandle(index), now, Sending::AtOnce);
             } else {
                 self.outbound.timers.set(index, &mut state.alarm, due);
             }
@@ -294,7 +311,20 @@ impl Driver {
         for handle in std::mem::take(&mut self.outbound.held_up) {
             if let Some(Some(shared)) = self.connections.get(handle.0) {
                 shared.lock().held_up = false;
-                self.drive(handle, now);
+                self.drive(handle, now, Sending::AtOnce);
+            }
+        }
+    }
+
+    /// Sends the acknowledgements that no datagram came to take along.
+    fn send_put_off(&mut self) {
+        let now = Instant::now();
+        for handle in self.outbound.take_put_off(now) {
+            let Some(Some(shared)) = self.connections.get(handle.0) else { continue };
+            let mut state = shared.lock();
+            state.put_off = false;
+            if state.owes {
+                self.outbound.transmit(handle, &mut state);
             }
         }
     }
@@ -312,7 +342,7 @@ impl Driver {
         }
         let now = Instant::now();
         let gathering = now < self.gather_until;
-        let until = self.outbound.timers.next().into_iter();
+        let until = self.outbound.next().into_iter();
         let until = until.chain(gathering.then_some(self.gather_until)).min();
         let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
         let readable = if gathering { PollFlags::empty() } else { PollFlags::IN };

@@ -57,6 +57,7 @@ impl WebTransport {
             let origin = origin.to_owned();
             answer(&mut request.send, &SessionResponse::forbidden()).await?;
             request.send.finish().await;
+            connection.close(code_of(ErrorCode::NoError), b"");
             return Err(EstablishError::Origin { origin });
         }
         answer(&mut request.send, &SessionResponse::ok()).await?;

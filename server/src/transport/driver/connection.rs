@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_proto::crypto::rustls::HandshakeData;
@@ -49,10 +49,16 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) proto: quinn_proto::Connection,
     pub(super) alarm: Alarm,
-    /// It has more to send than it may now.
-    pub(super) held_up: bool,
-    /// It is in the driver's list of those to look at.
+    /// It is in the list of those that packets came for.
     pub(super) listed: bool,
+    /// It is in the list of those that have more to send than they may.
+    pub(super) held_up: bool,
+    /// It is in the list of those whose acknowledgements may wait.
+    pub(super) put_off: bool,
+    /// They still do.
+    pub(super) owes: bool,
+    /// Until when nothing of it waits: something other than datagrams is going on.
+    stirred_until: Instant,
     /// Why it is over, once it is.
     pub(super) over: Option<ConnectionError>,
     pub(super) waiting: Waiting,
@@ -81,8 +87,11 @@ impl Connection {
         let state = State {
             proto,
             alarm: Alarm::default(),
-            held_up: false,
             listed: false,
+            held_up: false,
+            put_off: false,
+            owes: false,
+            stirred_until: Instant::now() + STIR_TIME,
             over: None,
             waiting: Waiting::default(),
             sink: None,
@@ -239,11 +248,25 @@ impl Shared {
 }
 
 impl State {
+    /// Says that something other than datagrams is going on: nothing waits for a while.
+    pub(super) fn stir(&mut self, now: Instant) {
+        self.stirred_until = now + STIR_TIME;
+    }
+
+    /// Whether nothing but datagrams has gone on for a while.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        now >= self.stirred_until
+    }
+
     /// Passes on what the state machine has to say.
     pub(super) fn pass_on_events(&mut self, shared: &Shared, now: Instant) {
         while let Some(event) = self.proto.poll() {
+            if let Event::DatagramReceived = event {
+                self.hand_over_datagrams(now);
+                continue;
+            }
+            self.stir(now);
             match event {
-                Event::DatagramReceived => self.hand_over_datagrams(now),
                 Event::Stream(event) => self.waiting.wake(event),
                 Event::HandshakeDataReady => {
                     self.named = true;
@@ -255,7 +278,7 @@ impl State {
                 }
                 Event::ConnectionLost { reason } => self.finish(reason, shared),
                 // Nobody waits for room: what does not fit pushes older ones out.
-                Event::DatagramsUnblocked => {}
+                Event::DatagramsUnblocked | Event::DatagramReceived => {}
             }
         }
     }
@@ -316,3 +339,6 @@ impl std::fmt::Debug for State {
         formatter.debug_struct("State").field("over", &self.over).finish_non_exhaustive()
     }
 }
+
+/// How long a connection counts as stirred: several round trips of a long path.
+const STIR_TIME: Duration = Duration::from_secs(1);

@@ -49,7 +49,7 @@ impl Endpoint {
         let (tell, over) = watch::channel(false);
         let (opening, opened) = oneshot::channel::<Box<dyn Service>>();
         let driver = Driver::new(bound, Arc::clone(&remote))?;
-        std::thread::Builder::new().name("net-driver".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("net".to_owned()).spawn(move || {
             // Told when it is dropped as well: a fault must not go unheard.
             let _told = Told(tell);
             if let Ok(service) = opened.blocking_recv() {
