@@ -93,7 +93,7 @@ settings! {
         realtime_priority: u8 = 10, in 1..=98;
         /// Ticks run in a row when a thread is late; later than that, the missed ticks are skipped.
         catch_up_ticks_max: u32 = 5, in 1..=120;
-        /// Threads for the network; 0 for one a processor.
+        /// Threads for streams and HTTP; 0 for one a processor. The socket has one of its own.
         network_threads: usize = 0, in 0..=1024;
         /// Milliseconds from the first packet to a whole hello.
         handshake_ms: u32 = 5000, in 100..=60_000;
@@ -125,8 +125,9 @@ settings! {
         idle_ms: u32 = 15_000, in 1000..=600_000;
         /// Milliseconds between two signs of life.
         keep_alive_ms: u32 = 4000, in 100..=300_000;
-        /// Connection attempts that wait in the endpoint.
-        incoming_max: usize = 1024, in 1..=65_536;
+        /// Microseconds in which packets gather before they are taken in: with more, fewer wake-ups
+        /// and later inputs. A packet that comes after silence is taken in at once.
+        udp_gather_us: u32 = 500, in 0..=5000;
         /// Bytes the system should keep of incoming packets; less is taken where it permits less.
         udp_receive_bytes: usize = 8_388_608, in 65_536..=1_073_741_824;
         /// Bytes the system should keep of outgoing packets.
@@ -154,7 +155,7 @@ settings! {
         /// Milliseconds a stop may take in all.
         stop_ms: u32 = 5000, in 100..=600_000;
         /// What is logged, as `tracing` filters: `info`, `tickwire_server=debug`, ...
-        log: String = String::from("info,wtransport=warn,quinn=warn");
+        log: String = String::from("info,quinn_proto=warn,quinn_udp=warn");
         /// Every room.
         room: RoomConfig = RoomConfig::default();
     }

@@ -34,9 +34,8 @@ use crate::counters::Counters;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
-use crate::transport::Session;
+use crate::transport::{ConnectionError, Session};
 
-pub(crate) use deliver::deliver;
 pub(crate) use link::{End, Link, Links};
 
 /// What all sessions share.
@@ -47,6 +46,8 @@ pub(crate) struct Host<S: Simulation> {
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: Links<S::Input>,
     pub(crate) counters: Counters,
+    /// Connections the driver keeps, with those that are not sessions yet or any more.
+    pub(crate) quic_connections: AtomicUsize,
     /// Sessions that said hello and are not over.
     sessions: AtomicUsize,
     stopping: AtomicBool,
@@ -61,6 +62,7 @@ impl<S: Simulation> Host<S> {
             rooms,
             links: Links::default(),
             counters: Counters::default(),
+            quic_connections: AtomicUsize::new(0),
             sessions: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             config,
@@ -115,14 +117,13 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
         link.end(CloseCode::ServerStopping);
     }
     let mut readers = streams::Readers::default();
-    let datagrams = tokio::spawn(datagrams::read(Arc::clone(&host), Arc::clone(&link)));
+    link.session.set_sink(datagrams::Inputs::new(&host, &link));
     let end = tokio::select! {
         end = link.ended() => end,
         end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
         error = link.session.closed() => End::new(code_of(&error), error.to_string()),
     };
-    datagrams.abort();
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }
@@ -181,9 +182,9 @@ async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
 }
 
 /// How a session that the other side or the transport ended is called.
-fn code_of(error: &quinn::ConnectionError) -> CloseCode {
+fn code_of(error: &ConnectionError) -> CloseCode {
     match error {
-        quinn::ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
+        ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
         _ => CloseCode::ConnectionLost,
     }
 }

@@ -47,7 +47,7 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
-        .thread_name("net")
+        .thread_name("streams")
         .enable_all()
         .build();
     let served = match runtime {

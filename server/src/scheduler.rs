@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
 
 use crate::config::ServerConfig;
+use crate::transport::Bell;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use outbox::{Outbox, Outgoing, Snapshot};
 pub(crate) use runner::NewRoom;
@@ -38,11 +39,11 @@ struct SimThread<S: Simulation> {
 }
 
 impl<S: Simulation> Scheduler<S> {
-    /// Starts the threads.
+    /// Starts the threads. Each rings `bell` when it has something for the network.
     ///
     /// # Errors
-    /// When the system gives no more threads or descriptors.
-    pub(crate) fn start(config: &ServerConfig) -> io::Result<Self> {
+    /// When the system gives no more threads.
+    pub(crate) fn start(config: &ServerConfig, bell: &Arc<Bell>) -> io::Result<Self> {
         let pace = Pace {
             period_ns: 1_000_000_000 / u64::from(S::TICK_HZ),
             catch_up_ticks_max: u64::from(config.catch_up_ticks_max),
@@ -53,7 +54,7 @@ impl<S: Simulation> Scheduler<S> {
             let shared = Arc::new(Shared::<S> {
                 intake: BoundedQueue::new(config.rooms_max),
                 rooms: AtomicUsize::new(0),
-                outbox: Arc::new(Outbox::new(config.outbox_ticks_max)?),
+                outbox: Arc::new(Outbox::new(config.outbox_ticks_max, Arc::clone(bell))),
                 timing: ArcSwap::from_pointee(Timing::new(0)),
                 generation: AtomicU64::new(0),
                 stop: AtomicBool::new(false),

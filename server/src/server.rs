@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,13 +23,16 @@ use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
 use crate::http::{self, HttpTls, Page, Shown};
 use crate::rooms::Rooms;
-use crate::scheduler::Scheduler;
-use crate::transport::{self, BindError, EstablishError, Origins, Session, tls_config};
+use crate::scheduler::{Outbox, Scheduler};
+use crate::transport::{
+    self, Bell, BindError, Bound, Connection, ConnectionError, Endpoint, EstablishError, Knock,
+    Origins, Outbound, Service, Session, tls_config,
+};
 
 /// A server of one game, listening.
 pub struct Server<S: Simulation> {
     host: Arc<Host<S>>,
-    endpoint: quinn::Endpoint,
+    endpoint: Endpoint,
     http: Option<TcpListener>,
     http_tls: HttpTls,
     certificates: Certificates,
@@ -66,10 +70,13 @@ impl<S: Simulation> Server<S> {
     pub async fn bind(config: ServerConfig) -> Result<Self, ServerError> {
         tickwire_shared::simulation::schema_of::<S>().validate()?;
         let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
-        let (endpoint, http) = bind_both(&config, &certificates)?;
-        let local_addr = endpoint.local_addr().map_err(|error| listen_error(&config, error))?;
+        let (bound, http) = bind_both(&config, &certificates)?;
+        let failed = |error| listen_error(&config, error);
+        let local_addr = bound.socket.local_addr().map_err(failed)?;
+        let bell = Arc::new(Bell::new().map_err(failed)?);
+        let endpoint = Endpoint::start(bound, Arc::clone(&bell)).map_err(failed)?;
         let config = Arc::new(config);
-        let scheduler = Scheduler::start(&config).map_err(ServerError::Threads)?;
+        let scheduler = Scheduler::start(&config, &bell).map_err(ServerError::Threads)?;
         let rooms = Rooms::new(scheduler, Arc::clone(&config));
         let server = Server {
             host: Arc::new(Host::new(config, rooms)),
@@ -115,19 +122,13 @@ impl<S: Simulation> Server<S> {
     /// Serves until `stop` is done; then tells every client, waits until they have heard it, and
     /// returns.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { host, endpoint, http, http_tls, certificates, shown, page, .. } = self;
-        let mut tasks = JoinSet::new();
-        for outbox in host.rooms.scheduler().outboxes() {
-            let host = Arc::clone(&host);
-            tasks.spawn(async move {
-                if let Err(error) = connection::deliver(host, outbox).await {
-                    tracing::error!(%error, "the simulation cannot reach the network");
-                }
-            });
-        }
+        let Server { host, mut endpoint, http, http_tls, certificates, shown, page, .. } = self;
         let admission = Arc::new(Admission::new(&host.config));
-        tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
-        let watched = (endpoint.clone(), Arc::clone(&http_tls), Arc::clone(&shown));
+        endpoint.open(Network::new(&host, Arc::clone(&admission)));
+        let endpoint = Arc::new(endpoint);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sweep(Arc::clone(&host), admission));
+        let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
         if let Some(listener) = http {
             let router = http::router(&host, &shown, page);
@@ -136,7 +137,7 @@ impl<S: Simulation> Server<S> {
         }
         shown.ready.store(true, Ordering::Release);
         tokio::select! {
-            () = accept(&host, &endpoint, &admission) => {}
+            () = endpoint.over() => tracing::error!("the network is gone"),
             () = stop => {}
         }
         tracing::info!("stopping");
@@ -150,17 +151,17 @@ impl<S: Simulation> Server<S> {
 fn bind_both(
     config: &ServerConfig,
     certificates: &Certificates,
-) -> Result<(quinn::Endpoint, Option<TcpListener>), ServerError> {
+) -> Result<(Bound, Option<TcpListener>), ServerError> {
     let mut last_error = None;
     for _ in 0..FREE_PORT_TRIES {
-        let endpoint = transport::endpoint(config, certificates.current())?;
+        let bound = transport::bind(config, certificates.current())?;
         if !config.http {
-            return Ok((endpoint, None));
+            return Ok((bound, None));
         }
-        let bound = endpoint.local_addr().map_err(|error| listen_error(config, error))?;
-        let address = config.http_listen.unwrap_or(bound);
+        let udp = bound.socket.local_addr().map_err(|error| listen_error(config, error))?;
+        let address = config.http_listen.unwrap_or(udp);
         let error = match http::listen(address) {
-            Ok(listener) => return Ok((endpoint, Some(listener))),
+            Ok(listener) => return Ok((bound, Some(listener))),
             Err(error) => error,
         };
         let retry = config.listen.port() == 0 && error.kind() == io::ErrorKind::AddrInUse;
@@ -191,30 +192,58 @@ fn show_certificate(
     Ok(())
 }
 
-/// Answers connection attempts until the endpoint is closed.
-async fn accept<S: Simulation>(
-    host: &Arc<Host<S>>,
-    endpoint: &quinn::Endpoint,
-    admission: &Admission,
-) {
-    let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
-    while let Some(incoming) = endpoint.accept().await {
-        let deadline = Instant::now() + host.config.handshake_time();
-        let proven = incoming.remote_address_validated();
-        match admission.judge(incoming.remote_address().ip(), proven) {
+/// The server on the driver's thread: who may connect, and what its rooms want sent.
+struct Network<S: Simulation> {
+    host: Arc<Host<S>>,
+    outboxes: Vec<Arc<Outbox<S::Input>>>,
+    admission: Arc<Admission>,
+    origins: Arc<Origins>,
+    runtime: Handle,
+}
+
+impl<S: Simulation> Network<S> {
+    /// Called on the runtime that will serve the sessions.
+    fn new(host: &Arc<Host<S>>, admission: Arc<Admission>) -> Self {
+        Network {
+            outboxes: host.rooms.scheduler().outboxes(),
+            admission,
+            origins: Arc::new(Origins::new(&host.config.allowed_origins.0)),
+            runtime: Handle::current(),
+            host: Arc::clone(host),
+        }
+    }
+}
+
+impl<S: Simulation> Service for Network<S> {
+    fn knock(&mut self, address: IpAddr, proven: bool) -> Knock {
+        match self.admission.judge(address, proven) {
             Verdict::Admit(permit) => {
+                let deadline = Instant::now() + self.host.config.handshake_time();
                 let hello = Handshake { deadline, _permit: permit };
-                tokio::spawn(establish(Arc::clone(host), incoming, Arc::clone(&origins), hello));
+                let (host, origins) = (Arc::clone(&self.host), Arc::clone(&self.origins));
+                let runtime = self.runtime.clone();
+                Knock::Admit(Box::new(move |address, accepted| {
+                    runtime.spawn(establish(host, address, accepted, origins, hello));
+                }))
             }
             Verdict::Retry => {
-                host.counters.handshakes_retried.increment();
-                // It fails only for an address that has proven itself.
-                let _ = incoming.retry();
+                self.host.counters.handshakes_retried.increment();
+                Knock::Retry
             }
             Verdict::Ignore => {
-                host.counters.handshakes_ignored.increment();
-                incoming.ignore();
+                self.host.counters.handshakes_ignored.increment();
+                Knock::Ignore
             }
+        }
+    }
+
+    fn count(&mut self, connections: usize) {
+        self.host.quic_connections.store(connections, Ordering::Relaxed);
+    }
+
+    fn deliver(&mut self, outbound: &mut Outbound) {
+        for outbox in &self.outboxes {
+            self.host.deliver(outbox, outbound);
         }
     }
 }
@@ -222,12 +251,12 @@ async fn accept<S: Simulation>(
 /// Does one handshake and serves its session.
 async fn establish<S: Simulation>(
     host: Arc<Host<S>>,
-    incoming: quinn::Incoming,
+    address: SocketAddr,
+    accepted: Result<Connection, ConnectionError>,
     origins: Arc<Origins>,
     hello: Handshake,
 ) {
-    let address = incoming.remote_address();
-    let session = Session::establish(incoming, &origins);
+    let session = async { Session::establish(accepted?, &origins, &host.config).await };
     match tokio::time::timeout_at(hello.deadline, session).await {
         Ok(Ok(session)) => connection::serve(host, session, hello).await,
         Ok(Err(error)) => {
@@ -259,7 +288,7 @@ async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
 async fn watch_certificates<S: Simulation>(
     host: Arc<Host<S>>,
     mut certificates: Certificates,
-    (endpoint, http_tls, shown): (quinn::Endpoint, HttpTls, Arc<Shown>),
+    (endpoint, http_tls, shown): (Arc<Endpoint>, HttpTls, Arc<Shown>),
 ) {
     let pause = Duration::from_secs(u64::from(host.config.certs_check_s));
     loop {
@@ -283,7 +312,7 @@ async fn watch_certificates<S: Simulation>(
     }
 }
 
-async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &quinn::Endpoint) {
+async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &Endpoint) {
     endpoint.set_server_config(None);
     host.stop();
     let time = Duration::from_millis(u64::from(host.config.stop_ms));
@@ -291,8 +320,8 @@ async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &quinn::Endpoint) {
     if tokio::time::timeout(time, host.links.all_left()).await.is_err() {
         tracing::warn!(left = host.links.count(), "some clients did not hear of the stop");
     }
-    endpoint.close(quinn::VarInt::from_u32(code.number()), code.text().as_bytes());
-    let _ = tokio::time::timeout(CLOSE_TIME, endpoint.wait_idle()).await;
+    endpoint.close(code, code.text());
+    let _ = tokio::time::timeout(CLOSE_TIME, endpoint.over()).await;
 }
 
 /// How often a free port is looked for that both protocols can have.

@@ -71,8 +71,8 @@ fn every_queue_of_the_server_takes_its_bound_from_the_configuration() {
 
 #[test]
 fn every_number_of_the_configuration_has_a_unit_a_range_and_a_use() {
-    const UNITS: [&str; 12] = [
-        "max", "percent", "bytes", "ticks", "messages", "s", "ms", "hz", "burst", "threads",
+    const UNITS: [&str; 13] = [
+        "max", "percent", "bytes", "ticks", "messages", "s", "ms", "us", "hz", "burst", "threads",
         "priority", "above",
     ];
     let config = sources(&["server/src/config.rs"]);

@@ -3,43 +3,68 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 
 use super::bucket::Bucket;
 use super::{End, Host, Link};
 use crate::room::ToRoom;
+use crate::transport::DatagramSink;
 
-/// Reads datagrams until the session ends: counts, limits, decodes, and puts into the room's mailbox.
-pub(super) async fn read<S: Simulation>(host: Arc<Host<S>>, link: Arc<Link<S::Input>>) {
-    let rate_hz = S::TICK_HZ * host.config.inputs_per_tick_max;
-    let mut bucket = Bucket::new(rate_hz, rate_hz, Instant::now());
-    let counters = &host.counters;
-    while let Ok(bytes) = link.session.recv_datagram().await {
-        let at = Instant::now();
+/// Takes the datagrams of one client: counts, limits, decodes, and puts into the room's mailbox.
+pub(super) struct Inputs<S: Simulation> {
+    host: Arc<Host<S>>,
+    link: Arc<Link<S::Input>>,
+    bucket: Bucket,
+    /// One of them ended the session: the rest is not read.
+    over: bool,
+}
+
+impl<S: Simulation> Inputs<S> {
+    pub(super) fn new(host: &Arc<Host<S>>, link: &Arc<Link<S::Input>>) -> Self {
+        let rate_hz = S::TICK_HZ * host.config.inputs_per_tick_max;
+        let bucket = Bucket::new(rate_hz, rate_hz, Instant::now());
+        Inputs { host: Arc::clone(host), link: Arc::clone(link), bucket, over: false }
+    }
+
+    fn end(&mut self, end: impl Into<End>) {
+        self.over = true;
+        self.link.end(end);
+    }
+}
+
+impl<S: Simulation> DatagramSink for Inputs<S> {
+    fn take(&mut self, datagram: Bytes, at: Instant) {
+        if self.over {
+            return;
+        }
+        let counters = &self.host.counters;
         counters.datagrams_in.increment();
-        counters.datagram_bytes_in.add(bytes.len() as u64);
-        if !link.is_greeted() {
-            return link.end(CloseCode::TooEarly);
+        counters.datagram_bytes_in.add(datagram.len() as u64);
+        if !self.link.is_greeted() {
+            return self.end(CloseCode::TooEarly);
         }
-        if !bucket.take(at) {
+        if !self.bucket.take(at) {
             counters.inputs_too_fast.increment();
-            continue;
+            return;
         }
-        let membership = link.membership();
+        let membership = self.link.membership();
         let Some(membership) = &*membership else {
             counters.inputs_without_room.increment();
-            continue;
+            return;
         };
-        let datagram = match host.inputs.decode::<S::Input>(&bytes) {
-            Ok(datagram) => datagram,
-            Err(error) => {
-                return link.end(End::new(CloseCode::MalformedDatagram, error.to_string()));
+        match self.host.inputs.decode::<S::Input>(&datagram) {
+            Ok(datagram) => {
+                let input = ToRoom::Input { player: self.link.player, at, datagram };
+                if !membership.room().try_input(input) {
+                    counters.inputs_room_behind.increment();
+                }
             }
-        };
-        let input = ToRoom::Input { player: link.player, at, datagram };
-        if !membership.room().try_input(input) {
-            counters.inputs_room_behind.increment();
+            Err(error) => {
+                let text = error.to_string();
+                self.end(End::new(CloseCode::MalformedDatagram, text));
+            }
         }
     }
 }

@@ -4,51 +4,33 @@ use std::sync::Arc;
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
-use tokio::io::AsyncReadExt as _;
-use tokio::net::unix::pipe;
 
 use super::{End, Host};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, Outbox, Outgoing, Snapshot};
-
-/// Delivers everything of one simulation thread, until it is dropped.
-///
-/// # Errors
-/// When the runtime cannot watch the outbox.
-pub(crate) async fn deliver<S: Simulation>(
-    host: Arc<Host<S>>,
-    outbox: Arc<Outbox<S::Input>>,
-) -> std::io::Result<()> {
-    let Some(ear) = outbox.take_ear() else { return Ok(()) };
-    let mut bell = pipe::Receiver::from_owned_fd(ear)?;
-    let mut rung = [0; RINGS_AT_ONCE];
-    // The bell is silenced first: what is queued after that rings it again.
-    while bell.read(&mut rung).await? > 0 {
-        while let Some(outgoing) = outbox.pop() {
-            host.deliver_one(outgoing);
-            tokio::task::coop::consume_budget().await;
-        }
-    }
-    Ok(())
-}
-
-/// More rings than this are read one after another.
-const RINGS_AT_ONCE: usize = 64;
+use crate::transport::{DATAGRAM_HEADROOM_BYTES, DatagramError, Outbound};
 
 impl<S: Simulation> Host<S> {
+    /// Delivers everything that waits in `outbox`. Called on the driver's thread.
+    pub(crate) fn deliver(&self, outbox: &Outbox<S::Input>, outbound: &mut Outbound) {
+        while let Some(outgoing) = outbox.pop() {
+            self.deliver_one(outgoing, outbound);
+        }
+    }
+
     /// Delivers what one room wants sent after one tick.
-    fn deliver_one(&self, outgoing: Outgoing<S::Input>) {
+    fn deliver_one(&self, outgoing: Outgoing<S::Input>, outbound: &mut Outbound) {
         let Outgoing { room, snapshots, frames, failed } = outgoing;
         if failed {
             return self.tell_failed(&room);
         }
-        self.send_snapshots(snapshots);
+        self.send_snapshots(snapshots, outbound);
         for frame in frames {
             self.deliver_frame(&room, frame);
         }
     }
 
-    fn send_snapshots(&self, snapshots: Vec<Snapshot>) {
+    fn send_snapshots(&self, snapshots: Vec<Snapshot>, outbound: &mut Outbound) {
         let (mut sent, mut sent_bytes) = (0, 0);
         let links = self.links.read();
         for Snapshot { player, bytes } in snapshots {
@@ -56,17 +38,19 @@ impl<S: Simulation> Host<S> {
                 self.counters.snapshots_undeliverable.increment();
                 continue;
             };
-            let count = bytes.len() - crate::transport::DATAGRAM_HEADROOM_BYTES;
-            match link.session.send_datagram(bytes) {
+            let count = bytes.len() - DATAGRAM_HEADROOM_BYTES;
+            match link.session.send_datagram(outbound, bytes) {
                 Ok(()) => {
                     sent += 1;
                     sent_bytes += count as u64;
                 }
-                Err(quinn::SendDatagramError::TooLarge) => {
+                Err(DatagramError::TooLarge) => {
                     self.counters.snapshots_too_large.increment();
                     link.path_shrank.notify_one();
                 }
-                Err(_) => self.counters.snapshots_undeliverable.increment(),
+                Err(DatagramError::Undeliverable) => {
+                    self.counters.snapshots_undeliverable.increment();
+                }
             }
         }
         self.counters.datagrams_out.add(sent);

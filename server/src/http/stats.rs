@@ -1,6 +1,7 @@
 //! How the server is doing, for whoever is on the same machine.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -23,6 +24,8 @@ use crate::transport::{host_of, is_this_machine};
 struct Stats {
     /// Connections, those that have not said hello included.
     connections: usize,
+    /// Connections the network keeps: also those in their handshake, and those just closed.
+    quic_connections: usize,
     /// Sessions that said hello.
     sessions: usize,
     rooms: usize,
@@ -76,6 +79,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Res
     let timing = host.rooms.scheduler().timing();
     Json(Stats {
         connections: host.links.count(),
+        quic_connections: host.quic_connections.load(Ordering::Relaxed),
         sessions: host.sessions(),
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u64::from(room.players)).sum(),

@@ -1,8 +1,6 @@
 //! What the rooms of one simulation thread want sent, on its way to the network.
 
-use std::io::{self, PipeReader, PipeWriter, Write as _};
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tickwire_shared::PlayerId;
@@ -10,6 +8,7 @@ use tickwire_shared::PlayerId;
 use super::mailbox::Mailbox;
 use super::queue::BoundedQueue;
 use crate::room::FromRoom;
+use crate::transport::Bell;
 
 /// What one room wants sent after one tick.
 #[derive(Debug)]
@@ -33,22 +32,15 @@ pub(crate) struct Snapshot {
 }
 
 /// The queue from one simulation thread to the network, and the bell that wakes its reader.
-///
-/// The bell is a pipe: ringing it takes no lock of the network's runtime.
 #[derive(Debug)]
 pub(crate) struct Outbox<I> {
     queue: BoundedQueue<Outgoing<I>>,
-    bell: PipeWriter,
-    /// The end that hears it, until someone takes it.
-    ear: Mutex<Option<PipeReader>>,
+    bell: Arc<Bell>,
 }
 
 impl<I> Outbox<I> {
-    pub(crate) fn new(ticks_max: usize) -> io::Result<Self> {
-        let (ear, bell) = io::pipe()?;
-        // A full pipe has been rung: the simulation must not wait for it to be emptied.
-        rustix::io::ioctl_fionbio(&bell, true)?;
-        Ok(Outbox { queue: BoundedQueue::new(ticks_max), bell, ear: Mutex::new(Some(ear)) })
+    pub(crate) fn new(ticks_max: usize, bell: Arc<Bell>) -> Self {
+        Outbox { queue: BoundedQueue::new(ticks_max), bell }
     }
 
     /// Queues one room's tick, or gives it back when the network is far behind.
@@ -58,17 +50,9 @@ impl<I> Outbox<I> {
 
     /// Wakes the reader, if there is something for it.
     pub(super) fn ring(&self) {
-        if self.queue.is_empty() {
-            return;
+        if !self.queue.is_empty() {
+            self.bell.ring();
         }
-        // It fails only when the pipe is full, or when nobody hears it any more.
-        let _ = (&self.bell).write(&[0]);
-    }
-
-    /// The end of the bell that hears it; the first caller gets it.
-    pub(crate) fn take_ear(&self) -> Option<OwnedFd> {
-        let ear = self.ear.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ear.map(OwnedFd::from)
     }
 
     /// Takes the first of what is queued.

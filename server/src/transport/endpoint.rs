@@ -1,12 +1,12 @@
-//! The one UDP socket and the QUIC endpoint on it.
+//! The one UDP socket, and the limits of the connections on it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{EndpointConfig, TransportConfig, VarInt};
+use quinn_proto::crypto::rustls::QuicServerConfig;
+use quinn_proto::{TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tickwire_certs::Certificate;
 
@@ -33,30 +33,32 @@ pub enum BindError {
     Certificate(#[from] rustls::Error),
 }
 
-/// Binds the socket and the endpoint of `config`, serving `certificate`.
-pub(crate) fn endpoint(
-    config: &ServerConfig,
-    certificate: &Certificate,
-) -> Result<quinn::Endpoint, BindError> {
+/// A bound socket that nobody reads yet, and what its connections will be like.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: UdpSocket,
+    pub(crate) server: Arc<quinn_proto::ServerConfig>,
+    pub(crate) gather_time: Duration,
+}
+
+/// Binds the socket of `config`, to serve `certificate`.
+pub(crate) fn bind(config: &ServerConfig, certificate: &Certificate) -> Result<Bound, BindError> {
     let server = server_config(config, certificate)?;
-    let socket = bind(config)?;
-    let runtime = Arc::new(quinn::TokioRuntime);
-    let failed = |error| socket_error(config.listen, error);
-    quinn::Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime).map_err(failed)
+    let gather_time = Duration::from_micros(u64::from(config.udp_gather_us));
+    Ok(Bound { socket: bind_socket(config)?, server, gather_time })
 }
 
 /// The limits of every connection, and the certificate new ones are shown.
 pub(crate) fn server_config(
     config: &ServerConfig,
     certificate: &Certificate,
-) -> Result<quinn::ServerConfig, rustls::Error> {
+) -> Result<Arc<quinn_proto::ServerConfig>, rustls::Error> {
     let tls = tls_config(certificate, &[ALPN_WEBTRANSPORT, ALPN_QUIC])?;
     let crypto = QuicServerConfig::try_from(tls)
         .map_err(|error| rustls::Error::General(error.to_string()))?;
-    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    let mut server = quinn_proto::ServerConfig::with_crypto(Arc::new(crypto));
     server.transport_config(Arc::new(transport_config(config)));
-    server.max_incoming(config.incoming_max);
-    Ok(server)
+    Ok(Arc::new(server))
 }
 
 fn transport_config(config: &ServerConfig) -> TransportConfig {
@@ -78,7 +80,7 @@ fn transport_config(config: &ServerConfig) -> TransportConfig {
 
 /// The socket, dual-stack for an IPv6 address. On a machine without IPv6 the default address falls
 /// back to IPv4, and the log says so.
-fn bind(config: &ServerConfig) -> Result<std::net::UdpSocket, BindError> {
+fn bind_socket(config: &ServerConfig) -> Result<UdpSocket, BindError> {
     let address = config.listen;
     match bind_to(address, config) {
         Ok(socket) => Ok(socket),
@@ -91,7 +93,7 @@ fn bind(config: &ServerConfig) -> Result<std::net::UdpSocket, BindError> {
     }
 }
 
-fn bind_to(address: SocketAddr, config: &ServerConfig) -> io::Result<std::net::UdpSocket> {
+fn bind_to(address: SocketAddr, config: &ServerConfig) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;

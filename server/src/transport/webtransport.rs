@@ -1,4 +1,4 @@
-//! A browser's session: HTTP/3 and CONNECT by `wtransport`, datagrams directly on the QUIC connection.
+//! A browser's session: a CONNECT on an HTTP/3 connection, its streams, its datagrams.
 //!
 //! ```text
 //! +------------------------------+---------+
@@ -7,79 +7,211 @@
 //!   session id / 4; zero for a browser's first session
 //! ```
 //!
-//! `wtransport` reads datagrams in its own task and hands them over a channel of one. Nobody takes
-//! from that channel here, so its task reads one datagram of the connection and then never again:
-//! at most one early datagram is lost, and all others are read without it. The version is pinned,
-//! and a test holds this.
+//! One task watches the peer's streams while the session lasts. Datagrams do not pass through it.
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::AbortHandle;
+use wtransport_proto::error::ErrorCode;
+use wtransport_proto::session::SessionResponse;
 
-use super::{DATAGRAM_HEADROOM_BYTES, EstablishError, Origins, RecvHalf, SendHalf};
+use super::driver::{Connection, DatagramSink, RecvStream, SendStream};
+use super::http3::{Arrival, Http3, HttpError, Request, code_of, session_of};
+use super::{DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
 
 /// One browser session. The connection carries no other.
 #[derive(Debug)]
 pub(crate) struct WebTransport {
-    session: wtransport::Connection,
+    connection: Arc<Connection>,
     /// The quarter session id as it stands before every datagram.
     prefix: Bytes,
+    streams: Mutex<Receiver<(SendStream, RecvStream)>>,
+    one_way: Mutex<Receiver<()>>,
+    watcher: AbortHandle,
 }
 
 impl WebTransport {
-    /// Waits for the CONNECT of a new connection and accepts it, if its origin may.
+    /// Waits for the CONNECT of a new connection and accepts it, if its origin may. At most
+    /// `streams_max` of its streams wait to be taken.
     pub(super) async fn accept(
-        connecting: quinn::Connecting,
+        connection: Connection,
         origins: &Origins,
+        streams_max: usize,
     ) -> Result<WebTransport, EstablishError> {
-        let incoming =
-            wtransport::endpoint::IncomingSessionFuture::with_quic_connecting(connecting);
-        let request = incoming.await?;
-        if let Some(origin) = request.origin()
-            && !origins.allow(origin, request.authority())
+        let connection = Arc::new(connection);
+        let mut http = Http3::open(Arc::clone(&connection)).await?;
+        let mut request = match wait_for_request(&mut http).await {
+            Ok(request) => request,
+            Err(error) => {
+                close_by(&connection, &error);
+                return Err(error.into());
+            }
+        };
+        if let Some(origin) = request.asked.origin()
+            && !origins.allow(origin, request.asked.authority())
         {
             let origin = origin.to_owned();
-            request.forbidden().await;
+            answer(&mut request.send, &SessionResponse::forbidden()).await?;
+            request.send.finish().await;
+            connection.close(code_of(ErrorCode::NoError), b"");
             return Err(EstablishError::Origin { origin });
         }
-        let session = request.accept().await?;
-        let quarter_id = session.session_id().into_u64() / 4;
-        Ok(WebTransport { session, prefix: varint(quarter_id) })
+        answer(&mut request.send, &SessionResponse::ok()).await?;
+        let id = session_of(request.send.id());
+        http.watch(request.recv);
+        let (stream_came, streams) = channel(streams_max);
+        let (one_way_came, one_way) = channel(streams_max);
+        let watcher = Watcher {
+            connection: Arc::clone(&connection),
+            http,
+            id,
+            stream_came,
+            one_way_came,
+            _connect: request.send,
+        };
+        let watcher = tokio::spawn(watcher.run()).abort_handle();
+        let (streams, one_way) = (Mutex::new(streams), Mutex::new(one_way));
+        Ok(WebTransport { connection, prefix: varint(id / 4), streams, one_way, watcher })
     }
 
-    pub(super) fn quic(&self) -> &quinn::Connection {
-        self.session.quic_connection()
+    pub(super) fn quic(&self) -> &Connection {
+        &self.connection
     }
 
     pub(super) fn prefix_bytes(&self) -> usize {
         self.prefix.len()
     }
 
-    pub(super) fn send_datagram(&self, datagram: Bytes) -> Result<(), quinn::SendDatagramError> {
+    /// The datagram as the browser must get it, from one with headroom.
+    pub(super) fn with_prefix(&self, datagram: Bytes) -> Bytes {
         if self.prefix.as_ref() == [0; DATAGRAM_HEADROOM_BYTES] {
-            return self.quic().send_datagram(datagram);
+            return datagram;
         }
         let mut prefixed = BytesMut::with_capacity(self.prefix.len() + datagram.len());
         prefixed.put_slice(&self.prefix);
         prefixed.put_slice(&datagram[DATAGRAM_HEADROOM_BYTES..]);
-        self.quic().send_datagram(prefixed.freeze())
+        prefixed.freeze()
     }
 
-    pub(super) async fn recv_datagram(&self) -> Result<Bytes, quinn::ConnectionError> {
-        loop {
-            let mut datagram = self.quic().read_datagram().await?;
-            // A datagram of another session is of one that was never accepted.
-            if datagram.starts_with(&self.prefix) {
-                return Ok(datagram.split_off(self.prefix.len()));
-            }
-        }
+    pub(super) fn set_sink(&self, sink: impl DatagramSink + 'static) {
+        let prefix = self.prefix.clone();
+        self.connection.set_sink(Box::new(OfSession { prefix, sink }));
     }
 
-    pub(super) async fn accept_bi(&self) -> Option<(SendHalf, RecvHalf)> {
-        let (send, recv) = self.session.accept_bi().await.ok()?;
-        Some((SendHalf::WebTransport(send), RecvHalf::WebTransport(recv)))
+    pub(super) async fn accept_bi(&self) -> Option<(SendStream, RecvStream)> {
+        self.streams.lock().await.recv().await
     }
 
     pub(super) async fn accept_uni(&self) -> Option<()> {
-        self.session.accept_uni().await.ok().map(|_| ())
+        self.one_way.lock().await.recv().await
+    }
+}
+
+impl Drop for WebTransport {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+/// What goes on beside the session.
+struct Watcher {
+    connection: Arc<Connection>,
+    http: Http3,
+    id: u64,
+    stream_came: Sender<(SendStream, RecvStream)>,
+    one_way_came: Sender<()>,
+    /// Ending it would end the session.
+    _connect: SendStream,
+}
+
+impl Watcher {
+    /// Sorts the peer's streams until the session is over, and closes the connection then.
+    async fn run(mut self) {
+        loop {
+            match self.http.next().await {
+                Ok(Arrival::Stream { session, send, recv }) if session == self.id => {
+                    if let Err(refused) = self.stream_came.try_send((send, recv)) {
+                        refuse(refused.into_inner());
+                    }
+                }
+                Ok(Arrival::Stream { send, recv, .. }) => refuse((send, recv)),
+                Ok(Arrival::OneWay) => {
+                    // When it is full, someone is about to hear of one anyway.
+                    let _ = self.one_way_came.try_send(());
+                }
+                Ok(Arrival::Request(mut second)) => {
+                    second.recv.stop(code_of(ErrorCode::RequestRejected));
+                }
+                Ok(Arrival::Settings(control)) => self.http.keep_settings(control),
+                Ok(Arrival::Ended) => {
+                    return self.connection.close(code_of(ErrorCode::NoError), b"");
+                }
+                Ok(Arrival::Own(..) | Arrival::Nothing) => {}
+                Err(error) => return close_by(&self.connection, &error),
+            }
+        }
+    }
+}
+
+/// Passes on the datagrams of one session, without what says so.
+struct OfSession<T> {
+    prefix: Bytes,
+    sink: T,
+}
+
+impl<T: DatagramSink> DatagramSink for OfSession<T> {
+    fn take(&mut self, mut datagram: Bytes, at: Instant) {
+        // A datagram of another session is of one that was never accepted.
+        if datagram.starts_with(&self.prefix) {
+            self.sink.take(datagram.split_off(self.prefix.len()), at);
+        }
+    }
+}
+
+/// A session is asked for once both sides have said what they can do.
+async fn wait_for_request(http: &mut Http3) -> Result<Request, HttpError> {
+    let mut asked = None;
+    let mut has_settings = false;
+    loop {
+        match http.next().await? {
+            Arrival::Settings(control) => {
+                http.keep_settings(control);
+                has_settings = true;
+            }
+            Arrival::Request(request) if asked.is_none() => asked = Some(request),
+            Arrival::Request(mut second) => {
+                second.recv.stop(code_of(ErrorCode::RequestRejected));
+            }
+            // Nobody opens a stream of a session that was not accepted yet.
+            Arrival::Stream { send, recv, .. } => refuse((send, recv)),
+            Arrival::OneWay | Arrival::Ended | Arrival::Own(..) | Arrival::Nothing => {}
+        }
+        if has_settings && let Some(request) = asked.take() {
+            return Ok(request);
+        }
+    }
+}
+
+async fn answer(send: &mut SendStream, response: &SessionResponse) -> Result<(), HttpError> {
+    let mut bytes = Vec::new();
+    response.headers().generate_frame().write(&mut bytes).expect("a vector grows");
+    Ok(send.write_all(&bytes).await?)
+}
+
+fn refuse((mut send, mut recv): (SendStream, RecvStream)) {
+    let code = code_of(ErrorCode::BufferedStreamRejected);
+    send.reset(code);
+    recv.stop(code);
+}
+
+/// Closes a connection whose peer broke a rule.
+fn close_by(connection: &Connection, error: &HttpError) {
+    if let HttpError::Rule(code) = error {
+        connection.close(code_of(*code), b"");
     }
 }
 

@@ -1,0 +1,344 @@
+//! One QUIC connection, shared by the driver and the tasks that serve it.
+//!
+//! The driver feeds packets and deadlines to the state machine and sends what it wants sent; tasks
+//! read and write streams. Both do so under one lock that nobody holds while waiting.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quinn_proto::crypto::rustls::HandshakeData;
+use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, StreamId, VarInt};
+use tokio::sync::Notify;
+
+use super::Remote;
+use super::streams::{RecvStream, SendStream};
+use super::timers::Alarm;
+
+/// What takes the datagrams of a connection, on the driver's thread and under the connection's
+/// lock: it must neither wait nor call the connection.
+pub(crate) trait DatagramSink: Send {
+    /// One datagram, and when it came.
+    fn take(&mut self, datagram: Bytes, at: Instant);
+}
+
+/// A connection as its tasks know it. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the driver, the connection and its streams share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// The handshake got further, or the connection is over.
+    progress: Notify,
+    /// A task has something to send that the driver does not know of.
+    pub(super) dirty: AtomicBool,
+    remote: Arc<Remote>,
+    pub(super) handle: ConnectionHandle,
+}
+
+/// A connection under its lock.
+pub(super) struct State {
+    pub(super) proto: quinn_proto::Connection,
+    pub(super) alarm: Alarm,
+    /// It is in the list of those that packets came for.
+    pub(super) listed: bool,
+    /// It is in the list of those that have more to send than they may.
+    pub(super) held_up: bool,
+    /// It is in the list of those whose acknowledgements may wait.
+    pub(super) put_off: bool,
+    /// They still do.
+    pub(super) owes: bool,
+    /// Until when nothing of it waits: something other than datagrams is going on.
+    stirred_until: Instant,
+    /// Why it is over, once it is.
+    pub(super) over: Option<ConnectionError>,
+    pub(super) waiting: Waiting,
+    sink: Option<Box<dyn DatagramSink>>,
+    named: bool,
+    connected: bool,
+}
+
+/// The tasks that wait for something of a connection: one for each thing.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) readers: HashMap<StreamId, Waker>,
+    pub(super) writers: HashMap<StreamId, Waker>,
+    /// Until the peer has, or will never have, all of a stream.
+    pub(super) finishers: HashMap<StreamId, Waker>,
+    /// For a stream the peer opens, by direction.
+    acceptors: [Option<Waker>; 2],
+}
+
+impl Connection {
+    pub(super) fn new(
+        handle: ConnectionHandle,
+        proto: quinn_proto::Connection,
+        remote: Arc<Remote>,
+    ) -> Self {
+        let state = State {
+            proto,
+            alarm: Alarm::default(),
+            listed: false,
+            held_up: false,
+            put_off: false,
+            owes: false,
+            stirred_until: Instant::now() + STIR_TIME,
+            over: None,
+            waiting: Waiting::default(),
+            sink: None,
+            named: false,
+            connected: false,
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            progress: Notify::new(),
+            dirty: AtomicBool::new(false),
+            remote,
+            handle,
+        };
+        Connection { shared: Arc::new(shared) }
+    }
+
+    /// Waits until the peer said which protocol it speaks.
+    ///
+    /// # Errors
+    /// How the connection failed.
+    pub(crate) async fn protocol(&self) -> Result<Option<Vec<u8>>, ConnectionError> {
+        self.shared.when(|state| state.named).await?;
+        let state = self.shared.lock();
+        let data = state.proto.crypto_session().handshake_data();
+        let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
+        Ok(data.and_then(|data| data.protocol))
+    }
+
+    /// Waits until the handshake is done.
+    ///
+    /// # Errors
+    /// How the connection failed.
+    pub(crate) async fn established(&self) -> Result<(), ConnectionError> {
+        self.shared.when(|state| state.connected).await
+    }
+
+    /// Waits for the end of the connection, from whichever side.
+    pub(crate) async fn closed(&self) -> ConnectionError {
+        match self.shared.when(|_| false).await {
+            Err(error) => error,
+            Ok(()) => ConnectionError::LocallyClosed,
+        }
+    }
+
+    /// The next stream the peer opened both ways. One task at a time may wait for it.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    pub(crate) async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
+        let id = self.accept(Dir::Bi).await?;
+        let send = SendStream::new(Arc::clone(&self.shared), id);
+        Ok((send, RecvStream::new(Arc::clone(&self.shared), id)))
+    }
+
+    /// The next stream the peer opened one way. One task at a time may wait for it.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    pub(crate) async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
+        let id = self.accept(Dir::Uni).await?;
+        Ok(RecvStream::new(Arc::clone(&self.shared), id))
+    }
+
+    /// Opens a stream that only this side writes, if the peer takes one now.
+    pub(crate) fn open_uni(&self) -> Option<SendStream> {
+        let id = self.shared.lock().proto.streams().open(Dir::Uni)?;
+        Some(SendStream::new(Arc::clone(&self.shared), id))
+    }
+
+    /// Hands all datagrams from now on, and those that wait, to `sink`.
+    pub(crate) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
+        let mut state = self.shared.lock();
+        if state.over.is_none() {
+            state.sink = Some(sink);
+            state.hand_over_datagrams(Instant::now());
+        }
+    }
+
+    /// Most bytes of a datagram on the path now; 0 if the peer takes none.
+    pub(crate) fn datagram_bytes_max(&self) -> usize {
+        self.shared.lock().proto.datagrams().max_size().unwrap_or(0)
+    }
+
+    pub(crate) fn remote_address(&self) -> SocketAddr {
+        self.shared.lock().proto.remote_address()
+    }
+
+    /// Ends the connection at once. What is not acknowledged may be lost.
+    pub(crate) fn close(&self, code: VarInt, text: &[u8]) {
+        self.shared.close(code, Bytes::copy_from_slice(text));
+    }
+
+    async fn accept(&self, dir: Dir) -> Result<StreamId, ConnectionError> {
+        let accepted = poll_fn(|context| {
+            let mut state = self.shared.lock();
+            if let Some(id) = state.proto.streams().accept(dir) {
+                return Poll::Ready(Ok(id));
+            }
+            if let Some(error) = &state.over {
+                return Poll::Ready(Err(error.clone()));
+            }
+            state.waiting.acceptors[dir as usize] = Some(context.waker().clone());
+            Poll::Pending
+        });
+        accepted.await
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.close(VarInt::from_u32(0), Bytes::new());
+    }
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the driver that there is something to send.
+    pub(super) fn mark_dirty(self: &Arc<Self>) {
+        if !self.dirty.swap(true, Ordering::AcqRel) {
+            self.remote.push_dirty(self.handle);
+        }
+    }
+
+    pub(super) fn close(self: &Arc<Self>, code: VarInt, text: Bytes) {
+        let mut state = self.lock();
+        if state.over.is_some() {
+            return;
+        }
+        state.proto.close(Instant::now(), code, text);
+        state.finish(ConnectionError::LocallyClosed, self);
+        release(state);
+        self.mark_dirty();
+    }
+
+    /// Waits until `reached`, or until the connection is over.
+    async fn when(&self, reached: impl Fn(&State) -> bool) -> Result<(), ConnectionError> {
+        loop {
+            let progress = self.progress.notified();
+            {
+                let state = self.lock();
+                if let Some(error) = &state.over {
+                    return Err(error.clone());
+                }
+                if reached(&state) {
+                    return Ok(());
+                }
+            }
+            progress.await;
+        }
+    }
+}
+
+impl State {
+    /// Says that something other than datagrams is going on: nothing waits for a while.
+    pub(super) fn stir(&mut self, now: Instant) {
+        self.stirred_until = now + STIR_TIME;
+    }
+
+    /// Whether nothing but datagrams has gone on for a while.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        now >= self.stirred_until
+    }
+
+    /// Passes on what the state machine has to say.
+    pub(super) fn pass_on_events(&mut self, shared: &Shared, now: Instant) {
+        while let Some(event) = self.proto.poll() {
+            if let Event::DatagramReceived = event {
+                self.hand_over_datagrams(now);
+                continue;
+            }
+            self.stir(now);
+            match event {
+                Event::Stream(event) => self.waiting.wake(event),
+                Event::HandshakeDataReady => {
+                    self.named = true;
+                    shared.progress.notify_waiters();
+                }
+                Event::Connected => {
+                    self.connected = true;
+                    shared.progress.notify_waiters();
+                }
+                Event::ConnectionLost { reason } => self.finish(reason, shared),
+                // Nobody waits for room: what does not fit pushes older ones out.
+                Event::DatagramsUnblocked | Event::DatagramReceived => {}
+            }
+        }
+    }
+
+    /// The connection is over: everyone who waits for something of it is told.
+    pub(super) fn finish(&mut self, why: ConnectionError, shared: &Shared) {
+        self.over.get_or_insert(why);
+        std::mem::take(&mut self.waiting).wake_all();
+        shared.progress.notify_waiters();
+    }
+
+    fn hand_over_datagrams(&mut self, at: Instant) {
+        let Some(sink) = self.sink.as_mut().filter(|_| self.over.is_none()) else { return };
+        while let Some(datagram) = self.proto.datagrams().recv() {
+            sink.take(datagram, at);
+        }
+    }
+}
+
+/// Unlocks a connection. The sink of one that is over goes, now that nobody holds the lock: with it
+/// may go the last that knows the connection, which closes it.
+pub(super) fn release(mut state: MutexGuard<'_, State>) {
+    let sink = if state.over.is_some() { state.sink.take() } else { None };
+    drop(state);
+    drop(sink);
+}
+
+impl Waiting {
+    fn wake(&mut self, event: StreamEvent) {
+        let waker = match event {
+            StreamEvent::Readable { id } => self.readers.remove(&id),
+            StreamEvent::Writable { id } => self.writers.remove(&id),
+            StreamEvent::Finished { id } => self.finishers.remove(&id),
+            StreamEvent::Stopped { id, .. } => {
+                if let Some(writer) = self.writers.remove(&id) {
+                    writer.wake();
+                }
+                self.finishers.remove(&id)
+            }
+            StreamEvent::Opened { dir } => self.acceptors[dir as usize].take(),
+            // Nobody waits to open a stream.
+            StreamEvent::Available { .. } => None,
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn wake_all(self) {
+        let Waiting { readers, writers, finishers, acceptors } = self;
+        let by_stream = [readers, writers, finishers].into_iter().flat_map(HashMap::into_values);
+        by_stream.chain(acceptors.into_iter().flatten()).for_each(Waker::wake);
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("State").field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+/// How long a connection counts as stirred: several round trips of a long path.
+const STIR_TIME: Duration = Duration::from_secs(1);

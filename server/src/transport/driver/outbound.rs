@@ -1,0 +1,123 @@
+//! What goes out: datagrams of a tick, and whatever else connections want sent.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quinn_proto::{ConnectionHandle, SendDatagramError};
+
+use super::Connection;
+use super::connection::State;
+use super::socket::Socket;
+use super::timers::Timers;
+
+/// The way out of the driver.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(super) socket: Socket,
+    pub(super) timers: Timers,
+    /// Connections that have more to send than they may now; each is here once at most.
+    pub(super) held_up: Vec<ConnectionHandle>,
+    /// Connections that may owe an acknowledgement; each is here once at most.
+    put_off: Vec<ConnectionHandle>,
+    /// When they are looked at.
+    put_off_until: Option<Instant>,
+    /// Where packets are made.
+    packet: Vec<u8>,
+}
+
+/// Why a datagram was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DatagramError {
+    #[error("the path takes no datagram of this size any more")]
+    TooLarge,
+    #[error("the connection is over, or takes no datagrams")]
+    Undeliverable,
+}
+
+impl Outbound {
+    pub(super) fn new(socket: Socket) -> Self {
+        Outbound {
+            socket,
+            timers: Timers::default(),
+            held_up: Vec::new(),
+            put_off: Vec::new(),
+            put_off_until: None,
+            packet: Vec::new(),
+        }
+    }
+
+    /// Sends a datagram with whatever else `connection` has to send. Never waits: what the path
+    /// does not take now is kept, and the oldest is dropped when too much is.
+    ///
+    /// # Errors
+    /// When it will not be sent at all.
+    pub(crate) fn send_datagram(
+        &mut self,
+        connection: &Connection,
+        datagram: Bytes,
+    ) -> Result<(), DatagramError> {
+        let mut state = connection.shared.lock();
+        if state.over.is_some() {
+            return Err(DatagramError::Undeliverable);
+        }
+        state.proto.datagrams().send(datagram, true).map_err(|error| match error {
+            SendDatagramError::TooLarge => DatagramError::TooLarge,
+            _ => DatagramError::Undeliverable,
+        })?;
+        self.transmit(connection.shared.handle, &mut state);
+        Ok(())
+    }
+
+    /// Sends what a connection has to send, but not so much that others wait long.
+    pub(super) fn transmit(&mut self, handle: ConnectionHandle, state: &mut State) {
+        state.owes = false;
+        let now = Instant::now();
+        let mut packets = 0;
+        while packets < PACKETS_IN_A_ROW_MAX && !self.socket.is_full() {
+            self.packet.clear();
+            let segments_max = self.socket.segments_max();
+            let made = state.proto.poll_transmit(now, segments_max, &mut self.packet);
+            let Some(transmit) = made else {
+                return self.timers.set(handle.0, &mut state.alarm, state.proto.poll_timeout());
+            };
+            packets += transmit.segment_size.map_or(1, |bytes| transmit.size.div_ceil(bytes));
+            self.socket.send(transmit, &self.packet);
+        }
+        self.timers.set(handle.0, &mut state.alarm, state.proto.poll_timeout());
+        if !std::mem::replace(&mut state.held_up, true) {
+            self.held_up.push(handle);
+        }
+    }
+
+    /// Leaves what a connection has to send to its next datagram, or to [`Outbound::take_put_off`]:
+    /// an acknowledgement in a packet of its own costs as much as a snapshot.
+    pub(super) fn put_off(&mut self, handle: ConnectionHandle, state: &mut State, now: Instant) {
+        self.timers.set(handle.0, &mut state.alarm, state.proto.poll_timeout());
+        state.owes = true;
+        if !std::mem::replace(&mut state.put_off, true) {
+            self.put_off.push(handle);
+            self.put_off_until.get_or_insert(now + PUT_OFF_TIME);
+        }
+    }
+
+    /// Those whose acknowledgements waited long enough.
+    pub(super) fn take_put_off(&mut self, now: Instant) -> Vec<ConnectionHandle> {
+        if self.put_off_until.is_none_or(|until| now < until) {
+            return Vec::new();
+        }
+        self.put_off_until = None;
+        std::mem::take(&mut self.put_off)
+    }
+
+    /// When the driver must look again, whatever happens.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.timers.next().into_iter().chain(self.put_off_until).min()
+    }
+}
+
+/// How long an acknowledgement may wait for a datagram to go with: less than the 25 ms that peers
+/// are told to allow for it (RFC 9000, section 18.2), more than a tick of 60 Hz takes together with
+/// what it may be late.
+const PUT_OFF_TIME: Duration = Duration::from_millis(20);
+/// Packets of one connection sent before others have their turn.
+const PACKETS_IN_A_ROW_MAX: usize = 20;

@@ -1,0 +1,80 @@
+//! When which connection must be looked at again.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+/// The deadlines of all connections, the earliest first.
+///
+/// A connection's deadline moves with every packet, mostly to later. So it keeps the entry it has
+/// while that is not too late, and is asked anew when that comes up: there is one live entry for a
+/// connection, and few are ever pushed.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    entries: BinaryHeap<Reverse<(Instant, usize)>>,
+}
+
+/// One connection's live entry.
+#[derive(Debug, Default)]
+pub(super) struct Alarm(Option<Instant>);
+
+impl Timers {
+    /// Makes sure that connection `index` comes up at `deadline` or earlier.
+    pub(super) fn set(&mut self, index: usize, alarm: &mut Alarm, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return };
+        if alarm.0.is_none_or(|set| deadline < set) {
+            alarm.0 = Some(deadline);
+            self.entries.push(Reverse((deadline, index)));
+        }
+    }
+
+    /// When the next one comes up.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.entries.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    /// Takes one that is up at `now`: the deadline it was set for, and the connection's index.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(Instant, usize)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.entries.pop().map(|Reverse(entry)| entry)
+    }
+}
+
+impl Alarm {
+    /// Takes note that the entry for `deadline` came up; `false` if that is not the live one.
+    pub(super) fn came_up(&mut self, deadline: Instant) -> bool {
+        let live = self.0 == Some(deadline);
+        if live {
+            self.0 = None;
+        }
+        live
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_later_deadline_keeps_the_entry_and_an_earlier_one_replaces_it() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
+        timers.set(7, &mut alarm, Some(at(20)));
+        timers.set(7, &mut alarm, Some(at(30)));
+        timers.set(7, &mut alarm, None);
+        assert_eq!(timers.entries.len(), 1);
+        timers.set(7, &mut alarm, Some(at(10)));
+        assert_eq!(timers.next(), Some(at(10)));
+        assert_eq!(timers.pop(at(9)), None);
+        assert_eq!(timers.pop(at(25)), Some((at(10), 7)));
+        assert!(alarm.came_up(at(10)));
+        // What is left of the first one is nobody's.
+        assert_eq!(timers.pop(at(25)), Some((at(20), 7)));
+        assert!(!alarm.came_up(at(20)));
+        assert_eq!(timers.pop(at(25)), None);
+    }
+}
