@@ -29,6 +29,8 @@ settings! {
         entities_max: usize = 65_535, in 1..=65_535;
         /// Most bytes of a snapshot datagram, also bounded by each connection's path.
         snapshot_bytes_max: usize = 1200, in 200..=1400;
+        /// Most bytes of snapshots to one client in a second; 0 for no limit but that of each datagram.
+        snapshot_bytes_per_s_max: u32 = 0, in 0..=100_000_000;
         /// Percent of a view's radius beyond which entities are far.
         far_from_percent: u32 = 50, in 0..=100;
         /// A far entity is sent once in this many ticks.

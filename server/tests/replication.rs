@@ -200,6 +200,10 @@ impl Table {
         far_interval_ticks: u32,
     ) -> Self {
         let config = RoomConfig { snapshot_bytes_max, far_interval_ticks, ..RoomConfig::default() };
+        Table::with_config(seed, clients, config)
+    }
+
+    fn with_config(seed: u64, clients: u32, config: RoomConfig) -> Self {
         let mut room = Room::<Balls>::new("test".into(), seed, config);
         let now = Instant::now();
         let clients = (1..=clients).map(|number| {
@@ -254,6 +258,18 @@ impl Table {
         for client in &mut self.clients {
             client.receive(&mut fate, self.room.tick());
         }
+    }
+
+    /// The most ticks since any moving ball was told to a client that sees everything.
+    fn longest_wait_ticks(&self) -> i32 {
+        let client = self.clients.iter().find(|client| client.player.0.is_multiple_of(2)).unwrap();
+        let now = self.room.tick();
+        let waits = client.replica.entities().iter().filter_map(|entity| {
+            let (ball, moving) = self.room.simulation().balls.get(&entity.id.0)?;
+            let states = &entity.states;
+            (*moving && ball.vel.x != 0.0).then(|| now.since(states.tick(states.len() - 1)))
+        });
+        waits.max().unwrap_or(0)
     }
 
     fn assert_equal(&self) {
@@ -393,6 +409,32 @@ fn a_snapshot_never_exceeds_its_budget_and_everything_arrives_in_turn() {
     let alive = table.room.simulation().balls.len() + 1;
     let known = table.clients[1].replica.entities().len();
     assert!(known + 2 >= alive, "{known} of {alive}");
+}
+
+#[test]
+fn a_second_of_snapshots_is_as_large_as_allowed_and_nobody_waits_for_ever() {
+    const BYTES_PER_S: u32 = 1200;
+    let mut table = Table::with_config(
+        7,
+        2,
+        RoomConfig { snapshot_bytes_per_s_max: BYTES_PER_S, ..RoomConfig::default() },
+    );
+    let mut sent = 0;
+    let mut wait_ticks_max = 0;
+    for tick in 0..600 {
+        table.tick(|| 3);
+        let (_, bytes) = table.room.datagrams().next().unwrap();
+        assert!(bytes.len() <= 1200);
+        sent += bytes.len();
+        if tick > 60 {
+            wait_ticks_max = wait_ticks_max.max(table.longest_wait_ticks());
+        }
+    }
+    let (least, most) = (9 * BYTES_PER_S as usize, 10 * BYTES_PER_S as usize);
+    assert!((least..=most).contains(&sent), "{sent} bytes in ten seconds");
+    // Twice what there is to tell, by what fits a tick: 21 records of at most 80 bits, and 88 bits of
+    // 160 beside the header.
+    assert!(wait_ticks_max <= 2 * 21 * 80 / 88, "a moving ball waited {wait_ticks_max} ticks");
 }
 
 #[test]

@@ -37,6 +37,16 @@ pub(crate) fn floor(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
+    for transport in ["quic", "webtransport"] {
+        println!("--- {transport}");
+        let found = measure(repo, &["field", "--transport", transport])?;
+        ensure!(found["connected"] == CLIENTS, "{transport}: not all connected: {found}");
+        ensure!(found["states_equal"] == true, "{transport}: not what the server had: {found}");
+    }
+    Ok(Outcome::Passed)
+}
+
 fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
     build_binaries(repo)?;
     let program = repo.target().join("debug/tickwire-bench");

@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     Step::new("benches", "every bench runs once", &[], bench::criterion),
     Step::new("swarm", "five bots over each transport", &[], bench::swarm),
     Step::new("floor", "the arena against bare QUIC", &[], bench::floor),
+    Step::new("field", "five players who all see each other", &[], bench::field),
 ];
 
 const WEB: &[Need] = &[Need::WasmTarget, Need::NodeModules];

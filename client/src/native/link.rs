@@ -254,7 +254,10 @@ fn bind(address: SocketAddr) -> Result<quinn::Endpoint, ConnectError> {
     let socket = UdpSocket::bind(any_port(address)).map_err(local)?;
     let runtime = quinn::default_runtime()
         .ok_or_else(|| ConnectError::Local("connect within a tokio runtime".to_owned()))?;
-    quinn::Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime).map_err(local)
+    let mut config = quinn::EndpointConfig::default();
+    // The socket has one connection: packets to it need no id, which saves 8 bytes of each.
+    config.cid_generator(|| Box::new(quinn_proto::RandomConnectionIdGenerator::new(0)));
+    quinn::Endpoint::new(config, None, socket, runtime).map_err(local)
 }
 
 /// The variable-length integer of RFC 9000, section 16.

@@ -12,7 +12,7 @@ mod events;
 mod packets;
 
 use tickwire_shared::input::SnapshotAck;
-use tickwire_shared::slots::{SlotSet, slots_of_word};
+use tickwire_shared::slots::{self, SlotSet, slots_of_word};
 use tickwire_shared::snapshot::{InputReport, Marks, RecordHead, SnapshotHeader, SnapshotWriter};
 use tickwire_shared::{PlayerId, Tick};
 
@@ -151,7 +151,7 @@ impl Replication {
         scene.draft.mine.reset(scene.world.slots().len());
         let owned = scene.world.grid().owned_by(self.player);
         owned.for_each(|slot| scene.draft.mine.insert(slot));
-        let common = self.common_baseline(tick, scene);
+        let common = self.common_baseline(tick, bits_max, scene);
         let events = self.events.that_fit(bits_max);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
@@ -193,13 +193,22 @@ impl Replication {
     }
 
     /// The snapshot that most of this one is coded against; its slots are put into the draft. What is far
-    /// comes at its own interval: a baseline a whole number of intervals ago has the same far slots.
-    fn common_baseline(&self, tick: Tick, scene: &mut Scene<'_>) -> Option<Common> {
+    /// comes at its own interval: a baseline a whole number of intervals ago has the same far slots. One
+    /// whose marks alone would take more than half of `bits_max` is none.
+    fn common_baseline(
+        &self,
+        tick: Tick,
+        bits_max: usize,
+        scene: &mut Scene<'_>,
+    ) -> Option<Common> {
         let far_too = self.is_far_turn(tick) && self.interest.has_far();
         let interval = if far_too { self.far_interval_ticks } else { 1 };
         scene.draft.set.clear();
         scene.draft.valid.clear();
         let baseline = self.packets.baseline(tick, interval)?;
+        if slots::count(baseline.set) > bits_max / MARKS_SHARE {
+            return None;
+        }
         scene.draft.set.extend_from_slice(baseline.set);
         scene.draft.valid.extend_from_slice(baseline.valid);
         let age_ticks = tick.since(baseline.tick) as u32;
@@ -406,5 +415,7 @@ impl Draft {
     }
 }
 
+/// A mark takes two bits at most: with a slot for every four bits of a snapshot, half of it.
+const MARKS_SHARE: usize = 4;
 /// When all but so small a share of a snapshot is full, records get priorities.
 const CROWDED_SHARE: usize = 8;

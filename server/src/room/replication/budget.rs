@@ -7,7 +7,7 @@
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
-use tickwire_shared::slots::slots_of;
+use tickwire_shared::slots;
 
 use super::{Common, Draft, Record, Replication, Word};
 use crate::room::world::World;
@@ -43,7 +43,7 @@ impl Draft {
     /// Keeps what matters most in `bits_max` bits.
     pub(super) fn choose(&mut self, slots: usize, common: Option<Common>, bits_max: usize) {
         // Every slot of the baseline takes a mark of at most two bits.
-        let marks_bits = if common.is_some() { 3 + 2 * slots_of(&self.set).count() } else { 0 };
+        let marks_bits = if common.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 };
         let count_bits = golomb_bits(self.others.len() as u32) as usize;
         let bits_max = bits_max.saturating_sub(marks_bits + count_bits);
         let gap_bits = self.gap_bits(slots, bits_max);
