@@ -124,6 +124,8 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
         end = watch_path(&link) => end,
         error = link.session.closed() => End::new(code_of(&error), error.to_string()),
     };
+    // Whoever else looks must know: its datagrams are not read any more.
+    link.end(end.clone());
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }

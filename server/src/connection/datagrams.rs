@@ -17,33 +17,26 @@ pub(super) struct Inputs<S: Simulation> {
     host: Arc<Host<S>>,
     link: Arc<Link<S::Input>>,
     bucket: Bucket,
-    /// One of them ended the session: the rest is not read.
-    over: bool,
 }
 
 impl<S: Simulation> Inputs<S> {
     pub(super) fn new(host: &Arc<Host<S>>, link: &Arc<Link<S::Input>>) -> Self {
         let rate_hz = S::TICK_HZ * host.config.inputs_per_tick_max;
         let bucket = Bucket::new(rate_hz, rate_hz, Instant::now());
-        Inputs { host: Arc::clone(host), link: Arc::clone(link), bucket, over: false }
-    }
-
-    fn end(&mut self, end: impl Into<End>) {
-        self.over = true;
-        self.link.end(end);
+        Inputs { host: Arc::clone(host), link: Arc::clone(link), bucket }
     }
 }
 
 impl<S: Simulation> DatagramSink for Inputs<S> {
     fn take(&mut self, datagram: Bytes, at: Instant) {
-        if self.over {
+        if self.link.is_ending() {
             return;
         }
         let counters = &self.host.counters;
         counters.datagrams_in.increment();
         counters.datagram_bytes_in.add(datagram.len() as u64);
         if !self.link.is_greeted() {
-            return self.end(CloseCode::TooEarly);
+            return self.link.end(CloseCode::TooEarly);
         }
         if !self.bucket.take(at) {
             counters.inputs_too_fast.increment();
@@ -62,8 +55,7 @@ impl<S: Simulation> DatagramSink for Inputs<S> {
                 }
             }
             Err(error) => {
-                let text = error.to_string();
-                self.end(End::new(CloseCode::MalformedDatagram, text));
+                self.link.end(End::new(CloseCode::MalformedDatagram, error.to_string()));
             }
         }
     }

@@ -62,6 +62,11 @@ impl<I> Link<I> {
         self.ended.notify_waiters();
     }
 
+    /// Whether someone ended the session.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.end.get().is_some()
+    }
+
     /// Waits until someone ends the session.
     pub(crate) async fn ended(&self) -> End {
         loop {

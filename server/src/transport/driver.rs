@@ -337,10 +337,12 @@ impl Driver {
             return;
         }
         let bell = &self.remote.bell;
+        let now = Instant::now();
         if !bell.may_sleep() {
+            // However often it is rung, packets have their turn.
+            self.readable = now >= self.gather_until;
             return;
         }
-        let now = Instant::now();
         let gathering = now < self.gather_until;
         let until = self.outbound.next().into_iter();
         let until = until.chain(gathering.then_some(self.gather_until)).min();

@@ -44,8 +44,8 @@ impl WebTransport {
     ) -> Result<WebTransport, EstablishError> {
         let connection = Arc::new(connection);
         let mut http = Http3::open(Arc::clone(&connection)).await?;
-        let mut request = match wait_for_request(&mut http).await {
-            Ok(request) => request,
+        let (mut request, early) = match wait_for_request(&mut http, streams_max).await {
+            Ok(asked) => asked,
             Err(error) => {
                 close_by(&connection, &error);
                 return Err(error.into());
@@ -73,6 +73,9 @@ impl WebTransport {
             one_way_came,
             _connect: request.send,
         };
+        for (session, send, recv) in early {
+            watcher.sort(session, send, recv);
+        }
         let watcher = tokio::spawn(watcher.run()).abort_handle();
         let (streams, one_way) = (Mutex::new(streams), Mutex::new(one_way));
         Ok(WebTransport { connection, prefix: varint(id / 4), streams, one_way, watcher })
@@ -133,12 +136,7 @@ impl Watcher {
     async fn run(mut self) {
         loop {
             match self.http.next().await {
-                Ok(Arrival::Stream { session, send, recv }) if session == self.id => {
-                    if let Err(refused) = self.stream_came.try_send((send, recv)) {
-                        refuse(refused.into_inner());
-                    }
-                }
-                Ok(Arrival::Stream { send, recv, .. }) => refuse((send, recv)),
+                Ok(Arrival::Stream { session, send, recv }) => self.sort(session, send, recv),
                 Ok(Arrival::OneWay) => {
                     // When it is full, someone is about to hear of one anyway.
                     let _ = self.one_way_came.try_send(());
@@ -153,6 +151,16 @@ impl Watcher {
                 Ok(Arrival::Own(..) | Arrival::Nothing) => {}
                 Err(error) => return close_by(&self.connection, &error),
             }
+        }
+    }
+
+    /// Passes a stream of the session on; none of another, for there is none.
+    fn sort(&self, session: u64, send: SendStream, recv: RecvStream) {
+        if session != self.id {
+            return refuse((send, recv));
+        }
+        if let Err(refused) = self.stream_came.try_send((send, recv)) {
+            refuse(refused.into_inner());
         }
     }
 }
@@ -172,9 +180,16 @@ impl<T: DatagramSink> DatagramSink for OfSession<T> {
     }
 }
 
-/// A session is asked for once both sides have said what they can do.
-async fn wait_for_request(http: &mut Http3) -> Result<Request, HttpError> {
-    let mut asked = None;
+/// A stream, and the session it says it is of.
+type OfSome = (u64, SendStream, RecvStream);
+
+/// A session is asked for once both sides have said what they can do. Streams may overtake that: at
+/// most `streams_max` of them are kept.
+async fn wait_for_request(
+    http: &mut Http3,
+    streams_max: usize,
+) -> Result<(Request, Vec<OfSome>), HttpError> {
+    let (mut asked, mut early) = (None, Vec::new());
     let mut has_settings = false;
     loop {
         match http.next().await? {
@@ -186,12 +201,14 @@ async fn wait_for_request(http: &mut Http3) -> Result<Request, HttpError> {
             Arrival::Request(mut second) => {
                 second.recv.stop(code_of(ErrorCode::RequestRejected));
             }
-            // Nobody opens a stream of a session that was not accepted yet.
+            Arrival::Stream { session, send, recv } if early.len() < streams_max => {
+                early.push((session, send, recv));
+            }
             Arrival::Stream { send, recv, .. } => refuse((send, recv)),
             Arrival::OneWay | Arrival::Ended | Arrival::Own(..) | Arrival::Nothing => {}
         }
         if has_settings && let Some(request) = asked.take() {
-            return Ok(request);
+            return Ok((request, early));
         }
     }
 }

@@ -8,6 +8,7 @@ mod bad_input;
 mod certificates;
 mod chat;
 mod http;
+mod http3;
 mod network;
 mod rooms;
 mod slow_reader;
