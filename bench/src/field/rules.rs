@@ -107,10 +107,9 @@ impl Walker {
     fn walk(&mut self, seconds: f32) {
         self.pos += self.vel * seconds;
         for axis in 0..2 {
-            if !(0.0..=SIDE).contains(&self.pos[axis]) {
-                self.pos[axis] =
-                    self.pos[axis].clamp(0.0, 2.0 * SIDE).min(2.0 * SIDE - self.pos[axis]);
-                self.pos[axis] = self.pos[axis].clamp(0.0, SIDE);
+            let at = self.pos[axis];
+            if !(0.0..=SIDE).contains(&at) {
+                self.pos[axis] = if at < 0.0 { -at } else { 2.0 * SIDE - at };
                 self.vel[axis] = -self.vel[axis];
             }
         }
@@ -141,6 +140,22 @@ impl Field {
             let mut lanes = [0; Walker::LANES];
             walker.to_lanes(&mut lanes);
             truth.push(State { tick: self.tick, id: player.0, lanes });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walls_throw_back_what_went_beyond_them() {
+        for (at, speed, after) in [(0.25, -60.0, 0.75), (999.75, 60.0, 999.25)] {
+            let (pos, vel) = (Vec2::new(at, 500.0), Vec2::new(speed, 0.0));
+            let mut walker = Walker { pos, vel, ..Walker::default() };
+            walker.walk(1.0 / 60.0);
+            assert!((walker.pos.x - after).abs() < 1e-3, "{at}: {}", walker.pos.x);
+            assert_eq!((walker.pos.y, walker.vel.x), (500.0, -speed));
         }
     }
 }
