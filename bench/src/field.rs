@@ -22,10 +22,10 @@ use tokio::task::JoinSet;
 use crate::child::ServerProcess;
 use crate::floor::client::{Load, measure as measure_bare};
 use crate::metronome::Metronome;
-use crate::swarm::{Carrier, certs_dir};
+use crate::swarm::{Carrier, Phase, certs_dir};
 use crate::{core, serve, stats};
 use rules::{Field, State};
-use walker::{Outcome, Phase};
+use walker::Outcome;
 
 const SERVER_CORE: usize = 0;
 const CLIENT_CORE: usize = 1;

@@ -19,7 +19,8 @@ use crate::busy::BusyCores;
 use crate::child::{ServerProcess, Usage};
 use crate::metronome::Metronome;
 use crate::stats::{self, ServerStats};
-use bot::{BotResult, Phase, PhaseSender, play};
+pub(crate) use bot::Phase;
+use bot::{BotResult, PhaseSender, play};
 pub(crate) use report::Report;
 
 /// Connections opened at once; more only wait for each other's handshakes.

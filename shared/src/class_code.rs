@@ -104,6 +104,18 @@ impl ResidualStream for BitReader<'_> {
     }
 }
 
+/// Small numbers for residuals near zero, whatever their sign.
+#[inline]
+pub(crate) fn zigzag(value: i32) -> u32 {
+    (value << 1 ^ value >> 31) as u32
+}
+
+/// The residual of a zigzag form.
+#[inline]
+pub(crate) fn unzigzag(value: u32) -> i32 {
+    (value >> 1) as i32 ^ -((value & 1) as i32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@
 //! long as the lane itself is escaped to the plain lane.
 
 use crate::bits::{BitError, BitStream};
-use crate::class_code::CLASS_ESCAPE;
+use crate::class_code::{CLASS_ESCAPE, unzigzag, zigzag};
 use crate::schema::{FieldType, KindSchema, SendRule};
 
 pub use crate::class_code::ResidualStream;
@@ -344,16 +344,6 @@ impl Lane {
         let unused = 32 - self.bits;
         difference << unused >> unused
     }
-}
-
-#[inline]
-fn zigzag(value: i32) -> u32 {
-    (value << 1 ^ value >> 31) as u32
-}
-
-#[inline]
-fn unzigzag(value: u32) -> i32 {
-    (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
 #[cfg(test)]

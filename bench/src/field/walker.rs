@@ -12,18 +12,11 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::rules::{Field, Held, STILL, State};
+use crate::swarm::Phase;
 
 /// Inputs are drawn anew so many times a second.
 const DRAWS_HZ: u32 = 4;
 const JOIN_TIME: Duration = Duration::from_secs(30);
-
-/// What part of the run it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Before,
-    Measured,
-    Over,
-}
 
 /// What one player counted while it was measured.
 #[derive(Clone, Debug, Default)]

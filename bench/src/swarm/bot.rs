@@ -25,7 +25,7 @@ const JOIN_TIME: Duration = Duration::from_secs(30);
 
 /// What part of the run it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Connecting, joining, warming up.
     Before,
     /// Counting.

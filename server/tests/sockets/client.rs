@@ -302,6 +302,26 @@ pub(crate) fn hello() -> ClientFrame {
 /// What native clients speak.
 pub(crate) const PROTOCOL: &str = "tickwire/1";
 
+/// A native client in a room, whose runtime is gone with all its tasks: nobody reads its packets, and
+/// nobody is left to say goodbye.
+pub(crate) async fn vanished(server: &Running, room: &str, name: &'static str) -> Client {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = quic_config(server, PROTOCOL, quinn::TransportConfig::default());
+    let (udp, room) = (server.udp, room.to_owned());
+    let joining = runtime.spawn(async move {
+        let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
+        let quic = endpoint.connect_with(config, udp, "localhost").unwrap().await.unwrap();
+        let mut client = Client::on(Connection::Quic(quic));
+        client.greet().await;
+        client.join(&room, name).await;
+        std::mem::forget(endpoint);
+        client
+    });
+    let client = joining.await.unwrap();
+    runtime.shutdown_background();
+    client
+}
+
 /// A client's settings: the server's certificate and the protocol it speaks.
 pub(crate) fn quic_config(
     server: &Running,

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use tickwire_shared::control::{ClientFrame, CloseCode};
 
-use crate::client::{Client, Connection, Over, PROTOCOL, quic_config};
+use crate::client::{Client, Connection, Over, PROTOCOL, quic_config, vanished};
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 
@@ -48,21 +48,7 @@ async fn a_client_whose_address_changes_keeps_its_session() {
 #[tokio::test]
 async fn a_client_that_acknowledges_nothing_holds_nobody_up() {
     let server = Running::start().await;
-    // Its runtime stops with all its tasks: the system takes its packets, and nobody reads them.
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = quic_config(&server, PROTOCOL, quinn::TransportConfig::default());
-    let udp = server.udp;
-    let joining = runtime.spawn(async move {
-        let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
-        let quic = endpoint.connect_with(config, udp, "localhost").unwrap().await.unwrap();
-        let mut client = Client::on(Connection::Quic(quic));
-        client.greet().await;
-        client.join("mixed", "silent").await;
-        std::mem::forget(endpoint);
-        client
-    });
-    let silent = joining.await.unwrap();
-    runtime.shutdown_background();
+    let silent = vanished(&server, "mixed", "silent").await;
     let mut active = server.player(Over::WebTransport, "mixed", "active").await;
     play_until(&mut active, 100).await;
     let out = server.stats().await["datagrams_out"].as_u64().unwrap();

@@ -3,7 +3,9 @@
 use tickwire_shared::control::{ClientFrame, CloseCode, ServerFrame};
 use tickwire_shared::snapshot::DATAGRAM_SNAPSHOT;
 
-use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, connect_web, quic_config};
+use crate::client::{
+    Client, Connection, Over, PROTOCOL, connect_quic, connect_web, quic_config, vanished,
+};
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 
@@ -121,21 +123,7 @@ async fn a_client_that_vanishes_is_let_go_after_the_idle_time() {
     })
     .await;
     let mut witness = server.player(Over::Quic, "lost", "witness").await;
-    // Its runtime goes away with all its tasks: nobody is left to say goodbye.
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let config = quic_config(&server, PROTOCOL, quinn::TransportConfig::default());
-    let udp = server.udp;
-    let joining = runtime.spawn(async move {
-        let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
-        let quic = endpoint.connect_with(config, udp, "localhost").unwrap().await.unwrap();
-        let mut client = Client::on(Connection::Quic(quic));
-        client.greet().await;
-        client.join("lost", "ghost").await;
-        std::mem::forget(endpoint);
-        client
-    });
-    let ghost = joining.await.unwrap();
-    runtime.shutdown_background();
+    let ghost = vanished(&server, "lost", "ghost").await;
     let left = witness
         .hear_until(|frame| match frame {
             ServerFrame::MemberLeft { player, code } => Some((player, code)),
