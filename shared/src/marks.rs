@@ -165,6 +165,28 @@ mod tests {
     use crate::bits::{BitReader, BitWriter};
     use proptest::prelude::*;
 
+    #[test]
+    fn the_commonest_mark_is_the_shortest() {
+        // Of the slots 0 to 59, the first so many coded, the next predicted, the others left.
+        let bits = |coded: u32, predicted: u32| {
+            let first = |count: u32| (1u64 << count) - 1;
+            let both = first(coded + predicted);
+            let marks = Marks { coded: vec![first(coded)], predicted: vec![both & !first(coded)] };
+            marks.len_bits(&[first(60)])
+        };
+        for (coded, predicted) in [(56, 2), (2, 56), (2, 2)] {
+            assert_eq!(
+                bits(coded, predicted),
+                3 + 56 + 2 * 4,
+                "{coded} coded, {predicted} predicted"
+            );
+        }
+        for (coded, predicted) in [(50, 10), (50, 0), (0, 50)] {
+            assert_eq!(bits(coded, predicted), 3 + 60, "{coded} coded, {predicted} predicted");
+        }
+        assert_eq!(bits(60, 0), 3, "nothing but deltas");
+    }
+
     proptest! {
         #[test]
         fn marks_round_trip_in_the_bits_they_claim(
