@@ -174,7 +174,7 @@ mod tests {
             let marks = Marks { coded: vec![first(coded)], predicted: vec![both & !first(coded)] };
             marks.len_bits(&[first(60)])
         };
-        for (coded, predicted) in [(56, 2), (2, 56), (2, 2)] {
+        for (coded, predicted) in [(56, 1), (1, 56), (1, 3)] {
             assert_eq!(
                 bits(coded, predicted),
                 3 + 56 + 2 * 4,
