@@ -166,6 +166,8 @@ class ArenaPage {
 
   /** Flies, by keys, to where the score board's map says that a player is, until the ship is seen. */
   async flyTo(name) {
+    // Firefox draws a page behind another once a second: a key held for less is not noticed.
+    await this.#page.bringToFront();
     const end = Date.now() + FLIGHT_MS;
     while (Date.now() < end) {
       const way = await this.evaluate(courseTo, name);
@@ -178,6 +180,7 @@ class ArenaPage {
 
   /** Flies a little towards the nearest enemy, or without one in sight to the middle. */
   async chase() {
+    await this.#page.bringToFront();
     await this.#fly(await this.evaluate(courseToFight));
     await new Promise((done) => setTimeout(done, 100));
   }
