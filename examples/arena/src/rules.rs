@@ -124,7 +124,7 @@ impl Simulation for Arena {
         if let Ok(at) = self.pilot_at(player) {
             self.pilots.remove(at);
             self.balance_teams();
-            self.leaders.retain(|leader| leader.player != player);
+            self.rank();
         }
     }
 

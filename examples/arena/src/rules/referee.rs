@@ -120,7 +120,8 @@ impl Arena {
         }
     }
 
-    fn rank(&mut self) {
+    /// Fills the score board anew: its places are by rank.
+    pub(super) fn rank(&mut self) {
         let mut order: Vec<&Pilot> = self.pilots.iter().collect();
         let best_first = |pilot: &&Pilot| (std::cmp::Reverse(pilot.score), pilot.player);
         if order.len() > LEADERS {
