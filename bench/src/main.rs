@@ -3,12 +3,14 @@
 mod busy;
 mod child;
 mod core;
+mod cubes;
 mod field;
 mod floor;
 mod metronome;
 mod serve;
 mod stats;
 mod swarm;
+mod train;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ enum Command {
     Floor(floor::FloorArguments),
     /// Measures many players who all see each other, the same as other servers were measured with.
     Field(field::FieldArguments),
+    /// Codes recorded cube scenes, and counts the bytes.
+    Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Floor(arguments) => floor::run(&arguments),
         Command::Field(arguments) => field::run(&arguments),
+        Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),
         Command::ServeBare(arguments) => floor::serve_bare(&arguments),

@@ -1,6 +1,7 @@
 //! The code of a residual's class: static, canonical, and a prefix code.
 
 use crate::bits::{BitError, BitMeasure, BitReader, BitStream, BitWriter};
+use crate::model::code::CodeStream;
 
 /// The class that stands for "the plain lane follows".
 pub(crate) const CLASS_ESCAPE: u32 = 33;
@@ -61,7 +62,7 @@ const LOOKUP: [(u8, u8); 1 << LOOKUP_BITS] = {
 };
 
 /// A stream that also carries the class of a residual.
-pub trait ResidualStream: BitStream {
+pub trait ResidualStream: CodeStream {
     /// The class code.
     ///
     /// # Errors

@@ -16,6 +16,8 @@
 
 use crate::bits::{BitError, BitStream};
 use crate::class_code::{CLASS_ESCAPE, unzigzag, zigzag};
+use crate::model::coder::{Coding, Plan};
+use crate::model::{Chances, Compiled, Features, KindModel, SiteStream};
 use crate::schema::{FieldType, KindSchema, SendRule};
 
 pub use crate::class_code::ResidualStream;
@@ -34,6 +36,7 @@ pub struct LaneTable {
     groups: Vec<Group>,
     rare: bool,
     owner_only: bool,
+    model: Option<Box<(Plan, Compiled)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +109,22 @@ impl LaneTable {
         let groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
         let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
         let owner_only = groups.iter().any(|group| group.owner_only);
-        LaneTable { lanes, groups, rare, owner_only }
+        LaneTable { lanes, groups, rare, owner_only, model: None }
+    }
+
+    /// As [`LaneTable::new`], with deltas coded by `model`. A model without sites leaves the defaults.
+    ///
+    /// # Errors
+    /// Why the model does not fit the kind.
+    pub fn with_model(
+        kind: &KindSchema,
+        tick_hz: u32,
+        model: &KindModel,
+    ) -> Result<Self, &'static str> {
+        let mut table = LaneTable::new(kind, tick_hz);
+        let compiled = model.compile(kind)?;
+        table.model = compiled.map(|model| Box::new((Plan::new(kind, &model.common), model)));
+        Ok(table)
     }
 
     /// Number of lanes.
@@ -162,6 +180,10 @@ impl LaneTable {
         lanes: &mut [i32],
         owner: bool,
     ) -> Result<(), BitError> {
+        if let Some(model) = &self.model {
+            let (plan, model) = &**model;
+            return plan.delta(self, &mut Coding { model, stream }, baseline, lanes, owner);
+        }
         for group in &self.groups {
             if group.rule == SendRule::Always {
                 self.group(stream, group, baseline, lanes, owner)?;
@@ -186,6 +208,12 @@ impl LaneTable {
             }
         }
         Ok(())
+    }
+
+    /// How likely an entity with this baseline is to be told of, by the model; `None` without one.
+    pub fn chances(&self, baseline: &Baseline<'_>, owner: bool) -> Option<Chances> {
+        let (plan, model) = &**self.model.as_ref()?;
+        plan.chances(model, self, baseline, owner)
     }
 
     /// Whether the lanes are what a client expects without hearing of them: see [`LaneTable::extrapolate`].
@@ -263,7 +291,7 @@ impl LaneTable {
 
     /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
     #[inline]
-    fn predict(&self, at: usize, baseline: &Baseline<'_>, lanes: &[i32]) -> i32 {
+    pub(crate) fn predict(&self, at: usize, baseline: &Baseline<'_>, lanes: &[i32]) -> i32 {
         let lane = &self.lanes[at];
         let Some(velocity) = lane.velocity else { return baseline.lanes[at] };
         let ticks = i64::from(baseline.ticks.min(EXTRAPOLATION_TICKS_MAX));
@@ -283,6 +311,65 @@ pub struct Baseline<'a> {
     pub lanes: &'a [i32],
     /// How many ticks ago it was.
     pub ticks: u32,
+    /// An older state, from which a [model](crate::model) tells how the entity moves.
+    pub second: Option<SecondBaseline<'a>>,
+}
+
+/// An older state than the baseline.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondBaseline<'a> {
+    /// Its lanes.
+    pub lanes: &'a [i32],
+    /// How many ticks before the baseline it was.
+    pub ticks: u32,
+}
+
+impl<'a> Baseline<'a> {
+    /// One baseline, without a second.
+    pub fn new(lanes: &'a [i32], ticks: u32) -> Self {
+        Baseline { lanes, ticks, second: None }
+    }
+}
+
+/// A kind's sites, to be walked by something other than bits, such as training.
+#[derive(Clone, Debug)]
+pub struct SiteWalk {
+    plan: Plan,
+    table: LaneTable,
+    features: usize,
+}
+
+impl SiteWalk {
+    /// The sites of `kind`, where `common` tells for each chunk which of its fields usually change
+    /// together.
+    pub fn new(kind: &KindSchema, tick_hz: u32, common: &[u8]) -> Self {
+        SiteWalk {
+            plan: Plan::new(kind, common),
+            table: LaneTable::new(kind, tick_hz),
+            features: Features::count(kind),
+        }
+    }
+
+    /// Takes the lanes of one entity through the sites, as [`LaneTable::delta`] does.
+    ///
+    /// # Errors
+    /// As `sites` gives them.
+    pub fn delta<C: SiteStream>(
+        &self,
+        sites: &mut C,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        self.plan.delta(&self.table, sites, baseline, lanes, owner)
+    }
+
+    /// What the baselines alone tell of an entity.
+    pub fn look_back(&self, baseline: &Baseline<'_>, owner: bool) -> Vec<i32> {
+        let mut features = vec![0; self.features];
+        self.plan.look_back(&self.table, baseline, owner, &mut features);
+        features
+    }
 }
 
 impl Lane {
@@ -347,145 +434,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bits::{BitMeasure, BitReader, BitWriter};
-    use crate::schema::FieldSchema;
-    use proptest::prelude::*;
-
-    fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
-        FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None }
-    }
-
-    /// Every type and every rule.
-    fn kind() -> KindSchema {
-        let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
-        let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
-        let mut home = field("home", vec2, SendRule::Rare, false);
-        home.velocity = Some("homing".into());
-        let mut position = field("pos", vec2, SendRule::Always, false);
-        position.velocity = Some("vel".into());
-        KindSchema {
-            name: "Thing".into(),
-            fields: vec![
-                position,
-                field("vel", speed, SendRule::Always, false),
-                field("heading", FieldType::Angle { bits: 8 }, SendRule::Always, false),
-                field("alive", FieldType::Bool, SendRule::Always, false),
-                field("ammo", FieldType::Int { min: 0, max: 40 }, SendRule::Always, true),
-                field(
-                    "score",
-                    FieldType::Int { min: 0, max: i64::from(u32::MAX) },
-                    SendRule::Rare,
-                    false,
-                ),
-                field("hue", FieldType::Choice { variants: 5 }, SendRule::Initial, false),
-                field("turn", FieldType::Quat { bits: 9 }, SendRule::Always, false),
-                field("homing", speed, SendRule::Rare, false),
-                home,
-            ],
-        }
-    }
-
-    fn lanes() -> impl Strategy<Value = Vec<i32>> {
-        let kind = kind();
-        let ranges: Vec<(i64, i64)> = kind
-            .fields
-            .iter()
-            .flat_map(|field| (0..field.ty.lanes()).map(|lane| field.ty.lane_range(lane)))
-            .collect();
-        ranges.into_iter().map(|(min, max)| (min..=max).prop_map(|v| v as i32)).collect::<Vec<_>>()
-    }
-
-    const AMMO: usize = 6;
-    const HUE: usize = 8;
-
-    proptest! {
-        #[test]
-        fn a_delta_decodes_to_exactly_the_lanes(
-            before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u32>(),
-        ) {
-            for at in 0..now.len() {
-                if same >> at & 1 == 1 {
-                    now[at] = before[at];
-                }
-            }
-            let table = LaneTable::new(&kind(), 60);
-            let baseline = Baseline { lanes: &before, ticks };
-            let mut writer = BitWriter::default();
-            let mut measure = BitMeasure::default();
-            table.delta(&mut writer, &baseline, &mut now.clone(), owner).unwrap();
-            table.delta(&mut measure, &baseline, &mut now.clone(), owner).unwrap();
-            prop_assert_eq!(writer.len_bits(), measure.len_bits());
-            let bytes = writer.into_bytes();
-            let mut read = vec![0; table.len()];
-            let mut reader = BitReader::new(&bytes);
-            table.delta(&mut reader, &baseline, &mut read, owner).unwrap();
-            prop_assert!(reader.finish().is_ok());
-            now[HUE] = before[HUE];
-            if !owner {
-                now[AMMO] = 0;
-            }
-            prop_assert_eq!(read, now);
-        }
-
-        #[test]
-        fn whole_lanes_round_trip(mut now in lanes(), owner: bool) {
-            let table = LaneTable::new(&kind(), 60);
-            let mut writer = BitWriter::default();
-            table.whole(&mut writer, &mut now, owner).unwrap();
-            let bytes = writer.into_bytes();
-            let mut read = vec![9; table.len()];
-            table.whole(&mut BitReader::new(&bytes), &mut read, owner).unwrap();
-            if !owner {
-                now[AMMO] = 0;
-            }
-            prop_assert_eq!(read, now);
-        }
-
-        #[test]
-        fn any_bits_decode_to_lanes_in_range_or_an_error(
-            before in lanes(), bytes: Vec<u8>, ticks: u32, owner: bool,
-        ) {
-            let table = LaneTable::new(&kind(), 60);
-            let mut read = vec![0; table.len()];
-            let baseline = Baseline { lanes: &before, ticks };
-            if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, owner).is_ok() {
-                for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
-                    let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
-                    prop_assert!(offset <= lane.max - lane.min);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_rare_position_that_moves_as_predicted_arrives() {
-        let table = LaneTable::new(&kind(), 60);
-        let (homing, home) = (table.len() - 4, table.len() - 2);
-        let mut before = vec![0; table.len()];
-        before[homing] = 240;
-        let mut now = before.clone();
-        now[home] = 16;
-        let mut writer = BitWriter::default();
-        let baseline = Baseline { lanes: &before, ticks: 1 };
-        table.delta(&mut writer, &baseline, &mut now, true).unwrap();
-        let bytes = writer.into_bytes();
-        let mut read = vec![0; table.len()];
-        table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).unwrap();
-        assert_eq!(read, now);
-    }
-
-    #[test]
-    fn steady_motion_costs_one_bit_a_field() {
-        let table = LaneTable::new(&kind(), 60);
-        // 60 units a second is 1 unit, or 16 steps, a tick.
-        let mut before = vec![0; table.len()];
-        (before[2], before[3]) = (240, -120);
-        let mut now = before.clone();
-        (now[0], now[1]) = (5 * 16, -5 * 8);
-        let mut measure = BitMeasure::default();
-        table.delta(&mut measure, &Baseline { lanes: &before, ticks: 5 }, &mut now, false).unwrap();
-        assert_eq!(measure.len_bits(), 6, "five fields and the rare ones");
-    }
-}
+mod tests;

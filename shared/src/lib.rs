@@ -5,7 +5,7 @@
 //!
 //! 1. [`simulation`]: the game, as its author writes it;
 //! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes;
-//! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline;
+//! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
 //! 5. [`control`]: the frames of the reliable streams, and every way a session can end.
 //!
@@ -16,6 +16,7 @@ extern crate self as tickwire_shared;
 
 mod class_code;
 mod marks;
+mod rotation;
 mod tick;
 
 pub mod bits;
@@ -23,6 +24,7 @@ pub mod control;
 pub mod delta;
 pub mod history;
 pub mod input;
+pub mod model;
 pub mod quantize;
 pub mod replica;
 pub mod schema;

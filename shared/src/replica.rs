@@ -306,7 +306,7 @@ impl Replica {
         let entity = &self.entities[place];
         let state = entity.states.at(since).ok_or(SnapshotError::UnknownBaseline)?;
         let table = &self.kinds[usize::from(entity.kind)];
-        let baseline = Baseline { lanes: entity.states.lanes(state), ticks };
+        let baseline = Baseline::new(entity.states.lanes(state), ticks);
         let lanes_at = self.decoded_lanes.len();
         self.decoded_lanes.resize(lanes_at + table.len(), 0);
         let lanes = &mut self.decoded_lanes[lanes_at..];

@@ -111,7 +111,7 @@ fn the_worked_example() {
         ..header
     };
     let mut lanes = BitWriter::default();
-    table.delta(&mut lanes, &Baseline { lanes: &before, ticks: 3 }, &mut now, true).unwrap();
+    table.delta(&mut lanes, &Baseline::new(&before, 3), &mut now, true).unwrap();
     let second = snapshot(header, None, lanes);
 
     let (_, example) = README.split_once("### A worked example").unwrap();

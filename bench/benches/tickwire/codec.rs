@@ -36,7 +36,7 @@ pub(crate) type Ships = LazyCell<Vec<ShipPair>>;
 impl ShipPair {
     /// Writes the difference, as others than the owner get it.
     pub(crate) fn write(&self, table: &LaneTable, writer: &mut BitWriter) {
-        let baseline = Baseline { lanes: &self.before, ticks: AGE_TICKS };
+        let baseline = Baseline::new(&self.before, AGE_TICKS);
         let mut lanes = self.now;
         table.delta(writer, &baseline, &mut lanes, false).expect("writing never fails");
     }
@@ -117,7 +117,7 @@ pub(crate) fn delta(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
         let (pairs, coded) = (&**pairs, &*coded);
         b.iter(|| {
             let at = next();
-            let baseline = Baseline { lanes: &pairs[at].before, ticks: AGE_TICKS };
+            let baseline = Baseline::new(&pairs[at].before, AGE_TICKS);
             let mut lanes = [0; Ship::LANES];
             let read = table.delta(&mut BitReader::new(&coded[at]), &baseline, &mut lanes, false);
             read.expect("it was written so");

@@ -186,7 +186,7 @@ impl Fragments {
         let lanes = &mut lanes[..table.len()];
         lanes.copy_from_slice(world.states().newest(slot, table.len()));
         let ticks = self.tick.since(since) as u32;
-        let baseline = Baseline { lanes: before, ticks };
+        let baseline = Baseline::new(before, ticks);
         let owner = eyes == Eyes::Owner;
         let predicted = table.is_predicted(&baseline, lanes, owner);
         self.scratch.clear();

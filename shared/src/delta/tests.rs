@@ -1,0 +1,271 @@
+use super::*;
+use crate::bits::{BitMeasure, BitReader, BitWriter};
+use crate::model::{ChanceTree, Child, Leaf, Site, Split};
+use crate::schema::FieldSchema;
+use proptest::prelude::*;
+
+fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
+    FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None }
+}
+
+/// Every type and every rule.
+fn kind() -> KindSchema {
+    let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
+    let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
+    let mut home = field("home", vec2, SendRule::Rare, false);
+    home.velocity = Some("homing".into());
+    let mut position = field("pos", vec2, SendRule::Always, false);
+    position.velocity = Some("vel".into());
+    KindSchema {
+        name: "Thing".into(),
+        fields: vec![
+            position,
+            field("vel", speed, SendRule::Always, false),
+            field("heading", FieldType::Angle { bits: 8 }, SendRule::Always, false),
+            field("alive", FieldType::Bool, SendRule::Always, false),
+            field("ammo", FieldType::Int { min: 0, max: 40 }, SendRule::Always, true),
+            field(
+                "score",
+                FieldType::Int { min: 0, max: i64::from(u32::MAX) },
+                SendRule::Rare,
+                false,
+            ),
+            field("hue", FieldType::Choice { variants: 5 }, SendRule::Initial, false),
+            field("turn", FieldType::Quat { bits: 9 }, SendRule::Always, false),
+            field("homing", speed, SendRule::Rare, false),
+            home,
+        ],
+    }
+}
+
+fn lanes() -> impl Strategy<Value = Vec<i32>> {
+    let kind = kind();
+    let ranges: Vec<(i64, i64)> = kind
+        .fields
+        .iter()
+        .flat_map(|field| (0..field.ty.lanes()).map(|lane| field.ty.lane_range(lane)))
+        .collect();
+    ranges.into_iter().map(|(min, max)| (min..=max).prop_map(|v| v as i32)).collect::<Vec<_>>()
+}
+
+const AMMO: usize = 6;
+const HUE: usize = 8;
+
+proptest! {
+    #[test]
+    fn a_delta_decodes_to_exactly_the_lanes(
+        before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u32>(),
+    ) {
+        for at in 0..now.len() {
+            if same >> at & 1 == 1 {
+                now[at] = before[at];
+            }
+        }
+        let table = LaneTable::new(&kind(), 60);
+        let baseline = Baseline::new(&before, ticks);
+        let mut writer = BitWriter::default();
+        let mut measure = BitMeasure::default();
+        table.delta(&mut writer, &baseline, &mut now.clone(), owner).unwrap();
+        table.delta(&mut measure, &baseline, &mut now.clone(), owner).unwrap();
+        prop_assert_eq!(writer.len_bits(), measure.len_bits());
+        let bytes = writer.into_bytes();
+        let mut read = vec![0; table.len()];
+        let mut reader = BitReader::new(&bytes);
+        table.delta(&mut reader, &baseline, &mut read, owner).unwrap();
+        prop_assert!(reader.finish().is_ok());
+        now[HUE] = before[HUE];
+        if !owner {
+            now[AMMO] = 0;
+        }
+        prop_assert_eq!(read, now);
+    }
+
+    #[test]
+    fn whole_lanes_round_trip(mut now in lanes(), owner: bool) {
+        let table = LaneTable::new(&kind(), 60);
+        let mut writer = BitWriter::default();
+        table.whole(&mut writer, &mut now, owner).unwrap();
+        let bytes = writer.into_bytes();
+        let mut read = vec![9; table.len()];
+        table.whole(&mut BitReader::new(&bytes), &mut read, owner).unwrap();
+        if !owner {
+            now[AMMO] = 0;
+        }
+        prop_assert_eq!(read, now);
+    }
+
+    #[test]
+    fn any_bits_decode_to_lanes_in_range_or_an_error(
+        before in lanes(), bytes: Vec<u8>, ticks: u32, owner: bool,
+    ) {
+        let table = LaneTable::new(&kind(), 60);
+        let mut read = vec![0; table.len()];
+        let baseline = Baseline::new(&before, ticks);
+        if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, owner).is_ok() {
+            for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
+                let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
+                prop_assert!(offset <= lane.max - lane.min);
+            }
+        }
+    }
+}
+
+/// A model of [`kind`] whose trees ask what `seed` draws, and whose codes are flat.
+fn model(seed: u64) -> KindModel {
+    let kind = kind();
+    let mut state = seed;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) % below
+    };
+    let common: Vec<u8> = (0..KindModel::chunks(&kind)).map(|_| draw(16) as u8).collect();
+    let sites = (0..common.len() + kind.lanes()).map(|site| {
+        let needed = KindModel::symbols(&kind, &common, site);
+        let count = needed.iter().filter(|needed| **needed).count();
+        if count == 0 {
+            return Site::default();
+        }
+        let bits = count.next_power_of_two().ilog2().max(1) as u8;
+        let lengths: Vec<u8> = needed.iter().map(|&needed| if needed { bits } else { 0 }).collect();
+        let pairs = lengths.chunks(2).map(|pair| pair[0] | pair.get(1).map_or(0, |next| next << 4));
+        let pairs: Vec<u8> = pairs.collect();
+        let splits = (0..3u8).map(|at| Split {
+            feature: draw(Features::count(&kind) as u64) as u16,
+            threshold: draw(9) as i32 - 4,
+            children: [Child::Leaf(at), if at < 2 { Child::Split(at + 1) } else { Child::Leaf(3) }],
+        });
+        let splits = splits.collect();
+        let leaves = (0..4).map(|_| Leaf {
+            weight: draw(40) as i8 - 8,
+            bias: draw(200) as i16 - 100,
+            lengths: pairs.clone(),
+        });
+        Site { splits, leaves: leaves.collect() }
+    });
+    let sites = sites.collect();
+    KindModel { common, sites, chances: ChanceTree::default() }
+}
+
+proptest! {
+    #[test]
+    fn a_delta_by_a_model_decodes_to_exactly_the_lanes(
+        older in lanes(), before in lanes(), mut now in lanes(), ticks in 1u32..200, gap in 0u32..200,
+        owner: bool, same: u32, steady: u32, seed: u64,
+    ) {
+        for at in 0..now.len() {
+            if same >> at & 1 == 1 {
+                now[at] = before[at];
+            }
+            if steady >> at & 1 == 1 {
+                now[at] = now[at].wrapping_sub(now[at].wrapping_sub(before[at]) / 64 * 64);
+            }
+        }
+        for (value, lane) in now.iter_mut().zip(&LaneTable::new(&kind(), 60).lanes) {
+            *value = i64::from(*value).clamp(lane.min, lane.max) as i32;
+        }
+        let table = LaneTable::with_model(&kind(), 60, &model(seed)).unwrap();
+        let second = (gap > 0).then_some(SecondBaseline { lanes: &older, ticks: gap });
+        let baseline = Baseline { lanes: &before, ticks, second };
+        let mut writer = BitWriter::default();
+        let mut measure = BitMeasure::default();
+        table.delta(&mut writer, &baseline, &mut now.clone(), owner).unwrap();
+        table.delta(&mut measure, &baseline, &mut now.clone(), owner).unwrap();
+        prop_assert_eq!(writer.len_bits(), measure.len_bits());
+        let bytes = writer.into_bytes();
+        // What an owner alone is sent, others have as zeros.
+        let (mut before, mut older) = (before.clone(), older.clone());
+        now[HUE] = before[HUE];
+        if !owner {
+            (before[AMMO], older[AMMO], now[AMMO]) = (0, 0, 0);
+        }
+        let second = (gap > 0).then_some(SecondBaseline { lanes: &older, ticks: gap });
+        let baseline = Baseline { lanes: &before, ticks, second };
+        let mut read = vec![0; table.len()];
+        let mut reader = BitReader::new(&bytes);
+        table.delta(&mut reader, &baseline, &mut read, owner).unwrap();
+        prop_assert!(reader.finish().is_ok());
+        prop_assert_eq!(read, now);
+    }
+
+    #[test]
+    fn any_bits_decode_by_a_model_to_lanes_in_range_or_an_error(
+        older in lanes(), before in lanes(), bytes: Vec<u8>, ticks: u32, gap: u32, seed: u64,
+    ) {
+        let table = LaneTable::with_model(&kind(), 60, &model(seed)).unwrap();
+        let second = Some(SecondBaseline { lanes: &older, ticks: gap });
+        let baseline = Baseline { lanes: &before, ticks, second };
+        let mut read = vec![0; table.len()];
+        if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).is_ok() {
+            for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
+                let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
+                prop_assert!(offset <= lane.max - lane.min);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused() {
+    let good = model(1);
+    let refused = |change: &dyn Fn(&mut KindModel)| {
+        let mut model = good.clone();
+        change(&mut model);
+        LaneTable::with_model(&kind(), 60, &model).unwrap_err()
+    };
+    assert!(LaneTable::with_model(&kind(), 60, &good).is_ok());
+    assert!(LaneTable::with_model(&kind(), 60, &KindModel::default()).is_ok(), "the defaults");
+    let other = "it was trained for other fields";
+    assert_eq!(refused(&|model| model.sites.truncate(3)), other);
+    assert_eq!(refused(&|model| model.common.clear()), other);
+    let nowhere = "a split leads nowhere";
+    let site = good.sites.iter().position(|site| !site.splits.is_empty()).unwrap();
+    assert_eq!(
+        refused(&|model| model.sites[site].splits[1].children[0] = Child::Split(1)),
+        nowhere
+    );
+    assert_eq!(refused(&|model| model.sites[site].splits[0].children[0] = Child::Leaf(4)), nowhere);
+    assert_eq!(refused(&|model| model.sites[site].splits[0].feature = 999), nowhere);
+    let code = "a symbol has no code, or one that is never sent has";
+    let lane = KindModel::chunks(&kind());
+    assert_eq!(refused(&|model| model.sites[lane].leaves[0].lengths[0] = 0), code);
+    assert_eq!(
+        refused(&|model| model.sites[lane].leaves[0].lengths.fill(0x11)),
+        "a leaf's lengths are of no prefix code"
+    );
+    assert_eq!(
+        refused(&|model| model.sites[lane].leaves[0].lengths.clear()),
+        "a leaf has other symbols"
+    );
+    let trees = "a tree has no leaves, or too many";
+    assert_eq!(refused(&|model| model.sites[lane].leaves.clear()), trees);
+}
+
+#[test]
+fn a_rare_position_that_moves_as_predicted_arrives() {
+    let table = LaneTable::new(&kind(), 60);
+    let (homing, home) = (table.len() - 4, table.len() - 2);
+    let mut before = vec![0; table.len()];
+    before[homing] = 240;
+    let mut now = before.clone();
+    now[home] = 16;
+    let mut writer = BitWriter::default();
+    let baseline = Baseline::new(&before, 1);
+    table.delta(&mut writer, &baseline, &mut now, true).unwrap();
+    let bytes = writer.into_bytes();
+    let mut read = vec![0; table.len()];
+    table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).unwrap();
+    assert_eq!(read, now);
+}
+
+#[test]
+fn steady_motion_costs_one_bit_a_field() {
+    let table = LaneTable::new(&kind(), 60);
+    // 60 units a second is 1 unit, or 16 steps, a tick.
+    let mut before = vec![0; table.len()];
+    (before[2], before[3]) = (240, -120);
+    let mut now = before.clone();
+    (now[0], now[1]) = (5 * 16, -5 * 8);
+    let mut measure = BitMeasure::default();
+    table.delta(&mut measure, &Baseline::new(&before, 5), &mut now, false).unwrap();
+    assert_eq!(measure.len_bits(), 6, "five fields and the rare ones");
+}

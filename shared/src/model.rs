@@ -1,0 +1,355 @@
+//! Trained models: for each kind of entity, which code stands where, chosen by what both sides know.
+//!
+//! A delta is coded at **sites**: one for each chunk of up to four fields, which says which of them
+//! changed, and one for each lane. A site has a decision tree over integer **features** of the
+//! entity's baselines and of what was already decoded of it; each leaf has a static canonical prefix
+//! code. So the bits of (entity, baselines) are the same for every client and can be shared.
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{FieldType, KindSchema, LANES_MAX, Schema, SendRule};
+
+pub mod chance;
+pub mod code;
+pub(crate) mod coder;
+mod features;
+mod place;
+pub mod token;
+pub mod told;
+
+use code::PrefixCode;
+use token::TOKENS;
+
+pub use coder::{Head, SiteStream};
+pub use features::Features;
+pub use place::LanePlace;
+
+/// Version of the model format.
+pub const MODEL_VERSION: u8 = 1;
+/// Most leaves of a site's tree.
+pub const LEAVES_MAX: usize = 128;
+/// Most fields in a chunk.
+pub const CHUNK_FIELDS_MAX: usize = 4;
+/// A leaf's weight that takes the whole predicted motion.
+pub const WEIGHT_ONE: i64 = 16;
+
+/// The codes of a game.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// [`MODEL_VERSION`].
+    pub version: u8,
+    /// By kind number. A kind that is missing or has no sites is coded by the defaults.
+    pub kinds: Vec<KindModel>,
+}
+
+/// The codes of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KindModel {
+    /// For each chunk of fields: which of them usually change together, bit n for the nth.
+    pub common: Vec<u8>,
+    /// One for each chunk, then one for each lane.
+    pub sites: Vec<Site>,
+    /// How likely an entity is to be told of.
+    pub chances: ChanceTree,
+}
+
+/// A decision tree over what the baselines tell, that ends in chances.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChanceTree {
+    /// As in a [`Site`].
+    pub splits: Vec<Split>,
+    /// The leaves; none in a model without chances.
+    pub leaves: Vec<Chances>,
+}
+
+/// Chances in [`chance::CHANCE_ONE`]: where none, one, or both of the two slots before in the snapshot
+/// are told of.
+pub type Chances = [u16; 3];
+
+/// A decision tree.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// The first is the root; none where there is but one leaf. Children come after their parents.
+    pub splits: Vec<Split>,
+    /// The leaves.
+    pub leaves: Vec<Leaf>,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Number of the feature.
+    pub feature: u16,
+    /// Up to this value it goes to the first child, above it to the second.
+    pub threshold: i32,
+    /// The two children.
+    pub children: [Child; 2],
+}
+
+/// Where an answer leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Child {
+    /// To the split of this number.
+    Split(u8),
+    /// To the leaf of this number.
+    Leaf(u8),
+}
+
+/// How a symbol is coded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leaf {
+    /// How much of the predicted motion is taken, in sixteenths.
+    pub weight: i8,
+    /// Added to the prediction, in lane steps.
+    pub bias: i16,
+    /// Length of each symbol's code, two to a byte, the first in the low half; 0 for no code.
+    pub lengths: Vec<u8>,
+}
+
+/// Why a model cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// Another format.
+    #[error("the model has version {0}, this build reads version {MODEL_VERSION}; train it again")]
+    Version(u8),
+    /// Not a model.
+    #[error("the model's bytes cannot be read; train it again")]
+    Malformed,
+    /// A table that no codec can use, or one for another schema.
+    #[error(
+        "the model does not fit the kind {kind}: {reason}; train it again from a trace of this game"
+    )]
+    Unfit {
+        /// The kind's name, or its number where the schema has none.
+        kind: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
+impl Model {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`ModelError::Version`] or [`ModelError::Malformed`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        match bytes.first() {
+            Some(&MODEL_VERSION) => {}
+            Some(&other) => return Err(ModelError::Version(other)),
+            None => return Err(ModelError::Malformed),
+        }
+        match postcard::take_from_bytes(bytes) {
+            Ok((model, [])) => Ok(model),
+            _ => Err(ModelError::Malformed),
+        }
+    }
+
+    /// The bytes of a model file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("a model has nothing that cannot be written")
+    }
+
+    /// Checks it against the game it is for.
+    ///
+    /// # Errors
+    /// [`ModelError::Unfit`], naming the kind.
+    pub fn validate(&self, schema: &Schema) -> Result<(), ModelError> {
+        for (number, model) in self.kinds.iter().enumerate() {
+            let unfit = |kind: &str, reason| ModelError::Unfit { kind: kind.to_owned(), reason };
+            let Some(kind) = schema.entities.get(number) else {
+                return Err(unfit(&number.to_string(), "the game has no such kind"));
+            };
+            model.compile(kind).map_err(|reason| unfit(&kind.name, reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields that a delta may tell of, in coding order, in chunks.
+pub(crate) fn chunks(kind: &KindSchema) -> Vec<Vec<usize>> {
+    let told = |predicted: bool| {
+        let fields = kind.fields.iter().enumerate();
+        fields
+            .filter(move |(_, field)| {
+                field.rule != SendRule::Initial && field.velocity.is_some() == predicted
+            })
+            .map(|(at, _)| at)
+    };
+    let order: Vec<usize> = told(false).chain(told(true)).collect();
+    order.chunks(CHUNK_FIELDS_MAX).map(<[usize]>::to_vec).collect()
+}
+
+/// Whether a change of this field leaves one value only: then no lane is coded.
+pub(crate) fn flips(ty: &FieldType) -> bool {
+    let (min, max) = ty.lane_range(0);
+    ty.lanes() == 1 && max - min == 1
+}
+
+/// A kind's tables, ready to code with.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub common: Vec<u8>,
+    pub sites: Vec<CompiledSite>,
+    pub chances: ChanceTree,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledSite {
+    splits: Vec<Split>,
+    leaves: Vec<CompiledLeaf>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledLeaf {
+    pub weight: i64,
+    pub bias: i64,
+    pub code: PrefixCode,
+}
+
+impl CompiledSite {
+    #[inline]
+    pub(crate) fn leaf(&self, features: &[i32]) -> &CompiledLeaf {
+        &self.leaves[descend(&self.splits, features)]
+    }
+}
+
+/// The leaf that the features lead to.
+#[inline]
+pub(crate) fn descend(splits: &[Split], features: &[i32]) -> usize {
+    let mut child = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
+    loop {
+        match child {
+            Child::Leaf(leaf) => return usize::from(leaf),
+            Child::Split(at) => {
+                let split = &splits[usize::from(at)];
+                let above = features[usize::from(split.feature)] > split.threshold;
+                child = split.children[usize::from(above)];
+            }
+        }
+    }
+}
+
+fn check_splits(splits: &[Split], leaves: usize, features: usize) -> Result<(), &'static str> {
+    if leaves == 0 || leaves > LEAVES_MAX || splits.len() >= LEAVES_MAX {
+        return Err("a tree has no leaves, or too many");
+    }
+    for (at, split) in splits.iter().enumerate() {
+        let leads = |child: &Child| match *child {
+            Child::Leaf(leaf) => usize::from(leaf) < leaves,
+            Child::Split(next) => usize::from(next) > at && usize::from(next) < splits.len(),
+        };
+        if usize::from(split.feature) >= features || !split.children.iter().all(leads) {
+            return Err("a split leads nowhere");
+        }
+    }
+    Ok(())
+}
+
+impl KindModel {
+    /// How many chunks the fields of a kind make.
+    pub fn chunks(kind: &KindSchema) -> usize {
+        chunks(kind).len()
+    }
+
+    /// Which symbols a site may have to code: the [tokens](token) of its lane, then its heads. None
+    /// for a site that is never coded.
+    pub fn symbols(kind: &KindSchema, common: &[u8], site: usize) -> Vec<bool> {
+        needed_symbols(kind, &chunks(kind), common, site)
+    }
+
+    pub(crate) fn compile(&self, kind: &KindSchema) -> Result<Option<Compiled>, &'static str> {
+        if self.sites.is_empty() {
+            return Ok(None);
+        }
+        let chunks = chunks(kind);
+        if self.common.len() != chunks.len() || self.sites.len() != chunks.len() + kind.lanes() {
+            return Err("it was trained for other fields");
+        }
+        let features = Features::count(kind);
+        if !self.chances.leaves.is_empty() {
+            check_splits(&self.chances.splits, self.chances.leaves.len(), features)?;
+        }
+        let mut sites = Vec::new();
+        for (at, site) in self.sites.iter().enumerate() {
+            let needs = needed_symbols(kind, &chunks, &self.common, at);
+            sites.push(site.compile(features, &needs)?);
+        }
+        let chances = self.chances.clone();
+        Ok(Some(Compiled { common: self.common.clone(), sites, chances }))
+    }
+}
+
+/// Which symbols a site may have to code: [`TOKENS`] of a lane, then its heads.
+pub(crate) fn needed_symbols(
+    kind: &KindSchema,
+    chunks: &[Vec<usize>],
+    common: &[u8],
+    site: usize,
+) -> Vec<bool> {
+    if let Some(chunk) = chunks.get(site) {
+        let merged = merged_field(kind, chunk, common[site]).is_some();
+        let mut needs = vec![merged; TOKENS];
+        needs.extend((0..1usize << chunk.len()).map(|pattern| {
+            // A chunk of all fields that is coded at all has a change, but chunks are coded alone.
+            !merged || pattern != usize::from(common[site])
+        }));
+        return needs;
+    }
+    let mut lane = site - chunks.len();
+    for field in &kind.fields {
+        if lane < field.ty.lanes() {
+            let mut needs = vec![field.rule != SendRule::Initial && !flips(&field.ty); TOKENS];
+            if matches!(field.ty, FieldType::Quat { .. }) && lane == 0 {
+                needs.extend([false, true, true, true]);
+            }
+            return needs;
+        }
+        lane -= field.ty.lanes();
+    }
+    Vec::new()
+}
+
+/// The field whose first lane shares the chunk's symbol: the first of those that usually change, if
+/// its prediction needs nothing of the chunk.
+pub(crate) fn merged_field(kind: &KindSchema, chunk: &[usize], common: u8) -> Option<usize> {
+    let field = *chunk.get(common.trailing_zeros() as usize)?;
+    let FieldType::Quat { .. } = kind.fields[field].ty else {
+        let alone = kind.fields[field].velocity.is_none() && !flips(&kind.fields[field].ty);
+        return alone.then_some(field);
+    };
+    None
+}
+
+impl Site {
+    fn compile(&self, features: usize, needs: &[bool]) -> Result<CompiledSite, &'static str> {
+        if !needs.contains(&true) && self.leaves.is_empty() && self.splits.is_empty() {
+            return Ok(CompiledSite { splits: Vec::new(), leaves: Vec::new() });
+        }
+        check_splits(&self.splits, self.leaves.len(), features)?;
+        let leaves: Result<Vec<CompiledLeaf>, &str> =
+            self.leaves.iter().map(|leaf| leaf.compile(needs)).collect();
+        Ok(CompiledSite { splits: self.splits.clone(), leaves: leaves? })
+    }
+}
+
+impl Leaf {
+    fn compile(&self, needs: &[bool]) -> Result<CompiledLeaf, &'static str> {
+        let lengths: Vec<u8> = self
+            .lengths
+            .iter()
+            .flat_map(|&both| [both & 15, both >> 4])
+            .take(needs.len())
+            .collect();
+        if self.lengths.len() != needs.len().div_ceil(2) {
+            return Err("a leaf has other symbols");
+        }
+        if needs.iter().zip(&lengths).any(|(&needed, &length)| needed != (length > 0)) {
+            return Err("a symbol has no code, or one that is never sent has");
+        }
+        let code = PrefixCode::new(&lengths).ok_or("a leaf's lengths are of no prefix code")?;
+        Ok(CompiledLeaf { weight: i64::from(self.weight), bias: i64::from(self.bias), code })
+    }
+}
+
+// A kind's features are numbered in 16 bits.
+const _: () = assert!(16 * LANES_MAX < 1 << 16);

@@ -1,0 +1,63 @@
+//! What both sides know of an entity when a site is coded.
+
+use super::chunks;
+use crate::schema::{KindSchema, LANES_MAX};
+
+/// Where the features of a kind stand. Of lanes `l`, fields `f` and chunks `c`:
+///
+/// ```text
+/// age, gap          ticks from the baseline to now, from the second baseline to the first
+/// base l            the lane in the baseline
+/// moved l, |moved|  the baseline minus the second; of the first lane of a rotation that turns: its lead
+/// residual l, |..|  what came minus the motion predicted; of a rotation's first lane: which it is
+/// step l            the size of what came minus the baseline
+/// speed f           the sizes of moved, summed; of a rotation: its spin
+/// error f, path f   the sizes of residual, and of step, summed
+/// pattern c         which fields of the chunk changed
+/// ```
+///
+/// What is not decoded yet, or is not sent to this client, is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Features {
+    pub(super) lanes: usize,
+    pub(super) fields: usize,
+}
+
+pub(super) const AGE: usize = 0;
+pub(super) const GAP: usize = 1;
+const FIRST: usize = 2;
+
+impl Features {
+    /// How many features a kind has.
+    pub fn count(kind: &KindSchema) -> usize {
+        let (lanes, fields) = (kind.lanes(), kind.fields.len());
+        FIRST + 6 * lanes + 3 * fields + chunks(kind).len()
+    }
+
+    pub(super) fn lane(self, what: usize, lane: usize) -> usize {
+        FIRST + what * self.lanes + lane
+    }
+
+    pub(super) fn field(self, what: usize, field: usize) -> usize {
+        FIRST + 6 * self.lanes + what * self.fields + field
+    }
+
+    pub(super) fn pattern(self, chunk: usize) -> usize {
+        FIRST + 6 * self.lanes + 3 * self.fields + chunk
+    }
+}
+
+pub(super) const BASE: usize = 0;
+pub(super) const MOVED: usize = 1;
+pub(super) const MOVED_SIZE: usize = 2;
+pub(super) const RESIDUAL: usize = 3;
+pub(super) const RESIDUAL_SIZE: usize = 4;
+pub(super) const STEP: usize = 5;
+pub(super) const SPEED: usize = 0;
+pub(super) const ERROR: usize = 1;
+pub(super) const PATH: usize = 2;
+
+/// Kinds with up to so many features keep them on a small stack frame.
+pub(super) const FEATURES_FEW: usize = 160;
+/// Features of a kind of 64 lanes in 64 fields.
+pub(super) const FEATURES_MAX: usize = FIRST + 9 * LANES_MAX + 16;
