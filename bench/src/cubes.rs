@@ -143,7 +143,11 @@ pub(crate) fn run(arguments: &CubesArguments) -> anyhow::Result<ExitCode> {
         let traces: anyhow::Result<Vec<Trace>> =
             arguments.train.iter().map(|path| Trace::load(path)).collect();
         let traces = traces?;
-        let effort = Effort { leaves_max: arguments.leaves, gain_bits_min: arguments.gain };
+        let effort = Effort {
+            leaves_max: arguments.leaves,
+            gain_bits_min: arguments.gain,
+            with_chances: true,
+        };
         for (number, kind) in kinds.iter().enumerate() {
             let sights = |take: &mut dyn FnMut(&Sight<'_>)| sights(&traces, number, take);
             let quiet = arguments.json;
@@ -173,7 +177,7 @@ fn sights(traces: &[Trace], kind: usize, take: &mut dyn FnMut(&Sight<'_>)) {
                 let lanes = trace.cube(frame, cube);
                 let told = lanes != baseline.lanes;
                 if kind_of(cube) == kind {
-                    take(&Sight { baseline, lanes, recent: recent.count() });
+                    take(&Sight { baseline, lanes, owner: true, recent: recent.count() });
                 }
                 recent.push(told);
             }

@@ -7,9 +7,11 @@ mod cubes;
 mod field;
 mod floor;
 mod metronome;
+mod record;
 mod serve;
 mod stats;
 mod swarm;
+mod trace;
 mod train;
 
 use std::process::ExitCode;
@@ -37,6 +39,10 @@ enum Command {
     Floor(floor::FloorArguments),
     /// Measures many players who all see each other, the same as other servers were measured with.
     Field(field::FieldArguments),
+    /// Plays as `swarm` does, and records what eight of the bots see.
+    Record(record::RecordArguments),
+    /// Trains a model of a game on recordings of it.
+    Train(train::TrainArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Floor(arguments) => floor::run(&arguments),
         Command::Field(arguments) => field::run(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),

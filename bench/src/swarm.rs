@@ -19,6 +19,7 @@ use crate::busy::BusyCores;
 use crate::child::{ServerProcess, Usage};
 use crate::metronome::Metronome;
 use crate::stats::{self, ServerStats};
+use crate::trace::Recorder;
 pub(crate) use bot::Phase;
 use bot::{BotResult, PhaseSender, play};
 pub(crate) use report::Report;
@@ -27,6 +28,9 @@ pub(crate) use report::Report;
 const CONNECTING_MAX: usize = 16;
 /// Play before measuring: clocks settle, the world fills up.
 const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Bots that write down what they see, if that is asked for.
+const RECORDERS: usize = 8;
 
 /// What to run.
 #[derive(Clone, Debug, Args)]
@@ -58,6 +62,9 @@ pub(crate) struct SwarmArguments {
     /// Print one JSON object and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where a few of the bots write down what they see.
+    #[arg(skip)]
+    pub(crate) recorder: Option<Arc<Recorder>>,
 }
 
 /// What carries a session.
@@ -185,8 +192,10 @@ fn start_bots(
     for number in 0..clients {
         let (target, room) = (target.to_owned(), arguments.room.clone());
         let (gate, phase, beat) = (gate.clone(), phase.receiver(), metronome.beat(number));
+        let recorder = arguments.recorder.clone().filter(|_| number < RECORDERS);
         bots.spawn(async move {
-            match play(&target, &room, (number, clients), &gate, (phase, &beat)).await {
+            let time = (phase, &*beat);
+            match play(&target, &room, (number, clients), &gate, time, recorder.as_deref()).await {
                 Ok(result) => result,
                 Err(error) => {
                     BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }

@@ -4,6 +4,7 @@
 //! grown over what both sides know there, the split first that saves most bits; each leaf gets the
 //! prediction and the prefix code that suit it best.
 
+mod command;
 mod prefix;
 mod samples;
 mod tree;
@@ -16,12 +17,15 @@ use tickwire_shared::delta::{Baseline, LaneTable, SiteWalk};
 use tickwire_shared::model::{ChanceTree, Head, KindModel, LanePlace, Site, SiteStream};
 use tickwire_shared::schema::KindSchema;
 
+pub(crate) use command::{TrainArguments, run};
 use samples::{Samples, What};
 
 /// One entity in one snapshot: its lanes and its baselines.
 pub(crate) struct Sight<'a> {
     pub baseline: Baseline<'a>,
     pub lanes: &'a [i32],
+    /// It belongs to the client.
+    pub owner: bool,
     /// How many of the two slots before it are told of.
     pub recent: usize,
 }
@@ -36,9 +40,11 @@ pub(crate) struct Effort {
     pub leaves_max: usize,
     /// A split must save so many bits over the whole training.
     pub gain_bits_min: f64,
+    /// Whether to learn how likely entities are told of.
+    pub with_chances: bool,
 }
 
-/// Trains one kind. `report` hears of each site: its number, leaves, symbols and bits a symbol.
+/// Trains one kind; one that was never seen to change keeps the defaults. `report` hears of each site: its number, leaves, symbols and bits a symbol.
 pub(crate) fn train_kind(
     kind: &KindSchema,
     tick_hz: u32,
@@ -50,12 +56,14 @@ pub(crate) fn train_kind(
     // Only what is not as expected is told.
     let told = |take: &mut dyn FnMut(&Sight<'_>)| {
         sights(&mut |sight| {
-            if !table.is_predicted(&sight.baseline, sight.lanes, true) {
+            if !table.is_predicted(&sight.baseline, sight.lanes, sight.owner) {
                 take(sight);
             }
         });
     };
-    let common = common_patterns(kind, tick_hz, &told);
+    let Some(common) = common_patterns(kind, tick_hz, &told) else {
+        return KindModel::default();
+    };
     let walk = SiteWalk::new(kind, tick_hz, &common);
     let count = common.len() + kind.lanes();
     let sites: Vec<Mutex<Site>> = (0..count).map(|_| Mutex::default()).collect();
@@ -73,7 +81,7 @@ pub(crate) fn train_kind(
             let mut samples = Samples::new(kind, site);
             told(&mut |sight| {
                 let lanes = &mut sight.lanes.to_vec();
-                walk.delta(&mut samples, &sight.baseline, lanes, true).expect(NEVER_FAILS);
+                walk.delta(&mut samples, &sight.baseline, lanes, sight.owner).expect(NEVER_FAILS);
             });
             let grown = tree::grow(&samples, &symbols, effort);
             report(format!(
@@ -90,7 +98,11 @@ pub(crate) fn train_kind(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     let sites = sites.into_iter().map(|site| site.into_inner().expect("no trainer panics"));
-    let chances = chances(kind, &table, &walk, sights, effort);
+    let chances = if effort.with_chances {
+        chances(kind, &table, &walk, sights, effort)
+    } else {
+        ChanceTree::default()
+    };
     KindModel { common, sites: sites.collect(), chances }
 }
 
@@ -108,7 +120,7 @@ fn chances(
     let mut recent = Vec::new();
     let mut resting = 0;
     sights(&mut |sight| {
-        let told = !table.is_predicted(&sight.baseline, sight.lanes, true);
+        let told = !table.is_predicted(&sight.baseline, sight.lanes, sight.owner);
         let rests = sight.baseline.second.is_some_and(|it| it.lanes == sight.baseline.lanes);
         let mut weight = 1;
         if rests && !told {
@@ -118,7 +130,11 @@ fn chances(
             }
             weight = RESTING_STEP;
         }
-        samples.push(&walk.look_back(&sight.baseline, true), What::Head(usize::from(told)), weight);
+        samples.push(
+            &walk.look_back(&sight.baseline, sight.owner),
+            What::Head(usize::from(told)),
+            weight,
+        );
         recent.push(sight.recent);
     });
     tree::grow_chances(&samples, &recent, effort)
@@ -126,8 +142,8 @@ fn chances(
 
 const NEVER_FAILS: &str = "collecting never fails";
 
-/// For each chunk the pattern that occurs most.
-fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Vec<u8> {
+/// For each chunk the pattern that occurs most; `None` where nothing is told at all.
+fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Option<Vec<u8>> {
     struct Counting(Vec<[u64; 16]>);
     impl SiteStream for Counting {
         const READING: bool = false;
@@ -149,9 +165,10 @@ fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Vec<
     let mut counting = Counting(vec![[0; 16]; chunks]);
     sights(&mut |sight| {
         let lanes = &mut sight.lanes.to_vec();
-        walk.delta(&mut counting, &sight.baseline, lanes, true).expect(NEVER_FAILS);
+        walk.delta(&mut counting, &sight.baseline, lanes, sight.owner).expect(NEVER_FAILS);
     });
     let most =
         |counts: &[u64; 16]| (0..16u8).max_by_key(|&at| counts[usize::from(at)]).unwrap_or(0);
-    counting.0.iter().map(most).collect()
+    let any = counting.0.iter().flatten().any(|&count| count > 0);
+    any.then(|| counting.0.iter().map(most).collect())
 }

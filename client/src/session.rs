@@ -109,7 +109,9 @@ impl Session {
     /// game is taken.
     pub fn new(client: &str, schema: Option<Schema>) -> Self {
         let mut control_out = vec![STREAM_CONTROL];
-        let hello = ClientFrame::Hello { client: clip(client), schema: schema.clone() };
+        // The model is the server's affair.
+        let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
+        let hello = ClientFrame::Hello { client: clip(client), schema: told };
         write_frame(&hello, &mut control_out);
         Session {
             own_schema: schema,

@@ -17,8 +17,8 @@
 use crate::bits::{BitError, BitStream};
 use crate::class_code::{CLASS_ESCAPE, unzigzag, zigzag};
 use crate::model::coder::{Coding, Plan};
-use crate::model::{Chances, Compiled, Features, KindModel, SiteStream};
-use crate::schema::{FieldType, KindSchema, SendRule};
+use crate::model::{Chances, Compiled, Features, KindModel, Model, SiteStream};
+use crate::schema::{FieldType, KindSchema, Schema, SendRule};
 
 pub use crate::class_code::ResidualStream;
 
@@ -125,6 +125,21 @@ impl LaneTable {
         let compiled = model.compile(kind)?;
         table.model = compiled.map(|model| Box::new((Plan::new(kind, &model.common), model)));
         Ok(table)
+    }
+
+    /// The tables of a game's entities, coded by its model if it has one. The schema must be one that
+    /// [`validate`](Schema::validate) accepted.
+    pub fn of_entities(schema: &Schema) -> Vec<Self> {
+        let model = Model::from_bytes(&schema.model).ok();
+        let kinds = schema.entities.iter().enumerate().map(|(number, kind)| {
+            let trained = model.as_ref().and_then(|model| model.kinds.get(number));
+            let trained = trained.map(|model| LaneTable::with_model(kind, schema.tick_hz, model));
+            match trained {
+                Some(Ok(table)) => table,
+                _ => LaneTable::new(kind, schema.tick_hz),
+            }
+        });
+        kinds.collect()
     }
 
     /// Number of lanes.

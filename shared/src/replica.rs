@@ -129,7 +129,7 @@ impl Replica {
             kinds.iter().map(|kind| LaneTable::new(kind, schema.tick_hz)).collect()
         };
         Replica {
-            kinds: compile(&schema.entities),
+            kinds: LaneTable::of_entities(schema),
             events: compile(&schema.events),
             entities: Vec::new(),
             places: Vec::new(),

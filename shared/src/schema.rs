@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{Model, ModelError};
+
 /// Most lanes a kind, an input or an event may have.
 pub const LANES_MAX: usize = 64;
 
@@ -216,6 +218,8 @@ pub struct Schema {
     pub entities: Vec<KindSchema>,
     /// The kinds of event, by their number on the wire.
     pub events: Vec<KindSchema>,
+    /// The bytes of the [`Model`] that codes the entities' deltas; none for the general defaults.
+    pub model: Vec<u8>,
 }
 
 /// Why two schemas do not fit, or one cannot be used.
@@ -265,10 +269,13 @@ pub enum SchemaError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A model that cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
 }
 
 impl Schema {
-    /// Compares a client's schema with the server's (`self`).
+    /// Compares a client's schema with the server's (`self`). The model is the server's alone.
     ///
     /// Kinds and fields are matched by name. One that only one side has is not an error: it was
     /// added on that side, the other ignores it or reads its default. A field both have must be
@@ -346,7 +353,10 @@ impl Schema {
                 }
             }
         }
-        Ok(())
+        if self.model.is_empty() {
+            return Ok(());
+        }
+        Ok(Model::from_bytes(&self.model)?.validate(self)?)
     }
 }
 
@@ -400,6 +410,7 @@ mod tests {
             input: kind("Stick", &["fire"]),
             entities,
             events: Vec::new(),
+            model: Vec::new(),
         };
         let apart = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &["fire"])]);
         assert_eq!(apart.validate(), Ok(()));

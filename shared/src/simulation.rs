@@ -37,6 +37,10 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// Ticks a second.
     const TICK_HZ: u32 = 60;
 
+    /// A [model](crate::model) trained for this game, as `include_bytes!` gives it: fewer bytes for the
+    /// same snapshots. Clients are told of it. Without one, deltas take the general defaults.
+    const MODEL: &'static [u8] = &[];
+
     /// What a player holds down in one tick: `#[derive(Input)]` on a small `Copy` struct.
     type Input: Lanes + Copy + Default + PartialEq + Send + 'static;
 
@@ -75,6 +79,7 @@ pub fn schema_of<S: Simulation>() -> Schema {
         input: <S::Input as Lanes>::schema(),
         entities: S::Entity::schemas(),
         events: S::Event::schemas(),
+        model: S::MODEL.to_vec(),
     }
 }
 

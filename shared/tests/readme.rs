@@ -11,6 +11,7 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::delta::{Baseline, LaneTable, ResidualStream};
 use tickwire_shared::glam::Vec2;
+use tickwire_shared::model::{ChanceTree, KindModel, Leaf, Model, Site, Split};
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
 use tickwire_shared::snapshot::{
@@ -226,4 +227,21 @@ fn shape(debug: &str) -> (&str, Vec<&str>) {
 /// The names a cell gives to fields: `name` type; `name` type.
 fn field_names(cell: &str) -> Vec<&str> {
     cell.split("; ").filter_map(|field| field.strip_prefix('`')?.split('`').next()).collect()
+}
+
+#[test]
+fn model_structs() {
+    let structs = [
+        zero::<Model>(),
+        zero::<KindModel>(),
+        zero::<Site>(),
+        zero::<Split>(),
+        zero::<Leaf>(),
+        zero::<ChanceTree>(),
+    ];
+    let told = rows("### Models");
+    assert_eq!(told.len(), structs.len());
+    for (row, debug) in told.iter().zip(structs) {
+        assert_eq!((row[0].trim_matches('`'), field_names(&row[1])), shape(&debug));
+    }
 }

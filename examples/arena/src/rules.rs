@@ -91,6 +91,7 @@ struct Crystal {
 impl Simulation for Arena {
     const NAME: &'static str = "arena";
     const TICK_HZ: u32 = TICK_HZ;
+    const MODEL: &'static [u8] = include_bytes!("../arena.model");
     type Input = Controls;
     type Entity = Entity;
     type Event = Event;

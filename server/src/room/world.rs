@@ -66,8 +66,7 @@ pub(super) struct Slot {
 
 impl World {
     pub(super) fn new(schema: &Schema, entities_max: usize) -> Self {
-        let tables: Vec<LaneTable> =
-            schema.entities.iter().map(|kind| LaneTable::new(kind, schema.tick_hz)).collect();
+        let tables = LaneTable::of_entities(schema);
         World {
             states: States::new(tables.iter().map(LaneTable::len).max().unwrap_or(0)),
             tables,

@@ -1,0 +1,33 @@
+//! Records what some bots of a swarm see, to train a model on.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tickwire_arena::rules::Arena;
+
+use crate::swarm::{self, SwarmArguments};
+use crate::trace::Recorder;
+
+/// What to run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RecordArguments {
+    #[command(flatten)]
+    swarm: SwarmArguments,
+    /// The trace to write; one that is there is replaced.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
+    let recorder = Arc::new(Recorder::create::<Arena>(&arguments.out)?);
+    let swarm = SwarmArguments { recorder: Some(recorder.clone()), ..arguments.swarm.clone() };
+    let code = swarm::run(&swarm)?;
+    drop(swarm);
+    match Arc::try_unwrap(recorder) {
+        Ok(recorder) => recorder.finish()?,
+        Err(_) => anyhow::bail!("a bot still records after the end; run it again"),
+    }
+    Ok(code)
+}
