@@ -261,3 +261,46 @@ fn code(trace: &Trace, kinds: &[KindSchema; 2], model: &Model) -> anyhow::Result
         model_bytes: model.to_bytes().len(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A scene in which every ninth cube flies, turns and wakes at a time of its own.
+    fn scene(seed: i32) -> Trace {
+        let mut lanes = Vec::new();
+        for frame in 0..60 {
+            for cube in 0..CUBES as i32 {
+                let phase = (cube * 7 + seed) % 23;
+                let time = if cube % 9 == 0 { (frame - phase).max(0) } else { 0 };
+                let bounce = (cube + seed) % 5 + time * (40 - time) / 8;
+                lanes.extend([cube * 16 + time * (phase - 11), time * phase, bounce]);
+                lanes.extend([3, 256 + time * (phase % 4), 256, 256 - time * 2 % 40]);
+                lanes.push(i32::from(time > 20));
+            }
+        }
+        Trace { lanes }
+    }
+
+    #[test]
+    fn a_trained_model_codes_another_scene_exactly_and_in_fewer_bytes() {
+        let kinds = kinds();
+        let train = [scene(0), scene(5)];
+        let effort = Effort { leaves_max: 8, gain_bits_min: 150.0, with_chances: true };
+        let trained = kinds.iter().enumerate().map(|(number, kind)| {
+            let sights = |take: &mut dyn FnMut(&Sight<'_>)| sights(&train, number, take);
+            train_kind(kind, FRAME_HZ, &sights, effort, &|_| {})
+        });
+        let model = Model { version: MODEL_VERSION, kinds: trained.collect() };
+        assert_eq!(Model::from_bytes(&model.to_bytes()), Ok(model.clone()));
+        let other = scene(3);
+        let by_model = code(&other, &kinds, &model).unwrap();
+        let none = Model { version: MODEL_VERSION, kinds: Vec::new() };
+        let by_defaults = code(&other, &kinds, &none).unwrap();
+        assert!(by_model.verified && by_defaults.verified);
+        let ratio = by_model.bytes_per_frame / by_defaults.bytes_per_frame;
+        assert!(ratio < 0.6, "{by_model:?} {by_defaults:?}");
+        let set = by_model.set_bytes_per_frame / by_defaults.set_bytes_per_frame;
+        assert!(set < 0.6, "{by_model:?} {by_defaults:?}");
+    }
+}

@@ -115,7 +115,7 @@ fn run_pair(arguments: &FloorArguments) -> anyhow::Result<(Pair, u64)> {
         busy_cores: 0,
         realtime: false,
         json: arguments.json,
-        recorder: None,
+        watch: None,
     })?;
     let server = arena.server.as_ref().context("the swarm owned no server")?;
     let load = client::Load {

@@ -9,6 +9,7 @@ mod floor;
 mod metronome;
 mod record;
 mod serve;
+mod sizes;
 mod stats;
 mod swarm;
 mod trace;
@@ -43,6 +44,8 @@ enum Command {
     Record(record::RecordArguments),
     /// Trains a model of a game on recordings of it.
     Train(train::TrainArguments),
+    /// Plays as `swarm` does, and compares the snapshots with simpler ways to say the same.
+    Sizes(sizes::SizesArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Field(arguments) => field::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),

@@ -22,7 +22,7 @@ pub(crate) struct RecordArguments {
 
 pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     let recorder = Arc::new(Recorder::create::<Arena>(&arguments.out)?);
-    let swarm = SwarmArguments { recorder: Some(recorder.clone()), ..arguments.swarm.clone() };
+    let swarm = SwarmArguments { watch: Some(recorder.clone()), ..arguments.swarm.clone() };
     let code = swarm::run(&swarm)?;
     drop(swarm);
     match Arc::try_unwrap(recorder) {

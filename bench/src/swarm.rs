@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tickwire_arena::rules::Arena;
+use tickwire_client::Client;
 use tickwire_shared::Simulation;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -19,7 +20,6 @@ use crate::busy::BusyCores;
 use crate::child::{ServerProcess, Usage};
 use crate::metronome::Metronome;
 use crate::stats::{self, ServerStats};
-use crate::trace::Recorder;
 pub(crate) use bot::Phase;
 use bot::{BotResult, PhaseSender, play};
 pub(crate) use report::Report;
@@ -29,8 +29,8 @@ const CONNECTING_MAX: usize = 16;
 /// Play before measuring: clocks settle, the world fills up.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Bots that write down what they see, if that is asked for.
-const RECORDERS: usize = 8;
+/// Bots whose sight is watched, if that is asked for.
+const WATCHERS: usize = 8;
 
 /// What to run.
 #[derive(Clone, Debug, Args)]
@@ -62,9 +62,20 @@ pub(crate) struct SwarmArguments {
     /// Print one JSON object and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where a few of the bots write down what they see.
+    /// What a few of the bots do with what they see.
     #[arg(skip)]
-    pub(crate) recorder: Option<Arc<Recorder>>,
+    pub(crate) watch: Option<Arc<dyn Watch>>,
+}
+
+/// Something to do with what a bot sees, each tick of the measured time.
+pub(crate) trait Watch: std::fmt::Debug + Send + Sync {
+    /// Looks at what a client was told of since tick `from`, and returns the tick after the last.
+    fn look(
+        &self,
+        viewer: u8,
+        client: &Client<Arena>,
+        from: Option<u32>,
+    ) -> anyhow::Result<Option<u32>>;
 }
 
 /// What carries a session.
@@ -83,7 +94,7 @@ pub(crate) fn run(arguments: &SwarmArguments) -> anyhow::Result<ExitCode> {
     } else {
         report.print();
     }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report.exit_code())
 }
 
 /// Runs a swarm and gives its figures.
@@ -192,10 +203,10 @@ fn start_bots(
     for number in 0..clients {
         let (target, room) = (target.to_owned(), arguments.room.clone());
         let (gate, phase, beat) = (gate.clone(), phase.receiver(), metronome.beat(number));
-        let recorder = arguments.recorder.clone().filter(|_| number < RECORDERS);
+        let watch = arguments.watch.clone().filter(|_| number < WATCHERS);
         bots.spawn(async move {
             let time = (phase, &*beat);
-            match play(&target, &room, (number, clients), &gate, time, recorder.as_deref()).await {
+            match play(&target, &room, (number, clients), &gate, time, watch.as_deref()).await {
                 Ok(result) => result,
                 Err(error) => {
                     BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }

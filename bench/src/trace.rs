@@ -10,10 +10,13 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
+use tickwire_arena::rules::Arena;
 use tickwire_client::Client;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Simulation, Tick};
+
+use crate::swarm::Watch;
 
 const TRACE_VERSION: u8 = 1;
 /// An unpacked trace may be so large; more would not make a better model.
@@ -52,11 +55,18 @@ impl Recorder {
         Ok(Recorder { out: Mutex::new(out) })
     }
 
-    /// Writes down what a client was told of in each tick since `from`, and returns the next tick.
-    pub(crate) fn write_down<S: Simulation>(
+    /// Ends the file.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        self.out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?.flush()?;
+        Ok(())
+    }
+}
+
+impl Watch for Recorder {
+    fn look(
         &self,
         viewer: u8,
-        client: &Client<S>,
+        client: &Client<Arena>,
         from: Option<u32>,
     ) -> anyhow::Result<Option<u32>> {
         let Some(replica) = client.session().room().map(|room| room.replica()) else {
@@ -80,12 +90,6 @@ impl Recorder {
         }
         self.out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes)?;
         Ok(Some(newest.0 + 1))
-    }
-
-    /// Ends the file.
-    pub(crate) fn finish(self) -> anyhow::Result<()> {
-        self.out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?.flush()?;
-        Ok(())
     }
 }
 

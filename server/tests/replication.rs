@@ -362,8 +362,14 @@ fn play(seed: u64, fates: &[u8], ticks: usize, snapshot_bytes_max: usize) -> Tab
     table
 }
 
+/// How many schedules to try: a few where the tests are debugged, 10,000 in `cargo xtask test`.
+fn cases() -> u32 {
+    let told = std::env::var("TICKWIRE_CASES");
+    told.map_or(400, |cases| cases.parse().expect("TICKWIRE_CASES is a number of cases"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn any_loss_reorder_and_duplication_ends_in_the_same_world(
         seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..250,

@@ -47,12 +47,29 @@ pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+pub(crate) fn codec(repo: &Repo) -> anyhow::Result<Outcome> {
+    let sizes = measure(repo, &["sizes"])?;
+    let bytes = |name: &str| sizes[name].as_f64().with_context(|| format!("no {name}: {sizes}"));
+    ensure!(bytes("tickwire")? < bytes("changed_zstd")?, "larger than zstd: {sizes}");
+    let file = |name: &str| repo.target().join(name).display().to_string();
+    let (trace, model) = (file("smoke.trace"), file("smoke.model"));
+    let recorded = measure(repo, &["record", "--out", &trace])?;
+    ensure!(recorded["connected"] == CLIENTS, "not all connected: {recorded}");
+    let train = ["train", "--leaves", "4", "--out", &model, &trace];
+    Run::new(&program(repo)?, &train, repo.root()).show()?;
+    Ok(Outcome::Passed)
+}
+
+fn program(repo: &Repo) -> anyhow::Result<String> {
+    let program = repo.target().join("debug/tickwire-bench");
+    Ok(program.to_str().context("the path of the checkout is not UTF-8")?.to_owned())
+}
+
 fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
     build_binaries(repo)?;
-    let program = repo.target().join("debug/tickwire-bench");
-    let program = program.to_str().context("the path of the checkout is not UTF-8")?;
+    let program = program(repo)?;
     let clients = CLIENTS.to_string();
     let short = ["--clients", &clients, "--seconds", "2", "--json"];
-    let text = Run::new(program, &[command, &short].concat(), repo.root()).read()?;
+    let text = Run::new(&program, &[command, &short].concat(), repo.root()).read()?;
     serde_json::from_str(&text).with_context(|| format!("not one JSON object: {text}"))
 }

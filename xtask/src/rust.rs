@@ -36,6 +36,15 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Counted { passed, failed })
 }
 
+/// The properties of replication, over as many schedules of packets as take half a minute.
+pub(crate) fn schedules(repo: &Repo) -> anyhow::Result<Outcome> {
+    let test = ["test", "--release", "--package=tickwire-server", "--test=replication", "--"];
+    let properties = ["any_loss_", "every_event_"];
+    let run = Run::new("cargo", &[test.as_slice(), &properties].concat(), repo.root());
+    run.env("TICKWIRE_CASES", "10000").show()?;
+    Ok(Outcome::Passed)
+}
+
 pub(crate) fn doctests(repo: &Repo) -> anyhow::Result<Outcome> {
     cargo(repo, &["test", "--workspace", "--doc"])
 }

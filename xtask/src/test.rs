@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step::new("fmt", "rustfmt has nothing to change", &[], rust::fmt),
     Step::new("clippy", "no warnings", &[], rust::clippy),
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
+    Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
     Step::new("doctests", "the examples of the documentation", &[], rust::doctests),
     Step::new("wasm", "shared and client for browsers", &[Need::WasmTarget], rust::wasm),
     Step::new("web", "the package and the page: types, tests, build", WEB, web::checks),
@@ -37,6 +38,7 @@ const STEPS: &[Step] = &[
     Step::new("benches", "every bench runs once", &[], bench::criterion),
     Step::new("swarm", "five bots over each transport", &[], bench::swarm),
     Step::new("floor", "the arena against bare QUIC", &[], bench::floor),
+    Step::new("codec", "a model from a recording, and simpler ways", &[], bench::codec),
     Step::new("field", "five players who all see each other", &[], bench::field),
 ];
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::trace::Recorder;
+use super::Watch;
 use anyhow::{Context as _, bail};
 use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::Arena;
@@ -116,7 +116,7 @@ pub(super) async fn play(
     (number, clients): (usize, usize),
     gate: &Semaphore,
     (mut phase, beat): (PhaseReceiver, &Notify),
-    recorder: Option<&Recorder>,
+    watch: Option<&dyn Watch>,
 ) -> anyhow::Result<BotResult> {
     let mut client = {
         let _turn = gate.acquire().await.context("the swarm is over")?;
@@ -134,7 +134,7 @@ pub(super) async fn play(
 
     let mut player = Player { bot: Bot::new(number as u64), result: BotResult::default() };
     let mut start = None;
-    let mut recorded = None;
+    let mut watched = None;
     for tick in number as u64.. {
         beat.notified().await;
         let before = client.stats().snapshots;
@@ -153,8 +153,8 @@ pub(super) async fn play(
             Phase::Before => {}
             Phase::Measured => {
                 start.get_or_insert(stats);
-                if let Some(recorder) = recorder {
-                    recorded = recorder.write_down(number as u8, &client, recorded)?;
+                if let Some(watch) = watch {
+                    watched = watch.look(number as u8, &client, watched)?;
                 }
                 if tick % TICKS_PER_SAMPLE == 0 {
                     player.sample(&stats, &phase);

@@ -1,5 +1,7 @@
 //! The figures of a swarm.
 
+use std::process::ExitCode;
+
 use serde::Serialize;
 
 use super::bot::BotResult;
@@ -86,9 +88,10 @@ impl Report {
         }
     }
 
-    /// Everyone connected and nothing went wrong.
-    pub(super) fn is_clean(&self) -> bool {
-        self.connected == self.clients && self.errors == 0
+    /// Success if everyone connected and nothing went wrong.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        let clean = self.connected == self.clients && self.errors == 0;
+        if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
     pub(super) fn print(&self) {
