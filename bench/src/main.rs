@@ -1,5 +1,6 @@
 //! Measures tickwire over real sockets.
 
+mod budget;
 mod busy;
 mod child;
 mod core;
@@ -46,11 +47,16 @@ enum Command {
     Train(train::TrainArguments),
     /// Plays as `swarm` does, and compares the snapshots with simpler ways to say the same.
     Sizes(sizes::SizesArguments),
+    /// Measures a world far larger than its clients' byte budget.
+    Budget(budget::BudgetArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
+    /// The server of `budget`.
+    #[command(hide = true)]
+    ServeCrowd(serve::ServeArguments),
     /// The server of `field`.
     #[command(hide = true)]
     ServeField(field::ServeFieldArguments),
@@ -67,8 +73,10 @@ fn main() -> ExitCode {
         Command::Record(arguments) => record::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),
+        Command::Budget(arguments) => budget::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
+        Command::ServeCrowd(arguments) => budget::serve(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),
         Command::ServeBare(arguments) => floor::serve_bare(&arguments),
     };

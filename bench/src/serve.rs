@@ -23,18 +23,22 @@ pub(crate) struct ServeArguments {
     /// Run on this processor only.
     #[arg(long)]
     core: Option<usize>,
+    /// Bytes a second that a client's snapshots may take; 0 for no limit but the datagram's.
+    #[arg(long, default_value_t = 0)]
+    snapshot_bytes_per_s_max: u32,
 }
 
 pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
     if let Some(core) = arguments.core {
         core::pin(core)?;
     }
-    let config = ServerConfig {
+    let mut config = ServerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         certs_dir: arguments.certs_dir.clone(),
         realtime: arguments.realtime,
         ..ServerConfig::default()
     };
+    config.room.snapshot_bytes_per_s_max = arguments.snapshot_bytes_per_s_max;
     tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())

@@ -51,6 +51,9 @@ pub(crate) fn codec(repo: &Repo) -> anyhow::Result<Outcome> {
     let sizes = measure(repo, &["sizes"])?;
     let bytes = |name: &str| sizes[name].as_f64().with_context(|| format!("no {name}: {sizes}"));
     ensure!(bytes("tickwire")? < bytes("changed_zstd")?, "larger than zstd: {sizes}");
+    let budget = measure(repo, &["budget"])?;
+    let of_cap = budget["of_cap"].as_f64().with_context(|| format!("no cap: {budget}"))?;
+    ensure!((0.9..1.02).contains(&of_cap), "not the budget: {budget}");
     let file = |name: &str| repo.target().join(name).display().to_string();
     let (trace, model) = (file("smoke.trace"), file("smoke.model"));
     let recorded = measure(repo, &["record", "--out", &trace])?;

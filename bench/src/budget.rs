@@ -1,0 +1,267 @@
+//! A world far larger than a client's budget: how near the cap its snapshots come, and how long what is
+//! in sight waits.
+
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tickwire_client::{Client, ClientEvent, ConnectOptions};
+use tickwire_shared::control::{RoomChoice, ServerFrame};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+};
+use tokio::time::timeout;
+
+use crate::child::ServerProcess;
+use crate::serve;
+use crate::swarm::certs_dir;
+
+/// Entities of the crowd.
+const MOVERS: u32 = 5000;
+/// Half the side of their square, in units.
+const HALF: f32 = 500.0;
+/// Units a second.
+const SPEED: f32 = 12.0;
+/// Each turns once in about so many ticks.
+const TURN_TICKS: u64 = 8;
+const JOIN_TIME: Duration = Duration::from_secs(30);
+/// Every mover is seen, and its waits are of the steady state.
+const WARM_UP_TICKS: u32 = 300;
+
+/// What to run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BudgetArguments {
+    /// Clients, each of which sees all of the crowd.
+    #[arg(long, default_value_t = 4)]
+    clients: usize,
+    /// Seconds measured.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Bytes a second that a client's snapshots may take.
+    #[arg(long, default_value_t = 32_000)]
+    bytes_per_s: u32,
+    /// Print one JSON object and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Clone, Debug, Serialize)]
+struct Report {
+    clients: usize,
+    entities: u32,
+    cap_bytes_per_s: u32,
+    /// The snapshots of the client with the most.
+    bytes_per_s: f64,
+    of_cap: f64,
+    /// Updates of one entity at one client.
+    wait_ticks_p50: u32,
+    wait_ticks_p99: u32,
+    /// The longest, of any entity at any client.
+    wait_ticks_max: u32,
+    /// Until a client had seen everything.
+    whole_view_s: f64,
+}
+
+/// One of the crowd.
+#[derive(Clone, Debug, Serialize, Deserialize, Replicate)]
+struct Mover {
+    #[replicate(range = -512.0..=512.0, step = 0.015625, velocity = vel)]
+    pos: Vec2,
+    #[replicate(range = -16.0..=16.0, step = 0.0625)]
+    vel: Vec2,
+}
+
+/// Nothing is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
+struct Nothing {
+    idle: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Crowd {
+    movers: Vec<Mover>,
+    dice: u64,
+}
+
+impl Crowd {
+    /// A seeded generator (Steele and Vigna, splitmix64).
+    fn draw(&mut self) -> u64 {
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.dice;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn part(&mut self) -> f32 {
+        (self.draw() >> 40) as f32 / (1 << 24) as f32
+    }
+}
+
+impl Simulation for Crowd {
+    const NAME: &'static str = "crowd";
+    type Input = Nothing;
+    type Entity = Mover;
+    type Event = NoEvent;
+
+    fn new(_seed: u64) -> Self {
+        let mut crowd = Crowd { movers: Vec::new(), dice: 1 };
+        for _ in 0..MOVERS {
+            let pos = Vec2::new(crowd.part(), crowd.part()) * 2.0 * HALF - HALF;
+            crowd.movers.push(Mover { pos, vel: Vec2::ZERO });
+        }
+        crowd
+    }
+
+    fn join(&mut self, _player: PlayerId, _name: &str) {}
+
+    fn leave(&mut self, _player: PlayerId) {}
+
+    fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
+        for at in 0..self.movers.len() {
+            if self.draw().is_multiple_of(TURN_TICKS) {
+                self.movers[at].vel = Vec2::from_angle(self.part() * std::f32::consts::TAU) * SPEED;
+            }
+            let mover = &mut self.movers[at];
+            mover.pos = (mover.pos + mover.vel / Self::TICK_HZ as f32)
+                .clamp(Vec2::splat(-HALF), Vec2::splat(HALF));
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Mover>) {
+        for (id, mover) in (0..).zip(&self.movers) {
+            world.show(EntityId(id), mover.clone()).at(mover.pos);
+        }
+    }
+}
+
+pub(crate) fn serve(arguments: &serve::ServeArguments) -> anyhow::Result<ExitCode> {
+    serve::run::<Crowd>(arguments)
+}
+
+pub(crate) fn run(arguments: &BudgetArguments) -> anyhow::Result<ExitCode> {
+    if arguments.clients == 0 || arguments.seconds == 0 {
+        bail!("give at least one client and one second");
+    }
+    let words = ["serve-crowd", "--certs-dir", &certs_dir(), "--snapshot-bytes-per-s-max"];
+    let cap = arguments.bytes_per_s.to_string();
+    let words: Vec<String> = words.into_iter().chain([&*cap]).map(str::to_owned).collect();
+    let server = ServerProcess::start(&words)?;
+    let target = format!("quic://{}", server.udp);
+    let runtime = tokio::runtime::Runtime::new().context("the clients' threads do not start")?;
+    let ticks = arguments.seconds as u32 * Crowd::TICK_HZ;
+    let watched: Vec<Watched> = runtime.block_on(async {
+        let clients = (0..arguments.clients).map(|number| {
+            let target = target.clone();
+            tokio::spawn(async move { watch(&target, number, ticks).await })
+        });
+        let mut watched = Vec::new();
+        for client in clients.collect::<Vec<_>>() {
+            watched.push(client.await.context("a client panicked")??);
+        }
+        anyhow::Ok(watched)
+    })?;
+    let mut waits: Vec<u32> = watched.iter().flat_map(|one| one.waits.iter().copied()).collect();
+    waits.sort_unstable();
+    let at = |part: f64| waits.get((waits.len() as f64 * part) as usize).copied().unwrap_or(0);
+    let bytes_per_s = watched.iter().map(|one| one.bytes_per_s).fold(0.0, f64::max);
+    let report = Report {
+        clients: arguments.clients,
+        entities: MOVERS,
+        cap_bytes_per_s: arguments.bytes_per_s,
+        bytes_per_s,
+        of_cap: bytes_per_s / f64::from(arguments.bytes_per_s),
+        wait_ticks_p50: at(0.5),
+        wait_ticks_p99: at(0.99),
+        wait_ticks_max: waits.last().copied().unwrap_or(0),
+        whole_view_s: watched.iter().map(|one| one.whole_view_s).fold(0.0, f64::max),
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report:#?}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What one client counted.
+struct Watched {
+    bytes_per_s: f64,
+    waits: Vec<u32>,
+    whole_view_s: f64,
+}
+
+async fn watch(target: &str, number: usize, ticks: u32) -> anyhow::Result<Watched> {
+    let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
+    let mut client = Client::<Crowd>::connect(target, options).await?;
+    client.join(RoomChoice::Named("crowd".to_owned()), &format!("watcher {number}"));
+    timeout(JOIN_TIME, seat(&mut client)).await.context("no seat in time")??;
+    let mut last: HashMap<u32, u32> = HashMap::new();
+    let mut waits = Vec::new();
+    let (mut joined, mut whole, mut begin) = (None, None, None);
+    loop {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        client.update();
+        while let Some(event) = client.poll_event() {
+            if let ClientEvent::Over { code, text } = event {
+                bail!("the session ended: {code:?}: {text}");
+            }
+        }
+        let Some(replica) = client.session().room().map(|room| room.replica()) else { continue };
+        let Some(newest) = replica.newest() else { continue };
+        let since = newest.0 - *joined.get_or_insert(newest.0);
+        for entity in replica.entities() {
+            let tick = entity.states.tick(entity.states.len() - 1).0;
+            if let Some(before) = last.insert(entity.id.0, tick)
+                && tick > before
+                && begin.is_some()
+            {
+                waits.push(tick - before);
+            }
+        }
+        if whole.is_none() && last.len() == MOVERS as usize {
+            whole = Some(since);
+        }
+        if let Some(whole) = whole
+            && begin.is_none()
+            && since >= whole + WARM_UP_TICKS
+        {
+            begin = Some((newest.0, client.stats().bytes_in));
+        }
+        let Some((from, bytes)) = begin else { continue };
+        if newest.0 >= from + ticks {
+            // What has not come yet waits as well.
+            waits.extend(last.values().map(|tick| newest.0 - tick));
+            let seconds = f64::from(newest.0 - from) / f64::from(Crowd::TICK_HZ);
+            let watched = Watched {
+                bytes_per_s: (client.stats().bytes_in - bytes) as f64 / seconds,
+                waits,
+                whole_view_s: f64::from(whole.unwrap_or(0)) / f64::from(Crowd::TICK_HZ),
+            };
+            client.close().await;
+            return Ok(watched);
+        }
+    }
+}
+
+async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
+    loop {
+        client.update();
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
+                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                    bail!("no seat: {code:?}: {text}")
+                }
+                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
+                _ => {}
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
