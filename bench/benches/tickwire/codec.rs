@@ -82,46 +82,49 @@ pub(crate) fn lanes(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     });
 }
 
-/// A ship against its baseline.
+/// A ship against its baseline, by the general defaults and by the arena's model.
 pub(crate) fn delta(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
-    let table = ship_table();
     let mut group = brief(c, "delta");
     let mut next = going_round();
     let mut writer = BitWriter::default();
-    group.bench_function("write/ship", |b| {
-        let pairs = &**pairs;
-        b.iter(|| {
-            writer.clear();
-            pairs[next()].write(&table, &mut writer);
-            black_box(&writer);
+    let by_model = LaneTable::of_entities(&schema_of::<Arena>());
+    let [by_model, ..] = &by_model[..] else { unreachable!("ships are the first kind") };
+    for (how, table) in [("", &ship_table()), ("_by_model", by_model)] {
+        group.bench_function(format!("write{how}/ship"), |b| {
+            let pairs = &**pairs;
+            b.iter(|| {
+                writer.clear();
+                pairs[next()].write(table, &mut writer);
+                black_box(&writer);
+            });
         });
-    });
+        let coded = LazyCell::new(|| -> Vec<Vec<u8>> {
+            let coded = pairs.iter().map(|pair| {
+                let mut writer = BitWriter::default();
+                pair.write(table, &mut writer);
+                writer.into_bytes()
+            });
+            coded.collect()
+        });
+        group.bench_function(format!("read{how}/ship"), |b| {
+            let (pairs, coded) = (&**pairs, &*coded);
+            b.iter(|| {
+                let at = next();
+                let baseline = Baseline::new(&pairs[at].before, AGE_TICKS);
+                let mut lanes = [0; Ship::LANES];
+                let bits = &mut BitReader::new(&coded[at]);
+                table.delta(bits, &baseline, &mut lanes, false).expect("it was written so");
+                black_box(lanes);
+            });
+        });
+    }
     group.bench_function("write_whole/ship", |b| {
-        let pairs = &**pairs;
+        let (pairs, table) = (&**pairs, ship_table());
         b.iter(|| {
             writer.clear();
             let mut lanes = pairs[next()].now;
             table.whole(&mut writer, &mut lanes, false).expect("writing never fails");
             black_box(&writer);
-        });
-    });
-    let coded = LazyCell::new(|| -> Vec<Vec<u8>> {
-        let coded = pairs.iter().map(|pair| {
-            let mut writer = BitWriter::default();
-            pair.write(&table, &mut writer);
-            writer.into_bytes()
-        });
-        coded.collect()
-    });
-    group.bench_function("read/ship", |b| {
-        let (pairs, coded) = (&**pairs, &*coded);
-        b.iter(|| {
-            let at = next();
-            let baseline = Baseline::new(&pairs[at].before, AGE_TICKS);
-            let mut lanes = [0; Ship::LANES];
-            let read = table.delta(&mut BitReader::new(&coded[at]), &baseline, &mut lanes, false);
-            read.expect("it was written so");
-            black_box(lanes);
         });
     });
 }

@@ -61,9 +61,13 @@ fn greet<S: Simulation>(
     link: &Link<S::Input>,
     frame: ClientFrame,
 ) -> Result<super::Place<S>, End> {
-    let ClientFrame::Hello { mut client, schema } = frame else {
+    let ClientFrame::Hello { mut client, mut schema } = frame else {
         return Err(CloseCode::TooEarly.into());
     };
+    if let Some(schema) = &mut schema {
+        // Ours codes; a client's is not even looked at.
+        schema.model.clear();
+    }
     check_schema(&host.schema, schema.as_ref())?;
     let place = super::Place::take(host).ok_or(CloseCode::ServerFull)?;
     truncate(&mut client, CLIENT_NAME_BYTES_MAX);

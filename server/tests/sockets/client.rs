@@ -14,6 +14,7 @@ use tickwire_shared::control::{
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::quantize::Lanes as _;
 use tickwire_shared::replica::Replica;
+use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Tick};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -296,7 +297,9 @@ impl Stream {
 }
 
 pub(crate) fn hello() -> ClientFrame {
-    ClientFrame::Hello { client: "test 1".to_owned(), schema: Some(schema_of::<Dots>()) }
+    // A model is the server's affair: a client's is not looked at.
+    let schema = Schema { model: vec![9; 40], ..schema_of::<Dots>() };
+    ClientFrame::Hello { client: "test 1".to_owned(), schema: Some(schema) }
 }
 
 /// What native clients speak.

@@ -56,7 +56,7 @@ pub fn write(bits: &mut BitWriter, told: &[bool], chances: Option<&[Chances]>) {
 /// Reads which of `told.len()` entities are told of.
 ///
 /// # Errors
-/// [`BitError`] for bits that [`write`] does not write.
+/// [`BitError`] for bits that [`write()`] does not write.
 pub fn read(
     bits: &mut BitReader<'_>,
     told: &mut [bool],
