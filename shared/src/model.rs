@@ -190,12 +190,12 @@ pub(crate) fn flips(ty: &FieldType) -> bool {
 pub(crate) struct Compiled {
     pub common: Vec<u8>,
     pub sites: Vec<CompiledSite>,
-    pub chances: ChanceTree,
+    pub chances: (CompiledTree, Vec<Chances>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledSite {
-    splits: Vec<Split>,
+    tree: CompiledTree,
     leaves: Vec<CompiledLeaf>,
 }
 
@@ -209,23 +209,56 @@ pub(crate) struct CompiledLeaf {
 impl CompiledSite {
     #[inline]
     pub(crate) fn leaf(&self, features: &[i32]) -> &CompiledLeaf {
-        &self.leaves[descend(&self.splits, features)]
+        &self.leaves[self.tree.descend(features)]
     }
 }
 
-/// The leaf that the features lead to.
-#[inline]
-pub(crate) fn descend(splits: &[Split], features: &[i32]) -> usize {
-    let mut child = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
-    loop {
-        match child {
-            Child::Leaf(leaf) => return usize::from(leaf),
-            Child::Split(at) => {
-                let split = &splits[usize::from(at)];
-                let above = features[usize::from(split.feature)] > split.threshold;
-                child = split.children[usize::from(above)];
-            }
+/// A tree laid out to be descended fast.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledTree {
+    root: u8,
+    nodes: Vec<Node>,
+}
+
+/// A split in eight bytes. A child with [`LEAF`] set is a leaf.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    threshold: i32,
+    feature: u16,
+    children: [u8; 2],
+}
+
+const LEAF: u8 = 0x80;
+const _: () = assert!(LEAVES_MAX <= LEAF as usize);
+
+impl CompiledTree {
+    /// Of splits that were checked.
+    fn new(splits: &[Split]) -> Self {
+        let nodes = splits.iter().map(|split| Node {
+            threshold: split.threshold,
+            feature: split.feature,
+            children: split.children.map(|child| match child {
+                Child::Split(at) => at,
+                Child::Leaf(at) => LEAF | at,
+            }),
+        });
+        CompiledTree { root: if splits.is_empty() { LEAF } else { 0 }, nodes: nodes.collect() }
+    }
+
+    /// The leaf that the features lead to.
+    #[inline]
+    pub(crate) fn descend(&self, features: &[i32]) -> usize {
+        let mut at = self.root;
+        while at & LEAF == 0 {
+            let node = &self.nodes[usize::from(at)];
+            at = node.children[usize::from(features[usize::from(node.feature)] > node.threshold)];
         }
+        usize::from(at ^ LEAF)
+    }
+
+    /// Whether there is but one leaf.
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.nodes.is_empty()
     }
 }
 
@@ -274,7 +307,7 @@ impl KindModel {
             let needs = needed_symbols(kind, &chunks, &self.common, at);
             sites.push(site.compile(features, &needs)?);
         }
-        let chances = self.chances.clone();
+        let chances = (CompiledTree::new(&self.chances.splits), self.chances.leaves.clone());
         Ok(Some(Compiled { common: self.common.clone(), sites, chances }))
     }
 }
@@ -323,12 +356,12 @@ pub(crate) fn merged_field(kind: &KindSchema, chunk: &[usize], common: u8) -> Op
 impl Site {
     fn compile(&self, features: usize, needs: &[bool]) -> Result<CompiledSite, &'static str> {
         if !needs.contains(&true) && self.leaves.is_empty() && self.splits.is_empty() {
-            return Ok(CompiledSite { splits: Vec::new(), leaves: Vec::new() });
+            return Ok(CompiledSite { tree: CompiledTree::new(&[]), leaves: Vec::new() });
         }
         check_splits(&self.splits, self.leaves.len(), features)?;
         let leaves: Result<Vec<CompiledLeaf>, &str> =
             self.leaves.iter().map(|leaf| leaf.compile(needs)).collect();
-        Ok(CompiledSite { splits: self.splits.clone(), leaves: leaves? })
+        Ok(CompiledSite { tree: CompiledTree::new(&self.splits), leaves: leaves? })
     }
 }
 

@@ -7,7 +7,7 @@ use super::features::{
 };
 use super::place::LanePlace;
 use super::token::{self, TOKEN_PLAIN, TOKENS};
-use super::{Chances, Compiled, WEIGHT_ONE, chunks, descend, flips, merged_field};
+use super::{Chances, Compiled, WEIGHT_ONE, chunks, flips, merged_field};
 use crate::bits::BitError;
 use crate::delta::{Baseline, LaneTable};
 use crate::rotation::Turning;
@@ -217,18 +217,19 @@ impl Plan {
         baseline: &Baseline<'_>,
         owner: bool,
     ) -> Option<Chances> {
-        let leaf = if model.chances.splits.is_empty() {
+        let (tree, leaves) = &model.chances;
+        let leaf = if tree.is_leaf() {
             0
         } else if self.features <= FEATURES_FEW {
             let features = &mut [0; FEATURES_FEW];
             self.look_back(table, baseline, owner, features);
-            descend(&model.chances.splits, features)
+            tree.descend(features)
         } else {
             let features = &mut [0; FEATURES_MAX];
             self.look_back(table, baseline, owner, features);
-            descend(&model.chances.splits, features)
+            tree.descend(features)
         };
-        model.chances.leaves.get(leaf).copied()
+        leaves.get(leaf).copied()
     }
 }
 
@@ -332,12 +333,22 @@ impl Pass<'_> {
     /// Which fields of a chunk are not what they are expected to be without a word.
     fn pattern(&self, chunk: &PlanChunk, lanes: &[i32]) -> usize {
         let changed = |field: &PlanField| {
-            !self.hides(field)
-                && (field.first..field.first + field.count)
-                    .any(|lane| lanes[lane] != self.table.predict(lane, self.baseline, lanes))
+            let range = field.first..field.first + field.count;
+            if self.hides(field) {
+                false
+            } else if field.has_velocity {
+                let mut range = range;
+                range.any(|lane| lanes[lane] != self.table.predict(lane, self.baseline, lanes))
+            } else {
+                let (now, before) = (&lanes[range.clone()], &self.baseline.lanes[range]);
+                now.iter().zip(before).any(|(now, before)| now != before)
+            }
         };
-        let bits = chunk.fields.iter().enumerate();
-        bits.map(|(bit, &at)| usize::from(changed(&self.plan.fields[at])) << bit).sum()
+        let mut pattern = 0;
+        for (bit, &at) in chunk.fields.iter().enumerate() {
+            pattern |= usize::from(changed(&self.plan.fields[at])) << bit;
+        }
+        pattern
     }
 
     #[inline]
