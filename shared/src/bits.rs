@@ -67,10 +67,9 @@ pub trait BitStream {
     /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading a number beyond the limit.
     #[inline]
     fn golomb(&mut self, value: &mut u32) -> Result<(), BitError> {
-        let mut extra = 31 - (*value + 1).leading_zeros();
-        let mut prefix = 1u32 << extra;
+        let mut extra = 0;
+        let mut low = 0;
         if Self::READING {
-            extra = 0;
             loop {
                 let mut one = false;
                 self.flag(&mut one)?;
@@ -83,9 +82,10 @@ pub trait BitStream {
                 }
             }
         } else {
-            self.bits(&mut prefix, extra + 1)?;
+            extra = 31 - (*value + 1).leading_zeros();
+            low = (*value + 1) & ((1u32 << extra) - 1);
+            self.bits(&mut { 1u32 << extra }, extra + 1)?;
         }
-        let mut low = (*value + 1) & ((1u32 << extra) - 1);
         self.bits(&mut low, extra)?;
         *value = ((1u32 << extra) | low) - 1;
         Ok(())

@@ -55,6 +55,14 @@ impl Marks {
         }
     }
 
+    /// Whether `slot` is marked as coded or predicted: then no record tells of it.
+    #[inline]
+    pub fn tell_of(&self, slot: u16) -> bool {
+        let word = usize::from(slot) / 64;
+        let told = [&self.coded, &self.predicted].map(|set| set.get(word).copied().unwrap_or(0));
+        (told[0] | told[1]) >> (slot % 64) & 1 == 1
+    }
+
     /// Bits of a mark for each slot in `set`, the mark code included.
     pub fn len_bits(&self, set: &[u64]) -> usize {
         3 + best_code(self.counts(set)).0

@@ -271,6 +271,9 @@ impl Replica {
             let slot = next_slot.checked_add(gap).and_then(|slot| u16::try_from(slot).ok());
             let slot = slot.ok_or(SnapshotError::Malformed)?;
             next_slot = u32::from(slot) + 1;
+            if common_age > 0 && self.marks.tell_of(slot) {
+                return Err(SnapshotError::Malformed);
+            }
             let mut head = RecordHead::Gone;
             head.stream(reader, common_age)?;
             match head {

@@ -54,8 +54,8 @@ fn apply(replica: &mut Replica, bytes: &[u8], near: Tick) {
 fn begun(tick: Tick, body: &[u8]) -> Vec<u8> {
     let mut writer = BitWriter::default();
     writer.push(u64::from(DATAGRAM_SNAPSHOT), 8);
-    writer.push(u64::from(SEAT), 8);
     writer.push(u64::from(tick.low16()), 16);
+    writer.push(u64::from(SEAT), 8);
     let mut bytes = writer.into_bytes();
     bytes.extend_from_slice(body);
     bytes

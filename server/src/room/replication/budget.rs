@@ -47,7 +47,9 @@ impl Draft {
         let count_bits = golomb_bits(self.others.len() as u32) as usize;
         let bits_max = bits_max.saturating_sub(marks_bits + count_bits);
         let gap_bits = self.gap_bits(slots, bits_max);
-        let Some(mut cut) = self.cut(gap_bits, bits_max) else { return };
+        // With gaps of the mean width all may seem to fit: the exact widths decide below.
+        let all = Cut { last: 0, left: usize::MAX };
+        let mut cut = self.cut(gap_bits, bits_max).unwrap_or(all);
         let coded_marks = &mut self.marks.coded;
         let mut exact = bits_max;
         self.coded.retain(|record| {

@@ -172,9 +172,17 @@ impl Packets {
             self.fall_out(before - 1, [before, tick], Fallen::Sent);
         }
         for slot in gone {
+            let sent = self.sent(slot);
             self.make_void(slot);
             match self.farewell(slot) {
-                Ok(at) => self.farewells[at].last = tick,
+                Ok(at) => {
+                    let farewell = &mut self.farewells[at];
+                    // It came back since: who heard the old farewell has not heard this one.
+                    if sent > farewell.first {
+                        farewell.first = tick;
+                    }
+                    farewell.last = tick;
+                }
                 Err(at) => self.farewells.insert(at, Farewell { slot, first: tick, last: tick }),
             }
         }
@@ -307,4 +315,34 @@ enum Fallen {
     All,
     /// Those that were not sent again.
     Sent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
+        const SLOT: u16 = 5;
+        let mut packets = Packets::default();
+        packets.grow(64);
+        let ack = |packets: &mut Packets, tick: u32| {
+            let ack = SnapshotAck { newest_low16: tick as u16, before: u32::MAX };
+            packets.acknowledge(Tick(tick), ack, |_| {});
+        };
+        for tick in 9..=15 {
+            let (held, gone) = match tick {
+                9 | 11 => ([1 << SLOT], None),
+                10 | 15 => ([0], Some(SLOT)),
+                _ => ([0], None),
+            };
+            packets.send(Tick(tick), &held, gone.into_iter());
+        }
+        ack(&mut packets, 14);
+        assert!(packets.known().contains(SLOT), "what came at 11 was not told to go");
+        assert_eq!(packets.gone(SLOT), 15);
+        ack(&mut packets, 15);
+        assert!(!packets.known().contains(SLOT));
+        assert_eq!(packets.gone(SLOT), 0);
+    }
 }
