@@ -1,10 +1,11 @@
-//! Measures tickwire over real sockets.
+//! Measures tickwire over real sockets, and what players feel over simulated links.
 
 mod budget;
 mod busy;
 mod child;
 mod core;
 mod cubes;
+mod feel;
 mod field;
 mod floor;
 mod metronome;
@@ -49,6 +50,8 @@ enum Command {
     Sizes(sizes::SizesArguments),
     /// Measures a world far larger than its clients' byte budget.
     Budget(budget::BudgetArguments),
+    /// Measures what players feel of a bad network, in virtual time.
+    Feel(feel::FeelArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
+        Command::Feel(arguments) => feel::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeCrowd(arguments) => budget::serve(&arguments),

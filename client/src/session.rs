@@ -8,6 +8,7 @@ pub mod component;
 mod clock;
 mod input;
 mod interpolation;
+mod lateness;
 mod net_stats;
 mod room;
 

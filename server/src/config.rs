@@ -37,6 +37,8 @@ settings! {
         far_interval_ticks: u32 = 2, in 1..=30;
         /// Inputs are accepted for this many ticks before and after the current one.
         input_window_ticks: u32 = 32, in 1..=1024;
+        /// Lag compensation goes back by so many ticks at most.
+        rewind_ticks_max: u32 = 15, in 0..=63;
         /// Events kept for a client that does not acknowledge them; older ones are dropped beyond it.
         events_queued_max: usize = 256, in 1..=65_536;
         /// Characters of a chat message.

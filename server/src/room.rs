@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::RoomInfo;
 use tickwire_shared::delta::LaneTable;
+use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
@@ -53,6 +54,8 @@ pub struct Room<S: Simulation> {
     outgoing: VecDeque<FromRoom>,
 
     inputs: Vec<(PlayerId, S::Input)>,
+    /// By input, in ticks.
+    view_delays: Vec<f32>,
     outbox: Outbox<S::Event>,
     capture: Capture<S::Entity>,
     world: World,
@@ -79,6 +82,7 @@ impl<S: Simulation> Room<S> {
             chat_id: 0,
             outgoing: VecDeque::new(),
             inputs: Vec::new(),
+            view_delays: Vec::new(),
             outbox: Outbox::default(),
             capture: Capture::default(),
             world: World::new(&schema, config.entities_max),
@@ -142,7 +146,10 @@ impl<S: Simulation> Room<S> {
         self.tick = self.tick.next();
         self.due = Some(due);
         self.take_inputs();
-        self.simulation.step(&Inputs::new(self.tick, &self.inputs), &mut self.outbox);
+        self.simulation.step(
+            &Inputs::new(self.tick, &self.inputs).with_view_delays(&self.view_delays),
+            &mut self.outbox,
+        );
         self.simulation.capture(&mut self.capture);
         self.entities_refused += self.world.capture(self.tick, &mut self.capture) as u64;
         self.replicate();
@@ -161,9 +168,13 @@ impl<S: Simulation> Room<S> {
 
     fn take_inputs(&mut self) {
         self.inputs.clear();
+        self.view_delays.clear();
         for member in self.members.values_mut() {
             if let Some(buffer) = &mut member.inputs {
-                self.inputs.push((member.player, buffer.take(self.tick)));
+                let held = buffer.take(self.tick);
+                self.inputs.push((member.player, held.input));
+                let delay = f32::from(held.view_delay) / VIEW_DELAY_UNITS as f32;
+                self.view_delays.push(delay.min(self.config.rewind_ticks_max as f32));
             }
         }
     }
@@ -183,7 +194,7 @@ impl<S: Simulation> Room<S> {
                     member.replication.events().tell(event.clone());
                 }
             }
-            let report = member.inputs.as_ref().and_then(|inputs| inputs.report(self.tick));
+            let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
             let bytes_max = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
             let per_s = self.config.snapshot_bytes_per_s_max;
             let bytes_max = member.allowance.next(per_s, S::TICK_HZ, bytes_max);

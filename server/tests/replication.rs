@@ -9,7 +9,7 @@ use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::ServerFrame;
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::input::InputDatagram;
+use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::simulation::schema_of;
@@ -334,12 +334,13 @@ impl Client {
             }
         }
         self.in_flight = later;
-        let datagram = InputDatagram {
+        let head = InputHead {
             seat: self.seat,
             ack: self.replica.ack(),
             newest_low16: near.offset(2).low16(),
-            inputs: vec![Push { x: 1 }],
+            view_delay: 0,
         };
+        let datagram = InputDatagram { head, inputs: vec![Push { x: 1 }] };
         self.acks.push(datagram);
     }
 }

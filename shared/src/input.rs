@@ -8,6 +8,8 @@
 //!   32        bit n: the snapshot n + 1 ticks before it came too
 //!  6        number of inputs, 0 to 32
 //!  16       tick of the newest input, low bits (if there is one)
+//!  8        how far the others that the player saw were behind that tick, in 1/4 ticks (if there is
+//!           an input)
 //!  inputs   newest first; the first whole, each other: 1 bit differs from the one before in this
 //!           list; if set, whole
 //! ```
@@ -23,15 +25,28 @@ pub const DATAGRAM_INPUT: u8 = 0x49;
 /// Most inputs in one datagram.
 pub const INPUTS_MAX: usize = 32;
 
-/// What one input datagram says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InputDatagram<I> {
+/// Units of [`InputHead::view_delay`] in a tick.
+pub const VIEW_DELAY_UNITS: u32 = 4;
+
+/// What stands before the inputs of a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputHead {
     /// The seat that the `Joined` frame gave; another one is of a room left before.
     pub seat: u8,
     /// Acknowledged snapshots; `None` before the first.
     pub ack: Option<SnapshotAck>,
     /// The low 16 bits of the newest input's tick; the others are for the ticks before it.
     pub newest_low16: u16,
+    /// When the newest input was sampled, the player saw others as they were so long before its tick,
+    /// in 1/4 ticks: for lag compensation.
+    pub view_delay: u8,
+}
+
+/// What one input datagram says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputDatagram<I> {
+    /// All but the inputs.
+    pub head: InputHead,
     /// The last inputs, newest first; empty from a spectator. At most [`INPUTS_MAX`].
     pub inputs: Vec<I>,
 }
@@ -79,41 +94,29 @@ impl InputCodec {
     /// [`DatagramError`] for anything but a whole datagram of this protocol.
     pub fn decode<I: Lanes>(&self, bytes: &[u8]) -> Result<InputDatagram<I>, DatagramError> {
         let mut reader = BitReader::new(bytes);
-        let mut head = Head::default();
-        head.stream(&mut reader)?;
+        let (mut head, mut count) = (InputHead::default(), 0);
+        head.stream(&mut count, &mut reader)?;
         let mut lanes = [0; LANES_MAX];
-        let mut inputs = Vec::with_capacity(head.inputs as usize);
-        for at in 0..head.inputs {
+        let mut inputs = Vec::with_capacity(count as usize);
+        for at in 0..count {
             self.input(&mut reader, &mut lanes[..self.table.len()], at == 0, at == 0)?;
             inputs.push(I::from_lanes(&lanes));
         }
         reader.finish()?;
-        Ok(InputDatagram {
-            seat: head.seat,
-            ack: head.ack,
-            newest_low16: head.newest_low16,
-            inputs,
-        })
+        Ok(InputDatagram { head, inputs })
     }
 
     /// Writes a datagram: `inputs` are lanes, newest first, one after the other.
     ///
     /// # Panics
     /// If `inputs` is not a whole number of inputs, or more than [`INPUTS_MAX`].
-    pub fn encode(
-        &self,
-        seat: u8,
-        ack: Option<SnapshotAck>,
-        newest_low16: u16,
-        inputs: &[i32],
-    ) -> Vec<u8> {
+    pub fn encode(&self, mut head: InputHead, inputs: &[i32]) -> Vec<u8> {
         const INFALLIBLE: &str = "writing never fails";
         let width = self.table.len();
         let count = inputs.len().checked_div(width).unwrap_or(0);
         assert!(count <= INPUTS_MAX && count * width == inputs.len());
         let mut writer = BitWriter::default();
-        let mut head = Head { seat, ack, newest_low16, inputs: count as u32 };
-        head.stream(&mut writer).expect(INFALLIBLE);
+        head.stream(&mut (count as u32), &mut writer).expect(INFALLIBLE);
         let mut last: &[i32] = &[];
         for input in inputs.chunks_exact(width.max(1)) {
             let mut lanes = [0; LANES_MAX];
@@ -143,16 +146,8 @@ impl InputCodec {
     }
 }
 
-#[derive(Default)]
-struct Head {
-    seat: u8,
-    ack: Option<SnapshotAck>,
-    newest_low16: u16,
-    inputs: u32,
-}
-
-impl Head {
-    fn stream<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
+impl InputHead {
+    fn stream<S: BitStream>(&mut self, inputs: &mut u32, stream: &mut S) -> Result<(), BitError> {
         let mut kind = u32::from(DATAGRAM_INPUT);
         stream.bits(&mut kind, 8)?;
         if kind != u32::from(DATAGRAM_INPUT) {
@@ -168,12 +163,15 @@ impl Head {
             low16(stream, &mut ack.newest_low16)?;
             stream.bits(&mut ack.before, 32)?;
         }
-        stream.bits(&mut self.inputs, 6)?;
-        if self.inputs > INPUTS_MAX as u32 {
+        stream.bits(inputs, 6)?;
+        if *inputs > INPUTS_MAX as u32 {
             return Err(BitError::Invalid);
         }
-        if self.inputs > 0 {
+        if *inputs > 0 {
             low16(stream, &mut self.newest_low16)?;
+            let mut delay = u32::from(self.view_delay);
+            stream.bits(&mut delay, 8)?;
+            self.view_delay = delay as u8;
         }
         Ok(())
     }

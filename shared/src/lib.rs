@@ -27,6 +27,7 @@ pub mod input;
 pub mod model;
 pub mod quantize;
 pub mod replica;
+pub mod rewind;
 pub mod schema;
 pub mod simulation;
 pub mod slots;

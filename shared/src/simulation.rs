@@ -105,13 +105,20 @@ pub enum View {
 pub struct Inputs<'a, I> {
     tick: Tick,
     inputs: &'a [(PlayerId, I)],
+    view_delays: &'a [f32],
 }
 
 impl<'a, I: Copy + Default> Inputs<'a, I> {
     /// `inputs` must be sorted by player.
     pub fn new(tick: Tick, inputs: &'a [(PlayerId, I)]) -> Self {
         debug_assert!(inputs.is_sorted_by_key(|(player, _)| *player));
-        Inputs { tick, inputs }
+        Inputs { tick, inputs, view_delays: &[] }
+    }
+
+    /// The same, with how far behind the tick each of the players saw the others, in ticks.
+    pub fn with_view_delays(self, view_delays: &'a [f32]) -> Self {
+        debug_assert_eq!(view_delays.len(), self.inputs.len());
+        Inputs { view_delays, ..self }
     }
 
     /// The tick being stepped.
@@ -125,6 +132,14 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
             Ok(at) => self.inputs[at].1,
             Err(_) => I::default(),
         }
+    }
+
+    /// What `player` saw of the others when it sampled this input is so many ticks older than this tick:
+    /// the way to the server and back, and the delay at which they are shown. The server caps it. Take it
+    /// to a [`Rewind`](crate::rewind::Rewind). 0 for one who is not seated.
+    pub fn view_delay_ticks(&self, player: PlayerId) -> f32 {
+        let at = self.inputs.binary_search_by_key(&player, |(player, _)| *player);
+        at.ok().and_then(|at| self.view_delays.get(at)).copied().unwrap_or(0.0)
     }
 
     /// Every seated player with its input.

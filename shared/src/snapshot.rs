@@ -57,14 +57,21 @@ pub struct SnapshotHeader {
     pub baseline_age: u32,
 }
 
+/// Most of [`InputReport::dip_eighth_ms`].
+pub const DIP_EIGHTH_MS_MAX: i32 = 2047;
+
 /// How a client's inputs come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputReport {
     /// The newest input's tick minus the snapshot's tick, within -128 to 127.
     pub newest_ticks: i32,
     /// How early it came before the deadline of its tick, in 1/8 ms, within -2048 to 2047; negative
     /// is late.
     pub margin_eighth_ms: i32,
+    /// How much less early than the newest the worst of those inputs came that the snapshot one tick
+    /// before did not know of, in 1/8 ms, at most [`DIP_EIGHTH_MS_MAX`]. An input whose datagram was lost came with a
+    /// later one.
+    pub dip_eighth_ms: u32,
 }
 
 impl SnapshotHeader {
@@ -87,10 +94,14 @@ impl SnapshotHeader {
         let mut has_input = self.input.is_some();
         stream.flag(&mut has_input)?;
         if has_input {
-            let report =
-                self.input.get_or_insert(InputReport { newest_ticks: 0, margin_eighth_ms: 0 });
+            let report = self.input.get_or_insert_default();
             signed(stream, &mut report.newest_ticks, 8)?;
             signed(stream, &mut report.margin_eighth_ms, 12)?;
+            let mut dips = report.dip_eighth_ms > 0;
+            stream.flag(&mut dips)?;
+            if dips {
+                stream.bits(&mut report.dip_eighth_ms, 11)?;
+            }
         }
         let mut has_events = self.events.is_some();
         stream.flag(&mut has_events)?;

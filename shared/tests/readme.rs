@@ -107,7 +107,7 @@ fn the_worked_example() {
 
     let header = SnapshotHeader {
         tick_low16: Tick(1003).low16(),
-        input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100 }),
+        input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100, dip_eighth_ms: 0 }),
         baseline_age: 3,
         ..header
     };

@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use tickwire_arena::rules::{Arena, Controls, Entity, Ship, TICK_HZ};
 use tickwire_shared::bits::{BitReader, BitWriter};
 use tickwire_shared::delta::{Baseline, LaneTable};
-use tickwire_shared::input::{INPUTS_MAX, InputCodec, SnapshotAck};
+use tickwire_shared::input::{INPUTS_MAX, InputCodec, InputHead, SnapshotAck};
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, EntityId, Simulation as _};
@@ -160,7 +160,8 @@ fn input_datagrams(codec: &InputCodec, inputs: usize) -> Vec<Vec<u8>> {
         for (at, lanes) in lanes.chunks_exact_mut(Controls::LANES).enumerate() {
             controls(first * 11 + inputs - at).to_lanes(lanes);
         }
-        codec.encode(1, Some(ack), 1002, &lanes)
+        let (newest_low16, view_delay) = (1002, 30);
+        codec.encode(InputHead { seat: 1, ack: Some(ack), newest_low16, view_delay }, &lanes)
     };
     (0..PAIRS).map(datagram).collect()
 }

@@ -119,7 +119,7 @@ fn put_together<'a>(
     let header = SnapshotHeader {
         tick_low16: 1000,
         seat: 1,
-        input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100 }),
+        input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100, dip_eighth_ms: 0 }),
         events: None,
         baseline_age: 2,
     };

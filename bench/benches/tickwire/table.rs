@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::ServerFrame;
-use tickwire_shared::input::InputDatagram;
+use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation};
@@ -137,12 +137,14 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
             client.held.push_front(client.controls.hold(player, &client.replica));
             client.held.truncate(INPUTS_REPEATED);
             let ahead_ticks = client.delay_ticks as i32 + MARGIN_TICKS;
-            client.on_the_way.push_back(InputDatagram {
+            let head = InputHead {
                 seat: client.seat,
                 ack: client.replica.ack(),
                 newest_low16: tick.offset(ahead_ticks).low16(),
-                inputs: client.held.iter().copied().collect(),
-            });
+                view_delay: 4 * client.delay_ticks as u8,
+            };
+            let inputs = client.held.iter().copied().collect();
+            client.on_the_way.push_back(InputDatagram { head, inputs });
         }
     }
 }

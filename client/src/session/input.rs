@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tickwire_shared::Tick;
-use tickwire_shared::input::{INPUTS_MAX, InputCodec, SnapshotAck};
+use tickwire_shared::input::{INPUTS_MAX, InputCodec, InputHead, VIEW_DELAY_UNITS};
 use tickwire_shared::schema::Schema;
 
 /// A datagram repeats at least so many inputs: one lost datagram is then made good by the next.
@@ -25,7 +25,21 @@ pub(super) struct InputQueue {
 struct Sent {
     tick: Tick,
     at: Duration,
+    /// The clock's origin.
+    origin: f64,
+    view_delay: u8,
     lanes: Vec<i32>,
+}
+
+/// When an input is sampled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sampled {
+    pub(super) tick: Tick,
+    pub(super) at: Duration,
+    /// The clock's origin.
+    pub(super) origin: f64,
+    /// So many ticks before `tick` is what the player sees of the others.
+    pub(super) view_delay_ticks: f64,
 }
 
 impl InputQueue {
@@ -39,7 +53,8 @@ impl InputQueue {
     }
 
     /// Samples the input of `tick`. Ticks must be consecutive; after a gap the queue begins anew.
-    pub(super) fn push(&mut self, tick: Tick, now: Duration, held: &[i32]) {
+    pub(super) fn push(&mut self, sampled: Sampled, held: &[i32]) {
+        let Sampled { tick, at, origin, view_delay_ticks } = sampled;
         if self.newest().is_some_and(|newest| tick != newest.next()) {
             self.sent.clear();
         }
@@ -47,27 +62,29 @@ impl InputQueue {
         let mut lanes = reuse.map(|sent| sent.lanes).unwrap_or_default();
         lanes.clear();
         lanes.extend_from_slice(held);
-        self.sent.push_back(Sent { tick, at: now, lanes });
+        let view_delay = (view_delay_ticks * f64::from(VIEW_DELAY_UNITS)).round() as u8;
+        self.sent.push_back(Sent { tick, at, origin, view_delay, lanes });
     }
 
-    /// The server has the input of `tick`. Returns when it was sent, the first time it is reported.
-    pub(super) fn report(&mut self, tick: Tick) -> Option<Duration> {
+    /// The server has the input of `tick`. Returns when it was sent and by which origin of the clock, the
+    /// first time it is reported.
+    pub(super) fn report(&mut self, tick: Tick) -> Option<(Duration, f64)> {
         if self.reported.is_some_and(|reported| tick.since(reported) <= 0) {
             return None;
         }
         self.reported = Some(tick);
-        self.sent.iter().rev().find(|sent| sent.tick == tick).map(|sent| sent.at)
+        self.sent.iter().rev().find(|sent| sent.tick == tick).map(|sent| (sent.at, sent.origin))
     }
 
     /// A datagram with acknowledgements only.
-    pub(super) fn acknowledgement(&self, seat: u8, ack: Option<SnapshotAck>) -> Vec<u8> {
-        self.codec.encode(seat, ack, 0, &[])
+    pub(super) fn acknowledgement(&self, head: InputHead) -> Vec<u8> {
+        self.codec.encode(head, &[])
     }
 
     /// A datagram with what the server has not reported, at most [`INPUTS_MAX`].
-    pub(super) fn datagram(&self, seat: u8, ack: Option<SnapshotAck>) -> Vec<u8> {
-        let Some(newest) = self.newest() else {
-            return self.acknowledgement(seat, ack);
+    pub(super) fn datagram(&self, head: InputHead) -> Vec<u8> {
+        let Some(&Sent { tick: newest, view_delay, .. }) = self.sent.back() else {
+            return self.acknowledgement(head);
         };
         let unreported = match self.reported {
             Some(reported) => newest.since(reported).max(0) as usize,
@@ -81,6 +98,6 @@ impl InputQueue {
             .take(count)
             .flat_map(|sent| sent.lanes.iter().copied())
             .collect();
-        self.codec.encode(seat, ack, newest.low16(), &lanes)
+        self.codec.encode(InputHead { newest_low16: newest.low16(), view_delay, ..head }, &lanes)
     }
 }

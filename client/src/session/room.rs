@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
+use tickwire_shared::input::InputHead;
 use tickwire_shared::replica::{Event, Replica, SnapshotError};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{PlayerId, Tick};
 
 use super::clock::ServerClock;
-use super::input::InputQueue;
+use super::input::{InputQueue, Sampled};
 use super::interpolation::{Blend, Shown};
 use super::net_stats::NetStats;
 
@@ -97,6 +98,13 @@ impl RoomSession {
         &self.clock
     }
 
+    /// The tick shown since the last update, and how far it is towards the next; `None` before the first
+    /// snapshot.
+    pub fn shown_tick(&self) -> Option<(Tick, f64)> {
+        let shown = self.shown?;
+        Some((super::tick_at(self.clock.start(), shown), shown.rem_euclid(1.0)))
+    }
+
     /// Calls `each` with every entity as it is to be shown since the last update.
     pub fn for_each_shown(&self, mut each: impl FnMut(Shown<'_>)) {
         let Some(shown) = self.shown else { return };
@@ -139,8 +147,7 @@ impl RoomSession {
         match applied.input {
             Some(report) => {
                 let newest = applied.tick.offset(report.newest_ticks);
-                let sent = self.inputs.report(newest);
-                if sent.is_some() {
+                if let Some(sent) = self.inputs.report(newest) {
                     self.unreported = 0;
                     self.clock.report(now, applied.tick, report, sent);
                 } else {
@@ -158,9 +165,8 @@ impl RoomSession {
     }
 
     pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
-        if self.replica.newest().is_some() {
-            self.shown = Some(self.clock.show(now));
-        }
+        self.shown = self.clock.show(now);
+        self.clock.advance(now);
         let tick = self.clock.input_tick(now);
         let ahead = self.inputs.newest().map_or(1, |newest| tick.since(newest));
         if ahead <= 0 && ahead > -2 * CATCH_UP_TICKS_MAX {
@@ -170,7 +176,11 @@ impl RoomSession {
         // A clock that was set back far begins anew at its own tick, as one that was set ahead does.
         let first = if (1..=CATCH_UP_TICKS_MAX).contains(&ahead) { ahead - 1 } else { 0 };
         for back in (0..=first).rev() {
-            self.inputs.push(tick.offset(-back), now, held);
+            let tick = tick.offset(-back);
+            let ahead = f64::from(tick.since(self.clock.start()));
+            let view_delay_ticks = self.shown.map_or(0.0, |shown| ahead - shown);
+            let origin = self.clock.input_origin();
+            self.inputs.push(Sampled { tick, at: now, origin, view_delay_ticks }, held);
         }
     }
 
@@ -178,10 +188,11 @@ impl RoomSession {
         if !std::mem::take(&mut self.due) {
             return None;
         }
+        let head = InputHead { seat: self.seat, ack: self.replica.ack(), ..InputHead::default() };
         if self.spectator {
-            return Some(self.inputs.acknowledgement(self.seat, self.replica.ack()));
+            return Some(self.inputs.acknowledgement(head));
         }
-        Some(self.inputs.datagram(self.seat, self.replica.ack()))
+        Some(self.inputs.datagram(head))
     }
 
     pub(super) fn fill_stats(&self, now: Duration, stats: &mut NetStats) {

@@ -8,7 +8,7 @@ use tickwire_arena::rules::{Arena, Controls, Entity, Random};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{CloseCode, ServerFrame};
-use tickwire_shared::input::InputDatagram;
+use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::LANES_MAX;
@@ -75,9 +75,12 @@ impl Table {
                 continue;
             }
             let datagram = InputDatagram {
-                seat: client.seat,
-                ack: client.replica.ack(),
-                newest_low16: self.room.tick().offset(2).low16(),
+                head: InputHead {
+                    seat: client.seat,
+                    ack: client.replica.ack(),
+                    newest_low16: self.room.tick().offset(2).low16(),
+                    view_delay: 0,
+                },
                 inputs: vec![client.controls; 3],
             };
             let at = self.now;

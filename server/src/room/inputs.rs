@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tickwire_shared::Tick;
-use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
+use tickwire_shared::input::InputDatagram;
+use tickwire_shared::snapshot::{DIP_EIGHTH_MS_MAX, InputReport, MARGIN_UNITS_PER_MS};
 
 /// Ticks that a report can tell.
 const REPORT_TICKS_MAX: i32 = 127;
@@ -12,10 +13,12 @@ const REPORT_TICKS_MAX: i32 = 127;
 #[derive(Debug)]
 pub(super) struct InputBuffer<I> {
     /// Ring by tick; a slot holds the tick it is for.
-    ring: Vec<Option<(Tick, I)>>,
+    ring: Vec<Option<(Tick, Held<I>)>>,
     window_ticks: i32,
-    held: I,
+    held: Held<I>,
     newest: Option<Newest>,
+    /// Of the inputs that came since the last report, the least margin.
+    least_eighth_ms: Option<i32>,
     counts: InputCounts,
 }
 
@@ -30,6 +33,14 @@ pub struct InputCounts {
     pub missing: u64,
     /// For a tick outside the window.
     pub outside: u64,
+}
+
+/// An input, and how far behind its tick the player saw the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Held<I> {
+    pub(super) input: I,
+    /// In units of [`tickwire_shared::input::VIEW_DELAY_UNITS`] a tick.
+    pub(super) view_delay: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,16 +64,19 @@ impl<I: Copy + Default> InputBuffer<I> {
         InputBuffer {
             ring,
             window_ticks,
-            held: I::default(),
+            held: Held::default(),
             newest: None,
+            least_eighth_ms: None,
             counts: InputCounts::default(),
         }
     }
 
     /// Takes the inputs of one datagram, newest first. What is here already or no longer of use is
     /// passed over: every datagram repeats what the client does not know to have arrived.
-    pub(super) fn push(&mut self, clock: Clock, at: Instant, newest_low16: u16, inputs: &[I]) {
-        let newest = Tick::expand(newest_low16, clock.tick);
+    pub(super) fn push(&mut self, clock: Clock, at: Instant, datagram: &InputDatagram<I>) {
+        let InputDatagram { head, inputs } = datagram;
+        let view_delay = head.view_delay;
+        let newest = Tick::expand(head.newest_low16, clock.tick);
         for (age, input) in inputs.iter().enumerate() {
             let tick = newest.offset(-(age as i32));
             let ahead = tick.since(clock.tick);
@@ -77,23 +91,31 @@ impl<I: Copy + Default> InputBuffer<I> {
             }
             let at = tick.0 as usize % self.ring.len();
             if self.ring[at].is_none_or(|(held, _)| held != tick) {
-                self.ring[at] = Some((tick, *input));
+                self.ring[at] = Some((tick, Held { input: *input, view_delay }));
             }
         }
         let ahead = newest.since(clock.tick);
         let is_newer = self.newest.is_none_or(|known| newest.since(known.tick) > 0);
         if !inputs.is_empty() && is_newer && ahead.abs() <= self.window_ticks {
+            let first_new = match self.newest {
+                Some(known) => known.tick.next(),
+                None => newest,
+            };
+            let oldest = newest.offset(1 - inputs.len() as i32);
+            let oldest = if first_new.since(oldest) > 0 { first_new } else { oldest };
+            let least = margin(clock, oldest, at);
+            self.least_eighth_ms = Some(self.least_eighth_ms.map_or(least, |old| old.min(least)));
             self.newest =
                 Some(Newest { tick: newest, margin_eighth_ms: margin(clock, newest, at) });
         }
     }
 
     /// The input of `tick`; what was held the tick before when it has not come.
-    pub(super) fn take(&mut self, tick: Tick) -> I {
+    pub(super) fn take(&mut self, tick: Tick) -> Held<I> {
         let at = tick.0 as usize % self.ring.len();
         match self.ring[at].take_if(|(held, _)| *held == tick) {
-            Some((_, input)) => {
-                self.held = input;
+            Some((_, held)) => {
+                self.held = held;
                 self.counts.taken += 1;
             }
             None if self.newest.is_some() => self.counts.missing += 1,
@@ -103,14 +125,16 @@ impl<I: Copy + Default> InputBuffer<I> {
     }
 
     /// What the next snapshot tells the client.
-    pub(super) fn report(&self, tick: Tick) -> Option<InputReport> {
+    pub(super) fn report(&mut self, tick: Tick) -> Option<InputReport> {
         // One as old as the window says nothing of what comes now.
+        let least = self.least_eighth_ms.take();
         let newest = self
             .newest
             .filter(|newest| newest.tick.since(tick) > -self.window_ticks.min(REPORT_TICKS_MAX))?;
         Some(InputReport {
             newest_ticks: newest.tick.since(tick).clamp(-128, 127),
             margin_eighth_ms: newest.margin_eighth_ms,
+            dip_eighth_ms: least.map_or(0, |least| dip(newest.margin_eighth_ms, least)),
         })
     }
 
@@ -128,9 +152,21 @@ fn margin(clock: Clock, tick: Tick, at: Instant) -> i32 {
     ((ahead_s - since_due_s) * 1000.0 * f64::from(MARGIN_UNITS_PER_MS)) as i32
 }
 
+/// How far the least margin is below the newest input's, as it is told.
+fn dip(newest_eighth_ms: i32, least_eighth_ms: i32) -> u32 {
+    newest_eighth_ms.saturating_sub(least_eighth_ms).clamp(0, DIP_EIGHTH_MS_MAX) as u32
+}
+
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::input::InputHead;
+
     use super::*;
+
+    fn datagram(newest_low16: u16, inputs: &[u8]) -> InputDatagram<u8> {
+        let head = InputHead { newest_low16, view_delay: 7, ..InputHead::default() };
+        InputDatagram { head, inputs: inputs.to_vec() }
+    }
 
     fn clock(tick: u32, due: Instant) -> Clock {
         Clock { tick: Tick(tick), due, period: Duration::from_millis(10) }
@@ -140,8 +176,8 @@ mod tests {
     fn inputs_wait_for_their_tick_and_the_last_one_is_held() {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
-        buffer.push(clock(100, due), due, 103, &[3u8, 2, 1, 0]);
-        let taken: Vec<u8> = (101..=105).map(|tick| buffer.take(Tick(tick))).collect();
+        buffer.push(clock(100, due), due, &datagram(103, &[3, 2, 1, 0]));
+        let taken: Vec<u8> = (101..=105).map(|tick| buffer.take(Tick(tick)).input).collect();
         assert_eq!(taken, [1, 2, 3, 3, 3]);
         let counts = buffer.counts();
         assert_eq!((counts.taken, counts.missing, counts.late), (3, 2, 0));
@@ -151,35 +187,55 @@ mod tests {
     fn the_first_input_of_a_tick_stands_and_repeats_change_nothing() {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
-        buffer.push(clock(0, due), due, 1, &[7u8]);
-        buffer.push(clock(0, due), due, 1, &[9]);
-        assert_eq!(buffer.take(Tick(1)), 7);
-        buffer.push(clock(1, due), due, 1, &[9]);
-        assert_eq!(buffer.take(Tick(2)), 7);
+        buffer.push(clock(0, due), due, &datagram(1, &[7]));
+        buffer.push(clock(0, due), due, &datagram(1, &[9]));
+        assert_eq!(buffer.take(Tick(1)), Held { input: 7, view_delay: 7 });
+        buffer.push(clock(1, due), due, &datagram(1, &[9]));
+        assert_eq!(buffer.take(Tick(2)).input, 7);
     }
 
     #[test]
     fn a_tick_outside_the_window_is_counted_and_dropped() {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
-        buffer.push(clock(1000, due), due, 1033, &[1u8]);
-        buffer.push(clock(1000, due), due, 900, &[2]);
+        buffer.push(clock(1000, due), due, &datagram(1033, &[1]));
+        buffer.push(clock(1000, due), due, &datagram(900, &[2]));
         assert_eq!(buffer.counts().outside, 2);
         assert!(buffer.report(Tick(1000)).is_none());
-        assert_eq!(buffer.take(Tick(1033)), 0);
+        assert_eq!(buffer.take(Tick(1033)).input, 0);
     }
 
     #[test]
     fn the_report_says_how_early_the_newest_came() {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
-        buffer.push(clock(10, due), due + Duration::from_millis(4), 12, &[1u8]);
+        buffer.push(clock(10, due), due + Duration::from_millis(4), &datagram(12, &[1]));
         let report = buffer.report(Tick(11)).unwrap();
         assert_eq!((report.newest_ticks, report.margin_eighth_ms), (1, 16 * 8));
-        buffer.push(clock(20, due), due + Duration::from_millis(5), 20, &[1]);
+        buffer.push(clock(20, due), due + Duration::from_millis(5), &datagram(20, &[1]));
         assert_eq!(buffer.report(Tick(20)).unwrap().margin_eighth_ms, -5 * 8);
         assert_eq!(buffer.counts().late, 1);
         assert!(buffer.report(Tick(51)).is_some());
         assert!(buffer.report(Tick(52)).is_none(), "nothing came for a whole window");
+    }
+
+    #[test]
+    fn the_report_says_how_much_later_the_worst_of_the_new_ones_came() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        let mut dip = |at_ms: u64, newest, inputs: &[u8]| {
+            buffer.push(
+                clock(10, due),
+                due + Duration::from_millis(at_ms),
+                &datagram(newest, inputs),
+            );
+            buffer.report(Tick(11)).unwrap().dip_eighth_ms
+        };
+        assert_eq!(dip(1, 12, &[1, 1, 1]), 0, "what came before the first is not known");
+        assert_eq!(dip(2, 13, &[1, 1, 1]), 0);
+        // Datagrams 14 and 15 were lost: input 14 came two ticks later than 16.
+        let two_ticks = dip(3, 16, &[1, 1, 1, 1]);
+        assert!((20 * 8 - 1..=20 * 8).contains(&two_ticks), "{two_ticks}");
+        assert_eq!(dip(4, 16, &[1]), 0);
     }
 }

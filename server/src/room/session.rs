@@ -33,14 +33,14 @@ impl<S: Simulation> Room<S> {
             ToRoom::Input { player, at, datagram } => {
                 let (clock, tick) = (self.clock(now), self.tick);
                 let Some(member) = self.members.get_mut(&player) else { return };
-                if member.seat != datagram.seat {
+                if member.seat != datagram.head.seat {
                     return;
                 }
-                if let Some(ack) = datagram.ack {
+                if let Some(ack) = datagram.head.ack {
                     member.replication.acknowledge(tick, ack);
                 }
                 if let Some(inputs) = &mut member.inputs {
-                    inputs.push(clock, at, datagram.newest_low16, &datagram.inputs);
+                    inputs.push(clock, at, &datagram);
                 }
             }
             ToRoom::Path { player, datagram_bytes_max } => {

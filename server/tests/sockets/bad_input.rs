@@ -286,7 +286,8 @@ async fn inputs_beyond_the_rate_are_dropped_unread() {
     let client = server.player(Over::Quic, "flood", "flooder").await;
     // Garbage beyond the rate must not even be decoded: inputs with nothing in them are fine.
     let codec = tickwire_shared::input::InputCodec::new(&schema_of::<Dots>());
-    let idle = codec.encode(client.seat, None, client.tick.low16(), &[]);
+    let idle = codec
+        .encode(tickwire_shared::input::InputHead { seat: client.seat, ..Default::default() }, &[]);
     for _ in 0..40 {
         for _ in 0..10 {
             client.send_datagram(&idle);

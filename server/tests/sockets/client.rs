@@ -11,7 +11,7 @@ use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, FrameReader, RefuseCode, RoomChoice, STREAM_CHAT,
     STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
-use tickwire_shared::input::InputCodec;
+use tickwire_shared::input::{InputCodec, InputHead};
 use tickwire_shared::quantize::Lanes as _;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::Schema;
@@ -224,7 +224,8 @@ impl Client {
         keys.to_lanes(&mut lanes);
         let codec = InputCodec::new(&schema_of::<Dots>());
         let aimed = self.tick.offset(3);
-        self.send_datagram(&codec.encode(self.seat, ack, aimed.low16(), &lanes));
+        let head = InputHead { seat: self.seat, ack, newest_low16: aimed.low16(), view_delay: 12 };
+        self.send_datagram(&codec.encode(head, &lanes));
     }
 
     /// The own dot's steps, as last seen.

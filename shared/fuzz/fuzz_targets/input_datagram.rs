@@ -24,6 +24,6 @@ fuzz_target!(|data: &[u8]| {
     for (input, lanes) in datagram.inputs.iter().zip(lanes.chunks_exact_mut(Stick::LANES)) {
         input.to_lanes(lanes);
     }
-    let written = codec.encode(datagram.seat, datagram.ack, datagram.newest_low16, &lanes);
+    let written = codec.encode(datagram.head, &lanes);
     assert_eq!(codec.decode::<Stick>(&written).as_ref(), Ok(&datagram));
 });

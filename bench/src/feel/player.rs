@@ -1,0 +1,174 @@
+//! A bot on the real client core, and what it sees.
+
+use std::time::Duration;
+
+use tickwire_arena::bot::Bot;
+use tickwire_arena::rules::{Arena, Entity};
+use tickwire_client::session::component::push_components;
+use tickwire_client::session::{RoomSession, Session};
+use tickwire_shared::control::{ServerFrame, write_frame};
+use tickwire_shared::quantize::{Kinds as _, Lanes};
+use tickwire_shared::replica;
+use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{EntityId, PlayerId, Tick};
+
+use super::inputs::InputLog;
+use super::link::{Link, Weather};
+use super::motion::Motion;
+
+/// A bot looks around and decides once in so many frames, as those of the swarm do.
+const FRAMES_PER_DECISION: u64 = 3;
+
+/// One client and its way to the server.
+pub(crate) struct Player {
+    pub(crate) id: PlayerId,
+    pub(crate) up: Link,
+    pub(crate) down: Link,
+    pub(crate) frame_period: Duration,
+    pub(crate) inputs: InputLog,
+    pub(crate) shown: Shown,
+    session: Session,
+    bot: Bot,
+    frames: u64,
+    ship: (u8, KindSchema),
+}
+
+/// What was on the screen.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// Remote ships, once for each frame they were in.
+    pub(crate) ships: u64,
+    /// Of those, the ones that had nothing left to be shown.
+    pub(crate) starved: u64,
+    pub(crate) motion: Motion,
+    /// Server ticks from what is shown to now, summed over `frames`.
+    pub(crate) behind_ticks: f64,
+    pub(crate) frames: u64,
+}
+
+impl Player {
+    pub(crate) fn new(number: u32, seed: u64, weather: Weather, frame_period: Duration) -> Self {
+        let id = PlayerId(number);
+        let schema = schema_of::<Arena>();
+        let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
+        let mut session = Session::new("feel", None);
+        let server = "feel".to_owned();
+        let ship = ship_kind(&schema);
+        let welcome = ServerFrame::Welcome { server, player: id, schema };
+        handle_control(&mut session, Duration::ZERO, &welcome);
+        Player {
+            id,
+            up: of(1),
+            down: of(2),
+            frame_period,
+            inputs: InputLog::default(),
+            shown: Shown::default(),
+            session,
+            bot: Bot::new(seed),
+            frames: 0,
+            ship,
+        }
+    }
+
+    /// A frame of the control stream came.
+    pub(crate) fn handle_control(&mut self, now: Duration, frame: &ServerFrame) {
+        handle_control(&mut self.session, now, frame);
+    }
+
+    /// A snapshot came.
+    pub(crate) fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
+        self.session.handle_datagram(now, bytes);
+        while self.session.poll_event().is_some() {}
+    }
+
+    /// One frame of the screen, `server_ticks` after the room began. Returns the datagrams to send.
+    pub(crate) fn frame(
+        &mut self,
+        now: Duration,
+        server_ticks: f64,
+        is_counted: bool,
+    ) -> Vec<Vec<u8>> {
+        self.frames += 1;
+        if let Some(room) = self.session.room()
+            && self.frames.is_multiple_of(FRAMES_PER_DECISION)
+        {
+            let seen = room.replica().entities().iter().filter_map(newest);
+            let controls = self.bot.decide(self.id, seen);
+            let mut lanes = [0; LANES_MAX];
+            Lanes::to_lanes(&controls, &mut lanes);
+            self.session.hold(&lanes);
+        }
+        self.session.update(now);
+        if let Some(room) = self.session.room() {
+            let passed_s = self.frame_period.as_secs_f64();
+            self.shown.look(room, (self.id, &self.ship), server_ticks, passed_s, is_counted);
+        }
+        std::iter::from_fn(|| self.session.poll_datagram()).collect()
+    }
+}
+
+impl Shown {
+    fn look(
+        &mut self,
+        room: &RoomSession,
+        (me, (ship, kind)): (PlayerId, &(u8, KindSchema)),
+        server_ticks: f64,
+        passed_s: f64,
+        is_counted: bool,
+    ) {
+        let (Some((tick, part)), Some(newest)) = (room.shown_tick(), room.replica().newest())
+        else {
+            return;
+        };
+        let is_other = |id: EntityId, kind: u8| kind == *ship && id != EntityId(me.0);
+        self.motion.begin_frame();
+        let mut components: Vec<f64> = Vec::new();
+        room.for_each_shown(|seen| {
+            if is_other(seen.id, seen.kind) {
+                components.clear();
+                push_components(kind, seen.lanes, &mut components);
+                self.motion.see(seen.id, [components[0], components[1]], passed_s, is_counted);
+            }
+        });
+        if !is_counted {
+            return;
+        }
+        let shown = |than: Tick| f64::from(tick.since(than)) + part;
+        self.frames += 1;
+        self.behind_ticks += server_ticks - shown(Tick(0));
+        for entity in room.replica().entities() {
+            if is_other(entity.id, entity.kind) {
+                let last = entity.states.tick(entity.states.len() - 1);
+                let ends = shown(newest) >= 0.0 || (shown(last) > 0.0 && moves(entity));
+                self.ships += 1;
+                self.starved += u64::from(ends);
+            }
+        }
+    }
+}
+
+fn handle_control(session: &mut Session, now: Duration, frame: &ServerFrame) {
+    let mut bytes = Vec::new();
+    write_frame(frame, &mut bytes);
+    session.handle_control(now, &bytes).expect("the room speaks the protocol");
+    session.take_control();
+    while session.poll_event().is_some() {}
+}
+
+fn ship_kind(schema: &Schema) -> (u8, KindSchema) {
+    let mut kinds = (0..).zip(&schema.entities);
+    let (number, kind) = kinds.find(|(_, kind)| kind.name == "Ship").expect("the arena has ships");
+    assert_eq!(kind.fields[0].name, "pos");
+    (number, kind.clone())
+}
+
+fn newest(entity: &replica::Entity) -> Option<(EntityId, Entity)> {
+    let mut lanes = [0; LANES_MAX];
+    entity.states.copy_to(entity.states.len() - 1, &mut lanes);
+    Some((entity.id, Entity::from_lanes(entity.kind, &lanes)?))
+}
+
+fn moves(entity: &replica::Entity) -> bool {
+    matches!(newest(entity), Some((_, Entity::Ship(ship))) if ship.vel.length_squared() > 0.0)
+}

@@ -1,0 +1,255 @@
+//! A room and its players, joined by simulated links in virtual time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tickwire_arena::rules::{Arena, Controls, Entity, Random, TICK_HZ};
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{FromRoom, InputCounts, Room, ToRoom};
+use tickwire_shared::control::ServerFrame;
+use tickwire_shared::input::InputCodec;
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{Capture, PlayerId, Simulation as _, Tick};
+
+use super::inputs::Margins;
+use super::link::Profile;
+use super::motion::{Motion, p99};
+use super::player::Player;
+
+const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
+/// Players join within so many ticks.
+const JOIN_TICKS: u32 = 60;
+/// From the last join to the first tick that counts.
+const WARM_UP_TICKS: u32 = 180;
+/// Bytes of a datagram on every path.
+const DATAGRAM_BYTES_MAX: usize = 1200;
+
+/// The room, its players, and what is on the way between them.
+pub(crate) struct World {
+    profile: Profile,
+    /// Virtual time zero.
+    zero: Instant,
+    room: Room<Arena>,
+    codec: InputCodec,
+    players: Vec<Player>,
+    arrived: Vec<ToRoom<Controls>>,
+    events: BTreeMap<(Duration, u64), Happens>,
+    numbers: u64,
+    counted: std::ops::Range<u32>,
+    counts_before: Vec<InputCounts>,
+    truth: Motion,
+    capture: Capture<Entity>,
+}
+
+/// What one run gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Felt {
+    pub(crate) late_fraction: f64,
+    pub(crate) margin_ticks: f64,
+    pub(crate) early_ticks: f64,
+    pub(crate) starved_fraction: f64,
+    /// p99 of the jumps shown over p99 of those the ships made.
+    pub(crate) velocity_jump: Option<f64>,
+    pub(crate) behind_ms: f64,
+}
+
+enum Happens {
+    Step,
+    Join { player: usize },
+    Frame { player: usize },
+    Up { player: usize, bytes: Vec<u8> },
+    Down { player: usize, bytes: Vec<u8> },
+    Control { player: usize, frame: ServerFrame },
+}
+
+impl World {
+    pub(crate) fn new(profile: Profile, clients: u32, seconds: u32, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let first = JOIN_TICKS + WARM_UP_TICKS;
+        let mut world = World {
+            profile,
+            zero: Instant::now(),
+            room: Room::new("feel".to_owned(), seed, RoomConfig::default()),
+            codec: InputCodec::new(&schema_of::<Arena>()),
+            players: Vec::new(),
+            arrived: Vec::new(),
+            events: BTreeMap::new(),
+            numbers: 0,
+            counted: first..first + seconds * TICK_HZ,
+            counts_before: Vec::new(),
+            truth: Motion::default(),
+            capture: Capture::default(),
+        };
+        for number in 0..clients {
+            // No two screens are in step, with the server or with each other.
+            let period = PERIOD.mul_f32(random.between(0.999, 1.001));
+            let seed = seed << 20 | u64::from(number);
+            world.players.push(Player::new(number + 1, seed, profile.weather(), period));
+            let player = number as usize;
+            let join = PERIOD.mul_f32(random.between(1.0, JOIN_TICKS as f32));
+            world.happen(join, Happens::Join { player });
+        }
+        world.happen(PERIOD, Happens::Step);
+        world
+    }
+
+    /// Plays to the end.
+    pub(crate) fn run(mut self) -> Felt {
+        while self.room.tick().0 < self.counted.end
+            && let Some(((now, _), happens)) = self.events.pop_first()
+        {
+            match happens {
+                Happens::Step => self.step(now),
+                Happens::Join { player } => self.join(now, player),
+                Happens::Frame { player } => self.frame(now, player),
+                Happens::Up { player, bytes } => self.arrive(now, player, &bytes),
+                Happens::Down { player, bytes } => {
+                    self.players[player].handle_datagram(now, &bytes);
+                }
+                Happens::Control { player, frame } => {
+                    self.players[player].handle_control(now, &frame);
+                }
+            }
+        }
+        self.sum_up()
+    }
+
+    fn happen(&mut self, at: Duration, happens: Happens) {
+        self.numbers += 1;
+        self.events.insert((at, self.numbers), happens);
+    }
+
+    fn join(&mut self, now: Duration, player: usize) {
+        let (id, name) = (self.players[player].id, format!("player {player}"));
+        let join = ToRoom::Join {
+            player: id,
+            name,
+            spectator: false,
+            datagram_bytes_max: DATAGRAM_BYTES_MAX,
+        };
+        self.room.handle(self.zero + now, 0, join);
+        self.send_control(now);
+        self.happen(now, Happens::Frame { player });
+    }
+
+    fn step(&mut self, now: Duration) {
+        for message in self.arrived.drain(..) {
+            self.room.handle(self.zero + now, 0, message);
+        }
+        self.room.step(self.zero + now);
+        self.send_control(now);
+        let snapshots: Vec<(PlayerId, Vec<u8>)> =
+            self.room.datagrams().map(|(player, bytes)| (player, bytes.to_vec())).collect();
+        for (id, bytes) in snapshots {
+            let player = index(id);
+            if let Some(at) = self.players[player].down.send(now) {
+                self.happen(at, Happens::Down { player, bytes });
+            }
+        }
+        let tick = self.room.tick().0;
+        if tick + 1 == self.counted.start {
+            self.counts_before = self.input_counts();
+        }
+        self.see_truth(self.counted.contains(&tick));
+        self.happen(now + PERIOD, Happens::Step);
+    }
+
+    fn frame(&mut self, now: Duration, player: usize) {
+        let server_ticks = now.as_secs_f64() / PERIOD.as_secs_f64();
+        let is_counted = self.counted.contains(&self.room.tick().0);
+        let datagrams = self.players[player].frame(now, server_ticks, is_counted);
+        for bytes in datagrams {
+            let (newest, count) = self.inputs_in(&bytes);
+            let player_ref = &mut self.players[player];
+            player_ref.inputs.sent(now, newest, count);
+            if let Some(at) = player_ref.up.send(now) {
+                self.happen(at, Happens::Up { player, bytes });
+            }
+        }
+        let next = now + self.players[player].frame_period;
+        self.happen(next, Happens::Frame { player });
+    }
+
+    fn arrive(&mut self, now: Duration, player: usize, bytes: &[u8]) {
+        let (newest, count) = self.inputs_in(bytes);
+        self.players[player].inputs.came(now, newest, count);
+        let datagram = self.codec.decode(bytes).expect("the client speaks the protocol");
+        let player = self.players[player].id;
+        self.arrived.push(ToRoom::Input { player, at: self.zero + now, datagram });
+    }
+
+    /// The newest input's tick, and how many inputs there are.
+    fn inputs_in(&self, bytes: &[u8]) -> (Tick, usize) {
+        let datagram =
+            self.codec.decode::<Controls>(bytes).expect("the client speaks the protocol");
+        (Tick::expand(datagram.head.newest_low16, self.room.tick()), datagram.inputs.len())
+    }
+
+    /// What is reliable comes in the mean time, once.
+    fn send_control(&mut self, now: Duration) {
+        let delay = Duration::from_secs_f32(self.profile.weather().delay_ms / 1000.0);
+        while let Some(out) = self.room.poll() {
+            if let FromRoom::Control { player, frame } = out {
+                self.happen(now + delay, Happens::Control { player: index(player), frame });
+            }
+        }
+    }
+
+    fn see_truth(&mut self, is_counted: bool) {
+        self.truth.begin_frame();
+        self.room.simulation().capture(&mut self.capture);
+        for seen in self.capture.drain() {
+            if let Entity::Ship(ship) = seen.entity {
+                let pos = ship.pos.to_array().map(f64::from);
+                self.truth.see(seen.id, pos, PERIOD.as_secs_f64(), is_counted);
+            }
+        }
+    }
+
+    fn input_counts(&self) -> Vec<InputCounts> {
+        let counts = |player: &Player| self.room.input_counts(player.id).unwrap_or_default();
+        self.players.iter().map(counts).collect()
+    }
+
+    fn sum_up(self) -> Felt {
+        let counts = self.input_counts();
+        let since = |of: fn(&InputCounts) -> u64| {
+            let sum = |counts: &[InputCounts]| counts.iter().map(of).sum::<u64>();
+            (sum(&counts) - sum(&self.counts_before)) as f64
+        };
+        let (taken, missing) = (since(|counts| counts.taken), since(|counts| counts.missing));
+        let target = self.profile.late_target();
+        let deadline = |tick: u32| PERIOD * tick;
+        let margins: Vec<Margins> = self
+            .players
+            .iter()
+            .map(|player| player.inputs.margins(self.counted.clone(), deadline, PERIOD, target))
+            .collect();
+        let mean = |of: fn(&Margins) -> f64| {
+            margins.iter().map(of).sum::<f64>() / margins.len().max(1) as f64
+        };
+        let shown = self.players.into_iter().map(|player| player.shown);
+        let (mut ships, mut starved, mut frames, mut behind) = (0, 0, 0, 0.0);
+        let mut jumps = Vec::new();
+        for shown in shown {
+            ships += shown.ships;
+            starved += shown.starved;
+            frames += shown.frames;
+            behind += shown.behind_ticks;
+            jumps.extend(shown.motion.into_jumps());
+        }
+        let truth = p99(self.truth.into_jumps()).filter(|jump| *jump > 0.0);
+        Felt {
+            late_fraction: missing / (taken + missing),
+            margin_ticks: mean(|margins| margins.beyond_need_ticks),
+            early_ticks: mean(|margins| margins.early_ticks),
+            starved_fraction: starved as f64 / ships as f64,
+            velocity_jump: p99(jumps).zip(truth).map(|(shown, truth)| shown / truth),
+            behind_ms: behind / frames as f64 * PERIOD.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+fn index(player: PlayerId) -> usize {
+    player.0 as usize - 1
+}
