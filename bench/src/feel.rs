@@ -4,6 +4,7 @@
 mod inputs;
 mod link;
 mod motion;
+mod own;
 mod player;
 mod world;
 
@@ -38,8 +39,14 @@ use world::{Felt, World};
 ///
 /// view_delay_ms: how far what is shown is behind the server, in the mean.
 ///
-/// extra_input_frames and corrections_per_minute need prediction, which the client does not have yet:
-/// they are null.
+/// extra_input_frames: frames from a turn of the own helm to the first frame that shows it, beyond the one
+/// it came in, in the mean.
+///
+/// corrections_per_minute: of the own ship by more than a unit, a player and minute; fade_ms: from one of
+/// them until the ship is shown within a unit of where it is, the 99th percentile.
+///
+/// shots_confirmed, shots_cancelled, shots_missed: of the own shots, a player and minute: shown at once and
+/// the server's too; shown and not the server's; the server's and not shown before.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FeelArguments {
@@ -50,7 +57,7 @@ pub(crate) struct FeelArguments {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
     /// Bots in the room.
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=200))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=200))]
     clients: u32,
     /// Seed of the first run; each other one has the next.
     #[arg(long, default_value_t = 1)]
@@ -84,11 +91,14 @@ struct Report {
     late_input_fraction: f64,
     input_margin_ticks: f64,
     input_early_ticks: f64,
-    /// Needs prediction.
     extra_input_frames: Option<f64>,
-    /// Needs prediction.
-    corrections_per_minute: Option<f64>,
-    starved_fraction: f64,
+    corrections_per_minute: f64,
+    fade_ms: Option<f64>,
+    shots_confirmed: f64,
+    shots_cancelled: f64,
+    shots_missed: f64,
+    /// `None` if no other ship was seen.
+    starved_fraction: Option<f64>,
     velocity_jump_p99: Option<f64>,
     view_delay_ms: f64,
 }
@@ -96,10 +106,11 @@ struct Report {
 pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
     if !arguments.json {
         println!(
-            "| profile | late inputs | margin beyond need | inputs early | extra frames | corrections \
-             | starved | velocity jumps p99 | view delay |"
+            "| profile | late inputs | margin beyond need | inputs early | extra frames | corrections a \
+             minute | fade p99 | shots confirmed, cancelled, missed a minute | starved | velocity jumps \
+             p99 | view delay |"
         );
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     }
     for profile in arguments.profile.each() {
         let report = measure(profile, arguments)?;
@@ -115,20 +126,27 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
 fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report> {
     let world = |seed| World::new(profile, arguments.clients, arguments.seconds, seed).run();
     let runs: Vec<Felt> = (0..arguments.runs).map(|run| world(arguments.seed + run)).collect();
-    if runs.iter().any(|felt| felt.starved_fraction.is_nan() || felt.late_fraction.is_nan()) {
-        bail!("no bot saw another; run it longer or with more clients");
+    if runs.iter().any(|felt| felt.late_fraction.is_nan()) {
+        bail!("no input was due; run it longer");
     }
     let of = |of: fn(&Felt) -> f64| median(runs.iter().map(of));
-    let jumps: Option<Vec<f64>> = runs.iter().map(|felt| felt.velocity_jump).collect();
+    let of_some = |of: fn(&Felt) -> Option<f64>| {
+        let values: Vec<f64> = runs.iter().filter_map(of).collect();
+        (!values.is_empty()).then(|| median(values))
+    };
     Ok(Report {
         profile: profile.name(),
         late_input_fraction: of(|felt| felt.late_fraction),
         input_margin_ticks: of(|felt| felt.margin_ticks),
         input_early_ticks: of(|felt| felt.early_ticks),
-        extra_input_frames: None,
-        corrections_per_minute: None,
-        starved_fraction: of(|felt| felt.starved_fraction),
-        velocity_jump_p99: jumps.map(median),
+        extra_input_frames: of_some(|felt| felt.extra_frames),
+        corrections_per_minute: of(|felt| felt.corrections_per_minute),
+        fade_ms: of_some(|felt| felt.fade_s.map(|s| s * 1000.0)),
+        shots_confirmed: of(|felt| felt.shots[0]),
+        shots_cancelled: of(|felt| felt.shots[1]),
+        shots_missed: of(|felt| felt.shots[2]),
+        starved_fraction: of_some(|felt| felt.starved_fraction),
+        velocity_jump_p99: of_some(|felt| felt.velocity_jump),
         view_delay_ms: of(|felt| felt.behind_ms),
     })
 }
@@ -147,19 +165,24 @@ impl Profiles {
 
 impl Report {
     fn row(&self) -> String {
-        let or_none = |value: Option<f64>| {
-            value.map_or_else(|| "null".to_owned(), |value| format!("{value:.2}"))
+        let or_none = |value: Option<f64>, digits: usize, unit: &str| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))
         };
         format!(
-            "| {} | {:.3} % | {:.2} ticks | {:.2} ticks | {} | {} | {:.3} % | {} | {:.0} ms |",
+            "| {} | {:.3} % | {:.2} ticks | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {} | {} \
+             | {:.0} ms |",
             self.profile,
             self.late_input_fraction * 100.0,
             self.input_margin_ticks,
             self.input_early_ticks,
-            or_none(self.extra_input_frames),
-            or_none(self.corrections_per_minute),
-            self.starved_fraction * 100.0,
-            or_none(self.velocity_jump_p99),
+            or_none(self.extra_input_frames, 2, ""),
+            self.corrections_per_minute,
+            or_none(self.fade_ms, 0, " ms"),
+            self.shots_confirmed,
+            self.shots_cancelled,
+            self.shots_missed,
+            or_none(self.starved_fraction.map(|part| part * 100.0), 3, " %"),
+            or_none(self.velocity_jump_p99, 2, ""),
             self.view_delay_ms,
         )
     }

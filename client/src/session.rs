@@ -10,6 +10,7 @@ mod input;
 mod interpolation;
 mod lateness;
 mod net_stats;
+pub mod prediction;
 mod room;
 
 pub use clock::ServerClock;
@@ -77,8 +78,14 @@ impl SessionError {
     }
 }
 
+/// Makes the rules to predict by, for a server with this schema; see [`prediction`].
+#[cfg(not(target_arch = "wasm32"))]
+pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn prediction::Rules>> + Send>;
+/// Makes the rules to predict by, for a server with this schema; see [`prediction`].
+#[cfg(target_arch = "wasm32")]
+pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn prediction::Rules>>>;
+
 /// One session with a server.
-#[derive(Debug)]
 pub struct Session {
     own_schema: Option<Schema>,
     control_in: FrameReader,
@@ -88,6 +95,8 @@ pub struct Session {
     events: VecDeque<SessionEvent>,
     welcome: Option<Welcome>,
     room: Option<RoomSession>,
+    /// Makes the rules to predict by, if there are any for this server.
+    rules: Option<RulesFor>,
     /// What the player holds, in lanes of the server's schema.
     held: Vec<i32>,
     stats: NetStats,
@@ -103,6 +112,16 @@ pub struct Welcome {
     pub server: String,
     /// The server's schema.
     pub schema: Schema,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("welcome", &self.welcome)
+            .field("room", &self.room)
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -123,10 +142,17 @@ impl Session {
             events: VecDeque::new(),
             welcome: None,
             room: None,
+            rules: None,
             held: Vec::new(),
             stats: NetStats::default(),
             over: false,
         }
+    }
+
+    /// Predicts what the player steers in every room joined from now on, by the rules that `rules` makes for
+    /// the server's schema; `None` predicts nothing.
+    pub fn predict_by(&mut self, rules: RulesFor) {
+        self.rules = Some(rules);
     }
 
     /// Takes bytes of the control stream.
@@ -314,6 +340,7 @@ impl Session {
                 let mut joined =
                     RoomSession::new(&welcome.schema, room, (*seat, *spectator), now, *tick);
                 joined.set_members(*host, members);
+                joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
                 self.room = Some(joined);
             }
             ServerFrame::Left => self.room = None,

@@ -238,6 +238,16 @@ impl LaneTable {
         told.into_iter().all(|group| !self.differs(group, baseline, lanes, owner))
     }
 
+    /// Whether a velocity moves this lane.
+    pub fn has_velocity(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.velocity.is_some())
+    }
+
+    /// Whether a velocity moves any lane.
+    pub fn any_velocity(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.velocity.is_some())
+    }
+
     /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
     pub fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
         for group in &self.groups {

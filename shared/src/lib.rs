@@ -25,6 +25,7 @@ pub mod delta;
 pub mod history;
 pub mod input;
 pub mod model;
+pub mod predict;
 pub mod quantize;
 pub mod replica;
 pub mod rewind;

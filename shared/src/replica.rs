@@ -196,6 +196,24 @@ impl Replica {
         &self.entities
     }
 
+    /// Where the velocity of `entity` takes it from its newest state to `tick`; that state itself for one
+    /// before it. `lanes` has room for its kind.
+    ///
+    /// # Panics
+    /// If the entity is of another replica.
+    pub fn extrapolate(&self, entity: &Entity, tick: Tick, lanes: &mut [i32]) {
+        let newest = entity.states.len() - 1;
+        let ticks = tick.since(entity.states.tick(newest)).max(0) as u32;
+        let table = &self.kinds[usize::from(entity.kind)];
+        let baseline = Baseline::new(entity.states.lanes(newest), ticks);
+        table.extrapolate(&baseline, &mut lanes[..table.len()], entity.mine);
+    }
+
+    /// The field table of a kind of entity.
+    pub fn kind(&self, kind: u8) -> Option<&LaneTable> {
+        self.kinds.get(usize::from(kind))
+    }
+
     fn read_events(
         &self,
         reader: &mut BitReader<'_>,

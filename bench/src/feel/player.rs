@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tickwire_arena::bot::Bot;
-use tickwire_arena::rules::{Arena, Entity};
+use tickwire_arena::rules::{Arena, Controls, Entity};
 use tickwire_client::session::component::push_components;
+use tickwire_client::session::prediction::GameRules;
 use tickwire_client::session::{RoomSession, Session};
 use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::quantize::{Kinds as _, Lanes};
@@ -16,6 +17,7 @@ use tickwire_shared::{EntityId, PlayerId, Tick};
 use super::inputs::InputLog;
 use super::link::{Link, Weather};
 use super::motion::Motion;
+use super::own::OwnShip;
 
 /// A bot looks around and decides once in so many frames, as those of the swarm do.
 const FRAMES_PER_DECISION: u64 = 3;
@@ -42,6 +44,8 @@ pub(crate) struct Shown {
     /// Of those, the ones that had nothing left to be shown.
     pub(crate) starved: u64,
     pub(crate) motion: Motion,
+    /// The own ship.
+    pub(crate) own: OwnShip,
     /// Server ticks from what is shown to now, summed over `frames`.
     pub(crate) behind_ticks: f64,
     pub(crate) frames: u64,
@@ -53,6 +57,10 @@ impl Player {
         let schema = schema_of::<Arena>();
         let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
         let mut session = Session::new("feel", None);
+        session.predict_by(Box::new(|schema| {
+            let rules = GameRules::<Arena>::for_server(schema)?;
+            Some(Box::new(rules))
+        }));
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
         let welcome = ServerFrame::Welcome { server, player: id, schema };
@@ -77,8 +85,11 @@ impl Player {
     }
 
     /// A snapshot came.
-    pub(crate) fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
+    pub(crate) fn handle_datagram(&mut self, now: Duration, bytes: &[u8], is_counted: bool) {
         self.session.handle_datagram(now, bytes);
+        if let Some(prediction) = self.session.room().and_then(RoomSession::prediction) {
+            self.shown.own.corrected(now, prediction, is_counted);
+        }
         while self.session.poll_event().is_some() {}
     }
 
@@ -97,11 +108,13 @@ impl Player {
             let controls = self.bot.decide(self.id, seen);
             let mut lanes = [0; LANES_MAX];
             Lanes::to_lanes(&controls, &mut lanes);
+            self.shown.own.turn(<Controls as Lanes>::from_lanes(&lanes).turn != 0.0);
             self.session.hold(&lanes);
         }
         self.session.update(now);
         if let Some(room) = self.session.room() {
             let passed_s = self.frame_period.as_secs_f64();
+            self.shown.own.look(now, room, self.id, is_counted);
             self.shown.look(room, (self.id, &self.ship), server_ticks, passed_s, is_counted);
         }
         std::iter::from_fn(|| self.session.poll_datagram()).collect()

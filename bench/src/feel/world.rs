@@ -47,10 +47,18 @@ pub(crate) struct Felt {
     pub(crate) late_fraction: f64,
     pub(crate) margin_ticks: f64,
     pub(crate) early_ticks: f64,
-    pub(crate) starved_fraction: f64,
+    pub(crate) starved_fraction: Option<f64>,
     /// p99 of the jumps shown over p99 of those the ships made.
     pub(crate) velocity_jump: Option<f64>,
     pub(crate) behind_ms: f64,
+    /// Frames from an input to the screen beyond the first, in the mean.
+    pub(crate) extra_frames: Option<f64>,
+    /// Corrections that are seen, a player and minute.
+    pub(crate) corrections_per_minute: f64,
+    /// p99 of the seconds from one of them until it is not seen any more.
+    pub(crate) fade_s: Option<f64>,
+    /// Shots shown at once that the server had too, had not, and had alone.
+    pub(crate) shots: [f64; 3],
 }
 
 enum Happens {
@@ -104,7 +112,8 @@ impl World {
                 Happens::Frame { player } => self.frame(now, player),
                 Happens::Up { player, bytes } => self.arrive(now, player, &bytes),
                 Happens::Down { player, bytes } => {
-                    self.players[player].handle_datagram(now, &bytes);
+                    let is_counted = self.counted.contains(&self.room.tick().0);
+                    self.players[player].handle_datagram(now, &bytes, is_counted);
                 }
                 Happens::Control { player, frame } => {
                     self.players[player].handle_control(now, &frame);
@@ -231,7 +240,18 @@ impl World {
         let shown = self.players.into_iter().map(|player| player.shown);
         let (mut ships, mut starved, mut frames, mut behind) = (0, 0, 0, 0.0);
         let mut jumps = Vec::new();
+        let (mut corrections, mut faded, mut extra) = (0, Vec::new(), Vec::new());
+        let mut shots = [0.0; 3];
+        let minutes = f64::from(self.counted.end - self.counted.start) / f64::from(TICK_HZ) / 60.0;
+        let players = shown.len() as f64;
         for shown in shown {
+            corrections += shown.own.corrections;
+            let (stats, before) = (shown.own.stats, shown.own.stats_before.unwrap_or_default());
+            shots[0] += (stats.spawns_confirmed - before.spawns_confirmed) as f64;
+            shots[1] += (stats.spawns_cancelled - before.spawns_cancelled) as f64;
+            shots[2] += (stats.spawns_missed - before.spawns_missed) as f64;
+            faded.extend(shown.own.faded_s);
+            extra.extend(shown.own.extra_frames);
             ships += shown.ships;
             starved += shown.starved;
             frames += shown.frames;
@@ -243,8 +263,13 @@ impl World {
             late_fraction: missing / (taken + missing),
             margin_ticks: mean(|margins| margins.beyond_need_ticks),
             early_ticks: mean(|margins| margins.early_ticks),
-            starved_fraction: starved as f64 / ships as f64,
+            starved_fraction: (ships > 0).then(|| starved as f64 / ships as f64),
             velocity_jump: p99(jumps).zip(truth).map(|(shown, truth)| shown / truth),
+            extra_frames: (!extra.is_empty())
+                .then(|| extra.iter().sum::<f64>() / extra.len() as f64),
+            corrections_per_minute: corrections as f64 / players / minutes,
+            fade_s: p99(faded),
+            shots: shots.map(|shots| shots / players / minutes),
             behind_ms: behind / frames as f64 * PERIOD.as_secs_f64() * 1000.0,
         }
     }

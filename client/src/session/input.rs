@@ -52,6 +52,12 @@ impl InputQueue {
         self.sent.back().map(|sent| sent.tick)
     }
 
+    /// The input of `tick`; the one before it that is known, if it is not, and the oldest before all.
+    pub(super) fn lanes(&self, tick: Tick) -> &[i32] {
+        let known = self.sent.iter().rev().find(|sent| tick.since(sent.tick) >= 0);
+        known.or(self.sent.front()).map_or(&[], |sent| &sent.lanes)
+    }
+
     /// Samples the input of `tick`. Ticks must be consecutive; after a gap the queue begins anew.
     pub(super) fn push(&mut self, sampled: Sampled, held: &[i32]) {
         let Sampled { tick, at, origin, view_delay_ticks } = sampled;

@@ -1,11 +1,14 @@
 //! Entities between two of their states.
 
 use tickwire_shared::replica::Entity;
-use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX};
+use tickwire_shared::schema::{FieldType, KindSchema};
 use tickwire_shared::{EntityId, Tick};
 
 /// A change that comes after a longer silence began only so many ticks before it was seen.
 const BLEND_TICKS_MAX: i32 = 6;
+
+/// What was shown wrong by more than this part of its range is a jump, and is seen as one.
+const FADE_PART_MAX: f64 = 1.0 / 16.0;
 
 /// One entity as it is to be shown now.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +31,8 @@ pub(super) struct Blend {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum LaneBlend {
-    /// In between.
-    Linear,
+    /// In between. An error of more steps than these is not faded.
+    Linear { fade_max: f64 },
     /// The short way round; lanes in a turn.
     Turn(f64),
     /// The older state until the newer is reached.
@@ -40,8 +43,11 @@ impl Blend {
     pub(super) fn new(kind: &KindSchema) -> Self {
         let lanes = kind.fields.iter().flat_map(|field| {
             let blend = match field.ty {
-                FieldType::Float { .. } | FieldType::Vec2 { .. } | FieldType::Vec3 { .. } => {
-                    LaneBlend::Linear
+                FieldType::Float { min, max, step }
+                | FieldType::Vec2 { min, max, step }
+                | FieldType::Vec3 { min, max, step } => {
+                    let fade_max = f64::from(max - min) / f64::from(step) * FADE_PART_MAX;
+                    LaneBlend::Linear { fade_max }
                 }
                 FieldType::Angle { bits } => LaneBlend::Turn(f64::from(1u32 << bits)),
                 FieldType::Bool
@@ -73,18 +79,38 @@ impl Blend {
         let begin = end.offset(-(end.since(states.tick(before)).min(BLEND_TICKS_MAX)));
         let part = (shown - f64::from(begin.since(start))) / f64::from(end.since(begin));
         let part = part.clamp(0.0, 1.0);
-        let mut older = [0; LANES_MAX];
-        states.copy_to(before, &mut older);
-        let pairs = older.iter().zip(states.state(after));
-        out.extend(pairs.zip(&self.lanes).map(|((&a, b), blend)| blend.mix(a, b, part)));
+        self.between(states.lanes(before), states.lanes(after), part, out);
+    }
+
+    /// Fills `out` with the lanes at `part` of the way from `a` to `b`.
+    pub(super) fn between(&self, a: &[i32], b: &[i32], part: f64, out: &mut Vec<f64>) {
+        out.clear();
+        let pairs = a.iter().zip(b);
+        out.extend(pairs.zip(&self.lanes).map(|((&a, &b), blend)| blend.mix(a, b, part)));
+    }
+
+    /// Fills `out` with what is to be added to `now` so that it is seen where `before` is; nothing for
+    /// lanes that are not blended, and those farther away than a blend may hide.
+    pub(super) fn error(&self, before: &[f64], now: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        let pairs = before.iter().zip(now);
+        out.extend(pairs.zip(&self.lanes).map(|((&before, &now), blend)| blend.error(before, now)));
     }
 }
 
 impl LaneBlend {
+    fn error(self, before: f64, now: f64) -> f64 {
+        match self {
+            LaneBlend::Linear { fade_max } if (before - now).abs() <= fade_max => before - now,
+            LaneBlend::Turn(turn) => (before - now + turn / 2.0).rem_euclid(turn) - turn / 2.0,
+            LaneBlend::Linear { .. } | LaneBlend::Step => 0.0,
+        }
+    }
+
     fn mix(self, a: i32, b: i32, part: f64) -> f64 {
         let (a, b) = (f64::from(a), f64::from(b));
         match self {
-            LaneBlend::Linear => a + (b - a) * part,
+            LaneBlend::Linear { .. } => a + (b - a) * part,
             LaneBlend::Turn(turn) => {
                 let way = (b - a + turn / 2.0).rem_euclid(turn) - turn / 2.0;
                 (a + way * part).rem_euclid(turn)

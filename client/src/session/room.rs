@@ -13,6 +13,7 @@ use super::clock::ServerClock;
 use super::input::{InputQueue, Sampled};
 use super::interpolation::{Blend, Shown};
 use super::net_stats::NetStats;
+use super::prediction::{Known, Prediction, Rules};
 
 /// Ticks sampled at once after a pause; older ones are skipped.
 const CATCH_UP_TICKS_MAX: i32 = 8;
@@ -38,6 +39,7 @@ pub struct RoomSession {
     unreported: u32,
     newest_at: Option<Duration>,
     shown: Option<f64>,
+    prediction: Option<Prediction>,
 }
 
 impl RoomSession {
@@ -65,6 +67,7 @@ impl RoomSession {
             unreported: 0,
             newest_at: None,
             shown: None,
+            prediction: None,
         }
     }
 
@@ -109,10 +112,40 @@ impl RoomSession {
     pub fn for_each_shown(&self, mut each: impl FnMut(Shown<'_>)) {
         let Some(shown) = self.shown else { return };
         let mut lanes = Vec::new();
+        let prediction = self.prediction.as_ref();
+        let spawns = prediction.map(Prediction::spawns);
         for entity in self.replica.entities() {
+            if spawns.is_some_and(|spawns| spawns.has(entity.id)) {
+                continue;
+            }
+            if let Some(lanes) = prediction.and_then(|own| own.shown(entity.id)) {
+                each(Shown { id: entity.id, kind: entity.kind, mine: true, lanes });
+                continue;
+            }
             self.blends[usize::from(entity.kind)].at(entity, self.clock.start(), shown, &mut lanes);
             each(Shown { id: entity.id, kind: entity.kind, mine: entity.mine, lanes: &lanes });
         }
+        for spawn in spawns.into_iter().flat_map(|spawns| spawns.iter()) {
+            let (id, kind) = (spawn.id, spawn.kind);
+            if !spawn.shown.is_empty() {
+                each(Shown { id, kind, mine: true, lanes: &spawn.shown });
+            }
+        }
+    }
+
+    /// What the player steers, as far as it is predicted.
+    pub fn prediction(&self) -> Option<&Prediction> {
+        self.prediction.as_ref()
+    }
+
+    /// The newest tick that an input was sampled for.
+    pub fn newest_input(&self) -> Option<Tick> {
+        self.inputs.newest()
+    }
+
+    /// Predicts by these rules from now on.
+    pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
+        self.prediction = rules.filter(|_| !self.spectator).map(Prediction::new);
     }
 
     pub(super) fn set_members(&mut self, host: PlayerId, members: &[Member]) {
@@ -161,10 +194,26 @@ impl RoomSession {
             self.clock.lost(now, applied.tick);
         }
         stats.tick = applied.tick.0;
+        if let Some(prediction) = &mut self.prediction {
+            let known =
+                Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+            prediction.reconcile(applied.tick, known);
+        }
         Ok(applied.events)
     }
 
+    /// Advances to `now`: samples `held` for each tick that is due, and steps what is predicted.
     pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
+        self.sample(now, held);
+        if let Some(prediction) = &mut self.prediction {
+            let known =
+                Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+            prediction.advance(known);
+            prediction.show(now, self.clock.input_ticks(now).rem_euclid(1.0), held, known);
+        }
+    }
+
+    fn sample(&mut self, now: Duration, held: &[i32]) {
         self.shown = self.clock.show(now);
         self.clock.advance(now);
         let tick = self.clock.input_tick(now);

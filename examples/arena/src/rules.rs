@@ -11,6 +11,7 @@ mod fight;
 mod grid;
 pub mod motion;
 mod pilot;
+mod predict;
 mod random;
 mod referee;
 #[cfg(test)]
@@ -149,8 +150,8 @@ impl Simulation for Arena {
         for Rock { id, asteroid, .. } in &self.rocks {
             world.show(EntityId(*id), Entity::Asteroid(*asteroid)).at(asteroid.pos);
         }
-        for Bullet { id, shot, .. } in &self.shots {
-            world.show(EntityId(*id), Entity::Shot(*shot)).at(shot.pos);
+        for Bullet { id, owner, shot, .. } in &self.shots {
+            world.show(EntityId(*id), Entity::Shot(*shot)).at(shot.pos).owned_by(*owner);
         }
         for Crystal { id, pickup, .. } in &self.crystals {
             world.show(EntityId(*id), Entity::Pickup(*pickup)).at(pickup.pos);
@@ -199,7 +200,7 @@ impl Arena {
             motion::drift(&mut asteroid.pos, &mut asteroid.vel, asteroid.size.radius());
         }
         self.shots.retain_mut(|Bullet { ticks_left, shot, .. }| {
-            shot.pos += shot.vel / TICK_HZ as f32;
+            shot.advance();
             *ticks_left -= 1;
             *ticks_left > 0 && shot.pos.abs().max_element() <= WORLD_HALF
         });

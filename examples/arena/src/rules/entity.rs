@@ -146,6 +146,13 @@ pub struct Shot {
     pub team: Team,
 }
 
+impl Shot {
+    /// One tick of flight.
+    pub(super) fn advance(&mut self) {
+        self.pos += self.vel / super::TICK_HZ as f32;
+    }
+}
+
 /// Something good to fly over, left by broken rocks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub struct Pickup {

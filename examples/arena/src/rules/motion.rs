@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 
-use super::entity::Controls;
+use super::entity::{Controls, Ship};
 use super::{SHIP_RADIUS, TICK_HZ, WORLD_HALF};
 
 /// Units a second a ship gains in a second of thrust.
@@ -40,6 +40,17 @@ impl Body {
         let turns = libm::atan2f(towards.y, towards.x) / std::f32::consts::TAU;
         let heading = (turns * HEADINGS as f32).round() as i32;
         Body { pos, vel: Vec2::ZERO, heading: heading.rem_euclid(HEADINGS) as u16 }
+    }
+
+    /// The body of a ship as it was sent. A place is sent rounded: `before` stands if it is the same one.
+    pub(super) fn of_ship(ship: &Ship, before: Option<&Body>) -> Self {
+        let turn = (ship.heading / std::f32::consts::TAU * HEADINGS as f32).round() as i32;
+        let near = before.filter(|before| (before.pos - ship.pos).abs().max_element() < POS_STEP);
+        Body {
+            pos: near.map_or(ship.pos, |before| before.pos),
+            vel: ship.vel,
+            heading: turn.rem_euclid(HEADINGS) as u16,
+        }
     }
 
     /// Radians from the x axis towards y, above -π and up to π.

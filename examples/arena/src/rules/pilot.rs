@@ -25,7 +25,7 @@ const REPAIR: u8 = 50;
 
 /// A player and the ship it flies, or is waiting for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Pilot {
+pub struct Pilot {
     pub(super) player: PlayerId,
     pub(super) team: Team,
     pub(super) score: u16,
@@ -145,6 +145,28 @@ impl Pilot {
             deaths: self.deaths,
             heat: (self.heat * 100 / HEAT_MAX) as u8,
         }
+    }
+
+    /// What a client knows of its pilot: what was sent, and what it predicted for all that is not sent.
+    pub(super) fn of_ship(ship: &Ship, before: Option<&Pilot>) -> Self {
+        let body = Body::of_ship(ship, before.map(|before| &before.body));
+        let fresh = || Pilot::new(PlayerId(0), ship.team, body);
+        let mut pilot = before.cloned().unwrap_or_else(fresh);
+        pilot.body = body;
+        pilot.team = ship.team;
+        pilot.health = ship.health;
+        (pilot.score, pilot.kills, pilot.deaths) = (ship.score, ship.kills, ship.deaths);
+        pilot.thrusting = ship.thrusting;
+        if ship.shielded != (pilot.shield_ticks > 0) {
+            pilot.shield_ticks = if ship.shielded { SHIELD_TICKS } else { 0 };
+        }
+        if ship.overdrive != (pilot.overdrive_ticks > 0) {
+            pilot.overdrive_ticks = if ship.overdrive { OVERDRIVE_TICKS } else { 0 };
+        }
+        if pilot.ship().heat != ship.heat {
+            pilot.heat = (u16::from(ship.heat) * HEAT_MAX).div_ceil(100);
+        }
+        pilot
     }
 
     fn mend(&mut self) {

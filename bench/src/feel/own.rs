@@ -1,0 +1,107 @@
+//! How the own ship felt.
+
+use std::time::Duration;
+
+use tickwire_arena::rules::motion::POS_STEP;
+use tickwire_client::session::RoomSession;
+use tickwire_client::session::prediction::{Prediction, PredictionStats};
+use tickwire_shared::{EntityId, PlayerId};
+
+/// Lanes of a ship: its place, its velocity, its heading.
+const PLACE_X: usize = 0;
+const PLACE_Y: usize = 1;
+const HEADING: usize = 4;
+/// A correction or an error that is seen, in units.
+const SEEN_UNITS: f64 = 1.0;
+
+/// What became of inputs and corrections.
+#[derive(Debug, Default)]
+pub(crate) struct OwnShip {
+    /// Corrections that moved the ship by more than [`SEEN_UNITS`].
+    pub(crate) corrections: u64,
+    /// Seconds from each until the ship was shown no farther than that from where it is.
+    pub(crate) faded_s: Vec<f64>,
+    /// Frames from each turn of the helm to the first that showed it, beyond the frame it came in.
+    pub(crate) extra_frames: Vec<f64>,
+    /// At the last frame.
+    pub(crate) stats: PredictionStats,
+    /// Before the first counted one.
+    pub(crate) stats_before: Option<PredictionStats>,
+    corrections_seen: u64,
+    correcting_since: Option<Duration>,
+    heading: Option<f64>,
+    turning: Option<u32>,
+    was_turning: bool,
+}
+
+impl OwnShip {
+    /// The helm was put over, or back, before the frame now drawn.
+    pub(crate) fn turn(&mut self, is_turning: bool) {
+        if is_turning && !self.was_turning {
+            self.turning = Some(0);
+        } else if !is_turning {
+            self.turning = None;
+        }
+        self.was_turning = is_turning;
+    }
+
+    /// A snapshot came.
+    pub(crate) fn corrected(&mut self, now: Duration, prediction: &Prediction, is_counted: bool) {
+        let corrections = prediction.stats().corrections;
+        if corrections == self.corrections_seen {
+            return;
+        }
+        self.corrections_seen = corrections;
+        if distance(prediction.last_correction()) > SEEN_UNITS && is_counted {
+            self.corrections += 1;
+            self.correcting_since = Some(now);
+        }
+    }
+
+    /// A frame was drawn.
+    pub(crate) fn look(
+        &mut self,
+        now: Duration,
+        room: &RoomSession,
+        me: PlayerId,
+        is_counted: bool,
+    ) {
+        let Some(prediction) = room.prediction() else { return };
+        self.stats = prediction.stats();
+        if is_counted {
+            self.stats_before.get_or_insert(self.stats);
+        }
+        if let Some(since) = self.correcting_since
+            && distance(prediction.visible_error()) <= SEEN_UNITS
+        {
+            self.faded_s.push(now.saturating_sub(since).as_secs_f64());
+            self.correcting_since = None;
+        }
+        let mut heading = None;
+        room.for_each_shown(|shown| {
+            if shown.id == EntityId(me.0) && prediction.entity() == Some(shown.id) {
+                heading = Some(shown.lanes[HEADING]);
+            }
+        });
+        match (self.turning, self.heading, heading) {
+            (Some(frames), Some(before), Some(now)) if before == now => {
+                self.turning = Some(frames + 1);
+            }
+            (Some(frames), Some(_), Some(_)) => {
+                if is_counted {
+                    self.extra_frames.push(f64::from(frames));
+                }
+                self.turning = None;
+            }
+            _ => self.turning = None,
+        }
+        self.heading = heading;
+    }
+}
+
+fn distance(lanes: &[f64]) -> f64 {
+    match (lanes.get(PLACE_X), lanes.get(PLACE_Y)) {
+        (Some(x), Some(y)) => x.hypot(*y) * f64::from(POS_STEP),
+        _ => 0.0,
+    }
+}

@@ -1,0 +1,334 @@
+//! What the player steers, stepped at once and put right by the server's word.
+//!
+//! ```text
+//! ticks    ... 100   101   102   103   104          inputs of 101 to 104 are on the way
+//! server        S                                    the newest snapshot
+//! client        P     P     P     P     P  ~         P: predicted; ~: where the held input leads to
+//! ```
+//!
+//! When `S` is what was predicted for its tick, nothing happens. When it is not, what is steered becomes
+//! `S`, and the inputs after it are stepped anew; the difference on the screen fades within a
+//! fifth of a second.
+
+mod rules;
+mod spawns;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tickwire_shared::replica::Replica;
+use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::{EntityId, Tick};
+
+use super::input::InputQueue;
+use super::interpolation::Blend;
+pub use rules::{GameRules, MaybeSend, Rules, Spawned, Steered};
+use spawns::Spawns;
+
+/// Ticks that may be predicted ahead of the newest snapshot.
+const AHEAD_TICKS_MAX: i32 = 120;
+/// A visible error is an `e`th of itself after so many seconds.
+const FADE_S: f64 = 0.04;
+/// What is not in so many snapshots in a row is as it was last seen.
+const ABSENT_SNAPSHOTS: u32 = 24;
+
+/// How well it went so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PredictionStats {
+    /// Ticks stepped, replays not counted.
+    pub ticks: u64,
+    /// Snapshots that differed from what was predicted.
+    pub corrections: u64,
+    /// Ticks stepped again because of it.
+    pub replayed_ticks: u64,
+    /// Things that were shown before the server knew of them.
+    pub spawned: u64,
+    /// Of those, the ones the server had too.
+    pub spawns_confirmed: u64,
+    /// Of those, the ones it had not.
+    pub spawns_cancelled: u64,
+    /// What the server spawned for this player and was not predicted.
+    pub spawns_missed: u64,
+}
+
+/// The prediction of one player in one room.
+#[derive(Debug)]
+pub struct Prediction {
+    rules: Box<dyn Rules>,
+    entity: Option<EntityId>,
+    /// The ticks from the newest confirmed one on.
+    steps: VecDeque<Step>,
+    absent: u32,
+    spawns: Spawns,
+    /// The part of a tick and the input of the last frame.
+    aimed: (f64, Vec<i32>),
+    shown: Vec<f64>,
+    /// What is added to it.
+    error: Vec<f64>,
+    /// What the last correction moved.
+    corrected: Vec<f64>,
+    faded: Duration,
+    stats: PredictionStats,
+}
+
+#[derive(Debug)]
+struct Step {
+    tick: Tick,
+    steered: Steered,
+    kind: u8,
+    lanes: Vec<i32>,
+}
+
+/// The world as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    pub(super) replica: &'a Replica,
+    pub(super) inputs: &'a InputQueue,
+    pub(super) blends: &'a [Blend],
+}
+
+impl Prediction {
+    pub(super) fn new(rules: Box<dyn Rules>) -> Self {
+        Prediction {
+            rules,
+            entity: None,
+            steps: VecDeque::new(),
+            absent: 0,
+            spawns: Spawns::default(),
+            aimed: (0.0, Vec::new()),
+            shown: Vec::new(),
+            error: Vec::new(),
+            corrected: Vec::new(),
+            faded: Duration::ZERO,
+            stats: PredictionStats::default(),
+        }
+    }
+
+    /// How well it went so far.
+    pub fn stats(&self) -> PredictionStats {
+        self.stats
+    }
+
+    /// What is steered.
+    pub fn entity(&self) -> Option<EntityId> {
+        self.entity
+    }
+
+    /// The newest predicted tick.
+    pub fn newest(&self) -> Option<Tick> {
+        self.steps.back().map(|step| step.tick)
+    }
+
+    /// How far what is shown is from what is predicted, in the lanes of the entity.
+    pub fn visible_error(&self) -> &[f64] {
+        &self.error
+    }
+
+    /// How far the last correction moved what is predicted, in the lanes of the entity.
+    pub fn last_correction(&self) -> &[f64] {
+        &self.corrected
+    }
+
+    /// The snapshot of `tick` was applied.
+    pub(super) fn reconcile(&mut self, tick: Tick, known: Known<'_>) {
+        let own = self.own_in(known.replica);
+        let steered = own.map(|(entity, _)| entity.id);
+        self.spawns.reconcile(tick, known.replica, steered, &mut self.stats);
+        let Some((entity, at)) = own else {
+            self.forget();
+            return;
+        };
+        let (id, kind) = (entity.id, entity.kind);
+        if self.entity != Some(id) {
+            self.forget();
+        }
+        let states = &entity.states;
+        let is_in = states.tick(at) == tick;
+        self.absent = if is_in { 0 } else { self.absent + 1 };
+        if !is_in && self.entity.is_some() && self.absent < ABSENT_SNAPSHOTS {
+            return;
+        }
+        let lanes = states.lanes(at);
+        while self.steps.len() > 1 && self.steps[1].tick.since(tick) <= 0 {
+            self.steps.pop_front();
+        }
+        let confirmed = self.steps.front().filter(|step| step.tick == tick);
+        if let Some(step) = confirmed
+            && step.kind == kind
+            && self.agrees(known.replica, kind, &step.lanes, lanes)
+        {
+            return;
+        }
+        let before = confirmed.map(|step| &step.steered);
+        let Some(steered) = self.rules.adopt(kind, lanes, before) else { return };
+        self.stats.corrections += u64::from(self.entity.is_some());
+        self.entity = Some(id);
+        let newest = known.inputs.newest();
+        self.steps.clear();
+        self.steps.push_back(Step { tick, steered, kind, lanes: lanes.to_vec() });
+        if let Some(newest) = newest
+            && newest.since(tick) <= AHEAD_TICKS_MAX
+        {
+            while self.steps.back().is_some_and(|step| newest.since(step.tick) > 0) {
+                self.step_once(known);
+                self.stats.replayed_ticks += 1;
+            }
+        }
+        self.keep_in_sight(known);
+    }
+
+    /// Inputs were sampled: steps up to the newest.
+    pub(super) fn advance(&mut self, known: Known<'_>) {
+        let Some(newest) = known.inputs.newest() else { return };
+        while let Some(last) = self.newest()
+            && newest.since(last) > 0
+        {
+            if newest.since(last) > AHEAD_TICKS_MAX || self.steps.len() > AHEAD_TICKS_MAX as usize {
+                // The server has not been heard for too long.
+                self.forget();
+                return;
+            }
+            self.step_once(known);
+            self.stats.ticks += 1;
+        }
+    }
+
+    /// What is shown from now on: `part` of a tick after the newest one, with `held` held.
+    pub(super) fn show(&mut self, now: Duration, part: f64, held: &[i32], known: Known<'_>) {
+        let passed = now.saturating_sub(self.faded).as_secs_f64();
+        self.faded = now;
+        for error in &mut self.error {
+            *error *= (-passed / FADE_S).exp();
+        }
+        self.aimed.0 = part;
+        self.aimed.1.clear();
+        self.aimed.1.extend_from_slice(held);
+        self.aim(known);
+        self.add_error();
+        if let Some(newest) = known.inputs.newest() {
+            self.spawns.show(newest, part, known.replica, known.blends);
+        }
+    }
+
+    /// The lanes of what is steered as it is to be shown.
+    pub(super) fn shown(&self, id: EntityId) -> Option<&[f64]> {
+        (self.entity == Some(id) && !self.shown.is_empty()).then_some(&*self.shown)
+    }
+
+    /// The things of this player that run ahead with it; see [`Spawns`].
+    pub(super) fn spawns(&self) -> &Spawns {
+        &self.spawns
+    }
+
+    fn own_in<'a>(
+        &self,
+        replica: &'a Replica,
+    ) -> Option<(&'a tickwire_shared::replica::Entity, usize)> {
+        let newest = |entity: &tickwire_shared::replica::Entity| entity.states.len() - 1;
+        let known = replica.entities().iter().find(|entity| Some(entity.id) == self.entity);
+        let own = known.or_else(|| {
+            replica.entities().iter().find(|entity| {
+                let lanes = entity.states.lanes(newest(entity));
+                entity.mine && self.rules.adopt(entity.kind, lanes, None).is_some()
+            })
+        })?;
+        Some((own, newest(own)))
+    }
+
+    /// The server's lanes are those predicted; by one step, where a velocity moves them: what is sent is
+    /// rounded, what is stepped is not.
+    fn agrees(&self, replica: &Replica, kind: u8, predicted: &[i32], lanes: &[i32]) -> bool {
+        let Some(table) = replica.kind(kind) else { return false };
+        predicted.len() == lanes.len()
+            && predicted
+                .iter()
+                .zip(lanes)
+                .enumerate()
+                .all(|(at, (a, b))| a == b || table.has_velocity(at) && a.abs_diff(*b) <= 1)
+    }
+
+    fn step_once(&mut self, known: Known<'_>) {
+        let Some(last) = self.steps.back() else { return };
+        let tick = last.tick.next();
+        let mut steered = last.steered.clone();
+        let input = known.inputs.lanes(tick);
+        let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
+            around(known.replica, self.entity, tick, visit);
+        };
+        let mut spawned = Vec::new();
+        self.rules.steer(&mut steered, input, &around, &mut spawned);
+        let mut lanes = [0; LANES_MAX];
+        let (kind, count) = self.rules.show(&steered, &mut lanes);
+        self.spawns.stepped(tick, &spawned, &mut self.stats);
+        self.steps.push_back(Step { tick, steered, kind, lanes: lanes[..count].to_vec() });
+    }
+
+    /// Fills `shown` with where the held input leads to, no error added.
+    fn aim(&mut self, known: Known<'_>) {
+        self.shown.clear();
+        let (part, held) = &self.aimed;
+        let Some(last) = self.steps.back() else { return };
+        let tick = last.tick.next();
+        let mut steered = last.steered.clone();
+        let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
+            around(known.replica, self.entity, tick, visit);
+        };
+        self.rules.steer(&mut steered, held, &around, &mut Vec::new());
+        let mut lanes = [0; LANES_MAX];
+        let (kind, count) = self.rules.show(&steered, &mut lanes);
+        let next = if kind == last.kind { &lanes[..count] } else { &last.lanes };
+        let blend = &known.blends[usize::from(last.kind)];
+        blend.between(&last.lanes, next, *part, &mut self.shown);
+    }
+
+    /// After a correction what was shown goes on being shown: the difference becomes the error.
+    fn keep_in_sight(&mut self, known: Known<'_>) {
+        let before = std::mem::take(&mut self.shown);
+        let mut aimed = before.clone();
+        for (aimed, error) in aimed.iter_mut().zip(&self.error) {
+            *aimed -= error;
+        }
+        self.aim(known);
+        let kind = self.steps.back().map(|step| usize::from(step.kind));
+        match kind {
+            Some(kind) if before.len() == self.shown.len() => {
+                known.blends[kind].error(&before, &self.shown, &mut self.error);
+                known.blends[kind].error(&aimed, &self.shown, &mut self.corrected);
+            }
+            _ => {
+                self.error.clear();
+                self.corrected.clear();
+            }
+        }
+        self.add_error();
+    }
+
+    fn add_error(&mut self) {
+        for (shown, error) in self.shown.iter_mut().zip(&self.error) {
+            *shown += error;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.entity = None;
+        self.steps.clear();
+        self.shown.clear();
+        self.error.clear();
+        self.absent = 0;
+    }
+}
+
+fn around(
+    replica: &Replica,
+    own: Option<EntityId>,
+    tick: Tick,
+    visit: &mut dyn FnMut(EntityId, u8, &[i32]),
+) {
+    let mut lanes = [0; LANES_MAX];
+    for entity in replica.entities() {
+        if Some(entity.id) != own {
+            replica.extrapolate(entity, tick, &mut lanes);
+            visit(entity.id, entity.kind, &lanes);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The game's rules with their types erased.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use tickwire_shared::predict::{Around, EachAround, Predict};
+use tickwire_shared::quantize::{Kinds, Lanes};
+use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::simulation::schema_of;
+
+/// `Send`, but in a browser, where a step may be a JavaScript function.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send> MaybeSend for T {}
+/// `Send`, but in a browser, where a step may be a JavaScript function.
+#[cfg(target_arch = "wasm32")]
+pub trait MaybeSend {}
+#[cfg(target_arch = "wasm32")]
+impl<T> MaybeSend for T {}
+
+/// Something that was made by a step: its kind and its lanes.
+pub type Spawned = (u8, Vec<i32>);
+
+/// How one tick is predicted, by lanes of the server's schema.
+pub trait Rules: Debug + MaybeSend {
+    /// What is steered, from the server's lanes; `None` if it is not this entity. `before` is what was
+    /// predicted for the same tick.
+    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered>;
+
+    /// Fills the lanes of what is steered. Returns its kind and how many lanes that has.
+    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize);
+
+    /// One tick with an input.
+    fn steer(
+        &self,
+        steered: &mut Steered,
+        input: &[i32],
+        around: &EachAround<'_>,
+        spawned: &mut Vec<Spawned>,
+    );
+}
+
+/// The state of what is steered, of whatever type the game has for it.
+pub struct Steered(Box<dyn State>);
+
+trait State: MaybeSend {
+    fn clone_box(&self) -> Box<dyn State>;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<T: Clone + MaybeSend + 'static> State for T {
+    fn clone_box(&self) -> Box<dyn State> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl Steered {
+    /// Hides the type of `own`.
+    pub fn new<T: Clone + MaybeSend + 'static>(own: T) -> Self {
+        Steered(Box::new(own))
+    }
+
+    /// It, if it is of this type.
+    pub fn get<T: 'static>(&self) -> Option<&T> {
+        (*self.0).as_any().downcast_ref()
+    }
+
+    /// It, if it is of this type.
+    pub fn get_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        (*self.0).as_any_mut().downcast_mut()
+    }
+}
+
+impl Clone for Steered {
+    fn clone(&self) -> Self {
+        Steered((*self.0).clone_box())
+    }
+}
+
+impl Debug for Steered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Steered")
+    }
+}
+
+/// The rules of a game in Rust.
+#[derive(Clone)]
+pub struct GameRules<S> {
+    /// By kind.
+    lanes: Vec<usize>,
+    game: PhantomData<fn() -> S>,
+}
+
+impl<S: Predict> GameRules<S> {
+    /// The rules of `S` for a server with this schema; `None` if its inputs or entities are not the same
+    /// field by field: another version's rules would be wrong in every tick.
+    pub fn for_server(schema: &Schema) -> Option<Self> {
+        let own = schema_of::<S>();
+        let is_same = own.input == schema.input && own.entities == schema.entities;
+        let lanes = own.entities.iter().map(|kind| kind.lanes()).collect();
+        is_same.then_some(GameRules { lanes, game: PhantomData })
+    }
+}
+
+impl<S: Predict> Debug for GameRules<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GameRules({:?})", S::NAME)
+    }
+}
+
+const SAME_RULES: &str = "states are of the rules that made them";
+
+impl<S: Predict> Rules for GameRules<S> {
+    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered> {
+        let entity = S::Entity::from_lanes(kind, lanes)?;
+        let before = before.map(|before| before.get::<S::Own>().expect(SAME_RULES));
+        S::adopt(&entity, before).map(Steered::new)
+    }
+
+    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
+        let entity = S::show(steered.get().expect(SAME_RULES));
+        entity.to_lanes(lanes);
+        (entity.kind(), self.lanes[usize::from(entity.kind())])
+    }
+
+    fn steer(
+        &self,
+        steered: &mut Steered,
+        input: &[i32],
+        around: &EachAround<'_>,
+        spawned: &mut Vec<Spawned>,
+    ) {
+        let own = steered.get_mut().expect(SAME_RULES);
+        let mut made = Vec::new();
+        // Before the first frame nothing is held.
+        let mut lanes = [0; LANES_MAX];
+        lanes[..input.len()].copy_from_slice(input);
+        S::steer(own, <S::Input as Lanes>::from_lanes(&lanes), &Around::new(around), &mut made);
+        spawned.extend(made.into_iter().map(|entity| {
+            let mut lanes = [0; LANES_MAX];
+            entity.to_lanes(&mut lanes);
+            (entity.kind(), lanes[..self.lanes[usize::from(entity.kind())]].to_vec())
+        }));
+    }
+}
