@@ -11,11 +11,13 @@ pub use trust::Trust;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::control::{CloseCode, Member, RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
+use crate::session::prediction::GameRules;
 use crate::session::{NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
@@ -202,6 +204,18 @@ impl<S: Simulation> Client<S> {
     pub fn tell(&mut self, player: PlayerId, text: &str) {
         self.session.tell_player(player, text);
         self.flush();
+    }
+
+    /// Predicts what the player steers, from the next room joined on, if the server's inputs and entities
+    /// are those of this build; see [`Predict`].
+    pub fn predict(&mut self)
+    where
+        S: Predict,
+    {
+        self.session.predict_by(Box::new(|schema| {
+            let rules = GameRules::<S>::for_server(schema)?;
+            Some(Box::new(rules))
+        }));
     }
 
     /// What the player holds from now on; sent with every tick until it is changed.

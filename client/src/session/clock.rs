@@ -28,8 +28,8 @@ const JUMP_TICKS: f64 = 4.0;
 /// A clock moves by this part of the time at most: faster to be on time, slower to save delay.
 const HASTE: f64 = 0.05;
 const EASE: f64 = 0.02;
-/// A report can tell no margin beyond this to either side.
-const MARGIN_EIGHTH_MS_TOLD: i32 = 2047;
+/// A report can tell of no input that was later.
+const LATE_EIGHTH_MS_TOLD: i32 = -2048;
 /// A frame that takes longer is an accident.
 const FRAME_TICKS_MAX: f64 = 4.0;
 /// What is shown is set anew when it is farther off than this.
@@ -150,8 +150,8 @@ impl ServerClock {
             return;
         }
         let (margin, dip) = (margin_ms / period_ms, dip_ms / period_ms);
-        if report.margin_eighth_ms.abs() >= MARGIN_EIGHTH_MS_TOLD {
-            // It is more than can be told.
+        if report.margin_eighth_ms <= LATE_EIGHTH_MS_TOLD {
+            // It was later than can be told.
             self.needed.clear();
             self.set_input_origin(now, origin - margin + SLACK_TICKS);
             return;

@@ -27,6 +27,10 @@ pub struct NetStats {
     pub snapshots_malformed: u64,
     /// Datagrams that came while in no room.
     pub datagrams_unused: u64,
+    /// Snapshots in this room that differed from what was predicted.
+    pub corrections: u64,
+    /// How far what the player steers is shown from where it is, in steps of its first two lanes.
+    pub prediction_error: f32,
     /// Payload bytes received.
     pub bytes_in: u64,
     /// Payload bytes sent.

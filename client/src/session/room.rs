@@ -252,6 +252,11 @@ impl RoomSession {
         stats.jitter_ms = self.clock.jitter_ms();
         stats.input_margin_ms = self.clock.margin_ms();
         stats.snapshots = self.snapshots;
+        if let Some(prediction) = &self.prediction {
+            stats.corrections = prediction.stats().corrections;
+            let error = prediction.visible_error().iter().take(2);
+            stats.prediction_error = error.map(|error| error * error).sum::<f64>().sqrt() as f32;
+        }
         if let (Some(first), Some(newest)) = (self.first_snapshot, self.replica.newest()) {
             stats.snapshots_expected = newest.since(first) as u64 + 1;
         }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, View};
+use tickwire_shared::rewind::Rewind;
+use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, Tick, View};
 
 mod asteroids;
 mod entity;
@@ -44,6 +45,9 @@ pub const SHOT_TICKS: u8 = 64;
 /// Below are players, which are numbered from 1; the score board and the round come first above.
 const FIRST_ID: u32 = 1 << 30;
 const FIRST_FREE_ID: u32 = FIRST_ID + 64;
+const SHOT_RADIUS: f32 = 3.0;
+/// Shots hit ships as far back as their pilots saw them, at most so many ticks.
+const REWIND_TICKS: u32 = 15;
 const SHOTS_MAX: usize = 16_384;
 
 /// The game's whole state.
@@ -60,9 +64,13 @@ pub struct Arena {
     shots: Vec<Bullet>,
     crystals: Vec<Crystal>,
     leaders: Vec<Leader>,
+    /// Where ships were: shots hit what their pilots saw.
+    ships_past: Rewind<Vec2>,
     /// Made anew in every tick, as is the next.
     #[serde(skip)]
     ship_cells: Grid,
+    #[serde(skip)]
+    target_cells: Grid,
     #[serde(skip)]
     rock_cells: Grid,
 }
@@ -108,7 +116,9 @@ impl Simulation for Arena {
             shots: Vec::new(),
             crystals: Vec::new(),
             leaders: Vec::new(),
+            ships_past: Rewind::default(),
             ship_cells: Grid::default(),
+            target_cells: Grid::default(),
             rock_cells: Grid::default(),
         };
         arena.fill_with_rocks();
@@ -134,11 +144,14 @@ impl Simulation for Arena {
         self.fly(inputs);
         self.drift();
         self.index();
-        self.strike(outbox);
+        self.strike(inputs, outbox);
         self.crash(outbox);
         self.collect(outbox);
         self.break_rocks(outbox);
         self.referee(inputs.tick(), outbox);
+        let flying = self.pilots.iter().filter(|pilot| pilot.flying());
+        let places = flying.map(|pilot| (EntityId(pilot.player.0), pilot.body.pos));
+        self.ships_past.record(inputs.tick(), REWIND_TICKS, places);
     }
 
     fn capture(&self, world: &mut Capture<Entity>) {
@@ -215,6 +228,10 @@ impl Arena {
         let flying = (0..).zip(&self.pilots).filter(|(_, pilot)| pilot.flying());
         self.ship_cells
             .rebuild(flying.map(|(at, pilot)| (at, pilot.body.pos, SHIP_RADIUS + PICKUP_RADIUS)));
+        let flying = (0..).zip(&self.pilots).filter(|(_, pilot)| pilot.flying());
+        let reach =
+            SHIP_RADIUS + SHOT_RADIUS + motion::SPEED_MAX * REWIND_TICKS as f32 / TICK_HZ as f32;
+        self.target_cells.rebuild(flying.map(|(at, pilot)| (at, pilot.body.pos, reach)));
         let rocks = (0..).zip(&self.rocks);
         self.rock_cells.rebuild(rocks.map(|(at, Rock { asteroid, .. })| {
             (at, asteroid.pos, asteroid.size.radius() + SHIP_RADIUS)
@@ -240,13 +257,27 @@ impl Arena {
         near.map(|&at| at as usize).find(|&at| touches(&self.rocks[at]))
     }
 
-    fn ship_touching(&self, pos: Vec2, margin: f32, enemy_of: Option<Team>) -> Option<usize> {
-        let reach = SHIP_RADIUS + margin;
+    /// The enemy ship that a shot touched at `pos` in `tick`, as it was seen `ticks_ago` before.
+    fn target_touching(&self, pos: Vec2, own: Team, tick: Tick, ticks_ago: f32) -> Option<usize> {
+        let reach = SHIP_RADIUS + SHOT_RADIUS;
         let touches = |pilot: &Pilot| {
+            let id = EntityId(pilot.player.0);
+            let seen = match ticks_ago > 0.0 {
+                true => self.ships_past.at(id, tick, ticks_ago),
+                false => Some(pilot.body.pos),
+            };
             pilot.flying()
-                && Some(pilot.team) != enemy_of
-                && pilot.body.pos.distance_squared(pos) < reach * reach
+                && pilot.team != own
+                && seen.is_some_and(|seen| seen.distance_squared(pos) < reach * reach)
         };
+        let near = self.target_cells.at(pos).iter();
+        near.map(|&at| at as usize).find(|&at| touches(&self.pilots[at]))
+    }
+
+    fn ship_touching(&self, pos: Vec2, margin: f32) -> Option<usize> {
+        let reach = SHIP_RADIUS + margin;
+        let touches =
+            |pilot: &Pilot| pilot.flying() && pilot.body.pos.distance_squared(pos) < reach * reach;
         let near = self.ship_cells.at(pos).iter();
         near.map(|&at| at as usize).find(|&at| touches(&self.pilots[at]))
     }

@@ -2,13 +2,15 @@
 
 use std::mem;
 
-use tickwire_shared::{Outbox, PlayerId};
+use tickwire_shared::{Inputs, Outbox, PlayerId};
 
 use super::asteroids::points;
-use super::{Arena, Bullet, Crystal, Event, Hit, Kill, PICKUP_RADIUS, SHIP_RADIUS, Taken};
+use super::{
+    Arena, Bullet, Controls, Crystal, Event, Hit, Kill, PICKUP_RADIUS, SHIP_RADIUS, SHOT_RADIUS,
+    Taken,
+};
 
 const SHOT_DAMAGE: u8 = 12;
-const SHOT_RADIUS: f32 = 3.0;
 const KILL_POINTS: u16 = 10;
 const PICKUP_POINTS: u16 = 2;
 /// Impact speed, in units a second, that costs one point of health.
@@ -18,10 +20,10 @@ const CRASH_DAMAGE_MAX: f32 = 45.0;
 const CRASH_DAMAGE_MIN: f32 = 4.0;
 
 impl Arena {
-    /// Shots against ships and rocks.
-    pub(super) fn strike(&mut self, outbox: &mut Outbox<Event>) {
+    /// Shots against ships, where their pilots saw them, and rocks.
+    pub(super) fn strike(&mut self, inputs: &Inputs<Controls>, outbox: &mut Outbox<Event>) {
         let mut shots = mem::take(&mut self.shots);
-        shots.retain(|bullet| !self.stop_shot(bullet, outbox));
+        shots.retain(|bullet| !self.stop_shot(bullet, inputs, outbox));
         self.shots = shots;
     }
 
@@ -47,7 +49,7 @@ impl Arena {
     pub(super) fn collect(&mut self, outbox: &mut Outbox<Event>) {
         let mut crystals = mem::take(&mut self.crystals);
         crystals.retain(|Crystal { pickup, .. }| {
-            let Some(at) = self.ship_touching(pickup.pos, PICKUP_RADIUS, None) else {
+            let Some(at) = self.ship_touching(pickup.pos, PICKUP_RADIUS) else {
                 return true;
             };
             let pilot = &mut self.pilots[at];
@@ -61,10 +63,16 @@ impl Arena {
     }
 
     /// Whether the shot struck something.
-    fn stop_shot(&mut self, bullet: &Bullet, outbox: &mut Outbox<Event>) -> bool {
+    fn stop_shot(
+        &mut self,
+        bullet: &Bullet,
+        inputs: &Inputs<Controls>,
+        outbox: &mut Outbox<Event>,
+    ) -> bool {
         let Bullet { owner, ref shot, .. } = *bullet;
         let pos = shot.pos;
-        if let Some(at) = self.ship_touching(pos, SHOT_RADIUS, Some(shot.team)) {
+        let seen_ago = inputs.view_delay_ticks(owner);
+        if let Some(at) = self.target_touching(pos, shot.team, inputs.tick(), seen_ago) {
             let victim = self.pilots[at].player;
             outbox.to_place(pos, Event::Hit(Hit { pos, victim }));
             self.hurt(at, SHOT_DAMAGE, owner, outbox);

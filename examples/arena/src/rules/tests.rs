@@ -9,6 +9,7 @@ struct Field {
     tick: Tick,
     inputs: Vec<(PlayerId, Controls)>,
     events: Vec<Event>,
+    view_delays: Vec<f32>,
 }
 
 impl Field {
@@ -25,7 +26,8 @@ impl Field {
             pilot.body = Body::resting(glam::vec2(200.0 * at as f32, 0.0), Vec2::X);
         }
         let inputs = players.iter().map(|&player| (player, Controls::default())).collect();
-        Field { arena, tick: Tick(1), inputs, events: Vec::new() }
+        let view_delays = vec![0.0; players.len()];
+        Field { arena, tick: Tick(1), inputs, events: Vec::new(), view_delays }
     }
 
     fn hold(&mut self, player: u32, controls: Controls) {
@@ -36,7 +38,8 @@ impl Field {
     fn run(&mut self, ticks: u32) {
         let mut outbox = Outbox::default();
         for _ in 0..ticks {
-            self.arena.step(&Inputs::new(self.tick, &self.inputs), &mut outbox);
+            let inputs = Inputs::new(self.tick, &self.inputs);
+            self.arena.step(&inputs.with_view_delays(&self.view_delays), &mut outbox);
             self.tick = self.tick.next();
         }
         self.events.extend(outbox.drain().map(|(_, event)| event));
@@ -90,6 +93,43 @@ fn nine_hits_shoot_an_enemy_down_and_score() {
     assert_eq!((field.pilot(1).score, field.pilot(1).kills), (10, 1));
     assert_eq!(field.pilot(2).deaths, 1);
     assert_eq!(field.arena.team_kills, [1, 0]);
+}
+
+/// Ship 1 flies up and down the y axis at full speed 300 units before ship 2's gun, which fires when it
+/// sees ship 1 cross its line of fire, `seen_ago` ticks after that happened. Whether it hits.
+fn hits_what_it_sees(seen_ago: u32, told: f32) -> bool {
+    let mut field = Field::empty(2);
+    field.pilot(1).body = Body::resting(glam::vec2(300.0, -400.0), Vec2::Y);
+    field.pilot(2).body = Body::resting(Vec2::ZERO, Vec2::X);
+    field.view_delays[1] = told;
+    let flight = |field: &mut Field| {
+        field.pilot(1).body.vel = glam::vec2(0.0, 360.0);
+        field.run_without_rocks(1);
+    };
+    // A shot needs so many ticks to the line ship 1 flies on.
+    let shot_ticks = (300.0 / pilot::SHOT_SPEED * TICK_HZ as f32) as u32;
+    // Ship 1 crosses the line of fire so many ticks after it began.
+    let crosses = (400.0 / 360.0 * TICK_HZ as f32) as u32;
+    for tick in 0..200 {
+        let fires = tick == crosses + seen_ago - shot_ticks;
+        field.hold(2, Controls { fire: fires, ..Controls::default() });
+        flight(&mut field);
+    }
+    field.events.iter().any(|event| matches!(event, Event::Hit(hit) if hit.victim == PlayerId(1)))
+}
+
+#[test]
+fn a_shot_hits_what_its_pilot_saw_150_ms_ago() {
+    assert!(hits_what_it_sees(0, 0.0), "with no delay at all");
+    assert!(!hits_what_it_sees(9, 0.0), "nine ticks late, not compensated");
+    assert!(hits_what_it_sees(9, 9.0));
+    assert!(!hits_what_it_sees(0, 9.0), "it is no longer seen where it is");
+}
+
+#[test]
+fn no_shot_hits_what_was_seen_longer_ago_than_the_cap() {
+    assert!(hits_what_it_sees(15, 15.0));
+    assert!(!hits_what_it_sees(30, 30.0));
 }
 
 #[test]

@@ -82,6 +82,7 @@ async fn run(flags: Flags) -> anyhow::Result<String> {
 
 /// Asks for a seat and waits for the answer.
 async fn join(client: &mut Client<Arena>, flags: &Flags) -> anyhow::Result<()> {
+    client.predict();
     match &flags.room {
         Some(room) if flags.watch => client.spectate(room, &flags.name),
         Some(room) => client.join(RoomChoice::Named(room.clone()), &flags.name),
