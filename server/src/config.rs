@@ -65,6 +65,15 @@ settings! {
         http_listen: Option<SocketAddr> = None;
         /// HTTP connections at once.
         http_connections_max: usize = 1024, in 1..=65_536;
+        /// Take players over WebSocket at `/ws` of the HTTP side, for networks that let no UDP through.
+        websocket: bool = true;
+        /// Bytes of a WebSocket message; the largest frame must fit.
+        websocket_message_bytes_max: usize = 65_541, in 65_541..=16_777_216;
+        /// Bytes of a WebSocket that the system keeps until the client has them.
+        websocket_send_bytes: usize = 16_384, in 4096..=16_777_216;
+        /// Milliseconds of snapshots on their way to a WebSocket client; until it confirms some, newer
+        /// ones take each other's place.
+        websocket_unconfirmed_ms: u32 = 500, in 50..=60_000;
         /// Directory of the page, in place of what the game brings.
         page_dir: Option<PathBuf> = None;
         /// PEM file of the certificate chain; needs `key_file`. Read again when it changes.
@@ -99,7 +108,7 @@ settings! {
         catch_up_ticks_max: u32 = 5, in 1..=120;
         /// Threads for streams and HTTP; 0 for one a processor. The socket has one of its own.
         network_threads: usize = 0, in 0..=1024;
-        /// Milliseconds from the first packet to a whole hello.
+        /// Milliseconds from the first packet, or a WebSocket's request, to a whole hello.
         handshake_ms: u32 = 5000, in 100..=60_000;
         /// Handshakes at once; what comes beyond it is not answered.
         handshakes_max: usize = 1024, in 1..=65_536;

@@ -34,7 +34,7 @@ use crate::counters::Counters;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
-use crate::transport::{ConnectionError, Session};
+use crate::transport::Session;
 
 pub(crate) use link::{End, Link, Links};
 
@@ -122,7 +122,7 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
         end = link.ended() => end,
         end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
-        error = link.session.closed() => End::new(code_of(&error), error.to_string()),
+        closed = link.session.closed() => End::new(closed.code, closed.text),
     };
     // Whoever else looks must know: its datagrams are not read any more.
     link.end(end.clone());
@@ -181,14 +181,7 @@ async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
         let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.session.closed()).await;
     }
     link.session.close(end.code, &end.text);
-}
-
-/// How a session that the other side or the transport ended is called.
-fn code_of(error: &ConnectionError) -> CloseCode {
-    match error {
-        ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
-        _ => CloseCode::ConnectionLost,
-    }
+    let _ = tokio::time::timeout(2 * time, link.session.gone()).await;
 }
 
 /// How long a client that was told goodbye has for closing the session itself.

@@ -59,6 +59,8 @@ counters! {
     inputs_room_behind,
     /// Snapshots the path had become too small for.
     snapshots_too_large,
+    /// Snapshots for WebSockets that were behind: a newer one took their place.
+    snapshots_replaced,
     /// Snapshots for members whose session was already over.
     snapshots_undeliverable,
     /// Sessions closed because they did not read their frames.

@@ -3,6 +3,7 @@
 mod listener;
 mod page;
 mod stats;
+mod websocket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +18,12 @@ use axum::{Json, Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use tickwire_shared::Simulation;
+use tickwire_shared::{Simulation, websocket as protocol};
 
 use crate::connection::Host;
 pub(crate) use listener::{HttpTls, Peer, listen, serve};
 pub use page::{Asset, Page};
+pub(crate) use websocket::Door;
 
 /// What the HTTP side shows that changes while the server runs.
 #[derive(Debug, Default)]
@@ -36,6 +38,7 @@ pub(crate) struct Shown {
 pub(crate) fn router<S: Simulation>(
     host: &Arc<Host<S>>,
     shown: &Arc<Shown>,
+    door: Door<S>,
     page: Option<Page>,
 ) -> Router {
     let stats = Router::new()
@@ -48,7 +51,12 @@ pub(crate) fn router<S: Simulation>(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(shown));
-    page::router(host.config.page_dir.as_deref(), page).merge(stats).merge(facts)
+    let router = page::router(host.config.page_dir.as_deref(), page).merge(stats).merge(facts);
+    if !host.config.websocket {
+        return router;
+    }
+    let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
+    router.merge(sessions.with_state(door))
 }
 
 /// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page

@@ -21,7 +21,7 @@ use crate::admission::{Admission, Verdict};
 use crate::certificates::Certificates;
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
-use crate::http::{self, HttpTls, Page, Shown};
+use crate::http::{self, Door, HttpTls, Page, Shown};
 use crate::rooms::Rooms;
 use crate::scheduler::{Outbox, Scheduler};
 use crate::transport::{
@@ -124,14 +124,16 @@ impl<S: Simulation> Server<S> {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Server { host, mut endpoint, http, http_tls, certificates, shown, page, .. } = self;
         let admission = Arc::new(Admission::new(&host.config));
-        endpoint.open(Network::new(&host, Arc::clone(&admission)));
+        let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
+        endpoint.open(Network::new(&host, Arc::clone(&admission), Arc::clone(&origins)));
         let endpoint = Arc::new(endpoint);
         let mut tasks = JoinSet::new();
-        tasks.spawn(sweep(Arc::clone(&host), admission));
+        tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
         if let Some(listener) = http {
-            let router = http::router(&host, &shown, page);
+            let door = Door::new(&host, &shown, admission, origins);
+            let router = http::router(&host, &shown, door, page);
             let connections_max = host.config.http_connections_max;
             tasks.spawn(http::serve(listener, http_tls, router, connections_max));
         }
@@ -203,11 +205,11 @@ struct Network<S: Simulation> {
 
 impl<S: Simulation> Network<S> {
     /// Called on the runtime that will serve the sessions.
-    fn new(host: &Arc<Host<S>>, admission: Arc<Admission>) -> Self {
+    fn new(host: &Arc<Host<S>>, admission: Arc<Admission>, origins: Arc<Origins>) -> Self {
         Network {
             outboxes: host.rooms.scheduler().outboxes(),
             admission,
-            origins: Arc::new(Origins::new(&host.config.allowed_origins.0)),
+            origins,
             runtime: Handle::current(),
             host: Arc::clone(host),
         }

@@ -8,6 +8,7 @@
 //! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
 //! 5. [`control`]: the frames of the reliable streams, and every way a session can end.
+//! 6. [`websocket`]: all of it over one TCP connection.
 //!
 //! The bytes are drawn in `shared/README.md`.
 
@@ -33,6 +34,7 @@ pub mod schema;
 pub mod simulation;
 pub mod slots;
 pub mod snapshot;
+pub mod websocket;
 
 pub use glam;
 pub use simulation::{Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View};

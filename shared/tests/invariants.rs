@@ -40,8 +40,9 @@ fn a_transport_knows_no_game() {
         ["Simulation", "PlayerId", "EntityId", "ToRoom", "FromRoom", "Room", "Snapshot", "Tick"];
     assert_eq!(found(&transport, &names), [""; 0]);
     assert_eq!(modules_beyond(&transport, "crate::", &["config", "transport"]), [""; 0]);
-    // The close code, which goes onto the wire as a number.
-    assert_eq!(modules_beyond(&transport, "tickwire_shared::", &["control"]), [""; 0]);
+    // The close code, which goes onto the wire as a number, and which stream is which.
+    let wire = ["control", "websocket"];
+    assert_eq!(modules_beyond(&transport, "tickwire_shared::", &wire), [""; 0]);
 }
 
 #[test]

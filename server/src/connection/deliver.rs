@@ -40,9 +40,10 @@ impl<S: Simulation> Host<S> {
             };
             let count = bytes.len() - DATAGRAM_HEADROOM_BYTES;
             match link.session.send_datagram(outbound, bytes) {
-                Ok(()) => {
+                Ok(replaced) => {
                     sent += 1;
                     sent_bytes += count as u64;
+                    self.counters.snapshots_replaced.add(u64::from(replaced));
                 }
                 Err(DatagramError::TooLarge) => {
                     self.counters.snapshots_too_large.increment();

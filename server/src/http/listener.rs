@@ -7,14 +7,19 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::{Extension, Router};
+use bytes::Bytes;
 use hyper::server::conn::http1;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::transport::Wire;
 
 /// The TLS side of new HTTP connections; `None` for plain ones.
 pub(crate) type HttpTls = Arc<ArcSwapOption<rustls::ServerConfig>>;
@@ -37,7 +42,8 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Answers requests, at most `connections_max` connections at once, until it is dropped.
+/// Answers requests, at most `connections_max` connections at once, until it is dropped. One that was
+/// upgraded is none any more.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: HttpTls,
@@ -92,8 +98,32 @@ async fn answer_on(
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades()
         .await
         .map_err(io::Error::other)
+}
+
+/// The TCP connection of an upgraded one, with what came behind the request. The system will keep
+/// about `send_bytes` of what is sent on it until the peer has them. `None` for one that is not of
+/// this listener.
+pub(super) fn wire_of(upgraded: Upgraded, send_bytes: usize) -> Option<(Box<dyn Wire>, Bytes)> {
+    let keep = |tcp: &TcpStream| {
+        // Less than the system's least is raised to it.
+        let _ = SockRef::from(tcp).set_send_buffer_size(send_bytes);
+    };
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            keep(&stream);
+            Some((Box::new(stream), parts.read_buf))
+        }
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+            let stream = parts.io.into_inner();
+            keep(stream.get_ref().0);
+            Some((Box::new(stream), parts.read_buf))
+        }
+    }
 }
 
 const BACKLOG: i32 = 1024;

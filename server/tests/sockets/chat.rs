@@ -24,10 +24,11 @@ async fn refusal(client: &mut Client) -> RefuseCode {
 }
 
 #[tokio::test]
-async fn messages_reach_the_room_over_both_transports() {
+async fn messages_reach_the_room_over_all_transports() {
     let server = Running::start().await;
     let mut alice = server.player(Over::Quic, "talk", "alice").await;
     let mut bob = server.player(Over::WebTransport, "talk", "bob").await;
+    let mut carl = server.player(Over::WebSocket, "talk", "carl").await;
     let mut eve = server.player(Over::Quic, "elsewhere", "eve").await;
     alice.say_chat("hello\u{202e} bob\u{7}").await;
     let heard = message(&mut bob).await;
@@ -35,11 +36,15 @@ async fn messages_reach_the_room_over_both_transports() {
     assert_eq!(heard.text, "hello bob");
     assert_eq!(heard.to, None);
     assert!(heard.time_ms > 1_600_000_000_000);
-    assert_eq!(message(&mut alice).await, heard);
-    bob.say_chat("hello alice").await;
-    let answer = message(&mut alice).await;
-    assert_eq!((answer.from, answer.text.as_str()), (bob.player, "hello alice"));
-    assert!(answer.id > heard.id);
+    for other in [&mut alice, &mut carl] {
+        assert_eq!(message(other).await, heard);
+    }
+    for answerer in [&mut bob, &mut carl] {
+        answerer.say_chat("hello alice").await;
+        let answer = message(&mut alice).await;
+        assert_eq!((answer.from, answer.text.as_str()), (answerer.player, "hello alice"));
+        assert!(answer.id > heard.id);
+    }
     eve.say_chat("anyone?").await;
     assert_eq!(message(&mut eve).await.from, eve.player);
 }

@@ -1,4 +1,4 @@
-//! A client of bare `quinn` or `wtransport`: nothing of it is tickwire's own but the frames.
+//! A client of bare `quinn`, `wtransport` or `tokio-tungstenite`: nothing of it is tickwire's own but the frames.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +16,29 @@ use tickwire_shared::quantize::Lanes as _;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{PlayerId, Tick};
+use tickwire_shared::{PlayerId, Tick, websocket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
+use crate::laned::{Laned, connect_socket};
 
 /// Which transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     Quic,
     WebTransport,
+    WebSocket,
+}
+
+impl Over {
+    pub(crate) const ALL: [Over; 3] = [Over::Quic, Over::WebTransport, Over::WebSocket];
 }
 
 pub(crate) enum Connection {
     Quic(quinn::Connection),
     WebTransport(wtransport::Connection),
+    WebSocket(Laned),
 }
 
 /// One stream.
@@ -63,6 +70,10 @@ impl Client {
             Over::WebTransport => {
                 let connected = connect_web(server, None).await;
                 Connection::WebTransport(connected.unwrap())
+            }
+            Over::WebSocket => {
+                let connected = connect_socket(server, None).await;
+                Connection::WebSocket(Laned::on(connected.unwrap()))
             }
         };
         Client::on(connection)
@@ -126,6 +137,10 @@ impl Client {
                 let (send, recv) = web.open_bi().await.unwrap().await.unwrap();
                 Stream::new(send, recv)
             }
+            Connection::WebSocket(socket) => {
+                let (send, recv) = socket.open(bytes[0]);
+                Stream::new(send, recv)
+            }
         };
         let _ = stream.send.write_all(bytes).await;
         stream
@@ -141,6 +156,7 @@ impl Client {
                 let mut send = web.open_uni().await.unwrap().await.unwrap();
                 send.write_all(b"x").await.unwrap();
             }
+            Connection::WebSocket(_) => panic!("a WebSocket has no such streams"),
         }
     }
 
@@ -192,6 +208,7 @@ impl Client {
             Connection::WebTransport(web) => {
                 let _ = web.send_datagram(bytes);
             }
+            Connection::WebSocket(socket) => socket.send_datagram(bytes),
         }
     }
 
@@ -202,6 +219,7 @@ impl Client {
                 Connection::WebTransport(web) => {
                     web.receive_datagram().await.unwrap().payload().to_vec()
                 }
+                Connection::WebSocket(socket) => socket.recv_datagram().await,
             }
         })
         .await
@@ -240,6 +258,11 @@ impl Client {
         let quic = match &self.connection {
             Connection::Quic(quic) => quic,
             Connection::WebTransport(web) => web.quic_connection(),
+            Connection::WebSocket(socket) => {
+                let (number, text) = soon("the close", socket.closed()).await;
+                let code = websocket::close_code(number);
+                return (code.unwrap_or_else(|| panic!("closed with {number}, {text}")), text);
+            }
         };
         match soon("the close", quic.closed()).await {
             quinn::ConnectionError::ApplicationClosed(close) => {
@@ -259,7 +282,12 @@ impl Client {
                 None => panic!("the control stream ended without a goodbye"),
             }
         };
-        assert_eq!(self.closed().await, told);
+        let closed = self.closed().await;
+        let mut shown = told.clone();
+        if let Connection::WebSocket(_) = self.connection {
+            shown.1 = websocket::close_text(&told.1).to_owned();
+        }
+        assert_eq!(closed, shown);
         told
     }
 }

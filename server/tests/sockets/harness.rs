@@ -2,14 +2,20 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use tickwire_server::{Server, ServerConfig};
+use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::client::{Client, Over};
 use crate::game::Dots;
@@ -63,6 +69,32 @@ impl Running {
             stop: Some(stop),
             task,
         }
+    }
+
+    /// A server with a certificate from files, and a connection to its HTTP side.
+    pub(crate) async fn start_tls() -> (Running, TlsStream<TcpStream>) {
+        let dir = tempfile::tempdir().unwrap();
+        let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
+        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        std::fs::write(&cert, made.chain_pem()).unwrap();
+        std::fs::write(&key, made.key_pem()).unwrap();
+        let server = Running::start_with(|config| {
+            config.cert_file = Some(cert.clone());
+            config.key_file = Some(key);
+        })
+        .await;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(server.http).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+        (server, stream)
     }
 
     /// The directory of the development certificates.

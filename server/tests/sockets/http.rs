@@ -1,14 +1,8 @@
 //! The HTTP side of the port.
 
-use std::sync::Arc;
-
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use crate::client::Over;
 use crate::game::Keys;
@@ -107,27 +101,7 @@ async fn the_counts_are_not_for_web_pages() {
 
 #[tokio::test]
 async fn with_a_certificate_from_files_it_speaks_tls() {
-    let dir = tempfile::tempdir().unwrap();
-    let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
-    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-    std::fs::write(&cert, made.chain_pem()).unwrap();
-    std::fs::write(&key, made.key_pem()).unwrap();
-    let server = Running::start_with(|config| {
-        config.cert_file = Some(cert.clone());
-        config.key_file = Some(key);
-    })
-    .await;
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(server.http).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let (_server, mut stream) = Running::start_tls().await;
     let request = "GET /certificate.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

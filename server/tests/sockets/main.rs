@@ -3,6 +3,7 @@
 mod client;
 mod game;
 mod harness;
+mod laned;
 
 mod bad_input;
 mod certificates;
@@ -14,3 +15,4 @@ mod rooms;
 mod slow_reader;
 mod stop;
 mod transports;
+mod websocket;

@@ -1,4 +1,4 @@
-//! Both transports carry the same session through one UDP socket.
+//! All transports carry the same session, two of them through one UDP socket.
 
 use tickwire_shared::control::{ClientFrame, CloseCode, ServerFrame};
 use tickwire_shared::snapshot::DATAGRAM_SNAPSHOT;
@@ -12,11 +12,12 @@ use crate::harness::{Running, soon};
 const RIGHT: Keys = Keys { right: 1, panic: false };
 
 #[tokio::test]
-async fn a_browser_and_a_native_client_play_in_one_room() {
+async fn clients_of_all_transports_play_in_one_room() {
     let server = Running::start().await;
     let mut native = server.player(Over::Quic, "duel", "native").await;
     let mut browser = server.player(Over::WebTransport, "duel", "browser").await;
-    for client in [&mut native, &mut browser] {
+    let mut walled = server.player(Over::WebSocket, "duel", "walled").await;
+    for client in [&mut native, &mut browser, &mut walled] {
         soon("the own dot to move", async {
             while client.steps().is_none_or(|steps| steps < 20) {
                 client.play(RIGHT).await;
@@ -25,8 +26,10 @@ async fn a_browser_and_a_native_client_play_in_one_room() {
         .await;
     }
     let seen = |client: &Client| client.replica.as_ref().unwrap().entities().len();
-    native.play(RIGHT).await;
-    assert_eq!((seen(&native), seen(&browser)), (2, 2));
+    for client in [&mut native, &mut browser, &mut walled] {
+        client.play(RIGHT).await;
+        assert_eq!(seen(client), 3);
+    }
 }
 
 /// The reading of datagrams past `wtransport` relies on its inside: of many datagrams sent by a real
@@ -89,7 +92,7 @@ async fn ipv4_and_ipv6_share_the_socket() {
 #[tokio::test]
 async fn leaving_politely_ends_with_the_normal_code() {
     let server = Running::start().await;
-    for over in [Over::Quic, Over::WebTransport] {
+    for over in Over::ALL {
         let mut client = server.greeted(over).await;
         client.say(&ClientFrame::Goodbye).await;
         assert_eq!(client.goodbye().await.0, CloseCode::Normal);

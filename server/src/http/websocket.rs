@@ -1,0 +1,126 @@
+//! The way in for players whose network lets no UDP through: a request becomes a session.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CONNECTION, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
+use tickwire_shared::Simulation;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::listener::wire_of;
+use super::{Peer, Shown};
+use crate::admission::{Admission, Verdict};
+use crate::connection::{self, Handshake, Host};
+use crate::transport::{Origins, Session, WebSocket};
+
+/// Who may come in, and where to.
+pub(crate) struct Door<S: Simulation> {
+    host: Arc<Host<S>>,
+    shown: Arc<Shown>,
+    admission: Arc<Admission>,
+    origins: Arc<Origins>,
+}
+
+impl<S: Simulation> Door<S> {
+    pub(crate) fn new(
+        host: &Arc<Host<S>>,
+        shown: &Arc<Shown>,
+        admission: Arc<Admission>,
+        origins: Arc<Origins>,
+    ) -> Self {
+        Door { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
+    }
+}
+
+impl<S: Simulation> Clone for Door<S> {
+    fn clone(&self) -> Self {
+        let Door { host, shown, admission, origins } = self;
+        Door::new(host, shown, Arc::clone(admission), Arc::clone(origins))
+    }
+}
+
+/// `GET /ws`: upgrades and serves the session, or says why not.
+pub(super) async fn knock<S: Simulation>(
+    State(door): State<Door<S>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+) -> Response {
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let (Some(accept), Some(upgrade)) = (accept_key(request.headers()), upgrade) else {
+        let headers = [(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
+        return (StatusCode::UPGRADE_REQUIRED, headers, "this is for WebSockets\n").into_response();
+    };
+    if !door.shown.ready.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n").into_response();
+    }
+    let counters = &door.host.counters;
+    if let Some(origin) = request.headers().get(ORIGIN) {
+        let origin = origin.to_str().unwrap_or_default();
+        if !door.origins.allow(origin, text(request.headers(), &HOST)) {
+            counters.handshakes_failed.increment();
+            counters.origins_refused.increment();
+            tracing::info!(peer = %peer.0, origin, "no session: add the origin to allowed_origins");
+            let words = "this page's origin is not allowed; add it to allowed_origins\n";
+            return (StatusCode::FORBIDDEN, words).into_response();
+        }
+    }
+    // TCP has proven the address.
+    let Verdict::Admit(permit) = door.admission.judge(peer.0.ip(), true) else {
+        counters.handshakes_ignored.increment();
+        let words = "too many connect at once; try again in a moment\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
+    };
+    let deadline = Instant::now() + door.host.config.handshake_time();
+    let hello = Handshake { deadline, _permit: permit };
+    tokio::spawn(serve(door.host, upgrade, peer, hello));
+    let headers = [(UPGRADE, "websocket"), (CONNECTION, "upgrade")];
+    let accept = [(SEC_WEBSOCKET_ACCEPT, accept)];
+    (StatusCode::SWITCHING_PROTOCOLS, headers, accept).into_response()
+}
+
+async fn serve<S: Simulation>(
+    host: Arc<Host<S>>,
+    upgrade: OnUpgrade,
+    Peer(peer): Peer,
+    hello: Handshake,
+) {
+    let upgraded = tokio::time::timeout_at(hello.deadline, upgrade).await;
+    let upgraded = upgraded.ok().and_then(Result::ok);
+    let wire = upgraded.and_then(|it| wire_of(it, host.config.websocket_send_bytes));
+    let Some((wire, early)) = wire else {
+        host.counters.handshakes_failed.increment();
+        return tracing::info!(%peer, "no session: the connection was not upgraded");
+    };
+    let socket = WebSocket::start(wire, early, peer, &host.config).await;
+    connection::serve(host, Session::WebSocket(socket), hello).await;
+}
+
+/// What proves that a request to upgrade was understood (RFC 6455, section 4.2.2); `None` if it is no
+/// such request.
+fn accept_key(headers: &HeaderMap) -> Option<String> {
+    let says = |name: HeaderName, word: &str| {
+        let mut words = text(headers, &name).split(',').map(str::trim);
+        words.any(|found| found.eq_ignore_ascii_case(word))
+    };
+    let asked = says(UPGRADE, "websocket")
+        && says(CONNECTION, "upgrade")
+        && says(SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(SEC_WEBSOCKET_KEY).filter(|key| key.len() == KEY_BYTES)?;
+    asked.then(|| derive_accept_key(key.as_bytes()))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// 16 bytes in base64.
+const KEY_BYTES: usize = 24;

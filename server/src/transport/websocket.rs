@@ -1,0 +1,188 @@
+//! A session over one TCP connection, for networks that let no UDP through.
+//!
+//! The lanes are drawn in [`tickwire_shared::websocket`]. A WebSocket keeps order and loses nothing,
+//! which is wrong for snapshots: so of those that wait there is only ever the newest, and while the
+//! peer has not confirmed the older ones on their way, by answering a ping, none follows them.
+
+mod lanes;
+mod pace;
+mod pump;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tickwire_shared::control::CloseCode;
+use tickwire_shared::websocket::{LANE_DATAGRAM, close_number, close_text};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot, watch};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+use super::driver::{DatagramError, DatagramSink};
+use super::{Closed, DATAGRAM_HEADROOM_BYTES};
+use crate::config::ServerConfig;
+use lanes::{Halves, Incoming};
+pub(crate) use lanes::{LaneReader, LaneWriter};
+use pump::{Ends, Pump};
+
+/// A TCP connection whose HTTP is over, with or without TLS.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// One peer over a WebSocket.
+pub(crate) struct WebSocket {
+    shared: Arc<Shared>,
+    peer: SocketAddr,
+    streams: AsyncMutex<Receiver<Halves>>,
+    /// Gives the pump what takes the datagrams, once.
+    sink: Mutex<Option<oneshot::Sender<Box<dyn DatagramSink>>>>,
+}
+
+/// What the session and its pump share.
+struct Shared {
+    /// The newest datagram that waits, behind its lane.
+    newest: Mutex<Option<Bytes>>,
+    newest_came: Notify,
+    /// Why nothing more comes from the peer, once that is so.
+    over: watch::Sender<Option<Closed>>,
+    /// How this side closes, once it does.
+    closing: watch::Sender<Option<CloseFrame>>,
+    /// The TCP connection is gone.
+    gone: watch::Sender<bool>,
+}
+
+impl WebSocket {
+    /// Serves a connection whose upgrade was granted; `early` is what came behind the request.
+    pub(crate) async fn start(
+        wire: Box<dyn Wire>,
+        early: Bytes,
+        peer: SocketAddr,
+        limits: &ServerConfig,
+    ) -> WebSocket {
+        let message_bytes_max = limits.websocket_message_bytes_max;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max))
+            .read_buffer_size(READ_BYTES)
+            // What is written is on its way at once: a snapshot that waits here cannot be replaced.
+            .write_buffer_size(0)
+            .max_write_buffer_size(2 * message_bytes_max);
+        let socket =
+            WebSocketStream::from_partially_read(wire, early.to_vec(), Role::Server, Some(config));
+        let shared = Arc::new(Shared {
+            newest: Mutex::new(None),
+            newest_came: Notify::new(),
+            over: watch::Sender::new(None),
+            closing: watch::Sender::new(None),
+            gone: watch::Sender::new(false),
+        });
+        let (incoming, streams, pieces) = Incoming::new(limits.stream_window_bytes as usize);
+        let (given, sink) = oneshot::channel();
+        let pump = Pump::new(Arc::clone(&shared), limits);
+        tokio::spawn(pump.run(socket.await, Ends { pieces, incoming, sink }));
+        let (streams, sink) = (AsyncMutex::new(streams), Mutex::new(Some(given)));
+        WebSocket { shared, peer, streams, sink }
+    }
+
+    pub(super) fn remote_address(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Takes a datagram behind its lane. Says whether it takes the place of one that was not sent.
+    pub(super) fn send_datagram(&self, datagram: Bytes) -> Result<bool, DatagramError> {
+        debug_assert_eq!(datagram[..DATAGRAM_HEADROOM_BYTES], [LANE_DATAGRAM]);
+        if self.shared.over.borrow().is_some() {
+            return Err(DatagramError::Undeliverable);
+        }
+        let mut newest = self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let replaced = newest.replace(datagram).is_some();
+        drop(newest);
+        self.shared.newest_came.notify_one();
+        Ok(replaced)
+    }
+
+    pub(super) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
+        let given = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(given) = given {
+            // A pump that is gone has no datagrams.
+            let _ = given.send(sink);
+        }
+    }
+
+    pub(super) async fn accept_bi(&self) -> Option<Halves> {
+        self.streams.lock().await.recv().await
+    }
+
+    pub(super) fn close(&self, code: CloseCode, text: &str) {
+        self.shared.close(code, text);
+    }
+
+    pub(super) async fn closed(&self) -> Closed {
+        let mut over = self.shared.over.subscribe();
+        let closed = over.wait_for(Option::is_some).await;
+        closed.ok().and_then(|closed| closed.clone()).unwrap_or_else(|| Closed::lost("it is over"))
+    }
+
+    /// Waits until the TCP connection is gone, after a close.
+    pub(super) async fn gone(&self) {
+        let mut gone = self.shared.gone.subscribe();
+        // An error would mean the same.
+        let _ = gone.wait_for(|gone| *gone).await;
+    }
+}
+
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        self.shared.close(CloseCode::Normal, "");
+    }
+}
+
+impl std::fmt::Debug for WebSocket {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("WebSocket").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Asks the pump to close, unless it is asked already.
+    fn close(&self, code: CloseCode, text: &str) {
+        self.closing.send_if_modified(|closing| {
+            let first = closing.is_none();
+            if first {
+                let (code, reason) = (close_number(code).into(), close_text(text).into());
+                *closing = Some(CloseFrame { code, reason });
+            }
+            first
+        });
+    }
+
+    /// Notes why nothing more comes from the peer, unless that is known.
+    fn end(&self, why: Closed) {
+        self.over.send_if_modified(|over| {
+            let first = over.is_none();
+            over.get_or_insert(why);
+            first
+        });
+    }
+
+    fn take_newest(&self) -> Option<Bytes> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until this side is asked to close.
+    async fn close_asked(&self) -> CloseFrame {
+        let mut closing = self.closing.subscribe();
+        let asked = closing.wait_for(Option::is_some).await;
+        match asked.ok().and_then(|asked| asked.clone()) {
+            Some(frame) => frame,
+            // The sender is in this very struct.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Clients send little at once.
+const READ_BYTES: usize = 4096;

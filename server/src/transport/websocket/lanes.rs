@@ -1,0 +1,117 @@
+//! The streams of a WebSocket: lanes of its messages.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use tokio::io::{
+    AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, SimplexStream, WriteHalf, simplex,
+};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+
+use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
+
+use crate::transport::Closed;
+use crate::transport::half::{RecvHalf, SendHalf, StreamOver};
+
+/// A stream, both ways.
+pub(super) type Halves = (SendHalf, RecvHalf);
+
+/// One message of a lane on its way out.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// With the lane before it.
+    pub(super) message: Bytes,
+    /// Told once the system has it.
+    pub(super) written: oneshot::Sender<()>,
+}
+
+/// The sending half of a lane.
+#[derive(Debug)]
+pub(crate) struct LaneWriter {
+    lane: u8,
+    pieces: Sender<Piece>,
+}
+
+/// The receiving half of a lane.
+#[derive(Debug)]
+pub(crate) struct LaneReader(ReadHalf<SimplexStream>);
+
+/// Where what comes on the lanes goes; a lane opens with its first message.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    lanes: [Option<WriteHalf<SimplexStream>>; LANES],
+    opened: Sender<Halves>,
+    pieces: Sender<Piece>,
+    lane_bytes_max: usize,
+}
+
+impl LaneWriter {
+    /// Hands all of `bytes` to the system, waiting while it takes no more. In pieces: snapshots go
+    /// between them.
+    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
+        for part in bytes.chunks(PIECE_BYTES_MAX) {
+            let mut message = BytesMut::with_capacity(1 + part.len());
+            message.put_u8(self.lane);
+            message.put_slice(part);
+            let (written, done) = oneshot::channel();
+            let piece = Piece { message: message.freeze(), written };
+            self.pieces.send(piece).await.map_err(|_| StreamOver)?;
+            done.await.map_err(|_| StreamOver)?;
+        }
+        Ok(())
+    }
+}
+
+impl LaneReader {
+    /// Reads what is there into `buffer`. Safe to drop while waiting.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
+        match self.0.read(buffer).await {
+            // A lane has no end of its own.
+            Ok(0) | Err(_) => Err(StreamOver),
+            Ok(count) => Ok(Some(count)),
+        }
+    }
+}
+
+impl Incoming {
+    /// At most `lane_bytes_max` bytes of each lane wait to be read. Also gives the lanes as they are
+    /// opened, and what is then written to them.
+    pub(super) fn new(lane_bytes_max: usize) -> (Self, Receiver<Halves>, Receiver<Piece>) {
+        // One of each lane at a time.
+        let (opened, streams) = channel(LANES);
+        let (pieces, written) = channel(LANES);
+        let incoming = Incoming { lanes: [const { None }; LANES], opened, pieces, lane_bytes_max };
+        (incoming, streams, written)
+    }
+
+    /// Passes on what came on a lane, waiting while too much of it is unread.
+    ///
+    /// # Errors
+    /// When there is no such lane.
+    pub(super) async fn pass_on(&mut self, lane: u8, bytes: &[u8]) -> Result<(), Closed> {
+        let at = match lane {
+            STREAM_CONTROL => 0,
+            STREAM_CHAT => 1,
+            _ => return Err(CloseCode::UnexpectedStream.into()),
+        };
+        if self.lanes[at].is_none() {
+            let (recv, mut writer) = simplex(self.lane_bytes_max);
+            // The stream's first byte says what it is, here as on QUIC.
+            let _ = writer.write_all(&[lane]).await;
+            let send = LaneWriter { lane, pieces: self.pieces.clone() };
+            let halves = (SendHalf::Lane(send), RecvHalf::Lane(LaneReader(recv)));
+            // There is room for all lanes; nobody takes it only when the session is over.
+            let _ = self.opened.try_send(halves);
+            self.lanes[at] = Some(writer);
+        }
+        if let Some(writer) = &mut self.lanes[at] {
+            // It fails when nobody reads any more: the session is over.
+            let _ = writer.write_all(bytes).await;
+        }
+        Ok(())
+    }
+}
+
+/// Lanes that are streams: control and chat.
+const LANES: usize = 2;
+/// Bytes of a stream in one message: what a slow path takes in a part of a second.
+const PIECE_BYTES_MAX: usize = 8192;

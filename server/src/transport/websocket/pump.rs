@@ -1,0 +1,219 @@
+//! What moves the bytes of one WebSocket, in a task of its own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tickwire_shared::control::CloseCode;
+use tickwire_shared::websocket::LANE_DATAGRAM;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Notify, oneshot};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::lanes::{Incoming, Piece};
+use super::pace::Pace;
+use super::{Shared, Wire};
+use crate::config::ServerConfig;
+use crate::transport::Closed;
+use crate::transport::driver::DatagramSink;
+
+pub(super) type Socket = WebSocketStream<Box<dyn Wire>>;
+
+/// Reads and writes one WebSocket until it is closed.
+pub(super) struct Pump {
+    shared: Arc<Shared>,
+    pace: Mutex<Pace>,
+    /// A ping was answered.
+    answered: Notify,
+    idle_time: Duration,
+    keep_alive_time: Duration,
+    goodbye_time: Duration,
+}
+
+/// The other ends of what it moves bytes between.
+pub(super) struct Ends {
+    /// What is to be written to streams.
+    pub(super) pieces: Receiver<Piece>,
+    /// Where streams are read.
+    pub(super) incoming: Incoming,
+    /// Will take the datagrams.
+    pub(super) sink: oneshot::Receiver<Box<dyn DatagramSink>>,
+}
+
+impl Pump {
+    pub(super) fn new(shared: Arc<Shared>, limits: &ServerConfig) -> Self {
+        let millis = |ms: u32| Duration::from_millis(u64::from(ms));
+        let unconfirmed_time = millis(limits.websocket_unconfirmed_ms);
+        Pump {
+            shared,
+            pace: Mutex::new(Pace::new(unconfirmed_time, Instant::now())),
+            answered: Notify::new(),
+            idle_time: millis(limits.idle_ms),
+            keep_alive_time: millis(limits.keep_alive_ms),
+            goodbye_time: limits.goodbye_time(),
+        }
+    }
+
+    /// Runs until this side was asked to close and has, or can write no more.
+    pub(super) async fn run(self, socket: Socket, ends: Ends) {
+        let (mut writer, mut reader) = socket.split();
+        let Ends { mut pieces, incoming, sink } = ends;
+        let overtime = async {
+            self.shared.close_asked().await;
+            tokio::time::sleep(self.goodbye_time).await;
+        };
+        let reading = async {
+            let why = self.read(&mut reader, incoming, sink).await;
+            self.shared.end(why);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            // A close follows, or has been asked for: whatever fails here is found out by reading.
+            _ = self.write(&mut writer, &mut pieces) => {}
+            () = reading => {}
+            () = overtime => {}
+        }
+        // Nothing is waited for that will not be written.
+        drop(pieces);
+        self.shared.end(Closed::lost("the connection failed"));
+        if let Ok(socket) = writer.reunite(reader) {
+            let _ = tokio::time::timeout(self.goodbye_time, hang_up(socket)).await;
+        }
+        self.shared.gone.send_replace(true);
+    }
+
+    /// Writes what is there, the most important first, until it has written that this side closes.
+    async fn write(
+        &self,
+        writer: &mut SplitSink<Socket, Message>,
+        pieces: &mut Receiver<Piece>,
+    ) -> Result<(), Error> {
+        loop {
+            let may_send = self.pace().allows(Instant::now());
+            tokio::select! {
+                biased;
+                frame = self.shared.close_asked() => {
+                    return writer.send(Message::Close(Some(frame))).await;
+                }
+                Some(piece) = pieces.recv() => {
+                    writer.send(Message::Binary(piece.message)).await?;
+                    // Nobody waits for it any more only when the session is over.
+                    let _ = piece.written.send(());
+                }
+                datagram = self.shared.newest(), if may_send => {
+                    writer.feed(Message::Binary(datagram)).await?;
+                    let ping = self.pace().ping_behind_datagram(Instant::now());
+                    if let Some(payload) = ping {
+                        writer.feed(ping_of(payload)).await?;
+                    }
+                    writer.flush().await?;
+                }
+                () = self.answered.notified() => {}
+                () = tokio::time::sleep(self.keep_alive_time) => {
+                    let ping = self.pace().ping_after(self.keep_alive_time, Instant::now());
+                    if let Some(payload) = ping {
+                        writer.send(ping_of(payload)).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads until nothing more comes, or something that may not. Says why.
+    async fn read(
+        &self,
+        reader: &mut SplitStream<Socket>,
+        mut incoming: Incoming,
+        sink: oneshot::Receiver<Box<dyn DatagramSink>>,
+    ) -> Closed {
+        let Ok(mut sink) = sink.await else { return Closed::lost("nobody takes the datagrams") };
+        loop {
+            let message = match tokio::time::timeout(self.idle_time, reader.next()).await {
+                Ok(Some(Ok(message))) => message,
+                Ok(Some(Err(error))) => return closed_by(&error),
+                Ok(None) => return Closed::lost("the connection ended"),
+                Err(_) => return Closed::lost("the peer has been silent for too long"),
+            };
+            match message {
+                Message::Binary(message) => match message.first() {
+                    Some(&LANE_DATAGRAM) => sink.take(message.slice(1..), Instant::now()),
+                    Some(&lane) => {
+                        if let Err(closed) = incoming.pass_on(lane, &message[1..]).await {
+                            return closed;
+                        }
+                    }
+                    None => return malformed("an empty WebSocket message names no lane"),
+                },
+                Message::Text(_) => return malformed("WebSocket messages here are binary"),
+                Message::Pong(payload) => {
+                    self.pace().pong(&payload);
+                    self.answered.notify_one();
+                }
+                Message::Close(frame) => {
+                    let text = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+                    let closed = Closed { code: CloseCode::Normal, text };
+                    self.shared.end(closed.clone());
+                    // Reading on sends the answer.
+                    let _ = reader.next().await;
+                    return closed;
+                }
+                // Answered by the socket itself; the last is never read.
+                Message::Ping(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Waits for the newest datagram and takes it. Safe to drop while waiting.
+    async fn newest(&self) -> Bytes {
+        loop {
+            let came = self.newest_came.notified();
+            if let Some(datagram) = self.take_newest() {
+                return datagram;
+            }
+            came.await;
+        }
+    }
+}
+
+/// Ends what this side writes and waits until the peer has ended as well. Closing while something of
+/// the peer is unread would have the system throw away what the peer has not read.
+async fn hang_up(socket: Socket) {
+    let mut wire = socket.into_inner();
+    if wire.shutdown().await.is_err() {
+        return;
+    }
+    let mut unread = [0; 4096];
+    while wire.read(&mut unread).await.is_ok_and(|count| count > 0) {}
+}
+
+/// How a WebSocket that cannot be read ends.
+fn closed_by(error: &Error) -> Closed {
+    use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+    match error {
+        Error::Capacity(_) => {
+            let text = format!("{error}; send less at once");
+            Closed { code: CloseCode::FrameTooLarge, text }
+        }
+        Error::Protocol(ResetWithoutClosingHandshake) => Closed::lost("the connection ended"),
+        Error::Protocol(_) | Error::Utf8(_) => malformed(&error.to_string()),
+        other => Closed::lost(&other.to_string()),
+    }
+}
+
+fn malformed(what: &str) -> Closed {
+    Closed { code: CloseCode::MalformedFrame, text: format!("{what}; update the client") }
+}
+
+fn ping_of(payload: [u8; 8]) -> Message {
+    Message::Ping(Bytes::copy_from_slice(&payload))
+}

@@ -1,0 +1,241 @@
+//! What is a WebSocket's own: how it comes about, its messages, and that it never brings old news.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tickwire_shared::control::{ClientFrame, CloseCode, STREAM_CONTROL, ServerFrame};
+use tickwire_shared::websocket::{LANE_DATAGRAM, MESSAGE_BYTES_MAX, close_number, close_text};
+use tokio::io::AsyncWriteExt as _;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::client::{Client, Connection, Over};
+use crate::game::Keys;
+use crate::harness::{Running, soon};
+use crate::laned::{Laned, connect_socket};
+
+const RIGHT: Keys = Keys { right: 1, panic: false };
+
+fn laned(client: &Client) -> &Laned {
+    match &client.connection {
+        Connection::WebSocket(socket) => socket,
+        _ => panic!("not over a WebSocket"),
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_foreign_origin_is_refused() {
+    let server = Running::start().await;
+    for (origin, allowed) in
+        [(None, true), (Some("http://localhost:5173"), true), (Some("https://evil.example"), false)]
+    {
+        match connect_socket(&server, origin).await {
+            Ok(_) => assert!(allowed, "{origin:?} was let in"),
+            Err(Error::Http(answer)) => {
+                assert!(!allowed, "{origin:?} was refused");
+                assert_eq!(answer.status(), 403);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(server.stats().await["origins_refused"], 1);
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_no_web_socket_is_told_what_to_ask_for() {
+    let server = Running::start().await;
+    let asking = |lines: &str| {
+        format!("GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\r\n")
+    };
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for lines in [
+        String::new(),
+        format!("upgrade: websocket\r\nsec-websocket-version: 8\r\n{key}"),
+        format!("upgrade: h2c\r\nsec-websocket-version: 13\r\n{key}"),
+        "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: x\r\n".to_owned(),
+    ] {
+        let (status, head, _) = server.request(&asking(&lines)).await;
+        assert_eq!(status, 426, "{lines}");
+        assert!(head.contains("sec-websocket-version: 13"), "{head}");
+    }
+    let (status, _, _) = server.request(&asking("").replace("GET", "POST")).await;
+    assert_eq!(status, 405);
+}
+
+#[tokio::test]
+async fn a_server_may_take_none() {
+    let server = Running::start_with(|config| config.websocket = false).await;
+    match connect_socket(&server, None).await {
+        Err(Error::Http(answer)) => assert_eq!(answer.status(), 404),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_sorted_end_the_session_with_their_code() {
+    let server = Running::start().await;
+    let huge = vec![STREAM_CONTROL; MESSAGE_BYTES_MAX + 1];
+    let cases = [
+        (Message::text("hello"), CloseCode::MalformedFrame, "binary"),
+        (Message::binary(Vec::new()), CloseCode::MalformedFrame, "no lane"),
+        (Message::binary(vec![9, 1, 2]), CloseCode::UnexpectedStream, "stream"),
+        (Message::binary(huge), CloseCode::FrameTooLarge, "send less"),
+    ];
+    for (message, code, says) in cases {
+        for greeted in [false, true] {
+            let mut client = server.connect(Over::WebSocket).await;
+            if greeted {
+                client.greet().await;
+            }
+            laned(&client).send(message.clone()).await;
+            let told = if greeted { client.goodbye().await } else { client.closed().await };
+            assert_eq!(told.0, code, "{told:?}");
+            assert!(told.1.contains(says), "{told:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_web_socket_end_the_session_with_their_code() {
+    let server = Running::start().await;
+    let reserved = [0xf2, 0x80, 0, 0, 0, 0];
+    let unmasked = [0x82, 0x01, LANE_DATAGRAM];
+    let opcode = [0x83, 0x80, 0, 0, 0, 0];
+    let long_ping = [&[0x89, 0xfe, 0x01, 0x00][..], &[0; 260]].concat();
+    for bytes in [&reserved[..], &unmasked, &opcode, &long_ping, &[0xff; 300]] {
+        let mut socket = connect_socket(&server, None).await.unwrap();
+        socket.get_mut().write_all(bytes).await.unwrap();
+        let heard = soon("the close", async {
+            loop {
+                match socket.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.unwrap(),
+                    Some(Ok(_)) => {}
+                    other => panic!("{bytes:x?}: {other:?}"),
+                }
+            }
+        })
+        .await;
+        assert_eq!(u16::from(heard.code), close_number(CloseCode::MalformedFrame), "{heard}");
+        assert!(heard.reason.contains("update"), "{heard}");
+    }
+    server.until_stats("connections", |count| count == 0).await;
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
+    let server = Running::start().await;
+    let mut host = server.player(Over::WebSocket, "court", "host").await;
+    let mut guest = server.player(Over::WebSocket, "court", "guest").await;
+    let reason = "é".repeat(200);
+    host.say(&ClientFrame::Kick { player: guest.player, reason: reason.clone() }).await;
+    let (code, text) = guest.goodbye().await;
+    assert_eq!(code, CloseCode::Kicked);
+    assert!(text.len() > close_text(&text).len(), "{text}");
+}
+
+/// The tick of a snapshot, by its low bits.
+fn tick_of(snapshot: &[u8]) -> u16 {
+    u16::from_le_bytes([snapshot[1], snapshot[2]])
+}
+
+#[tokio::test]
+async fn a_reader_that_stalls_goes_on_with_the_newest_state() {
+    let server = Running::start().await;
+    let mut client = server.player(Over::WebSocket, "stalled", "sleeper").await;
+    for _ in 0..60 {
+        client.play(RIGHT).await;
+    }
+    let before = client.tick;
+    laned(&client).deaf.send_replace(true);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    laned(&client).deaf.send_replace(false);
+    let mut old = 0;
+    loop {
+        let snapshot = client.recv_datagram().await;
+        if tick_of(&snapshot).wrapping_sub(before.low16()) > 150 {
+            break;
+        }
+        old += 1;
+    }
+    // Half a second of them, and what came between two pings; of 180.
+    assert!(old <= 45, "{old} old snapshots");
+    assert!(server.stats().await["snapshots_replaced"].as_u64().unwrap() > 100);
+    let steps = client.steps().unwrap();
+    soon("the own dot to move", async {
+        while client.steps().is_none_or(|now| now < steps + 10) {
+            client.play(RIGHT).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_that_answers_nothing_is_let_go_after_the_idle_time() {
+    let server = Running::start_with(|config| {
+        config.idle_ms = 1500;
+        config.keep_alive_ms = 300;
+    })
+    .await;
+    let mut witness = server.player(Over::Quic, "lost", "witness").await;
+    let ghost = server.player(Over::WebSocket, "lost", "ghost").await;
+    let mut quiet = server.greeted(Over::WebSocket).await;
+    laned(&ghost).deaf.send_replace(true);
+    let left = witness
+        .hear_until(|frame| match frame {
+            ServerFrame::MemberLeft { player, code } => Some((player, code)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(left, (ghost.player, CloseCode::ConnectionLost));
+    // One that says nothing but answers pings is kept.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    quiet.say(&ClientFrame::ListRooms).await;
+    quiet.hear().await;
+}
+
+#[tokio::test]
+async fn frames_that_wait_too_long_end_the_session() {
+    let server = Running::start_with(|config| {
+        config.reliable_ms = 300;
+        config.control_frames_burst = 10_000;
+        config.control_frames_hz = 10_000;
+    })
+    .await;
+    let mut client = server.greeted(Over::WebSocket).await;
+    laned(&client).deaf.send_replace(true);
+    // What the systems of both sides hold, and more.
+    let asking = tokio::spawn(async move {
+        loop {
+            client.say(&ClientFrame::Leave).await;
+        }
+    });
+    server.until_stats("sessions_too_slow", |count| count == 1).await;
+    server.until_stats("connections", |count| count == 0).await;
+    asking.abort();
+}
+
+#[tokio::test]
+async fn a_session_takes_no_place_of_an_http_connection() {
+    let server = Running::start_with(|config| config.http_connections_max = 1).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(server.greeted(Over::WebSocket).await);
+    }
+    assert_eq!(server.stats().await["sessions"], 3);
+    drop(clients);
+    server.until_stats("sessions", |count| count == 0).await;
+}
+
+#[tokio::test]
+async fn with_a_certificate_from_files_it_is_over_tls() {
+    let (_server, stream) = Running::start_tls().await;
+    let (mut socket, _) = client_async("wss://localhost/ws", stream).await.unwrap();
+    socket.send(Message::binary(vec![STREAM_CONTROL, 0, 0, 0, 0])).await.unwrap();
+    let close = loop {
+        let message = soon("the close", socket.next()).await.unwrap().unwrap();
+        if let Message::Close(frame) = message {
+            break frame.unwrap();
+        }
+    };
+    assert_eq!(u16::from(close.code), close_number(CloseCode::FrameTooLarge));
+}
