@@ -151,6 +151,7 @@ async fn walk(
     let target = match arguments.transport {
         Carrier::Quic => format!("quic://{}", server.udp),
         Carrier::Webtransport => format!("https://{}/", server.udp),
+        Carrier::Websocket => format!("ws://{}/ws", server.udp),
     };
     let metronome = Metronome::start(arguments.clients, Duration::from_secs(1) / Field::TICK_HZ);
     let gate = std::sync::Arc::new(Semaphore::new(CONNECTING_MAX));

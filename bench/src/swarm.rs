@@ -85,6 +85,8 @@ pub(crate) enum Carrier {
     Quic,
     /// WebTransport over HTTP/3.
     Webtransport,
+    /// A WebSocket on the HTTP side.
+    Websocket,
 }
 
 pub(crate) fn run(arguments: &SwarmArguments) -> anyhow::Result<ExitCode> {
@@ -110,6 +112,8 @@ pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
         (Some(url), _) => url
             .trim_start_matches("quic://")
             .trim_start_matches("https://")
+            .trim_start_matches("ws://")
+            .trim_end_matches("/ws")
             .trim_end_matches('/')
             .to_owned(),
         (None, Some(server)) => server.udp.clone(),
@@ -118,6 +122,8 @@ pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
     let target = match arguments.transport {
         Carrier::Quic => format!("quic://{address}"),
         Carrier::Webtransport => format!("https://{address}/"),
+        // The HTTP side has the same number.
+        Carrier::Websocket => format!("ws://{address}/ws"),
     };
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if arguments.threads > 0 {

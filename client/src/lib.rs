@@ -1,7 +1,7 @@
 //! The tickwire client.
 //!
-//! [`session`] is the whole protocol with no I/O. `native` joins it to plain QUIC or WebTransport and
-//! gives a game its own types back; `web` is the same core for a browser, inside the npm package
+//! [`session`] is the whole protocol with no I/O. `native` joins it to plain QUIC, WebTransport or a
+//! WebSocket and gives a game its own types back; `web` is the same core for a browser, inside the npm package
 //! `tickwire` (`client/web`).
 
 pub mod session;

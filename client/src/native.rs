@@ -60,7 +60,8 @@ pub enum ConnectError {
     Local(String),
     /// Nobody answered, or the handshake failed.
     #[error(
-        "no server answers at {target}: {reason}; check the address, and that UDP is not blocked"
+        "no server answers at {target}: {reason}; check the address, and that {} is not blocked",
+        protocol_of(.target)
     )]
     Unreachable {
         /// The address as given.
@@ -79,6 +80,11 @@ pub enum ConnectError {
     /// The server cannot be understood.
     #[error(transparent)]
     Session(#[from] SessionError),
+}
+
+/// What must get through to a target.
+fn protocol_of(target: &str) -> &'static str {
+    if target.starts_with("ws") { "TCP" } else { "UDP" }
 }
 
 /// Something that happened.
@@ -131,8 +137,9 @@ pub struct Client<S: Simulation> {
 impl<S: Simulation> Client<S> {
     /// Connects and waits for the server's welcome.
     ///
-    /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`) or `https://host:port` for
-    /// WebTransport. Must be called within a tokio runtime.
+    /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`), `https://host:port` for
+    /// WebTransport, or, where the network lets no UDP through, `ws://host:port/ws` for a WebSocket,
+    /// `wss://` with TLS. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`ConnectError`], in words for a person.

@@ -18,7 +18,7 @@ pub(crate) fn criterion(repo: &Repo) -> anyhow::Result<Outcome> {
 }
 
 pub(crate) fn swarm(repo: &Repo) -> anyhow::Result<Outcome> {
-    for transport in ["quic", "webtransport"] {
+    for transport in ["quic", "webtransport", "websocket"] {
         println!("--- {transport}");
         let found = measure(repo, &["swarm", "--transport", transport])?;
         ensure!(found["connected"] == CLIENTS, "{transport}: not all connected: {found}");

@@ -1,28 +1,25 @@
 //! One connection: its tasks carry bytes between the transport and the session.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+mod quic;
+mod websocket;
+
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use quinn::crypto::rustls::QuicClientConfig;
+use bytes::Bytes;
 use tickwire_shared::control::CloseCode;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::ConnectError;
 use super::target::{Target, Transport};
-use super::trust::{Trust, client_tls};
+use super::trust::Trust;
 use crate::session::WireStats;
+use quic::Quic;
+use websocket::WebSocket;
 
-/// ALPN of plain QUIC.
-const ALPN: &[u8] = b"tickwire/1";
 /// Things that came and were not taken in yet; the stream readers wait beyond it, datagrams are dropped.
 const INCOMING_MAX: usize = 1024;
 /// Writes that wait for a stream; a server that does not read them is left beyond it.
 const OUTGOING_MAX: usize = 256;
-/// Bytes of one read from a stream.
-const READ_BYTES: usize = 16 * 1024;
 
 /// What came.
 #[derive(Debug)]
@@ -33,47 +30,46 @@ pub(super) enum Incoming {
     Closed { code: CloseCode, text: String },
 }
 
+/// Where what comes is put, with its time.
+type Arrivals = mpsc::Sender<(Instant, Incoming)>;
+
+/// What is to be written to the two streams, each from its first byte on.
+struct Queues {
+    control: mpsc::Receiver<Vec<u8>>,
+    chat: mpsc::Receiver<Vec<u8>>,
+}
+
 /// An open connection with its two streams.
 #[derive(Debug)]
 pub(super) struct Link {
     transport: Transport,
-    connection: quinn::Connection,
-    /// The quarter stream id of a WebTransport session; empty for plain QUIC.
-    prefix: Bytes,
+    carrier: Carrier,
     incoming: mpsc::Receiver<(Instant, Incoming)>,
     control: mpsc::Sender<Vec<u8>>,
     chat: mpsc::Sender<Vec<u8>>,
-    /// A WebTransport session ends when it is dropped.
-    _session: Option<wtransport::Connection>,
 }
 
-type Halves = (Box<dyn AsyncWrite + Send + Unpin>, Box<dyn AsyncRead + Send + Unpin>);
+#[derive(Debug)]
+enum Carrier {
+    Quic(Quic),
+    WebSocket(WebSocket),
+}
 
 impl Link {
     pub(super) async fn open(target: &Target, trust: &Trust) -> Result<Link, ConnectError> {
-        let address = resolve(target).await?;
-        let opened = match target.transport {
-            Transport::Quic => open_quic(target, trust, address).await?,
-            Transport::WebTransport => open_webtransport(target, trust, address).await?,
+        let (arrivals, incoming) = mpsc::channel(INCOMING_MAX);
+        let (control, control_queue) = mpsc::channel(OUTGOING_MAX);
+        let (chat, chat_queue) = mpsc::channel(OUTGOING_MAX);
+        let queues = Queues { control: control_queue, chat: chat_queue };
+        let carrier = match target.transport {
+            Transport::Quic | Transport::WebTransport => {
+                Carrier::Quic(Quic::open(target, trust, queues, arrivals).await?)
+            }
+            Transport::WebSocket => {
+                Carrier::WebSocket(WebSocket::open(target, trust, queues, arrivals).await?)
+            }
         };
-        let Opened { connection, prefix, session, control, chat } = opened;
-        let (sender, incoming) = mpsc::channel(INCOMING_MAX);
-        let (control_out, control_queue) = mpsc::channel(OUTGOING_MAX);
-        let (chat_out, chat_queue) = mpsc::channel(OUTGOING_MAX);
-        tokio::spawn(write_stream(control.0, control_queue));
-        tokio::spawn(write_stream(chat.0, chat_queue));
-        tokio::spawn(read_stream(control.1, sender.clone(), Incoming::Control));
-        tokio::spawn(read_stream(chat.1, sender.clone(), Incoming::Chat));
-        tokio::spawn(read_datagrams(connection.clone(), prefix.clone(), sender));
-        Ok(Link {
-            transport: target.transport,
-            connection,
-            prefix,
-            incoming,
-            control: control_out,
-            chat: chat_out,
-            _session: session,
-        })
+        Ok(Link { transport: target.transport, carrier, incoming, control, chat })
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -81,12 +77,9 @@ impl Link {
     }
 
     pub(super) fn wire(&self) -> WireStats {
-        let stats = self.connection.stats();
-        WireStats {
-            datagrams_in: stats.udp_rx.datagrams,
-            bytes_in: stats.udp_rx.bytes,
-            datagrams_out: stats.udp_tx.datagrams,
-            bytes_out: stats.udp_tx.bytes,
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.wire(),
+            Carrier::WebSocket(socket) => socket.wire(),
         }
     }
 
@@ -99,7 +92,10 @@ impl Link {
     pub(super) async fn next(&mut self) -> (Instant, Incoming) {
         match self.incoming.recv().await {
             Some(next) => next,
-            None => (Instant::now(), closed(&quinn::ConnectionError::LocallyClosed)),
+            None => {
+                let closed = Incoming::Closed { code: CloseCode::Normal, text: String::new() };
+                (Instant::now(), closed)
+            }
         }
     }
 
@@ -123,223 +119,30 @@ impl Link {
 
     /// Sends a datagram, or drops it when the path cannot carry it: the next one repeats what matters.
     pub(super) fn send_datagram(&self, datagram: Vec<u8>) {
-        let bytes = if self.prefix.is_empty() {
-            Bytes::from(datagram)
-        } else {
-            let mut bytes = BytesMut::with_capacity(self.prefix.len() + datagram.len());
-            bytes.extend_from_slice(&self.prefix);
-            bytes.extend_from_slice(&datagram);
-            bytes.freeze()
-        };
-        let _ = self.connection.send_datagram(bytes);
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.send_datagram(datagram),
+            Carrier::WebSocket(socket) => socket.send_datagram(datagram),
+        }
     }
 
     pub(super) fn close(&self, code: CloseCode, text: &str) {
-        self.connection.close(code.number().into(), text.as_bytes());
+        match &self.carrier {
+            Carrier::Quic(quic) => quic.close(code, text),
+            Carrier::WebSocket(socket) => socket.close(code, text),
+        }
     }
 
     /// Waits for the server to close, a second at most, then closes.
     pub(super) async fn finish(&mut self) {
-        let closed = self.connection.closed();
+        let closed = async {
+            match &self.carrier {
+                Carrier::Quic(quic) => quic.closed().await,
+                Carrier::WebSocket(socket) => socket.closed().await,
+            }
+        };
         if tokio::time::timeout(Duration::from_secs(1), closed).await.is_err() {
             self.close(CloseCode::Normal, CloseCode::Normal.text());
         }
-    }
-}
-
-struct Opened {
-    connection: quinn::Connection,
-    prefix: Bytes,
-    session: Option<wtransport::Connection>,
-    control: Halves,
-    chat: Halves,
-}
-
-async fn open_quic(
-    target: &Target,
-    trust: &Trust,
-    address: SocketAddr,
-) -> Result<Opened, ConnectError> {
-    let connecting = bind(address)?
-        .connect_with(client_config(trust, address, ALPN)?, address, &target.host)
-        .map_err(|error| unreachable(target, &error))?;
-    let connection = connecting.await.map_err(|error| refused(target, &error))?;
-    let open = async || -> Result<Halves, ConnectError> {
-        let (send, recv) = connection.open_bi().await.map_err(|error| refused(target, &error))?;
-        Ok(halves(send, recv))
-    };
-    let (control, chat) = (open().await?, open().await?);
-    Ok(Opened { connection, prefix: Bytes::new(), session: None, control, chat })
-}
-
-async fn open_webtransport(
-    target: &Target,
-    trust: &Trust,
-    address: SocketAddr,
-) -> Result<Opened, ConnectError> {
-    let tls = client_tls(trust, address, wtransport::tls::WEBTRANSPORT_ALPN)?;
-    let config = wtransport::ClientConfig::builder()
-        .with_bind_address(any_port(address))
-        .with_custom_tls_and_transport(tls, transport_config())
-        .build();
-    let endpoint = wtransport::Endpoint::client(config)
-        .map_err(|error| ConnectError::Local(error.to_string()))?;
-    let host =
-        if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
-    let url = format!("https://{host}:{}/", target.port);
-    let session = endpoint.connect(&url).await.map_err(|error| unreachable(target, &error))?;
-    let open = async || -> Result<Halves, ConnectError> {
-        let opening = session.open_bi().await.map_err(|error| unreachable(target, &error))?;
-        let (send, recv) = opening.await.map_err(|error| unreachable(target, &error))?;
-        Ok(halves(send, recv))
-    };
-    let (control, chat) = (open().await?, open().await?);
-    let connection = session.quic_connection().clone();
-    let prefix = varint(session.session_id().into_u64() / 4);
-    Ok(Opened { connection, prefix, session: Some(session), control, chat })
-}
-
-fn client_config(
-    trust: &Trust,
-    address: SocketAddr,
-    alpn: &[u8],
-) -> Result<quinn::ClientConfig, ConnectError> {
-    let tls = client_tls(trust, address, alpn)?;
-    let crypto =
-        QuicClientConfig::try_from(tls).map_err(|error| ConnectError::Local(error.to_string()))?;
-    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-    config.transport_config(Arc::new(transport_config()));
-    Ok(config)
-}
-
-fn transport_config() -> quinn::TransportConfig {
-    let mut transport = quinn::TransportConfig::default();
-    let idle = Duration::from_secs(15).try_into().expect("15 s fit");
-    transport.max_idle_timeout(Some(idle));
-    transport.keep_alive_interval(Some(Duration::from_secs(4)));
-    transport.datagram_send_buffer_size(8 * 1024);
-    transport.datagram_receive_buffer_size(Some(256 * 1024));
-    transport
-}
-
-async fn resolve(target: &Target) -> Result<SocketAddr, ConnectError> {
-    let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-    let mut found = found.map_err(|error| ConnectError::Target {
-        target: target.given.clone(),
-        reason: format!("\"{}\" has no address ({error}); check the name", target.host),
-    })?;
-    found.next().ok_or_else(|| ConnectError::Target {
-        target: target.given.clone(),
-        reason: format!("\"{}\" has no address; check the name", target.host),
-    })
-}
-
-fn halves(
-    send: impl AsyncWrite + Send + Unpin + 'static,
-    recv: impl AsyncRead + Send + Unpin + 'static,
-) -> Halves {
-    (Box::new(send), Box::new(recv))
-}
-
-/// Any free port of this machine, in the family of `address`.
-fn any_port(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    }
-}
-
-fn bind(address: SocketAddr) -> Result<quinn::Endpoint, ConnectError> {
-    let local = |error: std::io::Error| ConnectError::Local(error.to_string());
-    let socket = UdpSocket::bind(any_port(address)).map_err(local)?;
-    let runtime = quinn::default_runtime()
-        .ok_or_else(|| ConnectError::Local("connect within a tokio runtime".to_owned()))?;
-    let mut config = quinn::EndpointConfig::default();
-    // The socket has one connection: packets to it need no id, which saves 8 bytes of each.
-    config.cid_generator(|| Box::new(quinn_proto::RandomConnectionIdGenerator::new(0)));
-    quinn::Endpoint::new(config, None, socket, runtime).map_err(local)
-}
-
-/// The variable-length integer of RFC 9000, section 16.
-fn varint(value: u64) -> Bytes {
-    match value {
-        0..0x40 => Bytes::copy_from_slice(&[value as u8]),
-        0x40..0x4000 => Bytes::copy_from_slice(&(value as u16 | 0x4000).to_be_bytes()),
-        0x4000..0x4000_0000 => Bytes::copy_from_slice(&(value as u32 | 0x8000_0000).to_be_bytes()),
-        _ => Bytes::copy_from_slice(&(value | 0xc000_0000_0000_0000).to_be_bytes()),
-    }
-}
-
-async fn write_stream(
-    mut stream: Box<dyn AsyncWrite + Send + Unpin>,
-    mut queue: mpsc::Receiver<Vec<u8>>,
-) {
-    while let Some(bytes) = queue.recv().await {
-        if stream.write_all(&bytes).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn read_stream(
-    mut stream: Box<dyn AsyncRead + Send + Unpin>,
-    incoming: mpsc::Sender<(Instant, Incoming)>,
-    wrap: fn(Bytes) -> Incoming,
-) {
-    let mut buffer = BytesMut::new();
-    loop {
-        buffer.reserve(READ_BYTES);
-        match stream.read_buf(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        if incoming.send((Instant::now(), wrap(buffer.split().freeze()))).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn read_datagrams(
-    connection: quinn::Connection,
-    prefix: Bytes,
-    incoming: mpsc::Sender<(Instant, Incoming)>,
-) {
-    loop {
-        match connection.read_datagram().await {
-            Ok(bytes) if bytes.starts_with(&prefix) => {
-                let datagram = Incoming::Datagram(bytes.slice(prefix.len()..));
-                // A caller that does not take in loses the newest; it is told by the lost snapshots.
-                let _ = incoming.try_send((Instant::now(), datagram));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let _ = incoming.send((Instant::now(), closed(&error))).await;
-                return;
-            }
-        }
-    }
-}
-
-fn closed(error: &quinn::ConnectionError) -> Incoming {
-    let (code, text) = close_reason(error);
-    Incoming::Closed { code, text }
-}
-
-fn close_reason(error: &quinn::ConnectionError) -> (CloseCode, String) {
-    match error {
-        quinn::ConnectionError::ApplicationClosed(close) => {
-            let text = String::from_utf8_lossy(&close.reason).into_owned();
-            (CloseCode::from_number(close.error_code.into_inner()), text)
-        }
-        quinn::ConnectionError::LocallyClosed => (CloseCode::Normal, String::new()),
-        _ => (CloseCode::ConnectionLost, String::new()),
-    }
-}
-
-fn refused(target: &Target, error: &quinn::ConnectionError) -> ConnectError {
-    match close_reason(error) {
-        (CloseCode::ConnectionLost, _) => unreachable(target, error),
-        (code, text) => ConnectError::Refused { code, text },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where to connect, and how.
 
+use tickwire_shared::websocket;
 use url::{Host, Url};
 
 use super::ConnectError;
@@ -11,6 +12,8 @@ pub enum Transport {
     Quic,
     /// WebTransport over HTTP/3.
     WebTransport,
+    /// A WebSocket, for networks that let no UDP through.
+    WebSocket,
 }
 
 impl std::fmt::Display for Transport {
@@ -18,6 +21,7 @@ impl std::fmt::Display for Transport {
         f.write_str(match self {
             Transport::Quic => "QUIC",
             Transport::WebTransport => "WebTransport",
+            Transport::WebSocket => "WebSocket",
         })
     }
 }
@@ -30,19 +34,26 @@ pub(super) struct Target {
     /// A name or an address, without brackets.
     pub(super) host: String,
     pub(super) port: u16,
+    /// What a WebSocket asks for.
+    pub(super) path: String,
+    /// A WebSocket is over TLS; the others always are.
+    pub(super) tls: bool,
 }
 
 impl Target {
     pub(super) fn parse(given: &str) -> Result<Target, ConnectError> {
         let wrong = |reason: &str| ConnectError::Target {
             target: given.to_owned(),
-            reason: format!("{reason}; write quic://host:port or https://host:port"),
+            reason: format!(
+                "{reason}; write quic://host:port, https://host:port or ws://host:port/ws"
+            ),
         };
         let text = if given.contains("://") { given.to_owned() } else { format!("quic://{given}") };
         let url = Url::parse(&text).map_err(|error| wrong(&error.to_string()))?;
         let transport = match url.scheme() {
             "quic" => Transport::Quic,
             "https" => Transport::WebTransport,
+            "ws" | "wss" => Transport::WebSocket,
             other => return Err(wrong(&format!("\"{other}\" is not a transport"))),
         };
         let host = match url.host() {
@@ -51,7 +62,12 @@ impl Target {
             None => return Err(wrong("it names no host")),
         };
         let port = url.port_or_known_default().ok_or_else(|| wrong("it names no port"))?;
-        Ok(Target { given: given.to_owned(), transport, host, port })
+        let path = match url.path() {
+            "" | "/" => websocket::PATH.to_owned(),
+            path => path.to_owned(),
+        };
+        let tls = url.scheme() != "ws";
+        Ok(Target { given: given.to_owned(), transport, host, port, path, tls })
     }
 }
 
@@ -67,11 +83,21 @@ mod tests {
         assert_eq!(parse("quic://[::1]:4433").unwrap(), quic("::1"));
         let web = (Transport::WebTransport, "game.example".to_owned(), 443);
         assert_eq!(parse("https://game.example/").unwrap(), web);
+        for (text, port, path, tls) in [
+            ("ws://[::1]:4433/ws", 4433, "/ws", false),
+            ("ws://[::1]:4433", 4433, "/ws", false),
+            ("wss://[::1]/game/ws", 443, "/game/ws", true),
+        ] {
+            let target = Target::parse(text).unwrap();
+            assert_eq!(target.transport, Transport::WebSocket);
+            assert_eq!((target.host.as_str(), target.port), ("::1", port));
+            assert_eq!((target.path.as_str(), target.tls), (path, tls));
+        }
     }
 
     #[test]
     fn a_wrong_address_says_what_to_write() {
-        for wrong in ["", "quic://localhost", "ws://localhost:1", "localhost:99999"] {
+        for wrong in ["", "quic://localhost", "ftp://localhost:1", "localhost:99999"] {
             let error = Target::parse(wrong).unwrap_err().to_string();
             assert!(error.contains("write quic://host:port"), "{wrong}: {error}");
         }

@@ -48,7 +48,7 @@ impl NetStats {
 }
 
 /// What a session cost on the wire so far, everything of QUIC included: handshake, acknowledgements,
-/// encryption.
+/// encryption. Over a WebSocket: its messages, without what TCP and TLS add.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireStats {
     /// UDP datagrams received.

@@ -31,7 +31,8 @@ const UPDATE_EVERY: Duration = Duration::from_millis(5);
 #[derive(Debug, Parser)]
 #[command(name = "arena-terminal", version)]
 struct Flags {
-    /// Where the server is: host:port, quic://host:port or, for WebTransport, https://host:port.
+    /// Where the server is: host:port, quic://host:port, https://host:port for WebTransport or, where UDP
+    /// is blocked, ws://host:port/ws.
     #[arg(long, default_value = "localhost:4433", env = "TICKWIRE_SERVER")]
     server: String,
     /// What others call you.
