@@ -107,6 +107,11 @@ export class Client<G extends Game = AnyGame> {
     return this.#player;
   }
 
+  /** What carries the session. */
+  get transport(): TransportKind {
+    return this.#transport.kind;
+  }
+
   /** What the server is: a name and a version. */
   get server(): string {
     return this.#server;

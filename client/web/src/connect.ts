@@ -3,6 +3,9 @@ import { Client } from './client.js';
 import { loadCore } from './core.js';
 import { inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
+import { race } from './race.js';
+import type { TransportKind } from './transport.js';
+import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
 
 /** How to connect. */
@@ -13,6 +16,10 @@ export interface ConnectOptions {
    * certificate of a public authority.
    */
   certificateHashes?: readonly CertificateHash[] | undefined;
+  /** What is to carry the session. Without it WebTransport, or a WebSocket where that does not come about. */
+  transport?: TransportKind | undefined;
+  /** Where the WebSocket is, if not at `/ws` of the server's own host and port. */
+  webSocketUrl?: string | URL | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -28,7 +35,8 @@ export interface ConnectOptions {
 const TIMEOUT_MS = 10_000;
 
 /**
- * Opens a session on the server at `url` (`https://host:port/`).
+ * Opens a session on the server at `url` (`https://host:port/`). WebTransport is tried first; if it fails, or
+ * is not there within 200 ms, a WebSocket as well, and the first that comes about carries the session.
  *
  * Settles once the server has welcomed the client and, if a name was given, seated it. Rejects with a
  * `TickwireError` whose `code` says why and whose text says what to do.
@@ -39,7 +47,12 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const core = loadCore(options.client ?? 'tickwire-web 0.1.0');
   core.catch(() => {});
   const certificateHashes = options.certificateHashes ?? (await fetchCertificateHashes(signal));
-  const transport = await openWebTransport(String(url), { certificateHashes, ...deadline });
+  const socketUrl = String(options.webSocketUrl ?? webSocketUrl(url, certificateHashes.length > 0));
+  const open = {
+    webtransport: (signal?: AbortSignal) => openWebTransport(String(url), { certificateHashes, timeoutMs, signal }),
+    websocket: (signal?: AbortSignal) => openWebSocket(socketUrl, { timeoutMs, signal }),
+  };
+  const transport = await (options.transport ? open[options.transport](signal) : race(open, signal));
   let client: Client<G>;
   try {
     client = new Client<G>(await core, transport);

@@ -125,7 +125,7 @@ const TEXTS: Record<ErrorCode, string> = {
   Busy: 'the server is too busy; try again in a moment',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
-  Unreachable: 'the server could not be reached over UDP; check that it runs and that no firewall blocks its UDP port',
+  Unreachable: 'the server could not be reached; check that it runs and that no firewall blocks its port',
   ConnectTimeout: 'the server did not answer in time; check the network and connect again',
   WasmFailed: 'the WebAssembly module could not be loaded; reload the page',
   Aborted: 'connecting was cancelled',

@@ -1,7 +1,7 @@
 /** How bytes reach the server. Knows nothing of games, rooms or frames. */
 
-/** Which transport a connection uses. */
-export type TransportKind = 'webtransport';
+/** Which transport a connection uses: a WebSocket where the network lets no UDP through. */
+export type TransportKind = 'webtransport' | 'websocket';
 
 /** What a transport reports. Called from its reading loops, never from inside its own methods. */
 export interface TransportHandler {

@@ -1,0 +1,140 @@
+import { type Deadline, inTime } from './deadline.js';
+import { TickwireError, closeNumberOf, textOf } from './errors.js';
+import type { Transport, TransportEnd, TransportHandler } from './transport.js';
+
+/** The first byte of a message: what it carries. A stream's lane is the stream's own first byte. */
+const LANE_DATAGRAM = 0;
+const LANE_CONTROL = 1;
+const LANE_CHAT = 2;
+/** A close code is this plus its number. */
+const CLOSE_BASE = 4000;
+const CLOSE_NUMBERS = 1000;
+/** Bytes of a close's text. */
+const REASON_BYTES_MAX = 123;
+/** Bytes that may wait before datagrams are dropped: a newer one says what they say. */
+const WAITING_BYTES_MAX = 4096;
+/** How long a server may take to answer a close. */
+const CLOSE_MS = 200;
+
+/** Where a server takes WebSockets. */
+export const WEBSOCKET_PATH = '/ws';
+
+/** Opens a WebSocket. Throws a {@link TickwireError}. */
+export async function openWebSocket(url: string, deadline: Deadline): Promise<Transport> {
+  const socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  const opened = new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve();
+    // A browser does not say why.
+    socket.onclose = () => reject(new TickwireError('Unreachable'));
+  });
+  try {
+    await inTime(opened, deadline);
+    return new SocketTransport(socket);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * The WebSocket of the server at `url`: the same host and port. Without TLS where the server has but a
+ * certificate for development, which it does not use over TCP; a page that came with TLS may not.
+ */
+export function webSocketUrl(url: string | URL, hasHashes: boolean): string {
+  const target = new URL(url);
+  const plain = hasHashes && globalThis.location?.protocol !== 'https:';
+  return `${plain ? 'ws' : 'wss'}://${target.host}${WEBSOCKET_PATH}`;
+}
+
+/** The part of a text that a close may carry. */
+export function closeReason(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= REASON_BYTES_MAX) return text;
+  // Bytes that go on a character are 10xxxxxx.
+  let end = REASON_BYTES_MAX;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return new TextDecoder().decode(bytes.subarray(0, end));
+}
+
+/** Both streams and the datagrams in one socket. */
+class SocketTransport implements Transport {
+  readonly kind = 'websocket';
+  datagramsDropped = 0;
+  readonly #socket: WebSocket;
+  /** Lanes that began: the first message of a stream brings its lane along. */
+  readonly #began = new Set<number>();
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  start(handler: TransportHandler): void {
+    const socket = this.#socket;
+    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      const message = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array();
+      switch (message[0]) {
+        case LANE_DATAGRAM:
+          return handler.onDatagram(message.subarray(1));
+        case LANE_CONTROL:
+          return handler.onControl(message.subarray(1));
+        case LANE_CHAT:
+          return handler.onChat(message.subarray(1));
+        default:
+          return ended({ closeCode: closeNumberOf('ServerMisbehaved'), reason: textOf('ServerMisbehaved') });
+      }
+    };
+    const ended = (end: TransportEnd) => {
+      socket.onmessage = socket.onclose = null;
+      handler.onClosed(end);
+    };
+    socket.onclose = ({ code, reason }) => ended({ closeCode: ownNumber(code), reason });
+    // It ended between the opening and now.
+    if (socket.readyState > socket.OPEN) setTimeout(() => ended({ reason: '' }));
+  }
+
+  sendControl(bytes: Uint8Array): void {
+    this.#sendStream(LANE_CONTROL, bytes);
+  }
+
+  sendChat(bytes: Uint8Array): void {
+    this.#sendStream(LANE_CHAT, bytes);
+  }
+
+  sendDatagram(bytes: Uint8Array): void {
+    if (this.#socket.bufferedAmount > WAITING_BYTES_MAX) {
+      this.datagramsDropped++;
+      return;
+    }
+    this.#socket.send(behind(LANE_DATAGRAM, bytes));
+  }
+
+  close(closeCode: number, reason: string): Promise<void> {
+    const socket = this.#socket;
+    const closed = new Promise<void>((resolve) => {
+      if (socket.readyState === socket.CLOSED) return resolve();
+      socket.addEventListener('close', () => resolve(), { once: true });
+      setTimeout(resolve, CLOSE_MS);
+    });
+    socket.close(CLOSE_BASE + closeCode, closeReason(reason));
+    return closed;
+  }
+
+  #sendStream(lane: number, bytes: Uint8Array): void {
+    this.#socket.send(this.#began.has(lane) ? behind(lane, bytes) : Uint8Array.from(bytes));
+    this.#began.add(lane);
+  }
+}
+
+function behind(lane: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const message = new Uint8Array(1 + bytes.length);
+  message[0] = lane;
+  message.set(bytes, 1);
+  return message;
+}
+
+/** The number of a close code, if the peer gave one. */
+function ownNumber(code: number): number | undefined {
+  const number = code - CLOSE_BASE;
+  return number >= 0 && number < CLOSE_NUMBERS ? number : undefined;
+}
