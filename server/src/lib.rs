@@ -1,4 +1,5 @@
-//! An authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for both.
+//! An authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for both, and
+//! over WebSockets where UDP is blocked.
 //!
 //! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`main`].
 //! Read this crate in the way of an input:

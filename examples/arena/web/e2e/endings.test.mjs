@@ -31,14 +31,6 @@ async function told(code, title) {
   assert.equal(await page.shown('hud'), false);
 }
 
-test('a browser without WebTransport is told so', async () => {
-  server = await startServer();
-  page = await browser.open(server.url, { before: 'delete globalThis.WebTransport' });
-  await page.enter('Ann');
-  await told('NoWebTransport', /browser/);
-  await page.screenshot('no-webtransport');
-});
-
 test('a full server is told, and when there is space the button gets in', async () => {
   server = await startServer('--connections-max', '1');
   const first = await browser.open(server.url);
@@ -93,7 +85,7 @@ test('a page of another protocol version is told to load again', async () => {
       return write.call(this, bytes);
     };
   };
-  page = await browser.open(server.url, { before: `(${otherVersion})()` });
+  page = await browser.open(`${server.url}?transport=webtransport`, { before: `(${otherVersion})()` });
   await page.enter('Ann');
   await told('VersionMismatch', /version/);
   assert.match(await page.text('message-action'), /Reload/);

@@ -26,7 +26,7 @@ const shipOf = (name) => {
 };
 
 test('a player joins by typing a name', async () => {
-  ann = await browser.open(server.url);
+  ann = await browser.open(`${server.url}?transport=webtransport`);
   assert.equal(await ann.shown('enter'), true);
   await ann.join('Ann');
   assert.equal(await ann.shown('enter'), false);

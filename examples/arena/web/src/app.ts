@@ -1,4 +1,4 @@
-import { type Closed, connect, type ErrorCode, TickwireError } from 'tickwire';
+import { type Closed, connect, type ErrorCode, TickwireError, type TransportKind } from 'tickwire';
 import { endingOf } from './endings';
 import type { Arena, ArenaClient } from './game';
 import { Play } from './play';
@@ -9,6 +9,9 @@ import { Sound } from './sound';
 const FRAME_SECONDS_MAX = 0.1;
 /** The player can mend these by another name. */
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
+/** Another way to the server may do. */
+const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'NoWebTransport', 'InsecurePage'];
+const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
 /** What the page is doing. */
 export type State = 'enter' | 'connecting' | 'playing' | 'message';
@@ -113,15 +116,21 @@ export class App {
   }
 }
 
-/** The server of this page: the same host and port number, over UDP. */
+/**
+ * The server of this page: the same host and port number, over UDP or, where that is blocked, TCP.
+ * `?transport=webtransport` or `websocket` in the page's address takes that one and no other.
+ */
 export async function connectHome(): Promise<ArenaClient> {
-  const open = (host: string) => connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0' });
+  const open = (host: string, transport?: TransportKind) =>
+    connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0', transport });
+  const asked = new URLSearchParams(location.search).get('transport');
+  const only = TRANSPORTS.find((kind) => kind === asked);
+  if (location.hostname !== 'localhost' || only === 'websocket') return open(location.host, only);
   try {
-    return await open(location.host);
+    return await open(location.host, 'webtransport');
   } catch (error) {
     // Over TCP a browser tries every address of "localhost", over UDP only the first, ::1.
-    const unreachable = error instanceof TickwireError && error.code === 'Unreachable';
-    if (!unreachable || location.hostname !== 'localhost') throw error;
-    return open(`127.0.0.1:${location.port}`);
+    if (!(error instanceof TickwireError && NO_WAY_CODES.includes(error.code))) throw error;
+    return open(`127.0.0.1:${location.port}`, only);
   }
 }

@@ -16,12 +16,12 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
   NoWebTransport: {
     ...TRY_AGAIN,
     title: 'This browser cannot play',
-    text: 'The arena needs WebTransport, which this browser does not have. Use a current Chrome, Edge, Firefox or Safari.',
+    text: 'The address asks for WebTransport, which this browser does not have. Leave that out, or use a current Chrome, Edge, Firefox or Safari.',
   },
   InsecurePage: {
     ...TRY_AGAIN,
     title: 'This address cannot play',
-    text: 'Browsers allow WebTransport only on https:// pages and on localhost. Open the arena by one of those.',
+    text: 'The address asks for WebTransport, which browsers allow only on https:// pages and on localhost. Leave that out, or use one of those.',
   },
   ServerFull: { ...TRY_AGAIN, title: 'The server is full', text: 'Every place is taken. Try again in a minute.' },
   ServerStopping: { ...TRY_AGAIN, title: 'The server is stopping', text: 'It should be back soon. Try again in a minute.' },
@@ -33,7 +33,7 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
   Unreachable: {
     ...TRY_AGAIN,
     title: 'The server cannot be reached',
-    text: 'Check that it runs, and that no firewall or VPN blocks its UDP port.',
+    text: 'Check that it runs, and that no firewall or VPN blocks its port.',
   },
   ConnectTimeout: { ...TRY_AGAIN, title: 'The server does not answer', text: 'Check your network, then try again.' },
   VersionMismatch: {

@@ -18,6 +18,7 @@ interface Rates {
 }
 
 const LINES: readonly Line[] = [
+  { name: 'over', show: (s) => (s.transport === 'websocket' ? 'TCP' : 'UDP') },
   { name: 'rtt', show: (s) => `${s.rttMs.toFixed(0)} ms`, value: (s) => s.rttMs, limits: [120, 250] },
   { name: 'jitter', show: (s) => `${s.jitterMs.toFixed(1)} ms`, value: (s) => s.jitterMs, limits: [15, 40] },
   { name: 'loss', show: (s) => `${(s.lossFraction * 100).toFixed(1)} %`, value: (s) => s.lossFraction, limits: [0.01, 0.05] },

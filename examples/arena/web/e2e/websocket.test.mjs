@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { after, afterEach, before, test } from 'node:test';
+import { launchBrowser } from './browsers.mjs';
+import { startServer } from './server.mjs';
+
+/** From the press of the button to the game. */
+const JOIN_MS_MAX = 2000;
+
+let browser;
+let server;
+let hole;
+const pages = [];
+
+before(async () => {
+  browser = await launchBrowser();
+  server = await startServer();
+  // Takes packets and answers none, as a firewall does.
+  hole = createSocket('udp4');
+  hole.bind(0, '127.0.0.1');
+  await once(hole, 'listening');
+});
+
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.close();
+});
+
+after(async () => {
+  hole?.close();
+  await browser?.close();
+  await server?.stop();
+  server?.clean();
+});
+
+async function open(options, query = '') {
+  const page = await browser.open(server.url + query, options);
+  pages.push(page);
+  return page;
+}
+
+/** Runs in the page: its WebTransport leads into the hole. */
+const blockUdp = (port) => `(${(port) => {
+  globalThis.WebTransport = class extends globalThis.WebTransport {
+    constructor(url, options) {
+      const blocked = new URL(url);
+      blocked.port = port;
+      super(blocked.href, options);
+    }
+  };
+}})(${port})`;
+
+/** Joins, and gives how long that took. */
+async function timedJoin(page, name) {
+  await page.evaluate(() => {
+    document.getElementById('play').addEventListener('click', () => (window.pressedMs = performance.now()));
+    const look = () => (window.arena.state === 'playing' ? (window.playingMs = performance.now()) : setTimeout(look, 5));
+    look();
+  });
+  await page.join(name);
+  return page.evaluate(() => window.playingMs - window.pressedMs);
+}
+
+const transport = (page) => page.evaluate(() => window.arena.client.transport);
+
+test('where UDP is blocked a player is in the game within two seconds, flies and chats', async (context) => {
+  const page = await open({ before: blockUdp(hole.address().port) });
+  const joinMs = await timedJoin(page, 'Walled');
+  context.diagnostic(`joined after ${joinMs.toFixed(0)} ms`);
+  assert.ok(joinMs < JOIN_MS_MAX, `joined after ${joinMs} ms`);
+  assert.equal(await transport(page), 'websocket');
+  await page.until('the gauge that tells', () => /over\s+TCP/.test(document.getElementById('net').innerText));
+
+  const other = await open({}, '?transport=webtransport');
+  await other.join('Free');
+  assert.equal(await transport(other), 'webtransport');
+  const before = await page.evaluate(() => window.arena.client.stats().snapshots);
+  await page.down('ArrowUp');
+  await page.until('speed', () => window.arena.entities().some((ship) => ship.mine && Math.hypot(ship.vel.x, ship.vel.y) > 60));
+  await page.up('ArrowUp');
+  await page.until('snapshots', (before) => window.arena.client.stats().snapshots > before + 60, before);
+  await page.say('over the wall');
+  const heard = () => window.arena.chat().some(({ name, text }) => name === 'Walled' && text === 'over the wall');
+  await other.until('the message', heard);
+  const stats = await page.evaluate(() => window.arena.client.stats());
+  assert.ok(stats.rttMs > 0 && stats.rttMs < 1000, `rtt ${stats.rttMs} ms`);
+  assert.deepEqual([...page.errors, ...other.errors], []);
+  await page.screenshot('websocket');
+});
+
+test('a browser without WebTransport plays as well', async () => {
+  const page = await open({ before: 'delete globalThis.WebTransport' });
+  await page.join('Ann');
+  assert.equal(await transport(page), 'websocket');
+});
+
+test('a player who is removed over a WebSocket reads why', async () => {
+  const host = await open({}, '?transport=websocket&room=court');
+  await host.join('Host');
+  const guest = await open({}, '?transport=websocket&room=court');
+  await guest.join('Guest');
+  await host.until('the guest', () => window.arena.client.members.size === 2);
+  await host.evaluate(() => {
+    const { client } = window.arena;
+    const guest = [...client.members.values()].find(({ name }) => name === 'Guest');
+    return client.kick(guest.player, 'no spawn camping');
+  });
+  await guest.untilState('message');
+  assert.equal(await guest.evaluate(() => window.arena.error), 'Kicked');
+  assert.match(await guest.text('message-text'), /no spawn camping/i);
+});
