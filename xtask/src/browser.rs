@@ -20,6 +20,7 @@ fn play_in(repo: &Repo, browser: &str) -> anyhow::Result<Outcome> {
     build_binaries(repo)?;
     Run::new("npm", &["run", "--silent", "e2e", "--", browser], &repo.page())
         .env("ARENA_SERVER", repo.target().join("debug/arena-server"))
+        .env("ARENA_TERMINAL", repo.target().join("debug/arena-terminal"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
         .show()?;
     Ok(Outcome::Passed)
