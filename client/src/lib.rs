@@ -9,7 +9,7 @@ pub mod session;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(target_arch = "wasm32")]
-mod web;
+pub mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Client, ClientEvent, ConnectError, ConnectOptions, Seen, Transport, Trust};

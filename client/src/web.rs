@@ -8,11 +8,13 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     CloseCode, Member, RefuseCode, RoomChoice, RoomInfo, ServerChat, ServerFrame,
 };
+use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, LANES_MAX, Schema};
 use wasm_bindgen::prelude::*;
 
 use crate::session::component::{components, lanes_of, push_components};
+use crate::session::prediction::GameRules;
 use crate::session::{Session, SessionError, SessionEvent};
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
@@ -20,6 +22,19 @@ use crate::session::{Session, SessionError, SessionEvent};
 pub struct Core {
     session: Session,
     view: Vec<f64>,
+}
+
+impl Core {
+    /// A session that says hello as `client` and predicts what its player steers by the rules of `S`. A game's
+    /// own module exports a function that calls it; the TypeScript client is given that one.
+    pub fn predicting<S: Predict>(client: &str) -> Core {
+        let mut core = Core::new(client);
+        core.session.predict_by(Box::new(|schema| {
+            let rules = GameRules::<S>::for_server(schema)?;
+            Some(Box::new(rules))
+        }));
+        core
+    }
 }
 
 #[wasm_bindgen]
@@ -183,6 +198,9 @@ impl Core {
             ("snapshotAgeMs", stats.snapshot_age_ms.into()),
             ("inputMarginMs", stats.input_margin_ms.into()),
             ("interpolationMs", stats.interpolation_ms.into()),
+            ("predicting", self.is_predicting().into()),
+            ("corrections", (stats.corrections as f64).into()),
+            ("predictionError", stats.prediction_error.into()),
             ("tick", stats.tick.into()),
             ("snapshots", (stats.snapshots as f64).into()),
             ("snapshotsLate", (stats.snapshots_late as f64).into()),
@@ -195,6 +213,11 @@ impl Core {
 }
 
 impl Core {
+    fn is_predicting(&self) -> bool {
+        let prediction = self.session.room().and_then(|room| room.prediction());
+        prediction.is_some_and(|prediction| prediction.entity().is_some())
+    }
+
     /// The session cannot go on: what to throw, with the code to close the transport with.
     fn fail(&self, error: &SessionError) -> JsValue {
         let thrown = js_sys::Error::new(&error.to_string());

@@ -16,7 +16,7 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     // The network is slow where the compiler is busy: both at once.
     std::thread::scope(|scope| {
         let modules = scope.spawn(|| Need::NodeModules.satisfy(repo));
-        let wasm = build_wasm(repo);
+        let wasm = build_wasm(repo).and_then(|()| build_rules(repo));
         modules.join().expect("installing does not panic").and(wasm)
     })?;
     build_package(repo)?;
@@ -26,6 +26,7 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
 /// The types, the unit tests and the build of the package and the page.
 pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     build_wasm(repo)?;
+    build_rules(repo)?;
     npm_run(&repo.package(), "check")?;
     npm_run(&repo.package(), "test")?;
     build_package(repo)?;
@@ -38,22 +39,38 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
 /// `client/web/wasm`: the client's core as an ES module.
 fn build_wasm(repo: &Repo) -> anyhow::Result<()> {
     println!("build: the wasm client");
-    let build = [
-        "rustc",
-        "--package=tickwire-client",
-        "--lib",
-        "--crate-type=cdylib",
-        "--target=wasm32-unknown-unknown",
-        "--profile=wasm",
-    ];
-    Run::new("cargo", &build, repo.root()).show().context("the wasm client does not build")?;
-    let input = repo.target().join("wasm32-unknown-unknown/wasm/tickwire_client.wasm");
     let output = repo.package().join("wasm");
-    if is_fresh(&output.join("tickwire.js"), std::slice::from_ref(&input)) {
+    build_module(repo, &["--package=tickwire-client"], "tickwire_client", "tickwire", &output)
+        .context("the wasm client does not build")
+}
+
+/// `examples/arena/web/wasm`: the same with the arena's rules, as an ES module.
+fn build_rules(repo: &Repo) -> anyhow::Result<()> {
+    println!("build: the arena's wasm rules");
+    let package = ["--package=tickwire-arena", "--no-default-features", "--features=web"];
+    let output = repo.page().join("wasm");
+    build_module(repo, &package, "tickwire_arena", "arena", &output)
+        .context("the arena's wasm rules do not build")
+}
+
+/// Builds a library for browsers, and makes it an ES module called `name` in `output`.
+fn build_module(
+    repo: &Repo,
+    package: &[&str],
+    library: &str,
+    name: &str,
+    output: &Path,
+) -> anyhow::Result<()> {
+    let mut build = vec!["rustc"];
+    build.extend_from_slice(package);
+    let target = "--target=wasm32-unknown-unknown";
+    build.extend(["--lib", "--crate-type=cdylib", target, "--profile=wasm"]);
+    Run::new("cargo", &build, repo.root()).show()?;
+    let input = repo.target().join(format!("wasm32-unknown-unknown/wasm/{library}.wasm"));
+    if is_fresh(&output.join(format!("{name}.js")), std::slice::from_ref(&input)) {
         return Ok(());
     }
-    println!("build: client/web/wasm");
-    bind(repo, &input, &output).context("the wasm client cannot be made an ES module")
+    bind(repo, &input, name, output).context("it cannot be made an ES module")
 }
 
 /// `client/web/dist`: the npm package `tickwire`.
@@ -75,6 +92,7 @@ fn build_page(repo: &Repo) -> anyhow::Result<()> {
     let mut inputs = inputs(&folder, &["src", "index.html", "package.json", "package-lock.json"]);
     inputs.extend(present(&folder, &["public", "tsconfig.json", "vite.config.ts"]));
     inputs.push(repo.package().join("dist/index.js"));
+    inputs.push(folder.join("wasm/arena.js"));
     if is_fresh(&folder.join("dist/index.html"), &inputs) {
         return Ok(());
     }
@@ -89,12 +107,12 @@ fn npm_run(folder: &Path, script: &str) -> anyhow::Result<()> {
         .with_context(|| format!("`npm run {script}` in {}", folder.display()))
 }
 
-fn bind(repo: &Repo, input: &Path, output: &Path) -> anyhow::Result<()> {
+fn bind(repo: &Repo, input: &Path, name: &str, output: &Path) -> anyhow::Result<()> {
     let build = ["build", "--package=tickwire-bindgen"];
     Run::new("cargo", &build, repo.root()).show()?;
     let tool = repo.target().join("debug/tickwire-bindgen");
     let (tool, input, output) = (text(&tool)?, text(input)?, text(output)?);
-    Run::new(tool, &[input, "tickwire", output], repo.root()).show()
+    Run::new(tool, &[input, name, output], repo.root()).show()
 }
 
 fn inputs(folder: &Path, names: &[&str]) -> Vec<PathBuf> {

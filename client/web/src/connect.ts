@@ -1,6 +1,6 @@
 import { type CertificateHash, fetchCertificateHashes } from './certificates.js';
 import { Client } from './client.js';
-import { loadCore } from './core.js';
+import { loadCore, type MakeCore } from './core.js';
 import { inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
 import { race } from './race.js';
@@ -20,6 +20,11 @@ export interface ConnectOptions {
   transport?: TransportKind | undefined;
   /** Where the WebSocket is, if not at `/ws` of the server's own host and port. */
   webSocketUrl?: string | URL | undefined;
+  /**
+   * Loads the game's own module, for the client to predict what its player steers: a module of the
+   * `tickwire-client` crate and the game's rules. Without it nothing is predicted.
+   */
+  core?: (() => Promise<MakeCore>) | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -44,7 +49,7 @@ const TIMEOUT_MS = 10_000;
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions = {}): Promise<Client<G>> {
   const { name, room, signal, timeoutMs = TIMEOUT_MS } = options;
   const deadline = { timeoutMs, signal };
-  const core = loadCore(options.client ?? 'tickwire-web 0.1.0');
+  const core = loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
   core.catch(() => {});
   const certificateHashes = options.certificateHashes ?? (await fetchCertificateHashes(signal));
   const socketUrl = String(options.webSocketUrl ?? webSocketUrl(url, certificateHashes.length > 0));

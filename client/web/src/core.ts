@@ -30,6 +30,12 @@ export interface CoreStats {
   inputMarginMs: number;
   /** How far behind the newest snapshot others are shown, for them to move smoothly. */
   interpolationMs: number;
+  /** Whether what the player steers is predicted. */
+  predicting: boolean;
+  /** Snapshots in this room that differed from what was predicted. */
+  corrections: number;
+  /** How far what the player steers is shown from where it is, in steps of its first two numbers. */
+  predictionError: number;
 }
 
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
@@ -58,22 +64,25 @@ export interface Core {
   free(): void;
 }
 
-let loading: Promise<new (client: string) => Core> | undefined;
+/** Makes a core; `client` is for the server's log. */
+export type MakeCore = (client: string) => Core;
+
+let loading: Promise<MakeCore> | undefined;
 
 /** Loads the module once and makes a core. `client` is for the server's log. */
-export async function loadCore(client: string): Promise<Core> {
-  loading ??= loadModule();
+export async function loadCore(client: string, load?: () => Promise<MakeCore>): Promise<Core> {
   try {
-    return new (await loading)(client);
+    return (await (load ? load() : (loading ??= loadModule())))(client);
   } catch (cause) {
     loading = undefined;
     throw new TickwireError('WasmFailed', undefined, { cause });
   }
 }
 
-async function loadModule(): Promise<new (client: string) => Core> {
+async function loadModule(): Promise<MakeCore> {
   const module = await import('../wasm/tickwire.js');
   // Named here, so that a bundler finds the file and puts it beside its own.
   await module.default({ module_or_path: new URL('../wasm/tickwire_bg.wasm', import.meta.url) });
-  return module.Core as unknown as new (client: string) => Core;
+  const make = module.Core as unknown as new (client: string) => Core;
+  return (client) => new make(client);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 export { connect, type ConnectOptions } from './connect.js';
+export type { Core, MakeCore } from './core.js';
 export { Client, type ClientEvents, type GameEvent, type Stats } from './client.js';
 export type { Chat } from './chat.js';
 export type { AnyGame, Entities, Entity, Game, KindName } from './entities.js';

@@ -2,6 +2,7 @@ import { type Closed, connect, type ErrorCode, TickwireError, type TransportKind
 import { endingOf } from './endings';
 import type { Arena, ArenaClient } from './game';
 import { Play } from './play';
+import { loadRules } from './rules';
 import { Scene } from './scene/scene';
 import { EnterScreen, MessageScreen } from './screens';
 import { Sound } from './sound';
@@ -122,7 +123,7 @@ export class App {
  */
 export async function connectHome(): Promise<ArenaClient> {
   const open = (host: string, transport?: TransportKind) =>
-    connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0', transport });
+    connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0', transport, core: loadRules });
   const asked = new URLSearchParams(location.search).get('transport');
   const only = TRANSPORTS.find((kind) => kind === asked);
   if (location.hostname !== 'localhost' || only === 'websocket') return open(location.host, only);

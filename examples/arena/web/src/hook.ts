@@ -2,6 +2,7 @@ import type { ErrorCode } from 'tickwire';
 import type { App, State } from './app';
 import type { ArenaClient } from './game';
 import type { ChatLine } from './hud/chat';
+import { scriptHash } from './rules';
 
 /**
  * For tests only: what a test in a browser reads from `window.arena`. It only looks; whatever a
@@ -20,6 +21,8 @@ export interface ArenaHook {
   entities(): unknown[];
   /** The lines of the chat, oldest first. */
   chat(): ChatLine[];
+  /** Plays a fixed game with the rules of the page's module. */
+  scriptHash(ticks: number): Promise<string>;
 }
 
 declare global {
@@ -47,5 +50,6 @@ export function installHook(app: Promise<App>): void {
     },
     entities: () => structuredClone([...(current?.client?.entities ?? [])]),
     chat: () => structuredClone(current?.play?.chat.lines ?? []),
+    scriptHash,
   };
 }
