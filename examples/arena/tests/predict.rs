@@ -1,0 +1,243 @@
+//! Prediction, from the README's few lines to a player behind a slow network.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tickwire_client::session::Session;
+use tickwire_client::session::prediction::GameRules;
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{FromRoom, Room, ToRoom};
+use tickwire_shared::control::{ServerFrame, write_frame};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::input::InputCodec;
+use tickwire_shared::predict::{Around, Predict};
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+};
+
+/// A player holds a push along x.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+struct Push {
+    #[replicate(range = -1.0..=1.0, step = 0.125)]
+    x: f32,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Balls {
+    balls: BTreeMap<PlayerId, Ball>,
+    /// The longest view delay a player told, as the server passed it on.
+    view_delay_ticks: f32,
+}
+
+// README: begin
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+struct Ball {
+    #[replicate(range = -100.0..=100.0, step = 0.01, velocity = vel)]
+    pos: Vec2,
+    #[replicate(range = -20.0..=20.0, step = 0.01)]
+    vel: Vec2,
+}
+
+impl Predict for Balls {
+    /// All that a tick of steering needs; it may know more than what is sent.
+    type Own = Ball;
+
+    fn adopt(entity: &Ball, _before: Option<&Ball>) -> Option<Ball> {
+        Some(*entity)
+    }
+
+    fn show(own: &Ball) -> Ball {
+        *own
+    }
+
+    fn steer(own: &mut Ball, input: Push, _around: &Around<'_, Ball>, _spawned: &mut Vec<Ball>) {
+        own.vel.x += input.x;
+        own.pos += own.vel / 60.0;
+    }
+}
+// README: end
+
+/// In this tick something comes over every ball that no client can know of.
+const BLOW: Tick = Tick(240);
+
+impl Simulation for Balls {
+    const NAME: &'static str = "balls";
+    type Input = Push;
+    type Entity = Ball;
+    type Event = NoEvent;
+
+    fn new(_seed: u64) -> Self {
+        Balls::default()
+    }
+
+    fn join(&mut self, player: PlayerId, _name: &str) {
+        self.balls.insert(player, Ball { pos: Vec2::ZERO, vel: Vec2::ZERO });
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.balls.remove(&player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Push>, _outbox: &mut Outbox<NoEvent>) {
+        for (player, ball) in &mut self.balls {
+            if inputs.tick() == BLOW {
+                ball.vel.y += 12.0;
+            }
+            Balls::steer(ball, inputs.get(*player), &Around::new(&|_| {}), &mut Vec::new());
+            self.view_delay_ticks = self.view_delay_ticks.max(inputs.view_delay_ticks(*player));
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Ball>) {
+        for (player, ball) in &self.balls {
+            world.show(EntityId(player.0), *ball).owned_by(*player);
+        }
+    }
+}
+
+const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
+const ME: PlayerId = PlayerId(1);
+
+/// A room and one player, so many ticks away from each other.
+struct Table {
+    zero: Instant,
+    room: Room<Balls>,
+    session: Session,
+    codec: InputCodec,
+    delay_ticks: usize,
+    up: VecDeque<Vec<Vec<u8>>>,
+    down: VecDeque<Vec<Vec<u8>>>,
+    tick: u32,
+}
+
+impl Table {
+    fn new(delay_ticks: usize, predicts: bool) -> Self {
+        let zero = Instant::now();
+        let schema = schema_of::<Balls>();
+        let mut session = Session::new("test", None);
+        if predicts {
+            session.predict_by(Box::new(|schema| {
+                let rules = GameRules::<Balls>::for_server(schema)?;
+                Some(Box::new(rules))
+            }));
+        }
+        let mut room = Room::new("table".to_owned(), 1, RoomConfig::default());
+        let codec = InputCodec::new(&schema);
+        take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
+        let (player, name) = (ME, "Ann".to_owned());
+        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+        room.handle(zero, 0, join);
+        while let Some(out) = room.poll() {
+            if let FromRoom::Control { frame, .. } = out {
+                take(&mut session, &frame);
+            }
+        }
+        let (up, down) = (VecDeque::new(), VecDeque::new());
+        Table { zero, room, session, codec, delay_ticks, up, down, tick: 0 }
+    }
+
+    fn now(&self) -> Duration {
+        PERIOD * self.tick
+    }
+
+    /// One tick of the room and one frame of the player, half a tick later. What is shown of the ball then.
+    fn run(&mut self, x: f32) -> Option<Vec2> {
+        self.tick += 1;
+        let at = self.zero + self.now();
+        if self.up.len() > self.delay_ticks {
+            for bytes in self.up.pop_front().unwrap() {
+                let datagram = self.codec.decode(&bytes).unwrap();
+                self.room.handle(at, 0, ToRoom::Input { player: ME, at, datagram });
+            }
+        }
+        self.room.step(at);
+        self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
+        let frame = self.now() + PERIOD / 2;
+        if self.down.len() > self.delay_ticks {
+            for bytes in self.down.pop_front().unwrap() {
+                self.session.handle_datagram(frame, &bytes);
+            }
+        }
+        self.session.hold(&[(x / 0.125) as i32]);
+        self.session.update(frame);
+        self.up.push_back(std::iter::from_fn(|| self.session.poll_datagram()).collect());
+        let mut shown = None;
+        self.session.room().unwrap().for_each_shown(|seen| {
+            shown = Some(Vec2::new(seen.lanes[0] as f32, seen.lanes[1] as f32) * 0.01);
+        });
+        shown
+    }
+
+    fn corrections(&self) -> u64 {
+        let prediction = self.session.room().unwrap().prediction();
+        prediction.map_or(0, |prediction| prediction.stats().corrections)
+    }
+}
+
+fn take(session: &mut Session, frame: &ServerFrame) {
+    let mut bytes = Vec::new();
+    write_frame(frame, &mut bytes);
+    session.handle_control(Duration::ZERO, &bytes).unwrap();
+    session.take_control();
+}
+
+#[test]
+fn the_readme_shows_these_lines() {
+    let (_, shown) = include_str!("predict.rs").split_once("// README: begin\n").unwrap();
+    let (shown, _) = shown.split_once("// README: end").unwrap();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("```rust\n{shown}```")), "the README shows others");
+}
+
+#[test]
+fn an_input_is_seen_in_the_frame_it_came_in_however_far_the_server_is() {
+    for (delay_ticks, predicts) in [(0, true), (6, true), (12, true), (6, false)] {
+        let mut table = Table::new(delay_ticks, predicts);
+        let mut still = None;
+        for _ in 0..150 {
+            still = table.run(0.0);
+        }
+        let frames = (0..60).position(|_| table.run(1.0) != still).unwrap();
+        assert_eq!(frames == 0, predicts, "{delay_ticks} ticks away: after {frames} frames");
+        for tick in 0..20 {
+            table.run(if tick % 5 < 2 { -1.0 } else { 0.5 });
+        }
+        assert_eq!(table.corrections(), 0, "{delay_ticks} ticks away");
+    }
+}
+
+#[test]
+fn what_no_client_can_know_is_put_right_once_and_fades() {
+    let mut table = Table::new(6, true);
+    let mut last = table.run(0.0);
+    let (mut jump, mut after_blow) = (0.0f32, 0);
+    while table.tick < BLOW.0 + 60 {
+        let shown = table.run(0.0);
+        if let (Some(last), Some(shown)) = (last, shown) {
+            jump = jump.max((shown - last).length());
+        }
+        last = shown;
+        after_blow += usize::from(table.corrections() > 0);
+    }
+    assert!(after_blow > 30, "nothing was put right");
+    // Twelve units a second are 0.2 a frame; the three units it was behind are not made up at once.
+    assert!(jump < 1.2, "it jumped by {jump} units in a frame");
+    let ball = table.room.simulation().balls[&ME];
+    let ahead = (table.session.room().unwrap().newest_input().unwrap().0 - table.tick) as f32;
+    let is = ball.pos + ball.vel * ((ahead + 0.5) / 60.0);
+    assert!((last.unwrap() - is).length() < 0.2, "shown at {last:?}, is at {is}");
+}
+
+#[test]
+fn the_room_caps_how_far_a_player_may_look_back() {
+    for (delay_ticks, most) in [(3, 13.0), (12, 15.0)] {
+        let mut table = Table::new(delay_ticks, true);
+        for _ in 0..300 {
+            table.run(0.0);
+        }
+        let told = table.room.simulation().view_delay_ticks;
+        assert!(told > most - 5.0 && told <= most, "{delay_ticks} ticks away: {told}");
+    }
+}
