@@ -2,7 +2,7 @@
 //! links, in virtual time and one thread.
 
 mod inputs;
-mod link;
+pub(crate) mod link;
 mod motion;
 mod own;
 mod player;

@@ -9,6 +9,7 @@ mod feel;
 mod field;
 mod floor;
 mod metronome;
+mod proxy;
 mod record;
 mod serve;
 mod sizes;
@@ -52,6 +53,8 @@ enum Command {
     Budget(budget::BudgetArguments),
     /// Measures what players feel of a bad network, in virtual time.
     Feel(feel::FeelArguments),
+    /// Puts a bad network before a real server.
+    Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
     /// The arena server as the other commands start it.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeCrowd(arguments) => budget::serve(&arguments),

@@ -47,6 +47,22 @@ pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// In virtual time from one seed, so the figures are the same on every machine.
+pub(crate) fn feel(repo: &Repo) -> anyhow::Result<Outcome> {
+    for (profile, late_max, starved_max) in [("lan", 0.0, 0.0), ("awful", 0.03, 0.03)] {
+        println!("--- {profile}");
+        let found = measure_for(repo, "20", &["feel", "--runs", "1", "--profile", profile])?;
+        let figure = |name: &str| {
+            found[name].as_f64().with_context(|| format!("{profile}: no {name}: {found}"))
+        };
+        ensure!(figure("late_input_fraction")? <= late_max, "late inputs: {found}");
+        ensure!(figure("starved_fraction")? <= starved_max, "starved: {found}");
+        ensure!(figure("extra_input_frames")? == 0.0, "inputs are not seen at once: {found}");
+        ensure!(figure("shots_confirmed")? > 0.0, "no shot was predicted: {found}");
+    }
+    Ok(Outcome::Passed)
+}
+
 pub(crate) fn codec(repo: &Repo) -> anyhow::Result<Outcome> {
     let sizes = measure(repo, &["sizes"])?;
     let bytes = |name: &str| sizes[name].as_f64().with_context(|| format!("no {name}: {sizes}"));
@@ -69,10 +85,14 @@ fn program(repo: &Repo) -> anyhow::Result<String> {
 }
 
 fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
+    measure_for(repo, "2", command)
+}
+
+fn measure_for(repo: &Repo, seconds: &str, command: &[&str]) -> anyhow::Result<Value> {
     build_binaries(repo)?;
     let program = program(repo)?;
     let clients = CLIENTS.to_string();
-    let short = ["--clients", &clients, "--seconds", "2", "--json"];
+    let short = ["--clients", &clients, "--seconds", seconds, "--json"];
     let text = Run::new(&program, &[command, &short].concat(), repo.root()).read()?;
     serde_json::from_str(&text).with_context(|| format!("not one JSON object: {text}"))
 }

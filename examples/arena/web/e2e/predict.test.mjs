@@ -48,3 +48,21 @@ test('the own ship and its shots are predicted, and the server agrees', async ()
   assert.ok(predictionError < 160, `shown ${predictionError} steps beside where it is`);
   assert.deepEqual(page.errors, []);
 });
+
+test('the network of the last seconds is drawn where the player asks for it', async () => {
+  const shown = () => page.evaluate(() => !document.getElementById('net-curves').hidden);
+  assert.equal(await shown(), false);
+  await page.down('KeyN');
+  await page.up('KeyN');
+  assert.equal(await shown(), true);
+  const drawn = () => {
+    const canvas = document.getElementById('net-curves');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    return data.some((value) => value > 200);
+  };
+  await page.until('curves', drawn);
+  await page.screenshot('net-curves');
+  await page.down('KeyN');
+  await page.up('KeyN');
+  assert.equal(await shown(), false);
+});

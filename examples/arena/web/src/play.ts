@@ -96,6 +96,7 @@ export class Play {
   #press(code: string): boolean {
     if (code === 'Enter' || code === 'NumpadEnter') this.chat.open();
     else if (code === 'KeyM') this.#hud.announce(this.#sound.toggle() ? 'Sound on' : 'Sound off');
+    else if (code === 'KeyN') this.#hud.toggleCurves();
     else return false;
     return true;
   }

@@ -6,6 +6,7 @@ import { Board } from './board';
 import { Feed } from './feed';
 import { Gauges } from './gauges';
 import { WorldMap } from './map';
+import { NetCurves } from './graph';
 import { NetGraph } from './net';
 
 /** Without a snapshot for this long the player is told. */
@@ -27,6 +28,7 @@ export class Hud {
   readonly #gauges = new Gauges();
   readonly #map = new WorldMap();
   readonly #net = new NetGraph();
+  readonly #curves = new NetCurves();
   #flash = 0;
   #lostMs: number | undefined;
   #killer: number | undefined;
@@ -44,6 +46,11 @@ export class Hud {
     this.#vignette.style.opacity = '0';
   }
 
+  /** Shows or hides what the network did in the last seconds. */
+  toggleCurves(): void {
+    this.#curves.toggle();
+  }
+
   /** Brings everything up to date. */
   draw(frame: Frame, camera: Camera, stats: () => Stats): void {
     this.#board.draw(frame);
@@ -54,6 +61,7 @@ export class Hud {
       this.#stalled.hidden = now.snapshotAgeMs < STALLED_MS;
       return now;
     });
+    this.#curves.draw(stats);
     this.#drawRespawn(frame);
     const { own } = frame;
     this.#flash = Math.max(0, this.#flash - frame.seconds / FLASH_SECONDS);

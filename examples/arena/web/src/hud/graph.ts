@@ -1,0 +1,116 @@
+import type { Stats } from 'tickwire';
+import { byId } from '../dom';
+import { css, DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
+
+/** Frames that are shown: about eight seconds. */
+export const FRAMES_SHOWN = 480;
+const HEIGHT = 120;
+/** Room for the names, at the left. */
+const NAMES = 116;
+const MAX_MS_LEAST = 100;
+
+interface Curve {
+  name: string;
+  color: number;
+  value(stats: Stats): number;
+}
+
+/** All in milliseconds. */
+const CURVES: readonly Curve[] = [
+  { name: 'round trip', color: TEAM_COLORS[0]!, value: (s) => s.rttMs },
+  { name: 'others late by', color: OVERDRIVE, value: (s) => s.interpolationMs },
+  { name: 'snapshot age', color: TEAM_COLORS[1]!, value: (s) => s.snapshotAgeMs },
+  { name: 'input early by', color: REPAIR, value: (s) => s.inputMarginMs },
+];
+
+/** The last values of one line, oldest first, as many as are shown. */
+export class History {
+  readonly #values = new Float32Array(FRAMES_SHOWN);
+  #next = 0;
+  #count = 0;
+
+  /** How many there are. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Adds one, and forgets the oldest beyond what is shown. */
+  push(value: number): void {
+    this.#values[this.#next] = value;
+    this.#next = (this.#next + 1) % FRAMES_SHOWN;
+    this.#count = Math.min(this.#count + 1, FRAMES_SHOWN);
+  }
+
+  /** Number `at`, 0 being the oldest. */
+  at(at: number): number {
+    return this.#values[(this.#next - this.#count + at + FRAMES_SHOWN) % FRAMES_SHOWN]!;
+  }
+}
+
+/** What the network did in the last seconds, drawn: one column a frame. */
+export class NetCurves {
+  readonly #canvas = byId<HTMLCanvasElement>('net-curves');
+  readonly #curves = CURVES.map(() => new History());
+  /** 1 where a prediction was put right. */
+  readonly #corrected = new History();
+  #corrections = 0;
+
+  /** Shows or hides it. Gives whether it is shown now. */
+  toggle(): boolean {
+    this.#canvas.hidden = !this.#canvas.hidden;
+    return !this.#canvas.hidden;
+  }
+
+  /** Takes the values of a frame, and draws if it is shown. */
+  draw(read: () => Stats): void {
+    if (this.#canvas.hidden) return;
+    const stats = read();
+    CURVES.forEach(({ value }, at) => this.#curves[at]!.push(value(stats)));
+    this.#corrected.push(Number(stats.corrections > this.#corrections));
+    this.#corrections = stats.corrections;
+    this.#paint();
+  }
+
+  #paint(): void {
+    const scale = Math.min(devicePixelRatio, 2);
+    const width = NAMES + FRAMES_SHOWN;
+    if (this.#canvas.width !== width * scale) {
+      this.#canvas.width = width * scale;
+      this.#canvas.height = HEIGHT * scale;
+    }
+    const pen = this.#canvas.getContext('2d');
+    if (!pen) return;
+    pen.setTransform(scale, 0, 0, scale, 0, 0);
+    pen.clearRect(0, 0, width, HEIGHT);
+    pen.font = '11px "Chakra Petch", sans-serif';
+    const most = this.#mostMs();
+    const y = (ms: number) => HEIGHT - 4 - (Math.max(ms, 0) / most) * (HEIGHT - 12);
+    pen.fillStyle = css(0xffffff, 0.15);
+    for (const part of [0, 0.5, 1]) {
+      pen.fillRect(NAMES, y(most * part), FRAMES_SHOWN, 1);
+      pen.fillText(`${(most * part).toFixed(0)} ms`, NAMES + 4, y(most * part) - 2);
+    }
+    pen.fillStyle = css(DANGER, 0.7);
+    for (let at = 0; at < this.#corrected.size; at++) if (this.#corrected.at(at)) pen.fillRect(this.#x(at), HEIGHT - 14, 2, 10);
+    CURVES.forEach(({ name, color }, number) => {
+      const history = this.#curves[number]!;
+      pen.strokeStyle = pen.fillStyle = css(color);
+      pen.beginPath();
+      for (let at = 0; at < history.size; at++) pen.lineTo(this.#x(at), y(history.at(at)));
+      pen.stroke();
+      pen.fillText(`${name} ${history.at(history.size - 1).toFixed(0)}`, 6, 18 + number * 18);
+    });
+    pen.fillStyle = css(DANGER);
+    pen.fillText('put right', 6, 18 + CURVES.length * 18);
+  }
+
+  #x(at: number): number {
+    return NAMES + FRAMES_SHOWN - this.#corrected.size + at;
+  }
+
+  #mostMs(): number {
+    let most = MAX_MS_LEAST;
+    for (const history of this.#curves) for (let at = 0; at < history.size; at++) most = Math.max(most, history.at(at));
+    return Math.ceil(most / 50) * 50;
+  }
+}
