@@ -33,14 +33,14 @@ test('the own ship and its shots are predicted, and the server agrees', async ()
   await page.until('prediction', () => window.arena.client.stats().predicting);
   await page.down('ArrowUp');
   await page.down('ArrowLeft');
-  await page.down('Space');
+  await page.down(' ');
   // A shot that the server has not numbered yet, or had not when it was first shown.
   const FIRST_PREDICTED_ID = 0xf0000000;
   const fired = (first) => window.arena.entities().some((shot) => shot.kind === 'Shot' && shot.mine && shot.id >= first);
   await page.until('a predicted shot', fired, FIRST_PREDICTED_ID);
   await page.until('two seconds of flight', (from) => window.arena.client.stats().tick > from + 120, await page.evaluate(() => window.arena.client.stats().tick));
   const { corrections, predictionError } = await page.evaluate(() => window.arena.client.stats());
-  await page.up('Space');
+  await page.up(' ');
   await page.up('ArrowLeft');
   await page.up('ArrowUp');
   // Inputs of a busy machine may come late; a ship that was not predicted well would be put right 60 times a second.
@@ -52,8 +52,8 @@ test('the own ship and its shots are predicted, and the server agrees', async ()
 test('the network of the last seconds is drawn where the player asks for it', async () => {
   const shown = () => page.evaluate(() => !document.getElementById('net-curves').hidden);
   assert.equal(await shown(), false);
-  await page.down('KeyN');
-  await page.up('KeyN');
+  await page.down('n');
+  await page.up('n');
   assert.equal(await shown(), true);
   const drawn = () => {
     const canvas = document.getElementById('net-curves');
@@ -62,7 +62,7 @@ test('the network of the last seconds is drawn where the player asks for it', as
   };
   await page.until('curves', drawn);
   await page.screenshot('net-curves');
-  await page.down('KeyN');
-  await page.up('KeyN');
+  await page.down('n');
+  await page.up('n');
   assert.equal(await shown(), false);
 });
