@@ -31,7 +31,7 @@ const EASE: f64 = 0.02;
 /// A report can tell of no input that was later.
 const LATE_EIGHTH_MS_TOLD: i32 = -2048;
 /// A frame that takes longer is an accident.
-const FRAME_TICKS_MAX: f64 = 4.0;
+const FRAME_TICKS_MAX: f64 = 30.0;
 /// What is shown is set anew when it is farther off than this.
 const SHOWN_JUMP_TICKS: f64 = 20.0;
 /// Far entities come every second tick, so theirs is needed one tick before it is shown.

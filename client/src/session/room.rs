@@ -15,8 +15,11 @@ use super::interpolation::{Blend, Shown};
 use super::net_stats::NetStats;
 use super::prediction::{Known, Prediction, Rules};
 
-/// Ticks sampled at once after a pause; older ones are skipped.
-const CATCH_UP_TICKS_MAX: i32 = 8;
+/// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
+/// are skipped.
+const CATCH_UP_TICKS_MAX: i32 = 30;
+/// A clock that was set back by no more than so many ticks waits until it is there again.
+const SET_BACK_TICKS_MAX: i32 = 16;
 /// With no report on any input for so many snapshots, the input clock is set anew.
 const UNREPORTED_SNAPSHOTS_MAX: u32 = 60;
 
@@ -218,7 +221,7 @@ impl RoomSession {
         self.clock.advance(now);
         let tick = self.clock.input_tick(now);
         let ahead = self.inputs.newest().map_or(1, |newest| tick.since(newest));
-        if ahead <= 0 && ahead > -2 * CATCH_UP_TICKS_MAX {
+        if ahead <= 0 && ahead > -SET_BACK_TICKS_MAX {
             return;
         }
         self.due = true;

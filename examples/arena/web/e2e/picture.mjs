@@ -2,6 +2,7 @@
 //
 // ARENA_BROWSER   chromium, or firefox
 // SECONDS         how long to fly; 12 if not given
+// CURVES          show what the network did
 import { launchBrowser } from './browsers.mjs';
 
 const [url, file] = process.argv.slice(2);
@@ -15,6 +16,10 @@ try {
   await page.join('Ann');
   await page.say('hello, everyone');
   await page.down(' ');
+  if (process.env.CURVES) {
+    await page.down('n');
+    await page.up('n');
+  }
   const end = Date.now() + Number(process.env.SECONDS ?? 12) * 1000;
   while (Date.now() < end) await page.chase();
   await page.save(file);

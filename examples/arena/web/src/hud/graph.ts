@@ -8,6 +8,7 @@ const HEIGHT = 120;
 /** Room for the names, at the left. */
 const NAMES = 116;
 const MAX_MS_LEAST = 100;
+const MAX_MS_MOST = 1000;
 
 interface Curve {
   name: string;
@@ -84,7 +85,7 @@ export class NetCurves {
     pen.clearRect(0, 0, width, HEIGHT);
     pen.font = '11px "Chakra Petch", sans-serif';
     const most = this.#mostMs();
-    const y = (ms: number) => HEIGHT - 4 - (Math.max(ms, 0) / most) * (HEIGHT - 12);
+    const y = (ms: number) => HEIGHT - 4 - (Math.min(Math.max(ms, 0), most) / most) * (HEIGHT - 12);
     pen.fillStyle = css(0xffffff, 0.15);
     for (const part of [0, 0.5, 1]) {
       pen.fillRect(NAMES, y(most * part), FRAMES_SHOWN, 1);
@@ -111,6 +112,6 @@ export class NetCurves {
   #mostMs(): number {
     let most = MAX_MS_LEAST;
     for (const history of this.#curves) for (let at = 0; at < history.size; at++) most = Math.max(most, history.at(at));
-    return Math.ceil(most / 50) * 50;
+    return Math.min(Math.ceil(most / 50) * 50, MAX_MS_MOST);
   }
 }
