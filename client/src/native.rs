@@ -17,7 +17,6 @@ use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
-use crate::session::prediction::GameRules;
 use crate::session::{NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
@@ -219,10 +218,7 @@ impl<S: Simulation> Client<S> {
     where
         S: Predict,
     {
-        self.session.predict_by(Box::new(|schema| {
-            let rules = GameRules::<S>::for_server(schema)?;
-            Some(Box::new(rules))
-        }));
+        self.session.predict::<S>();
     }
 
     /// What the player holds from now on; sent with every tick until it is changed.

@@ -25,6 +25,7 @@ use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RoomChoice, STREAM_CHAT,
     STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
+use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::{Event, SnapshotError};
 use tickwire_shared::schema::{Schema, SchemaError};
 use tickwire_shared::{PlayerId, Tick};
@@ -153,6 +154,14 @@ impl Session {
     /// the server's schema; `None` predicts nothing.
     pub fn predict_by(&mut self, rules: RulesFor) {
         self.rules = Some(rules);
+    }
+
+    /// The same by the rules of a game in Rust, where the server's inputs and entities are its own.
+    pub fn predict<S: Predict>(&mut self) {
+        self.predict_by(Box::new(|schema| {
+            let rules = prediction::GameRules::<S>::for_server(schema)?;
+            Some(Box::new(rules))
+        }));
     }
 
     /// Takes bytes of the control stream.

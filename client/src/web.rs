@@ -14,7 +14,6 @@ use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, LANES_MAX, Sch
 use wasm_bindgen::prelude::*;
 
 use crate::session::component::{components, lanes_of, push_components};
-use crate::session::prediction::GameRules;
 use crate::session::{Session, SessionError, SessionEvent};
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
@@ -29,10 +28,7 @@ impl Core {
     /// own module exports a function that calls it; the TypeScript client is given that one.
     pub fn predicting<S: Predict>(client: &str) -> Core {
         let mut core = Core::new(client);
-        core.session.predict_by(Box::new(|schema| {
-            let rules = GameRules::<S>::for_server(schema)?;
-            Some(Box::new(rules))
-        }));
+        core.session.predict::<S>();
         core
     }
 }

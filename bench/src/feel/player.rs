@@ -5,7 +5,6 @@ use std::time::Duration;
 use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{Arena, Controls, Entity};
 use tickwire_client::session::component::push_components;
-use tickwire_client::session::prediction::GameRules;
 use tickwire_client::session::{RoomSession, Session};
 use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::quantize::{Kinds as _, Lanes};
@@ -57,10 +56,7 @@ impl Player {
         let schema = schema_of::<Arena>();
         let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
         let mut session = Session::new("feel", None);
-        session.predict_by(Box::new(|schema| {
-            let rules = GameRules::<Arena>::for_server(schema)?;
-            Some(Box::new(rules))
-        }));
+        session.predict::<Arena>();
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
         let welcome = ServerFrame::Welcome { server, player: id, schema };

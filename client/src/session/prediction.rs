@@ -16,7 +16,7 @@ mod spawns;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tickwire_shared::replica::Replica;
+use tickwire_shared::replica::{Entity, Replica};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, Tick};
 
@@ -132,9 +132,9 @@ impl Prediction {
     /// The snapshot of `tick` was applied.
     pub(super) fn reconcile(&mut self, tick: Tick, known: Known<'_>) {
         let own = self.own_in(known.replica);
-        let steered = own.map(|(entity, _)| entity.id);
+        let steered = own.map(|entity| entity.id);
         self.spawns.reconcile(tick, known.replica, steered, &mut self.stats);
-        let Some((entity, at)) = own else {
+        let Some(entity) = own else {
             self.forget();
             return;
         };
@@ -143,6 +143,7 @@ impl Prediction {
             self.forget();
         }
         let states = &entity.states;
+        let at = states.len() - 1;
         let is_in = states.tick(at) == tick;
         self.absent = if is_in { 0 } else { self.absent + 1 };
         if !is_in && self.entity.is_some() && self.absent < ABSENT_SNAPSHOTS {
@@ -220,19 +221,16 @@ impl Prediction {
         &self.spawns
     }
 
-    fn own_in<'a>(
-        &self,
-        replica: &'a Replica,
-    ) -> Option<(&'a tickwire_shared::replica::Entity, usize)> {
-        let newest = |entity: &tickwire_shared::replica::Entity| entity.states.len() - 1;
-        let known = replica.entities().iter().find(|entity| Some(entity.id) == self.entity);
-        let own = known.or_else(|| {
-            replica.entities().iter().find(|entity| {
-                let lanes = entity.states.lanes(newest(entity));
-                entity.mine && self.rules.adopt(entity.kind, lanes, None).is_some()
+    /// What is steered, as the server last showed it.
+    fn own_in<'a>(&self, replica: &'a Replica) -> Option<&'a Entity> {
+        let mut entities = replica.entities().iter();
+        let known = entities.clone().find(|entity| Some(entity.id) == self.entity);
+        known.or_else(|| {
+            entities.find(|entity| {
+                let newest = entity.states.lanes(entity.states.len() - 1);
+                entity.mine && self.rules.adopt(entity.kind, newest, None).is_some()
             })
-        })?;
-        Some((own, newest(own)))
+        })
     }
 
     /// The server's lanes are those predicted; by one step, where a velocity moves them: what is sent is
@@ -249,9 +247,16 @@ impl Prediction {
 
     fn step_once(&mut self, known: Known<'_>) {
         let Some(last) = self.steps.back() else { return };
+        let input = known.inputs.lanes(last.tick.next());
+        let (step, spawned) = self.steer_from(last, input, known);
+        self.spawns.stepped(step.tick, &spawned, &mut self.stats);
+        self.steps.push_back(step);
+    }
+
+    /// The step after `last` with `input`, and what it makes.
+    fn steer_from(&self, last: &Step, input: &[i32], known: Known<'_>) -> (Step, Vec<Spawned>) {
         let tick = last.tick.next();
         let mut steered = last.steered.clone();
-        let input = known.inputs.lanes(tick);
         let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
             around(known.replica, self.entity, tick, visit);
         };
@@ -259,8 +264,7 @@ impl Prediction {
         self.rules.steer(&mut steered, input, &around, &mut spawned);
         let mut lanes = [0; LANES_MAX];
         let (kind, count) = self.rules.show(&steered, &mut lanes);
-        self.spawns.stepped(tick, &spawned, &mut self.stats);
-        self.steps.push_back(Step { tick, steered, kind, lanes: lanes[..count].to_vec() });
+        (Step { tick, steered, kind, lanes: lanes[..count].to_vec() }, spawned)
     }
 
     /// Fills `shown` with where the held input leads to, no error added.
@@ -268,15 +272,8 @@ impl Prediction {
         self.shown.clear();
         let (part, held) = &self.aimed;
         let Some(last) = self.steps.back() else { return };
-        let tick = last.tick.next();
-        let mut steered = last.steered.clone();
-        let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
-            around(known.replica, self.entity, tick, visit);
-        };
-        self.rules.steer(&mut steered, held, &around, &mut Vec::new());
-        let mut lanes = [0; LANES_MAX];
-        let (kind, count) = self.rules.show(&steered, &mut lanes);
-        let next = if kind == last.kind { &lanes[..count] } else { &last.lanes };
+        let (next, _) = self.steer_from(last, held, known);
+        let next = if next.kind == last.kind { &next.lanes } else { &last.lanes };
         let blend = &known.blends[usize::from(last.kind)];
         blend.between(&last.lanes, next, *part, &mut self.shown);
     }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
-use tickwire_client::session::prediction::GameRules;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{ServerFrame, write_frame};
@@ -119,10 +118,7 @@ impl Table {
         let schema = schema_of::<Balls>();
         let mut session = Session::new("test", None);
         if predicts {
-            session.predict_by(Box::new(|schema| {
-                let rules = GameRules::<Balls>::for_server(schema)?;
-                Some(Box::new(rules))
-            }));
+            session.predict::<Balls>();
         }
         let mut room = Room::new("table".to_owned(), 1, RoomConfig::default());
         let codec = InputCodec::new(&schema);
