@@ -131,13 +131,14 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
+        // Before the HTTP side serves: whoever knew the address would be told that it starts.
+        shown.ready.store(true, Ordering::Release);
         if let Some(listener) = http {
             let door = Door::new(&host, &shown, admission, origins);
             let router = http::router(&host, &shown, door, page);
             let connections_max = host.config.http_connections_max;
             tasks.spawn(http::serve(listener, http_tls, router, connections_max));
         }
-        shown.ready.store(true, Ordering::Release);
         tokio::select! {
             () = endpoint.over() => tracing::error!("the network is gone"),
             () = stop => {}
