@@ -143,7 +143,7 @@ impl Pilot {
             score: self.score,
             kills: self.kills,
             deaths: self.deaths,
-            heat: (self.heat * 100 / HEAT_MAX) as u8,
+            heat: shown_heat(self.heat),
         }
     }
 
@@ -163,10 +163,27 @@ impl Pilot {
         if ship.overdrive != (pilot.overdrive_ticks > 0) {
             pilot.overdrive_ticks = if ship.overdrive { OVERDRIVE_TICKS } else { 0 };
         }
-        if pilot.ship().heat != ship.heat {
-            pilot.heat = (u16::from(ship.heat) * HEAT_MAX).div_ceil(100);
-        }
+        pilot.take_heat(ship.heat);
         pilot
+    }
+
+    /// Takes the heat as it was sent. It tells of the cooldown, which is not: a shot heats the gun by far more
+    /// than a tick cools it.
+    fn take_heat(&mut self, sent: u8) {
+        let (predicted, shot) = (shown_heat(self.heat), shown_heat(SHOT_HEAT));
+        if predicted == sent {
+            return;
+        }
+        self.heat = (u16::from(sent) * HEAT_MAX).div_ceil(100);
+        if sent > predicted + shot / 2 {
+            self.cooldown_ticks = self.cooldown_after_shot();
+        } else if predicted > sent + shot / 2 {
+            self.cooldown_ticks = 0;
+        }
+    }
+
+    fn cooldown_after_shot(&self) -> u16 {
+        if self.overdrive_ticks > 0 { COOLDOWN_TICKS / 2 - 1 } else { COOLDOWN_TICKS - 1 }
     }
 
     fn mend(&mut self) {
@@ -179,10 +196,8 @@ impl Pilot {
 
     fn fire(&mut self) -> Shot {
         self.shield_ticks = 0;
-        if self.overdrive_ticks > 0 {
-            self.cooldown_ticks = COOLDOWN_TICKS / 2 - 1;
-        } else {
-            self.cooldown_ticks = COOLDOWN_TICKS - 1;
+        self.cooldown_ticks = self.cooldown_after_shot();
+        if self.overdrive_ticks == 0 {
             self.heat += SHOT_HEAT;
         }
         let nose = self.body.nose();
@@ -192,4 +207,9 @@ impl Pilot {
             team: self.team,
         }
     }
+}
+
+/// In percent of what the gun bears.
+fn shown_heat(heat: u16) -> u8 {
+    (heat * 100 / HEAT_MAX) as u8
 }
