@@ -14,7 +14,7 @@ use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
 use super::lateness::Lateness;
 
 /// Ticks of lead that are worth it if no input is late any more.
-const LATE_INPUT_PRICE: f64 = 4000.0;
+const LATE_INPUT_PRICE: f64 = 6000.0;
 /// Ticks of delay that are worth it if nothing that is shown is starved any more.
 const STARVED_PRICE: f64 = 1000.0;
 /// Lead beyond what the inputs so far needed.
