@@ -132,8 +132,6 @@ settings! {
         send_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
         /// Datagram bytes of a connection that came and wait to be read.
         datagram_receive_bytes: usize = 65_536, in 4096..=16_777_216;
-        /// Datagram bytes of a connection that wait to be sent; the oldest are dropped beyond it.
-        datagram_send_bytes: usize = 4096, in 2048..=1_048_576;
         /// Milliseconds of silence until a connection is lost.
         idle_ms: u32 = 15_000, in 1000..=600_000;
         /// Milliseconds between two signs of life.

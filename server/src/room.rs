@@ -9,6 +9,7 @@ mod inputs;
 mod interest;
 mod member;
 mod message;
+mod pace;
 mod replication;
 mod session;
 mod states;
@@ -197,10 +198,13 @@ impl<S: Simulation> Room<S> {
             let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
             let bytes_max = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
             let per_s = self.config.snapshot_bytes_per_s_max;
-            let bytes_max = member.allowance.next(per_s, S::TICK_HZ, bytes_max);
+            let unlimited = member.allowance.next(per_s, S::TICK_HZ, bytes_max);
+            let bytes_max = member.pace.limit(unlimited);
             let start = self.packets.len();
             member.replication.write(&mut scene, &sight, report, bytes_max, &mut self.packets);
-            member.allowance.spend(self.packets.len() - start, S::TICK_HZ);
+            let bytes = self.packets.len() - start;
+            member.allowance.spend(bytes, S::TICK_HZ);
+            member.pace.sent(bytes, unlimited, S::TICK_HZ);
             self.spans.push((member.player, start..self.packets.len()));
         }
     }

@@ -142,8 +142,8 @@ impl Session {
         }
     }
 
-    /// Sends a datagram that begins with [`DATAGRAM_HEADROOM_BYTES`]. Never waits: what does not fit
-    /// the send buffer pushes older ones out. Says whether it is known to have done so.
+    /// Sends a datagram that begins with [`DATAGRAM_HEADROOM_BYTES`]. Never waits: what the path does not
+    /// take now is replaced by the next. Says whether it took the place of one that was not sent.
     pub(crate) fn send_datagram(
         &self,
         outbound: &mut Outbound,
@@ -154,7 +154,7 @@ impl Session {
             Session::WebTransport(web) => (web.quic(), web.with_prefix(datagram)),
             Session::WebSocket(socket) => return socket.send_datagram(datagram),
         };
-        outbound.send_datagram(quic, datagram).map(|()| false)
+        outbound.send_datagram(quic, datagram)
     }
 
     /// Hands every datagram of the session to `sink`, on a thread of the transport.

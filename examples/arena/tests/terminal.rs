@@ -36,8 +36,9 @@ fn it_flies_shoots_chats_and_gives_the_terminal_back() {
         terminal.wait_for("Tess: a quick wasd question");
         peer.until("the chat message", |peer| peer.heard.contains("a quick wasd question")).await;
 
-        // The other client sees it turn, fly and shoot.
-        let before = peer.ship("Tess").expect("Tess is in sight, both started in the middle");
+        // The other client sees it, both started in the middle; then it turns, flies and shoots.
+        peer.until("Tess", |peer| peer.ship("Tess").is_some()).await;
+        let before = peer.ship("Tess").expect("it was there");
         terminal.hold(&["Up", "Left"], 8);
         peer.until("Tess to fly and turn", |peer| {
             peer.ship("Tess").is_some_and(|ship| {

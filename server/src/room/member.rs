@@ -7,6 +7,7 @@ use tickwire_shared::control::Member as MemberInfo;
 
 use super::chat::ChatBucket;
 use super::inputs::InputBuffer;
+use super::pace::Pace;
 use super::replication::Replication;
 use crate::config::RoomConfig;
 
@@ -21,6 +22,7 @@ pub(super) struct Member<I> {
     pub(super) replication: Replication,
     pub(super) datagram_bytes_max: usize,
     pub(super) allowance: Allowance,
+    pub(super) pace: Pace,
     pub(super) chat: ChatBucket,
 }
 
@@ -40,6 +42,7 @@ impl<I: Copy + Default> Member<I> {
             replication: Replication::new(config, player, seat),
             datagram_bytes_max: config.snapshot_bytes_max,
             allowance: Allowance::default(),
+            pace: Pace::default(),
             chat: ChatBucket::new(config, now),
         }
     }

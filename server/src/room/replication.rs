@@ -129,10 +129,11 @@ impl Replication {
         &mut self.events
     }
 
-    /// Takes the client's acknowledgements; `now` is the room's tick.
-    pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) {
+    /// Takes the client's acknowledgements; `now` is the room's tick. Returns the ticks from the newest
+    /// acknowledged snapshot to now, if it is a new one.
+    pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) -> Option<u32> {
         let events = &mut self.events;
-        self.packets.acknowledge(now, ack, |tick| events.acknowledge(tick));
+        self.packets.acknowledge(now, ack, |tick| events.acknowledge(tick))
     }
 
     /// Writes the snapshot of the scene in at most `bytes_max` bytes and appends it to `out`.

@@ -36,8 +36,9 @@ impl<S: Simulation> Room<S> {
                 if member.seat != datagram.head.seat {
                     return;
                 }
-                if let Some(ack) = datagram.head.ack {
-                    member.replication.acknowledge(tick, ack);
+                let flight = datagram.head.ack.map(|ack| member.replication.acknowledge(tick, ack));
+                if let Some(flight_ticks) = flight.flatten() {
+                    member.pace.acknowledged(flight_ticks);
                 }
                 if let Some(inputs) = &mut member.inputs {
                     inputs.push(clock, at, &datagram);

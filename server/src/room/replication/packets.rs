@@ -188,8 +188,15 @@ impl Packets {
         }
     }
 
-    /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once.
-    pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck, mut each: impl FnMut(Tick)) {
+    /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once. Returns the ticks
+    /// from the newest one to now, if none so new was acknowledged before.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Tick,
+        ack: SnapshotAck,
+        mut each: impl FnMut(Tick),
+    ) -> Option<u32> {
+        let mut flight_ticks = None;
         let newest = Tick::expand(ack.newest_low16, now);
         for age in (0..=ACK_REACH_TICKS).rev() {
             let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
@@ -198,11 +205,14 @@ impl Packets {
             if received && sent && !self.is_acked(tick) {
                 self.acknowledge_one(tick);
                 if tick == self.newest_acks[0] {
-                    self.measure_flight(now.since(Tick(tick)));
+                    let flight = now.since(Tick(tick));
+                    self.measure_flight(flight);
+                    flight_ticks = u32::try_from(flight).ok();
                 }
                 each(Tick(tick));
             }
         }
+        flight_ticks
     }
 
     fn acknowledge_one(&mut self, tick: u32) {

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_proto::crypto::rustls::HandshakeData;
-use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, StreamEvent, StreamId, VarInt};
+use quinn_proto::{
+    ConnectionError, ConnectionHandle, Dir, Event, SendDatagramError, StreamEvent, StreamId, VarInt,
+};
 use tokio::sync::Notify;
 
 use super::Remote;
@@ -63,6 +65,10 @@ pub(super) struct State {
     pub(super) over: Option<ConnectionError>,
     pub(super) waiting: Waiting,
     sink: Option<Box<dyn DatagramSink>>,
+    /// The datagram that goes next, while the path takes none: a newer one takes its place.
+    next_datagram: Option<Bytes>,
+    /// Room for datagrams when none waits.
+    datagram_space: usize,
     named: bool,
     connected: bool,
 }
@@ -81,9 +87,10 @@ pub(super) struct Waiting {
 impl Connection {
     pub(super) fn new(
         handle: ConnectionHandle,
-        proto: quinn_proto::Connection,
+        mut proto: quinn_proto::Connection,
         remote: Arc<Remote>,
     ) -> Self {
+        let datagram_space = proto.datagrams().send_buffer_space();
         let state = State {
             proto,
             alarm: Alarm::default(),
@@ -95,6 +102,8 @@ impl Connection {
             over: None,
             waiting: Waiting::default(),
             sink: None,
+            next_datagram: None,
+            datagram_space,
             named: false,
             connected: false,
         };
@@ -248,6 +257,33 @@ impl Shared {
 }
 
 impl State {
+    /// Takes a datagram to send. While one waits for the path to take it, only the newest other one
+    /// is kept. Says whether this one took another's place.
+    ///
+    /// # Errors
+    /// When it will not be sent at all.
+    pub(super) fn push_datagram(&mut self, datagram: Bytes) -> Result<bool, SendDatagramError> {
+        if self.proto.datagrams().send_buffer_space() == self.datagram_space {
+            return self.proto.datagrams().send(datagram, true).map(|()| false);
+        }
+        let bytes_max = self.proto.datagrams().max_size();
+        if datagram.len() > bytes_max.ok_or(SendDatagramError::UnsupportedByPeer)? {
+            return Err(SendDatagramError::TooLarge);
+        }
+        Ok(self.next_datagram.replace(datagram).is_some())
+    }
+
+    /// The datagram that waited goes next, once no other does.
+    pub(super) fn advance_datagrams(&mut self) {
+        if self.next_datagram.is_some()
+            && self.proto.datagrams().send_buffer_space() == self.datagram_space
+            && let Some(next) = self.next_datagram.take()
+            && let Err(error) = self.proto.datagrams().send(next, true)
+        {
+            tracing::debug!(%error, "a datagram that waited for the path was dropped");
+        }
+    }
+
     /// Says that something other than datagrams is going on: nothing waits for a while.
     pub(super) fn stir(&mut self, now: Instant) {
         self.stirred_until = now + STIR_TIME;

@@ -46,8 +46,9 @@ impl Outbound {
         }
     }
 
-    /// Sends a datagram with whatever else `connection` has to send. Never waits: what the path
-    /// does not take now is kept, and the oldest is dropped when too much is.
+    /// Sends a datagram with whatever else `connection` has to send. Never waits: while the path
+    /// takes none, one is on its way into the next packet and the newest other is kept. Says whether it took
+    /// the place of one that was not sent.
     ///
     /// # Errors
     /// When it will not be sent at all.
@@ -55,17 +56,17 @@ impl Outbound {
         &mut self,
         connection: &Connection,
         datagram: Bytes,
-    ) -> Result<(), DatagramError> {
+    ) -> Result<bool, DatagramError> {
         let mut state = connection.shared.lock();
         if state.over.is_some() {
             return Err(DatagramError::Undeliverable);
         }
-        state.proto.datagrams().send(datagram, true).map_err(|error| match error {
+        let replaced = state.push_datagram(datagram).map_err(|error| match error {
             SendDatagramError::TooLarge => DatagramError::TooLarge,
             _ => DatagramError::Undeliverable,
         })?;
         self.transmit(connection.shared.handle, &mut state);
-        Ok(())
+        Ok(replaced)
     }
 
     /// Sends what a connection has to send, but not so much that others wait long.
@@ -74,6 +75,7 @@ impl Outbound {
         let now = Instant::now();
         let mut packets = 0;
         while packets < PACKETS_IN_A_ROW_MAX && !self.socket.is_full() {
+            state.advance_datagrams();
             self.packet.clear();
             let segments_max = self.socket.segments_max();
             let made = state.proto.poll_transmit(now, segments_max, &mut self.packet);

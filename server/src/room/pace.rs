@@ -1,0 +1,218 @@
+//! How much a member's path takes: less is sent while acknowledgements say that a queue grows on it.
+//!
+//! The time from a snapshot to its acknowledgement is the path's own, which is the least that was seen
+//! lately, and what it waits in queues. Congestion control of the transport acts on packets that are lost, when
+//! queues are full and everything is late by as much as they hold; so snapshots become smaller as soon as
+//! the wait is felt, and larger again while it is not. Games that send less than the path takes never
+//! notice.
+
+use std::collections::VecDeque;
+
+/// A wait of so many milliseconds is felt.
+const FELT_MS: u32 = 50;
+/// The path's own time is the least of so many milliseconds, and of as many before.
+const EPOCH_MS: u32 = 4000;
+/// Decisions are so many milliseconds apart at least.
+const ROUND_MS: u32 = 200;
+/// Waits are judged by the least of so many: jitter is not a queue.
+const FLIGHTS: usize = 8;
+/// What is sent once a wait is felt, of what came through.
+const CUT: f32 = 0.75;
+/// A long queue should shrink so fast: what comes through, over what is sent.
+const SHRINKS: f32 = 1.2;
+/// By how much more is sent after a round without.
+const GROWTH: f32 = 1.08;
+/// A snapshot may always have so many bytes.
+const BYTES_MIN: f32 = 96.0;
+/// It is never cut below this part of what was sent before the wait: other traffic may be the cause.
+const CUT_MOST: f32 = 0.2;
+
+/// The pace of one member's snapshots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace {
+    /// Bytes of a snapshot; `None` while the path takes what there is.
+    limit: Option<f32>,
+    /// Bytes it is never below.
+    least: f32,
+    /// The least times to an acknowledgement, in ticks, of this epoch and of the one before.
+    own_ticks: [Option<u32>; 2],
+    epoch_ticks: u32,
+    /// Snapshots made so far, and those of them up to the newest acknowledged one.
+    made: u32,
+    through: u32,
+    /// [`Pace::made`] at the last cut.
+    cut_at: u32,
+    /// The last times to an acknowledgement, in ticks.
+    flights: VecDeque<u32>,
+    round: Round,
+}
+
+/// What happened since the last decision.
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    ticks: u32,
+    bytes: usize,
+    /// [`Pace::through`] at its begin.
+    through: u32,
+}
+
+impl Pace {
+    /// The newest snapshot so far was acknowledged, so many ticks after it was made.
+    pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
+        let own = &mut self.own_ticks[0];
+        *own = Some(own.map_or(flight_ticks, |own| own.min(flight_ticks)));
+        if self.flights.len() == FLIGHTS {
+            self.flights.pop_front();
+        }
+        self.flights.push_back(flight_ticks);
+        self.through = self.made.saturating_sub(flight_ticks);
+    }
+
+    /// What the next snapshot may take of `bytes_max`.
+    pub(super) fn limit(&self, bytes_max: usize) -> usize {
+        self.limit.map_or(bytes_max, |limit| bytes_max.min(limit as usize))
+    }
+
+    /// A snapshot of `bytes` was made, where `bytes_max` was the most without a limit.
+    pub(super) fn sent(&mut self, bytes: usize, bytes_max: usize, tick_hz: u32) {
+        let ticks = |ms: u32| (ms * tick_hz / 1000).max(1);
+        self.made += 1;
+        self.epoch_ticks += 1;
+        if self.epoch_ticks >= ticks(EPOCH_MS) {
+            self.epoch_ticks = 0;
+            self.own_ticks = [None, self.own_ticks[0].or(self.own_ticks[1])];
+        }
+        self.round.ticks += 1;
+        self.round.bytes += bytes;
+        let own = self.own_ticks.into_iter().flatten().min();
+        let Some((own, &flight)) = own.zip(self.flights.iter().min()) else { return };
+        if self.round.ticks < ticks(ROUND_MS).max(own) {
+            return;
+        }
+        let next = Round { through: self.through, ..Round::default() };
+        let round = std::mem::replace(&mut self.round, next);
+        if self.through == round.through {
+            // Nothing was heard: it says nothing of a queue.
+            return;
+        }
+        // With a growing queue less comes through than is sent, with a shrinking one more.
+        let part = (self.through - round.through) as f32 / round.ticks as f32;
+        let waited = flight - own;
+        let shrinks = if waited < 2 * ticks(FELT_MS) { 1.0 } else { SHRINKS };
+        if waited < ticks(FELT_MS) {
+            self.grow(bytes_max as f32);
+        } else if part <= shrinks && self.through >= self.cut_at + round.ticks {
+            self.cut(round.bytes as f32 / round.ticks as f32, part);
+        }
+    }
+
+    fn cut(&mut self, sent: f32, part: f32) {
+        if self.limit.is_none() {
+            self.least = (sent * CUT_MOST).max(BYTES_MIN);
+        }
+        self.cut_at = self.made;
+        let sent = self.limit.map_or(sent, |limit| sent.min(limit));
+        self.limit = Some((sent * part.min(1.0) * CUT).max(self.least));
+    }
+
+    fn grow(&mut self, bytes_max: f32) {
+        let grown = self.limit.map(|limit| limit * GROWTH);
+        self.limit = grown.filter(|&grown| grown < bytes_max);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK_HZ: u32 = 60;
+    const BYTES_MAX: usize = 533;
+    /// Around each snapshot.
+    const HEADER_BYTES: f32 = 55.0;
+
+    /// A path of so many ticks that takes so many bytes a tick, with a queue of its own before it.
+    struct Path {
+        own_ticks: u32,
+        takes: f32,
+        queued: f32,
+        acks: VecDeque<(u32, u32)>,
+        pace: Pace,
+        tick: u32,
+        sent: usize,
+    }
+
+    impl Path {
+        fn new(own_ticks: u32) -> Self {
+            let (acks, pace) = (VecDeque::new(), Pace::default());
+            Path { own_ticks, takes: 10_000.0, queued: 0.0, acks, pace, tick: 0, sent: 0 }
+        }
+
+        /// Runs with `jitter_ticks` of the tick on top. Returns the longest wait in the queue, in ticks.
+        fn run(&mut self, ticks: u32, jitter_ticks: impl Fn(u32) -> u32) -> f32 {
+            let mut longest = 0.0f32;
+            for _ in 0..ticks {
+                self.tick += 1;
+                let came =
+                    self.acks.iter().filter(|(at, _)| *at <= self.tick).map(|ack| ack.1).max();
+                if let Some(newest) = came {
+                    self.pace.acknowledged(self.tick - newest);
+                    self.acks.retain(|(_, of)| *of > newest);
+                }
+                let bytes = self.pace.limit(BYTES_MAX);
+                self.pace.sent(bytes, BYTES_MAX, TICK_HZ);
+                self.sent += bytes;
+                self.queued = (self.queued + bytes as f32 + HEADER_BYTES - self.takes).max(0.0);
+                let wait = self.queued / self.takes;
+                longest = longest.max(wait);
+                let trip = self.own_ticks + wait as u32 + jitter_ticks(self.tick);
+                self.acks.push_back((self.tick + trip, self.tick));
+            }
+            longest
+        }
+    }
+
+    #[test]
+    fn a_path_of_half_the_capacity_is_filled_and_keeps_no_queue() {
+        for own_ticks in [1, 3, 6, 12, 20] {
+            let mut path = Path::new(own_ticks);
+            path.run(600, |_| 0);
+            assert_eq!(path.sent, 600 * BYTES_MAX, "a wide path is not limited");
+            path.takes = BYTES_MAX as f32 / 2.0;
+            let first = path.run(600, |_| 0);
+            assert!(
+                first < 45.0 + 4.0 * own_ticks as f32,
+                "{own_ticks} ticks: a wait of {first} ticks"
+            );
+            path.sent = 0;
+            let later = path.run(1800, |_| 0);
+            assert!(
+                later < 12.0 + own_ticks as f32 / 2.0,
+                "{own_ticks} ticks: a wait of {later} ticks"
+            );
+            let part = (path.sent as f32 / 1800.0 + HEADER_BYTES) / path.takes;
+            assert!((0.7..1.05).contains(&part), "{own_ticks} ticks: {part} of the path used");
+            path.takes = 10_000.0;
+            path.run(600, |_| 0);
+            assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX, "wide again");
+        }
+    }
+
+    #[test]
+    fn jitter_is_not_a_queue_and_a_longer_path_is_soon_known() {
+        let jitter = |tick: u32| tick.wrapping_mul(2_654_435_761) >> 16 & 3;
+        let mut path = Path::new(6);
+        path.run(3000, jitter);
+        assert_eq!(path.sent, 3000 * BYTES_MAX);
+        path.own_ticks = 18;
+        path.run(1200, jitter);
+        assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX, "{:?}", path.pace);
+    }
+
+    #[test]
+    fn a_wait_that_is_none_of_its_doing_leaves_it_something() {
+        let mut path = Path::new(3);
+        path.run(300, |_| 0);
+        path.run(240, |_| 12);
+        assert!(path.pace.limit(BYTES_MAX) as f32 >= BYTES_MAX as f32 * CUT_MOST - 1.0);
+    }
+}
