@@ -164,6 +164,14 @@ impl Session {
         }));
     }
 
+    /// Predicts nothing any more: what the player steers is shown as the server sent it.
+    pub fn predict_nothing(&mut self) {
+        self.rules = None;
+        if let Some(room) = &mut self.room {
+            room.predict(None);
+        }
+    }
+
     /// Takes bytes of the control stream.
     ///
     /// # Errors

@@ -1,20 +1,24 @@
 //! The session core for a browser, inside the npm package: bytes in, bytes out; the TypeScript around
 //! it owns the transport.
 
+mod step;
+
 use std::time::Duration;
 
-use js_sys::{Array, Float64Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Float64Array, Function, Object, Reflect, Uint8Array};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     CloseCode, Member, RefuseCode, RoomChoice, RoomInfo, ServerChat, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{FieldSchema, KindSchema, LANES_MAX, Schema};
 use wasm_bindgen::prelude::*;
 
 use crate::session::component::{components, lanes_of, push_components};
+use crate::session::prediction::NumberRules;
 use crate::session::{Session, SessionError, SessionEvent};
+use step::ScriptStep;
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
 #[wasm_bindgen]
@@ -138,6 +142,26 @@ impl Core {
             lane_at += field.ty.lanes();
         }
         self.session.hold(&lanes[..lane_at]);
+    }
+
+    /// Predicts what the player steers, in rooms joined from now on, by functions of JavaScript.
+    ///
+    /// `adopt(kind, values, before)` gives the state of an entity with these components, or undefined if its
+    /// kind is not stepped; `before` is the state that was predicted for the same tick, if any.
+    /// `step(kind, state, input, values)` gives the state a tick later as a new one, and fills the
+    /// components it then has; undefined if it failed. Neither may throw.
+    #[wasm_bindgen(js_name = predictBy)]
+    pub fn predict_by(&mut self, adopt: Function, step: Function) {
+        self.session.predict_by(Box::new(move |schema| {
+            let step = ScriptStep::new(adopt.clone(), step.clone());
+            Some(Box::new(NumberRules::new(schema, step)))
+        }));
+    }
+
+    /// Predicts nothing any more.
+    #[wasm_bindgen(js_name = predictNothing)]
+    pub fn predict_nothing(&mut self) {
+        self.session.predict_nothing();
     }
 
     /// Advances the clock and samples the input for each tick that is due.
@@ -343,19 +367,10 @@ fn kind_object(kind: &KindSchema) -> JsValue {
 }
 
 fn field_object(field: &FieldSchema) -> JsValue {
-    let (name, min, max) = match field.ty {
-        FieldType::Bool => ("bool", 0.0, 1.0),
-        FieldType::Int { min, max } => ("int", min as f64, max as f64),
-        FieldType::Float { min, max, .. } => ("float", f64::from(min), f64::from(max)),
-        FieldType::Angle { .. } => ("angle", -std::f64::consts::PI, std::f64::consts::PI),
-        FieldType::Vec2 { min, max, .. } => ("vec2", f64::from(min), f64::from(max)),
-        FieldType::Vec3 { min, max, .. } => ("vec3", f64::from(min), f64::from(max)),
-        FieldType::Quat { .. } => ("quat", -1.0, 1.0),
-        FieldType::Choice { variants } => ("choice", 0.0, f64::from(variants) - 1.0),
-    };
+    let (min, max) = field.ty.range();
     object(&[
         ("name", (&field.name).into()),
-        ("type", name.into()),
+        ("type", field.ty.name().into()),
         ("components", (components(field.ty) as u32).into()),
         ("min", min.into()),
         ("max", max.into()),

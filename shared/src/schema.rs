@@ -115,6 +115,35 @@ impl FieldType {
         }
     }
 
+    /// What a client without the game's types calls this type.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            FieldType::Bool => "bool",
+            FieldType::Int { .. } => "int",
+            FieldType::Float { .. } => "float",
+            FieldType::Angle { .. } => "angle",
+            FieldType::Vec2 { .. } => "vec2",
+            FieldType::Vec3 { .. } => "vec3",
+            FieldType::Quat { .. } => "quat",
+            FieldType::Choice { .. } => "choice",
+        }
+    }
+
+    /// The smallest and largest number in a value of this type, in the field's unit.
+    pub fn range(&self) -> (f64, f64) {
+        use std::f64::consts::PI;
+        match *self {
+            FieldType::Bool => (0.0, 1.0),
+            FieldType::Int { min, max } => (min as f64, max as f64),
+            FieldType::Float { min, max, .. }
+            | FieldType::Vec2 { min, max, .. }
+            | FieldType::Vec3 { min, max, .. } => (f64::from(min), f64::from(max)),
+            FieldType::Angle { .. } => (-PI, PI),
+            FieldType::Quat { .. } => (-1.0, 1.0),
+            FieldType::Choice { variants } => (0.0, f64::from(variants.max(1)) - 1.0),
+        }
+    }
+
     /// Whether the numbers in this type can be used: what a peer sent is not trusted.
     pub const fn is_valid(&self) -> bool {
         match *self {

@@ -10,6 +10,7 @@
 //! `S`, and the inputs after it are stepped anew; the difference on the screen fades within a
 //! fifth of a second.
 
+mod numbers;
 mod rules;
 mod spawns;
 
@@ -22,6 +23,7 @@ use tickwire_shared::{EntityId, Tick};
 
 use super::input::InputQueue;
 use super::interpolation::Blend;
+pub use numbers::{NumberRules, NumberStep};
 pub use rules::{GameRules, MaybeSend, Rules, Spawned, Steered};
 use spawns::Spawns;
 

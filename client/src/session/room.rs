@@ -146,7 +146,7 @@ impl RoomSession {
         self.inputs.newest()
     }
 
-    /// Predicts by these rules from now on.
+    /// Predicts by these rules from now on, or nothing.
     pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
         self.prediction = rules.filter(|_| !self.spectator).map(Prediction::new);
     }

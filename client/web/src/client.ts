@@ -4,6 +4,7 @@ import { Emitter, type Listener } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
+import { Predictor, type Steps } from './prediction.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
 import { InputWriter, readRecord, type Schema } from './schema.js';
@@ -34,6 +35,8 @@ export interface ClientEvents<G extends Game> {
   notice: string;
   /** A request or chat message was turned down. Its promise was rejected as well. */
   refused: Refused;
+  /** A step function failed: the session goes on, and what the player steers is shown as the server sends it. */
+  predictionFailed: TickwireError;
   /** Something happened in the game. */
   event: GameEvent<G>;
   /** The session is over. Once, last. */
@@ -69,20 +72,23 @@ export class Client<G extends Game = AnyGame> {
   readonly #emitter = new Emitter<ClientEvents<G>>();
   readonly #requests = new Requests();
   readonly #room = new Room();
+  readonly #steps: Steps<G> | undefined;
   readonly #idle: ReturnType<typeof setInterval>;
+  #predictor: Predictor | undefined;
   #input: InputWriter | undefined;
   #schema: Schema | undefined;
   #server = '';
   #player = 0;
   #end: Closed | undefined;
   #lastUpdateMs = performance.now();
-  #welcomed!: { resolve: () => void; reject: (error: TickwireError) => void };
+  #welcomed!: { resolve: () => void; reject: (error: Error) => void };
   #reportClosed!: (closed: Closed) => void;
   readonly #welcome: Promise<void>;
 
   /** Takes an open transport and begins the session. @internal */
-  constructor(core: Core, transport: Transport) {
+  constructor(core: Core, transport: Transport, steps?: Steps<G>) {
     this.#core = core;
+    this.#steps = steps;
     this.#transport = transport;
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
@@ -264,12 +270,23 @@ export class Client<G extends Game = AnyGame> {
   }
 
   #drain(): void {
+    this.#judgePrediction();
     while (!this.#end) {
       const event = this.#core.pollEvent();
       if (!event) break;
       this.#dispatch(event);
     }
     if (!this.#end) this.#flush();
+  }
+
+  /** A step that failed is told once, and no other is tried. */
+  #judgePrediction(): void {
+    const error = this.#predictor?.error;
+    if (!error) return;
+    this.#predictor = undefined;
+    this.#core.predictNothing();
+    if (this.#emitter.has('predictionFailed')) this.#emitter.emit('predictionFailed', error);
+    else reportError(error);
   }
 
   #flush(): void {
@@ -320,6 +337,14 @@ export class Client<G extends Game = AnyGame> {
     this.#player = event.player;
     this.#input = new InputWriter(schema.input);
     this.entities.begin(schema.entities);
+    if (this.#steps) {
+      try {
+        this.#predictor = new Predictor(schema, this.#steps);
+      } catch (error) {
+        return this.#welcomed.reject(error as TypeError);
+      }
+      this.#predictor.begin(this.#core);
+    }
     this.#welcomed.resolve();
   }
 

@@ -3,13 +3,14 @@ import { Client } from './client.js';
 import { loadCore, type MakeCore } from './core.js';
 import { inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
+import type { Steps } from './prediction.js';
 import { race } from './race.js';
 import type { TransportKind } from './transport.js';
 import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
 
 /** How to connect. */
-export interface ConnectOptions {
+export interface ConnectOptions<G extends Game = AnyGame> {
   /**
    * Certificates to trust although no authority signed them. Without it they are fetched from
    * `/certificate.json` of the server that served the page. Give `[]` for a server with a
@@ -25,6 +26,11 @@ export interface ConnectOptions {
    * `tickwire-client` crate and the game's rules. Without it nothing is predicted.
    */
   core?: (() => Promise<MakeCore>) | undefined;
+  /**
+   * Predicts what the player steers by JavaScript: a step for each kind of entity that players steer. Not
+   * beside `core`.
+   */
+  predict?: Steps<G> | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -46,8 +52,9 @@ const TIMEOUT_MS = 10_000;
  * Settles once the server has welcomed the client and, if a name was given, seated it. Rejects with a
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
-export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions = {}): Promise<Client<G>> {
-  const { name, room, signal, timeoutMs = TIMEOUT_MS } = options;
+export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
+  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict } = options;
+  if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const core = loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
   core.catch(() => {});
@@ -60,7 +67,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const transport = await (options.transport ? open[options.transport](signal) : race(open, signal));
   let client: Client<G>;
   try {
-    client = new Client<G>(await core, transport);
+    client = new Client<G>(await core, transport, predict);
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;

@@ -38,6 +38,17 @@ export interface CoreStats {
   predictionError: number;
 }
 
+/** The state of an entity with these numbers; `before` was predicted for the same tick. Undefined is not stepped. */
+export type Adopt = (kind: number, values: Float64Array, before: Record<string, unknown> | undefined) => object | undefined;
+
+/** The state a tick after `state`, as a new object; fills `values` with its numbers. Undefined is failed. */
+export type StepOnce = (
+  kind: number,
+  state: Record<string, unknown>,
+  input: Float64Array,
+  values: Float64Array,
+) => object | undefined;
+
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
 export interface Core {
   onControl(bytes: Uint8Array, nowMs: number): void;
@@ -56,6 +67,8 @@ export interface Core {
   kick(player: number, reason: string): void;
   goodbye(): void;
   setInput(values: Float64Array): void;
+  predictBy(adopt: Adopt, step: StepOnce): void;
+  predictNothing(): void;
   update(nowMs: number): void;
   pollEvent(): CoreEvent | undefined;
   schema(): Schema | undefined;

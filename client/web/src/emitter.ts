@@ -27,6 +27,11 @@ export class Emitter<Events> {
     this.#listeners.get(name)?.delete(listener as Listener<never>);
   }
 
+  /** Whether anyone listens for `name`. */
+  has(name: keyof Events): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
   /** Calls the listeners of `name`. One that throws does not keep the others from being called. */
   emit<K extends keyof Events>(name: K, value: Events[K]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {

@@ -57,7 +57,9 @@ export type LocalCode =
   /** The WebAssembly module could not be loaded. */
   | 'WasmFailed'
   /** The caller's `AbortSignal` fired. */
-  | 'Aborted';
+  | 'Aborted'
+  /** A step function threw; the session goes on without prediction. */
+  | 'StepFailed';
 
 /** The code of a {@link TickwireError}. */
 export type ErrorCode = CloseCode | RefuseCode | LocalCode;
@@ -129,4 +131,5 @@ const TEXTS: Record<ErrorCode, string> = {
   ConnectTimeout: 'the server did not answer in time; check the network and connect again',
   WasmFailed: 'the WebAssembly module could not be loaded; reload the page',
   Aborted: 'connecting was cancelled',
+  StepFailed: 'the step function failed, so nothing is predicted any more; correct it',
 };

@@ -4,12 +4,13 @@
  * @module
  */
 export { connect, type ConnectOptions } from './connect.js';
-export type { Core, MakeCore } from './core.js';
+export type { Adopt, Core, MakeCore, StepOnce } from './core.js';
 export { Client, type ClientEvents, type GameEvent, type Stats } from './client.js';
 export type { Chat } from './chat.js';
 export type { AnyGame, Entities, Entity, Game, KindName } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
 export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';
+export type { Step, Steps } from './prediction.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
 export type { TransportKind } from './transport.js';

@@ -68,7 +68,8 @@ export interface Quat {
 /** The value of a field. */
 export type FieldValue = boolean | number | Vec2 | Vec3 | Quat;
 
-const AXES = ['x', 'y', 'z', 'w'] as const;
+/** The components of vectors and quaternions. */
+export const AXES = ['x', 'y', 'z', 'w'] as const;
 
 /** Writes one record of numbers into an object with the fields of `kind`, reusing its vectors. */
 export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into: Record<string, unknown>): void {

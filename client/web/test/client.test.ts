@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../src/client.js';
-import type { Core } from '../src/core.js';
+import type { Adopt, Core, StepOnce } from '../src/core.js';
 import type { CoreEvent } from '../src/messages.js';
 import type { Transport, TransportHandler } from '../src/transport.js';
 
@@ -44,6 +44,9 @@ class ScriptedCore {
   say = (text: string) => this.asked.push(`say ${text}`);
   goodbye = () => this.asked.push('goodbye');
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
+  rules: { adopt: Adopt; step: StepOnce } | undefined;
+  predictBy = (adopt: Adopt, step: StepOnce) => (this.rules = { adopt, step });
+  predictNothing = () => (this.rules = undefined);
   update = () => {};
   pollEvent = () => this.events.shift();
   schema = () => SCHEMA;
@@ -171,4 +174,38 @@ test('closing says goodbye, and nothing is sent after it', async () => {
   vi.advanceTimersByTime(1000);
   expect(pipe.sent).toEqual([]);
   expect(core.asked).toEqual(['goodbye']);
+});
+
+test('a step that fails is told once, and the session goes on without it', () => {
+  const steps = {
+    Boat: () => {
+      throw new Error('no wind');
+    },
+  };
+  const core = new ScriptedCore();
+  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, steps);
+  sailor.update(1);
+  core.events.push(JOINED);
+  sailor.update(2);
+  const told = vi.fn();
+  sailor.on('predictionFailed', told);
+  const run = () => {
+    const boat = core.rules?.adopt(0, new Float64Array(2), undefined) as Record<string, unknown>;
+    core.rules?.step(0, boat, new Float64Array(1), new Float64Array(2));
+  };
+  core.update = run;
+  for (let frame = 3; frame < 6; frame++) sailor.update(frame);
+  expect(told).toHaveBeenCalledTimes(1);
+  expect(told.mock.calls[0]![0]).toMatchObject({ code: 'StepFailed' });
+  expect(core.rules).toBeUndefined();
+  expect(sailor.room?.name).toBe('bay');
+  void sailor.close();
+});
+
+test('a step for a kind that the game does not have is refused as soon as the game is known', async () => {
+  const steps = { Bote: () => {} };
+  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, steps);
+  sailor.update(1);
+  await expect(sailor.welcomed()).rejects.toThrow('"Bote"');
+  void sailor.close();
 });

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
+use tickwire_client::session::prediction::{NumberRules, NumberStep};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{ServerFrame, write_frame};
@@ -114,12 +115,16 @@ struct Table {
 
 impl Table {
     fn new(delay_ticks: usize, predicts: bool) -> Self {
-        let zero = Instant::now();
-        let schema = schema_of::<Balls>();
         let mut session = Session::new("test", None);
         if predicts {
             session.predict::<Balls>();
         }
+        Table::of(delay_ticks, session)
+    }
+
+    fn of(delay_ticks: usize, mut session: Session) -> Self {
+        let zero = Instant::now();
+        let schema = schema_of::<Balls>();
         let mut room = Room::new("table".to_owned(), 1, RoomConfig::default());
         let codec = InputCodec::new(&schema);
         take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
@@ -227,6 +232,66 @@ fn what_no_client_can_know_is_put_right_once_and_fades() {
     let ahead = (table.session.room().unwrap().newest_input().unwrap().0 - table.tick) as f32;
     let is = ball.pos + ball.vel * ((ahead + 0.5) / 60.0);
     assert!((last.unwrap() - is).length() < 0.2, "shown at {last:?}, is at {is}");
+}
+
+/// The rules once more, as a script has them: plain numbers of 64 bits. Its state is x, y and both velocities.
+#[derive(Debug)]
+struct Script {
+    push: f64,
+}
+
+impl NumberStep for Script {
+    type State = [f64; 4];
+
+    fn adopt(&self, _kind: u8, values: &[f64], _before: Option<&[f64; 4]>) -> Option<[f64; 4]> {
+        values.try_into().ok()
+    }
+
+    fn step(
+        &self,
+        _kind: u8,
+        &[x, y, vx, vy]: &[f64; 4],
+        input: &[f64],
+        values: &mut [f64],
+    ) -> Option<[f64; 4]> {
+        let vx = vx + input[0] * self.push;
+        let after = [x + vx / 60.0, y + vy / 60.0, vx, vy].map(|value| f64::from(value as f32));
+        values.copy_from_slice(&after);
+        Some(after)
+    }
+}
+
+/// Corrections of a minute of steering, with a blow in it.
+fn corrections(predict: impl FnOnce(&mut Session)) -> u64 {
+    let mut session = Session::new("test", None);
+    predict(&mut session);
+    let mut table = Table::of(6, session);
+    let mut still = None;
+    for _ in 0..150 {
+        still = table.run(0.0);
+    }
+    assert_ne!(table.run(1.0), still, "an input is seen in the frame it came in");
+    table.run(-1.0);
+    while table.tick < 3600 {
+        table.run(if (45..135).contains(&(table.tick % 180)) { 0.125 } else { -0.125 });
+    }
+    table.corrections()
+}
+
+fn by_script(push: f64) -> impl FnOnce(&mut Session) {
+    move |session| {
+        session.predict_by(Box::new(move |schema| {
+            Some(Box::new(NumberRules::new(schema, Script { push })))
+        }));
+    }
+}
+
+#[test]
+fn a_script_that_steps_as_the_server_does_is_put_right_only_where_the_rules_are() {
+    assert_eq!(corrections(|session| session.predict::<Balls>()), 1, "the blow alone");
+    assert_eq!(corrections(by_script(1.0)), 1, "the blow alone");
+    let wrong = corrections(by_script(1.01));
+    assert!(wrong > 60, "a wrong one was put right {wrong} times");
 }
 
 #[test]

@@ -1,0 +1,244 @@
+//! Rules over plain numbers, for a client that knows a game by the server's schema alone.
+
+use std::fmt::Debug;
+
+use tickwire_shared::predict::EachAround;
+use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
+
+use super::super::component::{components, lanes_of, push_components};
+use super::rules::{MaybeSend, Rules, Spawned, Steered};
+
+/// One tick of what a player steers, by the components of its fields; see
+/// [`component`](crate::session::component).
+///
+/// Numbers are of the precision that the server's rules read from the wire: reals are those of an `f32`.
+pub trait NumberStep: Debug + MaybeSend {
+    /// What one tick hands to the next.
+    type State: Clone + MaybeSend + 'static;
+
+    /// The state of an entity with these components; `None` if its kind is not stepped. `before` is what
+    /// was predicted for the same tick, for all that is not sent.
+    fn adopt(&self, kind: u8, values: &[f64], before: Option<&Self::State>) -> Option<Self::State>;
+
+    /// The state after one tick with an input. Fills the components that the entity then has. `None` if it
+    /// failed; then all stays as it was.
+    fn step(
+        &self,
+        kind: u8,
+        state: &Self::State,
+        input: &[f64],
+        values: &mut [f64],
+    ) -> Option<Self::State>;
+}
+
+/// The rules that a [`NumberStep`] makes for a server's schema.
+#[derive(Debug)]
+pub struct NumberRules<N> {
+    input: KindSchema,
+    entities: Vec<KindSchema>,
+    step: N,
+}
+
+impl<N: NumberStep> NumberRules<N> {
+    /// For a server with this schema.
+    pub fn new(schema: &Schema, step: N) -> Self {
+        NumberRules { input: schema.input.clone(), entities: schema.entities.clone(), step }
+    }
+}
+
+/// What a tick left behind.
+#[derive(Clone)]
+struct Stepped<T> {
+    kind: u8,
+    lanes: Vec<i32>,
+    state: T,
+}
+
+const SAME_RULES: &str = "states are of the rules that made them";
+
+impl<N: NumberStep> Rules for NumberRules<N> {
+    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered> {
+        let table = self.entities.get(usize::from(kind))?;
+        let before = before.map(|before| before.get::<Stepped<N::State>>().expect(SAME_RULES));
+        let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
+        let state = self.step.adopt(kind, &numbers(table, lanes), before)?;
+        Some(Steered::new(Stepped { kind, lanes: lanes.to_vec(), state }))
+    }
+
+    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
+        let stepped = steered.get::<Stepped<N::State>>().expect(SAME_RULES);
+        lanes[..stepped.lanes.len()].copy_from_slice(&stepped.lanes);
+        (stepped.kind, stepped.lanes.len())
+    }
+
+    fn steer(
+        &self,
+        steered: &mut Steered,
+        input: &[i32],
+        _around: &EachAround<'_>,
+        _spawned: &mut Vec<Spawned>,
+    ) {
+        let stepped = steered.get_mut::<Stepped<N::State>>().expect(SAME_RULES);
+        let table = &self.entities[usize::from(stepped.kind)];
+        // Before the first frame nothing is held.
+        let nothing = self.input.zero_lanes();
+        let input = if input.is_empty() { &nothing } else { input };
+        let mut values = vec![0.0; count(table)];
+        let input = numbers(&self.input, input);
+        if let Some(state) = self.step.step(stepped.kind, &stepped.state, &input, &mut values) {
+            stepped.state = state;
+            quantize(table, &values, &mut stepped.lanes);
+        }
+    }
+}
+
+/// Components of a kind.
+fn count(kind: &KindSchema) -> usize {
+    kind.fields.iter().map(|field| components(field.ty)).sum()
+}
+
+/// The components that the server's rules would read from these lanes.
+fn numbers(kind: &KindSchema, lanes: &[i32]) -> Vec<f64> {
+    let lanes: Vec<f64> = lanes.iter().copied().map(f64::from).collect();
+    let mut values = Vec::with_capacity(count(kind));
+    push_components(kind, &lanes, &mut values);
+    let mut at = 0;
+    for field in &kind.fields {
+        let width = components(field.ty);
+        if !is_whole(field.ty) {
+            values[at..at + width].iter_mut().for_each(|value| *value = f64::from(*value as f32));
+        }
+        at += width;
+    }
+    values
+}
+
+/// Whether `f64` components of a type are whole numbers, and not reals.
+const fn is_whole(ty: FieldType) -> bool {
+    matches!(ty, FieldType::Bool | FieldType::Int { .. } | FieldType::Choice { .. })
+}
+
+fn quantize(kind: &KindSchema, values: &[f64], lanes: &mut [i32]) {
+    let (mut value_at, mut lane_at) = (0, 0);
+    for field in &kind.fields {
+        let (width, wide) = (components(field.ty), field.ty.lanes());
+        lanes_of(
+            field.ty,
+            &values[value_at..value_at + width],
+            &mut lanes[lane_at..lane_at + wide],
+        );
+        value_at += width;
+        lane_at += wide;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::schema::{FieldSchema, SendRule};
+
+    use super::*;
+
+    fn kind(name: &str, types: &[FieldType]) -> KindSchema {
+        let field = |(at, ty): (usize, &FieldType)| FieldSchema {
+            name: format!("field{at}"),
+            ty: *ty,
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+        };
+        KindSchema { name: name.into(), fields: types.iter().enumerate().map(field).collect() }
+    }
+
+    /// Adds the input to every component, and counts its steps; fails from the third on.
+    #[derive(Debug)]
+    struct Adds;
+
+    impl NumberStep for Adds {
+        type State = (Vec<f64>, u32);
+
+        fn adopt(
+            &self,
+            kind: u8,
+            values: &[f64],
+            before: Option<&Self::State>,
+        ) -> Option<Self::State> {
+            (kind == 1).then(|| (values.to_vec(), before.map_or(0, |before| before.1)))
+        }
+
+        fn step(
+            &self,
+            _kind: u8,
+            (state, steps): &Self::State,
+            input: &[f64],
+            values: &mut [f64],
+        ) -> Option<Self::State> {
+            let after: Vec<f64> = state.iter().map(|value| value + input[0]).collect();
+            values.copy_from_slice(&after);
+            (*steps < 2).then_some((after, steps + 1))
+        }
+    }
+
+    fn rules() -> NumberRules<Adds> {
+        let real = FieldType::Float { min: -10.0, max: 10.0, step: 0.1 };
+        let count = FieldType::Int { min: 0, max: i64::from(u32::MAX) };
+        let schema = Schema {
+            game: "adds".into(),
+            tick_hz: 60,
+            input: kind("Input", &[FieldType::Int { min: 1, max: 3 }]),
+            entities: vec![kind("Other", &[]), kind("Own", &[real, count, FieldType::Bool])],
+            events: Vec::new(),
+            model: Vec::new(),
+        };
+        NumberRules::new(&schema, Adds)
+    }
+
+    fn lanes(rules: &NumberRules<Adds>, steered: &Steered) -> Vec<i32> {
+        let mut lanes = [0; LANES_MAX];
+        let (kind, count) = rules.show(steered, &mut lanes);
+        assert_eq!(kind, 1);
+        lanes[..count].to_vec()
+    }
+
+    fn steer(rules: &NumberRules<Adds>, steered: &mut Steered, input: &[i32]) {
+        rules.steer(steered, input, &|_| {}, &mut Vec::new());
+    }
+
+    #[test]
+    fn only_a_kind_that_is_stepped_is_adopted() {
+        let rules = rules();
+        assert!(rules.adopt(0, &[], None).is_none());
+        assert!(rules.adopt(9, &[], None).is_none());
+        assert!(rules.adopt(1, &[5, 7, 0], None).is_some());
+    }
+
+    #[test]
+    fn a_step_is_quantised_as_the_server_would_and_a_failed_one_changes_nothing() {
+        let rules = rules();
+        let large = 4_000_000_000u32.cast_signed();
+        let mut steered = rules.adopt(1, &[5, large, 0], None).unwrap();
+        assert_eq!(lanes(&rules, &steered), [5, large, 0]);
+        steer(&rules, &mut steered, &[2]);
+        assert_eq!(lanes(&rules, &steered), [25, large.wrapping_add(2), 1]);
+        // Before the first frame the input is the nearest to zero that there is.
+        steer(&rules, &mut steered, &[]);
+        assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
+        steer(&rules, &mut steered, &[3]);
+        assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
+    }
+
+    #[test]
+    fn a_correction_keeps_what_is_not_sent() {
+        let rules = rules();
+        let mut before = rules.adopt(1, &[5, 7, 0], None).unwrap();
+        steer(&rules, &mut before, &[1]);
+        let after = rules.adopt(1, &[50, 7, 0], Some(&before)).unwrap();
+        assert_eq!(after.get::<Stepped<(Vec<f64>, u32)>>().unwrap().state.1, 1);
+        assert_eq!(lanes(&rules, &after), [50, 7, 0]);
+    }
+
+    #[test]
+    fn reals_are_those_that_rules_in_rust_read() {
+        let table = kind("K", &[FieldType::Float { min: 0.0, max: 1.0, step: 0.1 }]);
+        assert_eq!(numbers(&table, &[3]), [f64::from((3.0 * f64::from(0.1f32)) as f32)]);
+    }
+}

@@ -1,0 +1,117 @@
+import { expect, expectTypeOf, test, vi } from 'vitest';
+import type { ConnectOptions } from '../src/connect.js';
+import type { Game } from '../src/entities.js';
+import { Predictor, type Step } from '../src/prediction.js';
+import type { Schema, Vec2 } from '../src/schema.js';
+
+const SCHEMA: Schema = {
+  game: 'boats',
+  tickHz: 50,
+  input: { name: 'Helm', fields: [{ name: 'rudder', type: 'float', components: 1 }] },
+  entities: [
+    { name: 'Buoy', fields: [{ name: 'pos', type: 'vec2', components: 2 }] },
+    {
+      name: 'Boat',
+      fields: [
+        { name: 'pos', type: 'vec2', components: 2 },
+        { name: 'crew', type: 'int', components: 1 },
+        { name: 'sail', type: 'bool', components: 1 },
+      ],
+    },
+  ],
+  events: [],
+};
+
+interface Boats extends Game {
+  input: { rudder: number };
+  entities: { Buoy: { pos: Vec2 }; Boat: { pos: Vec2; crew: number; sail: boolean } };
+}
+
+const BOAT = 1;
+
+function predictor(step: Step<Boats, 'Boat'>): Predictor {
+  return new Predictor(SCHEMA, { Boat: step });
+}
+
+/** One step from an own boat with these numbers. */
+function stepOnce(step: Step<Boats, 'Boat'>, from = [0, 0, 1, 0]) {
+  const predicts = predictor(step);
+  const values = new Float64Array(4);
+  const state = predicts.step(BOAT, predicts.adopt(BOAT, from, undefined)!, [0.5], values);
+  return { state, values: [...values], error: predicts.error };
+}
+
+test('a step has the fields of its kind, the input and how long a tick is', () => {
+  const seen = vi.fn();
+  const { values } = stepOnce((boat, input, seconds) => {
+    seen({ ...boat, pos: { ...boat.pos } }, input, seconds);
+    boat.pos.x += input.rudder;
+    boat.crew += 2;
+    boat.sail = true;
+  }, [3, 4, 1, 0]);
+  expect(seen).toHaveBeenCalledWith({ pos: { x: 3, y: 4 }, crew: 1, sail: false }, { rudder: 0.5 }, 0.02);
+  expect(values).toEqual([3.5, 4, 3, 1]);
+});
+
+test('a state is left as it was: a tick can be stepped again from it', () => {
+  const predicts = predictor((boat) => void (boat.pos.x += 1));
+  const state = predicts.adopt(BOAT, [1, 2, 3, 0], undefined)!;
+  const first = predicts.step(BOAT, state, [0], new Float64Array(4));
+  expect(predicts.step(BOAT, state, [0], new Float64Array(4))).toEqual(first);
+  expect(state).toEqual({ pos: { x: 1, y: 2 }, crew: 3, sail: false });
+});
+
+test('what goes on from tick to tick is of the precision of the server', () => {
+  const { state } = stepOnce((boat) => {
+    boat.pos.x = 0.1;
+    boat.crew = 2.6;
+  });
+  expect(state).toMatchObject({ pos: { x: Math.fround(0.1), y: 0 }, crew: 3 });
+});
+
+test('what a step adds goes from tick to tick, and through a correction', () => {
+  const step = (boat: Boats['entities']['Boat'] & { tired?: number }) => void (boat.tired = (boat.tired ?? 0) + 1);
+  const predicts = predictor(step);
+  const first = predicts.step(BOAT, predicts.adopt(BOAT, [0, 0, 1, 0], undefined)!, [0], new Float64Array(4))!;
+  const corrected = predicts.adopt(BOAT, [9, 9, 2, 1], first)!;
+  expect(corrected).toEqual({ pos: { x: 9, y: 9 }, crew: 2, sail: true, tired: 1 });
+  expect(first).toMatchObject({ pos: { x: 0, y: 0 }, crew: 1 });
+});
+
+test('kinds without a step are left to the server', () => {
+  expect(predictor(() => {}).adopt(0, [0, 0], undefined)).toBeUndefined();
+});
+
+test('a step that throws, or makes no number, is told with its cause, and is not called again', () => {
+  const thrown = new RangeError('no wind');
+  const step = vi.fn(() => {
+    throw thrown;
+  });
+  const predicts = predictor(step);
+  const state = predicts.adopt(BOAT, [0, 0, 1, 0], undefined)!;
+  for (let tick = 0; tick < 3; tick++) expect(predicts.step(BOAT, state, [0], new Float64Array(4))).toBeUndefined();
+  expect(step).toHaveBeenCalledTimes(1);
+  expect(predicts.error).toMatchObject({ code: 'StepFailed', cause: thrown });
+  expect(predicts.error?.message).toMatch(/step for "Boat" failed.*no wind/);
+
+  const nowhere = stepOnce((boat) => void (boat.pos.x = Number.NaN));
+  expect(nowhere.error?.message).toMatch(/"pos" is \{ x: NaN, y: 0 \} after it, which is no vec2/);
+  const gone = stepOnce((boat) => void delete (boat as Partial<typeof boat>).crew);
+  expect(gone.error?.message).toMatch(/"crew" is undefined after it, which is no int/);
+  const given = stepOnce((boat) => ({ ...boat }));
+  expect(given.error?.message).toMatch(/changes its first argument and returns nothing/);
+});
+
+test('a step for what the game does not have is refused by name', () => {
+  const nothing = () => {};
+  expect(() => new Predictor(SCHEMA, { Bote: nothing })).toThrow('"Bote", which the game does not have; it has "Buoy", "Boat"');
+  expect(() => new Predictor(SCHEMA, { Boat: 3 })).toThrow('not a function');
+});
+
+test("steps are typed by the game's types", () => {
+  type Given = NonNullable<NonNullable<ConnectOptions<Boats>['predict']>['Boat']>;
+  expectTypeOf<Parameters<Given>[0]>().toEqualTypeOf<{ pos: Vec2; crew: number; sail: boolean }>();
+  expectTypeOf<Parameters<Given>[1]>().toEqualTypeOf<Readonly<{ rudder: number }>>();
+  // @ts-expect-error: there is no such kind
+  ({ predict: { Bote: () => {} } }) satisfies ConnectOptions<Boats>;
+});
