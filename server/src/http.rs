@@ -1,7 +1,8 @@
-//! The HTTP side: the game's page, the certificate's hashes, health, and how the server is doing.
+//! The HTTP side: the game's page, its schema, the certificate's hashes, health, and how the server is doing.
 
 mod listener;
 mod page;
+mod schema;
 mod stats;
 mod websocket;
 
@@ -46,12 +47,15 @@ pub(crate) fn router<S: Simulation>(
         .route("/stats/reset", post(stats::reset::<S>))
         .layer(middleware::from_fn(stats::only_this_machine))
         .with_state(Arc::clone(host));
+    let game =
+        Router::new().route("/schema.json", get(schema::show::<S>)).with_state(Arc::clone(host));
     let facts = Router::new()
         .route("/certificate.json", get(certificate))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(shown));
-    let router = page::router(host.config.page_dir.as_deref(), page).merge(stats).merge(facts);
+    let router = page::router(host.config.page_dir.as_deref(), page);
+    let router = router.merge(stats).merge(game).merge(facts);
     if !host.config.websocket {
         return router;
     }

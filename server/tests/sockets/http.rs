@@ -1,11 +1,12 @@
 //! The HTTP side of the port.
 
 use serde_json::Value;
+use tickwire_shared::simulation::schema_of;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::Over;
-use crate::game::Keys;
+use crate::game::{Dots, Keys};
 use crate::harness::Running;
 
 #[tokio::test]
@@ -27,6 +28,28 @@ async fn the_hashes_are_those_of_the_certificates() {
     for (at, certificate) in [store.current(), store.next()].into_iter().enumerate() {
         assert_eq!(body["hashes"][at]["algorithm"], "sha-256");
         assert_eq!(body["hashes"][at]["value"], certificate.sha256_base64());
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_told_to_any_page() {
+    let server = Running::start().await;
+    let (status, head, body) = server.get("/schema.json").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: application/json"), "{head}");
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
+    let told: Value = serde_json::from_str(&body).unwrap();
+    let schema = schema_of::<Dots>();
+    assert_eq!((&told["game"], &told["tickHz"]), (&schema.game.into(), &schema.tick_hz.into()));
+    let names = |kind: &Value| -> Vec<String> {
+        let fields = kind["fields"].as_array().unwrap().iter();
+        fields.map(|field| field["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let fields = schema.input.fields.iter().map(|field| field.name.clone());
+    assert_eq!(names(&told["input"]), fields.collect::<Vec<_>>());
+    for (told, kind) in told["entities"].as_array().unwrap().iter().zip(&schema.entities) {
+        assert_eq!(told["name"], kind.name.as_str());
+        assert_eq!(names(told).len(), kind.fields.len());
     }
 }
 

@@ -1,18 +1,12 @@
 /** The rules as this page needs them: names and shapes of `examples/arena/src/rules`. */
-import type { Client, Entities, Entity, Game, GameEvent, Vec2 } from 'tickwire';
+import type { Client, Entities, Entity, GameEvent } from 'tickwire';
+import type { Arena } from './arena';
 import type { Roster } from './roster';
 
-/** What a player holds down. */
-export interface Controls {
-  /** -1 turns right at full rate, 1 left. */
-  turn: number;
-  /** The engine pushes forward. */
-  thrust: boolean;
-  /** The ship slows down. */
-  brake: boolean;
-  /** The gun fires. */
-  fire: boolean;
-}
+export type { Arena };
+
+/** What a player holds down: `turn` is -1 to the right at full rate, 1 to the left. */
+export type Controls = Arena['input'];
 
 /** Whose side something is on. */
 export const Team = { Azure: 0, Amber: 1 } as const;
@@ -20,39 +14,6 @@ export const Team = { Azure: 0, Amber: 1 } as const;
 export const AsteroidSize = { Large: 0, Medium: 1, Small: 2 } as const;
 /** What a pickup does. */
 export const Gift = { Repair: 0, Overdrive: 1 } as const;
-
-/** The game, for the types of `tickwire`. */
-export interface Arena extends Game {
-  input: Controls;
-  entities: {
-    Ship: {
-      pos: Vec2;
-      vel: Vec2;
-      heading: number;
-      thrusting: boolean;
-      shielded: boolean;
-      overdrive: boolean;
-      health: number;
-      team: number;
-      score: number;
-      kills: number;
-      deaths: number;
-      heat: number;
-    };
-    Asteroid: { pos: Vec2; vel: Vec2; size: number; spin: number };
-    Shot: { pos: Vec2; vel: Vec2; team: number };
-    Pickup: { pos: Vec2; gift: number };
-    Leader: { rank: number; player: number; team: number; score: number; pos: Vec2 };
-    Round: { azure: number; amber: number; seconds_left: number };
-  };
-  events: {
-    Hit: { pos: Vec2; victim: number };
-    Kill: { pos: Vec2; killer: number; victim: number };
-    Crack: { pos: Vec2; size: number };
-    Taken: { pos: Vec2; player: number; gift: number };
-    RoundOver: { azure: number; amber: number };
-  };
-}
 
 /** A session of the arena. */
 export type ArenaClient = Client<Arena>;

@@ -1,0 +1,86 @@
+//! The game as `npx tickwire types` reads it: names, ranges and steps of all that travels.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tickwire_shared::Simulation;
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
+
+use crate::connection::Host;
+
+/// `GET /schema.json`. Every client is told as much at its welcome, so any page may read it.
+pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Response {
+    let schema = &host.schema;
+    let described = json!({
+        "game": schema.game,
+        "tickHz": schema.tick_hz,
+        "input": kind(&schema.input),
+        "entities": schema.entities.iter().map(kind).collect::<Vec<_>>(),
+        "events": schema.events.iter().map(kind).collect::<Vec<_>>(),
+    });
+    ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(described)).into_response()
+}
+
+fn kind(kind: &KindSchema) -> Value {
+    json!({ "name": kind.name, "fields": kind.fields.iter().map(field).collect::<Vec<_>>() })
+}
+
+fn field(field: &FieldSchema) -> Value {
+    let (min, max) = field.ty.range();
+    let (min, max) = match field.ty {
+        FieldType::Float { .. } | FieldType::Vec2 { .. } | FieldType::Vec3 { .. } => {
+            (decimal(min as f32), decimal(max as f32))
+        }
+        _ => (min, max),
+    };
+    json!({
+        "name": field.name,
+        "type": field.ty.name(),
+        "components": field.ty.lanes(),
+        "min": min,
+        "max": max,
+        "step": decimal(field.ty.step()),
+        "ownerOnly": field.owner_only,
+        "velocity": field.velocity,
+    })
+}
+
+/// The number that is written as `value` is: a step of 0.01 is meant, not the nearest `f32`.
+fn decimal(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| f64::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::schema::SendRule;
+
+    use super::*;
+
+    fn described(ty: FieldType) -> Value {
+        let schema = FieldSchema {
+            name: "at".into(),
+            ty,
+            rule: SendRule::Always,
+            owner_only: true,
+            velocity: Some("vel".into()),
+        };
+        field(&schema)
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_attributes() {
+        let place = described(FieldType::Vec2 { min: -0.3, max: 100.1, step: 0.01 });
+        let expected = json!({
+            "name": "at", "type": "vec2", "components": 2, "min": -0.3, "max": 100.1,
+            "step": 0.01, "ownerOnly": true, "velocity": "vel",
+        });
+        assert_eq!(place, expected);
+        let whole = described(FieldType::Int { min: -1, max: i64::from(u32::MAX) });
+        assert_eq!((&whole["min"], &whole["max"]), (&json!(-1.0), &json!(4_294_967_295.0)));
+        assert_eq!(described(FieldType::Choice { variants: 3 })["max"], json!(2.0));
+    }
+}
