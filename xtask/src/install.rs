@@ -29,7 +29,7 @@ pub(crate) enum Need {
     Firefox,
     /// A terminal for the terminal client's test.
     Tmux,
-    /// The packages that `client/web` and `examples/arena/web` name.
+    /// The packages that `client/web` and the pages of the examples name.
     NodeModules,
 }
 
@@ -132,8 +132,8 @@ fn node_modules(repo: &Repo) -> anyhow::Result<()> {
     if !is_on_path("npm") {
         bail!("there is no npm; install node 20 or newer");
     }
-    // The page links to the package, so the order does not matter: they are fetched side by side.
-    let folders = [repo.package(), repo.page()];
+    // The pages link to the package, so the order does not matter: they are fetched side by side.
+    let folders = [repo.package(), repo.page(), repo.minimal_page()];
     std::thread::scope(|scope| {
         let fetching = folders.map(|folder| scope.spawn(move || npm_ci(&folder)));
         fetching.into_iter().try_for_each(|it| it.join().expect("npm_ci does not panic"))

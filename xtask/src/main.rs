@@ -30,11 +30,11 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Build the arena, server and page, and serve it.
+    /// Build an example, server and page, and serve it.
     Play(play::PlayFlags),
     /// Run everything that must hold before a change is merged.
     Test(test::TestFlags),
-    /// Build the wasm client, the npm package and the arena's page.
+    /// Build the wasm client, the npm package and the examples' pages.
     Web,
 }
 

@@ -1,10 +1,10 @@
-//! `cargo xtask play`: from a fresh clone to the arena in a browser.
+//! `cargo xtask play`: from a fresh clone to an example in a browser.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::command::Run;
 use crate::fresh::is_fresh;
@@ -13,20 +13,52 @@ use crate::web;
 
 #[derive(Args)]
 pub(crate) struct PlayFlags {
-    /// Flags for the arena server, after `--`; `-- --help` shows them.
+    /// What to play.
+    #[arg(value_enum, default_value_t)]
+    game: Game,
+    /// Flags for the server, after `--`; `-- --help` shows them.
     #[arg(last = true)]
     server: Vec<String>,
 }
 
-/// Builds what is stale and becomes the arena server, which prints its address.
+/// The examples that have a page.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Game {
+    /// Ships of two teams among asteroids.
+    #[default]
+    Arena,
+    /// A dot that runs about: the game of the README.
+    Minimal,
+}
+
+/// Builds what is stale and becomes the server, which prints its address.
 pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
-    web::build_all(repo)?;
-    build_server(repo).context("the arena server does not build")?;
-    println!("play: the arena server; stop it with Ctrl-C\n");
-    let server = server_path(repo);
-    let server = server.to_str().context("the path of the checkout is not UTF-8")?;
-    let arguments: Vec<&str> = flags.server.iter().map(String::as_str).collect();
-    serve(Run::new(server, &arguments, repo.root()))
+    let (server, page) = match flags.game {
+        Game::Arena => {
+            web::build_all(repo)?;
+            build_server(repo).context("the arena server does not build")?;
+            (server_path(repo), None)
+        }
+        Game::Minimal => {
+            web::build_minimal(repo)?;
+            println!("build: the minimal server");
+            let build = ["build", "--release", "--package=tickwire-minimal"];
+            Run::new("cargo", &build, repo.root()).show()?;
+            let server = repo.target().join("release/tickwire-minimal");
+            (server, Some(repo.minimal_page().join("dist")))
+        }
+    };
+    println!("play: stop the server with Ctrl-C\n");
+    let mut arguments = Vec::new();
+    if let Some(page) = &page {
+        arguments.extend(["--page-dir", text(page)?]);
+    }
+    arguments.extend(flags.server.iter().map(String::as_str));
+    serve(Run::new(text(&server)?, &arguments, repo.root()))
+}
+
+fn text(path: &Path) -> anyhow::Result<&str> {
+    path.to_str().context("the path of the checkout is not UTF-8")
 }
 
 /// The server holds the page. Cargo sees when a file in it changes, but not when the page was made
@@ -54,11 +86,11 @@ fn server_path(repo: &Repo) -> PathBuf {
 #[cfg(unix)]
 fn serve(server: Run) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;
-    Err(server.into_command().exec()).context("the arena server cannot be started")
+    Err(server.into_command().exec()).context("the server cannot be started")
 }
 
 #[cfg(not(unix))]
 fn serve(server: Run) -> anyhow::Result<ExitCode> {
-    let status = server.into_command().status().context("the arena server cannot be started")?;
+    let status = server.into_command().status().context("the server cannot be started")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

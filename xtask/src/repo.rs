@@ -40,6 +40,11 @@ impl Repo {
         self.root.join("examples/arena/web")
     }
 
+    /// The page of the minimal example.
+    pub(crate) fn minimal_page(&self) -> PathBuf {
+        self.root.join("examples/minimal/web")
+    }
+
     /// The fuzz targets, a workspace of their own.
     pub(crate) fn fuzz(&self) -> PathBuf {
         self.root.join("shared/fuzz")

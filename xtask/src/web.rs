@@ -1,4 +1,4 @@
-//! Builds what the browser gets: the wasm client, the npm package, the arena's page.
+//! Builds what the browser gets: the wasm client, the npm package, the examples' pages.
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +20,20 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
         modules.join().expect("installing does not panic").and(wasm)
     })?;
     build_package(repo)?;
-    build_page(repo)
+    build_page(repo)?;
+    build_minimal_page(repo)
 }
 
-/// The types, the unit tests and the build of the package and the page.
+/// What the minimal example's page is made of, and no more.
+pub(crate) fn build_minimal(repo: &Repo) -> anyhow::Result<()> {
+    Need::WasmTarget.satisfy(repo)?;
+    Need::NodeModules.satisfy(repo)?;
+    build_wasm(repo)?;
+    build_package(repo)?;
+    build_minimal_page(repo)
+}
+
+/// The types, the unit tests and the build of the package and the pages.
 pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     build_wasm(repo)?;
     build_rules(repo)?;
@@ -33,6 +43,8 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     npm_run(&repo.page(), "check")?;
     npm_run(&repo.page(), "test")?;
     build_page(repo)?;
+    npm_run(&repo.minimal_page(), "check")?;
+    build_minimal_page(repo)?;
     Ok(Outcome::Passed)
 }
 
@@ -88,16 +100,25 @@ fn build_package(repo: &Repo) -> anyhow::Result<()> {
 
 /// `examples/arena/web/dist`: the page the arena server shows.
 fn build_page(repo: &Repo) -> anyhow::Result<()> {
-    let folder = repo.page();
-    let mut inputs = inputs(&folder, &["src", "index.html", "package.json", "package-lock.json"]);
-    inputs.extend(present(&folder, &["public", "tsconfig.json", "vite.config.ts"]));
+    build_page_in(repo, &repo.page(), &[repo.page().join("wasm/arena.js")])
+}
+
+/// `examples/minimal/web/dist`: the page of the minimal example.
+fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
+    build_page_in(repo, &repo.minimal_page(), &[])
+}
+
+/// A page that is made of the package, of its own folder and of what `more` names.
+fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result<()> {
+    let mut inputs = inputs(folder, &["src", "index.html", "package.json", "package-lock.json"]);
+    inputs.extend(present(folder, &["public", "tsconfig.json", "vite.config.ts"]));
     inputs.push(repo.package().join("dist/index.js"));
-    inputs.push(folder.join("wasm/arena.js"));
+    inputs.extend_from_slice(more);
     if is_fresh(&folder.join("dist/index.html"), &inputs) {
         return Ok(());
     }
-    println!("build: examples/arena/web");
-    npm_run(&folder, "build")
+    println!("build: {}", folder.strip_prefix(repo.root()).unwrap_or(folder).display());
+    npm_run(folder, "build")
 }
 
 /// Runs a script of a `package.json` with its output shown.

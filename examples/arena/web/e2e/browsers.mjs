@@ -70,14 +70,14 @@ class Browser {
     this.#driver = driver;
   }
 
-  /** Opens the arena's page. `before` runs in it before its own scripts. */
-  async open(url, { before, width = 960, height = 600, scale = 1 } = {}) {
-    const page = await this.#driver.newPage({ width, height, scale });
-    const arena = new ArenaPage(page);
-    if (before) await this.#driver.before(page, before);
-    await page.goto(url);
-    await arena.evaluate(() => window.arena.ready);
-    return arena;
+  /** Opens the arena's page, or one of another kind. `before` runs in it before its own scripts. */
+  async open(url, { before, kind = ArenaPage, width = 960, height = 600, scale = 1 } = {}) {
+    const raw = await this.#driver.newPage({ width, height, scale });
+    const page = new kind(raw);
+    if (before) await this.#driver.before(raw, before);
+    await raw.goto(url);
+    await page.ready();
+    return page;
   }
 
   close() {
@@ -110,20 +110,29 @@ function courseToFight() {
   return { turn: course - 2 * Math.PI * Math.round(course / (2 * Math.PI)), thrustMs: away(target) > 250 ? 300 : 0 };
 }
 
-/** A player in front of the arena's page. */
-class ArenaPage {
-  #page;
+/** A person in front of a page. */
+export class Page {
+  /** The browser's own. */
+  raw;
   /** What went wrong in the page and nobody caught. */
   errors = [];
 
-  constructor(page) {
-    this.#page = page;
-    page.on('pageerror', (error) => this.errors.push(error));
+  constructor(raw) {
+    this.raw = raw;
+    raw.on('pageerror', (error) => this.errors.push(error));
+  }
+
+  /** Until it can be used. */
+  async ready() {}
+
+  /** What it says of itself when something was waited for in vain. */
+  state() {
+    return this.evaluate(() => document.body.innerText);
   }
 
   /** Runs a function in the page. */
   evaluate(run, argument) {
-    return this.#page.evaluate(run, argument);
+    return this.raw.evaluate(run, argument);
   }
 
   /** Waits until a function in the page gives something true, and gives that. */
@@ -133,62 +142,11 @@ class ArenaPage {
       const value = await this.evaluate(run, argument);
       if (value) return value;
       if (Date.now() > end) {
-        const page = await this.evaluate(() => ({ state: window.arena.state, error: window.arena.error, chat: window.arena.chat() }));
-        throw new Error(`waited ${waitMs} ms for ${what}; the page: ${JSON.stringify(page)}; errors: ${this.errors.join('\n')}`);
+        const page = JSON.stringify(await this.state());
+        throw new Error(`waited ${waitMs} ms for ${what}; the page: ${page}; errors: ${this.errors.join('\n')}`);
       }
       await new Promise((done) => setTimeout(done, POLL_MS));
     }
-  }
-
-  /** Waits for a state of the page. */
-  async untilState(state) {
-    await this.until(`state "${state}"`, (state) => window.arena.state === state, state);
-  }
-
-  /** Types a name and presses Play. */
-  async enter(name) {
-    await this.evaluate(() => (document.getElementById('name').value = ''));
-    await this.#page.type('#name', name);
-    await this.#page.click('#play');
-  }
-
-  /** The same, and waits for the ship. */
-  async join(name) {
-    await this.enter(name);
-    await this.untilState('playing');
-    await this.until('an own ship', () => window.arena.entities().some((entity) => entity.kind === 'Ship' && entity.mine));
-  }
-
-  /** The own ship, or null while there is none. */
-  ship() {
-    return this.evaluate(() => window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.mine) ?? null);
-  }
-
-  /** Flies, by keys, to where the score board's map says that a player is, until the ship is seen. */
-  async flyTo(name) {
-    // Firefox draws a page behind another once a second: a key held for less is not noticed.
-    await this.#page.bringToFront();
-    const end = Date.now() + FLIGHT_MS;
-    while (Date.now() < end) {
-      const way = await this.evaluate(courseTo, name);
-      if (way === 'seen') return;
-      await this.#fly(way);
-      await new Promise((done) => setTimeout(done, 200));
-    }
-    throw new Error(`${name} was not found in ${FLIGHT_MS} ms`);
-  }
-
-  /** Flies a little towards the nearest enemy, or without one in sight to the middle. */
-  async chase() {
-    await this.#page.bringToFront();
-    await this.#fly(await this.evaluate(courseToFight));
-    await new Promise((done) => setTimeout(done, 100));
-  }
-
-  async #fly(way) {
-    if (!way) return;
-    await this.hold(way.turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(way.turn) / TURN_PER_SECOND) * 1000);
-    await this.hold('ArrowUp', way.thrustMs);
   }
 
   /** Holds a key for a while. */
@@ -198,23 +156,16 @@ class ArenaPage {
     await this.up(key);
   }
 
-  /** Chats as a player does. */
-  async say(text) {
-    await this.#page.keyboard.press('Enter');
-    await this.#page.keyboard.type(text);
-    await this.#page.keyboard.press('Enter');
-  }
-
   down(key) {
-    return this.#page.keyboard.down(key);
+    return this.raw.keyboard.down(key);
   }
 
   up(key) {
-    return this.#page.keyboard.up(key);
+    return this.raw.keyboard.up(key);
   }
 
   click(selector) {
-    return this.#page.click(selector);
+    return this.raw.click(selector);
   }
 
   /** The text of an element, as seen. */
@@ -234,10 +185,79 @@ class ArenaPage {
 
   /** A picture of the page as it is now. */
   save(path) {
-    return this.#page.screenshot({ path });
+    return this.raw.screenshot({ path });
   }
 
   close() {
-    return this.#page.close();
+    return this.raw.close();
+  }
+}
+
+/** A player in front of the arena's page. */
+class ArenaPage extends Page {
+  ready() {
+    return this.evaluate(() => window.arena.ready);
+  }
+
+  state() {
+    return this.evaluate(() => ({ state: window.arena.state, error: window.arena.error, chat: window.arena.chat() }));
+  }
+
+  /** Waits for a state of the page. */
+  async untilState(state) {
+    await this.until(`state "${state}"`, (state) => window.arena.state === state, state);
+  }
+
+  /** Types a name and presses Play. */
+  async enter(name) {
+    await this.evaluate(() => (document.getElementById('name').value = ''));
+    await this.raw.type('#name', name);
+    await this.raw.click('#play');
+  }
+
+  /** The same, and waits for the ship. */
+  async join(name) {
+    await this.enter(name);
+    await this.untilState('playing');
+    await this.until('an own ship', () => window.arena.entities().some((entity) => entity.kind === 'Ship' && entity.mine));
+  }
+
+  /** The own ship, or null while there is none. */
+  ship() {
+    return this.evaluate(() => window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.mine) ?? null);
+  }
+
+  /** Flies, by keys, to where the score board's map says that a player is, until the ship is seen. */
+  async flyTo(name) {
+    // Firefox draws a page behind another once a second: a key held for less is not noticed.
+    await this.raw.bringToFront();
+    const end = Date.now() + FLIGHT_MS;
+    while (Date.now() < end) {
+      const way = await this.evaluate(courseTo, name);
+      if (way === 'seen') return;
+      await this.#fly(way);
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    throw new Error(`${name} was not found in ${FLIGHT_MS} ms`);
+  }
+
+  /** Flies a little towards the nearest enemy, or without one in sight to the middle. */
+  async chase() {
+    await this.raw.bringToFront();
+    await this.#fly(await this.evaluate(courseToFight));
+    await new Promise((done) => setTimeout(done, 100));
+  }
+
+  async #fly(way) {
+    if (!way) return;
+    await this.hold(way.turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(way.turn) / TURN_PER_SECOND) * 1000);
+    await this.hold('ArrowUp', way.thrustMs);
+  }
+
+  /** Chats as a player does. */
+  async say(text) {
+    await this.raw.keyboard.press('Enter');
+    await this.raw.keyboard.type(text);
+    await this.raw.keyboard.press('Enter');
   }
 }

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const PAGE = resolve(import.meta.dirname, '../dist');
+/** What servers run: a program, the variable that may name another build of it, and its page. */
+const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
+const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
 const START_MS = 20_000;
 const STOP_MS = 10_000;
 
@@ -16,9 +18,18 @@ export async function findServer() {
 }
 
 /** Starts an arena server on a free port, with flags of its own. */
-export async function startServer(...flags) {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-arena-server-'));
-  const server = new Server(folder, flags);
+export function startServer(...flags) {
+  return start(ARENA, flags);
+}
+
+/** The same of the minimal example. `page` is a directory in place of its own page. */
+export function startMinimal(page = MINIMAL.page) {
+  return start({ ...MINIMAL, page }, []);
+}
+
+async function start(game, flags) {
+  const folder = mkdtempSync(join(tmpdir(), `tickwire-${game.name}-`));
+  const server = new Server(game, folder, flags);
   try {
     await server.start('127.0.0.1:0');
     return server;
@@ -31,12 +42,14 @@ export async function startServer(...flags) {
 class Server {
   /** The page's address. */
   url = '';
+  #game;
   #child;
   #log = '';
   #folder;
   #flags;
 
-  constructor(folder, flags) {
+  constructor(game, folder, flags) {
+    this.#game = game;
     this.#folder = folder;
     this.#flags = flags;
     // A test that ends without stopping it leaves nothing behind.
@@ -46,8 +59,8 @@ class Server {
 
   /** Starts it, or starts it again at the same address. */
   async start(listen = new URL(this.url).host) {
-    const flags = ['--listen', listen, '--page-dir', PAGE, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
-    this.#child = spawn(program('arena-server', 'ARENA_SERVER'), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const flags = ['--listen', listen, '--page-dir', this.#game.page, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
+    this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
     const until = Date.now() + START_MS;
@@ -95,12 +108,12 @@ async function isReady(url) {
   }
 }
 
-/** The newest build of one of the arena's programs, or the one that a variable names. */
+/** The newest build of one of the examples' programs, or the one that a variable names. */
 export function program(name, variable) {
   if (process.env[variable]) return process.env[variable];
   const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal\`, or set ${variable}`);
   return newest;
 }

@@ -1,0 +1,9 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  // The server serves the page at its root; relative addresses also work behind a path.
+  base: './',
+  build: { target: 'es2023' },
+  // Linked from this repository and full of `new URL(..., import.meta.url)`: not to be pre-bundled.
+  optimizeDeps: { exclude: ['tickwire'] },
+});
