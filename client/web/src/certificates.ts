@@ -1,4 +1,5 @@
 import { TickwireError } from './errors.js';
+import { ownOrigin } from './origin.js';
 
 /** The hash of a certificate that the browser shall trust although no authority signed it. */
 export interface CertificateHash {
@@ -12,14 +13,14 @@ export interface CertificateHash {
 export const CERTIFICATE_PATH = '/certificate.json';
 
 /**
- * The hashes of the server that served this page: of its certificate and of the next one.
+ * The hashes of the server that served this page or worker: of its certificate and of the next one.
  *
  * None when the server publishes none, as one with a certificate of a public authority does.
  */
 export async function fetchCertificateHashes(signal?: AbortSignal): Promise<CertificateHash[]> {
   let response: Response;
   try {
-    response = await fetch(CERTIFICATE_PATH, { cache: 'no-store', signal: signal ?? null });
+    response = await fetch((ownOrigin() ?? '') + CERTIFICATE_PATH, { cache: 'no-store', signal: signal ?? null });
   } catch (cause) {
     if (signal?.aborted) throw new TickwireError('Aborted', undefined, { cause });
     const text = 'the server that served this page does not answer any more; check that it runs, then try again';

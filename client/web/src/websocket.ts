@@ -1,5 +1,6 @@
 import { type Deadline, inTime } from './deadline.js';
 import { TickwireError, closeNumberOf, textOf } from './errors.js';
+import { ownOrigin } from './origin.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
 /** The first byte of a message: what it carries. A stream's lane is the stream's own first byte. */
@@ -43,7 +44,7 @@ export async function openWebSocket(url: string, deadline: Deadline): Promise<Tr
  */
 export function webSocketUrl(url: string | URL, hasHashes: boolean): string {
   const target = new URL(url);
-  const plain = hasHashes && globalThis.location?.protocol !== 'https:';
+  const plain = hasHashes && !ownOrigin()?.startsWith('https:');
   return `${plain ? 'ws' : 'wss'}://${target.host}${WEBSOCKET_PATH}`;
 }
 

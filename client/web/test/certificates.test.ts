@@ -33,3 +33,14 @@ test('a server that is gone is unreachable, one that sends something else misbeh
   vi.stubGlobal('fetch', async () => new Response('<html>'));
   await expect(fetchCertificateHashes()).rejects.toMatchObject({ code: 'ServerMisbehaved' });
 });
+
+test('they are asked of the origin, not of the address of a worker made of a blob', async () => {
+  const asked = vi.fn(async () => new Response('', { status: 404 }));
+  vi.stubGlobal('fetch', asked);
+  vi.stubGlobal('origin', 'http://play.example:4433');
+  await fetchCertificateHashes();
+  expect(asked).toHaveBeenCalledWith('http://play.example:4433/certificate.json', expect.anything());
+  vi.stubGlobal('origin', 'null');
+  await fetchCertificateHashes();
+  expect(asked).toHaveBeenLastCalledWith('/certificate.json', expect.anything());
+});

@@ -94,6 +94,6 @@ test('this side closes with its number and as much of the text as fits', async (
 test('the address follows from that of the server', () => {
   expect(webSocketUrl('https://localhost:4433/', true)).toBe('ws://localhost:4433/ws');
   expect(webSocketUrl('https://play.example/', false)).toBe('wss://play.example/ws');
-  vi.stubGlobal('location', { protocol: 'https:' });
+  vi.stubGlobal('origin', 'https://play.example');
   expect(webSocketUrl('https://play.example:4433/', true)).toBe('wss://play.example:4433/ws');
 });
