@@ -80,13 +80,15 @@ export class Predictor {
       const own = copyOf(kind, state);
       const held: Values = {};
       readRecord(this.#input, input, 0, held);
-      if (step(own, held, this.#seconds) !== undefined) {
-        throw new TypeError('it returned something; a step changes its first argument and returns nothing');
+      const given = step(own, held, this.#seconds);
+      if (typeof given === 'object' && given !== null && given !== own) {
+        throw new TypeError('it returned another object; a step changes its first argument');
       }
       writeRecord(kind, own, values);
-      // What the step goes on with is of the precision of the server's types.
-      readRecord(kind, values, 0, own);
-      return own;
+      // What the step goes on with is of the precision of the server's types, and no vector of the game's own.
+      const after = copyOf(kind, own);
+      readRecord(kind, values, 0, after);
+      return after;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       const text = `the step for "${kind.name}" failed, so nothing is predicted any more; correct it: ${why}`;

@@ -61,6 +61,14 @@ test('a state is left as it was: a tick can be stepped again from it', () => {
   expect(state).toEqual({ pos: { x: 1, y: 2 }, crew: 3, sail: false });
 });
 
+test('a vector that the game puts there stays its own', () => {
+  const harbour = { x: 0.1, y: 0.2 };
+  const predicts = predictor((boat) => void (boat.pos = harbour));
+  const state = predicts.step(BOAT, predicts.adopt(BOAT, [0, 0, 1, 0], undefined)!, [0], new Float64Array(4));
+  expect(state).toMatchObject({ pos: { x: Math.fround(0.1) } });
+  expect(harbour).toEqual({ x: 0.1, y: 0.2 });
+});
+
 test('what goes on from tick to tick is of the precision of the server', () => {
   const { state } = stepOnce((boat) => {
     boat.pos.x = 0.1;
@@ -99,7 +107,9 @@ test('a step that throws, or makes no number, is told with its cause, and is not
   const gone = stepOnce((boat) => void delete (boat as Partial<typeof boat>).crew);
   expect(gone.error?.message).toMatch(/"crew" is undefined after it, which is no int/);
   const given = stepOnce((boat) => ({ ...boat }));
-  expect(given.error?.message).toMatch(/changes its first argument and returns nothing/);
+  expect(given.error?.message).toMatch(/returned another object; a step changes its first argument/);
+  const same = (boat: Boats['entities']['Boat']) => boat;
+  expect(stepOnce(same).error).toBeUndefined();
 });
 
 test('a step for what the game does not have is refused by name', () => {

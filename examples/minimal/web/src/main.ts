@@ -2,7 +2,7 @@
 import { type Client, connect, type Vec2 } from 'tickwire';
 import type { Minimal } from './minimal';
 
-/** As in `src/main.rs`. */
+/** As in `examples/minimal/src/main.rs`. */
 const SPEED = 20;
 const HALF = 100;
 
