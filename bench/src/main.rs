@@ -9,6 +9,7 @@ mod feel;
 mod field;
 mod floor;
 mod metronome;
+mod network;
 mod proxy;
 mod record;
 mod serve;

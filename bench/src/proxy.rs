@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::net::UdpSocket;
 
-use crate::feel::link::{Link, Profile};
+use crate::network::{Link, Profile};
 
 /// Clients at once; those that were silent longest make room.
 const CLIENTS_MAX: usize = 4096;

@@ -2,21 +2,7 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
 use tickwire_arena::rules::Random;
-
-/// A network as players have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Profile {
-    /// No delay and no loss.
-    Lan,
-    /// 20 ± 5 ms one way, 0.5 % lost one by one.
-    Wifi,
-    /// 50 ± 15 ms, 2 % lost in bursts of three in the mean.
-    Lte,
-    /// 100 ± 25 ms, 5 % lost in bursts of four in the mean, the rest out of order.
-    Awful,
-}
 
 /// What a path does to datagrams.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,57 +25,33 @@ pub(crate) struct Link {
     random: Random,
     /// The bad state of Gilbert and Elliott's model, in which everything is lost.
     is_bad: bool,
+    /// The last arrival.
     last: Duration,
-}
-
-impl Profile {
-    pub(crate) const ALL: [Profile; 4] =
-        [Profile::Lan, Profile::Wifi, Profile::Lte, Profile::Awful];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Profile::Lan => "lan",
-            Profile::Wifi => "wifi",
-            Profile::Lte => "lte",
-            Profile::Awful => "awful",
-        }
-    }
-
-    pub(crate) fn weather(self) -> Weather {
-        let of = |delay_ms, jitter_ms, loss, burst| Weather {
-            delay_ms,
-            jitter_ms,
-            loss,
-            burst,
-            reorders: self == Profile::Awful,
-        };
-        match self {
-            Profile::Lan => of(0.0, 0.0, 0.0, 1.0),
-            Profile::Wifi => of(20.0, 5.0, 0.005, 1.0),
-            Profile::Lte => of(50.0, 15.0, 0.02, 3.0),
-            Profile::Awful => of(100.0, 25.0, 0.05, 4.0),
-        }
-    }
-
-    /// The part of inputs that may come late.
-    pub(crate) fn late_target(self) -> f64 {
-        match self {
-            Profile::Lan => 0.0,
-            Profile::Wifi => 0.0005,
-            Profile::Lte => 0.002,
-            Profile::Awful => 0.01,
-        }
-    }
+    /// The last sending.
+    sent: Duration,
+    bursts_pass: bool,
 }
 
 impl Link {
     pub(crate) fn new(weather: Weather, seed: u64) -> Self {
-        Link { weather, random: Random::new(seed), is_bad: false, last: Duration::ZERO }
+        let random = Random::new(seed);
+        let (last, sent) = (Duration::ZERO, Duration::ZERO);
+        Link { weather, random, is_bad: false, last, sent, bursts_pass: false }
+    }
+
+    /// The same, where bursts of losses end in time too, not only by what is lost: each 60th of a second
+    /// of silence counts as a datagram. Who waits and sends again then meets what he would.
+    pub(crate) fn with_passing_bursts(self) -> Self {
+        Link { bursts_pass: true, ..self }
     }
 
     /// When a datagram sent at `now` arrives; `None` if it is lost.
     pub(crate) fn send(&mut self, now: Duration) -> Option<Duration> {
         let Weather { delay_ms, jitter_ms, loss, burst, reorders } = self.weather;
+        if self.bursts_pass {
+            self.pass_time(now.saturating_sub(self.sent));
+        }
+        self.sent = now;
         // A burst of mean length b ends with chance 1/b; bad is so often that `loss` of all are lost.
         let change = if self.is_bad { 1.0 / burst } else { loss / (1.0 - loss) / burst };
         if self.random.between(0.0, 1.0) < change {
@@ -106,10 +68,26 @@ impl Link {
         }
         Some(arrival)
     }
+
+    fn pass_time(&mut self, silence: Duration) {
+        let Weather { loss, burst, .. } = self.weather;
+        let steps = silence.as_secs_f32() / PERIOD.as_secs_f32() - 1.0;
+        if steps < 1.0 || loss == 0.0 {
+            return;
+        }
+        let memory = 1.0 - (1.0 + loss / (1.0 - loss)) / burst;
+        let before = if self.is_bad { 1.0 } else { 0.0 };
+        let chance = loss + (before - loss) * memory.max(0.0).powf(steps.floor());
+        self.is_bad = self.random.between(0.0, 1.0) < chance;
+    }
 }
+
+/// The pace of datagrams that bursts are counted in.
+const PERIOD: Duration = Duration::from_micros(16_667);
 
 #[cfg(test)]
 mod tests {
+    use super::super::Profile;
     use super::*;
 
     const COUNT: u32 = 200_000;
@@ -151,6 +129,28 @@ mod tests {
             }
             let is_ordered = came.is_sorted_by_key(|(_, arrival)| *arrival);
             assert_eq!(is_ordered, !weather.reorders, "{profile:?}");
+        }
+    }
+
+    #[test]
+    fn a_burst_passes_in_silence_if_it_may() {
+        let weather = Weather { burst: 10.0, ..Profile::Lte.weather() };
+        for (link, wanted) in [
+            (Link::new(weather, 1), 0.9),
+            (Link::new(weather, 1).with_passing_bursts(), weather.loss),
+        ] {
+            let mut link = link;
+            let mut again = Vec::new();
+            let mut now = Duration::ZERO;
+            while again.len() < 2000 {
+                now += PACE;
+                if link.send(now).is_none() {
+                    now += Duration::from_secs(3);
+                    again.push(link.send(now).is_none());
+                }
+            }
+            let lost = again.iter().filter(|lost| **lost).count() as f32 / again.len() as f32;
+            assert!((lost - wanted).abs() < 0.03, "{lost}, not {wanted}");
         }
     }
 
