@@ -22,6 +22,8 @@ const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
 const JOIN_TICKS: u32 = 60;
 /// From the last join to the first tick that counts.
 const WARM_UP_TICKS: u32 = 180;
+/// Bytes of IPv4 and UDP before it.
+const HEADER_BYTES: usize = 28;
 /// Bytes of a datagram on every path.
 const DATAGRAM_BYTES_MAX: usize = 1200;
 
@@ -178,8 +180,8 @@ impl World {
             let player = index(id);
             match &mut self.players[player].way {
                 Way::Datagrams { down, .. } => {
-                    if let Some(at) = down.send(now) {
-                        self.happen(at, Happens::Down { player, bytes });
+                    for at in down.send(now, bytes.len(), HEADER_BYTES) {
+                        self.happen(at, Happens::Down { player, bytes: bytes.clone() });
                     }
                 }
                 Way::WebSocket(socket) => {
@@ -206,8 +208,8 @@ impl World {
             player_ref.inputs.sent(now, newest, count);
             match &mut player_ref.way {
                 Way::Datagrams { up, .. } => {
-                    if let Some(at) = up.send(now) {
-                        self.happen(at, Happens::Up { player, bytes });
+                    for at in up.send(now, bytes.len(), HEADER_BYTES) {
+                        self.happen(at, Happens::Up { player, bytes: bytes.clone() });
                     }
                 }
                 Way::WebSocket(socket) => {

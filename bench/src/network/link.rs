@@ -1,5 +1,7 @@
 //! One direction of a simulated network path.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_arena::rules::Random;
@@ -18,13 +20,38 @@ pub(crate) struct Weather {
     pub(crate) reorders: bool,
 }
 
+/// What else may be wrong with a path; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Faults {
+    /// Part of the datagrams that come twice.
+    pub(crate) duplicate: f32,
+    pub(crate) bottleneck: Option<Bottleneck>,
+    /// Larger datagrams vanish; bytes of payload.
+    pub(crate) datagram_bytes_max: Option<usize>,
+    /// When all that is sent is lost.
+    pub(crate) blackouts: Arc<[Range<Duration>]>,
+}
+
+/// Datagrams pass one after another, and those that would wait for too long are lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bottleneck {
+    pub(crate) bytes_per_s: f64,
+    /// The longest wait.
+    pub(crate) queue: Duration,
+}
+
 /// One way of one client's path.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     weather: Weather,
+    faults: Faults,
     random: Random,
+    /// Apart, so that what is lost does not depend on what comes twice.
+    duplicates: Random,
     /// The bad state of Gilbert and Elliott's model, in which everything is lost.
     is_bad: bool,
+    /// When the bottleneck is free.
+    free: Duration,
     /// The last arrival.
     last: Duration,
     /// The last sending.
@@ -34,9 +61,17 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(weather: Weather, seed: u64) -> Self {
-        let random = Random::new(seed);
-        let (last, sent) = (Duration::ZERO, Duration::ZERO);
-        Link { weather, random, is_bad: false, last, sent, bursts_pass: false }
+        Link {
+            weather,
+            faults: Faults::default(),
+            random: Random::new(seed),
+            duplicates: Random::new(!seed),
+            is_bad: false,
+            free: Duration::ZERO,
+            last: Duration::ZERO,
+            sent: Duration::ZERO,
+            bursts_pass: false,
+        }
     }
 
     /// The same, where bursts of losses end in time too, not only by what is lost: each 60th of a second
@@ -45,9 +80,32 @@ impl Link {
         Link { bursts_pass: true, ..self }
     }
 
-    /// When a datagram sent at `now` arrives; `None` if it is lost.
-    pub(crate) fn send(&mut self, now: Duration) -> Option<Duration> {
-        let Weather { delay_ms, jitter_ms, loss, burst, reorders } = self.weather;
+    /// The same for segments, which are made as small as they need to be.
+    pub(crate) fn with_any_size(mut self) -> Self {
+        self.faults.datagram_bytes_max = None;
+        self
+    }
+
+    /// The same with faults.
+    pub(crate) fn with_faults(self, faults: Faults) -> Self {
+        Link { faults, ..self }
+    }
+
+    /// When a datagram sent at `now` arrives: never, once or twice. Its payload has `bytes`, and
+    /// `header_bytes` go before it.
+    pub(crate) fn send(
+        &mut self,
+        now: Duration,
+        bytes: usize,
+        header_bytes: usize,
+    ) -> impl Iterator<Item = Duration> + use<> {
+        let arrivals = self.draw(now).map(|delays| self.pass(now, (bytes, header_bytes), delays));
+        arrivals.unwrap_or_default().into_iter().flatten()
+    }
+
+    /// The delays of a datagram and of its second copy, in milliseconds, unless it is lost by chance.
+    fn draw(&mut self, now: Duration) -> Option<[Option<f32>; 2]> {
+        let Weather { delay_ms, jitter_ms, loss, burst, .. } = self.weather;
         if self.bursts_pass {
             self.pass_time(now.saturating_sub(self.sent));
         }
@@ -58,15 +116,45 @@ impl Link {
             self.is_bad = !self.is_bad;
         }
         let delay_ms = delay_ms + self.random.between(-jitter_ms, jitter_ms);
-        if self.is_bad {
+        let is_double = self.duplicates.between(0.0, 1.0) < self.faults.duplicate;
+        let second_ms = delay_ms + self.duplicates.between(0.0, jitter_ms.max(1.0));
+        (!self.is_bad).then_some([Some(delay_ms), is_double.then_some(second_ms)])
+    }
+
+    /// What the path itself does.
+    fn pass(
+        &mut self,
+        now: Duration,
+        (bytes, header_bytes): (usize, usize),
+        delays_ms: [Option<f32>; 2],
+    ) -> [Option<Duration>; 2] {
+        let is_dark = self.faults.blackouts.iter().any(|dark| dark.contains(&now));
+        let is_too_large = self.faults.datagram_bytes_max.is_some_and(|most| bytes > most);
+        if is_dark || is_too_large {
+            return [None, None];
+        }
+        let Some(left) = self.leave(now, bytes + header_bytes) else { return [None, None] };
+        delays_ms.map(|delay_ms| {
+            let mut arrival = left + Duration::from_secs_f32(delay_ms?.max(0.0) / 1000.0);
+            if !self.weather.reorders {
+                arrival = arrival.max(self.last);
+                self.last = arrival;
+            }
+            Some(arrival)
+        })
+    }
+
+    /// When it is through the bottleneck; `None` if too much waits there.
+    fn leave(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
+        let Some(Bottleneck { bytes_per_s, queue }) = self.faults.bottleneck else {
+            return Some(now);
+        };
+        let begin = self.free.max(now);
+        if begin - now > queue {
             return None;
         }
-        let mut arrival = now + Duration::from_secs_f32(delay_ms.max(0.0) / 1000.0);
-        if !reorders {
-            arrival = arrival.max(self.last);
-            self.last = arrival;
-        }
-        Some(arrival)
+        self.free = begin + Duration::from_secs_f64(bytes as f64 / bytes_per_s);
+        Some(self.free)
     }
 
     fn pass_time(&mut self, silence: Duration) {
@@ -86,77 +174,4 @@ impl Link {
 const PERIOD: Duration = Duration::from_micros(16_667);
 
 #[cfg(test)]
-mod tests {
-    use super::super::Profile;
-    use super::*;
-
-    const COUNT: u32 = 200_000;
-    const PACE: Duration = Duration::from_micros(16_667);
-
-    fn arrivals(profile: Profile, seed: u64) -> Vec<Option<Duration>> {
-        let mut link = Link::new(profile.weather(), seed);
-        (0..COUNT).map(|number| link.send(PACE * number)).collect()
-    }
-
-    #[test]
-    fn every_profile_loses_its_part_in_its_bursts() {
-        for profile in Profile::ALL {
-            let arrivals = arrivals(profile, 1);
-            let lost = arrivals.iter().filter(|arrival| arrival.is_none()).count() as f32;
-            let begins =
-                arrivals.windows(2).filter(|two| two[0].is_some() && two[1].is_none()).count();
-            let weather = profile.weather();
-            let loss = lost / COUNT as f32;
-            assert!((loss - weather.loss).abs() <= 0.1 * weather.loss, "{profile:?}: {loss}");
-            let burst = lost / begins.max(1) as f32;
-            assert!((burst / weather.burst - 1.0).abs() < 0.1 || lost == 0.0, "{burst}");
-        }
-    }
-
-    #[test]
-    fn delays_are_within_the_jitter_and_only_awful_reorders() {
-        for profile in Profile::ALL {
-            let weather = profile.weather();
-            let (least, most) =
-                (weather.delay_ms - weather.jitter_ms, weather.delay_ms + weather.jitter_ms);
-            let came: Vec<(Duration, Duration)> = (0..)
-                .zip(arrivals(profile, 2))
-                .filter_map(|(number, arrival)| Some((PACE * number, arrival?)))
-                .collect();
-            for (sent, arrival) in &came {
-                let delay_ms = (*arrival - *sent).as_secs_f32() * 1000.0;
-                assert!((least - 0.01..most + 0.01).contains(&delay_ms), "{profile:?} {delay_ms}");
-            }
-            let is_ordered = came.is_sorted_by_key(|(_, arrival)| *arrival);
-            assert_eq!(is_ordered, !weather.reorders, "{profile:?}");
-        }
-    }
-
-    #[test]
-    fn a_burst_passes_in_silence_if_it_may() {
-        let weather = Weather { burst: 10.0, ..Profile::Lte.weather() };
-        for (link, wanted) in [
-            (Link::new(weather, 1), 0.9),
-            (Link::new(weather, 1).with_passing_bursts(), weather.loss),
-        ] {
-            let mut link = link;
-            let mut again = Vec::new();
-            let mut now = Duration::ZERO;
-            while again.len() < 2000 {
-                now += PACE;
-                if link.send(now).is_none() {
-                    now += Duration::from_secs(3);
-                    again.push(link.send(now).is_none());
-                }
-            }
-            let lost = again.iter().filter(|lost| **lost).count() as f32 / again.len() as f32;
-            assert!((lost - wanted).abs() < 0.03, "{lost}, not {wanted}");
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_link() {
-        assert_eq!(arrivals(Profile::Awful, 3), arrivals(Profile::Awful, 3));
-        assert_ne!(arrivals(Profile::Awful, 3), arrivals(Profile::Awful, 4));
-    }
-}
+mod tests;

@@ -14,7 +14,8 @@
 //! | what waits to be sent | is joined to full segments (`TCP_NODELAY` without cork) |
 //!
 //! Left out: connecting, undoing what proved needless, pacing, and the receiver's window.
-//! A selective acknowledgement names all that has come, not three ranges. Segments that are lost,
+//! A selective acknowledgement names all that has come, not three ranges. An MTU hole
+//! holds nothing up: a connection finds what fits. Segments that are lost,
 //! acknowledgements and what is sent again all go through the same links.
 
 mod cubic;
@@ -79,7 +80,7 @@ impl Connection {
             receiver: Receiver::default(),
             send_bytes,
         });
-        let links = links.map(Link::with_passing_bursts);
+        let links = links.map(|link| link.with_passing_bursts().with_any_size());
         Connection { ends, links, on_the_way: BTreeMap::new(), numbers: 0 }
     }
 
@@ -102,7 +103,7 @@ impl Connection {
 
     /// Bytes that came at `end` and were not read.
     #[cfg(test)]
-    pub(crate) fn readable(&self, end: End) -> usize {
+    fn readable(&self, end: End) -> usize {
         self.ends[end as usize].receiver.ready()
     }
 
@@ -135,9 +136,10 @@ impl Connection {
     fn transmit(&mut self, now: Duration) {
         for (from, to) in [(End::Client, End::Server), (End::Server, End::Client)] {
             while let Some(segment) = self.ends[from as usize].poll_transmit(now) {
-                if let Some(at) = self.links[from as usize].send(now) {
+                let bytes = segment.bytes.len();
+                for at in self.links[from as usize].send(now, bytes, HEADER_BYTES) {
                     self.numbers += 1;
-                    self.on_the_way.insert((at, self.numbers), (to, segment));
+                    self.on_the_way.insert((at, self.numbers), (to, segment.clone()));
                 }
             }
         }
@@ -159,6 +161,9 @@ impl Endpoint {
         Some(Segment { sequence, bytes, acknowledgement: self.receiver.acknowledge() })
     }
 }
+
+/// IPv4, TCP and its timestamps.
+const HEADER_BYTES: usize = 20 + 20 + 12;
 
 #[cfg(test)]
 mod tests;
