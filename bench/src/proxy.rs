@@ -1,6 +1,7 @@
-//! A bad network between real sockets.
+//! A bad network between real sockets, for UDP and for TCP.
 
 mod lane;
+mod tcp;
 mod udp;
 
 use std::net::SocketAddr;
@@ -8,15 +9,18 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 use crate::network::{Conditions, Faults, Link, Weather};
 
-/// Passes UDP datagrams on to a server, and its answers back, over a bad network. Each client has a link of
-/// its own in each direction; the same seed makes the same decisions for the same datagrams. Arrivals are
-/// to the millisecond.
+/// Passes UDP datagrams and TCP connections on to a server, and its answers back, over a bad network. Each
+/// client, and each TCP connection, has a link of its own in each direction; the same seed makes
+/// the same decisions for the same datagrams. Arrivals are to the millisecond.
+///
+/// TCP goes through the same links as segments of a connection like Linux's: what is lost is sent again
+/// about a round trip later, or after silence, and all behind it waits. Connecting itself takes no time.
 ///
 /// Prints where it listens, and each blackout and rebinding as it happens.
 #[derive(Clone, Debug, Args)]
@@ -24,7 +28,7 @@ pub(crate) struct ProxyArguments {
     /// Where the server is.
     #[arg(long)]
     to: SocketAddr,
-    /// Where clients connect to; port 0 takes a free one.
+    /// Where clients connect to, by UDP and by TCP; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     #[command(flatten)]
@@ -54,23 +58,42 @@ pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
     let conditions = arguments.conditions.resolve()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let udp = listen(arguments.listen).await?;
+        let (udp, tcp) = listen(arguments.listen)?;
         let (address, profile) = (udp.local_addr()?, arguments.conditions.profile.name());
-        println!("listening udp={address} to={to} profile={profile}");
+        println!("listening udp={address} tcp={address} to={to} profile={profile}");
         let network = Network { to, conditions, rebind_every, seed, start: Instant::now() };
         for dark in arguments.conditions.blackouts() {
             tokio::spawn(tell_blackout(network.start, dark));
         }
         tokio::select! {
             failed = udp::pass(udp, &network) => failed,
+            failed = tcp::pass(tcp, &network) => failed,
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address).await;
-    socket.with_context(|| format!("cannot listen at {address} for UDP"))
+/// One port for both.
+fn listen(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+    let udp = |address| {
+        std::net::UdpSocket::bind(address)
+            .and_then(|socket| {
+                socket.set_nonblocking(true)?;
+                UdpSocket::from_std(socket)
+            })
+            .with_context(|| format!("cannot listen at {address} for UDP"))
+    };
+    if address.port() != 0 {
+        return Ok((udp(address)?, tcp::listen(address)?));
+    }
+    // A port that is free for UDP may be taken for TCP.
+    for _ in 0..PORTS_TRIED {
+        let socket = udp(address)?;
+        if let Ok(listener) = tcp::listen(socket.local_addr()?) {
+            return Ok((socket, listener));
+        }
+    }
+    bail!("{PORTS_TRIED} ports that are free for UDP are taken for TCP; name a port with --listen")
 }
 
 impl Network {
@@ -100,6 +123,12 @@ fn rebind_every(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+fn tcp_socket(like: SocketAddr) -> std::io::Result<TcpSocket> {
+    if like.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+const PORTS_TRIED: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +147,17 @@ mod tests {
         let rows: String = command.get_arguments().map(row).collect();
         let readme = include_str!("../../README.md");
         assert!(readme.contains(&format!("| --- | --- | --- |\n{rows}\n")), "write:\n{rows}");
+    }
+
+    #[test]
+    fn a_free_port_is_one_for_udp_and_for_tcp() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (udp, tcp) = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+            let taken = tcp.local_addr().unwrap();
+            assert_eq!(udp.local_addr().unwrap(), taken);
+            let error = listen(taken).unwrap_err().to_string();
+            assert!(error.contains(&format!("cannot listen at {taken} for UDP")), "{error}");
+        });
     }
 }

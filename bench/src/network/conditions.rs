@@ -41,7 +41,7 @@ pub(crate) struct Conditions {
     /// Milliseconds that a datagram may wait for `rate`; those that would wait longer are lost.
     #[arg(long, value_name = "MS", default_value = "200", value_parser = number::<0, 60_000>)]
     queue: f32,
-    /// Bytes of a UDP datagram's payload; larger ones vanish.
+    /// Bytes of a UDP datagram's payload; larger ones vanish. TCP finds what fits.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
     mtu: Option<u16>,
     /// Everything is lost from AT seconds after the start, FOR so many; may be given several times.

@@ -90,6 +90,11 @@ impl Connection {
         end.send_bytes.saturating_sub(end.sender.held())
     }
 
+    /// Bytes written at `end` that were never sent.
+    pub(crate) fn unsent(&self, end: End) -> usize {
+        self.ends[end as usize].sender.unsent()
+    }
+
     /// Puts bytes into the stream from `end`. Who writes more than is writable should have waited.
     pub(crate) fn write(&mut self, now: Duration, end: End, bytes: &[u8]) {
         self.ends[end as usize].sender.write(bytes);

@@ -55,6 +55,10 @@ impl Path {
         format!("quic://{}", self.direct)
     }
 
+    pub(crate) fn websocket(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
     /// Lines of the proxy that begin so.
     pub(crate) fn count(&self, begins: &str) -> usize {
         self.said.lock().unwrap().iter().filter(|line| line.starts_with(begins)).count()

@@ -19,14 +19,16 @@ async fn a_session_goes_on_from_another_port() {
 #[tokio::test]
 async fn a_session_outlives_a_blackout_of_two_seconds() {
     let dark = ["--blackout", "6:2", "--blackout", "16:2", "--blackout", "26:2"];
-    let path = Path::start(&[&["--profile", "wifi"][..], &dark].concat());
-    let mut player = Player::join(&path.quic()).await;
-    player.sees(60).await;
-    let seen = path.count("blackout begins");
-    player.until("a blackout", |_| path.count("blackout begins") > seen).await;
-    player.until("its end", |_| path.count("blackout over") > seen).await;
-    player.sees(120).await;
-    player.chats().await;
+    for url in [Path::quic, Path::websocket] {
+        let path = Path::start(&[&["--profile", "wifi"][..], &dark].concat());
+        let mut player = Player::join(&url(&path)).await;
+        player.sees(60).await;
+        let seen = path.count("blackout begins");
+        player.until("a blackout", |_| path.count("blackout begins") > seen).await;
+        player.until("its end", |_| path.count("blackout over") > seen).await;
+        player.sees(120).await;
+        player.chats().await;
+    }
 }
 
 #[tokio::test]
@@ -48,12 +50,29 @@ async fn what_comes_twice_counts_once() {
     assert_eq!(stats.snapshots_malformed, 0);
 }
 
+#[tokio::test]
+async fn a_websocket_plays_over_an_awful_network() {
+    let path = Path::start(&["--profile", "awful"]);
+    let mut player = Player::join(&path.websocket()).await;
+    player.sees(300).await;
+    player.chats().await;
+    assert_eq!(player.stats().snapshots_malformed, 0);
+}
+
 /// Half of what the session takes: who sends on as before fills any queue, and what comes is ever older.
 #[tokio::test]
 async fn at_half_its_rate_a_session_is_behind_by_the_queue_and_no_more() {
     let path = Path::start(&["--profile", "lan", "--rate", "40", "--queue", "200"]);
     let mut player = Player::join(&path.quic()).await.beside(&path.direct()).await;
     player.keeps_up(60).await;
+}
+
+/// The queue alone would hold ten seconds; a WebSocket's snapshots wait for the answers to its pings.
+#[tokio::test]
+async fn at_half_its_rate_a_websocket_is_behind_by_what_goes_unconfirmed() {
+    let path = Path::start(&["--profile", "lan", "--rate", "40", "--queue", "10000"]);
+    let mut player = Player::join(&path.websocket()).await.beside(&path.direct()).await;
+    player.keeps_up(120).await;
 }
 
 #[test]

@@ -80,6 +80,10 @@ impl Sender {
         self.unsent.len() + self.sent_bytes
     }
 
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
     pub(super) fn next(&self) -> u64 {
         self.next
     }
