@@ -11,6 +11,7 @@ mod floor;
 mod metronome;
 mod network;
 mod proxy;
+mod random;
 mod record;
 mod serve;
 mod sizes;
