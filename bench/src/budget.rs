@@ -17,6 +17,7 @@ use tickwire_shared::{
 use tokio::time::timeout;
 
 use crate::child::ServerProcess;
+use crate::random::Splitmix;
 use crate::serve;
 use crate::swarm::certs_dir;
 
@@ -85,22 +86,7 @@ struct Nothing {
 #[derive(Debug, Serialize, Deserialize)]
 struct Crowd {
     movers: Vec<Mover>,
-    dice: u64,
-}
-
-impl Crowd {
-    /// A seeded generator (Steele and Vigna, splitmix64).
-    fn draw(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.dice;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn part(&mut self) -> f32 {
-        (self.draw() >> 40) as f32 / (1 << 24) as f32
-    }
+    random: Splitmix,
 }
 
 impl Simulation for Crowd {
@@ -110,9 +96,9 @@ impl Simulation for Crowd {
     type Event = NoEvent;
 
     fn new(_seed: u64) -> Self {
-        let mut crowd = Crowd { movers: Vec::new(), dice: 1 };
+        let mut crowd = Crowd { movers: Vec::new(), random: Splitmix::new(1) };
         for _ in 0..MOVERS {
-            let pos = Vec2::new(crowd.part(), crowd.part()) * 2.0 * HALF - HALF;
+            let pos = Vec2::new(crowd.random.part(), crowd.random.part()) * 2.0 * HALF - HALF;
             crowd.movers.push(Mover { pos, vel: Vec2::ZERO });
         }
         crowd
@@ -124,8 +110,9 @@ impl Simulation for Crowd {
 
     fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
         for at in 0..self.movers.len() {
-            if self.draw().is_multiple_of(TURN_TICKS) {
-                self.movers[at].vel = Vec2::from_angle(self.part() * std::f32::consts::TAU) * SPEED;
+            if self.random.bits().is_multiple_of(TURN_TICKS) {
+                let angle = self.random.part() * std::f32::consts::TAU;
+                self.movers[at].vel = Vec2::from_angle(angle) * SPEED;
             }
             let mover = &mut self.movers[at];
             mover.pos = (mover.pos + mover.vel / Self::TICK_HZ as f32)

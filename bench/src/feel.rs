@@ -2,10 +2,10 @@
 //! links, in virtual time and one thread.
 
 mod inputs;
-pub(crate) mod link;
 mod motion;
 mod own;
 mod player;
+mod websocket;
 mod world;
 
 use std::process::ExitCode;
@@ -14,20 +14,25 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::network::Profile;
 use crate::stats::median;
-use link::Profile;
 use world::{Felt, World};
 
 /// How it is measured: bots fly in the arena at 60 Hz, each with a 60 Hz screen that is in step with
 /// nothing, over two links of its own. The first 4 seconds do not count. Delays are spread evenly over
 /// their range; datagrams keep their order but in `awful`. Figures are medians of the runs.
 ///
+/// Over a WebSocket the same links carry the segments of a TCP connection as Linux has it by default:
+/// lost ones are sent again about a round trip later, or after silence, and what is behind them waits.
+/// Server and client write to it by their own rules: a snapshot that waits gives way to a newer one.
+///
 /// late_input_fraction: of the inputs that the room needed, those it did not have when their tick was due.
 ///
 /// input_margin_ticks: the time from an input's first sending to the deadline of its tick, in the mean,
 /// less the least constant such time with which no more than the profile's wanted part of the same inputs
 /// would have come late on the same network (lan 0, wifi 0.05 %, lte 0.2 %, awful 1 %): what is held
-/// beyond what is needed. It includes the wait for the next frame, half a tick in the mean.
+/// beyond what is needed. It includes the wait for the next frame, half a tick in the mean. None if more
+/// of the inputs than the wanted part never came.
 ///
 /// input_early_ticks: the time from an input's first arrival to the deadline of its tick, in the mean.
 ///
@@ -53,6 +58,9 @@ pub(crate) struct FeelArguments {
     /// The network; `all` for each in turn.
     #[arg(long, value_enum, default_value_t = Profiles::All)]
     profile: Profiles,
+    /// What carries inputs and snapshots.
+    #[arg(long, value_enum, default_value_t = Transport::Quic)]
+    transport: Transport,
     /// Seconds measured, of virtual time.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -84,12 +92,22 @@ enum Profiles {
     All,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// Datagrams, of plain QUIC and of WebTransport alike.
+    Quic,
+    /// Messages on one TCP connection: what is behind a lost segment waits for it.
+    Websocket,
+}
+
 /// What `--json` prints.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     profile: &'static str,
+    transport: &'static str,
     late_input_fraction: f64,
-    input_margin_ticks: f64,
+    /// `None` if more inputs than the wanted part never came.
+    input_margin_ticks: Option<f64>,
     input_early_ticks: f64,
     extra_input_frames: Option<f64>,
     corrections_per_minute: f64,
@@ -124,7 +142,8 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report> {
-    let world = |seed| World::new(profile, arguments.clients, arguments.seconds, seed).run();
+    let network = (profile, arguments.transport);
+    let world = |seed| World::new(network, arguments.clients, arguments.seconds, seed).run();
     let runs: Vec<Felt> = (0..arguments.runs).map(|run| world(arguments.seed + run)).collect();
     if runs.iter().any(|felt| felt.late_fraction.is_nan()) {
         bail!("no input was due; run it longer");
@@ -136,8 +155,9 @@ fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report
     };
     Ok(Report {
         profile: profile.name(),
+        transport: arguments.transport.name(),
         late_input_fraction: of(|felt| felt.late_fraction),
-        input_margin_ticks: of(|felt| felt.margin_ticks),
+        input_margin_ticks: of_some(|felt| felt.margin_ticks),
         input_early_ticks: of(|felt| felt.early_ticks),
         extra_input_frames: of_some(|felt| felt.extra_frames),
         corrections_per_minute: of(|felt| felt.corrections_per_minute),
@@ -163,17 +183,26 @@ impl Profiles {
     }
 }
 
+impl Transport {
+    fn name(self) -> &'static str {
+        match self {
+            Transport::Quic => "quic",
+            Transport::Websocket => "websocket",
+        }
+    }
+}
+
 impl Report {
     fn row(&self) -> String {
         let or_none = |value: Option<f64>, digits: usize, unit: &str| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))
         };
         format!(
-            "| {} | {:.3} % | {:.2} ticks | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {} | {} \
+            "| {} | {:.3} % | {} | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {} | {} \
              | {:.0} ms |",
             self.profile,
             self.late_input_fraction * 100.0,
-            self.input_margin_ticks,
+            or_none(self.input_margin_ticks, 2, " ticks"),
             self.input_early_ticks,
             or_none(self.extra_input_frames, 2, ""),
             self.corrections_per_minute,

@@ -1,154 +1,163 @@
-//! A bad network between real sockets: UDP datagrams, delayed, lost and put out of order as a profile has it.
+//! A bad network between real sockets, for UDP and for TCP.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod lane;
+mod tcp;
+mod udp;
+
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
-use crate::feel::link::{Link, Profile};
+use crate::network::{Conditions, Faults, Link, Weather};
 
-/// Clients at once; those that were silent longest make room.
-const CLIENTS_MAX: usize = 4096;
-/// The largest datagram that is passed on.
-const DATAGRAM_BYTES_MAX: usize = 2048;
-/// Datagrams on their way to one side of one client; more are lost, as at a router.
-const ON_THE_WAY_MAX: usize = 4096;
-
-/// Passes UDP datagrams on to a server, and its answers back, over a bad network. Each client has a link of its
-/// own in each direction. Arrivals are to the millisecond.
+/// Passes UDP datagrams and TCP connections on to a server, and its answers back, over a bad network. Each
+/// client, and each TCP connection, has a link of its own in each direction; the same seed makes
+/// the same decisions for the same datagrams. Arrivals are to the millisecond.
+///
+/// TCP goes through the same links as segments of a connection like Linux's: what is lost is sent again
+/// about a round trip later, or after silence, and all behind it waits. Connecting itself takes no time.
+///
+/// Prints where it listens, and each blackout and rebinding as it happens.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProxyArguments {
     /// Where the server is.
     #[arg(long)]
     to: SocketAddr,
-    /// Where clients connect to; port 0 takes a free one.
+    /// Where clients connect to, by UDP and by TCP; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The network.
-    #[arg(long, value_enum, default_value_t = Profile::Lte)]
-    profile: Profile,
+    #[command(flatten)]
+    conditions: Conditions,
+    /// Seconds after which the server sees a UDP client come from another port, as behind a router that
+    /// forgot it.
+    #[arg(long, value_name = "S", value_parser = rebind_every)]
+    rebind_every: Option<Duration>,
     /// Seed of all links.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-struct Client {
-    /// Towards the server, as this client.
-    socket: Arc<UdpSocket>,
-    up: Lane,
-    heard: Instant,
-    down: tokio::task::JoinHandle<()>,
-}
-
-/// One direction of one client's path.
-struct Lane {
-    link: Link,
-    zero: Instant,
-    room: Arc<tokio::sync::Semaphore>,
+/// What all paths through the proxy have in common.
+#[derive(Clone, Debug)]
+struct Network {
+    to: SocketAddr,
+    conditions: (Weather, Faults),
+    rebind_every: Option<Duration>,
+    seed: u64,
+    /// Zero of the links' time.
+    start: Instant,
 }
 
 pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
+    let ProxyArguments { to, rebind_every, seed, .. } = *arguments;
+    let conditions = arguments.conditions.resolve()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(pass(arguments))
+    runtime.block_on(async {
+        let (udp, tcp) = listen(arguments.listen)?;
+        let (address, profile) = (udp.local_addr()?, arguments.conditions.profile.name());
+        println!("listening udp={address} tcp={address} to={to} profile={profile}");
+        let network = Network { to, conditions, rebind_every, seed, start: Instant::now() };
+        for dark in arguments.conditions.blackouts() {
+            tokio::spawn(tell_blackout(network.start, dark));
+        }
+        tokio::select! {
+            failed = udp::pass(udp, &network) => failed,
+            failed = tcp::pass(tcp, &network) => failed,
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+        }
+    })
 }
 
-async fn pass(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
-    let ProxyArguments { to, listen, profile, seed } = *arguments;
-    let outside = UdpSocket::bind(listen).await;
-    let outside = Arc::new(outside.with_context(|| format!("cannot listen at {listen}"))?);
-    println!("listening udp={} to={to} profile={}", outside.local_addr()?, profile.name());
-    let mut clients: HashMap<SocketAddr, Client> = HashMap::new();
-    let mut numbers = 0;
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    loop {
-        let (bytes, from) = tokio::select! {
-            received = outside.recv_from(&mut buffer) => match received {
-                Ok(received) => received,
-                // What the system says of a datagram sent before: the client is gone.
-                Err(_) => continue,
-            },
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
-        };
-        let client = match clients.entry(from) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                numbers += 1;
-                new.insert(Client::new(&outside, from, to, (profile, seed << 20 | numbers)).await?)
-            }
-        };
-        client.heard = Instant::now();
-        client.up.send(&client.socket, to, &buffer[..bytes]);
-        forget_one(&mut clients);
+/// One port for both.
+fn listen(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
+    let udp = |address| {
+        std::net::UdpSocket::bind(address)
+            .and_then(|socket| {
+                socket.set_nonblocking(true)?;
+                UdpSocket::from_std(socket)
+            })
+            .with_context(|| format!("cannot listen at {address} for UDP"))
+    };
+    if address.port() != 0 {
+        return Ok((udp(address)?, tcp::listen(address)?));
+    }
+    // A port that is free for UDP may be taken for TCP.
+    for _ in 0..PORTS_TRIED {
+        let socket = udp(address)?;
+        if let Ok(listener) = tcp::listen(socket.local_addr()?) {
+            return Ok((socket, listener));
+        }
+    }
+    bail!("{PORTS_TRIED} ports that are free for UDP are taken for TCP; name a port with --listen")
+}
+
+impl Network {
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The link of a client's way, by the client's number.
+    fn link(&self, number: u64, way: u64) -> Link {
+        Link::new(self.conditions.0, (self.seed << 20 | number) ^ way << 40)
+            .with_faults(self.conditions.1.clone())
+            .with_passing_bursts()
     }
 }
 
-impl Client {
-    async fn new(
-        outside: &Arc<UdpSocket>,
-        client: SocketAddr,
-        to: SocketAddr,
-        (profile, seed): (Profile, u64),
-    ) -> anyhow::Result<Self> {
-        let any: IpAddr = match to {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+async fn tell_blackout(start: Instant, dark: Range<Duration>) {
+    let until = |at: Duration| tokio::time::sleep_until((start + at).into());
+    until(dark.start).await;
+    println!("blackout begins, for {} s", (dark.end - dark.start).as_secs_f64());
+    until(dark.end).await;
+    println!("blackout over");
+}
+
+fn rebind_every(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    let seconds = seconds.ok_or("give seconds from 0.1 to 86400")?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn tcp_socket(like: SocketAddr) -> std::io::Result<TcpSocket> {
+    if like.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+const PORTS_TRIED: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_the_options_as_help_does() {
+        let command = ProxyArguments::augment_args(clap::Command::new("proxy"));
+        let row = |option: &clap::Arg| {
+            let words = option.get_value_names().unwrap_or_default().join(" ");
+            let about = option.get_help().expect("every option is described");
+            let defaults: Vec<_> =
+                option.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
+            let name = option.get_long().expect("every option has a name");
+            format!("| `--{name} {words}` | {about} | {} |\n", defaults.join(" "))
         };
-        let socket = Arc::new(UdpSocket::bind(SocketAddr::new(any, 0)).await?);
-        let (inside, outside) = (Arc::clone(&socket), Arc::clone(outside));
-        let mut lane = Lane::new(profile, seed ^ 2 << 40);
-        let down = tokio::spawn(async move {
-            let mut buffer = [0; DATAGRAM_BYTES_MAX];
-            loop {
-                if let Ok((bytes, _)) = inside.recv_from(&mut buffer).await {
-                    lane.send(&outside, client, &buffer[..bytes]);
-                }
-            }
+        let rows: String = command.get_arguments().map(row).collect();
+        let readme = include_str!("../../README.md");
+        assert!(readme.contains(&format!("| --- | --- | --- |\n{rows}\n")), "write:\n{rows}");
+    }
+
+    #[test]
+    fn a_free_port_is_one_for_udp_and_for_tcp() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (udp, tcp) = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+            let taken = tcp.local_addr().unwrap();
+            assert_eq!(udp.local_addr().unwrap(), taken);
+            let error = listen(taken).unwrap_err().to_string();
+            assert!(error.contains(&format!("cannot listen at {taken} for UDP")), "{error}");
         });
-        let up = Lane::new(profile, seed ^ 1 << 40);
-        Ok(Client { socket, up, heard: Instant::now(), down })
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.down.abort();
-    }
-}
-
-impl Lane {
-    fn new(profile: Profile, seed: u64) -> Self {
-        let room = Arc::new(tokio::sync::Semaphore::new(ON_THE_WAY_MAX));
-        Lane { link: Link::new(profile.weather(), seed), zero: Instant::now(), room }
-    }
-
-    fn send(&mut self, socket: &Arc<UdpSocket>, to: SocketAddr, bytes: &[u8]) {
-        let now = self.zero.elapsed();
-        let Some(arrival) = self.link.send(now) else { return };
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else { return };
-        let (socket, bytes) = (Arc::clone(socket), bytes.to_vec());
-        let wait = arrival.saturating_sub(now);
-        tokio::spawn(async move {
-            if wait > Duration::ZERO {
-                tokio::time::sleep(wait).await;
-            }
-            // Lost as any other, if the system does not take it.
-            let _ = socket.send_to(&bytes, to).await;
-            drop(permit);
-        });
-    }
-}
-
-fn forget_one(clients: &mut HashMap<SocketAddr, Client>) {
-    if clients.len() > CLIENTS_MAX
-        && let Some(&oldest) =
-            clients.iter().min_by_key(|(_, client)| client.heard).map(|(address, _)| address)
-    {
-        clients.remove(&oldest);
     }
 }

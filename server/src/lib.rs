@@ -28,4 +28,4 @@ pub use config::ServerConfig;
 pub use http::{Asset, Page};
 pub use process::main;
 pub use server::{Server, ServerError};
-pub use transport::BindError;
+pub use transport::{BindError, WebSocketPace};

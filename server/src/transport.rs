@@ -24,6 +24,7 @@ pub(crate) use endpoint::{Bound, bind, server_config};
 pub(crate) use half::{RecvHalf, SendHalf};
 pub(crate) use origin::{Origins, host_of, is_this_machine};
 pub(crate) use tls::tls_config;
+pub use websocket::Pace as WebSocketPace;
 pub(crate) use websocket::{WebSocket, Wire};
 
 pub(crate) use quinn_proto::ConnectionError;

@@ -49,9 +49,15 @@ pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
 
 /// In virtual time from one seed, so the figures are the same on every machine.
 pub(crate) fn feel(repo: &Repo) -> anyhow::Result<Outcome> {
-    for (profile, late_max, starved_max) in [("lan", 0.0, 0.0), ("awful", 0.03, 0.03)] {
-        println!("--- {profile}");
-        let found = measure_for(repo, "20", &["feel", "--runs", "1", "--profile", profile])?;
+    for (transport, profile, late_max, starved_max) in [
+        ("quic", "lan", 0.0, 0.0),
+        ("quic", "awful", 0.03, 0.03),
+        ("websocket", "lan", 0.0, 0.0),
+        ("websocket", "lte", 0.03, 0.03),
+    ] {
+        println!("--- {transport}, {profile}");
+        let network = ["--transport", transport, "--profile", profile];
+        let found = measure_for(repo, "20", &[&["feel", "--runs", "1"][..], &network].concat())?;
         let figure = |name: &str| {
             found[name].as_f64().with_context(|| format!("{profile}: no {name}: {found}"))
         };

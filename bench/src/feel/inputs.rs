@@ -24,8 +24,9 @@ pub(crate) struct Margins {
     pub(crate) late: usize,
     pub(crate) inputs: usize,
     /// From sending to the deadline, in the mean, less the least such lead with which no more than the
-    /// wanted part of the inputs would have been late on the same network.
-    pub(crate) beyond_need_ticks: f64,
+    /// wanted part of the inputs would have been late on the same network; `None` if more of them never
+    /// came.
+    pub(crate) beyond_need_ticks: Option<f64>,
     /// From arrival to the deadline, in the mean.
     pub(crate) early_ticks: f64,
 }
@@ -75,7 +76,8 @@ impl InputLog {
         trips.sort_by(|a, b| b.total_cmp(a));
         let needed = trips[((late_target * inputs as f64) as usize).min(inputs - 1)];
         let mean = |sum: f64| sum / inputs as f64;
-        Margins { late, inputs, beyond_need_ticks: mean(leads) - needed, early_ticks: mean(early) }
+        let beyond_need_ticks = needed.is_finite().then(|| mean(leads) - needed);
+        Margins { late, inputs, beyond_need_ticks, early_ticks: mean(early) }
     }
 }
 
@@ -104,8 +106,9 @@ mod tests {
         let strict = margins(0.0);
         assert_eq!((strict.late, strict.inputs), (1, 100));
         // Three ticks were needed, two and a half were held.
-        assert!((strict.beyond_need_ticks + 0.5).abs() < 1e-6, "{strict:?}");
-        assert!((margins(0.01).beyond_need_ticks - 0.5).abs() < 1e-6);
+        let beyond_need = |margins: Margins| margins.beyond_need_ticks.unwrap();
+        assert!((beyond_need(strict) + 0.5).abs() < 1e-6, "{strict:?}");
+        assert!((beyond_need(margins(0.01)) - 0.5).abs() < 1e-6);
         assert!((strict.early_ticks - 0.49).abs() < 1e-6, "{strict:?}");
     }
 
@@ -113,6 +116,7 @@ mod tests {
     fn an_input_that_never_came_is_late() {
         let mut log = InputLog::default();
         log.sent(deadline(8), Tick(10), 1);
-        assert_eq!(log.margins(0..20, deadline, PERIOD, 0.0).late, 1);
+        let margins = log.margins(0..20, deadline, PERIOD, 0.0);
+        assert_eq!((margins.late, margins.beyond_need_ticks), (1, None));
     }
 }

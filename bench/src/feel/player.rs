@@ -1,6 +1,6 @@
 //! A bot on the real client core, and what it sees.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{Arena, Controls, Entity};
@@ -13,10 +13,12 @@ use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Tick};
 
+use super::Transport;
 use super::inputs::InputLog;
-use super::link::{Link, Weather};
 use super::motion::Motion;
 use super::own::OwnShip;
+use super::websocket::WebSocket;
+use crate::network::{Link, Weather};
 
 /// A bot looks around and decides once in so many frames, as those of the swarm do.
 const FRAMES_PER_DECISION: u64 = 3;
@@ -24,8 +26,7 @@ const FRAMES_PER_DECISION: u64 = 3;
 /// One client and its way to the server.
 pub(crate) struct Player {
     pub(crate) id: PlayerId,
-    pub(crate) up: Link,
-    pub(crate) down: Link,
+    pub(crate) way: Way,
     pub(crate) frame_period: Duration,
     pub(crate) inputs: InputLog,
     pub(crate) shown: Shown,
@@ -33,6 +34,17 @@ pub(crate) struct Player {
     bot: Bot,
     frames: u64,
     ship: (u8, KindSchema),
+}
+
+/// What carries datagrams between a client and the server.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// QUIC, whichever protocol is on it.
+    Datagrams {
+        up: Box<Link>,
+        down: Box<Link>,
+    },
+    WebSocket(Box<WebSocket>),
 }
 
 /// What was on the screen.
@@ -51,20 +63,18 @@ pub(crate) struct Shown {
 }
 
 impl Player {
-    pub(crate) fn new(number: u32, seed: u64, weather: Weather, frame_period: Duration) -> Self {
+    pub(crate) fn new(number: u32, seed: u64, way: Way, frame_period: Duration) -> Self {
         let id = PlayerId(number);
         let schema = schema_of::<Arena>();
-        let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
         let mut session = Session::new("feel", None);
         session.predict::<Arena>();
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
         let welcome = ServerFrame::Welcome { server, player: id, schema };
-        handle_control(&mut session, Duration::ZERO, &welcome);
+        handle_control(&mut session, Duration::ZERO, &bytes_of(&welcome));
         Player {
             id,
-            up: of(1),
-            down: of(2),
+            way,
             frame_period,
             inputs: InputLog::default(),
             shown: Shown::default(),
@@ -76,7 +86,7 @@ impl Player {
     }
 
     /// A frame of the control stream came.
-    pub(crate) fn handle_control(&mut self, now: Duration, frame: &ServerFrame) {
+    pub(crate) fn handle_control(&mut self, now: Duration, frame: &[u8]) {
         handle_control(&mut self.session, now, frame);
     }
 
@@ -114,6 +124,18 @@ impl Player {
             self.shown.look(room, (self.id, &self.ship), server_ticks, passed_s, is_counted);
         }
         std::iter::from_fn(|| self.session.poll_datagram()).collect()
+    }
+}
+
+impl Way {
+    /// Over two links of its own, which follow from the player's seed.
+    pub(crate) fn new(transport: Transport, weather: Weather, seed: u64, zero: Instant) -> Self {
+        let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
+        let (up, down) = (of(1), of(2));
+        match transport {
+            Transport::Quic => Way::Datagrams { up: Box::new(up), down: Box::new(down) },
+            Transport::Websocket => Way::WebSocket(Box::new(WebSocket::new([up, down], zero))),
+        }
     }
 }
 
@@ -157,10 +179,15 @@ impl Shown {
     }
 }
 
-fn handle_control(session: &mut Session, now: Duration, frame: &ServerFrame) {
+/// A frame as it is on the control stream.
+pub(crate) fn bytes_of(frame: &ServerFrame) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_frame(frame, &mut bytes);
-    session.handle_control(now, &bytes).expect("the room speaks the protocol");
+    bytes
+}
+
+fn handle_control(session: &mut Session, now: Duration, frame: &[u8]) {
+    session.handle_control(now, frame).expect("the room speaks the protocol");
     session.take_control();
     while session.poll_event().is_some() {}
 }

@@ -1,26 +1,29 @@
 //! A room and its players, joined by simulated links in virtual time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tickwire_arena::rules::{Arena, Controls, Entity, Random, TICK_HZ};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, InputCounts, Room, ToRoom};
-use tickwire_shared::control::ServerFrame;
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, PlayerId, Simulation as _, Tick};
 
+use super::Transport;
 use super::inputs::Margins;
-use super::link::Profile;
 use super::motion::{Motion, p99};
-use super::player::Player;
+use super::player::{Player, Way, bytes_of};
+use super::websocket::Arrived;
+use crate::network::Profile;
 
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
 /// Players join within so many ticks.
 const JOIN_TICKS: u32 = 60;
 /// From the last join to the first tick that counts.
 const WARM_UP_TICKS: u32 = 180;
+/// Bytes of IPv4 and UDP before it.
+const HEADER_BYTES: usize = 28;
 /// Bytes of a datagram on every path.
 const DATAGRAM_BYTES_MAX: usize = 1200;
 
@@ -35,6 +38,8 @@ pub(crate) struct World {
     arrived: Vec<ToRoom<Controls>>,
     events: BTreeMap<(Duration, u64), Happens>,
     numbers: u64,
+    /// The times at which WebSockets are looked at.
+    awaited: BTreeSet<(usize, Duration)>,
     counted: std::ops::Range<u32>,
     counts_before: Vec<InputCounts>,
     truth: Motion,
@@ -45,7 +50,7 @@ pub(crate) struct World {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Felt {
     pub(crate) late_fraction: f64,
-    pub(crate) margin_ticks: f64,
+    pub(crate) margin_ticks: Option<f64>,
     pub(crate) early_ticks: f64,
     pub(crate) starved_fraction: Option<f64>,
     /// p99 of the jumps shown over p99 of those the ships made.
@@ -63,15 +68,37 @@ pub(crate) struct Felt {
 
 enum Happens {
     Step,
-    Join { player: usize },
-    Frame { player: usize },
-    Up { player: usize, bytes: Vec<u8> },
-    Down { player: usize, bytes: Vec<u8> },
-    Control { player: usize, frame: ServerFrame },
+    Join {
+        player: usize,
+    },
+    Frame {
+        player: usize,
+    },
+    Up {
+        player: usize,
+        bytes: Vec<u8>,
+    },
+    Down {
+        player: usize,
+        bytes: Vec<u8>,
+    },
+    Control {
+        player: usize,
+        frame: Vec<u8>,
+    },
+    /// Something is due on a WebSocket.
+    WebSocket {
+        player: usize,
+    },
 }
 
 impl World {
-    pub(crate) fn new(profile: Profile, clients: u32, seconds: u32, seed: u64) -> Self {
+    pub(crate) fn new(
+        (profile, transport): (Profile, Transport),
+        clients: u32,
+        seconds: u32,
+        seed: u64,
+    ) -> Self {
         let mut random = Random::new(seed);
         let first = JOIN_TICKS + WARM_UP_TICKS;
         let mut world = World {
@@ -83,6 +110,7 @@ impl World {
             arrived: Vec::new(),
             events: BTreeMap::new(),
             numbers: 0,
+            awaited: BTreeSet::new(),
             counted: first..first + seconds * TICK_HZ,
             counts_before: Vec::new(),
             truth: Motion::default(),
@@ -92,7 +120,8 @@ impl World {
             // No two screens are in step, with the server or with each other.
             let period = PERIOD.mul_f32(random.between(0.999, 1.001));
             let seed = seed << 20 | u64::from(number);
-            world.players.push(Player::new(number + 1, seed, profile.weather(), period));
+            let way = Way::new(transport, profile.weather(), seed, world.zero);
+            world.players.push(Player::new(number + 1, seed, way, period));
             let player = number as usize;
             let join = PERIOD.mul_f32(random.between(1.0, JOIN_TICKS as f32));
             world.happen(join, Happens::Join { player });
@@ -111,13 +140,11 @@ impl World {
                 Happens::Join { player } => self.join(now, player),
                 Happens::Frame { player } => self.frame(now, player),
                 Happens::Up { player, bytes } => self.arrive(now, player, &bytes),
-                Happens::Down { player, bytes } => {
-                    let is_counted = self.counted.contains(&self.room.tick().0);
-                    self.players[player].handle_datagram(now, &bytes, is_counted);
-                }
+                Happens::Down { player, bytes } => self.show(now, player, &bytes),
                 Happens::Control { player, frame } => {
                     self.players[player].handle_control(now, &frame);
                 }
+                Happens::WebSocket { player } => self.advance(now, player),
             }
         }
         self.sum_up()
@@ -151,8 +178,16 @@ impl World {
             self.room.datagrams().map(|(player, bytes)| (player, bytes.to_vec())).collect();
         for (id, bytes) in snapshots {
             let player = index(id);
-            if let Some(at) = self.players[player].down.send(now) {
-                self.happen(at, Happens::Down { player, bytes });
+            match &mut self.players[player].way {
+                Way::Datagrams { down, .. } => {
+                    for at in down.send(now, bytes.len(), HEADER_BYTES) {
+                        self.happen(at, Happens::Down { player, bytes: bytes.clone() });
+                    }
+                }
+                Way::WebSocket(socket) => {
+                    socket.send_down(now, bytes);
+                    self.await_socket(player);
+                }
             }
         }
         let tick = self.room.tick().0;
@@ -171,8 +206,16 @@ impl World {
             let (newest, count) = self.inputs_in(&bytes);
             let player_ref = &mut self.players[player];
             player_ref.inputs.sent(now, newest, count);
-            if let Some(at) = player_ref.up.send(now) {
-                self.happen(at, Happens::Up { player, bytes });
+            match &mut player_ref.way {
+                Way::Datagrams { up, .. } => {
+                    for at in up.send(now, bytes.len(), HEADER_BYTES) {
+                        self.happen(at, Happens::Up { player, bytes: bytes.clone() });
+                    }
+                }
+                Way::WebSocket(socket) => {
+                    socket.send_up(now, bytes);
+                    self.await_socket(player);
+                }
             }
         }
         let next = now + self.players[player].frame_period;
@@ -187,6 +230,34 @@ impl World {
         self.arrived.push(ToRoom::Input { player, at: self.zero + now, datagram });
     }
 
+    fn show(&mut self, now: Duration, player: usize, bytes: &[u8]) {
+        let is_counted = self.counted.contains(&self.room.tick().0);
+        self.players[player].handle_datagram(now, bytes, is_counted);
+    }
+
+    fn advance(&mut self, now: Duration, player: usize) {
+        self.awaited.remove(&(player, now));
+        let Way::WebSocket(socket) = &mut self.players[player].way else { return };
+        for arrived in socket.advance(now) {
+            match arrived {
+                Arrived::Up(bytes) => self.arrive(now, player, &bytes),
+                Arrived::Down(bytes) => self.show(now, player, &bytes),
+                Arrived::Control(frame) => self.players[player].handle_control(now, &frame),
+            }
+        }
+        self.await_socket(player);
+    }
+
+    /// Sees to it that what is due next on a WebSocket happens, once.
+    fn await_socket(&mut self, player: usize) {
+        if let Way::WebSocket(socket) = &self.players[player].way
+            && let Some(at) = socket.next()
+            && self.awaited.insert((player, at))
+        {
+            self.happen(at, Happens::WebSocket { player });
+        }
+    }
+
     /// The newest input's tick, and how many inputs there are.
     fn inputs_in(&self, bytes: &[u8]) -> (Tick, usize) {
         let datagram =
@@ -194,12 +265,18 @@ impl World {
         (Tick::expand(datagram.head.newest_low16, self.room.tick()), datagram.inputs.len())
     }
 
-    /// What is reliable comes in the mean time, once.
+    /// What is reliable comes in the mean time, once; on a WebSocket with all else.
     fn send_control(&mut self, now: Duration) {
         let delay = Duration::from_secs_f32(self.profile.weather().delay_ms / 1000.0);
         while let Some(out) = self.room.poll() {
             if let FromRoom::Control { player, frame } = out {
-                self.happen(now + delay, Happens::Control { player: index(player), frame });
+                let (player, frame) = (index(player), bytes_of(&frame));
+                if let Way::WebSocket(socket) = &mut self.players[player].way {
+                    socket.send_control(now, &frame);
+                    self.await_socket(player);
+                } else {
+                    self.happen(now + delay, Happens::Control { player, frame });
+                }
             }
         }
     }
@@ -234,6 +311,7 @@ impl World {
             .iter()
             .map(|player| player.inputs.margins(self.counted.clone(), deadline, PERIOD, target))
             .collect();
+        let beyond_need: Option<f64> = margins.iter().map(|it| it.beyond_need_ticks).sum();
         let mean = |of: fn(&Margins) -> f64| {
             margins.iter().map(of).sum::<f64>() / margins.len().max(1) as f64
         };
@@ -261,7 +339,7 @@ impl World {
         let truth = p99(self.truth.into_jumps()).filter(|jump| *jump > 0.0);
         Felt {
             late_fraction: missing / (taken + missing),
-            margin_ticks: mean(|margins| margins.beyond_need_ticks),
+            margin_ticks: beyond_need.map(|sum| sum / players),
             early_ticks: mean(|margins| margins.early_ticks),
             starved_fraction: (ships > 0).then(|| starved as f64 / ships as f64),
             velocity_jump: p99(jumps).zip(truth).map(|(shown, truth)| shown / truth),

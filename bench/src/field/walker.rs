@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::rules::{Field, Held, STILL, State};
+use crate::random::Splitmix;
 use crate::swarm::Phase;
 
 /// Inputs are drawn anew so many times a second.
@@ -50,7 +51,7 @@ pub(super) async fn walk(
     timeout(JOIN_TIME, wait_for_seat(&mut client)).await.context("no seat in time")??;
     drop(turn);
 
-    let mut dice = Dice(number as u64 + 1);
+    let mut random = Splitmix::new(number as u64 + 1);
     let mut outcome = Outcome { number, ..Outcome::default() };
     let mut start = None;
     for tick in number as u32.. {
@@ -62,7 +63,7 @@ pub(super) async fn walk(
             }
         }
         if tick.is_multiple_of(Field::TICK_HZ / DRAWS_HZ) {
-            client.send_input(dice.held());
+            client.send_input(held(&mut random));
         }
         let now = *phase.borrow_and_update();
         if now == Phase::Measured && start.is_none() {
@@ -146,19 +147,7 @@ async fn wait_for_seat(client: &mut Client<Field>) -> anyhow::Result<PlayerId> {
     }
 }
 
-/// A seeded generator (Steele and Vigna, splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn held(&mut self) -> Held {
-        let drawn = self.next();
-        Held { direction: (drawn % (u64::from(STILL) + 1)) as u8, buttons: (drawn >> 32) as u8 }
-    }
+fn held(random: &mut Splitmix) -> Held {
+    let drawn = random.bits();
+    Held { direction: (drawn % (u64::from(STILL) + 1)) as u8, buttons: (drawn >> 32) as u8 }
 }

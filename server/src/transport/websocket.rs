@@ -25,6 +25,7 @@ use super::{Closed, DATAGRAM_HEADROOM_BYTES};
 use crate::config::ServerConfig;
 use lanes::{Halves, Incoming};
 pub(crate) use lanes::{LaneReader, LaneWriter};
+pub use pace::Pace;
 use pump::{Ends, Pump};
 
 /// A TCP connection whose HTTP is over, with or without TLS.

@@ -5,9 +5,12 @@
 
 use std::time::{Duration, Instant};
 
-/// The pings of one connection. Only one at a time is on its way.
+/// When a snapshot may follow the others over a WebSocket. It knows no socket and no clock: what is written
+/// to the peer is told to it, and what it asks for is to be written.
+///
+/// These are the pings of one connection; only one at a time is on its way.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     /// The number of the last ping.
     number: u64,
     /// When it was sent.
@@ -20,27 +23,27 @@ pub(super) struct Pace {
 impl Pace {
     /// A peer that has confirmed everything. More than `unconfirmed_time` of datagrams do not go out
     /// before it has confirmed some.
-    pub(super) fn new(unconfirmed_time: Duration, now: Instant) -> Self {
+    pub fn new(unconfirmed_time: Duration, now: Instant) -> Self {
         Pace { number: 0, sent_at: now, waiting: false, unconfirmed_time }
     }
 
     /// Takes the answer to a ping; one to none, or to an older one, says nothing.
-    pub(super) fn pong(&mut self, payload: &[u8]) {
+    pub fn pong(&mut self, payload: &[u8]) {
         self.waiting &= payload != self.number.to_be_bytes();
     }
 
     /// Whether a datagram may go out.
-    pub(super) fn allows(&self, now: Instant) -> bool {
+    pub fn allows(&self, now: Instant) -> bool {
         !self.waiting || now.saturating_duration_since(self.sent_at) < self.unconfirmed_time
     }
 
     /// The payload of the ping that is to follow a datagram, if one is due.
-    pub(super) fn ping_behind_datagram(&mut self, now: Instant) -> Option<[u8; 8]> {
+    pub fn ping_behind_datagram(&mut self, now: Instant) -> Option<[u8; 8]> {
         self.ping_after(self.unconfirmed_time / PINGS_IN_TIME, now)
     }
 
     /// The payload of a ping after `silence`, if one is due.
-    pub(super) fn ping_after(&mut self, silence: Duration, now: Instant) -> Option<[u8; 8]> {
+    pub fn ping_after(&mut self, silence: Duration, now: Instant) -> Option<[u8; 8]> {
         if self.waiting || now.saturating_duration_since(self.sent_at) < silence {
             return None;
         }
