@@ -51,7 +51,8 @@ use world::{Felt, World};
 /// them until the ship is shown within a unit of where it is, the 99th percentile.
 ///
 /// shots_confirmed, shots_cancelled, shots_missed: of the own shots, a player and minute: shown at once and
-/// the server's too; shown and not the server's; the server's and not shown before.
+/// the server's too; shown and not the server's; the server's and not shown before. pickups_confirmed,
+/// pickups_cancelled, pickups_missed: the same of the pickups that the own ship flew over.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FeelArguments {
@@ -115,6 +116,9 @@ struct Report {
     shots_confirmed: f64,
     shots_cancelled: f64,
     shots_missed: f64,
+    pickups_confirmed: f64,
+    pickups_cancelled: f64,
+    pickups_missed: f64,
     /// `None` if no other ship was seen.
     starved_fraction: Option<f64>,
     velocity_jump_p99: Option<f64>,
@@ -125,10 +129,10 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
     if !arguments.json {
         println!(
             "| profile | late inputs | margin beyond need | inputs early | extra frames | corrections a \
-             minute | fade p99 | shots confirmed, cancelled, missed a minute | starved | velocity jumps \
-             p99 | view delay |"
+             minute | fade p99 | shots confirmed, cancelled, missed a minute | pickups likewise | starved | \
+             velocity jumps p99 | view delay |"
         );
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     }
     for profile in arguments.profile.each() {
         let report = measure(profile, arguments)?;
@@ -165,6 +169,9 @@ fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report
         shots_confirmed: of(|felt| felt.shots[0]),
         shots_cancelled: of(|felt| felt.shots[1]),
         shots_missed: of(|felt| felt.shots[2]),
+        pickups_confirmed: of(|felt| felt.pickups[0]),
+        pickups_cancelled: of(|felt| felt.pickups[1]),
+        pickups_missed: of(|felt| felt.pickups[2]),
         starved_fraction: of_some(|felt| felt.starved_fraction),
         velocity_jump_p99: of_some(|felt| felt.velocity_jump),
         view_delay_ms: of(|felt| felt.behind_ms),
@@ -198,8 +205,8 @@ impl Report {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))
         };
         format!(
-            "| {} | {:.3} % | {} | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {} | {} \
-             | {:.0} ms |",
+            "| {} | {:.3} % | {} | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {:.2}, {:.2}, {:.2} | {} | \
+             {} | {:.0} ms |",
             self.profile,
             self.late_input_fraction * 100.0,
             or_none(self.input_margin_ticks, 2, " ticks"),
@@ -210,6 +217,9 @@ impl Report {
             self.shots_confirmed,
             self.shots_cancelled,
             self.shots_missed,
+            self.pickups_confirmed,
+            self.pickups_cancelled,
+            self.pickups_missed,
             or_none(self.starved_fraction.map(|part| part * 100.0), 3, " %"),
             or_none(self.velocity_jump_p99, 2, ""),
             self.view_delay_ms,

@@ -93,8 +93,23 @@ pub enum ClientEvent<E> {
     Control(ServerFrame),
     /// Chat.
     Chat(ServerChat),
-    /// Something that happened once in the game.
+    /// Something that happened once in the game, by the server's word, and was not predicted.
     Game {
+        /// When, by the room's ticks.
+        tick: Tick,
+        /// What.
+        event: E,
+    },
+    /// Something that happened once in the game as far as this client can tell: the server's own word of it
+    /// does not follow.
+    Predicted {
+        /// When, by the room's ticks.
+        tick: Tick,
+        /// What.
+        event: E,
+    },
+    /// Something that was predicted and did not happen.
+    Cancelled {
         /// When, by the room's ticks.
         tick: Tick,
         /// What.
@@ -255,6 +270,14 @@ impl<S: Simulation> Client<S> {
                     // An event of a kind that only the server knows was added there: passed over.
                     let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
                     ClientEvent::Game { tick: event.tick, event: known }
+                }
+                SessionEvent::Predicted(event) => {
+                    let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
+                    ClientEvent::Predicted { tick: event.tick, event: known }
+                }
+                SessionEvent::Cancelled(event) => {
+                    let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
+                    ClientEvent::Cancelled { tick: event.tick, event: known }
                 }
             });
         }

@@ -16,6 +16,7 @@ mod room;
 pub use clock::ServerClock;
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
+use prediction::Told;
 pub use room::RoomSession;
 
 use std::collections::VecDeque;
@@ -40,8 +41,13 @@ pub enum SessionEvent {
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),
-    /// Something that happened once in the game.
+    /// Something that happened once in the game, by the server's word, and was not predicted.
     Game(Event),
+    /// Something that happened once in the game as far as this client can tell: the server's own word of it
+    /// is not told.
+    Predicted(Event),
+    /// Something that was predicted and did not happen.
+    Cancelled(Event),
     /// The session is over; nothing more will come.
     Over {
         /// Why.
@@ -211,6 +217,7 @@ impl Session {
                 for event in events {
                     self.tell(SessionEvent::Game(event));
                 }
+                self.tell_predicted();
             }
             Err(SnapshotError::Late | SnapshotError::OtherSeat) => self.stats.snapshots_late += 1,
             Err(SnapshotError::UnknownBaseline) => self.stats.snapshots_undecodable += 1,
@@ -245,6 +252,7 @@ impl Session {
         if let Some(room) = &mut self.room {
             room.update(now, &self.held);
         }
+        self.tell_predicted();
     }
 
     /// The next datagram to send.
@@ -376,6 +384,15 @@ impl Session {
 
     fn request(&mut self, frame: &ClientFrame) {
         write_frame(frame, &mut self.control_out);
+    }
+
+    fn tell_predicted(&mut self) {
+        while let Some(told) = self.room.as_mut().and_then(RoomSession::poll_told) {
+            self.tell(match told {
+                Told::Predicted(event) => SessionEvent::Predicted(event),
+                Told::Cancelled(event) => SessionEvent::Cancelled(event),
+            });
+        }
     }
 
     fn tell(&mut self, event: SessionEvent) {

@@ -179,7 +179,9 @@ impl Core {
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
-            SessionEvent::Game(event) => self.game_object(event),
+            SessionEvent::Game(event) => self.game_object("event", event, false),
+            SessionEvent::Predicted(event) => self.game_object("event", event, true),
+            SessionEvent::Cancelled(event) => self.game_object("cancelled", event, true),
         }
     }
 
@@ -245,7 +247,7 @@ impl Core {
         thrown.into()
     }
 
-    fn game_object(&self, event: &Event) -> JsValue {
+    fn game_object(&self, name: &str, event: &Event, predicted: bool) -> JsValue {
         let kinds = self.session.welcome().map(|welcome| &welcome.schema.events);
         let Some(kind) = kinds.and_then(|kinds| kinds.get(usize::from(event.kind))) else {
             return JsValue::UNDEFINED;
@@ -254,10 +256,10 @@ impl Core {
         let mut values: Vec<f64> = Vec::new();
         push_components(kind, &lanes, &mut values);
         let values = Float64Array::from(values.as_slice()).into();
-        typed(
-            "event",
-            &[("tick", event.tick.0.into()), ("kind", event.kind.into()), ("values", values)],
-        )
+        let (tick, kind) = (event.tick.0.into(), event.kind.into());
+        let told =
+            [("tick", tick), ("kind", kind), ("values", values), ("predicted", predicted.into())];
+        typed(name, &told)
     }
 
     fn control_object(&self, frame: &ServerFrame) -> JsValue {

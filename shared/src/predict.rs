@@ -16,19 +16,52 @@ pub trait Predict: Simulation {
     /// What is steered, by what the server says of an entity that the player owns; `None` if it is not
     /// this one. `before` is what was predicted for the same tick, for all that is not sent: it was wrong
     /// in something, or is the first of its kind when `None`.
-    fn adopt(entity: &Self::Entity, before: Option<&Self::Own>) -> Option<Self::Own>;
+    fn adopt(id: EntityId, entity: &Self::Entity, before: Option<&Self::Own>) -> Option<Self::Own>;
 
     /// It as the server would show it.
     fn show(own: &Self::Own) -> Self::Entity;
 
     /// One tick, as the server steps it. `around` is what else is seen, where it will be in that tick;
-    /// what is made by it, such as a shot, goes to `spawned`.
+    /// what is made by it, such as a shot or the noise of it, goes to `made`.
     fn steer(
         own: &mut Self::Own,
         input: Self::Input,
         around: &Around<'_, Self::Entity>,
-        spawned: &mut Vec<Self::Entity>,
+        made: &mut Made<Self>,
     );
+}
+
+/// What a tick of steering made, besides moving what is steered.
+pub struct Made<S: Simulation> {
+    /// New entities of the player that move by a velocity, in the order they were made.
+    pub spawned: Vec<S::Entity>,
+    /// What happened once, in order.
+    pub events: Vec<S::Event>,
+}
+
+impl<S: Simulation> Made<S> {
+    /// Makes an entity: it is shown at once, and becomes the server's when that comes.
+    pub fn spawn(&mut self, entity: S::Entity) {
+        self.spawned.push(entity);
+    }
+
+    /// Tells an event: the client has it at once. The server's own of the same kind, whose whole numbers,
+    /// flags and choices are the same and whose tick is not far, is not told again.
+    pub fn tell(&mut self, event: S::Event) {
+        self.events.push(event);
+    }
+}
+
+impl<S: Simulation> Default for Made<S> {
+    fn default() -> Self {
+        Made { spawned: Vec::new(), events: Vec::new() }
+    }
+}
+
+impl<S: Simulation> std::fmt::Debug for Made<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Made({} entities, {} events)", self.spawned.len(), self.events.len())
+    }
 }
 
 /// Calls its argument with the id, the kind and the lanes of every entity around.

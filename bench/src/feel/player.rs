@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use tickwire_arena::bot::Bot;
-use tickwire_arena::rules::{Arena, Controls, Entity};
+use tickwire_arena::rules::{Arena, Controls, Entity, Event};
 use tickwire_client::session::component::push_components;
-use tickwire_client::session::{RoomSession, Session};
+use tickwire_client::session::{RoomSession, Session, SessionEvent};
 use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::quantize::{Kinds as _, Lanes};
 use tickwire_shared::replica;
@@ -57,6 +57,8 @@ pub(crate) struct Shown {
     pub(crate) motion: Motion,
     /// The own ship.
     pub(crate) own: OwnShip,
+    /// Pickups of the own ship that the server told of and that were not predicted.
+    pub(crate) pickups_missed: u64,
     /// Server ticks from what is shown to now, summed over `frames`.
     pub(crate) behind_ticks: f64,
     pub(crate) frames: u64,
@@ -96,7 +98,14 @@ impl Player {
         if let Some(prediction) = self.session.room().and_then(RoomSession::prediction) {
             self.shown.own.corrected(now, prediction, is_counted);
         }
-        while self.session.poll_event().is_some() {}
+        while let Some(event) = self.session.poll_event() {
+            if let SessionEvent::Game(told) = event
+                && is_counted
+                && let Some(Event::Taken(taken)) = Event::from_lanes(told.kind, &lanes_of(&told))
+            {
+                self.shown.pickups_missed += u64::from(taken.player == self.id);
+            }
+        }
     }
 
     /// One frame of the screen, `server_ticks` after the room began. Returns the datagrams to send.
@@ -190,6 +199,12 @@ fn handle_control(session: &mut Session, now: Duration, frame: &[u8]) {
     session.handle_control(now, frame).expect("the room speaks the protocol");
     session.take_control();
     while session.poll_event().is_some() {}
+}
+
+fn lanes_of(event: &replica::Event) -> [i32; LANES_MAX] {
+    let mut lanes = [0; LANES_MAX];
+    lanes[..event.lanes.len()].copy_from_slice(&event.lanes);
+    lanes
 }
 
 fn ship_kind(schema: &Schema) -> (u8, KindSchema) {

@@ -64,6 +64,8 @@ pub(crate) struct Felt {
     pub(crate) fade_s: Option<f64>,
     /// Shots shown at once that the server had too, had not, and had alone.
     pub(crate) shots: [f64; 3],
+    /// The same of the pickups flown over.
+    pub(crate) pickups: [f64; 3],
 }
 
 enum Happens {
@@ -319,7 +321,7 @@ impl World {
         let (mut ships, mut starved, mut frames, mut behind) = (0, 0, 0, 0.0);
         let mut jumps = Vec::new();
         let (mut corrections, mut faded, mut extra) = (0, Vec::new(), Vec::new());
-        let mut shots = [0.0; 3];
+        let (mut shots, mut pickups) = ([0.0; 3], [0.0; 3]);
         let minutes = f64::from(self.counted.end - self.counted.start) / f64::from(TICK_HZ) / 60.0;
         let players = shown.len() as f64;
         for shown in shown {
@@ -328,6 +330,9 @@ impl World {
             shots[0] += (stats.spawns_confirmed - before.spawns_confirmed) as f64;
             shots[1] += (stats.spawns_cancelled - before.spawns_cancelled) as f64;
             shots[2] += (stats.spawns_missed - before.spawns_missed) as f64;
+            pickups[0] += (stats.events_confirmed - before.events_confirmed) as f64;
+            pickups[1] += (stats.events_cancelled - before.events_cancelled) as f64;
+            pickups[2] += shown.pickups_missed as f64;
             faded.extend(shown.own.faded_s);
             extra.extend(shown.own.extra_frames);
             ships += shown.ships;
@@ -348,6 +353,7 @@ impl World {
             corrections_per_minute: corrections as f64 / players / minutes,
             fade_s: p99(faded),
             shots: shots.map(|shots| shots / players / minutes),
+            pickups: pickups.map(|pickups| pickups / players / minutes),
             behind_ms: behind / frames as f64 * PERIOD.as_secs_f64() * 1000.0,
         }
     }

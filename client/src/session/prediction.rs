@@ -10,6 +10,7 @@
 //! `S`, and the inputs after it are stepped anew; the difference on the screen fades within a
 //! fifth of a second.
 
+mod effects;
 mod numbers;
 mod rules;
 mod spawns;
@@ -17,14 +18,16 @@ mod spawns;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tickwire_shared::replica::{Entity, Replica};
-use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::replica::{Entity, Event, Replica};
+use tickwire_shared::schema::{KindSchema, LANES_MAX};
 use tickwire_shared::{EntityId, Tick};
 
 use super::input::InputQueue;
 use super::interpolation::Blend;
+use effects::Effects;
+pub use effects::Told;
 pub use numbers::{NumberRules, NumberStep};
-pub use rules::{GameRules, MaybeSend, Rules, Spawned, Steered};
+pub use rules::{GameRules, MaybeSend, Rules, Steered, Thing, Things};
 use spawns::Spawns;
 
 /// Ticks that may be predicted ahead of the newest snapshot.
@@ -51,6 +54,12 @@ pub struct PredictionStats {
     pub spawns_cancelled: u64,
     /// What the server spawned for this player and was not predicted.
     pub spawns_missed: u64,
+    /// Events that were told before the server knew of them.
+    pub events: u64,
+    /// Of those, the ones the server told as well.
+    pub events_confirmed: u64,
+    /// Of those, the ones it did not.
+    pub events_cancelled: u64,
 }
 
 /// The prediction of one player in one room.
@@ -62,6 +71,7 @@ pub struct Prediction {
     steps: VecDeque<Step>,
     absent: u32,
     spawns: Spawns,
+    effects: Effects,
     /// The part of a tick and the input of the last frame.
     aimed: (f64, Vec<i32>),
     shown: Vec<f64>,
@@ -90,13 +100,14 @@ pub(super) struct Known<'a> {
 }
 
 impl Prediction {
-    pub(super) fn new(rules: Box<dyn Rules>) -> Self {
+    pub(super) fn new(rules: Box<dyn Rules>, events: &[KindSchema]) -> Self {
         Prediction {
             rules,
             entity: None,
             steps: VecDeque::new(),
             absent: 0,
             spawns: Spawns::default(),
+            effects: Effects::new(events),
             aimed: (0.0, Vec::new()),
             shown: Vec::new(),
             error: Vec::new(),
@@ -131,8 +142,19 @@ impl Prediction {
         &self.corrected
     }
 
-    /// The snapshot of `tick` was applied.
+    /// The server told of an event. Returns whether it was told before, by prediction.
+    pub(super) fn confirm(&mut self, event: &Event) -> bool {
+        self.effects.confirm(event, &mut self.stats)
+    }
+
+    /// What is to be told of predicted events.
+    pub(super) fn poll_told(&mut self) -> Option<Told> {
+        self.effects.poll()
+    }
+
+    /// The snapshot of `tick` was applied, and its events confirmed.
     pub(super) fn reconcile(&mut self, tick: Tick, known: Known<'_>) {
+        self.effects.reconcile(tick, &mut self.stats);
         let own = self.own_in(known.replica);
         let steered = own.map(|entity| entity.id);
         self.spawns.reconcile(tick, known.replica, steered, &mut self.stats);
@@ -163,7 +185,7 @@ impl Prediction {
             return;
         }
         let before = confirmed.map(|step| &step.steered);
-        let Some(steered) = self.rules.adopt(kind, lanes, before) else { return };
+        let Some(steered) = self.rules.adopt(id, kind, lanes, before) else { return };
         self.stats.corrections += u64::from(self.entity.is_some());
         self.entity = Some(id);
         let newest = known.inputs.newest();
@@ -172,10 +194,13 @@ impl Prediction {
         if let Some(newest) = newest
             && newest.since(tick) <= AHEAD_TICKS_MAX
         {
+            self.effects.begin_replay(tick);
+            self.spawns.begin_replay(tick);
             while self.steps.back().is_some_and(|step| newest.since(step.tick) > 0) {
-                self.step_once(known);
+                self.step_once(known, true);
                 self.stats.replayed_ticks += 1;
             }
+            self.spawns.end_replay(&mut self.stats);
         }
         self.keep_in_sight(known);
     }
@@ -191,7 +216,7 @@ impl Prediction {
                 self.forget();
                 return;
             }
-            self.step_once(known);
+            self.step_once(known, false);
             self.stats.ticks += 1;
         }
     }
@@ -230,7 +255,7 @@ impl Prediction {
         known.or_else(|| {
             entities.find(|entity| {
                 let newest = entity.states.lanes(entity.states.len() - 1);
-                entity.mine && self.rules.adopt(entity.kind, newest, None).is_some()
+                entity.mine && self.rules.adopt(entity.id, entity.kind, newest, None).is_some()
             })
         })
     }
@@ -247,26 +272,27 @@ impl Prediction {
                 .all(|(at, (a, b))| a == b || table.has_velocity(at) && a.abs_diff(*b) <= 1)
     }
 
-    fn step_once(&mut self, known: Known<'_>) {
+    fn step_once(&mut self, known: Known<'_>, is_replay: bool) {
         let Some(last) = self.steps.back() else { return };
         let input = known.inputs.lanes(last.tick.next());
-        let (step, spawned) = self.steer_from(last, input, known);
-        self.spawns.stepped(step.tick, &spawned, &mut self.stats);
+        let (step, made) = self.steer_from(last, input, known);
+        self.spawns.stepped(step.tick, made.spawned, is_replay, &mut self.stats);
+        self.effects.stepped(step.tick, made.events, is_replay, &mut self.stats);
         self.steps.push_back(step);
     }
 
     /// The step after `last` with `input`, and what it makes.
-    fn steer_from(&self, last: &Step, input: &[i32], known: Known<'_>) -> (Step, Vec<Spawned>) {
+    fn steer_from(&self, last: &Step, input: &[i32], known: Known<'_>) -> (Step, Things) {
         let tick = last.tick.next();
         let mut steered = last.steered.clone();
         let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
             around(known.replica, self.entity, tick, visit);
         };
-        let mut spawned = Vec::new();
-        self.rules.steer(&mut steered, input, &around, &mut spawned);
+        let mut made = Things::default();
+        self.rules.steer(&mut steered, input, &around, &mut made);
         let mut lanes = [0; LANES_MAX];
         let (kind, count) = self.rules.show(&steered, &mut lanes);
-        (Step { tick, steered, kind, lanes: lanes[..count].to_vec() }, spawned)
+        (Step { tick, steered, kind, lanes: lanes[..count].to_vec() }, made)
     }
 
     /// Fills `shown` with where the held input leads to, no error added.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
 use tickwire_shared::input::InputHead;
 use tickwire_shared::replica::{Event, Replica, SnapshotError};
-use tickwire_shared::schema::Schema;
+use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
 
 use super::clock::ServerClock;
 use super::input::{InputQueue, Sampled};
 use super::interpolation::{Blend, Shown};
 use super::net_stats::NetStats;
-use super::prediction::{Known, Prediction, Rules};
+use super::prediction::{Known, Prediction, Rules, Told};
 
 /// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
 /// are skipped.
@@ -42,6 +42,7 @@ pub struct RoomSession {
     unreported: u32,
     newest_at: Option<Duration>,
     shown: Option<f64>,
+    events: Vec<KindSchema>,
     prediction: Option<Prediction>,
 }
 
@@ -70,6 +71,7 @@ impl RoomSession {
             unreported: 0,
             newest_at: None,
             shown: None,
+            events: schema.events.clone(),
             prediction: None,
         }
     }
@@ -148,7 +150,8 @@ impl RoomSession {
 
     /// Predicts by these rules from now on, or nothing.
     pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
-        self.prediction = rules.filter(|_| !self.spectator).map(Prediction::new);
+        self.prediction =
+            rules.filter(|_| !self.spectator).map(|rules| Prediction::new(rules, &self.events));
     }
 
     pub(super) fn set_members(&mut self, host: PlayerId, members: &[Member]) {
@@ -175,7 +178,7 @@ impl RoomSession {
         bytes: &[u8],
         stats: &mut NetStats,
     ) -> Result<Vec<Event>, SnapshotError> {
-        let applied = self.replica.apply(bytes, self.joined_tick)?;
+        let mut applied = self.replica.apply(bytes, self.joined_tick)?;
         self.first_snapshot.get_or_insert(applied.tick);
         self.snapshots += 1;
         self.newest_at = Some(now);
@@ -200,9 +203,15 @@ impl RoomSession {
         if let Some(prediction) = &mut self.prediction {
             let known =
                 Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+            applied.events.retain(|event| !prediction.confirm(event));
             prediction.reconcile(applied.tick, known);
         }
         Ok(applied.events)
+    }
+
+    /// What is to be told of predicted events.
+    pub(super) fn poll_told(&mut self) -> Option<Told> {
+        self.prediction.as_mut()?.poll_told()
     }
 
     /// Advances to `now`: samples `held` for each tick that is due, and steps what is predicted.

@@ -10,9 +10,12 @@ import { Room, type RoomEvent } from './room.js';
 import { InputWriter, readRecord, type Schema } from './schema.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
-/** One event of the game, by the name of its kind. */
+/**
+ * One event of the game, by the name of its kind. A predicted one happened as far as this client can tell; the server's
+ * own word of it does not follow.
+ */
 export type GameEvent<G extends Game> = {
-  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number } & Readonly<G['events'][K]>;
+  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Readonly<G['events'][K]>;
 }[keyof G['events'] & string];
 
 /** What a {@link Client} reports. */
@@ -39,6 +42,8 @@ export interface ClientEvents<G extends Game> {
   predictionFailed: TickwireError;
   /** Something happened in the game. */
   event: GameEvent<G>;
+  /** A predicted event did not happen. */
+  cancelled: GameEvent<G>;
   /** The session is over. Once, last. */
   close: Closed;
 }
@@ -325,6 +330,7 @@ export class Client<G extends Game = AnyGame> {
         this.#requests.refuseChat(event.code, event.text);
         return this.#emitter.emit('refused', event);
       case 'event':
+      case 'cancelled':
         return this.#onGameEvent(event);
     }
   }
@@ -372,12 +378,12 @@ export class Client<G extends Game = AnyGame> {
     }
   }
 
-  #onGameEvent({ kind: number, tick, values }: CoreEvent & { type: 'event' }): void {
+  #onGameEvent({ type, kind: number, tick, values, predicted }: CoreEvent & { type: 'event' | 'cancelled' }): void {
     const kind = this.#schema?.events[number];
     if (!kind) return;
-    const event: Record<string, unknown> = { kind: kind.name, tick };
+    const event: Record<string, unknown> = { kind: kind.name, tick, predicted };
     readRecord(kind, values, 0, event);
-    this.#emitter.emit('event', event as GameEvent<G>);
+    this.#emitter.emit(type, event as GameEvent<G>);
   }
 
   #onTransportClosed({ closeCode, reason }: TransportEnd): void {

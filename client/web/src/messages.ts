@@ -95,4 +95,4 @@ export type CoreEvent =
   | ({ type: 'chat' } & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Refused)
-  | { type: 'event'; kind: number; tick: number; values: ArrayLike<number> };
+  | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };

@@ -123,10 +123,15 @@ test('a client that nobody updates keeps the session alive', () => {
 });
 
 test('an event of the game has its name and fields', () => {
-  const events: unknown[] = [];
+  const [events, cancelled]: [unknown[], unknown[]] = [[], []];
   client.on('event', (event) => events.push(event));
-  say({ type: 'event', kind: 0, tick: 12, values: [3, 4] });
-  expect(events).toEqual([{ kind: 'Splash', tick: 12, pos: { x: 3, y: 4 } }]);
+  client.on('cancelled', (event) => cancelled.push(event));
+  say({ type: 'event', kind: 0, tick: 12, values: [3, 4], predicted: true });
+  const splash = { kind: 'Splash', tick: 12, predicted: true, pos: { x: 3, y: 4 } };
+  expect(events).toEqual([splash]);
+  expect(cancelled).toEqual([]);
+  say({ type: 'cancelled', kind: 0, tick: 12, values: [3, 4], predicted: true });
+  expect([events, cancelled]).toEqual([[splash], [splash]]);
 });
 
 test("chat settles with the message as it was stamped, not with someone else's", async () => {

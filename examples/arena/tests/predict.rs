@@ -11,7 +11,7 @@ use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::input::InputCodec;
-use tickwire_shared::predict::{Around, Predict};
+use tickwire_shared::predict::{Around, Made, Predict};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
@@ -44,7 +44,7 @@ impl Predict for Balls {
     /// All that a tick of steering needs; it may know more than what is sent.
     type Own = Ball;
 
-    fn adopt(entity: &Ball, _before: Option<&Ball>) -> Option<Ball> {
+    fn adopt(_id: EntityId, entity: &Ball, _before: Option<&Ball>) -> Option<Ball> {
         Some(*entity)
     }
 
@@ -52,7 +52,7 @@ impl Predict for Balls {
         *own
     }
 
-    fn steer(own: &mut Ball, input: Push, _around: &Around<'_, Ball>, _spawned: &mut Vec<Ball>) {
+    fn steer(own: &mut Ball, input: Push, _around: &Around<'_, Ball>, _made: &mut Made<Self>) {
         own.vel.x += input.x;
         own.pos += own.vel / 60.0;
     }
@@ -85,7 +85,7 @@ impl Simulation for Balls {
             if inputs.tick() == BLOW {
                 ball.vel.y += 12.0;
             }
-            Balls::steer(ball, inputs.get(*player), &Around::new(&|_| {}), &mut Vec::new());
+            Balls::steer(ball, inputs.get(*player), &Around::new(&|_| {}), &mut Made::default());
             self.view_delay_ticks = self.view_delay_ticks.max(inputs.view_delay_ticks(*player));
         }
     }

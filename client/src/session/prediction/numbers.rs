@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
+use tickwire_shared::EntityId;
 use tickwire_shared::predict::EachAround;
 use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
 
 use super::super::component::{components, lanes_of, push_components};
-use super::rules::{MaybeSend, Rules, Spawned, Steered};
+use super::rules::{MaybeSend, Rules, Steered, Things};
 
 /// One tick of what a player steers, by the components of its fields; see
 /// [`component`](crate::session::component).
@@ -57,7 +58,13 @@ struct Stepped<T> {
 const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<N: NumberStep> Rules for NumberRules<N> {
-    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered> {
+    fn adopt(
+        &self,
+        _id: EntityId,
+        kind: u8,
+        lanes: &[i32],
+        before: Option<&Steered>,
+    ) -> Option<Steered> {
         let table = self.entities.get(usize::from(kind))?;
         let before = before.map(|before| before.get::<Stepped<N::State>>().expect(SAME_RULES));
         let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
@@ -76,7 +83,7 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         steered: &mut Steered,
         input: &[i32],
         _around: &EachAround<'_>,
-        _spawned: &mut Vec<Spawned>,
+        _made: &mut Things,
     ) {
         let stepped = steered.get_mut::<Stepped<N::State>>().expect(SAME_RULES);
         let table = &self.entities[usize::from(stepped.kind)];
@@ -200,22 +207,22 @@ mod tests {
     }
 
     fn steer(rules: &NumberRules<Adds>, steered: &mut Steered, input: &[i32]) {
-        rules.steer(steered, input, &|_| {}, &mut Vec::new());
+        rules.steer(steered, input, &|_| {}, &mut Things::default());
     }
 
     #[test]
     fn only_a_kind_that_is_stepped_is_adopted() {
         let rules = rules();
-        assert!(rules.adopt(0, &[], None).is_none());
-        assert!(rules.adopt(9, &[], None).is_none());
-        assert!(rules.adopt(1, &[5, 7, 0], None).is_some());
+        assert!(rules.adopt(EntityId(1), 0, &[], None).is_none());
+        assert!(rules.adopt(EntityId(1), 9, &[], None).is_none());
+        assert!(rules.adopt(EntityId(1), 1, &[5, 7, 0], None).is_some());
     }
 
     #[test]
     fn a_step_is_quantised_as_the_server_would_and_a_failed_one_changes_nothing() {
         let rules = rules();
         let large = 4_000_000_000u32.cast_signed();
-        let mut steered = rules.adopt(1, &[5, large, 0], None).unwrap();
+        let mut steered = rules.adopt(EntityId(1), 1, &[5, large, 0], None).unwrap();
         assert_eq!(lanes(&rules, &steered), [5, large, 0]);
         steer(&rules, &mut steered, &[2]);
         assert_eq!(lanes(&rules, &steered), [25, large.wrapping_add(2), 1]);
@@ -229,9 +236,9 @@ mod tests {
     #[test]
     fn a_correction_keeps_what_is_not_sent() {
         let rules = rules();
-        let mut before = rules.adopt(1, &[5, 7, 0], None).unwrap();
+        let mut before = rules.adopt(EntityId(1), 1, &[5, 7, 0], None).unwrap();
         steer(&rules, &mut before, &[1]);
-        let after = rules.adopt(1, &[50, 7, 0], Some(&before)).unwrap();
+        let after = rules.adopt(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
         assert_eq!(after.get::<Stepped<(Vec<f64>, u32)>>().unwrap().state.1, 1);
         assert_eq!(lanes(&rules, &after), [50, 7, 0]);
     }

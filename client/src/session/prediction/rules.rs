@@ -4,9 +4,10 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use tickwire_shared::predict::{Around, EachAround, Predict};
+use tickwire_shared::EntityId;
+use tickwire_shared::predict::{Around, EachAround, Made, Predict};
 use tickwire_shared::quantize::{Kinds, Lanes};
-use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 
 /// `Send`, but in a browser, where a step may be a JavaScript function.
@@ -20,14 +21,29 @@ pub trait MaybeSend {}
 #[cfg(target_arch = "wasm32")]
 impl<T> MaybeSend for T {}
 
-/// Something that was made by a step: its kind and its lanes.
-pub type Spawned = (u8, Vec<i32>);
+/// An entity or an event: its kind and its lanes.
+pub type Thing = (u8, Vec<i32>);
+
+/// What a step made; see [`Made`].
+#[derive(Clone, Debug, Default)]
+pub struct Things {
+    /// New entities.
+    pub spawned: Vec<Thing>,
+    /// What happened once.
+    pub events: Vec<Thing>,
+}
 
 /// How one tick is predicted, by lanes of the server's schema.
 pub trait Rules: Debug + MaybeSend {
     /// What is steered, from the server's lanes; `None` if it is not this entity. `before` is what was
     /// predicted for the same tick.
-    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered>;
+    fn adopt(
+        &self,
+        id: EntityId,
+        kind: u8,
+        lanes: &[i32],
+        before: Option<&Steered>,
+    ) -> Option<Steered>;
 
     /// Fills the lanes of what is steered. Returns its kind and how many lanes that has.
     fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize);
@@ -38,7 +54,7 @@ pub trait Rules: Debug + MaybeSend {
         steered: &mut Steered,
         input: &[i32],
         around: &EachAround<'_>,
-        spawned: &mut Vec<Spawned>,
+        made: &mut Things,
     );
 }
 
@@ -97,19 +113,24 @@ impl Debug for Steered {
 /// The rules of a game in Rust.
 #[derive(Clone)]
 pub struct GameRules<S> {
-    /// By kind.
+    /// Of entities, by kind.
     lanes: Vec<usize>,
+    /// Of events; none if the server's are others.
+    event_lanes: Vec<usize>,
     game: PhantomData<fn() -> S>,
 }
 
 impl<S: Predict> GameRules<S> {
     /// The rules of `S` for a server with this schema; `None` if its inputs or entities are not the same
-    /// field by field: another version's rules would be wrong in every tick.
+    /// field by field: another version's rules would be wrong in every tick. If its events are not, none is
+    /// predicted.
     pub fn for_server(schema: &Schema) -> Option<Self> {
         let own = schema_of::<S>();
         let is_same = own.input == schema.input && own.entities == schema.entities;
-        let lanes = own.entities.iter().map(|kind| kind.lanes()).collect();
-        is_same.then_some(GameRules { lanes, game: PhantomData })
+        let lanes = |kinds: &[KindSchema]| kinds.iter().map(KindSchema::lanes).collect();
+        let events = if own.events == schema.events { &*own.events } else { &[] };
+        let (lanes, event_lanes) = (lanes(&own.entities), lanes(events));
+        is_same.then_some(GameRules { lanes, event_lanes, game: PhantomData })
     }
 }
 
@@ -122,10 +143,16 @@ impl<S: Predict> Debug for GameRules<S> {
 const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<S: Predict> Rules for GameRules<S> {
-    fn adopt(&self, kind: u8, lanes: &[i32], before: Option<&Steered>) -> Option<Steered> {
+    fn adopt(
+        &self,
+        id: EntityId,
+        kind: u8,
+        lanes: &[i32],
+        before: Option<&Steered>,
+    ) -> Option<Steered> {
         let entity = S::Entity::from_lanes(kind, lanes)?;
         let before = before.map(|before| before.get::<S::Own>().expect(SAME_RULES));
-        S::adopt(&entity, before).map(Steered::new)
+        S::adopt(id, &entity, before).map(Steered::new)
     }
 
     fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
@@ -139,18 +166,23 @@ impl<S: Predict> Rules for GameRules<S> {
         steered: &mut Steered,
         input: &[i32],
         around: &EachAround<'_>,
-        spawned: &mut Vec<Spawned>,
+        made: &mut Things,
     ) {
         let own = steered.get_mut().expect(SAME_RULES);
-        let mut made = Vec::new();
+        let mut typed = Made::<S>::default();
         // Before the first frame nothing is held.
         let mut lanes = [0; LANES_MAX];
         lanes[..input.len()].copy_from_slice(input);
-        S::steer(own, <S::Input as Lanes>::from_lanes(&lanes), &Around::new(around), &mut made);
-        spawned.extend(made.into_iter().map(|entity| {
-            let mut lanes = [0; LANES_MAX];
-            entity.to_lanes(&mut lanes);
-            (entity.kind(), lanes[..self.lanes[usize::from(entity.kind())]].to_vec())
-        }));
+        S::steer(own, <S::Input as Lanes>::from_lanes(&lanes), &Around::new(around), &mut typed);
+        made.spawned.extend(typed.spawned.iter().filter_map(|entity| thing(entity, &self.lanes)));
+        made.events.extend(typed.events.iter().filter_map(|event| thing(event, &self.event_lanes)));
     }
+}
+
+/// `None` for a kind that `lanes` does not have.
+fn thing(made: &impl Kinds, lanes_of: &[usize]) -> Option<Thing> {
+    let count = *lanes_of.get(usize::from(made.kind()))?;
+    let mut lanes = [0; LANES_MAX];
+    made.to_lanes(&mut lanes);
+    Some((made.kind(), lanes[..count].to_vec()))
 }

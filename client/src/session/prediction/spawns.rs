@@ -9,12 +9,14 @@ use tickwire_shared::{EntityId, Tick};
 
 use super::super::interpolation::Blend;
 use super::PredictionStats;
-use super::rules::Spawned;
+use super::rules::Thing;
 
 /// Things at once; more are not shown before the server has them.
 const SPAWNS_MAX: usize = 256;
 /// What the server does not have after so many ticks it will not have.
 const UNCONFIRMED_TICKS_MAX: i32 = 12;
+/// The server may have it so many ticks before it was predicted.
+const EARLIER_TICKS_MAX: i32 = 6;
 /// Numbers of things the server has not numbered yet; a game's own should be below.
 const FIRST_ID: u32 = 0xf000_0000;
 
@@ -35,6 +37,8 @@ pub(in crate::session) struct Spawn {
     pub(in crate::session) shown: Vec<f64>,
     tick: Tick,
     lanes: Vec<i32>,
+    /// By the last replay, or it was no part of it.
+    made: bool,
 }
 
 impl Spawns {
@@ -47,35 +51,47 @@ impl Spawns {
         self.list.iter().any(|spawn| spawn.real == Some(id))
     }
 
-    /// `tick` was stepped, for the first time or again, and made `spawned`.
-    pub(super) fn stepped(&mut self, tick: Tick, spawned: &[Spawned], stats: &mut PredictionStats) {
-        let mut made = spawned.iter();
-        let mut cancelled = 0;
-        self.list.retain_mut(|spawn| {
-            if spawn.tick != tick || spawn.real.is_some() {
-                return true;
+    /// The ticks after `from` are stepped anew from now on.
+    pub(super) fn begin_replay(&mut self, from: Tick) {
+        for spawn in &mut self.list {
+            spawn.made = spawn.real.is_some() || spawn.tick.since(from) <= 0;
+        }
+    }
+
+    /// They are stepped: what was not made again is not there.
+    pub(super) fn end_replay(&mut self, stats: &mut PredictionStats) {
+        let before = self.list.len();
+        self.list.retain(|spawn| spawn.made);
+        stats.spawns_cancelled += (before - self.list.len()) as u64;
+    }
+
+    /// `tick` was stepped, for the first time or again, and made `spawned`. What a replay makes some ticks
+    /// earlier or later than before is the same thing.
+    pub(super) fn stepped(
+        &mut self,
+        tick: Tick,
+        spawned: Vec<Thing>,
+        is_replay: bool,
+        stats: &mut PredictionStats,
+    ) {
+        for (kind, lanes) in spawned {
+            let off = |spawn: &Spawn| spawn.tick.since(tick).abs();
+            let is_same = |spawn: &&mut Spawn| {
+                !spawn.made && spawn.kind == kind && off(spawn) < UNCONFIRMED_TICKS_MAX
+            };
+            let known = self.list.iter_mut().filter(is_same).min_by_key(|spawn| off(spawn));
+            if let Some(known) = known.filter(|_| is_replay) {
+                (known.tick, known.lanes, known.made) = (tick, lanes, true);
+                continue;
             }
-            match made.next() {
-                Some((kind, lanes)) if *kind == spawn.kind => {
-                    spawn.lanes.clone_from(lanes);
-                    true
-                }
-                _ => {
-                    cancelled += 1;
-                    false
-                }
-            }
-        });
-        stats.spawns_cancelled += cancelled;
-        for (kind, lanes) in made {
             if self.list.len() >= SPAWNS_MAX {
                 return;
             }
             stats.spawned += 1;
             self.numbers = self.numbers.wrapping_add(1);
             let id = EntityId(FIRST_ID | self.numbers & !FIRST_ID);
-            let (kind, lanes) = (*kind, lanes.clone());
-            self.list.push_back(Spawn { id, real: None, kind, shown: Vec::new(), tick, lanes });
+            let shown = Vec::new();
+            self.list.push_back(Spawn { id, real: None, kind, shown, tick, lanes, made: true });
         }
     }
 
@@ -107,15 +123,18 @@ impl Spawns {
     fn find(&mut self, entity: &Entity, replica: &Replica, stats: &mut PredictionStats) {
         let (first, lanes) = (entity.states.tick(0), entity.states.lanes(0));
         let distance = |spawn: &Spawn| -> Option<u64> {
+            // The server may have made it before the client did, by an input that was held for a late one.
             let ticks = first.since(spawn.tick);
-            if spawn.real.is_some() || spawn.kind != entity.kind || ticks < 0 {
+            if spawn.real.is_some() || spawn.kind != entity.kind || ticks < -EARLIER_TICKS_MAX {
                 return None;
             }
+            let (older, newer) =
+                if ticks < 0 { (lanes, &*spawn.lanes) } else { (&*spawn.lanes, lanes) };
             let mut now = [0; LANES_MAX];
             let table = replica.kind(spawn.kind)?;
-            let baseline = Baseline::new(&spawn.lanes, ticks as u32);
+            let baseline = Baseline::new(older, ticks.unsigned_abs());
             table.extrapolate(&baseline, &mut now[..table.len()], true);
-            Some(now.iter().zip(lanes).map(|(a, b)| u64::from(a.abs_diff(*b))).sum())
+            Some(now.iter().zip(newer).map(|(a, b)| u64::from(a.abs_diff(*b))).sum())
         };
         let nearest = self.list.iter_mut().filter_map(|spawn| Some((distance(spawn)?, spawn)));
         if let Some((_, spawn)) = nearest.min_by_key(|(distance, _)| *distance) {
@@ -130,6 +149,7 @@ impl Spawns {
                 shown: Vec::new(),
                 tick: first,
                 lanes: lanes.to_vec(),
+                made: true,
             });
         }
     }

@@ -12,7 +12,6 @@ use super::{
 
 const SHOT_DAMAGE: u8 = 12;
 const KILL_POINTS: u16 = 10;
-const PICKUP_POINTS: u16 = 2;
 /// Impact speed, in units a second, that costs one point of health.
 const CRASH_SPEED_PER_DAMAGE: f32 = 10.0;
 const CRASH_DAMAGE_MAX: f32 = 45.0;
@@ -53,8 +52,7 @@ impl Arena {
                 return true;
             };
             let pilot = &mut self.pilots[at];
-            pilot.take(pickup.gift);
-            pilot.score = pilot.score.saturating_add(PICKUP_POINTS);
+            pilot.collect(pickup.gift);
             let taken = Taken { pos: pickup.pos, player: pilot.player, gift: pickup.gift };
             outbox.to_place(pickup.pos, Event::Taken(taken));
             false

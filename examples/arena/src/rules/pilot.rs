@@ -22,10 +22,11 @@ const SHOT_HEAT: u16 = 26;
 const REGEN_AFTER_TICKS: u16 = 4 * TICK_HZ as u16;
 const REGEN_EVERY_TICKS: u16 = 6;
 const REPAIR: u8 = 50;
+const PICKUP_POINTS: u16 = 2;
 
 /// A player and the ship it flies, or is waiting for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pilot {
+pub(super) struct Pilot {
     pub(super) player: PlayerId,
     pub(super) team: Team,
     pub(super) score: u16,
@@ -123,7 +124,9 @@ impl Pilot {
         Some(self.hurt_by)
     }
 
-    pub(super) fn take(&mut self, gift: Gift) {
+    /// Flies over a pickup.
+    pub(super) fn collect(&mut self, gift: Gift) {
+        self.score = self.score.saturating_add(PICKUP_POINTS);
         match gift {
             Gift::Repair => self.health = (self.health + REPAIR).min(HEALTH_MAX),
             Gift::Overdrive => self.overdrive_ticks = OVERDRIVE_TICKS,
@@ -148,9 +151,9 @@ impl Pilot {
     }
 
     /// What a client knows of its pilot: what was sent, and what it predicted for all that is not sent.
-    pub(super) fn of_ship(ship: &Ship, before: Option<&Pilot>) -> Self {
+    pub(super) fn of_ship(player: PlayerId, ship: &Ship, before: Option<&Pilot>) -> Self {
         let body = Body::of_ship(ship, before.map(|before| &before.body));
-        let fresh = || Pilot::new(PlayerId(0), ship.team, body);
+        let fresh = || Pilot::new(player, ship.team, body);
         let mut pilot = before.cloned().unwrap_or_else(fresh);
         pilot.body = body;
         pilot.team = ship.team;

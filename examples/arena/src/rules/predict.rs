@@ -1,42 +1,62 @@
-//! What a client steps by itself: its own ship, and the shots it fires.
+//! What a client steps by itself: its own ship, the shots it fires, and the pickups it flies over.
 
-use tickwire_shared::predict::{Around, Predict};
+use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::{EntityId, PlayerId};
 
 use super::entity::{Controls, Entity};
+use super::event::{Event, Taken};
 use super::pilot::Pilot;
-use super::{Arena, SHIP_RADIUS};
+use super::{Arena, PICKUP_RADIUS, SHIP_RADIUS};
+
+/// What a client steps.
+#[derive(Clone, Debug)]
+pub struct Own {
+    pilot: Pilot,
+    /// The last pickups that were flown over, the newest last: the server shows them for a while yet.
+    taken: [EntityId; TAKEN_KEPT],
+}
+
+const TAKEN_KEPT: usize = 4;
 
 impl Predict for Arena {
-    type Own = Pilot;
+    type Own = Own;
 
-    fn adopt(entity: &Entity, before: Option<&Pilot>) -> Option<Pilot> {
-        match entity {
-            Entity::Ship(ship) => Some(Pilot::of_ship(ship, before)),
-            _ => None,
-        }
+    fn adopt(id: EntityId, entity: &Entity, before: Option<&Own>) -> Option<Own> {
+        let Entity::Ship(ship) = entity else { return None };
+        let pilot = Pilot::of_ship(PlayerId(id.0), ship, before.map(|before| &before.pilot));
+        let taken = before.map_or([EntityId(u32::MAX); TAKEN_KEPT], |before| before.taken);
+        Some(Own { pilot, taken })
     }
 
-    fn show(own: &Pilot) -> Entity {
-        Entity::Ship(own.ship())
+    fn show(own: &Own) -> Entity {
+        Entity::Ship(own.pilot.ship())
     }
 
-    fn steer(
-        own: &mut Pilot,
-        input: Controls,
-        around: &Around<'_, Entity>,
-        spawned: &mut Vec<Entity>,
-    ) {
-        if let Some(mut shot) = own.act(input) {
+    fn steer(own: &mut Own, input: Controls, around: &Around<'_, Entity>, made: &mut Made<Arena>) {
+        let Own { pilot, taken } = own;
+        if let Some(mut shot) = pilot.act(input) {
             shot.advance();
-            spawned.push(Entity::Shot(shot));
+            made.spawn(Entity::Shot(shot));
         }
-        around.for_each(|_, entity| {
-            if let Entity::Asteroid(rock) = entity {
+        around.for_each(|id, entity| match entity {
+            Entity::Asteroid(rock) => {
                 let radius = rock.size.radius();
-                if own.body.pos.distance_squared(rock.pos) < (radius + SHIP_RADIUS).powi(2) {
-                    own.body.bounce_off_rock(rock.pos, rock.vel, radius);
+                if pilot.body.pos.distance_squared(rock.pos) < (radius + SHIP_RADIUS).powi(2) {
+                    pilot.body.bounce_off_rock(rock.pos, rock.vel, radius);
                 }
             }
+            Entity::Pickup(pickup) => {
+                let reach = SHIP_RADIUS + PICKUP_RADIUS;
+                let touches = pilot.body.pos.distance_squared(pickup.pos) < reach * reach;
+                if touches && !taken.contains(&id) {
+                    taken.rotate_left(1);
+                    taken[TAKEN_KEPT - 1] = id;
+                    pilot.collect(pickup.gift);
+                    let player = pilot.player;
+                    made.tell(Event::Taken(Taken { pos: pickup.pos, player, gift: pickup.gift }));
+                }
+            }
+            _ => {}
         });
     }
 }
@@ -54,17 +74,19 @@ mod tests {
     fn a_gun_that_fired_out_of_step_with_the_server_is_soon_in_step() {
         let body = Body::resting(Vec2::ZERO, Vec2::X);
         let mut server = Pilot::new(PlayerId(1), Team::Azure, body);
-        let mut client = server.clone();
+        let id = EntityId(1);
+        let ship = Entity::Ship(server.ship());
+        let mut client = Arena::adopt(id, &ship, None).unwrap();
         let mut corrected_at = Vec::new();
         for tick in 0..90 {
             // The server has the first inputs too late.
             server.act(Controls { fire: tick >= 3, ..Controls::default() });
             let input = Controls { fire: true, ..Controls::default() };
-            Arena::steer(&mut client, input, &Around::new(&|_| {}), &mut Vec::new());
+            Arena::steer(&mut client, input, &Around::new(&|_| {}), &mut Made::default());
             let sent = Entity::Ship(server.ship());
             if Arena::show(&client) != sent {
                 corrected_at.push(tick);
-                client = Arena::adopt(&sent, Some(&client)).unwrap();
+                client = Arena::adopt(id, &sent, Some(&client)).unwrap();
             }
         }
         assert!(!corrected_at.is_empty());

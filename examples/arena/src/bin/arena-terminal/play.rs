@@ -139,7 +139,9 @@ impl Game {
         now: Instant,
     ) -> anyhow::Result<()> {
         match event {
-            ClientEvent::Game { event, .. } => {
+            // A burst that was seen cannot be taken back.
+            ClientEvent::Cancelled { .. } => {}
+            ClientEvent::Game { event, .. } | ClientEvent::Predicted { event, .. } => {
                 if let Some(line) = self.app.scene.happen(event, now) {
                     self.app.note(None, line);
                 }
