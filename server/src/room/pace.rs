@@ -22,6 +22,13 @@ const CUT: f32 = 0.75;
 const SHRINKS: f32 = 1.2;
 /// By how much more is sent after a round without.
 const GROWTH: f32 = 1.08;
+/// The same after a silence.
+const FAST_GROWTH: f32 = 1.3;
+/// After so many milliseconds without any acknowledgement less is sent, whatever the cause: what waits
+/// longer than that is acknowledged too late to code anything against.
+const SILENCE_MS: u32 = 1000;
+/// What is sent then, of what was sent.
+const SILENCE_CUT: f32 = 0.5;
 /// A snapshot may always have so many bytes.
 const BYTES_MIN: f32 = 96.0;
 /// It is never cut below this part of what was sent before the wait: other traffic may be the cause.
@@ -42,6 +49,10 @@ pub(super) struct Pace {
     through: u32,
     /// [`Pace::made`] at the last cut.
     cut_at: u32,
+    /// Since the last acknowledgement.
+    silent_ticks: u32,
+    /// There was a silence, and no cut since.
+    fast: bool,
     /// The last times to an acknowledgement, in ticks.
     flights: VecDeque<u32>,
     round: Round,
@@ -66,6 +77,7 @@ impl Pace {
         }
         self.flights.push_back(flight_ticks);
         self.through = self.made.saturating_sub(flight_ticks);
+        self.silent_ticks = 0;
     }
 
     /// What the next snapshot may take of `bytes_max`.
@@ -84,6 +96,10 @@ impl Pace {
         }
         self.round.ticks += 1;
         self.round.bytes += bytes;
+        self.silent_ticks += 1;
+        if self.silent_ticks >= ticks(SILENCE_MS) && self.round.ticks >= ticks(ROUND_MS) {
+            return self.cut_in_silence();
+        }
         let own = self.own_ticks.into_iter().flatten().min();
         let Some((own, &flight)) = own.zip(self.flights.iter().min()) else { return };
         if self.round.ticks < ticks(ROUND_MS).max(own) {
@@ -106,18 +122,29 @@ impl Pace {
         }
     }
 
+    fn cut_in_silence(&mut self) {
+        let round = std::mem::take(&mut self.round);
+        self.round.through = self.through;
+        let sent = round.bytes as f32 / round.ticks as f32;
+        self.limit = Some((sent * SILENCE_CUT).max(BYTES_MIN));
+        (self.least, self.fast) = (BYTES_MIN, true);
+    }
+
     fn cut(&mut self, sent: f32, part: f32) {
         if self.limit.is_none() {
             self.least = (sent * CUT_MOST).max(BYTES_MIN);
         }
         self.cut_at = self.made;
+        self.fast = false;
         let sent = self.limit.map_or(sent, |limit| sent.min(limit));
         self.limit = Some((sent * part.min(1.0) * CUT).max(self.least));
     }
 
     fn grow(&mut self, bytes_max: f32) {
-        let grown = self.limit.map(|limit| limit * GROWTH);
+        let growth = if self.fast { FAST_GROWTH } else { GROWTH };
+        let grown = self.limit.map(|limit| limit * growth);
         self.limit = grown.filter(|&grown| grown < bytes_max);
+        self.fast &= self.limit.is_some();
     }
 }
 
@@ -139,12 +166,15 @@ mod tests {
         pace: Pace,
         tick: u32,
         sent: usize,
+        /// Later acknowledgements say nothing.
+        known_ticks: u32,
     }
 
     impl Path {
         fn new(own_ticks: u32) -> Self {
             let (acks, pace) = (VecDeque::new(), Pace::default());
-            Path { own_ticks, takes: 10_000.0, queued: 0.0, acks, pace, tick: 0, sent: 0 }
+            let (takes, queued, known_ticks) = (10_000.0, 0.0, u32::MAX);
+            Path { own_ticks, takes, queued, acks, pace, tick: 0, sent: 0, known_ticks }
         }
 
         /// Runs with `jitter_ticks` of the tick on top. Returns the longest wait in the queue, in ticks.
@@ -155,7 +185,9 @@ mod tests {
                 let came =
                     self.acks.iter().filter(|(at, _)| *at <= self.tick).map(|ack| ack.1).max();
                 if let Some(newest) = came {
-                    self.pace.acknowledged(self.tick - newest);
+                    if self.tick - newest < self.known_ticks {
+                        self.pace.acknowledged(self.tick - newest);
+                    }
                     self.acks.retain(|(_, of)| *of > newest);
                 }
                 let bytes = self.pace.limit(BYTES_MAX);
@@ -206,6 +238,30 @@ mod tests {
         path.own_ticks = 18;
         path.run(1200, jitter);
         assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX, "{:?}", path.pace);
+    }
+
+    #[test]
+    fn a_queue_of_seconds_that_lets_no_acknowledgement_come_in_time_is_drained() {
+        let mut path = Path::new(2);
+        path.takes = BYTES_MAX as f32 / 2.0;
+        path.queued = 120.0 * path.takes;
+        // As the room does: what is acknowledged after so long is not known any more.
+        path.known_ticks = 64;
+        path.run(1200, |_| 0);
+        let later = path.run(1800, |_| 0);
+        assert!(later < 15.0, "a wait of {later} ticks; {:?}", path.pace);
+    }
+
+    #[test]
+    fn after_a_silence_all_is_sent_again_within_three_seconds() {
+        let mut path = Path::new(3);
+        path.run(300, |_| 0);
+        path.known_ticks = 0;
+        path.run(600, |_| 0);
+        assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MIN as usize);
+        path.known_ticks = u32::MAX;
+        path.run(180, |_| 0);
+        assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX);
     }
 
     #[test]

@@ -128,7 +128,8 @@ test('the numbers of the network are real', async () => {
   const after = await ann.until('120 ticks', later, before.tick);
   const [ticks, snapshots] = [after.tick - before.tick, after.snapshots - before.snapshots];
   assert.ok(snapshots > ticks / 2 && snapshots <= ticks, `${snapshots} snapshots of ${ticks} ticks`);
-  assert.ok(after.bytesIn - before.bytesIn > 10 * snapshots, `${after.bytesIn - before.bytesIn} bytes in`);
+  // A snapshot says its tick and for which seat it is, if nothing else.
+  assert.ok(after.bytesIn - before.bytesIn >= 3 * snapshots, `${after.bytesIn - before.bytesIn} bytes in`);
   assert.ok(after.bytesOut > before.bytesOut);
   // In milliseconds, that is; a page that draws five frames a second answers that much later.
   const isPlausible = () => {
