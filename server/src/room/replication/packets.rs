@@ -38,6 +38,8 @@ pub(super) struct Packets {
     first: u32,
     /// The last tick a snapshot was sent, 0 for none.
     last: u32,
+    /// The newest acknowledged tick, in the ring or not; before any, the one before the first sent.
+    heard: u32,
     /// Bit `tick % 64`: that snapshot was acknowledged.
     acked_bits: u64,
     /// The two newest acknowledged snapshots in the ring, 0 for none.
@@ -152,6 +154,7 @@ impl Packets {
         let Tick(tick) = tick;
         debug_assert!(self.last == 0 || tick == self.last + 1);
         self.first = if self.last == 0 {
+            self.heard = tick.saturating_sub(1);
             tick
         } else {
             self.first.max((tick + 1).saturating_sub(RING_TICKS))
@@ -196,8 +199,11 @@ impl Packets {
         ack: SnapshotAck,
         mut each: impl FnMut(Tick),
     ) -> Option<u32> {
-        let mut flight_ticks = None;
         let newest = Tick::expand(ack.newest_low16, now);
+        let is_newer = self.last != 0 && newest.0 > self.heard && newest.0 <= self.last;
+        if is_newer {
+            self.heard = newest.0;
+        }
         for age in (0..=ACK_REACH_TICKS).rev() {
             let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
             let tick = newest.0.wrapping_sub(age);
@@ -205,14 +211,12 @@ impl Packets {
             if received && sent && !self.is_acked(tick) {
                 self.acknowledge_one(tick);
                 if tick == self.newest_acks[0] {
-                    let flight = now.since(Tick(tick));
-                    self.measure_flight(flight);
-                    flight_ticks = u32::try_from(flight).ok();
+                    self.measure_flight(now.since(Tick(tick)));
                 }
                 each(Tick(tick));
             }
         }
-        flight_ticks
+        is_newer.then(|| now.since(newest).max(0).unsigned_abs())
     }
 
     fn acknowledge_one(&mut self, tick: u32) {
@@ -354,5 +358,24 @@ mod tests {
         ack(&mut packets, 15);
         assert!(!packets.known().contains(SLOT));
         assert_eq!(packets.gone(SLOT), 0);
+    }
+
+    #[test]
+    fn how_long_an_acknowledgement_took_is_told_once_however_late_it_is() {
+        let mut packets = Packets::default();
+        packets.grow(64);
+        for tick in 10..=200 {
+            packets.send(Tick(tick), &[0], std::iter::empty());
+        }
+        let mut ack = |newest: u32| {
+            let ack = SnapshotAck { newest_low16: newest as u16, before: 0 };
+            packets.acknowledge(Tick(200), ack, |_| {})
+        };
+        assert_eq!(ack(9), None, "it was not sent");
+        assert_eq!(ack(80), Some(120), "the ring has it no more");
+        assert_eq!(ack(80), None);
+        assert_eq!(ack(70), None, "a newer one was acknowledged");
+        assert_eq!(ack(190), Some(10));
+        assert_eq!(ack(201), None, "it was not sent yet");
     }
 }

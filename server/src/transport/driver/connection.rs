@@ -264,7 +264,9 @@ impl State {
     /// When it will not be sent at all.
     pub(super) fn push_datagram(&mut self, datagram: Bytes) -> Result<bool, SendDatagramError> {
         if self.proto.datagrams().send_buffer_space() == self.datagram_space {
-            return self.proto.datagrams().send(datagram, true).map(|()| false);
+            // An older one that still waits would go after this one.
+            let replaced = self.next_datagram.take().is_some();
+            return self.proto.datagrams().send(datagram, true).map(|()| replaced);
         }
         let bytes_max = self.proto.datagrams().max_size();
         if datagram.len() > bytes_max.ok_or(SendDatagramError::UnsupportedByPeer)? {
