@@ -197,7 +197,7 @@ impl Prediction {
             self.effects.begin_replay(tick);
             self.spawns.begin_replay(tick);
             while self.steps.back().is_some_and(|step| newest.since(step.tick) > 0) {
-                self.step_once(known, true);
+                self.step_once(known);
                 self.stats.replayed_ticks += 1;
             }
             self.spawns.end_replay(&mut self.stats);
@@ -216,7 +216,7 @@ impl Prediction {
                 self.forget();
                 return;
             }
-            self.step_once(known, false);
+            self.step_once(known);
             self.stats.ticks += 1;
         }
     }
@@ -272,12 +272,12 @@ impl Prediction {
                 .all(|(at, (a, b))| a == b || table.has_velocity(at) && a.abs_diff(*b) <= 1)
     }
 
-    fn step_once(&mut self, known: Known<'_>, is_replay: bool) {
+    fn step_once(&mut self, known: Known<'_>) {
         let Some(last) = self.steps.back() else { return };
         let input = known.inputs.lanes(last.tick.next());
         let (step, made) = self.steer_from(last, input, known);
-        self.spawns.stepped(step.tick, made.spawned, is_replay, &mut self.stats);
-        self.effects.stepped(step.tick, made.events, is_replay, &mut self.stats);
+        self.spawns.stepped(step.tick, made.spawned, &mut self.stats);
+        self.effects.stepped(step.tick, made.events, &mut self.stats);
         self.steps.push_back(step);
     }
 

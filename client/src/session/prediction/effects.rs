@@ -63,16 +63,11 @@ impl Effects {
     }
 
     /// `tick` was stepped, for the first time or again, and made `events`.
-    pub(super) fn stepped(
-        &mut self,
-        tick: Tick,
-        events: Vec<Thing>,
-        is_replay: bool,
-        stats: &mut PredictionStats,
-    ) {
+    pub(super) fn stepped(&mut self, tick: Tick, events: Vec<Thing>, stats: &mut PredictionStats) {
         for (kind, lanes) in events {
             let event = Event { tick, kind, lanes };
-            if is_replay && let Some(known) = self.find(&event, |effect| !effect.made) {
+            // What a replay lost may be made by the first ticks after it.
+            if let Some(known) = self.find(&event, |effect| !effect.made) {
                 known.made = true;
                 known.event.tick = tick;
             } else if self.list.len() < EFFECTS_MAX {
@@ -146,9 +141,9 @@ mod tests {
         Event { tick: Tick(tick), kind: 0, lanes: vec![who, place] }
     }
 
-    fn step(effects: &mut Effects, tick: u32, made: &[(i32, i32)], is_replay: bool) {
+    fn step(effects: &mut Effects, tick: u32, made: &[(i32, i32)]) {
         let made = made.iter().map(|&(who, place)| (0, vec![who, place])).collect();
-        effects.stepped(Tick(tick), made, is_replay, &mut PredictionStats::default());
+        effects.stepped(Tick(tick), made, &mut PredictionStats::default());
     }
 
     fn told(effects: &mut Effects) -> Vec<Told> {
@@ -158,27 +153,42 @@ mod tests {
     #[test]
     fn it_is_told_once_whatever_the_server_and_replays_say_of_it() {
         let (mut effects, mut stats) = (effects(), PredictionStats::default());
-        step(&mut effects, 100, &[(1, 40)], false);
+        step(&mut effects, 100, &[(1, 40)]);
         assert_eq!(told(&mut effects), [Told::Predicted(event(100, 1, 40))]);
         // A correction puts it a tick later, and back.
         for tick in [101, 100] {
             effects.begin_replay(Tick(95));
-            step(&mut effects, tick, &[(1, 41)], true);
+            step(&mut effects, tick, &[(1, 41)]);
         }
         assert!(!effects.confirm(&event(99, 2, 40), &mut stats), "someone else did");
         assert!(effects.confirm(&event(99, 1, 42), &mut stats), "the place may differ");
         assert!(!effects.confirm(&event(99, 1, 42), &mut stats), "it happened twice");
         effects.begin_replay(Tick(95));
-        step(&mut effects, 100, &[(1, 40)], true);
+        step(&mut effects, 100, &[(1, 40)]);
         effects.reconcile(Tick(200), &mut stats);
         assert_eq!(told(&mut effects), []);
         assert_eq!((stats.events_confirmed, stats.events_cancelled), (1, 0));
     }
 
     #[test]
+    fn a_correction_that_moves_it_past_the_newest_tick_does_not_tell_it_again() {
+        let mut effects = effects();
+        step(&mut effects, 110, &[(1, 40)]);
+        assert_eq!(told(&mut effects).len(), 1);
+        effects.begin_replay(Tick(105));
+        for tick in 106..=110 {
+            step(&mut effects, tick, &[]);
+        }
+        step(&mut effects, 111, &[(1, 40)]);
+        assert_eq!(told(&mut effects), []);
+        step(&mut effects, 112, &[(1, 40)]);
+        assert_eq!(told(&mut effects), [Told::Predicted(event(112, 1, 40))], "another one");
+    }
+
+    #[test]
     fn what_the_server_does_not_have_is_taken_back_once() {
         let (mut effects, mut stats) = (effects(), PredictionStats::default());
-        step(&mut effects, 100, &[(1, 40), (1, 60)], false);
+        step(&mut effects, 100, &[(1, 40), (1, 60)]);
         told(&mut effects);
         assert!(effects.confirm(&event(104, 1, 40), &mut stats));
         for tick in 100..111 {

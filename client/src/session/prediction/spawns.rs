@@ -54,33 +54,28 @@ impl Spawns {
     /// The ticks after `from` are stepped anew from now on.
     pub(super) fn begin_replay(&mut self, from: Tick) {
         for spawn in &mut self.list {
-            spawn.made = spawn.real.is_some() || spawn.tick.since(from) <= 0;
+            spawn.made = spawn.tick.since(from) <= 0;
         }
     }
 
     /// They are stepped: what was not made again is not there.
     pub(super) fn end_replay(&mut self, stats: &mut PredictionStats) {
         let before = self.list.len();
-        self.list.retain(|spawn| spawn.made);
+        self.list.retain(|spawn| spawn.made || spawn.real.is_some());
+        self.list.iter_mut().for_each(|spawn| spawn.made = true);
         stats.spawns_cancelled += (before - self.list.len()) as u64;
     }
 
     /// `tick` was stepped, for the first time or again, and made `spawned`. What a replay makes some ticks
     /// earlier or later than before is the same thing.
-    pub(super) fn stepped(
-        &mut self,
-        tick: Tick,
-        spawned: Vec<Thing>,
-        is_replay: bool,
-        stats: &mut PredictionStats,
-    ) {
+    pub(super) fn stepped(&mut self, tick: Tick, spawned: Vec<Thing>, stats: &mut PredictionStats) {
         for (kind, lanes) in spawned {
             let off = |spawn: &Spawn| spawn.tick.since(tick).abs();
             let is_same = |spawn: &&mut Spawn| {
                 !spawn.made && spawn.kind == kind && off(spawn) < UNCONFIRMED_TICKS_MAX
             };
             let known = self.list.iter_mut().filter(is_same).min_by_key(|spawn| off(spawn));
-            if let Some(known) = known.filter(|_| is_replay) {
+            if let Some(known) = known {
                 (known.tick, known.lanes, known.made) = (tick, lanes, true);
                 continue;
             }
