@@ -37,7 +37,7 @@ pub const EVENTS_MAX: usize = 4096;
 /// Something the caller should know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A frame of the control stream, already taken into account.
+    /// A frame of the control stream, already taken into account. Keyframes are not told.
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),
@@ -66,6 +66,9 @@ pub enum SessionError {
     /// The server's schema does not fit, or cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// A part of a keyframe that cannot be read.
+    #[error("the server sent a keyframe that cannot be read; update the client")]
+    Keyframe,
     /// A frame that may not come now.
     #[error("the server sent {what} at the wrong moment; update the client")]
     Unexpected {
@@ -80,7 +83,7 @@ impl SessionError {
         match self {
             SessionError::Frame(error) => error.close_code(),
             SessionError::Schema(_) => CloseCode::SchemaMismatch,
-            SessionError::Unexpected { .. } => CloseCode::ServerMisbehaved,
+            SessionError::Keyframe | SessionError::Unexpected { .. } => CloseCode::ServerMisbehaved,
         }
     }
 }
@@ -187,7 +190,9 @@ impl Session {
         self.control_in.push(bytes);
         while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
             self.handle_frame(now, &frame)?;
-            self.tell(SessionEvent::Control(frame));
+            if !matches!(frame, ServerFrame::Keyframe(_)) {
+                self.tell(SessionEvent::Control(frame));
+            }
         }
         Ok(())
     }
@@ -367,6 +372,11 @@ impl Session {
                 joined.set_members(*host, members);
                 joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
                 self.room = Some(joined);
+            }
+            ServerFrame::Keyframe(part) => {
+                let room = self.room.as_mut();
+                let room = room.ok_or(SessionError::Unexpected { what: "a keyframe" })?;
+                room.handle_keyframe(part).map_err(|_| SessionError::Keyframe)?;
             }
             ServerFrame::Left => self.room = None,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),

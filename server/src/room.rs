@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::bits::BitWriter;
-use tickwire_shared::control::RoomInfo;
+use tickwire_shared::control::{RoomInfo, ServerFrame};
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
@@ -185,6 +185,7 @@ impl<S: Simulation> Room<S> {
         self.spans.clear();
         self.fragments.begin(&self.world);
         let events = self.code_events();
+        let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max;
         let mut scene =
             Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
         for member in self.members.values_mut() {
@@ -206,6 +207,14 @@ impl<S: Simulation> Room<S> {
             member.allowance.spend(bytes, S::TICK_HZ);
             member.pace.sent(bytes, unlimited, S::TICK_HZ);
             self.spans.push((member.player, start..self.packets.len()));
+            let per_tick = self.config.keyframe_bytes_per_s_max / S::TICK_HZ;
+            let clear = member.pace.is_clear(S::TICK_HZ);
+            let most = if clear { keyframe_bytes.min(per_tick) } else { 0 };
+            if let Some(part) = member.replication.write_keyframe(&mut scene, most as usize) {
+                keyframe_bytes = keyframe_bytes.saturating_sub(part.len() as u32);
+                let frame = ServerFrame::Keyframe(part);
+                self.outgoing.push_back(FromRoom::Control { player: member.player, frame });
+            }
         }
     }
 

@@ -130,6 +130,10 @@ pub enum ServerFrame {
         /// Why and what to do, for a person.
         text: String,
     },
+    /// A part of a keyframe: entities that are new to the client and found no place in the snapshot of
+    /// the same tick. The bytes are those of a snapshot with whole records and nothing else; see
+    /// [`Replica::apply_keyframe`](crate::replica::Replica::apply_keyframe).
+    Keyframe(Vec<u8>),
 }
 
 /// One room of the list.

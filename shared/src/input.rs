@@ -6,6 +6,8 @@
 //!  1        an acknowledgement follows
 //!   16        tick of the newest snapshot, low bits
 //!   32        bit n: the snapshot n + 1 ticks before it came too
+//!   1         keyframes follow
+//!    8          parts of keyframes that were applied during this stay, low bits
 //!  6        number of inputs, 0 to 32
 //!  16       tick of the newest input, low bits (if there is one)
 //!  8        how far the others that the player saw were behind that tick, in 1/4 ticks (if there is
@@ -35,6 +37,9 @@ pub struct InputHead {
     pub seat: u8,
     /// Acknowledged snapshots; `None` before the first.
     pub ack: Option<SnapshotAck>,
+    /// The low 8 bits of how many parts of keyframes were applied during this stay; told beside an
+    /// acknowledgement only, and not in every datagram.
+    pub keyframes: Option<u8>,
     /// The low 16 bits of the newest input's tick; the others are for the ticks before it.
     pub newest_low16: u16,
     /// When the newest input was sampled, the player saw others as they were so long before its tick,
@@ -162,6 +167,13 @@ impl InputHead {
             let ack = self.ack.get_or_insert(SnapshotAck { newest_low16: 0, before: 0 });
             low16(stream, &mut ack.newest_low16)?;
             stream.bits(&mut ack.before, 32)?;
+            let mut has_keyframes = self.keyframes.is_some();
+            stream.flag(&mut has_keyframes)?;
+            if has_keyframes {
+                let mut parts = u32::from(self.keyframes.unwrap_or(0));
+                stream.bits(&mut parts, 8)?;
+                self.keyframes = Some(parts as u8);
+            }
         }
         stream.bits(inputs, 6)?;
         if *inputs > INPUTS_MAX as u32 {

@@ -1,5 +1,7 @@
 //! A client's copy of the world, kept from snapshots.
 
+mod keyframe;
+
 use std::collections::VecDeque;
 
 use crate::Tick;
@@ -91,6 +93,8 @@ pub struct Replica {
     places: Vec<u32>,
     seat: u8,
     newest: Option<Tick>,
+    /// The tick of the newest part of a keyframe: older snapshots tell less than what it brought.
+    keyframe: Option<Tick>,
     /// Bit `n`: the snapshot `n + 1` ticks before the newest was applied.
     before: u32,
     next_event: u16,
@@ -135,6 +139,7 @@ impl Replica {
             places: Vec::new(),
             seat,
             newest: None,
+            keyframe: None,
             before: 0,
             next_event: 0,
             heard: VecDeque::new(),
@@ -157,7 +162,8 @@ impl Replica {
             return Err(SnapshotError::OtherSeat);
         }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
-        if self.newest.is_some_and(|newest| tick.since(newest) <= 0) {
+        let is_late = |than: Option<Tick>| than.is_some_and(|than| tick.since(than) <= 0);
+        if is_late(self.newest) || is_late(self.keyframe) {
             return Err(SnapshotError::Late);
         }
         let events = self.read_events(&mut reader, &header, tick)?;

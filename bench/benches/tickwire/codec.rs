@@ -161,7 +161,10 @@ fn input_datagrams(codec: &InputCodec, inputs: usize) -> Vec<Vec<u8>> {
             controls(first * 11 + inputs - at).to_lanes(lanes);
         }
         let (newest_low16, view_delay) = (1002, 30);
-        codec.encode(InputHead { seat: 1, ack: Some(ack), newest_low16, view_delay }, &lanes)
+        codec.encode(
+            InputHead { seat: 1, ack: Some(ack), newest_low16, view_delay, keyframes: None },
+            &lanes,
+        )
     };
     (0..PAIRS).map(datagram).collect()
 }

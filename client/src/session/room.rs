@@ -44,6 +44,16 @@ pub struct RoomSession {
     shown: Option<f64>,
     events: Vec<KindSchema>,
     prediction: Option<Prediction>,
+    keyframes: Keyframes,
+}
+
+/// The parts of keyframes that came.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keyframes {
+    /// Low 8 bits of their number; `None` before the first.
+    applied: Option<u8>,
+    /// Datagrams since the last one.
+    datagrams: u32,
 }
 
 impl RoomSession {
@@ -73,6 +83,7 @@ impl RoomSession {
             shown: None,
             events: schema.events.clone(),
             prediction: None,
+            keyframes: Keyframes::default(),
         }
     }
 
@@ -209,6 +220,14 @@ impl RoomSession {
         Ok(applied.events)
     }
 
+    /// Takes a part of a keyframe.
+    pub(super) fn handle_keyframe(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.replica.apply_keyframe(bytes, self.joined_tick)?;
+        let applied = self.keyframes.applied.unwrap_or(0).wrapping_add(1);
+        self.keyframes = Keyframes { applied: Some(applied), datagrams: 0 };
+        Ok(())
+    }
+
     /// What is to be told of predicted events.
     pub(super) fn poll_told(&mut self) -> Option<Told> {
         self.prediction.as_mut()?.poll_told()
@@ -249,7 +268,8 @@ impl RoomSession {
         if !std::mem::take(&mut self.due) {
             return None;
         }
-        let head = InputHead { seat: self.seat, ack: self.replica.ack(), ..InputHead::default() };
+        let (seat, ack, keyframes) = (self.seat, self.replica.ack(), self.keyframes.told());
+        let head = InputHead { seat, ack, keyframes, ..InputHead::default() };
         if self.spectator {
             return Some(self.inputs.acknowledgement(head));
         }
@@ -274,3 +294,18 @@ impl RoomSession {
         }
     }
 }
+
+impl Keyframes {
+    /// What the next datagram says of them: each for a second or so, then now and then, for datagrams are
+    /// lost.
+    fn told(&mut self) -> Option<u8> {
+        self.datagrams = self.datagrams.wrapping_add(1);
+        let told = self.datagrams <= TOLD_ALWAYS || self.datagrams.is_multiple_of(TOLD_EVERY);
+        self.applied.filter(|_| told)
+    }
+}
+
+/// A keyframe is told of in so many datagrams.
+const TOLD_ALWAYS: u32 = 60;
+/// And then in one of so many.
+const TOLD_EVERY: u32 = 16;

@@ -80,6 +80,7 @@ impl Table {
                     ack: client.replica.ack(),
                     newest_low16: self.room.tick().offset(2).low16(),
                     view_delay: 0,
+                    keyframes: None,
                 },
                 inputs: vec![client.controls; 3],
             };

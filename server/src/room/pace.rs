@@ -79,6 +79,26 @@ impl Pace {
         self.silent_ticks = 0;
     }
 
+    /// Whether nothing was acknowledged for long.
+    pub(super) fn was_silent(&self, tick_hz: u32) -> bool {
+        self.silent_ticks > SILENCE_MS * tick_hz / 1000
+    }
+
+    /// Whether the path may take more than snapshots, as far as is known.
+    pub(super) fn is_clear(&self, tick_hz: u32) -> bool {
+        let own = self.own_ticks.into_iter().flatten().min();
+        let waits =
+            |flight: u32| flight > own.unwrap_or(flight) + (FELT_MS * tick_hz / 1000).max(1);
+        match (self.limit, self.flights.back()) {
+            (None, _) => true,
+            // After a silence, and the answers are quick again.
+            (Some(_), Some(&flight)) => {
+                self.fast && flight < SILENCE_MS * tick_hz / 1000 && !waits(flight)
+            }
+            (Some(_), None) => false,
+        }
+    }
+
     /// What the next snapshot may take of `bytes_max`.
     pub(super) fn limit(&self, bytes_max: usize) -> usize {
         self.limit.map_or(bytes_max, |limit| bytes_max.min(limit as usize))

@@ -9,6 +9,7 @@
 
 mod budget;
 mod events;
+mod keyframe;
 mod packets;
 
 use tickwire_shared::input::SnapshotAck;
@@ -23,6 +24,7 @@ use super::interest::{Interest, Sight};
 use super::world::World;
 pub(super) use events::EventBits;
 use events::Events;
+use keyframe::Keyframe;
 use packets::Packets;
 
 /// The replication state of one client.
@@ -33,6 +35,7 @@ pub(super) struct Replication {
     interest: Interest,
     packets: Packets,
     events: Events,
+    keyframe: Keyframe,
     far_interval_ticks: u32,
     /// Slots of which the client has all there is, until they change.
     settled: SlotSet,
@@ -58,6 +61,8 @@ pub(super) struct Draft {
     coded: Vec<Record>,
     /// The records of other slots, in their order.
     others: Vec<Record>,
+    /// Of those, the whole ones that did not fit.
+    left_out: Vec<Record>,
     /// The slots whose states the snapshot holds.
     held: SlotSet,
 }
@@ -118,6 +123,7 @@ impl Replication {
             interest: Interest::default(),
             packets: Packets::default(),
             events: Events::new(config.events_queued_max),
+            keyframe: Keyframe::default(),
             far_interval_ticks: config.far_interval_ticks,
             settled: SlotSet::default(),
             crowded: false,
@@ -134,6 +140,17 @@ impl Replication {
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) -> Option<u32> {
         let events = &mut self.events;
         self.packets.acknowledge(now, ack, |tick| events.acknowledge(tick))
+    }
+
+    /// Takes how many parts of keyframes the client has.
+    pub(super) fn acknowledge_keyframes(&mut self, now: Tick, parts: u8, tick_hz: u32) {
+        let packets = &mut self.packets;
+        self.keyframe.acknowledge(now, parts, tick_hz, |slot, tick| packets.bring(slot, tick));
+    }
+
+    /// The client is new, or was not heard for long: it may be sent parts of a keyframe for a while.
+    pub(super) fn open_keyframe(&mut self, now: Tick, tick_hz: u32) {
+        self.keyframe.open(now, tick_hz);
     }
 
     /// Writes the snapshot of the scene in at most `bytes_max` bytes and appends it to `out`.
@@ -233,10 +250,11 @@ impl Replication {
             let word =
                 Word { at, near: self.interest.near().word(at), mine: scene.draft.mine.word(at) };
             let visible = self.interest.visible().word(at);
-            let leaving = self.packets.known().word(at) & !visible;
+            let free = !self.keyframe.held(at);
+            let leaving = self.packets.known().word(at) & !visible & free;
             let settled = &mut self.settled.words_mut()[at];
             *settled &= !scene.world.changed().word(at);
-            let look = !*settled & if turn { visible } else { word.near };
+            let look = !*settled & free & if turn { visible } else { word.near };
             if look | leaving == 0 {
                 continue;
             }
@@ -412,6 +430,7 @@ impl Draft {
     fn reset(&mut self) {
         self.coded.clear();
         self.others.clear();
+        self.left_out.clear();
         self.marks.reset(self.set.len());
     }
 }

@@ -38,7 +38,13 @@ impl<S: Simulation> Room<S> {
                 }
                 let flight = datagram.head.ack.map(|ack| member.replication.acknowledge(tick, ack));
                 if let Some(flight_ticks) = flight.flatten() {
+                    if member.pace.was_silent(S::TICK_HZ) {
+                        member.replication.open_keyframe(tick, S::TICK_HZ);
+                    }
                     member.pace.acknowledged(flight_ticks);
+                }
+                if let Some(parts) = datagram.head.keyframes {
+                    member.replication.acknowledge_keyframes(tick, parts, S::TICK_HZ);
                 }
                 if let Some(inputs) = &mut member.inputs {
                     inputs.push(clock, at, &datagram);
@@ -81,7 +87,8 @@ impl<S: Simulation> Room<S> {
             return Err((RefuseCode::RoomFull, text));
         }
         let seat = self.next_seat();
-        let member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
+        let mut member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
+        member.replication.open_keyframe(self.tick, S::TICK_HZ);
         self.tell_everyone(&ServerFrame::MemberJoined(member.info()));
         if self.members.is_empty() {
             self.host = player;

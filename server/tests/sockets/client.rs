@@ -242,7 +242,13 @@ impl Client {
         keys.to_lanes(&mut lanes);
         let codec = InputCodec::new(&schema_of::<Dots>());
         let aimed = self.tick.offset(3);
-        let head = InputHead { seat: self.seat, ack, newest_low16: aimed.low16(), view_delay: 12 };
+        let head = InputHead {
+            seat: self.seat,
+            ack,
+            newest_low16: aimed.low16(),
+            view_delay: 12,
+            keyframes: None,
+        };
         self.send_datagram(&codec.encode(head, &lanes));
     }
 

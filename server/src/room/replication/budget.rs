@@ -9,7 +9,7 @@ use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::slots;
 
-use super::{Common, Draft, Record, Replication, Word};
+use super::{Against, Common, Draft, Record, Replication, Word};
 use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
@@ -34,7 +34,7 @@ pub(super) fn others_bits(others: &[Record]) -> usize {
 impl Record {
     /// Its bits but for the gap before it.
     #[inline]
-    fn bits(&self) -> usize {
+    pub(super) fn bits(&self) -> usize {
         usize::from(self.head_bits) + self.coded.bits()
     }
 }
@@ -62,12 +62,18 @@ impl Draft {
             kept
         });
         let mut next_slot = 0;
+        let left_out = &mut self.left_out;
         self.others.retain(|record| {
-            if !cut.keeps(record.priority, record.bits() + gap_bits) {
+            let left = cut.keeps(record.priority, record.bits() + gap_bits).then(|| {
+                let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
+                exact.checked_sub(gap_bits + record.bits())
+            });
+            let Some(left) = left.flatten() else {
+                if record.against == Against::Nothing {
+                    left_out.push(*record);
+                }
                 return false;
-            }
-            let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
-            let Some(left) = exact.checked_sub(gap_bits + record.bits()) else { return false };
+            };
             exact = left;
             next_slot = u32::from(record.slot) + 1;
             true

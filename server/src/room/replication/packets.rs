@@ -191,6 +191,13 @@ impl Packets {
         }
     }
 
+    /// The client has the state of `slot` at `tick` by another way; nothing was sent of it since.
+    pub(super) fn bring(&mut self, slot: u16, Tick(tick): Tick) {
+        self.make_void(slot);
+        (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (tick, tick);
+        self.known.insert(slot);
+    }
+
     /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once. Returns the ticks
     /// from the newest one to now, if none so new was acknowledged before.
     pub(super) fn acknowledge(

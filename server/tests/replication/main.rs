@@ -1,10 +1,11 @@
 //! A room and its clients' replicas agree, whatever the network does to the datagrams between them.
 
-use std::collections::BTreeMap;
+mod balls;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::ServerFrame;
@@ -13,164 +14,9 @@ use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, Tick, View,
-};
+use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View};
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
-struct Ball {
-    #[replicate(range = -500.0..=500.0, step = 0.0625, velocity = vel)]
-    pos: Vec2,
-    #[replicate(range = -100.0..=100.0, step = 0.25)]
-    vel: Vec2,
-    #[replicate(rare)]
-    score: u16,
-    #[replicate(owner)]
-    secret: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
-struct Wall {
-    #[replicate(range = -500.0..=500.0, step = 1.0, initial)]
-    pos: Vec2,
-}
-
-#[derive(Replicate)]
-enum Thing {
-    Ball(Ball),
-    Wall(Wall),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
-struct Push {
-    #[replicate(range = -1..=1)]
-    x: i8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
-struct Ping {
-    number: u32,
-}
-
-/// The seed of a world with nothing but the wall.
-const STILL: u64 = 0;
-/// The seed of a world with the wall and a ball that changes once, at tick [`ONCE_TICK`].
-const ONCE: u64 = 1 << 40;
-const ONCE_TICK: u32 = 70;
-
-/// Balls fly, appear and vanish by a seeded generator; some stand still for long.
-#[derive(Serialize, Deserialize)]
-struct Balls {
-    seed: u64,
-    balls: BTreeMap<u32, (Ball, bool)>,
-    players: Vec<PlayerId>,
-    pings: u32,
-    busy: u32,
-    /// The comet is now inside, now outside of a narrow view, every third tick.
-    near: bool,
-    /// Score of the ball that changes once.
-    once: Option<u16>,
-}
-
-impl Balls {
-    fn random(&mut self, below: u32) -> u32 {
-        self.seed = self
-            .seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.seed >> 33) as u32 % below
-    }
-}
-
-impl Simulation for Balls {
-    const NAME: &'static str = "balls";
-    type Input = Push;
-    type Entity = Thing;
-    type Event = Ping;
-
-    fn new(seed: u64) -> Self {
-        Balls {
-            seed,
-            balls: BTreeMap::new(),
-            players: Vec::new(),
-            pings: 0,
-            busy: if seed == STILL || seed == ONCE { 0 } else { 20 },
-            once: (seed == ONCE).then_some(0),
-            near: true,
-        }
-    }
-
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.players.push(player);
-    }
-
-    fn leave(&mut self, player: PlayerId) {
-        self.players.retain(|other| *other != player);
-    }
-
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Ping>) {
-        if self.random(4) == 0 && self.balls.len() < self.busy as usize {
-            let id = self.random(60);
-            let moving = self.random(3) != 0;
-            let vel = Vec2::new(self.random(200) as f32 - 100.0, self.random(200) as f32 - 100.0);
-            let ball = Ball { pos: Vec2::ZERO, vel, score: 0, secret: id as u8 };
-            self.balls.entry(id).or_insert((ball, moving));
-        }
-        if self.random(6) == 0 {
-            let id = self.random(60);
-            self.balls.remove(&id);
-        }
-        if inputs.tick().0 == ONCE_TICK {
-            self.once = self.once.map(|score| score + 1);
-        }
-        self.near = inputs.tick().0 / 3 % 2 == 0;
-        let push: f32 = inputs.iter().map(|(_, input)| f32::from(input.x)).sum();
-        let bump = self.random(60);
-        for (id, (ball, moving)) in &mut self.balls {
-            if *moving {
-                ball.pos += ball.vel / 60.0;
-                ball.vel.x = (ball.vel.x + push).clamp(-100.0, 100.0);
-                if ball.pos.abs().max_element() > 480.0 {
-                    ball.vel = -ball.vel;
-                }
-            }
-            if *id == bump {
-                ball.score += 1;
-                ball.secret = ball.secret.wrapping_add(1);
-            }
-        }
-        if self.busy > 0 && self.random(5) == 0 {
-            self.pings += 1;
-            outbox.to_room(Ping { number: self.pings });
-        }
-    }
-
-    fn capture(&self, world: &mut Capture<Thing>) {
-        for (id, (ball, _)) in &self.balls {
-            let shown = world.show(EntityId(*id), Thing::Ball(*ball)).at(ball.pos);
-            if let Some(owner) = self.players.get(*id as usize % 4) {
-                shown.owned_by(*owner);
-            }
-        }
-        if self.busy > 0 {
-            let pos = if self.near { Vec2::ZERO } else { Vec2::splat(400.0) };
-            let comet = Ball { pos, vel: Vec2::ZERO, score: 0, secret: 0 };
-            world.show(EntityId(2000), Thing::Ball(comet)).at(pos);
-        }
-        if let Some(score) = self.once {
-            let ball = Ball { pos: Vec2::ZERO, vel: Vec2::ZERO, score, secret: 0 };
-            world.show(EntityId(3000), Thing::Ball(ball)).at(Vec2::ZERO);
-        }
-        world.show(EntityId(1000), Thing::Wall(Wall { pos: Vec2::new(3.0, 4.0) }));
-    }
-
-    fn view(&self, player: PlayerId) -> View {
-        match player.0 % 2 {
-            0 => View::Everything,
-            _ => View::Circle { center: Vec2::ZERO, radius: 200.0 },
-        }
-    }
-}
+use balls::{Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Ping, Push, STILL, Thing, Wall};
 
 /// A client with its half of a bad network.
 struct Client {
@@ -178,6 +24,9 @@ struct Client {
     seat: u8,
     replica: Replica,
     in_flight: Vec<Vec<u8>>,
+    /// Parts of keyframes on the control stream, and how many came.
+    stream: VecDeque<Vec<u8>>,
+    keyframes: u32,
     acks: Vec<InputDatagram<Push>>,
     pings: Vec<u32>,
 }
@@ -224,6 +73,8 @@ impl Table {
                 seat,
                 replica: Replica::new(&schema_of::<Balls>(), seat),
                 in_flight: Vec::new(),
+                stream: VecDeque::new(),
+                keyframes: 0,
                 acks: Vec::new(),
                 pings: Vec::new(),
             }
@@ -250,7 +101,12 @@ impl Table {
             });
         }
         self.room.step(self.now);
-        while self.room.poll().is_some() {}
+        while let Some(out) = self.room.poll() {
+            if let FromRoom::Control { player, frame: ServerFrame::Keyframe(part) } = out {
+                let client = self.clients.iter_mut().find(|c| c.player == player).unwrap();
+                client.stream.push_back(part);
+            }
+        }
         for (player, bytes) in self.room.datagrams() {
             let client = self.clients.iter_mut().find(|c| c.player == player).unwrap();
             client.in_flight.push(bytes.to_vec());
@@ -334,11 +190,18 @@ impl Client {
             }
         }
         self.in_flight = later;
+        // A stream brings everything in its order, some time.
+        while !self.stream.is_empty() && !fate().is_multiple_of(4) {
+            let part = self.stream.pop_front().expect("there is one");
+            self.replica.apply_keyframe(&part, near).expect("every part is good");
+            self.keyframes += 1;
+        }
         let head = InputHead {
             seat: self.seat,
             ack: self.replica.ack(),
             newest_low16: near.offset(2).low16(),
             view_delay: 0,
+            keyframes: (self.keyframes > 0).then_some(self.keyframes as u8),
         };
         let datagram = InputDatagram { head, inputs: vec![Push { x: 1 }] };
         self.acks.push(datagram);
@@ -357,7 +220,8 @@ fn play(seed: u64, fates: &[u8], ticks: usize, snapshot_bytes_max: usize) -> Tab
             fates[at % fates.len()]
         });
     }
-    for _ in 0..CALM_TICKS {
+    let calm_ticks = if seed & CROWD != 0 { 4 * CALM_TICKS } else { CALM_TICKS };
+    for _ in 0..calm_ticks {
         table.tick(|| 3);
     }
     table
@@ -373,7 +237,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn any_loss_reorder_and_duplication_ends_in_the_same_world(
-        seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..250,
+        seed in 0..CROWD, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..250,
     ) {
         let table = play(seed, &fates, ticks, 1200);
         table.assert_equal();
@@ -381,13 +245,25 @@ proptest! {
 
     #[test]
     fn every_event_comes_exactly_once_and_in_order(
-        seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..200,
+        seed in 0..CROWD, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..200,
     ) {
         let table = play(seed, &fates, ticks, 1200);
         let told = table.room.simulation().pings;
         for client in &table.clients {
             prop_assert_eq!(&client.pings, &(1..=told).collect::<Vec<u32>>());
         }
+    }
+}
+
+proptest! {
+    // Its worlds are large.
+    #![proptest_config(ProptestConfig::with_cases((cases() / 20).max(20)))]
+    #[test]
+    fn a_keyframe_on_a_slow_stream_ends_in_the_same_world(
+        seed: u64, fates in prop::collection::vec(any::<u8>(), 1..400), ticks in 1usize..150,
+    ) {
+        let table = play(seed | CROWD, &fates, ticks, 1200);
+        table.assert_equal();
     }
 }
 
@@ -488,4 +364,20 @@ fn what_is_far_is_sent_at_its_own_interval() {
     };
     let (always, seldom) = (bytes(1), bytes(6));
     assert!(seldom < always, "{seldom} of {always} bytes");
+}
+
+#[test]
+fn one_who_joins_a_crowd_sees_all_of_it_within_a_few_round_trips() {
+    let mut table = Table::new(CROWD | 3, 2, 1200);
+    let mut ticks = 0;
+    let known = |table: &Table| table.clients[1].replica.entities().len();
+    while known(&table) < CROWD_BALLS as usize - 20 {
+        table.tick(|| 3);
+        ticks += 1;
+        assert!(ticks < 100, "{} known after {ticks} ticks", known(&table));
+    }
+    let bytes_all = CROWD_BALLS as usize * 12;
+    assert!(table.clients[1].keyframes > 0);
+    // In snapshots alone it takes a tick for every 1200 bytes.
+    assert!(ticks <= bytes_all / 1200, "{ticks} ticks");
 }

@@ -1,0 +1,176 @@
+//! The keyframe of a client that has just come, or come back from a long silence: what finds no place in its
+//! snapshots goes on the control stream, in parts.
+//!
+//! A part holds whole entities as of its tick. From then until the client has it nothing else is said of
+//! them, so it does not matter when the stream brings it. Parts start small and double with every round
+//! trip, as far as the path and the settings let them; each entity is in one only.
+
+use std::collections::VecDeque;
+
+use tickwire_shared::Tick;
+use tickwire_shared::bits::golomb_bits;
+use tickwire_shared::slots::SlotSet;
+use tickwire_shared::snapshot::SnapshotHeader;
+
+use super::{Draft, Record, Replication, Scene};
+
+/// So long after it joined, or was heard again, a client may get parts.
+const OPEN_S: u32 = 5;
+/// Less than this is left to the snapshots.
+const PART_BYTES_MIN: usize = 1200;
+/// Bytes on their way at first.
+const WINDOW_BYTES_MIN: usize = 4096;
+/// Bytes on their way at most; a part is never larger than a frame.
+const WINDOW_BYTES_MAX: usize = 48 * 1024;
+/// A part that takes so much longer than the fastest waited in a queue: fewer bytes then.
+const QUEUED_MS: u32 = 200;
+
+/// The parts of one client.
+#[derive(Debug)]
+pub(super) struct Keyframe {
+    /// Parts are made up to this tick.
+    until: Option<Tick>,
+    /// Low 8 bits of the number of parts made.
+    made: u8,
+    under_way: VecDeque<Part>,
+    under_way_bytes: usize,
+    window_bytes: usize,
+    /// The least ticks that a part took.
+    own_ticks: Option<u32>,
+    /// The slots of the parts under way.
+    held: SlotSet,
+}
+
+#[derive(Debug)]
+struct Part {
+    /// Low 8 bits of its number, from 1.
+    number: u8,
+    tick: Tick,
+    bytes: usize,
+    slots: Vec<u16>,
+}
+
+impl Default for Keyframe {
+    fn default() -> Self {
+        Keyframe {
+            until: None,
+            made: 0,
+            under_way: VecDeque::new(),
+            under_way_bytes: 0,
+            window_bytes: WINDOW_BYTES_MIN,
+            own_ticks: None,
+            held: SlotSet::default(),
+        }
+    }
+}
+
+impl Keyframe {
+    /// Lets parts be made for a while from `tick` on.
+    pub(super) fn open(&mut self, tick: Tick, tick_hz: u32) {
+        self.until = Some(tick.offset((OPEN_S * tick_hz) as i32));
+    }
+
+    /// The slots of word `at` of which nothing may be said.
+    #[inline]
+    pub(super) fn held(&self, at: usize) -> u64 {
+        if self.under_way.is_empty() { 0 } else { self.held.word(at) }
+    }
+
+    /// Bytes that the next part may have.
+    fn room(&self, tick: Tick) -> usize {
+        if self.until.is_none_or(|until| tick.since(until) > 0) {
+            return 0;
+        }
+        self.window_bytes.saturating_sub(self.under_way_bytes)
+    }
+
+    fn sent(&mut self, tick: Tick, bytes: usize, slots: Vec<u16>, slots_all: usize) {
+        self.held.grow(slots_all);
+        slots.iter().for_each(|&slot| self.held.insert(slot));
+        self.made = self.made.wrapping_add(1);
+        self.under_way_bytes += bytes;
+        self.under_way.push_back(Part { number: self.made, tick, bytes, slots });
+    }
+
+    /// The client has parts up to this number; each slot is handed to `each` with its part's tick.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Tick,
+        parts: u8,
+        tick_hz: u32,
+        mut each: impl FnMut(u16, Tick),
+    ) {
+        while let Some(part) = self.under_way.front()
+            && (parts.wrapping_sub(part.number) as i8) >= 0
+        {
+            let took_ticks = now.since(part.tick).unsigned_abs();
+            let own = self.own_ticks.map_or(took_ticks, |own| own.min(took_ticks));
+            self.own_ticks = Some(own);
+            self.window_bytes = match took_ticks - own > QUEUED_MS * tick_hz / 1000 {
+                true => self.window_bytes / 2,
+                false => self.window_bytes + part.bytes,
+            };
+            self.window_bytes = self.window_bytes.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
+            self.under_way_bytes -= part.bytes;
+            for &slot in &part.slots {
+                self.held.remove(slot);
+                each(slot, part.tick);
+            }
+            self.under_way.pop_front();
+        }
+    }
+}
+
+impl Replication {
+    /// The next part of the keyframe in at most `bytes_max` bytes, if the snapshot just written left out
+    /// what belongs in one.
+    pub(in crate::room) fn write_keyframe(
+        &mut self,
+        scene: &mut Scene<'_>,
+        bytes_max: usize,
+    ) -> Option<Vec<u8>> {
+        let tick = scene.world.tick();
+        let bytes_max = bytes_max.min(self.keyframe.room(tick));
+        if bytes_max < PART_BYTES_MIN {
+            return None;
+        }
+        let left_out = &mut scene.draft.left_out;
+        // That a slot is to be forgotten may still be under way.
+        left_out.retain(|record| self.packets.gone(record.slot) == 0);
+        let (count, bits) = fitting(left_out, bytes_max * 8 - HEADER_BITS);
+        if bits < (PART_BYTES_MIN * 8).min(bytes_max * 8 - HEADER_BITS) && count == left_out.len() {
+            return None;
+        }
+        let mut part = Vec::with_capacity(bytes_max);
+        let Draft { writer, left_out, .. } = &mut *scene.draft;
+        let header =
+            SnapshotHeader { tick_low16: tick.low16(), seat: self.seat, ..Default::default() };
+        writer.begin(header, std::iter::empty());
+        writer.others(count as u32);
+        for record in &left_out[..count] {
+            let head = self.head(scene.world, record.slot, record.against);
+            writer.record(record.slot, head, scene.fragments.fragment(&record.coded));
+        }
+        writer.finish(&mut part);
+        let slots = left_out[..count].iter().map(|record| record.slot).collect();
+        self.keyframe.sent(tick, part.len(), slots, scene.world.slots().len());
+        Some(part)
+    }
+}
+
+/// How many of the first records fit in `bits_max`, and their bits.
+fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {
+    let (mut bits, mut next_slot) = (0, 0);
+    for (at, record) in records.iter().enumerate() {
+        let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
+        let with = bits + gap_bits + record.bits();
+        if with > bits_max {
+            return (at, bits);
+        }
+        (bits, next_slot) = (with, u32::from(record.slot) + 1);
+    }
+    (records.len(), bits)
+}
+
+/// A header, the number of records, and what fills the last byte take no more.
+const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;

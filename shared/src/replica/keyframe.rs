@@ -1,0 +1,156 @@
+//! Parts of keyframes: entities that come on the control stream.
+//!
+//! A part has the form of a snapshot with whole records and nothing else. It is of a tick, but comes when
+//! the stream brings it, before or after the snapshots of that tick and later ones. It is applied as if
+//! it had come in its turn: from a part's tick until its acknowledgement the server says nothing else of
+//! the entities in it, so no later snapshot has told of them, and snapshots of earlier ticks are late.
+
+use crate::Tick;
+use crate::bits::BitReader;
+use crate::snapshot::SnapshotHeader;
+
+use super::{Decoded, Replica, SnapshotError, Told};
+
+impl Replica {
+    /// Applies one part of a keyframe; `near` is as in [`Replica::apply`]. Acknowledge it by counting the
+    /// parts. Returns the part's tick.
+    ///
+    /// # Errors
+    /// [`SnapshotError::OtherSeat`] for a part of another stay, [`SnapshotError::Malformed`] for what is no
+    /// part of a keyframe; the world is as it was.
+    pub fn apply_keyframe(&mut self, bytes: &[u8], near: Tick) -> Result<Tick, SnapshotError> {
+        let mut reader = BitReader::new(bytes);
+        let mut header = SnapshotHeader::default();
+        header.head(&mut reader)?;
+        if header.seat != self.seat {
+            return Err(SnapshotError::OtherSeat);
+        }
+        header.tail(&mut reader)?;
+        if header.input.is_some() || header.events.is_some() || header.baseline_age > 0 {
+            return Err(SnapshotError::Malformed);
+        }
+        let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
+        self.decoded.clear();
+        self.decoded_lanes.clear();
+        let read = self.read_others(&mut reader, tick, 0);
+        let is_whole = |decoded: &Decoded| matches!(decoded.told, Told::Whole { .. });
+        if read.is_err() || !self.decoded.iter().all(is_whole) {
+            return Err(SnapshotError::Malformed);
+        }
+        reader.finish()?;
+        for at in 0..self.decoded.len() {
+            self.take_whole(self.decoded[at], tick);
+        }
+        if self.keyframe.is_none_or(|newest| tick.since(newest) > 0) {
+            self.keyframe = Some(tick);
+        }
+        Ok(tick)
+    }
+
+    fn take_whole(&mut self, Decoded { slot, told, lanes_at }: Decoded, tick: Tick) {
+        let Told::Whole { kind, mine, id } = told else { return };
+        let newest = self.place(slot).map(|place| {
+            let states = &self.entities[place].states;
+            states.tick(states.len() - 1)
+        });
+        if newest.is_some_and(|newest| tick.since(newest) <= 0) {
+            return;
+        }
+        let place = self.place_for(slot, id, kind);
+        self.entities[place].mine = mine;
+        self.push(place, tick, lanes_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bits::BitWriter;
+    use crate::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
+    use crate::snapshot::{Fragment, RecordHead, SnapshotWriter};
+
+    const SEAT: u8 = 3;
+
+    fn replica() -> Replica {
+        let kind = |name: &str, fields| KindSchema { name: name.into(), fields };
+        let value = FieldSchema {
+            name: "value".into(),
+            ty: FieldType::Int { min: 0, max: 255 },
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+        };
+        let schema = Schema {
+            game: "things".into(),
+            tick_hz: 60,
+            input: kind("Nothing", vec![]),
+            entities: vec![kind("Thing", vec![value])],
+            events: vec![],
+            model: vec![],
+        };
+        Replica::new(&schema, SEAT)
+    }
+
+    /// A snapshot with these records and no baseline: whole where there is a value, else gone.
+    fn packet(replica: &Replica, tick: u32, records: &[(u16, Option<u8>)]) -> Vec<u8> {
+        let mut writer = SnapshotWriter::default();
+        let header =
+            SnapshotHeader { tick_low16: tick as u16, seat: SEAT, ..SnapshotHeader::default() };
+        writer.begin(header, std::iter::empty());
+        writer.others(records.len() as u32);
+        for &(slot, value) in records {
+            let (mut lanes, mut head) = (BitWriter::default(), RecordHead::Gone);
+            if let Some(value) = value {
+                replica.kinds[0].whole(&mut lanes, &mut [i32::from(value)], false).unwrap();
+                head = RecordHead::Whole { kind: 0, mine: false, id: u32::from(slot) };
+            }
+            let bits = lanes.len_bits();
+            lanes.align();
+            writer.record(slot, head, Fragment { words: lanes.words(), bits });
+        }
+        let mut bytes = Vec::new();
+        writer.finish(&mut bytes);
+        bytes
+    }
+
+    fn newest(replica: &Replica, slot: u16) -> Option<(Tick, Vec<i32>)> {
+        let states = &replica.entities[replica.place(slot)?].states;
+        let at = states.len() - 1;
+        Some((states.tick(at), states.state(at).collect()))
+    }
+
+    #[test]
+    fn a_part_adds_to_what_snapshots_told_and_never_takes_back() {
+        let mut replica = replica();
+        let snapshot = packet(&replica, 20, &[(1, Some(10))]);
+        replica.apply(&snapshot, Tick(20)).unwrap();
+        let part = packet(&replica, 18, &[(1, Some(7)), (2, Some(8))]);
+        assert_eq!(replica.apply_keyframe(&part, Tick(20)), Ok(Tick(18)));
+        assert_eq!(newest(&replica, 1), Some((Tick(20), vec![10])), "it was newer");
+        assert_eq!(newest(&replica, 2), Some((Tick(18), vec![8])));
+        assert_eq!(replica.newest(), Some(Tick(20)), "a part is no snapshot");
+    }
+
+    #[test]
+    fn what_was_sent_before_a_part_is_late_after_it() {
+        let mut replica = replica();
+        let part = packet(&replica, 18, &[(1, Some(7))]);
+        replica.apply_keyframe(&part, Tick(17)).unwrap();
+        let before = packet(&replica, 17, &[(1, None)]);
+        assert_eq!(replica.apply(&before, Tick(17)), Err(SnapshotError::Late));
+        let after = packet(&replica, 19, &[(1, None)]);
+        replica.apply(&after, Tick(17)).unwrap();
+        assert_eq!(newest(&replica, 1), None);
+    }
+
+    #[test]
+    fn a_part_of_anything_but_whole_records_is_refused() {
+        let mut replica = replica();
+        let gone = packet(&replica, 18, &[(1, Some(7)), (2, None)]);
+        assert_eq!(replica.apply_keyframe(&gone, Tick(18)), Err(SnapshotError::Malformed));
+        let mut cut = packet(&replica, 18, &[(1, Some(7)), (2, Some(8))]);
+        cut.pop();
+        assert_eq!(replica.apply_keyframe(&cut, Tick(18)), Err(SnapshotError::Malformed));
+        assert!(replica.entities().is_empty());
+    }
+}
