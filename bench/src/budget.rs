@@ -7,28 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
+use tickwire_shared::Simulation;
 use tickwire_shared::control::{RoomChoice, ServerFrame};
-use tickwire_shared::glam::Vec2;
-use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
-};
 use tokio::time::timeout;
 
 use crate::child::ServerProcess;
-use crate::random::Splitmix;
-use crate::serve;
+use crate::crowd::{Crowd, MOVERS};
 use crate::swarm::certs_dir;
 
-/// Entities of the crowd.
-const MOVERS: u32 = 5000;
-/// Half the side of their square, in units.
-const HALF: f32 = 500.0;
-/// Units a second.
-const SPEED: f32 = 12.0;
-/// Each turns once in about so many ticks.
-const TURN_TICKS: u64 = 8;
 const JOIN_TIME: Duration = Duration::from_secs(30);
 /// Every mover is seen, and its waits are of the steady state.
 const WARM_UP_TICKS: u32 = 300;
@@ -66,69 +54,6 @@ struct Report {
     wait_ticks_max: u32,
     /// Until a client had seen everything.
     whole_view_s: f64,
-}
-
-/// One of the crowd.
-#[derive(Clone, Debug, Serialize, Deserialize, Replicate)]
-struct Mover {
-    #[replicate(range = -512.0..=512.0, step = 0.015625, velocity = vel)]
-    pos: Vec2,
-    #[replicate(range = -16.0..=16.0, step = 0.0625)]
-    vel: Vec2,
-}
-
-/// Nothing is held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
-struct Nothing {
-    idle: bool,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Crowd {
-    movers: Vec<Mover>,
-    random: Splitmix,
-}
-
-impl Simulation for Crowd {
-    const NAME: &'static str = "crowd";
-    type Input = Nothing;
-    type Entity = Mover;
-    type Event = NoEvent;
-
-    fn new(_seed: u64) -> Self {
-        let mut crowd = Crowd { movers: Vec::new(), random: Splitmix::new(1) };
-        for _ in 0..MOVERS {
-            let pos = Vec2::new(crowd.random.part(), crowd.random.part()) * 2.0 * HALF - HALF;
-            crowd.movers.push(Mover { pos, vel: Vec2::ZERO });
-        }
-        crowd
-    }
-
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
-
-    fn leave(&mut self, _player: PlayerId) {}
-
-    fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
-        for at in 0..self.movers.len() {
-            if self.random.bits().is_multiple_of(TURN_TICKS) {
-                let angle = self.random.part() * std::f32::consts::TAU;
-                self.movers[at].vel = Vec2::from_angle(angle) * SPEED;
-            }
-            let mover = &mut self.movers[at];
-            mover.pos = (mover.pos + mover.vel / Self::TICK_HZ as f32)
-                .clamp(Vec2::splat(-HALF), Vec2::splat(HALF));
-        }
-    }
-
-    fn capture(&self, world: &mut Capture<Mover>) {
-        for (id, mover) in (0..).zip(&self.movers) {
-            world.show(EntityId(id), mover.clone()).at(mover.pos);
-        }
-    }
-}
-
-pub(crate) fn serve(arguments: &serve::ServeArguments) -> anyhow::Result<ExitCode> {
-    serve::run::<Crowd>(arguments)
 }
 
 pub(crate) fn run(arguments: &BudgetArguments) -> anyhow::Result<ExitCode> {
@@ -236,7 +161,7 @@ async fn watch(target: &str, number: usize, ticks: u32) -> anyhow::Result<Watche
     }
 }
 
-async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
+pub(crate) async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
     loop {
         client.update();
         while let Some(event) = client.poll_event() {

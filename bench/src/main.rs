@@ -4,10 +4,12 @@ mod budget;
 mod busy;
 mod child;
 mod core;
+mod crowd;
 mod cubes;
 mod feel;
 mod field;
 mod floor;
+mod join;
 mod metronome;
 mod network;
 mod proxy;
@@ -53,6 +55,8 @@ enum Command {
     Sizes(sizes::SizesArguments),
     /// Measures a world far larger than its clients' byte budget.
     Budget(budget::BudgetArguments),
+    /// Measures joins into a room of thousands of entities.
+    Join(join::JoinArguments),
     /// Measures what players feel of a bad network, in virtual time.
     Feel(feel::FeelArguments),
     /// Puts a bad network before a real server.
@@ -62,7 +66,7 @@ enum Command {
     /// The arena server as the other commands start it.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
-    /// The server of `budget`.
+    /// The server of `budget` and `join`.
     #[command(hide = true)]
     ServeCrowd(serve::ServeArguments),
     /// The server of `field`.
@@ -82,11 +86,12 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
+        Command::Join(arguments) => join::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
-        Command::ServeCrowd(arguments) => budget::serve(&arguments),
+        Command::ServeCrowd(arguments) => crowd::serve(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),
         Command::ServeBare(arguments) => floor::serve_bare(&arguments),
     };

@@ -26,6 +26,10 @@ pub(crate) struct ServeArguments {
     /// Bytes a second that a client's snapshots may take; 0 for no limit but the datagram's.
     #[arg(long, default_value_t = 0)]
     snapshot_bytes_per_s_max: u32,
+    /// Bytes a second of keyframes to one client; 0 sends all in snapshots. The server's default if it is
+    /// not given.
+    #[arg(long)]
+    keyframe_bytes_per_s_max: Option<u32>,
 }
 
 pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
@@ -39,6 +43,9 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
         ..ServerConfig::default()
     };
     config.room.snapshot_bytes_per_s_max = arguments.snapshot_bytes_per_s_max;
+    if let Some(bytes) = arguments.keyframe_bytes_per_s_max {
+        config.room.keyframe_bytes_per_s_max = bytes;
+    }
     tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())

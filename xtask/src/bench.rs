@@ -76,6 +76,8 @@ pub(crate) fn codec(repo: &Repo) -> anyhow::Result<Outcome> {
     let budget = measure(repo, &["budget"])?;
     let of_cap = budget["of_cap"].as_f64().with_context(|| format!("no cap: {budget}"))?;
     ensure!((0.9..1.02).contains(&of_cap), "not the budget: {budget}");
+    let joins = measure(repo, &["join", "--joins-per-s", "5"])?;
+    ensure!(joins["failed"] == 0 && joins["joins"] == 10, "not all joined: {joins}");
     let file = |name: &str| repo.target().join(name).display().to_string();
     let (trace, model) = (file("smoke.trace"), file("smoke.model"));
     let recorded = measure(repo, &["record", "--out", &trace])?;
