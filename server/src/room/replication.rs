@@ -8,6 +8,7 @@
 //! tick costs more than what is done with it.
 
 mod budget;
+mod crowd;
 mod events;
 mod keyframe;
 mod packets;
@@ -22,6 +23,7 @@ use crate::config::RoomConfig;
 use super::fragments::{Coded, Fragments, State};
 use super::interest::{Interest, Sight};
 use super::world::World;
+use crowd::{Candidate, MeanBits};
 pub(super) use events::EventBits;
 use events::Events;
 use keyframe::Keyframe;
@@ -41,6 +43,8 @@ pub(super) struct Replication {
     settled: SlotSet,
     /// Not all fits, or nearly so: records need priorities.
     crowded: bool,
+    /// Of the records in crowded snapshots.
+    mean_bits: MeanBits,
 }
 
 /// What a snapshot is put together in; all clients use the same.
@@ -63,6 +67,10 @@ pub(super) struct Draft {
     others: Vec<Record>,
     /// Of those, the whole ones that did not fit.
     left_out: Vec<Record>,
+    /// Where the records stand, for those to be found that matter most.
+    ranks: Vec<u32>,
+    /// In a crowd, what there is to tell and is not coded.
+    candidates: Vec<Candidate>,
     /// The slots whose states the snapshot holds.
     held: SlotSet,
 }
@@ -127,6 +135,7 @@ impl Replication {
             far_interval_ticks: config.far_interval_ticks,
             settled: SlotSet::default(),
             crowded: false,
+            mean_bits: MeanBits::default(),
         }
     }
 
@@ -180,16 +189,17 @@ impl Replication {
         };
         scene.draft.writer.begin(header, self.events.coded(tick, events));
 
-        let mut bits = self.gather(scene, common);
         let bits_left = bits_max.saturating_sub(scene.draft.writer.len_bits());
+        let mut bits = self.gather(scene, common, bits_left);
         if bits > bits_left && !self.crowded {
             self.crowded = true;
-            bits = self.gather(scene, common);
+            bits = self.gather(scene, common, bits_left);
         }
         if bits > bits_left {
-            scene.draft.choose(scene.world.slots().len(), common, bits_left);
+            scene.draft.choose(common, bits_left);
         }
-        self.crowded = bits > bits_left - bits_left / CROWDED_SHARE;
+        let is_nearly_full = bits > bits_left - bits_left / CROWDED_SHARE;
+        self.crowded = is_nearly_full || !scene.draft.candidates.is_empty();
         self.write_records(scene, common);
         scene.draft.writer.finish(out);
         self.remember(tick, scene.draft, events);
@@ -239,8 +249,9 @@ impl Replication {
         tick.0.wrapping_add(self.player.0).is_multiple_of(self.far_interval_ticks)
     }
 
-    /// What the client lacks, in the order of slots; returns the bits it would take in all.
-    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>) -> usize {
+    /// What the client lacks, in the order of slots; returns the bits it would take. In a crowd only what may
+    /// fit `bits_max` is coded.
+    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>, bits_max: usize) -> usize {
         let tick = scene.world.tick();
         let turn = self.is_far_turn(tick);
         scene.draft.reset();
@@ -260,7 +271,10 @@ impl Replication {
             }
             let valid = scene.draft.valid.get(at).copied().unwrap_or(0);
             let mut other = look & !valid;
-            if let (Some(common), 1..) = (common, look & valid) {
+            if self.crowded {
+                self.list(scene, common, word, (look & valid, other));
+                other = 0;
+            } else if let (Some(common), 1..) = (common, look & valid) {
                 let (taken, void) = self.gather_marked(scene, common, word, look & valid);
                 bits += taken;
                 other |= void;
@@ -271,6 +285,9 @@ impl Replication {
             if leaving != 0 {
                 self.gather_leaving(scene, at, leaving);
             }
+        }
+        if self.crowded {
+            return self.code_listed(scene, common, bits_max);
         }
         if common.is_some() {
             bits += scene.draft.marks.len_bits(&scene.draft.set);
@@ -333,8 +350,7 @@ impl Replication {
         let tick = world.tick();
         let common_age = common.map_or(0, |common| common.age_ticks);
         for slot in slots_of_word(word.at, other) {
-            let number = usize::from(slot);
-            let glance = &world.glances()[number];
+            let glance = &world.glances()[usize::from(slot)];
             let mine = word.mine >> (slot % 64) & 1 == 1;
             let changed = if mine { glance.changed } else { glance.changed_public };
             let acked = self.packets.acked(slot);
@@ -346,20 +362,9 @@ impl Replication {
             if changed != tick.0 && self.is_under_way(world, slot) {
                 continue;
             }
-            let age_ticks = tick.0.wrapping_sub(acked);
-            let mut coded = Coded::EMPTY;
-            // A slot of the common baseline that holds something new is not coded against it.
-            if known && age_ticks != common_age {
-                coded = scene.fragments.delta_since(world, slot, Tick(acked), mine);
-            }
-            let mut against = Against::Age(age_ticks);
-            if coded.state == State::Void {
-                coded = scene.fragments.whole(world, slot, mine);
-                against = Against::Nothing;
-            }
-            let head_bits = self.head(world, slot, against).len_bits(common_age) as u8;
             let priority = self.priority(world, word, slot);
-            scene.draft.others.push(Record { coded, against, slot, priority, head_bits });
+            let record = self.other(scene, common_age, (slot, mine), priority);
+            scene.draft.others.push(record);
         }
     }
 
@@ -431,6 +436,7 @@ impl Draft {
         self.coded.clear();
         self.others.clear();
         self.left_out.clear();
+        self.candidates.clear();
         self.marks.reset(self.set.len());
     }
 }

@@ -14,21 +14,23 @@ use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
 const FRESH_PRIORITY_TICKS: u32 = 30;
-/// Priorities are counted up to here.
-const PRIORITIES: usize = 512;
 /// The highest priority.
-pub(super) const FIRST_OF_ALL: u16 = PRIORITIES as u16 - 1;
+pub(super) const FIRST_OF_ALL: u16 = 511;
 
 /// Bits of the records behind the marks, their number included.
 pub(super) fn others_bits(others: &[Record]) -> usize {
+    gapped_bits(others.iter()) + golomb_bits(others.len() as u32) as usize
+}
+
+/// Bits of records with the gaps between their slots.
+fn gapped_bits<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
     let mut next_slot = 0;
     let record_bits = |record: &Record| {
         let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
         next_slot = u32::from(record.slot) + 1;
         gap_bits + record.bits()
     };
-    let bits: usize = others.iter().map(record_bits).sum();
-    bits + golomb_bits(others.len() as u32) as usize
+    records.map(record_bits).sum()
 }
 
 impl Record {
@@ -37,75 +39,65 @@ impl Record {
     pub(super) fn bits(&self) -> usize {
         usize::from(self.head_bits) + self.coded.bits()
     }
+
+    /// Its place among all records, what matters most first, lower slots before higher ones.
+    #[inline]
+    fn rank(&self) -> u32 {
+        u32::from(FIRST_OF_ALL - self.priority) << 16 | u32::from(self.slot)
+    }
 }
 
 impl Draft {
     /// Keeps what matters most in `bits_max` bits.
-    pub(super) fn choose(&mut self, slots: usize, common: Option<Common>, bits_max: usize) {
+    pub(super) fn choose(&mut self, common: Option<Common>, bits_max: usize) {
         // Every slot of the baseline takes a mark of at most two bits.
         let marks_bits = if common.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 };
         let count_bits = golomb_bits(self.others.len() as u32) as usize;
         let bits_max = bits_max.saturating_sub(marks_bits + count_bits);
-        let gap_bits = self.gap_bits(slots, bits_max);
-        // With gaps of the mean width all may seem to fit: the exact widths decide below.
-        let all = Cut { last: 0, left: usize::MAX };
-        let mut cut = self.cut(gap_bits, bits_max).unwrap_or(all);
-        let coded_marks = &mut self.marks.coded;
-        let mut exact = bits_max;
-        self.coded.retain(|record| {
-            let kept = cut.keeps(record.priority, record.bits());
-            if kept {
-                exact = exact.saturating_sub(record.bits());
+        let mut ranks = std::mem::take(&mut self.ranks);
+        ranks.clear();
+        ranks.extend(self.coded.iter().chain(&self.others).map(|record| record.rank()));
+        ranks.sort_unstable();
+        // The gaps between records depend on which are kept: the most that fit are found by halving.
+        let (mut kept, mut most) = (0, ranks.len());
+        while kept < most {
+            let middle = (kept + most).div_ceil(2);
+            if self.bits_up_to(ranks[middle - 1]) <= bits_max {
+                kept = middle;
             } else {
+                most = middle - 1;
+            }
+        }
+        let last = kept.checked_sub(1).map(|at| ranks[at]);
+        self.ranks = ranks;
+        self.keep_up_to(last);
+    }
+
+    /// Bits of the records up to a rank, marks aside.
+    fn bits_up_to(&self, last: u32) -> usize {
+        let coded = self.coded.iter().filter(|record| record.rank() <= last);
+        let coded_bits: usize = coded.map(|record| record.bits()).sum();
+        coded_bits + gapped_bits(self.others.iter().filter(|record| record.rank() <= last))
+    }
+
+    fn keep_up_to(&mut self, last: Option<u32>) {
+        let is_kept = |record: &Record| last.is_some_and(|last| record.rank() <= last);
+        let coded_marks = &mut self.marks.coded;
+        self.coded.retain(|record| {
+            let kept = is_kept(record);
+            if !kept {
                 coded_marks[usize::from(record.slot) / 64] &= !(1 << (record.slot % 64));
             }
             kept
         });
-        let mut next_slot = 0;
         let left_out = &mut self.left_out;
         self.others.retain(|record| {
-            let left = cut.keeps(record.priority, record.bits() + gap_bits).then(|| {
-                let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
-                exact.checked_sub(gap_bits + record.bits())
-            });
-            let Some(left) = left.flatten() else {
-                if record.against == Against::Nothing {
-                    left_out.push(*record);
-                }
-                return false;
-            };
-            exact = left;
-            next_slot = u32::from(record.slot) + 1;
-            true
-        });
-    }
-
-    /// Gaps are wider between fewer records: of so many of the mean size there is room for a part.
-    fn gap_bits(&self, slots: usize, bits_max: usize) -> usize {
-        let count = self.others.len().max(1);
-        let total: usize = self.others.iter().map(Record::bits).sum();
-        let kept = (bits_max * count / total.max(1)).clamp(1, count);
-        golomb_bits((slots / kept) as u32) as usize
-    }
-
-    /// Where the priorities are cut; `None` if all fits.
-    fn cut(&self, gap_bits: usize, bits_max: usize) -> Option<Cut> {
-        let mut bits_of = [0u32; PRIORITIES];
-        for record in &self.coded {
-            bits_of[usize::from(record.priority)] += record.bits() as u32;
-        }
-        for record in &self.others {
-            bits_of[usize::from(record.priority)] += (record.bits() + gap_bits) as u32;
-        }
-        let mut left = bits_max;
-        let last = bits_of.iter().rposition(|&bits| match left.checked_sub(bits as usize) {
-            Some(less) => {
-                left = less;
-                false
+            let kept = is_kept(record);
+            if !kept && record.against == Against::Nothing {
+                left_out.push(*record);
             }
-            None => true,
-        })?;
-        Some(Cut { last: last as u16, left })
+            kept
+        });
     }
 }
 
@@ -130,25 +122,5 @@ impl Replication {
         };
         let near = u32::from(word.near & bit != 0);
         (waited.min(u32::from(FIRST_OF_ALL)) << near).min(u32::from(FIRST_OF_ALL) - 1) as u16
-    }
-}
-
-/// All above a priority are kept, and of that priority as many as fit.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    last: u16,
-    /// Bits for records of just that priority.
-    left: usize,
-}
-
-impl Cut {
-    #[inline]
-    fn keeps(&mut self, priority: u16, bits: usize) -> bool {
-        if priority != self.last {
-            return priority > self.last;
-        }
-        let left = self.left.checked_sub(bits);
-        self.left = left.unwrap_or(self.left);
-        left.is_some()
     }
 }

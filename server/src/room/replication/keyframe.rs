@@ -12,6 +12,8 @@ use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::snapshot::SnapshotHeader;
 
+use super::budget::others_bits;
+use super::crowd::split_first;
 use super::{Draft, Record, Replication, Scene};
 
 /// So long after it joined, or was heard again, a client may get parts.
@@ -137,6 +139,8 @@ impl Replication {
         let left_out = &mut scene.draft.left_out;
         // That a slot is to be forgotten may still be under way.
         left_out.retain(|record| self.packets.gone(record.slot) == 0);
+        self.code_newcomers(scene, bytes_max * 8);
+        let left_out = &mut scene.draft.left_out;
         let (count, bits) = fitting(left_out, bytes_max * 8 - HEADER_BITS);
         if bits < (PART_BYTES_MIN * 8).min(bytes_max * 8 - HEADER_BITS) && count == left_out.len() {
             return None;
@@ -156,7 +160,37 @@ impl Replication {
         self.keyframe.sent(tick, part.len(), slots, scene.world.slots().len());
         Some(part)
     }
+
+    /// Adds to what was left out that of a crowd which was not even coded and has to be sent whole: about as
+    /// much as fills `bits_max`.
+    fn code_newcomers(&self, scene: &mut Scene<'_>, bits_max: usize) {
+        let (world, mut listed) = (scene.world, std::mem::take(&mut scene.draft.candidates));
+        listed.retain(|candidate| {
+            let slot = candidate.slot();
+            let glance = &world.glances()[usize::from(slot)];
+            let acked = self.packets.acked(slot);
+            let lanes = world.table(glance.kind).len();
+            let is_known = acked != 0
+                && acked >= glance.spawned
+                && world.states().at(slot, Tick(acked), lanes).is_some();
+            !is_known && self.packets.gone(slot) == 0
+        });
+        let mut bits = others_bits(&scene.draft.left_out);
+        while bits < bits_max && !listed.is_empty() {
+            for candidate in split_first(&mut listed, NEWCOMERS) {
+                let slot = candidate.slot();
+                let is_mine = scene.draft.mine.contains(slot);
+                let record = self.whole(scene, (slot, is_mine), candidate.priority());
+                bits += record.bits();
+                scene.draft.left_out.push(record);
+            }
+        }
+        scene.draft.left_out.sort_unstable_by_key(|record| record.slot);
+    }
 }
+
+/// So many are coded at once.
+const NEWCOMERS: usize = 256;
 
 /// How many of the first records fit in `bits_max`, and their bits.
 fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {

@@ -1,0 +1,218 @@
+//! A crowd: more to tell than fits. Only what may find a place in the snapshot is coded.
+//!
+//! What there is to tell is listed with its priority, which needs no code. Then the first are coded, as many
+//! as should fill the snapshot by the mean size of the last ones, and some more if they do not.
+
+use tickwire_shared::Tick;
+use tickwire_shared::slots::slots_of_word;
+
+use crate::room::fragments::{Coded, State};
+
+use super::budget::{FIRST_OF_ALL, others_bits};
+use super::{Against, Common, Draft, Record, Replication, Scene, Word};
+
+/// How often more are coded when those that were do not fill the snapshot.
+const ROUNDS: usize = 3;
+/// A snapshot that is filled but for so small a share is full.
+const FULL_SHARE: usize = 32;
+/// What a record is taken to have before any was seen, in bits.
+const MEAN_BITS: usize = 48;
+
+/// Something to tell; what comes first is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate(u32);
+
+impl Candidate {
+    fn new(priority: u16, slot: u16, is_marked: bool) -> Self {
+        let last_is_most = u32::from(FIRST_OF_ALL - priority);
+        Candidate(last_is_most << 17 | u32::from(slot) << 1 | u32::from(is_marked))
+    }
+
+    pub(super) fn slot(self) -> u16 {
+        (self.0 >> 1) as u16
+    }
+
+    pub(super) fn priority(self) -> u16 {
+        FIRST_OF_ALL - (self.0 >> 17) as u16
+    }
+
+    /// It is of the common baseline.
+    fn is_marked(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// The mean size of a client's records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MeanBits(usize);
+
+impl Default for MeanBits {
+    fn default() -> Self {
+        MeanBits(MEAN_BITS * MeanBits::UNITS)
+    }
+}
+
+impl MeanBits {
+    const UNITS: usize = 16;
+
+    /// How many records should take `bits`, or a little more.
+    fn records_in(self, bits: usize) -> usize {
+        bits * MeanBits::UNITS * 9 / 8 / self.0 + 4
+    }
+
+    fn learn(&mut self, records: usize, bits: usize) {
+        if let Some(mean) = (bits * MeanBits::UNITS).checked_div(records) {
+            self.0 = (3 * self.0 + mean).div_ceil(4).max(MeanBits::UNITS);
+        }
+    }
+}
+
+impl Replication {
+    /// Lists what there is to tell of the slots of a word: `marked` are those of the common baseline.
+    pub(super) fn list(
+        &mut self,
+        scene: &mut Scene<'_>,
+        common: Option<Common>,
+        word: Word,
+        (marked, others): (u64, u64),
+    ) {
+        let world = scene.world;
+        let tick = world.tick().0;
+        for slot in slots_of_word(word.at, marked | others) {
+            let glance = &world.glances()[usize::from(slot)];
+            let is_mine = word.mine >> (slot % 64) & 1 == 1;
+            let changed = if is_mine { glance.changed } else { glance.changed_public };
+            let has = |since: u32| glance.spawned <= since && world.alive().contains(slot);
+            let in_common = marked >> (slot % 64) & 1 == 1;
+            let since = common.filter(|common| in_common && has(common.tick.0));
+            let known = since.map_or_else(|| self.packets.acked(slot), |common| common.tick.0);
+            if known != 0 && known >= glance.spawned && known >= changed {
+                self.settled.insert(slot);
+                continue;
+            }
+            if changed != tick && self.is_under_way(world, slot) {
+                continue;
+            }
+            let priority = self.priority(world, word, slot);
+            scene.draft.candidates.push(Candidate::new(priority, slot, since.is_some()));
+        }
+    }
+
+    /// Codes the first of what is listed, until they fill `bits_max`; the rest stays listed. Returns the bits
+    /// of what is coded.
+    pub(super) fn code_listed(
+        &mut self,
+        scene: &mut Scene<'_>,
+        common: Option<Common>,
+        bits_max: usize,
+    ) -> usize {
+        let mut listed = std::mem::take(&mut scene.draft.candidates);
+        let before_bits = scene.draft.bits(common);
+        let (mut coded, mut bits) = (0, before_bits);
+        for _ in 0..ROUNDS {
+            if listed.is_empty() || bits + bits_max / FULL_SHARE >= bits_max {
+                break;
+            }
+            let count = self.mean_bits.records_in(bits_max - bits).min(listed.len());
+            let mut first = split_first(&mut listed, count);
+            coded += count;
+            first.sort_unstable_by_key(|candidate| candidate.slot());
+            for candidate in first {
+                self.code(scene, common, candidate);
+            }
+            scene.draft.coded.sort_unstable_by_key(|record| record.slot);
+            scene.draft.others.sort_unstable_by_key(|record| record.slot);
+            bits = scene.draft.bits(common);
+        }
+        self.mean_bits.learn(coded, bits - before_bits);
+        scene.draft.candidates = listed;
+        bits
+    }
+
+    fn code(&mut self, scene: &mut Scene<'_>, common: Option<Common>, candidate: Candidate) {
+        let (slot, priority) = (candidate.slot(), candidate.priority());
+        let is_mine = scene.draft.mine.contains(slot);
+        let common_age = common.map_or(0, |common| common.age_ticks);
+        let Some(common) = common.filter(|_| candidate.is_marked()) else {
+            let record = self.other(scene, common_age, (slot, is_mine), priority);
+            return scene.draft.others.push(record);
+        };
+        let code = match is_mine {
+            false => scene.fragments.delta(scene.world, common.row, common.tick, slot),
+            true => scene.fragments.delta_since(scene.world, slot, common.tick, true),
+        };
+        let (at, bit) = (usize::from(slot) / 64, 1 << (slot % 64));
+        match code.state {
+            State::Void => {
+                let record = self.other(scene, common_age, (slot, is_mine), priority);
+                scene.draft.others.push(record);
+            }
+            State::Same => self.settled.insert(slot),
+            State::Predicted => scene.draft.marks.predicted[at] |= bit,
+            State::Differs => {
+                scene.draft.marks.coded[at] |= bit;
+                let against = Against::Common;
+                let record = Record { coded: code, against, slot, priority, head_bits: 0 };
+                scene.draft.coded.push(record);
+            }
+        }
+    }
+
+    /// The record of a slot that is not coded against the common baseline.
+    pub(super) fn other(
+        &self,
+        scene: &mut Scene<'_>,
+        common_age: u32,
+        (slot, is_mine): (u16, bool),
+        priority: u16,
+    ) -> Record {
+        let world = scene.world;
+        let acked = self.packets.acked(slot);
+        let known = acked != 0 && acked >= world.glances()[usize::from(slot)].spawned;
+        let age_ticks = world.tick().0.wrapping_sub(acked);
+        let mut coded = Coded::EMPTY;
+        // A slot of the common baseline that holds something new is not coded against it.
+        if known && age_ticks != common_age {
+            coded = scene.fragments.delta_since(world, slot, Tick(acked), is_mine);
+        }
+        if coded.state == State::Void {
+            return self.whole(scene, (slot, is_mine), priority);
+        }
+        let against = Against::Age(age_ticks);
+        let head_bits = self.head(world, slot, against).len_bits(common_age) as u8;
+        Record { coded, against, slot, priority, head_bits }
+    }
+
+    /// The record of a slot that is coded against nothing.
+    pub(super) fn whole(
+        &self,
+        scene: &mut Scene<'_>,
+        (slot, is_mine): (u16, bool),
+        priority: u16,
+    ) -> Record {
+        let coded = scene.fragments.whole(scene.world, slot, is_mine);
+        let against = Against::Nothing;
+        let head_bits = self.head(scene.world, slot, against).len_bits(0) as u8;
+        Record { coded, against, slot, priority, head_bits }
+    }
+}
+
+impl Draft {
+    /// The bits of the records and of the marks.
+    fn bits(&mut self, common: Option<Common>) -> usize {
+        let coded: usize = self.coded.iter().map(|record| record.coded.bits()).sum();
+        let marks = if common.is_some() { self.marks.len_bits(&self.set) } else { 0 };
+        coded + marks + others_bits(&self.others)
+    }
+}
+
+/// Takes the `count` first of `listed` out of it.
+pub(super) fn split_first(listed: &mut Vec<Candidate>, count: usize) -> Vec<Candidate> {
+    if count >= listed.len() {
+        return std::mem::take(listed);
+    }
+    if count > 0 {
+        listed.select_nth_unstable(count - 1);
+    }
+    listed.drain(..count).collect()
+}
