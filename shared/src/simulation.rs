@@ -208,6 +208,8 @@ pub struct Captured<E> {
     pub owner: Option<PlayerId>,
     /// Where it is, for [`View::Circle`]; without a place it is always seen.
     pub place: Option<Vec2>,
+    /// How much it matters where not everything fits a client's snapshots.
+    pub priority: u8,
     /// Its state.
     pub entity: E,
 }
@@ -222,7 +224,7 @@ impl<E> Capture<E> {
     /// Shows an entity. Refine the result with [`Captured::owned_by`] and [`Captured::at`].
     pub fn show(&mut self, id: EntityId, entity: E) -> &mut Captured<E> {
         let at = self.entities.len();
-        self.entities.push(Captured { id, owner: None, place: None, entity });
+        self.entities.push(Captured { id, owner: None, place: None, priority: 1, entity });
         &mut self.entities[at]
     }
 
@@ -242,6 +244,13 @@ impl<E> Captured<E> {
     /// It is at `place`.
     pub fn at(&mut self, place: Vec2) -> &mut Self {
         self.place = Some(place);
+        self
+    }
+
+    /// It matters so many times as much as what has 1, which is the least: where not everything fits a
+    /// client's snapshots, it is told so many times as often.
+    pub fn with_priority(&mut self, priority: u8) -> &mut Self {
+        self.priority = priority;
         self
     }
 }

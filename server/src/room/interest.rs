@@ -273,7 +273,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn glance(place: Vec2, owner: u32) -> Glance {
-        Glance { place, owner, spawned: 1, changed: 1, changed_public: 1, kind: 0 }
+        Glance { place, owner, spawned: 1, changed: 1, changed_public: 1, kind: 0, priority: 1 }
     }
 
     fn place() -> impl Strategy<Value = Vec2> {

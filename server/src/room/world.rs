@@ -45,6 +45,8 @@ pub(super) struct Glance {
     pub(super) changed: u32,
     pub(super) changed_public: u32,
     pub(super) kind: u8,
+    /// How much it matters beside others, at least 1.
+    pub(super) priority: u8,
 }
 
 /// One slot.
@@ -55,6 +57,7 @@ pub(super) struct Slot {
     kind: u8,
     owner: Option<PlayerId>,
     place: Option<Vec2>,
+    priority: u8,
     /// The tick this entity took the slot; what a client knows from before is of another one.
     spawned: Tick,
     /// The last tick with a change in any lane.
@@ -112,6 +115,7 @@ impl World {
                 self.fresh.push(slot);
             }
             entry.place = shown.place;
+            entry.priority = shown.priority.max(1);
         }
         self.remove_missing();
         self.glances.clear();
@@ -249,6 +253,7 @@ impl Slot {
             kind,
             owner,
             place: None,
+            priority: 1,
             spawned: tick,
             changed: tick,
             changed_public: tick,
@@ -264,6 +269,7 @@ impl Slot {
             changed: self.changed.0,
             changed_public: self.changed_public.0,
             kind: self.kind,
+            priority: self.priority,
         }
     }
 }

@@ -51,6 +51,9 @@ pub(crate) const ONCE_TICK: u32 = 70;
 /// In the seeds of worlds with far more balls than fit a snapshot, that stand still.
 pub(crate) const CROWD: u64 = 1 << 63;
 pub(crate) const CROWD_BALLS: u32 = 600;
+/// In the seeds of worlds where half of the balls matter more than the others.
+pub(crate) const URGENT: u64 = 1 << 62;
+pub(crate) const URGENT_PRIORITY: u8 = 4;
 
 /// Balls fly, appear and vanish by a seeded generator; some stand still for long.
 #[derive(Serialize, Deserialize)]
@@ -62,11 +65,16 @@ pub(crate) struct Balls {
     pub(crate) busy: u32,
     /// The comet is now inside, now outside of a narrow view, every third tick.
     pub(crate) near: bool,
+    urgent: bool,
     /// Score of the ball that changes once.
     pub(crate) once: Option<u16>,
 }
 
 impl Balls {
+    pub(crate) fn is_urgent(&self, id: u32) -> bool {
+        self.urgent && id.is_multiple_of(2)
+    }
+
     fn random(&mut self, below: u32) -> u32 {
         self.seed = self
             .seed
@@ -101,6 +109,7 @@ impl Simulation for Balls {
             players: Vec::new(),
             pings: 0,
             busy,
+            urgent: seed & URGENT != 0,
             once: (seed == ONCE).then_some(0),
             near: true,
         }
@@ -154,6 +163,9 @@ impl Simulation for Balls {
     fn capture(&self, world: &mut Capture<Thing>) {
         for (id, (ball, _)) in &self.balls {
             let shown = world.show(EntityId(*id), Thing::Ball(*ball)).at(ball.pos);
+            if self.is_urgent(*id) {
+                shown.with_priority(URGENT_PRIORITY);
+            }
             if let Some(owner) = self.players.get(*id as usize % 4) {
                 shown.owned_by(*owner);
             }

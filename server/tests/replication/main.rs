@@ -16,7 +16,9 @@ use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View};
 
-use balls::{Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Ping, Push, STILL, Thing, Wall};
+use balls::{
+    Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Ping, Push, STILL, Thing, URGENT, Wall,
+};
 
 /// A client with its half of a bad network.
 struct Client {
@@ -380,4 +382,31 @@ fn one_who_joins_a_crowd_sees_all_of_it_within_a_few_round_trips() {
     assert!(table.clients[1].keyframes > 0);
     // In snapshots alone it takes a tick for every 1200 bytes.
     assert!(ticks <= bytes_all / 1200, "{ticks} ticks");
+}
+
+#[test]
+fn what_matters_more_is_told_more_often_where_not_all_fits() {
+    let told_per_ball_and_tick = |seed| {
+        let config = RoomConfig { snapshot_bytes_per_s_max: 1200, ..RoomConfig::default() };
+        let mut table = Table::with_config(seed, 2, config);
+        let mut told = [(0u32, 0u32); 2];
+        for _ in 0..900 {
+            table.tick(|| 3);
+            let balls = table.room.simulation();
+            // A player's own come first in any case.
+            let entities = table.clients[1].replica.entities();
+            for entity in entities.iter().filter(|entity| !entity.mine) {
+                let Some((_, true)) = balls.balls.get(&entity.id.0) else { continue };
+                let newest = entity.states.tick(entity.states.len() - 1);
+                let (ticks, times) = &mut told[usize::from(entity.id.0.is_multiple_of(2))];
+                *ticks += 1;
+                *times += u32::from(newest == table.room.tick());
+            }
+        }
+        told.map(|(ticks, times)| f64::from(times) / f64::from(ticks))
+    };
+    let [others, same] = told_per_ball_and_tick(7);
+    assert!((0.7..1.4).contains(&(same / others)), "{same} and {others} without priorities");
+    let [others, urgent] = told_per_ball_and_tick(URGENT | 7);
+    assert!(urgent > 2.0 * others, "{urgent} of what matters more, {others} of the others");
 }

@@ -1,9 +1,10 @@
 //! What is sent when not everything fits.
 //!
-//! Every record has a priority: the ticks it has waited, doubled for what is near. The client's own
-//! entities and what it should forget come first. Records are taken from the highest priority down while
-//! they fit, so what is left out rises until it is taken: with records of `D` bits to send in all and
-//! place for `B` bits a tick, none that is in view waits longer than about `2 D / B` ticks.
+//! Every record has a priority: the ticks it has waited, times what the game says the entity matters, doubled for
+//! what is near. The client's own entities and what it should forget come first. Records are taken from the
+//! highest priority down while they fit, so what is left out rises until it is taken: with records of `D`
+//! bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
+//! ticks, where the game makes no difference; else so many times longer as others matter more.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
@@ -15,7 +16,9 @@ use crate::room::world::World;
 /// What a client has never been sent is ahead of others, in ticks of waiting.
 const FRESH_PRIORITY_TICKS: u32 = 30;
 /// The highest priority.
-pub(super) const FIRST_OF_ALL: u16 = 511;
+pub(super) const FIRST_OF_ALL: u16 = 0x7FFF;
+/// What was sent is lost if it is not acknowledged so many ticks later than usual.
+const LOST_TICKS: i32 = 8;
 
 /// Bits of the records behind the marks, their number included.
 pub(super) fn others_bits(others: &[Record]) -> usize {
@@ -102,7 +105,7 @@ impl Draft {
 }
 
 impl Replication {
-    /// How much a record matters: the ticks it has waited, twice that if it is near.
+    /// How much a record matters.
     #[inline]
     pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> u16 {
         let bit = 1u64 << (slot % 64);
@@ -113,14 +116,18 @@ impl Replication {
             return 0;
         }
         let tick = world.tick();
-        let waited = match self.packets.sent(slot) {
-            0 => {
-                let spawned = Tick(world.glances()[usize::from(slot)].spawned);
-                FRESH_PRIORITY_TICKS + tick.since(spawned) as u32
-            }
-            sent => tick.since(Tick(sent)) as u32,
+        let glance = &world.glances()[usize::from(slot)];
+        let mut told = self.packets.sent(slot);
+        if tick.since(Tick(told)) > self.packets.flight_ticks() + LOST_TICKS {
+            // It waits since the last time that came through.
+            told = self.packets.acked(slot);
+        }
+        let waited = match told {
+            0 => FRESH_PRIORITY_TICKS + tick.since(Tick(glance.spawned)).unsigned_abs(),
+            told => tick.since(Tick(told)).unsigned_abs(),
         };
         let near = u32::from(word.near & bit != 0);
-        (waited.min(u32::from(FIRST_OF_ALL)) << near).min(u32::from(FIRST_OF_ALL) - 1) as u16
+        let most = u32::from(FIRST_OF_ALL) - 1;
+        ((waited.min(most) * u32::from(glance.priority)) << near).min(most) as u16
     }
 }
