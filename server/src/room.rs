@@ -184,16 +184,18 @@ impl<S: Simulation> Room<S> {
         self.packets.clear();
         self.spans.clear();
         self.fragments.begin(&self.world);
-        let events = self.code_events();
+        let (events, reliable) = self.code_events();
         let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max;
         let mut scene =
             Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
             let sight = Sight::new(view, self.config.far_from_percent);
-            for (audience, event) in &events {
+            for (at, (audience, event)) in events.iter().enumerate() {
                 if hears(*audience, member.player, &sight) {
-                    member.replication.events().tell(event.clone());
+                    let queue = member.replication.events();
+                    let event = event.clone();
+                    if at < reliable { queue.tell(event) } else { queue.tell_once(event) }
                 }
             }
             let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
@@ -218,7 +220,8 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    fn code_events(&mut self) -> Vec<(Audience, Arc<EventBits>)> {
+    /// The events of this tick, and how many of them, the first, are told until they are acknowledged.
+    fn code_events(&mut self) -> (Vec<(Audience, Arc<EventBits>)>, usize) {
         let mut lanes = [0; LANES_MAX];
         let code = |(audience, event): (Audience, S::Event)| {
             let kind = event.kind();
@@ -232,7 +235,10 @@ impl<S: Simulation> Room<S> {
             let words = writer.words().to_vec();
             (audience, Arc::new(EventBits { tick: self.tick, kind, words, bits }))
         };
-        self.outbox.drain().map(code).collect()
+        let mut events: Vec<_> = self.outbox.drain().collect();
+        let reliable = events.len();
+        events.extend(self.outbox.drain_unreliable());
+        (events.into_iter().map(code).collect(), reliable)
     }
 
     /// Where the room's clock stands, to judge how early an input is. Before the first step, now.

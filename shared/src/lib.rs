@@ -37,7 +37,9 @@ pub mod snapshot;
 pub mod websocket;
 
 pub use glam;
-pub use simulation::{Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View};
+pub use simulation::{
+    Audience, Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View,
+};
 pub use tick::Tick;
 pub use tickwire_derive::{Input, Replicate};
 

@@ -52,7 +52,7 @@ pub struct Applied {
     pub tick: Tick,
     /// How the client's inputs come in.
     pub input: Option<InputReport>,
-    /// Events not delivered before, in order.
+    /// Events not delivered before, in order; those that are told once come last.
     pub events: Vec<Event>,
 }
 
@@ -227,15 +227,15 @@ impl Replica {
         tick: Tick,
     ) -> Result<Vec<Event>, SnapshotError> {
         let mut events = Vec::new();
-        let Some((first, count)) = header.events else { return Ok(events) };
-        for number in 0..count {
+        let (first, numbered) = header.events.unwrap_or((0, 0));
+        for number in 0..numbered + header.unreliable_events {
             let mut head = EventHead::default();
-            head.stream(reader)?;
+            head.stream(reader, number < numbered)?;
             let table = self.events.get(head.kind as usize).ok_or(SnapshotError::Malformed)?;
             let mut lanes = vec![0; table.len()];
             table.whole(reader, &mut lanes, true)?;
-            let number = first.wrapping_add(number as u16);
-            if (number.wrapping_sub(self.next_event) as i16) >= 0 {
+            let place = first.wrapping_add(number as u16).wrapping_sub(self.next_event);
+            if number >= numbered || (place as i16) >= 0 {
                 let tick = tick.offset(-(head.age_ticks as i32));
                 events.push(Event { tick, kind: head.kind as u8, lanes });
             }

@@ -152,6 +152,7 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
 #[derive(Debug)]
 pub struct Outbox<E> {
     events: Vec<(Audience, E)>,
+    unreliable: Vec<(Audience, E)>,
 }
 
 /// Who is told of an event.
@@ -167,7 +168,7 @@ pub enum Audience {
 
 impl<E> Default for Outbox<E> {
     fn default() -> Self {
-        Outbox { events: Vec::new() }
+        Outbox { events: Vec::new(), unreliable: Vec::new() }
     }
 }
 
@@ -187,9 +188,21 @@ impl<E> Outbox<E> {
         self.events.push((Audience::Place(place), event));
     }
 
-    /// Takes all events out, in the order they were told.
+    /// Tells whoever `audience` is in the snapshot of this tick and in no other: one whose snapshot is lost,
+    /// or is full, never hears of it. For what is of no use later, and for many events a tick: they wait for
+    /// no acknowledgement.
+    pub fn unreliably(&mut self, audience: Audience, event: E) {
+        self.unreliable.push((audience, event));
+    }
+
+    /// Takes all events out that are told until they are acknowledged, in the order they were told.
     pub fn drain(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
         self.events.drain(..)
+    }
+
+    /// Takes out those of [`Outbox::unreliably`], in the order they were told.
+    pub fn drain_unreliable(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
+        self.unreliable.drain(..)
     }
 }
 

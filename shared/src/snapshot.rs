@@ -8,9 +8,13 @@
 //!            8 s      newest input's tick minus this tick, -128 to 127
 //!           12 s      how early it came, in 1/8 ms: the deadline of its tick minus its arrival
 //!          1        events follow
-//!           16        number of the first, low bits
-//!            6        how many, less one
-//!            events   7 bits age in ticks, 6 bits kind, its lanes whole
+//!           1         numbered ones
+//!           16         number of the first, low bits
+//!            6         how many, less one
+//!           1         others, of this tick
+//!            6         how many, less one
+//!           events    numbered: 7 bits age in ticks, 6 bits kind, its lanes whole
+//!                     others: 6 bits kind, its lanes whole
 //!          7        age in ticks of the common baseline, 0 for none
 //!
 //! common   3        mark code                             } if there is a common baseline
@@ -37,7 +41,7 @@ pub const DATAGRAM_SNAPSHOT: u8 = 0x53;
 
 /// Oldest common baseline, in ticks.
 pub const BASELINE_AGE_MAX: u32 = 127;
-/// Most events in one datagram.
+/// Most events of either sort in one datagram.
 pub const EVENTS_MAX: usize = 64;
 /// Units of an input's earliness in a millisecond.
 pub const MARGIN_UNITS_PER_MS: f32 = 8.0;
@@ -53,6 +57,8 @@ pub struct SnapshotHeader {
     pub input: Option<InputReport>,
     /// The events in this datagram: number of the first (low 16 bits) and how many.
     pub events: Option<(u16, usize)>,
+    /// How many events follow those: of this very tick, and told once.
+    pub unreliable_events: usize,
     /// Age of the common baseline, 1 to [`BASELINE_AGE_MAX`]; 0 for none.
     pub baseline_age: u32,
 }
@@ -103,16 +109,26 @@ impl SnapshotHeader {
                 stream.bits(&mut report.dip_eighth_ms, 11)?;
             }
         }
-        let mut has_events = self.events.is_some();
+        let mut has_events = self.events.is_some() || self.unreliable_events > 0;
         stream.flag(&mut has_events)?;
-        if has_events {
+        if has_events { self.events(stream) } else { Ok(()) }
+    }
+
+    fn events<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
+        let mut has_numbered = self.events.is_some();
+        stream.flag(&mut has_numbered)?;
+        if has_numbered {
             let (first, count) = self.events.get_or_insert((0, 1));
             let mut bits = u32::from(*first);
             stream.bits(&mut bits, 16)?;
             *first = bits as u16;
-            let mut less_one = *count as u32 - 1;
-            stream.bits(&mut less_one, 6)?;
-            *count = less_one as usize + 1;
+            event_count(stream, count)?;
+        }
+        let mut has_others = self.unreliable_events > 0;
+        stream.flag(&mut has_others)?;
+        if has_others {
+            self.unreliable_events = self.unreliable_events.max(1);
+            event_count(stream, &mut self.unreliable_events)?;
         }
         Ok(())
     }
@@ -126,6 +142,14 @@ impl SnapshotHeader {
     }
 }
 
+/// 1 to [`EVENTS_MAX`].
+fn event_count<S: BitStream>(stream: &mut S, count: &mut usize) -> Result<(), BitError> {
+    let mut less_one = *count as u32 - 1;
+    stream.bits(&mut less_one, 6)?;
+    *count = less_one as usize + 1;
+    Ok(())
+}
+
 /// What stands before an event's lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventHead {
@@ -136,12 +160,18 @@ pub struct EventHead {
 }
 
 impl EventHead {
-    /// Reads or writes it.
+    /// Reads or writes it; the age of one that is not numbered is 0 and not written.
     ///
     /// # Errors
     /// As the stream's.
-    pub fn stream<S: BitStream>(&mut self, stream: &mut S) -> Result<(), BitError> {
-        stream.bits(&mut self.age_ticks, 7)?;
+    pub fn stream<S: BitStream>(
+        &mut self,
+        stream: &mut S,
+        is_numbered: bool,
+    ) -> Result<(), BitError> {
+        if is_numbered {
+            stream.bits(&mut self.age_ticks, 7)?;
+        }
         stream.bits(&mut self.kind, 6)
     }
 }
@@ -271,7 +301,8 @@ pub struct SnapshotWriter {
 const INFALLIBLE: &str = "writing never fails";
 
 impl SnapshotWriter {
-    /// Starts a snapshot with its header and events (head and lanes coded one after the other).
+    /// Starts a snapshot with its header and its events, the numbered ones first (head and lanes coded one
+    /// after the other).
     pub fn begin<'a>(
         &mut self,
         mut header: SnapshotHeader,
@@ -279,8 +310,9 @@ impl SnapshotWriter {
     ) {
         self.bits.clear();
         header.head(&mut self.bits).expect(INFALLIBLE);
-        for (mut head, lanes) in events {
-            head.stream(&mut self.bits).expect(INFALLIBLE);
+        let numbered = header.events.map_or(0, |(_, count)| count);
+        for (at, (mut head, lanes)) in events.enumerate() {
+            head.stream(&mut self.bits, at < numbered).expect(INFALLIBLE);
             self.bits.push_words(lanes.words, lanes.bits);
         }
         self.next_slot = 0;

@@ -121,6 +121,7 @@ fn put_together<'a>(
         seat: 1,
         input: Some(InputReport { newest_ticks: 2, margin_eighth_ms: 100, dip_eighth_ms: 0 }),
         events: None,
+        unreliable_events: 0,
         baseline_age: 2,
     };
     writer.begin(header, std::iter::empty());

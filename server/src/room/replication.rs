@@ -179,15 +179,16 @@ impl Replication {
         let owned = scene.world.grid().owned_by(self.player);
         owned.for_each(|slot| scene.draft.mine.insert(slot));
         let common = self.common_baseline(tick, bits_max, scene);
-        let events = self.events.that_fit(bits_max);
+        let (events, unreliable_events) = self.events.that_fit(bits_max);
         let header = SnapshotHeader {
             tick_low16: tick.low16(),
             seat: self.seat,
             input,
             events: (events > 0).then_some((self.events.first() as u16, events)),
+            unreliable_events,
             baseline_age: common.map_or(0, |common| common.age_ticks),
         };
-        scene.draft.writer.begin(header, self.events.coded(tick, events));
+        scene.draft.writer.begin(header, self.events.coded(tick, (events, unreliable_events)));
 
         let bits_left = bits_max.saturating_sub(scene.draft.writer.len_bits());
         let mut bits = self.gather(scene, common, bits_left);

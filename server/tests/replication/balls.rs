@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
+    Audience, Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
@@ -43,6 +43,17 @@ pub(crate) struct Ping {
     pub(crate) number: u32,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub(crate) struct Flash {
+    pub(crate) tick: u32,
+}
+
+#[derive(Replicate)]
+pub(crate) enum Told {
+    Ping(Ping),
+    Flash(Flash),
+}
+
 /// The seed of a world with nothing but the wall.
 pub(crate) const STILL: u64 = 0;
 /// The seed of a world with the wall and a ball that changes once, at tick [`ONCE_TICK`].
@@ -51,6 +62,8 @@ pub(crate) const ONCE_TICK: u32 = 70;
 /// In the seeds of worlds with far more balls than fit a snapshot, that stand still.
 pub(crate) const CROWD: u64 = 1 << 63;
 pub(crate) const CROWD_BALLS: u32 = 600;
+/// In the seeds of worlds without flashes.
+pub(crate) const QUIET: u64 = 1 << 61;
 /// In the seeds of worlds where half of the balls matter more than the others.
 pub(crate) const URGENT: u64 = 1 << 62;
 pub(crate) const URGENT_PRIORITY: u8 = 4;
@@ -62,10 +75,13 @@ pub(crate) struct Balls {
     pub(crate) balls: BTreeMap<u32, (Ball, bool)>,
     pub(crate) players: Vec<PlayerId>,
     pub(crate) pings: u32,
+    /// Told in every tick, once.
+    pub(crate) flashes: u32,
     pub(crate) busy: u32,
     /// The comet is now inside, now outside of a narrow view, every third tick.
     pub(crate) near: bool,
     urgent: bool,
+    quiet: bool,
     /// Score of the ball that changes once.
     pub(crate) once: Option<u16>,
 }
@@ -88,7 +104,7 @@ impl Simulation for Balls {
     const NAME: &'static str = "balls";
     type Input = Push;
     type Entity = Thing;
-    type Event = Ping;
+    type Event = Told;
 
     fn new(seed: u64) -> Self {
         let crowd = seed & CROWD != 0;
@@ -108,8 +124,10 @@ impl Simulation for Balls {
             balls,
             players: Vec::new(),
             pings: 0,
+            flashes: 0,
             busy,
             urgent: seed & URGENT != 0,
+            quiet: seed & QUIET != 0,
             once: (seed == ONCE).then_some(0),
             near: true,
         }
@@ -123,7 +141,7 @@ impl Simulation for Balls {
         self.players.retain(|other| *other != player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Ping>) {
+    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Told>) {
         if self.random(4) == 0 && self.balls.len() < self.busy as usize {
             let id = self.random(60);
             let moving = self.random(3) != 0;
@@ -156,7 +174,11 @@ impl Simulation for Balls {
         }
         if self.busy > 0 && self.random(5) == 0 {
             self.pings += 1;
-            outbox.to_room(Ping { number: self.pings });
+            outbox.to_room(Told::Ping(Ping { number: self.pings }));
+        }
+        if self.busy > 0 && !self.quiet {
+            self.flashes += 1;
+            outbox.unreliably(Audience::Room, Told::Flash(Flash { tick: inputs.tick().0 }));
         }
     }
 

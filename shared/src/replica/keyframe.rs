@@ -26,7 +26,11 @@ impl Replica {
             return Err(SnapshotError::OtherSeat);
         }
         header.tail(&mut reader)?;
-        if header.input.is_some() || header.events.is_some() || header.baseline_age > 0 {
+        if header.input.is_some()
+            || header.events.is_some()
+            || header.unreliable_events > 0
+            || header.baseline_age > 0
+        {
             return Err(SnapshotError::Malformed);
         }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));

@@ -1,4 +1,4 @@
-//! What happened once, told to one client until it acknowledges it.
+//! What happened once, told to one client until it acknowledges it, or in one snapshot only.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(in crate::room) struct EventBits {
 #[derive(Debug)]
 pub(in crate::room) struct Events {
     waiting: VecDeque<Arc<EventBits>>,
+    /// Those that are told in the next snapshot and in no other.
+    once: Vec<Arc<EventBits>>,
     /// Number of the first one waiting.
     first: u64,
     /// The ticks of snapshots with events, each with the number after its last event.
@@ -36,7 +38,13 @@ const TOLD_MAX: usize = 64;
 
 impl Events {
     pub(super) fn new(queued_max: usize) -> Self {
-        Events { waiting: VecDeque::new(), first: 0, told: VecDeque::new(), queued_max }
+        Events {
+            waiting: VecDeque::new(),
+            once: Vec::new(),
+            first: 0,
+            told: VecDeque::new(),
+            queued_max,
+        }
     }
 
     /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
@@ -48,6 +56,13 @@ impl Events {
         self.waiting.push_back(event);
     }
 
+    /// The next snapshot tells an event, if there is place for it, and no other does.
+    pub(in crate::room) fn tell_once(&mut self, event: Arc<EventBits>) {
+        if self.once.len() < EVENTS_MAX {
+            self.once.push(event);
+        }
+    }
+
     /// Number of the first one waiting.
     pub(super) fn first(&self) -> u64 {
         self.first
@@ -55,6 +70,7 @@ impl Events {
 
     /// The snapshot of `tick` tells the first `count`.
     pub(super) fn send(&mut self, tick: Tick, count: usize) {
+        self.once.clear();
         if count == 0 {
             return;
         }
@@ -75,8 +91,8 @@ impl Events {
         }
     }
 
-    /// How many fit their share of a datagram.
-    pub(super) fn that_fit(&self, bits_max: usize) -> usize {
+    /// How many fit their share of a datagram, and how many of those that are told once beside them.
+    pub(super) fn that_fit(&self, bits_max: usize) -> (usize, usize) {
         let mut left = bits_max / EVENT_SHARE;
         let mut first = true;
         let fits = |event: &&Arc<EventBits>| {
@@ -88,16 +104,23 @@ impl Events {
             left = left.saturating_sub(bits);
             fits
         };
-        self.waiting.iter().take(EVENTS_MAX).take_while(fits).count()
+        let count = self.waiting.iter().take(EVENTS_MAX).take_while(fits).count();
+        let fits_too = |event: &&Arc<EventBits>| {
+            let rest = left.checked_sub(6 + event.bits);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        (count, self.once.iter().take_while(fits_too).count())
     }
 
-    /// The first `count` of them as a snapshot of `now` tells them.
+    /// The first of both as a snapshot of `now` tells them.
     pub(super) fn coded(
         &self,
         now: Tick,
-        count: usize,
+        (count, once): (usize, usize),
     ) -> impl Iterator<Item = (EventHead, Fragment<'_>)> {
-        self.waiting.iter().take(count).map(move |event| event.coded(now))
+        let events = self.waiting.iter().take(count).chain(self.once.iter().take(once));
+        events.map(move |event| event.coded(now))
     }
 }
 
