@@ -1,6 +1,7 @@
 //! A room and its clients' replicas agree, whatever the network does to the datagrams between them.
 
 mod balls;
+mod slow_path;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -92,6 +93,15 @@ impl Table {
 
     /// One tick. `fate` decides for each datagram: lost, delayed, doubled or delivered.
     fn tick(&mut self, mut fate: impl FnMut() -> u8) {
+        self.hear(&mut fate);
+        self.step();
+        for client in &mut self.clients {
+            client.receive(&mut fate, self.room.tick());
+        }
+    }
+
+    /// What the clients sent comes to the room.
+    fn hear(&mut self, fate: &mut impl FnMut() -> u8) {
         self.now += Duration::from_micros(16_667);
         for client in &mut self.clients {
             client.acks.retain(|ack| {
@@ -107,6 +117,10 @@ impl Table {
                 fate % 4 == 2
             });
         }
+    }
+
+    /// What the room sends is on its way to the clients.
+    fn step(&mut self) {
         self.room.step(self.now);
         while let Some(out) = self.room.poll() {
             if let FromRoom::Control { player, frame: ServerFrame::Keyframe(part) } = out {
@@ -117,9 +131,6 @@ impl Table {
         for (player, bytes) in self.room.datagrams() {
             let client = self.clients.iter_mut().find(|c| c.player == player).unwrap();
             client.in_flight.push(bytes.to_vec());
-        }
-        for client in &mut self.clients {
-            client.receive(&mut fate, self.room.tick());
         }
     }
 
