@@ -48,6 +48,8 @@ pub struct Room<S: Simulation> {
     tick: Tick,
     due: Option<Instant>,
     members: BTreeMap<PlayerId, Member<S::Input>>,
+    /// Their numbers, if they were asked for since someone came or went.
+    everyone: Option<Arc<[PlayerId]>>,
     host: PlayerId,
     /// Seats given so far.
     seats: u8,
@@ -78,6 +80,7 @@ impl<S: Simulation> Room<S> {
             tick: Tick(0),
             due: None,
             members: BTreeMap::new(),
+            everyone: None,
             host: PlayerId(0),
             seats: 0,
             chat_id: 0,

@@ -1,6 +1,7 @@
 //! A room and its players, joined by simulated links in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_arena::rules::{Arena, Controls, Entity, Random, TICK_HZ};
@@ -271,7 +272,12 @@ impl World {
     fn send_control(&mut self, now: Duration) {
         let delay = Duration::from_secs_f32(self.profile.weather().delay_ms / 1000.0);
         while let Some(out) = self.room.poll() {
-            if let FromRoom::Control { player, frame } = out {
+            let (players, frame) = match out {
+                FromRoom::Control { player, frame } => (Arc::new([player]) as Arc<[_]>, frame),
+                FromRoom::ControlAll { players, frame } => (players, frame),
+                _ => continue,
+            };
+            for &player in players.iter() {
                 let (player, frame) = (index(player), bytes_of(&frame));
                 if let Way::WebSocket(socket) = &mut self.players[player].way {
                     socket.send_control(now, &frame);

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use tickwire_shared::Simulation;
-use tickwire_shared::control::CloseCode;
+use serde::Serialize;
+use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, write_frame};
+use tickwire_shared::{PlayerId, Simulation};
 
+use super::reliable::{LaneName, frame_bytes};
 use super::{End, Host};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, Outbox, Outgoing, Snapshot};
@@ -65,6 +67,12 @@ impl<S: Simulation> Host<S> {
                     link.send_control(frame);
                 }
             }
+            FromRoom::ControlAll { players, frame } => {
+                self.deliver_all(&players, LaneName::Control, &frame);
+            }
+            FromRoom::ChatAll { players, chat } => {
+                self.deliver_all(&players, LaneName::Chat, &chat);
+            }
             FromRoom::Chat { player, chat } => {
                 if let Some(link) = self.links.get(player) {
                     link.send_chat(&chat);
@@ -81,6 +89,20 @@ impl<S: Simulation> Host<S> {
                     link.release(room);
                 }
             }
+        }
+    }
+
+    /// One frame for many, coded once.
+    fn deliver_all<T: Serialize>(&self, players: &[PlayerId], lane: LaneName, frame: &T) {
+        let bytes = frame_bytes(frame);
+        if bytes > FRAME_BYTES_MAX {
+            return tracing::error!(bytes, "a frame for a room's members was not sent: too large");
+        }
+        let mut bytes = Vec::new();
+        write_frame(frame, &mut bytes);
+        let links = self.links.read();
+        for link in players.iter().filter_map(|player| links.get(player)) {
+            link.send_coded(lane, &bytes);
         }
     }
 

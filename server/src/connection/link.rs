@@ -143,6 +143,12 @@ impl<I> Link<I> {
         self.end_if_failed(pushed);
     }
 
+    /// Queues a frame that is coded already; a client that does not take its frames is ended.
+    pub(super) fn send_coded(&self, lane: LaneName, frame: &[u8]) {
+        let pushed = self.reliable.push_coded(lane, frame);
+        self.end_if_failed(pushed);
+    }
+
     /// What became of frames.
     pub(crate) fn end_if_failed(&self, result: Result<(), ReliableError>) {
         let Err(error) = result else { return };

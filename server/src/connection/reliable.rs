@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tickwire_shared::control::{FRAME_BYTES_MAX, ServerFrame, write_frame};
+use tickwire_shared::control::{FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, ServerFrame, write_frame};
 use tokio::sync::Notify;
 
 use crate::config::ServerConfig;
@@ -83,18 +83,33 @@ impl Reliable {
         if bytes > FRAME_BYTES_MAX {
             return Err(ReliableError::FrameTooLarge { bytes });
         }
+        self.admit(bytes)?;
+        self.append(name, |frames| write_frame(frame, frames));
+        Ok(())
+    }
+
+    /// Queues the bytes of a frame, its length before it. Never waits.
+    ///
+    /// # Errors
+    /// When too much waits already; nothing is queued then.
+    pub(crate) fn push_coded(&self, name: LaneName, frame: &[u8]) -> Result<(), ReliableError> {
+        self.admit(frame.len() - FRAME_LENGTH_BYTES)?;
+        self.append(name, |frames| frames.extend_from_slice(frame));
+        Ok(())
+    }
+
+    fn admit(&self, bytes: usize) -> Result<(), ReliableError> {
         let waiting = self.waiting_bytes.load(Ordering::Relaxed);
         if waiting + bytes > self.bytes_max {
             return Err(ReliableError::TooMany { bytes_max: self.bytes_max });
         }
-        self.append(name, frame);
         Ok(())
     }
 
     /// Queues the last frame of the session, whatever waits, and ends both lanes after it.
     pub(crate) fn finish(&self, goodbye: &ServerFrame) {
         if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
-            self.append(LaneName::Control, goodbye);
+            self.append(LaneName::Control, |frames| write_frame(goodbye, frames));
         }
         for lane in [&self.control, &self.chat] {
             lane.state().finished = true;
@@ -156,11 +171,11 @@ impl Reliable {
         }
     }
 
-    fn append<T: Serialize>(&self, name: LaneName, frame: &T) {
+    fn append(&self, name: LaneName, write: impl FnOnce(&mut Vec<u8>)) {
         let lane = self.lane(name);
         let mut state = lane.state();
         let before = state.frames.len();
-        write_frame(frame, &mut state.frames);
+        write(&mut state.frames);
         self.waiting_bytes.fetch_add(state.frames.len() - before, Ordering::Relaxed);
         drop(state);
         lane.changed.notify_one();

@@ -1,5 +1,6 @@
 //! What goes into a room and what comes out of it, as values.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::PlayerId;
@@ -75,6 +76,20 @@ pub enum FromRoom {
         player: PlayerId,
         /// What.
         frame: ServerFrame,
+    },
+    /// A frame for the control streams of several members.
+    ControlAll {
+        /// To whom.
+        players: Arc<[PlayerId]>,
+        /// What.
+        frame: ServerFrame,
+    },
+    /// A frame for the chat streams of several members.
+    ChatAll {
+        /// To whom.
+        players: Arc<[PlayerId]>,
+        /// What.
+        chat: ServerChat,
     },
     /// A frame for one member's chat stream.
     Chat {

@@ -1,5 +1,6 @@
 //! Who comes and goes, and what they say: everything in a room but the tick.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::control::{
@@ -55,7 +56,7 @@ impl<S: Simulation> Room<S> {
             }
             ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
             ToRoom::Kick { by, player, reason } => self.kick(time_ms, by, player, &reason),
-            ToRoom::Notice { text } => self.tell_everyone(&ServerFrame::Notice(text)),
+            ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
         }
     }
 
@@ -89,11 +90,12 @@ impl<S: Simulation> Room<S> {
         let seat = self.next_seat();
         let mut member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
-        self.tell_everyone(&ServerFrame::MemberJoined(member.info()));
+        self.tell_everyone(ServerFrame::MemberJoined(member.info()));
         if self.members.is_empty() {
             self.host = player;
         }
         self.members.insert(player, member);
+        self.everyone = None;
         if !spectator {
             self.simulation.join(player, &name);
         }
@@ -131,10 +133,11 @@ impl<S: Simulation> Room<S> {
 
     fn remove(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) -> bool {
         let Some(member) = self.members.remove(&player) else { return false };
+        self.everyone = None;
         if !member.is_spectator() {
             self.simulation.leave(player);
         }
-        self.tell_everyone(&ServerFrame::MemberLeft { player, code });
+        self.tell_everyone(ServerFrame::MemberLeft { player, code });
         let how = match code {
             CloseCode::Normal => "left",
             CloseCode::Kicked => "was removed",
@@ -145,7 +148,7 @@ impl<S: Simulation> Room<S> {
             && let Some(next) = self.members.keys().next().copied()
         {
             self.host = next;
-            self.tell_everyone(&ServerFrame::Host(next));
+            self.tell_everyone(ServerFrame::Host(next));
         }
         true
     }
@@ -206,29 +209,34 @@ impl<S: Simulation> Room<S> {
             return Err((RefuseCode::NoSuchPlayer, "that member is not in this room".into()));
         }
         self.chat_id += 1;
+        let players = match to {
+            None => self.everyone(),
+            Some(to) if to == from => Arc::new([from]),
+            Some(to) => Arc::new([from, to]),
+        };
         let message = ChatMessage { id: self.chat_id, time_ms, from, name, to, text };
-        for &player in self.members.keys() {
-            if to.is_none_or(|to| player == to || player == from) {
-                let chat = ServerChat::Message(message.clone());
-                self.outgoing.push_back(FromRoom::Chat { player, chat });
-            }
-        }
+        self.outgoing.push_back(FromRoom::ChatAll { players, chat: ServerChat::Message(message) });
         Ok(())
     }
 
     fn notice(&mut self, time_ms: u64, text: &str) {
         self.chat_id += 1;
-        for &player in self.members.keys() {
-            let chat = ServerChat::Notice { id: self.chat_id, time_ms, text: text.to_owned() };
-            self.outgoing.push_back(FromRoom::Chat { player, chat });
+        let chat = ServerChat::Notice { id: self.chat_id, time_ms, text: text.to_owned() };
+        let players = self.everyone();
+        self.outgoing.push_back(FromRoom::ChatAll { players, chat });
+    }
+
+    fn tell_everyone(&mut self, frame: ServerFrame) {
+        let players = self.everyone();
+        if !players.is_empty() {
+            self.outgoing.push_back(FromRoom::ControlAll { players, frame });
         }
     }
 
-    fn tell_everyone(&mut self, frame: &ServerFrame) {
-        for &player in self.members.keys() {
-            let frame = frame.clone();
-            self.outgoing.push_back(FromRoom::Control { player, frame });
-        }
+    /// Every member now.
+    fn everyone(&mut self) -> Arc<[PlayerId]> {
+        let members = &self.members;
+        Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
     }
 
     fn refuse(&mut self, player: PlayerId, code: RefuseCode, text: String) {
