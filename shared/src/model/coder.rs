@@ -1,6 +1,5 @@
 //! Codes an entity's lanes site by site.
 
-use super::code::CodeStream;
 use super::features::{
     AGE, BASE, ERROR, FEATURES_FEW, FEATURES_MAX, Features, GAP, MOVED, MOVED_SIZE, PATH, RESIDUAL,
     RESIDUAL_SIZE, SPEED, STEP,
@@ -10,6 +9,7 @@ use super::token::{self, TOKEN_PLAIN, TOKENS};
 use super::{Chances, Compiled, WEIGHT_ONE, chunks, flips, merged_field};
 use crate::bits::BitError;
 use crate::delta::{Baseline, LaneTable};
+use crate::lane_stream::LaneStream;
 use crate::rotation::Turning;
 use crate::schema::{FieldType, KindSchema, SendRule};
 
@@ -42,13 +42,13 @@ pub trait SiteStream {
 }
 
 /// The sites of a model as bits.
-pub(crate) struct Coding<'a, S> {
+pub(crate) struct Coding<'a, R> {
     pub(crate) model: &'a Compiled,
-    pub(crate) stream: &'a mut S,
+    pub(crate) run: &'a mut R,
 }
 
-impl<S: CodeStream> SiteStream for Coding<'_, S> {
-    const READING: bool = S::READING;
+impl<R: LaneStream> SiteStream for Coding<'_, R> {
+    const READING: bool = R::READING;
 
     #[inline]
     fn site(
@@ -60,7 +60,7 @@ impl<S: CodeStream> SiteStream for Coding<'_, S> {
     ) -> Result<(), BitError> {
         let leaf = self.model.sites[site].leaf(features);
         let (mut symbol, mut low) = (0, 0);
-        if !S::READING {
+        if !R::READING {
             symbol = match (&head, &lane) {
                 (Some(head), lane) if *head.value != head.usual || lane.is_none() => {
                     TOKENS + *head.value
@@ -74,7 +74,7 @@ impl<S: CodeStream> SiteStream for Coding<'_, S> {
                 _ => unreachable!("a site has a head or a lane"),
             };
         }
-        self.stream.symbol(&leaf.code, &mut symbol)?;
+        self.run.symbol(&leaf.code, &mut symbol, &mut low)?;
         if let Some(head) = head {
             if symbol >= TOKENS {
                 *head.value = symbol - TOKENS;
@@ -85,17 +85,11 @@ impl<S: CodeStream> SiteStream for Coding<'_, S> {
         let (place, value) = lane.ok_or(BitError::Invalid)?;
         if symbol == TOKEN_PLAIN {
             let mut offset = place.offset(*value) as u32;
-            self.stream.bits(&mut offset, place.bits)?;
-            if S::READING {
+            self.run.bits(&mut offset, place.bits);
+            if R::READING {
                 *value = place.checked(offset)?;
             }
-            return Ok(());
-        }
-        let bits = token::low_bits(symbol);
-        if bits > 0 {
-            self.stream.bits(&mut low, bits)?;
-        }
-        if S::READING {
+        } else if R::READING {
             *value = place.value(token::join(symbol, low), leaf.weight, leaf.bias)?;
         }
         Ok(())
