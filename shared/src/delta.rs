@@ -19,7 +19,8 @@ use std::ops::Range;
 use crate::bits::{BitError, BitStream};
 use crate::class_code::{unzigzag, zigzag};
 use crate::lane_stream::LaneStream;
-use crate::model::coder::{Coding, Plan};
+use crate::model::coding::Coding;
+use crate::model::plan::Plan;
 use crate::model::{Chances, Compiled, Features, KindModel, Model, SiteStream};
 use crate::schema::{FieldType, KindSchema, Schema, SendRule};
 
@@ -37,7 +38,22 @@ pub struct LaneTable {
     groups: Vec<Group>,
     rare: bool,
     owner_only: bool,
+    masks: Masks,
+    /// Lanes that a velocity moves.
+    moving: Vec<usize>,
     model: Option<Box<(Plan, Compiled)>>,
+}
+
+/// Sets of lanes: bit n is the nth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Masks {
+    /// Of fields that a delta may tell of.
+    told: u64,
+    rare: u64,
+    /// That others than the owner are sent.
+    public: u64,
+    /// Of fields with a velocity.
+    moving: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +82,17 @@ struct Group {
     has_velocity: bool,
 }
 
+/// The lanes of some groups.
+fn mask(groups: &[Group], some: impl Fn(&Group) -> bool) -> u64 {
+    groups.iter().filter(|group| some(group)).fold(0, |mask, group| mask | group.mask())
+}
+
 impl Group {
+    #[inline]
+    fn mask(&self) -> u64 {
+        lane_mask(self.first, self.count)
+    }
+
     #[inline]
     fn range(&self) -> Range<usize> {
         self.first..self.first + self.count
@@ -116,7 +142,14 @@ impl LaneTable {
         groups.sort_by_key(|group| group.has_velocity);
         let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
         let owner_only = groups.iter().any(|group| group.owner_only);
-        LaneTable { lanes, groups, rare, owner_only, model: None }
+        let masks = Masks {
+            told: mask(&groups, |group| group.rule != SendRule::Initial),
+            rare: mask(&groups, |group| group.rule == SendRule::Rare),
+            public: mask(&groups, |group| !group.owner_only),
+            moving: mask(&groups, |group| group.has_velocity),
+        };
+        let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
+        LaneTable { lanes, groups, rare, owner_only, masks, moving, model: None }
     }
 
     /// As [`LaneTable::new`], with deltas coded by `model`. A model without sites leaves the defaults.
@@ -129,8 +162,10 @@ impl LaneTable {
         model: &KindModel,
     ) -> Result<Self, &'static str> {
         let mut table = LaneTable::new(kind, tick_hz);
-        let compiled = model.compile(kind)?;
-        table.model = compiled.map(|model| Box::new((Plan::new(kind, &model.common), model)));
+        table.model = model.compile(kind)?.map(|mut compiled| {
+            let kept = compiled.keep_asked(kind);
+            Box::new((Plan::keeping(kind, &compiled.common, &kept), compiled))
+        });
         Ok(table)
     }
 
@@ -226,19 +261,19 @@ impl LaneTable {
         if R::READING {
             lanes.copy_from_slice(&baseline.lanes[..self.lanes.len()]);
         }
+        let differing = if R::READING { 0 } else { self.differing(baseline, lanes, owner) };
         for group in self.groups.iter().filter(|group| group.rule == SendRule::Always) {
-            self.group(run, group, baseline, lanes, owner)?;
+            self.group(run, group, (baseline, differing), lanes, owner)?;
         }
         if !self.rare {
             return Ok(());
         }
         let rare = || self.groups.iter().filter(|group| group.rule == SendRule::Rare);
-        let mut any =
-            !R::READING && rare().any(|group| self.differs(group, baseline, lanes, owner));
+        let mut any = differing & self.masks.rare != 0;
         run.flag(&mut any);
         if any {
             for group in rare() {
-                self.group(run, group, baseline, lanes, owner)?;
+                self.group(run, group, (baseline, differing), lanes, owner)?;
             }
         } else if R::READING {
             for group in rare() {
@@ -263,8 +298,7 @@ impl LaneTable {
     /// Whether the lanes are what a client expects without hearing of them: see [`LaneTable::extrapolate`].
     #[inline]
     pub fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
-        let told = self.groups.iter().filter(|group| group.rule != SendRule::Initial);
-        told.into_iter().all(|group| !self.differs(group, baseline, lanes, owner))
+        self.differing(baseline, lanes, owner) & self.masks.told == 0
     }
 
     /// Whether a velocity moves this lane.
@@ -293,12 +327,8 @@ impl LaneTable {
     /// Whether a client would see a difference between two states of an entity.
     #[inline]
     pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
-        self.groups.iter().any(|group| {
-            let range = group.range();
-            group.rule != SendRule::Initial
-                && (owner || !group.owner_only)
-                && a[range.clone()] != b[range]
-        })
+        let seen = if owner { u64::MAX } else { self.masks.public };
+        unequal(a, b) & self.masks.told & seen != 0
     }
 
     #[inline(always)]
@@ -306,7 +336,7 @@ impl LaneTable {
         &self,
         run: &mut R,
         group: &Group,
-        baseline: &Baseline<'_>,
+        (baseline, differing): (&Baseline<'_>, u64),
         lanes: &mut [i32],
         owner: bool,
     ) -> Result<(), BitError> {
@@ -316,7 +346,7 @@ impl LaneTable {
             }
             return Ok(());
         }
-        let mut changed = !R::READING && self.differs(group, baseline, lanes, owner);
+        let mut changed = differing & group.mask() != 0;
         run.flag(&mut changed);
         // No lane of a group is predicted from another of it.
         if changed {
@@ -332,10 +362,14 @@ impl LaneTable {
         Ok(())
     }
 
+    /// The lanes sent to this client that are not as predicted.
     #[inline]
-    fn differs(&self, group: &Group, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
-        (owner || !group.owner_only)
-            && group.range().any(|at| lanes[at] != self.predict(at, baseline, lanes))
+    pub(crate) fn differing(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> u64 {
+        let mut differing = unequal(lanes, baseline.lanes) & !self.masks.moving;
+        for &at in &self.moving {
+            differing |= u64::from(lanes[at] != self.predict(at, baseline, lanes)) << at;
+        }
+        if owner { differing } else { differing & self.masks.public }
     }
 
     /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
@@ -353,6 +387,19 @@ impl LaneTable {
         let max = min + i64::from(lane.span);
         i64::from(baseline.lanes[at]).wrapping_add(moved).clamp(min, max) as i32
     }
+}
+
+/// `count` lanes from `first` on.
+#[inline]
+pub(crate) fn lane_mask(first: usize, count: usize) -> u64 {
+    ((1 << count) - 1) << first
+}
+
+/// The lanes that are not the same.
+#[inline]
+fn unequal(a: &[i32], b: &[i32]) -> u64 {
+    let both = a.iter().zip(b).enumerate();
+    both.fold(0, |mask, (at, (a, b))| mask | u64::from(a != b) << at)
 }
 
 /// What a delta is coded against.
