@@ -186,6 +186,12 @@ impl BitWriter {
         &self.words
     }
 
+    /// The whole words, the bits after them and their number.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut u64, &mut u32) {
+        (&mut self.words, &mut self.pending, &mut self.pending_bits)
+    }
+
     /// Sets `count` bits at bit `at`, which must have been written as zeros.
     pub fn patch(&mut self, at: usize, value: u32, count: u32) {
         for bit in 0..count as usize {
@@ -263,6 +269,25 @@ impl<'a> BitReader<'a> {
         (self.word() >> (self.at % 8)) as u32
     }
 
+    /// The bytes, and the next bit.
+    #[inline]
+    pub(crate) fn parts(&self) -> (&'a [u8], usize) {
+        (self.bytes, self.at)
+    }
+
+    /// Goes on at bit `at`.
+    ///
+    /// # Errors
+    /// [`BitError::Ended`] when there are fewer.
+    #[inline]
+    pub(crate) fn seek(&mut self, at: usize) -> Result<(), BitError> {
+        if at > self.bytes.len() * 8 {
+            return Err(BitError::Ended);
+        }
+        self.at = at;
+        Ok(())
+    }
+
     /// Takes `count` bits that were peeked.
     ///
     /// # Errors
@@ -312,6 +337,12 @@ impl BitMeasure {
     /// Bits counted.
     pub fn len_bits(&self) -> usize {
         self.bits
+    }
+
+    /// Counts `count` more.
+    #[inline]
+    pub(crate) fn add(&mut self, count: u32) {
+        self.bits += count as usize;
     }
 }
 

@@ -1,12 +1,11 @@
 //! The code of a residual's class: static, canonical, and a prefix code.
 
-use crate::bits::{BitError, BitMeasure, BitReader, BitStream, BitWriter};
-use crate::model::code::CodeStream;
+use crate::bits::BitError;
 
 /// The class that stands for "the plain lane follows".
 pub(crate) const CLASS_ESCAPE: u32 = 33;
 const CLASSES: usize = 34;
-const CODE_BITS_MAX: usize = 15;
+pub(crate) const CODE_BITS_MAX: u32 = 15;
 
 /// Code lengths of the classes for a game that trained no model: short residuals are common, long ones
 /// halve about every second class.
@@ -61,48 +60,41 @@ const LOOKUP: [(u8, u8); 1 << LOOKUP_BITS] = {
     table
 };
 
-/// A stream that also carries the class of a residual.
-pub trait ResidualStream: CodeStream {
-    /// The class code.
-    ///
-    /// # Errors
-    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading no code.
-    fn class(&mut self, class: &mut u32) -> Result<(), BitError>;
+/// Each class's code, and its bits.
+const CODES: [(u16, u8); CLASSES] = {
+    let mut codes = [(0, 0); CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        codes[class] = (DEFAULT_CODES[class], DEFAULT_LENGTHS[class]);
+        class += 1;
+    }
+    codes
+};
+
+/// The code of a class, the first bit lowest, and its bits.
+///
+/// # Panics
+/// For a class above 33.
+#[inline]
+pub fn code(class: u32) -> (u16, u32) {
+    let (code, count) = CODES[class as usize];
+    (code, u32::from(count))
 }
 
-impl ResidualStream for BitWriter {
-    #[inline]
-    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
-        let at = *class as usize;
-        self.push(u64::from(DEFAULT_CODES[at]), u32::from(DEFAULT_LENGTHS[at]));
-        Ok(())
-    }
+/// The class whose code comes `next`, and its bits.
+#[inline]
+pub(crate) fn find(next: u32) -> Result<(u32, u32), BitError> {
+    let (class, count) = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
+    if count > 0 { Ok((u32::from(class), u32::from(count))) } else { find_long(next) }
 }
 
-impl ResidualStream for BitMeasure {
-    #[inline]
-    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
-        self.bits(&mut 0, u32::from(DEFAULT_LENGTHS[*class as usize]))
-    }
-}
-
-impl ResidualStream for BitReader<'_> {
-    #[inline]
-    fn class(&mut self, class: &mut u32) -> Result<(), BitError> {
-        let next = self.peek32();
-        let (found, length) = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
-        if length > 0 {
-            *class = u32::from(found);
-            return self.skip(u32::from(length));
-        }
-        let long = (0..CLASSES).find(|&class| {
-            let mask = (1u32 << DEFAULT_LENGTHS[class]) - 1;
-            next & mask == u32::from(DEFAULT_CODES[class])
-        });
-        let found = long.ok_or(BitError::Invalid)?;
-        *class = found as u32;
-        self.skip(u32::from(DEFAULT_LENGTHS[found]))
-    }
+#[cold]
+fn find_long(next: u32) -> Result<(u32, u32), BitError> {
+    let found = (0u32..).zip(CODES).find(|&(_, (code, count))| {
+        let mask = (1u32 << count) - 1;
+        next & mask == u32::from(code)
+    });
+    found.map(|(class, (_, count))| (class, u32::from(count))).ok_or(BitError::Invalid)
 }
 
 /// Small numbers for residuals near zero, whatever their sign.

@@ -14,19 +14,21 @@
 //! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual as
 //! long as the lane itself is escaped to the plain lane.
 
+use std::ops::Range;
+
 use crate::bits::{BitError, BitStream};
-use crate::class_code::{CLASS_ESCAPE, unzigzag, zigzag};
-use crate::model::coder::{Coding, Plan};
+use crate::class_code::{unzigzag, zigzag};
+use crate::lane_stream::LaneStream;
+use crate::model::coding::Coding;
+use crate::model::plan::Plan;
 use crate::model::{Chances, Compiled, Features, KindModel, Model, SiteStream};
 use crate::schema::{FieldType, KindSchema, Schema, SendRule};
 
-pub use crate::class_code::ResidualStream;
+pub use crate::class_code::code as class_code;
+pub use crate::lane_stream::DeltaStream;
 
 /// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
-
-/// Lanes of the widest field type.
-const GROUP_LANES_MAX: usize = 4;
 
 /// A kind's lanes, compiled from its field table.
 #[derive(Clone, Debug)]
@@ -36,13 +38,29 @@ pub struct LaneTable {
     groups: Vec<Group>,
     rare: bool,
     owner_only: bool,
+    masks: Masks,
+    /// Lanes that a velocity moves.
+    moving: Vec<usize>,
     model: Option<Box<(Plan, Compiled)>>,
+}
+
+/// Sets of lanes: bit n is the nth.
+#[derive(Clone, Copy, Debug, Default)]
+struct Masks {
+    /// Of fields that a delta may tell of.
+    told: u64,
+    rare: u64,
+    /// That others than the owner are sent.
+    public: u64,
+    /// Of fields with a velocity.
+    moving: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Lane {
-    min: i64,
-    max: i64,
+    min: i32,
+    /// The greatest value less the least.
+    span: u32,
     bits: u32,
     wraps: bool,
     velocity: Option<Velocity>,
@@ -61,6 +79,24 @@ struct Group {
     count: usize,
     rule: SendRule,
     owner_only: bool,
+    has_velocity: bool,
+}
+
+/// The lanes of some groups.
+fn mask(groups: &[Group], some: impl Fn(&Group) -> bool) -> u64 {
+    groups.iter().filter(|group| some(group)).fold(0, |mask, group| mask | group.mask())
+}
+
+impl Group {
+    #[inline]
+    fn mask(&self) -> u64 {
+        lane_mask(self.first, self.count)
+    }
+
+    #[inline]
+    fn range(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
 }
 
 impl LaneTable {
@@ -87,29 +123,33 @@ impl LaneTable {
             for lane in 0..field.ty.lanes() {
                 let (min, max) = field.ty.lane_range(lane);
                 lanes.push(Lane {
-                    min,
-                    max,
+                    min: min as i32,
+                    span: (max - min) as u32,
                     bits: 64 - ((max - min) as u64).leading_zeros(),
                     wraps: matches!(field.ty, FieldType::Angle { .. }),
                     velocity: source.map(|(at, scale)| Velocity { lane: at + lane, scale }),
                 });
             }
-            groups.push((
-                field.velocity.is_some(),
-                Group {
-                    first,
-                    count: field.ty.lanes(),
-                    rule: field.rule,
-                    owner_only: field.owner_only,
-                },
-            ));
+            groups.push(Group {
+                first,
+                count: field.ty.lanes(),
+                rule: field.rule,
+                owner_only: field.owner_only,
+                has_velocity: source.is_some(),
+            });
         }
         // A position is predicted from its velocity now, so velocities come first.
-        groups.sort_by_key(|(predicted, _)| *predicted);
-        let groups: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
+        groups.sort_by_key(|group| group.has_velocity);
         let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
         let owner_only = groups.iter().any(|group| group.owner_only);
-        LaneTable { lanes, groups, rare, owner_only, model: None }
+        let masks = Masks {
+            told: mask(&groups, |group| group.rule != SendRule::Initial),
+            rare: mask(&groups, |group| group.rule == SendRule::Rare),
+            public: mask(&groups, |group| !group.owner_only),
+            moving: mask(&groups, |group| group.has_velocity),
+        };
+        let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
+        LaneTable { lanes, groups, rare, owner_only, masks, moving, model: None }
     }
 
     /// As [`LaneTable::new`], with deltas coded by `model`. A model without sites leaves the defaults.
@@ -122,8 +162,10 @@ impl LaneTable {
         model: &KindModel,
     ) -> Result<Self, &'static str> {
         let mut table = LaneTable::new(kind, tick_hz);
-        let compiled = model.compile(kind)?;
-        table.model = compiled.map(|model| Box::new((Plan::new(kind, &model.common), model)));
+        table.model = model.compile(kind)?.map(|mut compiled| {
+            let kept = compiled.keep_asked(kind);
+            Box::new((Plan::keeping(kind, &compiled.common, &kept), compiled))
+        });
         Ok(table)
     }
 
@@ -169,7 +211,7 @@ impl LaneTable {
         owner: bool,
     ) -> Result<(), BitError> {
         for group in &self.groups {
-            let range = group.first..group.first + group.count;
+            let range = group.range();
             if group.owner_only && !owner {
                 if S::READING {
                     lanes[range].fill(0);
@@ -188,38 +230,60 @@ impl LaneTable {
     /// # Errors
     /// As the stream's; [`BitError::Invalid`] for a value outside its range.
     #[inline]
-    pub fn delta<S: ResidualStream>(
+    pub fn delta<S: DeltaStream>(
         &self,
         stream: &mut S,
         baseline: &Baseline<'_>,
         lanes: &mut [i32],
         owner: bool,
     ) -> Result<(), BitError> {
-        if let Some(model) = &self.model {
-            let (plan, model) = &**model;
-            return plan.delta(self, &mut Coding { model, stream }, baseline, lanes, owner);
-        }
-        for group in &self.groups {
-            if group.rule == SendRule::Always {
-                self.group(stream, group, baseline, lanes, owner)?;
-            } else if S::READING {
-                let range = group.first..group.first + group.count;
-                lanes[range.clone()].copy_from_slice(&baseline.lanes[range]);
+        let mut run = stream.run();
+        match &self.model {
+            Some(model) => {
+                let (plan, model) = &**model;
+                plan.delta(self, &mut Coding { model, run: &mut run }, baseline, lanes, owner)?;
             }
+            None => self.fields(&mut run, baseline, lanes, owner)?,
+        }
+        run.end()
+    }
+
+    /// A delta without a model.
+    #[inline]
+    fn fields<R: LaneStream>(
+        &self,
+        run: &mut R,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        let lanes = &mut lanes[..self.lanes.len()];
+        if R::READING {
+            lanes.copy_from_slice(&baseline.lanes[..self.lanes.len()]);
+        }
+        let differing = if R::READING { 0 } else { self.differing(baseline, lanes, owner) };
+        for group in self.groups.iter().filter(|group| group.rule == SendRule::Always) {
+            self.group(run, group, (baseline, differing), lanes, owner)?;
         }
         if !self.rare {
             return Ok(());
         }
         let rare = || self.groups.iter().filter(|group| group.rule == SendRule::Rare);
-        let mut any = rare().any(|group| self.differs(group, baseline, lanes, owner));
-        stream.flag(&mut any)?;
+        let mut any = differing & self.masks.rare != 0;
+        run.flag(&mut any);
         if any {
             for group in rare() {
-                self.group(stream, group, baseline, lanes, owner)?;
+                self.group(run, group, (baseline, differing), lanes, owner)?;
             }
-        } else if S::READING {
-            for at in rare().flat_map(|group| group.first..group.first + group.count) {
-                lanes[at] = self.predict(at, baseline, lanes);
+        } else if R::READING {
+            for group in rare() {
+                if group.owner_only && !owner {
+                    lanes[group.range()].fill(0);
+                } else if group.has_velocity {
+                    for at in group.range() {
+                        lanes[at] = self.predict(at, baseline, lanes);
+                    }
+                }
             }
         }
         Ok(())
@@ -234,8 +298,7 @@ impl LaneTable {
     /// Whether the lanes are what a client expects without hearing of them: see [`LaneTable::extrapolate`].
     #[inline]
     pub fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
-        let told = self.groups.iter().filter(|group| group.rule != SendRule::Initial);
-        told.into_iter().all(|group| !self.differs(group, baseline, lanes, owner))
+        self.differing(baseline, lanes, owner) & self.masks.told == 0
     }
 
     /// Whether a velocity moves this lane.
@@ -251,7 +314,7 @@ impl LaneTable {
     /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
     pub fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
         for group in &self.groups {
-            for at in group.first..group.first + group.count {
+            for at in group.range() {
                 lanes[at] = match group.rule {
                     _ if group.owner_only && !owner => 0,
                     SendRule::Initial => baseline.lanes[at],
@@ -264,54 +327,49 @@ impl LaneTable {
     /// Whether a client would see a difference between two states of an entity.
     #[inline]
     pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
-        self.groups.iter().any(|group| {
-            let range = group.first..group.first + group.count;
-            group.rule != SendRule::Initial
-                && (owner || !group.owner_only)
-                && a[range.clone()] != b[range]
-        })
+        let seen = if owner { u64::MAX } else { self.masks.public };
+        unequal(a, b) & self.masks.told & seen != 0
     }
 
-    #[inline]
-    fn group<S: ResidualStream>(
+    #[inline(always)]
+    fn group<R: LaneStream>(
         &self,
-        stream: &mut S,
+        run: &mut R,
         group: &Group,
-        baseline: &Baseline<'_>,
+        (baseline, differing): (&Baseline<'_>, u64),
         lanes: &mut [i32],
         owner: bool,
     ) -> Result<(), BitError> {
-        let range = group.first..group.first + group.count;
         if group.owner_only && !owner {
-            if S::READING {
-                lanes[range].fill(0);
+            if R::READING {
+                lanes[group.range()].fill(0);
             }
             return Ok(());
         }
+        let mut changed = differing & group.mask() != 0;
+        run.flag(&mut changed);
         // No lane of a group is predicted from another of it.
-        let mut predicted = [0; GROUP_LANES_MAX];
-        let predicted = &mut predicted[..group.count];
-        for (at, value) in range.clone().zip(&mut *predicted) {
-            *value = self.predict(at, baseline, lanes);
-        }
-        let lanes = &mut lanes[range.clone()];
-        let mut changed = !S::READING && lanes != predicted;
-        stream.flag(&mut changed)?;
         if changed {
-            for ((lane, value), predicted) in self.lanes[range].iter().zip(lanes).zip(predicted) {
-                lane.residual(stream, *predicted, value)?;
+            for at in group.range() {
+                let predicted = self.predict(at, baseline, lanes);
+                self.lanes[at].residual(run, predicted, &mut lanes[at])?;
             }
-        } else if S::READING {
-            lanes.copy_from_slice(predicted);
+        } else if R::READING && group.has_velocity {
+            for at in group.range() {
+                lanes[at] = self.predict(at, baseline, lanes);
+            }
         }
         Ok(())
     }
 
+    /// The lanes sent to this client that are not as predicted.
     #[inline]
-    fn differs(&self, group: &Group, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
-        (owner || !group.owner_only)
-            && (group.first..group.first + group.count)
-                .any(|at| lanes[at] != self.predict(at, baseline, lanes))
+    pub(crate) fn differing(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> u64 {
+        let mut differing = unequal(lanes, baseline.lanes) & !self.masks.moving;
+        for &at in &self.moving {
+            differing |= u64::from(lanes[at] != self.predict(at, baseline, lanes)) << at;
+        }
+        if owner { differing } else { differing & self.masks.public }
     }
 
     /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
@@ -325,8 +383,23 @@ impl LaneTable {
         // The velocity went evenly from `before` to `now`; each tick moved by the velocity after it.
         let twice = 2 * ticks * before + (ticks + 1) * (now - before);
         let moved = twice.wrapping_mul(velocity.scale).wrapping_add(1 << 16) >> 17;
-        i64::from(baseline.lanes[at]).wrapping_add(moved).clamp(lane.min, lane.max) as i32
+        let min = i64::from(lane.min);
+        let max = min + i64::from(lane.span);
+        i64::from(baseline.lanes[at]).wrapping_add(moved).clamp(min, max) as i32
     }
+}
+
+/// `count` lanes from `first` on.
+#[inline]
+pub(crate) fn lane_mask(first: usize, count: usize) -> u64 {
+    ((1 << count) - 1) << first
+}
+
+/// The lanes that are not the same.
+#[inline]
+fn unequal(a: &[i32], b: &[i32]) -> u64 {
+    let both = a.iter().zip(b).enumerate();
+    both.fold(0, |mask, (at, (a, b))| mask | u64::from(a != b) << at)
 }
 
 /// What a delta is coded against.
@@ -400,49 +473,42 @@ impl SiteWalk {
 impl Lane {
     #[inline]
     fn plain<S: BitStream>(&self, stream: &mut S, value: &mut i32) -> Result<(), BitError> {
-        let mut raw = value.wrapping_sub(self.min as i32) as u32;
-        stream.bits(&mut raw, self.bits)?;
+        let mut offset = value.wrapping_sub(self.min) as u32;
+        stream.bits(&mut offset, self.bits)?;
         if S::READING {
-            if i64::from(raw) > self.max - self.min {
+            if offset > self.span {
                 return Err(BitError::Invalid);
             }
-            *value = (self.min as i32).wrapping_add_unsigned(raw);
+            *value = self.min.wrapping_add_unsigned(offset);
         }
         Ok(())
     }
 
-    #[inline]
-    fn residual<S: ResidualStream>(
+    #[inline(always)]
+    fn residual<R: LaneStream>(
         &self,
-        stream: &mut S,
+        run: &mut R,
         predicted: i32,
         value: &mut i32,
     ) -> Result<(), BitError> {
         let mut zigzag = zigzag(self.fold(value.wrapping_sub(predicted)));
-        let mut class = 32 - zigzag.leading_zeros();
-        if !S::READING && class > self.bits {
-            class = CLASS_ESCAPE;
+        let mut offset = value.wrapping_sub(self.min) as u32;
+        let near = run.residual(&mut zigzag, self.bits)?;
+        if !near {
+            run.bits(&mut offset, self.bits);
         }
-        stream.class(&mut class)?;
-        if class == CLASS_ESCAPE {
-            return self.plain(stream, value);
-        }
-        if class > 1 {
-            let mut low = zigzag & !(1 << (class - 1));
-            stream.bits(&mut low, class - 1)?;
-            zigzag = low | 1 << (class - 1);
-        } else if S::READING {
-            zigzag = class;
-        }
-        if S::READING {
-            *value = predicted.wrapping_add(unzigzag(zigzag));
-            if self.wraps {
-                *value &= self.max as i32;
+        if R::READING {
+            if near {
+                let moved = predicted.wrapping_add(unzigzag(zigzag));
+                offset = moved.wrapping_sub(self.min) as u32;
+                if self.wraps {
+                    offset &= self.span;
+                }
             }
-            let offset = value.wrapping_sub(self.min as i32) as u32;
-            if i64::from(offset) > self.max - self.min {
+            if offset > self.span {
                 return Err(BitError::Invalid);
             }
+            *value = self.min.wrapping_add_unsigned(offset);
         }
         Ok(())
     }

@@ -11,16 +11,19 @@ use crate::schema::{FieldType, KindSchema, LANES_MAX, Schema, SendRule};
 
 pub mod chance;
 pub mod code;
-pub(crate) mod coder;
+mod coder;
+pub(crate) mod coding;
 mod features;
 mod place;
+pub(crate) mod plan;
 pub mod token;
 pub mod told;
 
 use code::PrefixCode;
+use features::Kept;
 use token::TOKENS;
 
-pub use coder::{Head, SiteStream};
+pub use coding::{Head, SiteStream};
 pub use features::Features;
 pub use place::LanePlace;
 
@@ -191,6 +194,20 @@ pub(crate) struct Compiled {
     pub common: Vec<u8>,
     pub sites: Vec<CompiledSite>,
     pub chances: (CompiledTree, Vec<Chances>),
+}
+
+impl Compiled {
+    /// Lets the trees ask for kept features only, of those of `kind`.
+    pub(crate) fn keep_asked(&mut self, kind: &KindSchema) -> Kept {
+        let trees = self.sites.iter().map(|site| &site.tree).chain([&self.chances.0]);
+        let asked = trees.flat_map(|tree| tree.nodes.iter().map(|node| node.feature));
+        let kept = Kept::only(Features::count(kind), asked);
+        let trees = self.sites.iter_mut().map(|site| &mut site.tree).chain([&mut self.chances.0]);
+        for node in trees.flat_map(|tree| &mut tree.nodes) {
+            node.feature = kept.place(usize::from(node.feature));
+        }
+        kept
+    }
 }
 
 #[derive(Clone, Debug)]

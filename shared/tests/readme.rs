@@ -9,7 +9,7 @@ use tickwire_shared::control::{
     ChatMessage, ClientChat, ClientFrame, CloseCode, Member, RefuseCode, RoomChoice, RoomInfo,
     ServerChat, ServerFrame,
 };
-use tickwire_shared::delta::{Baseline, LaneTable, ResidualStream};
+use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::model::{ChanceTree, KindModel, Leaf, Model, Site, Split};
 use tickwire_shared::quantize::Lanes;
@@ -72,7 +72,8 @@ fn class_codes() {
     let wanted: Vec<_> = (0..=33u32)
         .map(|class| {
             let mut writer = BitWriter::default();
-            writer.class(&mut class.clone()).unwrap();
+            let (code, bits) = class_code(class);
+            writer.push(u64::from(code), bits);
             let count = writer.len_bits();
             writer.align();
             let bits =

@@ -103,8 +103,8 @@ proptest! {
         let baseline = Baseline::new(&before, ticks);
         if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, owner).is_ok() {
             for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
-                let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
-                prop_assert!(offset <= lane.max - lane.min);
+                let offset = i64::from(value.wrapping_sub(lane.min) as u32);
+                prop_assert!(offset <= i64::from(lane.span));
             }
         }
     }
@@ -161,7 +161,7 @@ proptest! {
             }
         }
         for (value, lane) in now.iter_mut().zip(&LaneTable::new(&kind(), 60).lanes) {
-            *value = i64::from(*value).clamp(lane.min, lane.max) as i32;
+            *value = i64::from(*value).clamp(i64::from(lane.min), i64::from(lane.min) + i64::from(lane.span)) as i32;
         }
         let table = LaneTable::with_model(&kind(), 60, &model(seed)).unwrap();
         let second = (gap > 0).then_some(SecondBaseline { lanes: &older, ticks: gap });
@@ -197,8 +197,8 @@ proptest! {
         let mut read = vec![0; table.len()];
         if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).is_ok() {
             for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
-                let offset = i64::from(value.wrapping_sub(lane.min as i32) as u32);
-                prop_assert!(offset <= lane.max - lane.min);
+                let offset = i64::from(value.wrapping_sub(lane.min) as u32);
+                prop_assert!(offset <= i64::from(lane.span));
             }
         }
     }

@@ -1,7 +1,5 @@
 //! A static canonical prefix code, built from the lengths of its codes.
 
-use crate::bits::{BitError, BitMeasure, BitReader, BitStream, BitWriter};
-
 /// The longest code.
 pub const CODE_BITS_MAX: u32 = 15;
 
@@ -59,54 +57,34 @@ impl PrefixCode {
         Some(PrefixCode { codes, lookup, long })
     }
 
-    /// Bits of `symbol`, 0 if it has no code.
-    #[inline]
-    pub fn length(&self, symbol: usize) -> u32 {
-        self.codes.get(symbol).map_or(0, |(_, length)| u32::from(*length))
-    }
-}
-
-/// A stream that also carries symbols of a [`PrefixCode`].
-pub trait CodeStream: BitStream {
-    /// One symbol. When writing it must have a code.
+    /// The code of `symbol`, the first bit lowest, and its bits, 0 if it has no code.
     ///
-    /// # Errors
-    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading no code.
-    fn symbol(&mut self, code: &PrefixCode, symbol: &mut usize) -> Result<(), BitError>;
-}
-
-impl CodeStream for BitWriter {
+    /// # Panics
+    /// For a symbol beyond the lengths.
     #[inline]
-    fn symbol(&mut self, code: &PrefixCode, symbol: &mut usize) -> Result<(), BitError> {
-        let (code, length) = code.codes[*symbol];
+    pub fn code(&self, symbol: usize) -> (u16, u32) {
+        let (code, length) = self.codes[symbol];
         debug_assert!(length > 0, "symbol {symbol} has no code");
-        self.push(u64::from(code), u32::from(length));
-        Ok(())
+        (code, u32::from(length))
     }
-}
 
-impl CodeStream for BitMeasure {
+    /// The symbol whose code comes `next`, and its bits; `None` if none does.
     #[inline]
-    fn symbol(&mut self, code: &PrefixCode, symbol: &mut usize) -> Result<(), BitError> {
-        self.bits(&mut 0, code.length(*symbol))
-    }
-}
-
-impl CodeStream for BitReader<'_> {
-    #[inline]
-    fn symbol(&mut self, code: &PrefixCode, symbol: &mut usize) -> Result<(), BitError> {
-        let next = self.peek32();
-        let (found, length) = code.lookup[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
+    pub fn find(&self, next: u32) -> Option<(usize, u32)> {
+        let (symbol, length) = self.lookup[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
         if length > 0 {
-            *symbol = usize::from(found);
-            return self.skip(u32::from(length));
+            return Some((usize::from(symbol), u32::from(length)));
         }
-        let found = code.long.iter().find(|&&symbol| {
-            let (code, length) = code.codes[usize::from(symbol)];
+        self.find_long(next)
+    }
+
+    #[cold]
+    fn find_long(&self, next: u32) -> Option<(usize, u32)> {
+        let found = self.long.iter().find(|&&symbol| {
+            let (code, length) = self.codes[usize::from(symbol)];
             next & ((1 << length) - 1) == u32::from(code)
-        });
-        *symbol = usize::from(*found.ok_or(BitError::Invalid)?);
-        self.skip(code.length(*symbol))
+        })?;
+        Some((usize::from(*found), u32::from(self.codes[usize::from(*found)].1)))
     }
 }
 
@@ -126,24 +104,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn symbols_round_trip(lengths in prop::collection::vec(0u8..16, 1..200), picks: Vec<u8>) {
+        fn symbols_are_found_whatever_follows(
+            lengths in prop::collection::vec(0u8..16, 1..200),
+            picks: Vec<(u8, u16)>,
+        ) {
             let Some(code) = PrefixCode::new(&lengths) else { return Ok(()) };
             let coded: Vec<usize> = (0..lengths.len()).filter(|&at| lengths[at] > 0).collect();
-            let symbols: Vec<usize> =
-                picks.iter().map(|&pick| coded[usize::from(pick) % coded.len()]).collect();
-            let mut writer = BitWriter::default();
-            let mut bits = 0;
-            for &symbol in &symbols {
-                writer.symbol(&code, &mut { symbol }).unwrap();
-                bits += usize::from(lengths[symbol]);
-            }
-            prop_assert_eq!(writer.len_bits(), bits);
-            let bytes = writer.into_bytes();
-            let mut reader = BitReader::new(&bytes);
-            for symbol in symbols {
-                let mut read = 0;
-                reader.symbol(&code, &mut read).unwrap();
-                prop_assert_eq!(read, symbol);
+            for (symbol, rest) in picks {
+                let symbol = coded[usize::from(symbol) % coded.len()];
+                let (bits, count) = code.code(symbol);
+                prop_assert_eq!(count, u32::from(lengths[symbol]));
+                let next = u32::from(bits) | u32::from(rest) << count;
+                prop_assert_eq!(code.find(next), Some((symbol, count)));
             }
         }
     }

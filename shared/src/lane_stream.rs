@@ -1,0 +1,306 @@
+//! The bits of one entity's lanes, read or written without going through memory for each of them.
+
+use crate::bits::{BitError, BitMeasure, BitReader, BitWriter};
+use crate::class_code::{self, CLASS_ESCAPE};
+use crate::model::code::PrefixCode;
+use crate::model::token;
+
+/// A stream that the lanes of entities are coded in.
+pub trait DeltaStream {
+    /// How it codes those of one entity.
+    type Run<'a>: LaneStream
+    where
+        Self: 'a;
+
+    /// Begins the bits of one entity.
+    fn run(&mut self) -> Self::Run<'_>;
+}
+
+/// The bits of one entity. What is read past the end is zeros; [`LaneStream::end`] tells.
+pub trait LaneStream {
+    /// True when values are filled in, false when they are taken.
+    const READING: bool;
+
+    /// The low `count` bits of `value`, 0 to 32.
+    fn bits(&mut self, value: &mut u32, count: u32);
+
+    /// One bit.
+    fn flag(&mut self, value: &mut bool);
+
+    /// A zigzagged residual of a lane of `lane_bits`: its class, and the bits below the highest. False if it is
+    /// escaped: then the lane follows plainly.
+    ///
+    /// # Errors
+    /// [`BitError::Invalid`] when reading no code.
+    fn residual(&mut self, zigzag: &mut u32, lane_bits: u32) -> Result<bool, BitError>;
+
+    /// A symbol of `code` and, if it is a [token](token), its low bits.
+    ///
+    /// # Errors
+    /// [`BitError::Invalid`] when reading no code.
+    fn symbol(
+        &mut self,
+        code: &PrefixCode,
+        symbol: &mut usize,
+        low: &mut u32,
+    ) -> Result<(), BitError>;
+
+    /// Ends the entity's bits.
+    ///
+    /// # Errors
+    /// [`BitError::Ended`] when more was read than there is.
+    fn end(self) -> Result<(), BitError>;
+}
+
+/// Bits on their way to a [`BitWriter`].
+#[derive(Debug)]
+pub struct WriterRun<'a> {
+    words: &'a mut Vec<u64>,
+    /// Of the writer, to be filled in at the end.
+    tail: (&'a mut u64, &'a mut u32),
+    pending: u64,
+    pending_bits: u32,
+}
+
+impl WriterRun<'_> {
+    #[inline(always)]
+    fn push(&mut self, value: u64, count: u32) {
+        self.pending |= value << self.pending_bits;
+        let filled = self.pending_bits + count;
+        if filled < 64 {
+            self.pending_bits = filled;
+            return;
+        }
+        self.words.push(self.pending);
+        self.pending_bits = filled - 64;
+        // A shift by 64 would be one by 0; `count` is below 64.
+        self.pending = value >> 1 >> (count - self.pending_bits - 1);
+    }
+}
+
+impl DeltaStream for BitWriter {
+    type Run<'a> = WriterRun<'a>;
+
+    #[inline]
+    fn run(&mut self) -> WriterRun<'_> {
+        let (words, pending, pending_bits) = self.parts();
+        WriterRun {
+            words,
+            pending: *pending,
+            pending_bits: *pending_bits,
+            tail: (pending, pending_bits),
+        }
+    }
+}
+
+impl LaneStream for WriterRun<'_> {
+    const READING: bool = false;
+
+    #[inline(always)]
+    fn bits(&mut self, value: &mut u32, count: u32) {
+        self.push(u64::from(*value) & ((1 << count) - 1), count);
+    }
+
+    #[inline(always)]
+    fn flag(&mut self, value: &mut bool) {
+        self.push(u64::from(*value), 1);
+    }
+
+    #[inline(always)]
+    fn residual(&mut self, zigzag: &mut u32, lane_bits: u32) -> Result<bool, BitError> {
+        let class = 32 - zigzag.leading_zeros();
+        if class > lane_bits {
+            let (code, count) = class_code::code(CLASS_ESCAPE);
+            self.push(u64::from(code), count);
+            return Ok(false);
+        }
+        let (code, count) = class_code::code(class);
+        let highest = (1u64 << class) >> 1;
+        let low = u64::from(*zigzag) ^ highest;
+        self.push(u64::from(code) | low << count, count + class.saturating_sub(1));
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn symbol(
+        &mut self,
+        code: &PrefixCode,
+        symbol: &mut usize,
+        low: &mut u32,
+    ) -> Result<(), BitError> {
+        let (code, count) = code.code(*symbol);
+        self.push(u64::from(code) | u64::from(*low) << count, count + token::low_bits(*symbol));
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn end(self) -> Result<(), BitError> {
+        (*self.tail.0, *self.tail.1) = (self.pending, self.pending_bits);
+        Ok(())
+    }
+}
+
+/// Bits on their way from a [`BitReader`].
+#[derive(Debug)]
+pub struct ReaderRun<'a, 'b> {
+    reader: &'a mut BitReader<'b>,
+    bytes: &'b [u8],
+    /// The next byte to take into `word`; past the end come zeros.
+    next: usize,
+    word: u64,
+    word_bits: u32,
+}
+
+/// There are at least so many bits after [`ReaderRun::refill`].
+const REFILLED_BITS: u32 = 56;
+const _: () = assert!(class_code::CODE_BITS_MAX + 31 <= REFILLED_BITS);
+
+impl ReaderRun<'_, '_> {
+    /// Sees to it that there are `count` bits.
+    #[inline(always)]
+    fn need(&mut self, count: u32) {
+        if self.word_bits < count {
+            self.refill();
+        }
+    }
+
+    #[inline(always)]
+    fn refill(&mut self) {
+        let eight = match self.bytes.get(self.next..).and_then(|tail| tail.first_chunk::<8>()) {
+            Some(eight) => *eight,
+            None => self.last_bytes(),
+        };
+        // What is taken twice is the same bits.
+        self.word |= u64::from_le_bytes(eight) << self.word_bits;
+        self.next += ((63 - self.word_bits) / 8) as usize;
+        self.word_bits |= REFILLED_BITS;
+    }
+
+    #[cold]
+    fn last_bytes(&self) -> [u8; 8] {
+        let mut eight = [0; 8];
+        let tail = self.bytes.get(self.next..).unwrap_or_default();
+        eight[..tail.len()].copy_from_slice(tail);
+        eight
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, count: u32) {
+        self.word >>= count;
+        self.word_bits -= count;
+    }
+}
+
+impl<'b> DeltaStream for BitReader<'b> {
+    type Run<'a>
+        = ReaderRun<'a, 'b>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn run(&mut self) -> ReaderRun<'_, 'b> {
+        let (bytes, at) = self.parts();
+        let mut run = ReaderRun { reader: self, bytes, next: at / 8, word: 0, word_bits: 0 };
+        run.refill();
+        run.skip((at % 8) as u32);
+        run
+    }
+}
+
+impl LaneStream for ReaderRun<'_, '_> {
+    const READING: bool = true;
+
+    #[inline(always)]
+    fn bits(&mut self, value: &mut u32, count: u32) {
+        self.need(count);
+        *value = (self.word & ((1 << count) - 1)) as u32;
+        self.skip(count);
+    }
+
+    #[inline(always)]
+    fn flag(&mut self, value: &mut bool) {
+        self.need(1);
+        *value = self.word & 1 == 1;
+        self.skip(1);
+    }
+
+    #[inline(always)]
+    fn residual(&mut self, zigzag: &mut u32, _lane_bits: u32) -> Result<bool, BitError> {
+        self.need(class_code::CODE_BITS_MAX + 31);
+        let (class, count) = class_code::find(self.word as u32)?;
+        self.skip(count);
+        if class == CLASS_ESCAPE {
+            return Ok(false);
+        }
+        let highest = (1u64 << class) >> 1;
+        *zigzag = (self.word & highest.saturating_sub(1) | highest) as u32;
+        self.skip(class.saturating_sub(1));
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn symbol(
+        &mut self,
+        code: &PrefixCode,
+        symbol: &mut usize,
+        low: &mut u32,
+    ) -> Result<(), BitError> {
+        self.need(32);
+        let (found, count) = code.find(self.word as u32).ok_or(BitError::Invalid)?;
+        self.skip(count);
+        *symbol = found;
+        let count = token::low_bits(found);
+        *low = (self.word & ((1 << count) - 1)) as u32;
+        self.skip(count);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn end(self) -> Result<(), BitError> {
+        self.reader.seek(self.next * 8 - self.word_bits as usize)
+    }
+}
+
+impl DeltaStream for BitMeasure {
+    type Run<'a> = &'a mut BitMeasure;
+
+    fn run(&mut self) -> &mut BitMeasure {
+        self
+    }
+}
+
+impl LaneStream for &mut BitMeasure {
+    const READING: bool = false;
+
+    fn bits(&mut self, _value: &mut u32, count: u32) {
+        self.add(count);
+    }
+
+    fn flag(&mut self, _value: &mut bool) {
+        self.add(1);
+    }
+
+    fn residual(&mut self, zigzag: &mut u32, lane_bits: u32) -> Result<bool, BitError> {
+        let class = 32 - zigzag.leading_zeros();
+        if class > lane_bits {
+            self.add(class_code::code(CLASS_ESCAPE).1);
+            return Ok(false);
+        }
+        self.add(class_code::code(class).1 + class.saturating_sub(1));
+        Ok(true)
+    }
+
+    fn symbol(
+        &mut self,
+        code: &PrefixCode,
+        symbol: &mut usize,
+        _low: &mut u32,
+    ) -> Result<(), BitError> {
+        self.add(code.code(*symbol).1 + token::low_bits(*symbol));
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), BitError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! The sites of a model as bits.
+
+use super::Compiled;
+use super::place::LanePlace;
+use super::token::{self, TOKEN_PLAIN, TOKENS};
+use crate::bits::BitError;
+use crate::lane_stream::LaneStream;
+
+/// What stands before a lane's token in its symbol: one of `count` heads. The token follows only after
+/// the `usual` one.
+#[derive(Debug)]
+pub struct Head<'a> {
+    /// Which.
+    pub value: &'a mut usize,
+    /// The one that says nothing of itself.
+    pub usual: usize,
+}
+
+/// Takes an entity's sites one after the other.
+pub trait SiteStream {
+    /// True when lanes are filled in.
+    const READING: bool;
+
+    /// Codes what stands at site `site`: a head, or a lane, or a lane if the head is the usual one.
+    ///
+    /// # Errors
+    /// [`BitError`] when reading what no writer writes.
+    fn site(
+        &mut self,
+        site: usize,
+        features: &[i32],
+        head: Option<Head<'_>>,
+        lane: Option<(&LanePlace, &mut i32)>,
+    ) -> Result<(), BitError>;
+}
+
+/// The sites of a model as bits.
+pub(crate) struct Coding<'a, R> {
+    pub(crate) model: &'a Compiled,
+    pub(crate) run: &'a mut R,
+}
+
+impl<R: LaneStream> SiteStream for Coding<'_, R> {
+    const READING: bool = R::READING;
+
+    #[inline(always)]
+    fn site(
+        &mut self,
+        site: usize,
+        features: &[i32],
+        head: Option<Head<'_>>,
+        lane: Option<(&LanePlace, &mut i32)>,
+    ) -> Result<(), BitError> {
+        let leaf = self.model.sites[site].leaf(features);
+        let (mut symbol, mut low) = (0, 0);
+        if !R::READING {
+            symbol = match (&head, &lane) {
+                (Some(head), lane) if *head.value != head.usual || lane.is_none() => {
+                    TOKENS + *head.value
+                }
+                (_, Some((place, value))) => {
+                    let (token, bits, _) =
+                        token::split(place.residual(**value, leaf.weight, leaf.bias));
+                    low = bits;
+                    token
+                }
+                _ => unreachable!("a site has a head or a lane"),
+            };
+        }
+        self.run.symbol(&leaf.code, &mut symbol, &mut low)?;
+        if let Some(head) = head {
+            if symbol >= TOKENS {
+                *head.value = symbol - TOKENS;
+                return Ok(());
+            }
+            *head.value = head.usual;
+        }
+        let (place, value) = lane.ok_or(BitError::Invalid)?;
+        if symbol == TOKEN_PLAIN {
+            let mut offset = place.offset(*value) as u32;
+            self.run.bits(&mut offset, place.bits);
+            if R::READING {
+                *value = place.checked(offset)?;
+            }
+        } else if R::READING {
+            *value = place.value(token::join(symbol, low), leaf.weight, leaf.bias)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! A kind's sites, in the order they are coded.
+
+use std::ops::Range;
+
+use super::coder::Pass;
+use super::coding::SiteStream;
+use super::features::{
+    AGE, BASE, ERROR, Features, GAP, KEPT_FEW, KEPT_MAX, Kept, MOVED, MOVED_SIZE, PATH, RESIDUAL,
+    RESIDUAL_SIZE, SPEED, STEP,
+};
+use super::place::LanePlace;
+use super::{CHUNK_FIELDS_MAX, Chances, Compiled, chunks, flips, merged_field};
+use crate::bits::BitError;
+use crate::delta::{Baseline, LaneTable, lane_mask};
+use crate::schema::{FieldSchema, FieldType, KindSchema};
+
+/// A kind's sites.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    kept: usize,
+    pub(super) age: u16,
+    pub(super) gap: u16,
+    pub(super) lanes: Vec<PlanLane>,
+    pub(super) fields: Vec<PlanField>,
+    /// The lanes asked for as they are in the baseline, where that is kept, and whether they are owner-only.
+    pub(super) bases: Vec<(usize, u16, bool)>,
+    /// Numbers of the fields of whose motion some feature is asked for.
+    pub(super) moved: Vec<usize>,
+    pub(super) chunks: Vec<PlanChunk>,
+    /// Some fields are owner-only.
+    pub(super) owner_only: bool,
+}
+
+/// A lane, and where its features are kept.
+#[derive(Clone, Debug)]
+pub(super) struct PlanLane {
+    pub(super) place: LanePlace,
+    pub(super) moved: u16,
+    pub(super) moved_size: u16,
+    pub(super) residual: u16,
+    pub(super) residual_size: u16,
+    pub(super) step: u16,
+    /// Whether later sites ask for its residual, or its field's.
+    pub(super) residual_noted: bool,
+    /// As `residual_noted`, of its step.
+    pub(super) step_noted: bool,
+}
+
+/// A field, and where its features are kept.
+#[derive(Clone, Debug)]
+pub(super) struct PlanField {
+    pub(super) first: usize,
+    pub(super) count: usize,
+    pub(super) owner_only: bool,
+    pub(super) rotation_bits: Option<u32>,
+    pub(super) has_velocity: bool,
+    pub(super) flips: bool,
+    pub(super) speed: u16,
+    pub(super) error: u16,
+    pub(super) path: u16,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PlanChunk {
+    pub(super) fields: Vec<PlanField>,
+    /// The lanes of each of its fields.
+    masks: [u64; CHUNK_FIELDS_MAX],
+    /// As a pattern: the fields that others than the owner are sent.
+    pub(super) public: usize,
+    /// As a pattern: the fields with a velocity.
+    pub(super) moving: usize,
+    pub(super) usual: usize,
+    /// Which of its fields is merged with its pattern.
+    pub(super) merged: Option<usize>,
+    /// Where its pattern is kept.
+    pub(super) kept: u16,
+}
+
+impl Plan {
+    /// `common` as in a [`KindModel`](super::KindModel), one for each chunk. All features are kept.
+    pub(crate) fn new(kind: &KindSchema, common: &[u8]) -> Self {
+        Plan::keeping(kind, common, &Kept::all(Features::count(kind)))
+    }
+
+    /// As [`Plan::new`], with only the features that are asked for.
+    pub(crate) fn keeping(kind: &KindSchema, common: &[u8], kept: &Kept) -> Self {
+        let at = Features { lanes: kind.lanes(), fields: kind.fields.len() };
+        let (mut lanes, mut fields) = (Vec::new(), Vec::new());
+        let (mut bases, mut moved) = (Vec::new(), Vec::new());
+        for (number, field) in kind.fields.iter().enumerate() {
+            let plan =
+                PlanField::new(field, lanes.len(), |what| kept.place(at.field(what, number)));
+            let own = plan.range().map(|lane| {
+                let kept = |what| kept.place(at.lane(what, lane));
+                bases.push((lane, kept(BASE), field.owner_only));
+                PlanLane::new(field, lane - plan.first, &plan, kept)
+            });
+            lanes.extend(own);
+            let own = lanes[plan.range()].iter().flat_map(|lane| [lane.moved, lane.moved_size]);
+            if own.chain([plan.speed]).any(Kept::is_asked) {
+                moved.push(number);
+            }
+            fields.push(plan);
+        }
+        bases.retain(|&(_, kept, _)| Kept::is_asked(kept));
+        let chunks = chunks(kind).into_iter().zip(common).enumerate();
+        let chunks = chunks.map(|(number, (chunk, &common))| {
+            let merged = merged_field(kind, &chunk, common);
+            let merged = chunk.iter().position(|&field| Some(field) == merged);
+            let own = chunk.iter().map(|&field| fields[field].clone()).collect();
+            PlanChunk::new(own, common, merged, kept.place(at.pattern(number)))
+        });
+        Plan {
+            kept: kept.len(),
+            age: kept.place(AGE),
+            gap: kept.place(GAP),
+            chunks: chunks.collect(),
+            owner_only: kind.fields.iter().any(|field| field.owner_only),
+            lanes,
+            fields,
+            bases,
+            moved,
+        }
+    }
+
+    /// Takes the lanes of one entity through its sites.
+    ///
+    /// # Errors
+    /// As the sites'.
+    #[inline]
+    pub(crate) fn delta<C: SiteStream>(
+        &self,
+        table: &LaneTable,
+        sites: &mut C,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+        owner: bool,
+    ) -> Result<(), BitError> {
+        if self.kept <= KEPT_FEW {
+            Pass::new(self, table, baseline, owner, &mut [0; KEPT_FEW]).run(sites, lanes)
+        } else {
+            Pass::new(self, table, baseline, owner, &mut [0; KEPT_MAX]).run(sites, lanes)
+        }
+    }
+
+    /// Fills `features`, as many as are kept, with what the baselines tell.
+    pub(crate) fn look_back(
+        &self,
+        table: &LaneTable,
+        baseline: &Baseline<'_>,
+        owner: bool,
+        features: &mut [i32],
+    ) {
+        Pass::new(self, table, baseline, owner, features).look_back();
+    }
+
+    /// The chances of a model that has some.
+    pub(crate) fn chances(
+        &self,
+        model: &Compiled,
+        table: &LaneTable,
+        baseline: &Baseline<'_>,
+        owner: bool,
+    ) -> Option<Chances> {
+        let (tree, leaves) = &model.chances;
+        let leaf = if tree.is_leaf() {
+            0
+        } else if self.kept <= KEPT_FEW {
+            let features = &mut [0; KEPT_FEW];
+            self.look_back(table, baseline, owner, features);
+            tree.descend(features)
+        } else {
+            let features = &mut [0; KEPT_MAX];
+            self.look_back(table, baseline, owner, features);
+            tree.descend(features)
+        };
+        leaves.get(leaf).copied()
+    }
+}
+
+impl PlanField {
+    fn new(field: &FieldSchema, first: usize, kept: impl Fn(usize) -> u16) -> Self {
+        PlanField {
+            first,
+            count: field.ty.lanes(),
+            owner_only: field.owner_only,
+            rotation_bits: match field.ty {
+                FieldType::Quat { bits } => Some(u32::from(bits)),
+                _ => None,
+            },
+            has_velocity: field.velocity.is_some(),
+            flips: flips(&field.ty),
+            speed: kept(SPEED),
+            error: kept(ERROR),
+            path: kept(PATH),
+        }
+    }
+
+    #[inline]
+    pub(super) fn range(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
+impl PlanLane {
+    /// Lane number `lane` of `field`.
+    fn new(
+        field: &FieldSchema,
+        lane: usize,
+        plan: &PlanField,
+        kept: impl Fn(usize) -> u16,
+    ) -> Self {
+        let (min, max) = field.ty.lane_range(lane);
+        let place = LanePlace {
+            min: min as i32,
+            span: max - min,
+            bits: 64 - ((max - min) as u64).leading_zeros(),
+            wraps: matches!(field.ty, FieldType::Angle { .. }),
+            last: 0,
+            next: 0,
+        };
+        let residuals = [kept(RESIDUAL), kept(RESIDUAL_SIZE), plan.error];
+        PlanLane {
+            place,
+            moved: kept(MOVED),
+            moved_size: kept(MOVED_SIZE),
+            residual: residuals[0],
+            residual_size: residuals[1],
+            step: kept(STEP),
+            residual_noted: residuals.into_iter().any(Kept::is_asked),
+            step_noted: [kept(STEP), plan.path].into_iter().any(Kept::is_asked),
+        }
+    }
+}
+
+impl PlanChunk {
+    fn new(fields: Vec<PlanField>, common: u8, merged: Option<usize>, kept: u16) -> Self {
+        let mut masks = [0; CHUNK_FIELDS_MAX];
+        for (mask, field) in masks.iter_mut().zip(&fields) {
+            *mask = lane_mask(field.first, field.count);
+        }
+        let pattern = |some: fn(&PlanField) -> bool| {
+            (0..).zip(&fields).fold(0, |all, (bit, field)| all | usize::from(some(field)) << bit)
+        };
+        PlanChunk {
+            masks,
+            public: pattern(|field| !field.owner_only),
+            moving: pattern(|field| field.has_velocity),
+            usual: usize::from(common),
+            merged,
+            kept,
+            fields,
+        }
+    }
+
+    /// Which of its fields have some of those lanes.
+    #[inline]
+    pub(super) fn pattern_of(&self, lanes: u64) -> usize {
+        let bits = self.masks.iter().enumerate();
+        bits.fold(0, |pattern, (bit, mask)| pattern | usize::from(lanes & mask != 0) << bit)
+    }
+}
