@@ -16,7 +16,11 @@ use serde::Serialize;
 
 use crate::network::Profile;
 use crate::stats::median;
+use tickwire_client::session::Mode;
 use world::{Felt, World};
+
+/// Half a second.
+const AHEAD_TICKS_MAX: u32 = 30;
 
 /// How it is measured: bots fly in the arena at 60 Hz, each with a 60 Hz screen that is in step with
 /// nothing, over two links of its own. The first 4 seconds do not count. Delays are spread evenly over
@@ -42,7 +46,7 @@ use world::{Felt, World};
 /// velocity_jump_p99: the change of a remote ship's velocity from frame to frame on the screen, over the
 /// same from tick to tick in the room; the 99th percentile of each.
 ///
-/// view_delay_ms: how far what is shown is behind the server, in the mean.
+/// view_delay_ms: how far the ships of others are shown behind the server, in the mean; negative is ahead of it.
 ///
 /// extra_input_frames: frames from a turn of the own helm to the first frame that shows it, beyond the one
 /// it came in, in the mean.
@@ -62,6 +66,9 @@ pub(crate) struct FeelArguments {
     /// What carries inputs and snapshots.
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
+    /// How ships of others are shown.
+    #[arg(long, value_enum, default_value_t = Ships::Interpolate)]
+    ships: Ships,
     /// Seconds measured, of virtual time.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -101,11 +108,22 @@ pub(crate) enum Transport {
     Websocket,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ships {
+    /// Between their states.
+    Interpolate,
+    /// Ahead of their newest state by their velocity, half a second at most.
+    Extrapolate,
+    /// Ahead of it by the arena's rules, half a second at most.
+    ForwardSimulate,
+}
+
 /// What `--json` prints.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     profile: &'static str,
     transport: &'static str,
+    ships: &'static str,
     late_input_fraction: f64,
     /// `None` if more inputs than the wanted part never came.
     input_margin_ticks: Option<f64>,
@@ -147,7 +165,9 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
 
 fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report> {
     let network = (profile, arguments.transport);
-    let world = |seed| World::new(network, arguments.clients, arguments.seconds, seed).run();
+    let world = |seed| {
+        World::new(network, (arguments.clients, arguments.ships), arguments.seconds, seed).run()
+    };
     let runs: Vec<Felt> = (0..arguments.runs).map(|run| world(arguments.seed + run)).collect();
     if runs.iter().any(|felt| felt.late_fraction.is_nan()) {
         bail!("no input was due; run it longer");
@@ -160,6 +180,7 @@ fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report
     Ok(Report {
         profile: profile.name(),
         transport: arguments.transport.name(),
+        ships: arguments.ships.name(),
         late_input_fraction: of(|felt| felt.late_fraction),
         input_margin_ticks: of_some(|felt| felt.margin_ticks),
         input_early_ticks: of(|felt| felt.early_ticks),
@@ -186,6 +207,25 @@ impl Profiles {
             Profiles::Lte => vec![Profile::Lte],
             Profiles::Awful => vec![Profile::Awful],
             Profiles::All => Profile::ALL.to_vec(),
+        }
+    }
+}
+
+impl Ships {
+    fn name(self) -> &'static str {
+        match self {
+            Ships::Interpolate => "interpolate",
+            Ships::Extrapolate => "extrapolate",
+            Ships::ForwardSimulate => "forward-simulate",
+        }
+    }
+
+    pub(crate) fn mode(self) -> Mode {
+        let ticks_max = AHEAD_TICKS_MAX;
+        match self {
+            Ships::Interpolate => Mode::Interpolate,
+            Ships::Extrapolate => Mode::Extrapolate { ticks_max },
+            Ships::ForwardSimulate => Mode::ForwardSimulate { ticks_max },
         }
     }
 }

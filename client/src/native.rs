@@ -17,7 +17,7 @@ use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
-use crate::session::{NetStats, Session, SessionError, SessionEvent, WireStats};
+use crate::session::{Mode, NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
 use target::Target;
@@ -131,7 +131,7 @@ pub struct Seen<E> {
     pub id: EntityId,
     /// This client owns it.
     pub mine: bool,
-    /// Its state, between two received ones where a field is a number.
+    /// Its state as its [`Mode`] has it, by default between two received ones where a field is a number.
     pub entity: E,
 }
 
@@ -234,6 +234,11 @@ impl<S: Simulation> Client<S> {
         S: Predict,
     {
         self.session.predict::<S>();
+    }
+
+    /// Shows entities of the kind of this name by `mode` from now on; all kinds are interpolated otherwise.
+    pub fn show_by(&mut self, kind: &str, mode: Mode) {
+        self.session.show_by(kind, mode);
     }
 
     /// What the player holds from now on; sent with every tick until it is changed.

@@ -5,6 +5,7 @@
 
 pub mod component;
 
+mod ahead;
 mod clock;
 mod input;
 mod interpolation;
@@ -13,13 +14,14 @@ mod net_stats;
 pub mod prediction;
 mod room;
 
+pub use ahead::{MODE_TICKS_MAX, Mode};
 pub use clock::ServerClock;
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
 use prediction::Told;
 pub use room::RoomSession;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tickwire_shared::control::{
@@ -107,6 +109,8 @@ pub struct Session {
     room: Option<RoomSession>,
     /// Makes the rules to predict by, if there are any for this server.
     rules: Option<RulesFor>,
+    /// How kinds are shown, by name; others are interpolated.
+    modes: BTreeMap<String, Mode>,
     /// What the player holds, in lanes of the server's schema.
     held: Vec<i32>,
     stats: NetStats,
@@ -153,6 +157,7 @@ impl Session {
             welcome: None,
             room: None,
             rules: None,
+            modes: BTreeMap::new(),
             held: Vec::new(),
             stats: NetStats::default(),
             over: false,
@@ -178,6 +183,15 @@ impl Session {
         self.rules = None;
         if let Some(room) = &mut self.room {
             room.predict(None);
+        }
+    }
+
+    /// Shows entities of the kind of this name by `mode`, in this room and those joined from now on. A kind that
+    /// the server does not have is passed over.
+    pub fn show_by(&mut self, kind: &str, mode: Mode) {
+        self.modes.insert(kind.to_owned(), mode);
+        if let (Some(room), Some(welcome)) = (&mut self.room, &self.welcome) {
+            room.show_by(modes_of(&welcome.schema, &self.modes));
         }
     }
 
@@ -371,6 +385,7 @@ impl Session {
                     RoomSession::new(&welcome.schema, room, (*seat, *spectator), now, *tick);
                 joined.set_members(*host, members);
                 joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
+                joined.show_by(modes_of(&welcome.schema, &self.modes));
                 self.room = Some(joined);
             }
             ServerFrame::Keyframe(part) => {
@@ -411,6 +426,11 @@ impl Session {
         }
         self.events.push_back(event);
     }
+}
+
+/// By the number of each kind.
+fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
+    schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
 }
 
 /// Text as long as a frame may surely hold; the server's own limit is far below and answers in words.

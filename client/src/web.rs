@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::session::component::{components, lanes_of, push_components};
 use crate::session::prediction::NumberRules;
-use crate::session::{Session, SessionError, SessionEvent};
+use crate::session::{Mode, Session, SessionError, SessionEvent};
 use step::ScriptStep;
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
@@ -126,6 +126,18 @@ impl Core {
     /// Says goodbye.
     pub fn goodbye(&mut self) {
         self.session.goodbye();
+    }
+
+    /// Shows entities of the kind of this name by a mode: "interpolate", "extrapolate" or "forward-simulate", the
+    /// last two at most so many ticks from their newest state.
+    #[wasm_bindgen(js_name = showBy)]
+    pub fn show_by(&mut self, kind: &str, mode: &str, ticks_max: u32) {
+        let mode = match mode {
+            "extrapolate" => Mode::Extrapolate { ticks_max },
+            "forward-simulate" => Mode::ForwardSimulate { ticks_max },
+            _ => Mode::Interpolate,
+        };
+        self.session.show_by(kind, mode);
     }
 
     /// What the player holds: one number for each component of the input, in the schema's order.

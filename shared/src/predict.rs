@@ -29,6 +29,13 @@ pub trait Predict: Simulation {
         around: &Around<'_, Self::Entity>,
         made: &mut Made<Self>,
     );
+
+    /// What the player of an entity like this is taken to hold, where a client steps what others steer: see the
+    /// client's `Mode::ForwardSimulate`. It is stepped from each of its states as if it were alone, and what it
+    /// makes is not shown. Nothing is held by default.
+    fn input_of_other(_entity: &Self::Entity) -> Self::Input {
+        Self::Input::default()
+    }
 }
 
 /// What a tick of steering made, besides moving what is steered.

@@ -13,11 +13,11 @@ use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Tick};
 
-use super::Transport;
 use super::inputs::InputLog;
 use super::motion::Motion;
 use super::own::OwnShip;
 use super::websocket::WebSocket;
+use super::{Ships, Transport};
 use crate::network::{Link, Weather};
 
 /// A bot looks around and decides once in so many frames, as those of the swarm do.
@@ -65,11 +65,17 @@ pub(crate) struct Shown {
 }
 
 impl Player {
-    pub(crate) fn new(number: u32, seed: u64, way: Way, frame_period: Duration) -> Self {
+    pub(crate) fn new(
+        number: u32,
+        (seed, ships): (u64, Ships),
+        way: Way,
+        frame_period: Duration,
+    ) -> Self {
         let id = PlayerId(number);
         let schema = schema_of::<Arena>();
         let mut session = Session::new("feel", None);
         session.predict::<Arena>();
+        session.show_by("Ship", ships.mode());
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
         let welcome = ServerFrame::Welcome { server, player: id, schema };
@@ -176,7 +182,9 @@ impl Shown {
         }
         let shown = |than: Tick| f64::from(tick.since(than)) + part;
         self.frames += 1;
-        self.behind_ticks += server_ticks - shown(Tick(0));
+        if let Some((tick, part)) = room.shown_tick_of(*ship) {
+            self.behind_ticks += server_ticks - (f64::from(tick.since(Tick(0))) + part);
+        }
         for entity in room.replica().entities() {
             if is_other(entity.id, entity.kind) {
                 let last = entity.states.tick(entity.states.len() - 1);

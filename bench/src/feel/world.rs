@@ -11,11 +11,11 @@ use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, PlayerId, Simulation as _, Tick};
 
-use super::Transport;
 use super::inputs::Margins;
 use super::motion::{Motion, p99};
 use super::player::{Player, Way, bytes_of};
 use super::websocket::Arrived;
+use super::{Ships, Transport};
 use crate::network::Profile;
 
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
@@ -98,7 +98,7 @@ enum Happens {
 impl World {
     pub(crate) fn new(
         (profile, transport): (Profile, Transport),
-        clients: u32,
+        (clients, ships): (u32, Ships),
         seconds: u32,
         seed: u64,
     ) -> Self {
@@ -124,7 +124,7 @@ impl World {
             let period = PERIOD.mul_f32(random.between(0.999, 1.001));
             let seed = seed << 20 | u64::from(number);
             let way = Way::new(transport, profile.weather(), seed, world.zero);
-            world.players.push(Player::new(number + 1, seed, way, period));
+            world.players.push(Player::new(number + 1, (seed, ships), way, period));
             let player = number as usize;
             let join = PERIOD.mul_f32(random.between(1.0, JOIN_TICKS as f32));
             world.happen(join, Happens::Join { player });

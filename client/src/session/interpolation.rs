@@ -5,7 +5,7 @@ use tickwire_shared::schema::{FieldType, KindSchema};
 use tickwire_shared::{EntityId, Tick};
 
 /// A change that comes after a longer silence began only so many ticks before it was seen.
-const BLEND_TICKS_MAX: i32 = 6;
+pub(super) const BLEND_TICKS_MAX: i32 = 6;
 
 /// What was shown wrong by more than this part of its range is a jump, and is seen as one.
 const FADE_PART_MAX: f64 = 1.0 / 16.0;
@@ -87,6 +87,17 @@ impl Blend {
         out.clear();
         let pairs = a.iter().zip(b);
         out.extend(pairs.zip(&self.lanes).map(|((&a, &b), blend)| blend.mix(a, b, part)));
+    }
+
+    /// Fills `out` with the lanes after `b`, `part` times as far as from `a` to it. What is not blended is as
+    /// in `b`.
+    pub(super) fn beyond(&self, a: &[i32], b: &[i32], part: f64, out: &mut Vec<f64>) {
+        out.clear();
+        let pairs = a.iter().zip(b);
+        out.extend(pairs.zip(&self.lanes).map(|((&a, &b), blend)| match blend {
+            LaneBlend::Step => f64::from(b),
+            LaneBlend::Linear { .. } | LaneBlend::Turn(_) => blend.mix(a, b, 1.0 + part),
+        }));
     }
 
     /// Fills `out` with what is to be added to `now` so that it is seen where `before` is; nothing for

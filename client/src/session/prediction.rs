@@ -117,6 +117,11 @@ impl Prediction {
         }
     }
 
+    /// The rules it goes by.
+    pub(super) fn rules(&self) -> &dyn Rules {
+        &*self.rules
+    }
+
     /// How well it went so far.
     pub fn stats(&self) -> PredictionStats {
         self.stats

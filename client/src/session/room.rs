@@ -9,6 +9,7 @@ use tickwire_shared::replica::{Event, Replica, SnapshotError};
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
 
+use super::ahead::{Ahead, Aim, Mode};
 use super::clock::ServerClock;
 use super::input::{InputQueue, Sampled};
 use super::interpolation::{Blend, Shown};
@@ -42,9 +43,12 @@ pub struct RoomSession {
     unreported: u32,
     newest_at: Option<Duration>,
     shown: Option<f64>,
+    /// What is shown ahead, in the same ticks.
+    aimed: Option<f64>,
     events: Vec<KindSchema>,
     prediction: Option<Prediction>,
     keyframes: Keyframes,
+    ahead: Ahead,
 }
 
 /// The parts of keyframes that came.
@@ -81,9 +85,11 @@ impl RoomSession {
             unreported: 0,
             newest_at: None,
             shown: None,
+            aimed: None,
             events: schema.events.clone(),
             prediction: None,
             keyframes: Keyframes::default(),
+            ahead: Ahead::default(),
         }
     }
 
@@ -124,6 +130,16 @@ impl RoomSession {
         Some((super::tick_at(self.clock.start(), shown), shown.rem_euclid(1.0)))
     }
 
+    /// The same for entities of `kind` that the player neither steers nor made: later for a kind that is shown
+    /// ahead.
+    pub fn shown_tick_of(&self, kind: u8) -> Option<(Tick, f64)> {
+        if !self.ahead.has_kind(kind) {
+            return self.shown_tick();
+        }
+        let ticks = self.aimed?;
+        Some((super::tick_at(self.clock.start(), ticks), ticks.rem_euclid(1.0)))
+    }
+
     /// Calls `each` with every entity as it is to be shown since the last update.
     pub fn for_each_shown(&self, mut each: impl FnMut(Shown<'_>)) {
         let Some(shown) = self.shown else { return };
@@ -136,6 +152,10 @@ impl RoomSession {
             }
             if let Some(lanes) = prediction.and_then(|own| own.shown(entity.id)) {
                 each(Shown { id: entity.id, kind: entity.kind, mine: true, lanes });
+                continue;
+            }
+            if let Some(lanes) = self.ahead.shown(entity.id) {
+                each(Shown { id: entity.id, kind: entity.kind, mine: entity.mine, lanes });
                 continue;
             }
             self.blends[usize::from(entity.kind)].at(entity, self.clock.start(), shown, &mut lanes);
@@ -163,6 +183,11 @@ impl RoomSession {
     pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
         self.prediction =
             rules.filter(|_| !self.spectator).map(|rules| Prediction::new(rules, &self.events));
+    }
+
+    /// Shows entities of each kind by its mode from now on.
+    pub(super) fn show_by(&mut self, modes: Vec<Mode>) {
+        self.ahead = Ahead::new(modes);
     }
 
     pub(super) fn set_members(&mut self, host: PlayerId, members: &[Member]) {
@@ -242,6 +267,20 @@ impl RoomSession {
             prediction.advance(known);
             prediction.show(now, self.clock.input_ticks(now).rem_euclid(1.0), held, known);
         }
+        self.show_ahead(now);
+    }
+
+    fn show_ahead(&mut self, now: Duration) {
+        if self.replica.newest().is_none() {
+            return;
+        }
+        let ticks = self.clock.input_ticks(now);
+        self.aimed = Some(ticks);
+        let known = Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+        let own = self.prediction.as_ref();
+        let is_own = |id| own.is_some_and(|own| own.entity() == Some(id) || own.spawns().has(id));
+        let aim = Aim { now, start: self.clock.start(), ticks };
+        self.ahead.show(aim, known, own.map(Prediction::rules), is_own);
     }
 
     fn sample(&mut self, now: Duration, held: &[i32]) {

@@ -4,6 +4,7 @@ import { Emitter, type Listener } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
+import { type Modes, showBy } from './modes.js';
 import { Predictor, type Steps } from './prediction.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
@@ -56,6 +57,12 @@ export interface Stats extends CoreStats {
   datagramsDropped: number;
 }
 
+/** What the game's author asks for of what is shown. */
+interface Showing<G extends Game> {
+  predict?: Steps<G> | undefined;
+  modes?: Modes<G> | undefined;
+}
+
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
 
@@ -77,7 +84,7 @@ export class Client<G extends Game = AnyGame> {
   readonly #emitter = new Emitter<ClientEvents<G>>();
   readonly #requests = new Requests();
   readonly #room = new Room();
-  readonly #steps: Steps<G> | undefined;
+  readonly #showing: Showing<G>;
   readonly #idle: ReturnType<typeof setInterval>;
   #predictor: Predictor | undefined;
   #input: InputWriter | undefined;
@@ -91,9 +98,9 @@ export class Client<G extends Game = AnyGame> {
   readonly #welcome: Promise<void>;
 
   /** Takes an open transport and begins the session. @internal */
-  constructor(core: Core, transport: Transport, steps?: Steps<G>) {
+  constructor(core: Core, transport: Transport, showing: Showing<G> = {}) {
     this.#core = core;
-    this.#steps = steps;
+    this.#showing = showing;
     this.#transport = transport;
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
@@ -343,14 +350,14 @@ export class Client<G extends Game = AnyGame> {
     this.#player = event.player;
     this.#input = new InputWriter(schema.input);
     this.entities.begin(schema.entities);
-    if (this.#steps) {
-      try {
-        this.#predictor = new Predictor(schema, this.#steps);
-      } catch (error) {
-        return this.#welcomed.reject(error as TypeError);
-      }
-      this.#predictor.begin(this.#core);
+    const { predict, modes } = this.#showing;
+    try {
+      if (modes) showBy(this.#core, schema, modes);
+      if (predict) this.#predictor = new Predictor(schema, predict);
+    } catch (error) {
+      return this.#welcomed.reject(error as TypeError);
     }
+    this.#predictor?.begin(this.#core);
     this.#welcomed.resolve();
   }
 

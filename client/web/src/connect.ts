@@ -3,6 +3,7 @@ import { Client } from './client.js';
 import { loadCore, type MakeCore } from './core.js';
 import { inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
+import type { Modes } from './modes.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
 import type { TransportKind } from './transport.js';
@@ -31,6 +32,8 @@ export interface ConnectOptions<G extends Game = AnyGame> {
    * beside `core`.
    */
   predict?: Steps<G> | undefined;
+  /** How each kind of entity is shown that the player does not steer; `interpolate` if not given. */
+  modes?: Modes<G> | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -53,7 +56,7 @@ const TIMEOUT_MS = 10_000;
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
-  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict } = options;
+  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict, modes } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const core = loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
@@ -67,7 +70,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const transport = await (options.transport ? open[options.transport](signal) : race(open, signal));
   let client: Client<G>;
   try {
-    client = new Client<G>(await core, transport, predict);
+    client = new Client<G>(await core, transport, { predict, modes });
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;

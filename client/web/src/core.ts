@@ -69,6 +69,7 @@ export interface Core {
   setInput(values: Float64Array): void;
   predictBy(adopt: Adopt, step: StepOnce): void;
   predictNothing(): void;
+  showBy(kind: string, mode: string, ticksMax: number): void;
   update(nowMs: number): void;
   pollEvent(): CoreEvent | undefined;
   schema(): Schema | undefined;

@@ -11,6 +11,7 @@ export type { AnyGame, Entities, Entity, Game, KindName } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
 export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';
+export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
 export type { TransportKind } from './transport.js';

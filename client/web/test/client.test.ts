@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../src/client.js';
 import type { Adopt, Core, StepOnce } from '../src/core.js';
 import type { CoreEvent } from '../src/messages.js';
+import type { Modes } from '../src/modes.js';
 import type { Transport, TransportHandler } from '../src/transport.js';
 
 const SCHEMA = {
@@ -46,6 +47,7 @@ class ScriptedCore {
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
   rules: { adopt: Adopt; step: StepOnce } | undefined;
   predictBy = (adopt: Adopt, step: StepOnce) => (this.rules = { adopt, step });
+  showBy = (kind: string, mode: string, ticksMax: number) => this.asked.push(`show ${kind} by ${mode} ${ticksMax}`);
   predictNothing = () => (this.rules = undefined);
   update = () => {};
   pollEvent = () => this.events.shift();
@@ -188,7 +190,7 @@ test('a step that fails is told once, and the session goes on without it', () =>
     },
   };
   const core = new ScriptedCore();
-  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, steps);
+  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, { predict: steps });
   sailor.update(1);
   core.events.push(JOINED);
   sailor.update(2);
@@ -209,8 +211,29 @@ test('a step that fails is told once, and the session goes on without it', () =>
 
 test('a step for a kind that the game does not have is refused as soon as the game is known', async () => {
   const steps = { Bote: () => {} };
-  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, steps);
+  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, { predict: steps });
   sailor.update(1);
   await expect(sailor.welcomed()).rejects.toThrow('"Bote"');
+  void sailor.close();
+});
+
+test('modes are given to the core once the game is known; half a second is the bound', async () => {
+  const core = new ScriptedCore();
+  const modes = { Boat: 'extrapolate' } as const;
+  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, { modes });
+  sailor.update(1);
+  await sailor.welcomed();
+  expect(core.asked).toEqual(['show Boat by extrapolate 30']);
+  void sailor.close();
+});
+
+test.each([
+  [{ Bote: 'extrapolate' }, '"Bote"'],
+  [{ Boat: 'reckon' }, '"reckon"'],
+  [{ Boat: { mode: 'extrapolate', ticksMax: -1 } }, 'ticksMax'],
+])('a mode that cannot be is refused as soon as the game is known: %j', async (modes, why) => {
+  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, { modes: modes as Modes });
+  sailor.update(1);
+  await expect(sailor.welcomed()).rejects.toThrow(why);
   void sailor.close();
 });

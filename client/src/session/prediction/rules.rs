@@ -56,6 +56,11 @@ pub trait Rules: Debug + MaybeSend {
         around: &EachAround<'_>,
         made: &mut Things,
     );
+
+    /// What the player of an entity with these lanes is taken to hold; empty for nothing.
+    fn input_of_other(&self, _kind: u8, _lanes: &[i32]) -> Vec<i32> {
+        Vec::new()
+    }
 }
 
 /// The state of what is steered, of whatever type the game has for it.
@@ -176,6 +181,13 @@ impl<S: Predict> Rules for GameRules<S> {
         S::steer(own, <S::Input as Lanes>::from_lanes(&lanes), &Around::new(around), &mut typed);
         made.spawned.extend(typed.spawned.iter().filter_map(|entity| thing(entity, &self.lanes)));
         made.events.extend(typed.events.iter().filter_map(|event| thing(event, &self.event_lanes)));
+    }
+
+    fn input_of_other(&self, kind: u8, lanes: &[i32]) -> Vec<i32> {
+        let Some(entity) = S::Entity::from_lanes(kind, lanes) else { return Vec::new() };
+        let mut input = [0; LANES_MAX];
+        Lanes::to_lanes(&S::input_of_other(&entity), &mut input);
+        input.to_vec()
     }
 }
 

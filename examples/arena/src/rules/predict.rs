@@ -59,6 +59,11 @@ impl Predict for Arena {
             _ => {}
         });
     }
+
+    fn input_of_other(entity: &Entity) -> Controls {
+        let thrust = matches!(entity, Entity::Ship(ship) if ship.thrusting);
+        Controls { thrust, ..Controls::default() }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const FRAME_SECONDS_MAX = 0.1;
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
 /** Another way to the server may do. */
 const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'NoWebTransport', 'InsecurePage'];
+/** Rocks drift evenly, and the own ship bounces off them: they are shown where it will meet them. */
+const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, modes: { Asteroid: 'extrapolate' } } as const;
 const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
 /** What the page is doing. */
@@ -124,9 +126,9 @@ export class App {
 export async function connectHome(): Promise<ArenaClient> {
   // For people who look at bad networks: a proxy of `tickwire-bench proxy` on this host.
   const port = new URLSearchParams(location.search).get('port');
-  if (port) return connect<Arena>(`https://${location.hostname}:${port}/`, { client: 'arena-web 0.1.0', transport: 'webtransport', core: loadRules });
+  if (port) return connect<Arena>(`https://${location.hostname}:${port}/`, { ...OPTIONS, transport: 'webtransport' });
   const open = (host: string, transport?: TransportKind) =>
-    connect<Arena>(`https://${host}/`, { client: 'arena-web 0.1.0', transport, core: loadRules });
+    connect<Arena>(`https://${host}/`, { ...OPTIONS, transport });
   const asked = new URLSearchParams(location.search).get('transport');
   const only = TRANSPORTS.find((kind) => kind === asked);
   if (location.hostname !== 'localhost' || only === 'websocket') return open(location.host, only);

@@ -1,0 +1,314 @@
+//! Entities ahead of their newest state, at the tick that the player's own is shown at.
+//!
+//! ```text
+//! ticks    ... 100   101   102   103   104
+//! server        S                             the newest state
+//! client        S ─ ─ ─ ─ ─ ─ ─ ─ ─ E         E: where its velocity, its last change or the rules take it
+//! ```
+//!
+//! When the next state comes, where it leads to is not quite where the one before led to. What was shown goes
+//! on being shown: the difference is added, and fades.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tickwire_shared::delta::{Baseline, LaneTable};
+use tickwire_shared::replica::Entity;
+use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::{EntityId, Tick};
+
+use super::interpolation::{BLEND_TICKS_MAX, Blend};
+use super::prediction::{Known, Rules, Steered, Things};
+
+/// The most that [`Mode`] may be told to go ahead, in ticks.
+pub const MODE_TICKS_MAX: u32 = 120;
+/// What was shown wrong is an `e`th of itself after so many seconds.
+const FADE_S: f64 = 0.1;
+
+/// How entities of a kind are shown that the player does not steer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Between two states, as far behind the newest as the network needs.
+    #[default]
+    Interpolate,
+    /// At the tick that the player's own is shown at, moved on by the velocity fields; a kind without any, as
+    /// it changed between its last two states.
+    Extrapolate {
+        /// It goes no farther than so many ticks from its newest state.
+        ticks_max: u32,
+    },
+    /// At the same tick, stepped by the rules of [`Predict`](tickwire_shared::predict::Predict); as
+    /// `Extrapolate` without rules, and for what they do not adopt.
+    ForwardSimulate {
+        /// It is stepped no farther than so many ticks from its newest state.
+        ticks_max: u32,
+    },
+}
+
+impl Mode {
+    /// `None` for [`Mode::Interpolate`].
+    fn ticks_max(self) -> Option<u32> {
+        match self {
+            Mode::Interpolate => None,
+            Mode::Extrapolate { ticks_max } | Mode::ForwardSimulate { ticks_max } => {
+                Some(ticks_max.min(MODE_TICKS_MAX))
+            }
+        }
+    }
+}
+
+/// What is shown ahead.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// By kind.
+    modes: Vec<Mode>,
+    /// As many as the replica has.
+    carried: BTreeMap<EntityId, Carried>,
+    frame: u64,
+    faded: Duration,
+}
+
+/// The time a frame is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub(super) now: Duration,
+    pub(super) start: Tick,
+    /// Since `start`.
+    pub(super) ticks: f64,
+}
+
+#[derive(Debug)]
+struct Carried {
+    kind: u8,
+    course: Course,
+    shown: Vec<f64>,
+    /// Part of `shown`.
+    error: Vec<f64>,
+    frame: u64,
+}
+
+/// Where one state leads to.
+#[derive(Debug)]
+struct Course {
+    from: Tick,
+    lanes: Vec<i32>,
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Velocity,
+    /// As from a state so many ticks before.
+    Change {
+        ticks: i32,
+        before: Vec<i32>,
+    },
+    /// It was not told of for so long that it has stopped.
+    Rest,
+    Rules(Box<Stepped>),
+}
+
+/// A tick by the rules, and the one after it.
+#[derive(Debug)]
+struct Stepped {
+    /// Of the tick after.
+    steered: Steered,
+    input: Vec<i32>,
+    ticks: u32,
+    lanes: Vec<i32>,
+    next: Vec<i32>,
+}
+
+impl Ahead {
+    pub(super) fn new(modes: Vec<Mode>) -> Self {
+        Ahead { modes, ..Ahead::default() }
+    }
+
+    /// Whether entities of this kind are shown ahead.
+    pub(super) fn has_kind(&self, kind: u8) -> bool {
+        self.mode(kind).ticks_max().is_some()
+    }
+
+    /// The lanes of an entity as it is to be shown, if it is shown ahead.
+    pub(super) fn shown(&self, id: EntityId) -> Option<&[f64]> {
+        self.carried.get(&id).map(|carried| &*carried.shown)
+    }
+
+    /// Brings all to `aim`, but those that `is_own` says are shown by prediction.
+    pub(super) fn show(
+        &mut self,
+        aim: Aim,
+        known: Known<'_>,
+        rules: Option<&dyn Rules>,
+        is_own: impl Fn(EntityId) -> bool,
+    ) {
+        let passed = aim.now.saturating_sub(self.faded).as_secs_f64();
+        self.faded = aim.now;
+        if self.modes.iter().all(|mode| *mode == Mode::Interpolate) {
+            return;
+        }
+        self.frame += 1;
+        let fade = (-passed / FADE_S).exp();
+        for entity in known.replica.entities() {
+            if let Some(ticks_max) = self.mode(entity.kind).ticks_max()
+                && !is_own(entity.id)
+            {
+                self.show_one(aim, entity, (fade, ticks_max), known, rules);
+            }
+        }
+        let frame = self.frame;
+        self.carried.retain(|_, carried| carried.frame == frame);
+    }
+
+    fn show_one(
+        &mut self,
+        aim: Aim,
+        entity: &Entity,
+        (fade, ticks_max): (f64, u32),
+        known: Known<'_>,
+        rules: Option<&dyn Rules>,
+    ) {
+        let Some(table) = known.replica.kind(entity.kind) else { return };
+        let blend = &known.blends[usize::from(entity.kind)];
+        let rules =
+            rules.filter(|_| matches!(self.mode(entity.kind), Mode::ForwardSimulate { .. }));
+        let space = Space { table, blend, rules, owner: entity.mine };
+        let ticks = |from: Tick| {
+            let ticks = aim.ticks - f64::from(from.since(aim.start));
+            ticks.clamp(0.0, f64::from(ticks_max))
+        };
+        let newest = known.replica.newest().unwrap_or(aim.start);
+        let fresh = || Course::of(entity, newest, &space);
+        let known_one = self.carried.get_mut(&entity.id);
+        let Some(carried) = known_one.filter(|carried| carried.kind == entity.kind) else {
+            let mut course = fresh();
+            let mut shown = Vec::new();
+            course.at(ticks(course.from), &space, &mut shown);
+            let (kind, frame) = (entity.kind, self.frame);
+            let carried = Carried { kind, course, shown, error: Vec::new(), frame };
+            self.carried.insert(entity.id, carried);
+            return;
+        };
+        carried.frame = self.frame;
+        carried.error.iter_mut().for_each(|error| *error *= fade);
+        let from = carried.course.from;
+        carried.course.at(ticks(from), &space, &mut carried.shown);
+        add(&mut carried.shown, &carried.error);
+        if !carried.course.holds(entity, newest) {
+            carried.course = fresh();
+            let before = std::mem::take(&mut carried.shown);
+            carried.course.at(ticks(carried.course.from), &space, &mut carried.shown);
+            blend.error(&before, &carried.shown, &mut carried.error);
+            add(&mut carried.shown, &carried.error);
+        }
+    }
+
+    fn mode(&self, kind: u8) -> Mode {
+        self.modes.get(usize::from(kind)).copied().unwrap_or_default()
+    }
+}
+
+/// What a course is followed by.
+struct Space<'a> {
+    table: &'a LaneTable,
+    blend: &'a Blend,
+    rules: Option<&'a dyn Rules>,
+    owner: bool,
+}
+
+impl Course {
+    fn of(entity: &Entity, newest: Tick, space: &Space<'_>) -> Self {
+        let states = &entity.states;
+        let last = states.len() - 1;
+        let (from, lanes) = (states.tick(last), states.lanes(last).to_vec());
+        let way = match space.rules.and_then(|rules| Stepped::of(entity, &lanes, rules)) {
+            Some(stepped) => Way::Rules(Box::new(stepped)),
+            None if space.table.any_velocity() => Way::Velocity,
+            None if last == 0 || is_silent(from, newest) => Way::Rest,
+            None => {
+                let ticks = from.since(states.tick(last - 1)).min(BLEND_TICKS_MAX);
+                Way::Change { ticks, before: states.lanes(last - 1).to_vec() }
+            }
+        };
+        Course { from, lanes, way }
+    }
+
+    /// Whether it is still the way of `entity`.
+    fn holds(&self, entity: &Entity, newest: Tick) -> bool {
+        let goes_on = match self.way {
+            Way::Change { .. } => !is_silent(self.from, newest),
+            Way::Velocity | Way::Rest | Way::Rules(_) => true,
+        };
+        goes_on && self.from == entity.states.tick(entity.states.len() - 1)
+    }
+
+    /// Fills `out` with the lanes `ticks` after its state.
+    fn at(&mut self, ticks: f64, space: &Space<'_>, out: &mut Vec<f64>) {
+        let (whole, part) = (ticks.floor() as u32, ticks.fract());
+        match &mut self.way {
+            Way::Rest => space.blend.between(&self.lanes, &self.lanes, 0.0, out),
+            Way::Change { ticks: over, before } => {
+                space.blend.beyond(before, &self.lanes, ticks / f64::from(*over), out);
+            }
+            Way::Velocity => {
+                let mut lanes = [[0; LANES_MAX]; 2];
+                let count = space.table.len();
+                for (lanes, ticks) in lanes.iter_mut().zip(whole..) {
+                    let baseline = Baseline::new(&self.lanes, ticks);
+                    space.table.extrapolate(&baseline, &mut lanes[..count], space.owner);
+                }
+                space.blend.between(&lanes[0][..count], &lanes[1][..count], part, out);
+            }
+            Way::Rules(stepped) => {
+                if let Some(rules) = space.rules {
+                    stepped.go_to(whole, rules);
+                }
+                // A clock that was set back by less than a tick stays at the tick it was at.
+                let part = if whole < stepped.ticks { 0.0 } else { part };
+                space.blend.between(&stepped.lanes, &stepped.next, part, out);
+            }
+        }
+    }
+}
+
+impl Stepped {
+    fn of(entity: &Entity, lanes: &[i32], rules: &dyn Rules) -> Option<Self> {
+        let steered = rules.adopt(entity.id, entity.kind, lanes, None)?;
+        let input = rules.input_of_other(entity.kind, lanes);
+        let (lanes, next) = (lanes.to_vec(), Vec::new());
+        let mut stepped = Stepped { steered, input, ticks: 0, lanes, next };
+        stepped.next = stepped.step(rules, entity.kind)?;
+        Some(stepped)
+    }
+
+    fn go_to(&mut self, ticks: u32, rules: &dyn Rules) {
+        let mut lanes = [0; LANES_MAX];
+        let (kind, _) = rules.show(&self.steered, &mut lanes);
+        while self.ticks < ticks
+            && let Some(next) = self.step(rules, kind)
+        {
+            self.ticks += 1;
+            self.lanes = std::mem::replace(&mut self.next, next);
+        }
+    }
+
+    /// The lanes a tick later; `None` if it became another kind.
+    fn step(&mut self, rules: &dyn Rules, kind: u8) -> Option<Vec<i32>> {
+        // What is around would have to be stepped as well: they go as if alone.
+        rules.steer(&mut self.steered, &self.input, &|_| {}, &mut Things::default());
+        let mut lanes = [0; LANES_MAX];
+        let (shown, count) = rules.show(&self.steered, &mut lanes);
+        (shown == kind).then(|| lanes[..count].to_vec())
+    }
+}
+
+/// Something that moves is told of more often.
+fn is_silent(last: Tick, newest: Tick) -> bool {
+    newest.since(last) > BLEND_TICKS_MAX
+}
+
+fn add(shown: &mut [f64], error: &[f64]) {
+    for (shown, error) in shown.iter_mut().zip(error) {
+        *shown += error;
+    }
+}
