@@ -42,16 +42,36 @@ const DEFAULT_CODES: [u16; CLASSES] = {
 
 const LOOKUP_BITS: u32 = 9;
 
-/// Class and code length by the next nine bits; length 0 where the code is longer.
-const LOOKUP: [(u8, u8); 1 << LOOKUP_BITS] = {
-    let mut table = [(0u8, 0u8); 1 << LOOKUP_BITS];
+/// How a class that is not escaped is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClassBits {
+    /// Of its code.
+    pub(crate) code: u8,
+    /// Of the residual below its highest bit.
+    pub(crate) low: u8,
+    /// The residual's highest bit: 0 for class 0 alone.
+    pub(crate) highest: u8,
+    /// The two together, 0 for what is not in [`LOOKUP`].
+    pub(crate) all: u8,
+}
+
+impl ClassBits {
+    const fn new(class: usize) -> Self {
+        let (code, low) = (DEFAULT_LENGTHS[class], if class > 1 { class as u8 - 1 } else { 0 });
+        ClassBits { code, low, highest: (class > 0) as u8, all: code + low }
+    }
+}
+
+/// Classes by the next bits, where their codes are not longer.
+static LOOKUP: [ClassBits; 1 << LOOKUP_BITS] = {
+    let mut table = [ClassBits { code: 0, low: 0, highest: 0, all: 0 }; 1 << LOOKUP_BITS];
     let mut class = 0;
-    while class < CLASSES {
+    while class < CLASS_ESCAPE as usize {
         let length = DEFAULT_LENGTHS[class] as u32;
         if length <= LOOKUP_BITS {
             let mut rest = 0;
             while rest < 1 << (LOOKUP_BITS - length) {
-                table[DEFAULT_CODES[class] as usize | rest << length] = (class as u8, length as u8);
+                table[DEFAULT_CODES[class] as usize | rest << length] = ClassBits::new(class);
                 rest += 1;
             }
         }
@@ -81,20 +101,34 @@ pub fn code(class: u32) -> (u16, u32) {
     (code, u32::from(count))
 }
 
-/// The class whose code comes `next`, and its bits.
+/// What comes `next`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    /// The code of a class.
+    Class(ClassBits),
+    /// That of an escape, of so many bits.
+    Escape(u32),
+}
+
+/// Finds the class whose code comes `next`.
 #[inline]
-pub(crate) fn find(next: u32) -> Result<(u32, u32), BitError> {
-    let (class, count) = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
-    if count > 0 { Ok((u32::from(class), u32::from(count))) } else { find_long(next) }
+pub(crate) fn find(next: u32) -> Result<Found, BitError> {
+    let found = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
+    if found.all > 0 { Ok(Found::Class(found)) } else { find_long(next) }
 }
 
 #[cold]
-fn find_long(next: u32) -> Result<(u32, u32), BitError> {
-    let found = (0u32..).zip(CODES).find(|&(_, (code, count))| {
+fn find_long(next: u32) -> Result<Found, BitError> {
+    let found = CODES.iter().position(|&(code, count)| {
         let mask = (1u32 << count) - 1;
         next & mask == u32::from(code)
     });
-    found.map(|(class, (_, count))| (class, u32::from(count))).ok_or(BitError::Invalid)
+    match found.ok_or(BitError::Invalid)? {
+        class if class == CLASS_ESCAPE as usize => {
+            Ok(Found::Escape(u32::from(DEFAULT_LENGTHS[class])))
+        }
+        class => Ok(Found::Class(ClassBits::new(class))),
+    }
 }
 
 /// Small numbers for residuals near zero, whatever their sign.

@@ -39,7 +39,7 @@ pub struct LaneTable {
     rare: bool,
     owner_only: bool,
     masks: Masks,
-    /// Lanes that a velocity moves.
+    /// Lanes that a velocity moves, but for initial ones.
     moving: Vec<usize>,
     model: Option<Box<(Plan, Compiled)>>,
 }
@@ -52,7 +52,7 @@ struct Masks {
     rare: u64,
     /// That others than the owner are sent.
     public: u64,
-    /// Of fields with a velocity.
+    /// That a velocity moves, but for initial ones.
     moving: u64,
 }
 
@@ -146,7 +146,7 @@ impl LaneTable {
             told: mask(&groups, |group| group.rule != SendRule::Initial),
             rare: mask(&groups, |group| group.rule == SendRule::Rare),
             public: mask(&groups, |group| !group.owner_only),
-            moving: mask(&groups, |group| group.has_velocity),
+            moving: mask(&groups, |group| group.has_velocity && group.rule != SendRule::Initial),
         };
         let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
         LaneTable { lanes, groups, rare, owner_only, masks, moving, model: None }
@@ -313,14 +313,19 @@ impl LaneTable {
 
     /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
     pub fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
-        for group in &self.groups {
-            for at in group.range() {
-                lanes[at] = match group.rule {
-                    _ if group.owner_only && !owner => 0,
-                    SendRule::Initial => baseline.lanes[at],
-                    SendRule::Always | SendRule::Rare => self.predict(at, baseline, lanes),
-                };
-            }
+        lanes.copy_from_slice(&baseline.lanes[..lanes.len()]);
+        for &at in &self.moving {
+            lanes[at] = self.predict(at, baseline, lanes);
+        }
+        if self.owner_only && !owner {
+            self.hide(lanes);
+        }
+    }
+
+    /// Lanes that only the owner is sent are zeros for others.
+    fn hide(&self, lanes: &mut [i32]) {
+        for group in self.groups.iter().filter(|group| group.owner_only) {
+            lanes[group.range()].fill(0);
         }
     }
 
@@ -349,10 +354,15 @@ impl LaneTable {
         let mut changed = differing & group.mask() != 0;
         run.flag(&mut changed);
         // No lane of a group is predicted from another of it.
-        if changed {
+        if changed && group.has_velocity {
             for at in group.range() {
                 let predicted = self.predict(at, baseline, lanes);
                 self.lanes[at].residual(run, predicted, &mut lanes[at])?;
+            }
+        } else if changed {
+            let lanes = self.lanes[group.range()].iter().zip(&mut lanes[group.range()]);
+            for ((lane, value), before) in lanes.zip(&baseline.lanes[group.range()]) {
+                lane.residual(run, *before, value)?;
             }
         } else if R::READING && group.has_velocity {
             for at in group.range() {

@@ -3,37 +3,66 @@
 use crate::Tick;
 
 /// A queue of (tick, lanes), oldest first, each with the same number of lanes.
+///
+/// ```text
+/// places   tick lanes | tick lanes | tick lanes | tick lanes     a ring, a power of two of them
+///                       ^newest      (free)       ^oldest
+/// ```
 #[derive(Clone, Debug)]
 pub struct History {
     width: usize,
     /// Place of the oldest state.
     start: usize,
     len: usize,
-    /// A ring of places, a power of two of them.
-    ticks: Vec<Tick>,
-    /// The lanes of each place, side by side.
-    lanes: Vec<i32>,
+    /// Number of places, less one.
+    last_place: usize,
+    /// Of each place the tick, as its bits, and the lanes.
+    places: Vec<i32>,
 }
 
 impl History {
     /// An empty history of states with `width` lanes.
     pub fn new(width: usize) -> Self {
-        History { width, start: 0, len: 0, ticks: Vec::new(), lanes: Vec::new() }
+        let places = vec![0; PLACES_MIN * (width + 1)];
+        History { width, start: 0, len: 0, last_place: PLACES_MIN - 1, places }
     }
 
     /// Appends the state at `tick`, which must be later than all before.
     pub fn push(&mut self, tick: Tick, lanes: &[i32]) {
-        debug_assert!(self.is_empty() || tick.since(self.tick(self.len - 1)) > 0);
-        if self.len == self.ticks.len() {
-            self.grow();
+        self.make_place();
+        let at = self.begin(self.len) + 1;
+        self.places[at..at + self.width].copy_from_slice(lanes);
+        self.push_draft(tick);
+    }
+
+    /// The lanes of state `at`, and those of the state to come, to be filled in: it is none before
+    /// [`History::push_draft`].
+    #[inline]
+    pub fn draft(&mut self, at: usize) -> (&[i32], &mut [i32]) {
+        self.make_place();
+        let (from, to) = (self.begin(at) + 1, self.begin(self.len) + 1);
+        if from < to {
+            let (head, tail) = self.places.split_at_mut(to);
+            (&head[from..from + self.width], &mut tail[..self.width])
+        } else {
+            let (head, tail) = self.places.split_at_mut(from);
+            (&tail[..self.width], &mut head[to..to + self.width])
         }
+    }
+
+    /// Appends what was put into the [draft](History::draft) as the state at `tick`, which must be later than
+    /// all before.
+    #[inline]
+    pub fn push_draft(&mut self, tick: Tick) {
+        debug_assert!(self.is_empty() || tick.since(self.tick(self.len - 1)) > 0);
+        debug_assert!(self.len <= self.last_place);
+        let begin = self.begin(self.len);
+        self.places[begin] = tick.0.cast_signed();
         self.len += 1;
-        let place = self.place(self.len - 1);
-        self.ticks[place] = tick;
-        self.lanes[place * self.width..(place + 1) * self.width].copy_from_slice(lanes);
     }
 
     /// Number of states.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -46,14 +75,16 @@ impl History {
     /// Tick of state `at`, 0 being the oldest.
     #[inline]
     pub fn tick(&self, at: usize) -> Tick {
-        self.ticks[self.place(at)]
+        debug_assert!(at < self.len);
+        Tick(self.places[self.begin(at)].cast_unsigned())
     }
 
     /// The lanes of state `at`.
     #[inline]
     pub fn lanes(&self, at: usize) -> &[i32] {
-        let place = self.place(at);
-        &self.lanes[place * self.width..(place + 1) * self.width]
+        debug_assert!(at < self.len);
+        let first = self.begin(at) + 1;
+        &self.places[first..first + self.width]
     }
 
     /// Copies the lanes of state `at` into `out`.
@@ -70,7 +101,17 @@ impl History {
     /// The newest state not after `tick`.
     #[inline]
     pub fn at_or_before(&self, tick: Tick) -> Option<usize> {
-        (0..self.len).rev().find(|&at| tick.since(self.tick(at)) >= 0)
+        let newest = self.len.checked_sub(1)?;
+        // No two states are of one tick: it is not further back than this, and mostly just there.
+        let behind_ticks = self.tick(newest).since(tick).max(0) as usize;
+        let mut at = newest.saturating_sub(behind_ticks);
+        if tick.since(self.tick(at)) < 0 {
+            return None;
+        }
+        while at < newest && tick.since(self.tick(at + 1)) >= 0 {
+            at += 1;
+        }
+        Some(at)
     }
 
     /// The state of exactly `tick`.
@@ -82,7 +123,7 @@ impl History {
     /// Forgets the states that no tick from `tick` on needs: all before the newest one not after it.
     pub fn forget_before(&mut self, tick: Tick) {
         while self.len > 1 && tick.since(self.tick(1)) >= 0 {
-            self.start = self.place(1);
+            self.start = (self.start + 1) & self.last_place;
             self.len -= 1;
         }
     }
@@ -92,35 +133,37 @@ impl History {
         if self.len < 2 {
             return;
         }
-        let (oldest, second) = (self.place(0), self.place(1));
-        self.ticks[second] = self.ticks[oldest];
-        let from = oldest * self.width;
-        self.lanes.copy_within(from..from + self.width, second * self.width);
-        self.start = second;
+        let (oldest, second) = (self.begin(0), self.begin(1));
+        self.places.copy_within(oldest..oldest + self.width + 1, second);
+        self.start = (self.start + 1) & self.last_place;
         self.len -= 1;
     }
 
+    /// Where in `places` state `at` begins, or the one to come.
     #[inline]
-    fn place(&self, at: usize) -> usize {
-        debug_assert!(at < self.len);
-        (self.start + at) & (self.ticks.len() - 1)
+    fn begin(&self, at: usize) -> usize {
+        ((self.start + at) & self.last_place) * (self.width + 1)
     }
 
-    fn grow(&mut self) {
-        let places = (2 * self.ticks.len()).max(PLACES_MIN);
-        let (mut ticks, mut lanes) =
-            (Vec::with_capacity(places), Vec::with_capacity(places * self.width));
-        for at in 0..self.len {
-            ticks.push(self.tick(at));
-            lanes.extend_from_slice(self.lanes(at));
+    /// Sees to it that there is a place for one more.
+    #[inline]
+    fn make_place(&mut self) {
+        if self.len > self.last_place {
+            self.grow();
         }
-        ticks.resize(places, Tick(0));
-        lanes.resize(places * self.width, 0);
-        (self.start, self.ticks, self.lanes) = (0, ticks, lanes);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let count = 2 * (self.last_place + 1);
+        let first = self.begin(0);
+        self.places.rotate_left(first);
+        self.places.resize(count * (self.width + 1), 0);
+        (self.start, self.last_place) = (0, count - 1);
     }
 }
 
-/// Places of a history that is not empty.
+/// Places of a history at first.
 const PLACES_MIN: usize = 4;
 
 #[cfg(test)]
@@ -151,6 +194,22 @@ mod tests {
                     assert_eq!(out, vec![history.tick(at).0 as i32; width]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_draft_is_no_state_before_it_is_pushed() {
+        let mut history = History::new(2);
+        history.push(Tick(1), &[1, 1]);
+        for tick in 2..100u32 {
+            let (before, draft) = history.draft(history.len() - 1);
+            assert_eq!(before, [tick as i32 - 1; 2]);
+            draft.fill(-1);
+            assert_eq!(history.at_or_before(Tick(tick)), Some(history.len() - 1));
+            history.draft(0).1.fill(tick as i32);
+            history.forget_before(Tick(tick.saturating_sub(5)));
+            history.push_draft(Tick(tick));
+            assert_eq!(history.lanes(history.len() - 1), [tick as i32; 2]);
         }
     }
 

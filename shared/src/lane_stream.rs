@@ -1,7 +1,7 @@
 //! The bits of one entity's lanes, read or written without going through memory for each of them.
 
 use crate::bits::{BitError, BitMeasure, BitReader, BitWriter};
-use crate::class_code::{self, CLASS_ESCAPE};
+use crate::class_code::{self, CLASS_ESCAPE, Found};
 use crate::model::code::PrefixCode;
 use crate::model::token;
 
@@ -227,14 +227,16 @@ impl LaneStream for ReaderRun<'_, '_> {
     #[inline(always)]
     fn residual(&mut self, zigzag: &mut u32, _lane_bits: u32) -> Result<bool, BitError> {
         self.need(class_code::CODE_BITS_MAX + 31);
-        let (class, count) = class_code::find(self.word as u32)?;
-        self.skip(count);
-        if class == CLASS_ESCAPE {
-            return Ok(false);
-        }
-        let highest = (1u64 << class) >> 1;
-        *zigzag = (self.word & highest.saturating_sub(1) | highest) as u32;
-        self.skip(class.saturating_sub(1));
+        let bits = match class_code::find(self.word as u32)? {
+            Found::Class(bits) => bits,
+            Found::Escape(escape_bits) => {
+                self.skip(escape_bits);
+                return Ok(false);
+            }
+        };
+        let low = self.word >> bits.code & ((1 << bits.low) - 1);
+        *zigzag = low as u32 | u32::from(bits.highest) << bits.low;
+        self.skip(u32::from(bits.all));
         Ok(true)
     }
 

@@ -83,6 +83,16 @@ pub struct Entity {
     pub states: History,
 }
 
+impl Entity {
+    #[inline]
+    fn forget_beyond_max(&mut self) {
+        if self.states.len() > STATES_MAX {
+            // The oldest may still be the baseline; the second is too old to become one.
+            self.states.forget_second();
+        }
+    }
+}
+
 /// The world by snapshots.
 #[derive(Clone, Debug)]
 pub struct Replica {
@@ -101,16 +111,17 @@ pub struct Replica {
     /// The slots of each snapshot that may still be a common baseline, newest last.
     heard: VecDeque<(Tick, SlotSet)>,
     marks: Marks,
-    /// What the last records decoded to, until all of the snapshot is known to be good.
+    /// What the last snapshot tells, in its order, until all of it is known to be good. Lanes of a delta are in the
+    /// draft of their entity's history.
     decoded: Vec<Decoded>,
-    decoded_lanes: Vec<i32>,
+    /// The lanes of new entities.
+    whole_lanes: Vec<i32>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Decoded {
     slot: u16,
     told: Told,
-    lanes_at: usize,
 }
 
 /// What a snapshot tells of a slot.
@@ -122,6 +133,7 @@ enum Told {
         kind: u8,
         mine: bool,
         id: EntityId,
+        lanes_at: usize,
     },
     Gone,
 }
@@ -145,7 +157,7 @@ impl Replica {
             heard: VecDeque::new(),
             marks: Marks::default(),
             decoded: Vec::new(),
-            decoded_lanes: Vec::new(),
+            whole_lanes: Vec::new(),
         }
     }
 
@@ -169,7 +181,7 @@ impl Replica {
         let events = self.read_events(&mut reader, &header, tick)?;
         header.tail(&mut reader)?;
         self.decoded.clear();
-        self.decoded_lanes.clear();
+        self.whole_lanes.clear();
         if header.baseline_age > 0 {
             self.read_common(&mut reader, tick, header.baseline_age)?;
         }
@@ -302,15 +314,15 @@ impl Replica {
             head.stream(reader, common_age)?;
             match head {
                 RecordHead::Gone => {
-                    self.decoded.push(Decoded { slot, told: Told::Gone, lanes_at: 0 });
+                    self.decoded.push(Decoded { slot, told: Told::Gone });
                 }
                 RecordHead::Whole { kind, mine, id } => {
                     let table = self.kinds.get(kind as usize).ok_or(SnapshotError::Malformed)?;
-                    let lanes_at = self.decoded_lanes.len();
-                    self.decoded_lanes.resize(lanes_at + table.len(), 0);
-                    table.whole(reader, &mut self.decoded_lanes[lanes_at..], mine)?;
-                    let told = Told::Whole { kind: kind as u8, mine, id: EntityId(id) };
-                    self.decoded.push(Decoded { slot, told, lanes_at });
+                    let lanes_at = self.whole_lanes.len();
+                    self.whole_lanes.resize(lanes_at + table.len(), 0);
+                    table.whole(reader, &mut self.whole_lanes[lanes_at..], mine)?;
+                    let told = Told::Whole { kind: kind as u8, mine, id: EntityId(id), lanes_at };
+                    self.decoded.push(Decoded { slot, told });
                 }
                 RecordHead::Delta { age_ticks } => {
                     let since = tick.offset(-(age_ticks.min(i32::MAX as u32) as i32));
@@ -330,18 +342,16 @@ impl Replica {
         ticks: u32,
     ) -> Result<(), SnapshotError> {
         let place = self.place(slot).ok_or(SnapshotError::UnknownBaseline)?;
-        let entity = &self.entities[place];
+        let entity = &mut self.entities[place];
         let state = entity.states.at(since).ok_or(SnapshotError::UnknownBaseline)?;
         let table = &self.kinds[usize::from(entity.kind)];
-        let baseline = Baseline::new(entity.states.lanes(state), ticks);
-        let lanes_at = self.decoded_lanes.len();
-        self.decoded_lanes.resize(lanes_at + table.len(), 0);
-        let lanes = &mut self.decoded_lanes[lanes_at..];
+        let (before, lanes) = entity.states.draft(state);
+        let baseline = Baseline::new(before, ticks);
         match reader {
             Some(reader) => table.delta(reader, &baseline, lanes, entity.mine)?,
             None => table.extrapolate(&baseline, lanes, entity.mine),
         }
-        self.decoded.push(Decoded { slot, told: Told::Since(since), lanes_at });
+        self.decoded.push(Decoded { slot, told: Told::Since(since) });
         Ok(())
     }
 
@@ -351,24 +361,24 @@ impl Replica {
             heard = self.heard.pop_front().map(|(_, set)| set).unwrap_or_default();
         }
         heard.reset(self.places.len());
+        let shown = tick.offset(-SHOWN_TICKS);
         for at in 0..self.decoded.len() {
-            let Decoded { slot, told, lanes_at } = self.decoded[at];
+            let Decoded { slot, told } = self.decoded[at];
             match told {
                 Told::Gone => {
                     self.remove(slot);
                     continue;
                 }
-                Told::Whole { kind, mine, id } => {
-                    let place = self.place_for(slot, id, kind);
-                    self.entities[place].mine = mine;
-                    self.push(place, tick, lanes_at);
+                Told::Whole { kind, mine, id, lanes_at } => {
+                    self.push_whole(tick, slot, (kind, mine, id), lanes_at);
                 }
                 Told::Since(since) => {
                     let place = self.place(slot).expect("its baseline was found");
-                    let shown = tick.offset(-SHOWN_TICKS);
+                    let entity = &mut self.entities[place];
                     let oldest = if since.since(shown) < 0 { since } else { shown };
-                    self.entities[place].states.forget_before(oldest);
-                    self.push(place, tick, lanes_at);
+                    entity.states.forget_before(oldest);
+                    entity.states.push_draft(tick);
+                    entity.forget_beyond_max();
                 }
             }
             heard.insert(slot);
@@ -376,14 +386,19 @@ impl Replica {
         self.heard.push_back((tick, heard));
     }
 
-    fn push(&mut self, place: usize, tick: Tick, lanes_at: usize) {
+    fn push_whole(
+        &mut self,
+        tick: Tick,
+        slot: u16,
+        (kind, mine, id): (u8, bool, EntityId),
+        lanes_at: usize,
+    ) {
+        let place = self.place_for(slot, id, kind);
+        let width = self.kinds[usize::from(kind)].len();
         let entity = &mut self.entities[place];
-        let width = self.kinds[usize::from(entity.kind)].len();
-        entity.states.push(tick, &self.decoded_lanes[lanes_at..lanes_at + width]);
-        if entity.states.len() > STATES_MAX {
-            // The oldest may still be the baseline; the second is too old to become one.
-            entity.states.forget_second();
-        }
+        entity.mine = mine;
+        entity.states.push(tick, &self.whole_lanes[lanes_at..lanes_at + width]);
+        entity.forget_beyond_max();
     }
 
     fn place(&self, slot: u16) -> Option<usize> {
@@ -393,12 +408,12 @@ impl Replica {
 
     /// The place of `slot`, cleared for a new entity unless this very one is there.
     fn place_for(&mut self, slot: u16, id: EntityId, kind: u8) -> usize {
-        let states = History::new(self.kinds[usize::from(kind)].len());
-        let fresh = Entity { slot, id, kind, mine: false, states };
+        let width = self.kinds[usize::from(kind)].len();
+        let fresh = || Entity { slot, id, kind, mine: false, states: History::new(width) };
         if let Some(place) = self.place(slot) {
             let old = &mut self.entities[place];
             if old.id != id || old.kind != kind {
-                *old = fresh;
+                *old = fresh();
             }
             return place;
         }
@@ -407,7 +422,7 @@ impl Replica {
             self.places.resize(at + 1, NOBODY);
         }
         self.places[at] = self.entities.len() as u32;
-        self.entities.push(fresh);
+        self.entities.push(fresh());
         self.entities.len() - 1
     }
 

@@ -35,7 +35,7 @@ impl Replica {
         }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
         self.decoded.clear();
-        self.decoded_lanes.clear();
+        self.whole_lanes.clear();
         let read = self.read_others(&mut reader, tick, 0);
         let is_whole = |decoded: &Decoded| matches!(decoded.told, Told::Whole { .. });
         if read.is_err() || !self.decoded.iter().all(is_whole) {
@@ -51,8 +51,8 @@ impl Replica {
         Ok(tick)
     }
 
-    fn take_whole(&mut self, Decoded { slot, told, lanes_at }: Decoded, tick: Tick) {
-        let Told::Whole { kind, mine, id } = told else { return };
+    fn take_whole(&mut self, Decoded { slot, told }: Decoded, tick: Tick) {
+        let Told::Whole { kind, mine, id, lanes_at } = told else { return };
         let newest = self.place(slot).map(|place| {
             let states = &self.entities[place].states;
             states.tick(states.len() - 1)
@@ -60,9 +60,7 @@ impl Replica {
         if newest.is_some_and(|newest| tick.since(newest) <= 0) {
             return;
         }
-        let place = self.place_for(slot, id, kind);
-        self.entities[place].mine = mine;
-        self.push(place, tick, lanes_at);
+        self.push_whole(tick, slot, (kind, mine, id), lanes_at);
     }
 }
 
