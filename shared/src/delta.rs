@@ -14,6 +14,9 @@
 //! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual as
 //! long as the lane itself is escaped to the plain lane.
 
+mod baseline;
+mod walk;
+
 use std::ops::Range;
 
 use crate::bits::{BitError, BitStream};
@@ -21,11 +24,13 @@ use crate::class_code::{unzigzag, zigzag};
 use crate::lane_stream::LaneStream;
 use crate::model::coding::Coding;
 use crate::model::plan::Plan;
-use crate::model::{Chances, Compiled, Features, KindModel, Model, SiteStream};
+use crate::model::{Chances, Compiled, KindModel, Model};
 use crate::schema::{FieldType, KindSchema, Schema, SendRule};
 
 pub use crate::class_code::code as class_code;
 pub use crate::lane_stream::DeltaStream;
+pub use baseline::{Baseline, SecondBaseline};
+pub use walk::SiteWalk;
 
 /// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
@@ -410,74 +415,6 @@ pub(crate) fn lane_mask(first: usize, count: usize) -> u64 {
 fn unequal(a: &[i32], b: &[i32]) -> u64 {
     let both = a.iter().zip(b).enumerate();
     both.fold(0, |mask, (at, (a, b))| mask | u64::from(a != b) << at)
-}
-
-/// What a delta is coded against.
-#[derive(Clone, Copy, Debug)]
-pub struct Baseline<'a> {
-    /// Its lanes.
-    pub lanes: &'a [i32],
-    /// How many ticks ago it was.
-    pub ticks: u32,
-    /// An older state, from which a [model](crate::model) tells how the entity moves.
-    pub second: Option<SecondBaseline<'a>>,
-}
-
-/// An older state than the baseline.
-#[derive(Clone, Copy, Debug)]
-pub struct SecondBaseline<'a> {
-    /// Its lanes.
-    pub lanes: &'a [i32],
-    /// How many ticks before the baseline it was.
-    pub ticks: u32,
-}
-
-impl<'a> Baseline<'a> {
-    /// One baseline, without a second.
-    pub fn new(lanes: &'a [i32], ticks: u32) -> Self {
-        Baseline { lanes, ticks, second: None }
-    }
-}
-
-/// A kind's sites, to be walked by something other than bits, such as training.
-#[derive(Clone, Debug)]
-pub struct SiteWalk {
-    plan: Plan,
-    table: LaneTable,
-    features: usize,
-}
-
-impl SiteWalk {
-    /// The sites of `kind`, where `common` tells for each chunk which of its fields usually change
-    /// together.
-    pub fn new(kind: &KindSchema, tick_hz: u32, common: &[u8]) -> Self {
-        SiteWalk {
-            plan: Plan::new(kind, common),
-            table: LaneTable::new(kind, tick_hz),
-            features: Features::count(kind),
-        }
-    }
-
-    /// Takes the lanes of one entity through the sites, as [`LaneTable::delta`] does.
-    ///
-    /// # Errors
-    /// As `sites` gives them.
-    pub fn delta<C: SiteStream>(
-        &self,
-        sites: &mut C,
-        baseline: &Baseline<'_>,
-        lanes: &mut [i32],
-        owner: bool,
-    ) -> Result<(), BitError> {
-        self.plan.delta(&self.table, sites, baseline, lanes, owner)
-    }
-
-    /// What the baselines alone tell of an entity.
-    pub fn look_back(&self, baseline: &Baseline<'_>, owner: bool) -> Vec<i32> {
-        let mut features = vec![0; self.features];
-        self.plan.look_back(&self.table, baseline, owner, &mut features);
-        features
-    }
 }
 
 impl Lane {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::bits::{BitMeasure, BitReader, BitWriter};
+use crate::model::Features;
 use crate::model::{ChanceTree, Child, Leaf, Site, Split};
 use crate::schema::FieldSchema;
 use proptest::prelude::*;
