@@ -175,7 +175,7 @@ impl<S: Simulation> Room<S> {
         self.view_delays.clear();
         for member in self.members.values_mut() {
             if let Some(buffer) = &mut member.inputs {
-                let held = buffer.take(self.tick);
+                let held = buffer.take(self.tick, S::missing_input);
                 self.inputs.push((member.player, held.input));
                 let delay = f32::from(held.view_delay) / VIEW_DELAY_UNITS as f32;
                 self.view_delays.push(delay.min(self.config.rewind_ticks_max as f32));

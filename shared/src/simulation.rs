@@ -62,6 +62,14 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// One tick, `1 / TICK_HZ` seconds.
     fn step(&mut self, inputs: &Inputs<Self::Input>, outbox: &mut Outbox<Self::Event>);
 
+    /// What a player is taken to hold in a tick whose input did not come in time: `last` is its newest input
+    /// before that, `missed_ticks` ago, 1 at least. Unless the game says otherwise it holds on.
+    ///
+    /// The player's client predicts with what it sent; where that never comes, this is where the two part.
+    fn missing_input(last: Self::Input, _missed_ticks: u32) -> Self::Input {
+        last
+    }
+
     /// Shows every entity as it is now. The order does not matter.
     fn capture(&self, world: &mut Capture<Self::Entity>);
 
@@ -100,7 +108,7 @@ pub enum View {
 
 /// The inputs of one tick, one for each seated player, ordered by player.
 ///
-/// A player whose input did not come in time holds what it held the tick before.
+/// For a player whose input did not come in time it is what [`Simulation::missing_input`] says.
 #[derive(Debug)]
 pub struct Inputs<'a, I> {
     tick: Tick,

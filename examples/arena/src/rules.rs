@@ -48,6 +48,8 @@ const FIRST_FREE_ID: u32 = FIRST_ID + 64;
 const SHOT_RADIUS: f32 = 3.0;
 /// Shots hit ships as far back as their pilots saw them, at most so many ticks.
 const REWIND_TICKS: u32 = 15;
+/// A pilot of whom nothing comes lets go of everything after so many ticks.
+const HOLD_ON_TICKS: u32 = 30;
 const SHOTS_MAX: usize = 16_384;
 
 /// The game's whole state.
@@ -123,6 +125,10 @@ impl Simulation for Arena {
         };
         arena.fill_with_rocks();
         arena
+    }
+
+    fn missing_input(last: Controls, missed_ticks: u32) -> Controls {
+        if missed_ticks > HOLD_ON_TICKS { Controls::default() } else { last }
     }
 
     fn join(&mut self, player: PlayerId, _name: &str) {

@@ -15,7 +15,10 @@ pub(super) struct InputBuffer<I> {
     /// Ring by tick; a slot holds the tick it is for.
     ring: Vec<Option<(Tick, Held<I>)>>,
     window_ticks: i32,
+    /// The last one that came in time.
     held: Held<I>,
+    /// Ticks since then.
+    missed_ticks: u32,
     newest: Option<Newest>,
     /// Of the inputs that came since the last report, the least margin.
     least_eighth_ms: Option<i32>,
@@ -29,7 +32,7 @@ pub struct InputCounts {
     pub taken: u64,
     /// Came after their tick.
     pub late: u64,
-    /// Had not come when their tick was due: the last one was held instead.
+    /// Had not come when their tick was due: the game's rule for missing ones was used.
     pub missing: u64,
     /// For a tick outside the window.
     pub outside: u64,
@@ -65,6 +68,7 @@ impl<I: Copy + Default> InputBuffer<I> {
             ring,
             window_ticks,
             held: Held::default(),
+            missed_ticks: 0,
             newest: None,
             least_eighth_ms: None,
             counts: InputCounts::default(),
@@ -110,18 +114,21 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
     }
 
-    /// The input of `tick`; what was held the tick before when it has not come.
-    pub(super) fn take(&mut self, tick: Tick) -> Held<I> {
+    /// The input of `tick`. When it has not come, what `missing` makes of the last one and of how many ticks
+    /// ago that was.
+    pub(super) fn take(&mut self, tick: Tick, missing: impl Fn(I, u32) -> I) -> Held<I> {
         let at = tick.0 as usize % self.ring.len();
         match self.ring[at].take_if(|(held, _)| *held == tick) {
             Some((_, held)) => {
-                self.held = held;
+                (self.held, self.missed_ticks) = (held, 0);
                 self.counts.taken += 1;
+                return held;
             }
-            None if self.newest.is_some() => self.counts.missing += 1,
-            None => {}
+            None if self.newest.is_none() => return self.held,
+            None => self.counts.missing += 1,
         }
-        self.held
+        self.missed_ticks = self.missed_ticks.saturating_add(1);
+        Held { input: missing(self.held.input, self.missed_ticks), ..self.held }
     }
 
     /// What the next snapshot tells the client.
@@ -163,6 +170,8 @@ mod tests {
 
     use super::*;
 
+    const HOLD_ON: fn(u8, u32) -> u8 = |last, _| last;
+
     fn datagram(newest_low16: u16, inputs: &[u8]) -> InputDatagram<u8> {
         let head = InputHead { newest_low16, view_delay: 7, ..InputHead::default() };
         InputDatagram { head, inputs: inputs.to_vec() }
@@ -177,7 +186,8 @@ mod tests {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
         buffer.push(clock(100, due), due, &datagram(103, &[3, 2, 1, 0]));
-        let taken: Vec<u8> = (101..=105).map(|tick| buffer.take(Tick(tick)).input).collect();
+        let taken: Vec<u8> =
+            (101..=105).map(|tick| buffer.take(Tick(tick), HOLD_ON).input).collect();
         assert_eq!(taken, [1, 2, 3, 3, 3]);
         let counts = buffer.counts();
         assert_eq!((counts.taken, counts.missing, counts.late), (3, 2, 0));
@@ -189,9 +199,9 @@ mod tests {
         let mut buffer = InputBuffer::new(32);
         buffer.push(clock(0, due), due, &datagram(1, &[7]));
         buffer.push(clock(0, due), due, &datagram(1, &[9]));
-        assert_eq!(buffer.take(Tick(1)), Held { input: 7, view_delay: 7 });
+        assert_eq!(buffer.take(Tick(1), HOLD_ON), Held { input: 7, view_delay: 7 });
         buffer.push(clock(1, due), due, &datagram(1, &[9]));
-        assert_eq!(buffer.take(Tick(2)).input, 7);
+        assert_eq!(buffer.take(Tick(2), HOLD_ON).input, 7);
     }
 
     #[test]
@@ -202,7 +212,7 @@ mod tests {
         buffer.push(clock(1000, due), due, &datagram(900, &[2]));
         assert_eq!(buffer.counts().outside, 2);
         assert!(buffer.report(Tick(1000)).is_none());
-        assert_eq!(buffer.take(Tick(1033)).input, 0);
+        assert_eq!(buffer.take(Tick(1033), HOLD_ON).input, 0);
     }
 
     #[test]
@@ -237,5 +247,20 @@ mod tests {
         let two_ticks = dip(3, 16, &[1, 1, 1, 1]);
         assert!((20 * 8 - 1..=20 * 8).contains(&two_ticks), "{two_ticks}");
         assert_eq!(dip(4, 16, &[1]), 0);
+    }
+
+    #[test]
+    fn what_is_missing_is_as_the_game_says_until_the_next_one_comes() {
+        let mut buffer = InputBuffer::new(32);
+        let rule = |last: u8, missed_ticks: u32| if missed_ticks > 2 { 0 } else { last };
+        assert_eq!(buffer.take(Tick(1), |_, _| 9).input, 0, "nothing was held yet");
+        let due = Instant::now();
+        buffer.push(clock(1, due), due, &datagram(2, &[7]));
+        let held: Vec<u8> = (2..=6).map(|tick| buffer.take(Tick(tick), rule).input).collect();
+        assert_eq!(held, [7, 7, 7, 0, 0]);
+        buffer.push(clock(6, due), due, &datagram(7, &[5]));
+        let held: Vec<u8> = (7..=10).map(|tick| buffer.take(Tick(tick), rule).input).collect();
+        assert_eq!(held, [5, 5, 5, 0]);
+        assert_eq!(buffer.counts().missing, 7);
     }
 }
