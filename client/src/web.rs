@@ -229,6 +229,7 @@ impl Core {
             ("rttMs", stats.rtt_ms.into()),
             ("jitterMs", stats.jitter_ms.into()),
             ("lossFraction", stats.loss_fraction().into()),
+            ("silenceMs", stats.silence_ms.into()),
             ("snapshotAgeMs", stats.snapshot_age_ms.into()),
             ("inputMarginMs", stats.input_margin_ms.into()),
             ("interpolationMs", stats.interpolation_ms.into()),

@@ -7,7 +7,10 @@ pub struct NetStats {
     pub rtt_ms: f32,
     /// Mean deviation of the snapshots' arrivals from an even pace.
     pub jitter_ms: f32,
-    /// Age of the newest snapshot.
+    /// Since the newest snapshot came.
+    pub silence_ms: f32,
+    /// How old what the newest snapshot tells is by now: the silence, and half of the round trip that it came at
+    /// the end of. On a path with a queue of seconds that is a second and more, however often snapshots come.
     pub snapshot_age_ms: f32,
     /// How early the newest inputs reached the server before their tick; negative is late.
     pub input_margin_ms: f32,

@@ -317,9 +317,10 @@ impl RoomSession {
 
     pub(super) fn fill_stats(&self, now: Duration, stats: &mut NetStats) {
         let age = self.newest_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
-        stats.snapshot_age_ms = age.as_secs_f32() * 1000.0;
+        stats.silence_ms = age.as_secs_f32() * 1000.0;
         stats.interpolation_ms = self.clock.delay_ms();
         stats.rtt_ms = self.clock.rtt_ms();
+        stats.snapshot_age_ms = stats.silence_ms + stats.rtt_ms / 2.0;
         stats.jitter_ms = self.clock.jitter_ms();
         stats.input_margin_ms = self.clock.margin_ms();
         stats.snapshots = self.snapshots;

@@ -11,6 +11,8 @@ export interface CoreStats {
   /** Snapshots that did not come, 0 to 1. */
   lossFraction: number;
   /** Since the newest snapshot came. */
+  silenceMs: number;
+  /** How old what it tells is by now: the silence, and half of the round trip. */
   snapshotAgeMs: number;
   /** Received since the start. */
   bytesIn: number;

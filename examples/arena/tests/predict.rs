@@ -322,3 +322,19 @@ fn the_room_caps_how_far_a_player_may_look_back() {
         assert!(told > most - 5.0 && told <= most, "{delay_ticks} ticks away: {told}");
     }
 }
+
+#[test]
+fn how_old_a_snapshot_is_counts_the_way_it_came() {
+    for delay_ticks in [0u32, 6, 30] {
+        let mut table = Table::new(delay_ticks as usize, true);
+        for _ in 0..400 {
+            table.run(0.0);
+        }
+        let stats = table.session.stats(table.now() + PERIOD / 2);
+        assert!(stats.silence_ms < 1.0, "one comes in every tick");
+        let way_ms = (PERIOD * delay_ticks).as_secs_f32() * 1000.0;
+        let (least, most) = (way_ms - 9.0, way_ms + 26.0);
+        let age_ms = stats.snapshot_age_ms;
+        assert!((least..most).contains(&age_ms), "{age_ms} ms where the way takes {way_ms}");
+    }
+}

@@ -124,7 +124,7 @@ impl Game {
         if let Some(own) = self.app.scene.own {
             self.score = own.score;
         }
-        let silence = Duration::from_secs_f32(self.client.stats().snapshot_age_ms / 1000.0);
+        let silence = Duration::from_secs_f32(self.client.stats().silence_ms / 1000.0);
         self.app.banner = (silence > SILENCE_SHOWN)
             .then(|| format!("no word from the server for {} s", silence.as_secs()));
         if now.duration_since(self.meter.since) >= NET_EVERY {

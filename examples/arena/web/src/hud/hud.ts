@@ -58,7 +58,7 @@ export class Hud {
     this.#map.draw(frame, camera);
     this.#net.draw(frame.nowMs, () => {
       const now = stats();
-      this.#stalled.hidden = now.snapshotAgeMs < STALLED_MS;
+      this.#stalled.hidden = now.silenceMs < STALLED_MS;
       return now;
     });
     this.#curves.draw(stats);
