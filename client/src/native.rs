@@ -131,6 +131,8 @@ pub struct Seen<E> {
     pub id: EntityId,
     /// This client owns it.
     pub mine: bool,
+    /// How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it.
+    pub presence: f32,
     /// Its state as its [`Mode`] has it, by default between two received ones where a field is a number.
     pub entity: E,
 }
@@ -294,7 +296,12 @@ impl<S: Simulation> Client<S> {
         if let Some(room) = self.session.room() {
             room.for_each_shown(|shown| {
                 if let Some(entity) = self.mapping.entity::<S::Entity>(shown.kind, shown.lanes) {
-                    seen.push(Seen { id: shown.id, mine: shown.mine, entity });
+                    seen.push(Seen {
+                        id: shown.id,
+                        mine: shown.mine,
+                        presence: shown.presence as f32,
+                        entity,
+                    });
                 }
             });
         }

@@ -10,6 +10,7 @@ mod clock;
 mod input;
 mod interpolation;
 mod lateness;
+mod leaving;
 mod net_stats;
 pub mod prediction;
 mod room;

@@ -206,7 +206,7 @@ impl Core {
     }
 
     /// Every visible entity as it is to be shown since the last update, flat. For each: numbers of its
-    /// record (this one included), id, kind, 1 when own, then its components.
+    /// record (this one included), id, kind, 1 when own, how much of it is there, then its components.
     pub fn view(&mut self, _now_ms: f64) -> Float64Array {
         self.view.clear();
         if let (Some(room), Some(welcome)) = (self.session.room(), self.session.welcome()) {
@@ -214,7 +214,13 @@ impl Core {
             room.for_each_shown(|shown| {
                 let start = view.len();
                 let mine = f64::from(u8::from(shown.mine));
-                view.extend([0.0, f64::from(shown.id.0), f64::from(shown.kind), mine]);
+                view.extend([
+                    0.0,
+                    f64::from(shown.id.0),
+                    f64::from(shown.kind),
+                    mine,
+                    shown.presence,
+                ]);
                 push_components(&kinds[usize::from(shown.kind)], shown.lanes, view);
                 view[start] = (view.len() - start) as f64;
             });

@@ -46,7 +46,7 @@ impl From<BitError> for SnapshotError {
 }
 
 /// What a snapshot brought besides entities.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Applied {
     /// Its tick.
     pub tick: Tick,
@@ -54,6 +54,19 @@ pub struct Applied {
     pub input: Option<InputReport>,
     /// Events not delivered before, in order; those that are told once come last.
     pub events: Vec<Event>,
+    /// Entities that are not in the replica any more, in the order of their slots.
+    pub departed: Vec<Departed>,
+}
+
+/// An entity that the server told to forget.
+#[derive(Clone, Debug)]
+pub struct Departed {
+    /// As it was last known.
+    pub entity: Entity,
+    /// The snapshot that told so.
+    pub tick: Tick,
+    /// It is in the world, out of the client's view.
+    pub in_world: bool,
 }
 
 /// Something that happened once.
@@ -79,6 +92,8 @@ pub struct Entity {
     pub kind: u8,
     /// The client owns it.
     pub mine: bool,
+    /// The snapshot that first had it.
+    pub first: Tick,
     /// Its states as received, oldest first; never empty.
     pub states: History,
 }
@@ -135,7 +150,9 @@ enum Told {
         id: EntityId,
         lanes_at: usize,
     },
-    Gone,
+    Gone {
+        in_world: bool,
+    },
 }
 
 impl Replica {
@@ -188,7 +205,7 @@ impl Replica {
         self.read_others(&mut reader, tick, header.baseline_age)?;
         reader.finish()?;
 
-        self.commit(tick);
+        let departed = self.commit(tick);
         if let Some((first, count)) = header.events {
             let end = first.wrapping_add(count as u16);
             if (end.wrapping_sub(self.next_event) as i16) > 0 {
@@ -196,7 +213,7 @@ impl Replica {
             }
         }
         self.acknowledge(tick);
-        Ok(Applied { tick, input: header.input, events })
+        Ok(Applied { tick, input: header.input, events, departed })
     }
 
     /// What to acknowledge.
@@ -310,11 +327,11 @@ impl Replica {
             if common_age > 0 && self.marks.tell_of(slot) {
                 return Err(SnapshotError::Malformed);
             }
-            let mut head = RecordHead::Gone;
+            let mut head = RecordHead::Gone { in_world: false };
             head.stream(reader, common_age)?;
             match head {
-                RecordHead::Gone => {
-                    self.decoded.push(Decoded { slot, told: Told::Gone });
+                RecordHead::Gone { in_world } => {
+                    self.decoded.push(Decoded { slot, told: Told::Gone { in_world } });
                 }
                 RecordHead::Whole { kind, mine, id } => {
                     let table = self.kinds.get(kind as usize).ok_or(SnapshotError::Malformed)?;
@@ -355,7 +372,9 @@ impl Replica {
         Ok(())
     }
 
-    fn commit(&mut self, tick: Tick) {
+    /// Returns what is not there any more.
+    fn commit(&mut self, tick: Tick) -> Vec<Departed> {
+        let mut departed = Vec::new();
         let mut heard = SlotSet::default();
         while self.heard.front().is_some_and(|(at, _)| tick.since(*at) > BASELINE_AGE_MAX as i32) {
             heard = self.heard.pop_front().map(|(_, set)| set).unwrap_or_default();
@@ -365,12 +384,15 @@ impl Replica {
         for at in 0..self.decoded.len() {
             let Decoded { slot, told } = self.decoded[at];
             match told {
-                Told::Gone => {
-                    self.remove(slot);
+                Told::Gone { in_world } => {
+                    let entity = self.remove(slot);
+                    departed.extend(entity.map(|entity| Departed { entity, tick, in_world }));
                     continue;
                 }
                 Told::Whole { kind, mine, id, lanes_at } => {
-                    self.push_whole(tick, slot, (kind, mine, id), lanes_at);
+                    let entity = self.push_whole(tick, slot, (kind, mine, id), lanes_at);
+                    let in_world = false;
+                    departed.extend(entity.map(|entity| Departed { entity, tick, in_world }));
                 }
                 Told::Since(since) => {
                     let place = self.place(slot).expect("its baseline was found");
@@ -384,21 +406,24 @@ impl Replica {
             heard.insert(slot);
         }
         self.heard.push_back((tick, heard));
+        departed
     }
 
+    /// Returns the entity that it takes the place of.
     fn push_whole(
         &mut self,
         tick: Tick,
         slot: u16,
         (kind, mine, id): (u8, bool, EntityId),
         lanes_at: usize,
-    ) {
-        let place = self.place_for(slot, id, kind);
+    ) -> Option<Entity> {
+        let (place, other) = self.place_for((slot, tick), id, kind);
         let width = self.kinds[usize::from(kind)].len();
         let entity = &mut self.entities[place];
         entity.mine = mine;
         entity.states.push(tick, &self.whole_lanes[lanes_at..lanes_at + width]);
         entity.forget_beyond_max();
+        other
     }
 
     fn place(&self, slot: u16) -> Option<usize> {
@@ -406,16 +431,19 @@ impl Replica {
         place.map(|place| place as usize)
     }
 
-    /// The place of `slot`, cleared for a new entity unless this very one is there.
-    fn place_for(&mut self, slot: u16, id: EntityId, kind: u8) -> usize {
+    /// The place of `slot`, cleared for a new entity unless this very one is there, and the one that was.
+    fn place_for(
+        &mut self,
+        (slot, first): (u16, Tick),
+        id: EntityId,
+        kind: u8,
+    ) -> (usize, Option<Entity>) {
         let width = self.kinds[usize::from(kind)].len();
-        let fresh = || Entity { slot, id, kind, mine: false, states: History::new(width) };
+        let fresh = || Entity { slot, id, kind, mine: false, first, states: History::new(width) };
         if let Some(place) = self.place(slot) {
             let old = &mut self.entities[place];
-            if old.id != id || old.kind != kind {
-                *old = fresh();
-            }
-            return place;
+            let is_other = old.id != id || old.kind != kind;
+            return (place, is_other.then(|| std::mem::replace(old, fresh())));
         }
         let at = usize::from(slot);
         if self.places.len() <= at {
@@ -423,16 +451,17 @@ impl Replica {
         }
         self.places[at] = self.entities.len() as u32;
         self.entities.push(fresh());
-        self.entities.len() - 1
+        (self.entities.len() - 1, None)
     }
 
-    fn remove(&mut self, slot: u16) {
-        let Some(place) = self.place(slot) else { return };
+    fn remove(&mut self, slot: u16) -> Option<Entity> {
+        let place = self.place(slot)?;
         self.places[usize::from(slot)] = NOBODY;
-        self.entities.swap_remove(place);
+        let entity = self.entities.swap_remove(place);
         if let Some(moved) = self.entities.get(place) {
             self.places[usize::from(moved.slot)] = place as u32;
         }
+        Some(entity)
     }
 
     fn acknowledge(&mut self, tick: Tick) {

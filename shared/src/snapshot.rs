@@ -193,8 +193,11 @@ pub enum RecordHead {
         /// The game's id.
         id: u32,
     },
-    /// The entity left the world or the client's view.
-    Gone,
+    /// The entity is not to be seen any more.
+    Gone {
+        /// It is in the world, out of the client's view.
+        in_world: bool,
+    },
 }
 
 impl RecordHead {
@@ -219,10 +222,12 @@ impl RecordHead {
             *self = RecordHead::Delta { age_ticks: age_of(code, common_age)? };
             return Ok(());
         }
-        let mut gone = *self == RecordHead::Gone;
+        let mut gone = matches!(self, RecordHead::Gone { .. });
         stream.flag(&mut gone)?;
         if gone {
-            *self = RecordHead::Gone;
+            let mut in_world = matches!(self, RecordHead::Gone { in_world: true });
+            stream.flag(&mut in_world)?;
+            *self = RecordHead::Gone { in_world };
             return Ok(());
         }
         let (mut kind, mut mine, mut id) = match *self {
@@ -248,7 +253,7 @@ impl RecordHead {
             RecordHead::Delta { age_ticks } => {
                 1 + golomb_bits(age_code(age_ticks, common_age)) as usize
             }
-            RecordHead::Gone => 2,
+            RecordHead::Gone { .. } => 3,
             RecordHead::Whole { id, .. } => 2 + 6 + 1 + 6 + (32 - id.leading_zeros()) as usize,
         }
     }
@@ -382,15 +387,16 @@ mod tests {
         for common_age in [0, 1, 5, 127] {
             let whole = [0, 1, u32::MAX].map(|id| RecordHead::Whole { kind: 63, mine: true, id });
             let ages = [1, 2, 4, 6, 127, 128, 100_000].into_iter().filter(|&age| age != common_age);
+            let gone = [false, true].map(|in_world| RecordHead::Gone { in_world });
             let deltas = ages.map(|age_ticks| RecordHead::Delta { age_ticks });
-            for head in whole.into_iter().chain(deltas).chain([RecordHead::Gone]) {
+            for head in whole.into_iter().chain(deltas).chain(gone) {
                 let mut measure = BitMeasure::default();
                 { head }.stream(&mut measure, common_age).unwrap();
                 assert_eq!(measure.len_bits(), head.len_bits(common_age), "{head:?}");
                 let mut writer = BitWriter::default();
                 { head }.stream(&mut writer, common_age).unwrap();
                 let bytes = writer.into_bytes();
-                let mut read = RecordHead::Gone;
+                let mut read = RecordHead::Gone { in_world: false };
                 read.stream(&mut BitReader::new(&bytes), common_age).unwrap();
                 assert_eq!(read, head);
             }

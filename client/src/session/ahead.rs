@@ -18,6 +18,7 @@ use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, Tick};
 
 use super::interpolation::{BLEND_TICKS_MAX, Blend};
+use super::leaving::Leaving;
 use super::prediction::{Known, Rules, Steered, Things};
 
 /// The most that [`Mode`] may be told to go ahead, in ticks.
@@ -85,11 +86,13 @@ struct Carried {
     /// Part of `shown`.
     error: Vec<f64>,
     frame: u64,
+    /// When it was first shown.
+    began: f64,
 }
 
 /// Where one state leads to.
 #[derive(Debug)]
-struct Course {
+pub(super) struct Course {
     from: Tick,
     lanes: Vec<i32>,
     way: Way,
@@ -134,11 +137,17 @@ impl Ahead {
         self.carried.get(&id).map(|carried| &*carried.shown)
     }
 
-    /// Brings all to `aim`, but those that `is_own` says are shown by prediction.
+    /// Ticks for which an entity has been shown at `aimed`, if it is shown ahead.
+    pub(super) fn ticks_shown(&self, id: EntityId, aimed: f64) -> Option<f64> {
+        self.carried.get(&id).map(|carried| aimed - carried.began)
+    }
+
+    /// Brings the entities of the replica and those that have left it to `aim`, but those that `is_own` says are
+    /// shown by prediction.
     pub(super) fn show(
         &mut self,
         aim: Aim,
-        known: Known<'_>,
+        (known, left): (Known<'_>, &Leaving),
         rules: Option<&dyn Rules>,
         is_own: impl Fn(EntityId) -> bool,
     ) {
@@ -149,7 +158,7 @@ impl Ahead {
         }
         self.frame += 1;
         let fade = (-passed / FADE_S).exp();
-        for entity in known.replica.entities() {
+        for entity in known.replica.entities().iter().chain(left.entities()) {
             if let Some(ticks_max) = self.mode(entity.kind).ticks_max()
                 && !is_own(entity.id)
             {
@@ -178,14 +187,15 @@ impl Ahead {
             ticks.clamp(0.0, f64::from(ticks_max))
         };
         let newest = known.replica.newest().unwrap_or(aim.start);
-        let fresh = || Course::of(entity, newest, &space);
+        let fresh = || Course::of(entity, newest, table, rules);
         let known_one = self.carried.get_mut(&entity.id);
         let Some(carried) = known_one.filter(|carried| carried.kind == entity.kind) else {
             let mut course = fresh();
             let mut shown = Vec::new();
             course.at(ticks(course.from), &space, &mut shown);
             let (kind, frame) = (entity.kind, self.frame);
-            let carried = Carried { kind, course, shown, error: Vec::new(), frame };
+            let (error, began) = (Vec::new(), aim.ticks);
+            let carried = Carried { kind, course, shown, error, frame, began };
             self.carried.insert(entity.id, carried);
             return;
         };
@@ -217,13 +227,19 @@ struct Space<'a> {
 }
 
 impl Course {
-    fn of(entity: &Entity, newest: Tick, space: &Space<'_>) -> Self {
+    /// By the rules if there are any that step it.
+    pub(super) fn of(
+        entity: &Entity,
+        newest: Tick,
+        table: &LaneTable,
+        rules: Option<&dyn Rules>,
+    ) -> Self {
         let states = &entity.states;
         let last = states.len() - 1;
         let (from, lanes) = (states.tick(last), states.lanes(last).to_vec());
-        let way = match space.rules.and_then(|rules| Stepped::of(entity, &lanes, rules)) {
+        let way = match rules.and_then(|rules| Stepped::of(entity, &lanes, rules)) {
             Some(stepped) => Way::Rules(Box::new(stepped)),
-            None if space.table.any_velocity() => Way::Velocity,
+            None if table.any_velocity() => Way::Velocity,
             None if last == 0 || is_silent(from, newest) => Way::Rest,
             None => {
                 let ticks = from.since(states.tick(last - 1)).min(BLEND_TICKS_MAX);
@@ -244,28 +260,40 @@ impl Course {
 
     /// Fills `out` with the lanes `ticks` after its state.
     fn at(&mut self, ticks: f64, space: &Space<'_>, out: &mut Vec<f64>) {
+        if let (Way::Rules(stepped), Some(rules)) = (&mut self.way, space.rules) {
+            stepped.go_to(ticks.floor() as u32, rules);
+        }
+        self.along(ticks, space.table, space.blend, space.owner, out);
+    }
+
+    /// The same, no farther than the rules were stepped.
+    pub(super) fn along(
+        &self,
+        ticks: f64,
+        table: &LaneTable,
+        blend: &Blend,
+        owner: bool,
+        out: &mut Vec<f64>,
+    ) {
         let (whole, part) = (ticks.floor() as u32, ticks.fract());
-        match &mut self.way {
-            Way::Rest => space.blend.between(&self.lanes, &self.lanes, 0.0, out),
+        match &self.way {
+            Way::Rest => blend.between(&self.lanes, &self.lanes, 0.0, out),
             Way::Change { ticks: over, before } => {
-                space.blend.beyond(before, &self.lanes, ticks / f64::from(*over), out);
+                blend.beyond(before, &self.lanes, ticks / f64::from(*over), out);
             }
             Way::Velocity => {
                 let mut lanes = [[0; LANES_MAX]; 2];
-                let count = space.table.len();
+                let count = table.len();
                 for (lanes, ticks) in lanes.iter_mut().zip(whole..) {
                     let baseline = Baseline::new(&self.lanes, ticks);
-                    space.table.extrapolate(&baseline, &mut lanes[..count], space.owner);
+                    table.extrapolate(&baseline, &mut lanes[..count], owner);
                 }
-                space.blend.between(&lanes[0][..count], &lanes[1][..count], part, out);
+                blend.between(&lanes[0][..count], &lanes[1][..count], part, out);
             }
             Way::Rules(stepped) => {
-                if let Some(rules) = space.rules {
-                    stepped.go_to(whole, rules);
-                }
                 // A clock that was set back by less than a tick stays at the tick it was at.
                 let part = if whole < stepped.ticks { 0.0 } else { part };
-                space.blend.between(&stepped.lanes, &stepped.next, part, out);
+                blend.between(&stepped.lanes, &stepped.next, part, out);
             }
         }
     }

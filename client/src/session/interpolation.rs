@@ -19,6 +19,8 @@ pub struct Shown<'a> {
     pub kind: u8,
     /// The client owns it.
     pub mine: bool,
+    /// How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it.
+    pub presence: f64,
     /// Lanes in steps, between two states where the field is a number.
     pub lanes: &'a [f64],
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
 use tickwire_shared::input::InputHead;
-use tickwire_shared::replica::{Event, Replica, SnapshotError};
+use tickwire_shared::replica::{Entity, Event, Replica, SnapshotError};
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
 
@@ -13,6 +13,7 @@ use super::ahead::{Ahead, Aim, Mode};
 use super::clock::ServerClock;
 use super::input::{InputQueue, Sampled};
 use super::interpolation::{Blend, Shown};
+use super::leaving::{Leaving, Times};
 use super::net_stats::NetStats;
 use super::prediction::{Known, Prediction, Rules, Told};
 
@@ -49,6 +50,7 @@ pub struct RoomSession {
     prediction: Option<Prediction>,
     keyframes: Keyframes,
     ahead: Ahead,
+    leaving: Leaving,
 }
 
 /// The parts of keyframes that came.
@@ -90,6 +92,7 @@ impl RoomSession {
             prediction: None,
             keyframes: Keyframes::default(),
             ahead: Ahead::default(),
+            leaving: Leaving::new(schema.tick_hz),
         }
     }
 
@@ -140,33 +143,52 @@ impl RoomSession {
         Some((super::tick_at(self.clock.start(), ticks), ticks.rem_euclid(1.0)))
     }
 
-    /// Calls `each` with every entity as it is to be shown since the last update.
+    /// Calls `each` with every entity as it is to be shown since the last update. What left the view goes on for
+    /// a fifth of a second; what left the world, until what is shown is as old.
     pub fn for_each_shown(&self, mut each: impl FnMut(Shown<'_>)) {
-        let Some(shown) = self.shown else { return };
-        let mut lanes = Vec::new();
+        let Some(times) = self.times() else { return };
+        let mut blended = Vec::new();
         let prediction = self.prediction.as_ref();
         let spawns = prediction.map(Prediction::spawns);
         for entity in self.replica.entities() {
-            if spawns.is_some_and(|spawns| spawns.has(entity.id)) {
+            let (id, kind, mine) = (entity.id, entity.kind, entity.mine);
+            if spawns.is_some_and(|spawns| spawns.has(id)) {
                 continue;
             }
-            if let Some(lanes) = prediction.and_then(|own| own.shown(entity.id)) {
-                each(Shown { id: entity.id, kind: entity.kind, mine: true, lanes });
+            if let Some(lanes) = prediction.and_then(|own| own.shown(id)) {
+                each(Shown { id, kind, mine: true, presence: 1.0, lanes });
                 continue;
             }
-            if let Some(lanes) = self.ahead.shown(entity.id) {
-                each(Shown { id: entity.id, kind: entity.kind, mine: entity.mine, lanes });
+            if let Some(lanes) = self.ahead.shown(id) {
+                let ticks = self.ahead.ticks_shown(id, times.aimed).unwrap_or(0.0);
+                let presence = self.leaving.entered_ahead(ticks);
+                each(Shown { id, kind, mine, presence, lanes });
                 continue;
             }
-            self.blends[usize::from(entity.kind)].at(entity, self.clock.start(), shown, &mut lanes);
-            each(Shown { id: entity.id, kind: entity.kind, mine: entity.mine, lanes: &lanes });
+            self.blends[usize::from(kind)].at(entity, times.start, times.shown, &mut blended);
+            let presence = self.leaving.entered(entity.first, times);
+            each(Shown { id, kind, mine, presence, lanes: &blended });
         }
+        self.leaving.for_each(
+            times,
+            &self.replica,
+            (&self.blends, &self.ahead),
+            |entity, presence, lanes| {
+                let Entity { id, kind, mine, .. } = *entity;
+                each(Shown { id, kind, mine, presence, lanes });
+            },
+        );
         for spawn in spawns.into_iter().flat_map(|spawns| spawns.iter()) {
             let (id, kind) = (spawn.id, spawn.kind);
             if !spawn.shown.is_empty() {
-                each(Shown { id, kind, mine: true, lanes: &spawn.shown });
+                each(Shown { id, kind, mine: true, presence: 1.0, lanes: &spawn.shown });
             }
         }
+    }
+
+    fn times(&self) -> Option<Times> {
+        let shown = self.shown?;
+        Some(Times { start: self.clock.start(), shown, aimed: self.aimed.unwrap_or(shown) })
     }
 
     /// What the player steers, as far as it is predicted.
@@ -236,6 +258,12 @@ impl RoomSession {
             self.clock.lost(now, applied.tick);
         }
         stats.tick = applied.tick.0;
+        for departed in applied.departed {
+            // What is predicted goes with the server's word: it was ahead of it.
+            if self.prediction.is_none() || !departed.entity.mine {
+                self.leaving.add(departed, &self.replica, self.aimed.unwrap_or_default());
+            }
+        }
         if let Some(prediction) = &mut self.prediction {
             let known =
                 Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
@@ -267,20 +295,20 @@ impl RoomSession {
             prediction.advance(known);
             prediction.show(now, self.clock.input_ticks(now).rem_euclid(1.0), held, known);
         }
-        self.show_ahead(now);
+        self.show_others(now);
     }
 
-    fn show_ahead(&mut self, now: Duration) {
-        if self.replica.newest().is_none() {
-            return;
-        }
+    /// What others own, once what is own is predicted.
+    fn show_others(&mut self, now: Duration) {
         let ticks = self.clock.input_ticks(now);
         self.aimed = Some(ticks);
+        let Some(times) = self.times() else { return };
+        self.leaving.advance(times, &self.replica, &self.ahead);
         let known = Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
         let own = self.prediction.as_ref();
         let is_own = |id| own.is_some_and(|own| own.entity() == Some(id) || own.spawns().has(id));
         let aim = Aim { now, start: self.clock.start(), ticks };
-        self.ahead.show(aim, known, own.map(Prediction::rules), is_own);
+        self.ahead.show(aim, (known, &self.leaving), own.map(Prediction::rules), is_own);
     }
 
     fn sample(&mut self, now: Duration, held: &[i32]) {

@@ -29,6 +29,8 @@ export type Entity<G extends Game, K extends KindName<G> = KindName<G>> = {
     readonly kind: N;
     /** Whether this client owns it. */
     readonly mine: boolean;
+    /** How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it. */
+    readonly presence: number;
   } & Readonly<G['entities'][N]>;
 }[K];
 
@@ -38,7 +40,7 @@ interface Slot {
   seen: number;
 }
 
-const HEADER = 4;
+const HEADER = 5;
 
 /**
  * What this client sees, at the time it is drawn for.
@@ -93,7 +95,7 @@ export class Entities<G extends Game = AnyGame> implements Iterable<Entity<G>> {
 
   /**
    * Reads the core's flat view: for each entity the length of its record, its id, kind, whether it
-   * is owned, then the components of its fields.
+   * is owned, how much of it is there, then the components of its fields.
    * @internal
    */
   read(flat: ArrayLike<number>): void {
@@ -115,11 +117,12 @@ export class Entities<G extends Game = AnyGame> implements Iterable<Entity<G>> {
     if (!kind) throw new RangeError(`an entity of kind ${number}, which the game does not have`);
     let slot = this.#slots.get(id);
     if (slot?.kind !== number) {
-      slot = { entity: { id, kind: kind.name, mine: false }, kind: number, seen: 0 };
+      slot = { entity: { id, kind: kind.name, mine: false, presence: 1 }, kind: number, seen: 0 };
       this.#slots.set(id, slot);
     }
     slot.seen = this.#frame;
     slot.entity['mine'] = flat[at + 3] === 1;
+    slot.entity['presence'] = flat[at + 4]!;
     readRecord(kind, flat, at + HEADER, slot.entity);
     this.#lists[number]!.push(slot.entity as unknown as Entity<G>);
   }

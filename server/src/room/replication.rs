@@ -97,7 +97,7 @@ enum Against {
     /// Nothing: they are whole.
     Nothing,
     /// There are no lanes: the slot is to be forgotten.
-    Gone,
+    Gone { in_world: bool },
 }
 
 /// The common baseline of one snapshot.
@@ -378,16 +378,26 @@ impl Replication {
             if tick.since(Tick(self.packets.gone(slot))) <= flight_ticks {
                 continue;
             }
+            let in_world = self.is_of_world(scene.world, slot);
             let record = Record {
                 coded: Coded::EMPTY,
-                against: Against::Gone,
+                against: Against::Gone { in_world },
                 slot,
                 priority: budget::FIRST_OF_ALL,
-                head_bits: RecordHead::Gone.len_bits(0) as u8,
+                head_bits: RecordHead::Gone { in_world }.len_bits(0) as u8,
             };
             let others = &mut scene.draft.others;
             others.insert(others.partition_point(|other| other.slot < slot), record);
         }
+    }
+
+    /// Whether what the client has in a slot is in the world, and not what had the slot before.
+    fn is_of_world(&self, world: &World, slot: u16) -> bool {
+        let told = self.packets.acked(slot).max(self.packets.sent(slot));
+        let at = usize::from(slot);
+        let is_alive =
+            world.alive().words().get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        is_alive && told >= world.glances()[at].spawned
     }
 
     /// Whether what there is to tell of a slot is on its way to the client already.
@@ -403,7 +413,8 @@ impl Replication {
     fn head(&self, world: &World, slot: u16, against: Against) -> RecordHead {
         match against {
             Against::Age(age_ticks) => RecordHead::Delta { age_ticks },
-            Against::Common | Against::Gone => RecordHead::Gone,
+            Against::Gone { in_world } => RecordHead::Gone { in_world },
+            Against::Common => unreachable!("a slot of the common baseline has no head"),
             Against::Nothing => {
                 let glance = &world.glances()[usize::from(slot)];
                 let id = world.slots()[usize::from(slot)].id.0;
@@ -421,7 +432,7 @@ impl Replication {
         for (held, (coded, predicted)) in held.words_mut().iter_mut().zip(marks) {
             *held = coded | predicted;
         }
-        let is_gone = |record: &&Record| record.against == Against::Gone;
+        let is_gone = |record: &&Record| matches!(record.against, Against::Gone { .. });
         for record in others.iter().filter(|record| !is_gone(record)) {
             held.insert(record.slot);
         }

@@ -101,7 +101,8 @@ mod tests {
         writer.begin(header, std::iter::empty());
         writer.others(records.len() as u32);
         for &(slot, value) in records {
-            let (mut lanes, mut head) = (BitWriter::default(), RecordHead::Gone);
+            let (mut lanes, mut head) =
+                (BitWriter::default(), RecordHead::Gone { in_world: false });
             if let Some(value) = value {
                 replica.kinds[0].whole(&mut lanes, &mut [i32::from(value)], false).unwrap();
                 head = RecordHead::Whole { kind: 0, mine: false, id: u32::from(slot) };
@@ -139,7 +140,7 @@ mod tests {
         let part = packet(&replica, 18, &[(1, Some(7))]);
         replica.apply_keyframe(&part, Tick(17)).unwrap();
         let before = packet(&replica, 17, &[(1, None)]);
-        assert_eq!(replica.apply(&before, Tick(17)), Err(SnapshotError::Late));
+        assert_eq!(replica.apply(&before, Tick(17)).err(), Some(SnapshotError::Late));
         let after = packet(&replica, 19, &[(1, None)]);
         replica.apply(&after, Tick(17)).unwrap();
         assert_eq!(newest(&replica, 1), None);

@@ -34,8 +34,9 @@ export class Things {
 
   /** Draws all of them. */
   draw({ entities, nowMs }: Frame): void {
-    this.#rocks.sync(entities.of('Asteroid'), ({ body, spinning }, { pos, spin, id }) => {
+    this.#rocks.sync(entities.of('Asteroid'), ({ body, spinning }, { pos, spin, id, presence }) => {
       body.position.set(pos.x, -pos.y);
+      body.alpha = presence;
       spinning.rotation = id - (spin * nowMs) / 1000;
     });
     this.#shots.sync(entities.of('Shot'), (sprite, { pos, vel, team }, fresh) => {
@@ -43,7 +44,8 @@ export class Things {
       sprite.rotation = Math.atan2(-vel.y, vel.x);
       if (fresh) this.#effects.muzzle(pos, TEAM_COLORS[team] ?? 0xffffff);
     });
-    this.#pickups.sync(entities.of('Pickup'), ({ body, spinning, light }, { pos, id }) => {
+    this.#pickups.sync(entities.of('Pickup'), ({ body, spinning, light }, { pos, id, presence }) => {
+      body.alpha = presence;
       const phase = nowMs / 420 + id;
       body.position.set(pos.x, -pos.y + 3 * Math.sin(phase));
       spinning.setSize(26 * Math.abs(Math.cos(phase * 0.7)) + 4, 30);

@@ -1,0 +1,132 @@
+//! Entities that the server told to forget and that are still to be seen.
+
+use std::collections::VecDeque;
+
+use tickwire_shared::Tick;
+use tickwire_shared::replica::{Departed, Entity, Replica};
+
+use super::ahead::{Ahead, Course};
+use super::interpolation::Blend;
+
+/// Entities at once; of more, those that left first are not seen any more.
+const LEAVING_MAX: usize = 256;
+/// Seconds from nothing to all there, and back.
+const FADE_S: f64 = 0.2;
+
+/// What left, in order.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    fade_ticks: f64,
+    list: VecDeque<Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    departed: Departed,
+    /// Where an interpolated one goes on to.
+    course: Course,
+    /// When one that is shown ahead was told to be forgotten, in the ticks that are shown of it.
+    told: f64,
+}
+
+/// The ticks that are shown, since the room's start tick.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) start: Tick,
+    /// Of what is interpolated.
+    pub(super) shown: f64,
+    /// Of what is shown ahead.
+    pub(super) aimed: f64,
+}
+
+impl Leaving {
+    pub(super) fn new(tick_hz: u32) -> Self {
+        Leaving { fade_ticks: FADE_S * f64::from(tick_hz), list: VecDeque::new() }
+    }
+
+    /// An entity departed, at `aimed` of what is shown ahead.
+    pub(super) fn add(&mut self, departed: Departed, replica: &Replica, aimed: f64) {
+        let Some(table) = replica.kind(departed.entity.kind) else { return };
+        if self.list.len() >= LEAVING_MAX {
+            self.list.pop_front();
+        }
+        let course = Course::of(&departed.entity, departed.tick, table, None);
+        self.list.push_back(Left { departed, course, told: aimed });
+    }
+
+    /// Forgets what is not seen any more, and what came back.
+    pub(super) fn advance(&mut self, times: Times, replica: &Replica, ahead: &Ahead) {
+        let fade_ticks = self.fade_ticks;
+        self.list.retain(|left| {
+            let entity = &left.departed.entity;
+            let is_back = || replica.entities().iter().any(|other| other.id == entity.id);
+            presence_of(left, times, fade_ticks, ahead.has_kind(entity.kind)) > 0.0 && !is_back()
+        });
+    }
+
+    /// The entities, for those of them that are shown ahead.
+    pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.list.iter().map(|left| &left.departed.entity)
+    }
+
+    /// Calls `each` with every one of them, how much it is there, and its lanes.
+    pub(super) fn for_each(
+        &self,
+        times: Times,
+        replica: &Replica,
+        (blends, ahead): (&[Blend], &Ahead),
+        mut each: impl FnMut(&Entity, f64, &[f64]),
+    ) {
+        let mut lanes = Vec::new();
+        for left in &self.list {
+            let entity = &left.departed.entity;
+            let is_ahead = ahead.has_kind(entity.kind);
+            let presence = presence_of(left, times, self.fade_ticks, is_ahead);
+            if is_ahead {
+                if let Some(lanes) = ahead.shown(entity.id) {
+                    each(entity, presence, lanes);
+                }
+                continue;
+            }
+            let Some(table) = replica.kind(entity.kind) else { continue };
+            let blend = &blends[usize::from(entity.kind)];
+            let last = entity.states.tick(entity.states.len() - 1);
+            let past = times.shown - f64::from(last.since(times.start));
+            if past > 0.0 {
+                left.course.along(past, table, blend, entity.mine, &mut lanes);
+            } else {
+                blend.at(entity, times.start, times.shown, &mut lanes);
+            }
+            each(entity, presence.min(self.entered(entity.first, times)), &lanes);
+        }
+    }
+
+    /// How much an interpolated entity is there that was first in the state of `first`.
+    pub(super) fn entered(&self, first: Tick, times: Times) -> f64 {
+        part(times.shown - f64::from(first.since(times.start)), self.fade_ticks)
+    }
+
+    /// The same of one that is shown ahead, so many ticks after its first frame.
+    pub(super) fn entered_ahead(&self, ticks: f64) -> f64 {
+        part(ticks, self.fade_ticks)
+    }
+}
+
+fn presence_of(left: &Left, times: Times, fade_ticks: f64, is_ahead: bool) -> f64 {
+    let Departed { tick, in_world, .. } = left.departed;
+    let since = if is_ahead {
+        times.aimed - left.told
+    } else {
+        times.shown - f64::from(tick.since(times.start))
+    };
+    match in_world {
+        true => 1.0 - part(since, fade_ticks),
+        // Its end is in the past of what is shown ahead.
+        false if is_ahead || since >= 0.0 => 0.0,
+        false => 1.0,
+    }
+}
+
+fn part(ticks: f64, of: f64) -> f64 {
+    (ticks / of).clamp(0.0, 1.0)
+}
