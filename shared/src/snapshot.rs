@@ -25,7 +25,7 @@
 //!          records  golomb   slot minus the last record's slot, less one; the first slot as it is
 //!                   0        delta; golomb: its baseline's distance from the common one; its lanes
 //!                   10       whole: 6 bits kind, 1 bit mine, 6 bits length of the id, the id, its lanes
-//!                   11       gone
+//!                   11       gone: 1 bit, it is in the world
 //! ```
 //!
 //! Bits fill up as [`crate::bits`] says; the last byte ends in zeros. A snapshot's slots are those whose
