@@ -228,6 +228,13 @@ impl Core {
         Float64Array::from(self.view.as_slice())
     }
 
+    /// The tick that is shown of what is interpolated, with a fraction.
+    #[wasm_bindgen(js_name = shownTick)]
+    pub fn shown_tick(&self) -> Option<f64> {
+        let (tick, part) = self.session.room()?.shown_tick()?;
+        Some(f64::from(tick.0) + part)
+    }
+
     /// What the network is doing, as plain numbers.
     pub fn stats(&self, now_ms: f64) -> JsValue {
         let stats = self.session.stats(at(now_ms));

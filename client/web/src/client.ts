@@ -209,6 +209,14 @@ export class Client<G extends Game = AnyGame> {
     if (!this.#end && this.#room.info) this.#guard(() => this.entities.read(this.#core.view(nowMs)));
   }
 
+  /**
+   * The room's tick that interpolated entities are shown at, with a fraction; undefined before the first snapshot. An event
+   * of a later tick has happened and is not to be seen yet.
+   */
+  get shownTick(): number | undefined {
+    return this.#core.shownTick();
+  }
+
   /** How the connection does. */
   stats(): Stats {
     const { kind: transport, datagramsDropped } = this.#transport;

@@ -75,6 +75,7 @@ export interface Core {
   update(nowMs: number): void;
   pollEvent(): CoreEvent | undefined;
   schema(): Schema | undefined;
+  shownTick(): number | undefined;
   view(nowMs: number): ArrayLike<number>;
   stats(nowMs: number): CoreStats;
   free(): void;

@@ -117,7 +117,7 @@ export class Entities<G extends Game = AnyGame> implements Iterable<Entity<G>> {
     if (!kind) throw new RangeError(`an entity of kind ${number}, which the game does not have`);
     let slot = this.#slots.get(id);
     if (slot?.kind !== number) {
-      slot = { entity: { id, kind: kind.name, mine: false, presence: 1 }, kind: number, seen: 0 };
+      slot = { entity: { id, kind: kind.name, mine: false, presence: 0 }, kind: number, seen: 0 };
       this.#slots.set(id, slot);
     }
     slot.seen = this.#frame;

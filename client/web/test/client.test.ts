@@ -112,10 +112,10 @@ test('who comes and goes is known and told', () => {
 test('an update sends every datagram and shows what is seen', () => {
   say(JOINED);
   core.datagrams = [new Uint8Array([1]), new Uint8Array([2])];
-  core.flat = [7, 7, 0, 1, 1, 10, 20];
+  core.flat = [7, 7, 0, 1, 0.25, 10, 20];
   client.update(100);
   expect(pipe.sent.map(([first]) => first)).toEqual([1, 2]);
-  expect(client.entities.mine('Boat')).toEqual({ id: 7, kind: 'Boat', mine: true, presence: 1, pos: { x: 10, y: 20 } });
+  expect(client.entities.mine('Boat')).toEqual({ id: 7, kind: 'Boat', mine: true, presence: 0.25, pos: { x: 10, y: 20 } });
 });
 
 test('a client that nobody updates keeps the session alive', () => {

@@ -19,8 +19,8 @@ const KINDS: Kind[] = [
   { name: 'Rock', fields: [{ name: 'radius', type: 'float', components: 1 }] },
 ];
 
-const ship = (id: number, x: number, mine = 0) => [8, id, 0, mine, 1, x, 0, 1];
-const rock = (id: number, radius: number, presence = 1) => [6, id, 1, 0, presence, radius];
+const ship = (id: number, x: number, mine = 0) => [8, id, 0, mine, 0.5, x, 0, 1];
+const rock = (id: number, radius: number) => [6, id, 1, 0, 1, radius];
 
 function seen(...records: number[][]): Entities<Shapes> {
   const entities = new Entities<Shapes>();
@@ -30,10 +30,10 @@ function seen(...records: number[][]): Entities<Shapes> {
 }
 
 test('the view is read into typed objects by kind', () => {
-  const entities = seen(ship(1, 10), rock(9, 2.5, 0.5), ship(2, 20, 1));
+  const entities = seen(ship(1, 10), rock(9, 2.5), ship(2, 20, 1));
   expect(entities.size).toBe(3);
   expect(entities.of('Ship').map((ship) => ship.pos.x)).toEqual([10, 20]);
-  expect(entities.of('Rock')).toEqual([{ id: 9, kind: 'Rock', mine: false, presence: 0.5, radius: 2.5 }]);
+  expect(entities.of('Rock')).toEqual([{ id: 9, kind: 'Rock', mine: false, presence: 1, radius: 2.5 }]);
   expect(entities.mine('Ship')?.id).toBe(2);
   expect(entities.mine('Rock')).toBeUndefined();
 });

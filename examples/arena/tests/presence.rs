@@ -1,55 +1,58 @@
-//! What comes into view fades in, what leaves it fades out, and what ends is shown until its end.
+//! What comes into a player's view, goes out of it, or ends.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tickwire_client::session::Session;
+use tickwire_client::session::{Mode, Session};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View,
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
 };
 
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
 const ME: PlayerId = PlayerId(1);
 const DELAY_TICKS: usize = 6;
-/// The view turns to the post, and away from it again.
-const TURNS: [u32; 2] = [200, 300];
-/// The flare is seen up to the tick before this.
-const BURNT: Tick = Tick(250);
-const POST: EntityId = EntityId(1);
-const FLARE: EntityId = EntityId(2);
+const STEP: f32 = 0.01;
+/// It comes into view at -100 at tick 100, and leaves it at 110, a tenth beyond, at tick 310.
+const SPEED: f32 = 60.0;
+const START: f32 = -200.0;
+/// From this tick on there is no balloon, if it bursts.
+const BURST_TICK: u32 = 250;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 struct Nothing {
-    idle: bool,
+    any: bool,
 }
 
-/// Stands or flies.
-#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
-struct Thing {
-    #[replicate(range = -1000.0..=1000.0, step = 0.01)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
+struct Balloon {
+    #[replicate(range = -500.0..=500.0, step = STEP, velocity = vel)]
     pos: Vec2,
+    #[replicate(range = -60.0..=60.0, step = 0.6)]
+    vel: Vec2,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Field {
-    tick: Tick,
+struct Sky {
+    balloon: Balloon,
+    bursts: bool,
+    tick: u32,
 }
 
-impl Simulation for Field {
-    const NAME: &'static str = "field";
+impl Simulation for Sky {
+    const NAME: &'static str = "sky";
     type Input = Nothing;
-    type Entity = Thing;
+    type Entity = Balloon;
     type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
-        Field { tick: Tick(0) }
+    fn new(seed: u64) -> Self {
+        let (pos, vel) = (Vec2::new(START, 0.0), Vec2::new(SPEED, 0.0));
+        Sky { balloon: Balloon { pos, vel }, bursts: seed == 1, tick: 0 }
     }
 
     fn join(&mut self, _player: PlayerId, _name: &str) {}
@@ -57,76 +60,70 @@ impl Simulation for Field {
     fn leave(&mut self, _player: PlayerId) {}
 
     fn step(&mut self, inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
-        self.tick = inputs.tick();
+        self.tick = inputs.tick().0;
+        self.balloon.pos += self.balloon.vel / 60.0;
     }
 
-    fn capture(&self, world: &mut Capture<Thing>) {
-        let post = Vec2::new(500.0, 0.0);
-        world.show(POST, Thing { pos: post }).at(post);
-        if self.tick.since(BURNT) < 0 {
-            world.show(FLARE, Thing { pos: Vec2::new(self.tick.0 as f32, 0.0) });
+    fn capture(&self, world: &mut Capture<Balloon>) {
+        if !self.bursts || self.tick < BURST_TICK {
+            world.show(EntityId(7), self.balloon).at(self.balloon.pos);
         }
     }
 
     fn view(&self, _player: PlayerId) -> View {
-        let at_post = (TURNS[0]..TURNS[1]).contains(&self.tick.0);
-        let center = if at_post { Vec2::new(500.0, 0.0) } else { Vec2::ZERO };
-        View::Circle { center, radius: 50.0 }
+        View::Circle { center: Vec2::ZERO, radius: 100.0 }
     }
 }
 
-/// One frame: the tick shown, and how much of each thing was there.
+/// One frame with the balloon in it.
+#[derive(Clone, Copy, Debug)]
 struct Frame {
-    shown: f64,
-    presence: BTreeMap<EntityId, (f64, f64)>,
+    /// The tick that is shown of it.
+    tick: f64,
+    x: f64,
+    presence: f64,
 }
 
-/// Plays 400 ticks with a client some ticks away, a frame for each.
-fn play() -> Vec<Frame> {
-    let schema = schema_of::<Field>();
-    let codec = InputCodec::new(&schema);
-    let zero = Instant::now();
+/// What a player sees of it over a path of [`DELAY_TICKS`] down.
+fn watch(bursts: bool, mode: Mode) -> Vec<Frame> {
+    let (zero, schema) = (Instant::now(), schema_of::<Sky>());
     let mut session = Session::new("test", None);
-    let mut room = Room::<Field>::new("field".to_owned(), 1, RoomConfig::default());
+    session.show_by("Balloon", mode);
     take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
+    let mut room = Room::<Sky>::new("sky".to_owned(), u64::from(bursts), RoomConfig::default());
     let (player, name) = (ME, "Ann".to_owned());
-    let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
-    room.handle(zero, 0, join);
+    room.handle(zero, 0, ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 });
     while let Some(out) = room.poll() {
         if let FromRoom::Control { frame, .. } = out {
             take(&mut session, &frame);
         }
     }
-    let (mut up, mut down) = (VecDeque::new(), VecDeque::new());
-    let frame = |tick: u32| {
+    let codec = tickwire_shared::input::InputCodec::new(&schema_of::<Sky>());
+    let mut down: VecDeque<Vec<Vec<u8>>> = VecDeque::new();
+    let mut frames = Vec::new();
+    for tick in 1..400 {
         let now = PERIOD * tick;
-        if up.len() > DELAY_TICKS {
-            let sent: Vec<Vec<u8>> = up.pop_front().unwrap();
-            for bytes in sent {
-                let datagram = codec.decode(&bytes).unwrap();
-                let at = zero + now;
-                room.handle(at, 0, ToRoom::Input { player: ME, at, datagram });
-            }
-        }
         room.step(zero + now);
         down.push_back(room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
-        let now = now + PERIOD / 2;
+        let at = now + PERIOD / 2;
         if down.len() > DELAY_TICKS {
-            let sent: Vec<Vec<u8>> = down.pop_front().unwrap();
-            sent.iter().for_each(|bytes| session.handle_datagram(now, bytes));
+            for bytes in down.pop_front().unwrap() {
+                session.handle_datagram(at, &bytes);
+            }
         }
-        session.update(now);
-        up.push_back(std::iter::from_fn(|| session.poll_datagram()).collect());
-        let mut presence = BTreeMap::new();
-        let room = session.room().unwrap();
-        room.for_each_shown(|seen| {
-            let before = presence.insert(seen.id, (seen.presence, seen.lanes[0] * 0.01));
-            assert_eq!(before, None, "{:?} is shown twice", seen.id);
+        session.update(at);
+        while let Some(bytes) = session.poll_datagram() {
+            let datagram = codec.decode(&bytes).unwrap();
+            room.handle(zero + at, 0, ToRoom::Input { player: ME, at: zero + at, datagram });
+        }
+        let seen = session.room().unwrap();
+        let Some((shown, part)) = seen.shown_tick_of(0) else { continue };
+        seen.for_each_shown(|balloon| {
+            let (x, presence) = (balloon.lanes[0] * f64::from(STEP), balloon.presence);
+            frames.push(Frame { tick: f64::from(shown.0) + part, x, presence });
         });
-        let shown = room.shown_tick().map_or(0.0, |(tick, part)| f64::from(tick.0) + part);
-        Frame { shown, presence }
-    };
-    (1..400).map(frame).collect()
+    }
+    frames
 }
 
 fn take(session: &mut Session, frame: &ServerFrame) {
@@ -136,30 +133,47 @@ fn take(session: &mut Session, frame: &ServerFrame) {
     session.take_control();
 }
 
-#[test]
-fn what_comes_into_view_fades_in_and_what_leaves_it_fades_out() {
-    let presence: Vec<f64> = play()
-        .iter()
-        .map(|frame| frame.presence.get(&POST).map_or(0.0, |(presence, _)| *presence))
-        .collect();
-    let most_change = presence.windows(2).map(|two| (two[1] - two[0]).abs()).fold(0.0, f64::max);
-    assert!(most_change < 0.25, "it changes by {most_change} from a frame to the next");
-    let whole = presence.iter().filter(|&&presence| presence == 1.0).count();
-    assert!((60..=100).contains(&whole), "all of it is there in {whole} frames");
-    assert_eq!(presence.last(), Some(&0.0));
+/// It was where it should be in every frame in which it was there, and never jumped in or out.
+fn check_way(frames: &[Frame]) {
+    for frame in frames.iter().filter(|frame| frame.presence > 0.0) {
+        let is = f64::from(START) + frame.tick;
+        assert!((frame.x - is).abs() < 0.05, "{frame:?}, is at {is}");
+    }
+    let first = frames.first().unwrap();
+    assert!(first.presence < 0.1, "it pops in: {first:?}");
+    for pair in frames.windows(2) {
+        let change = (pair[1].presence - pair[0].presence).abs();
+        assert!(change < 0.2, "it pops: {pair:?}");
+    }
+    assert!(frames.iter().any(|frame| frame.presence == 1.0));
 }
 
 #[test]
-fn what_ends_is_shown_until_what_is_shown_is_as_old_and_then_is_gone() {
-    let frames = play();
-    for frame in frames.iter().filter(|frame| (150.0..400.0).contains(&frame.shown)) {
-        let flare = frame.presence.get(&FLARE);
-        if frame.shown < f64::from(BURNT.0) {
-            let &(presence, x) = flare.expect("it burns");
-            assert_eq!(presence, 1.0);
-            assert!((x - frame.shown).abs() < 1.5, "at {x} in tick {}", frame.shown);
-        } else {
-            assert_eq!(flare, None, "in tick {}", frame.shown);
-        }
+fn what_comes_into_view_fades_in_and_what_leaves_it_goes_on_and_fades_out() {
+    for mode in [Mode::Interpolate, Mode::Extrapolate { ticks_max: 30 }] {
+        let frames = watch(false, mode);
+        check_way(&frames);
+        let last = frames.last().unwrap();
+        assert!(last.presence < 0.2, "{mode:?}: it pops out: {last:?}");
+        let faded = frames.iter().rev().take_while(|frame| frame.presence < 1.0).count();
+        assert!((10..=13).contains(&faded), "{mode:?}: it faded for {faded} frames");
     }
+}
+
+#[test]
+fn what_ends_is_there_until_its_end_is_shown_and_does_not_fade() {
+    let frames = watch(true, Mode::Interpolate);
+    check_way(&frames);
+    let last = frames.last().unwrap();
+    assert_eq!(last.presence, 1.0, "{last:?}");
+    let end = f64::from(BURST_TICK);
+    assert!((end - 1.0..end).contains(&last.tick), "it was last seen at tick {}", last.tick);
+}
+
+#[test]
+fn what_ends_and_was_shown_ahead_is_gone_at_once() {
+    let frames = watch(true, Mode::Extrapolate { ticks_max: 30 });
+    let last = frames.last().unwrap();
+    assert_eq!(last.presence, 1.0, "{last:?}");
+    assert!(last.tick > f64::from(BURST_TICK), "{last:?}");
 }

@@ -414,7 +414,8 @@ impl Replication {
         match against {
             Against::Age(age_ticks) => RecordHead::Delta { age_ticks },
             Against::Gone { in_world } => RecordHead::Gone { in_world },
-            Against::Common => unreachable!("a slot of the common baseline has no head"),
+            // It has no head.
+            Against::Common => RecordHead::Gone { in_world: false },
             Against::Nothing => {
                 let glance = &world.glances()[usize::from(slot)];
                 let id = world.slots()[usize::from(slot)].id.0;

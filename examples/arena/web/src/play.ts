@@ -19,6 +19,8 @@ export class Play {
   readonly #keyboard: Keyboard;
   readonly #touch: Touch;
   readonly #off: (() => void)[];
+  /** Losses of others, until their ships are shown at them. */
+  #ahead: ArenaEvent[] = [];
   #frame: Frame;
 
   /** Made before the client asks for a seat, so that nothing said at once is missed. */
@@ -32,7 +34,7 @@ export class Play {
     this.#keyboard = new Keyboard((code) => this.#press(code));
     this.#touch = new Touch(() => this.chat.open());
     this.#off = [
-      client.on('event', (event) => this.#play(event)),
+      client.on('event', (event) => this.#take(event)),
       client.on('message', ({ from, name, to, text }) =>
         this.chat.add({ kind: 'message', name, team: this.#roster.teamOf(from), private: to !== undefined, text }),
       ),
@@ -55,6 +57,7 @@ export class Play {
     this.#client.update(nowMs);
     this.#roster.update();
     this.#frame = this.#makeFrame(nowMs, seconds);
+    this.#catchUp();
     if (!before && this.#frame.own) this.#scene.camera.jump(this.#frame.own.pos);
     this.#scene.draw(this.#frame);
     this.#hud.draw(this.#frame, this.#scene.camera, () => this.#client.stats());
@@ -85,6 +88,19 @@ export class Play {
       brake: keys.brake,
       fire: keys.fire || thumbs.fire,
     };
+  }
+
+  #take(event: ArenaEvent): void {
+    if (event.kind === 'Kill' && event.victim !== this.#client.player) this.#ahead.push(event);
+    else this.#play(event);
+  }
+
+  #catchUp(): void {
+    const tick = this.#client.shownTick ?? 0;
+    const due = this.#ahead.filter((event) => event.tick <= tick);
+    if (due.length === 0) return;
+    this.#ahead = this.#ahead.filter((event) => event.tick > tick);
+    for (const event of due) this.#play(event);
   }
 
   #play(event: ArenaEvent): void {

@@ -59,6 +59,7 @@ export class Ships {
       if (fresh && ship.shielded) this.#effects.launch(ship.pos, colorOf(ship));
       this.#drawBody(view, ship, frame);
       this.#drawLabel(view, ship, frame, camera);
+      view.body.alpha = view.label.alpha = ship.presence;
     });
   }
 
@@ -105,7 +106,6 @@ export class Ships {
   #drawBody(view: ShipView, ship: Ship, { nowMs, seconds }: Frame): void {
     const { body, flame, halo, shield, flash } = view;
     body.position.set(ship.pos.x, -ship.pos.y);
-    body.alpha = view.label.alpha = ship.presence;
     body.rotation = -ship.heading;
     halo.setSize(ship.overdrive ? 130 : ship.mine ? 110 : 90);
     halo.alpha = (ship.overdrive ? 0.5 : ship.mine ? 0.36 : 0.24) + 0.05 * Math.sin(nowMs / 160 + ship.id);

@@ -35,11 +35,13 @@ export class Things {
   /** Draws all of them. */
   draw({ entities, nowMs }: Frame): void {
     this.#rocks.sync(entities.of('Asteroid'), ({ body, spinning }, { pos, spin, id, presence }) => {
-      body.position.set(pos.x, -pos.y);
       body.alpha = presence;
+      body.position.set(pos.x, -pos.y);
       spinning.rotation = id - (spin * nowMs) / 1000;
     });
-    this.#shots.sync(entities.of('Shot'), (sprite, { pos, vel, team }, fresh) => {
+    // A shot is fired, or flies in beyond the edge of the screen: nothing to fade.
+    const fired = entities.of('Shot').filter(({ presence }) => presence > 0);
+    this.#shots.sync(fired, (sprite, { pos, vel, team }, fresh) => {
       sprite.position.set(pos.x, -pos.y);
       sprite.rotation = Math.atan2(-vel.y, vel.x);
       if (fresh) this.#effects.muzzle(pos, TEAM_COLORS[team] ?? 0xffffff);
