@@ -318,6 +318,8 @@ impl Core {
             }
             ServerFrame::Host(host) => typed("host", &[("player", host.0.into())]),
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
+            // The session takes them and tells of none.
+            ServerFrame::Keyframe(_) => typed("keyframe", &[]),
             ServerFrame::Goodbye { code, text } => {
                 typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
             }

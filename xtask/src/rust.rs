@@ -39,7 +39,7 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
 /// The properties of replication, over as many schedules of packets as take half a minute.
 pub(crate) fn schedules(repo: &Repo) -> anyhow::Result<Outcome> {
     let test = ["test", "--release", "--package=tickwire-server", "--test=replication", "--"];
-    let properties = ["any_loss_", "every_event_"];
+    let properties = ["any_loss_", "every_event_", "a_keyframe_"];
     let run = Run::new("cargo", &[test.as_slice(), &properties].concat(), repo.root());
     run.env("TICKWIRE_CASES", "10000").show()?;
     Ok(Outcome::Passed)

@@ -21,6 +21,7 @@ fn main() {
     let mut alone = criterion().with_measurement(ThreadTime);
     tick::arena(&mut alone);
     tick::drift(&mut alone);
+    tick::crowd(&mut alone);
     let ships = codec::Ships::new(codec::ship_pairs);
     snapshot::encode(&mut alone, &ships);
     snapshot::apply(&mut alone);

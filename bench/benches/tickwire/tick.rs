@@ -15,6 +15,8 @@ const PLAYERS: [u32; 4] = [10, 100, 200, 1000];
 const ENTITIES: [u32; 3] = [100, 1000, 5000];
 /// Who watches the drifting world.
 const WATCHERS: usize = 100;
+/// Clients, and entities that each of them sees.
+const CROWD: u32 = 1000;
 
 /// Rooms of the arena by number of players.
 pub(crate) fn arena(c: &mut Criterion<ThreadTime>) {
@@ -64,6 +66,19 @@ pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
             }
         }
     }
+}
+
+/// A thousand clients that all see a thousand moving entities, as many in a snapshot as fit into it.
+pub(crate) fn crowd(c: &mut Criterion<ThreadTime>) {
+    let mut pair = None;
+    let open =
+        || (drift::drift(CROWD, 0, Seen::All), drift::drift(CROWD, CROWD as usize, Seen::All));
+    let mut group = long(c, "replication");
+    group.throughput(Throughput::Elements(u64::from(CROWD * CROWD)));
+    group.bench_function(BenchmarkId::new("drift_all_by_1000", CROWD), |b| {
+        let (unseen, watched) = pair.get_or_insert_with(open);
+        b.iter_custom(|ticks| (0..ticks).map(|_| replication(unseen, watched)).sum());
+    });
 }
 
 type MeasureArena = fn(&mut ArenaTable) -> Duration;
