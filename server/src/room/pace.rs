@@ -81,19 +81,18 @@ impl Pace {
 
     /// Whether nothing was acknowledged for long.
     pub(super) fn was_silent(&self, tick_hz: u32) -> bool {
-        self.silent_ticks > SILENCE_MS * tick_hz / 1000
+        self.silent_ticks > ticks(SILENCE_MS, tick_hz)
     }
 
     /// Whether the path may take more than snapshots, as far as is known.
     pub(super) fn is_clear(&self, tick_hz: u32) -> bool {
         let own = self.own_ticks.into_iter().flatten().min();
-        let waits =
-            |flight: u32| flight > own.unwrap_or(flight) + (FELT_MS * tick_hz / 1000).max(1);
+        let waits = |flight: u32| flight > own.unwrap_or(flight) + ticks(FELT_MS, tick_hz);
         match (self.limit, self.flights.back()) {
             (None, _) => true,
             // After a silence, and the answers are quick again.
             (Some(_), Some(&flight)) => {
-                self.fast && flight < SILENCE_MS * tick_hz / 1000 && !waits(flight)
+                self.fast && flight < ticks(SILENCE_MS, tick_hz) && !waits(flight)
             }
             (Some(_), None) => false,
         }
@@ -106,7 +105,7 @@ impl Pace {
 
     /// A snapshot of `bytes` was made, where `bytes_max` was the most without a limit.
     pub(super) fn sent(&mut self, bytes: usize, bytes_max: usize, tick_hz: u32) {
-        let ticks = |ms: u32| (ms * tick_hz / 1000).max(1);
+        let ticks = |ms: u32| ticks(ms, tick_hz);
         self.made += 1;
         self.epoch_ticks += 1;
         if self.epoch_ticks >= ticks(EPOCH_MS) {
@@ -116,7 +115,7 @@ impl Pace {
         self.round.ticks += 1;
         self.round.bytes += bytes;
         self.silent_ticks += 1;
-        if self.silent_ticks > ticks(SILENCE_MS) && self.round.ticks >= ticks(ROUND_MS) {
+        if self.was_silent(tick_hz) && self.round.ticks >= ticks(ROUND_MS) {
             return self.cut_in_silence();
         }
         let Some(&flight) = self.flights.iter().min() else { return };
@@ -166,6 +165,11 @@ impl Pace {
         self.limit = grown.filter(|&grown| grown < bytes_max);
         self.fast &= self.limit.is_some();
     }
+}
+
+/// So many milliseconds in ticks, one at least.
+fn ticks(ms: u32, tick_hz: u32) -> u32 {
+    (ms * tick_hz / 1000).max(1)
 }
 
 #[cfg(test)]

@@ -309,10 +309,7 @@ impl Replication {
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
         for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
-            let code = match word.mine & bit {
-                0 => scene.fragments.delta(scene.world, common.row, common.tick, slot),
-                _ => scene.fragments.delta_since(scene.world, slot, common.tick, true),
-            };
+            let code = common.code(scene, slot, word.mine & bit != 0);
             match code.state {
                 State::Void => void |= bit,
                 State::Same => self.settled.insert(slot),
@@ -354,9 +351,7 @@ impl Replication {
             let glance = &world.glances()[usize::from(slot)];
             let mine = word.mine >> (slot % 64) & 1 == 1;
             let changed = if mine { glance.changed } else { glance.changed_public };
-            let acked = self.packets.acked(slot);
-            let known = acked != 0 && acked >= glance.spawned;
-            if known && acked >= changed {
+            if self.known(world, slot).is_some_and(|known| known.0 >= changed) {
                 self.settled.insert(slot);
                 continue;
             }
@@ -394,10 +389,15 @@ impl Replication {
     /// Whether what the client has in a slot is in the world, and not what had the slot before.
     fn is_of_world(&self, world: &World, slot: u16) -> bool {
         let told = self.packets.acked(slot).max(self.packets.sent(slot));
-        let at = usize::from(slot);
-        let is_alive =
-            world.alive().words().get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
-        is_alive && told >= world.glances()[at].spawned
+        world.alive().contains(slot) && told >= world.glances()[usize::from(slot)].spawned
+    }
+
+    /// The newest tick of which the client surely has a state of the entity that is in `slot` now.
+    #[inline]
+    fn known(&self, world: &World, slot: u16) -> Option<Tick> {
+        let acked = self.packets.acked(slot);
+        let spawned = world.glances()[usize::from(slot)].spawned;
+        (acked != 0 && acked >= spawned).then_some(Tick(acked))
     }
 
     /// Whether what there is to tell of a slot is on its way to the client already.
@@ -441,6 +441,17 @@ impl Replication {
         gone.clone().for_each(|slot| self.settled.remove(slot));
         self.packets.send(tick, held.words(), gone);
         self.events.send(tick, events);
+    }
+}
+
+impl Common {
+    /// The code of `slot` against it.
+    #[inline]
+    fn code(&self, scene: &mut Scene<'_>, slot: u16, is_mine: bool) -> Coded {
+        match is_mine {
+            false => scene.fragments.delta(scene.world, self.row, self.tick, slot),
+            true => scene.fragments.delta_since(scene.world, slot, self.tick, true),
+        }
     }
 }
 

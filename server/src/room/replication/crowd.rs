@@ -3,7 +3,6 @@
 //! What there is to tell is listed with its priority, which needs no code. Then the first are coded, as many
 //! as should fill the snapshot by the mean size of the last ones, and some more if they do not.
 
-use tickwire_shared::Tick;
 use tickwire_shared::slots::slots_of_word;
 
 use crate::room::fragments::{Coded, State};
@@ -85,8 +84,8 @@ impl Replication {
             let has = |since: u32| glance.spawned <= since && world.alive().contains(slot);
             let in_common = marked >> (slot % 64) & 1 == 1;
             let since = common.filter(|common| in_common && has(common.tick.0));
-            let known = since.map_or_else(|| self.packets.acked(slot), |common| common.tick.0);
-            if known != 0 && known >= glance.spawned && known >= changed {
+            let known = since.map(|common| common.tick).or_else(|| self.known(world, slot));
+            if known.is_some_and(|known| known.0 >= changed) {
                 self.settled.insert(slot);
                 continue;
             }
@@ -137,10 +136,7 @@ impl Replication {
             let record = self.other(scene, common_age, (slot, is_mine), priority);
             return scene.draft.others.push(record);
         };
-        let code = match is_mine {
-            false => scene.fragments.delta(scene.world, common.row, common.tick, slot),
-            true => scene.fragments.delta_since(scene.world, slot, common.tick, true),
-        };
+        let code = common.code(scene, slot, is_mine);
         let (at, bit) = (usize::from(slot) / 64, 1 << (slot % 64));
         match code.state {
             State::Void => {
@@ -167,13 +163,14 @@ impl Replication {
         priority: u16,
     ) -> Record {
         let world = scene.world;
-        let acked = self.packets.acked(slot);
-        let known = acked != 0 && acked >= world.glances()[usize::from(slot)].spawned;
-        let age_ticks = world.tick().0.wrapping_sub(acked);
+        let Some(known) = self.known(world, slot) else {
+            return self.whole(scene, (slot, is_mine), priority);
+        };
+        let age_ticks = world.tick().0.wrapping_sub(known.0);
         let mut coded = Coded::EMPTY;
         // A slot of the common baseline that holds something new is not coded against it.
-        if known && age_ticks != common_age {
-            coded = scene.fragments.delta_since(world, slot, Tick(acked), is_mine);
+        if age_ticks != common_age {
+            coded = scene.fragments.delta_since(world, slot, known, is_mine);
         }
         if coded.state == State::Void {
             return self.whole(scene, (slot, is_mine), priority);

@@ -167,13 +167,10 @@ impl Replication {
         let (world, mut listed) = (scene.world, std::mem::take(&mut scene.draft.candidates));
         listed.retain(|candidate| {
             let slot = candidate.slot();
-            let glance = &world.glances()[usize::from(slot)];
-            let acked = self.packets.acked(slot);
-            let lanes = world.table(glance.kind).len();
-            let is_known = acked != 0
-                && acked >= glance.spawned
-                && world.states().at(slot, Tick(acked), lanes).is_some();
-            !is_known && self.packets.gone(slot) == 0
+            let lanes = world.table(world.glances()[usize::from(slot)].kind).len();
+            let known = self.known(world, slot);
+            let is_baseline = known.is_some_and(|at| world.states().at(slot, at, lanes).is_some());
+            !is_baseline && self.packets.gone(slot) == 0
         });
         let mut bits = others_bits(&scene.draft.left_out);
         while bits < bits_max && !listed.is_empty() {
