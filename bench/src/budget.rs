@@ -8,16 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
-use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{RoomChoice, ServerFrame};
-use tokio::time::timeout;
 
 use crate::child::ServerProcess;
-use crate::crowd::{Crowd, MOVERS};
+use crate::crowd::{Crowd, MOVERS, enter, look};
 use crate::swarm::certs_dir;
 
-const JOIN_TIME: Duration = Duration::from_secs(30);
 /// Every mover is seen, and its waits are of the steady state.
 const WARM_UP_TICKS: u32 = 300;
 
@@ -109,21 +105,13 @@ struct Watched {
 }
 
 async fn watch(target: &str, number: usize, ticks: u32) -> anyhow::Result<Watched> {
-    let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
-    let mut client = Client::<Crowd>::connect(target, options).await?;
-    client.join(RoomChoice::Named("crowd".to_owned()), &format!("watcher {number}"));
-    timeout(JOIN_TIME, seat(&mut client)).await.context("no seat in time")??;
+    let mut client = enter(target, &format!("watcher {number}")).await?;
     let mut last: HashMap<u32, u32> = HashMap::new();
     let mut waits = Vec::new();
     let (mut joined, mut whole, mut begin) = (None, None, None);
     loop {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        client.update();
-        while let Some(event) = client.poll_event() {
-            if let ClientEvent::Over { code, text } = event {
-                bail!("the session ended: {code:?}: {text}");
-            }
-        }
+        look(&mut client)?;
         let Some(replica) = client.session().room().map(|room| room.replica()) else { continue };
         let Some(newest) = replica.newest() else { continue };
         let since = newest.0 - *joined.get_or_insert(newest.0);
@@ -158,22 +146,5 @@ async fn watch(target: &str, number: usize, ticks: u32) -> anyhow::Result<Watche
             client.close().await;
             return Ok(watched);
         }
-    }
-}
-
-pub(crate) async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
-    loop {
-        client.update();
-        while let Some(event) = client.poll_event() {
-            match event {
-                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
-                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
-                    bail!("no seat: {code:?}: {text}")
-                }
-                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
-                _ => {}
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,16 +1,23 @@
 //! A world of thousands of entities that all move, each seen by everyone.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
+use tickwire_client::{Client, ClientEvent, ConnectOptions};
+use tickwire_shared::control::{RoomChoice, ServerFrame};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
 };
+use tokio::time::timeout;
 
 use crate::random::Splitmix;
 use crate::serve;
 
+/// A join that takes longer has failed.
+pub(crate) const JOIN_TIME: Duration = Duration::from_secs(30);
 /// Entities of the crowd.
 pub(crate) const MOVERS: u32 = 5000;
 /// Half the side of their square, in units.
@@ -81,4 +88,41 @@ impl Simulation for Crowd {
 
 pub(crate) fn serve(arguments: &serve::ServeArguments) -> anyhow::Result<ExitCode> {
     serve::run::<Crowd>(arguments)
+}
+
+/// A client with a seat among the crowd.
+pub(crate) async fn enter(target: &str, name: &str) -> anyhow::Result<Client<Crowd>> {
+    let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
+    let mut client = Client::connect(target, options).await?;
+    client.join(RoomChoice::Named(Crowd::NAME.to_owned()), name);
+    timeout(JOIN_TIME, seat(&mut client)).await.context("no seat in time")??;
+    Ok(client)
+}
+
+async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
+    loop {
+        client.update();
+        while let Some(event) = client.poll_event() {
+            match event {
+                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
+                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                    bail!("no seat: {code:?}: {text}")
+                }
+                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
+                _ => {}
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Takes what has come.
+pub(crate) fn look(client: &mut Client<Crowd>) -> anyhow::Result<()> {
+    client.update();
+    while let Some(event) = client.poll_event() {
+        if let ClientEvent::Over { code, text } = event {
+            bail!("the session ended: {code:?}: {text}");
+        }
+    }
+    Ok(())
 }

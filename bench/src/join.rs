@@ -7,20 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
-use tickwire_client::{Client, ClientEvent, ConnectOptions};
-use tickwire_shared::control::RoomChoice;
+use tickwire_client::Client;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::budget::seat;
 use crate::child::ServerProcess;
-use crate::crowd::{Crowd, MOVERS};
+use crate::crowd::{Crowd, JOIN_TIME, MOVERS, enter, look};
 use crate::stats::{self, ServerStats, Spread};
 use crate::swarm::certs_dir;
 
-const ROOM: &str = "crowd";
-/// A join that takes longer has failed.
-const JOIN_TIME: Duration = Duration::from_secs(30);
 /// The residents have seen all by then.
 const WARM_UP: Duration = Duration::from_secs(4);
 /// A client looks for what is new so often.
@@ -193,10 +188,7 @@ async fn join_all(arguments: &JoinArguments, target: &str) -> Vec<anyhow::Result
 /// Joins, sees everything, and leaves.
 async fn join(target: &str, name: &str) -> anyhow::Result<Joined> {
     let begin = Instant::now();
-    let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
-    let mut client = Client::<Crowd>::connect(target, options).await?;
-    client.join(RoomChoice::Named(ROOM.to_owned()), name);
-    timeout(JOIN_TIME, seat(&mut client)).await.context("no seat in time")??;
+    let mut client = enter(target, name).await?;
     let seated = Instant::now();
     timeout(JOIN_TIME, see_all(&mut client)).await.context("not all seen in time")??;
     let whole = Instant::now();
@@ -218,21 +210,9 @@ async fn see_all(client: &mut Client<Crowd>) -> anyhow::Result<()> {
 
 /// Plays until the end.
 async fn reside(target: &str, name: &str) -> anyhow::Result<()> {
-    let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
-    let mut client = Client::<Crowd>::connect(target, options).await?;
-    client.join(RoomChoice::Named(ROOM.to_owned()), name);
+    let mut client = enter(target, name).await?;
     loop {
         look(&mut client)?;
         sleep(LOOK).await;
     }
-}
-
-fn look(client: &mut Client<Crowd>) -> anyhow::Result<()> {
-    client.update();
-    while let Some(event) = client.poll_event() {
-        if let ClientEvent::Over { code, text } = event {
-            bail!("the session ended: {code:?}: {text}");
-        }
-    }
-    Ok(())
 }

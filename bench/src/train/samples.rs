@@ -99,9 +99,7 @@ impl SiteStream for Samples {
             return Ok(());
         }
         let what = match (head, lane) {
-            (Some(head), lane) if *head.value != head.usual || lane.is_none() => {
-                What::Head(TOKENS + *head.value)
-            }
+            (Some(head), lane) if head.is_told(lane.is_some()) => What::Head(TOKENS + *head.value),
             (_, Some((place, value))) => What::Lane(*place, *value),
             _ => return Ok(()),
         };

@@ -4,25 +4,10 @@
 //! are, anything else puts a right beginning before them.
 #![no_main]
 
-use std::sync::LazyLock;
-
 use libfuzzer_sys::fuzz_target;
-use tickwire_fuzz::{Game, bounded};
-use tickwire_shared::bits::BitWriter;
+use tickwire_fuzz::{SCHEMA, SEAT, SNAPSHOT_MULTIPLE, begun, bounded, snapshot_memory};
 use tickwire_shared::replica::Replica;
-use tickwire_shared::schema::Schema;
-use tickwire_shared::simulation::schema_of;
-use tickwire_shared::snapshot::DATAGRAM_SNAPSHOT;
 use tickwire_shared::{EntityId, Tick};
-
-/// A record of a few bits moves an entity whose lanes and history take some hundred bytes.
-const SNAPSHOT_MULTIPLE: usize = 1024;
-/// The places by slot, and their copy while they grow: 65,536 of four bytes each.
-const PLACES_BYTES: usize = 3 * 65_536 * 4;
-
-const SEAT: u8 = 7;
-
-static SCHEMA: LazyLock<Schema> = LazyLock::new(schema_of::<Game>);
 
 fuzz_target!(|data: &[u8]| {
     let mut replica = Replica::new(&SCHEMA, SEAT);
@@ -39,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn apply(replica: &mut Replica, bytes: &[u8], near: Tick) {
     let before = fingerprint(replica);
-    let memory = PLACES_BYTES / SNAPSHOT_MULTIPLE + bytes.len();
+    let memory = snapshot_memory(bytes.len());
     match bounded(memory, SNAPSHOT_MULTIPLE, || replica.apply(bytes, near)) {
         Ok(applied) => {
             assert_eq!(replica.newest(), Some(applied.tick));
@@ -48,17 +33,6 @@ fn apply(replica: &mut Replica, bytes: &[u8], near: Tick) {
         }
         Err(_) => assert_eq!(fingerprint(replica), before, "a refused snapshot changes nothing"),
     }
-}
-
-/// The beginning of a snapshot of `tick`, then `body`.
-fn begun(tick: Tick, body: &[u8]) -> Vec<u8> {
-    let mut writer = BitWriter::default();
-    writer.push(u64::from(DATAGRAM_SNAPSHOT), 8);
-    writer.push(u64::from(tick.low16()), 16);
-    writer.push(u64::from(SEAT), 8);
-    let mut bytes = writer.into_bytes();
-    bytes.extend_from_slice(body);
-    bytes
 }
 
 fn check(replica: &Replica) {

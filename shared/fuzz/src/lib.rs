@@ -3,7 +3,9 @@
 mod allocation;
 mod frames;
 mod game;
+mod snapshots;
 
 pub use allocation::bounded;
 pub use frames::read_frames;
 pub use game::{Game, Stick};
+pub use snapshots::{SCHEMA, SEAT, SNAPSHOT_MULTIPLE, begun, snapshot_memory};

@@ -16,6 +16,14 @@ pub struct Head<'a> {
     pub usual: usize,
 }
 
+impl Head<'_> {
+    /// Whether it is coded itself, where a lane may stand in its place.
+    #[inline(always)]
+    pub fn is_told(&self, has_lane: bool) -> bool {
+        *self.value != self.usual || !has_lane
+    }
+}
+
 /// Takes an entity's sites one after the other.
 pub trait SiteStream {
     /// True when lanes are filled in.
@@ -55,9 +63,7 @@ impl<R: LaneStream> SiteStream for Coding<'_, R> {
         let (mut symbol, mut low) = (0, 0);
         if !R::READING {
             symbol = match (&head, &lane) {
-                (Some(head), lane) if *head.value != head.usual || lane.is_none() => {
-                    TOKENS + *head.value
-                }
+                (Some(head), lane) if head.is_told(lane.is_some()) => TOKENS + *head.value,
                 (_, Some((place, value))) => {
                     let (token, bits, _) =
                         token::split(place.residual(**value, leaf.weight, leaf.bias));
