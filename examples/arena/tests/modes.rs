@@ -1,24 +1,18 @@
 //! How others are shown: between their states, or ahead of them.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+mod table;
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
-use tickwire_server::config::RoomConfig;
-use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::input::InputCodec;
 use tickwire_shared::predict::{Around, Made, Predict};
-use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
 };
 
+use table::Table;
+
 const STEP: f32 = 0.01;
-const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
-const ME: PlayerId = PlayerId(1);
 const DELAY_TICKS: usize = 6;
 /// From here on the train comes back and the lift stands.
 const TURN: Tick = Tick(300);
@@ -134,63 +128,21 @@ impl Predict for Yard {
 }
 
 /// The yard, and one who looks at it over a path of [`DELAY_TICKS`] each way.
-struct Look {
-    zero: Instant,
-    room: Room<Yard>,
-    session: Session,
-    codec: InputCodec,
-    up: VecDeque<Vec<Vec<u8>>>,
-    down: VecDeque<Vec<Vec<u8>>>,
-    tick: u32,
-    is_silent: bool,
-}
+type Look = Table<Yard>;
 
 impl Look {
     fn by(mode: Mode) -> Self {
-        let (zero, schema) = (Instant::now(), schema_of::<Yard>());
-        let codec = InputCodec::new(&schema);
         let mut session = Session::new("test", None);
         session.predict::<Yard>();
         for kind in ["Train", "Lift", "Rocket", "a kind of another version"] {
             session.show_by(kind, mode);
         }
-        take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
-        let mut room = Room::new("yard".to_owned(), 1, RoomConfig::default());
-        let (player, name) = (ME, "Ann".to_owned());
-        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
-        room.handle(zero, 0, join);
-        while let Some(out) = room.poll() {
-            if let FromRoom::Control { frame, .. } = out {
-                take(&mut session, &frame);
-            }
-        }
-        let (up, down) = (VecDeque::new(), VecDeque::new());
-        Look { zero, room, session, codec, up, down, tick: 0, is_silent: false }
+        Table::join(session, 1, (DELAY_TICKS, DELAY_TICKS))
     }
 
-    /// One tick of the room, and a frame half a tick later. What is shown of each then.
+    /// One tick. What is shown of each then.
     fn run(&mut self) -> [Option<f64>; 3] {
-        self.tick += 1;
-        let now = PERIOD * self.tick;
-        if self.up.len() > DELAY_TICKS {
-            for bytes in self.up.pop_front().unwrap() {
-                let datagram = self.codec.decode(&bytes).unwrap();
-                let at = self.zero + now;
-                self.room.handle(at, 0, ToRoom::Input { player: ME, at, datagram });
-            }
-        }
-        self.room.step(self.zero + now);
-        self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
-        let frame = now + PERIOD / 2;
-        if self.down.len() > DELAY_TICKS {
-            for bytes in self.down.pop_front().unwrap() {
-                if !self.is_silent {
-                    self.session.handle_datagram(frame, &bytes);
-                }
-            }
-        }
-        self.session.update(frame);
-        self.up.push_back(std::iter::from_fn(|| self.session.poll_datagram()).collect());
+        self.advance(&[]);
         let mut shown = [None; 3];
         self.session.room().unwrap().for_each_shown(|seen| {
             shown[usize::from(seen.kind)] = Some(seen.lanes[0] * f64::from(STEP));
@@ -215,13 +167,6 @@ impl Look {
     fn newest(&self) -> f64 {
         f64::from(self.session.room().unwrap().replica().newest().unwrap().0)
     }
-}
-
-fn take(session: &mut Session, frame: &ServerFrame) {
-    let mut bytes = Vec::new();
-    write_frame(frame, &mut bytes);
-    session.handle_control(Duration::ZERO, &bytes).unwrap();
-    session.take_control();
 }
 
 const EXTRAPOLATE: Mode = Mode::Extrapolate { ticks_max: 30 };

@@ -1,21 +1,19 @@
 //! Prediction, from the README's few lines to a player behind a slow network.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+mod table;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
 use tickwire_client::session::prediction::{NumberRules, NumberStep};
-use tickwire_server::config::RoomConfig;
-use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::input::InputCodec;
 use tickwire_shared::predict::{Around, Made, Predict};
-use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
 };
+
+use table::{ME, PERIOD, Table};
 
 /// A player holds a push along x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
@@ -97,23 +95,7 @@ impl Simulation for Balls {
     }
 }
 
-const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
-const ME: PlayerId = PlayerId(1);
-
-/// A room and one player, so many ticks away from each other.
-struct Table {
-    zero: Instant,
-    room: Room<Balls>,
-    session: Session,
-    codec: InputCodec,
-    delay_ticks: usize,
-    ticks_per_frame: u32,
-    up: VecDeque<Vec<Vec<u8>>>,
-    down: VecDeque<Vec<Vec<u8>>>,
-    tick: u32,
-}
-
-impl Table {
+impl Table<Balls> {
     fn new(delay_ticks: usize, predicts: bool) -> Self {
         let mut session = Session::new("test", None);
         if predicts {
@@ -122,51 +104,13 @@ impl Table {
         Table::of(delay_ticks, session)
     }
 
-    fn of(delay_ticks: usize, mut session: Session) -> Self {
-        let zero = Instant::now();
-        let schema = schema_of::<Balls>();
-        let mut room = Room::new("table".to_owned(), 1, RoomConfig::default());
-        let codec = InputCodec::new(&schema);
-        take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
-        let (player, name) = (ME, "Ann".to_owned());
-        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
-        room.handle(zero, 0, join);
-        while let Some(out) = room.poll() {
-            if let FromRoom::Control { frame, .. } = out {
-                take(&mut session, &frame);
-            }
-        }
-        let (up, down) = (VecDeque::new(), VecDeque::new());
-        Table { zero, room, session, codec, delay_ticks, ticks_per_frame: 1, up, down, tick: 0 }
+    fn of(delay_ticks: usize, session: Session) -> Self {
+        Table::join(session, 1, (delay_ticks, delay_ticks))
     }
 
-    fn now(&self) -> Duration {
-        PERIOD * self.tick
-    }
-
-    /// One tick of the room and one frame of the player, half a tick later. What is shown of the ball then.
+    /// One tick, with a push along x. What is shown of the ball then.
     fn run(&mut self, x: f32) -> Option<Vec2> {
-        self.tick += 1;
-        let at = self.zero + self.now();
-        if self.up.len() > self.delay_ticks {
-            for bytes in self.up.pop_front().unwrap() {
-                let datagram = self.codec.decode(&bytes).unwrap();
-                self.room.handle(at, 0, ToRoom::Input { player: ME, at, datagram });
-            }
-        }
-        self.room.step(at);
-        self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
-        let frame = self.now() + PERIOD / 2;
-        if self.down.len() > self.delay_ticks {
-            for bytes in self.down.pop_front().unwrap() {
-                self.session.handle_datagram(frame, &bytes);
-            }
-        }
-        if self.tick.is_multiple_of(self.ticks_per_frame) {
-            self.session.hold(&[(x / 0.125) as i32]);
-            self.session.update(frame);
-        }
-        self.up.push_back(std::iter::from_fn(|| self.session.poll_datagram()).collect());
+        self.advance(&[(x / 0.125) as i32]);
         let mut shown = None;
         self.session.room().unwrap().for_each_shown(|seen| {
             shown = Some(Vec2::new(seen.lanes[0] as f32, seen.lanes[1] as f32) * 0.01);
@@ -178,13 +122,6 @@ impl Table {
         let prediction = self.session.room().unwrap().prediction();
         prediction.map_or(0, |prediction| prediction.stats().corrections)
     }
-}
-
-fn take(session: &mut Session, frame: &ServerFrame) {
-    let mut bytes = Vec::new();
-    write_frame(frame, &mut bytes);
-    session.handle_control(Duration::ZERO, &bytes).unwrap();
-    session.take_control();
 }
 
 #[test]
@@ -330,7 +267,7 @@ fn how_old_a_snapshot_is_counts_the_way_it_came() {
         for _ in 0..400 {
             table.run(0.0);
         }
-        let stats = table.session.stats(table.now() + PERIOD / 2);
+        let stats = table.session.stats(PERIOD * table.tick + PERIOD / 2);
         assert!(stats.silence_ms < 1.0, "one comes in every tick");
         let way_ms = (PERIOD * delay_ticks).as_secs_f32() * 1000.0;
         let (least, most) = (way_ms - 9.0, way_ms + 26.0);

@@ -1,21 +1,16 @@
 //! What comes into a player's view, goes out of it, or ends.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+mod table;
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
-use tickwire_server::config::RoomConfig;
-use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{ServerFrame, write_frame};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
 };
 
-const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
-const ME: PlayerId = PlayerId(1);
+use table::Table;
+
 const DELAY_TICKS: usize = 6;
 const STEP: f32 = 0.01;
 /// It comes into view at -100 at tick 100, and leaves it at 110, a tenth beyond, at tick 310.
@@ -86,37 +81,13 @@ struct Frame {
 
 /// What a player sees of it over a path of [`DELAY_TICKS`] down.
 fn watch(bursts: bool, mode: Mode) -> Vec<Frame> {
-    let (zero, schema) = (Instant::now(), schema_of::<Sky>());
     let mut session = Session::new("test", None);
     session.show_by("Balloon", mode);
-    take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
-    let mut room = Room::<Sky>::new("sky".to_owned(), u64::from(bursts), RoomConfig::default());
-    let (player, name) = (ME, "Ann".to_owned());
-    room.handle(zero, 0, ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 });
-    while let Some(out) = room.poll() {
-        if let FromRoom::Control { frame, .. } = out {
-            take(&mut session, &frame);
-        }
-    }
-    let codec = tickwire_shared::input::InputCodec::new(&schema_of::<Sky>());
-    let mut down: VecDeque<Vec<Vec<u8>>> = VecDeque::new();
+    let mut table = Table::<Sky>::join(session, u64::from(bursts), (0, DELAY_TICKS));
     let mut frames = Vec::new();
-    for tick in 1..400 {
-        let now = PERIOD * tick;
-        room.step(zero + now);
-        down.push_back(room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
-        let at = now + PERIOD / 2;
-        if down.len() > DELAY_TICKS {
-            for bytes in down.pop_front().unwrap() {
-                session.handle_datagram(at, &bytes);
-            }
-        }
-        session.update(at);
-        while let Some(bytes) = session.poll_datagram() {
-            let datagram = codec.decode(&bytes).unwrap();
-            room.handle(zero + at, 0, ToRoom::Input { player: ME, at: zero + at, datagram });
-        }
-        let seen = session.room().unwrap();
+    for _ in 1..400 {
+        table.advance(&[]);
+        let seen = table.session.room().unwrap();
         let Some((shown, part)) = seen.shown_tick_of(0) else { continue };
         seen.for_each_shown(|balloon| {
             let (x, presence) = (balloon.lanes[0] * f64::from(STEP), balloon.presence);
@@ -124,13 +95,6 @@ fn watch(bursts: bool, mode: Mode) -> Vec<Frame> {
         });
     }
     frames
-}
-
-fn take(session: &mut Session, frame: &ServerFrame) {
-    let mut bytes = Vec::new();
-    write_frame(frame, &mut bytes);
-    session.handle_control(Duration::ZERO, &bytes).unwrap();
-    session.take_control();
 }
 
 /// It was where it should be in every frame in which it was there, and never jumped in or out.

@@ -1,0 +1,103 @@
+//! A room and one player with the whole client core, so many ticks away from each other.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use tickwire_client::session::Session;
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{FromRoom, Room, ToRoom};
+use tickwire_shared::control::{ServerFrame, write_frame};
+use tickwire_shared::input::InputCodec;
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{PlayerId, Simulation};
+
+pub(crate) const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
+pub(crate) const ME: PlayerId = PlayerId(1);
+
+pub(crate) struct Table<S: Simulation> {
+    pub(crate) room: Room<S>,
+    pub(crate) session: Session,
+    /// Ticks so far.
+    pub(crate) tick: u32,
+    pub(crate) ticks_per_frame: u32,
+    /// No snapshot comes to the player.
+    pub(crate) is_silent: bool,
+    zero: Instant,
+    codec: InputCodec,
+    up: VecDeque<Vec<Vec<u8>>>,
+    down: VecDeque<Vec<Vec<u8>>>,
+    up_ticks: usize,
+    down_ticks: usize,
+}
+
+impl<S: Simulation> Table<S> {
+    /// The player of `session` joins a room of this seed.
+    pub(crate) fn join(
+        mut session: Session,
+        seed: u64,
+        (up_ticks, down_ticks): (usize, usize),
+    ) -> Self {
+        let (zero, schema) = (Instant::now(), schema_of::<S>());
+        let codec = InputCodec::new(&schema);
+        let mut room = Room::new("table".to_owned(), seed, RoomConfig::default());
+        take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
+        let (player, name) = (ME, "Ann".to_owned());
+        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+        room.handle(zero, 0, join);
+        while let Some(out) = room.poll() {
+            if let FromRoom::Control { frame, .. } = out {
+                take(&mut session, &frame);
+            }
+        }
+        let (up, down) = (VecDeque::new(), VecDeque::new());
+        let (tick, ticks_per_frame, is_silent) = (0, 1, false);
+        Table {
+            room,
+            session,
+            tick,
+            ticks_per_frame,
+            is_silent,
+            zero,
+            codec,
+            up,
+            down,
+            up_ticks,
+            down_ticks,
+        }
+    }
+
+    /// One tick of the room, and half a tick later, if one is due, a frame of the player, who holds `held`.
+    pub(crate) fn advance(&mut self, held: &[i32]) {
+        self.tick += 1;
+        let now = PERIOD * self.tick;
+        let at = self.zero + now;
+        if self.up.len() > self.up_ticks {
+            for bytes in self.up.pop_front().unwrap() {
+                let datagram = self.codec.decode(&bytes).unwrap();
+                self.room.handle(at, 0, ToRoom::Input { player: ME, at, datagram });
+            }
+        }
+        self.room.step(at);
+        self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
+        let frame = now + PERIOD / 2;
+        if self.down.len() > self.down_ticks {
+            for bytes in self.down.pop_front().unwrap() {
+                if !self.is_silent {
+                    self.session.handle_datagram(frame, &bytes);
+                }
+            }
+        }
+        if self.tick.is_multiple_of(self.ticks_per_frame) {
+            self.session.hold(held);
+            self.session.update(frame);
+        }
+        self.up.push_back(std::iter::from_fn(|| self.session.poll_datagram()).collect());
+    }
+}
+
+fn take(session: &mut Session, frame: &ServerFrame) {
+    let mut bytes = Vec::new();
+    write_frame(frame, &mut bytes);
+    session.handle_control(Duration::ZERO, &bytes).unwrap();
+    session.take_control();
+}
