@@ -4,7 +4,9 @@
 //! what is near. The client's own entities and what it should forget come first. Records are taken from the
 //! highest priority down while they fit, so what is left out rises until it is taken: with records of `D`
 //! bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
-//! ticks, where the game makes no difference; else so many times longer as others matter more.
+//! ticks, where the game makes no difference; else so many times longer as others matter more. That holds as
+//! long as nothing waits for so long that its priority is the highest there is: among those lower slots come
+//! first. What is new to a client counts from its spawn, so what is old is there at once.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;

@@ -3,7 +3,7 @@
 //!
 //! A part holds whole entities as of its tick. From then until the client has it nothing else is said of
 //! them, so it does not matter when the stream brings it. Parts start small and double with every round
-//! trip, as far as the path and the settings let them; each entity is in one only.
+//! trip, as far as the path and the settings let them; few entities are in more than one.
 
 use std::collections::VecDeque;
 
