@@ -139,7 +139,16 @@ impl BitWriter {
     #[inline]
     pub fn push(&mut self, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
-        append(&mut self.words, (&mut self.pending, &mut self.pending_bits), value, count);
+        self.pending |= value << self.pending_bits;
+        let filled = self.pending_bits + count;
+        if filled < 64 {
+            self.pending_bits = filled;
+            return;
+        }
+        self.words.push(self.pending);
+        self.pending_bits = filled - 64;
+        let used = count - self.pending_bits;
+        self.pending = if used == 64 { 0 } else { value >> used };
     }
 
     /// Appends the exponential Golomb code of `value`, as [`BitStream::golomb`] does.
@@ -210,26 +219,6 @@ impl BitWriter {
         self.append_to(&mut bytes);
         bytes
     }
-}
-
-/// Appends the low `count` bits of `value`, 0 to 64, to whole words and those bits that do not fill one yet.
-#[inline(always)]
-pub(crate) fn append(
-    words: &mut Vec<u64>,
-    (pending, pending_bits): (&mut u64, &mut u32),
-    value: u64,
-    count: u32,
-) {
-    *pending |= value << *pending_bits;
-    let filled = *pending_bits + count;
-    if filled < 64 {
-        *pending_bits = filled;
-        return;
-    }
-    words.push(*pending);
-    *pending_bits = filled - 64;
-    // In two steps: all 64 bits may be used up.
-    *pending = value >> 1 >> (count - *pending_bits - 1);
 }
 
 impl BitStream for BitWriter {

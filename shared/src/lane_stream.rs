@@ -1,6 +1,6 @@
 //! The bits of one entity's lanes, read or written without going through memory for each of them.
 
-use crate::bits::{BitError, BitMeasure, BitReader, BitWriter, append};
+use crate::bits::{BitError, BitMeasure, BitReader, BitWriter};
 use crate::class_code::{self, CLASS_ESCAPE, Found};
 use crate::model::code::PrefixCode;
 use crate::model::token;
@@ -65,7 +65,17 @@ pub struct WriterRun<'a> {
 impl WriterRun<'_> {
     #[inline(always)]
     fn push(&mut self, value: u64, count: u32) {
-        append(self.words, (&mut self.pending, &mut self.pending_bits), value, count);
+        self.pending |= value << self.pending_bits;
+        let filled = self.pending_bits + count;
+        if filled < 64 {
+            self.pending_bits = filled;
+            return;
+        }
+        self.words.push(self.pending);
+        self.pending_bits = filled - 64;
+        // As `BitWriter::push`, whose fields this has in registers. A shift by 64 would be one by 0; `count` is
+        // below 64.
+        self.pending = value >> 1 >> (count - self.pending_bits - 1);
     }
 }
 
