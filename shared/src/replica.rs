@@ -45,7 +45,7 @@ impl From<BitError> for SnapshotError {
     }
 }
 
-/// What a snapshot brought besides entities.
+/// What a snapshot, or a part of a keyframe, brought besides entities.
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// Its tick.
@@ -191,8 +191,9 @@ impl Replica {
             return Err(SnapshotError::OtherSeat);
         }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
-        let is_late = |than: Option<Tick>| than.is_some_and(|than| tick.since(than) <= 0);
-        if is_late(self.newest) || is_late(self.keyframe) {
+        let is_known = self.newest.is_some_and(|newest| tick.since(newest) <= 0);
+        // The snapshot of a part's own tick says nothing of what is in the part.
+        if is_known || self.keyframe.is_some_and(|part| tick.since(part) < 0) {
             return Err(SnapshotError::Late);
         }
         let events = self.read_events(&mut reader, &header, tick)?;
@@ -390,9 +391,7 @@ impl Replica {
                     continue;
                 }
                 Told::Whole { kind, mine, id, lanes_at } => {
-                    let entity = self.push_whole(tick, slot, (kind, mine, id), lanes_at);
-                    let in_world = false;
-                    departed.extend(entity.map(|entity| Departed { entity, tick, in_world }));
+                    departed.extend(self.push_whole(tick, slot, (kind, mine, id), lanes_at));
                 }
                 Told::Since(since) => {
                     let place = self.place(slot).expect("its baseline was found");
@@ -416,14 +415,14 @@ impl Replica {
         slot: u16,
         (kind, mine, id): (u8, bool, EntityId),
         lanes_at: usize,
-    ) -> Option<Entity> {
+    ) -> Option<Departed> {
         let (place, other) = self.place_for((slot, tick), id, kind);
         let width = self.kinds[usize::from(kind)].len();
         let entity = &mut self.entities[place];
         entity.mine = mine;
         entity.states.push(tick, &self.whole_lanes[lanes_at..lanes_at + width]);
         entity.forget_beyond_max();
-        other
+        other.map(|entity| Departed { entity, tick, in_world: false })
     }
 
     fn place(&self, slot: u16) -> Option<usize> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
 use tickwire_shared::input::InputHead;
-use tickwire_shared::replica::{Entity, Event, Replica, SnapshotError};
+use tickwire_shared::replica::{Departed, Entity, Event, Replica, SnapshotError};
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
 
@@ -258,12 +258,7 @@ impl RoomSession {
             self.clock.lost(now, applied.tick);
         }
         stats.tick = applied.tick.0;
-        for departed in applied.departed {
-            // What is predicted goes with the server's word: it was ahead of it.
-            if self.prediction.is_none() || !departed.entity.mine {
-                self.leaving.add(departed, &self.replica, self.aimed.unwrap_or_default());
-            }
-        }
+        self.see_off(applied.departed);
         if let Some(prediction) = &mut self.prediction {
             let known =
                 Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
@@ -273,9 +268,20 @@ impl RoomSession {
         Ok(applied.events)
     }
 
+    /// What departed is still to be seen.
+    fn see_off(&mut self, departed: Vec<Departed>) {
+        for departed in departed {
+            // What is predicted goes with the server's word: it was ahead of it.
+            if self.prediction.is_none() || !departed.entity.mine {
+                self.leaving.add(departed, &self.replica, self.aimed.unwrap_or_default());
+            }
+        }
+    }
+
     /// Takes a part of a keyframe.
     pub(super) fn handle_keyframe(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        self.replica.apply_keyframe(bytes, self.joined_tick)?;
+        let departed = self.replica.apply_keyframe(bytes, self.joined_tick)?.departed;
+        self.see_off(departed);
         let applied = self.keyframes.applied.unwrap_or(0).wrapping_add(1);
         self.keyframes = Keyframes { applied: Some(applied), datagrams: 0 };
         Ok(())

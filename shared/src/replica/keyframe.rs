@@ -9,16 +9,16 @@ use crate::Tick;
 use crate::bits::BitReader;
 use crate::snapshot::SnapshotHeader;
 
-use super::{Decoded, Replica, SnapshotError, Told};
+use super::{Applied, Decoded, Departed, Replica, SnapshotError, Told};
 
 impl Replica {
     /// Applies one part of a keyframe; `near` is as in [`Replica::apply`]. Acknowledge it by counting the
-    /// parts. Returns the part's tick.
+    /// parts. It brings neither events nor a report.
     ///
     /// # Errors
     /// [`SnapshotError::OtherSeat`] for a part of another stay, [`SnapshotError::Malformed`] for what is no
     /// part of a keyframe; the world is as it was.
-    pub fn apply_keyframe(&mut self, bytes: &[u8], near: Tick) -> Result<Tick, SnapshotError> {
+    pub fn apply_keyframe(&mut self, bytes: &[u8], near: Tick) -> Result<Applied, SnapshotError> {
         let mut reader = BitReader::new(bytes);
         let mut header = SnapshotHeader::default();
         header.head(&mut reader)?;
@@ -42,31 +42,34 @@ impl Replica {
             return Err(SnapshotError::Malformed);
         }
         reader.finish()?;
+        let mut departed = Vec::new();
         for at in 0..self.decoded.len() {
-            self.take_whole(self.decoded[at], tick);
+            departed.extend(self.take_whole(self.decoded[at], tick));
         }
         if self.keyframe.is_none_or(|newest| tick.since(newest) > 0) {
             self.keyframe = Some(tick);
         }
-        Ok(tick)
+        Ok(Applied { tick, input: None, events: Vec::new(), departed })
     }
 
-    fn take_whole(&mut self, Decoded { slot, told }: Decoded, tick: Tick) {
-        let Told::Whole { kind, mine, id, lanes_at } = told else { return };
+    /// Returns the entity that it takes the place of.
+    fn take_whole(&mut self, Decoded { slot, told }: Decoded, tick: Tick) -> Option<Departed> {
+        let Told::Whole { kind, mine, id, lanes_at } = told else { return None };
         let newest = self.place(slot).map(|place| {
             let states = &self.entities[place].states;
             states.tick(states.len() - 1)
         });
         if newest.is_some_and(|newest| tick.since(newest) <= 0) {
-            return;
+            return None;
         }
-        self.push_whole(tick, slot, (kind, mine, id), lanes_at);
+        self.push_whole(tick, slot, (kind, mine, id), lanes_at)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EntityId;
     use crate::bits::BitWriter;
     use crate::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
     use crate::snapshot::{Fragment, RecordHead, SnapshotWriter};
@@ -93,19 +96,25 @@ mod tests {
         Replica::new(&schema, SEAT)
     }
 
-    /// A snapshot with these records and no baseline: whole where there is a value, else gone.
+    /// A snapshot with these records and no baseline: whole where there is a value, else gone. Ids are as slots.
     fn packet(replica: &Replica, tick: u32, records: &[(u16, Option<u8>)]) -> Vec<u8> {
+        let records = records.iter().map(|&(slot, value)| (slot, u32::from(slot), value));
+        packet_of(replica, tick, &records.collect::<Vec<_>>())
+    }
+
+    /// The same with an id for each.
+    fn packet_of(replica: &Replica, tick: u32, records: &[(u16, u32, Option<u8>)]) -> Vec<u8> {
         let mut writer = SnapshotWriter::default();
         let header =
             SnapshotHeader { tick_low16: tick as u16, seat: SEAT, ..SnapshotHeader::default() };
         writer.begin(header, std::iter::empty());
         writer.others(records.len() as u32);
-        for &(slot, value) in records {
+        for &(slot, id, value) in records {
             let (mut lanes, mut head) =
                 (BitWriter::default(), RecordHead::Gone { in_world: false });
             if let Some(value) = value {
                 replica.kinds[0].whole(&mut lanes, &mut [i32::from(value)], false).unwrap();
-                head = RecordHead::Whole { kind: 0, mine: false, id: u32::from(slot) };
+                head = RecordHead::Whole { kind: 0, mine: false, id };
             }
             let bits = lanes.len_bits();
             lanes.align();
@@ -128,7 +137,9 @@ mod tests {
         let snapshot = packet(&replica, 20, &[(1, Some(10))]);
         replica.apply(&snapshot, Tick(20)).unwrap();
         let part = packet(&replica, 18, &[(1, Some(7)), (2, Some(8))]);
-        assert_eq!(replica.apply_keyframe(&part, Tick(20)), Ok(Tick(18)));
+        let applied = replica.apply_keyframe(&part, Tick(20)).unwrap();
+        assert_eq!(applied.tick, Tick(18));
+        assert!(applied.departed.is_empty());
         assert_eq!(newest(&replica, 1), Some((Tick(20), vec![10])), "it was newer");
         assert_eq!(newest(&replica, 2), Some((Tick(18), vec![8])));
         assert_eq!(replica.newest(), Some(Tick(20)), "a part is no snapshot");
@@ -147,13 +158,38 @@ mod tests {
     }
 
     #[test]
+    fn the_snapshot_of_a_part_s_own_tick_is_not_late_after_it() {
+        let mut replica = replica();
+        let part = packet(&replica, 18, &[(1, Some(7))]);
+        replica.apply_keyframe(&part, Tick(17)).unwrap();
+        let own = packet(&replica, 18, &[(2, Some(8))]);
+        replica.apply(&own, Tick(17)).unwrap();
+        assert_eq!(newest(&replica, 1), Some((Tick(18), vec![7])));
+        assert_eq!(newest(&replica, 2), Some((Tick(18), vec![8])));
+        assert_eq!(replica.apply(&own, Tick(17)).err(), Some(SnapshotError::Late), "but once");
+    }
+
+    #[test]
+    fn what_a_part_takes_the_place_of_departs() {
+        let mut replica = replica();
+        let snapshot = packet(&replica, 16, &[(1, Some(7))]);
+        replica.apply(&snapshot, Tick(16)).unwrap();
+        let part = packet_of(&replica, 18, &[(1, 500, Some(9)), (2, 501, Some(1))]);
+        let applied = replica.apply_keyframe(&part, Tick(17)).unwrap();
+        let [departed] = &applied.departed[..] else { panic!("{:?}", applied.departed) };
+        assert_eq!((departed.entity.id, departed.tick), (EntityId(1), Tick(18)));
+        assert!(!departed.in_world, "it left the world");
+    }
+
+    #[test]
     fn a_part_of_anything_but_whole_records_is_refused() {
         let mut replica = replica();
         let gone = packet(&replica, 18, &[(1, Some(7)), (2, None)]);
-        assert_eq!(replica.apply_keyframe(&gone, Tick(18)), Err(SnapshotError::Malformed));
+        let refused = Some(SnapshotError::Malformed);
+        assert_eq!(replica.apply_keyframe(&gone, Tick(18)).err(), refused);
         let mut cut = packet(&replica, 18, &[(1, Some(7)), (2, Some(8))]);
         cut.pop();
-        assert_eq!(replica.apply_keyframe(&cut, Tick(18)), Err(SnapshotError::Malformed));
+        assert_eq!(replica.apply_keyframe(&cut, Tick(18)).err(), refused);
         assert!(replica.entities().is_empty());
     }
 }
