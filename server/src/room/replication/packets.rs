@@ -265,9 +265,9 @@ impl Packets {
     /// No state of `slot` so far will be coded against.
     fn make_void(&mut self, slot: u16) {
         (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (0, 0);
+        // With a place among the newest acknowledged left, an older one may still take it.
         let oldest = match self.newest_acks {
-            [0, _] => self.first,
-            [newest, 0] => newest,
+            [0, _] | [_, 0] => self.first,
             [_, second] => second,
         };
         for tick in oldest..=self.last {
@@ -365,6 +365,23 @@ mod tests {
         ack(&mut packets, 15);
         assert!(!packets.known().contains(SLOT));
         assert_eq!(packets.gone(SLOT), 0);
+    }
+
+    #[test]
+    fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() {
+        const SLOT: u16 = 5;
+        let mut packets = Packets::default();
+        packets.grow(64);
+        let ack = |packets: &mut Packets, before: u32| {
+            packets.acknowledge(Tick(13), SnapshotAck { newest_low16: 12, before }, |_| {});
+        };
+        for tick in 9..=12 {
+            packets.send(Tick(tick), &[u64::from(tick == 10) << SLOT], std::iter::empty());
+        }
+        ack(&mut packets, 0);
+        packets.send(Tick(13), &[0], std::iter::once(SLOT));
+        ack(&mut packets, 0b10);
+        assert_eq!(packets.acked(SLOT), 0, "its state of 10 is void");
     }
 
     #[test]
