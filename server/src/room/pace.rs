@@ -86,6 +86,9 @@ impl Pace {
 
     /// Whether the path may take more than snapshots, as far as is known.
     pub(super) fn is_clear(&self, tick_hz: u32) -> bool {
+        if self.was_silent(tick_hz) {
+            return false;
+        }
         let own = self.own_ticks.into_iter().flatten().min();
         let waits = |flight: u32| flight > own.unwrap_or(flight) + ticks(FELT_MS, tick_hz);
         match (self.limit, self.flights.back()) {
@@ -315,6 +318,19 @@ mod tests {
         path.known_ticks = u32::MAX;
         path.run(180, |_| 0);
         assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX);
+    }
+
+    #[test]
+    fn a_path_that_is_silent_is_not_clear_until_it_is_heard_again() {
+        let mut path = Path::new(3);
+        path.run(300, |_| 0);
+        assert!(path.pace.is_clear(TICK_HZ));
+        path.known_ticks = 0;
+        path.run(90, |_| 0);
+        assert!(!path.pace.is_clear(TICK_HZ));
+        path.known_ticks = u32::MAX;
+        path.run(10, |_| 0);
+        assert!(path.pace.is_clear(TICK_HZ));
     }
 
     #[test]
