@@ -32,7 +32,7 @@ settings! {
         /// Most bytes of snapshots to one client in a second; 0 for no limit but that of each datagram.
         snapshot_bytes_per_s_max: u32 = 0, in 0..=100_000_000;
         /// Bytes a second that a client which has just joined, or was not heard for long, gets of the world on its
-        /// control stream, beside its snapshots; with less than 1200 a tick all is sent in snapshots.
+        /// control stream, beside its snapshots, in parts of at least 1200; with 0 all is sent in snapshots.
         keyframe_bytes_per_s_max: u32 = 1_000_000, in 0..=100_000_000;
         /// Bytes of such keyframes in one tick of a room, for all its clients.
         keyframe_bytes_per_tick_max: u32 = 65_536, in 2048..=16_777_216;

@@ -188,7 +188,7 @@ impl<S: Simulation> Room<S> {
         self.spans.clear();
         self.fragments.begin(&self.world);
         let (events, reliable) = self.code_events();
-        let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max;
+        let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max as usize;
         let mut scene =
             Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
         for member in self.members.values_mut() {
@@ -202,21 +202,22 @@ impl<S: Simulation> Room<S> {
                 }
             }
             let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
-            let bytes_max = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
+            let bytes_most = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
             let per_s = self.config.snapshot_bytes_per_s_max;
-            let unlimited = member.allowance.next(per_s, S::TICK_HZ, bytes_max);
-            let bytes_max = member.pace.limit(unlimited);
+            let unlimited = member.allowance.next(per_s, S::TICK_HZ, bytes_most);
+            // A slow path has to take one record at least.
+            let paced = member.pace.limit(unlimited).max(member.replication.lacks_bytes());
+            let limits = (paced.min(unlimited), bytes_most);
             let start = self.packets.len();
-            member.replication.write(&mut scene, &sight, report, bytes_max, &mut self.packets);
+            member.replication.write(&mut scene, &sight, report, limits, &mut self.packets);
             let bytes = self.packets.len() - start;
             member.allowance.spend(bytes, S::TICK_HZ);
             member.pace.sent(bytes, unlimited, S::TICK_HZ);
             self.spans.push((member.player, start..self.packets.len()));
-            let per_tick = self.config.keyframe_bytes_per_s_max / S::TICK_HZ;
-            let clear = member.pace.is_clear(S::TICK_HZ);
-            let most = if clear { keyframe_bytes.min(per_tick) } else { 0 };
-            if let Some(part) = member.replication.write_keyframe(&mut scene, most as usize) {
-                keyframe_bytes = keyframe_bytes.saturating_sub(part.len() as u32);
+            let most = member.keyframe_bytes_max(&self.config, S::TICK_HZ).min(keyframe_bytes);
+            if let Some(part) = member.replication.write_keyframe(&mut scene, most) {
+                keyframe_bytes = keyframe_bytes.saturating_sub(part.len());
+                member.keyframe_allowance.spend(part.len(), S::TICK_HZ);
                 let frame = ServerFrame::Keyframe(part);
                 self.outgoing.push_back(FromRoom::Control { player: member.player, frame });
             }

@@ -269,7 +269,7 @@ impl<E> Captured<E> {
     }
 
     /// It matters so many times as much as what has 1, which is the least: where not everything fits a
-    /// client's snapshots, it is told so many times as often, as long as the ticks it waits times this stay below 16,384.
+    /// client's snapshots, it is told so many times as often.
     pub fn with_priority(&mut self, priority: u8) -> &mut Self {
         self.priority = priority;
         self

@@ -259,10 +259,12 @@ impl RecordHead {
     }
 }
 
-/// The distance from the common baseline's age, 1 tick older first, then 1 younger, 2 older.
+/// The distance from the common baseline's age, 1 tick older first, then 1 younger, 2 older. That age itself,
+/// which a part of a keyframe brings about, has the place of no age at all.
 #[inline]
 fn age_code(age_ticks: u32, common_age: u32) -> u32 {
-    debug_assert!(age_ticks >= 1 && age_ticks != common_age);
+    debug_assert!(age_ticks >= 1);
+    let age_ticks = if age_ticks == common_age { 0 } else { age_ticks };
     match age_ticks.checked_sub(common_age) {
         Some(older) if common_age == 0 => older - 1,
         Some(older) => 2 * older - 2,
@@ -277,7 +279,7 @@ fn age_of(code: u32, common_age: u32) -> Result<u32, BitError> {
         (_, 0) => Some(common_age + code / 2 + 1),
         _ => common_age.checked_sub(code / 2 + 1),
     };
-    age.filter(|&age| age >= 1).ok_or(BitError::Invalid)
+    age.map(|age| if age == 0 { common_age } else { age }).ok_or(BitError::Invalid)
 }
 
 /// Bits that were coded before, to be copied: `count` bits from whole words.
@@ -386,7 +388,7 @@ mod tests {
     fn record_heads_round_trip_in_the_bits_they_claim() {
         for common_age in [0, 1, 5, 127] {
             let whole = [0, 1, u32::MAX].map(|id| RecordHead::Whole { kind: 63, mine: true, id });
-            let ages = [1, 2, 4, 6, 127, 128, 100_000].into_iter().filter(|&age| age != common_age);
+            let ages = [1, 2, 4, 5, 6, 127, 128, 100_000];
             let gone = [false, true].map(|in_world| RecordHead::Gone { in_world });
             let deltas = ages.map(|age_ticks| RecordHead::Delta { age_ticks });
             for head in whole.into_iter().chain(deltas).chain(gone) {
@@ -406,9 +408,10 @@ mod tests {
     #[test]
     fn the_age_next_to_the_common_one_takes_one_bit() {
         assert_eq!(
-            [(6, 5), (4, 5), (7, 5), (1, 5)].map(|(age, common)| age_code(age, common)),
-            [0, 1, 2, 7]
+            [(6, 5), (4, 5), (7, 5), (1, 5), (5, 5)].map(|(age, common)| age_code(age, common)),
+            [0, 1, 2, 7, 9]
         );
-        assert_eq!(age_of(9, 5), Err(BitError::Invalid), "below the snapshot itself");
+        assert_eq!(age_of(9, 5), Ok(5), "in the place of the snapshot itself");
+        assert_eq!(age_of(11, 5), Err(BitError::Invalid), "below it");
     }
 }

@@ -5,7 +5,7 @@
 //! every few ticks; in between only what vanishes, and what has just appeared, changes its view.
 
 use glam::Vec2;
-use tickwire_shared::slots::{SlotSet, slots_of};
+use tickwire_shared::slots::{SlotSet, slots_of, slots_of_word};
 use tickwire_shared::{PlayerId, Tick, View};
 
 use super::world::{Glance, World};
@@ -28,6 +28,8 @@ pub(super) struct Interest {
     has_far: bool,
     /// The middle of the view when it last looked around.
     looked_from: Option<Vec2>,
+    /// By slot, the tick it last came into view.
+    entered: Vec<u32>,
 }
 
 impl Interest {
@@ -44,6 +46,7 @@ impl Interest {
         for set in [&mut self.visible, &mut self.near] {
             set.grow(slots);
         }
+        self.entered.resize(slots, 0);
         let moved = |from: Vec2| {
             from.distance_squared(sight.center) > sight.radius_squared * (LOOK_AGAIN * LOOK_AGAIN)
         };
@@ -71,13 +74,24 @@ impl Interest {
         &self.near
     }
 
+    /// The tick a slot last came into view, if it is in view.
+    pub(super) fn entered(&self, slot: u16) -> u32 {
+        self.entered[usize::from(slot)]
+    }
+
     /// Whether some of what was in view at the last look is far.
     pub(super) fn has_far(&self) -> bool {
         self.has_far
     }
 
     fn look_around(&mut self, world: &World, sight: &Sight, found: &mut Vec<u64>) {
+        let Tick(tick) = world.tick();
         if sight.radius_squared == f32::INFINITY {
+            let words = self.visible.words().iter().zip(world.alive().words());
+            for (at, (before, alive)) in words.enumerate() {
+                slots_of_word(at, alive & !before)
+                    .for_each(|slot| self.entered[usize::from(slot)] = tick);
+            }
             self.visible.clone_from(world.alive());
             self.near.clone_from(world.alive());
             self.has_far = false;
@@ -98,6 +112,8 @@ impl Interest {
                     near[at] |= u64::from(sight.is_near(distance_squared)) << slot;
                 }
             }
+            slots_of_word(at, now & !before)
+                .for_each(|slot| self.entered[usize::from(slot)] = tick);
             visible[at] = now;
             far |= now & !near[at];
         }
@@ -114,10 +130,14 @@ impl Interest {
         for &slot in world.fresh() {
             let place = world.glances()[usize::from(slot)].place;
             let distance_squared = sight.distance_squared(place);
+            let was_visible = self.visible.contains(slot);
             self.visible.remove(slot);
             self.near.remove(slot);
             if sight.reaches(distance_squared, false) {
                 self.visible.insert(slot);
+                if !was_visible {
+                    self.entered[usize::from(slot)] = world.tick().0;
+                }
                 if sight.is_near(distance_squared) {
                     self.near.insert(slot);
                 }

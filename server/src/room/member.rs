@@ -8,7 +8,7 @@ use tickwire_shared::control::Member as MemberInfo;
 use super::chat::ChatBucket;
 use super::inputs::InputBuffer;
 use super::pace::Pace;
-use super::replication::Replication;
+use super::replication::{PART_BYTES_MIN, Replication};
 use crate::config::RoomConfig;
 
 /// A player or a spectator.
@@ -22,6 +22,7 @@ pub(super) struct Member<I> {
     pub(super) replication: Replication,
     pub(super) datagram_bytes_max: usize,
     pub(super) allowance: Allowance,
+    pub(super) keyframe_allowance: Allowance,
     pub(super) pace: Pace,
     pub(super) chat: ChatBucket,
 }
@@ -42,6 +43,7 @@ impl<I: Copy + Default> Member<I> {
             replication: Replication::new(config, player, seat),
             datagram_bytes_max: config.snapshot_bytes_max,
             allowance: Allowance::default(),
+            keyframe_allowance: Allowance::default(),
             pace: Pace::default(),
             chat: ChatBucket::new(config, now),
         }
@@ -51,12 +53,23 @@ impl<I: Copy + Default> Member<I> {
         self.inputs.is_none()
     }
 
+    /// Bytes that a part of its keyframe may have in this tick.
+    pub(super) fn keyframe_bytes_max(&mut self, config: &RoomConfig, tick_hz: u32) -> usize {
+        let per_s = config.keyframe_bytes_per_s_max;
+        if per_s == 0 || !self.pace.is_clear(tick_hz) {
+            return 0;
+        }
+        // What is too little for a part is saved.
+        let most = ((per_s / tick_hz) as usize).max(PART_BYTES_MIN);
+        self.keyframe_allowance.next(per_s, tick_hz, most)
+    }
+
     pub(super) fn info(&self) -> MemberInfo {
         MemberInfo { player: self.player, name: self.name.clone(), spectator: self.is_spectator() }
     }
 }
 
-/// The snapshot bytes a member may still be sent, where a second's are limited.
+/// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Allowance {
     /// In bytes times ticks a second, so that nothing is rounded away.

@@ -12,6 +12,8 @@ mod crowd;
 mod events;
 mod keyframe;
 mod packets;
+#[cfg(test)]
+mod tests;
 
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{self, SlotSet, slots_of_word};
@@ -23,10 +25,12 @@ use crate::config::RoomConfig;
 use super::fragments::{Coded, Fragments, State};
 use super::interest::{Interest, Sight};
 use super::world::World;
+use budget::{Priority, Rank};
 use crowd::{Candidate, MeanBits};
 pub(super) use events::EventBits;
 use events::Events;
 use keyframe::Keyframe;
+pub(super) use keyframe::PART_BYTES_MIN;
 use packets::Packets;
 
 /// The replication state of one client.
@@ -45,6 +49,8 @@ pub(super) struct Replication {
     crowded: bool,
     /// Of the records in crowded snapshots.
     mean_bits: MeanBits,
+    /// What the last snapshot would have had to be to hold any record, if it held none for lack of place.
+    lacks_bytes: usize,
 }
 
 /// What a snapshot is put together in; all clients use the same.
@@ -68,7 +74,7 @@ pub(super) struct Draft {
     /// Of those, the whole ones that did not fit.
     left_out: Vec<Record>,
     /// Where the records stand, for those to be found that matter most.
-    ranks: Vec<u32>,
+    ranks: Vec<Rank>,
     /// In a crowd, what there is to tell and is not coded.
     candidates: Vec<Candidate>,
     /// The slots whose states the snapshot holds.
@@ -81,8 +87,7 @@ struct Record {
     coded: Coded,
     against: Against,
     slot: u16,
-    /// See [`budget`].
-    priority: u16,
+    priority: Priority,
     /// Bits before the lanes, but for the gap to the record before.
     head_bits: u8,
 }
@@ -136,6 +141,7 @@ impl Replication {
             settled: SlotSet::default(),
             crowded: false,
             mean_bits: MeanBits::default(),
+            lacks_bytes: 0,
         }
     }
 
@@ -162,13 +168,19 @@ impl Replication {
         self.keyframe.open(now, tick_hz);
     }
 
-    /// Writes the snapshot of the scene in at most `bytes_max` bytes and appends it to `out`.
+    /// A snapshot of fewer bytes than this would hold no record, as the last one did.
+    pub(super) fn lacks_bytes(&self) -> usize {
+        self.lacks_bytes
+    }
+
+    /// Writes the snapshot of the scene in at most `bytes_max` bytes, where another may have `bytes_most`, and
+    /// appends it to `out`.
     pub(super) fn write(
         &mut self,
         scene: &mut Scene<'_>,
         sight: &Sight,
         input: Option<InputReport>,
-        bytes_max: usize,
+        (bytes_max, bytes_most): (usize, usize),
         out: &mut Vec<u8>,
     ) {
         let tick = scene.world.tick();
@@ -190,14 +202,18 @@ impl Replication {
         };
         scene.draft.writer.begin(header, self.events.coded(tick, (events, unreliable_events)));
 
-        let bits_left = bits_max.saturating_sub(scene.draft.writer.len_bits());
+        let head_bits = scene.draft.writer.len_bits();
+        let bits_left = bits_max.saturating_sub(head_bits);
         let mut bits = self.gather(scene, common, bits_left);
         if bits > bits_left && !self.crowded {
             self.crowded = true;
             bits = self.gather(scene, common, bits_left);
         }
+        self.lacks_bytes = 0;
         if bits > bits_left {
-            scene.draft.choose(common, bits_left);
+            let bits_most = (bytes_most * 8).saturating_sub(head_bits);
+            let lacks_bits = scene.draft.choose(common, (bits_left, bits_most));
+            self.lacks_bytes = lacks_bits.map_or(0, |bits| (head_bits + bits).div_ceil(8));
         }
         let is_nearly_full = bits > bits_left - bits_left / CROWDED_SHARE;
         self.crowded = is_nearly_full || !scene.draft.candidates.is_empty();
@@ -370,7 +386,8 @@ impl Replication {
         let tick = scene.world.tick();
         let flight_ticks = self.packets.flight_ticks();
         for slot in slots_of_word(at, leaving) {
-            if tick.since(Tick(self.packets.gone(slot))) <= flight_ticks {
+            let gone = self.packets.gone(slot);
+            if gone != 0 && tick.since(Tick(gone)) <= flight_ticks {
                 continue;
             }
             let in_world = self.is_of_world(scene.world, slot);
@@ -378,7 +395,7 @@ impl Replication {
                 coded: Coded::EMPTY,
                 against: Against::Gone { in_world },
                 slot,
-                priority: budget::FIRST_OF_ALL,
+                priority: Priority::FIRST_OF_ALL,
                 head_bits: RecordHead::Gone { in_world }.len_bits(0) as u8,
             };
             let others = &mut scene.draft.others;

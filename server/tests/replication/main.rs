@@ -413,6 +413,28 @@ fn one_who_joins_a_crowd_sees_all_of_it_within_a_few_round_trips() {
 }
 
 #[test]
+fn a_keyframe_of_few_bytes_a_second_is_saved_up_for() {
+    const BYTES_PER_S: u32 = 6000;
+    let config = RoomConfig {
+        keyframe_bytes_per_s_max: BYTES_PER_S,
+        snapshot_bytes_max: 60,
+        ..RoomConfig::default()
+    };
+    let mut table = Table::with_config(CROWD | QUIET | 3, 2, config);
+    let mut bytes = 0;
+    for _ in 0..60 {
+        table.hear(&mut || 3);
+        table.step();
+        bytes += table.clients[1].stream.iter().map(Vec::len).sum::<usize>();
+        for client in &mut table.clients {
+            client.receive(&mut || 3, table.room.tick());
+        }
+    }
+    let most = BYTES_PER_S as usize;
+    assert!((most * 3 / 5..=most).contains(&bytes), "{bytes} bytes in a second");
+}
+
+#[test]
 fn what_matters_more_is_told_more_often_where_not_all_fits() {
     let told_per_ball_and_tick = |seed| {
         let config = RoomConfig { snapshot_bytes_per_s_max: 1200, ..RoomConfig::default() };

@@ -4,9 +4,9 @@
 //! what is near. The client's own entities and what it should forget come first. Records are taken from the
 //! highest priority down while they fit, so what is left out rises until it is taken: with records of `D`
 //! bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
-//! ticks, where the game makes no difference; else so many times longer as others matter more. That holds as
-//! long as nothing waits for so long that its priority is the highest there is: among those lower slots come
-//! first. What is new to a client counts from its spawn, so what is old is there at once.
+//! ticks, where the game makes no difference; else so many times longer as others matter more. What is new
+//! to a client waits since it came into its view. A record that no datagram of the path can hold is left out;
+//! one that only has to wait for place to be saved, or for the path to take more, is waited for.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
@@ -16,11 +16,27 @@ use super::{Against, Common, Draft, Record, Replication, Word};
 use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
-const FRESH_PRIORITY_TICKS: u32 = 30;
-/// The highest priority.
-pub(super) const FIRST_OF_ALL: u16 = 0x7FFF;
+pub(super) const FRESH_PRIORITY_TICKS: u32 = 30;
 /// What was sent is lost if it is not acknowledged so many ticks later than usual.
 const LOST_TICKS: i32 = 8;
+
+/// How much a record matters beside the others of its snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Priority(pub(super) u32);
+
+impl Priority {
+    pub(super) const NONE: Priority = Priority(0);
+    pub(super) const FIRST_OF_ALL: Priority = Priority(u32::MAX);
+
+    /// Of something that has waited so many ticks: at 60 Hz it rises for a day and a half in any case.
+    pub(super) fn of(waited_ticks: u32, matters: u8, is_near: bool) -> Self {
+        let priority = waited_ticks.saturating_mul(u32::from(matters) << u32::from(is_near));
+        Priority(priority.min(u32::MAX - 1))
+    }
+}
+
+/// The place of a record among all of its snapshot: what matters most first, lower slots before higher ones.
+pub(super) type Rank = u64;
 
 /// Bits of the records behind the marks, their number included.
 pub(super) fn others_bits(others: &[Record]) -> usize {
@@ -45,20 +61,32 @@ impl Record {
         usize::from(self.head_bits) + self.coded.bits()
     }
 
-    /// Its place among all records, what matters most first, lower slots before higher ones.
+    /// Its bits in a snapshot with no other record.
+    fn bits_alone(&self) -> usize {
+        let is_marked = self.against == Against::Common;
+        self.bits() + if is_marked { 0 } else { golomb_bits(u32::from(self.slot)) as usize }
+    }
+
     #[inline]
-    fn rank(&self) -> u32 {
-        u32::from(FIRST_OF_ALL - self.priority) << 16 | u32::from(self.slot)
+    fn rank(&self) -> Rank {
+        u64::from(u32::MAX - self.priority.0) << 16 | u64::from(self.slot)
     }
 }
 
 impl Draft {
-    /// Keeps what matters most in `bits_max` bits.
-    pub(super) fn choose(&mut self, common: Option<Common>, bits_max: usize) {
+    /// Keeps what matters most in `bits_max` bits, of what any snapshot of `bits_most` can hold. Returns the bits
+    /// it would take to send the first of it, if not even that fits.
+    pub(super) fn choose(
+        &mut self,
+        common: Option<Common>,
+        (bits_max, bits_most): (usize, usize),
+    ) -> Option<usize> {
         // Every slot of the baseline takes a mark of at most two bits.
         let marks_bits = if common.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 };
-        let count_bits = golomb_bits(self.others.len() as u32) as usize;
-        let bits_max = bits_max.saturating_sub(marks_bits + count_bits);
+        let other_bits = marks_bits + golomb_bits(self.others.len() as u32) as usize;
+        let bits_max = bits_max.saturating_sub(other_bits);
+        let bits_most = bits_most.saturating_sub(other_bits);
+        self.keep(|record| record.bits_alone() <= bits_most);
         let mut ranks = std::mem::take(&mut self.ranks);
         ranks.clear();
         ranks.extend(self.coded.iter().chain(&self.others).map(|record| record.rank()));
@@ -74,19 +102,21 @@ impl Draft {
             }
         }
         let last = kept.checked_sub(1).map(|at| ranks[at]);
+        let first = ranks.first().copied().filter(|_| last.is_none());
+        let lacks = first.map(|first| other_bits + self.bits_up_to(first));
         self.ranks = ranks;
-        self.keep_up_to(last);
+        self.keep(|record| last.is_some_and(|last| record.rank() <= last));
+        lacks
     }
 
     /// Bits of the records up to a rank, marks aside.
-    fn bits_up_to(&self, last: u32) -> usize {
+    fn bits_up_to(&self, last: Rank) -> usize {
         let coded = self.coded.iter().filter(|record| record.rank() <= last);
         let coded_bits: usize = coded.map(|record| record.bits()).sum();
         coded_bits + gapped_bits(self.others.iter().filter(|record| record.rank() <= last))
     }
 
-    fn keep_up_to(&mut self, last: Option<u32>) {
-        let is_kept = |record: &Record| last.is_some_and(|last| record.rank() <= last);
+    fn keep(&mut self, is_kept: impl Fn(&Record) -> bool) {
         let coded_marks = &mut self.marks.coded;
         self.coded.retain(|record| {
             let kept = is_kept(record);
@@ -109,13 +139,13 @@ impl Draft {
 impl Replication {
     /// How much a record matters.
     #[inline]
-    pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> u16 {
+    pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> Priority {
         let bit = 1u64 << (slot % 64);
         if word.mine & bit != 0 {
-            return FIRST_OF_ALL;
+            return Priority::FIRST_OF_ALL;
         }
         if !self.crowded {
-            return 0;
+            return Priority::NONE;
         }
         let tick = world.tick();
         let glance = &world.glances()[usize::from(slot)];
@@ -124,12 +154,12 @@ impl Replication {
             // It waits since the last time that came through.
             told = self.packets.acked(slot);
         }
-        let waited = match told {
-            0 => FRESH_PRIORITY_TICKS + tick.since(Tick(glance.spawned)).unsigned_abs(),
-            told => tick.since(Tick(told)).unsigned_abs(),
+        let waited_ticks = if told < glance.spawned || told == 0 {
+            let came = self.interest.entered(slot).max(glance.spawned);
+            FRESH_PRIORITY_TICKS + tick.since(Tick(came)).unsigned_abs()
+        } else {
+            tick.since(Tick(told)).unsigned_abs()
         };
-        let near = u32::from(word.near & bit != 0);
-        let most = u32::from(FIRST_OF_ALL) - 1;
-        ((waited.min(most) * u32::from(glance.priority)) << near).min(most) as u16
+        Priority::of(waited_ticks, glance.priority, word.near & bit != 0)
     }
 }

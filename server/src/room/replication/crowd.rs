@@ -5,9 +5,9 @@
 
 use tickwire_shared::slots::slots_of_word;
 
-use crate::room::fragments::{Coded, State};
+use crate::room::fragments::State;
 
-use super::budget::{FIRST_OF_ALL, others_bits};
+use super::budget::{Priority, others_bits};
 use super::{Against, Common, Draft, Record, Replication, Scene, Word};
 
 /// How often more are coded when those that were do not fill the snapshot.
@@ -19,20 +19,20 @@ const MEAN_BITS: usize = 48;
 
 /// Something to tell; what comes first is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate(u32);
+pub(super) struct Candidate(u64);
 
 impl Candidate {
-    fn new(priority: u16, slot: u16, is_marked: bool) -> Self {
-        let last_is_most = u32::from(FIRST_OF_ALL - priority);
-        Candidate(last_is_most << 17 | u32::from(slot) << 1 | u32::from(is_marked))
+    fn new(priority: Priority, slot: u16, is_marked: bool) -> Self {
+        let last_is_most = u64::from(Priority::FIRST_OF_ALL.0 - priority.0);
+        Candidate(last_is_most << 17 | u64::from(slot) << 1 | u64::from(is_marked))
     }
 
     pub(super) fn slot(self) -> u16 {
         (self.0 >> 1) as u16
     }
 
-    pub(super) fn priority(self) -> u16 {
-        FIRST_OF_ALL - (self.0 >> 17) as u16
+    pub(super) fn priority(self) -> Priority {
+        Priority(Priority::FIRST_OF_ALL.0 - (self.0 >> 17) as u32)
     }
 
     /// It is of the common baseline.
@@ -160,18 +160,14 @@ impl Replication {
         scene: &mut Scene<'_>,
         common_age: u32,
         (slot, is_mine): (u16, bool),
-        priority: u16,
+        priority: Priority,
     ) -> Record {
         let world = scene.world;
         let Some(known) = self.known(world, slot) else {
             return self.whole(scene, (slot, is_mine), priority);
         };
         let age_ticks = world.tick().0.wrapping_sub(known.0);
-        let mut coded = Coded::EMPTY;
-        // A slot of the common baseline that holds something new is not coded against it.
-        if age_ticks != common_age {
-            coded = scene.fragments.delta_since(world, slot, known, is_mine);
-        }
+        let coded = scene.fragments.delta_since(world, slot, known, is_mine);
         if coded.state == State::Void {
             return self.whole(scene, (slot, is_mine), priority);
         }
@@ -185,7 +181,7 @@ impl Replication {
         &self,
         scene: &mut Scene<'_>,
         (slot, is_mine): (u16, bool),
-        priority: u16,
+        priority: Priority,
     ) -> Record {
         let coded = scene.fragments.whole(scene.world, slot, is_mine);
         let against = Against::Nothing;

@@ -3,7 +3,7 @@
 //!
 //! A part holds whole entities as of its tick. From then until the client has it nothing else is said of
 //! them, so it does not matter when the stream brings it. Parts start small and double with every round
-//! trip, as far as the path and the settings let them; few entities are in more than one.
+//! trip, as far as the path and the settings let them.
 
 use std::collections::VecDeque;
 
@@ -19,7 +19,7 @@ use super::{Draft, Record, Replication, Scene};
 /// So long after it joined, or was heard again, a client may get parts.
 const OPEN_S: u32 = 5;
 /// Less than this is left to the snapshots.
-const PART_BYTES_MIN: usize = 1200;
+pub(in crate::room) const PART_BYTES_MIN: usize = 1200;
 /// Bytes on their way at first.
 const WINDOW_BYTES_MIN: usize = 4096;
 /// Bytes on their way at most; a part is never larger than a frame.
@@ -94,7 +94,8 @@ impl Keyframe {
         self.under_way.push_back(Part { number: self.made, tick, bytes, slots });
     }
 
-    /// The client has parts up to this number; each slot is handed to `each` with its part's tick.
+    /// The client has parts up to this number; each slot is handed to `each` with its part's tick. A number
+    /// that was never under way, or long ago, is nothing.
     pub(super) fn acknowledge(
         &mut self,
         now: Tick,
@@ -102,6 +103,9 @@ impl Keyframe {
         tick_hz: u32,
         mut each: impl FnMut(u16, Tick),
     ) {
+        if usize::from(self.made.wrapping_sub(parts)) > self.under_way.len() {
+            return;
+        }
         while let Some(part) = self.under_way.front()
             && (parts.wrapping_sub(part.number) as i8) >= 0
         {
@@ -205,3 +209,27 @@ fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {
 
 /// A header, the number of records, and what fills the last byte take no more.
 const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_parts_that_comes_late_acknowledges_nothing() {
+        let mut keyframe = Keyframe::default();
+        let mut acknowledged = Vec::new();
+        let mut acknowledge = |keyframe: &mut Keyframe, parts: u8| {
+            keyframe.acknowledge(Tick(200), parts, 60, |slot, _| acknowledged.push(slot));
+            std::mem::take(&mut acknowledged)
+        };
+        for number in 1..=150u16 {
+            keyframe.sent(Tick(100), 1200, vec![number], 200);
+        }
+        assert_eq!(acknowledge(&mut keyframe, 120).len(), 120);
+        for late in [0, 1, 10, 119, 151] {
+            assert!(acknowledge(&mut keyframe, late).is_empty(), "{late}");
+        }
+        assert_eq!(acknowledge(&mut keyframe, 122), [121, 122]);
+        assert_ne!(keyframe.held(2), 0, "the others are under way");
+    }
+}

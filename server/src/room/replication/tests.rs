@@ -1,0 +1,151 @@
+//! One client's snapshots of things that stand still.
+
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::schema::{KindSchema, Schema};
+use tickwire_shared::{Capture, EntityId, Replicate, View};
+
+use super::*;
+
+#[derive(Clone, Copy, Replicate)]
+struct Wide {
+    a: u32,
+    b: u32,
+    c: u32,
+    d: u32,
+}
+
+#[derive(Clone, Copy, Replicate)]
+struct Small {
+    a: u8,
+}
+
+#[derive(Clone, Copy, Replicate)]
+enum Thing {
+    Wide(Wide),
+    Small(Small),
+}
+
+const WIDE: Thing = Thing::Wide(Wide { a: u32::MAX, b: u32::MAX, c: u32::MAX, d: u32::MAX });
+const SMALL: Thing = Thing::Small(Small { a: u8::MAX });
+const SIGHT: View = View::Everything;
+
+/// A room of things that stand still, and a client that sees them all.
+struct Table {
+    world: World,
+    fragments: Fragments,
+    draft: Draft,
+    client: Replication,
+    things: Vec<Thing>,
+}
+
+impl Table {
+    fn new(things: Vec<Thing>) -> Self {
+        let (game, entities) = ("things".into(), Thing::schemas());
+        let input = KindSchema { name: "Nothing".into(), fields: vec![] };
+        let schema = Schema { game, tick_hz: 60, input, entities, events: vec![], model: vec![] };
+        Table {
+            world: World::new(&schema, 100),
+            fragments: Fragments::new(),
+            draft: Draft::default(),
+            client: Replication::new(&RoomConfig::default(), PlayerId(1), 1),
+            things,
+        }
+    }
+
+    fn step(&mut self) {
+        let mut capture = Capture::default();
+        for (id, thing) in (0..).zip(&self.things) {
+            capture.show(EntityId(id), *thing);
+        }
+        self.world.capture(self.world.tick().offset(1), &mut capture);
+        self.fragments.begin(&self.world);
+    }
+
+    /// Writes the client's snapshot. Returns its bytes and how many things it holds.
+    fn write(&mut self, bytes_max: usize, bytes_most: usize) -> (usize, usize) {
+        let Table { world, fragments, draft, client, .. } = self;
+        let mut scene = Scene { world, fragments, draft };
+        let mut out = Vec::new();
+        client.write(&mut scene, &Sight::new(SIGHT, 50), None, (bytes_max, bytes_most), &mut out);
+        (out.len(), draft.coded.len() + draft.others.len())
+    }
+
+    /// The client has the last snapshot.
+    fn acknowledge(&mut self) {
+        let tick = self.world.tick();
+        let ack = SnapshotAck { newest_low16: tick.low16(), before: 0 };
+        self.client.acknowledge(tick, ack);
+    }
+
+    fn priority(&self, slot: u16) -> Priority {
+        self.client.priority(&self.world, Word { at: 0, near: 0, mine: 0 }, slot)
+    }
+}
+
+#[test]
+fn the_longer_something_waits_the_more_it_matters() {
+    for matters in [1, 4, 255] {
+        let waited = [0, 1, 64, 128, 129, 16_384, 32_768, 40_000, 8_000_000];
+        let priorities = waited.map(|ticks| Priority::of(ticks, matters, true));
+        assert!(priorities.is_sorted_by(|a, b| a < b), "{priorities:?}");
+    }
+    assert!(Priority::of(u32::MAX, 255, true) < Priority::FIRST_OF_ALL);
+}
+
+#[test]
+fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
+    let mut table = Table::new(vec![SMALL; 2]);
+    table.step();
+    table.write(1200, 1200);
+    table.acknowledge();
+    (0..1000).for_each(|_| table.step());
+    table.things.push(SMALL);
+    (0..1000).for_each(|_| table.step());
+    // Nothing was written for the client meanwhile: it sees the third thing only now, where it looks around.
+    (0..2).for_each(|_| table.step());
+    table.client.crowded = true;
+    let Table { world, draft, client, .. } = &mut table;
+    client.interest.update(world, &Sight::new(SIGHT, 50), PlayerId(1), &mut draft.found);
+    assert_eq!(table.priority(2), Priority(budget::FRESH_PRIORITY_TICKS));
+    assert_eq!(table.priority(0), Priority(2002));
+}
+
+#[test]
+fn what_no_datagram_holds_keeps_nothing_else_back() {
+    let mut things = vec![WIDE; 3];
+    things.extend([SMALL; 3]);
+    let mut table = Table::new(things);
+    table.step();
+    assert_eq!(table.write(20, 20).1, 3, "the small ones");
+    table.step();
+    assert_eq!(table.client.lacks_bytes(), 0);
+}
+
+#[test]
+fn what_only_a_larger_datagram_holds_says_what_it_takes() {
+    let mut table = Table::new(vec![WIDE; 3]);
+    table.step();
+    assert_eq!(table.write(20, 1200).1, 0);
+    let lacks = table.client.lacks_bytes();
+    assert!((21..60).contains(&lacks), "{lacks} bytes");
+    table.step();
+    let (bytes, things) = table.write(lacks, 1200);
+    assert!(bytes <= lacks);
+    assert_eq!(things, 1);
+}
+
+#[test]
+fn what_a_keyframe_brought_is_not_sent_whole_again() {
+    let mut table = Table::new(vec![WIDE]);
+    table.step();
+    // The snapshot and a part of the same tick, and both came.
+    let nothing = table.write(0, 0);
+    assert_eq!(nothing.1, 0);
+    table.acknowledge();
+    table.client.packets.bring(0, table.world.tick());
+    table.things[0] = Thing::Wide(Wide { a: 0, b: 0, c: 0, d: 0 });
+    table.step();
+    table.write(1200, 1200);
+    let [record] = &table.draft.others[..] else { panic!("{:?}", table.draft.others) };
+    assert_eq!(record.against, Against::Age(1));
+}
