@@ -75,8 +75,10 @@ pub(super) struct Draft {
     left_out: Vec<Record>,
     /// Where the records stand, for those to be found that matter most.
     ranks: Vec<Rank>,
-    /// In a crowd, what there is to tell and is not coded.
+    /// In a crowd, what there is to tell and is not coded, in the order of slots.
     candidates: Vec<Candidate>,
+    /// The same, for the first of it to be found.
+    keys: Vec<Candidate>,
     /// The slots whose states the snapshot holds.
     held: SlotSet,
 }
@@ -323,6 +325,7 @@ impl Replication {
         marked: u64,
     ) -> (usize, u64) {
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
+        let (tick, glances) = (scene.world.tick(), scene.world.glances());
         for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
             let code = common.code(scene, slot, word.mine & bit != 0);
@@ -331,7 +334,8 @@ impl Replication {
                 State::Same => self.settled.insert(slot),
                 State::Predicted => predicted |= bit,
                 State::Differs => {
-                    if !code.fresh && self.is_under_way(scene.world, slot) {
+                    let changed = glances[usize::from(slot)].changed_for(word.mine & bit != 0);
+                    if !code.fresh && self.is_under_way(tick, changed, self.packets.sent(slot)) {
                         continue;
                     }
                     coded |= bit;
@@ -340,7 +344,7 @@ impl Replication {
                         coded: code,
                         against: Against::Common,
                         slot,
-                        priority: self.priority(scene.world, word, slot),
+                        priority: Priority::NONE,
                         head_bits: 0,
                     });
                 }
@@ -366,16 +370,15 @@ impl Replication {
         for slot in slots_of_word(word.at, other) {
             let glance = &world.glances()[usize::from(slot)];
             let mine = word.mine >> (slot % 64) & 1 == 1;
-            let changed = if mine { glance.changed } else { glance.changed_public };
+            let changed = glance.changed_for(mine);
             if self.known(world, slot).is_some_and(|known| known.0 >= changed) {
                 self.settled.insert(slot);
                 continue;
             }
-            if changed != tick.0 && self.is_under_way(world, slot) {
+            if changed != tick.0 && self.is_under_way(tick, changed, self.packets.sent(slot)) {
                 continue;
             }
-            let priority = self.priority(world, word, slot);
-            let record = self.other(scene, common_age, (slot, mine), priority);
+            let record = self.other(scene, common_age, (slot, mine), Priority::NONE);
             scene.draft.others.push(record);
         }
     }
@@ -417,13 +420,10 @@ impl Replication {
         (acked != 0 && acked >= spawned).then_some(Tick(acked))
     }
 
-    /// Whether what there is to tell of a slot is on its way to the client already.
-    fn is_under_way(&self, world: &World, slot: u16) -> bool {
-        let sent = self.packets.sent(slot);
-        let flight_ticks = self.packets.flight_ticks();
-        sent != 0
-            && sent >= world.glances()[usize::from(slot)].changed
-            && world.tick().since(Tick(sent)) <= flight_ticks
+    /// Whether what changed at a tick is on its way to the client, in what was `sent`, at `now`.
+    #[inline]
+    fn is_under_way(&self, now: Tick, changed: u32, sent: u32) -> bool {
+        sent != 0 && sent >= changed && now.since(Tick(sent)) <= self.packets.flight_ticks()
     }
 
     #[inline]

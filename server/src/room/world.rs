@@ -28,6 +28,8 @@ pub(super) struct World {
     shown: Vec<(EntityId, u16)>,
     glances: Vec<Glance>,
     alive: SlotSet,
+    /// The slots with a change in this tick in a lane that others than the owner see.
+    changed_public: SlotSet,
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: Grid,
@@ -47,6 +49,14 @@ pub(super) struct Glance {
     pub(super) kind: u8,
     /// How much it matters beside others, at least 1.
     pub(super) priority: u8,
+}
+
+impl Glance {
+    /// The last tick with a change that its owner sees, or others.
+    #[inline]
+    pub(super) fn changed_for(&self, is_owner: bool) -> u32 {
+        if is_owner { self.changed } else { self.changed_public }
+    }
 }
 
 /// One slot.
@@ -81,6 +91,7 @@ impl World {
             shown: Vec::new(),
             glances: Vec::new(),
             alive: SlotSet::default(),
+            changed_public: SlotSet::default(),
             fresh: Vec::new(),
             grid: Grid::default(),
         }
@@ -90,6 +101,7 @@ impl World {
     pub(super) fn capture<E: Kinds>(&mut self, tick: Tick, capture: &mut Capture<E>) -> usize {
         self.tick = tick;
         self.fresh.clear();
+        self.changed_public.reset(self.slots.len());
         self.states.begin(tick);
         let mut refused = 0;
         let mut lanes = [0; LANES_MAX];
@@ -149,6 +161,11 @@ impl World {
     /// The slots with any change in this tick.
     pub(super) fn changed(&self) -> &SlotSet {
         self.states.changed()
+    }
+
+    /// The slots with a change in this tick that others than the owner see.
+    pub(super) fn changed_public(&self) -> &SlotSet {
+        &self.changed_public
     }
 
     /// What every slot holds and held.
@@ -220,6 +237,7 @@ impl World {
         let table = &self.tables[usize::from(entry.kind)];
         if entry.spawned == self.tick {
             self.states.mark_changed(slot);
+            self.changed_public.insert(slot);
         } else {
             let before = self.states.at(slot, self.tick.offset(-1), lanes.len());
             let before = before.expect("a tick ago is known");
@@ -227,6 +245,7 @@ impl World {
                 entry.changed = self.tick;
                 if !table.has_owner_only() || table.any_difference(before, lanes, false) {
                     entry.changed_public = self.tick;
+                    self.changed_public.insert(slot);
                 }
                 self.states.mark_changed(slot);
             }

@@ -35,7 +35,8 @@ impl Priority {
     }
 }
 
-/// The place of a record among all of its snapshot: what matters most first, lower slots before higher ones.
+/// The place of a record among all of its snapshot: what matters most first, lower slots before higher ones. The
+/// lowest 16 bits are the record's size.
 pub(super) type Rank = u64;
 
 /// Bits of the records behind the marks, their number included.
@@ -69,7 +70,13 @@ impl Record {
 
     #[inline]
     fn rank(&self) -> Rank {
-        u64::from(u32::MAX - self.priority.0) << 16 | u64::from(self.slot)
+        let last_is_most = u64::from(u32::MAX - self.priority.0);
+        last_is_most << 32 | u64::from(self.slot) << 16 | self.bits() as u64 & 0xFFFF
+    }
+
+    /// [`Record::bits`] of the record with a rank.
+    fn bits_of(rank: Rank) -> usize {
+        rank as usize & 0xFFFF
     }
 }
 
@@ -91,22 +98,33 @@ impl Draft {
         ranks.clear();
         ranks.extend(self.coded.iter().chain(&self.others).map(|record| record.rank()));
         ranks.sort_unstable();
-        // The gaps between records depend on which are kept: the most that fit are found by halving.
-        let (mut kept, mut most) = (0, ranks.len());
-        while kept < most {
-            let middle = (kept + most).div_ceil(2);
-            if self.bits_up_to(ranks[middle - 1]) <= bits_max {
-                kept = middle;
-            } else {
-                most = middle - 1;
-            }
-        }
+        let kept = self.fitting(&ranks, bits_max);
         let last = kept.checked_sub(1).map(|at| ranks[at]);
         let first = ranks.first().copied().filter(|_| last.is_none());
         let lacks = first.map(|first| other_bits + self.bits_up_to(first));
         self.ranks = ranks;
         self.keep(|record| last.is_some_and(|last| record.rank() <= last));
         lacks
+    }
+
+    /// How many of the first by `ranks` fit in `bits_max`.
+    fn fitting(&self, ranks: &[Rank], bits_max: usize) -> usize {
+        let Some(&last) = ranks.last() else { return 0 };
+        // The gaps between records depend on which are kept: a guess without them, and then as it is.
+        let mut too_many = self.bits_up_to(last).saturating_sub(bits_max);
+        let mut kept = ranks.len();
+        while too_many > 0 && kept > 0 {
+            kept -= 1;
+            too_many = too_many.saturating_sub(Record::bits_of(ranks[kept]));
+        }
+        let fits = |kept: usize| kept == 0 || self.bits_up_to(ranks[kept - 1]) <= bits_max;
+        while !fits(kept) {
+            kept -= 1;
+        }
+        while kept < ranks.len() && fits(kept + 1) {
+            kept += 1;
+        }
+        kept
     }
 
     /// Bits of the records up to a rank, marks aside.
@@ -137,29 +155,22 @@ impl Draft {
 }
 
 impl Replication {
-    /// How much a record matters.
+    /// How much something matters that the client does not own, and that was last sent to it at the tick `sent`.
     #[inline]
-    pub(super) fn priority(&self, world: &World, word: Word, slot: u16) -> Priority {
-        let bit = 1u64 << (slot % 64);
-        if word.mine & bit != 0 {
-            return Priority::FIRST_OF_ALL;
-        }
-        if !self.crowded {
-            return Priority::NONE;
-        }
+    pub(super) fn priority(&self, world: &World, word: Word, slot: u16, sent: u32) -> Priority {
         let tick = world.tick();
         let glance = &world.glances()[usize::from(slot)];
-        let mut told = self.packets.sent(slot);
+        let mut told = sent;
         if tick.since(Tick(told)) > self.packets.flight_ticks() + LOST_TICKS {
             // It waits since the last time that came through.
             told = self.packets.acked(slot);
         }
-        let waited_ticks = if told < glance.spawned || told == 0 {
+        let waited_ticks = if told < glance.spawned {
             let came = self.interest.entered(slot).max(glance.spawned);
             FRESH_PRIORITY_TICKS + tick.since(Tick(came)).unsigned_abs()
         } else {
             tick.since(Tick(told)).unsigned_abs()
         };
-        Priority::of(waited_ticks, glance.priority, word.near & bit != 0)
+        Priority::of(waited_ticks, glance.priority, word.near >> (slot % 64) & 1 == 1)
     }
 }

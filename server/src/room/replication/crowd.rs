@@ -76,25 +76,36 @@ impl Replication {
         (marked, others): (u64, u64),
     ) {
         let world = scene.world;
-        let tick = world.tick().0;
+        let mine = world.changed().word(word.at) & word.mine;
+        let fresh = mine | world.changed_public().word(word.at) & !word.mine;
+        let sent = self.packets.sent_word(word.at);
+        let mut settled = 0;
         for slot in slots_of_word(word.at, marked | others) {
+            let bit = 1u64 << (slot % 64);
+            let is_mine = word.mine & bit != 0;
             let glance = &world.glances()[usize::from(slot)];
-            let is_mine = word.mine >> (slot % 64) & 1 == 1;
-            let changed = if is_mine { glance.changed } else { glance.changed_public };
-            let has = |since: u32| glance.spawned <= since && world.alive().contains(slot);
-            let in_common = marked >> (slot % 64) & 1 == 1;
-            let since = common.filter(|common| in_common && has(common.tick.0));
-            let known = since.map(|common| common.tick).or_else(|| self.known(world, slot));
-            if known.is_some_and(|known| known.0 >= changed) {
-                self.settled.insert(slot);
-                continue;
+            let is_common = |common: &Common| marked & bit != 0 && glance.spawned <= common.tick.0;
+            let since = common.filter(is_common);
+            let sent = sent.tick(slot);
+            if fresh & bit == 0 {
+                let changed = glance.changed_for(is_mine);
+                let known = since.map(|common| common.tick).or_else(|| self.known(world, slot));
+                if known.is_some_and(|known| known.0 >= changed) {
+                    settled |= bit;
+                    continue;
+                }
+                if self.is_under_way(world.tick(), changed, sent) {
+                    continue;
+                }
             }
-            if changed != tick && self.is_under_way(world, slot) {
-                continue;
-            }
-            let priority = self.priority(world, word, slot);
-            scene.draft.candidates.push(Candidate::new(priority, slot, since.is_some()));
+            let priority = match is_mine {
+                true => Priority::FIRST_OF_ALL,
+                false => self.priority(world, word, slot, sent),
+            };
+            let candidate = Candidate::new(priority, slot, since.is_some());
+            scene.draft.candidates.push(candidate);
         }
+        self.settled.words_mut()[word.at] |= settled;
     }
 
     /// Codes the first of what is listed, until they fill `bits_max`; the rest stays listed. Returns the bits
@@ -106,6 +117,7 @@ impl Replication {
         bits_max: usize,
     ) -> usize {
         let mut listed = std::mem::take(&mut scene.draft.candidates);
+        let mut keys = std::mem::take(&mut scene.draft.keys);
         let before_bits = scene.draft.bits(common);
         let (mut coded, mut bits) = (0, before_bits);
         for _ in 0..ROUNDS {
@@ -113,18 +125,17 @@ impl Replication {
                 break;
             }
             let count = self.mean_bits.records_in(bits_max - bits).min(listed.len());
-            let mut first = split_first(&mut listed, count);
             coded += count;
-            first.sort_unstable_by_key(|candidate| candidate.slot());
-            for candidate in first {
+            take_first(&mut listed, &mut keys, count, |candidate| {
                 self.code(scene, common, candidate);
-            }
+            });
+            // They are sorted already, unless there were some before.
             scene.draft.coded.sort_unstable_by_key(|record| record.slot);
             scene.draft.others.sort_unstable_by_key(|record| record.slot);
             bits = scene.draft.bits(common);
         }
         self.mean_bits.learn(coded, bits - before_bits);
-        scene.draft.candidates = listed;
+        (scene.draft.candidates, scene.draft.keys) = (listed, keys);
         bits
     }
 
@@ -199,13 +210,26 @@ impl Draft {
     }
 }
 
-/// Takes the `count` first of `listed` out of it.
-pub(super) fn split_first(listed: &mut Vec<Candidate>, count: usize) -> Vec<Candidate> {
+/// Takes the `count` first of `listed` out of it and hands them to `each`, in the order in which they are listed.
+pub(super) fn take_first(
+    listed: &mut Vec<Candidate>,
+    keys: &mut Vec<Candidate>,
+    count: usize,
+    mut each: impl FnMut(Candidate),
+) {
     if count >= listed.len() {
-        return std::mem::take(listed);
+        return listed.drain(..).for_each(each);
     }
-    if count > 0 {
-        listed.select_nth_unstable(count - 1);
+    if count == 0 {
+        return;
     }
-    listed.drain(..count).collect()
+    keys.clone_from(listed);
+    let (_, &mut last, _) = keys.select_nth_unstable(count - 1);
+    listed.retain(|&candidate| {
+        let is_first = candidate <= last;
+        if is_first {
+            each(candidate);
+        }
+        !is_first
+    });
 }

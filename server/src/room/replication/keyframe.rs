@@ -13,7 +13,7 @@ use tickwire_shared::slots::SlotSet;
 use tickwire_shared::snapshot::SnapshotHeader;
 
 use super::budget::others_bits;
-use super::crowd::split_first;
+use super::crowd::take_first;
 use super::{Draft, Record, Replication, Scene};
 
 /// So long after it joined, or was heard again, a client may get parts.
@@ -177,15 +177,17 @@ impl Replication {
             !is_baseline && self.packets.gone(slot) == 0
         });
         let mut bits = others_bits(&scene.draft.left_out);
+        let mut keys = std::mem::take(&mut scene.draft.keys);
         while bits < bits_max && !listed.is_empty() {
-            for candidate in split_first(&mut listed, NEWCOMERS) {
+            take_first(&mut listed, &mut keys, NEWCOMERS, |candidate| {
                 let slot = candidate.slot();
                 let is_mine = scene.draft.mine.contains(slot);
                 let record = self.whole(scene, (slot, is_mine), candidate.priority());
                 bits += record.bits();
                 scene.draft.left_out.push(record);
-            }
+            });
         }
+        scene.draft.keys = keys;
         scene.draft.left_out.sort_unstable_by_key(|record| record.slot);
     }
 }

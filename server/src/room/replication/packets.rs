@@ -114,12 +114,20 @@ impl Packets {
     /// The last tick a state of `slot` was sent that the client was not told to forget, or 0.
     #[inline]
     pub(super) fn sent(&self, slot: u16) -> u32 {
-        if !self.known.contains(slot) {
-            return 0;
+        self.sent_word(usize::from(slot) / 64).tick(slot)
+    }
+
+    /// The same for the slots of word `at`.
+    #[inline]
+    pub(super) fn sent_word(&self, at: usize) -> SentWord<'_> {
+        let slots_of = |tick: u32| if tick >= self.first.max(1) { self.word(tick, at) } else { 0 };
+        SentWord {
+            known: self.known.word(at),
+            last_tick: self.last,
+            last: slots_of(self.last),
+            before: slots_of(self.last.saturating_sub(1)),
+            ticks: self.sent.get(at * 64..at * 64 + 64).unwrap_or_default(),
         }
-        let last_two = [self.last, self.last.saturating_sub(1)];
-        let at_hand = last_two.into_iter().find(|&tick| tick >= self.first && self.has(tick, slot));
-        at_hand.unwrap_or_else(|| self.sent[usize::from(slot)])
     }
 
     /// The last tick the client was told to forget `slot` without having acknowledged it, or 0.
@@ -324,6 +332,34 @@ impl Packets {
         let error = sample_ticks.min(FLIGHT_TICKS_MAX) - self.flight_ticks;
         self.flight_ticks += if error < 0 { error / 2 - 1 } else { (error + 3) / 4 };
         self.flight_ticks = self.flight_ticks.max(0);
+    }
+}
+
+/// When the slots of one word were last sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SentWord<'a> {
+    /// Those that the client may have something of.
+    known: u64,
+    /// Those sent at this tick.
+    last: u64,
+    last_tick: u32,
+    /// Those sent a tick before.
+    before: u64,
+    /// Of the others.
+    ticks: &'a [u32],
+}
+
+impl SentWord<'_> {
+    /// As [`Packets::sent`] says of a slot of the word.
+    #[inline]
+    pub(super) fn tick(&self, slot: u16) -> u32 {
+        let bit = 1u64 << (slot % 64);
+        match () {
+            () if self.known & bit == 0 => 0,
+            () if self.last & bit != 0 => self.last_tick,
+            () if self.before & bit != 0 => self.last_tick - 1,
+            () => self.ticks[usize::from(slot % 64)],
+        }
     }
 }
 

@@ -78,7 +78,8 @@ impl Table {
     }
 
     fn priority(&self, slot: u16) -> Priority {
-        self.client.priority(&self.world, Word { at: 0, near: 0, mine: 0 }, slot)
+        let word = Word { at: 0, near: 0, mine: 0 };
+        self.client.priority(&self.world, word, slot, self.client.packets.sent(slot))
     }
 }
 
@@ -103,7 +104,6 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
     (0..1000).for_each(|_| table.step());
     // Nothing was written for the client meanwhile: it sees the third thing only now, where it looks around.
     (0..2).for_each(|_| table.step());
-    table.client.crowded = true;
     let Table { world, draft, client, .. } = &mut table;
     client.interest.update(world, &Sight::new(SIGHT, 50), PlayerId(1), &mut draft.found);
     assert_eq!(table.priority(2), Priority(budget::FRESH_PRIORITY_TICKS));
