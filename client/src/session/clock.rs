@@ -34,6 +34,10 @@ const LATE_EIGHTH_MS_TOLD: i32 = -2048;
 const FRAME_TICKS_MAX: f64 = 30.0;
 /// What is shown is set anew when it is farther off than this.
 const SHOWN_JUMP_TICKS: f64 = 20.0;
+/// Without a call for longer than this the caller paused: a browser suspended the page, say.
+const PAUSE_S: f64 = 0.75;
+/// For so long after it, what comes late waited for the caller.
+const WAITED_S_MAX: f64 = 1.0;
 /// Far entities come every second tick, so theirs is needed one tick before it is shown.
 const FAR_TICKS: f64 = 1.0;
 
@@ -49,6 +53,14 @@ pub struct ServerClock {
     /// The newest input that was reported, and by which snapshot.
     reported: Option<(Tick, Tick)>,
     moved: Duration,
+    /// The caller's last call.
+    called: Duration,
+    /// When a pause of the caller ended, until all that waited meanwhile came.
+    resumed: Option<Duration>,
+    /// The end of the last pause.
+    paused: Duration,
+    /// Snapshots that were lost in pauses.
+    missed: u64,
     /// From one frame to the next, in ticks: inputs are sampled when a frame comes.
     frame_ticks: f64,
     /// Caller's time at which tick `start` could have been shown, in ticks, for each tick since.
@@ -75,6 +87,10 @@ impl ServerClock {
             needed: Lateness::new(LATE_INPUT_PRICE),
             reported: None,
             moved: now,
+            called: now,
+            resumed: None,
+            paused: Duration::ZERO,
+            missed: 0,
             frame_ticks: 1.0,
             arrivals: Lateness::new(STARVED_PRICE),
             newest: None,
@@ -99,6 +115,7 @@ impl ServerClock {
 
     /// Moves the input clock towards where it should be, as far as it may since the last time.
     pub(super) fn advance(&mut self, now: Duration) {
+        self.notice_pause(now);
         let passed = now.saturating_sub(self.moved).as_secs_f64() * self.tick_hz;
         self.moved = now;
         self.frame_ticks += (passed.min(FRAME_TICKS_MAX) - self.frame_ticks) * 0.05;
@@ -107,23 +124,35 @@ impl ServerClock {
         self.input_origin += error.clamp(-EASE * passed, HASTE * passed);
     }
 
-    /// A snapshot of `tick` came at `now`.
-    pub fn snapshot(&mut self, now: Duration, tick: Tick) {
+    /// A snapshot of `tick` came at `now`. Returns whether it had waited while the caller paused: it says nothing
+    /// of the network then.
+    pub(super) fn snapshot(&mut self, now: Duration, tick: Tick) -> bool {
+        self.notice_pause(now);
         let arrival = now.as_secs_f64() * self.tick_hz - f64::from(tick.since(self.start));
+        let newest = self.newest.replace(tick);
+        let gap = newest.map_or(1, |newest| tick.since(newest)).max(1);
+        if let Some(resumed) = self.resumed {
+            self.missed += gap as u64 - 1;
+            let since_s = now.saturating_sub(resumed).as_secs_f64();
+            let is_late = self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait);
+            if is_late && since_s < WAITED_S_MAX {
+                return true;
+            }
+        }
         let late = arrival - self.mean_arrival;
-        if self.newest.is_none() || late.abs() > SHOWN_JUMP_TICKS {
+        if newest.is_none() || late.abs() > SHOWN_JUMP_TICKS {
             self.mean_arrival = arrival;
         } else {
             self.jitter_ticks += (late.abs() - self.jitter_ticks) * 0.05;
             self.mean_arrival += late * 0.05;
         }
-        // What was lost came with this one.
-        let gap = self.newest.map_or(1, |newest| tick.since(newest)).clamp(1, 64);
-        for ago in (1..gap).rev() {
+        // What was lost came with this one, but for what was lost in a pause.
+        let lost = if self.resumed.take().is_some() { 0 } else { gap.min(64) - 1 };
+        for ago in (1..=lost).rev() {
             self.arrivals.push_lost(arrival + f64::from(ago) + 1.0);
         }
         self.arrivals.push(arrival + 1.0);
-        self.newest = Some(tick);
+        false
     }
 
     /// The server reports on the newest input, which was sampled at `sent` when the clock's origin was
@@ -142,8 +171,10 @@ impl ServerClock {
         let period_ms = 1000.0 / self.tick_hz;
         let waited_ms = margin_ms - f64::from(report.newest_ticks) * period_ms;
         let trip_ms = now.saturating_sub(sent).as_secs_f64() * 1000.0 - waited_ms;
-        let gain = if self.rtt_ms == 0.0 { 1.0 } else { 0.1 };
-        self.rtt_ms += (trip_ms.max(0.0) - self.rtt_ms) * gain;
+        if sent >= self.paused {
+            let gain = if self.rtt_ms == 0.0 { 1.0 } else { 0.1 };
+            self.rtt_ms += (trip_ms.max(0.0) - self.rtt_ms) * gain;
+        }
 
         let before = self.reported.replace((input, tick));
         if input.since(self.judge_from) < 0 {
@@ -175,6 +206,14 @@ impl ServerClock {
         let Some(wanted) = self.wanted_origin() else { return };
         if is_other || (wanted - self.input_origin).abs() > JUMP_TICKS {
             self.set_input_origin(now, wanted);
+        }
+    }
+
+    fn notice_pause(&mut self, now: Duration) {
+        let since_s = now.saturating_sub(self.called).as_secs_f64();
+        self.called = now;
+        if since_s > PAUSE_S {
+            (self.resumed, self.paused) = (Some(now), now);
         }
     }
 
@@ -231,6 +270,11 @@ impl ServerClock {
     /// Mean deviation of arrivals in milliseconds.
     pub fn jitter_ms(&self) -> f32 {
         (self.jitter_ticks * 1000.0 / self.tick_hz) as f32
+    }
+
+    /// Snapshots that were lost while the caller paused: no fault of the network.
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 
     /// The last reported margin in milliseconds.

@@ -22,6 +22,9 @@ pub struct NetStats {
     pub snapshots: u64,
     /// Ticks from the first snapshot of this room to the newest, both included.
     pub snapshots_expected: u64,
+    /// Of those, the ones that were lost while nobody called for three quarters of a second or longer: no fault of
+    /// the network.
+    pub snapshots_missed: u64,
     /// Snapshots that came after a newer one, or twice, or from a room left before.
     pub snapshots_late: u64,
     /// Snapshots coded against a state this client does not have.
@@ -41,12 +44,13 @@ pub struct NetStats {
 }
 
 impl NetStats {
-    /// Fraction of the expected snapshots that were not applied.
+    /// Fraction of the expected snapshots that were not applied, but for the missed ones.
     pub fn loss_fraction(&self) -> f32 {
-        if self.snapshots_expected == 0 {
+        let expected = self.snapshots_expected.saturating_sub(self.snapshots_missed);
+        if expected == 0 {
             return 0.0;
         }
-        1.0 - self.snapshots as f32 / self.snapshots_expected as f32
+        1.0 - self.snapshots as f32 / expected as f32
     }
 }
 

@@ -240,7 +240,7 @@ impl RoomSession {
         self.first_snapshot.get_or_insert(applied.tick);
         self.snapshots += 1;
         self.newest_at = Some(now);
-        self.clock.snapshot(now, applied.tick);
+        let waited = self.clock.snapshot(now, applied.tick);
         match applied.input {
             Some(report) => {
                 let newest = applied.tick.offset(report.newest_ticks);
@@ -248,10 +248,10 @@ impl RoomSession {
                     self.unreported = 0;
                     self.clock.report(now, applied.tick, report, sent);
                 } else {
-                    self.unreported += 1;
+                    self.unreported += u32::from(!waited);
                 }
             }
-            None => self.unreported += 1,
+            None => self.unreported += u32::from(!waited),
         }
         if self.unreported > UNREPORTED_SNAPSHOTS_MAX {
             self.unreported = 0;
@@ -263,7 +263,10 @@ impl RoomSession {
             let known =
                 Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
             applied.events.retain(|event| !prediction.confirm(event));
-            prediction.reconcile(applied.tick, known);
+            // Of many that waited the last one will do.
+            if !waited {
+                prediction.reconcile(applied.tick, known);
+            }
         }
         Ok(applied.events)
     }
@@ -364,6 +367,7 @@ impl RoomSession {
             stats.prediction_error = error.map(|error| error * error).sum::<f64>().sqrt() as f32;
         }
         if let (Some(first), Some(newest)) = (self.first_snapshot, self.replica.newest()) {
+            stats.snapshots_missed = self.clock.missed();
             stats.snapshots_expected = newest.since(first) as u64 + 1;
         }
     }

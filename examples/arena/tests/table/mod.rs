@@ -22,6 +22,12 @@ pub(crate) struct Table<S: Simulation> {
     pub(crate) ticks_per_frame: u32,
     /// No snapshot comes to the player.
     pub(crate) is_silent: bool,
+    /// The player's program stands still: it takes nothing in and does nothing.
+    pub(crate) is_suspended: bool,
+    /// A frame comes before the snapshots that wait for it.
+    pub(crate) is_frame_first: bool,
+    /// Snapshots that came and were not taken in, oldest first.
+    pub(crate) waiting: Vec<Vec<u8>>,
     zero: Instant,
     codec: InputCodec,
     up: VecDeque<Vec<Vec<u8>>>,
@@ -50,13 +56,15 @@ impl<S: Simulation> Table<S> {
             }
         }
         let (up, down) = (VecDeque::new(), VecDeque::new());
-        let (tick, ticks_per_frame, is_silent) = (0, 1, false);
         Table {
             room,
             session,
-            tick,
-            ticks_per_frame,
-            is_silent,
+            tick: 0,
+            ticks_per_frame: 1,
+            is_silent: false,
+            is_suspended: false,
+            is_frame_first: false,
+            waiting: Vec::new(),
             zero,
             codec,
             up,
@@ -81,17 +89,28 @@ impl<S: Simulation> Table<S> {
         self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
         let frame = now + PERIOD / 2;
         if self.down.len() > self.down_ticks {
-            for bytes in self.down.pop_front().unwrap() {
-                if !self.is_silent {
-                    self.session.handle_datagram(frame, &bytes);
-                }
-            }
+            let came = self.down.pop_front().unwrap();
+            self.waiting.extend(came.into_iter().filter(|_| !self.is_silent));
+        }
+        if self.is_suspended {
+            self.up.push_back(Vec::new());
+            return;
+        }
+        if !self.is_frame_first {
+            self.take_waiting(frame);
         }
         if self.tick.is_multiple_of(self.ticks_per_frame) {
             self.session.hold(held);
             self.session.update(frame);
         }
+        self.take_waiting(frame);
         self.up.push_back(std::iter::from_fn(|| self.session.poll_datagram()).collect());
+    }
+
+    fn take_waiting(&mut self, now: Duration) {
+        for bytes in self.waiting.drain(..) {
+            self.session.handle_datagram(now, &bytes);
+        }
     }
 }
 
