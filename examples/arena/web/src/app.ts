@@ -1,8 +1,7 @@
-import { type Closed, connect, type ErrorCode, TickwireError, type TransportKind } from 'tickwire';
+import { type Closed, type ErrorCode, TickwireError } from 'tickwire';
 import { endingOf } from './endings';
-import type { Arena, ArenaClient } from './game';
+import type { ArenaClient } from './game';
 import { Play } from './play';
-import { loadRules } from './rules';
 import { Scene } from './scene/scene';
 import { EnterScreen, MessageScreen } from './screens';
 import { Sound } from './sound';
@@ -10,11 +9,6 @@ import { Sound } from './sound';
 const FRAME_SECONDS_MAX = 0.1;
 /** The player can mend these by another name. */
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
-/** Another way to the server may do. */
-const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'NoWebTransport', 'InsecurePage'];
-/** Rocks drift evenly, and the own ship bounces off them: they are shown where it will meet them. */
-const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, modes: { Asteroid: 'extrapolate' } } as const;
-const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
 /** What the page is doing. */
 export type State = 'enter' | 'connecting' | 'playing' | 'message';
@@ -116,27 +110,5 @@ export class App {
     this.#lastMs = nowMs;
     if (this.play) this.play.draw(nowMs, seconds);
     else this.#scene.idle(seconds);
-  }
-}
-
-/**
- * The server of this page: the same host and port number, over UDP or, where that is blocked, TCP.
- * `?transport=webtransport` or `websocket` in the page's address takes that one and no other.
- */
-export async function connectHome(): Promise<ArenaClient> {
-  // For people who look at bad networks: a proxy of `tickwire-bench proxy` on this host.
-  const port = new URLSearchParams(location.search).get('port');
-  if (port) return connect<Arena>(`https://${location.hostname}:${port}/`, { ...OPTIONS, transport: 'webtransport' });
-  const open = (host: string, transport?: TransportKind) =>
-    connect<Arena>(`https://${host}/`, { ...OPTIONS, transport });
-  const asked = new URLSearchParams(location.search).get('transport');
-  const only = TRANSPORTS.find((kind) => kind === asked);
-  if (location.hostname !== 'localhost' || only === 'websocket') return open(location.host, only);
-  try {
-    return await open(location.host, 'webtransport');
-  } catch (error) {
-    // Over TCP a browser tries every address of "localhost", over UDP only the first, ::1.
-    if (!(error instanceof TickwireError && NO_WAY_CODES.includes(error.code))) throw error;
-    return open(`127.0.0.1:${location.port}`, only);
   }
 }
