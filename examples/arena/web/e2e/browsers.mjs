@@ -149,6 +149,21 @@ export class Page {
     }
   }
 
+  /**
+   * Stands still for a while, as a tab that is suspended: no script runs, and what comes waits. In Chromium, by its
+   * debugger: pages without a head are never hidden, and it freezes none that is not.
+   */
+  async suspend(ms) {
+    const debug = await this.raw.context().newCDPSession(this.raw);
+    const paused = new Promise((done) => debug.once('Debugger.paused', done));
+    await debug.send('Debugger.enable');
+    await debug.send('Debugger.pause');
+    await paused;
+    await new Promise((done) => setTimeout(done, ms));
+    await debug.send('Debugger.resume');
+    await debug.detach();
+  }
+
   /** Holds a key for a while. */
   async hold(key, ms) {
     await this.down(key);
