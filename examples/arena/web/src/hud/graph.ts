@@ -2,7 +2,7 @@ import type { Stats } from 'tickwire';
 import { byId } from '../dom';
 import { css, DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
 
-/** Frames that are shown: about eight seconds. */
+/** Frames that are kept, and shown where there is room: about eight seconds. */
 export const FRAMES_SHOWN = 480;
 const HEIGHT = 120;
 /** Room for the names, at the left. */
@@ -24,7 +24,7 @@ const CURVES: readonly Curve[] = [
   { name: 'input early by', color: REPAIR, value: (s) => s.inputMarginMs },
 ];
 
-/** The last values of one line, oldest first, as many as are shown. */
+/** The last values of one line, oldest first, as many as are kept. */
 export class History {
   readonly #values = new Float32Array(FRAMES_SHOWN);
   #next = 0;
@@ -35,7 +35,7 @@ export class History {
     return this.#count;
   }
 
-  /** Adds one, and forgets the oldest beyond what is shown. */
+  /** Adds one, and forgets the oldest beyond what is kept. */
   push(value: number): void {
     this.#values[this.#next] = value;
     this.#next = (this.#next + 1) % FRAMES_SHOWN;
@@ -74,9 +74,9 @@ export class NetCurves {
 
   #paint(): void {
     const scale = Math.min(devicePixelRatio, 2);
-    const width = NAMES + FRAMES_SHOWN;
-    if (this.#canvas.width !== width * scale) {
-      this.#canvas.width = width * scale;
+    const width = this.#canvas.clientWidth;
+    if (this.#canvas.width !== Math.round(width * scale)) {
+      this.#canvas.width = Math.round(width * scale);
       this.#canvas.height = HEIGHT * scale;
     }
     const pen = this.#canvas.getContext('2d');
@@ -88,25 +88,24 @@ export class NetCurves {
     const y = (ms: number) => HEIGHT - 4 - (Math.min(Math.max(ms, 0), most) / most) * (HEIGHT - 12);
     pen.fillStyle = css(0xffffff, 0.15);
     for (const part of [0, 0.5, 1]) {
-      pen.fillRect(NAMES, y(most * part), FRAMES_SHOWN, 1);
-      pen.fillText(`${(most * part).toFixed(0)} ms`, NAMES + 4, y(most * part) - 2);
+      pen.fillRect(NAMES, y(most * part), width - NAMES, 1);
+      pen.fillText(`${(most * part).toFixed(0)} ms`, NAMES + 4, Math.max(10, y(most * part) - 2));
     }
     pen.fillStyle = css(DANGER, 0.7);
-    for (let at = 0; at < this.#corrected.size; at++) if (this.#corrected.at(at)) pen.fillRect(this.#x(at), HEIGHT - 14, 2, 10);
+    const { size } = this.#corrected;
+    const first = Math.max(0, size - Math.max(0, width - NAMES));
+    const x = (at: number) => width - size + at;
+    for (let at = first; at < size; at++) if (this.#corrected.at(at)) pen.fillRect(x(at), HEIGHT - 14, 2, 10);
     CURVES.forEach(({ name, color }, number) => {
       const history = this.#curves[number]!;
       pen.strokeStyle = pen.fillStyle = css(color);
       pen.beginPath();
-      for (let at = 0; at < history.size; at++) pen.lineTo(this.#x(at), y(history.at(at)));
+      for (let at = first; at < history.size; at++) pen.lineTo(x(at), y(history.at(at)));
       pen.stroke();
       pen.fillText(`${name} ${history.at(history.size - 1).toFixed(0)}`, 6, 18 + number * 18);
     });
     pen.fillStyle = css(DANGER);
     pen.fillText('put right', 6, 18 + CURVES.length * 18);
-  }
-
-  #x(at: number): number {
-    return NAMES + FRAMES_SHOWN - this.#corrected.size + at;
   }
 
   #mostMs(): number {
