@@ -40,6 +40,9 @@ pub(crate) struct ProxyArguments {
     /// Seed of all links.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// End a second after the standard input does, as when the program that holds it is gone.
+    #[arg(long)]
+    until_eof: bool,
 }
 
 /// What all paths through the proxy have in common.
@@ -68,6 +71,7 @@ pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
         tokio::select! {
             failed = udp::pass(udp, &network) => failed,
             failed = tcp::pass(tcp, &network) => failed,
+            () = end_of_input(), if arguments.until_eof => Ok(ExitCode::SUCCESS),
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         }
     })
@@ -109,6 +113,17 @@ impl Network {
     }
 }
 
+/// What is under way is passed on first: a server that stops has said so.
+async fn end_of_input() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
+    tokio::time::sleep(LINGER).await;
+}
+
 async fn tell_blackout(start: Instant, dark: Range<Duration>) {
     let until = |at: Duration| tokio::time::sleep_until((start + at).into());
     until(dark.start).await;
@@ -128,6 +143,8 @@ fn tcp_socket(like: SocketAddr) -> std::io::Result<TcpSocket> {
 }
 
 const PORTS_TRIED: usize = 16;
+/// From the end of the input to that of the proxy.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +159,12 @@ mod tests {
             let defaults: Vec<_> =
                 option.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
             let name = option.get_long().expect("every option has a name");
-            format!("| `--{name} {words}` | {about} | {} |\n", defaults.join(" "))
+            let words = if option.get_action().takes_values() {
+                format!(" {words}")
+            } else {
+                String::new()
+            };
+            format!("| `--{name}{words}` | {about} | {} |\n", defaults.join(" "))
         };
         let rows: String = command.get_arguments().map(row).collect();
         let readme = include_str!("../../README.md");

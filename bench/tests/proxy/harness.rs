@@ -73,6 +73,23 @@ pub(crate) fn refused(network: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// How long a proxy that ends with its input goes on without.
+pub(crate) fn outlives_its_input() -> Duration {
+    let mut command = Command::new(PROGRAM);
+    command.args(["proxy", "--to", "127.0.0.1:9", "--until-eof"]);
+    let mut proxy = Process(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    read_line(&mut BufReader::new(proxy.0.stdout.take().unwrap()));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(proxy.0.try_wait().unwrap().is_none(), "it ended before its input");
+    drop(proxy.0.stdin.take());
+    let begin = Instant::now();
+    while proxy.0.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < DEADLINE / 4, "it goes on without an input");
+        std::thread::sleep(FRAME);
+    }
+    begin.elapsed()
+}
+
 impl Process {
     fn start(words: &[&str]) -> (Process, BufReader<ChildStdout>) {
         let mut command = Command::new(PROGRAM);

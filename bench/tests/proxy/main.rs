@@ -3,6 +3,7 @@
 mod harness;
 
 use harness::{Path, Player};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_session_goes_on_from_another_port() {
@@ -73,6 +74,12 @@ async fn at_half_its_rate_a_websocket_is_behind_by_what_goes_unconfirmed() {
     let path = Path::start(&["--profile", "lan", "--rate", "40", "--queue", "10000"]);
     let mut player = Player::join(&path.websocket()).await.beside(&path.direct()).await;
     player.keeps_up(120).await;
+}
+
+#[test]
+fn a_proxy_ends_after_its_input_once_a_farewell_has_passed() {
+    let lasts = harness::outlives_its_input();
+    assert!(lasts >= Duration::from_millis(900), "{lasts:?}");
 }
 
 #[test]
