@@ -21,6 +21,7 @@ fn play_in(repo: &Repo, browser: &str) -> anyhow::Result<Outcome> {
     Run::new("npm", &["run", "--silent", "e2e", "--", browser], &repo.page())
         .env("ARENA_SERVER", repo.target().join("debug/arena-server"))
         .env("ARENA_TERMINAL", repo.target().join("debug/arena-terminal"))
+        .env("TICKWIRE_BENCH", repo.target().join("debug/tickwire-bench"))
         .env("MINIMAL_SERVER", repo.target().join("debug/tickwire-minimal"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
         .show()?;

@@ -8,6 +8,7 @@ mod fresh;
 mod fuzz;
 mod install;
 mod play;
+mod proxy;
 mod repo;
 mod rust;
 mod step;

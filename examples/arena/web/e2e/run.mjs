@@ -3,6 +3,7 @@
 // TICKWIRE_URL   a running server to play on; one of our own if not given
 // ARENA_SERVER   the server's program; the newest of target/release and target/debug if not given
 // ARENA_TERMINAL the terminal client's program; found likewise
+// TICKWIRE_BENCH the proxy's program; found likewise
 // CHROMIUM       the browser's program; /usr/bin/chromium if not given
 // FIREFOX        the same for Firefox; /usr/bin/firefox-esr if not given
 // SCREENSHOTS    where pictures go; a folder under the system's temporary one if not given

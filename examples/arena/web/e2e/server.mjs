@@ -114,6 +114,6 @@ export function program(name, variable) {
   const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-bench\`, or set ${variable}`);
   return newest;
 }
