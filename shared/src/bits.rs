@@ -110,23 +110,58 @@ pub fn golomb_code(value: u32) -> (u64, u32) {
 /// Writes bits into 64-bit words.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
+    /// The first [`Pen::whole`] are full; the others are place.
     words: Vec<u64>,
+    pen: Pen,
+}
+
+/// Where bits are written next, and those that fill no word yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pen {
+    whole: usize,
     pending: u64,
     pending_bits: u32,
+}
+
+/// Words that a writer begins with.
+const WORDS_MIN: usize = 32;
+
+impl Pen {
+    /// Appends the low `count` bits of `value`, 0 to 64, to `words`; the bits above must be zero.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
+        debug_assert!(count == 64 || value >> count == 0);
+        if self.whole == words.len() {
+            grow(words);
+        }
+        // Whether a word becomes full is chance: it is written in any case, and counts if it is.
+        let filled = self.pending_bits + count;
+        let with = self.pending | value << self.pending_bits;
+        words[self.whole] = with;
+        let is_full = filled >= 64;
+        self.whole += usize::from(is_full);
+        // A shift by 64 would be one by 0.
+        let rest = value >> 1 >> (63 - self.pending_bits);
+        self.pending = if is_full { rest } else { with };
+        self.pending_bits = filled % 64;
+    }
+}
+
+#[cold]
+fn grow(words: &mut Vec<u64>) {
+    words.resize((2 * words.len()).max(WORDS_MIN), 0);
 }
 
 impl BitWriter {
     /// Empties the writer and keeps its memory.
     pub fn clear(&mut self) {
-        self.words.clear();
-        self.pending = 0;
-        self.pending_bits = 0;
+        self.pen = Pen::default();
     }
 
     /// Bits written.
     #[inline]
     pub fn len_bits(&self) -> usize {
-        self.words.len() * 64 + self.pending_bits as usize
+        self.pen.whole * 64 + self.pen.pending_bits as usize
     }
 
     /// Bytes needed for what was written.
@@ -138,17 +173,7 @@ impl BitWriter {
     /// Appends the low `count` bits of `value`, 0 to 64; the bits above must be zero.
     #[inline]
     pub fn push(&mut self, value: u64, count: u32) {
-        debug_assert!(count == 64 || value >> count == 0);
-        self.pending |= value << self.pending_bits;
-        let filled = self.pending_bits + count;
-        if filled < 64 {
-            self.pending_bits = filled;
-            return;
-        }
-        self.words.push(self.pending);
-        self.pending_bits = filled - 64;
-        let used = count - self.pending_bits;
-        self.pending = if used == 64 { 0 } else { value >> used };
+        self.pen.push(&mut self.words, value, count);
     }
 
     /// Appends the exponential Golomb code of `value`, as [`BitStream::golomb`] does.
@@ -173,32 +198,29 @@ impl BitWriter {
 
     /// Fills the last word with zeros and returns the number of words so far.
     pub fn align(&mut self) -> usize {
-        if self.pending_bits > 0 {
-            self.words.push(self.pending);
-            self.pending = 0;
-            self.pending_bits = 0;
-        }
-        self.words.len()
+        let filling = self.pen.pending_bits.wrapping_neg() % 64;
+        self.push(0, filling);
+        self.pen.whole
     }
 
     /// The whole words.
     pub fn words(&self) -> &[u64] {
-        &self.words
+        &self.words[..self.pen.whole]
     }
 
-    /// The whole words, the bits after them and their number.
+    /// The words, and where the next bits go.
     #[inline]
-    pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut u64, &mut u32) {
-        (&mut self.words, &mut self.pending, &mut self.pending_bits)
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut Pen) {
+        (&mut self.words, &mut self.pen)
     }
 
     /// Sets `count` bits at bit `at`, which must have been written as zeros.
     pub fn patch(&mut self, at: usize, value: u32, count: u32) {
         for bit in 0..count as usize {
             let mask = u64::from(value >> bit & 1) << ((at + bit) % 64);
-            match self.words.get_mut((at + bit) / 64) {
-                Some(word) => *word |= mask,
-                None => self.pending |= mask,
+            match (at + bit) / 64 {
+                word if word < self.pen.whole => self.words[word] |= mask,
+                _ => self.pen.pending |= mask,
             }
         }
     }
@@ -206,11 +228,11 @@ impl BitWriter {
     /// Appends the bytes to `out`, the last one filled with zeros.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.len_bytes());
-        for word in &self.words {
+        for word in self.words() {
             out.extend_from_slice(&word.to_le_bytes());
         }
-        let tail = self.pending_bits.div_ceil(8) as usize;
-        out.extend_from_slice(&self.pending.to_le_bytes()[..tail]);
+        let tail = self.pen.pending_bits.div_ceil(8) as usize;
+        out.extend_from_slice(&self.pen.pending.to_le_bytes()[..tail]);
     }
 
     /// The bytes, the last one filled with zeros.
@@ -316,6 +338,19 @@ impl<'a> BitReader<'a> {
 
 impl BitStream for BitReader<'_> {
     const READING: bool = true;
+
+    #[inline]
+    fn golomb(&mut self, value: &mut u32) -> Result<(), BitError> {
+        let extra = self.peek32().trailing_zeros();
+        if extra > 30 {
+            return Err(if self.left_bits() < 31 { BitError::Ended } else { BitError::Invalid });
+        }
+        self.skip(extra + 1)?;
+        let mut low = 0;
+        self.bits(&mut low, extra)?;
+        *value = ((1 << extra) | low) - 1;
+        Ok(())
+    }
 
     #[inline]
     fn bits(&mut self, value: &mut u32, count: u32) -> Result<(), BitError> {

@@ -1,6 +1,6 @@
 //! The bits of one entity's lanes, read or written without going through memory for each of them.
 
-use crate::bits::{BitError, BitMeasure, BitReader, BitWriter};
+use crate::bits::{BitError, BitMeasure, BitReader, BitWriter, Pen};
 use crate::class_code::{self, CLASS_ESCAPE, Found};
 use crate::model::code::PrefixCode;
 use crate::model::token;
@@ -56,26 +56,16 @@ pub trait LaneStream {
 #[derive(Debug)]
 pub struct WriterRun<'a> {
     words: &'a mut Vec<u64>,
-    /// Of the writer, to be filled in at the end.
-    tail: (&'a mut u64, &'a mut u32),
-    pending: u64,
-    pending_bits: u32,
+    /// The writer's, to be set at the end.
+    end: &'a mut Pen,
+    /// Its fields stay in registers.
+    pen: Pen,
 }
 
 impl WriterRun<'_> {
     #[inline(always)]
     fn push(&mut self, value: u64, count: u32) {
-        self.pending |= value << self.pending_bits;
-        let filled = self.pending_bits + count;
-        if filled < 64 {
-            self.pending_bits = filled;
-            return;
-        }
-        self.words.push(self.pending);
-        self.pending_bits = filled - 64;
-        // As `BitWriter::push`, whose fields this has in registers. A shift by 64 would be one by 0; `count` is
-        // below 64.
-        self.pending = value >> 1 >> (count - self.pending_bits - 1);
+        self.pen.push(self.words, value, count);
     }
 }
 
@@ -84,13 +74,8 @@ impl DeltaStream for BitWriter {
 
     #[inline]
     fn run(&mut self) -> WriterRun<'_> {
-        let (words, pending, pending_bits) = self.parts();
-        WriterRun {
-            words,
-            pending: *pending,
-            pending_bits: *pending_bits,
-            tail: (pending, pending_bits),
-        }
+        let (words, end) = self.parts();
+        WriterRun { words, pen: *end, end }
     }
 }
 
@@ -136,7 +121,7 @@ impl LaneStream for WriterRun<'_> {
 
     #[inline(always)]
     fn end(self) -> Result<(), BitError> {
-        (*self.tail.0, *self.tail.1) = (self.pending, self.pending_bits);
+        *self.end = self.pen;
         Ok(())
     }
 }

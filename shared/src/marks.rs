@@ -77,10 +77,6 @@ impl Marks {
         let mut code = if S::READING { 0 } else { best_code(self.counts(set)).1 };
         stream.bits(&mut code, 3)?;
         let order = MARK_CODES.get(code as usize).ok_or(BitError::Invalid)?;
-        let mut bits_of = [(0, 0); 3];
-        for (at, &mark) in order.iter().enumerate() {
-            bits_of[mark] = mark_bits(at, order.len());
-        }
         for (at, &word) in set.iter().enumerate() {
             if S::READING {
                 for slot in slots_of_word(at, word) {
@@ -92,7 +88,8 @@ impl Marks {
                     }
                 }
             } else {
-                write_marks(stream, (word, self.coded[at], self.predicted[at]), &bits_of)?;
+                let told = (word, self.coded[at], self.predicted[at]);
+                write_marks(stream, told, &MARKS_OF_FOUR[code as usize])?;
             }
         }
         Ok(())
@@ -139,27 +136,62 @@ fn read_mark<S: BitStream>(stream: &mut S, order: &[usize]) -> Result<usize, Bit
     Ok(order[at])
 }
 
-/// The marks of one word, several at a time.
+/// The marks of four slots: their bits, and how many.
+type FourMarks = (u8, u8);
+
+/// The marks of any four slots by mark code. A slot's digit is 0 for one that has no mark, else one more than its
+/// mark; the low bits of the four digits stand below the high ones.
+static MARKS_OF_FOUR: [[FourMarks; 256]; MARK_CODES.len()] = marks_of_four();
+
+const fn marks_of_four() -> [[FourMarks; 256]; MARK_CODES.len()] {
+    let mut all = [[(0, 0); 256]; MARK_CODES.len()];
+    let mut code = 0;
+    while code < MARK_CODES.len() {
+        let mut digits = 0;
+        while digits < 256 {
+            all[code][digits] = four_marks(MARK_CODES[code], digits);
+            digits += 1;
+        }
+        code += 1;
+    }
+    all
+}
+
+const fn four_marks(order: &[usize], digits: usize) -> FourMarks {
+    let (mut bits, mut count, mut slot) = (0, 0, 0);
+    while slot < 4 {
+        let digit = digits >> slot & 1 | (digits >> (slot + 4) & 1) << 1;
+        let mut at = 0;
+        while at < order.len() {
+            if digit == order[at] + 1 {
+                let (value, length) = mark_bits(at, order.len());
+                bits |= value << count;
+                count += length;
+            }
+            at += 1;
+        }
+        slot += 1;
+    }
+    (bits as u8, count as u8)
+}
+
+/// The marks of one word, four at a time.
 #[inline]
 fn write_marks<S: BitStream>(
     stream: &mut S,
     (set, coded, predicted): (u64, u64, u64),
-    bits_of: &[(u32, u32); 3],
+    marks_of_four: &[FourMarks; 256],
 ) -> Result<(), BitError> {
+    let left = set & !coded & !predicted;
+    // As digits: coded 1, predicted 2, left 3.
+    let (low, high) = ((coded | left) & set, (predicted & !coded | left) & set);
     let (mut bits, mut count) = (0u32, 0);
-    let mut left = set;
-    while left != 0 {
-        let bit = left & left.wrapping_neg();
-        left ^= bit;
-        let mark = match (coded & bit != 0, predicted & bit != 0) {
-            (true, _) => CODED,
-            (_, true) => PREDICTED,
-            _ => LEFT,
-        };
-        let (value, length) = bits_of[mark];
-        bits |= value << count;
-        count += length;
-        if count > 30 {
+    for first in (0..64).step_by(4) {
+        let digits = low >> first & 0xF | (high >> first & 0xF) << 4;
+        let (four, length) = marks_of_four[digits as usize];
+        bits |= u32::from(four) << count;
+        count += u32::from(length);
+        if count > 24 {
             stream.bits(&mut bits, count)?;
             (bits, count) = (0, 0);
         }
