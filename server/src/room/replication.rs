@@ -12,8 +12,6 @@ mod crowd;
 mod events;
 mod keyframe;
 mod packets;
-#[cfg(test)]
-mod tests;
 
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{self, SlotSet, slots_of_word};
@@ -486,3 +484,6 @@ impl Draft {
 const MARKS_SHARE: usize = 4;
 /// When all but so small a share of a snapshot is full, records get priorities.
 const CROWDED_SHARE: usize = 8;
+
+#[cfg(test)]
+mod tests;
