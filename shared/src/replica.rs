@@ -205,6 +205,9 @@ impl Replica {
         }
         self.read_others(&mut reader, tick, header.baseline_age)?;
         reader.finish()?;
+        if self.keyframe == Some(tick) && self.tells_again(tick) {
+            return Err(SnapshotError::Malformed);
+        }
 
         let departed = self.commit(tick);
         if let Some((first, count)) = header.events {
@@ -371,6 +374,14 @@ impl Replica {
         }
         self.decoded.push(Decoded { slot, told: Told::Since(since) });
         Ok(())
+    }
+
+    /// Whether what was read is of a slot whose state of `tick` is there already.
+    fn tells_again(&self, tick: Tick) -> bool {
+        self.decoded.iter().any(|decoded| {
+            let entity = self.place(decoded.slot).map(|place| &self.entities[place]);
+            entity.is_some_and(|entity| entity.states.tick(entity.states.len() - 1) == tick)
+        })
     }
 
     /// Returns what is not there any more.

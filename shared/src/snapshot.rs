@@ -181,7 +181,7 @@ impl EventHead {
 pub enum RecordHead {
     /// A delta against the slot's state so many ticks before the snapshot.
     Delta {
-        /// At least 1, and not that of the common baseline.
+        /// At least 1. That of the common baseline only for a slot that its snapshot has not.
         age_ticks: u32,
     },
     /// The whole entity: it is new to the client.

@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_that_tells_of_what_a_part_of_its_tick_brought_is_refused() {
+        let mut replica = replica();
+        let before = packet(&replica, 16, &[(1, Some(5))]);
+        replica.apply(&before, Tick(16)).unwrap();
+        let part = packet(&replica, 18, &[(1, Some(7))]);
+        replica.apply_keyframe(&part, Tick(17)).unwrap();
+        for value in [Some(8), None] {
+            let own = packet(&replica, 18, &[(1, value)]);
+            assert_eq!(replica.apply(&own, Tick(17)).err(), Some(SnapshotError::Malformed));
+        }
+        assert_eq!(newest(&replica, 1), Some((Tick(18), vec![7])));
+        assert_eq!(replica.newest(), Some(Tick(16)));
+    }
+
+    #[test]
     fn what_a_part_takes_the_place_of_departs() {
         let mut replica = replica();
         let snapshot = packet(&replica, 16, &[(1, Some(7))]);
