@@ -206,8 +206,8 @@ impl<S: Simulation> Room<S> {
             let per_s = self.config.snapshot_bytes_per_s_max;
             let unlimited = member.allowance.next(per_s, S::TICK_HZ, bytes_most);
             // A slow path has to take one record at least.
-            let paced = member.pace.limit(unlimited).max(member.replication.lacks_bytes());
-            let limits = (paced.min(unlimited), bytes_most);
+            let lacks_bytes = member.replication.lacks_bytes();
+            let limits = (member.pace.limit_with(unlimited, lacks_bytes), bytes_most);
             let start = self.packets.len();
             member.replication.write(&mut scene, &sight, report, limits, &mut self.packets);
             let bytes = self.packets.len() - start;

@@ -40,6 +40,8 @@ pub(super) struct Pace {
     limit: Option<f32>,
     /// Bytes it is never below.
     least: f32,
+    /// Bytes let through above the limit, less what was saved since.
+    debt_bytes: usize,
     /// The least times to an acknowledgement, in ticks, of this epoch and of the one before.
     own_ticks: [Option<u32>; 2],
     epoch_ticks: u32,
@@ -104,6 +106,18 @@ impl Pace {
     /// What the next snapshot may take of `bytes_max`.
     pub(super) fn limit(&self, bytes_max: usize) -> usize {
         self.limit.map_or(bytes_max, |limit| bytes_max.min(limit as usize))
+    }
+
+    /// As [`Pace::limit`], for the next snapshot, which holds nothing below `lacks_bytes`: that is let through once
+    /// what was above the limit before is saved.
+    pub(super) fn limit_with(&mut self, bytes_max: usize, lacks_bytes: usize) -> usize {
+        let limit = self.limit(bytes_max);
+        self.debt_bytes = self.debt_bytes.saturating_sub(limit);
+        if lacks_bytes <= limit || self.debt_bytes > 0 {
+            return limit;
+        }
+        self.debt_bytes = lacks_bytes.min(bytes_max);
+        self.debt_bytes
     }
 
     /// A snapshot of `bytes` was made, where `bytes_max` was the most without a limit.
@@ -331,6 +345,14 @@ mod tests {
         path.known_ticks = u32::MAX;
         path.run(10, |_| 0);
         assert!(path.pace.is_clear(TICK_HZ));
+    }
+
+    #[test]
+    fn a_record_above_the_limit_is_let_through_as_often_as_the_limit_has_it() {
+        let mut pace = Pace { limit: Some(100.0), ..Pace::default() };
+        let limits: Vec<usize> = (0..9).map(|_| pace.limit_with(BYTES_MAX, 400)).collect();
+        assert_eq!(limits, [400, 100, 100, 100, 400, 100, 100, 100, 400]);
+        assert_eq!(Pace::default().limit_with(BYTES_MAX, 400), BYTES_MAX);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) fn others_bits(others: &[Record]) -> usize {
 }
 
 /// Bits of records with the gaps between their slots.
-fn gapped_bits<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
+pub(super) fn gapped_bits<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
     let mut next_slot = 0;
     let record_bits = |record: &Record| {
         let gap_bits = golomb_bits(u32::from(record.slot) - next_slot) as usize;
@@ -69,7 +69,7 @@ impl Record {
     }
 
     #[inline]
-    fn rank(&self) -> Rank {
+    pub(super) fn rank(&self) -> Rank {
         let last_is_most = u64::from(u32::MAX - self.priority.0);
         last_is_most << 32 | u64::from(self.slot) << 16 | self.bits() as u64 & 0xFFFF
     }
@@ -108,7 +108,7 @@ impl Draft {
     }
 
     /// How many of the first by `ranks` fit in `bits_max`.
-    fn fitting(&self, ranks: &[Rank], bits_max: usize) -> usize {
+    pub(super) fn fitting(&self, ranks: &[Rank], bits_max: usize) -> usize {
         let Some(&last) = ranks.last() else { return 0 };
         // The gaps between records depend on which are kept: a guess without them, and then as it is.
         let mut too_many = self.bits_up_to(last).saturating_sub(bits_max);
@@ -117,14 +117,20 @@ impl Draft {
             kept -= 1;
             too_many = too_many.saturating_sub(Record::bits_of(ranks[kept]));
         }
-        let fits = |kept: usize| kept == 0 || self.bits_up_to(ranks[kept - 1]) <= bits_max;
-        while !fits(kept) {
-            kept -= 1;
+        // So many fit, and so many do not. The guess is near: from it in growing steps, then by halving.
+        let (mut fit, mut over) = (0, ranks.len() + 1);
+        let (mut probe, mut step) = (kept, 1);
+        while fit + 1 < over {
+            let near = probe.clamp(fit + 1, over - 1);
+            let at = if over - fit > step { near } else { (fit + over) / 2 };
+            if self.bits_up_to(ranks[at - 1]) <= bits_max {
+                (fit, probe) = (at, at + step);
+            } else {
+                (over, probe) = (at, at.saturating_sub(step));
+            }
+            step *= 2;
         }
-        while kept < ranks.len() && fits(kept + 1) {
-            kept += 1;
-        }
-        kept
+        fit
     }
 
     /// Bits of the records up to a rank, marks aside.

@@ -1,5 +1,6 @@
 //! One client's snapshots of things that stand still.
 
+use proptest::prelude::*;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{Capture, EntityId, Replicate, View};
@@ -148,4 +149,32 @@ fn what_a_keyframe_brought_is_not_sent_whole_again() {
     table.write(1200, 1200);
     let [record] = &table.draft.others[..] else { panic!("{:?}", table.draft.others) };
     assert_eq!(record.against, Against::Age(1));
+}
+
+/// How many of the first of `draft`'s records fit, one by one.
+fn fitting_one_by_one(draft: &Draft, ranks: &[Rank], bits_max: usize) -> usize {
+    let fits = |kept: usize| {
+        let kept = draft.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
+        budget::gapped_bits(kept) <= bits_max
+    };
+    (1..=ranks.len()).take_while(|&kept| fits(kept)).count()
+}
+
+proptest! {
+    #[test]
+    fn what_fits_is_found_from_any_sizes(
+        records in prop::collection::vec((1u16..50, 2u8.., 0u32..9), 1..60), bits_max in 0usize..3000,
+    ) {
+        let mut draft = Draft::default();
+        let mut slot = 0;
+        for (gap, head_bits, waited) in records {
+            slot += gap;
+            let (coded, against) = (Coded::EMPTY, Against::Nothing);
+            draft.others.push(Record { coded, against, slot, priority: Priority(waited), head_bits });
+        }
+        let mut ranks: Vec<Rank> = draft.others.iter().map(Record::rank).collect();
+        ranks.sort_unstable();
+        let found = draft.fitting(&ranks, bits_max);
+        prop_assert_eq!(found, fitting_one_by_one(&draft, &ranks, bits_max));
+    }
 }
