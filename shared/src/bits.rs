@@ -131,20 +131,43 @@ impl Pen {
     #[inline(always)]
     pub(crate) fn push(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
+        let filled = self.pending_bits + count;
+        let with = self.pending | value << self.pending_bits;
+        if filled < 64 {
+            (self.pending, self.pending_bits) = (with, filled);
+            return;
+        }
         if self.whole == words.len() {
             grow(words);
         }
-        // Whether a word becomes full is chance: it is written in any case, and counts if it is.
+        words[self.whole] = with;
+        self.whole += 1;
+        self.pending = rest(value, self.pending_bits);
+        self.pending_bits = filled - 64;
+    }
+
+    /// As [`Pen::push`], for many bits: whether they fill a word is chance, so the word is written in any case.
+    #[inline(always)]
+    fn push_many(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
+        debug_assert!(count == 64 || value >> count == 0);
+        if self.whole == words.len() {
+            grow(words);
+        }
         let filled = self.pending_bits + count;
         let with = self.pending | value << self.pending_bits;
         words[self.whole] = with;
         let is_full = filled >= 64;
         self.whole += usize::from(is_full);
-        // A shift by 64 would be one by 0.
-        let rest = value >> 1 >> (63 - self.pending_bits);
-        self.pending = if is_full { rest } else { with };
+        self.pending = if is_full { rest(value, self.pending_bits) } else { with };
         self.pending_bits = filled % 64;
     }
+}
+
+/// What is left of `value` when its first bits have filled a word that had `pending_bits`.
+#[inline(always)]
+fn rest(value: u64, pending_bits: u32) -> u64 {
+    // A shift by 64 would be one by 0.
+    value >> 1 >> (63 - pending_bits)
 }
 
 #[cold]
@@ -188,11 +211,11 @@ impl BitWriter {
     pub fn push_words(&mut self, words: &[u64], count: usize) {
         let whole = count / 64;
         for &word in &words[..whole] {
-            self.push(word, 64);
+            self.pen.push_many(&mut self.words, word, 64);
         }
         let rest = (count % 64) as u32;
         if rest > 0 {
-            self.push(words[whole], rest);
+            self.pen.push_many(&mut self.words, words[whole], rest);
         }
     }
 
