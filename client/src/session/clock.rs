@@ -131,11 +131,11 @@ impl ServerClock {
         let arrival = now.as_secs_f64() * self.tick_hz - f64::from(tick.since(self.start));
         let newest = self.newest.replace(tick);
         let gap = newest.map_or(1, |newest| tick.since(newest)).max(1);
-        if let Some(resumed) = self.resumed {
+        let since_s = |at: Duration| now.saturating_sub(at).as_secs_f64();
+        self.resumed = self.resumed.filter(|&at| since_s(at) < WAITED_S_MAX);
+        if self.resumed.is_some() {
             self.missed += gap as u64 - 1;
-            let since_s = now.saturating_sub(resumed).as_secs_f64();
-            let is_late = self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait);
-            if is_late && since_s < WAITED_S_MAX {
+            if self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait) {
                 return true;
             }
         }
@@ -171,7 +171,7 @@ impl ServerClock {
         let period_ms = 1000.0 / self.tick_hz;
         let waited_ms = margin_ms - f64::from(report.newest_ticks) * period_ms;
         let trip_ms = now.saturating_sub(sent).as_secs_f64() * 1000.0 - waited_ms;
-        if sent >= self.paused {
+        if sent >= self.paused || self.rtt_ms == 0.0 {
             let gain = if self.rtt_ms == 0.0 { 1.0 } else { 0.1 };
             self.rtt_ms += (trip_ms.max(0.0) - self.rtt_ms) * gain;
         }
@@ -213,7 +213,9 @@ impl ServerClock {
         let since_s = now.saturating_sub(self.called).as_secs_f64();
         self.called = now;
         if since_s > PAUSE_S {
-            (self.resumed, self.paused) = (Some(now), now);
+            self.paused = now;
+            // One who always calls so rarely is not always after a pause.
+            self.resumed = self.resumed.or(Some(now));
         }
     }
 

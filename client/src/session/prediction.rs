@@ -253,6 +253,11 @@ impl Prediction {
         &self.spawns
     }
 
+    /// The tick of the newest state of what is own.
+    pub(super) fn own_tick(&self, replica: &Replica) -> Option<Tick> {
+        self.own_in(replica).map(|own| own.states.tick(own.states.len() - 1))
+    }
+
     /// What is steered, as the server last showed it.
     fn own_in<'a>(&self, replica: &'a Replica) -> Option<&'a Entity> {
         let mut entities = replica.entities().iter();

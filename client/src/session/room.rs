@@ -48,6 +48,8 @@ pub struct RoomSession {
     aimed: Option<f64>,
     events: Vec<KindSchema>,
     prediction: Option<Prediction>,
+    /// The newest snapshot by which the prediction was corrected, and the newest, where some in between waited.
+    unreconciled: Option<(Option<Tick>, Tick)>,
     keyframes: Keyframes,
     ahead: Ahead,
     leaving: Leaving,
@@ -90,6 +92,7 @@ impl RoomSession {
             aimed: None,
             events: schema.events.clone(),
             prediction: None,
+            unreconciled: None,
             keyframes: Keyframes::default(),
             ahead: Ahead::default(),
             leaving: Leaving::new(schema.tick_hz),
@@ -236,6 +239,7 @@ impl RoomSession {
         bytes: &[u8],
         stats: &mut NetStats,
     ) -> Result<Vec<Event>, SnapshotError> {
+        let before = self.replica.newest();
         let mut applied = self.replica.apply(bytes, self.joined_tick)?;
         self.first_snapshot.get_or_insert(applied.tick);
         self.snapshots += 1;
@@ -260,15 +264,28 @@ impl RoomSession {
         stats.tick = applied.tick.0;
         self.see_off(applied.departed);
         if let Some(prediction) = &mut self.prediction {
-            let known =
-                Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
             applied.events.retain(|event| !prediction.confirm(event));
-            // Of many that waited the last one will do.
-            if !waited {
-                prediction.reconcile(applied.tick, known);
-            }
+        }
+        if waited {
+            // Of many the last one will do.
+            let before = self.unreconciled.map_or(before, |(before, _)| before);
+            self.unreconciled = Some((before, applied.tick));
+        } else {
+            self.reconcile(applied.tick);
         }
         Ok(applied.events)
+    }
+
+    /// Corrects what is predicted by the snapshot of `tick`, and by those that waited before it.
+    fn reconcile(&mut self, tick: Tick) {
+        let waited = self.unreconciled.take();
+        let Some(prediction) = &mut self.prediction else { return };
+        let known = Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+        // The last change of what is own may be in any of them.
+        let before = waited.and_then(|(before, _)| before);
+        let changed = prediction.own_tick(known.replica);
+        let is_news = |changed: &Tick| before.is_some_and(|before| changed.since(before) > 0);
+        prediction.reconcile(changed.filter(is_news).unwrap_or(tick), known);
     }
 
     /// What departed is still to be seen.
@@ -297,6 +314,9 @@ impl RoomSession {
 
     /// Advances to `now`: samples `held` for each tick that is due, and steps what is predicted.
     pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
+        if let Some((_, tick)) = self.unreconciled {
+            self.reconcile(tick);
+        }
         self.sample(now, held);
         if let Some(prediction) = &mut self.prediction {
             let known =

@@ -240,3 +240,22 @@ fn snapshots_that_nobody_kept_are_missed_and_not_lost() {
     assert_eq!(net.snapshots_missed, u64::from(SUSPENDED_TICKS) - 64);
     assert_eq!(net.snapshots + net.snapshots_missed, net.snapshots_expected);
 }
+
+#[test]
+fn on_a_path_that_is_longer_after_a_suspension_the_prediction_is_soon_back() {
+    const LONGER_TICKS: usize = 6;
+    for (wait, is_frame_first) in WAYS {
+        let mut player = Player::settled(is_frame_first);
+        let before = player.look();
+        player.suspend(wait);
+        player.down_ticks += LONGER_TICKS;
+        player.run(SOON_TICKS / 4);
+        let soon = player.look();
+        let way = format!("{wait:?}, frame first: {is_frame_first}:\n{before:?}\n{soon:?}");
+        assert!(soon.off < 0.1, "the cart is not where it is shown; {way}");
+        player.run(3 * SOON_TICKS);
+        let later = player.look();
+        let longer = later.late_ticks - before.late_ticks;
+        assert!((longer - LONGER_TICKS as f64).abs() < 1.0, "others are late by {longer}; {way}");
+    }
+}

@@ -33,7 +33,7 @@ pub(crate) struct Table<S: Simulation> {
     up: VecDeque<Vec<Vec<u8>>>,
     down: VecDeque<Vec<Vec<u8>>>,
     up_ticks: usize,
-    down_ticks: usize,
+    pub(crate) down_ticks: usize,
 }
 
 impl<S: Simulation> Table<S> {
