@@ -157,7 +157,7 @@ impl Pilot {
         let mut pilot = before.cloned().unwrap_or_else(fresh);
         pilot.body = body;
         pilot.team = ship.team;
-        pilot.health = ship.health;
+        pilot.take_health(ship.health);
         (pilot.score, pilot.kills, pilot.deaths) = (ship.score, ship.kills, ship.deaths);
         pilot.thrusting = ship.thrusting;
         if ship.shielded != (pilot.shield_ticks > 0) {
@@ -168,6 +168,20 @@ impl Pilot {
         }
         pilot.take_heat(ship.heat);
         pilot
+    }
+
+    /// Takes the health as it was sent. It tells when the ship was hurt last, which is not, and so when it mends.
+    fn take_health(&mut self, sent: u8) {
+        let (predicted, mends) = (self.health, self.calm_ticks >= REGEN_AFTER_TICKS);
+        self.health = sent;
+        if sent == predicted + 1 {
+            self.calm_ticks = REGEN_AFTER_TICKS;
+        } else if sent + 1 == predicted && mends {
+            // It mended too early.
+            self.calm_ticks = REGEN_AFTER_TICKS + REGEN_EVERY_TICKS - 1;
+        } else if sent < predicted {
+            self.calm_ticks = 0;
+        }
     }
 
     /// Takes the heat as it was sent. It tells of the cooldown, which is not: a shot heats the gun by far more
@@ -215,4 +229,34 @@ impl Pilot {
 /// In percent of what the gun bears.
 fn shown_heat(heat: u16) -> u8 {
     (heat * 100 / HEAT_MAX) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::glam::Vec2;
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_saw_a_hit_knows_when_the_ship_mends() {
+        let mut pilot = Pilot::new(PlayerId(1), Team::Azure, Body::resting(Vec2::ZERO, Vec2::X));
+        pilot.shield_ticks = 0;
+        let mut predicted = Pilot::of_ship(PlayerId(1), &pilot.ship(), Some(&pilot));
+        for _ in 0..100 {
+            pilot.act(Controls::default());
+            predicted.act(Controls::default());
+        }
+        pilot.hurt(30, PlayerId(2));
+        let mut corrections = 0;
+        for _ in 0..600 {
+            if predicted.ship() != pilot.ship() {
+                predicted = Pilot::of_ship(PlayerId(1), &pilot.ship(), Some(&predicted));
+                corrections += 1;
+            }
+            pilot.act(Controls::default());
+            predicted.act(Controls::default());
+        }
+        assert!(pilot.health > 100 - 30 + 20, "it mends");
+        assert_eq!(corrections, 1, "the hit");
+    }
 }
