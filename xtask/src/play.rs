@@ -54,6 +54,11 @@ pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
             (server, Some(repo.minimal_page().join("dist")))
         }
     };
+    let listens = flags.server.iter().any(|flag| flag.starts_with("--listen"));
+    ensure!(
+        flags.profile.is_none() || !listens,
+        "with --profile the server listens where the proxy sends to: leave out --listen"
+    );
     let mut arguments = Vec::new();
     if let Some(page) = &page {
         arguments.extend(["--page-dir", text(page)?]);
@@ -75,10 +80,12 @@ fn serve_over(
     println!("build: the proxy");
     let build = ["build", "--release", "--package=tickwire-bench"];
     Run::new("cargo", &build, repo.root()).show().context("the proxy does not build")?;
-    let to = proxy::free_address()?.to_string();
+    let reserved = proxy::reserve()?;
+    let to = reserved.address.to_string();
     let program = repo.target().join("release/tickwire-bench");
     let flags = ["proxy", "--to", &to, "--profile", profile, "--until-eof"];
     let proxy = Proxy::start(Run::new(text(&program)?, &flags, repo.root()))?;
+    drop(reserved);
     println!("play: over {profile}: http://{to}/?port={}", proxy.port);
     println!("play: the same by TCP: http://{to}/?port={}&transport=websocket", proxy.port);
     println!("play: stop the server and the proxy with Ctrl-C\n");

@@ -43,13 +43,19 @@ impl Proxy {
     }
 }
 
-/// An address on this machine that is free for UDP and for TCP.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+/// A port of this machine, for UDP and for TCP, that nothing else is given while this lives.
+pub(crate) struct Reserved {
+    pub(crate) address: SocketAddr,
+    _sockets: (UdpSocket, TcpListener),
+}
+
+/// Reserves a port that is free.
+pub(crate) fn reserve() -> anyhow::Result<Reserved> {
     for _ in 0..PORTS_TRIED {
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
         let address = udp.local_addr()?;
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
+        if let Ok(tcp) = TcpListener::bind(address) {
+            return Ok(Reserved { address, _sockets: (udp, tcp) });
         }
     }
     bail!("{PORTS_TRIED} ports that are free for UDP are taken for TCP")
@@ -103,8 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_free_address_can_be_listened_at() {
-        let address = free_address().unwrap();
+    fn a_reserved_port_is_free_once_it_is_let_go() {
+        let reserved = reserve().unwrap();
+        let address = reserved.address;
+        assert!(UdpSocket::bind(address).is_err() && TcpListener::bind(address).is_err());
+        drop(reserved);
         let (udp, tcp) = (UdpSocket::bind(address), TcpListener::bind(address));
         assert!(udp.is_ok() && tcp.is_ok(), "{address}");
     }
