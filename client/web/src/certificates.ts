@@ -30,7 +30,9 @@ export async function fetchCertificateHashes(signal?: AbortSignal): Promise<Cert
   try {
     return parseCertificateHashes(await response.json());
   } catch (cause) {
-    const text = `${CERTIFICATE_PATH} is not a list of certificate hashes; update the server`;
+    const text =
+      `${CERTIFICATE_PATH} of this page's server is no list of certificate hashes: let the tickwire server serve the page, ` +
+      'pass that path on to it, or give certificateHashes';
     throw new TickwireError('ServerMisbehaved', text, { cause });
   }
 }
