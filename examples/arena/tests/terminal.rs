@@ -6,7 +6,7 @@ use std::time::Duration;
 use tickwire_arena::rules::{Arena, Entity};
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::EntityId;
-use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{ServerChat, ServerFrame};
 
 mod support;
 
@@ -23,7 +23,7 @@ fn it_flies_shoots_chats_and_gives_the_terminal_back() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut peer = Peer::join(&server, "Remote", "dock").await;
+        let mut peer = Peer::watch(&server, "Remote", "dock").await;
         terminal.wait_for("Remote");
 
         // Both chats pass, and what is typed does not fly the ship or quit.
@@ -36,7 +36,7 @@ fn it_flies_shoots_chats_and_gives_the_terminal_back() {
         terminal.wait_for("Tess: a quick wasd question");
         peer.until("the chat message", |peer| peer.heard.contains("a quick wasd question")).await;
 
-        // The other client sees it, both started in the middle; then it turns, flies and shoots.
+        // The other client, which watches the best pilot, sees it turn, fly and shoot.
         peer.until("Tess", |peer| peer.ship("Tess").is_some()).await;
         let before = peer.ship("Tess").expect("it was there");
         terminal.hold(&["Up", "Left"], 8);
@@ -132,11 +132,12 @@ struct Peer {
 }
 
 impl Peer {
-    async fn join(server: &ArenaServer, name: &str, room: &str) -> Peer {
+    /// Watches the only pilot of a room: two that play may begin out of each other's sight.
+    async fn watch(server: &ArenaServer, name: &str, room: &str) -> Peer {
         let options = ConnectOptions::default();
         let client = Client::<Arena>::connect(&server.target, options).await.unwrap();
         let mut peer = Peer { client, heard: BTreeSet::new() };
-        peer.client.join(RoomChoice::Named(room.to_owned()), name);
+        peer.client.spectate(room, name);
         peer.until("a seat", |peer| peer.client.room().is_some()).await;
         peer.until("the world", |peer| peer.client.entities().count() > 3).await;
         peer
