@@ -13,8 +13,8 @@ use tickwire_shared::quantize::Lanes;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, EntityId, Simulation as _};
 
-use crate::arena::arena;
 use crate::measure::{ThreadTime, brief};
+use crate::rooms::arena;
 
 /// Ships with what they were a moment before; a power of two, so that going round costs nothing.
 pub(crate) const PAIRS: usize = 1024;

@@ -1,12 +1,10 @@
 //! Criterion benches of the tick, the codec and the round trip. `bench/README.md` says what each measures.
 
-mod arena;
 mod codec;
-mod drift;
 mod measure;
+mod rooms;
 mod round_trip;
 mod snapshot;
-mod table;
 mod tick;
 
 use criterion::Criterion;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
-use rustix::time::{ClockId, clock_gettime};
+use tickwire_bench::rooms::thread_time;
 
 /// Processor time of this thread: what runs beside the benches does not count. A tick and a codec wait
 /// for nothing, so on an idle machine it is the time they take.
@@ -13,9 +13,7 @@ pub(crate) struct ThreadTime;
 impl ThreadTime {
     /// So far.
     pub(crate) fn now() -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        let seconds = u64::try_from(time.tv_sec).expect("time runs forward");
-        Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec as u64)
+        thread_time()
     }
 }
 

@@ -5,23 +5,18 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use tickwire_bench::rooms::STREAMS;
+use tickwire_replay::Replay;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::delta::LaneTable;
-use tickwire_shared::replica::Replica;
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::snapshot::{Fragment, InputReport, Marks, SnapshotHeader, SnapshotWriter};
-use tickwire_shared::{Simulation, Tick};
 
-use crate::arena::arena;
 use crate::codec::{PAIRS, ShipPair, Ships, ship_table};
-use crate::drift::{Seen, drift};
 use crate::measure::{ThreadTime, brief, warm_up_ticks};
-use crate::table::{Player, Table};
 
 /// Entities in a snapshot that is put together.
 const RECORDS: usize = 60;
-/// Snapshots of one client in a row.
-const STREAM_TICKS: u32 = 120;
 
 /// One client's snapshot of sixty changed ships: from codes that are there already, and with coding.
 pub(crate) fn encode(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
@@ -63,30 +58,33 @@ pub(crate) fn encode(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
 
 /// A client that takes in the snapshots of two seconds, one after another, over and over.
 pub(crate) fn apply(c: &mut Criterion<ThreadTime>) {
-    let streams = [
-        ("arena_players/200", Recorded::new(|| Stream::record(arena(200)))),
-        ("drift_near_60/1000", Recorded::new(|| Stream::record(drift(1000, 1, Seen::Near)))),
-        ("drift_all/100", Recorded::new(|| Stream::record(drift(100, 1, Seen::All)))),
-    ];
-    for (name, stream) in &streams {
+    let streams = STREAMS.map(|(name, record)| {
+        let replay = move || {
+            let stream = record(warm_up_ticks(u32::MAX));
+            Replay::new(stream).expect("every snapshot comes, in order")
+        };
+        (name, LazyCell::new(replay))
+    });
+    for (name, replay) in &streams {
         brief(c, "snapshot_apply").bench_function(*name, |b| {
-            let stream = &**stream;
-            b.iter_custom(|snapshots| stream.apply(snapshots as usize));
+            let replay = &**replay;
+            b.iter_custom(|snapshots| apply_about(replay, snapshots as f64));
         });
     }
-    for (name, stream) in &streams {
+    for (name, replay) in &streams {
         brief(c, "snapshot_apply_per_entity").bench_function(*name, |b| {
-            let stream = &**stream;
-            b.iter_custom(|entities| {
-                let snapshots = (entities as f64 / stream.entities_mean).ceil();
-                let scale = entities as f64 / (snapshots * stream.entities_mean);
-                stream.apply(snapshots as usize).mul_f64(scale)
-            });
+            let replay = &**replay;
+            b.iter_custom(|entities| apply_about(replay, entities as f64 / replay.entities_mean()));
         });
     }
 }
 
-type Recorded = LazyCell<Stream>;
+/// What applying so many snapshots takes, measured in whole passes over the stream.
+fn apply_about(replay: &Replay, snapshots: f64) -> Duration {
+    let passes = (snapshots / replay.snapshots() as f64).ceil();
+    let (spent, _) = replay.run(passes as u32, ThreadTime::now);
+    spent.mul_f64(snapshots / (passes * replay.snapshots() as f64))
+}
 
 /// Where an entity's code is.
 #[derive(Clone, Copy)]
@@ -144,47 +142,4 @@ fn put_together<'a>(
     datagram.clear();
     writer.finish(datagram);
     black_box(datagram);
-}
-
-/// What one client received, and the world it had before.
-struct Stream {
-    replica: Replica,
-    near: Tick,
-    snapshots: Vec<Vec<u8>>,
-    /// Changed entities in a snapshot.
-    entities_mean: f64,
-}
-
-impl Stream {
-    fn record<S: Simulation, P: Player<S>>(mut table: Table<S, P>) -> Self {
-        let (replica, near) = (table.first_replica().clone(), table.room().tick());
-        let mut snapshots = Vec::new();
-        let mut entities = 0;
-        for _ in 0..warm_up_ticks(STREAM_TICKS) {
-            table.tick();
-            snapshots.push(table.first_snapshot().to_vec());
-            let newest = table.first_replica().newest();
-            let known = table.first_replica().entities().iter().map(|entity| &entity.states);
-            entities +=
-                known.filter(|states| Some(states.tick(states.len() - 1)) == newest).count();
-        }
-        let entities_mean = entities as f64 / snapshots.len() as f64;
-        Stream { replica, near, snapshots, entities_mean }
-    }
-
-    /// The time that applying so many snapshots takes.
-    fn apply(&self, mut snapshots: usize) -> Duration {
-        let mut spent = Duration::ZERO;
-        while snapshots > 0 {
-            let some = &self.snapshots[..snapshots.min(self.snapshots.len())];
-            let mut replica = self.replica.clone();
-            let start = ThreadTime::now();
-            for bytes in some {
-                black_box(replica.apply(bytes, self.near)).expect("it was applied before");
-            }
-            spent += ThreadTime::now() - start;
-            snapshots -= some.len();
-        }
-        spent
-    }
 }

@@ -4,12 +4,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use tickwire_bench::rooms::arena::ArenaTable;
+use tickwire_bench::rooms::drift::{DriftTable, Seen};
+use tickwire_bench::rooms::table::Spent;
 use tickwire_shared::{Inputs, Outbox, Simulation as _};
 
-use crate::arena::{self, ArenaTable};
-use crate::drift::{self, DriftTable, Seen};
 use crate::measure::{ThreadTime, long};
-use crate::table::Spent;
+use crate::rooms;
 
 const PLAYERS: [u32; 4] = [10, 100, 200, 1000];
 const ENTITIES: [u32; 3] = [100, 1000, 5000];
@@ -32,7 +33,7 @@ pub(crate) fn arena(c: &mut Criterion<ThreadTime>) {
         for (players, table) in PLAYERS.iter().zip(&mut tables) {
             group.throughput(Throughput::Elements(u64::from(*players)));
             group.bench_function(BenchmarkId::new("arena_players", players), |b| {
-                let table = table.get_or_insert_with(|| arena::arena(*players));
+                let table = table.get_or_insert_with(|| rooms::arena(*players));
                 b.iter_custom(|ticks| (0..ticks).map(|_| measure(table)).sum());
             });
         }
@@ -46,13 +47,13 @@ pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
         let mut group = long(c, "room_tick");
         group.throughput(Throughput::Elements(u64::from(entities)));
         group.bench_function(BenchmarkId::new("drift_unseen", entities), |b| {
-            let table = unseen.get_or_insert_with(|| drift::drift(entities, 0, Seen::Near));
+            let table = unseen.get_or_insert_with(|| rooms::drift(entities, 0, Seen::Near));
             b.iter_custom(|ticks| (0..ticks).map(|_| whole_tick(table.tick())).sum());
         });
         group.finish();
         for (name, seen) in [("drift_near_60", Seen::Near), ("drift_all", Seen::All)] {
             let mut pair = None;
-            let open = || (drift::drift(entities, 0, seen), drift::drift(entities, WATCHERS, seen));
+            let open = || (rooms::drift(entities, 0, seen), rooms::drift(entities, WATCHERS, seen));
             for (part, measure) in [
                 ("room_tick", (|_, watched| whole_tick(watched.tick())) as MeasureDrift),
                 ("replication", replication),
@@ -72,7 +73,7 @@ pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
 pub(crate) fn crowd(c: &mut Criterion<ThreadTime>) {
     let mut pair = None;
     let open =
-        || (drift::drift(CROWD, 0, Seen::All), drift::drift(CROWD, CROWD as usize, Seen::All));
+        || (rooms::drift(CROWD, 0, Seen::All), rooms::drift(CROWD, CROWD as usize, Seen::All));
     let mut group = long(c, "replication");
     group.throughput(Throughput::Elements(u64::from(CROWD * CROWD)));
     group.bench_function(BenchmarkId::new("drift_all_by_1000", CROWD), |b| {

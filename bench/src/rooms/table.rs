@@ -11,7 +11,7 @@ use tickwire_shared::replica::Replica;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation};
 
-use crate::measure::ThreadTime;
+use crate::rooms::thread_time;
 
 /// An input reaches the room so many ticks before its own, as a client's clock sees to.
 const MARGIN_TICKS: i32 = 2;
@@ -21,13 +21,13 @@ const INPUTS_REPEATED: usize = 3;
 const DELAY_TICKS_MIN: usize = 1;
 
 /// What a client does.
-pub(crate) trait Player<S: Simulation> {
+pub trait Player<S: Simulation> {
     /// What it holds from now on.
     fn hold(&mut self, me: PlayerId, replica: &Replica) -> S::Input;
 }
 
 /// A room with clients that acknowledge everything and send an input every tick.
-pub(crate) struct Table<S: Simulation, P> {
+pub struct Table<S: Simulation, P> {
     room: Room<S>,
     clients: Vec<Client<S::Input, P>>,
     arrived: Vec<ToRoom<S::Input>>,
@@ -36,11 +36,11 @@ pub(crate) struct Table<S: Simulation, P> {
 
 /// What one tick took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spent {
+pub struct Spent {
     /// `Room::handle` of one input datagram from each client.
-    pub(crate) inputs: Duration,
+    pub inputs: Duration,
     /// `Room::step`.
-    pub(crate) step: Duration,
+    pub step: Duration,
 }
 
 struct Client<I, P> {
@@ -56,7 +56,7 @@ struct Client<I, P> {
 
 impl<S: Simulation, P: Player<S>> Table<S, P> {
     /// A room of `seed` with one client for each of `players`, numbered from 1.
-    pub(crate) fn new(seed: u64, players: impl Iterator<Item = P>) -> Self {
+    pub fn new(seed: u64, players: impl Iterator<Item = P>) -> Self {
         // All comes in snapshots: nobody takes what is on the control stream.
         let config = RoomConfig { keyframe_bytes_per_s_max: 0, ..RoomConfig::default() };
         let mut room = Room::<S>::new("bench".to_owned(), seed, config);
@@ -79,7 +79,7 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
     }
 
     /// One tick for everyone. Only the room's own work is timed.
-    pub(crate) fn tick(&mut self) -> Spent {
+    pub fn tick(&mut self) -> Spent {
         self.now += Duration::from_secs(1) / S::TICK_HZ;
         for client in &mut self.clients {
             if let Some(datagram) = client.next_to_arrive() {
@@ -87,19 +87,19 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
                 self.arrived.push(ToRoom::Input { player, at, datagram });
             }
         }
-        let start = ThreadTime::now();
+        let start = thread_time();
         for message in self.arrived.drain(..) {
             self.room.handle(self.now, 0, message);
         }
-        let taken = ThreadTime::now();
+        let taken = thread_time();
         self.room.step(self.now);
-        let spent = Spent { inputs: taken - start, step: ThreadTime::now() - taken };
+        let spent = Spent { inputs: taken - start, step: thread_time() - taken };
         self.deliver();
         spent
     }
 
     /// Plays without timing.
-    pub(crate) fn play(mut self, ticks: u32) -> Self {
+    pub fn play(mut self, ticks: u32) -> Self {
         for _ in 0..ticks {
             self.tick();
         }
@@ -107,12 +107,12 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
     }
 
     /// The room.
-    pub(crate) fn room(&self) -> &Room<S> {
+    pub fn room(&self) -> &Room<S> {
         &self.room
     }
 
     /// What every client holds now, by player.
-    pub(crate) fn held(&self) -> Vec<(PlayerId, S::Input)> {
+    pub fn held(&self) -> Vec<(PlayerId, S::Input)> {
         let newest = |client: &Client<S::Input, P>| client.held.front().copied();
         self.clients
             .iter()
@@ -120,13 +120,13 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
             .collect()
     }
 
-    /// The world as the first client knows it.
-    pub(crate) fn first_replica(&self) -> &Replica {
-        &self.clients[0].replica
+    /// The seat of the first client.
+    pub fn first_seat(&self) -> u8 {
+        self.clients[0].seat
     }
 
     /// The first client's snapshot of the last tick.
-    pub(crate) fn first_snapshot(&self) -> &[u8] {
+    pub fn first_snapshot(&self) -> &[u8] {
         self.room.datagrams().next().expect("there is a client").1
     }
 

@@ -7,32 +7,31 @@ use tickwire_shared::replica::{self, Replica};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, PlayerId};
 
-use crate::measure::warm_up_ticks;
-use crate::table::{Player, Table};
+use crate::rooms::table::{Player, Table};
 
 /// A room of the arena.
-pub(crate) type ArenaTable = Table<Arena, Pilot>;
+pub type ArenaTable = Table<Arena, Pilot>;
 
 /// Long enough for everyone to be in the fight.
-const WARM_UP_TICKS: u32 = 240;
+pub const WARM_UP_TICKS: u32 = 240;
 /// A bot looks around and decides once in so many ticks, as those of the swarm do.
 const TICKS_PER_DECISION: u32 = 3;
 
 /// A bot at the controls.
-pub(crate) struct Pilot {
+pub struct Pilot {
     bot: Bot,
     controls: Controls,
     tick: u32,
 }
 
-/// An arena in which `players` bots have been fighting for a while.
-pub(crate) fn arena(players: u32) -> ArenaTable {
+/// An arena that `players` bots have just joined.
+pub fn arena(players: u32) -> ArenaTable {
     let pilot = |number: u32| Pilot {
         bot: Bot::new(u64::from(number)),
         controls: Controls::default(),
         tick: number,
     };
-    Table::new(1, (0..players).map(pilot)).play(warm_up_ticks(WARM_UP_TICKS))
+    Table::new(1, (0..players).map(pilot))
 }
 
 impl Player<Arena> for Pilot {

@@ -7,24 +7,23 @@ use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
 };
 
-use crate::measure::warm_up_ticks;
-use crate::table::{Player, Table};
+use crate::rooms::table::{Player, Table};
 
 /// A room of the drifting world.
-pub(crate) type DriftTable = Table<Drift, Watcher>;
+pub type DriftTable = Table<Drift, Watcher>;
 
 /// Entities within a [`Seen::Near`] view, about.
 const NEAR_ENTITIES: f32 = 60.0;
 /// Entities circle around places in the square of this half side.
 const HOMES_HALF: f32 = 1800.0;
 /// Longer than the room's history.
-const WARM_UP_TICKS: u32 = 150;
+pub const WARM_UP_TICKS: u32 = 150;
 /// By these steps of a turn, numbers spread evenly over the plane (Roberts 2018, R2).
 const SPREAD: Vec2 = Vec2::new(0.754_877_7, 0.569_840_3);
 
 /// What a player of [`Drift`] sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Seen {
+pub enum Seen {
     /// Everything.
     All,
     /// A circle with about sixty entities.
@@ -33,14 +32,14 @@ pub(crate) enum Seen {
 
 /// The world.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Drift {
+pub struct Drift {
     drifters: Vec<Drifter>,
     seen: Seen,
 }
 
 /// An entity that circles around its home.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
-pub(crate) struct Drifter {
+pub struct Drifter {
     #[replicate(range = -2048.0..=2048.0, step = 0.0625, velocity = vel)]
     pos: Vec2,
     #[replicate(range = -400.0..=400.0, step = 0.25)]
@@ -51,18 +50,18 @@ pub(crate) struct Drifter {
 
 /// Nothing to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
-pub(crate) struct Idle {
+pub struct Idle {
     awake: bool,
 }
 
 /// A player that only watches.
-pub(crate) struct Watcher;
+pub struct Watcher;
 
-/// A world of `entities`, watched by `players` for a while.
-pub(crate) fn drift(entities: u32, players: usize, seen: Seen) -> DriftTable {
+/// A world of `entities` that `players` have just begun to watch.
+pub fn drift(entities: u32, players: usize, seen: Seen) -> DriftTable {
     let seed = u64::from(entities) << 1 | u64::from(seen == Seen::Near);
     let players = std::iter::repeat_with(|| Watcher).take(players);
-    Table::new(seed, players).play(warm_up_ticks(WARM_UP_TICKS))
+    Table::new(seed, players)
 }
 
 impl Player<Drift> for Watcher {

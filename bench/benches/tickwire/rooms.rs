@@ -1,0 +1,16 @@
+//! The rooms, played for a while before anything is measured.
+
+use tickwire_bench::rooms::arena::{self, ArenaTable};
+use tickwire_bench::rooms::drift::{self, DriftTable, Seen};
+
+use crate::measure::warm_up_ticks;
+
+/// An arena in which `players` bots have been fighting for a while.
+pub(crate) fn arena(players: u32) -> ArenaTable {
+    arena::arena(players).play(warm_up_ticks(arena::WARM_UP_TICKS))
+}
+
+/// A world of `entities`, watched by `players` for a while.
+pub(crate) fn drift(entities: u32, players: usize, seen: Seen) -> DriftTable {
+    drift::drift(entities, players, seen).play(warm_up_ticks(drift::WARM_UP_TICKS))
+}

@@ -1,0 +1,3 @@
+//! What the criterion benches and `tickwire-bench` both measure.
+
+pub mod rooms;
