@@ -21,6 +21,7 @@ mod stats;
 mod swarm;
 mod trace;
 mod train;
+mod wasm_speed;
 
 use std::process::ExitCode;
 
@@ -63,6 +64,8 @@ enum Command {
     Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
+    /// Compares taking in snapshots natively and in a browser; `cargo xtask wasm-speed` builds what it needs.
+    WasmSpeed(wasm_speed::WasmSpeedArguments),
     /// The arena server as the other commands start it.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Feel(arguments) => feel::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
+        Command::WasmSpeed(arguments) => wasm_speed::run(&arguments),
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeCrowd(arguments) => crowd::serve(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),

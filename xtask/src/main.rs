@@ -1,4 +1,5 @@
-//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`.
+//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`,
+//! `cargo xtask wasm-speed`.
 
 mod bench;
 mod browser;
@@ -13,6 +14,7 @@ mod repo;
 mod rust;
 mod step;
 mod test;
+mod wasm_speed;
 mod web;
 
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Chore {
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,
+    /// Measure how fast Chromium takes in snapshots, against the same code natively.
+    WasmSpeed(wasm_speed::WasmSpeedFlags),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Play(flags) => play::play(&repo, &flags),
         Chore::Test(flags) => test::test(&repo, &flags),
         Chore::Web => web::build_all(&repo).map(|()| ExitCode::SUCCESS),
+        Chore::WasmSpeed(flags) => wasm_speed::wasm_speed(&repo, &flags),
     });
     done.unwrap_or_else(|error| {
         eprintln!("\nerror: {error:#}");

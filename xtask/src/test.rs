@@ -8,7 +8,7 @@ use clap::Args;
 use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::{Report, Step};
-use crate::{bench, browser, dependencies, fuzz, rust, web};
+use crate::{bench, browser, dependencies, fuzz, rust, wasm_speed, web};
 
 #[derive(Args)]
 pub(crate) struct TestFlags {
@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     Step::new("advisories", "known faults", &[Need::Deny], dependencies::advisories),
     Step::new("fuzz", "every decoder against random bytes", FUZZ, fuzz::all),
     Step::new("benches", "every bench runs once", &[], bench::criterion),
+    Step::new("wasm-speed", "one world natively and as wasm", CHROMIUM, wasm_speed::smoke),
     Step::new("swarm", "five bots over each transport", &[], bench::swarm),
     Step::new("floor", "the arena against bare QUIC", &[], bench::floor),
     Step::new("codec", "a model from a recording, and simpler ways", &[], bench::codec),

@@ -65,6 +65,12 @@ fn build_rules(repo: &Repo) -> anyhow::Result<()> {
         .context("the arena's wasm rules do not build")
 }
 
+/// The module that `wasm-speed` measures, in `output`: by the profile of the package, but no part of it.
+pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
+    build_module(repo, &["--package=tickwire-replay"], "tickwire_replay", "replay", output)
+        .context("the replay's wasm does not build")
+}
+
 /// Builds a library for browsers, and makes it an ES module called `name` in `output`.
 fn build_module(
     repo: &Repo,
@@ -145,6 +151,7 @@ fn present(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     inputs(folder, names).into_iter().filter(|path| path.exists()).collect()
 }
 
-fn text(path: &Path) -> anyhow::Result<&str> {
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
