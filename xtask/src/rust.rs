@@ -21,7 +21,8 @@ pub(crate) fn clippy(repo: &Repo) -> anyhow::Result<Outcome> {
 
 /// Counts by nextest's own report, so that the totals are what ran and not what was meant to.
 pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
-    let report = repo.target().join("nextest/ci/junit.xml");
+    // Where nextest keeps it, whatever the target directory is.
+    let report = repo.root().join("target/nextest/ci/junit.xml");
     // One left by an earlier run must not count for this one.
     let _ = fs::remove_file(&report);
     let ran = cargo(repo, &["nextest", "run", "--workspace", "--profile=ci"]);
