@@ -1,6 +1,8 @@
 //! A server as a child process, and what the system says of it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -27,11 +29,22 @@ pub(crate) struct Usage {
 impl ServerProcess {
     /// Starts this program again with `arguments`, and waits until it says where it listens.
     pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
+        Self::start_with(arguments, Stdio::inherit())
+    }
+
+    /// The same, with what it logs in the new file `log`.
+    pub(crate) fn start_logged(arguments: &[String], log: &Path) -> anyhow::Result<Self> {
+        let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        Self::start_with(arguments, file.into())
+    }
+
+    fn start_with(arguments: &[String], log: Stdio) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program's own path is unknown")?;
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .context("the server process does not start")?;
         let stdout = child.stdout.take().context("the server process has no output")?;

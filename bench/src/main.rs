@@ -1,5 +1,6 @@
 //! Measures tickwire over real sockets, and what players feel over simulated links.
 
+mod attack;
 mod budget;
 mod busy;
 mod child;
@@ -56,6 +57,8 @@ enum Command {
     Sizes(sizes::SizesArguments),
     /// Measures a world far larger than its clients' byte budget.
     Budget(budget::BudgetArguments),
+    /// Measures what floods cost the players.
+    Attack(attack::AttackArguments),
     /// Measures joins into a room of thousands of entities.
     Join(join::JoinArguments),
     /// Measures what players feel of a bad network, in virtual time.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Sizes(arguments) => sizes::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments),
+        Command::Attack(arguments) => attack::run(&arguments),
         Command::Join(arguments) => join::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),

@@ -1,6 +1,6 @@
 //! A game's server as the measuring commands start it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +17,12 @@ pub(crate) struct ServeArguments {
     /// Directory of the certificates.
     #[arg(long)]
     certs_dir: PathBuf,
+    /// Address of both sockets; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// What is logged, as `tracing` filters.
+    #[arg(long, default_value = "warn")]
+    log: String,
     /// Run the simulation in the real-time class where the system permits it.
     #[arg(long)]
     realtime: bool,
@@ -37,7 +43,7 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
         core::pin(core)?;
     }
     let mut config = ServerConfig {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listen: arguments.listen,
         certs_dir: arguments.certs_dir.clone(),
         realtime: arguments.realtime,
         ..ServerConfig::default()
@@ -46,7 +52,7 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
     if let Some(bytes) = arguments.keyframe_bytes_per_s_max {
         config.room.keyframe_bytes_per_s_max = bytes;
     }
-    tracing_subscriber::fmt().with_env_filter("warn").with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(&arguments.log).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
         .enable_all()

@@ -67,7 +67,8 @@ pub(crate) fn measure(load: &Load) -> anyhow::Result<Bare> {
         let metronome = Metronome::start(load.clients, period);
         let mut clients = JoinSet::new();
         for number in 0..load.clients {
-            let connection = connect(address).await.context("a bare client did not connect")?;
+            let connection =
+                connect(address, ALPN).await.context("a bare client did not connect")?;
             clients.spawn(receive(connection.clone(), counts.clone()));
             clients.spawn(send(connection, *load, metronome.beat(number), counts.clone()));
         }
@@ -106,14 +107,15 @@ async fn send(connection: quinn::Connection, load: Load, beat: Arc<Notify>, coun
     }
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<quinn::Connection> {
+/// Connects to a server that this process has started, whose certificate is not looked at.
+pub(crate) async fn connect(address: SocketAddr, alpn: &[u8]) -> anyhow::Result<quinn::Connection> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(OwnServer(provider)))
         .with_no_client_auth();
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![alpn.to_vec()];
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     let endpoint = quinn::Endpoint::client(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
     Ok(endpoint.connect_with(config, address, "localhost")?.await?)
