@@ -105,7 +105,7 @@ async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
         while let Some(event) = client.poll_event() {
             match event {
                 ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
-                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                ClientEvent::Control(ServerFrame::Refused { code, text, .. }) => {
                     bail!("no seat: {code:?}: {text}")
                 }
                 ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),

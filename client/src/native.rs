@@ -10,7 +10,7 @@ pub use trust::Trust;
 
 use std::time::{Duration, Instant};
 
-use tickwire_shared::control::{CloseCode, Member, RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{CloseCode, Member, RequestId, RoomChoice, ServerChat, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::LANES_MAX;
@@ -187,46 +187,55 @@ impl<S: Simulation> Client<S> {
         self.session.welcome().map_or(PlayerId(0), |welcome| welcome.player)
     }
 
-    /// Asks for a seat; [`ServerFrame::Joined`] or [`ServerFrame::Refused`] follows as an event.
-    pub fn join(&mut self, room: RoomChoice, name: &str) {
-        self.session.join(room, name);
+    /// Asks for a seat; [`ServerFrame::Joined`] or [`ServerFrame::Refused`] follows as an event, and names this number
+    /// ([`ServerFrame::answers`]). What is asked takes effect in the order asked: to say something, or to leave, need
+    /// not wait for the answer to a join.
+    pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {
+        let request = self.session.join(room, name);
         self.flush();
+        request
     }
 
     /// Asks to watch a room; answered as [`Client::join`].
-    pub fn spectate(&mut self, room: &str, name: &str) {
-        self.session.spectate(room, name);
+    pub fn spectate(&mut self, room: &str, name: &str) -> RequestId {
+        let request = self.session.spectate(room, name);
         self.flush();
+        request
     }
 
-    /// Gives the seat back; [`ServerFrame::Left`] follows.
-    pub fn leave(&mut self) {
-        self.session.leave();
+    /// Gives the seat back; [`ServerFrame::Left`] or [`ServerFrame::Refused`] follows.
+    pub fn leave(&mut self) -> RequestId {
+        let request = self.session.leave();
         self.flush();
+        request
     }
 
     /// Asks for [`ServerFrame::Rooms`].
-    pub fn list_rooms(&mut self) {
-        self.session.list_rooms();
+    pub fn list_rooms(&mut self) -> RequestId {
+        let request = self.session.list_rooms();
         self.flush();
+        request
     }
 
-    /// Removes a member; only the room's host may.
-    pub fn kick(&mut self, player: PlayerId, reason: &str) {
-        self.session.kick(player, reason);
+    /// Removes a member; only the room's host may. [`ServerFrame::Done`] or [`ServerFrame::Refused`] follows.
+    pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
+        let request = self.session.kick(player, reason);
         self.flush();
+        request
     }
 
-    /// Says something to the room.
-    pub fn say(&mut self, text: &str) {
-        self.session.say(text);
+    /// Says something to the room; [`ServerChat::Message`] or [`ServerChat::Refused`] follows.
+    pub fn say(&mut self, text: &str) -> RequestId {
+        let request = self.session.say(text);
         self.flush();
+        request
     }
 
-    /// Says something to one member of the room.
-    pub fn tell(&mut self, player: PlayerId, text: &str) {
-        self.session.tell_player(player, text);
+    /// Says something to one member of the room; answered as [`Client::say`].
+    pub fn tell(&mut self, player: PlayerId, text: &str) -> RequestId {
+        let request = self.session.tell_player(player, text);
         self.flush();
+        request
     }
 
     /// Predicts what the player steers, from the next room joined on, if the server's inputs and entities

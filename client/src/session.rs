@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RoomChoice, STREAM_CHAT,
-    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+    ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RequestId, RoomChoice,
+    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::{Event, SnapshotError};
@@ -105,6 +105,8 @@ pub struct Session {
     chat_in: FrameReader,
     control_out: Vec<u8>,
     chat_out: Vec<u8>,
+    /// The last number that a request was given.
+    requests: u32,
     events: VecDeque<SessionEvent>,
     welcome: Option<Welcome>,
     room: Option<RoomSession>,
@@ -154,6 +156,7 @@ impl Session {
             chat_in: FrameReader::default(),
             control_out,
             chat_out: vec![STREAM_CHAT],
+            requests: 0,
             events: VecDeque::new(),
             welcome: None,
             room: None,
@@ -297,48 +300,56 @@ impl Session {
         }
     }
 
-    /// Asks for a seat.
-    pub fn join(&mut self, room: RoomChoice, name: &str) {
+    /// Asks for a seat. The number is the one that the answer names, as for all that follows: each is answered exactly
+    /// once, after its effect, and in the order asked, or the session is over.
+    pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {
         let room = match room {
             RoomChoice::Named(name) => RoomChoice::Named(clip(&name)),
             RoomChoice::Quick => RoomChoice::Quick,
         };
-        self.request(&ClientFrame::Join { room, name: clip(name) });
+        let name = clip(name);
+        self.request(|request| ClientFrame::Join { request, room, name })
     }
 
     /// Asks to watch.
-    pub fn spectate(&mut self, room: &str, name: &str) {
-        self.request(&ClientFrame::Spectate { room: clip(room), name: clip(name) });
+    pub fn spectate(&mut self, room: &str, name: &str) -> RequestId {
+        let (room, name) = (clip(room), clip(name));
+        self.request(|request| ClientFrame::Spectate { request, room, name })
     }
 
     /// Gives the seat back.
-    pub fn leave(&mut self) {
-        self.request(&ClientFrame::Leave);
+    pub fn leave(&mut self) -> RequestId {
+        self.request(|request| ClientFrame::Leave { request })
     }
 
     /// Asks for the list of rooms.
-    pub fn list_rooms(&mut self) {
-        self.request(&ClientFrame::ListRooms);
+    pub fn list_rooms(&mut self) -> RequestId {
+        self.request(|request| ClientFrame::ListRooms { request })
     }
 
     /// Removes a member; only the host may.
-    pub fn kick(&mut self, player: PlayerId, reason: &str) {
-        self.request(&ClientFrame::Kick { player, reason: clip(reason) });
+    pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
+        let reason = clip(reason);
+        self.request(|request| ClientFrame::Kick { request, player, reason })
     }
 
     /// Says goodbye: the server will close.
     pub fn goodbye(&mut self) {
-        self.request(&ClientFrame::Goodbye);
+        self.request(|request| ClientFrame::Goodbye { request });
     }
 
     /// Says something to the room.
-    pub fn say(&mut self, text: &str) {
-        write_frame(&ClientChat::Say(clip(text)), &mut self.chat_out);
+    pub fn say(&mut self, text: &str) -> RequestId {
+        let request = self.next_request();
+        write_frame(&ClientChat::Say { request, text: clip(text) }, &mut self.chat_out);
+        request
     }
 
     /// Says something to one member.
-    pub fn tell_player(&mut self, player: PlayerId, text: &str) {
-        write_frame(&ClientChat::Tell { player, text: clip(text) }, &mut self.chat_out);
+    pub fn tell_player(&mut self, player: PlayerId, text: &str) -> RequestId {
+        let request = self.next_request();
+        write_frame(&ClientChat::Tell { request, player, text: clip(text) }, &mut self.chat_out);
+        request
     }
 
     /// What the server said of itself, once it has.
@@ -379,7 +390,7 @@ impl Session {
                 self.held = schema.input.zero_lanes();
                 self.welcome = Some(Welcome { player, server, schema });
             }
-            ServerFrame::Joined { room, tick, seat, spectator, host, members } => {
+            ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {
                 let welcome = self.welcome.as_ref();
                 let welcome = welcome.ok_or(SessionError::Unexpected { what: "a room" })?;
                 let mut joined =
@@ -394,7 +405,7 @@ impl Session {
                 let room = room.ok_or(SessionError::Unexpected { what: "a keyframe" })?;
                 room.handle_keyframe(part).map_err(|_| SessionError::Keyframe)?;
             }
-            ServerFrame::Left => self.room = None,
+            ServerFrame::Left { .. } | ServerFrame::Removed { .. } => self.room = None,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
             ServerFrame::MemberJoined(_)
             | ServerFrame::MemberLeft { .. }
@@ -403,13 +414,23 @@ impl Session {
                     room.handle_presence(frame);
                 }
             }
-            ServerFrame::Rooms(_) | ServerFrame::Refused { .. } | ServerFrame::Notice(_) => {}
+            ServerFrame::Rooms { .. }
+            | ServerFrame::Refused { .. }
+            | ServerFrame::Done { .. }
+            | ServerFrame::Notice(_) => {}
         }
         Ok(())
     }
 
-    fn request(&mut self, frame: &ClientFrame) {
-        write_frame(frame, &mut self.control_out);
+    fn request(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
+        let request = self.next_request();
+        write_frame(&frame(request), &mut self.control_out);
+        request
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.requests = self.requests.wrapping_add(1);
+        RequestId(self.requests)
     }
 
     fn tell_predicted(&mut self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use js_sys::{Array, Float64Array, Function, Object, Reflect, Uint8Array};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    CloseCode, Member, RefuseCode, RoomChoice, RoomInfo, ServerChat, ServerFrame,
+    CloseCode, Member, RefuseCode, RequestId, RoomChoice, RoomInfo, ServerChat, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
@@ -87,40 +87,40 @@ impl Core {
         self.session.poll_datagram().map(|bytes| Uint8Array::from(bytes.as_slice()))
     }
 
-    /// Asks for a seat in a room, or in any.
-    pub fn join(&mut self, room: Option<String>, name: &str) {
-        self.session.join(room.map_or(RoomChoice::Quick, RoomChoice::Named), name);
+    /// Asks for a seat in a room, or in any. Gives the number that the answer names, as all that follow.
+    pub fn join(&mut self, room: Option<String>, name: &str) -> u32 {
+        self.session.join(room.map_or(RoomChoice::Quick, RoomChoice::Named), name).0
     }
 
     /// Asks to watch a room.
-    pub fn spectate(&mut self, room: &str, name: &str) {
-        self.session.spectate(room, name);
+    pub fn spectate(&mut self, room: &str, name: &str) -> u32 {
+        self.session.spectate(room, name).0
     }
 
     /// Gives the seat back.
-    pub fn leave(&mut self) {
-        self.session.leave();
+    pub fn leave(&mut self) -> u32 {
+        self.session.leave().0
     }
 
     /// Asks for the list of rooms.
     #[wasm_bindgen(js_name = listRooms)]
-    pub fn list_rooms(&mut self) {
-        self.session.list_rooms();
+    pub fn list_rooms(&mut self) -> u32 {
+        self.session.list_rooms().0
     }
 
     /// Says something to the room.
-    pub fn say(&mut self, text: &str) {
-        self.session.say(text);
+    pub fn say(&mut self, text: &str) -> u32 {
+        self.session.say(text).0
     }
 
     /// Says something to one member.
-    pub fn tell(&mut self, player: u32, text: &str) {
-        self.session.tell_player(PlayerId(player), text);
+    pub fn tell(&mut self, player: u32, text: &str) -> u32 {
+        self.session.tell_player(PlayerId(player), text).0
     }
 
     /// Removes a member; only the host may.
-    pub fn kick(&mut self, player: u32, reason: &str) {
-        self.session.kick(PlayerId(player), reason);
+    pub fn kick(&mut self, player: u32, reason: &str) -> u32 {
+        self.session.kick(PlayerId(player), reason).0
     }
 
     /// Says goodbye.
@@ -293,22 +293,27 @@ impl Core {
             ServerFrame::Welcome { server, player, .. } => {
                 typed("welcome", &[("server", server.into()), ("player", player.0.into())])
             }
-            ServerFrame::Joined { room, tick, spectator, host, members, .. } => {
+            ServerFrame::Joined { request, room, tick, spectator, host, members, .. } => {
                 let fields = [
+                    ("request", request.0.into()),
                     ("room", room_object(room)),
                     ("tick", tick.0.into()),
                     ("spectator", (*spectator).into()),
-                    ("host", host.0.into()),
+                    ("host", player_or_none(*host)),
                     ("members", members.iter().map(member_object).collect::<Array>().into()),
                 ];
                 typed("joined", &fields)
             }
-            ServerFrame::Left => typed("left", &[]),
-            ServerFrame::Rooms(rooms) => typed(
-                "rooms",
-                &[("rooms", rooms.iter().map(room_object).collect::<Array>().into())],
-            ),
-            ServerFrame::Refused { code, text } => refused_object("refused", *code, text),
+            ServerFrame::Left { request } => typed("left", &[("request", request.0.into())]),
+            ServerFrame::Done { request } => typed("done", &[("request", request.0.into())]),
+            ServerFrame::Rooms { request, rooms } => {
+                let rooms = rooms.iter().map(room_object).collect::<Array>();
+                typed("rooms", &[("request", request.0.into()), ("rooms", rooms.into())])
+            }
+            ServerFrame::Refused { request, code, text } => {
+                refused_object("refused", *request, *code, text)
+            }
+            ServerFrame::Removed { text } => typed("removed", &[("text", text.into())]),
             ServerFrame::MemberJoined(member) => {
                 typed("memberJoined", &[("member", member_object(member))])
             }
@@ -316,7 +321,7 @@ impl Core {
                 let fields = [("player", player.0.into()), ("code", code.number().into())];
                 typed("memberLeft", &fields)
             }
-            ServerFrame::Host(host) => typed("host", &[("player", host.0.into())]),
+            ServerFrame::Host(host) => typed("host", &[("player", player_or_none(*host))]),
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
             // The session takes them and tells of none.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
@@ -334,13 +339,13 @@ fn at(now_ms: f64) -> Duration {
 fn chat_object(chat: &ServerChat) -> JsValue {
     match chat {
         ServerChat::Message(message) => {
-            let to = message.to.map_or(JsValue::UNDEFINED, |to| to.0.into());
             let fields = [
+                ("request", message.request.0.into()),
                 ("id", (message.id as f64).into()),
                 ("timeMs", (message.time_ms as f64).into()),
                 ("from", message.from.0.into()),
                 ("name", (&message.name).into()),
-                ("to", to),
+                ("to", player_or_none(message.to)),
                 ("text", (&message.text).into()),
             ];
             typed("chat", &fields)
@@ -353,12 +358,19 @@ fn chat_object(chat: &ServerChat) -> JsValue {
             ];
             typed("chatNotice", &fields)
         }
-        ServerChat::Refused { code, text } => refused_object("chatRefused", *code, text),
+        ServerChat::Refused { request, code, text } => {
+            refused_object("chatRefused", *request, *code, text)
+        }
     }
 }
 
-fn refused_object(name: &str, code: RefuseCode, text: &str) -> JsValue {
-    typed(name, &[("code", format!("{code:?}").into()), ("text", text.into())])
+fn refused_object(name: &str, request: RequestId, code: RefuseCode, text: &str) -> JsValue {
+    let code = format!("{code:?}").into();
+    typed(name, &[("request", request.0.into()), ("code", code), ("text", text.into())])
+}
+
+fn player_or_none(player: Option<PlayerId>) -> JsValue {
+    player.map_or(JsValue::UNDEFINED, |player| player.0.into())
 }
 
 fn room_object(room: &RoomInfo) -> JsValue {

@@ -156,6 +156,9 @@ settings! {
         control_frames_hz: u32 = 20, in 1..=10_000;
         /// Frames at once on each stream of one client.
         control_frames_burst: u32 = 40, in 2..=10_000;
+        /// Milliseconds that what a client asks waits for what it wrote before, while none of that comes: its
+        /// two streams may overtake each other.
+        request_wait_ms: u32 = 5000, in 100..=60_000;
         /// Input datagrams a tick of one client; the rest is dropped unread.
         inputs_per_tick_max: u32 = 2, in 1..=64;
         /// Inputs that wait for a room's next tick; beyond it they are dropped.

@@ -4,6 +4,7 @@
 //!
 //! - `streams` tells the two streams apart, `control` and `chat` serve them;
 //! - `datagrams` puts inputs into the room's mailbox;
+//! - `order` keeps what the client asks on both streams in the order it was written;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
 //! - `link` is the client as all of these know it.
 
@@ -14,6 +15,7 @@ mod datagrams;
 mod deliver;
 mod frames;
 mod link;
+mod order;
 mod reliable;
 mod streams;
 
@@ -165,7 +167,8 @@ async fn watch_path<I>(link: &Link<I>) -> End {
 
 async fn leave<I>(link: &Link<I>, code: CloseCode) {
     if let Some(membership) = link.take_membership() {
-        send_command(membership.room(), ToRoom::Leave { player: link.player, code }).await;
+        let leave = ToRoom::Leave { request: None, player: link.player, code };
+        send_command(membership.room(), leave).await;
     }
 }
 

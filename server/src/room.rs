@@ -50,7 +50,8 @@ pub struct Room<S: Simulation> {
     members: BTreeMap<PlayerId, Member<S::Input>>,
     /// Their numbers, if they were asked for since someone came or went.
     everyone: Option<Arc<[PlayerId]>>,
-    host: PlayerId,
+    /// Who may kick.
+    host: Option<PlayerId>,
     /// Seats given so far.
     seats: u8,
     chat_id: u64,
@@ -81,7 +82,7 @@ impl<S: Simulation> Room<S> {
             due: None,
             members: BTreeMap::new(),
             everyone: None,
-            host: PlayerId(0),
+            host: None,
             seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),

@@ -24,7 +24,15 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a frame's length.
 pub const FRAME_LENGTH_BYTES: usize = 4;
 
-/// What a client says on the control stream.
+/// A client's number for something it asks for. It counts what it writes on both streams from 1, without
+/// gaps, so that the server keeps to the order in which it was written; the answer names it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct RequestId(pub u32);
+
+/// What a client says on the control stream. All but hello and goodbye is answered exactly once, after its
+/// effect.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientFrame {
     /// The first frame, once.
@@ -36,6 +44,8 @@ pub enum ClientFrame {
     },
     /// Asks for a seat. Answered by [`ServerFrame::Joined`] or [`ServerFrame::Refused`].
     Join {
+        /// Its number.
+        request: RequestId,
         /// Which room.
         room: RoomChoice,
         /// The display name, unique in the room.
@@ -43,32 +53,61 @@ pub enum ClientFrame {
     },
     /// Asks to watch a room without a seat. Answered as [`ClientFrame::Join`].
     Spectate {
+        /// Its number.
+        request: RequestId,
         /// Which room.
         room: String,
         /// The display name, unique in the room.
         name: String,
     },
-    /// Gives the seat back. Answered by [`ServerFrame::Left`].
-    Leave,
+    /// Gives the seat back. Answered by [`ServerFrame::Left`] or [`ServerFrame::Refused`].
+    Leave {
+        /// Its number.
+        request: RequestId,
+    },
     /// Asks for [`ServerFrame::Rooms`].
-    ListRooms,
-    /// Removes a player from the room. Only the room's host may.
+    ListRooms {
+        /// Its number.
+        request: RequestId,
+    },
+    /// Removes a member from the room, by its host. Answered by [`ServerFrame::Done`] or
+    /// [`ServerFrame::Refused`].
     Kick {
+        /// Its number.
+        request: RequestId,
         /// Whom.
         player: PlayerId,
         /// Shown to the player.
         reason: String,
     },
-    /// The client is leaving for good.
-    Goodbye,
+    /// The client is leaving for good, once all before it was done. Answered by [`ServerFrame::Goodbye`].
+    Goodbye {
+        /// Its number.
+        request: RequestId,
+    },
+}
+
+impl ClientFrame {
+    /// Its number; hello has none.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            ClientFrame::Hello { .. } => None,
+            ClientFrame::Join { request, .. }
+            | ClientFrame::Spectate { request, .. }
+            | ClientFrame::Leave { request }
+            | ClientFrame::ListRooms { request }
+            | ClientFrame::Kick { request, .. }
+            | ClientFrame::Goodbye { request } => Some(*request),
+        }
+    }
 }
 
 /// Which room a client wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomChoice {
-    /// Any room with a free seat, or a new one.
+    /// Any room made by such a choice that has a free seat, or a new one. It has no host.
     Quick,
-    /// The room of this name, made if there is none. 1 to 32 letters, digits, `-` or `_`.
+    /// The room of this name, made if there is none. 1 to 32 letters, digits, `-` or `_`. Its first player is its host.
     Named(String),
 }
 
@@ -86,6 +125,8 @@ pub enum ServerFrame {
     },
     /// The client has a seat, or watches.
     Joined {
+        /// What this answers.
+        request: RequestId,
         /// The room.
         room: RoomInfo,
         /// The room's tick when this was sent.
@@ -94,17 +135,27 @@ pub enum ServerFrame {
         seat: u8,
         /// Watching only: inputs are not taken.
         spectator: bool,
-        /// Who may kick.
-        host: PlayerId,
+        /// Who may kick, if anyone may.
+        host: Option<PlayerId>,
         /// Everyone in the room, the client included.
         members: Vec<Member>,
     },
-    /// Answer to [`ClientFrame::Leave`].
-    Left,
+    /// Answer to [`ClientFrame::Leave`]: the seat is free, and the client may join again.
+    Left {
+        /// What this answers.
+        request: RequestId,
+    },
     /// Answer to [`ClientFrame::ListRooms`].
-    Rooms(Vec<RoomInfo>),
+    Rooms {
+        /// What this answers.
+        request: RequestId,
+        /// The rooms, the fullest first.
+        rooms: Vec<RoomInfo>,
+    },
     /// A request was not granted; the session goes on.
     Refused {
+        /// What this answers.
+        request: RequestId,
         /// Why.
         code: RefuseCode,
         /// Why and what to do, for a person.
@@ -119,8 +170,8 @@ pub enum ServerFrame {
         /// How.
         code: CloseCode,
     },
-    /// Who may kick changed, because the host left.
-    Host(PlayerId),
+    /// Who may kick changed, because the host left or the first player came.
+    Host(Option<PlayerId>),
     /// The server has something to say to everyone.
     Notice(String),
     /// The session is over; the connection is closed with the same code.
@@ -134,6 +185,37 @@ pub enum ServerFrame {
     /// the same tick. The bytes are those of a snapshot with whole records and nothing else; see
     /// [`Replica::apply_keyframe`](crate::replica::Replica::apply_keyframe).
     Keyframe(Vec<u8>),
+    /// Answer to [`ClientFrame::Kick`]: the member is out of the room.
+    Done {
+        /// What this answers.
+        request: RequestId,
+    },
+    /// The client was removed from the room it was in. The session goes on, and it may join another room.
+    Removed {
+        /// Why, for a person.
+        text: String,
+    },
+}
+
+impl ServerFrame {
+    /// The request that this is the answer to.
+    pub fn answers(&self) -> Option<RequestId> {
+        match self {
+            ServerFrame::Joined { request, .. }
+            | ServerFrame::Left { request }
+            | ServerFrame::Rooms { request, .. }
+            | ServerFrame::Refused { request, .. }
+            | ServerFrame::Done { request } => Some(*request),
+            ServerFrame::Welcome { .. }
+            | ServerFrame::MemberJoined(_)
+            | ServerFrame::MemberLeft { .. }
+            | ServerFrame::Host(_)
+            | ServerFrame::Notice(_)
+            | ServerFrame::Goodbye { .. }
+            | ServerFrame::Keyframe(_)
+            | ServerFrame::Removed { .. } => None,
+        }
+    }
 }
 
 /// One room of the list.
@@ -160,18 +242,34 @@ pub struct Member {
     pub spectator: bool,
 }
 
-/// What a client says on the chat stream.
+/// What a client says on the chat stream. Answered by [`ServerChat::Message`] or [`ServerChat::Refused`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientChat {
     /// To everyone in the room.
-    Say(String),
+    Say {
+        /// Its number, counted with those of the control stream.
+        request: RequestId,
+        /// What.
+        text: String,
+    },
     /// To one member of the room.
     Tell {
+        /// Its number, counted with those of the control stream.
+        request: RequestId,
         /// Whom.
         player: PlayerId,
         /// What.
         text: String,
     },
+}
+
+impl ClientChat {
+    /// Its number.
+    pub fn request(&self) -> RequestId {
+        match self {
+            ClientChat::Say { request, .. } | ClientChat::Tell { request, .. } => *request,
+        }
+    }
 }
 
 /// What the server says on the chat stream.
@@ -190,6 +288,8 @@ pub enum ServerChat {
     },
     /// A message was not delivered; the session goes on.
     Refused {
+        /// What this answers.
+        request: RequestId,
         /// Why.
         code: RefuseCode,
         /// Why and what to do, for a person.
@@ -200,6 +300,8 @@ pub enum ServerChat {
 /// A chat message as the server stamped it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
+    /// The sender's number of it. To the sender this is the answer; to others it means nothing.
+    pub request: RequestId,
     /// Counted from 1 in each room.
     pub id: u64,
     /// Milliseconds since 1970 by the server's clock.
@@ -210,16 +312,16 @@ pub struct ChatMessage {
     pub name: String,
     /// `None` for the room, else the one member it is for.
     pub to: Option<PlayerId>,
-    /// The text, cleaned of control and direction characters.
+    /// The text, cleaned of what is not seen.
     pub text: String,
 }
 
 /// Why a request was refused while the session goes on. Public API: numbers never change meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RefuseCode {
-    /// Display name empty, too long or of characters that cannot be shown.
+    /// Display name empty, too long, of characters that cannot be shown, or reserved.
     NameInvalid,
-    /// Another member of the room has this display name.
+    /// Another member of the room has this display name, or one that looks like it.
     NameTaken,
     /// Every seat is taken.
     RoomFull,
@@ -227,7 +329,7 @@ pub enum RefuseCode {
     NoSuchRoom,
     /// Not a room name.
     RoomNameInvalid,
-    /// The server has as many rooms as it may.
+    /// The server has as many rooms as it may, or the client's address made as many as it may.
     TooManyRooms,
     /// In a room already.
     AlreadyInRoom,
@@ -245,6 +347,12 @@ pub enum RefuseCode {
     ChatEmpty,
     /// The server is too busy to take the request now.
     Busy,
+    /// Removed from this room not long ago.
+    RemovedFromRoom,
+    /// The game does not let the host remove this member.
+    KickNotAllowed,
+    /// The host removed another member a moment ago.
+    KickTooFast,
 }
 
 /// Why a session ended: the QUIC or WebTransport application error code, and the code of
@@ -256,7 +364,7 @@ pub enum CloseCode {
     Normal = 0,
     /// The server is stopping.
     ServerStopping = 1,
-    /// Removed by the room's host or an operator.
+    /// Removed by the room's host, which ends a stay and no session, or by an operator.
     Kicked = 2,
     /// Frames or datagrams of another protocol version.
     VersionMismatch = 3,

@@ -45,4 +45,4 @@ pub use tick::Tick;
 pub use tickwire_derive::{Input, Replicate};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
-pub const PROTOCOL_VERSION: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = 2;

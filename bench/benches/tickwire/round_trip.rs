@@ -118,7 +118,7 @@ impl<const HZ: u32> Line<HZ> {
         self.client.list_rooms();
         self.until(|client| {
             std::iter::from_fn(|| client.poll_event())
-                .any(|event| matches!(event, ClientEvent::Control(ServerFrame::Rooms(_))))
+                .any(|event| matches!(event, ClientEvent::Control(ServerFrame::Rooms { .. })))
         });
         start.elapsed()
     }

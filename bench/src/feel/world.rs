@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tickwire_arena::rules::{Arena, Controls, Entity, Random, TICK_HZ};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, InputCounts, Room, ToRoom};
+use tickwire_shared::control::RequestId;
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, PlayerId, Simulation as _, Tick};
@@ -161,6 +162,7 @@ impl World {
     fn join(&mut self, now: Duration, player: usize) {
         let (id, name) = (self.players[player].id, format!("player {player}"));
         let join = ToRoom::Join {
+            request: RequestId(1),
             player: id,
             name,
             spectator: false,

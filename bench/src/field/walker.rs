@@ -136,7 +136,7 @@ async fn wait_for_seat(client: &mut Client<Field>) -> anyhow::Result<PlayerId> {
         while let Some(event) = client.poll_event() {
             match event {
                 ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(client.player()),
-                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                ClientEvent::Control(ServerFrame::Refused { code, text, .. }) => {
                     bail!("no seat: {code:?}: {text}")
                 }
                 ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::ServerFrame;
+use tickwire_shared::control::{RequestId, ServerFrame};
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::replica::Replica;
 use tickwire_shared::simulation::schema_of;
@@ -163,7 +163,13 @@ impl<I, P> Client<I, P> {
 
 fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) -> u8 {
     let name = format!("player {}", player.0);
-    let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+    let join = ToRoom::Join {
+        request: RequestId(1),
+        player,
+        name,
+        spectator: false,
+        datagram_bytes_max: 1200,
+    };
     room.handle(now, 0, join);
     let mut seats = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {
         FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),

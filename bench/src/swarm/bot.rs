@@ -243,7 +243,7 @@ async fn wait_for_seat(client: &mut Client<Arena>) -> anyhow::Result<bool> {
                 }) => {
                     return Ok(false);
                 }
-                ClientEvent::Control(ServerFrame::Refused { code, text }) => {
+                ClientEvent::Control(ServerFrame::Refused { code, text, .. }) => {
                     bail!("no seat: {code:?}: {text}")
                 }
                 ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),

@@ -31,7 +31,7 @@ pub struct RoomSession {
     name: String,
     seat: u8,
     spectator: bool,
-    host: PlayerId,
+    host: Option<PlayerId>,
     members: BTreeMap<PlayerId, Member>,
     replica: Replica,
     blends: Vec<Blend>,
@@ -76,7 +76,7 @@ impl RoomSession {
             name: room.name.clone(),
             seat,
             spectator,
-            host: PlayerId(0),
+            host: None,
             members: BTreeMap::new(),
             replica: Replica::new(schema, seat),
             blends: schema.entities.iter().map(Blend::new).collect(),
@@ -110,7 +110,7 @@ impl RoomSession {
     }
 
     /// Who may kick.
-    pub fn host(&self) -> PlayerId {
+    pub fn host(&self) -> Option<PlayerId> {
         self.host
     }
 
@@ -215,7 +215,7 @@ impl RoomSession {
         self.ahead = Ahead::new(modes);
     }
 
-    pub(super) fn set_members(&mut self, host: PlayerId, members: &[Member]) {
+    pub(super) fn set_members(&mut self, host: Option<PlayerId>, members: &[Member]) {
         self.host = host;
         self.members = members.iter().map(|member| (member.player, member.clone())).collect();
     }

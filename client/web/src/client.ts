@@ -29,8 +29,8 @@ export interface ClientEvents<G extends Game> {
   memberJoined: Member;
   /** Someone left the room. */
   memberLeft: Member & { code: CloseCode };
-  /** Who may kick changed. */
-  host: number;
+  /** Who may kick changed: the member's number, or undefined when nobody may. */
+  host: number | undefined;
   /** Chat, one's own included. */
   message: ChatMessage;
   /** Someone joined or left, in order with the chat. */
@@ -156,8 +156,8 @@ export class Client<G extends Game = AnyGame> {
     return this.#room.members.get(this.#player);
   }
 
-  /** The member who may kick. */
-  get host(): number {
+  /** The member who may kick, if anyone may. */
+  get host(): number | undefined {
     return this.#room.host;
   }
 
@@ -173,27 +173,27 @@ export class Client<G extends Game = AnyGame> {
 
   /** Takes a seat in the room of this name, or in any with a free seat. */
   join(request: { name: string; room?: string | undefined }): Promise<Joined> {
-    return this.#ask('join', () => this.#core.join(request.room, request.name));
+    return this.#ask(() => this.#core.join(request.room, request.name));
   }
 
   /** Watches a room without a seat. */
   spectate(request: { name: string; room: string }): Promise<Joined> {
-    return this.#ask('join', () => this.#core.spectate(request.room, request.name));
+    return this.#ask(() => this.#core.spectate(request.room, request.name));
   }
 
   /** Gives the seat back; the session goes on. */
   leave(): Promise<void> {
-    return this.#ask('leave', () => this.#core.leave());
+    return this.#ask(() => this.#core.leave());
   }
 
   /** The server's rooms. */
   rooms(): Promise<RoomInfo[]> {
-    return this.#ask('rooms', () => this.#core.listRooms());
+    return this.#ask(() => this.#core.listRooms());
   }
 
   /** Removes a member from the room. Only the host may. */
   kick(player: number, reason: string): Promise<void> {
-    return this.#ask('kick', () => this.#core.kick(player, reason), player);
+    return this.#ask(() => this.#core.kick(player, reason));
   }
 
   /** Holds these fields of the input from now on; those not named stay as they are. */
@@ -231,21 +231,16 @@ export class Client<G extends Game = AnyGame> {
     await this.#finish('Normal', textOf('Normal'));
   }
 
-  #ask<T>(kind: 'join' | 'leave' | 'rooms' | 'kick', request: () => void, player?: number): Promise<T> {
+  /** `request` asks the core, and gives the number that the answer will name. */
+  #ask<T>(request: () => number): Promise<T> {
     if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
-    const answer = this.#requests.add<T>(kind, player);
-    request();
+    const answer = this.#requests.add<T>(request());
     this.#flush();
     return answer;
   }
 
   #say({ to, text }: { to?: number; text: string }): Promise<ChatMessage> {
-    if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
-    const answer = this.#requests.add<ChatMessage>('chat');
-    if (to === undefined) this.#core.say(text);
-    else this.#core.tell(to, text);
-    this.#flush();
-    return answer;
+    return this.#ask(() => (to === undefined ? this.#core.say(text) : this.#core.tell(to, text)));
   }
 
   #advanceIfIdle(): void {
@@ -327,9 +322,12 @@ export class Client<G extends Game = AnyGame> {
       case 'host':
         return this.#onRoom(event);
       case 'rooms':
-        return this.#requests.resolve('rooms', event.rooms);
+        return this.#requests.resolve(event.request, event.rooms);
+      case 'done':
+        return this.#requests.resolve(event.request);
       case 'refused':
-        this.#requests.refuse(event.code, event.text);
+      case 'chatRefused':
+        this.#requests.refuse(event.request, event.code, event.text);
         return this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
@@ -337,13 +335,10 @@ export class Client<G extends Game = AnyGame> {
       case 'over':
         return void this.#finish(closeCodeOf(event.code), event.text);
       case 'chat':
-        if (event.from === this.#player) this.#requests.resolve('chat', event);
+        if (event.from === this.#player) this.#requests.resolve(event.request, event);
         return this.#emitter.emit('message', event);
       case 'chatNotice':
         return this.#emitter.emit('chatNotice', event);
-      case 'chatRefused':
-        this.#requests.refuseChat(event.code, event.text);
-        return this.#emitter.emit('refused', event);
       case 'event':
       case 'cancelled':
         return this.#onGameEvent(event);
@@ -374,18 +369,17 @@ export class Client<G extends Game = AnyGame> {
     switch (event.type) {
       case 'joined':
         room.join(event);
-        this.#requests.resolve('join', event);
+        this.#requests.resolve(event.request, event);
         return this.#emitter.emit('joined', event);
       case 'left':
         room.leave();
         this.entities.clear();
-        this.#requests.resolve('leave');
+        this.#requests.resolve(event.request);
         return this.#emitter.emit('left', undefined);
       case 'memberJoined':
         room.members.set(event.member.player, event.member);
         return this.#emitter.emit('memberJoined', event.member);
       case 'memberLeft':
-        this.#requests.kicked(event.player);
         return this.#emitter.emit('memberLeft', room.remove(event));
       case 'host':
         room.host = event.player;

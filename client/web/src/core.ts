@@ -60,13 +60,14 @@ export interface Core {
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
   takeDatagram(nowMs: number): Uint8Array | undefined;
-  join(room: string | undefined, name: string): void;
-  spectate(room: string, name: string): void;
-  leave(): void;
-  listRooms(): void;
-  say(text: string): void;
-  tell(player: number, text: string): void;
-  kick(player: number, reason: string): void;
+  /** What asks something gives the number that the answer names. */
+  join(room: string | undefined, name: string): number;
+  spectate(room: string, name: string): number;
+  leave(): number;
+  listRooms(): number;
+  say(text: string): number;
+  tell(player: number, text: string): number;
+  kick(player: number, reason: string): number;
   goodbye(): void;
   setInput(values: Float64Array): void;
   predictBy(adopt: Adopt, step: StepOnce): void;

@@ -42,7 +42,10 @@ export type RefuseCode =
   | 'ChatTooFast'
   | 'ChatTooLong'
   | 'ChatEmpty'
-  | 'Busy';
+  | 'Busy'
+  | 'RemovedFromRoom'
+  | 'KickNotAllowed'
+  | 'KickTooFast';
 
 /** What goes wrong on this side, before or without a server's answer. */
 export type LocalCode =
@@ -111,12 +114,12 @@ const TEXTS: Record<ErrorCode, string> = {
   ConnectionLost: 'the connection was lost; connect again',
   OriginRefused: "this page's origin is not allowed; add it to the server's allowed origins",
   ServerMisbehaved: 'the server sent something this client cannot use; update the client',
-  NameInvalid: 'a display name is 1 to 32 visible characters; choose another',
-  NameTaken: 'someone in the room has this name; choose another',
+  NameInvalid: 'a display name is 1 to 32 visible characters, and some are reserved; choose another',
+  NameTaken: 'someone in the room has this name, or one that looks like it; choose another',
   RoomFull: 'every seat in the room is taken; join another room or watch',
   NoSuchRoom: 'there is no room of this name; list the rooms',
   RoomNameInvalid: 'a room name is 1 to 32 letters, digits, "-" or "_"',
-  TooManyRooms: 'the server has as many rooms as it may; join one of them',
+  TooManyRooms: 'no more rooms are made for you, or for anyone; join one that is there',
   AlreadyInRoom: 'you are in a room; leave it first',
   NotInRoom: 'you are not in a room; join one first',
   NoSuchPlayer: 'no such player is in the room',
@@ -125,6 +128,9 @@ const TEXTS: Record<ErrorCode, string> = {
   ChatTooLong: 'a chat message has at most 500 characters; shorten it',
   ChatEmpty: 'nothing is left to say; type some visible characters',
   Busy: 'the server is too busy; try again in a moment',
+  RemovedFromRoom: 'you were removed from this room a while ago; join another one',
+  KickNotAllowed: 'the game does not let you remove this player',
+  KickTooFast: 'you removed someone a moment ago; wait a little',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
   Unreachable: 'the server could not be reached; check that it runs and that no firewall blocks its port',

@@ -31,8 +31,8 @@ export interface Joined {
   tick: number;
   /** Watching only: inputs are not taken. */
   spectator: boolean;
-  /** Who may kick. */
-  host: number;
+  /** Who may kick, if anyone may. */
+  host: number | undefined;
   /** Everyone in the room, this client included. */
   members: Member[];
 }
@@ -79,20 +79,26 @@ export interface Closed {
   text: string;
 }
 
+/** An answer: the number of the request. */
+interface Answer {
+  request: number;
+}
+
 /** What the core's `pollEvent` gives. Close codes and kinds are numbers there. */
 export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
-  | ({ type: 'joined' } & Joined)
-  | { type: 'left' }
-  | { type: 'rooms'; rooms: RoomInfo[] }
-  | ({ type: 'refused' } & Refused)
+  | ({ type: 'joined' } & Answer & Joined)
+  | ({ type: 'left' } & Answer)
+  | ({ type: 'rooms'; rooms: RoomInfo[] } & Answer)
+  | ({ type: 'done' } & Answer)
+  | ({ type: 'refused' } & Answer & Refused)
   | { type: 'memberJoined'; member: Member }
   | { type: 'memberLeft'; player: number; code: number }
-  | { type: 'host'; player: number }
+  | { type: 'host'; player: number | undefined }
   | { type: 'notice'; text: string }
   | { type: 'goodbye'; code: number; text: string }
   | { type: 'over'; code: number; text: string }
-  | ({ type: 'chat' } & ChatMessage)
+  | ({ type: 'chat' } & Answer & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
-  | ({ type: 'chatRefused' } & Refused)
+  | ({ type: 'chatRefused' } & Answer & Refused)
   | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };

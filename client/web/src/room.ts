@@ -9,7 +9,7 @@ export class Room {
   /** As of the moment of joining; nothing outside of rooms. */
   info: RoomInfo | undefined;
   /** The member who may kick. */
-  host = 0;
+  host: number | undefined;
   /** Everyone, by number. */
   readonly members = new Map<number, Member>();
 
@@ -23,7 +23,7 @@ export class Room {
 
   /** The seat was given back. */
   leave(): void {
-    this.info = undefined;
+    this.info = this.host = undefined;
     this.members.clear();
   }
 

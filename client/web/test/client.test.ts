@@ -14,6 +14,7 @@ const SCHEMA = {
 };
 const JOINED: CoreEvent = {
   type: 'joined',
+  request: 1,
   room: { name: 'bay', players: 2, playersMax: 8, spectators: 0 },
   tick: 9,
   spectator: false,
@@ -30,6 +31,7 @@ class ScriptedCore {
   fault: unknown;
   datagrams: Uint8Array[] = [];
   asked: string[] = [];
+  requests = 0;
   flat: number[] = [];
   onControl = () => {
     if (this.fault) throw this.fault;
@@ -40,9 +42,14 @@ class ScriptedCore {
   takeControl = () => new Uint8Array();
   takeChat = () => new Uint8Array();
   takeDatagram = () => this.datagrams.shift();
-  join = (room: string | undefined, name: string) => this.asked.push(`join ${room} ${name}`);
-  kick = (player: number) => this.asked.push(`kick ${player}`);
-  say = (text: string) => this.asked.push(`say ${text}`);
+  ask = (what: string) => {
+    this.asked.push(what);
+    return ++this.requests;
+  };
+  join = (room: string | undefined, name: string) => this.ask(`join ${room} ${name}`);
+  leave = () => this.ask('leave');
+  kick = (player: number) => this.ask(`kick ${player}`);
+  say = (text: string) => this.ask(`say ${text}`);
   goodbye = () => this.asked.push('goodbye');
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
   rules: { adopt: Adopt; step: StepOnce } | undefined;
@@ -138,12 +145,33 @@ test('an event of the game has its name and fields', () => {
 
 test("chat settles with the message as it was stamped, not with someone else's", async () => {
   const sent = client.chat.send('ahoy');
-  const message = { type: 'chat' as const, id: 1, timeMs: 5, name: 'x', text: 'ahoy' };
+  // Numbers are each client's own: another's message may have the same.
+  const message = { type: 'chat' as const, request: 1, id: 1, timeMs: 5, name: 'x', text: 'ahoy' };
   say({ ...message, from: 4 }, { ...message, id: 2, from: 7 });
   expect((await sent).id).toBe(2);
   const refused = client.chat.send('ahoy ahoy');
-  say({ type: 'chatRefused', code: 'ChatTooFast', text: 'wait' });
+  say({ type: 'chatRefused', request: 2, code: 'ChatTooFast', text: 'wait' });
   await expect(refused).rejects.toMatchObject({ code: 'ChatTooFast', message: 'wait' });
+});
+
+test('two leaves at once are each answered', async () => {
+  say(JOINED);
+  const [first, second] = [client.leave(), client.leave()];
+  say({ type: 'left', request: 1 }, { type: 'refused', request: 2, code: 'NotInRoom', text: 'you are in no room' });
+  await expect(first).resolves.toBeUndefined();
+  await expect(second).rejects.toMatchObject({ code: 'NotInRoom' });
+});
+
+test('a kick is done when its answer says so, not when its player left', async () => {
+  say(JOINED);
+  const kick = client.kick(4, 'rude');
+  const settled = vi.fn();
+  kick.finally(settled).catch(() => {});
+  say({ type: 'memberLeft', player: 4, code: 0 });
+  await Promise.resolve();
+  expect(settled).not.toHaveBeenCalled();
+  say({ type: 'refused', request: 1, code: 'NoSuchPlayer', text: 'gone' });
+  await expect(kick).rejects.toMatchObject({ code: 'NoSuchPlayer' });
 });
 
 test('a goodbye ends the session once, with its code and text, whatever the transport says after', async () => {

@@ -7,7 +7,7 @@ use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{Arena, Controls, Entity, Random};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{CloseCode, ServerFrame};
+use tickwire_shared::control::{CloseCode, RequestId, ServerFrame};
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::replica::Replica;
@@ -44,7 +44,13 @@ impl Table {
         self.newest += 1;
         let player = PlayerId(self.newest);
         let name = format!("player {}", self.newest);
-        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+        let join = ToRoom::Join {
+            request: RequestId(1),
+            player,
+            name,
+            spectator: false,
+            datagram_bytes_max: 1200,
+        };
         self.room.handle(self.now, 0, join);
         let seat = std::iter::from_fn(|| self.room.poll()).find_map(|out| match out {
             FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),
@@ -67,7 +73,11 @@ impl Table {
         if self.random.below(120) == 0 && self.clients.len() > 4 {
             let at = self.random.below(self.clients.len() as u32) as usize;
             let player = self.clients.remove(at).player;
-            self.room.handle(self.now, 0, ToRoom::Leave { player, code: CloseCode::Normal });
+            self.room.handle(
+                self.now,
+                0,
+                ToRoom::Leave { request: None, player, code: CloseCode::Normal },
+            );
             self.join();
         }
         for client in &self.clients {

@@ -29,7 +29,11 @@ pub(super) async fn serve<I: Send + 'static>(
         }
         match frames.next::<ClientChat>().await {
             Ok(Some(_)) if !link.is_greeted() => return CloseCode::TooEarly.into(),
-            Ok(Some(chat)) => say(link, chat).await,
+            Ok(Some(chat)) => {
+                let turn = link.order.turn(chat.request()).await;
+                say(link, chat).await;
+                drop(turn);
+            }
             // The client has no more to say; it may still listen.
             Ok(None) => std::future::pending().await,
             Err(end) => return end,
@@ -45,6 +49,7 @@ async fn say<I>(link: &Arc<Link<I>>, chat: ClientChat) {
             send_command(membership.room(), message).await;
         }
         None => link.send_chat(&ServerChat::Refused {
+            request: chat.request(),
             code: RefuseCode::NotInRoom,
             text: "you are in no room; join one first".to_owned(),
         }),

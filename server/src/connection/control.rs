@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, ServerFrame};
+use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RequestId, ServerFrame};
 use tickwire_shared::schema::Schema;
 use tokio::time::timeout_at;
 
@@ -14,6 +14,7 @@ use super::link::truncate;
 use super::{End, Handshake, Host, Link, send_command};
 use crate::room::ToRoom;
 use crate::rooms::{Membership, Refusal};
+use crate::scheduler::Mailbox;
 use crate::transport::RecvHalf;
 
 /// Serves the control stream until it says how the session ends.
@@ -44,9 +45,14 @@ pub(super) async fn serve<S: Simulation>(
         }
         match frames.next::<ClientFrame>().await {
             Ok(Some(frame)) => {
+                let turn = match frame.request() {
+                    Some(request) => Some(link.order.turn(request).await),
+                    None => None,
+                };
                 if let Err(end) = handle(host, link, frame).await {
                     return end;
                 }
+                drop(turn);
             }
             // A client that ends its control stream leaves.
             Ok(None) => return CloseCode::Normal.into(),
@@ -93,6 +99,7 @@ fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), End> {
     checked.map_err(|error| End::new(CloseCode::SchemaMismatch, error.to_string()))
 }
 
+/// Does what a frame asks for, and comes back once that is done and answered.
 async fn handle<S: Simulation>(
     host: &Arc<Host<S>>,
     link: &Arc<Link<S::Input>>,
@@ -100,60 +107,78 @@ async fn handle<S: Simulation>(
 ) -> Result<(), End> {
     match frame {
         ClientFrame::Hello { .. } => return Err(CloseCode::SecondHello.into()),
-        ClientFrame::Goodbye => return Err(CloseCode::Normal.into()),
-        ClientFrame::Join { room, name } => enter(link, name, || host.rooms.play(&room)).await,
-        ClientFrame::Spectate { room, name } => enter(link, name, || host.rooms.watch(&room)).await,
-        ClientFrame::Leave => {
-            let player = link.player;
-            ask_room(link, ToRoom::Leave { player, code: CloseCode::Normal }).await;
+        ClientFrame::Goodbye { .. } => return Err(CloseCode::Normal.into()),
+        ClientFrame::Join { request, room, name } => {
+            enter(link, request, name, || host.rooms.play(&room)).await;
         }
-        ClientFrame::ListRooms => link.send_control(ServerFrame::Rooms(host.rooms.list())),
-        ClientFrame::Kick { player, reason } => {
-            ask_room(link, ToRoom::Kick { by: link.player, player, reason }).await;
+        ClientFrame::Spectate { request, room, name } => {
+            enter(link, request, name, || host.rooms.watch(&room)).await;
+        }
+        ClientFrame::Leave { request } => {
+            let (player, code) = (link.player, CloseCode::Normal);
+            let leave = ToRoom::Leave { request: Some(request), player, code };
+            ask_own_room(link, request, leave).await;
+        }
+        ClientFrame::ListRooms { request } => {
+            link.send_control(ServerFrame::Rooms { request, rooms: host.rooms.list() });
+        }
+        ClientFrame::Kick { request, player, reason } => {
+            let kick = ToRoom::Kick { request, by: link.player, player, reason };
+            ask_own_room(link, request, kick).await;
         }
     }
     Ok(())
 }
 
-/// Asks for a place in a room; the room answers.
+/// Asks for a place in a room.
 async fn enter<I>(
     link: &Arc<Link<I>>,
+    request: RequestId,
     name: String,
     find: impl FnOnce() -> Result<Membership<I>, Refusal>,
 ) {
     if link.membership().is_some() {
         let text = "you are in a room already; leave it first".to_owned();
-        return refuse(link, Refusal { code: RefuseCode::AlreadyInRoom, text });
+        return refuse(link, request, Refusal { code: RefuseCode::AlreadyInRoom, text });
     }
     let membership = match find() {
         Ok(membership) => membership,
-        Err(refusal) => return refuse(link, refusal),
+        Err(refusal) => return refuse(link, request, refusal),
     };
     let room = Arc::clone(membership.room());
     let spectator = membership.spectator();
     link.enter(membership);
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
-    send_command(&room, ToRoom::Join { player, name, spectator, datagram_bytes_max }).await;
-    // It broke after it was found; whoever told its members may have missed this one.
-    if room.is_closed() {
-        link.end(CloseCode::RoomFailed);
-    }
+    let join = ToRoom::Join { request, player, name, spectator, datagram_bytes_max };
+    ask(link, &room, join).await;
 }
 
-async fn ask_room<I>(link: &Arc<Link<I>>, message: ToRoom<I>) {
+async fn ask_own_room<I>(link: &Arc<Link<I>>, request: RequestId, message: ToRoom<I>) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
-        Some(membership) => send_command(membership.room(), message).await,
+        Some(membership) => ask(link, membership.room(), message).await,
         None => {
             let text = "you are in no room; join one first".to_owned();
-            refuse(link, Refusal { code: RefuseCode::NotInRoom, text });
+            refuse(link, request, Refusal { code: RefuseCode::NotInRoom, text });
         }
     }
 }
 
-fn refuse<I>(link: &Link<I>, refusal: Refusal) {
-    link.send_control(ServerFrame::Refused { code: refusal.code, text: refusal.text });
+/// Hands `message` to a room and waits until the room has answered it.
+async fn ask<I>(link: &Arc<Link<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
+    let mut answers = link.answers();
+    send_command(room, message).await;
+    // It broke after it was found; whoever told its members may have missed this one.
+    if room.is_closed() {
+        link.end(CloseCode::RoomFailed);
+    }
+    // Fails only when the link is gone, and this task with it.
+    let _ = answers.changed().await;
+}
+
+fn refuse<I>(link: &Link<I>, request: RequestId, Refusal { code, text }: Refusal) {
+    link.send_control(ServerFrame::Refused { request, code, text });
 }
 
 /// Bytes of a client's name that are logged.

@@ -64,7 +64,7 @@ impl<S: Simulation> Host<S> {
         match frame {
             FromRoom::Control { player, frame } => {
                 if let Some(link) = self.links.get(player) {
-                    link.send_control(frame);
+                    link.send_from_room(frame);
                 }
             }
             FromRoom::ControlAll { players, frame } => {

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use arc_swap::ArcSwapOption;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use super::order::Order;
 use super::reliable::{LaneName, Reliable, ReliableError, frame_bytes};
 use crate::config::ServerConfig;
 use crate::rooms::Membership;
@@ -21,6 +22,10 @@ pub(crate) struct Link<I> {
     pub(crate) player: PlayerId,
     pub(crate) session: Session,
     pub(crate) reliable: Reliable,
+    /// What it asked for on both streams, in the order it was written.
+    pub(crate) order: Order,
+    /// A room answered what was asked on the control stream.
+    answered: watch::Sender<()>,
     /// The room it is in, or asked to enter.
     membership: ArcSwapOption<Membership<I>>,
     /// Hello was said and answered.
@@ -129,6 +134,20 @@ impl<I> Link<I> {
         self.told_bytes.store(usize::MAX, Ordering::Relaxed);
     }
 
+    /// Answers of rooms from now on.
+    pub(crate) fn answers(&self) -> watch::Receiver<()> {
+        self.answered.subscribe()
+    }
+
+    /// Queues what a room says on the control stream.
+    pub(crate) fn send_from_room(&self, frame: ServerFrame) {
+        let is_answer = frame.answers().is_some();
+        self.send_control(frame);
+        if is_answer {
+            self.answered.send_replace(());
+        }
+    }
+
     /// Queues a control frame; a client that does not take its frames is ended.
     pub(crate) fn send_control(&self, frame: ServerFrame) {
         for frame in split_joined(frame) {
@@ -187,6 +206,8 @@ impl<I> Links<I> {
             player,
             session,
             reliable: Reliable::new(config),
+            order: Order::new(config),
+            answered: watch::Sender::new(()),
             membership: ArcSwapOption::empty(),
             greeted: AtomicBool::new(false),
             told_bytes: AtomicUsize::new(0),
@@ -267,7 +288,7 @@ const END_TEXT_BYTES_MAX: usize = 800;
 mod tests {
     use super::*;
     use tickwire_shared::Tick;
-    use tickwire_shared::control::{FRAME_BYTES_MAX, Member, RoomInfo};
+    use tickwire_shared::control::{FRAME_BYTES_MAX, Member, RequestId, RoomInfo};
 
     #[test]
     fn a_crowd_is_told_in_several_frames() {
@@ -278,8 +299,9 @@ mod tests {
         let members: Vec<_> = (0..1100).map(member).collect();
         let name = "x".repeat(32);
         let room = RoomInfo { name, players: 1000, players_max: 1000, spectators: 100 };
-        let (tick, host) = (Tick(u32::MAX), PlayerId(u32::MAX));
+        let (tick, host) = (Tick(u32::MAX), Some(PlayerId(u32::MAX)));
         let joined = ServerFrame::Joined {
+            request: RequestId(1),
             room,
             tick,
             seat: 255,

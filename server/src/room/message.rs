@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{ClientChat, CloseCode, ServerChat, ServerFrame};
+use tickwire_shared::control::{ClientChat, CloseCode, RequestId, ServerChat, ServerFrame};
 use tickwire_shared::input::InputDatagram;
 
 /// Into a room.
@@ -12,6 +12,8 @@ use tickwire_shared::input::InputDatagram;
 pub enum ToRoom<I> {
     /// A session asks for a seat, or to watch. Answered by `Joined` or `Refused`.
     Join {
+        /// What the answer names.
+        request: RequestId,
         /// Who.
         player: PlayerId,
         /// Its display name, not yet checked.
@@ -21,8 +23,10 @@ pub enum ToRoom<I> {
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
     },
-    /// A session gave its seat back or ended. `Normal` and still connected: answered by `Left`.
+    /// A session gives its seat back, answered by `Left` or `Refused`; or it ended.
     Leave {
+        /// What the answer names; `None` if the session ended.
+        request: Option<RequestId>,
         /// Who.
         player: PlayerId,
         /// How.
@@ -51,8 +55,10 @@ pub enum ToRoom<I> {
         /// What.
         chat: ClientChat,
     },
-    /// The host removes a member.
+    /// The host removes a member. Answered by `Done` or `Refused`.
     Kick {
+        /// What the answer names.
+        request: RequestId,
         /// Who asks.
         by: PlayerId,
         /// Whom.
@@ -107,7 +113,8 @@ pub enum FromRoom {
         /// Why and what to do, for a person.
         text: String,
     },
-    /// The member is out of the room (left, or was never let in) and may join another.
+    /// The member is out of the room (left, or was never let in) and may join another. Comes before the frame that
+    /// tells it so.
     Released {
         /// Who.
         player: PlayerId,

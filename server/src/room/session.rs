@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, CloseCode, RefuseCode, ServerChat, ServerFrame,
+    ChatMessage, ClientChat, CloseCode, RefuseCode, RequestId, ServerChat, ServerFrame,
 };
 use tickwire_shared::{PlayerId, Simulation};
 
@@ -19,18 +19,18 @@ impl<S: Simulation> Room<S> {
     /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
     pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
         match message {
-            ToRoom::Join { player, name, spectator, datagram_bytes_max } => {
-                match self.join(now, time_ms, player, &name, spectator) {
+            ToRoom::Join { request, player, name, spectator, datagram_bytes_max } => {
+                match self.join(now, time_ms, (request, player), &name, spectator) {
                     Ok(()) => self.set_path(player, datagram_bytes_max),
-                    Err((code, text)) => {
-                        self.refuse(player, code, text);
-                        if code != RefuseCode::AlreadyInRoom {
+                    Err(refusal) => {
+                        if refusal.0 != RefuseCode::AlreadyInRoom {
                             self.outgoing.push_back(FromRoom::Released { player });
                         }
+                        self.refuse(player, request, refusal);
                     }
                 }
             }
-            ToRoom::Leave { player, code } => self.leave(time_ms, player, code),
+            ToRoom::Leave { request, player, code } => self.leave(time_ms, request, player, code),
             ToRoom::Input { player, at, datagram } => {
                 let (clock, tick) = (self.clock(now), self.tick);
                 let Some(member) = self.members.get_mut(&player) else { return };
@@ -55,7 +55,12 @@ impl<S: Simulation> Room<S> {
                 self.set_path(player, datagram_bytes_max);
             }
             ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
-            ToRoom::Kick { by, player, reason } => self.kick(time_ms, by, player, &reason),
+            ToRoom::Kick { request, by, player, reason } => {
+                match self.kick(time_ms, by, player, &reason) {
+                    Ok(()) => self.tell(by, ServerFrame::Done { request }),
+                    Err(refusal) => self.refuse(by, request, refusal),
+                }
+            }
             ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
         }
     }
@@ -64,10 +69,10 @@ impl<S: Simulation> Room<S> {
         &mut self,
         now: Instant,
         time_ms: u64,
-        player: PlayerId,
+        (request, player): (RequestId, PlayerId),
         name: &str,
         spectator: bool,
-    ) -> Result<(), (RefuseCode, String)> {
+    ) -> Result<(), Refusal> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();
             return Err((RefuseCode::AlreadyInRoom, text));
@@ -91,15 +96,14 @@ impl<S: Simulation> Room<S> {
         let mut member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
         self.tell_everyone(ServerFrame::MemberJoined(member.info()));
-        if self.members.is_empty() {
-            self.host = player;
-        }
         self.members.insert(player, member);
         self.everyone = None;
+        let host_changed = self.choose_host();
         if !spectator {
             self.simulation.join(player, &name);
         }
         let frame = ServerFrame::Joined {
+            request,
             room: self.info(),
             tick: self.tick,
             seat,
@@ -107,7 +111,10 @@ impl<S: Simulation> Room<S> {
             host: self.host,
             members: self.members.values().map(Member::info).collect(),
         };
-        self.outgoing.push_back(FromRoom::Control { player, frame });
+        self.tell(player, frame);
+        if host_changed && self.members.len() > 1 {
+            self.tell_everyone(ServerFrame::Host(self.host));
+        }
         let verb = if spectator { "watches" } else { "joined" };
         self.notice(time_ms, &format!("{name} {verb}"));
         Ok(())
@@ -120,15 +127,22 @@ impl<S: Simulation> Room<S> {
         name.wrapping_add(self.seats)
     }
 
-    fn leave(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) {
-        // One who left twice may be on the way in again: only a stay that ends is released.
-        if !self.remove(time_ms, player, code) {
-            return;
+    fn leave(
+        &mut self,
+        time_ms: u64,
+        request: Option<RequestId>,
+        player: PlayerId,
+        code: CloseCode,
+    ) {
+        let was_here = self.remove(time_ms, player, code);
+        let Some(request) = request else { return };
+        if was_here {
+            self.outgoing.push_back(FromRoom::Released { player });
+            self.tell(player, ServerFrame::Left { request });
+        } else {
+            let text = "you are not in this room any more".to_owned();
+            self.refuse(player, request, (RefuseCode::NotInRoom, text));
         }
-        if code == CloseCode::Normal {
-            self.outgoing.push_back(FromRoom::Control { player, frame: ServerFrame::Left });
-        }
-        self.outgoing.push_back(FromRoom::Released { player });
     }
 
     fn remove(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) -> bool {
@@ -144,13 +158,21 @@ impl<S: Simulation> Room<S> {
             _ => "lost the connection",
         };
         self.notice(time_ms, &format!("{} {how}", member.name));
-        if self.host == player
-            && let Some(next) = self.members.keys().next().copied()
-        {
-            self.host = next;
-            self.tell_everyone(ServerFrame::Host(next));
+        if self.choose_host() {
+            self.tell_everyone(ServerFrame::Host(self.host));
         }
         true
+    }
+
+    /// The host is a player, and goes on being it; without one it is the player with the lowest number. Says
+    /// whether it changed.
+    fn choose_host(&mut self) -> bool {
+        let before = self.host;
+        let mut players = self.members.values().filter(|member| !member.is_spectator());
+        let first = players.next().map(|member| member.player);
+        let is_here = |host| self.members.get(&host).is_some_and(|member| !member.is_spectator());
+        self.host = before.filter(|host| is_here(*host)).or(first);
+        self.host != before
     }
 
     fn set_path(&mut self, player: PlayerId, datagram_bytes_max: usize) {
@@ -159,14 +181,20 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    fn kick(&mut self, time_ms: u64, by: PlayerId, player: PlayerId, reason: &str) {
-        if by != self.host {
+    fn kick(
+        &mut self,
+        time_ms: u64,
+        by: PlayerId,
+        player: PlayerId,
+        reason: &str,
+    ) -> Result<(), Refusal> {
+        if self.host != Some(by) {
             let text = "only the room's host may remove a member".to_owned();
-            return self.refuse(by, RefuseCode::NotHost, text);
+            return Err((RefuseCode::NotHost, text));
         }
         if !self.members.contains_key(&player) {
             let text = "that member is not in this room any more".to_owned();
-            return self.refuse(by, RefuseCode::NoSuchPlayer, text);
+            return Err((RefuseCode::NoSuchPlayer, text));
         }
         self.remove(time_ms, player, CloseCode::Kicked);
         let reason: String = reason.chars().take(REASON_CHARACTERS_MAX).collect();
@@ -175,11 +203,12 @@ impl<S: Simulation> Room<S> {
             Err(_) => CloseCode::Kicked.text().to_owned(),
         };
         self.outgoing.push_back(FromRoom::Close { player, code: CloseCode::Kicked, text });
+        Ok(())
     }
 
     fn chat(&mut self, now: Instant, time_ms: u64, player: PlayerId, chat: &ClientChat) {
         if let Err((code, text)) = self.deliver(now, time_ms, player, chat) {
-            let chat = ServerChat::Refused { code, text };
+            let chat = ServerChat::Refused { request: chat.request(), code, text };
             self.outgoing.push_back(FromRoom::Chat { player, chat });
         }
     }
@@ -190,10 +219,10 @@ impl<S: Simulation> Room<S> {
         time_ms: u64,
         from: PlayerId,
         chat: &ClientChat,
-    ) -> Result<(), (RefuseCode, String)> {
-        let (text, to) = match chat {
-            ClientChat::Say(text) => (text, None),
-            ClientChat::Tell { player, text } => (text, Some(*player)),
+    ) -> Result<(), Refusal> {
+        let (request, text, to) = match chat {
+            ClientChat::Say { request, text } => (*request, text, None),
+            ClientChat::Tell { request, player, text } => (*request, text, Some(*player)),
         };
         let Some(member) = self.members.get_mut(&from) else {
             return Err((RefuseCode::NotInRoom, "join a room before you chat".into()));
@@ -214,7 +243,7 @@ impl<S: Simulation> Room<S> {
             Some(to) if to == from => Arc::new([from]),
             Some(to) => Arc::new([from, to]),
         };
-        let message = ChatMessage { id: self.chat_id, time_ms, from, name, to, text };
+        let message = ChatMessage { request, id: self.chat_id, time_ms, from, name, to, text };
         self.outgoing.push_back(FromRoom::ChatAll { players, chat: ServerChat::Message(message) });
         Ok(())
     }
@@ -239,8 +268,14 @@ impl<S: Simulation> Room<S> {
         Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
     }
 
-    fn refuse(&mut self, player: PlayerId, code: RefuseCode, text: String) {
-        let frame = ServerFrame::Refused { code, text };
+    fn refuse(&mut self, player: PlayerId, request: RequestId, (code, text): Refusal) {
+        self.tell(player, ServerFrame::Refused { request, code, text });
+    }
+
+    fn tell(&mut self, player: PlayerId, frame: ServerFrame) {
         self.outgoing.push_back(FromRoom::Control { player, frame });
     }
 }
+
+/// Why a request is not granted, for a program and for a person.
+type Refusal = (RefuseCode, String);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::ServerFrame;
+use tickwire_shared::control::{RequestId, ServerFrame};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::{Kinds, Lanes};
@@ -67,7 +67,13 @@ impl Table {
             room.handle(
                 now,
                 0,
-                ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 },
+                ToRoom::Join {
+                    request: RequestId(1),
+                    player,
+                    name,
+                    spectator: false,
+                    datagram_bytes_max: 1200,
+                },
             );
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {
                 FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),

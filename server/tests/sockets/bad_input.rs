@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use tickwire_shared::PROTOCOL_VERSION;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FRAME_BYTES_MAX, RoomChoice, STREAM_CHAT, STREAM_CONTROL,
-    write_frame,
+    ClientChat, ClientFrame, CloseCode, FRAME_BYTES_MAX, RequestId, RoomChoice, STREAM_CHAT,
+    STREAM_CONTROL, write_frame,
 };
 use tickwire_shared::schema::{FieldType, Schema};
 use tickwire_shared::simulation::schema_of;
@@ -64,9 +65,11 @@ fn other_schema(change: impl Fn(&mut Schema)) -> Vec<u8> {
 }
 
 fn too_early() -> Vec<Wrong> {
-    let list = frame(&ClientFrame::ListRooms);
-    let join = ClientFrame::Join { room: RoomChoice::Quick, name: "x".to_owned() };
-    let chat = [vec![STREAM_CHAT], frame(&ClientChat::Say("hi".to_owned()))].concat();
+    let list = frame(&ClientFrame::ListRooms { request: RequestId(1) });
+    let (request, room, name) = (RequestId(1), RoomChoice::Quick, "x".to_owned());
+    let join = ClientFrame::Join { request, room, name };
+    let say = ClientChat::Say { request, text: "hi".to_owned() };
+    let chat = [vec![STREAM_CHAT], frame(&say)].concat();
     let code = CloseCode::TooEarly;
     let says = "hello first";
     vec![
@@ -82,8 +85,8 @@ fn bad_frames() -> Vec<Wrong> {
     let too_large = CloseCode::FrameTooLarge;
     let hello = frame(&hello());
     let version = [&4u32.to_le_bytes()[..], &[9, 0, 0, 0]].concat();
-    let unknown = [&2u32.to_le_bytes()[..], &[1, 200]].concat();
-    let huge = [&(FRAME_BYTES_MAX as u32 + 1).to_le_bytes()[..], &[1]].concat();
+    let unknown = [&2u32.to_le_bytes()[..], &[PROTOCOL_VERSION, 200]].concat();
+    let huge = [&(FRAME_BYTES_MAX as u32 + 1).to_le_bytes()[..], &[PROTOCOL_VERSION]].concat();
     let mut trailing = hello.clone();
     trailing.push(0);
     let length = (trailing.len() - 4) as u32;
@@ -110,7 +113,7 @@ fn bad_frames() -> Vec<Wrong> {
         Wrong { what: "a cut frame", deed: deed(cut), code: malformed, says: "update" },
         Wrong {
             what: "garbage after hello",
-            deed: Deed::AfterHello(vec![3, 0, 0, 0, 1, 0xff, 0xff]),
+            deed: Deed::AfterHello(vec![3, 0, 0, 0, PROTOCOL_VERSION, 0xff, 0xff]),
             code: malformed,
             says: "update",
         },

@@ -55,7 +55,8 @@ async fn a_direct_message_is_for_one() {
     let mut alice = server.player(Over::Quic, "talk", "alice").await;
     let mut bob = server.player(Over::WebTransport, "talk", "bob").await;
     let mut carol = server.player(Over::Quic, "talk", "carol").await;
-    let tell = ClientChat::Tell { player: bob.player, text: "psst".to_owned() };
+    let (request, player, text) = (alice.number(), bob.player, "psst".to_owned());
+    let tell = ClientChat::Tell { request, player, text };
     alice.chat.as_mut().unwrap().write(&tell).await;
     let heard = message(&mut bob).await;
     assert_eq!((heard.text.as_str(), heard.to), ("psst", Some(bob.player)));

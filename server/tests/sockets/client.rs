@@ -8,8 +8,8 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FrameReader, RefuseCode, RoomChoice, STREAM_CHAT,
-    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+    ClientChat, ClientFrame, CloseCode, FrameReader, RefuseCode, RequestId, RoomChoice,
+    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::input::{InputCodec, InputHead};
 use tickwire_shared::quantize::Lanes as _;
@@ -54,6 +54,10 @@ pub(crate) struct Client {
     pub(crate) control: Option<Stream>,
     pub(crate) chat: Option<Stream>,
     pub(crate) player: PlayerId,
+    /// The last number given to a request.
+    pub(crate) requests: u32,
+    /// Those of them that were answered, where a test counts.
+    pub(crate) requests_answered: u32,
     /// In a room.
     pub(crate) replica: Option<Replica>,
     pub(crate) seat: u8,
@@ -85,6 +89,8 @@ impl Client {
             control: None,
             chat: None,
             player: PlayerId(0),
+            requests: 0,
+            requests_answered: 0,
             replica: None,
             seat: 0,
             tick: Tick(0),
@@ -111,8 +117,21 @@ impl Client {
 
     pub(crate) async fn join(&mut self, room: &str, name: &str) {
         let room = RoomChoice::Named(room.to_owned());
-        self.say(&ClientFrame::Join { room, name: name.to_owned() }).await;
+        self.ask(|request| ClientFrame::Join { request, room, name: name.to_owned() }).await;
         self.joined().await;
+    }
+
+    /// Asks for something on the control stream, by the next number.
+    pub(crate) async fn ask(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
+        let request = self.number();
+        self.say(&frame(request)).await;
+        request
+    }
+
+    /// The next number of a request.
+    pub(crate) fn number(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
     }
 
     /// Takes the answer to a join.
@@ -164,8 +183,10 @@ impl Client {
         self.control.as_mut().unwrap().write(frame).await;
     }
 
-    pub(crate) async fn say_chat(&mut self, text: &str) {
-        self.chat.as_mut().unwrap().write(&ClientChat::Say(text.to_owned())).await;
+    pub(crate) async fn say_chat(&mut self, text: &str) -> RequestId {
+        let (request, text) = (self.number(), text.to_owned());
+        self.chat.as_mut().unwrap().write(&ClientChat::Say { request, text }).await;
+        request
     }
 
     /// The next control frame.
@@ -185,7 +206,7 @@ impl Client {
     /// The next refusal.
     pub(crate) async fn refused(&mut self) -> RefuseCode {
         self.hear_until(|frame| match frame {
-            ServerFrame::Refused { code, text } => {
+            ServerFrame::Refused { code, text, .. } => {
                 assert!(!text.is_empty());
                 Some(code)
             }

@@ -11,6 +11,7 @@ mod chat;
 mod http;
 mod http3;
 mod network;
+mod requests;
 mod rooms;
 mod slow_reader;
 mod stop;

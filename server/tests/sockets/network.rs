@@ -39,7 +39,7 @@ async fn a_client_whose_address_changes_keeps_its_session() {
         endpoint.rebind(UdpSocket::bind("[::1]:0").unwrap()).unwrap();
         play_until(&mut client, steps).await;
     }
-    client.say(&ClientFrame::Goodbye).await;
+    client.ask(|request| ClientFrame::Goodbye { request }).await;
     assert_eq!(client.goodbye().await.0, CloseCode::Normal);
     let stats = server.stats().await;
     assert_eq!(stats["sessions_started"], 1);

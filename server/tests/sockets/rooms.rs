@@ -1,13 +1,16 @@
 //! Rooms: found and made by name, listed, filled, left, emptied, broken.
 
-use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RoomChoice, ServerFrame};
+use tickwire_shared::control::{
+    ClientFrame, CloseCode, RefuseCode, RequestId, RoomChoice, ServerFrame,
+};
 
 use crate::client::{Client, Over};
 use crate::game::Keys;
 use crate::harness::Running;
 
 async fn quick(client: &mut Client, name: &str) -> String {
-    client.say(&ClientFrame::Join { room: RoomChoice::Quick, name: name.to_owned() }).await;
+    let (room, name) = (RoomChoice::Quick, name.to_owned());
+    client.ask(|request| ClientFrame::Join { request, room, name }).await;
     client
         .hear_until(|frame| match frame {
             ServerFrame::Joined { room, .. } => Some(room.name),
@@ -17,11 +20,16 @@ async fn quick(client: &mut Client, name: &str) -> String {
         .await
 }
 
+async fn leave(client: &mut Client) {
+    client.ask(|request| ClientFrame::Leave { request }).await;
+    client.hear_until(|frame| matches!(frame, ServerFrame::Left { .. }).then_some(())).await;
+}
+
 async fn list(client: &mut Client) -> Vec<(String, u32, u32)> {
-    client.say(&ClientFrame::ListRooms).await;
+    client.ask(|request| ClientFrame::ListRooms { request }).await;
     let rooms = client
         .hear_until(|frame| match frame {
-            ServerFrame::Rooms(rooms) => Some(rooms),
+            ServerFrame::Rooms { rooms, .. } => Some(rooms),
             _ => None,
         })
         .await;
@@ -60,7 +68,7 @@ async fn the_list_shows_who_is_where() {
     let _c = server.player(Over::Quic, "calm", "c").await;
     let mut watcher = server.greeted(Over::Quic).await;
     let (room, name) = ("calm".to_owned(), "w".to_owned());
-    watcher.say(&ClientFrame::Spectate { room, name }).await;
+    watcher.ask(|request| ClientFrame::Spectate { request, room, name }).await;
     watcher.joined().await;
     watcher.recv_datagram().await;
     let rooms = list(&mut watcher).await;
@@ -76,14 +84,16 @@ async fn what_cannot_be_granted_is_refused_and_the_session_goes_on() {
     .await;
     let mut first = server.player(Over::Quic, "only", "first").await;
     let mut client = server.greeted(Over::WebTransport).await;
+    let request = RequestId(1);
     let join = |room: &str, name: &str| ClientFrame::Join {
+        request,
         room: RoomChoice::Named(room.to_owned()),
         name: name.to_owned(),
     };
-    let watch = ClientFrame::Spectate { room: "other".to_owned(), name: "x".to_owned() };
-    let kick = ClientFrame::Kick { player: first.player, reason: "because".to_owned() };
+    let watch = ClientFrame::Spectate { request, room: "other".to_owned(), name: "x".to_owned() };
+    let kick = ClientFrame::Kick { request, player: first.player, reason: "because".to_owned() };
     for (frame, code) in [
-        (ClientFrame::Leave, RefuseCode::NotInRoom),
+        (ClientFrame::Leave { request }, RefuseCode::NotInRoom),
         (kick.clone(), RefuseCode::NotInRoom),
         (join("no spaces", "x"), RefuseCode::RoomNameInvalid),
         (join("other", "x"), RefuseCode::TooManyRooms),
@@ -109,8 +119,7 @@ async fn what_cannot_be_granted_is_refused_and_the_session_goes_on() {
 async fn leaving_gives_the_seat_back() {
     let server = Running::start_with(|config| config.room.players_max = 1).await;
     let mut client = server.player(Over::Quic, "single", "one").await;
-    client.say(&ClientFrame::Leave).await;
-    client.hear_until(|frame| matches!(frame, ServerFrame::Left).then_some(())).await;
+    leave(&mut client).await;
     let mut other = server.player(Over::Quic, "single", "two").await;
     other.play(Keys::default()).await;
     client.join("another", "one").await;
@@ -127,7 +136,8 @@ async fn the_host_removes_a_player() {
     let mut rude = server.player(Over::WebTransport, "strict", "rude").await;
     // The reason is cut, however long it is.
     let reason = "rude ".repeat(10_000);
-    host.say(&ClientFrame::Kick { player: rude.player, reason }).await;
+    let player = rude.player;
+    host.ask(|request| ClientFrame::Kick { request, player, reason }).await;
     let (code, text) = rude.goodbye().await;
     assert_eq!(code, CloseCode::Kicked);
     assert!(text.contains("rude") && text.len() < 1000, "{text}");
@@ -145,9 +155,8 @@ async fn an_empty_room_is_removed() {
     let server = Running::start_with(|config| config.room_empty_s = 1).await;
     let mut client = server.player(Over::Quic, "brief", "one").await;
     assert_eq!(server.stats().await["rooms"], 1);
-    client.say(&ClientFrame::Leave).await;
+    leave(&mut client).await;
     server.until_stats("rooms", |count| count == 0).await;
-    client.hear_until(|frame| matches!(frame, ServerFrame::Left).then_some(())).await;
     assert_eq!(list(&mut client).await, []);
     client.join("brief", "one").await;
 }

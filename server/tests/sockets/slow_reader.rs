@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickwire_shared::control::{ClientFrame, CloseCode};
+use tickwire_shared::control::{ClientFrame, CloseCode, RequestId};
 
 use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, quic_config};
 use crate::game::Keys;
@@ -28,7 +28,7 @@ async fn frames_that_wait_too_long_end_the_session() {
     let mut other = server.player(Over::Quic, "calm", "other").await;
     let mut client = reluctant(&server).await;
     for _ in 0..400 {
-        client.say(&ClientFrame::Leave).await;
+        client.ask(|request| ClientFrame::Leave { request }).await;
     }
     let (code, text) = client.closed().await;
     assert_eq!(code, CloseCode::TooSlow, "{text}");
@@ -51,7 +51,7 @@ async fn frames_beyond_the_bound_end_the_session() {
     let mut control = control.unwrap();
     let asking = tokio::spawn(async move {
         for _ in 0..100_000 {
-            control.write(&ClientFrame::Leave).await;
+            control.write(&ClientFrame::Leave { request: RequestId(1) }).await;
         }
         control
     });
@@ -74,6 +74,6 @@ async fn a_client_that_reads_none_of_its_snapshots_holds_nobody_up() {
     })
     .await;
     // It is still there, and its frames still come.
-    deaf.say(&ClientFrame::ListRooms).await;
+    deaf.ask(|request| ClientFrame::ListRooms { request }).await;
     tokio::time::timeout(Duration::from_secs(5), deaf.hear()).await.unwrap();
 }

@@ -94,7 +94,7 @@ async fn leaving_politely_ends_with_the_normal_code() {
     let server = Running::start().await;
     for over in Over::ALL {
         let mut client = server.greeted(over).await;
-        client.say(&ClientFrame::Goodbye).await;
+        client.ask(|request| ClientFrame::Goodbye { request }).await;
         assert_eq!(client.goodbye().await.0, CloseCode::Normal);
     }
 }

@@ -127,7 +127,8 @@ async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
     let mut host = server.player(Over::WebSocket, "court", "host").await;
     let mut guest = server.player(Over::WebSocket, "court", "guest").await;
     let reason = "é".repeat(200);
-    host.say(&ClientFrame::Kick { player: guest.player, reason: reason.clone() }).await;
+    let (player, why) = (guest.player, reason.clone());
+    host.ask(|request| ClientFrame::Kick { request, player, reason: why }).await;
     let (code, text) = guest.goodbye().await;
     assert_eq!(code, CloseCode::Kicked);
     assert!(text.len() > close_text(&text).len(), "{text}");
@@ -189,7 +190,7 @@ async fn a_client_that_answers_nothing_is_let_go_after_the_idle_time() {
     assert_eq!(left, (ghost.player, CloseCode::ConnectionLost));
     // One that says nothing but answers pings is kept.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    quiet.say(&ClientFrame::ListRooms).await;
+    quiet.ask(|request| ClientFrame::ListRooms { request }).await;
     quiet.hear().await;
 }
 
@@ -206,7 +207,7 @@ async fn frames_that_wait_too_long_end_the_session() {
     // What the systems of both sides hold, and more.
     let asking = tokio::spawn(async move {
         loop {
-            client.say(&ClientFrame::Leave).await;
+            client.ask(|request| ClientFrame::Leave { request }).await;
         }
     });
     server.until_stats("sessions_too_slow", |count| count == 1).await;

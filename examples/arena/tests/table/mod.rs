@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tickwire_client::session::Session;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{ServerFrame, write_frame};
+use tickwire_shared::control::{RequestId, ServerFrame, write_frame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation};
@@ -48,7 +48,13 @@ impl<S: Simulation> Table<S> {
         let mut room = Room::new("table".to_owned(), seed, RoomConfig::default());
         take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
         let (player, name) = (ME, "Ann".to_owned());
-        let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+        let join = ToRoom::Join {
+            request: RequestId(1),
+            player,
+            name,
+            spectator: false,
+            datagram_bytes_max: 1200,
+        };
         room.handle(zero, 0, join);
         while let Some(out) = room.poll() {
             if let FromRoom::Control { frame, .. } = out {
