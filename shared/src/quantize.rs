@@ -6,7 +6,8 @@
 //!
 //! Rounding is to the nearest step, half away from zero, in `f64` with nothing but the four basic
 //! operations and the square root, so it is the same on every platform. Quantising what was
-//! dequantised gives the same lanes. A game's mistake never breaks the stream:
+//! dequantised gives the same lanes. A game's mistake never breaks the stream, and is told as a
+//! [`Misfits`]:
 //!
 //! | value | becomes |
 //! | --- | --- |
@@ -22,7 +23,7 @@ mod real;
 mod rotation;
 mod whole;
 
-use crate::schema::{FieldType, KindSchema};
+use crate::schema::{FieldType, KindSchema, LANES_MAX};
 
 /// A struct as lanes.
 #[diagnostic::on_unimplemented(
@@ -34,8 +35,8 @@ pub trait Lanes: Sized {
     const LANES: usize;
     /// The field table.
     fn schema() -> KindSchema;
-    /// Quantises into `lanes[..Self::LANES]`.
-    fn to_lanes(&self, lanes: &mut [i32]);
+    /// Quantises into `lanes[..Self::LANES]`. Returns which fields did not fit.
+    fn to_lanes(&self, lanes: &mut [i32]) -> Misfits;
     /// The value that `lanes[..Self::LANES]` stand for.
     fn from_lanes(lanes: &[i32]) -> Self;
 }
@@ -51,8 +52,8 @@ pub trait Kinds: Sized {
     fn schemas() -> Vec<KindSchema>;
     /// This value's kind number.
     fn kind(&self) -> u8;
-    /// Quantises into the front of `lanes`.
-    fn to_lanes(&self, lanes: &mut [i32]);
+    /// Quantises into the front of `lanes`. Returns which fields did not fit.
+    fn to_lanes(&self, lanes: &mut [i32]) -> Misfits;
     /// The value of kind `kind` that `lanes` stand for, or `None` for an unknown kind.
     fn from_lanes(kind: u8, lanes: &[i32]) -> Option<Self>;
 }
@@ -66,12 +67,48 @@ impl<T: Lanes> Kinds for T {
         0
     }
 
-    fn to_lanes(&self, lanes: &mut [i32]) {
-        Lanes::to_lanes(self, lanes);
+    fn to_lanes(&self, lanes: &mut [i32]) -> Misfits {
+        Lanes::to_lanes(self, lanes)
     }
 
     fn from_lanes(kind: u8, lanes: &[i32]) -> Option<Self> {
         (kind == 0).then(|| <T as Lanes>::from_lanes(lanes))
+    }
+}
+
+/// The fields of a value that something else is sent for: by more than half a step out of their range, or no
+/// number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Misfits {
+    /// By place in the field table.
+    bits: u64,
+}
+
+impl Misfits {
+    /// Every field fits.
+    pub const NONE: Misfits = Misfits { bits: 0 };
+
+    /// The field at `place` does not fit, unless `fits`.
+    #[inline]
+    pub fn note(&mut self, place: usize, fits: bool) {
+        self.bits |= u64::from(!fits) << (place % LANES_MAX);
+    }
+
+    /// Every field fits.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.bits == 0
+    }
+
+    /// Their places in the field table.
+    #[inline]
+    pub fn fields(self) -> impl Iterator<Item = usize> {
+        let mut bits = self.bits;
+        std::iter::from_fn(move || {
+            let place = (bits != 0).then_some(bits.trailing_zeros() as usize);
+            bits &= bits.wrapping_sub(1);
+            place
+        })
     }
 }
 
@@ -95,16 +132,18 @@ pub trait Choice: Copy {
 ///
 /// A [`FieldType`] that is not for this type quantises to zero.
 pub trait Field: Sized {
-    /// Quantises into the front of `lanes`, which holds at least [`FieldType::lanes`].
-    fn quantize(&self, ty: FieldType, lanes: &mut [i32]);
+    /// Quantises into the front of `lanes`, which holds at least [`FieldType::lanes`]. Returns whether it is
+    /// within its range, give or take half a step.
+    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool;
     /// The value the front of `lanes` stands for.
     fn dequantize(ty: FieldType, lanes: &[i32]) -> Self;
 }
 
 impl<T: Choice> Field for T {
     #[inline]
-    fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) {
+    fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) -> bool {
         lanes[0] = i32::from(self.index().min(T::VARIANTS - 1));
+        true
     }
 
     #[inline]

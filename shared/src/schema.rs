@@ -289,7 +289,7 @@ pub enum SchemaError {
         client: String,
     },
     /// A table that no codec can use.
-    #[error("{kind}.{field} cannot be coded: {reason}")]
+    #[error("{kind}{}{field} cannot be coded: {reason}", if .field.is_empty() { "" } else { "." })]
     Invalid {
         /// The struct.
         kind: String,
@@ -447,7 +447,7 @@ mod tests {
         let text = "Ship.fire cannot be coded: another field has the same name";
         assert_eq!(fields.unwrap_err().to_string(), text);
         let kinds = schema(vec![kind("Ship", &[]), kind("Rock", &[]), kind("Ship", &[])]);
-        let text = "Ship. cannot be coded: another kind has the same name";
+        let text = "Ship cannot be coded: another kind has the same name";
         assert_eq!(kinds.validate().unwrap_err().to_string(), text);
     }
 }

@@ -7,7 +7,7 @@ use glam::Vec2;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Tick;
-use crate::quantize::{Kinds, Lanes};
+use crate::quantize::{Kinds, Lanes, Misfits};
 use crate::schema::{KindSchema, Schema};
 
 /// A session's number, unique in a server's life. Zero is the server itself.
@@ -289,7 +289,7 @@ impl Kinds for NoEvent {
         match *self {}
     }
 
-    fn to_lanes(&self, _lanes: &mut [i32]) {
+    fn to_lanes(&self, _lanes: &mut [i32]) -> Misfits {
         match *self {}
     }
 

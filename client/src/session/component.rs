@@ -40,9 +40,15 @@ pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
         FieldType::Choice { variants } => {
             lanes[0] = (value(0).round() as i32).clamp(0, i32::from(variants) - 1);
         }
-        FieldType::Float { .. } | FieldType::Angle { .. } => x.quantize(ty, lanes),
-        FieldType::Vec2 { .. } => Vec2::new(x, y).quantize(ty, lanes),
-        FieldType::Vec3 { .. } => Vec3::new(x, y, z).quantize(ty, lanes),
+        FieldType::Float { .. } | FieldType::Angle { .. } => {
+            x.quantize(ty, lanes);
+        }
+        FieldType::Vec2 { .. } => {
+            Vec2::new(x, y).quantize(ty, lanes);
+        }
+        FieldType::Vec3 { .. } => {
+            Vec3::new(x, y, z).quantize(ty, lanes);
+        }
         FieldType::Quat { .. } => {
             Quat::from_xyzw(x, y, z, value(3) as f32).quantize(ty, lanes);
         }

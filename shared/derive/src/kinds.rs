@@ -30,7 +30,7 @@ pub(crate) fn expand(name: &Ident, data: &DataEnum) -> Result<TokenStream> {
             }
 
             #[inline]
-            fn to_lanes(&self, lanes: &mut [i32]) {
+            fn to_lanes(&self, lanes: &mut [i32]) -> ::tickwire_shared::quantize::Misfits {
                 match self {
                     #(Self::#variants(value) => <#structs as #lanes>::to_lanes(value, lanes),)*
                 }

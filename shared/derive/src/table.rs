@@ -52,7 +52,7 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: Use) -> Result<Toke
             }
 
             #[inline]
-            fn to_lanes(&self, lanes: &mut [i32]) {
+            fn to_lanes(&self, lanes: &mut [i32]) -> ::tickwire_shared::quantize::Misfits {
                 #to_lanes
             }
 
@@ -180,22 +180,27 @@ fn schema(place: usize, field: &Field) -> TokenStream {
 
 fn to_lanes(fields: &[Field], lanes: usize) -> TokenStream {
     if fields.is_empty() {
-        return quote!(let _ = lanes;);
+        return quote! {
+            let _ = lanes;
+            ::tickwire_shared::quantize::Misfits::NONE
+        };
     }
     let each = placed(fields).map(|(place, at, field)| {
         let (ident, trait_) = (&field.ident, field_trait(field));
         let end = at + field.shape.lanes();
         quote! {
-            #trait_::quantize(
+            misfits.note(#place, #trait_::quantize(
                 &self.#ident,
                 const { Self::__TICKWIRE_FIELDS[#place] },
                 &mut lanes[#at..#end],
-            );
+            ));
         }
     });
     quote! {
         let lanes = &mut lanes[..#lanes];
+        let mut misfits = ::tickwire_shared::quantize::Misfits::NONE;
         #(#each)*
+        misfits
     }
 }
 

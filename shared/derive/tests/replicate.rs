@@ -235,6 +235,18 @@ fn an_input_has_lanes_too() {
 }
 
 #[test]
+fn the_fields_that_do_not_fit_are_told_by_their_place() {
+    let mut lanes = [0; Ship::LANES];
+    assert!(Lanes::to_lanes(&ship(), &mut lanes).is_empty());
+    let wrong = Ship { vel: Vec2::new(0.0, f32::NAN), health: 101, r#type: 2, ..ship() };
+    let misfits = Kinds::to_lanes(&Entity::Ship(wrong), &mut lanes);
+    assert_eq!(misfits.fields().collect::<Vec<_>>(), [1, 7, 8]);
+    let schema = Ship::schema();
+    assert!(misfits.fields().map(|at| &*schema.fields[at].name).eq(["vel", "health", "type"]));
+    assert!(Lanes::to_lanes(&Flash {}, &mut lanes).is_empty());
+}
+
+#[test]
 fn a_macro_may_write_the_struct() {
     let marker = Marker { stage: 9, side: -0.5 };
     let mut lanes = [0; 2];

@@ -9,12 +9,17 @@ use crate::schema::{FieldType, lane_of};
 
 impl Field for f32 {
     #[inline]
-    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-        lanes[0] = match ty {
-            FieldType::Float { min, max, step } => Steps { min, max, step }.lane(*self),
-            FieldType::Angle { bits } => angle_to_lane(*self, bits),
-            _ => 0,
+    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+        let fits;
+        (lanes[0], fits) = match ty {
+            FieldType::Float { min, max, step } => {
+                let steps = Steps { min, max, step };
+                (steps.lane(*self), steps.fits(*self))
+            }
+            FieldType::Angle { bits } => (angle_to_lane(*self, bits), self.is_finite()),
+            _ => (0, true),
         };
+        fits
     }
 
     #[inline]
@@ -29,15 +34,17 @@ impl Field for f32 {
 
 impl Field for Vec2 {
     #[inline]
-    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-        let at = match ty {
+    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+        let (at, fits) = match ty {
             FieldType::Vec2 { min, max, step } => {
                 let steps = Steps { min, max, step };
-                [steps.lane(self.x), steps.lane(self.y)]
+                let fits = steps.fits(self.x) & steps.fits(self.y);
+                ([steps.lane(self.x), steps.lane(self.y)], fits)
             }
-            _ => [0; 2],
+            _ => ([0; 2], true),
         };
         lanes[..2].copy_from_slice(&at);
+        fits
     }
 
     #[inline]
@@ -54,15 +61,17 @@ impl Field for Vec2 {
 
 impl Field for Vec3 {
     #[inline]
-    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-        let at = match ty {
+    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+        let (at, fits) = match ty {
             FieldType::Vec3 { min, max, step } => {
                 let steps = Steps { min, max, step };
-                [steps.lane(self.x), steps.lane(self.y), steps.lane(self.z)]
+                let fits = steps.fits(self.x) & steps.fits(self.y) & steps.fits(self.z);
+                ([steps.lane(self.x), steps.lane(self.y), steps.lane(self.z)], fits)
             }
-            _ => [0; 3],
+            _ => ([0; 3], true),
         };
         lanes[..3].copy_from_slice(&at);
+        fits
     }
 
     #[inline]
@@ -90,6 +99,12 @@ impl Steps {
     fn lane(self, value: f32) -> i32 {
         let lane = nearest(f64::from(value) / f64::from(self.step)) as i32;
         self.clamp(lane)
+    }
+
+    /// Whether it is a number of the range, give or take half a step: what rounding may do to it.
+    #[inline]
+    fn fits(self, value: f32) -> bool {
+        (value >= self.min - self.step / 2.0) & (value <= self.max + self.step / 2.0)
     }
 
     #[inline]
@@ -259,6 +274,29 @@ mod tests {
         let away = FieldType::Float { min: 2.0, max: 8.0, step: 0.5 };
         assert_eq!(back::<f32>(lane(f32::NAN, away), away), 2.0);
         assert_eq!(back::<f32>(0, away), 2.0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_and_what_rounding_does_is_not() {
+        let fits = |value: f32, ty| value.quantize(ty, &mut [0]);
+        let ty = FieldType::Float { min: -2.0, max: 8.0, step: 0.5 };
+        for value in [-2.25, -2.0, 0.0, 8.0, 8.25] {
+            assert!(fits(value, ty), "{value}");
+        }
+        for value in [-2.3, 8.3, f32::MAX, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(!fits(value, ty), "{value}");
+        }
+        // The end of a range is in it, however many steps it takes.
+        assert!(fits(10.0, FieldType::Float { min: 0.0, max: 10.0, step: 4.0 }));
+        let angle = FieldType::Angle { bits: 8 };
+        assert!(fits(1000.0, angle), "however many turns");
+        assert!(!fits(f32::NAN, angle) && !fits(f32::INFINITY, angle));
+        let flat = FieldType::Vec2 { min: -2.0, max: 8.0, step: 0.5 };
+        assert!(Vec2::new(8.0, -2.0).quantize(flat, &mut [0; 2]));
+        assert!(!Vec2::new(0.0, f32::NAN).quantize(flat, &mut [0; 2]));
+        let solid = FieldType::Vec3 { min: -2.0, max: 8.0, step: 0.5 };
+        assert!(Vec3::new(8.0, -2.0, 0.0).quantize(solid, &mut [0; 3]));
+        assert!(!Vec3::new(9.0, 0.0, 0.0).quantize(solid, &mut [0; 3]));
     }
 
     #[test]

@@ -16,12 +16,16 @@ use crate::schema::FieldType;
 
 impl Field for Quat {
     #[inline]
-    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-        let at = match ty {
-            FieldType::Quat { bits } => Grid::new(bits).lanes(*self),
-            _ => [0; 4],
+    fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+        let (at, fits) = match ty {
+            FieldType::Quat { bits } => match Grid::new(bits).lanes(*self) {
+                Some(at) => (at, true),
+                None => (Grid::new(bits).no_rotation(), false),
+            },
+            _ => ([0; 4], true),
         };
         lanes[..4].copy_from_slice(&at);
+        fits
     }
 
     #[inline]
@@ -47,12 +51,13 @@ impl Grid {
         Grid { m: (1 << (bits - 1)) - 1 }
     }
 
+    /// `None` for what points nowhere.
     #[inline]
-    fn lanes(self, rotation: Quat) -> [i32; 4] {
+    fn lanes(self, rotation: Quat) -> Option<[i32; 4]> {
         let at = rotation.to_array().map(f64::from);
         let length = at.iter().map(|c| c * c).sum::<f64>().sqrt();
         if !(length > 0.0 && length.is_finite()) {
-            return [3, self.m, self.m, self.m];
+            return None;
         }
         let mut largest = 0;
         for place in 1..4 {
@@ -66,7 +71,12 @@ impl Grid {
         while self.largest_squared(smallest) < square_of_largest(smallest) {
             shrink_largest(&mut smallest);
         }
-        self.first_of_equals(largest, smallest)
+        Some(self.first_of_equals(largest, smallest))
+    }
+
+    #[inline]
+    fn no_rotation(self) -> [i32; 4] {
+        [3, self.m, self.m, self.m]
     }
 
     #[inline]
@@ -234,8 +244,11 @@ mod tests {
         let none = lanes(Quat::IDENTITY, 9);
         assert_eq!(none, [3, 255, 255, 255]);
         for component in [0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(lanes(Quat::from_xyzw(component, 0.0, 0.0, 0.0), 9), none);
+            let nowhere = Quat::from_xyzw(component, 0.0, 0.0, 0.0);
+            assert_eq!(lanes(nowhere, 9), none);
+            assert!(!nowhere.quantize(FieldType::Quat { bits: 9 }, &mut [0; 4]), "{component}");
         }
+        assert!((Quat::IDENTITY * 7.0).quantize(FieldType::Quat { bits: 9 }, &mut [0; 4]));
         assert_eq!(lanes(Quat::from_xyzw(1e-40, 0.0, 0.0, 0.0), 9), [0, 255, 255, 255]);
         assert_eq!(lanes(Quat::from_xyzw(f32::MAX, 0.0, 0.0, f32::MAX), 9)[0], 0);
     }

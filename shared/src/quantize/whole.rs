@@ -6,8 +6,9 @@ use crate::{EntityId, PlayerId, Tick};
 
 impl Field for bool {
     #[inline]
-    fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) {
+    fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) -> bool {
         lanes[0] = i32::from(*self);
+        true
     }
 
     #[inline]
@@ -20,8 +21,10 @@ macro_rules! whole_numbers {
     ($($number:ty),*) => {$(
         impl Field for $number {
             #[inline]
-            fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-                lanes[0] = int_to_lane(i64::from(*self), ty);
+            fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+                let fits;
+                (lanes[0], fits) = int_to_lane(i64::from(*self), ty);
+                fits
             }
 
             #[inline]
@@ -39,8 +42,8 @@ macro_rules! numbered {
     ($($id:ident),*) => {$(
         impl Field for $id {
             #[inline]
-            fn quantize(&self, ty: FieldType, lanes: &mut [i32]) {
-                self.0.quantize(ty, lanes);
+            fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
+                self.0.quantize(ty, lanes)
             }
 
             #[inline]
@@ -54,10 +57,12 @@ macro_rules! numbered {
 numbered!(PlayerId, EntityId, Tick);
 
 #[inline]
-fn int_to_lane(value: i64, ty: FieldType) -> i32 {
+fn int_to_lane(value: i64, ty: FieldType) -> (i32, bool) {
     match ty {
-        FieldType::Int { min, max } => value.min(max).max(min) as i32,
-        _ => 0,
+        FieldType::Int { min, max } => {
+            (value.min(max).max(min) as i32, (value >= min) & (value <= max))
+        }
+        _ => (0, true),
     }
 }
 
@@ -136,6 +141,14 @@ mod tests {
     fn a_whole_number_far_from_zero_reads_zero_lanes_as_its_nearest_end() {
         assert_eq!(back::<u8>(0, FieldType::Int { min: 10, max: 20 }), 10);
         assert_eq!(back::<i8>(0, FieldType::Int { min: -20, max: -10 }), -10);
+    }
+
+    #[test]
+    fn a_whole_number_out_of_its_range_does_not_fit() {
+        let ty = FieldType::Int { min: 10, max: 20 };
+        let fits = |value: u8| value.quantize(ty, &mut [0]);
+        assert!(fits(10) && fits(20));
+        assert!(!fits(9) && !fits(21));
     }
 
     #[test]
