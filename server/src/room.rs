@@ -4,6 +4,7 @@
 //! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
 
 mod chat;
+mod findings;
 mod fragments;
 mod inputs;
 mod interest;
@@ -15,6 +16,7 @@ mod session;
 mod states;
 mod world;
 
+pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
 
@@ -30,9 +32,10 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, View};
 
 use crate::config::RoomConfig;
+use findings::{Findings, Unowned};
 use fragments::Fragments;
 use inputs::Clock;
 use interest::Sight;
@@ -68,7 +71,9 @@ pub struct Room<S: Simulation> {
     draft: Draft,
     packets: Vec<u8>,
     spans: Vec<(PlayerId, Range<usize>)>,
-    entities_refused: u64,
+    findings: Findings,
+    /// For how long players have played with nothing of their own.
+    unowned: Unowned,
 }
 
 impl<S: Simulation> Room<S> {
@@ -100,7 +105,8 @@ impl<S: Simulation> Room<S> {
             draft: Draft::default(),
             packets: Vec::new(),
             spans: Vec::new(),
-            entities_refused: 0,
+            findings: Findings::default(),
+            unowned: Unowned::default(),
             config,
         }
     }
@@ -136,11 +142,6 @@ impl<S: Simulation> Room<S> {
         self.world.len()
     }
 
-    /// Entities the game showed beyond the room's limit, summed over all ticks.
-    pub fn entities_refused(&self) -> u64 {
-        self.entities_refused
-    }
-
     /// How a player's inputs came in; `None` for one who has no seat.
     pub fn input_counts(&self, player: PlayerId) -> Option<InputCounts> {
         Some(self.members.get(&player)?.inputs.as_ref()?.counts())
@@ -148,6 +149,12 @@ impl<S: Simulation> Room<S> {
 
     /// Steps one tick whose deadline was `due` and encodes each member's snapshot.
     pub fn step(&mut self, due: Instant) {
+        self.advance(due);
+        self.encode();
+    }
+
+    /// The first half of [`Room::step`]: the game's own step, and what it shows.
+    pub fn advance(&mut self, due: Instant) {
         self.tick = self.tick.next();
         self.due = Some(due);
         self.take_inputs();
@@ -156,8 +163,10 @@ impl<S: Simulation> Room<S> {
             &mut self.outbox,
         );
         self.simulation.capture(&mut self.capture);
-        self.entities_refused += self.world.capture(self.tick, &mut self.capture) as u64;
-        self.replicate();
+        self.world.capture(self.tick, &mut self.capture, &mut self.findings);
+        if !self.world.owned() {
+            self.unowned.stepped(&self.inputs, S::TICK_HZ, &mut self.findings);
+        }
     }
 
     /// The snapshots of the last step: one datagram for each member, at most its path's size.
@@ -169,6 +178,11 @@ impl<S: Simulation> Room<S> {
     /// The next reliable thing to send, in order.
     pub fn poll(&mut self) -> Option<FromRoom> {
         self.outgoing.pop_front()
+    }
+
+    /// The next thing that the game's author should know, with how often it was found since it was last polled.
+    pub fn poll_finding(&mut self) -> Option<Finding> {
+        self.findings.poll()
     }
 
     fn take_inputs(&mut self) {
@@ -184,7 +198,8 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    fn replicate(&mut self) {
+    /// The second half of [`Room::step`]: each member's snapshot.
+    pub fn encode(&mut self) {
         self.packets.clear();
         self.spans.clear();
         self.fragments.begin(&self.world);
@@ -194,12 +209,21 @@ impl<S: Simulation> Room<S> {
             Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
+            if matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
+            {
+                self.findings.note(Fault::View, member.player.0);
+            }
             let sight = Sight::new(view, self.config.far_from_percent);
             for (at, (audience, event)) in events.iter().enumerate() {
                 if hears(*audience, member.player, &sight) {
                     let queue = member.replication.events();
                     let event = event.clone();
-                    if at < reliable { queue.tell(event) } else { queue.tell_once(event) }
+                    if at >= reliable {
+                        queue.tell_once(event);
+                    } else if let Some(dropped) = queue.tell(event) {
+                        let fault = Fault::EventDropped { kind: dropped.kind };
+                        self.findings.note(fault, member.player.0);
+                    }
                 }
             }
             let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
@@ -231,7 +255,9 @@ impl<S: Simulation> Room<S> {
         let code = |(audience, event): (Audience, S::Event)| {
             let kind = event.kind();
             let table = &self.event_tables[usize::from(kind)];
-            event.to_lanes(&mut lanes);
+            for field in event.to_lanes(&mut lanes).fields() {
+                self.findings.note(Fault::EventField { kind, field: field as u8 }, self.tick.0);
+            }
             let mut writer = BitWriter::default();
             let lanes = &mut lanes[..table.len()];
             table.whole(&mut writer, lanes, true).expect("writing never fails");

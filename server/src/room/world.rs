@@ -3,15 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
+use super::findings::{Fault, Findings};
+use super::interest::Grid;
+use super::states::States;
 use glam::Vec2;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
-
-use super::interest::Grid;
-use super::states::States;
 
 /// Every entity that was captured, by slot. A slot is an entity's number on the wire.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct World {
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: Grid,
+    /// Some entity was ever someone's.
+    owned: bool,
 }
 
 /// What every client asks of a slot in every tick, close together in memory.
@@ -94,16 +96,21 @@ impl World {
             changed_public: SlotSet::default(),
             fresh: Vec::new(),
             grid: Grid::default(),
+            owned: false,
         }
     }
 
-    /// Takes the world of `tick` over from `capture`. Returns how many entities were beyond the limit.
-    pub(super) fn capture<E: Kinds>(&mut self, tick: Tick, capture: &mut Capture<E>) -> usize {
+    /// Takes the world of `tick` over from `capture`. What is wrong with it goes to `findings`.
+    pub(super) fn capture<E: Kinds>(
+        &mut self,
+        tick: Tick,
+        capture: &mut Capture<E>,
+        findings: &mut Findings,
+    ) {
         self.tick = tick;
         self.fresh.clear();
         self.changed_public.reset(self.slots.len());
         self.states.begin(tick);
-        let mut refused = 0;
         let mut lanes = [0; LANES_MAX];
         let before = std::mem::take(&mut self.shown);
         let mut next = 0;
@@ -113,12 +120,21 @@ impl World {
             let near = before[next..].iter().take(SHOWN_AHEAD).position(|(id, _)| *id == shown.id);
             let known = near.map(|at| before[next + at].1);
             next += near.map_or(0, |at| at + 1);
-            let Some(slot) = self.slot_for(shown.id, known, kind, shown.owner) else {
-                refused += 1;
-                continue;
+            let slot = match self.slot_for(shown.id, known, kind, shown.owner) {
+                Ok(slot) => slot,
+                Err(fault) => {
+                    findings.note(fault, shown.id.0);
+                    continue;
+                }
             };
             self.shown.push((shown.id, slot));
-            shown.entity.to_lanes(&mut lanes);
+            self.owned |= shown.owner.is_some();
+            for field in shown.entity.to_lanes(&mut lanes).fields() {
+                findings.note(Fault::EntityField { kind, field: field as u8 }, shown.id.0);
+            }
+            if shown.place.is_some_and(Vec2::is_nan) {
+                findings.note(Fault::EntityPlace { kind }, shown.id.0);
+            }
             let lanes = &lanes[..self.tables[usize::from(kind)].len()];
             self.record(slot, lanes);
             let entry = &mut self.slots[usize::from(slot)];
@@ -133,7 +149,11 @@ impl World {
         self.glances.clear();
         self.glances.extend(self.slots.iter().map(Slot::glance));
         self.grid.rebuild(&self.glances, &self.alive);
-        refused
+    }
+
+    /// Whether the game ever showed an entity as someone's own.
+    pub(super) fn owned(&self) -> bool {
+        self.owned
     }
 
     pub(super) fn tick(&self) -> Tick {
@@ -187,14 +207,14 @@ impl World {
         self.by_id.len()
     }
 
-    /// The slot of an entity, which may be `known`; `None` if it cannot have one.
+    /// The slot of an entity, which may be `known`, or why it cannot have one.
     fn slot_for(
         &mut self,
         id: EntityId,
         known: Option<u16>,
         kind: u8,
         owner: Option<PlayerId>,
-    ) -> Option<u16> {
+    ) -> Result<u16, Fault> {
         let is_here = |slot: &u16| {
             let entry = &self.slots[usize::from(*slot)];
             entry.id == id && entry.captured.is_some()
@@ -203,16 +223,16 @@ impl World {
         if let Some(slot) = known {
             let entry = &mut self.slots[usize::from(slot)];
             if entry.captured == Some(self.tick) {
-                return None;
+                return Err(Fault::SameId { kind });
             }
             if entry.kind != kind || entry.owner != owner {
                 *entry = Slot::new(id, kind, owner, self.tick);
                 self.fresh.push(slot);
             }
-            return Some(slot);
+            return Ok(slot);
         }
         if self.by_id.len() >= self.entities_max {
-            return None;
+            return Err(Fault::BeyondLimit { kind });
         }
         let fresh = Slot::new(id, kind, owner, self.tick);
         let slot = match self.free.pop() {
@@ -228,7 +248,7 @@ impl World {
         self.by_id.insert(id, slot);
         self.alive.insert(slot);
         self.fresh.push(slot);
-        Some(slot)
+        Ok(slot)
     }
 
     /// Keeps what a slot holds now, and when it last changed.

@@ -47,13 +47,13 @@ impl Events {
         }
     }
 
-    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped.
-    pub(in crate::room) fn tell(&mut self, event: Arc<EventBits>) {
-        if self.waiting.len() >= self.queued_max {
-            self.waiting.pop_front();
-            self.first += 1;
-        }
+    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped, and returned.
+    pub(in crate::room) fn tell(&mut self, event: Arc<EventBits>) -> Option<Arc<EventBits>> {
+        let is_full = self.waiting.len() >= self.queued_max;
+        let dropped = is_full.then(|| self.waiting.pop_front()).flatten();
+        self.first += u64::from(dropped.is_some());
         self.waiting.push_back(event);
+        dropped
     }
 
     /// The next snapshot tells an event, if there is place for it, and no other does.

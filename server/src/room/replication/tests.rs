@@ -6,6 +6,7 @@ use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{Capture, EntityId, Replicate, View};
 
 use super::*;
+use crate::room::findings::Findings;
 
 #[derive(Clone, Copy, Replicate)]
 struct Wide {
@@ -58,7 +59,7 @@ impl Table {
         for (id, thing) in (0..).zip(&self.things) {
             capture.show(EntityId(id), *thing);
         }
-        self.world.capture(self.world.tick().offset(1), &mut capture);
+        self.world.capture(self.world.tick().offset(1), &mut capture, &mut Findings::default());
         self.fragments.begin(&self.world);
     }
 
