@@ -9,6 +9,7 @@ mod queue;
 mod runner;
 mod thread;
 mod timing;
+mod warnings;
 
 use std::io;
 use std::sync::Arc;

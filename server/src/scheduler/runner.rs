@@ -7,10 +7,11 @@ use std::time::Instant;
 use bytes::{BufMut as _, BytesMut};
 use tickwire_shared::Simulation;
 
+use super::clock::Clock;
 use super::mailbox::Mailbox;
 use super::outbox::{Outbox, Outgoing, Snapshot};
 use crate::config::RoomConfig;
-use crate::room::{FromRoom, Room};
+use crate::room::{Finding, FromRoom, Room};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
 /// A room that its thread has not yet taken up.
@@ -30,6 +31,9 @@ pub(super) struct Runner<S: Simulation> {
     /// Frames the outbox had no place for.
     frames: Vec<FromRoom>,
     frames_max: usize,
+    clock: Clock,
+    /// When the last tick's step was done, and its encoding began.
+    stepped_ns: u64,
 }
 
 /// The moments of one tick.
@@ -51,12 +55,27 @@ pub(super) enum Ran {
 }
 
 impl<S: Simulation> Runner<S> {
-    pub(super) fn new(new: NewRoom<S>, frames_max: usize) -> Self {
+    pub(super) fn new(new: NewRoom<S>, frames_max: usize, clock: Clock) -> Self {
         let NewRoom { mailbox, seed, config } = new;
         let name = mailbox.name().to_owned();
         let room = catch_unwind(|| Room::new(name, seed, config)).ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
-        Runner { mailbox, room, buffer, frames: Vec::new(), frames_max }
+        let frames = Vec::new();
+        Runner { mailbox, room, buffer, frames, frames_max, clock, stepped_ns: 0 }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.mailbox.name()
+    }
+
+    /// When the last tick's step was done and its encoding began, in the clock's nanoseconds.
+    pub(super) fn stepped_ns(&self) -> u64 {
+        self.stepped_ns
+    }
+
+    /// The next thing that the game's author should know of the room.
+    pub(super) fn poll_finding(&mut self) -> Option<Finding> {
+        self.room.as_mut()?.poll_finding()
     }
 
     /// Runs one tick and hands its results to `outbox`.
@@ -92,7 +111,9 @@ impl<S: Simulation> Runner<S> {
         for message in self.mailbox.drain() {
             room.handle(moment.now, moment.time_ms, message);
         }
-        room.step(moment.due);
+        room.advance(moment.due);
+        self.stepped_ns = self.clock.now_ns();
+        room.encode();
         let info = room.info();
         let mut snapshots = Vec::with_capacity((info.players + info.spectators) as usize);
         for (player, datagram) in room.datagrams() {

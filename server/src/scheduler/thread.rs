@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::queue::BoundedQueue;
 use super::runner::{Moment, NewRoom, Ran, Runner};
 use super::timing::Timing;
+use super::warnings::{Load, Warnings};
 
 /// What a simulation thread shares with the rest of the server.
 pub(super) struct Shared<S: Simulation> {
@@ -42,8 +43,15 @@ pub(super) struct Pace {
 pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
     tune_thread(pace.realtime);
     let clock = Clock::new();
-    let mut rooms =
-        Rooms { clock, pace, slots: Vec::new(), free: Vec::new(), due: BinaryHeap::new() };
+    let mut rooms = Rooms {
+        clock,
+        pace,
+        slots: Vec::new(),
+        free: Vec::new(),
+        due: BinaryHeap::new(),
+        load: Load::default(),
+        warnings: Warnings::new::<S>(),
+    };
     let mut timing = Timing::new(0);
     let mut publish_at_ns = 0;
     while !shared.stop.load(Ordering::Acquire) {
@@ -74,11 +82,14 @@ struct Rooms<S: Simulation> {
     slots: Vec<Option<Runner<S>>>,
     free: Vec<usize>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Since a tick was last on time.
+    load: Load,
+    warnings: Warnings,
 }
 
 impl<S: Simulation> Rooms<S> {
     fn take_up(&mut self, new: NewRoom<S>) {
-        let runner = Runner::new(new, self.pace.frames_max);
+        let runner = Runner::new(new, self.pace.frames_max, self.clock);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
@@ -96,16 +107,30 @@ impl<S: Simulation> Rooms<S> {
         let time_ms = wall_ms();
         while self.next_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
             let Some(Reverse((due_ns, slot))) = self.due.pop() else { return };
-            let Some(runner) = &mut self.slots[slot] else { continue };
             let start_ns = self.clock.now_ns();
             let kept = keep_pace(due_ns, start_ns, self.pace);
             timing.skipped += kept.skipped;
             timing.overruns += u64::from(kept.overrun);
+            if kept.skipped > 0 {
+                self.warn_of_skips(start_ns, due_ns, kept.skipped);
+            }
+            if !kept.overrun {
+                self.load = Load::default();
+            }
+            let Some(runner) = &mut self.slots[slot] else { continue };
             let now = self.clock.instant(start_ns);
             let due = self.clock.instant(kept.due_ns);
-            match runner.tick(Moment { now, due, time_ms }, &shared.outbox) {
+            let ran = runner.tick(Moment { now, due, time_ms }, &shared.outbox);
+            let end_ns = self.clock.now_ns();
+            match ran {
                 Ran::On { snapshots_dropped } => {
                     timing.snapshots_dropped += snapshots_dropped as u64;
+                    let stepped_ns = runner.stepped_ns().max(start_ns);
+                    let encode_ns = end_ns.saturating_sub(stepped_ns);
+                    self.load.add(slot, stepped_ns - start_ns, encode_ns);
+                    while let Some(finding) = runner.poll_finding() {
+                        self.warnings.found(start_ns, runner.name(), &finding);
+                    }
                     self.due.push(Reverse((kept.due_ns + self.pace.period_ns, slot)));
                 }
                 Ran::Over => {
@@ -114,8 +139,16 @@ impl<S: Simulation> Rooms<S> {
                     shared.rooms.fetch_sub(1, Ordering::Relaxed);
                 }
             }
-            timing.record(start_ns - due_ns.min(start_ns), self.clock.now_ns() - start_ns);
+            timing.record(start_ns - due_ns.min(start_ns), end_ns - start_ns);
         }
+    }
+
+    /// Says why, as far as it can be told.
+    fn warn_of_skips(&mut self, now_ns: u64, due_ns: u64, skipped: u64) {
+        let why = self.load.why(now_ns.saturating_sub(due_ns));
+        let longest = self.slots.get(self.load.slot()).and_then(Option::as_ref);
+        let room = longest.map_or("", Runner::name);
+        self.warnings.skipped(now_ns, skipped, why, (room, &self.load));
     }
 }
 
@@ -158,7 +191,14 @@ const LOOK_UP_NS: u64 = 20_000_000;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use tickwire_shared::{Capture, EntityId, Inputs, NoEvent, Outbox as Events, PlayerId};
+
     use super::*;
+    use crate::config::ServerConfig;
+    use crate::scheduler::mailbox::Mailbox;
+    use crate::transport::Bell;
 
     const PACE: Pace = Pace { period_ns: 10, catch_up_ticks_max: 5, frames_max: 1, realtime: None };
 
@@ -169,6 +209,102 @@ mod tests {
         assert_eq!(kept(109), Kept { due_ns: 100, skipped: 0, overrun: false });
         assert_eq!(kept(110), Kept { due_ns: 100, skipped: 0, overrun: true });
         assert_eq!(kept(159), Kept { due_ns: 100, skipped: 0, overrun: true });
+    }
+
+    /// A game that is wrong in its first tick, and slow once it was.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Wrong(u32);
+
+    #[derive(Clone, Copy, Default, PartialEq, tickwire_shared::Input)]
+    struct Nothing {}
+
+    #[derive(tickwire_shared::Replicate)]
+    struct Tower {
+        #[replicate(range = 0..=9)]
+        floors: u8,
+    }
+
+    impl Simulation for Wrong {
+        const NAME: &'static str = "wrong";
+        const TICK_HZ: u32 = 1000;
+        type Input = Nothing;
+        type Entity = Tower;
+        type Event = NoEvent;
+
+        fn new(_seed: u64) -> Self {
+            Wrong(0)
+        }
+
+        fn join(&mut self, _player: PlayerId, _name: &str) {}
+
+        fn leave(&mut self, _player: PlayerId) {}
+
+        fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Events<NoEvent>) {
+            self.0 += 1;
+            if self.0 == 2 {
+                // A hundred ticks, however fast the machine is.
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+        }
+
+        fn capture(&self, world: &mut Capture<Tower>) {
+            world.show(EntityId(7), Tower { floors: 10 });
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_game_does_wrong_stands_in_the_log_as_it_is_by_default() {
+        let config = ServerConfig::default();
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let mailbox = Arc::new(Mailbox::new("tower \n".to_owned(), &config));
+        let new = NewRoom { mailbox, seed: 0, config: config.room.clone() };
+        let shared = Arc::new(Shared::<Wrong> {
+            intake: BoundedQueue::new(1),
+            rooms: AtomicUsize::new(1),
+            outbox: Arc::new(Outbox::new(4, Arc::new(Bell::new().unwrap()))),
+            timing: ArcSwap::from_pointee(Timing::new(0)),
+            generation: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        });
+        assert!(shared.intake.push(new).is_ok());
+        let of_thread = Arc::clone(&shared);
+        let pace = Pace { period_ns: 1_000_000, catch_up_ticks_max: 5, ..PACE };
+        let thread = std::thread::spawn(move || {
+            tracing::subscriber::with_default(subscriber, || run(&of_thread, pace));
+        });
+        let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let begin = std::time::Instant::now();
+        let step_is_slow = "ticks are skipped because the game's step is slow";
+        while !text().contains(step_is_slow) {
+            assert!(begin.elapsed().as_secs() < 60, "no word of it: {}", text());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        shared.stop.store(true, Ordering::Release);
+        thread.join().unwrap();
+        let text = text();
+        let range = "Tower.floors of entity 7 is not within 0 to 9";
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains(range)).collect();
+        assert_eq!(lines.len(), 1, "once, whatever comes after it: {text}");
+        assert!(lines[0].contains("WARN") && lines[0].contains(r#"room="tower \n""#), "{text}");
     }
 
     #[test]

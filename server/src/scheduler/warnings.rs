@@ -1,0 +1,165 @@
+//! What a game's author should know of its rooms, in the log: each thing once, and from then on how often it
+//! was, at most once a minute.
+
+use std::collections::BTreeMap;
+
+use tickwire_shared::Simulation;
+use tickwire_shared::schema::Schema;
+use tickwire_shared::simulation::schema_of;
+
+use crate::room::{Fault, Finding};
+
+/// What one simulation thread has to warn of.
+#[derive(Debug)]
+pub(super) struct Warnings {
+    schema: Schema,
+    /// As many as the game's field tables allow.
+    faults: BTreeMap<Fault, Told>,
+    skips: BTreeMap<Slow, Told>,
+}
+
+/// When something was last told, and what happened since.
+#[derive(Debug, Default)]
+struct Told {
+    at_ns: Option<u64>,
+    count: u64,
+}
+
+/// What the thread did since its ticks were last on time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    ticks: u64,
+    step_ns: u64,
+    encode_ns: u64,
+    /// The longest tick, and the slot of its room.
+    longest: (u64, usize),
+}
+
+/// Why ticks are skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slow {
+    /// The game's `step` and `capture`, and what came for it.
+    Step,
+    /// Building the snapshots.
+    Encoding,
+    /// Neither: the thread did not get to run.
+    Machine,
+}
+
+impl Warnings {
+    pub(super) fn new<S: Simulation>() -> Self {
+        Warnings { schema: schema_of::<S>(), faults: BTreeMap::new(), skips: BTreeMap::new() }
+    }
+
+    /// A room found something.
+    pub(super) fn found(&mut self, now_ns: u64, room: &str, finding: &Finding) {
+        let told = self.faults.entry(finding.fault).or_default();
+        // It is found once in every room of a game that means it so.
+        if finding.fault == Fault::NothingOwned && told.at_ns.is_some() {
+            return;
+        }
+        let Some(count) = told.count(now_ns, finding.count) else { return };
+        tracing::warn!(room, count, "{}", finding.describe(&self.schema));
+    }
+
+    /// So many ticks were skipped after this load; `room` had the longest tick of it.
+    pub(super) fn skipped(
+        &mut self,
+        now_ns: u64,
+        ticks: u64,
+        why: Slow,
+        (room, load): (&str, &Load),
+    ) {
+        let told = self.skips.entry(why).or_default();
+        let Some(count) = told.count(now_ns, ticks) else { return };
+        let millis = |ns: u64| ns as f64 / 1e6;
+        let (step_ms, encode_ms) = (millis(load.step_ns), millis(load.encode_ns));
+        let why = match why {
+            Slow::Step => "the game's step is slow",
+            Slow::Encoding => "encoding the snapshots is slow",
+            Slow::Machine => {
+                "the simulation thread did not run, as on a busy machine or after a sleep"
+            }
+        };
+        tracing::warn!(
+            room,
+            count,
+            "ticks are skipped because {why}: the last {} took {step_ms:.1} ms of stepping and {encode_ms:.1} ms \
+             of encoding",
+            load.ticks
+        );
+    }
+}
+
+impl Told {
+    /// Counts, and says how much there is to tell now, if it is time to tell.
+    fn count(&mut self, now_ns: u64, more: u64) -> Option<u64> {
+        self.count += more;
+        if self.at_ns.is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < AGAIN_NS) {
+            return None;
+        }
+        self.at_ns = Some(now_ns);
+        Some(std::mem::take(&mut self.count))
+    }
+}
+
+impl Load {
+    /// The room in `slot` had a tick.
+    pub(super) fn add(&mut self, slot: usize, step_ns: u64, encode_ns: u64) {
+        self.ticks += 1;
+        self.step_ns += step_ns;
+        self.encode_ns += encode_ns;
+        self.longest = self.longest.max((step_ns + encode_ns, slot));
+    }
+
+    /// The slot of the room with the longest tick.
+    pub(super) fn slot(&self) -> usize {
+        self.longest.1
+    }
+
+    /// Why a thread with this load is behind by `behind_ns`. All is wall time: a thread that is held up in a
+    /// step counts as stepping.
+    pub(super) fn why(&self, behind_ns: u64) -> Slow {
+        if 2 * (self.step_ns + self.encode_ns) < behind_ns {
+            Slow::Machine
+        } else if self.step_ns >= self.encode_ns {
+            Slow::Step
+        } else {
+            Slow::Encoding
+        }
+    }
+}
+
+/// How long nothing is said of what was said.
+const AGAIN_NS: u64 = 60_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thing_is_told_at_once_and_then_counted_for_a_minute() {
+        let mut told = Told::default();
+        assert_eq!(told.count(5, 1), Some(1));
+        assert_eq!(told.count(6, 1), None);
+        assert_eq!(told.count(AGAIN_NS, 7), None);
+        assert_eq!(told.count(5 + AGAIN_NS, 2), Some(10), "all since it was told");
+        assert_eq!(told.count(6 + AGAIN_NS, 1), None);
+    }
+
+    #[test]
+    fn what_took_the_time_is_why_ticks_are_skipped() {
+        const BEHIND_NS: u64 = 100_000;
+        let why = |step_ns, encode_ns| {
+            let mut load = Load::default();
+            load.add(0, 1, 1);
+            load.add(3, step_ns, encode_ns);
+            assert_eq!(load.slot(), 3);
+            load.why(BEHIND_NS)
+        };
+        assert_eq!(why(90_000, 20_000), Slow::Step);
+        assert_eq!(why(20_000, 90_000), Slow::Encoding);
+        assert_eq!(why(5_000, 4_000), Slow::Machine);
+        assert_eq!(Load::default().why(BEHIND_NS), Slow::Machine);
+    }
+}
