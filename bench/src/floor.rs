@@ -110,7 +110,7 @@ fn run_pair(arguments: &FloorArguments) -> anyhow::Result<(Pair, u64)> {
         seconds: arguments.seconds,
         transport: Carrier::Quic,
         url: None,
-        room: "swarm".to_owned(),
+        room: None,
         threads: 0,
         busy_cores: 0,
         realtime: false,

@@ -47,9 +47,9 @@ pub(crate) struct SwarmArguments {
     /// `host:port` of a running server; without it an arena server is started for the run.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// The room they play in.
-    #[arg(long, default_value = "swarm")]
-    pub(crate) room: String,
+    /// The room they play in; without it they go where a quick match leads, as players in a page do.
+    #[arg(long)]
+    pub(crate) room: Option<String>,
     /// Threads of the bots; 0 for one a processor.
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,
@@ -212,7 +212,9 @@ fn start_bots(
         let watch = arguments.watch.clone().filter(|_| number < WATCHERS);
         bots.spawn(async move {
             let time = (phase, &*beat);
-            match play(&target, &room, (number, clients), &gate, time, watch.as_deref()).await {
+            match play(&target, room.as_deref(), (number, clients), &gate, time, watch.as_deref())
+                .await
+            {
                 Ok(result) => result,
                 Err(error) => {
                     BotResult { error: Some(format!("{error:#}")), ..BotResult::default() }

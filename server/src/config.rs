@@ -54,6 +54,10 @@ settings! {
         chat_refill_s: u32 = 5, in 1..=3600;
         /// Characters of a display name.
         name_characters_max: usize = 32, in 1..=64;
+        /// Seconds between two members that a room's host removes.
+        kick_pause_s: u32 = 10, in 1..=3600;
+        /// Seconds for which who was removed cannot come back into the room.
+        kick_return_s: u32 = 300, in 0..=86_400;
     }
 }
 
@@ -98,6 +102,15 @@ settings! {
         connections_max: usize = 10_000, in 1..=1_000_000;
         /// Rooms at once.
         rooms_max: usize = 10_000, in 1..=1_000_000;
+        /// Rooms that one session made and that are there.
+        rooms_session_max: usize = 8, in 1..=1_000_000;
+        /// Rooms that sessions of one address (a /64 of IPv6) made and that are there; of a /56 twice as many, of a
+        /// /48 four times. More where all players come through one proxy.
+        rooms_prefix_max: usize = 100, in 1..=1_000_000;
+        /// Rooms made a second by sessions of one address.
+        rooms_prefix_hz: u32 = 1, in 1..=10_000;
+        /// Rooms made at once by sessions of one address.
+        rooms_prefix_burst: u32 = 50, in 1..=100_000;
         /// Rooms in one answer to a list request, the fullest first.
         rooms_listed_max: usize = 500, in 1..=1000;
         /// Seconds until a room that nobody is in is removed.
@@ -156,6 +169,10 @@ settings! {
         control_frames_hz: u32 = 20, in 1..=10_000;
         /// Frames at once on each stream of one client.
         control_frames_burst: u32 = 40, in 2..=10_000;
+        /// Rooms a second that one client asks to join or watch; it waits beyond that.
+        joins_hz: u32 = 2, in 1..=10_000;
+        /// Rooms at once that one client asks to join or watch.
+        joins_burst: u32 = 10, in 1..=10_000;
         /// Milliseconds that what a client asks waits for what it wrote before, while none of that comes: its
         /// two streams may overtake each other.
         request_wait_ms: u32 = 5000, in 100..=60_000;

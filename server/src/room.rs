@@ -8,6 +8,7 @@ mod findings;
 mod fragments;
 mod inputs;
 mod interest;
+mod kicks;
 mod member;
 mod message;
 mod pace;
@@ -39,6 +40,7 @@ use findings::{Findings, Unowned};
 use fragments::Fragments;
 use inputs::Clock;
 use interest::Sight;
+use kicks::Kicks;
 use member::Member;
 use replication::{Draft, EventBits, Scene};
 use world::World;
@@ -53,8 +55,11 @@ pub struct Room<S: Simulation> {
     members: BTreeMap<PlayerId, Member<S::Input>>,
     /// Their numbers, if they were asked for since someone came or went.
     everyone: Option<Arc<[PlayerId]>>,
+    /// Somebody may kick here.
+    is_hosted: bool,
     /// Who may kick.
     host: Option<PlayerId>,
+    kicks: Kicks,
     /// Seats given so far.
     seats: u8,
     chat_id: u64,
@@ -87,7 +92,9 @@ impl<S: Simulation> Room<S> {
             due: None,
             members: BTreeMap::new(),
             everyone: None,
+            is_hosted: true,
             host: None,
+            kicks: Kicks::default(),
             seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
@@ -109,6 +116,11 @@ impl<S: Simulation> Room<S> {
             unowned: Unowned::default(),
             config,
         }
+    }
+
+    /// The same room without a host: nobody may remove anybody.
+    pub fn without_host(self) -> Self {
+        Room { is_hosted: false, ..self }
     }
 
     /// The last tick that was stepped.

@@ -1,15 +1,19 @@
 //! The rooms of a server: found, made, listed and let go by name.
 
+mod makers;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tickwire_shared::Simulation;
 use tickwire_shared::control::{RefuseCode, RoomChoice, RoomInfo};
+use tickwire_shared::{PlayerId, Simulation};
 
 use crate::config::ServerConfig;
 use crate::scheduler::{Mailbox, NewRoom, Scheduler};
+use makers::{Made, Makers};
 
 /// Most characters of a room's name.
 pub(crate) const ROOM_NAME_CHARACTERS_MAX: usize = 32;
@@ -20,13 +24,22 @@ pub(crate) const ROOM_NAME_CHARACTERS_MAX: usize = 32;
 pub(crate) struct Rooms<S: Simulation> {
     scheduler: Scheduler<S>,
     config: Arc<ServerConfig>,
-    entries: Mutex<HashMap<String, Arc<Entry<S::Input>>>>,
+    registry: Mutex<Registry<S::Input>>,
+}
+
+/// The rooms there are, and who made them.
+struct Registry<I> {
+    entries: HashMap<String, Arc<Entry<I>>>,
+    makers: Makers,
 }
 
 /// One room, and who is in it or on the way in.
 #[derive(Debug)]
 struct Entry<I> {
     mailbox: Arc<Mailbox<I>>,
+    /// Made by a quick match: it has no host, and other quick matches lead to it.
+    is_quick: bool,
+    made: Made,
     seats: AtomicUsize,
     watchers: AtomicUsize,
     /// Seconds since anyone was in it.
@@ -49,26 +62,32 @@ pub(crate) struct Refusal {
 
 impl<S: Simulation> Rooms<S> {
     pub(crate) fn new(scheduler: Scheduler<S>, config: Arc<ServerConfig>) -> Self {
-        Rooms { scheduler, config, entries: Mutex::new(HashMap::new()) }
+        let registry = Registry { entries: HashMap::new(), makers: Makers::new(&config) };
+        Rooms { scheduler, config, registry: Mutex::new(registry) }
     }
 
-    /// A place in the room a player chose, which is made if there is none. Whether there is a seat
-    /// is for the room to say, but [`RoomChoice::Quick`] looks for one that has.
-    pub(crate) fn play(&self, choice: &RoomChoice) -> Result<Membership<S::Input>, Refusal> {
-        let mut entries = self.entries();
+    /// A place in the room that the player `by`, at this address, chose; it is made if there is none. Whether there is
+    /// a seat is for the room to say, but [`RoomChoice::Quick`] looks for one that has.
+    pub(crate) fn play(
+        &self,
+        choice: &RoomChoice,
+        by: (PlayerId, IpAddr),
+    ) -> Result<Membership<S::Input>, Refusal> {
+        let mut registry = self.registry();
+        let entries = &registry.entries;
         let entry = match choice {
             RoomChoice::Quick => {
-                let open = entries.values().filter(|entry| entry.has_seat());
+                let open = entries.values().filter(|entry| entry.is_quick && entry.has_seat());
                 match open.max_by_key(|entry| entry.seats.load(Ordering::Relaxed)) {
                     Some(entry) => Arc::clone(entry),
-                    None => self.make(&mut entries, None)?,
+                    None => self.make(&mut registry, None, by)?,
                 }
             }
             RoomChoice::Named(name) => {
                 check_name(name)?;
                 match entries.get(name) {
                     Some(entry) => Arc::clone(entry),
-                    None => self.make(&mut entries, Some(name))?,
+                    None => self.make(&mut registry, Some(name), by)?,
                 }
             }
         };
@@ -78,8 +97,8 @@ impl<S: Simulation> Rooms<S> {
     /// A watcher's place in a room that is there.
     pub(crate) fn watch(&self, name: &str) -> Result<Membership<S::Input>, Refusal> {
         check_name(name)?;
-        let entries = self.entries();
-        let Some(entry) = entries.get(name) else {
+        let registry = self.registry();
+        let Some(entry) = registry.entries.get(name) else {
             let text = format!("there is no room {name:?}; ask for the list of rooms");
             return Err(Refusal { code: RefuseCode::NoSuchRoom, text });
         };
@@ -88,7 +107,10 @@ impl<S: Simulation> Rooms<S> {
 
     /// The fullest rooms, as many as the configuration allows in a list.
     pub(crate) fn list(&self) -> Vec<RoomInfo> {
-        let mut rooms: Vec<_> = self.entries().values().map(|entry| entry.mailbox.info()).collect();
+        let registry = self.registry();
+        let mut rooms: Vec<_> =
+            registry.entries.values().map(|entry| entry.mailbox.info()).collect();
+        drop(registry);
         rooms.sort_by(|a, b| b.players.cmp(&a.players).then_with(|| a.name.cmp(&b.name)));
         rooms.truncate(self.config.rooms_listed_max);
         rooms
@@ -96,7 +118,9 @@ impl<S: Simulation> Rooms<S> {
 
     /// Lets rooms go that nobody has been in for long enough. Called once a second.
     pub(crate) fn sweep(&self) {
-        self.entries().retain(|name, entry| {
+        let Registry { entries, makers } = &mut *self.registry();
+        makers.sweep();
+        entries.retain(|name, entry| {
             if entry.is_occupied() {
                 entry.empty_s.store(0, Ordering::Relaxed);
                 return true;
@@ -107,6 +131,7 @@ impl<S: Simulation> Rooms<S> {
             }
             tracing::info!(room = name, "nobody is in the room: removed");
             entry.mailbox.close();
+            makers.give_back(&entry.made);
             false
         });
     }
@@ -114,15 +139,18 @@ impl<S: Simulation> Rooms<S> {
     /// Lets a room go that broke.
     pub(crate) fn forget(&self, broken: &Arc<Mailbox<S::Input>>) {
         broken.close();
-        let mut entries = self.entries();
-        if entries.get(broken.name()).is_some_and(|entry| Arc::ptr_eq(&entry.mailbox, broken)) {
+        let Registry { entries, makers } = &mut *self.registry();
+        if let Some(entry) = entries.get(broken.name())
+            && Arc::ptr_eq(&entry.mailbox, broken)
+        {
+            makers.give_back(&entry.made);
             entries.remove(broken.name());
         }
     }
 
     /// Every room there is.
     pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox<S::Input>>> {
-        self.entries().values().map(|entry| Arc::clone(&entry.mailbox)).collect()
+        self.registry().entries.values().map(|entry| Arc::clone(&entry.mailbox)).collect()
     }
 
     /// The threads they run on.
@@ -130,10 +158,12 @@ impl<S: Simulation> Rooms<S> {
         &self.scheduler
     }
 
+    /// A new room: of this name, or for quick matches.
     fn make(
         &self,
-        entries: &mut HashMap<String, Arc<Entry<S::Input>>>,
+        Registry { entries, makers }: &mut Registry<S::Input>,
         name: Option<&str>,
+        by: (PlayerId, IpAddr),
     ) -> Result<Arc<Entry<S::Input>>, Refusal> {
         let full = || Refusal {
             code: RefuseCode::TooManyRooms,
@@ -145,19 +175,25 @@ impl<S: Simulation> Rooms<S> {
         if entries.len() >= self.config.rooms_max {
             return Err(full());
         }
+        let made = makers.take(&self.config, by)?;
+        let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
         let mailbox = Arc::new(Mailbox::new(name.clone(), &self.config));
         let room = NewRoom {
             mailbox: Arc::clone(&mailbox),
             seed: RandomState::new().hash_one(&name),
             config: self.config.room.clone(),
+            is_hosted: !is_quick,
         };
         if !self.scheduler.add(room) {
+            makers.give_back(&made);
             return Err(full());
         }
         tracing::info!(room = name, "room made");
         let entry = Arc::new(Entry {
             mailbox,
+            is_quick,
+            made,
             seats: AtomicUsize::new(0),
             watchers: AtomicUsize::new(0),
             empty_s: AtomicU32::new(0),
@@ -166,8 +202,8 @@ impl<S: Simulation> Rooms<S> {
         Ok(entry)
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<String, Arc<Entry<S::Input>>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry<S::Input>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Simulation on threads of its own: every room ticks at absolute deadlines on one of them.
 //!
 //! A tick never waits: messages come in and go out through queues without locks.
+//!
+//! A room without members sleeps: it takes no time of its thread, and its tick stands still until somebody comes.
 
+mod alarm;
 mod clock;
 mod mailbox;
 mod outbox;
@@ -26,6 +29,7 @@ pub(crate) use outbox::{Outbox, Outgoing, Snapshot};
 pub(crate) use runner::NewRoom;
 pub(crate) use timing::Timing;
 
+use alarm::Alarm;
 use queue::BoundedQueue;
 use thread::{Pace, Shared};
 
@@ -54,6 +58,8 @@ impl<S: Simulation> Scheduler<S> {
         let start = |number| {
             let shared = Arc::new(Shared::<S> {
                 intake: BoundedQueue::new(config.rooms_max),
+                // Of rooms that were let go some may still be there.
+                alarm: Arc::new(Alarm::new(2 * config.rooms_max)),
                 rooms: AtomicUsize::new(0),
                 outbox: Arc::new(Outbox::new(config.outbox_ticks_max, Arc::clone(bell))),
                 timing: ArcSwap::from_pointee(Timing::new(0)),

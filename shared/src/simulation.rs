@@ -70,6 +70,11 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
         last
     }
 
+    /// Whether the room's host may remove this member now. Only rooms that were made by name have a host.
+    fn may_kick(&self, _host: PlayerId, _player: PlayerId) -> bool {
+        true
+    }
+
     /// Shows every entity as it is now. The order does not matter.
     fn capture(&self, world: &mut Capture<Self::Entity>);
 

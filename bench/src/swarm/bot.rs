@@ -112,7 +112,7 @@ pub(super) struct BotResult {
 /// Plays from hello to goodbye.
 pub(super) async fn play(
     target: &str,
-    room: &str,
+    room: Option<&str>,
     (number, clients): (usize, usize),
     gate: &Semaphore,
     (mut phase, beat): (PhaseReceiver, &Notify),
@@ -217,13 +217,14 @@ impl Player {
 /// Takes a seat under the bot's own name, or the next free one of another swarm's size.
 async fn join(
     client: &mut Client<Arena>,
-    room: &str,
+    room: Option<&str>,
     number: usize,
     clients: usize,
 ) -> anyhow::Result<()> {
     for attempt in 0..NAMES_TRIED {
         let name = Bot::name((number + attempt * clients) as u32);
-        client.join(RoomChoice::Named(room.to_owned()), &name);
+        let choice = room.map_or(RoomChoice::Quick, |room| RoomChoice::Named(room.to_owned()));
+        client.join(choice, &name);
         if wait_for_seat(client).await? {
             return Ok(());
         }

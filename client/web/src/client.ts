@@ -23,8 +23,10 @@ export type GameEvent<G extends Game> = {
 export interface ClientEvents<G extends Game> {
   /** A seat, or a place to watch from. */
   joined: Joined;
-  /** Out of the room again. */
+  /** Out of the room again, as asked for. */
   left: void;
+  /** The host removed this client from the room. The session goes on: another room may be joined. */
+  removed: { text: string };
   /** Someone came into the room. */
   memberJoined: Member;
   /** Someone left the room. */
@@ -317,6 +319,7 @@ export class Client<G extends Game = AnyGame> {
         return this.#onWelcome(event);
       case 'joined':
       case 'left':
+      case 'removed':
       case 'memberJoined':
       case 'memberLeft':
       case 'host':
@@ -376,6 +379,10 @@ export class Client<G extends Game = AnyGame> {
         this.entities.clear();
         this.#requests.resolve(event.request);
         return this.#emitter.emit('left', undefined);
+      case 'removed':
+        room.leave();
+        this.entities.clear();
+        return this.#emitter.emit('removed', { text: event.text });
       case 'memberJoined':
         room.members.set(event.member.player, event.member);
         return this.#emitter.emit('memberJoined', event.member);

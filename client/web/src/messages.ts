@@ -92,6 +92,7 @@ export type CoreEvent =
   | ({ type: 'rooms'; rooms: RoomInfo[] } & Answer)
   | ({ type: 'done' } & Answer)
   | ({ type: 'refused' } & Answer & Refused)
+  | { type: 'removed'; text: string }
   | { type: 'memberJoined'; member: Member }
   | { type: 'memberLeft'; player: number; code: number }
   | { type: 'host'; player: number | undefined }

@@ -2,7 +2,7 @@ import { type CloseCode, closeCodeOf } from './errors.js';
 import type { CoreEvent, Joined, Member, RoomInfo } from './messages.js';
 
 /** The events of the core that change who is here. */
-export type RoomEvent = CoreEvent & { type: 'joined' | 'left' | 'memberJoined' | 'memberLeft' | 'host' };
+export type RoomEvent = CoreEvent & { type: 'joined' | 'left' | 'removed' | 'memberJoined' | 'memberLeft' | 'host' };
 
 /** The room a client is in, as the server told it. */
 export class Room {

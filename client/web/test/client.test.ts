@@ -174,6 +174,20 @@ test('a kick is done when its answer says so, not when its player left', async (
   await expect(kick).rejects.toMatchObject({ code: 'NoSuchPlayer' });
 });
 
+test('who is removed is told why, is in no room any more, and may join another', async () => {
+  say(JOINED);
+  core.flat = [7, 7, 0, 1, 0.25, 10, 20];
+  client.update(100);
+  const told = vi.fn();
+  client.on('removed', told);
+  say({ type: 'removed', text: 'you were removed from the room by its host: rude' });
+  expect(told).toHaveBeenCalledWith({ text: 'you were removed from the room by its host: rude' });
+  expect([client.room, client.me, client.host, client.entities.mine('Boat')]).toEqual([undefined, undefined, undefined, undefined]);
+  const again = client.join({ name: 'Me', room: 'cove' });
+  say({ ...JOINED, request: 1 });
+  expect((await again).room.name).toBe('bay');
+});
+
 test('a goodbye ends the session once, with its code and text, whatever the transport says after', async () => {
   const waiting = client.join({ name: 'Me' });
   const ends: unknown[] = [];

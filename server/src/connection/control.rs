@@ -39,6 +39,7 @@ pub(super) async fn serve<S: Simulation>(
     let config = &host.config;
     let mut bucket =
         Bucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
+    let mut joins = Bucket::new(config.joins_burst, config.joins_hz, Instant::now());
     loop {
         while !bucket.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
@@ -49,7 +50,7 @@ pub(super) async fn serve<S: Simulation>(
                     Some(request) => Some(link.order.turn(request).await),
                     None => None,
                 };
-                if let Err(end) = handle(host, link, frame).await {
+                if let Err(end) = handle(host, link, frame, &mut joins).await {
                     return end;
                 }
                 drop(turn);
@@ -104,12 +105,19 @@ async fn handle<S: Simulation>(
     host: &Arc<Host<S>>,
     link: &Arc<Link<S::Input>>,
     frame: ClientFrame,
+    joins: &mut Bucket,
 ) -> Result<(), End> {
+    if let ClientFrame::Join { .. } | ClientFrame::Spectate { .. } = frame {
+        while !joins.take(Instant::now()) {
+            tokio::time::sleep(FRAME_PAUSE).await;
+        }
+    }
     match frame {
         ClientFrame::Hello { .. } => return Err(CloseCode::SecondHello.into()),
         ClientFrame::Goodbye { .. } => return Err(CloseCode::Normal.into()),
         ClientFrame::Join { request, room, name } => {
-            enter(link, request, name, || host.rooms.play(&room)).await;
+            let by = (link.player, link.session.remote_address().ip());
+            enter(link, request, name, || host.rooms.play(&room, by)).await;
         }
         ClientFrame::Spectate { request, room, name } => {
             enter(link, request, name, || host.rooms.watch(&room)).await;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, write_frame};
 use tickwire_shared::{PlayerId, Simulation};
 
+use super::Host;
 use super::reliable::{LaneName, frame_bytes};
-use super::{End, Host};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, Outbox, Outgoing, Snapshot};
 use crate::transport::{DATAGRAM_HEADROOM_BYTES, DatagramError, Outbound};
@@ -76,12 +76,6 @@ impl<S: Simulation> Host<S> {
             FromRoom::Chat { player, chat } => {
                 if let Some(link) = self.links.get(player) {
                     link.send_chat(&chat);
-                }
-            }
-            FromRoom::Close { player, code, text } => {
-                if let Some(link) = self.links.get(player) {
-                    link.release(room);
-                    link.end(End::new(code, text));
                 }
             }
             FromRoom::Released { player } => {

@@ -104,17 +104,8 @@ pub enum FromRoom {
         /// What.
         chat: ServerChat,
     },
-    /// The member's session must end. The room has already let it go.
-    Close {
-        /// Whose.
-        player: PlayerId,
-        /// Why.
-        code: CloseCode,
-        /// Why and what to do, for a person.
-        text: String,
-    },
-    /// The member is out of the room (left, or was never let in) and may join another. Comes before the frame that
-    /// tells it so.
+    /// The member is out of the room (left, was removed, or was never let in) and may join another. Comes before
+    /// the frame that tells it so.
     Released {
         /// Who.
         player: PlayerId,

@@ -56,7 +56,7 @@ impl<S: Simulation> Room<S> {
             }
             ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
             ToRoom::Kick { request, by, player, reason } => {
-                match self.kick(time_ms, by, player, &reason) {
+                match self.kick((now, time_ms), by, player, &reason) {
                     Ok(()) => self.tell(by, ServerFrame::Done { request }),
                     Err(refusal) => self.refuse(by, request, refusal),
                 }
@@ -76,6 +76,10 @@ impl<S: Simulation> Room<S> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();
             return Err((RefuseCode::AlreadyInRoom, text));
+        }
+        if self.kicks.keeps_out(player, now) {
+            let text = "you were removed from this room a while ago; join another one".to_owned();
+            return Err((RefuseCode::RemovedFromRoom, text));
         }
         let name = chat::clean_name(&self.config, name)?;
         let key = chat::name_key(&name);
@@ -167,6 +171,9 @@ impl<S: Simulation> Room<S> {
     /// The host is a player, and goes on being it; without one it is the player with the lowest number. Says
     /// whether it changed.
     fn choose_host(&mut self) -> bool {
+        if !self.is_hosted {
+            return false;
+        }
         let before = self.host;
         let mut players = self.members.values().filter(|member| !member.is_spectator());
         let first = players.next().map(|member| member.player);
@@ -183,7 +190,7 @@ impl<S: Simulation> Room<S> {
 
     fn kick(
         &mut self,
-        time_ms: u64,
+        (now, time_ms): (Instant, u64),
         by: PlayerId,
         player: PlayerId,
         reason: &str,
@@ -196,13 +203,24 @@ impl<S: Simulation> Room<S> {
             let text = "that member is not in this room any more".to_owned();
             return Err((RefuseCode::NoSuchPlayer, text));
         }
+        if !self.simulation.may_kick(by, player) {
+            let text = "the game does not let you remove this player".to_owned();
+            return Err((RefuseCode::KickNotAllowed, text));
+        }
+        if self.kicks.is_too_fast(&self.config, now) {
+            let pause_s = self.config.kick_pause_s;
+            let text = format!("one member may be removed in {pause_s} s; wait a little");
+            return Err((RefuseCode::KickTooFast, text));
+        }
         self.remove(time_ms, player, CloseCode::Kicked);
+        self.kicks.removed(&self.config, player, now);
         let reason: String = reason.chars().take(REASON_CHARACTERS_MAX).collect();
         let text = match chat::clean_message(&self.config, &reason) {
             Ok(reason) => format!("{}: {reason}", CloseCode::Kicked.text()),
             Err(_) => CloseCode::Kicked.text().to_owned(),
         };
-        self.outgoing.push_back(FromRoom::Close { player, code: CloseCode::Kicked, text });
+        self.outgoing.push_back(FromRoom::Released { player });
+        self.tell(player, ServerFrame::Removed { text });
         Ok(())
     }
 

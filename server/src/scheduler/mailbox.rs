@@ -1,9 +1,11 @@
 //! A room as the network knows it: its name, how full it is, and the way into it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tickwire_shared::control::RoomInfo;
 
+use super::alarm::Alarm;
 use super::queue::BoundedQueue;
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
@@ -22,6 +24,10 @@ pub(crate) struct Mailbox<I> {
     spectators: AtomicU32,
     /// The registry let it go: its thread drops it.
     closed: AtomicBool,
+    /// The room sleeps: whoever has something for it wakes it.
+    asleep: AtomicBool,
+    /// What wakes it, and its number there; since its thread took it up.
+    alarm: OnceLock<(Arc<Alarm>, usize)>,
 }
 
 impl<I> Mailbox<I> {
@@ -34,6 +40,8 @@ impl<I> Mailbox<I> {
             players: AtomicU32::new(0),
             spectators: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            alarm: OnceLock::new(),
         }
     }
 
@@ -62,12 +70,15 @@ impl<I> Mailbox<I> {
 
     /// Hands over anything else, or gives it back when the room is behind.
     pub(crate) fn try_command(&self, command: ToRoom<I>) -> Result<(), ToRoom<I>> {
-        self.commands.push(command)
+        self.commands.push(command)?;
+        self.wake();
+        Ok(())
     }
 
     /// Lets the room go.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Whether the room is gone or going: nothing sent to it will be answered.
@@ -80,8 +91,88 @@ impl<I> Mailbox<I> {
         self.commands.drain().chain(self.inputs.drain())
     }
 
+    /// Tells what wakes the room once it sleeps.
+    pub(super) fn set_alarm(&self, alarm: &Arc<Alarm>, number: usize) {
+        // A room is taken up once.
+        let _ = self.alarm.set((Arc::clone(alarm), number));
+    }
+
+    /// Whether the room may sleep: the alarm rings when the next command comes or the room is let go. Only the
+    /// thread of the room asks.
+    pub(super) fn fall_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        let has_work = !self.commands.is_empty() || self.closed.load(Ordering::SeqCst);
+        // What came since either rang the alarm already, or was seen here.
+        !(has_work && self.asleep.swap(false, Ordering::SeqCst))
+    }
+
+    fn wake(&self) {
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Some((alarm, number)) = self.alarm.get()
+        {
+            alarm.ring(*number);
+        }
+    }
+
     pub(super) fn publish(&self, info: &RoomInfo) {
         self.players.store(info.players, Ordering::Relaxed);
         self.spectators.store(info.spectators, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice() -> ToRoom<()> {
+        ToRoom::Notice { text: String::new() }
+    }
+
+    #[test]
+    fn a_sleeping_room_is_woken_once_by_a_command_or_its_end() {
+        let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
+        let alarm = Arc::new(Alarm::new(4));
+        mailbox.set_alarm(&alarm, 7);
+        let rung = || alarm.drain().collect::<Vec<_>>();
+        assert!(mailbox.try_command(notice()).is_ok());
+        assert!(!mailbox.fall_asleep(), "there is something to do");
+        assert_eq!(mailbox.drain().count(), 1);
+        assert!(mailbox.fall_asleep());
+        assert_eq!(rung(), [0; 0]);
+        for _ in 0..2 {
+            assert!(mailbox.try_command(notice()).is_ok());
+        }
+        assert_eq!(rung(), [7]);
+        assert_eq!(mailbox.drain().count(), 2);
+        assert!(mailbox.fall_asleep());
+        mailbox.close();
+        assert_eq!(rung(), [7]);
+    }
+
+    #[test]
+    fn a_command_that_comes_while_the_room_falls_asleep_is_never_missed() {
+        let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
+        let alarm = Arc::new(Alarm::new(4));
+        mailbox.set_alarm(&alarm, 7);
+        let sent = 20_000;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..sent {
+                    while mailbox.try_command(notice()).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            let mut taken = 0;
+            while taken < sent {
+                taken += mailbox.drain().count();
+                if taken < sent && mailbox.fall_asleep() {
+                    // Whoever sends rings: this ends, or the room sleeps for good.
+                    while alarm.drain().count() == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            }
+        });
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::{BufMut as _, BytesMut};
 use tickwire_shared::Simulation;
 
+use super::alarm::Alarm;
 use super::clock::Clock;
 use super::mailbox::Mailbox;
 use super::outbox::{Outbox, Outgoing, Snapshot};
@@ -19,6 +20,8 @@ pub(crate) struct NewRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
     pub(crate) seed: u64,
     pub(crate) config: RoomConfig,
+    /// Somebody may kick there.
+    pub(crate) is_hosted: bool,
 }
 
 /// A room and what it takes to run it.
@@ -50,15 +53,21 @@ pub(super) struct Moment {
 pub(super) enum Ran {
     /// The room goes on. So many snapshots found no place in the outbox.
     On { snapshots_dropped: usize },
+    /// Nobody is in the room, and it did not tick: it need not be run until its alarm rings.
+    Asleep,
     /// The room is over and can be dropped.
     Over,
 }
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: NewRoom<S>, frames_max: usize, clock: Clock) -> Self {
-        let NewRoom { mailbox, seed, config } = new;
+        let NewRoom { mailbox, seed, config, is_hosted } = new;
         let name = mailbox.name().to_owned();
-        let room = catch_unwind(|| Room::new(name, seed, config)).ok();
+        let room = catch_unwind(|| {
+            let room = Room::new(name, seed, config);
+            if is_hosted { room } else { room.without_host() }
+        });
+        let room = room.ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
         let frames = Vec::new();
         Runner { mailbox, room, buffer, frames, frames_max, clock, stepped_ns: 0 }
@@ -78,7 +87,12 @@ impl<S: Simulation> Runner<S> {
         self.room.as_mut()?.poll_finding()
     }
 
-    /// Runs one tick and hands its results to `outbox`.
+    /// What wakes the room once it sleeps.
+    pub(super) fn set_alarm(&self, alarm: &Arc<Alarm>, number: usize) {
+        self.mailbox.set_alarm(alarm, number);
+    }
+
+    /// Runs one tick, if anybody is there for it, and hands its results to `outbox`.
     pub(super) fn tick(&mut self, moment: Moment, outbox: &Outbox<S::Input>) -> Ran {
         if self.mailbox.is_closed() {
             self.drop_room();
@@ -90,6 +104,10 @@ impl<S: Simulation> Runner<S> {
         }
         let snapshots = stepped.unwrap_or_default();
         if snapshots.is_empty() && self.frames.is_empty() {
+            let is_empty = self.room.as_ref().is_some_and(Room::is_empty);
+            if is_empty && self.mailbox.fall_asleep() {
+                return Ran::Asleep;
+            }
             return Ran::On { snapshots_dropped: 0 };
         }
         let frames = std::mem::take(&mut self.frames);
@@ -110,6 +128,12 @@ impl<S: Simulation> Runner<S> {
         let Some(room) = &mut self.room else { return Vec::new() };
         for message in self.mailbox.drain() {
             room.handle(moment.now, moment.time_ms, message);
+        }
+        if room.is_empty() {
+            // Nobody sees its ticks: it stands still.
+            self.frames.extend(std::iter::from_fn(|| room.poll()));
+            self.mailbox.publish(&room.info());
+            return Vec::new();
         }
         room.advance(moment.due);
         self.stepped_ns = self.clock.now_ns();

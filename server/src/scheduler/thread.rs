@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
 
+use super::alarm::Alarm;
 use super::clock::{Clock, tune_thread};
 use super::outbox::Outbox;
 use super::queue::BoundedQueue;
@@ -20,6 +21,8 @@ use super::warnings::{Load, Warnings};
 pub(super) struct Shared<S: Simulation> {
     /// Rooms to take up.
     pub(super) intake: BoundedQueue<NewRoom<S>>,
+    /// Wakes rooms that sleep.
+    pub(super) alarm: Arc<Alarm>,
     /// Rooms on this thread, or on their way to it.
     pub(super) rooms: AtomicUsize,
     pub(super) outbox: Arc<Outbox<S::Input>>,
@@ -42,6 +45,7 @@ pub(super) struct Pace {
 /// Runs rooms until it is told to stop.
 pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
     tune_thread(pace.realtime);
+    shared.alarm.wakes_this_thread();
     let clock = Clock::new();
     let mut rooms = Rooms {
         clock,
@@ -55,27 +59,33 @@ pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
     let mut timing = Timing::new(0);
     let mut publish_at_ns = 0;
     while !shared.stop.load(Ordering::Acquire) {
-        for new in shared.intake.drain() {
-            rooms.take_up(new);
-        }
         let now_ns = clock.now_ns();
         if now_ns >= publish_at_ns || timing.generation != shared.generation.load(Ordering::Acquire)
         {
             publish_at_ns = now_ns + PUBLISH_NS;
             publish(shared, &mut timing);
         }
+        if rooms.is_due(now_ns) {
+            rooms.run_due(now_ns, shared, &mut timing);
+            shared.outbox.ring();
+        }
+        rooms.take_up_new(shared);
         match rooms.next_due_ns() {
-            None => std::thread::park(),
-            Some(due_ns) if due_ns > now_ns => clock.sleep_until(due_ns.min(now_ns + LOOK_UP_NS)),
-            Some(_) => {
-                rooms.run_due(now_ns, shared, &mut timing);
-                shared.outbox.ring();
+            None => {
+                publish(shared, &mut timing);
+                std::thread::park();
+            }
+            Some(due_ns) => {
+                let now_ns = clock.now_ns();
+                if due_ns > now_ns {
+                    clock.sleep_until(due_ns.min(now_ns + LOOK_UP_NS));
+                }
             }
         }
     }
 }
 
-/// The rooms of one thread, by when they are due.
+/// The rooms of one thread, by when they are due. Those that sleep are not due at all.
 struct Rooms<S: Simulation> {
     clock: Clock,
     pace: Pace,
@@ -88,14 +98,32 @@ struct Rooms<S: Simulation> {
 }
 
 impl<S: Simulation> Rooms<S> {
-    fn take_up(&mut self, new: NewRoom<S>) {
+    /// Takes up rooms that were woken, and new ones while none is due: those with members go first.
+    fn take_up_new(&mut self, shared: &Shared<S>) {
+        for slot in shared.alarm.drain() {
+            self.due.push(Reverse((self.clock.now_ns(), slot)));
+        }
+        while let Some(new) = shared.intake.pop() {
+            self.take_up(new, &shared.alarm);
+            if self.is_due(self.clock.now_ns()) {
+                return;
+            }
+        }
+    }
+
+    fn take_up(&mut self, new: NewRoom<S>, alarm: &Arc<Alarm>) {
         let runner = Runner::new(new, self.pace.frames_max, self.clock);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
+        runner.set_alarm(alarm, slot);
         self.slots[slot] = Some(runner);
         self.due.push(Reverse((self.clock.now_ns() + self.pace.period_ns, slot)));
+    }
+
+    fn is_due(&self, now_ns: u64) -> bool {
+        self.next_due_ns().is_some_and(|due_ns| due_ns <= now_ns)
     }
 
     fn next_due_ns(&self) -> Option<u64> {
@@ -105,7 +133,7 @@ impl<S: Simulation> Rooms<S> {
     /// Runs every room that was due at `now_ns`, each for one tick.
     fn run_due(&mut self, now_ns: u64, shared: &Shared<S>, timing: &mut Timing) {
         let time_ms = wall_ms();
-        while self.next_due_ns().is_some_and(|due_ns| due_ns <= now_ns) {
+        while self.is_due(now_ns) {
             let Some(Reverse((due_ns, slot))) = self.due.pop() else { return };
             let start_ns = self.clock.now_ns();
             let kept = keep_pace(due_ns, start_ns, self.pace);
@@ -133,6 +161,8 @@ impl<S: Simulation> Rooms<S> {
                     }
                     self.due.push(Reverse((kept.due_ns + self.pace.period_ns, slot)));
                 }
+                // No tick was run, so none is counted.
+                Ran::Asleep => continue,
                 Ran::Over => {
                     self.slots[slot] = None;
                     self.free.push(slot);

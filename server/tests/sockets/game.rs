@@ -25,10 +25,12 @@ pub(crate) struct Dot {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Dots(BTreeMap<PlayerId, Dot>);
+pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>);
 
 /// Who takes this name makes every step slow.
 pub(crate) const SLOW_NAME: &str = "molasses";
+/// Whom the host may not remove.
+pub(crate) const KING_NAME: &str = "king";
 
 impl Simulation for Dots {
     const NAME: &'static str = "dots";
@@ -37,12 +39,15 @@ impl Simulation for Dots {
     type Event = NoEvent;
 
     fn new(_seed: u64) -> Self {
-        Dots(BTreeMap::new())
+        Dots(BTreeMap::new(), None)
     }
 
     fn join(&mut self, player: PlayerId, name: &str) {
         if name == SLOW_NAME {
             std::thread::sleep(Duration::from_millis(400));
+        }
+        if name == KING_NAME {
+            self.1 = Some(player);
         }
         self.0.insert(player, Dot { steps: 0 });
     }
@@ -57,6 +62,10 @@ impl Simulation for Dots {
             let Some(dot) = self.0.get_mut(&player) else { continue };
             dot.steps += u32::from(keys.right == 1);
         }
+    }
+
+    fn may_kick(&self, _host: PlayerId, player: PlayerId) -> bool {
+        self.1 != Some(player)
     }
 
     fn capture(&self, world: &mut Capture<Dot>) {

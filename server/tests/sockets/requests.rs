@@ -43,7 +43,9 @@ async fn server() -> Running {
     Running::start_with(|config| {
         config.control_frames_burst = 10_000;
         config.control_frames_hz = 10_000;
+        config.joins_burst = 10_000;
         config.room.chat_burst_messages = 1000;
+        config.room.kick_return_s = 0;
     })
     .await
 }
@@ -194,7 +196,11 @@ async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId
         0 | 1 => client.ask(join(&room, &name)).await,
         2 => client.ask(|request| ClientFrame::Spectate { request, room, name }).await,
         3 => client.ask(leave).await,
-        4 | 5 => client.ask(|request| ClientFrame::ListRooms { request }).await,
+        4 => client.ask(|request| ClientFrame::ListRooms { request }).await,
+        5 => {
+            let reason = String::new();
+            client.ask(|request| ClientFrame::Kick { request, player, reason }).await
+        }
         6 => client.say_chat("hello").await,
         _ => {
             let (request, text) = (client.number(), "psst".to_owned());

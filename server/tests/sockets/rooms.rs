@@ -1,5 +1,6 @@
 //! Rooms: found and made by name, listed, filled, left, emptied, broken.
 
+use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, RefuseCode, RequestId, RoomChoice, ServerFrame,
 };
@@ -23,6 +24,29 @@ async fn quick(client: &mut Client, name: &str) -> String {
 async fn leave(client: &mut Client) {
     client.ask(|request| ClientFrame::Leave { request }).await;
     client.hear_until(|frame| matches!(frame, ServerFrame::Left { .. }).then_some(())).await;
+}
+
+/// Asks to remove a member, and takes the answer.
+async fn kick(client: &mut Client, player: PlayerId) -> Result<(), RefuseCode> {
+    let reason = "rude".to_owned();
+    let asked = client.ask(|request| ClientFrame::Kick { request, player, reason }).await;
+    client
+        .hear_until(|frame| match frame {
+            ServerFrame::Done { request } if request == asked => Some(Ok(())),
+            ServerFrame::Refused { request, code, .. } if request == asked => Some(Err(code)),
+            _ => None,
+        })
+        .await
+}
+
+/// The next word that the room of a client has another host, or none.
+async fn next_host(client: &mut Client) -> Option<PlayerId> {
+    client
+        .hear_until(|frame| match frame {
+            ServerFrame::Host(host) => Some(host),
+            _ => None,
+        })
+        .await
 }
 
 async fn list(client: &mut Client) -> Vec<(String, u32, u32)> {
@@ -50,14 +74,26 @@ async fn a_quick_match_fills_a_room_before_it_opens_another() {
 }
 
 #[tokio::test]
-async fn a_quick_match_goes_where_most_players_are() {
-    let server = Running::start().await;
+async fn a_quick_match_goes_to_the_fullest_room_of_its_kind_and_never_to_a_host() {
+    let server = Running::start_with(|config| config.room.players_max = 3).await;
     let mut clients = Vec::new();
-    for (room, name) in [("few", "a"), ("many", "b"), ("many", "c"), ("alone", "d")] {
-        clients.push(server.player(Over::Quic, room, name).await);
+    for name in ["a", "b", "c"] {
+        clients.push(server.player(Over::Quic, "castle", name).await);
     }
-    let mut client = server.greeted(Over::Quic).await;
-    assert_eq!(quick(&mut client, "e").await, "many");
+    for (name, room) in [("d", "room-1"), ("e", "room-1"), ("f", "room-1"), ("g", "room-2")] {
+        let mut client = server.greeted(Over::Quic).await;
+        assert_eq!(quick(&mut client, name).await, room);
+        clients.push(client);
+    }
+    leave(&mut clients[3]).await;
+    let mut last = server.greeted(Over::Quic).await;
+    assert_eq!(quick(&mut last, "h").await, "room-1");
+    // Nobody is host there, whoever came first and however it came.
+    let mut named = server.greeted(Over::Quic).await;
+    named.join("room-2", "i").await;
+    for (client, player) in [(6, named.player), (4, last.player)] {
+        assert_eq!(kick(&mut clients[client], player).await, Err(RefuseCode::NotHost));
+    }
 }
 
 #[tokio::test]
@@ -130,7 +166,7 @@ async fn leaving_gives_the_seat_back() {
 }
 
 #[tokio::test]
-async fn the_host_removes_a_player() {
+async fn the_host_ends_a_stay_and_not_a_session() {
     let server = Running::start().await;
     let mut host = server.player(Over::Quic, "strict", "host").await;
     let mut rude = server.player(Over::WebTransport, "strict", "rude").await;
@@ -138,8 +174,12 @@ async fn the_host_removes_a_player() {
     let reason = "rude ".repeat(10_000);
     let player = rude.player;
     host.ask(|request| ClientFrame::Kick { request, player, reason }).await;
-    let (code, text) = rude.goodbye().await;
-    assert_eq!(code, CloseCode::Kicked);
+    let text = rude
+        .hear_until(|frame| match frame {
+            ServerFrame::Removed { text } => Some(text),
+            _ => None,
+        })
+        .await;
     assert!(text.contains("rude") && text.len() < 1000, "{text}");
     let left = host
         .hear_until(|frame| match frame {
@@ -148,6 +188,131 @@ async fn the_host_removes_a_player() {
         })
         .await;
     assert_eq!(left, (rude.player, CloseCode::Kicked));
+    let (room, name) = (RoomChoice::Named("strict".to_owned()), "other".to_owned());
+    rude.ask(|request| ClientFrame::Join { request, room, name }).await;
+    assert_eq!(rude.refused().await, RefuseCode::RemovedFromRoom);
+    rude.join("lenient", "rude").await;
+    rude.play(Keys::default()).await;
+}
+
+#[tokio::test]
+async fn hosts_remove_at_a_bounded_rate_and_whom_the_game_lets_them() {
+    let server = Running::start().await;
+    let mut host = server.player(Over::Quic, "strict", "host").await;
+    let king = server.player(Over::Quic, "strict", crate::game::KING_NAME).await;
+    let mut others = Vec::new();
+    for name in ["a", "b"] {
+        others.push(server.player(Over::Quic, "strict", name).await);
+    }
+    assert_eq!(kick(&mut host, king.player).await, Err(RefuseCode::KickNotAllowed));
+    assert_eq!(kick(&mut host, others[0].player).await, Ok(()));
+    assert_eq!(kick(&mut host, others[1].player).await, Err(RefuseCode::KickTooFast));
+}
+
+#[tokio::test]
+async fn a_player_becomes_host_before_who_only_watches() {
+    let server = Running::start().await;
+    let mut host = server.player(Over::Quic, "stage", "host").await;
+    // It has a lower number than the player who comes later.
+    let mut watcher = server.greeted(Over::Quic).await;
+    let (room, name) = ("stage".to_owned(), "watcher".to_owned());
+    watcher.ask(|request| ClientFrame::Spectate { request, room, name }).await;
+    watcher.joined().await;
+    let mut player = server.player(Over::Quic, "stage", "player").await;
+    leave(&mut host).await;
+    assert_eq!(next_host(&mut watcher).await, Some(player.player));
+    leave(&mut player).await;
+    assert_eq!(next_host(&mut watcher).await, None);
+    assert_eq!(kick(&mut watcher, player.player).await, Err(RefuseCode::NotHost));
+    player.join("stage", "player").await;
+    assert_eq!(next_host(&mut watcher).await, Some(player.player));
+}
+
+#[tokio::test]
+async fn an_empty_room_stands_still_and_goes_on_when_somebody_comes() {
+    let server = Running::start_with(|config| config.sim_threads = 1).await;
+    let mut client = server.player(Over::Quic, "cabin", "one").await;
+    for _ in 0..20 {
+        client.play(Keys { right: 1, panic: false }).await;
+    }
+    leave(&mut client).await;
+    let left_at = client.tick;
+    // Another room's ticks say that time goes by.
+    let mut clock = server.player(Over::Quic, "hall", "clock").await;
+    let begun = clock.tick;
+    while clock.tick.since(begun) < 60 {
+        clock.play(Keys::default()).await;
+    }
+    client.join("cabin", "one").await;
+    let slept = client.tick.since(left_at);
+    assert!((0..30).contains(&slept), "{slept} ticks of an empty room");
+    let joined_at = client.tick;
+    while client.tick.since(joined_at) < 30 {
+        client.play(Keys { right: 1, panic: false }).await;
+    }
+    assert!(client.steps().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn one_address_makes_so_many_rooms_and_players_keep_their_ticks() {
+    let server = Running::start_with(|config| {
+        config.sim_threads = 1;
+        config.joins_burst = 1000;
+        config.control_frames_burst = 1000;
+        config.rooms_session_max = 30;
+        config.rooms_prefix_max = 70;
+        config.rooms_prefix_burst = 1000;
+    })
+    .await;
+    let mut player = server.player(Over::Quic, "game", "player").await;
+    let mut refused = 0;
+    for session in 0..4 {
+        let mut client = server.greeted(Over::Quic).await;
+        for number in 0..35 {
+            let room = RoomChoice::Named(format!("flood-{session}-{number}"));
+            let name = "x".to_owned();
+            let asked = client.ask(|request| ClientFrame::Join { request, room, name }).await;
+            client.ask(|request| ClientFrame::Leave { request }).await;
+            let answer = |frame: ServerFrame| (frame.answers() == Some(asked)).then_some(frame);
+            if let ServerFrame::Refused { code, .. } = client.hear_until(answer).await {
+                assert_eq!(code, RefuseCode::TooManyRooms);
+                refused += 1;
+            }
+        }
+    }
+    // 69 beside the player's own, of 140; 30 of each session.
+    assert_eq!(refused, 140 - 69);
+    let rooms = server.stats().await["rooms"].as_u64().unwrap();
+    assert_eq!(rooms, 70);
+    // Of all those rooms only the player's ticks.
+    let reset = "POST /stats/reset HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    assert_eq!(server.request(reset).await.0, 204);
+    let before = player.tick;
+    while player.tick.since(before) < 60 {
+        player.play(Keys::default()).await;
+    }
+    let ticks = server.stats().await["ticks"].as_u64().unwrap();
+    assert!(ticks < 600, "{ticks} ticks of all rooms");
+}
+
+#[tokio::test]
+async fn joins_beyond_the_rate_wait_and_are_answered_all_the_same() {
+    let server = Running::start_with(|config| {
+        config.joins_burst = 2;
+        config.joins_hz = 10;
+    })
+    .await;
+    let _keeper = server.player(Over::Quic, "door", "keeper").await;
+    let mut client = server.greeted(Over::Quic).await;
+    let mut ticks = Vec::new();
+    for _ in 0..7 {
+        client.join("door", "x").await;
+        ticks.push(client.tick);
+        leave(&mut client).await;
+    }
+    // Five of them waited for a tenth of a second each, which is six ticks; late ones are caught up.
+    let waited = ticks[6].since(ticks[0]);
+    assert!(waited >= 20, "{waited} ticks");
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_shared::control::{ClientFrame, CloseCode, STREAM_CONTROL, ServerFrame};
+use tickwire_shared::schema::Schema;
+use tickwire_shared::simulation::schema_of;
 use tickwire_shared::websocket::{LANE_DATAGRAM, MESSAGE_BYTES_MAX, close_number, close_text};
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{Client, Connection, Over};
-use crate::game::Keys;
+use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
 use crate::laned::{Laned, connect_socket};
 
@@ -124,13 +126,12 @@ async fn bytes_that_are_no_web_socket_end_the_session_with_their_code() {
 #[tokio::test]
 async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
     let server = Running::start().await;
-    let mut host = server.player(Over::WebSocket, "court", "host").await;
-    let mut guest = server.player(Over::WebSocket, "court", "guest").await;
-    let reason = "é".repeat(200);
-    let (player, why) = (guest.player, reason.clone());
-    host.ask(|request| ClientFrame::Kick { request, player, reason: why }).await;
-    let (code, text) = guest.goodbye().await;
-    assert_eq!(code, CloseCode::Kicked);
+    let mut client = server.connect(Over::WebSocket).await;
+    client.open_both().await;
+    let schema = Schema { game: "é".repeat(100), ..schema_of::<Dots>() };
+    client.say(&ClientFrame::Hello { client: "test".to_owned(), schema: Some(schema) }).await;
+    let (code, text) = client.goodbye().await;
+    assert_eq!(code, CloseCode::SchemaMismatch);
     assert!(text.len() > close_text(&text).len(), "{text}");
 }
 

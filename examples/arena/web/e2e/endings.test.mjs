@@ -94,9 +94,10 @@ test('a page of another protocol version is told to load again', async () => {
 
 test('the host removes a player, who reads why', async () => {
   server = await startServer();
-  const host = await browser.open(server.url);
+  const court = `${server.url}?room=court`;
+  const host = await browser.open(court);
   await host.join('Host');
-  page = await browser.open(server.url);
+  page = await browser.open(court);
   await page.join('Guest');
   await host.until('the guest', () => window.arena.client.members.size === 2);
   const refused = await page.evaluate(() => window.arena.client.kick(window.arena.client.host, 'me first').catch((error) => error.code));
@@ -108,5 +109,8 @@ test('the host removes a player, who reads why', async () => {
   });
   await told('Kicked', /removed/);
   assert.match(await page.text('message-text'), /no spawn camping/i);
+  assert.ok(await page.evaluate(() => window.arena.client !== undefined), 'the session goes on');
+  await page.click('#message-action');
+  await told('RemovedFromRoom', /removed/);
   await host.close();
 });

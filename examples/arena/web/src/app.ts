@@ -20,7 +20,7 @@ export type Connect = () => Promise<ArenaClient>;
 export class App {
   /** What it is doing. */
   state: State = 'enter';
-  /** The session while playing. */
+  /** The session, while there is one. */
   client: ArenaClient | undefined;
   /** The game while playing. */
   play: Play | undefined;
@@ -54,33 +54,45 @@ export class App {
     this.state = 'connecting';
     this.#message.hide();
     this.#enter.wait();
-    let client: ArenaClient | undefined;
     let play: Play | undefined;
     try {
-      client = await this.#connect();
-      play = new Play(client, this.#scene, this.#sound);
-      await client.join({ name, room: new URLSearchParams(location.search).get('room') ?? undefined });
-      this.#begin(client, play);
+      this.client ??= await this.#open();
+      play = new Play(this.client, this.#scene, this.#sound);
+      await this.client.join({ name, room: new URLSearchParams(location.search).get('room') ?? undefined });
+      this.#begin(play);
     } catch (error) {
       play?.stop();
+      const client = this.client;
+      this.client = undefined;
       void client?.close();
       this.#fail(error);
     }
   }
 
-  #begin(client: ArenaClient, play: Play): void {
+  async #open(): Promise<ArenaClient> {
+    const client = await this.#connect();
+    client.on('removed', ({ text }) => this.#end({ code: 'Kicked', text }));
+    void client.closed.then((closed) => {
+      // While it joins, or once it was given up, the join says what became of it.
+      if (this.client !== client || this.state === 'connecting') return;
+      this.client = undefined;
+      this.#end(closed);
+    });
+    return client;
+  }
+
+  #begin(play: Play): void {
     this.state = 'playing';
     this.error = undefined;
-    this.client = client;
     this.play = play;
     this.#enter.hide();
     play.begin();
-    void client.closed.then((closed) => this.#end(closed));
   }
 
+  /** The stay in the room is over. */
   #end({ code, text }: Closed): void {
     this.play?.stop();
-    this.play = this.client = undefined;
+    this.play = undefined;
     this.#tell(code, text);
   }
 

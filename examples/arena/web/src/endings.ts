@@ -47,6 +47,11 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
     text: 'The server plays by other rules than this page. Reload the page to get the new one.',
   },
   Kicked: { action: 'Play again', reload: false, title: 'You were removed', text: 'The host of the room removed you.' },
+  RemovedFromRoom: {
+    ...TRY_AGAIN,
+    title: 'You were removed',
+    text: 'The host of this room removed you a while ago. Play in another room.',
+  },
   RoomFailed: { action: 'Play on', reload: false, title: 'The room stopped', text: 'It had a fault. Join another one.' },
   TooSlow: { ...TRY_AGAIN, title: 'Too slow', text: 'Your connection could not keep up. Check your network.' },
   WasmFailed: { ...RELOAD, title: 'The page is incomplete', text: 'A part of it could not be loaded. Reload the page.' },

@@ -160,6 +160,9 @@ impl Game {
             {
                 self.app.note(None, text);
             }
+            ClientEvent::Control(ServerFrame::Removed { text }) => {
+                bail!("the game is over: {text}")
+            }
             ClientEvent::Control(_) => self.take_members(),
             ClientEvent::Over { code: CloseCode::Normal, .. } => bail!("the server said goodbye"),
             ClientEvent::Over { text, .. } => bail!("the game is over: {text}"),

@@ -1,0 +1,171 @@
+//! Who made rooms: how many of them are there, and how fast new ones come.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::RefuseCode;
+
+use super::Refusal;
+use crate::config::ServerConfig;
+use crate::prefix::Prefix;
+
+/// Whom a room counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Maker {
+    Session(PlayerId),
+    Prefix(Prefix),
+}
+
+/// Whom one room counts for until it is gone.
+#[derive(Debug)]
+pub(super) struct Made(Vec<Maker>);
+
+/// Everyone who made a room that is there. Everyone whose room is gone is forgotten, so there are no more
+/// than a few for each room.
+pub(super) struct Makers<C: Clock = DefaultClock> {
+    rooms: HashMap<Maker, usize>,
+    rates: RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<C::Instant>>,
+}
+
+impl Makers {
+    pub(super) fn new(config: &ServerConfig) -> Self {
+        Makers::with_clock(config, DefaultClock::default())
+    }
+}
+
+impl<C: Clock> Makers<C> {
+    fn with_clock(config: &ServerConfig, clock: C) -> Self {
+        let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(count(config.rooms_prefix_hz))
+            .allow_burst(count(config.rooms_prefix_burst));
+        let rates = RateLimiter::new(quota, DashMapStateStore::default(), clock);
+        Makers { rooms: HashMap::new(), rates }
+    }
+
+    /// Counts a room that the player `by`, at this address, makes.
+    ///
+    /// # Errors
+    /// When it has made enough, or too many just now.
+    pub(super) fn take(
+        &mut self,
+        config: &ServerConfig,
+        (player, address): (PlayerId, IpAddr),
+    ) -> Result<Made, Refusal> {
+        let refused =
+            |text: &str| Err(Refusal { code: RefuseCode::TooManyRooms, text: text.to_owned() });
+        let session = [(Maker::Session(player), config.rooms_session_max)];
+        let prefixes = Prefix::all(address).enumerate();
+        let prefixes =
+            prefixes.map(|(at, prefix)| (Maker::Prefix(prefix), config.rooms_prefix_max << at));
+        let makers: Vec<_> = session.into_iter().chain(prefixes).collect();
+        let made = |maker| self.rooms.get(maker).copied().unwrap_or(0);
+        if makers.iter().any(|(maker, most)| made(maker) >= *most) {
+            return refused(
+                "you or others at your address made as many rooms as one may; join one that is there",
+            );
+        }
+        if self.rates.check_key(&Prefix::new(address, Prefix::IPV6_BITS[0])).is_err() {
+            return refused("too many rooms were made from your address just now; wait a moment");
+        }
+        for (maker, _) in &makers {
+            *self.rooms.entry(*maker).or_insert(0) += 1;
+        }
+        Ok(Made(makers.into_iter().map(|(maker, _)| maker).collect()))
+    }
+
+    /// The room is gone.
+    pub(super) fn give_back(&mut self, made: &Made) {
+        for maker in &made.0 {
+            if let Some(rooms) = self.rooms.get_mut(maker) {
+                *rooms -= 1;
+                if *rooms == 0 {
+                    self.rooms.remove(maker);
+                }
+            }
+        }
+    }
+
+    /// Forgets addresses that made none for a while. Called once a second.
+    pub(super) fn sweep(&self) {
+        self.rates.retain_recent();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn config() -> ServerConfig {
+        ServerConfig {
+            rooms_session_max: 2,
+            rooms_prefix_max: 3,
+            rooms_prefix_burst: 8,
+            ..ServerConfig::default()
+        }
+    }
+
+    fn by(player: u32, address: &str) -> (PlayerId, IpAddr) {
+        (PlayerId(player), address.parse().unwrap())
+    }
+
+    #[test]
+    fn one_session_and_one_address_have_made_so_many_rooms_at_most() {
+        let config = config();
+        let mut makers = Makers::new(&config);
+        let first = makers.take(&config, by(1, "192.0.2.1")).unwrap();
+        makers.take(&config, by(1, "192.0.2.1")).unwrap();
+        assert_eq!(
+            makers.take(&config, by(1, "192.0.2.1")).unwrap_err().code,
+            RefuseCode::TooManyRooms
+        );
+        makers.take(&config, by(2, "192.0.2.1")).unwrap();
+        assert!(makers.take(&config, by(3, "192.0.2.1")).is_err());
+        makers.take(&config, by(4, "192.0.2.2")).unwrap();
+        makers.give_back(&first);
+        makers.take(&config, by(3, "192.0.2.1")).unwrap();
+    }
+
+    #[test]
+    fn the_networks_of_one_site_share_twice_as_many_and_those_of_a_customer_four_times() {
+        let config = ServerConfig { rooms_prefix_burst: 100, ..config() };
+        let mut makers = Makers::new(&config);
+        let mut made = |address: &str| {
+            let tries = (0..100).map(|player| by(player, address));
+            tries.filter(|by| makers.take(&config, *by).is_ok()).count()
+        };
+        assert_eq!(
+            [made("2001:db8::1"), made("2001:db8:0:1::1"), made("2001:db8:0:2::1")],
+            [3, 3, 0]
+        );
+        assert_eq!([made("2001:db8:0:100::1"), made("2001:db8:0:101::1")], [3, 3]);
+        assert_eq!(made("2001:db8:0:200::1"), 0);
+        assert_eq!(made("2001:db8:1::1"), 3);
+    }
+
+    #[test]
+    fn rooms_are_made_at_a_bounded_rate_and_nothing_is_kept_of_those_that_are_gone() {
+        let config = ServerConfig { rooms_prefix_hz: 1, rooms_prefix_burst: 2, ..config() };
+        let clock = FakeRelativeClock::default();
+        let mut makers = Makers::with_clock(&config, clock.clone());
+        let mut try_one = || {
+            let made = makers.take(&config, by(1, "192.0.2.1")).ok();
+            made.inspect(|made| makers.give_back(made)).is_some()
+        };
+        assert_eq!([try_one(), try_one(), try_one()], [true, true, false]);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!([try_one(), try_one()], [true, false]);
+        clock.advance(Duration::from_secs(60));
+        makers.sweep();
+        assert_eq!((makers.rooms.len(), makers.rates.len()), (0, 0));
+    }
+}

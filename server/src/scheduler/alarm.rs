@@ -1,0 +1,40 @@
+//! What wakes the sleeping rooms of one simulation thread.
+
+use std::sync::OnceLock;
+use std::thread::Thread;
+
+use super::queue::BoundedQueue;
+
+/// The rooms that were woken and not run since, by their numbers on the thread.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    woken: BoundedQueue<usize>,
+    /// The thread itself, once it runs.
+    thread: OnceLock<Thread>,
+}
+
+impl Alarm {
+    /// For `rooms_max` rooms: each is woken at most once until it was run.
+    pub(super) fn new(rooms_max: usize) -> Self {
+        Alarm { woken: BoundedQueue::new(rooms_max), thread: OnceLock::new() }
+    }
+
+    /// The calling thread is the one to wake.
+    pub(super) fn wakes_this_thread(&self) {
+        let _ = self.thread.set(std::thread::current());
+    }
+
+    /// Wakes a room.
+    pub(super) fn ring(&self, number: usize) {
+        let pushed = self.woken.push(number);
+        debug_assert!(pushed.is_ok(), "more rooms were woken than there are");
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Takes the rooms that were woken.
+    pub(super) fn drain(&self) -> impl Iterator<Item = usize> + '_ {
+        self.woken.drain()
+    }
+}
