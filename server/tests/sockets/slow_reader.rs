@@ -1,7 +1,5 @@
 //! A client that does not take its frames is closed with a code that says so.
 
-use std::time::Duration;
-
 use tickwire_shared::control::{ClientFrame, CloseCode, RequestId};
 
 use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, quic_config};
@@ -75,5 +73,5 @@ async fn a_client_that_reads_none_of_its_snapshots_holds_nobody_up() {
     .await;
     // It is still there, and its frames still come.
     deaf.ask(|request| ClientFrame::ListRooms { request }).await;
-    tokio::time::timeout(Duration::from_secs(5), deaf.hear()).await.unwrap();
+    deaf.hear().await;
 }

@@ -110,7 +110,7 @@ async fn an_address_is_asked_to_prove_itself_when_many_knock() {
 
 #[tokio::test]
 async fn a_browser_that_never_asks_for_a_session_is_let_go() {
-    let server = Running::start_with(|config| config.handshake_ms = 300).await;
+    let server = Running::start_with(|config| config.handshake_ms = 2000).await;
     let config = quic_config(&server, "h3", quinn::TransportConfig::default());
     let quic = connect_quic(&server, config).await.unwrap();
     soon("the close", quic.closed()).await;
