@@ -74,6 +74,13 @@ settings! {
         http_listen: Option<SocketAddr> = None;
         /// HTTP connections at once.
         http_connections_max: usize = 1024, in 1..=65_536;
+        /// HTTP connections at once of one address (a /64 of IPv6; a /56 may have twice as many, a /48 four
+        /// times); as many as of all behind a proxy. Beyond it they wait, but for health checks.
+        http_connections_prefix_max: usize = 128, in 1..=65_536;
+        /// Milliseconds for a request's head, between two requests, and until the peer takes more of an answer.
+        http_stall_ms: u32 = 10_000, in 100..=600_000;
+        /// Seconds of an HTTP connection in all, and then of the answer under way for as long as above.
+        http_connection_s: u32 = 300, in 1..=86_400;
         /// Take players over WebSocket at `/ws` of the HTTP side, for networks that let no UDP through.
         websocket: bool = true;
         /// Bytes of a WebSocket message; the largest frame must fit.

@@ -2,7 +2,9 @@
 
 mod listener;
 mod page;
+mod places;
 mod schema;
+mod shares;
 mod stats;
 mod websocket;
 
@@ -55,12 +57,12 @@ pub(crate) fn router<S: Simulation>(
         .route("/readyz", get(ready))
         .with_state(Arc::clone(shown));
     let router = page::router(host.config.page_dir.as_deref(), page);
-    let router = router.merge(stats).merge(game).merge(facts);
-    if !host.config.websocket {
-        return router;
+    let mut router = router.merge(stats).merge(game).merge(facts);
+    if host.config.websocket {
+        let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
+        router = router.merge(sessions.with_state(door));
     }
-    let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
-    router.merge(sessions.with_state(door))
+    router.layer(middleware::from_fn(places::seat))
 }
 
 /// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page

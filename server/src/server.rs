@@ -136,8 +136,7 @@ impl<S: Simulation> Server<S> {
         if let Some(listener) = http {
             let door = Door::new(&host, &shown, admission, origins);
             let router = http::router(&host, &shown, door, page);
-            let connections_max = host.config.http_connections_max;
-            tasks.spawn(http::serve(listener, http_tls, router, connections_max));
+            tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
         }
         tokio::select! {
             () = endpoint.over() => tracing::error!("the network is gone"),

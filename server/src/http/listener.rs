@@ -1,9 +1,10 @@
-//! TCP connections of the HTTP side: a bound on them, TLS where a certificate is given.
+//! TCP connections of the HTTP side: places and times for them, TLS where a certificate is given.
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use axum::{Extension, Router};
@@ -15,14 +16,19 @@ use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::places::{Guest, Places, Waiting};
+use crate::config::ServerConfig;
 use crate::transport::Wire;
 
 /// The TLS side of new HTTP connections; `None` for plain ones.
 pub(crate) type HttpTls = Arc<ArcSwapOption<rustls::ServerConfig>>;
+
+/// A TCP connection whose writes may not stall.
+type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// Who sent a request.
 #[derive(Clone, Copy, Debug)]
@@ -42,34 +48,72 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Answers requests, at most `connections_max` connections at once, until it is dropped. One that was
-/// upgraded is none any more.
+/// How long connections may take.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// For a TLS handshake, for a request's head, between two requests, and until the peer takes more
+    /// of an answer.
+    stall: Duration,
+    /// For all requests of a connection.
+    whole: Duration,
+}
+
+/// Answers requests until it is dropped. A connection that was upgraded is none any more.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: HttpTls,
     router: Router,
-    connections_max: usize,
+    config: Arc<ServerConfig>,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
+    let times = Times {
+        stall: Duration::from_millis(u64::from(config.http_stall_ms)),
+        whole: Duration::from_secs(u64::from(config.http_connection_s)),
+    };
+    let connections_max = config.http_connections_max;
+    let places = Places::new(connections_max, config.http_connections_prefix_max);
+    // Whatever comes from elsewhere, the machine's own health checks find room.
+    let (mut near, mut far) = (Waiting::new(connections_max), Waiting::new(connections_max));
+    let mut failures = Failures::default();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of descriptors, mostly: others must end before it gets better.
-                tracing::warn!(%error, "an HTTP connection was not accepted");
+                failures.tell(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        let guest = Guest::new(&places, peer.ip(), times.stall);
+        let (has_place, place) = (guest.has_place(), guest.place());
         let tls = tls.load_full();
-        let router = router.clone().layer(Extension(Peer(peer)));
-        tokio::spawn(async move {
-            if let Err(error) = answer(stream, tls, router).await {
+        let router = router.clone().layer(Extension(Peer(peer))).layer(Extension(guest));
+        let task = tokio::spawn(async move {
+            if let Err(error) = answer(stream, tls, router, times).await {
                 tracing::debug!(%peer, %error, "an HTTP connection failed");
             }
-            drop(place);
         });
+        if !has_place {
+            let waiting = if peer.ip().to_canonical().is_loopback() { &mut near } else { &mut far };
+            waiting.push(task.abort_handle(), place);
+        }
+    }
+}
+
+/// Connections that could not be accepted: out of descriptors, mostly. Others must end before it gets
+/// better, and the log must not fill meanwhile.
+#[derive(Default)]
+struct Failures {
+    untold: u64,
+    told_at: Option<Instant>,
+}
+
+impl Failures {
+    fn tell(&mut self, error: &io::Error) {
+        self.untold += 1;
+        if self.told_at.is_none_or(|told_at| told_at.elapsed() >= FAILURES_PAUSE) {
+            tracing::warn!(%error, times = self.untold, "HTTP connections were not accepted");
+            (self.untold, self.told_at) = (0, Some(Instant::now()));
+        }
     }
 }
 
@@ -77,14 +121,18 @@ async fn answer(
     stream: TcpStream,
     tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
+    times: Times,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(times.stall));
+    let stream = Box::pin(stream);
     match tls {
-        None => answer_on(stream, router).await,
+        None => answer_on(stream, router, times).await,
         Some(tls) => {
             let handshake = TlsAcceptor::from(tls).accept(stream);
-            let stream = tokio::time::timeout(HEAD_TIME_MAX, handshake).await??;
-            answer_on(stream, router).await
+            let stream = tokio::time::timeout(times.stall, handshake).await??;
+            answer_on(stream, router, times).await
         }
     }
 }
@@ -92,35 +140,43 @@ async fn answer(
 async fn answer_on(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
+    times: Times,
 ) -> io::Result<()> {
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(times.stall)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .with_upgrades()
-        .await
-        .map_err(io::Error::other)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        done = connection.as_mut() => return done.map_err(io::Error::other),
+        () = tokio::time::sleep(times.whole) => connection.as_mut().graceful_shutdown(),
+    }
+    // What is being answered may still arrive.
+    tokio::time::timeout(times.stall, connection).await?.map_err(io::Error::other)
 }
 
 /// The TCP connection of an upgraded one, with what came behind the request. The system will keep
 /// about `send_bytes` of what is sent on it until the peer has them. `None` for one that is not of
 /// this listener.
 pub(super) fn wire_of(upgraded: Upgraded, send_bytes: usize) -> Option<(Box<dyn Wire>, Bytes)> {
-    let keep = |tcp: &TcpStream| {
+    let keep = |tcp: &mut Timed| {
         // Less than the system's least is raised to it.
-        let _ = SockRef::from(tcp).set_send_buffer_size(send_bytes);
+        let _ = SockRef::from(tcp.get_ref()).set_send_buffer_size(send_bytes);
+        // A session judges by itself who is too slow.
+        tcp.as_mut().set_write_timeout_pinned(None);
     };
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+    match upgraded.downcast::<TokioIo<Timed>>() {
         Ok(parts) => {
-            let stream = parts.io.into_inner();
-            keep(&stream);
+            let mut stream = parts.io.into_inner();
+            keep(&mut stream);
             Some((Box::new(stream), parts.read_buf))
         }
         Err(upgraded) => {
-            let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
-            let stream = parts.io.into_inner();
-            keep(stream.get_ref().0);
+            let parts = upgraded.downcast::<TokioIo<TlsStream<Timed>>>().ok()?;
+            let mut stream = parts.io.into_inner();
+            keep(stream.get_mut().0);
             Some((Box::new(stream), parts.read_buf))
         }
     }
@@ -128,7 +184,7 @@ pub(super) fn wire_of(upgraded: Upgraded, send_bytes: usize) -> Option<(Box<dyn 
 
 const BACKLOG: i32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Time for a TLS handshake, for a request's head, and between two requests.
-const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
+/// How often connections that were not accepted are told of.
+const FAILURES_PAUSE: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;

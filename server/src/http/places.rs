@@ -1,0 +1,132 @@
+//! Who may hold an HTTP connection: a bound on all, and a share of it for each network.
+//!
+//! A connection beyond them is taken all the same, but waits for a place before it is answered. Health
+//! checks need none: whatever others hold, who runs the server hears how it is.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+
+use super::shares::{Share, Shares};
+
+/// The places of HTTP connections.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    shares: Arc<Shares>,
+}
+
+/// One connection's place, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _one_of_all: OwnedSemaphorePermit,
+    _share: Share,
+}
+
+impl Places {
+    pub(super) fn new(connections_max: usize, prefix_max: usize) -> Self {
+        Places { all: Arc::new(Semaphore::new(connections_max)), shares: Shares::new(prefix_max) }
+    }
+
+    /// A place for a connection from `address`, if there is one.
+    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+        let share = self.shares.take(address)?;
+        let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        Some(Place { _one_of_all: one_of_all, _share: share })
+    }
+}
+
+/// A connection that may have no place yet.
+#[derive(Clone, Debug)]
+pub(super) struct Guest {
+    places: Places,
+    address: IpAddr,
+    place: Arc<OnceLock<Place>>,
+    wait: Duration,
+}
+
+impl Guest {
+    /// Takes a place if there is one; a request that needs one will wait `wait` for it.
+    pub(super) fn new(places: &Places, address: IpAddr, wait: Duration) -> Self {
+        let place = OnceLock::new();
+        if let Some(free) = places.take(address) {
+            let _ = place.set(free);
+        }
+        Guest { places: places.clone(), address, place: Arc::new(place), wait }
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.place.get().is_some()
+    }
+
+    /// Where its place will be. Gone with the connection.
+    pub(super) fn place(&self) -> Weak<OnceLock<Place>> {
+        Arc::downgrade(&self.place)
+    }
+
+    /// Waits for a place. Requests of a connection come one after another.
+    async fn wait_for_place(&self) -> bool {
+        let looks = async {
+            while !self.has_place() {
+                match self.places.take(self.address) {
+                    Some(place) => drop(self.place.set(place)),
+                    None => tokio::time::sleep(LOOK_AGAIN).await,
+                }
+            }
+        };
+        tokio::time::timeout(self.wait, looks).await.is_ok()
+    }
+}
+
+/// Answers health checks at once, and what else is asked once there is a place.
+pub(super) async fn seat(
+    Extension(guest): Extension<Guest>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_check = HEALTH_PATHS.contains(&request.uri().path());
+    if is_check || guest.has_place() || guest.wait_for_place().await {
+        return next.run(request).await;
+    }
+    let headers = [(RETRY_AFTER, "5"), (CONNECTION, "close")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "too many connections from your network\n")
+        .into_response()
+}
+
+/// The connections without a place: of too many, the oldest is ended.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    connections: VecDeque<(AbortHandle, Weak<OnceLock<Place>>)>,
+    connections_max: usize,
+}
+
+impl Waiting {
+    pub(super) fn new(connections_max: usize) -> Self {
+        Waiting { connections: VecDeque::new(), connections_max }
+    }
+
+    pub(super) fn push(&mut self, task: AbortHandle, place: Weak<OnceLock<Place>>) {
+        self.connections.push_back((task, place));
+        if self.connections.len() > self.connections_max
+            && let Some((task, place)) = self.connections.pop_front()
+            && place.upgrade().is_some_and(|place| place.get().is_none())
+        {
+            task.abort();
+        }
+    }
+}
+
+/// What is answered to whoever asks, wherever they ask from.
+const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+/// How often a connection that waits looks for a place.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
