@@ -92,6 +92,8 @@ settings! {
         websocket_unconfirmed_ms: u32 = 500, in 50..=60_000;
         /// Directory of the page, in place of what the game brings.
         page_dir: Option<PathBuf> = None;
+        /// Content-Security-Policy of the page: what it may load and connect to, and who may frame it.
+        page_policy: String = String::from(PAGE_POLICY);
         /// PEM file of the certificate chain; needs `key_file`. Read again when it changes.
         cert_file: Option<PathBuf> = None;
         /// PEM file of the private key.
@@ -223,6 +225,13 @@ impl ServerConfig {
         Duration::from_millis(u64::from(self.goodbye_ms))
     }
 }
+
+/// Scripts and WebAssembly of the server itself, and a game on whichever server.
+const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+    media-src 'self' data: blob:; font-src 'self' data:; \
+    connect-src 'self' data: blob: http: https: ws: wss:; object-src 'none'; base-uri 'self'; \
+    form-action 'self'; frame-ancestors 'self'";
 
 /// Several words: a list in the file, separated by commas elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

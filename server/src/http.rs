@@ -1,5 +1,7 @@
 //! The HTTP side: the game's page, its schema, the certificate's hashes, health, and how the server is doing.
 
+mod files;
+mod headers;
 mod listener;
 mod page;
 mod places;
@@ -13,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
@@ -25,7 +27,8 @@ use tickwire_shared::{Simulation, websocket as protocol};
 
 use crate::connection::Host;
 pub(crate) use listener::{HttpTls, Peer, listen, serve};
-pub use page::{Asset, Page};
+pub(crate) use page::check_dir;
+pub use page::{Asset, Page, PageError};
 pub(crate) use websocket::Door;
 
 /// What the HTTP side shows that changes while the server runs.
@@ -42,7 +45,7 @@ pub(crate) fn router<S: Simulation>(
     host: &Arc<Host<S>>,
     shown: &Arc<Shown>,
     door: Door<S>,
-    page: Option<Page>,
+    (page, page_policy): (Option<Page>, HeaderValue),
 ) -> Router {
     let stats = Router::new()
         .route("/stats.json", get(stats::show::<S>))
@@ -56,13 +59,14 @@ pub(crate) fn router<S: Simulation>(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(shown));
-    let router = page::router(host.config.page_dir.as_deref(), page);
-    let mut router = router.merge(stats).merge(game).merge(facts);
+    let page_dir = host.config.page_dir.as_deref();
+    page::warn_if_missing(page_dir, page);
+    let mut router = page::router(page_dir, page).merge(stats).merge(game).merge(facts);
     if host.config.websocket {
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
         router = router.merge(sessions.with_state(door));
     }
-    router.layer(middleware::from_fn(places::seat))
+    headers::around(router.layer(middleware::from_fn(places::seat)), page_policy)
 }
 
 /// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page

@@ -26,7 +26,7 @@ mod server;
 mod transport;
 
 pub use config::ServerConfig;
-pub use http::{Asset, Page};
+pub use http::{Asset, Page, PageError};
 pub use process::main;
 pub use server::{Server, ServerError};
 pub use transport::{BindError, WebSocketPace};

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use axum::http::HeaderValue;
 use tickwire_certs::CertsError;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
@@ -21,7 +22,7 @@ use crate::admission::{Admission, Verdict};
 use crate::certificates::Certificates;
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
-use crate::http::{self, Door, HttpTls, Page, Shown};
+use crate::http::{self, Door, HttpTls, Page, PageError, Shown};
 use crate::rooms::Rooms;
 use crate::scheduler::{Outbox, Scheduler};
 use crate::transport::{
@@ -38,6 +39,7 @@ pub struct Server<S: Simulation> {
     certificates: Certificates,
     shown: Arc<Shown>,
     page: Option<Page>,
+    page_policy: HeaderValue,
     local_addr: SocketAddr,
 }
 
@@ -56,6 +58,9 @@ pub enum ServerError {
     /// Ctrl-C and SIGTERM cannot be caught.
     #[error("signals cannot be caught: {0}")]
     Signals(io::Error),
+    /// No page.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The game's own tables are wrong.
     #[error("the game cannot be served: {0}")]
     Schema(#[from] tickwire_shared::schema::SchemaError),
@@ -69,6 +74,8 @@ impl<S: Simulation> Server<S> {
     /// [`ServerError`], saying what to change.
     pub async fn bind(config: ServerConfig) -> Result<Self, ServerError> {
         tickwire_shared::simulation::schema_of::<S>().validate()?;
+        config.page_dir.as_deref().map_or(Ok(()), http::check_dir)?;
+        let page_policy: HeaderValue = config.page_policy.parse().map_err(|_| PageError::Policy)?;
         let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
         let (bound, http) = bind_both(&config, &certificates)?;
         let failed = |error| listen_error(&config, error);
@@ -86,6 +93,7 @@ impl<S: Simulation> Server<S> {
             certificates,
             shown: Arc::new(Shown::default()),
             page: None,
+            page_policy,
             local_addr,
         };
         show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
@@ -122,7 +130,7 @@ impl<S: Simulation> Server<S> {
     /// Serves until `stop` is done; then tells every client, waits until they have heard it, and
     /// returns.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { host, mut endpoint, http, http_tls, certificates, shown, page, .. } = self;
+        let Server { host, mut endpoint, http, http_tls, certificates, shown, .. } = self;
         let admission = Arc::new(Admission::new(&host.config));
         let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
         endpoint.open(Network::new(&host, Arc::clone(&admission), Arc::clone(&origins)));
@@ -135,7 +143,7 @@ impl<S: Simulation> Server<S> {
         shown.ready.store(true, Ordering::Release);
         if let Some(listener) = http {
             let door = Door::new(&host, &shown, admission, origins);
-            let router = http::router(&host, &shown, door, page);
+            let router = http::router(&host, &shown, door, (self.page, self.page_policy));
             tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
         }
         tokio::select! {

@@ -119,6 +119,7 @@ fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result
     let mut inputs = inputs(folder, &["src", "index.html", "package.json", "package-lock.json"]);
     inputs.extend(present(folder, &["public", "tsconfig.json", "vite.config.ts"]));
     inputs.push(repo.package().join("dist/index.js"));
+    inputs.push(repo.root().join("examples/precompress.ts"));
     inputs.extend_from_slice(more);
     if is_fresh(&folder.join("dist/index.html"), &inputs) {
         return Ok(());

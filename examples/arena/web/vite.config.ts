@@ -1,6 +1,8 @@
 import { defineConfig } from 'vite';
+import { precompress } from '../../precompress';
 
 export default defineConfig({
+  plugins: [precompress()],
   // The server serves the page at its root; relative addresses also work behind a path.
   base: './',
   build: {

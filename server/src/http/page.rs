@@ -1,61 +1,177 @@
 //! The game's page: files of a directory, or what the game's binary brings along.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::handler::HandlerWithoutStateExt as _;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, IF_RANGE, RANGE, VARY};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Router, http::Method};
 use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
 
-/// One file of a page.
+use super::files::Files;
+
+/// One file of a page. Its type is told by the end of its name.
 #[derive(Clone, Debug)]
 pub struct Asset {
-    /// As in the HTTP header: `text/html; charset=utf-8`, ...
-    pub content_type: &'static str,
     /// What it holds.
     pub bytes: Cow<'static, [u8]>,
+    /// When it was made: browsers are told that they have it already as long as this stays. Without one it
+    /// is sent anew each time.
+    pub modified: Option<SystemTime>,
 }
 
-/// The files of a page by their path without a leading slash: `index.html`, `assets/game.js`, ...
+/// The files of a page by their path without a leading slash: `index.html`, `assets/game.js`, ... Where there
+/// is `assets/game.js.br` or `assets/game.js.gz` as well, browsers that take it get that one.
 pub type Page = fn(path: &str) -> Option<Asset>;
 
-/// Serves `dir` if there is one, else `page`.
-pub(crate) fn router(dir: Option<&Path>, page: Option<Page>) -> Router {
-    let router = match (dir, page) {
-        (Some(dir), _) => Router::new().fallback_service(ServeDir::new(dir)),
-        (None, Some(page)) => {
-            Router::new().fallback(move |request: Request| async move { embedded(page, &request) })
-        }
-        (None, None) => Router::new().fallback(|| async {
-            (StatusCode::NOT_FOUND, "this server has no page; give one with --page-dir\n")
-        }),
-    };
-    // A page names files by their content, or is asked for again: it must fit the running server.
-    let no_cache = HeaderValue::from_static("no-cache");
-    let no_sniff = HeaderValue::from_static("nosniff");
-    router
-        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, no_cache))
-        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, no_sniff))
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// What `page_dir` names cannot be served.
+    #[error("page_dir is wrong: {}: {error}; name the folder that holds the page's index.html", .dir.display())]
+    Dir {
+        /// What it names.
+        dir: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// `page_policy` is no header's value.
+    #[error(
+        "page_policy is wrong: it must be one line of printable characters, as in Content-Security-Policy"
+    )]
+    Policy,
 }
 
-fn embedded(page: Page, request: &Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+/// A `page_dir` that is not there is told at the start, not to the first player.
+pub(crate) fn check_dir(dir: &Path) -> Result<(), PageError> {
+    let wrong = |error| PageError::Dir { dir: dir.to_owned(), error };
+    std::fs::read_dir(dir).map(drop).map_err(wrong)
+}
+
+/// Serves `dir` if there is one, else `page`.
+pub(super) fn router(dir: Option<&Path>, page: Option<Page>) -> Router {
+    let files = match (dir, page) {
+        (Some(dir), _) => Some(Files::Of(Arc::from(dir))),
+        (None, Some(page)) => Some(Files::Held(page)),
+        (None, None) => None,
+    };
+    let router = match files {
+        Some(files) => {
+            let served = ServeDir::with_backend("", files)
+                .precompressed_br()
+                .precompressed_gzip()
+                .ignore_multi_range_requests(true)
+                .fallback(not_found.into_service());
+            Router::new().fallback_service(served)
+        }
+        None => Router::new().fallback(not_found),
+    };
+    router.layer(middleware::from_fn(describe))
+}
+
+/// Tells the log what a browser would be told.
+pub(super) fn warn_if_missing(dir: Option<&Path>, page: Option<Page>) {
+    let is_there = match (dir, page) {
+        (Some(dir), _) => dir.join("index.html").is_file(),
+        (None, Some(page)) => page("index.html").is_some(),
+        (None, None) => false,
+    };
+    if !is_there {
+        tracing::warn!("no page: build the game's page, and give its folder with --page-dir");
+    }
+}
+
+async fn not_found(method: Method, uri: Uri) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let path = request.uri().path().trim_start_matches('/');
-    let path = if path.is_empty() { "index.html" } else { path };
-    match page(path) {
-        Some(Asset { content_type, bytes }) => {
-            let bytes = match bytes {
-                Cow::Borrowed(bytes) => bytes::Bytes::from_static(bytes),
-                Cow::Owned(bytes) => bytes.into(),
-            };
-            ([(CONTENT_TYPE, content_type)], bytes).into_response()
+    let text = if matches!(uri.path(), "/" | "/index.html") { NO_PAGE } else { "no such page\n" };
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+/// What browsers may keep, and how they read it.
+async fn describe(mut request: Request, next: Next) -> Response {
+    // A part of what may have changed since would not fit the rest: it is sent whole.
+    if request.headers().contains_key(IF_RANGE) {
+        request.headers_mut().remove(RANGE);
+    }
+    let names_its_content = is_named_by_content(request.uri().path());
+    let mut response = next.run(request).await;
+    let is_there = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let keep = if names_its_content && is_there { KEPT } else { ASKED_AGAIN };
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(keep));
+    headers.entry(VARY).or_insert(HeaderValue::from_static("accept-encoding"));
+    if let Some(kind) = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok())
+        && kind.starts_with("text/")
+        && !kind.contains("charset")
+        && let Ok(kind) = HeaderValue::from_str(&format!("{kind}; charset=utf-8"))
+    {
+        headers.insert(CONTENT_TYPE, kind);
+    }
+    response
+}
+
+/// Whether a file's name has a bundler's hash of its content: in `assets`, eight characters behind a hyphen,
+/// as in `assets/index-Ck3_x9Qa.js`. Not a word: with a digit or an underline, or a capital beyond the first.
+fn is_named_by_content(path: &str) -> bool {
+    let Some(name) = path.strip_prefix("/assets/") else { return false };
+    let Some((stem, _)) = name.split_once('.') else { return false };
+    let Some(at) = stem.len().checked_sub(HASH_BYTES) else { return false };
+    let (before, hash) = stem.as_bytes().split_at(at);
+    let is_hash =
+        hash.iter().all(|letter| letter.is_ascii_alphanumeric() || b"-_".contains(letter));
+    let is_no_word = hash[1..].iter().any(|letter| !letter.is_ascii_lowercase() && *letter != b'-');
+    before.ends_with(b"-") && is_hash && (is_no_word || hash[0].is_ascii_digit())
+}
+
+const HASH_BYTES: usize = 8;
+/// For a file that is another one once its content is another.
+const KEPT: &str = "public, max-age=31536000, immutable";
+/// For all else: it must fit the running server.
+const ASKED_AGAIN: &str = "no-cache";
+/// Said where a page would be.
+const NO_PAGE: &str = "\
+This is a tickwire game server, and it is running, but it has no page to show.
+
+A game's page is a folder with an index.html, which the game's own tools build: web/dist in the game's folder,
+mostly. Build it, then start the server again with
+
+    --page-dir FOLDER
+
+The examples are built and served with their pages by `cargo xtask play` and `cargo xtask play minimal`.
+Native clients, and pages from elsewhere, can play on this server as it is.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::is_named_by_content;
+
+    #[test]
+    fn a_name_with_a_hash_is_told_from_one_with_a_word() {
+        for (path, named) in [
+            ("/assets/index-Ck3_x9Qa.js", true),
+            ("/assets/core_bg-DtU-0aZq.wasm", true),
+            ("/assets/font-latin-400-normal-BsKx2mQd.woff2", true),
+            ("/assets/index-Ck3_x9Qa.js.map", true),
+            ("/assets/a--bcd9efg.js", true),
+            ("/assets/index-Ck3_x9Q.js", false),
+            ("/assets/indexCk3_x9Qaa.js", false),
+            ("/assets/level-tutorial.png", false),
+            ("/assets/level-Tutorial.png", false),
+            ("/assets/index.js", false),
+            ("/assets/-Ck3_x9Qa", false),
+            ("/index-Ck3_x9Qa.js", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_named_by_content(path), named, "{path}");
         }
-        None => (StatusCode::NOT_FOUND, "no such page\n").into_response(),
     }
 }

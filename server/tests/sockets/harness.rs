@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
-use tickwire_server::{Server, ServerConfig};
+use tickwire_server::{Page, Server, ServerConfig};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -44,8 +44,17 @@ impl Running {
         Running::start_with(|_| {}).await
     }
 
+    /// A server whose binary brings a page along.
+    pub(crate) async fn start_page(page: Page) -> Running {
+        Running::start_server(|_| {}, Some(page)).await
+    }
+
     /// A server whose settings `change` changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
+        Running::start_server(change, None).await
+    }
+
+    async fn start_server(change: impl FnOnce(&mut ServerConfig), page: Option<Page>) -> Running {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig {
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -54,6 +63,7 @@ impl Running {
         };
         change(&mut config);
         let server = Server::<Dots>::bind(config).await.unwrap();
+        let server = page.into_iter().fold(server, Server::with_page);
         let port = server.local_addr().port();
         let http = server.http_addr().map_or(0, |addr| addr.port());
         let hashes = server.certificate_hashes();

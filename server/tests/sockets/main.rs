@@ -10,6 +10,7 @@ mod certificates;
 mod chat;
 mod http;
 mod http3;
+mod http_page;
 mod http_places;
 mod network;
 mod requests;

@@ -1,6 +1,7 @@
 //! The arena's server: the rules, and the page if it was built.
 
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use mimalloc::MiMalloc;
 use rust_embed::RustEmbed;
@@ -22,7 +23,6 @@ fn main() -> ExitCode {
 
 fn page(path: &str) -> Option<Asset> {
     let file = Files::get(path)?;
-    let content_type =
-        mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
-    Some(Asset { content_type, bytes: file.data })
+    let made = file.metadata.last_modified().map(Duration::from_secs);
+    Some(Asset { bytes: file.data, modified: made.map(|made| SystemTime::UNIX_EPOCH + made) })
 }

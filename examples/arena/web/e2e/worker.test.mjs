@@ -8,7 +8,10 @@ import { startMinimal } from './server.mjs';
 
 const PACKAGE = resolve(import.meta.dirname, '../../../../client/web');
 
-const PAGE = `<!doctype html><link rel="icon" href="data:,"><script>
+// The server's policy for pages lets scripts in from files alone.
+const PAGE = '<!doctype html><link rel="icon" href="data:,"><script src="page.js"></script>';
+
+const SCRIPT = `
   window.said = [];
   window.start = (transport) => {
     window.worker?.terminate();
@@ -17,7 +20,7 @@ const PAGE = `<!doctype html><link rel="icon" href="data:,"><script>
     window.worker.onmessage = ({ data }) => window.said.push(data);
     window.worker.onerror = ({ message }) => window.said.push({ error: message });
   };
-</script>`;
+`;
 
 /** A player in a Worker: it steers to the right, and says what it sees. */
 const WORKER = `
@@ -58,6 +61,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tickwire-worker-'));
   for (const part of ['dist', 'wasm']) cpSync(join(PACKAGE, part), join(folder, 'tickwire', part), { recursive: true });
   writeFileSync(join(folder, 'index.html'), PAGE);
+  writeFileSync(join(folder, 'page.js'), SCRIPT);
   writeFileSync(join(folder, 'worker.js'), WORKER);
   browser = await launchBrowser();
   server = await startMinimal(folder);

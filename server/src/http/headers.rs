@@ -1,0 +1,40 @@
+//! What every request must name, and what every answer tells browsers.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, HOST, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode, Version};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Puts the rules of this file before and behind every route.
+pub(super) fn around(router: Router, page_policy: HeaderValue) -> Router {
+    let fixed = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "same-origin"),
+        // Other sites show neither the page's files nor the facts as their own.
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    let mut router = router
+        .layer(middleware::from_fn(names_one_host))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, page_policy));
+    for (name, value) in fixed {
+        let value = HeaderValue::from_static(value);
+        router = router.layer(SetResponseHeaderLayer::if_not_present(name, value));
+    }
+    router
+}
+
+/// Refuses a request without a host, and one with two, of which a proxy may have judged the other (RFC 9112,
+/// section 3.2).
+async fn names_one_host(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let is_old = request.version() < Version::HTTP_11;
+    if hosts == 1 || hosts == 0 && is_old {
+        return next.run(request).await;
+    }
+    (StatusCode::BAD_REQUEST, "a request names one host\n").into_response()
+}
