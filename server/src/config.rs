@@ -81,6 +81,9 @@ settings! {
         http_stall_ms: u32 = 10_000, in 100..=600_000;
         /// Seconds of an HTTP connection in all, and then of the answer under way for as long as above.
         http_connection_s: u32 = 300, in 1..=86_400;
+        /// Tell programs on this machine at `/stats.json` how the server is doing. Behind a proxy on this machine
+        /// that adds no `X-Forwarded-For` or `Via`, it would tell everyone: set it to false there.
+        stats: bool = true;
         /// Take players over WebSocket at `/ws` of the HTTP side, for networks that let no UDP through.
         websocket: bool = true;
         /// Bytes of a WebSocket message; the largest frame must fit.

@@ -61,7 +61,10 @@ pub(crate) fn router<S: Simulation>(
         .with_state(Arc::clone(shown));
     let page_dir = host.config.page_dir.as_deref();
     page::warn_if_missing(page_dir, page);
-    let mut router = page::router(page_dir, page).merge(stats).merge(game).merge(facts);
+    let mut router = page::router(page_dir, page).merge(game).merge(facts);
+    if host.config.stats {
+        router = router.merge(stats);
+    }
     if host.config.websocket {
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
         router = router.merge(sessions.with_state(door));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -110,8 +110,8 @@ pub(super) async fn reset<S: Simulation>(State(host): State<Arc<Host<S>>>) -> St
     StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// Lets only programs of this machine through: not those of others, and not a web page that some
-/// other site sent here or that reached this machine under another name.
+/// Lets only programs of this machine through: not those of others, not a web page that some other site
+/// sent here or that reached this machine under another name, and not whom a proxy on this machine asks for.
 pub(super) async fn only_this_machine(
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
@@ -120,11 +120,27 @@ pub(super) async fn only_this_machine(
 ) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host_is_here = text(HOST).is_some_and(|host| is_this_machine(host_of(host)));
-    if peer.ip().to_canonical().is_loopback() && host_is_here && text(ORIGIN).is_none() {
+    let is_passed_on = PROXIES.iter().any(|name| headers.contains_key(*name))
+        // What proxies speak that were not told otherwise.
+        || request.version() < Version::HTTP_11;
+    let is_near = peer.ip().to_canonical().is_loopback() && host_is_here;
+    if is_near && !is_passed_on && text(ORIGIN).is_none() {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, "only for programs on the server's own machine\n").into_response()
 }
 
+/// What proxies say of whom they ask for.
+const PROXIES: [&str; 9] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+    "cf-connecting-ip",
+];
 const RESET_LOOKS: usize = 200;
 const RESET_PAUSE: Duration = Duration::from_millis(5);

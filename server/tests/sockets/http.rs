@@ -123,6 +123,23 @@ async fn the_counts_are_not_for_web_pages() {
 }
 
 #[tokio::test]
+async fn the_counts_are_not_for_whom_a_proxy_asks_for() {
+    let server = Running::start().await;
+    for header in ["x-forwarded-for: 192.0.2.1", "Forwarded: for=192.0.2.1", "via: 1.1 a"] {
+        for line in ["GET /stats.json", "POST /stats/reset"] {
+            let lines = format!("host: localhost\r\n{header}\r\nconnection: close");
+            let text = format!("{line} HTTP/1.1\r\n{lines}\r\n\r\n");
+            assert_eq!(server.request(&text).await.0, 403, "{text}");
+        }
+    }
+    let old = "GET /stats.json HTTP/1.0\r\nhost: localhost\r\n\r\n";
+    assert_eq!(server.request(old).await.0, 403);
+    // One that says nothing of itself cannot be told from a program here.
+    let server = Running::start_with(|config| config.stats = false).await;
+    assert_eq!(server.get("/stats.json").await.0, 404);
+}
+
+#[tokio::test]
 async fn with_a_certificate_from_files_it_speaks_tls() {
     let (_server, mut stream) = Running::start_tls().await;
     let request = "GET /certificate.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
