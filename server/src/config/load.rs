@@ -105,8 +105,31 @@ impl ServerConfig {
         if self.keep_alive_ms >= self.idle_ms {
             return other("keep_alive_ms", "it must be less than idle_ms, or connections are lost");
         }
-        Ok(())
+        match self.allowed_origins.0.iter().find_map(|origin| wrong_origin(origin)) {
+            Some(reason) => other("allowed_origins", &reason),
+            None => Ok(()),
+        }
     }
+}
+
+/// What is wrong with a web origin, and what to write instead. Browsers name scheme and host, and the port if
+/// it is not the scheme's own.
+fn wrong_origin(origin: &str) -> Option<String> {
+    if origin == "*" {
+        return None;
+    }
+    let (scheme, rest) = origin.split_once("://").unwrap_or(("https", origin));
+    let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let own_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let place = place.strip_suffix(own_port).unwrap_or(place);
+    let right = format!("{scheme}://{}", if place.is_empty() { "play.example" } else { place });
+    let is_right = origin.trim_end_matches('/').eq_ignore_ascii_case(&right);
+    (!is_right || place.is_empty())
+        .then(|| format!("{origin:?} is no origin of a page; write {right}, or * for any"))
 }
 
 /// One value that was given as text, with where it was given.
@@ -303,6 +326,26 @@ mod tests {
         }
         let text = load(&["--config", "/nowhere.toml"], &[]).unwrap_err().to_string();
         assert!(text.contains("/nowhere.toml"), "{text}");
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_would_name_is_refused_with_one_that_it_would() {
+        for (wrong, right) in [
+            ("play.example", "https://play.example"),
+            ("play.example:8443", "https://play.example:8443"),
+            ("https://play.example/game", "https://play.example"),
+            ("https://play.example:443", "https://play.example"),
+            ("http://play.example:80/", "http://play.example"),
+            ("https://", "https://play.example"),
+        ] {
+            let list = format!("https://a.example, {wrong}");
+            let text = load(&["--allowed-origins", &list], &[]).unwrap_err().to_string();
+            for word in ["allowed_origins", "--allowed-origins", wrong, &format!("write {right}")] {
+                assert!(text.contains(word), "{word:?} is not in {text:?}");
+            }
+        }
+        let good = "*, https://play.example, https://Play.example:8443/, http://[::1]:5173";
+        load(&["--allowed-origins", good], &[]).unwrap();
     }
 
     #[test]
