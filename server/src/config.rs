@@ -162,7 +162,8 @@ settings! {
         send_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
         /// Datagram bytes of a connection that came and wait to be read.
         datagram_receive_bytes: usize = 65_536, in 4096..=16_777_216;
-        /// Milliseconds of silence until a connection is lost.
+        /// Milliseconds of silence until a connection is lost, and from the first byte of a frame or a
+        /// WebSocket message to its last.
         idle_ms: u32 = 15_000, in 1000..=600_000;
         /// Milliseconds between two signs of life.
         keep_alive_ms: u32 = 4000, in 100..=300_000;
@@ -222,6 +223,10 @@ impl ServerConfig {
 
     pub(crate) fn handshake_time(&self) -> Duration {
         Duration::from_millis(u64::from(self.handshake_ms))
+    }
+
+    pub(crate) fn idle_time(&self) -> Duration {
+        Duration::from_millis(u64::from(self.idle_ms))
     }
 
     pub(crate) fn goodbye_time(&self) -> Duration {

@@ -532,6 +532,11 @@ impl FrameReader {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether a frame has come in part, once all whole ones were polled.
+    pub fn is_within_frame(&self) -> bool {
+        self.read < self.buffer.len()
+    }
+
     /// The next whole frame, if its last byte has come.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub(super) async fn serve<I: Send + 'static>(
     link: &Arc<Link<I>>,
     recv: &mut RecvHalf,
 ) -> End {
-    let mut frames = Frames::new(recv);
+    let mut frames = Frames::new(recv, config.idle_time());
     // The room's own limit answers in words; this one keeps its mailbox free for others.
     let mut bucket =
         Bucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());

@@ -24,7 +24,7 @@ pub(super) async fn serve<S: Simulation>(
     recv: &mut RecvHalf,
     handshake: Handshake,
 ) -> End {
-    let mut frames = Frames::new(recv);
+    let mut frames = Frames::new(recv, host.config.idle_time());
     let hello = match timeout_at(handshake.deadline, frames.next::<ClientFrame>()).await {
         Ok(Ok(Some(frame))) => frame,
         Ok(Ok(None)) => return CloseCode::Normal.into(),

@@ -1,7 +1,10 @@
 //! Whole frames out of a stream.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use tickwire_shared::control::{CloseCode, FrameReader};
+use tokio::time::Instant;
 
 use super::End;
 use crate::transport::RecvHalf;
@@ -10,11 +13,15 @@ use crate::transport::RecvHalf;
 pub(super) struct Frames<'a> {
     recv: &'a mut RecvHalf,
     reader: FrameReader,
+    time_max: Duration,
+    /// When the frame that has come in part must be whole.
+    due: Option<Instant>,
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn new(recv: &'a mut RecvHalf) -> Self {
-        Frames { recv, reader: FrameReader::default() }
+    /// A frame that began must be whole within `time_max`.
+    pub(super) fn new(recv: &'a mut RecvHalf, time_max: Duration) -> Self {
+        Frames { recv, reader: FrameReader::default(), time_max, due: None }
     }
 
     /// The next frame, or `None` at the stream's end. Safe to drop while waiting.
@@ -28,10 +35,21 @@ impl<'a> Frames<'a> {
                 End::new(error.close_code(), error.to_string())
             };
             if let Some(frame) = polled.map_err(failed)? {
+                self.due = None;
                 return Ok(Some(frame));
             }
+            if self.reader.is_within_frame() && self.due.is_none() {
+                self.due = Some(Instant::now() + self.time_max);
+            }
             let mut bytes = [0; READ_BYTES];
-            match self.recv.read(&mut bytes).await {
+            let read = self.recv.read(&mut bytes);
+            let read = match self.due {
+                None => read.await,
+                Some(due) => tokio::time::timeout_at(due, read).await.map_err(|_| {
+                    End::new(CloseCode::MalformedFrame, "a frame began and did not end in time")
+                })?,
+            };
+            match read {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
                 Ok(None) => return Ok(None),
                 Err(_) => return Err(CloseCode::ConnectionLost.into()),

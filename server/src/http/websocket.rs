@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::listener::wire_of;
 use super::{Peer, Shown};
 use crate::admission::{Admission, Verdict};
+use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
 use crate::transport::{Origins, Session, WebSocket};
 
@@ -96,11 +97,12 @@ async fn serve<S: Simulation>(
     let upgraded = tokio::time::timeout_at(hello.deadline, upgrade).await;
     let upgraded = upgraded.ok().and_then(Result::ok);
     let wire = upgraded.and_then(|it| wire_of(it, host.config.websocket_send_bytes));
-    let Some((wire, early)) = wire else {
+    let Some(wire) = wire else {
         host.counters.handshakes_failed.increment();
         return tracing::info!(%peer, "no session: the connection was not upgraded");
     };
-    let socket = WebSocket::start(wire, early, peer, &host.config).await;
+    let messages_hz = messages_hz::<S>(&host.config);
+    let socket = WebSocket::start(wire, peer, messages_hz, &host.config).await;
     connection::serve(host, Session::WebSocket(socket), hello).await;
 }
 
@@ -120,6 +122,12 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+/// What a client has to say in a second: its inputs, frames on both streams, and as many answers to pings.
+fn messages_hz<S: Simulation>(config: &ServerConfig) -> u32 {
+    let inputs_hz = S::TICK_HZ.saturating_mul(config.inputs_per_tick_max);
+    inputs_hz.saturating_add(config.control_frames_hz.saturating_mul(3))
+}
+
 }
 
 /// 16 bytes in base64.

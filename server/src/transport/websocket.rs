@@ -4,9 +4,11 @@
 //! which is wrong for snapshots: so of those that wait there is only ever the newest, and while the
 //! peer has not confirmed the older ones on their way, by answering a ping, none follows them.
 
+mod intake;
 mod lanes;
 mod pace;
 mod pump;
+mod silence;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use super::driver::{DatagramError, DatagramSink};
 use super::{Closed, DATAGRAM_HEADROOM_BYTES};
 use crate::config::ServerConfig;
+use intake::Intake;
 use lanes::{Halves, Incoming};
 pub(crate) use lanes::{LaneReader, LaneWriter};
 pub use pace::Pace;
@@ -56,11 +59,12 @@ struct Shared {
 }
 
 impl WebSocket {
-    /// Serves a connection whose upgrade was granted; `early` is what came behind the request.
+    /// Serves a connection whose upgrade was granted; `early` is what came behind the request. The peer is
+    /// read at `messages_hz` small messages a second, and not faster.
     pub(crate) async fn start(
-        wire: Box<dyn Wire>,
-        early: Bytes,
+        (wire, early): (Box<dyn Wire>, Bytes),
         peer: SocketAddr,
+        messages_hz: u32,
         limits: &ServerConfig,
     ) -> WebSocket {
         let message_bytes_max = limits.websocket_message_bytes_max;
@@ -71,8 +75,9 @@ impl WebSocket {
             // What is written is on its way at once: a snapshot that waits here cannot be replaced.
             .write_buffer_size(0)
             .max_write_buffer_size(2 * message_bytes_max);
-        let socket =
-            WebSocketStream::from_partially_read(wire, early.to_vec(), Role::Server, Some(config));
+        let intake = Intake::new(wire, early, messages_hz);
+        let unfinished = intake.unfinished();
+        let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config));
         let shared = Arc::new(Shared {
             newest: Mutex::new(None),
             newest_came: Notify::new(),
@@ -82,7 +87,7 @@ impl WebSocket {
         });
         let (incoming, streams, pieces) = Incoming::new(limits.stream_window_bytes as usize);
         let (given, sink) = oneshot::channel();
-        let pump = Pump::new(Arc::clone(&shared), limits);
+        let pump = Pump::new(Arc::clone(&shared), unfinished, limits);
         tokio::spawn(pump.run(socket.await, Ends { pieces, incoming, sink }));
         let (streams, sink) = (AsyncMutex::new(streams), Mutex::new(Some(given)));
         WebSocket { shared, peer, streams, sink }

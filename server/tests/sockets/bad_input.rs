@@ -9,6 +9,7 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::schema::{FieldType, Schema};
 use tickwire_shared::simulation::schema_of;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, Over, hello};
 use crate::game::{Dots, Keys};
@@ -323,4 +324,25 @@ async fn inputs_beyond_the_rate_are_dropped_unread() {
     })
     .await;
     client.recv_datagram().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_does_not_end_ends_the_session_on_either_stream() {
+    let server = Running::start_with(|config| {
+        config.idle_ms = 1500;
+        config.keep_alive_ms = 300;
+    })
+    .await;
+    for over in Over::ALL {
+        for on_chat in [false, true] {
+            let mut client = server.greeted(over).await;
+            let stream = if on_chat { &mut client.chat } else { &mut client.control };
+            // Four bytes of length, and then fewer.
+            let half = [64, 0, 0, 0, PROTOCOL_VERSION, 2];
+            stream.as_mut().unwrap().send.write_all(&half).await.unwrap();
+            let (code, text) = client.goodbye().await;
+            assert_eq!(code, CloseCode::MalformedFrame, "{over:?}: {text}");
+            assert!(text.contains("did not end"), "{over:?}: {text}");
+        }
+    }
 }

@@ -2,21 +2,43 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use tickwire_shared::control::{ClientFrame, CloseCode, STREAM_CONTROL, ServerFrame};
+use tickwire_shared::control::{
+    ClientFrame, CloseCode, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
+};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::websocket::{LANE_DATAGRAM, MESSAGE_BYTES_MAX, close_number, close_text};
 use tokio::io::AsyncWriteExt as _;
-use tokio_tungstenite::client_async;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::client::{Client, Connection, Over};
+use crate::client::{Client, Connection, Over, hello};
 use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
 use crate::laned::{Laned, connect_socket};
 
 const RIGHT: Keys = Keys { right: 1, panic: false };
+
+/// A WebSocket of which both streams are open, and hello is said.
+async fn greeted_socket(server: &Running) -> WebSocketStream<TcpStream> {
+    let mut socket = connect_socket(server, None).await.unwrap();
+    let mut control = vec![STREAM_CONTROL];
+    write_frame(&hello(), &mut control);
+    for message in [control, vec![STREAM_CHAT]] {
+        socket.send(Message::binary(message)).await.unwrap();
+    }
+    let welcome = soon("the welcome", socket.next()).await;
+    assert!(matches!(welcome, Some(Ok(Message::Binary(_)))));
+    socket
+}
+
+/// A write that takes so long is stuck.
+const STUCK: Duration = Duration::from_millis(500);
 
 fn laned(client: &Client) -> &Laned {
     match &client.connection {
@@ -195,6 +217,54 @@ async fn a_client_that_answers_nothing_is_let_go_after_the_idle_time() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     quiet.ask(|request| ClientFrame::ListRooms { request }).await;
     quiet.hear().await;
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_ends_the_session_whatever_comes_in_its_midst() {
+    let server = Running::start_with(|config| {
+        config.idle_ms = 1500;
+        config.keep_alive_ms = 300;
+    })
+    .await;
+    let mut socket = greeted_socket(&server).await;
+    let opcode = OpCode::Data(Data::Binary);
+    let first = Frame::message(vec![STREAM_CONTROL], opcode, false);
+    socket.send(Message::Frame(first)).await.unwrap();
+    let told = soon("the close", async {
+        loop {
+            let _ = socket.send(Message::Pong(Bytes::new())).await;
+            let heard = tokio::time::timeout(Duration::from_millis(100), socket.next()).await;
+            if let Ok(Some(Ok(Message::Close(frame)))) = heard {
+                return frame.unwrap();
+            }
+        }
+    })
+    .await;
+    assert_eq!(u16::from(told.code), close_number(CloseCode::MalformedFrame), "{told}");
+    assert!(told.reason.contains("did not end"), "{told}");
+}
+
+#[tokio::test]
+async fn what_comes_faster_than_a_game_needs_is_left_with_the_system() {
+    let server = Running::start().await;
+    let datagram = [0x82, 0x81, 0, 0, 0, 0, LANE_DATAGRAM];
+    for (what, message) in
+        [("pings", &[0x89, 0x80, 0, 0, 0, 0][..]), ("datagrams", &datagram), ("fragments", &[0; 0])]
+    {
+        let mut socket = greeted_socket(&server).await;
+        let flood = match message {
+            [] => [&[0x02, 0x80, 0, 0, 0, 0][..], &[0, 0x80, 0, 0, 0, 0].repeat(10_000)].concat(),
+            message => message.repeat(10_000),
+        };
+        // A few seconds of them are read, of the rest nothing: the path is full at some time.
+        let mut sent = 0;
+        let wire = socket.get_mut();
+        while let Ok(written) = tokio::time::timeout(STUCK, wire.write_all(&flood)).await {
+            written.unwrap();
+            sent += flood.len();
+            assert!(sent < 64 << 20, "{sent} bytes of {what} were read");
+        }
+    }
 }
 
 #[tokio::test]

@@ -14,14 +14,16 @@ use tokio::sync::{Notify, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::intake::{Intake, Unfinished};
 use super::lanes::{Incoming, Piece};
 use super::pace::Pace;
+use super::silence::{Silence, TooLong};
 use super::{Shared, Wire};
 use crate::config::ServerConfig;
 use crate::transport::Closed;
 use crate::transport::driver::DatagramSink;
 
-pub(super) type Socket = WebSocketStream<Box<dyn Wire>>;
+pub(super) type Socket = WebSocketStream<Intake<Box<dyn Wire>>>;
 
 /// Reads and writes one WebSocket until it is closed.
 pub(super) struct Pump {
@@ -29,6 +31,7 @@ pub(super) struct Pump {
     pace: Mutex<Pace>,
     /// A ping was answered.
     answered: Notify,
+    unfinished: Unfinished,
     idle_time: Duration,
     keep_alive_time: Duration,
     goodbye_time: Duration,
@@ -45,13 +48,14 @@ pub(super) struct Ends {
 }
 
 impl Pump {
-    pub(super) fn new(shared: Arc<Shared>, limits: &ServerConfig) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, unfinished: Unfinished, limits: &ServerConfig) -> Self {
         let millis = |ms: u32| Duration::from_millis(u64::from(ms));
         let unconfirmed_time = millis(limits.websocket_unconfirmed_ms);
         Pump {
             shared,
             pace: Mutex::new(Pace::new(unconfirmed_time, Instant::now())),
             answered: Notify::new(),
+            unfinished,
             idle_time: millis(limits.idle_ms),
             keep_alive_time: millis(limits.keep_alive_ms),
             goodbye_time: limits.goodbye_time(),
@@ -131,12 +135,11 @@ impl Pump {
         sink: oneshot::Receiver<Box<dyn DatagramSink>>,
     ) -> Closed {
         let Ok(mut sink) = sink.await else { return Closed::lost("nobody takes the datagrams") };
+        let mut silence = Silence::new(self.idle_time);
         loop {
-            let message = match tokio::time::timeout(self.idle_time, reader.next()).await {
-                Ok(Some(Ok(message))) => message,
-                Ok(Some(Err(error))) => return closed_by(&error),
-                Ok(None) => return Closed::lost("the connection ended"),
-                Err(_) => return Closed::lost("the peer has been silent for too long"),
+            let message = match self.next_message(reader, &mut silence).await {
+                Ok(message) => message,
+                Err(closed) => return closed,
             };
             match message {
                 Message::Binary(message) => match message.first() {
@@ -163,6 +166,30 @@ impl Pump {
                 }
                 // Answered by the socket itself; the last is never read.
                 Message::Ping(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    /// The next message, or why none follows.
+    async fn next_message(
+        &self,
+        reader: &mut SplitStream<Socket>,
+        silence: &mut Silence,
+    ) -> Result<Message, Closed> {
+        loop {
+            let began = Instant::now();
+            let next = tokio::time::timeout(silence.look(), reader.next()).await;
+            silence.looked(began.elapsed(), next.is_ok(), self.unfinished.number()).map_err(
+                |why| match why {
+                    TooLong::Silence => Closed::lost("the peer has been silent for too long"),
+                    TooLong::Message => malformed("a WebSocket message did not end in time"),
+                },
+            )?;
+            match next {
+                Ok(Some(Ok(message))) => return Ok(message),
+                Ok(Some(Err(error))) => return Err(closed_by(&error)),
+                Ok(None) => return Err(Closed::lost("the connection ended")),
+                Err(_) => {}
             }
         }
     }

@@ -1,0 +1,280 @@
+//! What comes on a WebSocket, counted frame by frame while it is read, and read no faster than agreed.
+//!
+//! Messages, pings, empty fragments: whatever a peer sends costs the server a little. What comes faster
+//! is left with the system, whose window tells the peer to wait.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// A connection that is read frame by frame at a rate.
+pub(super) struct Intake<W> {
+    wire: W,
+    /// What came behind the request.
+    early: Bytes,
+    frames: Frames,
+    rate: Rate,
+    pause: Option<Pin<Box<Sleep>>>,
+    unfinished: Unfinished,
+}
+
+/// The message that is there in part: its number, from 1; 0 when there is none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unfinished(Arc<AtomicU64>);
+
+impl Unfinished {
+    pub(super) fn number(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl<W> Intake<W> {
+    /// `early` came before what `wire` will give; `messages_hz` small messages a second are read.
+    pub(super) fn new(wire: W, early: Bytes, messages_hz: u32) -> Self {
+        Intake {
+            wire,
+            early,
+            frames: Frames::default(),
+            rate: Rate::new(messages_hz, Instant::now()),
+            pause: None,
+            unfinished: Unfinished::default(),
+        }
+    }
+
+    pub(super) fn unfinished(&self) -> Unfinished {
+        self.unfinished.clone()
+    }
+}
+
+impl<W: AsyncRead + Unpin> AsyncRead for Intake<W> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(context));
+            this.pause = None;
+        }
+        let before = buffer.filled().len();
+        if this.early.is_empty() {
+            ready!(Pin::new(&mut this.wire).poll_read(context, buffer))?;
+        } else {
+            let count = this.early.len().min(buffer.remaining());
+            buffer.put_slice(&this.early[..count]);
+            this.early.advance(count);
+        }
+        let cost = this.frames.take(&buffer.filled()[before..]);
+        this.unfinished.0.store(this.frames.unfinished(), Ordering::Relaxed);
+        let debt = this.rate.charge(cost, Instant::now());
+        if !debt.is_zero() {
+            this.pause = Some(Box::pin(tokio::time::sleep(debt)));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Intake<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(context)
+    }
+}
+
+/// Where in its frames a stream of bytes is (RFC 6455, section 5.2):
+///
+/// ```text
+/// | end 1 | 3 | opcode 4 | masked 1 | length 7 | more length 0, 16, 64 | mask 0, 32 | payload
+/// ```
+#[derive(Debug, Default)]
+struct Frames {
+    head: [u8; HEAD_BYTES_MAX],
+    head_bytes: usize,
+    payload_left: u64,
+    /// A message has begun whose last frame has not.
+    goes_on: bool,
+    /// The messages that have begun.
+    begun: u64,
+}
+
+impl Frames {
+    /// Takes in what came, and says what it costs: one for each frame, and one for each KiB announced.
+    fn take(&mut self, mut bytes: &[u8]) -> u64 {
+        let mut cost = 0;
+        while !bytes.is_empty() {
+            if self.payload_left > 0 {
+                let count = self.payload_left.min(bytes.len() as u64);
+                self.payload_left -= count;
+                bytes = &bytes[count as usize..];
+                continue;
+            }
+            if self.head_bytes == 0 && !self.goes_on {
+                self.begun += 1;
+            }
+            self.head[self.head_bytes] = bytes[0];
+            self.head_bytes += 1;
+            bytes = &bytes[1..];
+            if self.head_bytes >= 2 && self.head_bytes == head_bytes(self.head[1]) {
+                self.payload_left = payload_bytes(&self.head);
+                cost += 1 + self.payload_left / COST_BYTES;
+                let is_last = self.head[0] & 0x80 != 0;
+                let is_control = self.head[0] & 0x08 != 0;
+                self.goes_on = if is_control { self.goes_on } else { !is_last };
+                self.head_bytes = 0;
+            }
+        }
+        cost
+    }
+
+    /// The number of the message that is there in part, 0 for none.
+    fn unfinished(&self) -> u64 {
+        let is_between = self.head_bytes == 0 && self.payload_left == 0 && !self.goes_on;
+        if is_between { 0 } else { self.begun }
+    }
+}
+
+/// Bytes of a frame's head by its second byte.
+fn head_bytes(second: u8) -> usize {
+    let length = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    let mask = if second & 0x80 == 0 { 0 } else { 4 };
+    2 + length + mask
+}
+
+fn payload_bytes(head: &[u8; HEAD_BYTES_MAX]) -> u64 {
+    match head[1] & 0x7f {
+        126 => u64::from(u16::from_be_bytes([head[2], head[3]])),
+        127 => {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&head[2..10]);
+            u64::from_be_bytes(bytes)
+        }
+        short => u64::from(short),
+    }
+}
+
+/// A rate with a burst; what was too much is a debt.
+#[derive(Debug)]
+struct Rate {
+    left: f64,
+    burst: f64,
+    hz: f64,
+    filled_at: Instant,
+}
+
+impl Rate {
+    fn new(hz: u32, now: Instant) -> Self {
+        let hz = f64::from(hz);
+        let burst = hz * BURST_S;
+        Rate { left: burst, burst, hz, filled_at: now }
+    }
+
+    /// Takes what something cost, and says how long to pause after it.
+    fn charge(&mut self, cost: u64, now: Instant) -> Duration {
+        let passed_s = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.left = (self.left + passed_s * self.hz).min(self.burst) - cost as f64;
+        let debt_s = (-self.left / self.hz).clamp(0.0, DEBT_S_MAX);
+        Duration::from_secs_f64(debt_s)
+    }
+}
+
+const HEAD_BYTES_MAX: usize = 14;
+/// A frame of so many bytes costs as much as two.
+const COST_BYTES: u64 = 1024;
+/// A path that stalled for so long, and more, brings at once what was sent meanwhile.
+const BURST_S: f64 = 2.0;
+/// A frame that is announced longer than any may be is refused behind this.
+const DEBT_S_MAX: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A masked frame of a client.
+    fn frame(first: u8, payload: usize) -> Vec<u8> {
+        let mut bytes = vec![first];
+        match payload {
+            0..=125 => bytes.push(0x80 | payload as u8),
+            126..=0xffff => {
+                bytes.push(0xfe);
+                bytes.extend((payload as u16).to_be_bytes());
+            }
+            _ => {
+                bytes.push(0xff);
+                bytes.extend((payload as u64).to_be_bytes());
+            }
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(vec![0x81; payload]);
+        bytes
+    }
+
+    const BINARY: u8 = 0x82;
+    const PING: u8 = 0x89;
+
+    #[test]
+    fn frames_cost_the_same_however_they_are_cut() {
+        let lengths = [0, 1, 125, 126, 1023, 1024, 65_535, 65_536];
+        let stream: Vec<u8> = lengths.iter().flat_map(|length| frame(BINARY, *length)).collect();
+        for cut in [1, 2, 3, 7, 4096, stream.len()] {
+            let mut frames = Frames::default();
+            let cost: u64 = stream.chunks(cut).map(|bytes| frames.take(bytes)).sum();
+            assert_eq!(cost, 8 + 1 + 63 + 64, "{cut}");
+            assert_eq!((frames.unfinished(), frames.begun), (0, 8));
+        }
+        // Those of a server are not masked.
+        assert_eq!(Frames::default().take(&[0x82, 1, 9, 0x82, 0]), 2);
+    }
+
+    #[test]
+    fn a_message_is_unfinished_from_its_first_byte_to_its_last_whatever_comes_between() {
+        let mut frames = Frames::default();
+        frames.take(&frame(BINARY, 3));
+        assert_eq!(frames.unfinished(), 0);
+        let parts = [frame(0x02, 5), frame(PING, 0), frame(0x00, 0), frame(PING, 9)].concat();
+        for byte in parts {
+            frames.take(&[byte]);
+            assert_eq!(frames.unfinished(), 2);
+        }
+        frames.take(&frame(0x80, 1));
+        assert_eq!(frames.unfinished(), 0);
+        frames.take(&frame(PING, 2)[..3]);
+        assert_eq!(frames.unfinished(), 3);
+    }
+
+    #[test]
+    fn what_is_too_much_is_paused_for_and_a_rate_that_is_kept_is_not() {
+        let start = Instant::now();
+        let mut rate = Rate::new(100, start);
+        for tick in 1..1000 {
+            assert_eq!(rate.charge(1, start + Duration::from_millis(10 * tick)), Duration::ZERO);
+        }
+        let now = start + Duration::from_secs(10);
+        assert_eq!(rate.charge(200, now), Duration::ZERO);
+        assert_eq!(rate.charge(50, now), Duration::from_millis(500));
+        assert_eq!(rate.charge(u64::MAX, now), Duration::from_secs(10));
+    }
+}
