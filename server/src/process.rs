@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tickwire_shared::Simulation;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -45,6 +46,7 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
+    raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
         .thread_name("streams")
@@ -66,6 +68,36 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
     }
 }
 
+/// Permits this process as many files as its settings may need, as far as the system does.
+fn raise_file_limit(config: &ServerConfig) {
+    let needed = files_needed(config);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let wanted = Rlimit { current: Some(raised), maximum: limit.maximum };
+    let error = setrlimit(Resource::Nofile, wanted).err();
+    if raised < needed || error.is_some() {
+        let (permitted, error) = (limit.maximum, error.map(tracing::field::display));
+        tracing::warn!(
+            needed,
+            permitted,
+            error,
+            "too few files may be open for every connection that the settings allow: permit more (ulimit -n, \
+             LimitNOFILE=), or lower connections_max and http_connections_max"
+        );
+    }
+}
+
+/// The most files that are open at once: a WebSocket is one, and so is an HTTP connection with its place or
+/// without.
+fn files_needed(config: &ServerConfig) -> u64 {
+    let sessions = if config.http && config.websocket { config.connections_max } else { 0 };
+    let requests = if config.http { 3 * config.http_connections_max } else { 0 };
+    (sessions + requests) as u64 + OTHER_FILES
+}
+
 async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Result<(), ServerError> {
     let mut server = Server::<S>::bind(config).await?;
     if let Some(page) = page {
@@ -84,6 +116,14 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
             println!("listening udp={udp} http={scheme}://{place}/");
         }
         None => println!("listening udp={udp}"),
+    }
+    if udp.ip().is_loopback() {
+        // A browser that tries the other one over QUIC waits in vain, and then takes a WebSocket.
+        tracing::info!(
+            "only this machine can connect, and only by {0}: open the page by it too, for localhost may \
+             mean another address",
+            udp.ip()
+        );
     }
     server.run(stop).await;
     Ok(())
@@ -109,6 +149,8 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Files that are no connection: standard ones, sockets, the page's, the system's own.
+const OTHER_FILES: u64 = 128;
 /// A command line or a configuration that cannot be used.
 const EXIT_USAGE: u8 = 2;
 /// Stopped by a second signal.

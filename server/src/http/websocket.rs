@@ -1,7 +1,7 @@
 //! The way in for players whose network lets no UDP through: a request becomes a session.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Once};
 
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -21,7 +21,7 @@ use super::{Peer, Shown};
 use crate::admission::{Admission, Verdict};
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
-use crate::transport::{Origins, Session, WebSocket};
+use crate::transport::{Origins, Session, WebSocket, host_of};
 
 /// Who may come in, and where to.
 pub(crate) struct Door<S: Simulation> {
@@ -39,6 +39,21 @@ impl<S: Simulation> Door<S> {
         origins: Arc<Origins>,
     ) -> Self {
         Door { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
+    }
+
+    /// Says once why a browser plays over a WebSocket: it looked for `localhost` at another address than this
+    /// server's.
+    fn tell_of_localhost(&self, host: &str) {
+        static TOLD: Once = Once::new();
+        let here = self.host.config.listen.ip();
+        if here.is_loopback() && host_of(host).eq_ignore_ascii_case("localhost") {
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "a session over a WebSocket came to localhost, but only {here} is listened on: open the \
+                     page by that address, or listen on [::], to play over QUIC"
+                );
+            });
+        }
     }
 }
 
@@ -80,6 +95,7 @@ pub(super) async fn knock<S: Simulation>(
         let words = "too many connect at once; try again in a moment\n";
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
+    door.tell_of_localhost(text(request.headers(), &HOST));
     let deadline = Instant::now() + door.host.config.handshake_time();
     let hello = Handshake { deadline, _permit: permit };
     tokio::spawn(serve(door.host, upgrade, peer, hello));
@@ -106,6 +122,12 @@ async fn serve<S: Simulation>(
     connection::serve(host, Session::WebSocket(socket), hello).await;
 }
 
+/// What a client has to say in a second: its inputs, frames on both streams, and as many answers to pings.
+fn messages_hz<S: Simulation>(config: &ServerConfig) -> u32 {
+    let inputs_hz = S::TICK_HZ.saturating_mul(config.inputs_per_tick_max);
+    inputs_hz.saturating_add(config.control_frames_hz.saturating_mul(3))
+}
+
 /// What proves that a request to upgrade was understood (RFC 6455, section 4.2.2); `None` if it is no
 /// such request.
 fn accept_key(headers: &HeaderMap) -> Option<String> {
@@ -122,12 +144,6 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-/// What a client has to say in a second: its inputs, frames on both streams, and as many answers to pings.
-fn messages_hz<S: Simulation>(config: &ServerConfig) -> u32 {
-    let inputs_hz = S::TICK_HZ.saturating_mul(config.inputs_per_tick_max);
-    inputs_hz.saturating_add(config.control_frames_hz.saturating_mul(3))
-}
-
 }
 
 /// 16 bytes in base64.

@@ -49,6 +49,7 @@ impl Silence {
             *self = Silence { message: unfinished, ..Silence::new(self.time_max) };
             return Ok(());
         }
+        let took = took.min(self.look());
         self.silent = if heard { Duration::ZERO } else { self.silent + took };
         self.message_open = match unfinished == self.message && unfinished != 0 {
             true => self.message_open + took,
