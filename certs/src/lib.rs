@@ -7,7 +7,8 @@
 //!
 //! 1. [`Certificate`]: a chain, its key, and its hash in the forms browsers want;
 //! 2. [`load_pem`]: one from files, for production;
-//! 3. [`Store`]: the two development certificates, in a directory, rotated.
+//! 3. [`Store`]: the two development certificates, in a directory, rotated;
+//! 4. [`Secret`]: what a server needs to tell the peers of the one before it that it is gone.
 //!
 //! Nothing here reads a clock: `now` is always an argument.
 
@@ -15,10 +16,12 @@ mod certificate;
 mod error;
 mod generate;
 mod private_file;
+mod secret;
 mod store;
 
 pub use certificate::{Certificate, load_pem};
 pub use error::CertsError;
 pub use generate::{BACKDATE, NAMES_DEFAULT, VALIDITY_MAX, generate};
 pub use private_file::write_private;
+pub use secret::Secret;
 pub use store::Store;

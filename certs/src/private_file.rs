@@ -33,3 +33,20 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
+
+/// Makes the directory of such files.
+pub(crate) fn create_dir(dir: &Path) -> Result<(), CertsError> {
+    fs::create_dir_all(dir).map_err(CertsError::io("create", dir))
+}
+
+/// Whether nobody but its owner can read a file.
+#[cfg(unix)]
+pub(crate) fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_private(_path: &Path) -> bool {
+    true
+}

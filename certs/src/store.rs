@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
 use crate::generate::{BACKDATE, generate};
+use crate::private_file::create_dir;
 use crate::{Certificate, CertsError};
 
 mod file;
@@ -51,7 +52,7 @@ impl Store {
         now: OffsetDateTime,
         names: &[String],
     ) -> Result<Store, CertsError> {
-        file::create_dir(dir)?;
+        create_dir(dir)?;
         let stored_current = file::load(&dir.join(CURRENT_FILE), names, now)?;
         let stored_next = file::load(&dir.join(NEXT_FILE), names, now)?;
         let (current, next) = match (stored_current.filter(|it| starts(it, now)), stored_next) {
@@ -87,13 +88,17 @@ impl Store {
     /// Changes over to the next certificate when its time has come, well before the current one
     /// expires, and makes the one after it. Says whether it did.
     ///
+    /// A clock that was put back, or stood still while the machine slept, may leave it with certificates
+    /// of the future or of the past: no browser takes those, so both are made anew.
+    ///
     /// A directory that cannot be written does not stop it: the log says so, and the server goes on
     /// with the new certificate in memory.
     ///
     /// # Errors
     /// [`CertsError::Generate`] when no certificate can be made; the old ones stay.
     pub fn rotate_if_due(&mut self, now: OffsetDateTime) -> Result<bool, CertsError> {
-        if now < self.rotates_at() {
+        let is_in_time = self.current.is_valid_at(now) && now < self.rotates_at();
+        if is_in_time && follows(&self.next, &self.current) {
             return Ok(false);
         }
         self.rotate(now)?;

@@ -111,6 +111,28 @@ fn a_clock_that_went_back_makes_a_certificate_that_is_valid_now() {
 }
 
 #[test]
+fn a_clock_that_goes_back_in_a_running_server_makes_a_certificate_that_is_valid_now() {
+    let dir = TempDir::new().unwrap();
+    let mut store = open(&dir, START);
+    let now = START - Duration::days(300);
+    assert!(store.rotate_if_due(now).unwrap());
+    assert!(store.current().is_valid_at(now));
+    assert!(store.rotates_at() < store.current().not_after);
+    assert!(!store.rotate_if_due(now).unwrap(), "once is enough");
+    assert_eq!(hashes(&open(&dir, now)), hashes(&store));
+    // The clock is right again: what was made meanwhile is long over.
+    assert!(store.rotate_if_due(START).unwrap());
+    assert!(store.current().is_valid_at(START));
+}
+
+#[test]
+fn a_clock_that_goes_back_by_less_than_the_backdating_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let mut store = open(&dir, START);
+    assert!(!store.rotate_if_due(START - BACKDATE).unwrap());
+}
+
+#[test]
 fn damaged_files_are_replaced_and_the_other_one_is_kept() {
     type Damage = fn(&Path);
     let ways: [(&str, Damage); 4] = [

@@ -1,6 +1,5 @@
 //! One certificate and its key in one PEM file.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -9,14 +8,11 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::generate::{VALIDITY_MAX, all_names};
+use crate::private_file::is_private;
 use crate::{Certificate, CertsError, load_pem, write_private};
 
 /// The elliptic curve P-256, as certificates name it.
 const P256_OID: &str = "1.2.840.10045.3.1.7";
-
-pub(super) fn create_dir(dir: &Path) -> Result<(), CertsError> {
-    fs::create_dir_all(dir).map_err(CertsError::io("create", dir))
-}
 
 /// The certificate of a file, or `None`, with the reason in the log, when a new one is to be made.
 pub(super) fn load(
@@ -63,17 +59,6 @@ fn why_unusable(
     } else {
         None
     }
-}
-
-#[cfg(unix)]
-fn is_private(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_private(_path: &Path) -> bool {
-    true
 }
 
 fn is_p256(certificate: &Certificate) -> bool {
