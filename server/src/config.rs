@@ -205,6 +205,9 @@ settings! {
         stop_ms: u32 = 5000, in 100..=600_000;
         /// What is logged, as `tracing` filters: `info`, `tickwire_server=debug`, ...
         log: String = String::from("info,quinn_proto=warn,quinn_udp=warn");
+        /// Lines a second that one place in the code may log, ten times as many at once; the others are
+        /// counted, and the next line says how many they were. 0 for no bound.
+        log_lines_hz: u32 = 10, in 0..=1_000_000;
         /// Every room.
         room: RoomConfig = RoomConfig::default();
     }

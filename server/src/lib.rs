@@ -17,6 +17,7 @@ pub mod config;
 mod connection;
 mod counters;
 mod http;
+mod log;
 mod prefix;
 mod process;
 pub mod room;

@@ -1,7 +1,7 @@
 //! A whole server process: flags, log, runtime, signals.
 
 use std::future::Future;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
+use crate::log;
 use crate::server::{Server, ServerError};
 
 /// The `main` of a game's server: reads the configuration, serves the game and its page, and stops
@@ -41,11 +42,7 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    log::start(filter, config.log_lines_hz);
     raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())

@@ -1,0 +1,241 @@
+//! The log: one line for each event, whatever a peer put into it, and not more than anyone can read.
+//!
+//! Text of peers gets into it by many ways: names, reasons, errors of libraries. So it is made harmless
+//! in the one place where every field is written, and the number of lines is bounded where every line
+//! is.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use tracing::callsite::Identifier;
+use tracing::field::Field;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{Format, Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Logs to standard error from now on, at most `lines_hz` lines a second of one kind.
+pub(crate) fn start(filter: EnvFilter, lines_hz: u32) {
+    let is_terminal = io::stderr().is_terminal();
+    let log = subscriber(filter, lines_hz, is_terminal, io::stderr);
+    // It fails when the program that holds the server has a log of its own.
+    let _ = tracing::subscriber::set_global_default(log);
+}
+
+fn subscriber(
+    filter: EnvFilter,
+    lines_hz: u32,
+    is_terminal: bool,
+    writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) -> impl Subscriber + Send + Sync {
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(writer)
+        .fmt_fields(debug_fn(write_field).delimited(" "))
+        .event_format(Lines { lines_hz, format: Format::default(), samples: Mutex::default() })
+        .finish()
+}
+
+/// Writes one field of an event or a span.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let mut harmless = Harmless(writer);
+    match field.name() {
+        "message" => write!(harmless, "{value:?}"),
+        name => write!(harmless, "{name}={value:?}"),
+    }
+}
+
+/// Passes on what cannot end a line, move the cursor or turn the direction of writing; writes the rest
+/// as the escapes of Rust.
+struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(is_harmful) {
+            let harmful = part.chars().next_back().filter(|last| is_harmful(*last));
+            let harmless = &part[..part.len() - harmful.map_or(0, char::len_utf8)];
+            self.0.write_str(harmless)?;
+            if let Some(harmful) = harmful {
+                write!(self.0, "{}", harmful.escape_default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_harmful(letter: char) -> bool {
+    let separates_lines = matches!(letter, '\u{2028}' | '\u{2029}');
+    let turns_direction = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || separates_lines || turns_direction
+}
+
+/// Writes events as `tracing` does, those of one kind at a rate.
+struct Lines {
+    lines_hz: u32,
+    format: Format,
+    /// By the place in the code that they come from.
+    samples: Mutex<HashMap<Identifier, Sample>>,
+}
+
+impl<S, F> FormatEvent<S, F> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    F: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, F>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let left_out = match self.pass(event.metadata().callsite()) {
+            Some(left_out) => left_out,
+            None => return Ok(()),
+        };
+        if left_out > 0 {
+            writeln!(writer, "{left_out} lines like the next one were left out")?;
+        }
+        self.format.format_event(context, writer, event)
+    }
+}
+
+impl Lines {
+    /// Whether an event is written, and how many of its kind were not since the last that was.
+    fn pass(&self, place: Identifier) -> Option<u64> {
+        if self.lines_hz == 0 {
+            return Some(0);
+        }
+        let now = Instant::now();
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.entry(place).or_insert_with(|| Sample::new(self.lines_hz, now)).pass(now)
+    }
+}
+
+/// A rate with a burst, for the lines of one kind.
+struct Sample {
+    lines_hz: f64,
+    lines: f64,
+    counted_at: Instant,
+    left_out: u64,
+}
+
+impl Sample {
+    fn new(lines_hz: u32, now: Instant) -> Self {
+        let lines_hz = f64::from(lines_hz);
+        Sample { lines_hz, lines: lines_hz * BURST_S, counted_at: now, left_out: 0 }
+    }
+
+    fn pass(&mut self, now: Instant) -> Option<u64> {
+        let passed_s = now.saturating_duration_since(self.counted_at).as_secs_f64();
+        self.counted_at = now;
+        self.lines = (self.lines + passed_s * self.lines_hz).min(self.lines_hz * BURST_S);
+        if self.lines < 1.0 {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines -= 1.0;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+/// Seconds of lines that may come at once.
+const BURST_S: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(lines_hz: u32, log: impl FnOnce()) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let filter = EnvFilter::new("info");
+        let subscriber = subscriber(filter, lines_hz, false, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, log);
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    const EVIL: &str = "a\nb\r\x1b[2Jc\u{9b}31m\x07\u{8}\x7f\u{2028}\u{2029}\u{202e}d\u{2066}e\u{200f}\t\0\u{61c}f";
+
+    #[test]
+    fn no_text_of_a_peer_ends_a_line_or_reaches_the_terminal_raw() {
+        let text = logged(10, || {
+            let error = io::Error::other(EVIL);
+            let wrapped: &(dyn std::error::Error + 'static) = &error;
+            let span = tracing::info_span!("session", name = %EVIL);
+            let _entered = span.enter();
+            tracing::info!(display = %EVIL, debug = ?EVIL, plain = EVIL, "said {EVIL}");
+            tracing::warn!(%error, "shown");
+            tracing::warn!(error = wrapped, "given");
+            tracing::error!("{EVIL}");
+        });
+        assert_eq!(text.lines().count(), 4, "{text:?}");
+        assert!(!text.chars().any(|letter| letter != '\n' && is_harmful(letter)), "{text:?}");
+        // Nothing is lost by it.
+        for part in
+            ["said a\\nb\\r\\u{1b}[2Jc\\u{9b}31m", "display=a\\nb", "d\\u{2066}e", "\\u{61c}f"]
+        {
+            assert!(text.contains(part), "{part} is not in {text:?}");
+        }
+    }
+
+    #[test]
+    fn harmless_text_stays_as_it_is() {
+        let text = logged(10, || tracing::info!(name = %"Zoë 語 \u{200c}ک", "hello"));
+        assert!(text.ends_with("hello name=Zoë 語 \u{200c}ک\n"), "{text:?}");
+    }
+
+    #[test]
+    fn a_flood_of_one_kind_is_sampled_and_says_nothing_of_others() {
+        let text = logged(1, || {
+            for _ in 0..100_000 {
+                tracing::info!("knock");
+            }
+            tracing::info!("something else");
+        });
+        let knocks = text.lines().filter(|line| line.ends_with("knock")).count();
+        assert!((10..1000).contains(&knocks), "{knocks}");
+        assert!(text.contains("something else"), "{text}");
+    }
+
+    #[test]
+    fn what_was_left_out_is_said_by_the_next_line_of_its_kind() {
+        let start = Instant::now();
+        let mut sample = Sample::new(2, start);
+        assert_eq!((0..100).filter_map(|_| sample.pass(start)).count(), 20);
+        assert_eq!(sample.pass(start + Duration::from_millis(400)), None);
+        assert_eq!(sample.pass(start + Duration::from_millis(500)), Some(81));
+        let much_later = start + Duration::from_secs(3600);
+        assert_eq!((0..100).filter(|_| sample.pass(much_later).is_some()).count(), 20);
+    }
+
+    #[test]
+    fn without_a_bound_every_line_is_written() {
+        let text = logged(0, || (0..1000).for_each(|at| tracing::info!(at, "all")));
+        assert_eq!(text.lines().count(), 1000);
+    }
+}
