@@ -68,7 +68,7 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
             .run(async move {
                 terminate.recv().await;
             })
-            .await;
+            .await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -201,6 +201,8 @@ settings! {
         outbox_frames_max: usize = 65_536, in 1024..=16_777_216;
         /// Milliseconds a goodbye may take to reach its client.
         goodbye_ms: u32 = 1000, in 10..=60_000;
+        /// Milliseconds one tick may take until the log, `/readyz` and `/stats.json` name its room.
+        watchdog_ms: u32 = 2000, in 10..=600_000;
         /// Milliseconds a stop may take in all.
         stop_ms: u32 = 5000, in 100..=600_000;
         /// What is logged, as `tracing` filters: `info`, `tickwire_server=debug`, ...

@@ -26,6 +26,7 @@ use serde_json::json;
 use tickwire_shared::{Simulation, websocket as protocol};
 
 use crate::connection::Host;
+use crate::scheduler::Stall;
 pub(crate) use listener::{HttpTls, Peer, listen, serve};
 pub(crate) use page::check_dir;
 pub use page::{Asset, Page, PageError};
@@ -38,6 +39,8 @@ pub(crate) struct Shown {
     pub(crate) hashes: ArcSwap<Vec<[u8; 32]>>,
     /// Sessions are taken.
     pub(crate) ready: AtomicBool,
+    /// Ticks that do not end.
+    pub(crate) stalls: ArcSwap<Vec<Stall>>,
 }
 
 /// Every route.
@@ -82,8 +85,14 @@ async fn certificate(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
 }
 
 async fn ready(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
-    if shown.ready.load(Ordering::Acquire) {
-        return (StatusCode::OK, "ready\n");
+    if !shown.ready.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n".to_owned());
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n")
+    match shown.stalls.load().as_slice() {
+        [] => (StatusCode::OK, "ready\n".to_owned()),
+        stalls => {
+            let lines = stalls.iter().map(|stall| format!("{stall}\n"));
+            (StatusCode::SERVICE_UNAVAILABLE, lines.collect())
+        }
+    }
 }

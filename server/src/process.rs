@@ -50,7 +50,12 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
         .enable_all()
         .build();
     let served = match runtime {
-        Ok(runtime) => runtime.block_on(serve::<S>(config, page)),
+        Ok(runtime) => {
+            let served = runtime.block_on(serve::<S>(config, page));
+            // Nothing that still runs may hold up the end of the process.
+            runtime.shutdown_background();
+            served
+        }
         Err(error) => {
             eprintln!("error: the network threads cannot start: {error}; lower network_threads");
             return ExitCode::FAILURE;
@@ -60,7 +65,7 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(exit_code(&error))
         }
     }
 }
@@ -95,6 +100,15 @@ fn files_needed(config: &ServerConfig) -> u64 {
     (sessions + requests) as u64 + OTHER_FILES
 }
 
+/// What the process ends with when it did not start, or not end, as it should.
+fn exit_code(error: &ServerError) -> u8 {
+    match error {
+        ServerError::Died { .. } => EXIT_DIED,
+        ServerError::Stuck { .. } => EXIT_STUCK,
+        _ => EXIT_FAILED,
+    }
+}
+
 async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Result<(), ServerError> {
     let mut server = Server::<S>::bind(config).await?;
     if let Some(page) = page {
@@ -122,8 +136,7 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
             udp.ip()
         );
     }
-    server.run(stop).await;
-    Ok(())
+    server.run(stop).await
 }
 
 /// Done when the process is asked to stop. A second request ends it at once.
@@ -148,7 +161,30 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 
 /// Files that are no connection: standard ones, sockets, the page's, the system's own.
 const OTHER_FILES: u64 = 128;
+/// It did not start.
+const EXIT_FAILED: u8 = 1;
+/// A thread died that the server cannot do without.
+const EXIT_DIED: u8 = 3;
+/// A tick of the game did not end within the time for a stop.
+const EXIT_STUCK: u8 = 4;
 /// A command line or a configuration that cannot be used.
 const EXIT_USAGE: u8 = 2;
 /// Stopped by a second signal.
 const EXIT_IMPATIENT: i32 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_fail_has_its_exit_code() {
+        let died = ServerError::Died { what: "the network thread".to_owned() };
+        let room = "a tick of room \"a\"".to_owned();
+        let codes = [
+            exit_code(&died),
+            exit_code(&ServerError::Stuck { what: room }),
+            exit_code(&ServerError::Threads(io::Error::other("none left"))),
+        ];
+        assert_eq!(codes, [3, 4, 1]);
+    }
+}

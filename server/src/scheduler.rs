@@ -13,11 +13,13 @@ mod runner;
 mod thread;
 mod timing;
 mod warnings;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
@@ -28,19 +30,30 @@ pub(crate) use mailbox::Mailbox;
 pub(crate) use outbox::{Outbox, Outgoing, Snapshot};
 pub(crate) use runner::NewRoom;
 pub(crate) use timing::Timing;
+pub(crate) use watch::Stall;
 
 use alarm::Alarm;
 use queue::BoundedQueue;
 use thread::{Pace, Shared};
+use watch::{TickMark, Watch};
 
 /// The simulation threads of a server.
 pub(crate) struct Scheduler<S: Simulation> {
     threads: Vec<SimThread<S>>,
+    /// How long a tick may take until it is called stalled.
+    long_ms: u64,
 }
 
 struct SimThread<S: Simulation> {
     shared: Arc<Shared<S>>,
     handle: Option<JoinHandle<()>>,
+}
+
+/// Looks after the simulation threads, from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Watchdog {
+    /// What each thread was at when it was last looked at.
+    seen: Vec<Option<TickMark>>,
 }
 
 impl<S: Simulation> Scheduler<S> {
@@ -62,6 +75,7 @@ impl<S: Simulation> Scheduler<S> {
                 alarm: Arc::new(Alarm::new(2 * config.rooms_max)),
                 rooms: AtomicUsize::new(0),
                 outbox: Arc::new(Outbox::new(config.outbox_ticks_max, Arc::clone(bell))),
+                watch: Watch::default(),
                 timing: ArcSwap::from_pointee(Timing::new(0)),
                 generation: AtomicU64::new(0),
                 stop: AtomicBool::new(false),
@@ -73,12 +87,16 @@ impl<S: Simulation> Scheduler<S> {
             Ok(SimThread { shared, handle: Some(handle) })
         };
         let threads = (0..config.sim_threads_resolved()).map(start).collect::<io::Result<_>>()?;
-        Ok(Scheduler { threads })
+        Ok(Scheduler { threads, long_ms: u64::from(config.watchdog_ms) })
     }
 
-    /// Pins a room to the thread that has the fewest; `false` when none can take it.
+    /// Pins a room to the thread that has the fewest, if there is one to one that goes on; `false` when
+    /// none can take it.
     pub(crate) fn add(&self, room: NewRoom<S>) -> bool {
-        let rooms = |thread: &&SimThread<S>| thread.shared.rooms.load(Ordering::Relaxed);
+        let rooms = |thread: &&SimThread<S>| {
+            let stalls = thread.shared.watch.stall(0, self.long_ms).is_some();
+            (stalls, thread.shared.rooms.load(Ordering::Relaxed))
+        };
         let Some(thread) = self.threads.iter().min_by_key(rooms) else { return false };
         if thread.shared.intake.push(room).is_err() {
             return false;
@@ -86,6 +104,32 @@ impl<S: Simulation> Scheduler<S> {
         thread.shared.rooms.fetch_add(1, Ordering::Relaxed);
         thread.wake();
         true
+    }
+
+    /// The ticks that take too long, by the threads they hold up.
+    pub(crate) fn stalls(&self) -> Vec<Stall> {
+        let threads = self.threads.iter().enumerate();
+        let stall = |(number, thread): (_, &SimThread<S>)| {
+            thread.shared.watch.stall(number, self.long_ms).map(|(_, stall)| stall)
+        };
+        threads.filter_map(stall).collect()
+    }
+
+    /// The first thread that died, if one did.
+    pub(crate) fn dead(&self) -> Option<usize> {
+        self.threads.iter().position(SimThread::is_over)
+    }
+
+    /// Asks every thread to end after the tick it is at.
+    pub(crate) fn stop(&self) {
+        self.threads.iter().for_each(SimThread::stop);
+    }
+
+    /// What holds a thread up that was asked to end, if it did not yet.
+    pub(crate) fn unfinished(&self) -> Option<String> {
+        let (number, thread) = self.threads.iter().enumerate().find(|(_, it)| !it.is_over())?;
+        let stall = thread.shared.watch.stall(number, 0).map(|(_, stall)| stall.to_string());
+        Some(stall.unwrap_or_else(|| format!("simulation thread {number} goes on")))
     }
 
     /// The outboxes, one for each thread.
@@ -119,6 +163,22 @@ impl<S: Simulation> Scheduler<S> {
     }
 }
 
+impl Watchdog {
+    /// The ticks that take too long and did so when this was last called: a machine that was halted for a
+    /// while made none of them long.
+    pub(crate) fn look<S: Simulation>(&mut self, scheduler: &Scheduler<S>) -> Vec<Stall> {
+        let mut stalls = Vec::new();
+        self.seen.resize(scheduler.threads.len(), None);
+        for (number, thread) in scheduler.threads.iter().enumerate() {
+            let found = thread.shared.watch.stall(number, scheduler.long_ms);
+            let mark = found.as_ref().map(|(mark, _)| *mark);
+            let before = std::mem::replace(&mut self.seen[number], mark);
+            stalls.extend(found.filter(|_| before == mark).map(|(_, stall)| stall));
+        }
+        stalls
+    }
+}
+
 impl<S: Simulation> SimThread<S> {
     /// Wakes a thread that has no rooms; one that has some looks up by itself.
     fn wake(&self) {
@@ -126,15 +186,34 @@ impl<S: Simulation> SimThread<S> {
             handle.thread().unpark();
         }
     }
+
+    fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn is_over(&self) -> bool {
+        self.handle.as_ref().is_none_or(JoinHandle::is_finished)
+    }
 }
 
 impl<S: Simulation> Drop for SimThread<S> {
+    /// Waits for the tick it is at, but not for one that does not end.
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.wake();
-        if let Some(handle) = self.handle.take() {
+        self.stop();
+        for _ in 0..DROP_LOOKS {
+            if self.is_over() {
+                break;
+            }
+            std::thread::sleep(DROP_PAUSE);
+        }
+        if let Some(handle) = self.handle.take().filter(JoinHandle::is_finished) {
             // A panic of the thread was already shown by the panic hook.
             let _ = handle.join();
         }
     }
 }
+
+/// How often, and how long after each time, a thread is looked at that should end.
+const DROP_LOOKS: u32 = 250;
+const DROP_PAUSE: Duration = Duration::from_millis(1);

@@ -1,5 +1,6 @@
 //! A server: bound, run, stopped.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +25,7 @@ use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
 use crate::http::{self, Door, HttpTls, Page, PageError, Shown};
 use crate::rooms::Rooms;
-use crate::scheduler::{Outbox, Scheduler};
+use crate::scheduler::{Outbox, Scheduler, Watchdog};
 use crate::transport::{
     self, Bell, BindError, Bound, Connection, ConnectionError, Endpoint, EstablishError, Knock,
     Origins, Outbound, Service, Session, tls_config,
@@ -64,6 +65,18 @@ pub enum ServerError {
     /// The game's own tables are wrong.
     #[error("the game cannot be served: {0}")]
     Schema(#[from] tickwire_shared::schema::SchemaError),
+    /// A part died that the server cannot do without.
+    #[error("{what} died, and the server with it; the log says of what")]
+    Died {
+        /// Which part.
+        what: String,
+    },
+    /// A tick of the game did not end.
+    #[error("{what}, and did not end within stop_ms: it was left alone")]
+    Stuck {
+        /// Which tick, of which room.
+        what: String,
+    },
 }
 
 impl<S: Simulation> Server<S> {
@@ -128,8 +141,13 @@ impl<S: Simulation> Server<S> {
     }
 
     /// Serves until `stop` is done; then tells every client, waits until they have heard it, and
-    /// returns.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// returns, within `stop_ms`.
+    ///
+    /// # Errors
+    /// [`ServerError::Died`] when a part of the server died, which ends it as `stop` does;
+    /// [`ServerError::Stuck`] when a tick of the game did not end in time. Its thread is left alone:
+    /// only the end of the process ends it.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         let Server { host, mut endpoint, http, http_tls, certificates, shown, .. } = self;
         let admission = Arc::new(Admission::new(&host.config));
         let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
@@ -146,14 +164,27 @@ impl<S: Simulation> Server<S> {
             let router = http::router(&host, &shown, door, (self.page, self.page_policy));
             tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
         }
-        tokio::select! {
-            () = endpoint.over() => tracing::error!("the network is gone"),
-            () = stop => {}
+        let died = tokio::select! {
+            () = endpoint.over() => Some("the network thread".to_owned()),
+            thread = look_after(&host, &shown) => Some(format!("simulation thread {thread}")),
+            _ = tasks.join_next() => Some("a task of the server".to_owned()),
+            () = stop => None,
+        };
+        if let Some(what) = &died {
+            tracing::error!("{what} died: the server ends");
         }
         tracing::info!("stopping");
         shown.ready.store(false, Ordering::Release);
-        shut_down(&host, &endpoint).await;
+        let stuck = shut_down(&host, &endpoint).await;
+        if let Some(what) = &stuck {
+            tracing::error!("{what}, and is left alone");
+        }
         tracing::info!("stopped");
+        match (died, stuck) {
+            (Some(what), _) => Err(ServerError::Died { what }),
+            (None, Some(what)) => Err(ServerError::Stuck { what }),
+            (None, None) => Ok(()),
+        }
     }
 }
 
@@ -294,6 +325,37 @@ async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
     }
 }
 
+/// Looks after the simulation threads, and tells of ticks that do not end, until a thread died: which.
+async fn look_after<S: Simulation>(host: &Host<S>, shown: &Shown) -> usize {
+    let scheduler = host.rooms.scheduler();
+    let long = Duration::from_millis(u64::from(host.config.watchdog_ms));
+    let mut watchdog = Watchdog::default();
+    // For how long each was when it was last told: again when it is twice that.
+    let mut told_ms = HashMap::new();
+    loop {
+        tokio::time::sleep((long / 2).min(WATCH_PAUSE_MAX)).await;
+        if let Some(thread) = scheduler.dead() {
+            return thread;
+        }
+        let stalls = watchdog.look(scheduler);
+        for stall in &stalls {
+            let told_ms = told_ms.entry(stall.thread).or_insert(0);
+            if stall.for_ms >= 2 * *told_ms {
+                *told_ms = stall.for_ms;
+                tracing::error!("{stall}: no room on this thread goes on");
+            }
+        }
+        told_ms.retain(|thread, _| {
+            let lasts = stalls.iter().any(|stall| stall.thread == *thread);
+            if !lasts {
+                tracing::warn!(thread, "the simulation thread goes on");
+            }
+            lasts
+        });
+        shown.stalls.store(Arc::new(stalls));
+    }
+}
+
 /// Changes the certificate when it is time; connections that are there do not notice.
 async fn watch_certificates<S: Simulation>(
     host: Arc<Host<S>>,
@@ -322,19 +384,37 @@ async fn watch_certificates<S: Simulation>(
     }
 }
 
-async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &Endpoint) {
+/// Ends all sessions and threads. Says what did not end in time.
+async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &Endpoint) -> Option<String> {
+    let time = Duration::from_millis(u64::from(host.config.stop_ms));
+    let end = Instant::now() + time;
     endpoint.set_server_config(None);
     host.stop();
-    let time = Duration::from_millis(u64::from(host.config.stop_ms));
-    let code = CloseCode::ServerStopping;
-    if tokio::time::timeout(time, host.links.all_left()).await.is_err() {
+    // Some of the time is for what comes after the goodbyes.
+    if tokio::time::timeout(time * 4 / 5, host.links.all_left()).await.is_err() {
         tracing::warn!(left = host.links.count(), "some clients did not hear of the stop");
     }
+    let code = CloseCode::ServerStopping;
     endpoint.close(code, code.text());
-    let _ = tokio::time::timeout(CLOSE_TIME, endpoint.over()).await;
+    let scheduler = host.rooms.scheduler();
+    scheduler.stop();
+    let _ = tokio::time::timeout_at(end.min(Instant::now() + CLOSE_TIME), endpoint.over()).await;
+    while let Some(what) = scheduler.unfinished() {
+        if Instant::now() >= end {
+            return Some(what);
+        }
+        tokio::time::sleep(STOP_LOOK).await;
+    }
+    None
 }
 
 /// How often a free port is looked for that both protocols can have.
 const FREE_PORT_TRIES: usize = 16;
 /// Time for the last packets of a stop.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How often the threads are looked at that should end.
+const STOP_LOOK: Duration = Duration::from_millis(5);
+/// How often the threads are looked at that should go on, at least.
+const WATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often the wall clock is looked at: it may have gone on while the machine slept.
+const CLOCK_LOOK: Duration = Duration::from_secs(1);

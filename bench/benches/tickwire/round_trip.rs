@@ -8,7 +8,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 use serde::{Deserialize, Serialize};
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
-use tickwire_server::{Server, ServerConfig};
+use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
@@ -64,7 +64,7 @@ struct Line<const HZ: u32> {
     client: Client<Echo<HZ>>,
     sent: u16,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
+    server: JoinHandle<Result<(), ServerError>>,
     _certs: tempfile::TempDir,
 }
 
@@ -148,7 +148,8 @@ impl<const HZ: u32> Line<HZ> {
             self.client.close().await;
             // A server that has stopped already needs no telling.
             let _ = self.stop.send(());
-            self.server.await.expect("the server stops");
+            let ended = self.server.await.expect("the server stops");
+            ended.expect("the server stops as it should");
         });
     }
 }

@@ -54,6 +54,6 @@ async fn the_readme_shows_this_program_and_it_flies() {
     }));
     fly(&address).await.unwrap();
     stop.send(()).unwrap();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
     std::fs::remove_dir_all(certs).unwrap();
 }

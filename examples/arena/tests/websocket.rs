@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_arena::rules::{Arena, Controls, Entity};
 use tickwire_client::{Client, ClientEvent, ConnectError, ConnectOptions, Transport, Trust};
-use tickwire_server::{Server, ServerConfig};
+use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{CloseCode, RoomChoice, ServerChat, ServerFrame};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ struct Running {
     http: SocketAddr,
     dir: tempfile::TempDir,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ServerError>>,
 }
 
 async fn serve(change: impl FnOnce(&mut ServerConfig, PathBuf)) -> Running {
@@ -131,7 +131,7 @@ async fn a_client_hears_why_its_stay_or_its_session_ends() {
     for client in [&mut host, &mut guest] {
         assert_eq!(until(client, over).await.0, CloseCode::ServerStopping);
     }
-    server.task.await.unwrap();
+    server.task.await.unwrap().unwrap();
 }
 
 #[tokio::test]

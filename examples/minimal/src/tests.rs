@@ -63,6 +63,6 @@ async fn two_clients_see_each_other_walk() {
     walker.close().await;
     until(&mut watcher, |watcher| watcher.entities().all(|seen| seen.id != id)).await;
     stop.send(()).unwrap();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
     std::fs::remove_dir_all(certs).unwrap();
 }

@@ -17,6 +17,7 @@ use tickwire_shared::Simulation;
 use super::Peer;
 use crate::connection::Host;
 use crate::counters::Counts;
+use crate::scheduler::Stall;
 use crate::transport::{host_of, is_this_machine};
 
 /// What `/stats.json` says.
@@ -44,6 +45,8 @@ struct Stats {
     ticks_skipped: u64,
     /// Snapshots thrown away because the network did not take them.
     snapshots_dropped: u64,
+    /// Ticks that do not end, each with its room.
+    stalls: Vec<Stall>,
     #[serde(flatten)]
     counts: Counts,
 }
@@ -91,6 +94,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Res
         overruns: timing.overruns,
         ticks_skipped: timing.skipped,
         snapshots_dropped: timing.snapshots_dropped,
+        stalls: host.rooms.scheduler().stalls(),
         counts: host.counters.counts(),
     })
     .into_response()

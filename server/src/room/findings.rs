@@ -179,6 +179,7 @@ mod tests {
     use std::time::Instant;
 
     use serde::{Deserialize, Serialize};
+    use tickwire_shared::control::RequestId;
     use tickwire_shared::glam::Vec2;
     use tickwire_shared::input::{InputDatagram, InputHead};
     use tickwire_shared::simulation::schema_of;
@@ -274,7 +275,13 @@ mod tests {
         room.handle(
             now,
             0,
-            ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 },
+            ToRoom::Join {
+                request: RequestId(1),
+                player,
+                name,
+                spectator: false,
+                datagram_bytes_max: 1200,
+            },
         );
         room.simulation = wrong;
         for _ in 0..ticks {

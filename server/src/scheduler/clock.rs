@@ -74,7 +74,8 @@ pub(crate) fn tune_thread(realtime: Option<u8>) {
 const NICENESS: i32 = -15;
 const NS_IN_S: u64 = 1_000_000_000;
 
-fn monotonic_ns() -> u64 {
+/// Nanoseconds of the monotonic clock now.
+pub(super) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * NS_IN_S + now.tv_nsec as u64
 }

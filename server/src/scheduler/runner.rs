@@ -92,6 +92,11 @@ impl<S: Simulation> Runner<S> {
         self.mailbox.set_alarm(alarm, number);
     }
 
+    /// The newest tick that ended.
+    pub(super) fn newest_tick(&self) -> u32 {
+        self.room.as_ref().map_or(0, |room| room.tick().0)
+    }
+
     /// Runs one tick, if anybody is there for it, and hands its results to `outbox`.
     pub(super) fn tick(&mut self, moment: Moment, outbox: &Outbox<S::Input>) -> Ran {
         if self.mailbox.is_closed() {

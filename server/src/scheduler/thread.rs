@@ -16,6 +16,7 @@ use super::queue::BoundedQueue;
 use super::runner::{Moment, NewRoom, Ran, Runner};
 use super::timing::Timing;
 use super::warnings::{Load, Warnings};
+use super::watch::Watch;
 
 /// What a simulation thread shares with the rest of the server.
 pub(super) struct Shared<S: Simulation> {
@@ -26,6 +27,8 @@ pub(super) struct Shared<S: Simulation> {
     /// Rooms on this thread, or on their way to it.
     pub(super) rooms: AtomicUsize,
     pub(super) outbox: Arc<Outbox<S::Input>>,
+    /// What it is at.
+    pub(super) watch: Watch<S::Input>,
     /// How it went, as of at most [`PUBLISH_NS`] ago.
     pub(super) timing: ArcSwap<Timing>,
     /// How often the counts were asked to begin anew.
@@ -104,20 +107,23 @@ impl<S: Simulation> Rooms<S> {
             self.due.push(Reverse((self.clock.now_ns(), slot)));
         }
         while let Some(new) = shared.intake.pop() {
-            self.take_up(new, &shared.alarm);
+            self.take_up(new, shared);
             if self.is_due(self.clock.now_ns()) {
                 return;
             }
         }
     }
 
-    fn take_up(&mut self, new: NewRoom<S>, alarm: &Arc<Alarm>) {
-        let runner = Runner::new(new, self.pace.frames_max, self.clock);
+    fn take_up(&mut self, new: NewRoom<S>, shared: &Shared<S>) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        runner.set_alarm(alarm, slot);
+        shared.watch.set_room(slot, Some(Arc::clone(&new.mailbox)));
+        shared.watch.begin(slot, 0, self.clock.now_ns());
+        let runner = Runner::new(new, self.pace.frames_max, self.clock);
+        shared.watch.end();
+        runner.set_alarm(&shared.alarm, slot);
         self.slots[slot] = Some(runner);
         self.due.push(Reverse((self.clock.now_ns() + self.pace.period_ns, slot)));
     }
@@ -148,7 +154,9 @@ impl<S: Simulation> Rooms<S> {
             let Some(runner) = &mut self.slots[slot] else { continue };
             let now = self.clock.instant(start_ns);
             let due = self.clock.instant(kept.due_ns);
+            shared.watch.begin(slot, runner.newest_tick(), start_ns);
             let ran = runner.tick(Moment { now, due, time_ms }, &shared.outbox);
+            shared.watch.end();
             let end_ns = self.clock.now_ns();
             match ran {
                 Ran::On { snapshots_dropped } => {
@@ -166,6 +174,7 @@ impl<S: Simulation> Rooms<S> {
                 Ran::Over => {
                     self.slots[slot] = None;
                     self.free.push(slot);
+                    shared.watch.set_room(slot, None);
                     shared.rooms.fetch_sub(1, Ordering::Relaxed);
                 }
             }
@@ -306,11 +315,14 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         let mailbox = Arc::new(Mailbox::new("tower \n".to_owned(), &config));
-        let new = NewRoom { mailbox, seed: 0, config: config.room.clone() };
+        let config = config.room.clone();
+        let new = NewRoom { mailbox, seed: 0, config, is_hosted: true };
         let shared = Arc::new(Shared::<Wrong> {
             intake: BoundedQueue::new(1),
+            alarm: Arc::new(Alarm::new(1)),
             rooms: AtomicUsize::new(1),
             outbox: Arc::new(Outbox::new(4, Arc::new(Bell::new().unwrap()))),
+            watch: Watch::default(),
             timing: ArcSwap::from_pointee(Timing::new(0)),
             generation: AtomicU64::new(0),
             stop: AtomicBool::new(false),

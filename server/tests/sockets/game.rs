@@ -1,6 +1,7 @@
-//! A tiny game: dots that move, and two ways to break it.
+//! A tiny game: dots that move, and some ways to break it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,28 @@ pub(crate) const SLOW_NAME: &str = "molasses";
 /// Whom the host may not remove.
 pub(crate) const KING_NAME: &str = "king";
 
+/// Who takes a name that begins so holds a tick up until [`let_go`] of it.
+pub(crate) const HOLD_NAME: &str = "abyss";
+
+static LET_GO: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Ends the tick that `name` holds up.
+pub(crate) fn let_go(name: &str) {
+    LET_GO.lock().unwrap().insert(name.to_owned());
+}
+
+/// Who takes this name breaks the game in a way that no thread survives.
+pub(crate) const BOMB_NAME: &str = "bomb";
+
+/// What a panic carries that panics itself when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("asked to break the thread");
+    }
+}
+
 impl Simulation for Dots {
     const NAME: &'static str = "dots";
     type Input = Keys;
@@ -48,6 +71,12 @@ impl Simulation for Dots {
         }
         if name == KING_NAME {
             self.1 = Some(player);
+        }
+        while name.starts_with(HOLD_NAME) && !LET_GO.lock().unwrap().contains(name) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if name == BOMB_NAME {
+            std::panic::panic_any(Bomb);
         }
         self.0.insert(player, Dot { steps: 0 });
     }

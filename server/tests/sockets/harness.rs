@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
-use tickwire_server::{Page, Server, ServerConfig};
+use tickwire_server::{Page, Server, ServerConfig, ServerError};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -27,7 +27,7 @@ pub(crate) struct Running {
     pub(crate) hashes: Vec<[u8; 32]>,
     pub(crate) dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ServerError>>,
 }
 
 /// Nothing here takes this long unless it hangs.
@@ -136,9 +136,28 @@ impl Running {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// Waits until the server has stopped.
+    /// Waits until the server has stopped as it should.
     pub(crate) async fn stopped(self) {
-        soon("the stop", self.task).await.unwrap();
+        self.ended().await.unwrap();
+    }
+
+    /// Waits until the server has ended, in whichever way.
+    pub(crate) async fn ended(self) -> Result<(), ServerError> {
+        soon("the end of the server", self.task).await.unwrap()
+    }
+
+    /// Ends the server without a word to anyone, as a crash does. Its files stay, and its address is free.
+    pub(crate) async fn killed(self) -> tempfile::TempDir {
+        self.task.abort();
+        soon("the end of the task", self.task).await.unwrap_err();
+        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, self.udp.port()));
+        soon("the free address", async {
+            while std::net::UdpSocket::bind(address).is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        self.dir
     }
 
     /// Status, headers and body of an HTTP answer.

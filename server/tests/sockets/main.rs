@@ -17,5 +17,6 @@ mod requests;
 mod rooms;
 mod slow_reader;
 mod stop;
+mod threads;
 mod transports;
 mod websocket;

@@ -1,0 +1,128 @@
+//! What each simulation thread is at, for whoever looks after it.
+//!
+//! A tick runs the game's own code, and nothing can end that from outside. But it can be named.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::clock::monotonic_ns;
+use super::mailbox::Mailbox;
+
+/// Written by a simulation thread around everything that may run code of the game.
+#[derive(Debug)]
+pub(super) struct Watch<I> {
+    /// The rooms of the thread by their slots. Locked for a moment, when rooms come and go and when a
+    /// tick is long.
+    rooms: Mutex<Vec<Option<Arc<Mailbox<I>>>>>,
+    slot: AtomicUsize,
+    tick: AtomicU32,
+    /// Since when it is at this tick; 0 while it is at none.
+    since_ns: AtomicU64,
+}
+
+/// A tick that takes too long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Stall {
+    /// The simulation thread, from 0. None of its rooms goes on.
+    pub(crate) thread: usize,
+    /// The room whose tick it is.
+    pub(crate) room: String,
+    /// The room's newest tick that ended.
+    pub(crate) after_tick: u32,
+    /// Milliseconds so far.
+    pub(crate) for_ms: u64,
+}
+
+/// Which tick it is, to tell whether the next look finds the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TickMark(u64);
+
+impl<I> Default for Watch<I> {
+    fn default() -> Self {
+        Watch {
+            rooms: Mutex::default(),
+            slot: AtomicUsize::new(0),
+            tick: AtomicU32::new(0),
+            since_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+impl<I> Watch<I> {
+    /// Takes note of who has a slot.
+    pub(super) fn set_room(&self, slot: usize, room: Option<Arc<Mailbox<I>>>) {
+        let mut rooms = self.rooms();
+        if rooms.len() <= slot {
+            rooms.resize_with(slot + 1, || None);
+        }
+        rooms[slot] = room;
+    }
+
+    /// The thread is about to run what follows `tick` of the room in `slot`.
+    pub(super) fn begin(&self, slot: usize, tick: u32, now_ns: u64) {
+        self.slot.store(slot, Ordering::Relaxed);
+        self.tick.store(tick, Ordering::Relaxed);
+        self.since_ns.store(now_ns, Ordering::Release);
+    }
+
+    /// It is done with that.
+    pub(super) fn end(&self) {
+        self.since_ns.store(0, Ordering::Release);
+    }
+
+    /// What the thread with this number is at if that is so for `long_ms`.
+    pub(super) fn stall(&self, thread: usize, long_ms: u64) -> Option<(TickMark, Stall)> {
+        let since_ns = self.since_ns.load(Ordering::Acquire);
+        let for_ms = monotonic_ns().saturating_sub(since_ns) / NS_IN_MS;
+        if since_ns == 0 || for_ms < long_ms {
+            return None;
+        }
+        let slot = self.slot.load(Ordering::Acquire);
+        let after_tick = self.tick.load(Ordering::Acquire);
+        let room = self.rooms().get(slot).and_then(|room| room.as_ref().map(Arc::clone));
+        if self.since_ns.load(Ordering::Acquire) != since_ns {
+            return None;
+        }
+        let room = room.map(|room| room.name().to_owned()).unwrap_or_default();
+        Some((TickMark(since_ns), Stall { thread, room, after_tick, for_ms }))
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Vec<Option<Arc<Mailbox<I>>>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Display for Stall {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Stall { thread, room, after_tick, for_ms } = self;
+        write!(
+            formatter,
+            "the tick after {after_tick} of room {room:?} on simulation thread {thread} takes {for_ms} ms so far"
+        )
+    }
+}
+
+const NS_IN_MS: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServerConfig;
+
+    #[test]
+    fn only_a_tick_that_is_long_is_a_stall_and_it_is_named() {
+        let watch = Watch::<()>::default();
+        let mailbox = Mailbox::new("slow".to_owned(), &ServerConfig::default());
+        watch.set_room(2, Some(Arc::new(mailbox)));
+        assert_eq!(watch.stall(7, 0), None);
+        watch.begin(2, 41, monotonic_ns() - 1500 * NS_IN_MS);
+        let (_, stall) = watch.stall(7, 1000).unwrap();
+        assert_eq!((stall.thread, stall.room.as_str(), stall.after_tick), (7, "slow", 41));
+        assert!(stall.for_ms >= 1500);
+        assert_eq!(watch.stall(7, 1_000_000), None);
+        watch.end();
+        assert_eq!(watch.stall(7, 0), None);
+    }
+}
