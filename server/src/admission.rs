@@ -1,31 +1,44 @@
-//! Which connection attempts are answered: a bound on all, and a rate for each address.
+//! Which connection attempts are answered: a bound on all, and a share and a rate for each network.
+//!
+//! Anyone can write any address on a packet. So what is counted by address is counted only once the
+//! address has proven to be the sender's own: until then there is one rate and one bound for all of
+//! them together, beyond which they are asked for the proof. Asking costs no memory.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::ServerConfig;
+use crate::prefix::Prefix;
+use crate::shares::{Share, Shares};
 
 /// Guards the handshakes, which cost the server much and the peer little.
 pub(crate) struct Admission<C: Clock = DefaultClock> {
-    places: Arc<Semaphore>,
-    places_max: usize,
-    retry_above: usize,
-    rates: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, C, NoOpMiddleware<C::Instant>>,
+    /// For addresses that are proven.
+    places: Arc<Shares>,
+    /// For those that are not.
+    unproven_places: Arc<Shares>,
+    unproven_rate: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+    /// By the lengths of prefixes, the narrowest first.
+    rates: Vec<PrefixRate<C>>,
     prefixes_max: usize,
 }
+
+/// A rate for each proven prefix of one length.
+type PrefixRate<C> =
+    RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// What to do with a connection attempt.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Go on; the permit is held until the peer said hello.
-    Admit(OwnedSemaphorePermit),
+    /// Go on; the place is held until the peer said hello.
+    Admit(Share),
     /// Let it prove its address first.
     Retry,
     /// Do not answer.
@@ -34,63 +47,68 @@ pub(crate) enum Verdict {
 
 impl Admission {
     pub(crate) fn new(config: &ServerConfig) -> Self {
-        Admission::with_clock(config, DefaultClock::default())
+        Admission::with_clock(config, &DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> Admission<C> {
+    fn with_clock(config: &ServerConfig, clock: &C) -> Self {
+        let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
+        // A /56 may have twice as much as a /64 or an IPv4 address, a /48 three times.
+        let rate = |wider: u32| {
+            let burst = count(config.handshakes_prefix_burst.saturating_mul(wider));
+            let hz = count(config.handshakes_prefix_hz.saturating_mul(wider));
+            let quota = Quota::per_second(hz).allow_burst(burst);
+            RateLimiter::new(quota, DashMapStateStore::default(), clock.clone())
+        };
+        let unproven = Quota::per_second(count(config.handshakes_unproven_hz));
+        let percent = config.prefix_share_percent;
+        Admission {
+            places: Arc::new(Shares::new(config.handshakes_max, percent)),
+            unproven_places: Arc::new(Shares::new(config.handshakes_retry_above, percent)),
+            unproven_rate: RateLimiter::direct_with_clock(unproven, clock.clone()),
+            rates: Prefix::IPV6_BITS.iter().zip(1..).map(|(_, wider)| rate(wider)).collect(),
+            prefixes_max: config.handshakes_prefixes_max,
+        }
     }
 }
 
 impl<C: Clock> Admission<C> {
-    fn with_clock(config: &ServerConfig, clock: C) -> Self {
-        let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(count(config.handshakes_prefix_hz))
-            .allow_burst(count(config.handshakes_prefix_burst));
-        Admission {
-            places: Arc::new(Semaphore::new(config.handshakes_max)),
-            places_max: config.handshakes_max,
-            retry_above: config.handshakes_retry_above,
-            rates: RateLimiter::new(quota, DashMapStateStore::default(), clock),
-            prefixes_max: config.handshakes_prefixes_max,
-        }
-    }
-
     /// Judges an attempt from `address`. `proven` says that it is known to be the sender's own.
     pub(crate) fn judge(&self, address: IpAddr, proven: bool) -> Verdict {
-        let pending = self.places_max - self.places.available_permits();
-        if pending >= self.retry_above && !proven {
-            return Verdict::Retry;
+        if !proven {
+            let place = self.unproven_places.take(address);
+            let is_few = place.is_ok() && self.unproven_rate.check().is_ok();
+            return place.ok().filter(|_| is_few).map_or(Verdict::Retry, Verdict::Admit);
         }
         if !self.is_within_rate(address) {
             return Verdict::Ignore;
         }
-        Arc::clone(&self.places).try_acquire_owned().map_or(Verdict::Ignore, Verdict::Admit)
+        self.places.take(address).map_or(Verdict::Ignore, Verdict::Admit)
     }
 
     /// Forgets addresses that have been quiet. Called once a second.
     pub(crate) fn sweep(&self) {
-        self.rates.retain_recent();
+        self.rates.iter().for_each(PrefixRate::<C>::retain_recent);
     }
 
     fn is_within_rate(&self, address: IpAddr) -> bool {
-        let prefix = prefix_of(address);
-        if prefix.is_loopback() {
+        if address.to_canonical().is_loopback() {
             return true;
         }
-        if self.rates.len() >= self.prefixes_max {
-            self.rates.retain_recent();
-            if self.rates.len() >= self.prefixes_max {
-                return false;
-            }
-        }
-        self.rates.check_key(&prefix).is_ok()
+        // The widest first: a network that has had enough makes no more entries of narrower ones.
+        let prefixes: Vec<_> = Prefix::all(address).zip(&self.rates).collect();
+        prefixes
+            .iter()
+            .rev()
+            .all(|(prefix, rate)| self.has_room(rate) && rate.check_key(prefix).is_ok())
     }
-}
 
-/// An IPv4 address as it is, the /64 of an IPv6 address: that is what one household is given.
-fn prefix_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => {
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)))
+    fn has_room(&self, rate: &PrefixRate<C>) -> bool {
+        if rate.len() >= self.prefixes_max {
+            rate.retain_recent();
         }
-        other => other,
+        rate.len() < self.prefixes_max
     }
 }
 
@@ -102,13 +120,15 @@ mod tests {
 
     use super::*;
 
-    fn admission(clock: FakeRelativeClock) -> Admission<FakeRelativeClock> {
+    fn admission(clock: &FakeRelativeClock) -> Admission<FakeRelativeClock> {
         let config = ServerConfig {
             handshakes_max: 8,
             handshakes_retry_above: 4,
+            handshakes_unproven_hz: 10,
             handshakes_prefix_hz: 1,
             handshakes_prefix_burst: 2,
             handshakes_prefixes_max: 16,
+            prefix_share_percent: 50,
             ..ServerConfig::default()
         };
         Admission::with_clock(&config, clock)
@@ -118,24 +138,27 @@ mod tests {
         matches!(verdict, Verdict::Admit(_))
     }
 
+    /// The address with this number.
+    fn v4(number: u32) -> IpAddr {
+        IpAddr::from((0x0a00_0000 + number).to_be_bytes())
+    }
+
     #[test]
     fn one_address_gets_its_burst_and_then_its_rate() {
         let clock = FakeRelativeClock::default();
-        let admission = admission(clock.clone());
-        let address: IpAddr = "192.0.2.1".parse().unwrap();
-        let other: IpAddr = "192.0.2.2".parse().unwrap();
-        assert!(is_admitted(&admission.judge(address, true)));
-        assert!(is_admitted(&admission.judge(address, true)));
-        assert!(matches!(admission.judge(address, true), Verdict::Ignore));
-        assert!(is_admitted(&admission.judge(other, true)));
+        let admission = admission(&clock);
+        assert!(is_admitted(&admission.judge(v4(1), true)));
+        assert!(is_admitted(&admission.judge(v4(1), true)));
+        assert!(matches!(admission.judge(v4(1), true), Verdict::Ignore));
+        assert!(is_admitted(&admission.judge(v4(2), true)));
         clock.advance(Duration::from_secs(1));
-        assert!(is_admitted(&admission.judge(address, true)));
-        assert!(matches!(admission.judge(address, true), Verdict::Ignore));
+        assert!(is_admitted(&admission.judge(v4(1), true)));
+        assert!(matches!(admission.judge(v4(1), true), Verdict::Ignore));
     }
 
     #[test]
     fn addresses_of_one_ipv6_network_count_together() {
-        let admission = admission(FakeRelativeClock::default());
+        let admission = admission(&FakeRelativeClock::default());
         let judge = |text: &str| admission.judge(text.parse().unwrap(), true);
         assert!(is_admitted(&judge("2001:db8::1")));
         assert!(is_admitted(&judge("2001:db8::2")));
@@ -144,27 +167,68 @@ mod tests {
     }
 
     #[test]
+    fn a_site_with_many_networks_has_three_times_the_rate_of_one() {
+        let admission = admission(&FakeRelativeClock::default());
+        let judge = |network: u32| {
+            admission.judge(format!("2001:db8:0:{network:x}::1").parse().unwrap(), true)
+        };
+        let admitted = (0..0x1_0000).step_by(0x100).filter(|at| is_admitted(&judge(*at))).count();
+        assert_eq!(admitted, 6);
+        assert!(is_admitted(&admission.judge("2001:db8:1::1".parse().unwrap(), true)));
+    }
+
+    #[test]
     fn pending_handshakes_ask_for_proof_and_are_bounded() {
-        let admission = admission(FakeRelativeClock::default());
-        let address: IpAddr = "::1".parse().unwrap();
-        let mut held: Vec<Verdict> = (0..4).map(|_| admission.judge(address, false)).collect();
+        let admission = admission(&FakeRelativeClock::default());
+        let mut held: Vec<Verdict> = (0..4).map(|at| admission.judge(v4(at), false)).collect();
         assert!(held.iter().all(is_admitted));
-        assert!(matches!(admission.judge(address, false), Verdict::Retry));
-        held.extend((0..4).map(|_| admission.judge(address, true)));
+        assert!(matches!(admission.judge(v4(4), false), Verdict::Retry));
+        held.extend((0..8).map(|at| admission.judge(v4(at), true)));
         assert!(held.iter().all(is_admitted));
-        assert!(matches!(admission.judge(address, true), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(8), true), Verdict::Ignore));
         held.clear();
-        assert!(is_admitted(&admission.judge(address, false)));
+        assert!(is_admitted(&admission.judge(v4(9), false)));
+    }
+
+    #[test]
+    fn one_address_leaves_places_for_handshakes_of_others() {
+        let admission = admission(&FakeRelativeClock::default());
+        let own: IpAddr = "::1".parse().unwrap();
+        let held: Vec<Verdict> = (0..9).map(|_| admission.judge(own, true)).collect();
+        assert_eq!(held.iter().filter(|it| is_admitted(it)).count(), 4);
+        assert!(is_admitted(&admission.judge(v4(1), true)));
+    }
+
+    #[test]
+    fn many_attempts_without_proof_are_asked_for_it_though_none_is_pending() {
+        let clock = FakeRelativeClock::default();
+        let admission = admission(&clock);
+        // Each fails at once, and gives its place back.
+        let judge = |at| admission.judge(v4(at), false);
+        let admitted = (0..1000).filter(|at| is_admitted(&judge(*at))).count();
+        assert_eq!(admitted, 10);
+        assert!(matches!(judge(1000), Verdict::Retry));
+        clock.advance(Duration::from_secs(1));
+        assert!(is_admitted(&judge(1001)));
+    }
+
+    #[test]
+    fn attempts_without_proof_take_nothing_from_those_with_it() {
+        let admission = admission(&FakeRelativeClock::default());
+        let held: Vec<Verdict> = (0..10_000).map(|at| admission.judge(v4(at), false)).collect();
+        assert!(!held.iter().any(|verdict| matches!(verdict, Verdict::Ignore)));
+        // Neither the place nor the rate nor the memory of an address that they named.
+        assert!(is_admitted(&admission.judge(v4(0), true)));
+        assert!(is_admitted(&admission.judge(v4(0), true)));
+        assert!(is_admitted(&admission.judge(v4(20_000), true)));
     }
 
     #[test]
     fn remembered_addresses_are_bounded() {
-        let admission = admission(FakeRelativeClock::default());
-        let judge =
-            |last: u32| admission.judge(IpAddr::from((0x0a00_0000 + last).to_be_bytes()), true);
+        let admission = admission(&FakeRelativeClock::default());
         for last in 0..16 {
-            let _ = judge(last);
+            let _ = admission.judge(v4(last), true);
         }
-        assert!(matches!(judge(99), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(99), true), Verdict::Ignore));
     }
 }

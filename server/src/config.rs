@@ -112,6 +112,9 @@ settings! {
         allowed_origins: List = List::default();
         /// Sessions at once.
         connections_max: usize = 10_000, in 1..=1_000_000;
+        /// Percent of the sessions, and of the handshakes at once, that one address may have (a /64 of IPv6; a
+        /// /56 twice, a /48 three times as many). Sessions of loopback are not counted.
+        prefix_share_percent: u32 = 25, in 1..=100;
         /// Rooms at once.
         rooms_max: usize = 10_000, in 1..=1_000_000;
         /// Rooms that one session made and that are there.
@@ -140,11 +143,18 @@ settings! {
         network_threads: usize = 0, in 0..=1024;
         /// Milliseconds from the first packet, or a WebSocket's request, to a whole hello.
         handshake_ms: u32 = 5000, in 100..=60_000;
-        /// Handshakes at once; what comes beyond it is not answered.
+        /// Handshakes at once of addresses that are proven; what comes beyond it is not answered.
         handshakes_max: usize = 1024, in 1..=65_536;
-        /// Handshakes at once above which an address must prove itself first.
+        /// Handshakes at once of addresses that are not; beyond it an address must prove itself first.
         handshakes_retry_above: usize = 256, in 0..=65_536;
-        /// Handshakes a second from one address (a /64 of IPv6); loopback is not counted.
+        /// Handshakes a second of addresses that are not proven; beyond it an address must prove itself first.
+        handshakes_unproven_hz: u32 = 128, in 1..=100_000;
+        /// Percent of the network thread's time that handshakes may take; the rest of them waits.
+        handshakes_percent: u32 = 25, in 1..=100;
+        /// Packets of handshakes that wait for their turn; beyond it they are dropped.
+        handshake_packets_max: usize = 2048, in 16..=1_048_576;
+        /// Handshakes a second from one proven address (a /64 of IPv6; a /56 twice, a /48 three times as many);
+        /// loopback is not counted.
         handshakes_prefix_hz: u32 = 64, in 1..=100_000;
         /// Handshakes at once from one address.
         handshakes_prefix_burst: u32 = 256, in 1..=100_000;
@@ -160,6 +170,8 @@ settings! {
         connection_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
         /// Unacknowledged stream bytes of a connection.
         send_window_bytes: u32 = 262_144, in 65_536..=67_108_864;
+        /// Connections that are over and kept until their peers know; beyond it the oldest are forgotten.
+        draining_max: usize = 2048, in 1..=1_000_000;
         /// Datagram bytes of a connection that came and wait to be read.
         datagram_receive_bytes: usize = 65_536, in 4096..=16_777_216;
         /// Milliseconds of silence until a connection is lost, and from the first byte of a frame or a

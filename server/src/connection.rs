@@ -19,6 +19,7 @@ mod order;
 mod reliable;
 mod streams;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -28,7 +29,6 @@ use tickwire_shared::control::{CloseCode, ServerFrame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
@@ -36,6 +36,7 @@ use crate::counters::Counters;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
+use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::Session;
 
 pub(crate) use link::{End, Link, Links};
@@ -51,7 +52,7 @@ pub(crate) struct Host<S: Simulation> {
     /// Connections the driver keeps, with those that are not sessions yet or any more.
     pub(crate) quic_connections: AtomicUsize,
     /// Sessions that said hello and are not over.
-    sessions: AtomicUsize,
+    sessions: Arc<Shares>,
     stopping: AtomicBool,
 }
 
@@ -65,7 +66,10 @@ impl<S: Simulation> Host<S> {
             links: Links::default(),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
-            sessions: AtomicUsize::new(0),
+            sessions: Arc::new(
+                Shares::new(config.connections_max, config.prefix_share_percent)
+                    .free_for_loopback(),
+            ),
             stopping: AtomicBool::new(false),
             config,
         }
@@ -73,7 +77,7 @@ impl<S: Simulation> Host<S> {
 
     /// Sessions that said hello and are not over.
     pub(crate) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Relaxed)
+        self.sessions.taken()
     }
 
     /// Ends every session, those that are about to begin included.
@@ -87,28 +91,32 @@ impl<S: Simulation> Host<S> {
 #[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) deadline: Instant,
-    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) _permit: Share,
 }
 
 /// One of the server's places, given back when dropped.
-struct Place<S: Simulation>(Arc<Host<S>>);
+struct Place<S: Simulation> {
+    host: Arc<Host<S>>,
+    _share: Share,
+}
 
 impl<S: Simulation> Place<S> {
-    fn take(host: &Arc<Host<S>>) -> Option<Self> {
-        let before = host.sessions.fetch_add(1, Ordering::Relaxed);
-        if before >= host.config.connections_max {
-            host.sessions.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
+    fn take(host: &Arc<Host<S>>, address: IpAddr) -> Result<Self, End> {
+        let share = host.sessions.take(address).map_err(|why| match why {
+            NoPlace::Full => End::from(CloseCode::ServerFull),
+            NoPlace::ShareTaken => {
+                host.counters.sessions_over_share.increment();
+                End::new(CloseCode::ServerFull, SHARE_TAKEN)
+            }
+        })?;
         host.counters.sessions_started.increment();
-        Some(Place(Arc::clone(host)))
+        Ok(Place { host: Arc::clone(host), _share: share })
     }
 }
 
 impl<S: Simulation> Drop for Place<S> {
     fn drop(&mut self) {
-        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
-        self.0.counters.sessions_ended.increment();
+        self.host.counters.sessions_ended.increment();
     }
 }
 
@@ -193,3 +201,6 @@ const HANG_UP_TIME: Duration = Duration::from_millis(250);
 const COMMAND_PAUSE: Duration = Duration::from_millis(5);
 /// How often the path is looked at.
 const PATH_LOOK: Duration = Duration::from_secs(1);
+/// What a session is told whose network has its share of the places.
+const SHARE_TAKEN: &str =
+    "there are too many sessions from your network on this server; close some, or try again later";

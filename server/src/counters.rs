@@ -41,6 +41,12 @@ counters! {
     handshakes_retried,
     /// Handshakes that failed or took too long.
     handshakes_failed,
+    /// Packets of handshakes that were dropped because too many waited for their turn.
+    handshake_packets_dropped,
+    /// Times the system could not give the packets that came.
+    udp_receive_failures,
+    /// Sessions that were not taken because their network has its share.
+    sessions_over_share,
     /// Pages of an origin that may not connect.
     origins_refused,
     /// Datagrams that came and were read.

@@ -4,7 +4,8 @@
 //! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`main`].
 //! Read this crate in the way of an input:
 //!
-//! 1. `server`: sockets bound, connection attempts judged by `admission`;
+//! 1. `server`: sockets bound, connection attempts judged by `admission` (networks have `shares`, told
+//!    apart by `prefix`);
 //! 2. `transport`: a connection becomes a session, whichever way it came;
 //! 3. `connection`: the session's streams and datagrams, where transport and rooms meet;
 //! 4. `rooms`: rooms by name;
@@ -24,6 +25,7 @@ pub mod room;
 mod rooms;
 mod scheduler;
 mod server;
+mod shares;
 mod transport;
 
 pub use config::ServerConfig;

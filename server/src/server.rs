@@ -263,8 +263,8 @@ impl<S: Simulation> Service for Network<S> {
                 let hello = Handshake { deadline, _permit: permit };
                 let (host, origins) = (Arc::clone(&self.host), Arc::clone(&self.origins));
                 let runtime = self.runtime.clone();
-                Knock::Admit(Box::new(move |address, accepted| {
-                    runtime.spawn(establish(host, address, accepted, origins, hello));
+                Knock::Admit(Box::new(move |address, connection| {
+                    runtime.spawn(establish(host, address, connection, origins, hello));
                 }))
             }
             Verdict::Retry => {
@@ -276,6 +276,20 @@ impl<S: Simulation> Service for Network<S> {
                 Knock::Ignore
             }
         }
+    }
+
+    fn fail(&mut self, address: SocketAddr, error: &ConnectionError) {
+        // Anyone can make these, from any address, with a packet each: they are counted.
+        self.host.counters.handshakes_failed.increment();
+        tracing::debug!(%address, %error, "no connection");
+    }
+
+    fn count_dropped(&mut self, packets: u64) {
+        self.host.counters.handshake_packets_dropped.add(packets);
+    }
+
+    fn count_receive_failure(&mut self) {
+        self.host.counters.udp_receive_failures.increment();
     }
 
     fn count(&mut self, connections: usize) {
@@ -293,11 +307,11 @@ impl<S: Simulation> Service for Network<S> {
 async fn establish<S: Simulation>(
     host: Arc<Host<S>>,
     address: SocketAddr,
-    accepted: Result<Connection, ConnectionError>,
+    connection: Connection,
     origins: Arc<Origins>,
     hello: Handshake,
 ) {
-    let session = async { Session::establish(accepted?, &origins, &host.config).await };
+    let session = Session::establish(connection, &origins, &host.config);
     match tokio::time::timeout_at(hello.deadline, session).await {
         Ok(Ok(session)) => connection::serve(host, session, hello).await,
         Ok(Err(error)) => {

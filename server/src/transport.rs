@@ -17,7 +17,7 @@ use tickwire_shared::control::CloseCode;
 
 use crate::config::ServerConfig;
 pub(crate) use driver::{
-    Bell, Connection, DatagramError, DatagramSink, Endpoint, Knock, Outbound, Service,
+    Bell, Connection, DatagramError, DatagramSink, Endpoint, Knock, Limits, Outbound, Service,
 };
 pub use endpoint::BindError;
 pub(crate) use endpoint::{Bound, bind, server_config};

@@ -76,7 +76,7 @@ fn greet<S: Simulation>(
         schema.model.clear();
     }
     check_schema(&host.schema, schema.as_ref())?;
-    let place = super::Place::take(host).ok_or(CloseCode::ServerFull)?;
+    let place = super::Place::take(host, link.session.remote_address().ip())?;
     truncate(&mut client, CLIENT_NAME_BYTES_MAX);
     tracing::info!(
         player = link.player.0,

@@ -3,26 +3,30 @@
 //! The state machines are those of `quinn-proto`; this drives them. One loop receives a batch of
 //! packets, feeds each to its connection, hands the datagrams in them to their sinks, and sends what
 //! each connection then has to send, once. No packet wakes a task, none goes through a channel.
-//! A tick's datagrams are taken and sent by the same loop, when the simulation rings its bell.
+//! A tick's datagrams are taken and sent by the same loop, when the simulation rings its bell. The
+//! packets of handshakes have their turn after all that, and a part of the time.
 //!
 //! Streams are read and written by tasks of the runtime: see [`Connection`].
 
 mod bell;
 mod connection;
 mod endpoint;
+mod handshakes;
 mod outbound;
+mod service;
 mod socket;
 mod streams;
 mod timers;
 
+use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use quinn_proto::{
-    ConnectionError, ConnectionHandle, DatagramEvent, EndpointConfig, Incoming, Transmit,
+    ConnectionError, ConnectionEvent, ConnectionHandle, DatagramEvent, EndpointConfig, EndpointEvent,
+    Incoming, Transmit,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -30,37 +34,21 @@ pub(crate) use bell::Bell;
 pub(crate) use connection::{Connection, DatagramSink};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use outbound::{DatagramError, Outbound};
+pub(crate) use service::{Knock, Limits, Service};
 pub(crate) use streams::{ReadError, RecvStream, SendStream, WriteError};
 
 use super::Bound;
 use connection::{Shared, release};
 use endpoint::Remote;
-use socket::{Packet, Socket};
+use handshakes::{Handshakes, Waiting};
+use socket::{Packet, Socket, is_lasting};
 
-/// What a server does on the driver's thread. None of it may wait.
-pub(crate) trait Service: Send {
-    /// Judges a connection attempt. `proven` says that the address is known to be the sender's own.
-    fn knock(&mut self, address: IpAddr, proven: bool) -> Knock;
-
-    /// Takes note of how many connections there are, those that are being closed included.
-    fn count(&mut self, connections: usize);
-
-    /// Sends what waits to be sent. Called after the bell was rung, and at any other time.
-    fn deliver(&mut self, outbound: &mut Outbound);
+/// Whose turn it is to have packets taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    OfAll,
+    OfHandshakes,
 }
-
-/// What to do with a connection attempt.
-pub(crate) enum Knock {
-    /// Go on, and hand what becomes of it to this.
-    Admit(Enter),
-    /// Let it prove its address first.
-    Retry,
-    /// Do not answer.
-    Ignore,
-}
-
-/// Takes a connection that was admitted, before its handshake.
-pub(crate) type Enter = Box<dyn FnOnce(SocketAddr, Result<Connection, ConnectionError>) + Send>;
 
 /// Whether what a connection has to send may wait for its next datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +69,15 @@ struct Driver {
     packets: Vec<Packet>,
     /// The connections they were for.
     touched: Vec<ConnectionHandle>,
+    handshakes: Handshakes,
+    /// Connections that are over and still there, the longest first.
+    draining: VecDeque<ConnectionHandle>,
     /// Where packets of the endpoint itself are made.
     response: Vec<u8>,
     /// There may be packets to receive.
     readable: bool,
-    /// How long packets gather, so that one wake-up does for several.
-    gather_time: Duration,
-    /// Until when they do.
+    limits: Limits,
+    /// Until when packets gather.
     gather_until: Instant,
     /// Every connection is being closed, and none is taken.
     closing: bool,
@@ -95,7 +85,7 @@ struct Driver {
 
 impl Driver {
     fn new(bound: Bound, remote: Arc<Remote>) -> io::Result<Self> {
-        let config = EndpointConfig::default();
+        let (config, limits, now) = (EndpointConfig::default(), bound.limits, Instant::now());
         let packet_bytes_max = usize::try_from(config.get_max_udp_payload_size());
         let packet_bytes_max = packet_bytes_max.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
         let socket = Socket::new(bound.socket, packet_bytes_max)?;
@@ -108,10 +98,16 @@ impl Driver {
             remote,
             packets: Vec::new(),
             touched: Vec::new(),
+            handshakes: Handshakes::new(
+                limits.handshake_packets_max,
+                limits.handshakes_percent,
+                now,
+            ),
+            draining: VecDeque::new(),
             response: Vec::new(),
             readable: true,
-            gather_time: bound.gather_time,
-            gather_until: Instant::now(),
+            limits,
+            gather_until: now,
             closing: false,
         })
     }
@@ -119,9 +115,9 @@ impl Driver {
     /// Runs until it is told to quit, or the last connection is gone after a close.
     fn run(mut self, mut service: Box<dyn Service>) {
         loop {
-            self.remote.bell.hear();
-            if let Err(error) = self.receive(&mut *service) {
-                tracing::error!(%error, "the UDP socket failed");
+            let rung = self.remote.bell.hear();
+            if let Err(error) = self.receive(rung, &mut *service) {
+                tracing::error!(%error, "the UDP socket is gone");
                 break;
             }
             service.count(self.connections_open);
@@ -130,6 +126,7 @@ impl Driver {
             self.fire_timers();
             self.resume_held_up();
             self.send_put_off();
+            self.serve_handshakes(&mut *service);
             if quit || (self.closing && self.connections_open == 0) {
                 break;
             }
@@ -142,49 +139,104 @@ impl Driver {
         }
     }
 
-    /// Takes in packets, batch by batch, but not for so long that nothing else happens.
-    fn receive(&mut self, service: &mut dyn Service) -> io::Result<()> {
+    /// Takes in packets, batch by batch, but not for so long that nothing else happens, and only one
+    /// batch when something waits to be sent.
+    ///
+    /// # Errors
+    /// When there is no socket any more. Anything else may pass: it is tried again after a pause.
+    fn receive(&mut self, rung: bool, service: &mut dyn Service) -> io::Result<()> {
         let mut batches = 0;
-        while self.readable && batches < BATCHES_IN_A_ROW_MAX {
+        let mut rung = rung;
+        while self.readable && batches < if rung { 1 } else { BATCHES_IN_A_ROW_MAX } {
             batches += 1;
-            self.readable = self.outbound.socket.receive(&mut self.packets)?;
+            self.readable = match self.outbound.socket.receive(&mut self.packets) {
+                Ok(readable) => readable,
+                Err(error) if is_lasting(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "the system gave no packets; they are asked for again");
+                    service.count_receive_failure();
+                    self.gather_until = Instant::now() + RECEIVE_PAUSE;
+                    self.readable = false;
+                    break;
+                }
+            };
             if self.packets.is_empty() {
                 break;
             }
             let now = Instant::now();
-            self.gather_until = now + self.gather_time;
+            self.gather_until = now + self.limits.gather_time;
             let mut packets = std::mem::take(&mut self.packets);
             for packet in packets.drain(..) {
-                self.take_in(packet, now, service);
+                if Handshakes::is_one(&packet) {
+                    self.handshakes.push(Waiting::Packet(packet));
+                } else {
+                    self.take_in(packet, now, Turn::OfAll, service);
+                }
             }
             self.packets = packets;
-            let mut touched = std::mem::take(&mut self.touched);
-            for handle in touched.drain(..) {
-                self.drive(handle, now, Sending::MayWait);
-            }
-            self.touched = touched;
+            self.drive_touched(now);
+            rung |= self.remote.bell.is_rung();
         }
         Ok(())
     }
 
     /// Feeds one packet to whom it is for.
-    fn take_in(&mut self, packet: Packet, now: Instant, service: &mut dyn Service) {
+    fn take_in(&mut self, packet: Packet, now: Instant, turn: Turn, service: &mut dyn Service) {
         let (from, to, ecn) = (packet.meta.addr, packet.meta.dst_ip, packet.ecn());
         self.response.clear();
         match self.endpoint.handle(now, from, to, ecn, packet.bytes, &mut self.response) {
-            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                let Some(Some(shared)) = self.connections.get(handle.0) else { return };
-                let mut state = shared.lock();
-                state.proto.handle_event(event);
-                if !std::mem::replace(&mut state.listed, true) {
-                    self.touched.push(handle);
-                }
-            }
-            Some(DatagramEvent::NewConnection(incoming)) => {
-                self.admit(incoming, now, service);
-            }
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => self.feed(handle, event, turn),
+            Some(DatagramEvent::NewConnection(incoming)) => self.admit(incoming, now, service),
             Some(DatagramEvent::Response(transmit)) => self.respond(&transmit),
             None => {}
+        }
+    }
+
+    /// Feeds one packet to its connection. While that is in its handshake, all of them wait for the
+    /// turn of the handshakes, so that they come in order.
+    fn feed(&mut self, handle: ConnectionHandle, event: ConnectionEvent, turn: Turn) {
+        let Some(Some(shared)) = self.connections.get(handle.0) else { return };
+        let mut state = shared.lock();
+        if turn == Turn::OfAll && state.proto.is_handshaking() {
+            drop(state);
+            return self.handshakes.push(Waiting::Event(handle, event));
+        }
+        state.proto.handle_event(event);
+        if !std::mem::replace(&mut state.listed, true) {
+            self.touched.push(handle);
+        }
+    }
+
+    /// Lets the connections answer that packets came for.
+    fn drive_touched(&mut self, now: Instant) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for handle in touched.drain(..) {
+            self.drive(handle, now, Sending::MayWait);
+        }
+        self.touched = touched;
+    }
+
+    /// Takes in packets of handshakes: one at least if there is time for it, and no more once
+    /// something waits to be sent.
+    fn serve_handshakes(&mut self, service: &mut dyn Service) {
+        let start = Instant::now();
+        let mut now = start;
+        while let Some(waiting) = self.handshakes.pop(now) {
+            match waiting {
+                Waiting::Packet(packet) => self.take_in(packet, now, Turn::OfHandshakes, service),
+                Waiting::Event(handle, event) => self.feed(handle, event, Turn::OfHandshakes),
+            }
+            self.drive_touched(now);
+            let after = Instant::now();
+            self.handshakes.spend(after - now);
+            now = after;
+            if self.remote.bell.is_rung() || now - start >= HANDSHAKES_TURN {
+                break;
+            }
+        }
+        match self.handshakes.take_dropped() {
+            0 => {}
+            packets => service.count_dropped(packets),
         }
     }
 
@@ -195,7 +247,10 @@ impl Driver {
             return self.respond(&transmit);
         }
         match service.knock(address.ip(), incoming.remote_address_validated()) {
-            Knock::Admit(enter) => enter(address, self.accept(incoming, now)),
+            Knock::Admit(enter) => match self.accept(incoming, now) {
+                Ok(connection) => enter(address, connection),
+                Err(error) => service.fail(address, &error),
+            },
             Knock::Retry => match self.endpoint.retry(incoming, &mut self.response) {
                 Ok(transmit) => self.respond(&transmit),
                 // It has proven itself already.
@@ -253,11 +308,30 @@ impl Driver {
                 break;
             }
         }
+        let begins_to_drain = state.over.is_some() && !std::mem::replace(&mut state.draining, true);
         release(state);
+        if begins_to_drain && !drained {
+            self.draining.push_back(handle);
+            self.bound_draining();
+        } else if drained && !begins_to_drain {
+            self.draining.retain(|other| *other != handle);
+        }
         if drained {
             self.connections[handle.0] = None;
             self.connections_open -= 1;
         }
+    }
+
+    /// Forgets the oldest of those that are over when there are too many: their peers, should they not
+    /// know yet, are told by a stateless reset.
+    fn bound_draining(&mut self) {
+        if self.draining.len() <= self.limits.draining_max {
+            return;
+        }
+        let Some(handle) = self.draining.pop_front() else { return };
+        self.endpoint.handle_event(handle, EndpointEvent::drained());
+        self.connections[handle.0] = None;
+        self.connections_open -= 1;
     }
 
     /// Does what other threads asked for. Says whether one of them asked to quit.
@@ -344,7 +418,7 @@ impl Driver {
             return;
         }
         let gathering = now < self.gather_until;
-        let until = self.outbound.next().into_iter();
+        let until = self.outbound.next().into_iter().chain(self.handshakes.next());
         let until = until.chain(gathering.then_some(self.gather_until)).min();
         let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
         let readable = if gathering { PollFlags::empty() } else { PollFlags::IN };
@@ -354,8 +428,13 @@ impl Driver {
             PollFd::from_borrowed_fd(wire, PollFlags::IN),
             PollFd::from_borrowed_fd(socket, readable | writable),
         ];
-        // The only error is a signal: the loop looks at everything anyway.
-        let _ = poll(&mut waiting, timeout.as_ref());
+        if let Err(error) = poll(&mut waiting, timeout.as_ref()) {
+            // A signal, or a shortage that passes: the loop looks at everything, but not in a rush.
+            tracing::debug!(%error, "the driver could not wait");
+            std::thread::sleep(RECEIVE_PAUSE);
+            self.readable = true;
+            return bell.wake(true);
+        }
         let (rung, socket) = (!waiting[0].revents().is_empty(), waiting[1].revents());
         bell.wake(rung);
         self.readable = match gathering {
@@ -377,3 +456,7 @@ fn timespec(time: Duration) -> Timespec {
 const PACKET_BYTES_MAX: usize = 65_536;
 /// Batches taken in before anything else has its turn.
 const BATCHES_IN_A_ROW_MAX: usize = 8;
+/// How long packets are not asked for after the system could not give any.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(5);
+/// How long handshakes are served in one turn, the last of them not counted.
+const HANDSHAKES_TURN: Duration = Duration::from_millis(1);

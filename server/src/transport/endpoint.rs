@@ -10,7 +10,7 @@ use quinn_proto::{TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tickwire_certs::Certificate;
 
-use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, tls_config};
+use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, Limits, tls_config};
 use crate::config::ServerConfig;
 
 /// Why there is no endpoint.
@@ -38,14 +38,19 @@ pub enum BindError {
 pub(crate) struct Bound {
     pub(crate) socket: UdpSocket,
     pub(crate) server: Arc<quinn_proto::ServerConfig>,
-    pub(crate) gather_time: Duration,
+    pub(crate) limits: Limits,
 }
 
 /// Binds the socket of `config`, to serve `certificate`.
 pub(crate) fn bind(config: &ServerConfig, certificate: &Certificate) -> Result<Bound, BindError> {
+    let limits = Limits {
+        gather_time: Duration::from_micros(u64::from(config.udp_gather_us)),
+        handshake_packets_max: config.handshake_packets_max,
+        handshakes_percent: config.handshakes_percent,
+        draining_max: config.draining_max,
+    };
     let server = server_config(config, certificate)?;
-    let gather_time = Duration::from_micros(u64::from(config.udp_gather_us));
-    Ok(Bound { socket: bind_socket(config)?, server, gather_time })
+    Ok(Bound { socket: bind_socket(config)?, server, limits })
 }
 
 /// The limits of every connection, and the certificate new ones are shown.

@@ -8,6 +8,7 @@ mod laned;
 mod bad_input;
 mod certificates;
 mod chat;
+mod flood;
 mod http;
 mod http3;
 mod http_page;

@@ -36,9 +36,14 @@ impl Bell {
         }
     }
 
-    /// Forgets the rings so far: whatever is queued from now on rings again.
-    pub(super) fn hear(&self) {
-        self.rung.store(false, Ordering::SeqCst);
+    /// Forgets the rings so far: whatever is queued from now on rings again. Says whether there were any.
+    pub(super) fn hear(&self) -> bool {
+        self.rung.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether it was rung since [`Bell::hear`].
+    pub(super) fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::Relaxed)
     }
 
     /// Says that the driver is about to wait, unless it was rung since [`Bell::hear`].

@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) put_off: bool,
     /// They still do.
     pub(super) owes: bool,
+    /// It is over, and kept only until its peer knows.
+    pub(super) draining: bool,
     /// Until when nothing of it waits: something other than datagrams is going on.
     stirred_until: Instant,
     /// Why it is over, once it is.
@@ -98,6 +100,7 @@ impl Connection {
             held_up: false,
             put_off: false,
             owes: false,
+            draining: false,
             stirred_until: Instant::now() + STIR_TIME,
             over: None,
             waiting: Waiting::default(),

@@ -44,7 +44,8 @@ impl Socket {
     /// Takes in one batch and appends its packets. Says whether there may be more at once.
     ///
     /// # Errors
-    /// What the system says, but for the reports of packets that found nobody.
+    /// What the system says, but for the reports of packets that found nobody. Most of it passes:
+    /// see [`is_lasting`].
     pub(super) fn receive(&mut self, packets: &mut Vec<Packet>) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let buffer_bytes = self.received.len() / BATCH_SIZE;
@@ -117,6 +118,13 @@ impl Packet {
     pub(super) fn ecn(&self) -> Option<EcnCodepoint> {
         self.meta.ecn.and_then(|ecn| EcnCodepoint::from_bits(ecn as u8))
     }
+}
+
+/// Whether an error of the socket will not go away by itself: it is no socket any more.
+pub(super) fn is_lasting(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let numbers = [Errno::BADF, Errno::NOTSOCK].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|number| numbers.contains(&number))
 }
 
 /// More in a row would only hold up the packets of others.

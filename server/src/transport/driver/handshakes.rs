@@ -1,0 +1,198 @@
+//! The packets of handshakes wait here, so that whoever knocks takes no time from those who play.
+//!
+//! ```text
+//!  packet -- long header, or its connection is in its handshake --> queue --(budget)--> endpoint
+//!         -- any other -----------------------------------------------------------------> endpoint
+//! ```
+//!
+//! A handshake costs the thread a hundred times what a datagram does, and the peer little. So the
+//! packets of all handshakes together get a part of the thread's time, and each turn of its loop no
+//! more than a moment of it, after the snapshots.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use quinn_proto::{ConnectionEvent, ConnectionHandle};
+
+use super::socket::Packet;
+
+/// The queue, and the time that its packets may take.
+#[derive(Debug)]
+pub(super) struct Handshakes {
+    queue: VecDeque<Waiting>,
+    packets_max: usize,
+    budget: Budget,
+    /// Packets that found no place since they were last asked for.
+    dropped: u64,
+}
+
+/// A packet of a handshake.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// One that the endpoint has not seen.
+    Packet(Packet),
+    /// One of a connection that is in its handshake.
+    Event(ConnectionHandle, ConnectionEvent),
+}
+
+impl Handshakes {
+    /// Room for `packets_max`, and `percent` of the thread's time.
+    pub(super) fn new(packets_max: usize, percent: u32, now: Instant) -> Self {
+        let queue = VecDeque::new();
+        Handshakes { queue, packets_max, budget: Budget::new(percent, now), dropped: 0 }
+    }
+
+    /// Whether a packet is one of a handshake by its first byte: it has the long header
+    /// (RFC 9000, section 17.2).
+    pub(super) fn is_one(packet: &Packet) -> bool {
+        packet.bytes.first().is_some_and(|first| first & LONG_HEADER != 0)
+    }
+
+    /// Lets a packet wait; what finds no place is lost, and its peer will send it again.
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        if self.queue.len() < self.packets_max {
+            self.queue.push_back(waiting);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The next packet, while there is time for one.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
+        if self.queue.is_empty() || !self.budget.has_time(now) {
+            return None;
+        }
+        self.queue.pop_front()
+    }
+
+    /// Takes note of how long packets took.
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.budget.spend(time);
+    }
+
+    /// When the next packet may be taken, if there is one.
+    pub(super) fn next(&self) -> Option<Instant> {
+        (!self.queue.is_empty()).then(|| self.budget.time_at())
+    }
+
+    /// How many packets found no place since this was last asked.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+/// Time that comes back as it passes, a part of it.
+#[derive(Debug)]
+struct Budget {
+    percent: u32,
+    /// What is left; negative once the last one took longer than that.
+    left_ns: i64,
+    counted_at: Instant,
+}
+
+impl Budget {
+    fn new(percent: u32, now: Instant) -> Self {
+        Budget { percent, left_ns: SAVED_NS_MAX, counted_at: now }
+    }
+
+    fn has_time(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.counted_at);
+        self.counted_at = self.counted_at.max(now);
+        let earned_ns = as_ns(passed).saturating_mul(i64::from(self.percent)) / 100;
+        self.left_ns = self.left_ns.saturating_add(earned_ns).min(SAVED_NS_MAX);
+        self.left_ns > 0
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.left_ns = self.left_ns.saturating_sub(as_ns(time)).max(-OWED_NS_MAX);
+    }
+
+    /// When there is time again.
+    fn time_at(&self) -> Instant {
+        let owed_ns = u64::try_from(1 - self.left_ns).unwrap_or(0);
+        self.counted_at + Duration::from_nanos(owed_ns * 100 / u64::from(self.percent.max(1)) + 1)
+    }
+}
+
+fn as_ns(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// The bit of a packet's first byte that says how its header goes on.
+const LONG_HEADER: u8 = 0x80;
+/// Time that is saved up while nobody knocks: for some tens of handshakes at once.
+const SAVED_NS_MAX: i64 = 20_000_000;
+/// However long the thread was held up in a packet, others need not wait longer for it than this
+/// earns.
+const OWED_NS_MAX: i64 = 10_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// How much time packets that take 1 ms each get in a second that is asked for every 100 us.
+    fn spent_in_a_second(percent: u32) -> Duration {
+        let start = Instant::now();
+        let mut budget = Budget::new(percent, start);
+        let mut now = start;
+        let mut spent = Duration::ZERO;
+        while now < start + Duration::from_secs(1) {
+            if budget.has_time(now) {
+                budget.spend(MS);
+                spent += MS;
+                now += MS;
+            } else {
+                now += MS / 10;
+            }
+        }
+        spent
+    }
+
+    #[test]
+    fn handshakes_take_no_more_than_their_part_of_the_time() {
+        // What was saved up comes on top.
+        for percent in [5, 25, 50] {
+            let part = Duration::from_secs(1) * percent / 100;
+            let spent = spent_in_a_second(percent);
+            assert!(spent >= part, "{percent}: {spent:?}");
+            assert!(spent <= part + 22 * MS, "{percent}: {spent:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_one_has_time_when_it_was_said_to() {
+        let start = Instant::now();
+        let mut budget = Budget::new(25, start);
+        budget.spend(23 * MS);
+        assert!(!budget.has_time(start));
+        let at = budget.time_at();
+        assert!(at >= start + 12 * MS, "{:?}", at - start);
+        assert!(budget.has_time(at));
+    }
+
+    #[test]
+    fn one_long_hold_up_is_not_paid_for_ever() {
+        let start = Instant::now();
+        let mut budget = Budget::new(25, start);
+        budget.spend(Duration::from_secs(60));
+        assert!(budget.has_time(start + 41 * MS));
+    }
+
+    #[test]
+    fn packets_that_wait_are_bounded() {
+        let now = Instant::now();
+        let mut handshakes = Handshakes::new(3, 25, now);
+        let packet = || Packet { meta: quinn_udp::RecvMeta::default(), bytes: [0xc0][..].into() };
+        for _ in 0..5 {
+            assert!(Handshakes::is_one(&packet()));
+            handshakes.push(Waiting::Packet(packet()));
+        }
+        assert_eq!(handshakes.take_dropped(), 2);
+        assert_eq!(handshakes.take_dropped(), 0);
+        let popped = std::iter::from_fn(|| handshakes.pop(now)).count();
+        assert_eq!(popped, 3);
+        assert_eq!(handshakes.next(), None);
+    }
+}
