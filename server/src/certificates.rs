@@ -1,8 +1,9 @@
 //! The certificate the server shows, and when it changes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use tickwire_certs::{Certificate, CertsError, Store, load_pem};
+use tickwire_certs::{Certificate, CertsError, Secret, Store, load_pem};
 use time::OffsetDateTime;
 
 use crate::config::ServerConfig;
@@ -21,10 +22,7 @@ impl Certificates {
     pub(crate) fn open(config: &ServerConfig, now: OffsetDateTime) -> Result<Self, CertsError> {
         if let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) {
             let current = Box::new(load_pem(cert, key)?);
-            if !current.is_valid_at(now) {
-                let (from, to) = (current.not_before, current.not_after);
-                tracing::warn!(%from, %to, "the certificate is not valid now: clients will refuse it");
-            }
+            warn_unless_valid(&current, now);
             return Ok(Certificates::Files { cert: cert.clone(), key: key.clone(), current });
         }
         let names = &config.certs_names.0;
@@ -56,12 +54,14 @@ impl Certificates {
         matches!(self, Certificates::Development(_))
     }
 
-    /// Changes over if it is time, or the files changed. Says whether it did.
+    /// Changes over if it is time, or the files changed. Says whether it did. Warns, each time, of files
+    /// that clients refuse today.
     pub(crate) fn refresh(&mut self, now: OffsetDateTime) -> Result<bool, CertsError> {
         match self {
             Certificates::Development(store) => store.rotate_if_due(now),
             Certificates::Files { cert, key, current } => {
                 let read = load_pem(cert, key)?;
+                warn_unless_valid(&read, now);
                 if read.chain == current.chain {
                     return Ok(false);
                 }
@@ -72,10 +72,57 @@ impl Certificates {
     }
 }
 
+/// What lets the clients of the server before this one know that it is gone. It is beside the
+/// development certificates whether those are used or not; where nothing can be kept, it is one that
+/// is forgotten.
+pub(crate) fn reset_secret(config: &ServerConfig) -> Secret {
+    Secret::open(&config.certs_dir).unwrap_or_else(|error| {
+        tracing::warn!(
+            %error,
+            "no reset secret is kept: after a crash clients will notice only by their timeout"
+        );
+        Secret::random()
+    })
+}
+
+/// When the certificate is to be looked at again.
+///
+/// The wall clock counts while the machine sleeps, and may be put back; the other does neither.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NextLook {
+    pause: Duration,
+    passed: Duration,
+    looked_at: OffsetDateTime,
+}
+
+impl NextLook {
+    pub(crate) fn new(pause: Duration, now: OffsetDateTime) -> Self {
+        NextLook { pause, passed: Duration::ZERO, looked_at: now }
+    }
+
+    /// Whether it is time, after `passed` more by the steady clock.
+    pub(crate) fn is_due(&mut self, passed: Duration, now: OffsetDateTime) -> bool {
+        self.passed += passed;
+        let by_wall = now - self.looked_at;
+        let due = self.passed >= self.pause || by_wall >= self.pause || by_wall.is_negative();
+        if due {
+            *self = NextLook::new(self.pause, now);
+        }
+        due
+    }
+}
+
+fn warn_unless_valid(certificate: &Certificate, now: OffsetDateTime) {
+    if !certificate.is_valid_at(now) {
+        let (from, to) = (certificate.not_before, certificate.not_after);
+        tracing::warn!(%from, %to, "the certificate is not valid now: clients will refuse it");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::Duration;
+    use time::Duration as Span;
 
     #[test]
     fn the_published_next_certificate_is_the_one_that_follows() {
@@ -86,7 +133,7 @@ mod tests {
         let mut certificates = Certificates::open(&config, now).unwrap();
         let before = certificates.hashes();
         assert!(!certificates.refresh(now).unwrap());
-        assert!(certificates.refresh(now + Duration::days(9)).unwrap());
+        assert!(certificates.refresh(now + Span::days(9)).unwrap());
         let after = certificates.hashes();
         assert_eq!(after[0], before[1]);
         assert_eq!(certificates.current().sha256, before[1]);
@@ -120,5 +167,36 @@ mod tests {
         std::fs::write(&cert, "nonsense").unwrap();
         assert!(certificates.refresh(now).is_err());
         assert_eq!(certificates.current().sha256, second);
+    }
+
+    #[test]
+    fn a_machine_that_slept_or_whose_clock_was_put_back_looks_at_once() {
+        let (start, second) = (OffsetDateTime::UNIX_EPOCH, Duration::from_secs(1));
+        let mut look = NextLook::new(Duration::from_secs(3600), start);
+        assert!(!look.is_due(second, start + Span::SECOND));
+        // The steady clock stood still.
+        let woken = start + Span::days(20);
+        assert!(look.is_due(second, woken));
+        assert!(!look.is_due(second, woken + Span::SECOND));
+        let put_back = start - Span::days(300);
+        assert!(look.is_due(second, put_back));
+        assert!(!look.is_due(second, put_back + Span::SECOND));
+        // The wall clock stands still.
+        assert!((0..3600).any(|_| look.is_due(second, put_back + Span::SECOND)));
+    }
+
+    #[test]
+    fn the_reset_secret_is_kept_beside_the_certificates_whether_those_are_files_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let certs_dir = dir.path().join("certs");
+        let made_here = ServerConfig { certs_dir: certs_dir.clone(), ..ServerConfig::default() };
+        let cert_file = Some(dir.path().join("cert.pem"));
+        let from_files = ServerConfig { cert_file, ..made_here.clone() };
+        let secret = reset_secret(&made_here);
+        assert_eq!(reset_secret(&from_files).bytes(), secret.bytes());
+        std::fs::remove_dir_all(&certs_dir).unwrap();
+        std::fs::write(&certs_dir, "").unwrap();
+        // It starts all the same, with one that nobody else has.
+        assert_ne!(reset_secret(&from_files).bytes(), secret.bytes());
     }
 }

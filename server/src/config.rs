@@ -101,7 +101,8 @@ settings! {
         cert_file: Option<PathBuf> = None;
         /// PEM file of the private key.
         key_file: Option<PathBuf> = None;
-        /// Directory of the development certificates, used without `cert_file`.
+        /// Directory of the development certificates, used without `cert_file`, and of the secret by which
+        /// clients learn of a restart after a crash; one for each server.
         certs_dir: PathBuf = PathBuf::from(".tickwire/certs");
         /// More names and addresses for the development certificates, separated by commas.
         certs_names: List = List::default();

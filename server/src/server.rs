@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::http::HeaderValue;
-use tickwire_certs::CertsError;
+use tickwire_certs::{CertsError, Secret};
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::admission::{Admission, Verdict};
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, NextLook, reset_secret};
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, Host};
 use crate::http::{self, Door, HttpTls, Page, PageError, Shown};
@@ -90,7 +90,8 @@ impl<S: Simulation> Server<S> {
         config.page_dir.as_deref().map_or(Ok(()), http::check_dir)?;
         let page_policy: HeaderValue = config.page_policy.parse().map_err(|_| PageError::Policy)?;
         let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
-        let (bound, http) = bind_both(&config, &certificates)?;
+        let secret = reset_secret(&config);
+        let (bound, http) = bind_both(&config, &certificates, &secret)?;
         let failed = |error| listen_error(&config, error);
         let local_addr = bound.socket.local_addr().map_err(failed)?;
         let bell = Arc::new(Bell::new().map_err(failed)?);
@@ -192,10 +193,11 @@ impl<S: Simulation> Server<S> {
 fn bind_both(
     config: &ServerConfig,
     certificates: &Certificates,
+    secret: &Secret,
 ) -> Result<(Bound, Option<TcpListener>), ServerError> {
     let mut last_error = None;
     for _ in 0..FREE_PORT_TRIES {
-        let bound = transport::bind(config, certificates.current())?;
+        let bound = transport::bind(config, certificates.current(), secret)?;
         if !config.http {
             return Ok((bound, None));
         }
@@ -377,9 +379,14 @@ async fn watch_certificates<S: Simulation>(
     (endpoint, http_tls, shown): (Arc<Endpoint>, HttpTls, Arc<Shown>),
 ) {
     let pause = Duration::from_secs(u64::from(host.config.certs_check_s));
+    let mut next = NextLook::new(pause, OffsetDateTime::now_utc());
     loop {
-        tokio::time::sleep(pause).await;
-        match certificates.refresh(OffsetDateTime::now_utc()) {
+        tokio::time::sleep(CLOCK_LOOK).await;
+        let now = OffsetDateTime::now_utc();
+        if !next.is_due(CLOCK_LOOK, now) {
+            continue;
+        }
+        match certificates.refresh(now) {
             Ok(false) => continue,
             Ok(true) => {}
             Err(error) => {

@@ -25,8 +25,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use quinn_proto::{
-    ConnectionError, ConnectionEvent, ConnectionHandle, DatagramEvent, EndpointConfig, EndpointEvent,
-    Incoming, Transmit,
+    ConnectionError, ConnectionEvent, ConnectionHandle, DatagramEvent, EndpointEvent, Incoming,
+    Transmit,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -85,7 +85,7 @@ struct Driver {
 
 impl Driver {
     fn new(bound: Bound, remote: Arc<Remote>) -> io::Result<Self> {
-        let (config, limits, now) = (EndpointConfig::default(), bound.limits, Instant::now());
+        let (config, limits, now) = (bound.endpoint, bound.limits, Instant::now());
         let packet_bytes_max = usize::try_from(config.get_max_udp_payload_size());
         let packet_bytes_max = packet_bytes_max.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
         let socket = Socket::new(bound.socket, packet_bytes_max)?;

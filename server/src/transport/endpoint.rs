@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn_proto::crypto::rustls::QuicServerConfig;
-use quinn_proto::{TransportConfig, VarInt};
+use quinn_proto::{EndpointConfig, HashedConnectionIdGenerator, TransportConfig, VarInt};
+use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
-use tickwire_certs::Certificate;
+use tickwire_certs::{Certificate, Secret};
 
 use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, Limits, tls_config};
 use crate::config::ServerConfig;
@@ -38,11 +39,17 @@ pub enum BindError {
 pub(crate) struct Bound {
     pub(crate) socket: UdpSocket,
     pub(crate) server: Arc<quinn_proto::ServerConfig>,
+    pub(crate) endpoint: EndpointConfig,
     pub(crate) limits: Limits,
 }
 
-/// Binds the socket of `config`, to serve `certificate`.
-pub(crate) fn bind(config: &ServerConfig, certificate: &Certificate) -> Result<Bound, BindError> {
+/// Binds the socket of `config`, to serve `certificate`. Peers of an earlier server that had the same
+/// `secret` are told that it is gone.
+pub(crate) fn bind(
+    config: &ServerConfig,
+    certificate: &Certificate,
+    secret: &Secret,
+) -> Result<Bound, BindError> {
     let limits = Limits {
         gather_time: Duration::from_micros(u64::from(config.udp_gather_us)),
         handshake_packets_max: config.handshake_packets_max,
@@ -50,7 +57,24 @@ pub(crate) fn bind(config: &ServerConfig, certificate: &Certificate) -> Result<B
         draining_max: config.draining_max,
     };
     let server = server_config(config, certificate)?;
-    Ok(Bound { socket: bind_socket(config)?, server, limits })
+    Ok(Bound { socket: bind_socket(config)?, server, endpoint: endpoint_config(secret), limits })
+}
+
+/// How connections are numbered and, by a server that does not know them, reset
+/// (RFC 9000, section 10.3). Both come from `secret`, so that a server that starts anew knows the
+/// numbers that the one before it gave.
+fn endpoint_config(secret: &Secret) -> EndpointConfig {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.bytes());
+    let reset_key = hmac::sign(&secret, b"stateless reset");
+    let number_key = hmac::sign(&secret, b"connection numbers");
+    let number_key =
+        number_key.as_ref().first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    let reset_key = hmac::Key::new(hmac::HMAC_SHA256, reset_key.as_ref());
+    let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
+    endpoint
+        .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(number_key)))
+        .min_reset_interval(RESET_INTERVAL_MIN);
+    endpoint
 }
 
 /// The limits of every connection, and the certificate new ones are shown.
@@ -127,3 +151,5 @@ fn socket_error(address: SocketAddr, error: io::Error) -> BindError {
 
 /// Room for the one datagram that is on its way into the next packet: larger than any path takes.
 const DATAGRAM_SEND_BYTES: usize = 70_000;
+/// Between two resets: after a restart all who played are told within seconds.
+const RESET_INTERVAL_MIN: Duration = Duration::from_millis(1);

@@ -84,3 +84,32 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     assert_eq!(server.stats().await["sessions_ended"], 40);
     server.greeted(Over::Quic).await;
 }
+
+#[tokio::test]
+async fn a_client_hears_of_a_server_that_died_from_the_one_that_was_started_anew() {
+    let server = Running::start_with(|config| config.http = false).await;
+    let port = server.udp.port();
+    let (_endpoint, mut client) = with_endpoint(&server).await;
+    client.greet().await;
+    client.join("crash", "survivor").await;
+    let dir = server.killed().await;
+    let _anew = Running::start_with(|config| {
+        config.http = false;
+        config.listen.set_port(port);
+        config.certs_dir = dir.path().join("certs");
+    })
+    .await;
+    let Connection::Quic(quic) = &client.connection else { unreachable!() };
+    let why = soon("the end of the connection", async {
+        loop {
+            client.send_input(RIGHT);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            if let Some(why) = quic.close_reason() {
+                return why;
+            }
+        }
+    })
+    .await;
+    // Not by its timeout.
+    assert!(matches!(why, quinn::ConnectionError::Reset), "{why}");
+}
