@@ -116,6 +116,8 @@ settings! {
         /// Percent of the sessions, and of the handshakes at once, that one address may have (a /64 of IPv6; a
         /// /56 twice, a /48 three times as many). Sessions of loopback are not counted.
         prefix_share_percent: u32 = 25, in 1..=100;
+        /// Milliseconds a session may be in no room until it is ended.
+        roomless_ms: u32 = 300_000, in 1000..=86_400_000;
         /// Rooms at once.
         rooms_max: usize = 10_000, in 1..=1_000_000;
         /// Rooms that one session made and that are there.

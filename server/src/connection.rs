@@ -132,6 +132,7 @@ pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, h
         end = link.ended() => end,
         end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
+        end = stay_without_room(&host, &link) => end,
         closed = link.session.closed() => End::new(closed.code, closed.text),
     };
     // Whoever else looks must know: its datagrams are not read any more.
@@ -173,6 +174,22 @@ async fn watch_path<I>(link: &Link<I>) -> End {
     }
 }
 
+/// Waits until a session that said hello was in no room for too long: a place on the server is for
+/// those who play or watch.
+async fn stay_without_room<S: Simulation>(host: &Host<S>, link: &Link<S::Input>) -> End {
+    let time = Duration::from_millis(u64::from(host.config.roomless_ms));
+    let mut until = Instant::now() + time;
+    loop {
+        tokio::time::sleep_until(until.min(Instant::now() + ROOM_LOOK)).await;
+        if !link.is_greeted() || link.membership().is_some() {
+            until = Instant::now() + time;
+        } else if Instant::now() >= until {
+            host.counters.sessions_without_room.increment();
+            return CloseCode::NoRoom.into();
+        }
+    }
+}
+
 async fn leave<I>(link: &Link<I>, code: CloseCode) {
     if let Some(membership) = link.take_membership() {
         let leave = ToRoom::Leave { request: None, player: link.player, code };
@@ -201,6 +218,8 @@ const HANG_UP_TIME: Duration = Duration::from_millis(250);
 const COMMAND_PAUSE: Duration = Duration::from_millis(5);
 /// How often the path is looked at.
 const PATH_LOOK: Duration = Duration::from_secs(1);
+/// How often a session is looked at that may be in no room.
+const ROOM_LOOK: Duration = Duration::from_secs(1);
 /// What a session is told whose network has its share of the places.
 const SHARE_TAKEN: &str =
     "there are too many sessions from your network on this server; close some, or try again later";

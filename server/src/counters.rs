@@ -47,6 +47,8 @@ counters! {
     udp_receive_failures,
     /// Sessions that were not taken because their network has its share.
     sessions_over_share,
+    /// Sessions that were ended because they were in no room.
+    sessions_without_room,
     /// Pages of an origin that may not connect.
     origins_refused,
     /// Datagrams that came and were read.

@@ -396,11 +396,13 @@ pub enum CloseCode {
     OriginRefused = 16,
     /// The server sent something this client cannot use.
     ServerMisbehaved = 17,
+    /// In no room for too long.
+    NoRoom = 18,
 }
 
 impl CloseCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [CloseCode; 18] = [
+    pub const ALL: [CloseCode; 19] = [
         CloseCode::Normal,
         CloseCode::ServerStopping,
         CloseCode::Kicked,
@@ -419,6 +421,7 @@ impl CloseCode {
         CloseCode::ConnectionLost,
         CloseCode::OriginRefused,
         CloseCode::ServerMisbehaved,
+        CloseCode::NoRoom,
     ];
 
     /// The number on the wire.
@@ -465,6 +468,7 @@ impl CloseCode {
             CloseCode::ServerMisbehaved => {
                 "the server sent something this client cannot use; update the client"
             }
+            CloseCode::NoRoom => "you were in no room for too long; connect again to play",
         }
     }
 }

@@ -22,6 +22,7 @@ export const CLOSE_CODES = [
   'ConnectionLost',
   'OriginRefused',
   'ServerMisbehaved',
+  'NoRoom',
 ] as const;
 
 /** Why a session ended. */
@@ -114,6 +115,7 @@ const TEXTS: Record<ErrorCode, string> = {
   ConnectionLost: 'the connection was lost; connect again',
   OriginRefused: "this page's origin is not allowed; add it to the server's allowed origins",
   ServerMisbehaved: 'the server sent something this client cannot use; update the client',
+  NoRoom: 'you were in no room for too long; connect again to play',
   NameInvalid: 'a display name is 1 to 32 visible characters, and some are reserved; choose another',
   NameTaken: 'someone in the room has this name, or one that looks like it; choose another',
   RoomFull: 'every seat in the room is taken; join another room or watch',

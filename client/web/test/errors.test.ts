@@ -6,11 +6,12 @@ test('the numbers of the close codes are those of the protocol', () => {
   expect(closeCodeOf(3)).toBe('VersionMismatch');
   expect(closeCodeOf(12)).toBe('ServerFull');
   expect(closeCodeOf(17)).toBe('ServerMisbehaved');
+  expect(closeCodeOf(18)).toBe('NoRoom');
   expect(CLOSE_CODES.map(closeNumberOf)).toEqual(CLOSE_CODES.map((_, number) => number));
 });
 
 test('a number this version does not know is a lost connection', () => {
-  expect(closeCodeOf(18)).toBe('ConnectionLost');
+  expect(closeCodeOf(19)).toBe('ConnectionLost');
   expect(closeCodeOf(-1)).toBe('ConnectionLost');
 });
 

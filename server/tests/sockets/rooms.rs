@@ -372,3 +372,20 @@ async fn a_slow_game_is_counted_and_does_not_burst() {
         player.play(Keys::default()).await;
     }
 }
+
+#[tokio::test]
+async fn who_is_in_no_room_for_long_is_told_to_go_and_who_plays_is_not() {
+    let server = Running::start_with(|config| config.roomless_ms = 1000).await;
+    for over in Over::ALL {
+        let mut player = server.player(over, "seated", "player").await;
+        let mut idle = server.greeted(over).await;
+        let (code, text) = idle.goodbye().await;
+        assert_eq!(code, CloseCode::NoRoom);
+        assert!(text.contains("room"), "{text}");
+        player.play(Keys::default()).await;
+        // A place in a room that was given back counts for nothing.
+        player.ask(|request| ClientFrame::Leave { request }).await;
+        assert_eq!(player.goodbye().await.0, CloseCode::NoRoom);
+    }
+    server.until_stats("sessions_without_room", |count| count == 6).await;
+}
