@@ -54,6 +54,8 @@ settings! {
         chat_refill_s: u32 = 5, in 1..=3600;
         /// Characters of a display name.
         name_characters_max: usize = 32, in 1..=64;
+        /// Display names that nobody may have, nor one that looks like them, separated by commas.
+        names_reserved: List = List::of(&["admin", "administrator", "moderator", "server", "system"]);
         /// Seconds between two members that a room's host removes.
         kick_pause_s: u32 = 10, in 1..=3600;
         /// Seconds for which who was removed cannot come back into the room.
@@ -264,6 +266,13 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-ev
 /// Several words: a list in the file, separated by commas elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct List(pub Vec<String>);
+
+impl List {
+    /// A list of these words.
+    pub fn of(words: &[&str]) -> Self {
+        List(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+}
 
 impl<'de> Deserialize<'de> for List {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

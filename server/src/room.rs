@@ -15,6 +15,7 @@ mod pace;
 mod replication;
 mod session;
 mod states;
+mod text;
 mod world;
 
 pub use findings::{Fault, Finding};

@@ -251,6 +251,9 @@ fn shown(value: &Value) -> String {
         Value::String(_, text) => text.clone(),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Num(_, number) => number.to_u128().map_or_else(String::new, |it| it.to_string()),
+        Value::Array(_, words) if !words.is_empty() => {
+            words.iter().map(shown).collect::<Vec<_>>().join(",")
+        }
         _ => NOTHING.to_owned(),
     }
 }
@@ -360,7 +363,8 @@ mod tests {
     #[test]
     fn help_shows_defaults_as_they_would_be_given() {
         let text = load(&["--help"], &[]).unwrap_err().to_string();
-        for shown in ["[default: [::]:4433]", "[default: true]", "[default: none]"] {
+        let list = "[default: admin,administrator,moderator,server,system]";
+        for shown in ["[default: [::]:4433]", "[default: true]", "[default: none]", list] {
             assert!(text.contains(shown), "{shown} is missing");
         }
         for internal in ["::from", "None", "default()"] {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tickwire_shared::control::RefuseCode;
 
+use super::text::{self, NameKey};
 use crate::config::RoomConfig;
 
 /// Messages one member may still send: a bucket that fills up evenly.
@@ -34,13 +35,10 @@ impl ChatBucket {
 }
 
 /// The text as others may see it.
-pub(super) fn clean_message(
-    config: &RoomConfig,
-    text: &str,
-) -> Result<String, (RefuseCode, String)> {
-    let text = clean(text);
+pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, Refusal> {
+    let text = text::clean(said);
     let most = config.chat_characters_max;
-    if text.is_empty() {
+    if !text::is_visible(&text) {
         return Err((RefuseCode::ChatEmpty, "there is nothing in this message to show".into()));
     }
     let length = text.chars().count();
@@ -52,52 +50,50 @@ pub(super) fn clean_message(
     Ok(text)
 }
 
-/// The name as others may see it.
-pub(super) fn clean_name(config: &RoomConfig, name: &str) -> Result<String, (RefuseCode, String)> {
-    let name = clean(name);
+/// The name as others may see it, and as it is compared.
+pub(super) fn clean_name(config: &RoomConfig, name: &str) -> Result<(String, NameKey), Refusal> {
+    let name = text::clean_name(name);
     let most = config.name_characters_max;
-    if name.is_empty() || name.chars().count() > most {
+    if !text::is_visible(&name) || name.chars().count() > most {
         let text = format!("a name has 1 to {most} visible characters; choose another");
         return Err((RefuseCode::NameInvalid, text));
     }
-    Ok(name)
+    let key = NameKey::new(&name);
+    if config.names_reserved.0.iter().any(|reserved| NameKey::new(reserved).is_like(&key)) {
+        let text = "this name, or one that looks like it, is reserved; choose another".to_owned();
+        return Err((RefuseCode::NameInvalid, text));
+    }
+    Ok((name, key))
 }
 
-/// Two names that look alike to a person have the same key.
-pub(super) fn name_key(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// Without control characters and those that change the direction of writing or cannot be seen.
-fn clean(text: &str) -> String {
-    let kept =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|&c| !is_hidden(c));
-    kept.collect::<String>().trim().to_owned()
-}
-
-/// Control, format, direction, filler and unassigned-by-design characters (Unicode categories Cc, Cf
-/// and the blanks that render as nothing), but for the joiner that emoji and some scripts need.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{70f}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
+/// Why something is not granted, for a program and for a person.
+pub(super) type Refusal = (RefuseCode, String);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::List;
     use std::time::Duration;
 
     #[test]
-    fn control_and_direction_characters_are_stripped() {
+    fn a_message_without_anything_to_see_is_refused() {
         let config = RoomConfig::default();
-        let dirty = " \u{202e}a\u{7}b\u{200f}\nc\u{2066}\u{1b}[31m ";
-        assert_eq!(clean_message(&config, dirty).unwrap(), "ab c[31m");
-        let empty = clean_message(&config, "\u{200b}\u{202e} \t").unwrap_err();
-        assert_eq!(empty.0, RefuseCode::ChatEmpty);
+        for empty in ["", "\u{200b}\u{202e} \t", "\u{2800}\u{200d}", "\u{301}"] {
+            assert_eq!(clean_message(&config, empty).unwrap_err().0, RefuseCode::ChatEmpty);
+        }
+        assert_eq!(clean_message(&config, "نمی\u{200c}دانم").unwrap(), "نمی\u{200c}دانم");
+    }
+
+    #[test]
+    fn reserved_names_are_taken_in_every_form_that_looks_like_them() {
+        let config = RoomConfig { names_reserved: List::of(&["Admin"]), ..RoomConfig::default() };
+        for name in ["admin", "ADMIN", "аdmin", "Adm\u{200d}in", "ａｄｍｉｎ"] {
+            let refused = clean_name(&config, name).unwrap_err();
+            assert_eq!(refused.0, RefuseCode::NameInvalid, "{name:?}");
+        }
+        assert!(clean_name(&config, "Admiral").is_ok());
+        let none = RoomConfig { names_reserved: List::default(), ..config };
+        assert!(clean_name(&none, "admin").is_ok());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::chat::ChatBucket;
 use super::inputs::InputBuffer;
 use super::pace::Pace;
 use super::replication::{PART_BYTES_MIN, Replication};
+use super::text::NameKey;
 use crate::config::RoomConfig;
 
 /// A player or a spectator.
@@ -16,6 +17,7 @@ use crate::config::RoomConfig;
 pub(super) struct Member<I> {
     pub(super) player: PlayerId,
     pub(super) name: String,
+    pub(super) name_key: NameKey,
     pub(super) seat: u8,
     /// `None` for a spectator.
     pub(super) inputs: Option<InputBuffer<I>>,
@@ -31,13 +33,14 @@ impl<I: Copy + Default> Member<I> {
     pub(super) fn new(
         config: &RoomConfig,
         now: Instant,
-        (player, name): (PlayerId, String),
+        (player, name, name_key): (PlayerId, String, NameKey),
         seat: u8,
         spectator: bool,
     ) -> Self {
         Member {
             player,
             name,
+            name_key,
             seat,
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
             replication: Replication::new(config, player, seat),

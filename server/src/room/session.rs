@@ -8,6 +8,7 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::{PlayerId, Simulation};
 
+use super::chat::Refusal;
 use super::member::Member;
 use super::message::{FromRoom, ToRoom};
 use super::{Room, chat};
@@ -81,10 +82,10 @@ impl<S: Simulation> Room<S> {
             let text = "you were removed from this room a while ago; join another one".to_owned();
             return Err((RefuseCode::RemovedFromRoom, text));
         }
-        let name = chat::clean_name(&self.config, name)?;
-        let key = chat::name_key(&name);
-        if self.members.values().any(|member| chat::name_key(&member.name) == key) {
-            let text = format!("someone in this room is called \"{name}\"; choose another name");
+        let (name, key) = chat::clean_name(&self.config, name)?;
+        if let Some(member) = self.members.values().find(|member| member.name_key.is_like(&key)) {
+            let taken = &member.name;
+            let text = format!("\"{taken}\" is here; choose a name that does not look like it");
             return Err((RefuseCode::NameTaken, text));
         }
         let info = self.info();
@@ -97,7 +98,8 @@ impl<S: Simulation> Room<S> {
             return Err((RefuseCode::RoomFull, text));
         }
         let seat = self.next_seat();
-        let mut member = Member::new(&self.config, now, (player, name.clone()), seat, spectator);
+        let named = (player, name.clone(), key);
+        let mut member = Member::new(&self.config, now, named, seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
         self.tell_everyone(ServerFrame::MemberJoined(member.info()));
         self.members.insert(player, member);
@@ -294,6 +296,3 @@ impl<S: Simulation> Room<S> {
         self.outgoing.push_back(FromRoom::Control { player, frame });
     }
 }
-
-/// Why a request is not granted, for a program and for a person.
-type Refusal = (RefuseCode, String);

@@ -152,6 +152,28 @@ async fn what_cannot_be_granted_is_refused_and_the_session_goes_on() {
 }
 
 #[tokio::test]
+async fn a_name_that_looks_like_one_in_the_room_is_taken_and_some_are_reserved() {
+    let server = Running::start().await;
+    let _bob = server.player(Over::Quic, "mirror", "Bob").await;
+    let mut client = server.greeted(Over::Quic).await;
+    for (name, code) in [
+        ("Bo\u{200d}b", RefuseCode::NameTaken),
+        ("Bo\u{fe0f}b", RefuseCode::NameTaken),
+        ("Воb", RefuseCode::NameTaken),
+        ("\u{200d}", RefuseCode::NameInvalid),
+        ("\u{2800}", RefuseCode::NameInvalid),
+        ("\u{17b4}\u{34f}", RefuseCode::NameInvalid),
+        ("Ѕystem", RefuseCode::NameInvalid),
+    ] {
+        let (room, name) = (RoomChoice::Named("mirror".to_owned()), name.to_owned());
+        let shown = name.clone();
+        client.ask(|request| ClientFrame::Join { request, room, name }).await;
+        assert_eq!(client.refused().await, code, "{shown:?}");
+    }
+    client.join("mirror", "می\u{200c}خواهم").await;
+}
+
+#[tokio::test]
 async fn leaving_gives_the_seat_back() {
     let server = Running::start_with(|config| config.room.players_max = 1).await;
     let mut client = server.player(Over::Quic, "single", "one").await;
