@@ -13,6 +13,7 @@ mod connection;
 mod endpoint;
 mod handshakes;
 mod outbound;
+mod proof;
 mod service;
 mod socket;
 mod streams;
@@ -41,6 +42,7 @@ use super::Bound;
 use connection::{Shared, release};
 use endpoint::Remote;
 use handshakes::{Handshakes, Waiting};
+use proof::{Proof, Received};
 use socket::{Packet, Socket, is_lasting};
 
 /// Whose turn it is to have packets taken in.
@@ -183,10 +185,15 @@ impl Driver {
     /// Feeds one packet to whom it is for.
     fn take_in(&mut self, packet: Packet, now: Instant, turn: Turn, service: &mut dyn Service) {
         let (from, to, ecn) = (packet.meta.addr, packet.meta.dst_ip, packet.ecn());
+        let received = Received::new(&packet.bytes);
         self.response.clear();
         match self.endpoint.handle(now, from, to, ecn, packet.bytes, &mut self.response) {
-            Some(DatagramEvent::ConnectionEvent(handle, event)) => self.feed(handle, event, turn),
-            Some(DatagramEvent::NewConnection(incoming)) => self.admit(incoming, now, service),
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                self.feed(handle, (event, received), turn);
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                self.admit(incoming, received, now, service);
+            }
             Some(DatagramEvent::Response(transmit)) => self.respond(&transmit),
             None => {}
         }
@@ -194,14 +201,15 @@ impl Driver {
 
     /// Feeds one packet to its connection. While that is in its handshake, all of them wait for the
     /// turn of the handshakes, so that they come in order.
-    fn feed(&mut self, handle: ConnectionHandle, event: ConnectionEvent, turn: Turn) {
+    fn feed(&mut self, handle: ConnectionHandle, packet: (ConnectionEvent, Received), turn: Turn) {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
         if turn == Turn::OfAll && state.proto.is_handshaking() {
             drop(state);
-            return self.handshakes.push(Waiting::Event(handle, event));
+            return self.handshakes.push(Waiting::Event(handle, packet));
         }
-        state.proto.handle_event(event);
+        let (event, received) = packet;
+        state.take_in(event, received);
         if !std::mem::replace(&mut state.listed, true) {
             self.touched.push(handle);
         }
@@ -224,7 +232,7 @@ impl Driver {
         while let Some(waiting) = self.handshakes.pop(now) {
             match waiting {
                 Waiting::Packet(packet) => self.take_in(packet, now, Turn::OfHandshakes, service),
-                Waiting::Event(handle, event) => self.feed(handle, event, Turn::OfHandshakes),
+                Waiting::Event(handle, packet) => self.feed(handle, packet, Turn::OfHandshakes),
             }
             self.drive_touched(now);
             let after = Instant::now();
@@ -240,14 +248,20 @@ impl Driver {
         }
     }
 
-    fn admit(&mut self, incoming: Incoming, now: Instant, service: &mut dyn Service) {
+    fn admit(
+        &mut self,
+        incoming: Incoming,
+        first: Received,
+        now: Instant,
+        service: &mut dyn Service,
+    ) {
         let address = incoming.remote_address();
         if self.closing {
             let transmit = self.endpoint.refuse(incoming, &mut self.response);
             return self.respond(&transmit);
         }
         match service.knock(address.ip(), incoming.remote_address_validated()) {
-            Knock::Admit(enter) => match self.accept(incoming, now) {
+            Knock::Admit(enter) => match self.accept(incoming, first, now) {
                 Ok(connection) => enter(address, connection),
                 Err(error) => service.fail(address, &error),
             },
@@ -260,7 +274,13 @@ impl Driver {
         }
     }
 
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> Result<Connection, ConnectionError> {
+    fn accept(
+        &mut self,
+        incoming: Incoming,
+        first: Received,
+        now: Instant,
+    ) -> Result<Connection, ConnectionError> {
+        let proof = Proof::new(incoming.remote_address_validated(), first);
         let accepted = self.endpoint.accept(incoming, now, &mut self.response, None);
         let (handle, proto) = accepted.map_err(|error| {
             if let Some(transmit) = error.response {
@@ -268,7 +288,7 @@ impl Driver {
             }
             error.cause
         })?;
-        let connection = Connection::new(handle, proto, Arc::clone(&self.remote));
+        let connection = Connection::new(handle, proto, proof, Arc::clone(&self.remote));
         if self.connections.len() <= handle.0 {
             self.connections.resize(handle.0 + 1, None);
         }

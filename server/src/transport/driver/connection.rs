@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quinn_proto::crypto::rustls::HandshakeData;
 use quinn_proto::{
-    ConnectionError, ConnectionHandle, Dir, Event, SendDatagramError, StreamEvent, StreamId, VarInt,
+    ConnectionError, ConnectionEvent, ConnectionHandle, Dir, Event, SendDatagramError, StreamEvent,
+    StreamId, VarInt,
 };
 use tokio::sync::Notify;
 
 use super::Remote;
+use super::proof::{Proof, Received};
 use super::streams::{RecvStream, SendStream};
 use super::timers::Alarm;
 
@@ -63,6 +65,7 @@ pub(super) struct State {
     pub(super) draining: bool,
     /// Until when nothing of it waits: something other than datagrams is going on.
     stirred_until: Instant,
+    pub(super) proof: Proof,
     /// Why it is over, once it is.
     pub(super) over: Option<ConnectionError>,
     pub(super) waiting: Waiting,
@@ -90,6 +93,7 @@ impl Connection {
     pub(super) fn new(
         handle: ConnectionHandle,
         mut proto: quinn_proto::Connection,
+        proof: Proof,
         remote: Arc<Remote>,
     ) -> Self {
         let datagram_space = proto.datagrams().send_buffer_space();
@@ -102,6 +106,7 @@ impl Connection {
             owes: false,
             draining: false,
             stirred_until: Instant::now() + STIR_TIME,
+            proof,
             over: None,
             waiting: Waiting::default(),
             sink: None,
@@ -289,6 +294,22 @@ impl State {
         }
     }
 
+    /// Feeds a packet of the peer. Once its address is proven, what `datagram` is does not matter.
+    pub(super) fn take_in(&mut self, event: ConnectionEvent, datagram: Received) {
+        if self.proof.is_proven() {
+            return self.proto.handle_event(event);
+        }
+        let read_before = self.frames_read();
+        self.proto.handle_event(event);
+        self.proof.received(datagram, self.frames_read() > read_before);
+    }
+
+    /// Frames of a handshake that were in packets which could be read.
+    fn frames_read(&self) -> u64 {
+        let read = self.proto.stats().frame_rx;
+        read.acks + read.crypto + read.ping
+    }
+
     /// Says that something other than datagrams is going on: nothing waits for a while.
     pub(super) fn stir(&mut self, now: Instant) {
         self.stirred_until = now + STIR_TIME;
@@ -315,6 +336,7 @@ impl State {
                 }
                 Event::Connected => {
                     self.connected = true;
+                    self.proof.prove();
                     shared.progress.notify_waiters();
                 }
                 Event::ConnectionLost { reason } => self.finish(reason, shared),

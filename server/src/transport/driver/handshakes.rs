@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use quinn_proto::{ConnectionEvent, ConnectionHandle};
 
+use super::proof::Received;
 use super::socket::Packet;
 
 /// The queue, and the time that its packets may take.
@@ -32,7 +33,7 @@ pub(super) enum Waiting {
     /// One that the endpoint has not seen.
     Packet(Packet),
     /// One of a connection that is in its handshake.
-    Event(ConnectionHandle, ConnectionEvent),
+    Event(ConnectionHandle, (ConnectionEvent, Received)),
 }
 
 impl Handshakes {

@@ -77,11 +77,15 @@ impl Outbound {
         while packets < PACKETS_IN_A_ROW_MAX && !self.socket.is_full() {
             state.advance_datagrams();
             self.packet.clear();
-            let segments_max = self.socket.segments_max();
-            let made = state.proto.poll_transmit(now, segments_max, &mut self.packet);
+            let segments_max = state.proof.datagrams_left(self.socket.segments_max());
+            let may_send = segments_max > 0;
+            let made = may_send
+                .then(|| state.proto.poll_transmit(now, segments_max, &mut self.packet))
+                .flatten();
             let Some(transmit) = made else {
                 return self.timers.set(handle.0, &mut state.alarm, state.proto.poll_timeout());
             };
+            state.proof.sent(transmit.size);
             packets += transmit.segment_size.map_or(1, |bytes| transmit.size.div_ceil(bytes));
             self.socket.send(transmit, &self.packet);
         }
