@@ -398,11 +398,13 @@ pub enum CloseCode {
     ServerMisbehaved = 17,
     /// In no room for too long.
     NoRoom = 18,
+    /// The connection carries no datagrams, or none that are large enough.
+    NoDatagrams = 19,
 }
 
 impl CloseCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [CloseCode; 19] = [
+    pub const ALL: [CloseCode; 20] = [
         CloseCode::Normal,
         CloseCode::ServerStopping,
         CloseCode::Kicked,
@@ -422,6 +424,7 @@ impl CloseCode {
         CloseCode::OriginRefused,
         CloseCode::ServerMisbehaved,
         CloseCode::NoRoom,
+        CloseCode::NoDatagrams,
     ];
 
     /// The number on the wire.
@@ -469,6 +472,9 @@ impl CloseCode {
                 "the server sent something this client cannot use; update the client"
             }
             CloseCode::NoRoom => "you were in no room for too long; connect again to play",
+            CloseCode::NoDatagrams => {
+                "the connection carries no datagrams; allow them, or connect over a WebSocket"
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ export const CLOSE_CODES = [
   'OriginRefused',
   'ServerMisbehaved',
   'NoRoom',
+  'NoDatagrams',
 ] as const;
 
 /** Why a session ended. */
@@ -116,6 +117,7 @@ const TEXTS: Record<ErrorCode, string> = {
   OriginRefused: "this page's origin is not allowed; add it to the server's allowed origins",
   ServerMisbehaved: 'the server sent something this client cannot use; update the client',
   NoRoom: 'you were in no room for too long; connect again to play',
+  NoDatagrams: 'the connection carries no datagrams; connect over a WebSocket',
   NameInvalid: 'a display name is 1 to 32 visible characters, and some are reserved; choose another',
   NameTaken: 'someone in the room has this name, or one that looks like it; choose another',
   RoomFull: 'every seat in the room is taken; join another room or watch',

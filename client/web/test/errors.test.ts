@@ -7,6 +7,7 @@ test('the numbers of the close codes are those of the protocol', () => {
   expect(closeCodeOf(12)).toBe('ServerFull');
   expect(closeCodeOf(17)).toBe('ServerMisbehaved');
   expect(closeCodeOf(18)).toBe('NoRoom');
+  expect(closeCodeOf(19)).toBe('NoDatagrams');
   expect(CLOSE_CODES.map(closeNumberOf)).toEqual(CLOSE_CODES.map((_, number) => number));
 });
 

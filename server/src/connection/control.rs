@@ -76,6 +76,9 @@ fn greet<S: Simulation>(
         schema.model.clear();
     }
     check_schema(&host.schema, schema.as_ref())?;
+    if link.session.datagram_bytes_max() < DATAGRAM_BYTES_MIN {
+        return Err(CloseCode::NoDatagrams.into());
+    }
     let place = super::Place::take(host, link.session.remote_address().ip())?;
     truncate(&mut client, CLIENT_NAME_BYTES_MAX);
     tracing::info!(
@@ -189,6 +192,8 @@ fn refuse<I>(link: &Link<I>, request: RequestId, Refusal { code, text }: Refusal
     link.send_control(ServerFrame::Refused { request, code, text });
 }
 
+/// Datagrams below this carry no game: every path of QUIC takes larger ones.
+const DATAGRAM_BYTES_MIN: usize = 200;
 /// Bytes of a client's name that are logged.
 const CLIENT_NAME_BYTES_MAX: usize = 64;
 /// How long a client that sends frames too fast is not read.
