@@ -318,8 +318,9 @@ async fn establish<S: Simulation>(
         Ok(Ok(session)) => connection::serve(host, session, hello).await,
         Ok(Err(error)) => {
             host.counters.handshakes_failed.increment();
-            if let EstablishError::Origin { .. } = error {
+            if let EstablishError::Origin { origin } = error {
                 host.counters.origins_refused.increment();
+                return origins.warn_of(&origin);
             }
             tracing::info!(%address, %error, "no session");
         }

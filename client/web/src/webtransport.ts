@@ -1,12 +1,14 @@
 import type { CertificateHash } from './certificates.js';
 import { type Deadline, inTime } from './deadline.js';
-import { TickwireError } from './errors.js';
+import { TickwireError, closeCodeOf, textOf } from './errors.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
 /** Datagrams the browser may hold for us; older ones are of no use to a game. */
 const DATAGRAMS_IN_MAX = 64;
 /** Datagrams that may wait to be sent. */
 const DATAGRAMS_OUT_MAX = 8;
+/** How long a session's end may take to be told once its streams failed. */
+const CLOSED_MS = 200;
 
 /** How to open a {@link Transport} over WebTransport. */
 export interface WebTransportOptions extends Deadline {
@@ -31,10 +33,22 @@ export async function openWebTransport(url: string, options: WebTransportOptions
     const chat = await session.createBidirectionalStream();
     return new BrowserTransport(session, control, chat);
   } catch (cause) {
-    session.close();
-    if (cause instanceof TickwireError) throw cause;
-    throw new TickwireError('Unreachable', undefined, { cause });
+    if (cause instanceof TickwireError) {
+      session.close();
+      throw cause;
+    }
+    throw (await closedBy(session, cause)) ?? new TickwireError('Unreachable', undefined, { cause });
   }
+}
+
+/** Why the server closed a session that had just begun, if it did: its page may not connect, for instance. */
+async function closedBy(session: WebTransport, cause: unknown): Promise<TickwireError | undefined> {
+  const closed = session.closed.catch(() => undefined);
+  const info = await Promise.race([closed, delay(CLOSED_MS)]);
+  session.close();
+  if (!info?.closeCode) return undefined;
+  const code = closeCodeOf(info.closeCode);
+  return new TickwireError(code, info.reason || textOf(code), { cause });
 }
 
 function checkSupport(): void {

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use tickwire_shared::Simulation;
+use tickwire_shared::control::CloseCode;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -57,6 +58,22 @@ impl<S: Simulation> Door<S> {
     }
 }
 
+impl<S: Simulation> Door<S> {
+    /// Whether the page that asks may connect. One that may not is counted.
+    fn allows(&self, headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else { return true };
+        let origin = String::from_utf8_lossy(origin.as_bytes());
+        let is_one = origins.next().is_none();
+        let allowed = is_one && self.origins.allow(&origin, text(headers, &HOST));
+        if !allowed {
+            self.host.counters.origins_refused.increment();
+            self.origins.warn_of(&origin);
+        }
+        allowed
+    }
+}
+
 impl<S: Simulation> Clone for Door<S> {
     fn clone(&self) -> Self {
         let Door { host, shown, admission, origins } = self;
@@ -79,16 +96,6 @@ pub(super) async fn knock<S: Simulation>(
         return (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n").into_response();
     }
     let counters = &door.host.counters;
-    if let Some(origin) = request.headers().get(ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        if !door.origins.allow(origin, text(request.headers(), &HOST)) {
-            counters.handshakes_failed.increment();
-            counters.origins_refused.increment();
-            tracing::info!(peer = %peer.0, origin, "no session: add the origin to allowed_origins");
-            let words = "this page's origin is not allowed; add it to allowed_origins\n";
-            return (StatusCode::FORBIDDEN, words).into_response();
-        }
-    }
     // TCP has proven the address.
     let Verdict::Admit(permit) = door.admission.judge(peer.0.ip(), true) else {
         counters.handshakes_ignored.increment();
@@ -98,7 +105,8 @@ pub(super) async fn knock<S: Simulation>(
     door.tell_of_localhost(text(request.headers(), &HOST));
     let deadline = Instant::now() + door.host.config.handshake_time();
     let hello = Handshake { deadline, _permit: permit };
-    tokio::spawn(serve(door.host, upgrade, peer, hello));
+    let is_allowed = door.allows(request.headers());
+    tokio::spawn(serve(door.host, upgrade, peer, hello, is_allowed));
     let headers = [(UPGRADE, "websocket"), (CONNECTION, "upgrade")];
     let accept = [(SEC_WEBSOCKET_ACCEPT, accept)];
     (StatusCode::SWITCHING_PROTOCOLS, headers, accept).into_response()
@@ -109,6 +117,7 @@ async fn serve<S: Simulation>(
     upgrade: OnUpgrade,
     Peer(peer): Peer,
     hello: Handshake,
+    is_allowed: bool,
 ) {
     let upgraded = tokio::time::timeout_at(hello.deadline, upgrade).await;
     let upgraded = upgraded.ok().and_then(Result::ok);
@@ -119,6 +128,14 @@ async fn serve<S: Simulation>(
     };
     let messages_hz = messages_hz::<S>(&host.config);
     let socket = WebSocket::start(wire, peer, messages_hz, &host.config).await;
+    if !is_allowed {
+        // A browser tells its page nothing of a request that was refused, but a close's code.
+        host.counters.handshakes_failed.increment();
+        let session = Session::WebSocket(socket);
+        session.close(CloseCode::OriginRefused, CloseCode::OriginRefused.text());
+        let _ = tokio::time::timeout_at(hello.deadline, session.gone()).await;
+        return;
+    }
     connection::serve(host, Session::WebSocket(socket), hello).await;
 }
 

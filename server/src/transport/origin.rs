@@ -1,13 +1,17 @@
 //! Which web pages may connect.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The origins whose pages may open a session.
 ///
 /// A client that is no browser sends no origin and is not asked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Origins {
     listed: Vec<String>,
+    /// When one that was refused was last warned of.
+    warned: Mutex<Option<Instant>>,
 }
 
 impl Origins {
@@ -15,7 +19,7 @@ impl Origins {
     /// on this machine may, and pages of the host the browser reached the server under.
     pub(crate) fn new(listed: &[String]) -> Self {
         let normal = |origin: &String| origin.trim_end_matches('/').to_ascii_lowercase();
-        Origins { listed: listed.iter().map(normal).collect() }
+        Origins { listed: listed.iter().map(normal).collect(), warned: Mutex::new(None) }
     }
 
     /// Whether a page of `origin` may open a session on a server it calls `authority`.
@@ -27,6 +31,25 @@ impl Origins {
         let Some((_, place)) = origin.split_once("://") else { return false };
         let host = host_of(place);
         is_this_machine(host) || host.eq_ignore_ascii_case(host_of(authority))
+    }
+
+    /// Warns of a page that was refused. It is the server's owner who can help; but of many, or of one that tries again and
+    /// again, only one a minute is told.
+    pub(crate) fn warn_of(&self, origin: &str) {
+        if self.may_warn(Instant::now()) {
+            let origin: String = origin.chars().take(ORIGIN_CHARACTERS_MAX).collect();
+            let words = "a page's origin is not allowed; add it to allowed_origins if it is yours";
+            tracing::warn!(?origin, "{words}");
+        }
+    }
+
+    fn may_warn(&self, now: Instant) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = warned.is_none_or(|at| now.saturating_duration_since(at) >= WARN_PAUSE);
+        if due {
+            *warned = Some(now);
+        }
+        due
     }
 }
 
@@ -44,9 +67,23 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(loopback)
 }
 
+/// How long no other origin is warned of.
+const WARN_PAUSE: Duration = Duration::from_secs(60);
+/// So much of an origin is logged.
+const ORIGIN_CHARACTERS_MAX: usize = 200;
+
 #[cfg(test)]
 mod tests {
-    use super::Origins;
+    use super::*;
+
+    #[test]
+    fn an_origin_that_was_refused_is_warned_of_once_a_minute() {
+        let origins = Origins::new(&[]);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let warned = [0, 1, 59, 60, 61, 119, 120].map(|seconds| origins.may_warn(at(seconds)));
+        assert_eq!(warned, [true, false, false, true, false, false, true]);
+    }
 
     #[test]
     fn without_a_list_only_this_machine_and_the_same_host_may() {
