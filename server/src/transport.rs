@@ -12,7 +12,7 @@ mod webtransport;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use quinn_proto::VarInt;
+use quinn_proto::{TransportErrorCode, VarInt};
 use tickwire_shared::control::CloseCode;
 
 use crate::config::ServerConfig;
@@ -21,7 +21,7 @@ pub(crate) use driver::{
 };
 pub use endpoint::BindError;
 pub(crate) use endpoint::{Bound, bind, server_config};
-pub(crate) use half::{RecvHalf, SendHalf};
+pub(crate) use half::{RecvHalf, SendHalf, StreamOver};
 pub(crate) use origin::{Origins, host_of, is_this_machine};
 pub(crate) use tls::tls_config;
 pub use websocket::Pace as WebSocketPace;
@@ -75,8 +75,13 @@ impl From<CloseCode> for Closed {
 
 impl From<ConnectionError> for Closed {
     fn from(error: ConnectionError) -> Self {
-        let code = match error {
+        let code = match &error {
             ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
+            ConnectionError::ConnectionClosed(close)
+                if close.error_code == TransportErrorCode::NO_ERROR =>
+            {
+                CloseCode::Normal
+            }
             _ => CloseCode::ConnectionLost,
         };
         Closed { code, text: error.to_string() }
@@ -107,8 +112,7 @@ impl Session {
         connection.established().await?;
         match protocol.as_deref().ok_or(EstablishError::NoProtocol)? {
             ALPN_WEBTRANSPORT => {
-                let streams_max = limits.bidi_streams_max as usize;
-                let web = WebTransport::accept(connection, origins, streams_max).await?;
+                let web = WebTransport::accept(connection, origins, limits).await?;
                 Ok(Session::WebTransport(web))
             }
             _ => Ok(Session::Quic(connection)),
@@ -136,9 +140,7 @@ impl Session {
     pub(crate) fn datagram_bytes_max(&self) -> usize {
         match self {
             Session::Quic(quic) => quic.datagram_bytes_max(),
-            Session::WebTransport(web) => {
-                web.quic().datagram_bytes_max().saturating_sub(web.prefix_bytes())
-            }
+            Session::WebTransport(web) => web.datagram_bytes_max(),
             Session::WebSocket(_) => usize::from(u16::MAX),
         }
     }
@@ -191,7 +193,7 @@ impl Session {
     pub(crate) fn close(&self, code: CloseCode, text: &str) {
         let quic = match self {
             Session::Quic(quic) => quic,
-            Session::WebTransport(web) => web.quic(),
+            Session::WebTransport(web) => return web.close(code, text),
             Session::WebSocket(socket) => return socket.close(code, text),
         };
         quic.close(VarInt::from_u32(code.number()), text.as_bytes());
@@ -201,15 +203,17 @@ impl Session {
     pub(crate) async fn closed(&self) -> Closed {
         match self {
             Session::Quic(quic) => quic.closed().await.into(),
-            Session::WebTransport(web) => web.quic().closed().await.into(),
+            Session::WebTransport(web) => web.closed().await,
             Session::WebSocket(socket) => socket.closed().await,
         }
     }
 
     /// Waits, after a close, until the transport itself needs the session no more.
     pub(crate) async fn gone(&self) {
-        if let Session::WebSocket(socket) = self {
-            socket.gone().await;
+        match self {
+            Session::Quic(_) => {}
+            Session::WebTransport(web) => web.gone().await,
+            Session::WebSocket(socket) => socket.gone().await,
         }
     }
 }

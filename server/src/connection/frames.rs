@@ -7,7 +7,7 @@ use tickwire_shared::control::{CloseCode, FrameReader};
 use tokio::time::Instant;
 
 use super::End;
-use crate::transport::RecvHalf;
+use crate::transport::{RecvHalf, StreamOver};
 
 /// The frames of one stream, one after another.
 pub(super) struct Frames<'a> {
@@ -27,7 +27,7 @@ impl<'a> Frames<'a> {
     /// The next frame, or `None` at the stream's end. Safe to drop while waiting.
     ///
     /// # Errors
-    /// How the session must end: the frame cannot be read, or the stream is lost.
+    /// How the session must end: the frame cannot be read, or the stream was given up.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, End> {
         loop {
             let polled = self.reader.poll();
@@ -52,7 +52,9 @@ impl<'a> Frames<'a> {
             match read {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
                 Ok(None) => return Ok(None),
-                Err(_) => return Err(CloseCode::ConnectionLost.into()),
+                Err(StreamOver::GivenUp) => return Err(End::given_up()),
+                // The session's own end says how.
+                Err(StreamOver::WithSession) => std::future::pending().await,
             }
         }
     }

@@ -51,6 +51,11 @@ impl End {
         truncate(&mut text, END_TEXT_BYTES_MAX);
         End { code, text }
     }
+
+    /// The client gave up a stream of the session, in either direction: it has left, as by a goodbye.
+    pub(super) fn given_up() -> Self {
+        End::new(CloseCode::Normal, "a stream of the session was given up; keep both open")
+    }
 }
 
 /// An end with the text of its code.
@@ -171,11 +176,13 @@ impl<I> Link<I> {
     /// What became of frames.
     pub(crate) fn end_if_failed(&self, result: Result<(), ReliableError>) {
         let Err(error) = result else { return };
-        if let ReliableError::FrameTooLarge { .. } = error {
-            tracing::error!(player = self.player.0, %error, "a frame was not sent");
-            return;
+        match error {
+            ReliableError::FrameTooLarge { .. } => {
+                tracing::error!(player = self.player.0, %error, "a frame was not sent");
+            }
+            ReliableError::GivenUp => self.end(End::given_up()),
+            _ => self.end(End::new(CloseCode::TooSlow, error.to_string())),
         }
-        self.end(End::new(CloseCode::TooSlow, error.to_string()));
     }
 }
 

@@ -9,7 +9,7 @@ use tickwire_shared::control::{FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, ServerFrame,
 use tokio::sync::Notify;
 
 use crate::config::ServerConfig;
-use crate::transport::SendHalf;
+use crate::transport::{SendHalf, StreamOver};
 
 /// The frames that wait for one client's streams.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(crate) enum ReliableError {
     TooLong { time_max_ms: u128 },
     #[error("a frame of {bytes} bytes cannot be sent; {FRAME_BYTES_MAX} are allowed")]
     FrameTooLarge { bytes: usize },
+    #[error("the client gave the stream up")]
+    GivenUp,
 }
 
 impl Reliable {
@@ -138,7 +140,7 @@ impl Reliable {
     /// Writes one lane to its stream until the session ends.
     ///
     /// # Errors
-    /// When the client did not take its frames in time.
+    /// When the client did not take its frames in time, or will take no more.
     pub(crate) async fn write(
         &self,
         name: LaneName,
@@ -157,16 +159,21 @@ impl Reliable {
             if !frames.is_empty() {
                 let written = tokio::time::timeout(self.time_max, send.write_all(&frames)).await;
                 let too_long = ReliableError::TooLong { time_max_ms: self.time_max.as_millis() };
-                // A stream that is stopped or lost ends the session by itself.
-                if written.map_err(|_| too_long)?.is_err() {
-                    return Ok(());
+                match written.map_err(|_| too_long)? {
+                    Ok(()) => {}
+                    Err(StreamOver::GivenUp) => return Err(ReliableError::GivenUp),
+                    // The session's own end says how.
+                    Err(StreamOver::WithSession) => return Ok(()),
                 }
                 self.waiting_bytes.fetch_sub(frames.len(), Ordering::Relaxed);
             } else if finished {
                 send.finish().await;
                 return Ok(());
             } else {
-                lane.changed.notified().await;
+                tokio::select! {
+                    () = lane.changed.notified() => {}
+                    () = send.given_up() => return Err(ReliableError::GivenUp),
+                }
             }
         }
     }

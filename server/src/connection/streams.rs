@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::reliable::LaneName;
 use super::{End, Host, Link, chat, control};
-use crate::transport::{RecvHalf, SendHalf};
+use crate::transport::{RecvHalf, SendHalf, StreamOver};
 
 /// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, on which
 /// Firefox drops what it has not read from the other half, the goodbye as well.
@@ -90,8 +90,9 @@ async fn open<I>(link: &Link<I>) -> Result<(u8, SendHalf, RecvHalf), End> {
     let mut kind = [0];
     match recv.read(&mut kind).await {
         Ok(Some(_)) => Ok((kind[0], send, recv)),
-        // It ended, or was lost, without a word.
-        _ => Err(CloseCode::UnexpectedStream.into()),
+        // It ended, or was given up, without a word.
+        Ok(None) | Err(StreamOver::GivenUp) => Err(CloseCode::UnexpectedStream.into()),
+        Err(StreamOver::WithSession) => std::future::pending().await,
     }
 }
 

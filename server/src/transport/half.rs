@@ -1,12 +1,18 @@
 //! The two halves of a stream, whichever transport it is on.
 
-use super::driver::{RecvStream, SendStream};
+use super::driver::{ReadError, RecvStream, SendStream, WriteError};
 use super::websocket::{LaneReader, LaneWriter};
 
-/// The stream takes or gives no more: its end, or that of the session, says why.
+/// Why a stream takes or gives no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stream or its session is over")]
-pub(crate) struct StreamOver;
+pub(crate) enum StreamOver {
+    /// The peer gave up this stream alone.
+    #[error("the peer gave the stream up")]
+    GivenUp,
+    /// The session is over: its end says why.
+    #[error("the session is over")]
+    WithSession,
+}
 
 /// The sending half of a stream.
 #[derive(Debug)]
@@ -29,9 +35,19 @@ impl SendHalf {
     /// When the peer will never take them.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
         match self {
-            SendHalf::Stream(stream) => stream.write_all(bytes).await.map_err(|_| StreamOver),
+            SendHalf::Stream(stream) => Ok(stream.write_all(bytes).await?),
             SendHalf::Lane(lane) => lane.write_all(bytes).await,
         }
+    }
+
+    /// Waits until the peer gives the stream up; for ever if it does not.
+    pub(crate) async fn given_up(&mut self) {
+        if let SendHalf::Stream(stream) = self
+            && stream.stopped().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 
     /// Ends the stream and waits until the peer has everything, or will never have it. A WebSocket
@@ -51,8 +67,26 @@ impl RecvHalf {
     /// When the end will never come.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
         match self {
-            RecvHalf::Stream(stream) => stream.read(buffer).await.map_err(|_| StreamOver),
+            RecvHalf::Stream(stream) => Ok(stream.read(buffer).await?),
             RecvHalf::Lane(lane) => lane.read(buffer).await,
+        }
+    }
+}
+
+impl From<ReadError> for StreamOver {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(_) => StreamOver::GivenUp,
+            ReadError::Over => StreamOver::WithSession,
+        }
+    }
+}
+
+impl From<WriteError> for StreamOver {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(_) => StreamOver::GivenUp,
+            WriteError::Over => StreamOver::WithSession,
         }
     }
 }

@@ -1,94 +1,138 @@
 //! As much of HTTP/3 as one WebTransport session needs, over our own connections.
 //!
-//! The parts of messages are those of `wtransport-proto`: settings, header compression, requests,
-//! codes. What is here tells the peer's streams apart, each in a task of its own that ends with what
-//! the stream turned out to be. What no standard of ours knows is skipped: browsers send such things
-//! on purpose, so that nobody relies on their absence.
+//! What is here tells the peer's streams apart, each in a task of its own that ends with what the stream turned out to be:
+//!
+//! - `frames` cuts streams into frames, `settings` reads what the peer can do;
+//! - `fields` reads the field lines of a request, `request` judges them;
+//! - `capsules` reads the session's own stream.
+//!
+//! What nobody knows is skipped: browsers send such things on purpose, so that nobody relies on their absence. What
+//! breaks a rule ends a stream or the connection with the code that the rule names.
 
-use std::borrow::Cow;
+mod capsules;
+mod code;
+mod fields;
+mod frames;
+mod request;
+mod settings;
+
 use std::sync::Arc;
 
 use quinn_proto::{ConnectionError, StreamId, VarInt};
 use tokio::task::JoinSet;
-use wtransport_proto::capsule::Capsule;
-use wtransport_proto::error::ErrorCode;
-use wtransport_proto::frame::Frame;
-use wtransport_proto::headers::Headers;
-use wtransport_proto::session::{HeadersParseError, SessionRequest};
-use wtransport_proto::settings::Settings;
-use wtransport_proto::stream_header::StreamHeader;
 
 use super::driver::{Connection, ReadError, RecvStream, SendStream, WriteError};
+use crate::config::ServerConfig;
+pub(super) use capsules::{Capsules, Said, close_frame};
+pub(super) use code::Code;
+use fields::FieldsError;
+use frames::{
+    CUT, FRAME_CANCEL_PUSH, FRAME_GOAWAY, FRAME_HEADERS, FRAME_MAX_PUSH_ID, FRAME_SETTINGS,
+    FRAME_STREAM, Reader, Turns, put_frame,
+};
+pub(super) use frames::{put_varint, split_varint};
+pub(super) use request::{Answer, Wanted};
+use request::{Asked, Malformed, judge};
+use settings::{Theirs, ours};
 
-/// The HTTP/3 side of one connection.
+/// The HTTP/3 side of one connection. Dropping it closes the connection.
 #[derive(Debug)]
 pub(super) struct Http3 {
     connection: Arc<Connection>,
     /// One for each of the peer's streams that are being read.
-    readers: JoinSet<Result<Arrival, HttpError>>,
-    /// Our control stream: closing it would end the connection.
-    _settings: SendStream,
+    readers: JoinSet<Result<Sorted, HttpError>>,
+    turns: Turns,
+    /// Our control stream: if it ended, the connection would.
+    control: SendStream,
     /// Of the control stream and the two of header compression: which the peer opened.
     opened: [bool; 3],
+    theirs: Option<Theirs>,
 }
 
-/// What a stream of the peer turned out to be.
+/// What the peer did.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    /// The peer's settings, and the stream they came on.
-    Settings(RecvStream),
-    /// A CONNECT that asks for a session.
+    /// It said what it can do.
+    Settings,
+    /// It asks for a session.
     Request(Request),
-    /// A stream of session `session`, both ways.
+    /// It opened a stream of session `session`, both ways.
     Stream { session: u64, send: SendStream, recv: RecvStream },
-    /// A stream of a session, one way.
-    OneWay,
-    /// The session's own stream ended.
-    Ended,
-    /// One of the peer's own, by [`OWN_KINDS`].
-    Own(u64, RecvStream),
-    /// Nothing of interest.
-    Nothing,
+    /// It opened one of session `session`, one way.
+    OneWay { session: u64, recv: RecvStream },
+    /// It ended the session's own stream.
+    Ended(Ending, Capsules),
 }
 
-/// A CONNECT and the stream it came on.
+/// How the session's own stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Said(Said),
+    /// It was given up.
+    Reset,
+    /// There was something on it that cannot be.
+    Malformed(Code),
+}
+
+/// A CONNECT that asks for a session, and the stream it came on.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) asked: SessionRequest,
+    pub(super) wanted: Wanted,
     pub(super) send: SendStream,
-    pub(super) recv: RecvStream,
+    pub(super) capsules: Capsules,
 }
 
-/// Why there is no session on a connection, or no more.
+/// Why something of HTTP/3 goes no further.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     #[error("the connection failed: {0}")]
     Connection(#[from] ConnectionError),
-    #[error("the peer broke a rule: {0}")]
-    Rule(ErrorCode),
+    #[error("the peer broke a rule of HTTP/3: {0}")]
+    Rule(Code),
+    #[error("a message of the peer cannot be: {0}")]
+    Message(Code),
     #[error("a stream was given up")]
     Stream,
+    #[error("the connection is over")]
+    Over,
+}
+
+/// What a stream of the peer turned out to be.
+#[derive(Debug)]
+enum Sorted {
+    Arrived(Arrival),
+    /// The peer's settings, and the stream they came on.
+    Settings(Theirs, Reader),
+    /// One of the peer's own, by [`OWN_KINDS`].
+    Own(u64, Reader),
+    /// Nothing of interest.
+    Nothing,
 }
 
 impl Http3 {
     /// Says what this side can do.
-    pub(super) async fn open(connection: Arc<Connection>) -> Result<Self, HttpError> {
-        let mut settings = connection.open_uni().ok_or(HttpError::Stream)?;
-        let (zero, one) = (wt_varint(0), wt_varint(1));
-        let ours = Settings::builder()
-            .qpack_max_table_capacity(zero)
-            .qpack_blocked_streams(zero)
-            .enable_connect_protocol()
-            .enable_webtransport()
-            .enable_h3_datagrams()
-            .webtransport_max_sessions(one)
-            .build();
+    pub(super) async fn open(
+        connection: Arc<Connection>,
+        limits: &ServerConfig,
+    ) -> Result<Self, HttpError> {
+        let mut control = connection.open_uni().ok_or(HttpError::Stream)?;
         let mut bytes = Vec::new();
-        let written = StreamHeader::new_control().write(&mut bytes);
-        written.and_then(|()| ours.generate_frame().write(&mut bytes)).expect("a vector grows");
-        settings.write_all(&bytes).await?;
-        let readers = JoinSet::new();
-        Ok(Http3 { connection, readers, _settings: settings, opened: [false; 3] })
+        put_varint(KIND_CONTROL, &mut bytes);
+        put_frame(FRAME_SETTINGS, &ours(), &mut bytes);
+        control.write_all(&bytes).await?;
+        Ok(Http3 {
+            connection,
+            readers: JoinSet::new(),
+            turns: Turns::new(limits),
+            control,
+            opened: [false; 3],
+            theirs: None,
+        })
+    }
+
+    /// Whether the peer takes datagrams; `None` until it said what it can do.
+    pub(super) fn takes_datagrams(&self) -> Option<bool> {
+        self.theirs.map(|theirs| theirs.datagrams)
     }
 
     /// What the peer did next. Safe to drop while waiting.
@@ -100,192 +144,227 @@ impl Http3 {
             tokio::select! {
                 stream = self.connection.accept_bi() => {
                     let (send, recv) = stream?;
-                    self.readers.spawn(read_both_ways(send, recv));
+                    self.readers.spawn(read_both_ways(send, recv, self.turns.clone()));
                 }
                 stream = self.connection.accept_uni() => {
-                    self.readers.spawn(read_one_way(stream?));
+                    self.readers.spawn(read_one_way(stream?, self.turns.clone()));
                 }
+                Some(_) = self.control.stopped() => return Err(CLOSED_CRITICAL),
                 Some(read) = self.readers.join_next() => match read {
-                    Ok(Ok(Arrival::Own(kind, recv))) => self.keep_own(kind, recv)?,
-                    Ok(Ok(Arrival::Nothing) | Err(HttpError::Stream)) | Err(_) => {}
-                    Ok(arrived) => return arrived,
+                    Ok(Ok(Sorted::Arrived(arrival))) => return Ok(arrival),
+                    Ok(Ok(Sorted::Own(kind, reader))) => self.keep_own(kind, reader)?,
+                    Ok(Ok(Sorted::Settings(theirs, reader))) => {
+                        self.theirs = Some(theirs);
+                        self.readers.spawn(read_control(reader));
+                        return Ok(Arrival::Settings);
+                    }
+                    Ok(Err(error @ (HttpError::Rule(_) | HttpError::Connection(_)))) => {
+                        return Err(error);
+                    }
+                    // It concerned one stream, or the connection's end is about to be told.
+                    Ok(Ok(Sorted::Nothing) | Err(_)) | Err(_) => {}
                 },
             }
         }
     }
 
-    /// Goes on reading the stream that the peer's settings came on.
-    pub(super) fn keep_settings(&mut self, control: RecvStream) {
-        self.readers.spawn(read_control(control));
-    }
-
-    /// Watches the stream of the session that was accepted: [`Arrival::Ended`] comes of it.
-    pub(super) fn watch(&mut self, connect: RecvStream) {
+    /// Reads the stream of the session that was accepted: [`Arrival::Ended`] comes of it.
+    pub(super) fn watch(&mut self, connect: Capsules) {
         self.readers.spawn(read_session(connect));
     }
 
     /// Reads one of the peer's own streams, each of which may be opened once and never closed.
-    fn keep_own(&mut self, kind: u64, recv: RecvStream) -> Result<(), HttpError> {
+    fn keep_own(&mut self, kind: u64, reader: Reader) -> Result<(), HttpError> {
         let place = OWN_KINDS.iter().position(|own| *own == kind).unwrap_or_default();
         if std::mem::replace(&mut self.opened[place], true) {
-            return Err(HttpError::Rule(ErrorCode::StreamCreation));
+            return Err(HttpError::Rule(Code::STREAM_CREATION_ERROR));
         }
         match kind {
-            KIND_CONTROL => self.readers.spawn(read_settings(recv)),
-            _ => self.readers.spawn(read_compression(recv)),
+            KIND_CONTROL => self.readers.spawn(read_settings(reader)),
+            KIND_ENCODER => self.readers.spawn(read_encoder(reader)),
+            _ => self.readers.spawn(read_decoder(reader)),
         };
         Ok(())
     }
 }
 
-/// Reads a stream up to what says whose it is.
-async fn read_both_ways(send: SendStream, mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    match next_frame(&mut recv).await? {
-        Some((FRAME_HEADERS, payload)) => Ok(read_request(payload, send, recv)?),
-        Some((FRAME_STREAM, session)) => {
-            let session = session.into_iter().fold(0, |id, byte| id << 8 | u64::from(byte));
-            Ok(Arrival::Stream { session, send, recv })
-        }
-        Some(_) => Err(HttpError::Rule(ErrorCode::FrameUnexpected)),
-        None => Ok(Arrival::Nothing),
+impl Drop for Http3 {
+    fn drop(&mut self) {
+        // It is closed already, but when its handshake took too long.
+        let code = if self.theirs.is_some() { Code::NO_ERROR } else { Code::MISSING_SETTINGS };
+        self.connection.close(code.number(), b"");
     }
 }
 
-fn read_request(
-    payload: Vec<u8>,
-    send: SendStream,
-    mut recv: RecvStream,
-) -> Result<Arrival, HttpError> {
-    let frame = Frame::new_headers(Cow::Owned(payload));
-    let headers = Headers::with_frame(&frame).map_err(HttpError::Rule)?;
-    let code = match SessionRequest::try_from(headers) {
-        Ok(asked) => return Ok(Arrival::Request(Request { asked, send, recv })),
-        Err(HeadersParseError::MethodNotConnect) => ErrorCode::RequestRejected,
-        Err(_) => ErrorCode::Message,
+/// Reads a stream up to what says whose it is; a request is judged, and answered if it is not for a session.
+async fn read_both_ways(
+    mut send: SendStream,
+    recv: RecvStream,
+    turns: Turns,
+) -> Result<Sorted, HttpError> {
+    turns.next().await;
+    let mut reader = Reader::new(recv, turns);
+    let kind = reader.varint().await;
+    if let Ok(Some(FRAME_STREAM)) = kind {
+        let session = session_id(reader.varint().await?.ok_or(CUT)?)?;
+        let recv = reader.into_inner();
+        return Ok(Sorted::Arrived(Arrival::Stream { session, send, recv }));
+    }
+    reader.read_ahead();
+    let asked = match kind {
+        Ok(Some(kind)) => read_request(kind, &mut reader).await,
+        Ok(None) => Err(HttpError::Message(Code::REQUEST_INCOMPLETE)),
+        Err(error) => Err(error),
     };
-    recv.stop(code_of(code));
-    Ok(Arrival::Nothing)
-}
-
-async fn read_one_way(mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    match next_varint(&mut recv).await? {
-        Some(KIND_SESSION) => Ok(Arrival::OneWay),
-        Some(kind) if OWN_KINDS.contains(&kind) => Ok(Arrival::Own(kind, recv)),
-        // Dropping it tells the peer that nobody reads it.
-        _ => Ok(Arrival::Nothing),
-    }
-}
-
-async fn read_settings(mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    match critical(next_frame(&mut recv).await)? {
-        (FRAME_SETTINGS, payload) => {
-            let frame = Frame::new_settings(Cow::Owned(payload));
-            Settings::with_frame(&frame).map_err(HttpError::Rule)?;
-            Ok(Arrival::Settings(recv))
+    match asked {
+        Ok(Asked::Session(wanted)) => {
+            let capsules = Capsules::new(reader);
+            return Ok(Sorted::Arrived(Arrival::Request(Request { wanted, send, capsules })));
         }
-        _ => Err(HttpError::Rule(ErrorCode::MissingSettings)),
+        Ok(Asked::Other(answer)) => {
+            // Whether the peer takes it or not, nothing more comes of this stream.
+            let _ = send_answer(&mut send, answer).await;
+            reader.stop(Code::NO_ERROR);
+        }
+        Err(HttpError::Message(code)) => {
+            send.reset(code.number());
+            reader.stop(code);
+        }
+        Err(HttpError::Stream) => send.reset(Code::REQUEST_CANCELLED.number()),
+        Err(error) => return Err(error),
+    }
+    Ok(Sorted::Nothing)
+}
+
+/// Reads a request whose first frame is of `kind`.
+async fn read_request(kind: u64, reader: &mut Reader) -> Result<Asked, HttpError> {
+    match reader.frame_of(kind).await? {
+        Some((FRAME_HEADERS, length)) if length > fields::SECTION_BYTES_MAX as u64 => {
+            Ok(Asked::Other(Answer::FieldsTooLarge))
+        }
+        Some((FRAME_HEADERS, length)) => match fields::decode(&reader.payload(length).await?) {
+            Ok(fields) => {
+                judge(&fields).map_err(|Malformed| HttpError::Message(Code::MESSAGE_ERROR))
+            }
+            Err(FieldsError::TooLarge) => Ok(Asked::Other(Answer::FieldsTooLarge)),
+            Err(FieldsError::Undecodable) => Err(HttpError::Rule(Code::DECOMPRESSION_FAILED)),
+        },
+        Some(_) => Err(HttpError::Rule(Code::FRAME_UNEXPECTED)),
+        None => Err(HttpError::Message(Code::REQUEST_INCOMPLETE)),
     }
 }
 
-/// After its settings, a peer has nothing to say here that concerns a session.
-async fn read_control(mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    critical(next_frame(&mut recv).await)?;
-    Err(HttpError::Rule(ErrorCode::FrameUnexpected))
+/// Answers a request with a status and no more.
+pub(super) async fn send_answer(send: &mut SendStream, answer: Answer) -> Result<(), HttpError> {
+    let mut bytes = Vec::new();
+    put_frame(FRAME_HEADERS, &fields::encode(answer.fields()), &mut bytes);
+    Ok(send.write_all(&bytes).await?)
 }
 
-/// Header compression is told to keep no table, so nothing here matters.
-async fn read_compression(mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    let mut ignored = [0; SKIP_BYTES];
+async fn read_one_way(recv: RecvStream, turns: Turns) -> Result<Sorted, HttpError> {
+    turns.next().await;
+    let mut reader = Reader::new(recv, turns);
+    // It may end at any byte of what says what it is (RFC 9114, section 6.2).
+    let Ok(Some(kind)) = reader.varint().await else { return Ok(Sorted::Nothing) };
+    match kind {
+        KIND_SESSION => {
+            let Ok(Some(id)) = reader.varint().await else { return Ok(Sorted::Nothing) };
+            let (session, recv) = (session_id(id)?, reader.into_inner());
+            Ok(Sorted::Arrived(Arrival::OneWay { session, recv }))
+        }
+        KIND_PUSH => Err(HttpError::Rule(Code::STREAM_CREATION_ERROR)),
+        _ if OWN_KINDS.contains(&kind) => {
+            reader.read_ahead();
+            Ok(Sorted::Own(kind, reader))
+        }
+        _ => {
+            reader.stop(Code::STREAM_CREATION_ERROR);
+            Ok(Sorted::Nothing)
+        }
+    }
+}
+
+/// A session's id is that of the stream a client asked for it on.
+fn session_id(id: u64) -> Result<u64, HttpError> {
+    if id.is_multiple_of(4) { Ok(id) } else { Err(HttpError::Rule(Code::ID_ERROR)) }
+}
+
+/// The peer's settings are the first frame of its control stream.
+async fn read_settings(mut reader: Reader) -> Result<Sorted, HttpError> {
+    if critical(reader.varint().await)? != FRAME_SETTINGS {
+        return Err(HttpError::Rule(Code::MISSING_SETTINGS));
+    }
+    let length = critical(reader.varint().await)?;
+    if length > SETTINGS_BYTES_MAX {
+        return Err(HttpError::Rule(Code::EXCESSIVE_LOAD));
+    }
+    let payload = reader.payload(length).await?;
+    let theirs = Theirs::read(&payload).map_err(HttpError::Rule)?;
+    Ok(Sorted::Settings(theirs, reader))
+}
+
+/// After its settings, a peer has nothing to say here that concerns a session; but it must say it rightly.
+async fn read_control(mut reader: Reader) -> Result<Sorted, HttpError> {
+    let (mut going, mut pushes) = (u64::MAX, 0);
     loop {
-        critical(recv.read(&mut ignored).await.map_err(HttpError::from))?;
+        let (kind, length) = critical(reader.frame().await)?;
+        match kind {
+            FRAME_GOAWAY | FRAME_MAX_PUSH_ID if length <= VARINT_BYTES_MAX => {
+                let payload = reader.payload(length).await?;
+                let Some((id, [])) = split_varint(&payload) else { return Err(CUT) };
+                let is_in_order = if kind == FRAME_GOAWAY { id <= going } else { id >= pushes };
+                if !is_in_order {
+                    return Err(HttpError::Rule(Code::ID_ERROR));
+                }
+                if kind == FRAME_GOAWAY { going = id } else { pushes = id }
+            }
+            FRAME_GOAWAY | FRAME_MAX_PUSH_ID => return Err(CUT),
+            // Nothing was ever pushed that it could cancel.
+            FRAME_CANCEL_PUSH => return Err(HttpError::Rule(Code::ID_ERROR)),
+            _ => return Err(HttpError::Rule(Code::FRAME_UNEXPECTED)),
+        }
+    }
+}
+
+/// The peer was told to keep no table: all it may say is that it keeps none (RFC 9204, section 4.3).
+async fn read_encoder(mut reader: Reader) -> Result<Sorted, HttpError> {
+    while critical(reader.byte().await)? == CAPACITY_ZERO {}
+    Err(HttpError::Rule(Code::ENCODER_STREAM_ERROR))
+}
+
+/// No section of ours uses a table, so none is acknowledged: a peer may only say that it does not read one (RFC 9204, section
+/// 4.4).
+async fn read_decoder(mut reader: Reader) -> Result<Sorted, HttpError> {
+    loop {
+        let first = critical(reader.byte().await)?;
+        if first & 0xc0 != CANCELLED {
+            return Err(HttpError::Rule(Code::DECODER_STREAM_ERROR));
+        }
+        let mut goes_on = first & 0x3f == 0x3f;
+        while goes_on {
+            goes_on = critical(reader.byte().await)? & 0x80 != 0;
+        }
     }
 }
 
 /// Waits until the session's own stream ends, or says that the session does.
-async fn read_session(mut recv: RecvStream) -> Result<Arrival, HttpError> {
-    loop {
-        match next_frame(&mut recv).await {
-            Ok(Some((FRAME_DATA, payload))) if is_close(&payload) => return Ok(Arrival::Ended),
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(Arrival::Ended),
-            Err(HttpError::Stream) => return Err(HttpError::Rule(ErrorCode::ClosedCriticalStream)),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Whether a frame holds the capsule that closes a session (draft-ietf-webtrans-http3, section 6).
-fn is_close(payload: &[u8]) -> bool {
-    Capsule::with_frame(&Frame::new_data(Cow::Borrowed(payload))).is_some()
+async fn read_session(mut capsules: Capsules) -> Result<Sorted, HttpError> {
+    let ending = match capsules.end().await {
+        Ok(said) => Ending::Said(said),
+        Err(HttpError::Stream) => Ending::Reset,
+        Err(HttpError::Message(code)) => Ending::Malformed(code),
+        Err(error) => return Err(error),
+    };
+    Ok(Sorted::Arrived(Arrival::Ended(ending, capsules)))
 }
 
 /// What a stream gave that must not end.
 fn critical<T>(read: Result<Option<T>, HttpError>) -> Result<T, HttpError> {
     match read {
         Ok(Some(read)) => Ok(read),
-        Ok(None) | Err(HttpError::Stream) => Err(HttpError::Rule(ErrorCode::ClosedCriticalStream)),
+        Ok(None) | Err(HttpError::Stream) => Err(CLOSED_CRITICAL),
         Err(error) => Err(error),
     }
-}
-
-/// The next frame of a kind that is known here, or `None` at the end of the stream. Of
-/// [`FRAME_STREAM`], which has no payload, the session's id in place of it.
-///
-/// ```text
-/// +--------------+----------------+---------+
-/// | kind: varint | length: varint | payload |   RFC 9114, section 7.1
-/// +--------------+----------------+---------+
-/// ```
-async fn next_frame(recv: &mut RecvStream) -> Result<Option<(u64, Vec<u8>)>, HttpError> {
-    while let Some(kind) = next_varint(recv).await? {
-        let cut = HttpError::Rule(ErrorCode::Frame);
-        let length = next_varint(recv).await?.ok_or(cut)?;
-        match kind {
-            FRAME_STREAM => return Ok(Some((kind, length.to_be_bytes().to_vec()))),
-            FRAME_DATA | FRAME_HEADERS | FRAME_SETTINGS => {
-                if length > FRAME_BYTES_MAX {
-                    return Err(HttpError::Rule(ErrorCode::ExcessiveLoad));
-                }
-                let mut payload = vec![0; length as usize];
-                read_exact(recv, &mut payload).await?;
-                return Ok(Some((kind, payload)));
-            }
-            _ => skip(recv, length).await?,
-        }
-    }
-    Ok(None)
-}
-
-async fn next_varint(recv: &mut RecvStream) -> Result<Option<u64>, HttpError> {
-    let mut bytes = [0; 8];
-    if recv.read(&mut bytes[..1]).await?.is_none() {
-        return Ok(None);
-    }
-    let length = 1 << (bytes[0] >> 6);
-    read_exact(recv, &mut bytes[1..length]).await?;
-    bytes[0] &= 0x3f;
-    let value = bytes[..length].iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    Ok(Some(value))
-}
-
-async fn skip(recv: &mut RecvStream, length: u64) -> Result<(), HttpError> {
-    let mut left = length;
-    let mut ignored = [0; SKIP_BYTES];
-    while left > 0 {
-        let part = left.min(SKIP_BYTES as u64) as usize;
-        read_exact(recv, &mut ignored[..part]).await?;
-        left -= part as u64;
-    }
-    Ok(())
-}
-
-async fn read_exact(recv: &mut RecvStream, bytes: &mut [u8]) -> Result<(), HttpError> {
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let read = recv.read(&mut bytes[filled..]).await?;
-        filled += read.ok_or(HttpError::Rule(ErrorCode::Frame))?;
-    }
-    Ok(())
 }
 
 /// The id of the session that a stream carries the CONNECT of.
@@ -293,37 +372,37 @@ pub(super) fn session_of(id: StreamId) -> u64 {
     VarInt::from(id).into_inner()
 }
 
-pub(super) fn code_of(code: ErrorCode) -> VarInt {
-    VarInt::from_u64(code.to_code().into_inner()).unwrap_or(VarInt::MAX)
-}
-
-fn wt_varint(value: u32) -> wtransport_proto::varint::VarInt {
-    wtransport_proto::varint::VarInt::from_u32(value)
-}
-
 impl From<ReadError> for HttpError {
-    fn from(_: ReadError) -> Self {
-        HttpError::Stream
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(_) => HttpError::Stream,
+            ReadError::Over => HttpError::Over,
+        }
     }
 }
 
 impl From<WriteError> for HttpError {
-    fn from(_: WriteError) -> Self {
-        HttpError::Stream
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(_) => HttpError::Stream,
+            WriteError::Over => HttpError::Over,
+        }
     }
 }
 
-const FRAME_DATA: u64 = 0x00;
-const FRAME_HEADERS: u64 = 0x01;
-const FRAME_SETTINGS: u64 = 0x04;
-/// Begins a stream of a session: `WEBTRANSPORT_STREAM`, then the session's id.
-const FRAME_STREAM: u64 = 0x41;
 const KIND_CONTROL: u64 = 0x00;
+const KIND_PUSH: u64 = 0x01;
+const KIND_ENCODER: u64 = 0x02;
+const KIND_DECODER: u64 = 0x03;
 /// The streams a peer has for itself: control, and both of header compression.
-const OWN_KINDS: [u64; 3] = [KIND_CONTROL, 0x02, 0x03];
+const OWN_KINDS: [u64; 3] = [KIND_CONTROL, KIND_ENCODER, KIND_DECODER];
 /// A stream of a session, one way.
 const KIND_SESSION: u64 = 0x54;
-/// Payload of a frame that is read: a request of a browser is a few hundred bytes.
-const FRAME_BYTES_MAX: u64 = 4096;
-/// So much of what nobody wants is read at once.
-const SKIP_BYTES: usize = 256;
+/// Sets the capacity of the table to zero.
+const CAPACITY_ZERO: u8 = 0x20;
+/// Begins the id of a stream whose field section will not be read.
+const CANCELLED: u8 = 0x40;
+const CLOSED_CRITICAL: HttpError = HttpError::Rule(Code::CLOSED_CRITICAL_STREAM);
+/// A browser says a dozen settings.
+const SETTINGS_BYTES_MAX: u64 = 1024;
+const VARINT_BYTES_MAX: u64 = 8;

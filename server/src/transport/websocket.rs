@@ -174,6 +174,13 @@ impl Shared {
         });
     }
 
+    /// Waits until nothing more comes from the peer.
+    async fn is_over(&self) {
+        let mut over = self.over.subscribe();
+        // The sender is in this very struct.
+        let _ = over.wait_for(Option::is_some).await;
+    }
+
     fn take_newest(&self) -> Option<Bytes> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

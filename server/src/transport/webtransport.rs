@@ -10,18 +10,22 @@
 //! One task watches the peer's streams while the session lasts. Datagrams do not pass through it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::sync::Mutex;
+use tickwire_shared::control::CloseCode;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
-use wtransport_proto::error::ErrorCode;
-use wtransport_proto::session::SessionResponse;
+use tokio::time::timeout;
 
 use super::driver::{Connection, DatagramSink, RecvStream, SendStream};
-use super::http3::{Arrival, Http3, HttpError, Request, code_of, session_of};
-use super::{DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
+use super::http3::{
+    Answer, Arrival, Capsules, Code, Ending, Http3, HttpError, Request, Said, close_frame,
+    put_varint, send_answer, session_of, split_varint,
+};
+use super::{Closed, DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
+use crate::config::ServerConfig;
 
 /// One browser session. The connection carries no other.
 #[derive(Debug)]
@@ -29,21 +33,49 @@ pub(crate) struct WebTransport {
     connection: Arc<Connection>,
     /// The quarter session id as it stands before every datagram.
     prefix: Bytes,
+    /// The peer said that it takes datagrams.
+    takes_datagrams: bool,
     streams: Mutex<Receiver<(SendStream, RecvStream)>>,
     one_way: Mutex<Receiver<()>>,
+    shared: Arc<Shared>,
     watcher: AbortHandle,
 }
 
+/// What a session and its watcher tell each other.
+#[derive(Debug)]
+struct Shared {
+    /// Why nothing more comes from the peer, once that is so.
+    over: watch::Sender<Option<Closed>>,
+    /// How this side closes, once it does.
+    closing: watch::Sender<Option<(CloseCode, String)>>,
+    /// A datagram came that cannot be of HTTP/3.
+    bad_datagram: Notify,
+}
+
+impl Shared {
+    /// Waits until this side is asked to close.
+    async fn close_asked(&self) -> (CloseCode, String) {
+        let mut closing = self.closing.subscribe();
+        let asked = closing.wait_for(Option::is_some).await.ok().and_then(|asked| asked.clone());
+        match asked {
+            Some(asked) => asked,
+            // The sender is in this very struct.
+            None => std::future::pending().await,
+        }
+    }
+}
+
 impl WebTransport {
-    /// Waits for the CONNECT of a new connection and accepts it, if its origin may. At most
-    /// `streams_max` of its streams wait to be taken.
+    /// Waits for the CONNECT of a new connection and accepts it. A page whose origin may not connect is told so by a
+    /// close: a refusal would not tell it why.
     pub(super) async fn accept(
         connection: Connection,
         origins: &Origins,
-        streams_max: usize,
+        limits: &ServerConfig,
     ) -> Result<WebTransport, EstablishError> {
         let connection = Arc::new(connection);
-        let mut http = Http3::open(Arc::clone(&connection)).await?;
+        let mut http = Http3::open(Arc::clone(&connection), limits).await?;
+        let streams_max = limits.bidi_streams_max as usize;
         let (mut request, early) = match wait_for_request(&mut http, streams_max).await {
             Ok(asked) => asked,
             Err(error) => {
@@ -51,42 +83,64 @@ impl WebTransport {
                 return Err(error.into());
             }
         };
-        if let Some(origin) = request.asked.origin()
-            && !origins.allow(origin, request.asked.authority())
-        {
-            let origin = origin.to_owned();
-            answer(&mut request.send, &SessionResponse::forbidden()).await?;
-            request.send.finish().await;
-            connection.close(code_of(ErrorCode::NoError), b"");
+        send_answer(&mut request.send, Answer::Ok).await?;
+        let origin = request.wanted.origin.take();
+        let refused = origin.filter(|origin| !origins.allow(origin, &request.wanted.authority));
+        let session = Self::watched(connection, http, request, early, streams_max);
+        if let Some(origin) = refused {
+            session.close(CloseCode::OriginRefused, CloseCode::OriginRefused.text());
+            session.gone().await;
             return Err(EstablishError::Origin { origin });
         }
-        answer(&mut request.send, &SessionResponse::ok()).await?;
+        Ok(session)
+    }
+
+    /// The session of a request that was granted. `early` are streams that came before it.
+    fn watched(
+        connection: Arc<Connection>,
+        mut http: Http3,
+        request: Request,
+        early: Vec<OfSome>,
+        streams_max: usize,
+    ) -> WebTransport {
         let id = session_of(request.send.id());
-        http.watch(request.recv);
+        let takes_datagrams = http.takes_datagrams().unwrap_or_default();
+        http.watch(request.capsules);
         let (stream_came, streams) = channel(streams_max);
         let (one_way_came, one_way) = channel(streams_max);
+        let shared = Arc::new(Shared {
+            over: watch::Sender::new(None),
+            closing: watch::Sender::new(None),
+            bad_datagram: Notify::new(),
+        });
         let watcher = Watcher {
             connection: Arc::clone(&connection),
             http,
             id,
             stream_came,
             one_way_came,
-            _connect: request.send,
+            connect: request.send,
+            shared: Arc::clone(&shared),
         };
         for (session, send, recv) in early {
             watcher.sort(session, send, recv);
         }
         let watcher = tokio::spawn(watcher.run()).abort_handle();
         let (streams, one_way) = (Mutex::new(streams), Mutex::new(one_way));
-        Ok(WebTransport { connection, prefix: varint(id / 4), streams, one_way, watcher })
+        let mut prefix = Vec::new();
+        put_varint(id / 4, &mut prefix);
+        let prefix = prefix.into();
+        WebTransport { connection, prefix, takes_datagrams, streams, one_way, shared, watcher }
     }
 
     pub(super) fn quic(&self) -> &Connection {
         &self.connection
     }
 
-    pub(super) fn prefix_bytes(&self) -> usize {
-        self.prefix.len()
+    /// Most bytes of a datagram on the path now, without what says whose it is; 0 if the peer takes none.
+    pub(super) fn datagram_bytes_max(&self) -> usize {
+        let bytes = if self.takes_datagrams { self.connection.datagram_bytes_max() } else { 0 };
+        bytes.saturating_sub(self.prefix.len())
     }
 
     /// The datagram as the browser must get it, from one with headroom.
@@ -101,8 +155,8 @@ impl WebTransport {
     }
 
     pub(super) fn set_sink(&self, sink: impl DatagramSink + 'static) {
-        let prefix = self.prefix.clone();
-        self.connection.set_sink(Box::new(OfSession { prefix, sink }));
+        let (prefix, shared) = (self.prefix.clone(), Arc::clone(&self.shared));
+        self.connection.set_sink(Box::new(OfSession { prefix, sink, shared }));
     }
 
     pub(super) async fn accept_bi(&self) -> Option<(SendStream, RecvStream)> {
@@ -112,10 +166,35 @@ impl WebTransport {
     pub(super) async fn accept_uni(&self) -> Option<()> {
         self.one_way.lock().await.recv().await
     }
+
+    /// Ends the session with a code and a text that a page can read, and then the connection with the same.
+    pub(super) fn close(&self, code: CloseCode, text: &str) {
+        self.shared.closing.send_if_modified(|closing| {
+            let first = closing.is_none();
+            closing.get_or_insert_with(|| (code, text.to_owned()));
+            first
+        });
+    }
+
+    /// Waits until nothing more comes from the peer.
+    pub(super) async fn closed(&self) -> Closed {
+        let mut over = self.shared.over.subscribe();
+        let closed = over.wait_for(Option::is_some).await;
+        closed.ok().and_then(|closed| closed.clone()).unwrap_or_else(|| Closed::lost("it is over"))
+    }
+
+    /// Waits, after a close, until the connection is over.
+    pub(super) async fn gone(&self) {
+        self.connection.closed().await;
+    }
 }
 
 impl Drop for WebTransport {
     fn drop(&mut self) {
+        // Nobody waits any longer for the peer to end its side.
+        if let Some((code, text)) = &*self.shared.closing.borrow() {
+            self.connection.close(code.number().into(), text.as_bytes());
+        }
         self.watcher.abort();
     }
 }
@@ -127,31 +206,101 @@ struct Watcher {
     id: u64,
     stream_came: Sender<(SendStream, RecvStream)>,
     one_way_came: Sender<()>,
-    /// Ending it would end the session.
-    _connect: SendStream,
+    /// Our side of the session's own stream: ending it ends the session.
+    connect: SendStream,
+    shared: Arc<Shared>,
+}
+
+/// How the peer ended the session, or had it ended.
+enum Over {
+    Ended(Ending, Capsules),
+    /// It reads no more of the session's own stream.
+    Stopped,
+    Failed(HttpError),
 }
 
 impl Watcher {
     /// Sorts the peer's streams until the session is over, and closes the connection then.
     async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            over = self.until_over() => {
+                shared.over.send_replace(Some(closed_by(&over)));
+                self.answer(over).await;
+            }
+            (code, text) = shared.close_asked() => {
+                self.tell(code, &text).await;
+                shared.over.send_replace(Some(Closed { code, text }));
+            }
+        }
+    }
+
+    /// Sorts the peer's streams until the peer ended the session, or broke a rule.
+    async fn until_over(&mut self) -> Over {
         loop {
-            match self.http.next().await {
+            let arrival = tokio::select! {
+                arrival = self.http.next() => arrival,
+                Some(_) = self.connect.stopped() => return Over::Stopped,
+                () = self.shared.bad_datagram.notified() => {
+                    return Over::Failed(HttpError::Rule(Code::DATAGRAM_ERROR));
+                }
+            };
+            match arrival {
                 Ok(Arrival::Stream { session, send, recv }) => self.sort(session, send, recv),
-                Ok(Arrival::OneWay) => {
+                Ok(Arrival::OneWay { session, .. }) if session == self.id => {
                     // When it is full, someone is about to hear of one anyway.
                     let _ = self.one_way_came.try_send(());
                 }
-                Ok(Arrival::Request(mut second)) => {
-                    second.recv.stop(code_of(ErrorCode::RequestRejected));
-                }
-                Ok(Arrival::Settings(control)) => self.http.keep_settings(control),
-                Ok(Arrival::Ended) => {
-                    return self.connection.close(code_of(ErrorCode::NoError), b"");
-                }
-                Ok(Arrival::Own(..) | Arrival::Nothing) => {}
-                Err(error) => return close_by(&self.connection, &error),
+                Ok(Arrival::OneWay { recv, .. }) => refuse_one_way(recv),
+                Ok(Arrival::Request(second)) => reject(second),
+                Ok(Arrival::Settings) => {}
+                Ok(Arrival::Ended(ending, capsules)) => return Over::Ended(ending, capsules),
+                Err(error) => return Over::Failed(error),
             }
         }
+    }
+
+    /// Ends this side as the peer ended its own.
+    async fn answer(&mut self, over: Over) {
+        match over {
+            Over::Ended(Ending::Malformed(code), mut capsules) => {
+                capsules.stop(code);
+                self.give_up(code).await;
+            }
+            Over::Ended(ending, mut capsules) => {
+                let said_last = matches!(ending, Ending::Said(Said::Close(..)));
+                let is_clean =
+                    !said_last || timeout(ANSWER_TIME, capsules.is_over()).await.unwrap_or(true);
+                if is_clean {
+                    let _ = timeout(ANSWER_TIME, self.connect.finish()).await;
+                } else {
+                    capsules.stop(Code::MESSAGE_ERROR);
+                    self.give_up(Code::MESSAGE_ERROR).await;
+                }
+            }
+            Over::Stopped => self.give_up(Code::NO_ERROR).await,
+            Over::Failed(error) => close_by(&self.connection, &error),
+        }
+        self.connection.close(Code::NO_ERROR.number(), b"");
+    }
+
+    /// Gives up this side of the session's own stream, and leaves the connection time to say so.
+    async fn give_up(&mut self, code: Code) {
+        self.connect.reset(code.number());
+        let _ = timeout(ANSWER_TIME, self.connection.closed()).await;
+    }
+
+    /// Closes the session. The connection is closed once the peer has ended its side: one that is closed sooner may take
+    /// away what the peer has not read.
+    async fn tell(&mut self, code: CloseCode, text: &str) {
+        let told = async {
+            if self.connect.write_all(&close_frame(code.number(), text)).await.is_ok() {
+                self.connect.finish().await;
+            }
+            self.until_over().await;
+        };
+        let _ = timeout(TELL_TIME, told).await;
+        self.connection.close(code.number().into(), text.as_bytes());
     }
 
     /// Passes a stream of the session on; none of another, for there is none.
@@ -165,17 +314,40 @@ impl Watcher {
     }
 }
 
+/// What the end of a session is to the others: whoever says that it goes has left, in whatever way it says so.
+fn closed_by(over: &Over) -> Closed {
+    let left = |text: &str| Closed { code: CloseCode::Normal, text: text.to_owned() };
+    let wrong = |text: String| Closed { code: CloseCode::MalformedFrame, text };
+    match over {
+        Over::Ended(Ending::Said(Said::Close(_, text)), _) => left(text),
+        Over::Ended(Ending::Said(Said::Nothing), _) => left("the client ended the session"),
+        Over::Ended(Ending::Reset, _) | Over::Stopped => left("the client gave the session up"),
+        Over::Ended(Ending::Malformed(code), _) => wrong(HttpError::Message(*code).to_string()),
+        Over::Failed(HttpError::Connection(error)) => error.clone().into(),
+        Over::Failed(error) => wrong(error.to_string()),
+    }
+}
+
 /// Passes on the datagrams of one session, without what says so.
 struct OfSession<T> {
     prefix: Bytes,
     sink: T,
+    shared: Arc<Shared>,
 }
 
 impl<T: DatagramSink> DatagramSink for OfSession<T> {
     fn take(&mut self, mut datagram: Bytes, at: Instant) {
-        // A datagram of another session is of one that was never accepted.
         if datagram.starts_with(&self.prefix) {
-            self.sink.take(datagram.split_off(self.prefix.len()), at);
+            return self.sink.take(datagram.split_off(self.prefix.len()), at);
+        }
+        let Some((quarter, rest)) = split_varint(&datagram).filter(|it| it.0 <= QUARTER_ID_MAX)
+        else {
+            return self.shared.bad_datagram.notify_one();
+        };
+        // The same number may be written longer. One of another session is of one that was never accepted.
+        if split_varint(&self.prefix).is_some_and(|own| own.0 == quarter) {
+            let start = datagram.len() - rest.len();
+            self.sink.take(datagram.split_off(start), at);
         }
     }
 }
@@ -190,71 +362,51 @@ async fn wait_for_request(
     streams_max: usize,
 ) -> Result<(Request, Vec<OfSome>), HttpError> {
     let (mut asked, mut early) = (None, Vec::new());
-    let mut has_settings = false;
     loop {
         match http.next().await? {
-            Arrival::Settings(control) => {
-                http.keep_settings(control);
-                has_settings = true;
-            }
             Arrival::Request(request) if asked.is_none() => asked = Some(request),
-            Arrival::Request(mut second) => {
-                second.recv.stop(code_of(ErrorCode::RequestRejected));
-            }
+            Arrival::Request(second) => reject(second),
             Arrival::Stream { session, send, recv } if early.len() < streams_max => {
                 early.push((session, send, recv));
             }
             Arrival::Stream { send, recv, .. } => refuse((send, recv)),
-            Arrival::OneWay | Arrival::Ended | Arrival::Own(..) | Arrival::Nothing => {}
+            Arrival::OneWay { recv, .. } => refuse_one_way(recv),
+            Arrival::Settings | Arrival::Ended(..) => {}
         }
-        if has_settings && let Some(request) = asked.take() {
+        if http.takes_datagrams().is_some()
+            && let Some(request) = asked.take()
+        {
             return Ok((request, early));
         }
     }
 }
 
-async fn answer(send: &mut SendStream, response: &SessionResponse) -> Result<(), HttpError> {
-    let mut bytes = Vec::new();
-    response.headers().generate_frame().write(&mut bytes).expect("a vector grows");
-    Ok(send.write_all(&bytes).await?)
+/// Refuses a stream of no session that is here.
+fn refuse((mut send, recv): (SendStream, RecvStream)) {
+    send.reset(Code::BUFFERED_STREAM_REJECTED.number());
+    refuse_one_way(recv);
 }
 
-fn refuse((mut send, mut recv): (SendStream, RecvStream)) {
-    let code = code_of(ErrorCode::BufferedStreamRejected);
-    send.reset(code);
-    recv.stop(code);
+fn refuse_one_way(mut recv: RecvStream) {
+    recv.stop(Code::BUFFERED_STREAM_REJECTED.number());
+}
+
+/// Refuses a session beside another.
+fn reject(mut second: Request) {
+    second.send.reset(Code::REQUEST_REJECTED.number());
+    second.capsules.stop(Code::REQUEST_REJECTED);
 }
 
 /// Closes a connection whose peer broke a rule.
 fn close_by(connection: &Connection, error: &HttpError) {
     if let HttpError::Rule(code) = error {
-        connection.close(code_of(*code), b"");
+        connection.close(code.number(), b"");
     }
 }
 
-/// RFC 9000, section 16, in the shortest form.
-fn varint(value: u64) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(8);
-    match value {
-        0..0x40 => bytes.put_u8(value as u8),
-        0x40..0x4000 => bytes.put_u16(value as u16 | 0x4000),
-        0x4000..0x4000_0000 => bytes.put_u32(value as u32 | 0x8000_0000),
-        _ => bytes.put_u64(value | 0xC000_0000_0000_0000),
-    }
-    bytes.freeze()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::varint;
-
-    #[test]
-    fn varints_are_those_of_the_rfc() {
-        // The examples of RFC 9000, appendix A.1.
-        assert_eq!(varint(37)[..], [0x25]);
-        assert_eq!(varint(15_293)[..], [0x7b, 0xbd]);
-        assert_eq!(varint(494_878_333)[..], [0x9d, 0x7f, 0x3e, 0x7d]);
-        let long = [0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c];
-        assert_eq!(varint(151_288_809_941_952_652)[..], long);
-    }
-}
+/// The id of a stream is below 2^62, so a quarter of it is below this (RFC 9297, section 2.1).
+const QUARTER_ID_MAX: u64 = (1 << 60) - 1;
+/// How long the end of a session's own stream may take once the peer has ended its side.
+const ANSWER_TIME: Duration = Duration::from_millis(250);
+/// How long a peer may take to end its side once it was told why: several round trips of a long path.
+const TELL_TIME: Duration = Duration::from_secs(1);

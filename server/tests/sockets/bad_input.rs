@@ -198,8 +198,8 @@ async fn commit(wrong: &Wrong, client: &mut Client) {
         Deed::ThirdStream(bytes) => {
             client.greet().await;
             let stream = client.open(bytes).await;
-            // Kept: a stream that is dropped says more than nothing.
-            client.chat.replace(stream);
+            // All are kept: a stream that is dropped says more than nothing.
+            client.others.push(stream);
         }
         Deed::OneWayStream => {
             client.greet().await;

@@ -53,6 +53,8 @@ pub(crate) struct Client {
     /// Opened by [`Client::greet`].
     pub(crate) control: Option<Stream>,
     pub(crate) chat: Option<Stream>,
+    /// That nobody asked for.
+    pub(crate) others: Vec<Stream>,
     pub(crate) player: PlayerId,
     /// The last number given to a request.
     pub(crate) requests: u32,
@@ -88,6 +90,7 @@ impl Client {
             connection,
             control: None,
             chat: None,
+            others: Vec::new(),
             player: PlayerId(0),
             requests: 0,
             requests_answered: 0,
@@ -284,7 +287,7 @@ impl Client {
     pub(crate) async fn closed(&self) -> (CloseCode, String) {
         let quic = match &self.connection {
             Connection::Quic(quic) => quic,
-            Connection::WebTransport(web) => web.quic_connection(),
+            Connection::WebTransport(web) => return session_closed(web).await,
             Connection::WebSocket(socket) => {
                 let (number, text) = soon("the close", socket.closed()).await;
                 let code = websocket::close_code(number);
@@ -349,6 +352,18 @@ impl Stream {
             }
         })
         .await
+    }
+}
+
+/// The end of a session as its own stream tells it: its code and text.
+pub(crate) async fn session_closed(web: &wtransport::Connection) -> (CloseCode, String) {
+    match soon("the close", web.accept_uni()).await {
+        Err(wtransport::error::ConnectionError::ApplicationClosed(close)) => {
+            let code = CloseCode::from_number(close.code().into_inner());
+            (code, String::from_utf8_lossy(close.reason()).into_owned())
+        }
+        Err(other) => panic!("not closed by the server: {other}"),
+        Ok(_) => panic!("the server opened a stream"),
     }
 }
 

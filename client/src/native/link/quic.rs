@@ -1,7 +1,7 @@
 //! Plain QUIC and WebTransport.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,7 @@ pub(super) struct Quic {
     /// The quarter stream id of a WebTransport session; empty for plain QUIC.
     prefix: Bytes,
     /// A WebTransport session ends when it is dropped.
-    _session: Option<wtransport::Connection>,
+    _session: Option<Arc<wtransport::Connection>>,
 }
 
 type Halves = (Box<dyn AsyncWrite + Send + Unpin>, Box<dyn AsyncRead + Send + Unpin>);
@@ -50,7 +50,9 @@ impl Quic {
         tokio::spawn(write_stream(chat.0, queues.chat));
         tokio::spawn(read_stream(control.1, arrivals.clone(), Incoming::Control));
         tokio::spawn(read_stream(chat.1, arrivals.clone(), Incoming::Chat));
-        tokio::spawn(read_datagrams(connection.clone(), prefix.clone(), arrivals));
+        let session = session.map(Arc::new);
+        let known = session.as_ref().map(Arc::downgrade);
+        tokio::spawn(read_datagrams(connection.clone(), prefix.clone(), known, arrivals));
         Ok(Quic { connection, prefix, _session: session })
     }
 
@@ -238,7 +240,12 @@ async fn read_stream(
     }
 }
 
-async fn read_datagrams(connection: quinn::Connection, prefix: Bytes, incoming: Arrivals) {
+async fn read_datagrams(
+    connection: quinn::Connection,
+    prefix: Bytes,
+    session: Option<Weak<wtransport::Connection>>,
+    incoming: Arrivals,
+) {
     loop {
         match connection.read_datagram().await {
             Ok(bytes) if bytes.starts_with(&prefix) => {
@@ -248,16 +255,34 @@ async fn read_datagrams(connection: quinn::Connection, prefix: Bytes, incoming: 
             }
             Ok(_) => {}
             Err(error) => {
-                let _ = incoming.send((Instant::now(), closed(&error))).await;
+                let session = session.and_then(|session| session.upgrade());
+                let (code, text) = match session {
+                    Some(session) => session_close_reason(&session, &error).await,
+                    None => close_reason(&error),
+                };
+                let _ = incoming.send((Instant::now(), Incoming::Closed { code, text })).await;
                 return;
             }
         }
     }
 }
 
-fn closed(error: &quinn::ConnectionError) -> Incoming {
-    let (code, text) = close_reason(error);
-    Incoming::Closed { code, text }
+/// How a WebTransport session ended. One that the server closed has its connection closed by this side.
+async fn session_close_reason(
+    session: &wtransport::Connection,
+    error: &quinn::ConnectionError,
+) -> (CloseCode, String) {
+    // Nothing else tells what the session's own end was.
+    match (error, session.accept_uni().await) {
+        (
+            quinn::ConnectionError::LocallyClosed,
+            Err(wtransport::error::ConnectionError::ApplicationClosed(close)),
+        ) => {
+            let text = String::from_utf8_lossy(close.reason()).into_owned();
+            (CloseCode::from_number(close.code().into_inner()), text)
+        }
+        _ => close_reason(error),
+    }
 }
 
 fn close_reason(error: &quinn::ConnectionError) -> (CloseCode, String) {

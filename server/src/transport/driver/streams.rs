@@ -74,18 +74,21 @@ impl SendStream {
         self.stopped().await;
     }
 
-    /// Waits until the peer has everything of an ended stream, or wants no more of it.
-    pub(crate) async fn stopped(&mut self) {
+    /// Waits until the peer has everything of an ended stream, or wants no more of it: then with its reason.
+    pub(crate) async fn stopped(&mut self) -> Option<VarInt> {
         poll_fn(|context| {
             let mut state = self.shared.lock();
             let stopped = state.proto.send_stream(self.id).stopped();
-            if state.over.is_some() || !matches!(stopped, Ok(None)) {
-                return Poll::Ready(());
+            match stopped {
+                _ if state.over.is_some() => return Poll::Ready(None),
+                Ok(None) => {}
+                Ok(reason) => return Poll::Ready(reason),
+                Err(_) => return Poll::Ready(None),
             }
             state.waiting.finishers.insert(self.id, context.waker().clone());
             Poll::Pending
         })
-        .await;
+        .await
     }
 
     /// Gives the stream up: what the peer has not got is not sent again.

@@ -54,8 +54,8 @@ impl LaneWriter {
             message.put_slice(part);
             let (written, done) = oneshot::channel();
             let piece = Piece { message: message.freeze(), written };
-            self.pieces.send(piece).await.map_err(|_| StreamOver)?;
-            done.await.map_err(|_| StreamOver)?;
+            self.pieces.send(piece).await.map_err(|_| StreamOver::WithSession)?;
+            done.await.map_err(|_| StreamOver::WithSession)?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl LaneReader {
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
         match self.0.read(buffer).await {
             // A lane has no end of its own.
-            Ok(0) | Err(_) => Err(StreamOver),
+            Ok(0) | Err(_) => Err(StreamOver::WithSession),
             Ok(count) => Ok(Some(count)),
         }
     }

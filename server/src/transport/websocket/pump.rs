@@ -70,16 +70,25 @@ impl Pump {
             self.shared.close_asked().await;
             tokio::time::sleep(self.goodbye_time).await;
         };
-        let reading = async {
-            let why = self.read(&mut reader, incoming, sink).await;
-            self.shared.end(why);
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            // A close follows, or has been asked for: whatever fails here is found out by reading.
-            _ = self.write(&mut writer, &mut pieces) => {}
-            () = reading => {}
-            () = overtime => {}
+        {
+            let reading = async {
+                let why = self.read(&mut reader, incoming, sink).await;
+                self.shared.end(why);
+                std::future::pending::<()>().await;
+            };
+            tokio::pin!(reading);
+            tokio::select! {
+                written = self.write(&mut writer, &mut pieces) => if written.is_err() {
+                    // A peer that closed and went may be written to before its close is read.
+                    let closed = async { tokio::select! {
+                        () = &mut reading => {}
+                        () = self.shared.is_over() => {}
+                    } };
+                    let _ = tokio::time::timeout(self.goodbye_time, closed).await;
+                },
+                () = &mut reading => {}
+                () = overtime => {}
+            }
         }
         // Nothing is waited for that will not be written.
         drop(pieces);
