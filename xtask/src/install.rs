@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 
 use crate::command::{Run, is_on_path};
 use crate::fresh::is_fresh;
+use crate::probes;
 use crate::repo::Repo;
 
 /// Something a step needs.
@@ -29,6 +30,8 @@ pub(crate) enum Need {
     Firefox,
     /// A terminal for the terminal client's test.
     Tmux,
+    /// Python with the QUIC library of the HTTP/3 probes.
+    Probes,
     /// The packages that `client/web` and the pages of the examples name.
     NodeModules,
 }
@@ -45,6 +48,7 @@ impl Need {
             Need::Chromium => "chromium",
             Need::Firefox => "firefox-esr",
             Need::Tmux => "tmux",
+            Need::Probes => "python3 with aioquic",
             Need::NodeModules => "node modules",
         }
     }
@@ -61,6 +65,7 @@ impl Need {
             Need::Chromium => debian_package(repo, "chromium", "chromium"),
             Need::Firefox => debian_package(repo, "firefox-esr", "firefox-esr"),
             Need::Tmux => debian_package(repo, "tmux", "tmux"),
+            Need::Probes => probes::environment(repo),
             Need::NodeModules => node_modules(repo),
         };
         installed.with_context(|| format!("{} is missing", self.name()))
@@ -105,9 +110,11 @@ fn cargo_tool(repo: &Repo, tool: &str) -> anyhow::Result<()> {
 }
 
 fn debian_package(repo: &Repo, program: &str, package: &str) -> anyhow::Result<()> {
-    if is_on_path(program) {
-        return Ok(());
-    }
+    if is_on_path(program) { Ok(()) } else { debian_install(repo, program, package) }
+}
+
+/// Installs a package of Debian for the sake of `program`.
+pub(crate) fn debian_install(repo: &Repo, program: &str, package: &str) -> anyhow::Result<()> {
     let by_hand = format!("run: apt-get update && apt-get install {package}");
     if !is_on_path("apt-get") {
         bail!("there is no apt-get here; install {program} by other means");

@@ -9,6 +9,7 @@ mod fresh;
 mod fuzz;
 mod install;
 mod play;
+mod probes;
 mod proxy;
 mod repo;
 mod rust;

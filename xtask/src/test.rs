@@ -8,7 +8,7 @@ use clap::Args;
 use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::{Report, Step};
-use crate::{bench, browser, dependencies, fuzz, rust, wasm_speed, web};
+use crate::{bench, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
 
 #[derive(Args)]
 pub(crate) struct TestFlags {
@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     Step::new("clippy", "no warnings", &[], rust::clippy),
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
     Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
+    Step::new("http3", "the server against HTTP/3 by hand", &[Need::Probes], probes::http3),
     Step::new("doctests", "the examples of the documentation", &[], rust::doctests),
     Step::new("wasm", "shared and client for browsers", &[Need::WasmTarget], rust::wasm),
     Step::new("web", "the package and the pages: types, tests, build", WEB, web::checks),

@@ -1,0 +1,61 @@
+//! The server against clients that break every rule of HTTP/3 one by one: `server/tests/http3`, in Python.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use crate::command::{Run, is_on_path};
+use crate::fresh::is_fresh;
+use crate::install::debian_install;
+use crate::repo::Repo;
+use crate::step::Outcome;
+use crate::web::text;
+
+/// Runs them all against the server of the minimal example.
+pub(crate) fn http3(repo: &Repo) -> anyhow::Result<Outcome> {
+    let build = ["build", "--package=tickwire-minimal"];
+    Run::new("cargo", &build, repo.root()).show()?;
+    let (python, server) = (python(repo), repo.target().join("debug/tickwire-minimal"));
+    let script = folder(repo).join("run.py");
+    Run::new(text(&python)?, &["-B", text(&script)?, text(&server)?], repo.root()).show()?;
+    Ok(Outcome::Passed)
+}
+
+/// A virtual environment under the target directory with what the probes name.
+pub(crate) fn environment(repo: &Repo) -> anyhow::Result<()> {
+    if !is_on_path("python3") {
+        debian_install(repo, "python3", "python3-venv")?;
+    }
+    let (environment, python) = (repo.target().join("http3-probes"), python(repo));
+    let (wanted, installed) =
+        (folder(repo).join("requirements.txt"), environment.join("installed"));
+    let runs = Run::new(text(&python)?, &["-c", "import aioquic"], repo.root()).read().is_ok();
+    if runs && is_fresh(&installed, std::slice::from_ref(&wanted)) {
+        return Ok(());
+    }
+    // Debian's python3 comes without what makes an environment.
+    let check = ["-c", "import ensurepip, venv"];
+    if Run::new("python3", &check, repo.root()).read().is_err() {
+        debian_install(repo, "python3 -m venv", "python3-venv")?;
+    }
+    println!("install: pip install -r {}", wanted.display());
+    let make = ["-m", "venv", "--clear", text(&environment)?];
+    Run::new("python3", &make, repo.root())
+        .quiet()
+        .context("no virtual environment can be made")?;
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", text(&wanted)?];
+    Run::new(text(&python)?, &pip, repo.root()).quiet()?;
+    if std::fs::write(&installed, "").is_err() {
+        bail!("{} cannot be written", installed.display());
+    }
+    Ok(())
+}
+
+fn folder(repo: &Repo) -> PathBuf {
+    repo.root().join("server/tests/http3")
+}
+
+fn python(repo: &Repo) -> PathBuf {
+    repo.target().join("http3-probes/bin/python")
+}
