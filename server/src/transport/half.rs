@@ -47,7 +47,7 @@ impl SendHalf {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Ends the stream and waits until the peer has everything, or will never have it. A WebSocket

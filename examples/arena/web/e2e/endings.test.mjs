@@ -46,6 +46,20 @@ test('a full server is told, and when there is space the button gets in', async 
   });
 });
 
+for (const transport of ['webtransport', 'websocket']) {
+  test(`a page of an origin that may not connect is told so over ${transport}`, async () => {
+    server = await startServer('--allowed-origins', 'https://another.example');
+    // More than once: the close may come before or after the session's streams are open.
+    for (let tries = 0; tries < 3; tries++) {
+      await page?.close();
+      page = await browser.open(`${server.url}?transport=${transport}`);
+      await page.enter('Ann');
+      await told('OriginRefused', /may not play/);
+    }
+    await page.screenshot(`origin-${transport}`);
+  });
+}
+
 test('a server that stops says so, and the button plays again once it is back', async () => {
   server = await startServer();
   page = await browser.open(server.url);

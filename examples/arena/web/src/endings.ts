@@ -46,6 +46,11 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
     title: 'Another version',
     text: 'The server plays by other rules than this page. Reload the page to get the new one.',
   },
+  OriginRefused: {
+    ...TRY_AGAIN,
+    title: 'This page may not play here',
+    text: 'The server takes no pages of this address. Whoever runs it can allow them (allowed_origins).',
+  },
   Kicked: { action: 'Play again', reload: false, title: 'You were removed', text: 'The host of the room removed you.' },
   RemovedFromRoom: {
     ...TRY_AGAIN,
