@@ -23,10 +23,12 @@ CLOSE_SESSION, DRAIN_SESSION = 0x2843, 0x78AE
 # A number that means nothing wherever it stands (RFC 9114, section 7.2.8).
 GREASE = 0x1F * 7 + 0x21
 
+# tickwire's protocol version.
+VERSION = b"\x02"
 # tickwire's close codes.
 NORMAL, MALFORMED_FRAME, MALFORMED_DATAGRAM = 0, 5, 7
 TOO_EARLY, UNEXPECTED_STREAM, CONNECTION_LOST = 8, 10, 15
-ORIGIN_REFUSED, NO_DATAGRAMS = 16, 18
+ORIGIN_REFUSED, NO_DATAGRAMS = 16, 19
 
 # tickwire's server frames.
 WELCOME, JOINED, MEMBER_LEFT, GOODBYE = 0, 1, 6, 9
@@ -58,7 +60,7 @@ def ask(extra=(), **changes):
 
 
 def own_frame(body):
-    return (len(body) + 1).to_bytes(4, "little") + b"\x01" + body
+    return (len(body) + 1).to_bytes(4, "little") + VERSION + body
 
 
 def text(words):
@@ -66,11 +68,12 @@ def text(words):
 
 
 HELLO = own_frame(b"\x00" + text("probe 1") + b"\x00")
-BYE = own_frame(b"\x06")
+# A client's requests are numbered from 1; it joins a room first, and then may go.
+BYE = own_frame(b"\x06\x02")
 
 
 def join(room, name):
-    return own_frame(b"\x01\x01" + text(room) + text(name))
+    return own_frame(b"\x01\x01\x01" + text(room) + text(name))
 
 
 def postcard_number(data, at):

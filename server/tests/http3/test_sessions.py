@@ -4,7 +4,7 @@ import unittest
 
 from browser import (
     CLOSE_SESSION, DRAIN_SESSION, GREASE, HELLO, MALFORMED_DATAGRAM, OF_SESSION, OURS, TOO_EARLY,
-    UNEXPECTED_STREAM, WELCOME, Browser, Session, ask, close_session, join, native, own_frame, request,
+    NO_DATAGRAMS, UNEXPECTED_STREAM, WELCOME, Browser, Session, ask, close_session, join, native, own_frame, request,
     settings_frame,
 )
 from peer import DATA, HEADERS, capsule, field_lines, frame, server_port, varint
@@ -211,9 +211,9 @@ class ClientsWithoutDatagrams(unittest.TestCase):
 
     def told(self, session):
         session.greet()
-        self.assertEqual(session.goodbye(), 18)
+        self.assertEqual(session.goodbye(), NO_DATAGRAMS)
         self.assertTrue(session.peer.until(lambda: session.peer.closed))
-        self.assertEqual(session.peer.closed[0], 18)
+        self.assertEqual(session.peer.closed[0], NO_DATAGRAMS)
         self.assertIn("datagrams", session.peer.closed[1])
 
     def test_by_the_transport(self):
