@@ -25,6 +25,15 @@ const shipOf = (name) => {
   return window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.id === member?.player) ?? null;
 };
 
+test('the page comes compressed, and its scripts are kept', async () => {
+  const page = await fetch(server.url);
+  assert.match(page.headers.get('content-encoding') ?? '', /^(br|gzip)$/);
+  const [, script] = /<script[^>]* src="(\S+)"/.exec(await page.text());
+  const { headers } = await fetch(new URL(script, server.url), { method: 'HEAD' });
+  assert.match(headers.get('content-encoding') ?? '', /^(br|gzip)$/);
+  assert.match(headers.get('cache-control') ?? '', /immutable/);
+});
+
 test('a player joins by typing a name', async () => {
   ann = await browser.open(`${server.url}?transport=webtransport`);
   assert.equal(await ann.shown('enter'), true);
