@@ -112,6 +112,26 @@ mod tests {
     }
 
     #[test]
+    fn a_page_reads_the_same_number_as_a_game_in_rust() {
+        for (min, max, step) in
+            [(0.0, 10.0, 4.0), (-10.0, 10.0, 4.0), (0.5, 9.5, 3.0), (-1.0, 1.0, 0.3)]
+        {
+            let ty = FieldType::Float { min, max, step };
+            for part in 0..=100 {
+                let value = min + (max - min) * part as f32 / 100.0;
+                let mut lanes = [0];
+                value.quantize(ty, &mut lanes);
+                let found = f32::dequantize(ty, &lanes);
+                assert!((min..=max).contains(&found), "{value} came back as {found}");
+                let shown = round_trip(ty, &[f64::from(value)])[0];
+                assert_eq!(shown as f32, found, "{value} in steps of {step}");
+            }
+        }
+        let ends = FieldType::Float { min: 0.0, max: 10.0, step: 4.0 };
+        assert_eq!(f32::dequantize(ends, &[3]), 10.0);
+    }
+
+    #[test]
     fn components_come_back_through_lanes() {
         assert_eq!(round_trip(FieldType::Bool, &[1.0]), [1.0]);
         assert_eq!(round_trip(FieldType::Int { min: -5, max: 5 }, &[-9.0]), [-5.0]);

@@ -107,9 +107,11 @@ impl Steps {
         (value >= self.min - self.step / 2.0) & (value <= self.max + self.step / 2.0)
     }
 
+    /// An end that is no whole number of steps has the lane of the nearest one, and stays that end.
     #[inline]
     fn value(self, lane: i32) -> f32 {
-        (f64::from(self.clamp(lane)) * f64::from(self.step)) as f32
+        let value = (f64::from(self.clamp(lane)) * f64::from(self.step)) as f32;
+        value.min(self.max).max(self.min)
     }
 
     /// As `clamp`, but with no panic should the range be none.
@@ -189,6 +191,22 @@ mod tests {
             let slack = f64::from(value.abs() * f32::EPSILON) / f64::from(steps.step);
             let ends = value - steps.min < steps.step || steps.max - value < steps.step;
             prop_assert!(ends || error <= 0.5 + slack, "{error} steps");
+        }
+
+        #[test]
+        fn whatever_the_step_no_number_leaves_its_range(
+            min in -1000.0f32..1000.0, size in 0.01f32..2000.0, steps in 0.3f32..200.0, part in 0.0f32..=1.0,
+        ) {
+            let (max, step) = (min + size, size / steps);
+            let ty = FieldType::Float { min, max, step };
+            prop_assume!(ty.is_valid());
+            let value = (min + size * part).clamp(min, max);
+            let found: f32 = back(lane(value, ty), ty);
+            prop_assert!((min..=max).contains(&found), "{found}");
+            let error = (f64::from(found) - f64::from(value)).abs() / f64::from(step);
+            let slack = f64::from(value.abs() * f32::EPSILON) / f64::from(step);
+            prop_assert!(error <= 0.5 + slack, "{error} steps");
+            prop_assert_eq!(lane(found, ty), lane(value, ty));
         }
 
         #[test]
