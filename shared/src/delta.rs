@@ -59,6 +59,8 @@ struct Masks {
     public: u64,
     /// That a velocity moves, but for initial ones.
     moving: u64,
+    /// Of initial fields.
+    initial: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +154,7 @@ impl LaneTable {
             rare: mask(&groups, |group| group.rule == SendRule::Rare),
             public: mask(&groups, |group| !group.owner_only),
             moving: mask(&groups, |group| group.has_velocity && group.rule != SendRule::Initial),
+            initial: mask(&groups, |group| group.rule == SendRule::Initial),
         };
         let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
         LaneTable { lanes, groups, rare, owner_only, masks, moving, model: None }
@@ -339,6 +342,15 @@ impl LaneTable {
     pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
         let seen = if owner { u64::MAX } else { self.masks.public };
         unequal(a, b) & self.masks.told & seen != 0
+    }
+
+    /// Whether two states differ in an initial field: then they are of two entities. With `owner`, in those that
+    /// others are not sent too.
+    #[inline]
+    pub fn any_initial_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
+        let seen = if owner { u64::MAX } else { self.masks.public };
+        let initial = self.masks.initial & seen;
+        initial != 0 && unequal(a, b) & initial != 0
     }
 
     #[inline(always)]

@@ -427,8 +427,8 @@ impl Replica {
         (kind, mine, id): (u8, bool, EntityId),
         lanes_at: usize,
     ) -> Option<Departed> {
-        let (place, other) = self.place_for((slot, tick), id, kind);
         let width = self.kinds[usize::from(kind)].len();
+        let (place, other) = self.place_for((slot, tick), (id, kind), lanes_at);
         let entity = &mut self.entities[place];
         entity.mine = mine;
         entity.states.push(tick, &self.whole_lanes[lanes_at..lanes_at + width]);
@@ -441,18 +441,24 @@ impl Replica {
         place.map(|place| place as usize)
     }
 
-    /// The place of `slot`, cleared for a new entity unless this very one is there, and the one that was.
+    /// The place of `slot`, cleared for a new entity unless this very one is there, and the one that was. One
+    /// whose initial fields are not what they were is another one.
     fn place_for(
         &mut self,
         (slot, first): (u16, Tick),
-        id: EntityId,
-        kind: u8,
+        (id, kind): (EntityId, u8),
+        lanes_at: usize,
     ) -> (usize, Option<Entity>) {
-        let width = self.kinds[usize::from(kind)].len();
-        let fresh = || Entity { slot, id, kind, mine: false, first, states: History::new(width) };
+        let table = &self.kinds[usize::from(kind)];
+        let lanes = &self.whole_lanes[lanes_at..lanes_at + table.len()];
+        let fresh =
+            || Entity { slot, id, kind, mine: false, first, states: History::new(table.len()) };
         if let Some(place) = self.place(slot) {
             let old = &mut self.entities[place];
-            let is_other = old.id != id || old.kind != kind;
+            let newest = || old.states.lanes(old.states.len() - 1);
+            let is_other = old.id != id
+                || old.kind != kind
+                || table.any_initial_difference(newest(), lanes, false);
             return (place, is_other.then(|| std::mem::replace(old, fresh())));
         }
         let at = usize::from(slot);

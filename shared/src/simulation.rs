@@ -19,7 +19,8 @@ pub struct PlayerId(pub u32);
 /// A game's own name for an entity: any number that no other entity has at the same time.
 ///
 /// An id may be used again once its entity is gone; clients then see the old one vanish and a new
-/// one appear.
+/// one appear. From one tick to the next an entity of the same id is another one if its kind, its owner or a field
+/// marked `initial` is another; else it is the same, and moved.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -255,12 +255,20 @@ impl World {
     fn record(&mut self, slot: u16, lanes: &[i32]) {
         let entry = &mut self.slots[usize::from(slot)];
         let table = &self.tables[usize::from(entry.kind)];
+        let mut before = None;
+        if entry.spawned != self.tick {
+            before = self.states.at(slot, self.tick.offset(-1), lanes.len());
+            let before = before.expect("a tick ago is known");
+            if table.any_initial_difference(before, lanes, true) {
+                // Another entity has the id.
+                *entry = Slot::new(entry.id, entry.kind, entry.owner, self.tick);
+                self.fresh.push(slot);
+            }
+        }
         if entry.spawned == self.tick {
             self.states.mark_changed(slot);
             self.changed_public.insert(slot);
-        } else {
-            let before = self.states.at(slot, self.tick.offset(-1), lanes.len());
-            let before = before.expect("a tick ago is known");
+        } else if let Some(before) = before {
             if table.any_difference(before, lanes, true) {
                 entry.changed = self.tick;
                 if !table.has_owner_only() || table.any_difference(before, lanes, false) {

@@ -81,7 +81,7 @@ use proc_macro::TokenStream;
 ///
 /// Any field may be `owner` (sent only to the entity's owner; others read it as from zero lanes)
 /// and either `rare` (seldom changes: costs next to nothing while it does not) or `initial` (sent
-/// once, when the entity first appears). A number or vector may name its rate of change per second,
+/// once, when the entity first appears: one that changes makes it another entity). A number or vector may name its rate of change per second,
 /// `velocity = other_field`, for the codec to predict from.
 #[proc_macro_derive(Replicate, attributes(replicate))]
 pub fn replicate(item: TokenStream) -> TokenStream {
