@@ -303,6 +303,8 @@ fn hears(audience: Audience, player: PlayerId, sight: &Sight) -> bool {
     match audience {
         Audience::Room => true,
         Audience::Player(only) => only == player,
-        Audience::Place(place) => sight.reaches(sight.distance_squared(place), false),
+        Audience::Place(place) => {
+            sight.reaches(sight.distance_squared(interest::known_place(place)), false)
+        }
     }
 }

@@ -103,7 +103,8 @@ pub enum View {
     /// All of it.
     Everything,
     /// What was captured with a place no farther than `radius` from `center`, everything captured
-    /// without a place, and the player's own entities.
+    /// without a place, and the player's own entities. A place or a `center` that is not finite, and a `radius` that
+    /// is no number or below zero, hide what they would have shown.
     Circle {
         /// The middle, in the game's units.
         center: Vec2,
@@ -268,7 +269,7 @@ impl<E> Captured<E> {
         self
     }
 
-    /// It is at `place`.
+    /// It is at `place`. Where that is not finite, it is seen by its owner and those who see everything.
     pub fn at(&mut self, place: Vec2) -> &mut Self {
         self.place = Some(place);
         self

@@ -155,12 +155,29 @@ pub(super) struct Sight {
     far_squared: f32,
 }
 
+/// A place that is none, as a calculation that went wrong leaves it, is out of everybody's sight but theirs who
+/// see everything.
+pub(super) fn known_place(place: Vec2) -> Vec2 {
+    if place.is_finite() { place } else { Vec2::INFINITY }
+}
+
 impl Sight {
+    /// Nothing but what has no place.
+    const NOTHING: Sight = Sight {
+        center: Vec2::ZERO,
+        radius_squared: -1.0,
+        radius_seen_squared: -1.0,
+        far_squared: -1.0,
+    };
+
     /// What is beyond `far_from_percent` of the view's radius is far.
     pub(super) fn new(view: View, far_from_percent: u32) -> Self {
         let (center, radius) = match view {
             View::Everything => (Vec2::ZERO, f32::INFINITY),
-            View::Circle { center, radius } => (center, radius),
+            View::Circle { center, radius } if center.is_finite() && radius >= 0.0 => {
+                (center, radius)
+            }
+            View::Circle { .. } => return Sight::NOTHING,
         };
         let seen = radius * HYSTERESIS;
         let far = radius * far_from_percent as f32 / 100.0;
@@ -248,7 +265,7 @@ impl Grid {
         match (from, to) {
             (Some(from), Some(to)) => {
                 let cells = ((to - from) * self.cells_per_unit).abs().max_element();
-                cells > 1.0 || cells.is_nan()
+                from != to && (cells > 1.0 || cells.is_nan())
             }
             (from, to) => from.is_some() != to.is_some(),
         }
@@ -264,7 +281,7 @@ impl Grid {
     /// Adds to `set` at least all that may be in sight.
     fn add_visible(&self, sight: &Sight, set: &mut [u64]) {
         join(set, &self.everywhere);
-        let radius = sight.radius_seen_squared.sqrt();
+        let radius = sight.radius_seen_squared.max(0.0).sqrt();
         let (center, low, scale) = (sight.center, self.origin, self.cells_per_unit);
         let (left, right) = Sight::cells(center.x, radius, low.x, scale.x);
         let (bottom, top) = Sight::cells(center.y, radius, low.y, scale.y);

@@ -3,15 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::findings::{Fault, Findings};
-use super::interest::Grid;
-use super::states::States;
 use glam::Vec2;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
+
+use super::findings::{Fault, Findings};
+use super::interest::{self, Grid};
+use super::states::States;
 
 /// Every entity that was captured, by slot. A slot is an entity's number on the wire.
 #[derive(Debug)]
@@ -40,7 +41,8 @@ pub(super) struct World {
 /// What every client asks of a slot in every tick, close together in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glance {
-    /// Not a number for what has no place: no distance rules it out.
+    /// Not a number for what has no place: no distance rules it out. Infinite for one at no place that there is:
+    /// every distance does.
     pub(super) place: Vec2,
     /// Number of the owner, 0 for none.
     pub(super) owner: u32,
@@ -139,10 +141,11 @@ impl World {
             self.record(slot, lanes);
             let entry = &mut self.slots[usize::from(slot)];
             entry.captured = Some(tick);
-            if self.grid.is_jump(entry.place, shown.place) {
+            let place = shown.place.map(interest::known_place);
+            if self.grid.is_jump(entry.place, place) {
                 self.fresh.push(slot);
             }
-            entry.place = shown.place;
+            entry.place = place;
             entry.priority = shown.priority.max(1);
         }
         self.remove_missing();
