@@ -161,6 +161,7 @@ impl<S: Simulation> Client<S> {
     /// [`ConnectError`], in words for a person.
     pub async fn connect(target: &str, options: ConnectOptions) -> Result<Self, ConnectError> {
         let parsed = Target::parse(target)?;
+        schema_of::<S>().validate().map_err(SessionError::from)?;
         let within = options.timeout;
         let connecting = async {
             let link = Link::open(&parsed, &options.trust).await?;

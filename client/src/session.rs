@@ -37,6 +37,9 @@ use tickwire_shared::{PlayerId, Tick};
 /// Events kept for a caller that does not poll; older ones are dropped beyond it.
 pub const EVENTS_MAX: usize = 4096;
 
+/// Of what a client says it is, so much is told.
+const CLIENT_CHARACTERS_MAX: usize = 256;
+
 /// Something the caller should know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
@@ -148,7 +151,9 @@ impl Session {
         let mut control_out = vec![STREAM_CONTROL];
         // The model is the server's affair.
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
-        let hello = ClientFrame::Hello { client: clip(client), schema: told };
+        let told = told.filter(|schema| schema.validate().is_ok());
+        let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
+        let hello = ClientFrame::Hello { client, schema: told };
         write_frame(&hello, &mut control_out);
         Session {
             own_schema: schema,

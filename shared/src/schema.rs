@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::FRAME_BYTES_MAX;
 use crate::model::{Model, ModelError};
 
 /// Most lanes a kind, an input or an event may have.
@@ -13,6 +14,9 @@ pub const LANES_MAX: usize = 64;
 
 /// Most kinds in a game.
 pub const KINDS_MAX: usize = 64;
+
+/// Most bytes of a [`Schema`] on the wire, its model included: it must fit a frame, with what else is said there.
+pub const SCHEMA_BYTES_MAX: usize = FRAME_BYTES_MAX - 4096;
 
 /// How a field is quantised.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -298,6 +302,17 @@ pub enum SchemaError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Larger than a frame can hold.
+    #[error(
+        "its tables take {bytes} bytes, of which {model} are the model's; {SCHEMA_BYTES_MAX} are allowed: have \
+         fewer kinds and fields, shorter names or a smaller model"
+    )]
+    TooLarge {
+        /// All of it.
+        bytes: usize,
+        /// The model alone.
+        model: usize,
+    },
     /// A model that cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -338,10 +353,11 @@ impl Schema {
         pairs(&self.events, &client.events)
     }
 
-    /// Checks every number in the schema, as a client must before it uses what a server sent.
+    /// Checks every number in the schema, as a client must before it uses what a server sent, and its size, as a
+    /// server must before it starts.
     ///
     /// # Errors
-    /// [`SchemaError::Invalid`], naming the type and the field.
+    /// [`SchemaError::Invalid`], naming the type and the field, or [`SchemaError::TooLarge`].
     pub fn validate(&self) -> Result<(), SchemaError> {
         let invalid = |kind: &str, field: &str, reason| {
             Err(SchemaError::Invalid { kind: kind.into(), field: field.into(), reason })
@@ -381,6 +397,10 @@ impl Schema {
                     return invalid(&kind.name, &field.name, reason);
                 }
             }
+        }
+        let bytes = postcard::to_allocvec(self).map_or(usize::MAX, |bytes| bytes.len());
+        if bytes > SCHEMA_BYTES_MAX {
+            return Err(SchemaError::TooLarge { bytes, model: self.model.len() });
         }
         if self.model.is_empty() {
             return Ok(());
