@@ -165,7 +165,8 @@ impl<S: Simulation> Client<S> {
         let within = options.timeout;
         let connecting = async {
             let link = Link::open(&parsed, &options.trust).await?;
-            let session = Session::new(&options.client, Some(schema_of::<S>()));
+            let mut session = Session::new(&options.client, Some(schema_of::<S>()));
+            session.set_lossless(link.transport() == Transport::WebSocket);
             let (epoch, mapping) = (Instant::now(), Mapping::default());
             let mut client =
                 Client { session, link, epoch, mapping, _game: std::marker::PhantomData };

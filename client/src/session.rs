@@ -120,6 +120,7 @@ pub struct Session {
     /// What the player holds, in lanes of the server's schema.
     held: Vec<i32>,
     stats: NetStats,
+    is_lossless: bool,
     over: bool,
 }
 
@@ -169,6 +170,7 @@ impl Session {
             modes: BTreeMap::new(),
             held: Vec::new(),
             stats: NetStats::default(),
+            is_lossless: false,
             over: false,
         }
     }
@@ -201,6 +203,15 @@ impl Session {
         self.modes.insert(kind.to_owned(), mode);
         if let (Some(room), Some(welcome)) = (&mut self.room, &self.welcome) {
             room.show_by(modes_of(&welcome.schema, &self.modes));
+        }
+    }
+
+    /// Whether datagrams go over a path that loses none from now on, such as a WebSocket: then what does not come was
+    /// left out by the server, and is no loss in the statistics.
+    pub fn set_lossless(&mut self, is_lossless: bool) {
+        self.is_lossless = is_lossless;
+        if let Some(room) = &mut self.room {
+            room.set_lossless(is_lossless);
         }
     }
 
@@ -401,6 +412,7 @@ impl Session {
                 let mut joined =
                     RoomSession::new(&welcome.schema, room, (*seat, *spectator), now, *tick);
                 joined.set_members(*host, members);
+                joined.set_lossless(self.is_lossless);
                 joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
                 joined.show_by(modes_of(&welcome.schema, &self.modes));
                 self.room = Some(joined);

@@ -57,6 +57,12 @@ impl Core {
         self.session.handle_chat(bytes).map_err(|error| self.fail(&error))
     }
 
+    /// Whether datagrams go over a path that loses none, as a WebSocket does.
+    #[wasm_bindgen(js_name = setLossless)]
+    pub fn set_lossless(&mut self, is_lossless: bool) {
+        self.session.set_lossless(is_lossless);
+    }
+
     /// Takes a datagram.
     #[wasm_bindgen(js_name = onDatagram)]
     pub fn on_datagram(&mut self, bytes: &[u8], now_ms: f64) {

@@ -46,7 +46,9 @@ const FAR_TICKS: f64 = 1.0;
 pub struct ServerClock {
     tick_hz: f64,
     start: Tick,
-    /// Input ticks since `start` at time zero.
+    /// When the clock was made; it counts from then, for what is remembered has few digits.
+    zero: Duration,
+    /// Input ticks since `start` at `zero`.
     input_origin: f64,
     /// Where it should be for each of the last inputs to come in time.
     needed: Lateness,
@@ -59,8 +61,10 @@ pub struct ServerClock {
     resumed: Option<Duration>,
     /// The end of the last pause.
     paused: Duration,
-    /// Snapshots that were lost in pauses.
+    /// Snapshots that were lost in pauses, or left out on a path that loses nothing.
     missed: u64,
+    /// The path loses nothing: a snapshot that does not come was not sent.
+    is_lossless: bool,
     /// From one frame to the next, in ticks: inputs are sampled when a frame comes.
     frame_ticks: f64,
     /// Caller's time at which tick `start` could have been shown, in ticks, for each tick since.
@@ -83,7 +87,8 @@ impl ServerClock {
         ServerClock {
             tick_hz,
             start: tick,
-            input_origin: 2.0 - now.as_secs_f64() * tick_hz,
+            zero: now,
+            input_origin: 2.0,
             needed: Lateness::new(LATE_INPUT_PRICE),
             reported: None,
             moved: now,
@@ -91,6 +96,7 @@ impl ServerClock {
             resumed: None,
             paused: Duration::ZERO,
             missed: 0,
+            is_lossless: false,
             frame_ticks: 1.0,
             arrivals: Lateness::new(STARVED_PRICE),
             newest: None,
@@ -103,6 +109,23 @@ impl ServerClock {
         }
     }
 
+    /// The room goes on at another tick, over the path that `before` knew.
+    pub(super) fn go_on_from(&mut self, before: &ServerClock) {
+        self.is_lossless = before.is_lossless;
+        self.rtt_ms = before.rtt_ms;
+        self.input_origin += before.rtt_ms / 1000.0 * self.tick_hz;
+    }
+
+    /// Ticks since the clock was made.
+    fn passed(&self, now: Duration) -> f64 {
+        self.ticks_in(now.saturating_sub(self.zero))
+    }
+
+    /// Ticks in so much time.
+    pub(super) fn ticks_in(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * self.tick_hz
+    }
+
     /// The tick whose input is to be sent at `now`.
     pub fn input_tick(&self, now: Duration) -> Tick {
         super::tick_at(self.start, self.input_ticks(now))
@@ -110,7 +133,7 @@ impl ServerClock {
 
     /// The same as ticks since [`ServerClock::start`], with a fraction.
     pub fn input_ticks(&self, now: Duration) -> f64 {
-        self.input_origin + now.as_secs_f64() * self.tick_hz
+        self.input_origin + self.passed(now)
     }
 
     /// Moves the input clock towards where it should be, as far as it may since the last time.
@@ -128,13 +151,15 @@ impl ServerClock {
     /// of the network then.
     pub(super) fn snapshot(&mut self, now: Duration, tick: Tick) -> bool {
         self.notice_pause(now);
-        let arrival = now.as_secs_f64() * self.tick_hz - f64::from(tick.since(self.start));
+        let arrival = self.passed(now) - f64::from(tick.since(self.start));
         let newest = self.newest.replace(tick);
         let gap = newest.map_or(1, |newest| tick.since(newest)).max(1);
         let since_s = |at: Duration| now.saturating_sub(at).as_secs_f64();
         self.resumed = self.resumed.filter(|&at| since_s(at) < WAITED_S_MAX);
-        if self.resumed.is_some() {
+        if self.resumed.is_some() || self.is_lossless {
             self.missed += gap as u64 - 1;
+        }
+        if self.resumed.is_some() {
             if self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait) {
                 return true;
             }
@@ -188,7 +213,7 @@ impl ServerClock {
             return;
         }
         // It waited for its frame. How long is chance, but never longer than a frame takes.
-        let sampled = origin + sent.as_secs_f64() * self.tick_hz;
+        let sampled = origin + self.passed(sent);
         let waited = (sampled - f64::from(input.since(self.start))).clamp(0.0, self.frame_ticks);
         let needed = origin - margin - waited;
         // Those between the last reported one and this: from the worst on, each better than the one
@@ -229,14 +254,14 @@ impl ServerClock {
         let ahead = 3.0 + self.rtt_ms / 1000.0 * self.tick_hz;
         let target = f64::from(newest_snapshot.since(self.start)) + ahead;
         self.needed.clear();
-        self.set_input_origin(now, target - now.as_secs_f64() * self.tick_hz);
+        self.set_input_origin(now, target - self.passed(now));
     }
 
     /// Advances what is shown to `now` and returns it, in ticks since the room's `start` tick with a
     /// fraction; `None` before the first snapshot. It goes back only when it is far off, as after a
     /// change of the path.
     pub fn show(&mut self, now: Duration) -> Option<f64> {
-        let ideal = now.as_secs_f64() * self.tick_hz - self.arrivals.wait()? - FAR_TICKS;
+        let ideal = self.passed(now) - self.arrivals.wait()? - FAR_TICKS;
         let (before, shown) = self.shown_ticks.unwrap_or((now, ideal));
         let passed = now.saturating_sub(before).as_secs_f64() * self.tick_hz;
         let error = ideal - (shown + passed);
@@ -256,7 +281,13 @@ impl ServerClock {
 
     /// How far what is shown runs behind the snapshots' mean arrival, in ticks.
     pub fn delay_ticks(&self) -> f64 {
-        self.arrivals.wait().map_or(0.0, |wait| wait + FAR_TICKS - self.mean_arrival)
+        let delay = self.arrivals.wait().map_or(0.0, |wait| wait + FAR_TICKS - self.mean_arrival);
+        delay.max(0.0)
+    }
+
+    /// Whether the path is one on which nothing is lost.
+    pub(super) fn set_lossless(&mut self, is_lossless: bool) {
+        self.is_lossless = is_lossless;
     }
 
     /// [`ServerClock::delay_ticks`] in milliseconds.
@@ -274,7 +305,8 @@ impl ServerClock {
         (self.jitter_ticks * 1000.0 / self.tick_hz) as f32
     }
 
-    /// Snapshots that were lost while the caller paused: no fault of the network.
+    /// Snapshots that were lost while the caller paused, or left out on a path that loses nothing: no fault of the
+    /// network.
     pub fn missed(&self) -> u64 {
         self.missed
     }
@@ -302,8 +334,16 @@ mod tests {
 
     /// A server of 60 Hz and a path of `delay_ms(tick)` each way; returns the margins it saw, in ticks.
     fn run(delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
+        run_from(Duration::from_secs(5), delay_ms, ticks)
+    }
+
+    /// The same with a server whose first tick was so long after the client's time zero.
+    fn run_from(
+        zero: Duration,
+        delay_ms: impl Fn(u32) -> u64,
+        ticks: u32,
+    ) -> (Vec<f64>, ServerClock) {
         let period = Duration::from_secs(1) / 60;
-        let zero = Duration::from_secs(5);
         let deadline = |tick: u32| zero + period * tick;
         let joined = deadline(100) + Duration::from_millis(delay_ms(0));
         let mut clock = ServerClock::new(60, joined, Tick(100));
@@ -348,6 +388,39 @@ mod tests {
             let rtt = f64::from(clock.rtt_ms());
             assert!((rtt - 2.0 * delay_ms as f64).abs() < 3.0, "{delay_ms} ms: rtt {rtt}");
         }
+    }
+
+    #[test]
+    fn a_page_that_was_open_for_a_month_keeps_time_as_well() {
+        let path = |tick: u32| 40 + u64::from(tick % 5);
+        let (margins, clock) = run(path, 900);
+        let (later_margins, later) = run_from(Duration::from_secs(30 * 86_400), path, 900);
+        let mean = |margins: &[f64]| margins[600..].iter().sum::<f64>() / 300.0;
+        let (margin, later_margin) = (mean(&margins), mean(&later_margins));
+        assert!((margin - later_margin).abs() < 0.05, "{margin} and {later_margin} ticks");
+        let (delay, later_delay) = (clock.delay_ticks(), later.delay_ticks());
+        assert!((delay - later_delay).abs() < 0.05, "{delay} and {later_delay} ticks");
+    }
+
+    #[test]
+    fn what_a_path_that_loses_nothing_leaves_out_is_no_loss_and_a_stall_shows_nothing_ahead() {
+        let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
+        clock.set_lossless(true);
+        let period = Duration::from_secs(1) / 60;
+        let (mut newest, mut came) = (0, 0);
+        for tick in 1..=1200u32 {
+            let now = period * tick;
+            clock.advance(now);
+            clock.show(now);
+            // A second in which nothing comes, then the newest alone, and every second one from then on.
+            if (600..660).contains(&tick) || tick > 700 && tick % 2 == 0 {
+                continue;
+            }
+            clock.snapshot(now, Tick(tick));
+            (newest, came) = (tick, came + 1);
+            assert!((0.0..2000.0).contains(&clock.delay_ms()), "{} ms", clock.delay_ms());
+        }
+        assert_eq!(came + clock.missed(), u64::from(newest));
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub struct NetStats {
     pub snapshots: u64,
     /// Ticks from the first snapshot of this room to the newest, both included.
     pub snapshots_expected: u64,
-    /// Of those, the ones that were lost while nobody called for three quarters of a second or longer: no fault of
-    /// the network.
+    /// Of those, the ones that were lost while nobody called for three quarters of a second or longer, and those that
+    /// did not come over a WebSocket, on which nothing is lost: the server left them out for newer ones.
     pub snapshots_missed: u64,
     /// Snapshots that came after a newer one, or twice, or from a room left before.
     pub snapshots_late: u64,

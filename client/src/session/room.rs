@@ -204,6 +204,11 @@ impl RoomSession {
         self.inputs.newest()
     }
 
+    /// Whether the path loses nothing.
+    pub(super) fn set_lossless(&mut self, is_lossless: bool) {
+        self.clock.set_lossless(is_lossless);
+    }
+
     /// Predicts by these rules from now on, or nothing.
     pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
         self.prediction =

@@ -108,6 +108,7 @@ export class Client<G extends Game = AnyGame> {
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
     this.#welcome.catch(() => {});
     this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
+    core.setLossless(transport.kind === 'websocket');
     transport.start({
       onControl: (bytes) => this.#take(() => core.onControl(bytes, performance.now())),
       onChat: (bytes) => this.#take(() => core.onChat(bytes, performance.now())),

@@ -55,6 +55,7 @@ export type StepOnce = (
 export interface Core {
   onControl(bytes: Uint8Array, nowMs: number): void;
   onChat(bytes: Uint8Array, nowMs: number): void;
+  setLossless(isLossless: boolean): void;
   onDatagram(bytes: Uint8Array, nowMs: number): void;
   onClosed(code: number, text: string): void;
   takeControl(): Uint8Array;

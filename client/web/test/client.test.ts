@@ -38,6 +38,7 @@ class ScriptedCore {
   };
   onChat = () => {};
   onDatagram = () => {};
+  setLossless = () => {};
   onClosed = (code: number, text: string) => this.asked.push(`closed ${code} ${text}`);
   takeControl = () => new Uint8Array();
   takeChat = () => new Uint8Array();
