@@ -21,6 +21,7 @@ pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
 use prediction::Told;
 pub use room::RoomSession;
+use room::Stay;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -43,7 +44,8 @@ const CLIENT_CHARACTERS_MAX: usize = 256;
 /// Something the caller should know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A frame of the control stream, already taken into account. Keyframes are not told.
+    /// A frame of the control stream, already taken into account. Keyframes, and that the world begins anew, are
+    /// not told.
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),
@@ -150,7 +152,7 @@ impl Session {
     /// game is taken.
     pub fn new(client: &str, schema: Option<Schema>) -> Self {
         let mut control_out = vec![STREAM_CONTROL];
-        // The model is the server's affair.
+        // The model is the server's affair. A schema that no frame holds is compared here alone.
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
         let told = told.filter(|schema| schema.validate().is_ok());
         let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
@@ -224,7 +226,7 @@ impl Session {
         self.control_in.push(bytes);
         while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
             self.handle_frame(now, &frame)?;
-            if !matches!(frame, ServerFrame::Keyframe(_)) {
+            if !matches!(frame, ServerFrame::Keyframe(_) | ServerFrame::Resync { .. }) {
                 self.tell(SessionEvent::Control(frame));
             }
         }
@@ -409,8 +411,9 @@ impl Session {
             ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {
                 let welcome = self.welcome.as_ref();
                 let welcome = welcome.ok_or(SessionError::Unexpected { what: "a room" })?;
-                let mut joined =
-                    RoomSession::new(&welcome.schema, room, (*seat, *spectator), now, *tick);
+                let stay =
+                    Stay { name: &room.name, spectator: *spectator, seat: *seat, tick: *tick };
+                let mut joined = RoomSession::new(&welcome.schema, stay, now);
                 joined.set_members(*host, members);
                 joined.set_lossless(self.is_lossless);
                 joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
@@ -420,7 +423,15 @@ impl Session {
             ServerFrame::Keyframe(part) => {
                 let room = self.room.as_mut();
                 let room = room.ok_or(SessionError::Unexpected { what: "a keyframe" })?;
-                room.handle_keyframe(part).map_err(|_| SessionError::Keyframe)?;
+                room.handle_keyframe(now, part).map_err(|_| SessionError::Keyframe)?;
+            }
+            ServerFrame::Resync { tick, seat } => {
+                let (Some(room), Some(welcome)) = (&mut self.room, &self.welcome) else {
+                    return Err(SessionError::Unexpected { what: "a world" });
+                };
+                room.begin_anew(&welcome.schema, *seat, now, *tick);
+                room.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
+                room.show_by(modes_of(&welcome.schema, &self.modes));
             }
             ServerFrame::Left { .. } | ServerFrame::Removed { .. } => self.room = None,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
@@ -466,6 +477,9 @@ impl Session {
         self.events.push_back(event);
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 /// By the number of each kind.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {

@@ -331,6 +331,7 @@ impl Core {
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
             // The session takes them and tells of none.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
+            ServerFrame::Resync { .. } => typed("resync", &[]),
             ServerFrame::Goodbye { code, text } => {
                 typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
             }

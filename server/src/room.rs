@@ -16,6 +16,7 @@ mod replication;
 mod session;
 mod states;
 mod text;
+mod touch;
 mod world;
 
 pub use findings::{Fault, Finding};
@@ -168,7 +169,7 @@ impl<S: Simulation> Room<S> {
 
     /// The first half of [`Room::step`]: the game's own step, and what it shows.
     pub fn advance(&mut self, due: Instant) {
-        self.tick = self.tick.next();
+        self.next_tick();
         self.due = Some(due);
         self.take_inputs();
         self.simulation.step(

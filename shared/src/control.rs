@@ -195,6 +195,14 @@ pub enum ServerFrame {
         /// Why, for a person.
         text: String,
     },
+    /// The member's copy of the world begins anew and empty, as after [`ServerFrame::Joined`]: what was said before
+    /// can no longer be told from what is said now, as after a silence of many ticks.
+    Resync {
+        /// The room's tick when this was sent.
+        tick: Tick,
+        /// What every datagram carries from now on, both ways.
+        seat: u8,
+    },
 }
 
 impl ServerFrame {
@@ -213,7 +221,8 @@ impl ServerFrame {
             | ServerFrame::Notice(_)
             | ServerFrame::Goodbye { .. }
             | ServerFrame::Keyframe(_)
-            | ServerFrame::Removed { .. } => None,
+            | ServerFrame::Removed { .. }
+            | ServerFrame::Resync { .. } => None,
         }
     }
 }

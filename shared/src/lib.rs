@@ -41,7 +41,7 @@ pub use glam;
 pub use simulation::{
     Audience, Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, View,
 };
-pub use tick::Tick;
+pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.

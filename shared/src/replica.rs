@@ -1,11 +1,14 @@
 //! A client's copy of the world, kept from snapshots.
 
+mod error;
 mod keyframe;
+
+pub use error::SnapshotError;
 
 use std::collections::VecDeque;
 
 use crate::Tick;
-use crate::bits::{BitError, BitReader, BitStream};
+use crate::bits::{BitReader, BitStream};
 use crate::delta::{Baseline, LaneTable};
 use crate::history::History;
 use crate::input::SnapshotAck;
@@ -21,29 +24,6 @@ pub const STATES_MAX: usize = 192;
 
 /// States so far back are kept in any case, to be shown between: interpolation runs behind.
 const SHOWN_TICKS: i32 = 32;
-
-/// Why a snapshot was not applied. Nothing of it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
-    /// Older than, or the same as, the newest one applied: reordered or repeated by the network.
-    #[error("a snapshot that came late or twice")]
-    Late,
-    /// Coded against a state this client does not have.
-    #[error("a snapshot against an unknown baseline")]
-    UnknownBaseline,
-    /// Of a room that was left.
-    #[error("a snapshot of another room")]
-    OtherSeat,
-    /// Not a snapshot of this protocol and schema.
-    #[error("a snapshot that cannot be read; update the client")]
-    Malformed,
-}
-
-impl From<BitError> for SnapshotError {
-    fn from(_: BitError) -> Self {
-        SnapshotError::Malformed
-    }
-}
 
 /// What a snapshot, or a part of a keyframe, brought besides entities.
 #[derive(Clone, Debug)]
@@ -117,6 +97,8 @@ pub struct Replica {
     /// Place in `entities` by slot, or `NOBODY`. At most 65,536 places of four bytes.
     places: Vec<u32>,
     seat: u8,
+    /// Snapshots up to this one are of an earlier stay.
+    begin: Option<Tick>,
     newest: Option<Tick>,
     /// The tick of the newest part of a keyframe: older snapshots tell less than what it brought.
     keyframe: Option<Tick>,
@@ -167,6 +149,7 @@ impl Replica {
             entities: Vec::new(),
             places: Vec::new(),
             seat,
+            begin: None,
             newest: None,
             keyframe: None,
             before: 0,
@@ -178,8 +161,21 @@ impl Replica {
         }
     }
 
+    /// The stay began at `tick`: a snapshot up to then is one of an earlier stay that had the same seat.
+    #[must_use]
+    pub fn since(mut self, tick: Tick) -> Self {
+        self.begin = Some(tick);
+        self
+    }
+
+    /// The same stay goes on where the world began anew: the events that `before` had do not come again.
+    pub fn go_on_from(&mut self, before: &Replica) {
+        self.next_event = before.next_event;
+    }
+
     /// Applies a snapshot datagram. `near` is any tick of the room about now, used until the first
-    /// snapshot.
+    /// snapshot. What was applied last must be less than 32,768 ticks ago: nothing in the datagram tells a longer gap,
+    /// see [`GAP_TICKS_MAX`](crate::GAP_TICKS_MAX).
     ///
     /// # Errors
     /// [`SnapshotError`]; the world is as it was.
@@ -191,7 +187,8 @@ impl Replica {
             return Err(SnapshotError::OtherSeat);
         }
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
-        let is_known = self.newest.is_some_and(|newest| tick.since(newest) <= 0);
+        let known = self.newest.or(self.begin);
+        let is_known = known.is_some_and(|known| tick.since(known) <= 0);
         // The snapshot of a part's own tick says nothing of what is in the part.
         if is_known || self.keyframe.is_some_and(|part| tick.since(part) < 0) {
             return Err(SnapshotError::Late);

@@ -1,6 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-/// A step of the simulation, counted from the room's start. At 60 Hz a `u32` lasts 2.2 years.
+/// So far apart two ticks may be for one to be told from the low bits of the other, with some to spare. Who hears
+/// nothing of a room for longer begins anew: see
+/// [`ServerFrame::Resync`](crate::control::ServerFrame::Resync).
+pub const GAP_TICKS_MAX: i32 = 30_000;
+
+/// A step of the simulation, counted from the room's start. At 60 Hz a `u32` lasts 2.2 years; then a room goes on
+/// at 1. Compare two by [`Tick::since`], which is right across that as well.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

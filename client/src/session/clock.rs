@@ -279,7 +279,8 @@ impl ServerClock {
         self.start
     }
 
-    /// How far what is shown runs behind the snapshots' mean arrival, in ticks.
+    /// How far what is shown runs behind the snapshots' mean arrival, in ticks; 0 while what should be shown has not
+    /// come, as after a stall of the path.
     pub fn delay_ticks(&self) -> f64 {
         let delay = self.arrivals.wait().map_or(0.0, |wait| wait + FAR_TICKS - self.mean_arrival);
         delay.max(0.0)

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tickwire_shared::control::{Member, RoomInfo, ServerFrame};
+use tickwire_shared::control::{Member, ServerFrame};
 use tickwire_shared::input::InputHead;
 use tickwire_shared::replica::{Departed, Entity, Event, Replica, SnapshotError};
 use tickwire_shared::schema::{KindSchema, Schema};
-use tickwire_shared::{PlayerId, Tick};
+use tickwire_shared::{GAP_TICKS_MAX, PlayerId, Tick};
 
 use super::ahead::{Ahead, Aim, Mode};
 use super::clock::ServerClock;
@@ -37,7 +37,13 @@ pub struct RoomSession {
     blends: Vec<Blend>,
     clock: ServerClock,
     inputs: InputQueue,
-    joined_tick: Tick,
+    /// The room's tick and the time when the stay began.
+    joined: (Tick, Duration),
+    /// When anything of the world came last, or the stay began.
+    heard_at: Duration,
+    /// That was so long ago that ticks can no longer be told by their low bits: nothing of the world is taken in until
+    /// the server lets it begin anew.
+    is_lost: bool,
     due: bool,
     first_snapshot: Option<Tick>,
     snapshots: u64,
@@ -55,6 +61,16 @@ pub struct RoomSession {
     leaving: Leaving,
 }
 
+/// What the server says of a stay that begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stay<'a> {
+    pub(super) name: &'a str,
+    pub(super) spectator: bool,
+    pub(super) seat: u8,
+    /// The room's now.
+    pub(super) tick: Tick,
+}
+
 /// The parts of keyframes that came.
 #[derive(Clone, Copy, Debug, Default)]
 struct Keyframes {
@@ -65,24 +81,21 @@ struct Keyframes {
 }
 
 impl RoomSession {
-    pub(super) fn new(
-        schema: &Schema,
-        room: &RoomInfo,
-        (seat, spectator): (u8, bool),
-        now: Duration,
-        tick: Tick,
-    ) -> Self {
+    pub(super) fn new(schema: &Schema, stay: Stay<'_>, now: Duration) -> Self {
+        let Stay { name, spectator, seat, tick } = stay;
         RoomSession {
-            name: room.name.clone(),
+            name: name.to_owned(),
             seat,
             spectator,
             host: None,
             members: BTreeMap::new(),
-            replica: Replica::new(schema, seat),
+            replica: Replica::new(schema, seat).since(tick),
             blends: schema.entities.iter().map(Blend::new).collect(),
             clock: ServerClock::new(schema.tick_hz, now, tick),
             inputs: InputQueue::new(schema),
-            joined_tick: tick,
+            joined: (tick, now),
+            heard_at: now,
+            is_lost: false,
             due: false,
             first_snapshot: None,
             snapshots: 0,
@@ -97,6 +110,17 @@ impl RoomSession {
             ahead: Ahead::default(),
             leaving: Leaving::new(schema.tick_hz),
         }
+    }
+
+    /// The world begins anew, in another seat; everything else of the stay goes on.
+    pub(super) fn begin_anew(&mut self, schema: &Schema, seat: u8, now: Duration, tick: Tick) {
+        let stay = Stay { name: &self.name, spectator: self.spectator, seat, tick };
+        let mut anew = RoomSession::new(schema, stay, now);
+        anew.set_members(self.host, &[]);
+        anew.members = std::mem::take(&mut self.members);
+        anew.replica.go_on_from(&self.replica);
+        anew.clock.go_on_from(&self.clock);
+        *self = anew;
     }
 
     /// The room's name.
@@ -244,8 +268,13 @@ impl RoomSession {
         bytes: &[u8],
         stats: &mut NetStats,
     ) -> Result<Vec<Event>, SnapshotError> {
+        self.notice_gap(now);
+        if self.is_lost {
+            return Err(SnapshotError::Late);
+        }
         let before = self.replica.newest();
-        let mut applied = self.replica.apply(bytes, self.joined_tick)?;
+        let mut applied = self.replica.apply(bytes, self.about_now(now))?;
+        self.heard_at = now;
         self.first_snapshot.get_or_insert(applied.tick);
         self.snapshots += 1;
         self.newest_at = Some(now);
@@ -304,12 +333,34 @@ impl RoomSession {
     }
 
     /// Takes a part of a keyframe.
-    pub(super) fn handle_keyframe(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let departed = self.replica.apply_keyframe(bytes, self.joined_tick)?.departed;
+    pub(super) fn handle_keyframe(
+        &mut self,
+        now: Duration,
+        bytes: &[u8],
+    ) -> Result<(), SnapshotError> {
+        self.notice_gap(now);
+        if self.is_lost {
+            return Ok(());
+        }
+        let departed = self.replica.apply_keyframe(bytes, self.about_now(now))?.departed;
+        self.heard_at = now;
         self.see_off(departed);
         let applied = self.keyframes.applied.unwrap_or(0).wrapping_add(1);
         self.keyframes = Keyframes { applied: Some(applied), datagrams: 0 };
         Ok(())
+    }
+
+    /// Where nothing came for long the clock tells that, and not what came last: then it is too late for that.
+    fn notice_gap(&mut self, now: Duration) {
+        let gap_ticks = self.clock.ticks_in(now.saturating_sub(self.heard_at));
+        let has_any = self.replica.newest().is_some() || self.keyframes.applied.is_some();
+        self.is_lost |= has_any && gap_ticks > f64::from(GAP_TICKS_MAX);
+    }
+
+    /// A tick of the room at about `now`, by the clock and the tick of the begin.
+    fn about_now(&self, now: Duration) -> Tick {
+        let (tick, at) = self.joined;
+        super::tick_at(tick, self.clock.ticks_in(now.saturating_sub(at)))
     }
 
     /// What is to be told of predicted events.
@@ -319,6 +370,7 @@ impl RoomSession {
 
     /// Advances to `now`: samples `held` for each tick that is due, and steps what is predicted.
     pub(super) fn update(&mut self, now: Duration, held: &[i32]) {
+        self.notice_gap(now);
         if let Some((_, tick)) = self.unreconciled {
             self.reconcile(tick);
         }
@@ -369,7 +421,9 @@ impl RoomSession {
         if !std::mem::take(&mut self.due) {
             return None;
         }
-        let (seat, ack, keyframes) = (self.seat, self.replica.ack(), self.keyframes.told());
+        // Who is lost says that it has nothing, and is let begin anew.
+        let ack = self.replica.ack().filter(|_| !self.is_lost);
+        let (seat, keyframes) = (self.seat, self.keyframes.told());
         let head = InputHead { seat, ack, keyframes, ..InputHead::default() };
         if self.spectator {
             return Some(self.inputs.acknowledgement(head));

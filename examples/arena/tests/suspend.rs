@@ -9,7 +9,7 @@ use tickwire_server::room::InputCounts;
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{Around, Made, Predict};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
 };
 
 use table::{ME, PERIOD, Table};
@@ -145,7 +145,7 @@ impl Player {
     fn settled(is_frame_first: bool) -> Self {
         let mut session = Session::new("test", None);
         session.predict::<Yard>();
-        let mut player = Table::join(session, 1, (DELAY_TICKS, DELAY_TICKS));
+        let mut player = Table::join(session, Tick(0), (DELAY_TICKS, DELAY_TICKS));
         player.is_frame_first = is_frame_first;
         player.run(START_TICKS);
         player

@@ -52,6 +52,13 @@ impl<I: Copy + Default> Member<I> {
         }
     }
 
+    /// Its copy of the world begins anew in another seat.
+    pub(super) fn begin_anew(&mut self, config: &RoomConfig, seat: u8) {
+        self.seat = seat;
+        self.replication.begin_anew(config, seat);
+        self.pace = Pace::default();
+    }
+
     pub(super) fn is_spectator(&self) -> bool {
         self.inputs.is_none()
     }

@@ -12,6 +12,7 @@ mod crowd;
 mod events;
 mod keyframe;
 mod packets;
+mod touch;
 
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{self, SlotSet, slots_of_word};

@@ -32,26 +32,7 @@ impl<S: Simulation> Room<S> {
                 }
             }
             ToRoom::Leave { request, player, code } => self.leave(time_ms, request, player, code),
-            ToRoom::Input { player, at, datagram } => {
-                let (clock, tick) = (self.clock(now), self.tick);
-                let Some(member) = self.members.get_mut(&player) else { return };
-                if member.seat != datagram.head.seat {
-                    return;
-                }
-                let flight = datagram.head.ack.map(|ack| member.replication.acknowledge(tick, ack));
-                if let Some(flight_ticks) = flight.flatten() {
-                    if member.pace.was_silent(S::TICK_HZ) {
-                        member.replication.open_keyframe(tick, S::TICK_HZ);
-                    }
-                    member.pace.acknowledged(flight_ticks);
-                }
-                if let Some(parts) = datagram.head.keyframes {
-                    member.replication.acknowledge_keyframes(tick, parts, S::TICK_HZ);
-                }
-                if let Some(inputs) = &mut member.inputs {
-                    inputs.push(clock, at, &datagram);
-                }
-            }
+            ToRoom::Input { player, at, datagram } => self.take_input(now, player, at, &datagram),
             ToRoom::Path { player, datagram_bytes_max } => {
                 self.set_path(player, datagram_bytes_max);
             }
@@ -127,7 +108,7 @@ impl<S: Simulation> Room<S> {
     }
 
     /// A number that the last seat of the same client, here or in another room, most likely had not.
-    fn next_seat(&mut self) -> u8 {
+    pub(super) fn next_seat(&mut self) -> u8 {
         self.seats = self.seats.wrapping_add(1);
         let name = self.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
         name.wrapping_add(self.seats)

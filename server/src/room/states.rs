@@ -76,7 +76,7 @@ impl States {
     /// the same entity.
     #[inline]
     pub(super) fn at(&self, slot: u16, tick: Tick, lanes: usize) -> Option<&[i32]> {
-        let oldest = (self.now + 1).saturating_sub(STATES_TICKS);
+        let oldest = self.now.saturating_sub(STATES_TICKS - 1);
         if tick.0 < oldest
             && (self.changed_before[usize::from(slot)] > tick.0
                 || self.changed[(oldest % STATES_TICKS) as usize].contains(slot))

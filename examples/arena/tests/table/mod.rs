@@ -9,7 +9,7 @@ use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{RequestId, ServerFrame, write_frame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{PlayerId, Simulation};
+use tickwire_shared::{PlayerId, Simulation, Tick};
 
 pub(crate) const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 60);
 pub(crate) const ME: PlayerId = PlayerId(1);
@@ -28,24 +28,32 @@ pub(crate) struct Table<S: Simulation> {
     pub(crate) is_frame_first: bool,
     /// Snapshots that came and were not taken in, oldest first.
     pub(crate) waiting: Vec<Vec<u8>>,
+    /// The player's machine sleeps: its clock stands still, and nothing comes to it.
+    pub(crate) is_asleep: bool,
+    /// Ticks so far that its clock does not know of.
+    slept: u32,
     zero: Instant,
     codec: InputCodec,
+    /// Bytes of the control stream that came, or wait for the player's program.
+    control: Vec<u8>,
     up: VecDeque<Vec<Vec<u8>>>,
-    down: VecDeque<Vec<Vec<u8>>>,
+    /// Snapshots, and what the room said on the control stream.
+    down: VecDeque<(Vec<Vec<u8>>, Vec<u8>)>,
     up_ticks: usize,
     pub(crate) down_ticks: usize,
 }
 
 impl<S: Simulation> Table<S> {
-    /// The player of `session` joins a room of this seed.
+    /// The player of `session` joins a room that has run to the tick `after`.
     pub(crate) fn join(
         mut session: Session,
-        seed: u64,
+        after: Tick,
         (up_ticks, down_ticks): (usize, usize),
     ) -> Self {
         let (zero, schema) = (Instant::now(), schema_of::<S>());
         let codec = InputCodec::new(&schema);
-        let mut room = Room::new("table".to_owned(), seed, RoomConfig::default());
+        let room = Room::new("table".to_owned(), 1, RoomConfig::default());
+        let mut room = room.going_on_after(after);
         take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
         let (player, name) = (ME, "Ann".to_owned());
         let join = ToRoom::Join {
@@ -71,6 +79,9 @@ impl<S: Simulation> Table<S> {
             is_suspended: false,
             is_frame_first: false,
             waiting: Vec::new(),
+            control: Vec::new(),
+            is_asleep: false,
+            slept: 0,
             zero,
             codec,
             up,
@@ -82,9 +93,15 @@ impl<S: Simulation> Table<S> {
 
     /// One tick of the room, and half a tick later, if one is due, a frame of the player, who holds `held`.
     pub(crate) fn advance(&mut self, held: &[i32]) {
-        self.tick += 1;
+        if self.is_asleep {
+            self.slept += 1;
+            self.up.clear();
+            self.down.clear();
+        } else {
+            self.tick += 1;
+        }
         let now = PERIOD * self.tick;
-        let at = self.zero + now;
+        let at = self.zero + now + PERIOD * self.slept;
         if self.up.len() > self.up_ticks {
             for bytes in self.up.pop_front().unwrap() {
                 let datagram = self.codec.decode(&bytes).unwrap();
@@ -92,11 +109,22 @@ impl<S: Simulation> Table<S> {
             }
         }
         self.room.step(at);
-        self.down.push_back(self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect());
+        let mut control = Vec::new();
+        while let Some(out) = self.room.poll() {
+            if let FromRoom::Control { frame, .. } = out {
+                write_frame(&frame, &mut control);
+            }
+        }
+        let snapshots = self.room.datagrams().map(|(_, bytes)| bytes.to_vec()).collect();
+        self.down.push_back((snapshots, control));
         let frame = now + PERIOD / 2;
         if self.down.len() > self.down_ticks {
-            let came = self.down.pop_front().unwrap();
+            let (came, control) = self.down.pop_front().unwrap();
+            self.control.extend(control);
             self.waiting.extend(came.into_iter().filter(|_| !self.is_silent));
+        }
+        if self.is_asleep {
+            return;
         }
         if self.is_suspended {
             self.up.push_back(Vec::new());
@@ -117,6 +145,7 @@ impl<S: Simulation> Table<S> {
         for bytes in self.waiting.drain(..) {
             self.session.handle_datagram(now, &bytes);
         }
+        self.session.handle_control(now, &std::mem::take(&mut self.control)).unwrap();
     }
 }
 

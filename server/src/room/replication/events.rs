@@ -63,6 +63,11 @@ impl Events {
         }
     }
 
+    /// No snapshot so far will be acknowledged any more.
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
+    }
+
     /// Number of the first one waiting.
     pub(super) fn first(&self) -> u64 {
         self.first

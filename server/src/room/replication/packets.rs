@@ -40,6 +40,8 @@ pub(super) struct Packets {
     last: u32,
     /// The newest acknowledged tick, in the ring or not; before any, the one before the first sent.
     heard: u32,
+    /// Any was acknowledged.
+    is_heard: bool,
     /// Bit `tick % 64`: that snapshot was acknowledged.
     acked_bits: u64,
     /// The two newest acknowledged snapshots in the ring, 0 for none.
@@ -152,6 +154,21 @@ impl Packets {
         Some(Baseline { tick: Tick(at), set, valid })
     }
 
+    /// Whether any snapshot was acknowledged.
+    pub(super) fn is_heard(&self) -> bool {
+        self.is_heard
+    }
+
+    /// Ticks since the newest acknowledged snapshot, or since the first if none was.
+    pub(super) fn unheard_ticks(&self, now: Tick) -> i32 {
+        if self.last == 0 { 0 } else { now.since(Tick(self.heard)) }
+    }
+
+    /// Whether this was sent before what was acknowledged already.
+    pub(super) fn is_overtaken(&self, now: Tick, ack: SnapshotAck) -> bool {
+        Tick::expand(ack.newest_low16, now).since(Tick(self.heard)) < 0
+    }
+
     /// How long what was sent is not sent again.
     pub(super) fn flight_ticks(&self) -> i32 {
         self.flight_ticks + 2
@@ -165,7 +182,7 @@ impl Packets {
             self.heard = tick.saturating_sub(1);
             tick
         } else {
-            self.first.max((tick + 1).saturating_sub(RING_TICKS))
+            self.first.max(tick.saturating_sub(RING_TICKS - 1))
         };
         self.overwrite(tick);
         let before = self.last;
@@ -217,7 +234,7 @@ impl Packets {
         let newest = Tick::expand(ack.newest_low16, now);
         let is_newer = self.last != 0 && newest.0 > self.heard && newest.0 <= self.last;
         if is_newer {
-            self.heard = newest.0;
+            (self.heard, self.is_heard) = (newest.0, true);
         }
         for age in (0..=ACK_REACH_TICKS).rev() {
             let received = age == 0 || ack.before >> (age - 1) & 1 == 1;
@@ -248,7 +265,7 @@ impl Packets {
         farewells.retain(|&Farewell { slot, first, last }| {
             let told = tick == first || tick == last;
             // It is forgotten, unless a state was sent since.
-            if told && !(tick + 1..=self.last).any(|newer| self.has(newer, slot)) {
+            if told && !(tick..=self.last).skip(1).any(|newer| self.has(newer, slot)) {
                 self.known.remove(slot);
             }
             !told
