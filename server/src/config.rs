@@ -44,8 +44,8 @@ settings! {
         input_window_ticks: u32 = 32, in 1..=1024;
         /// Lag compensation goes back by so many ticks at most.
         rewind_ticks_max: u32 = 15, in 0..=63;
-        /// Events kept for a client that does not acknowledge them; older ones are dropped beyond it.
-        events_queued_max: usize = 256, in 1..=65_536;
+        /// Events kept for a client that does not acknowledge them; beyond it the oldest that was not sent is dropped.
+        events_queued_max: usize = 1024, in 1..=65_536;
         /// Characters of a chat message.
         chat_characters_max: usize = 500, in 1..=4000;
         /// Chat messages at once.

@@ -35,7 +35,7 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, View};
+use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, Told, View};
 
 use crate::config::RoomConfig;
 use findings::{Findings, Unowned};
@@ -81,6 +81,7 @@ pub struct Room<S: Simulation> {
     findings: Findings,
     /// For how long players have played with nothing of their own.
     unowned: Unowned,
+    events_dropped: u64,
 }
 
 impl<S: Simulation> Room<S> {
@@ -116,6 +117,7 @@ impl<S: Simulation> Room<S> {
             spans: Vec::new(),
             findings: Findings::default(),
             unowned: Unowned::default(),
+            events_dropped: 0,
             config,
         }
     }
@@ -154,6 +156,11 @@ impl<S: Simulation> Room<S> {
     /// Entities in the world as last captured.
     pub fn entities(&self) -> usize {
         self.world.len()
+    }
+
+    /// Events that clients will never hear of, as too many waited for them; one that two do not hear of counts twice.
+    pub fn events_dropped(&self) -> u64 {
+        self.events_dropped
     }
 
     /// How a player's inputs came in; `None` for one who has no seat.
@@ -235,6 +242,7 @@ impl<S: Simulation> Room<S> {
                     if at >= reliable {
                         queue.tell_once(event);
                     } else if let Some(dropped) = queue.tell(event) {
+                        self.events_dropped += 1;
                         let fault = Fault::EventDropped { kind: dropped.kind };
                         self.findings.note(fault, member.player.0);
                     }
@@ -266,7 +274,7 @@ impl<S: Simulation> Room<S> {
     /// The events of this tick, and how many of them, the first, are told until they are acknowledged.
     fn code_events(&mut self) -> (Vec<(Audience, Arc<EventBits>)>, usize) {
         let mut lanes = [0; LANES_MAX];
-        let code = |(audience, event): (Audience, S::Event)| {
+        let code = |Told { audience, event, after }: Told<S::Event>| {
             let kind = event.kind();
             let table = &self.event_tables[usize::from(kind)];
             for field in event.to_lanes(&mut lanes).fields() {
@@ -278,11 +286,12 @@ impl<S: Simulation> Room<S> {
             let bits = writer.len_bits();
             writer.align();
             let words = writer.words().to_vec();
-            (audience, Arc::new(EventBits { tick: self.tick, kind, words, bits }))
+            (audience, Arc::new(EventBits { tick: self.tick, kind, after, words, bits }))
         };
-        let mut events: Vec<_> = self.outbox.drain().collect();
+        let mut events: Vec<_> = self.outbox.drain_told().collect();
         let reliable = events.len();
-        events.extend(self.outbox.drain_unreliable());
+        let unreliable = self.outbox.drain_unreliable();
+        events.extend(unreliable.map(|(audience, event)| Told { audience, event, after: None }));
         (events.into_iter().map(code).collect(), reliable)
     }
 

@@ -470,4 +470,24 @@ mod tests {
         let text = "Ship cannot be coded: another kind has the same name";
         assert_eq!(kinds.validate().unwrap_err().to_string(), text);
     }
+
+    #[test]
+    fn a_schema_that_no_frame_holds_is_refused_with_its_size() {
+        let fields: Vec<String> = (0..LANES_MAX).map(|n| format!("a_telling_name_{n}")).collect();
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        let schema = |kinds: usize, model: usize| Schema {
+            game: "big".into(),
+            tick_hz: 60,
+            input: kind("Input", &[]),
+            entities: (0..kinds).map(|n| kind(&format!("Kind{n}"), &fields)).collect(),
+            events: vec![],
+            model: vec![0; model],
+        };
+        assert_eq!(schema(40, 0).validate(), Ok(()));
+        let too_large = schema(KINDS_MAX, 0).validate().unwrap_err();
+        let SchemaError::TooLarge { bytes, model: 0 } = too_large else { panic!("{too_large}") };
+        assert!(too_large.to_string().contains(&bytes.to_string()), "{too_large}");
+        let model = schema(1, SCHEMA_BYTES_MAX).validate();
+        assert!(matches!(model, Err(SchemaError::TooLarge { model: SCHEMA_BYTES_MAX, .. })));
+    }
 }

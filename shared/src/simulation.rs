@@ -164,10 +164,39 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
 }
 
 /// Where a step puts what happened once.
+///
+/// Each client is told of events once and in the order in which they were told here. An event comes with the
+/// snapshot of its tick or a later one, and a client takes in a snapshot as a whole: its entities, then its events.
+/// Where not everything fits, an entity that changed or appeared in the same tick may come in a later one, and an event
+/// before the entity that it names: hold it back by [`Told::after`].
+///
+/// A snapshot tells at most 64 events. Of those that wait for a client beyond `room.events_queued_max` of the server's
+/// settings the oldest are dropped, counted and logged.
 #[derive(Debug)]
 pub struct Outbox<E> {
-    events: Vec<(Audience, E)>,
+    events: Vec<Told<E>>,
     unreliable: Vec<(Audience, E)>,
+}
+
+/// An event of an [`Outbox`].
+#[derive(Debug)]
+pub struct Told<E> {
+    /// Who is told.
+    pub audience: Audience,
+    /// What happened.
+    pub event: E,
+    /// The entity that a client has before it hears of it.
+    pub after: Option<EntityId>,
+}
+
+impl<E> Told<E> {
+    /// Holds the event, and those told after it, back from each client that sees `entity` and does not have it yet:
+    /// it comes with the snapshot that brings the entity, or later. One that does not see the entity is told at
+    /// once, and nobody waits longer than 127 ticks.
+    pub fn after(&mut self, entity: EntityId) -> &mut Self {
+        self.after = Some(entity);
+        self
+    }
 }
 
 /// Who is told of an event.
@@ -188,19 +217,19 @@ impl<E> Default for Outbox<E> {
 }
 
 impl<E> Outbox<E> {
-    /// Tells everyone in the room.
-    pub fn to_room(&mut self, event: E) {
-        self.events.push((Audience::Room, event));
+    /// Tells everyone in the room. Refine the result with [`Told::after`].
+    pub fn to_room(&mut self, event: E) -> &mut Told<E> {
+        self.tell(Audience::Room, event)
     }
 
     /// Tells one player.
-    pub fn to_player(&mut self, player: PlayerId, event: E) {
-        self.events.push((Audience::Player(player), event));
+    pub fn to_player(&mut self, player: PlayerId, event: E) -> &mut Told<E> {
+        self.tell(Audience::Player(player), event)
     }
 
     /// Tells whoever sees `place`.
-    pub fn to_place(&mut self, place: Vec2, event: E) {
-        self.events.push((Audience::Place(place), event));
+    pub fn to_place(&mut self, place: Vec2, event: E) -> &mut Told<E> {
+        self.tell(Audience::Place(place), event)
     }
 
     /// Tells whoever `audience` is in the snapshot of this tick and in no other: one whose snapshot is lost,
@@ -212,12 +241,23 @@ impl<E> Outbox<E> {
 
     /// Takes all events out that are told until they are acknowledged, in the order they were told.
     pub fn drain(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
+        self.drain_told().map(|told| (told.audience, told.event))
+    }
+
+    /// The same, with what they were refined by.
+    pub fn drain_told(&mut self) -> impl Iterator<Item = Told<E>> + '_ {
         self.events.drain(..)
     }
 
     /// Takes out those of [`Outbox::unreliably`], in the order they were told.
     pub fn drain_unreliable(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
         self.unreliable.drain(..)
+    }
+
+    fn tell(&mut self, audience: Audience, event: E) -> &mut Told<E> {
+        let at = self.events.len();
+        self.events.push(Told { audience, event, after: None });
+        &mut self.events[at]
     }
 }
 

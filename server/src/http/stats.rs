@@ -47,6 +47,8 @@ struct Stats {
     snapshots_dropped: u64,
     /// Ticks that do not end, each with its room.
     stalls: Vec<Stall>,
+    /// Events that a client never hears of, as too many waited for it.
+    events_dropped: u64,
     #[serde(flatten)]
     counts: Counts,
 }
@@ -95,6 +97,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Res
         ticks_skipped: timing.skipped,
         snapshots_dropped: timing.snapshots_dropped,
         stalls: host.rooms.scheduler().stalls(),
+        events_dropped: timing.events_dropped,
         counts: host.counters.counts(),
     })
     .into_response()

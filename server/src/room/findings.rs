@@ -247,7 +247,9 @@ mod tests {
         fn leave(&mut self, _player: PlayerId) {}
 
         fn step(&mut self, _inputs: &Inputs<Keys>, outbox: &mut Outbox<Bang>) {
-            self.bangs.iter().for_each(|&size| outbox.to_room(Bang { size }));
+            for size in &self.bangs {
+                outbox.to_room(Bang { size: *size });
+            }
         }
 
         fn capture(&self, world: &mut Capture<Thing>) {

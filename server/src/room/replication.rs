@@ -192,8 +192,8 @@ impl Replication {
         let owned = scene.world.grid().owned_by(self.player);
         owned.for_each(|slot| scene.draft.mine.insert(slot));
         let common = self.common_baseline(tick, bits_max, scene);
-        let (events, unreliable_events) = self.events.that_fit(bits_max);
-        let header = SnapshotHeader {
+        let (events, unreliable_events) = self.events.that_fit(bits_max, self.lacks_bytes > 0);
+        let mut header = SnapshotHeader {
             tick_low16: tick.low16(),
             seat: self.seat,
             input,
@@ -218,9 +218,18 @@ impl Replication {
         }
         let is_nearly_full = bits > bits_left - bits_left / CROWDED_SHARE;
         self.crowded = is_nearly_full || !scene.draft.candidates.is_empty();
+        let may_come = self.events.that_may_come(tick, events, |entity| self.has(scene, entity));
+        if may_come < events {
+            // Begun anew without those held back, it is smaller.
+            header.events = (may_come > 0).then_some((self.events.first() as u16, may_come));
+            scene
+                .draft
+                .writer
+                .begin(header, self.events.coded(tick, (may_come, unreliable_events)));
+        }
         self.write_records(scene, common);
         scene.draft.writer.finish(out);
-        self.remember(tick, scene.draft, events);
+        self.remember(tick, scene.draft, may_come);
     }
 
     fn write_records(&self, scene: &mut Scene<'_>, common: Option<Common>) {

@@ -201,6 +201,11 @@ impl World {
         &self.fresh
     }
 
+    /// The slot of an entity that is in the world.
+    pub(super) fn slot_of(&self, id: EntityId) -> Option<u16> {
+        self.by_id.get(&id).copied()
+    }
+
     pub(super) fn table(&self, kind: u8) -> &LaneTable {
         &self.tables[usize::from(kind)]
     }

@@ -37,6 +37,8 @@ pub(super) struct Runner<S: Simulation> {
     clock: Clock,
     /// When the last tick's step was done, and its encoding began.
     stepped_ns: u64,
+    /// Of [`Room::events_dropped`], what was counted so far.
+    events_counted: u64,
 }
 
 /// The moments of one tick.
@@ -70,7 +72,8 @@ impl<S: Simulation> Runner<S> {
         let room = room.ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
         let frames = Vec::new();
-        Runner { mailbox, room, buffer, frames, frames_max, clock, stepped_ns: 0 }
+        let (stepped_ns, events_counted) = (0, 0);
+        Runner { mailbox, room, buffer, frames, frames_max, clock, stepped_ns, events_counted }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -127,6 +130,13 @@ impl<S: Simulation> Runner<S> {
                 Ran::On { snapshots_dropped: returned.snapshots.len() }
             }
         }
+    }
+
+    /// Events dropped since this was asked last.
+    pub(super) fn take_events_dropped(&mut self) -> u64 {
+        let dropped = self.room.as_ref().map_or(0, Room::events_dropped);
+        let before = std::mem::replace(&mut self.events_counted, dropped);
+        dropped.saturating_sub(before)
     }
 
     fn step(&mut self, moment: Moment) -> Vec<Snapshot> {

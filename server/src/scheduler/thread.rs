@@ -160,6 +160,7 @@ impl<S: Simulation> Rooms<S> {
             let end_ns = self.clock.now_ns();
             match ran {
                 Ran::On { snapshots_dropped } => {
+                    timing.events_dropped += runner.take_events_dropped();
                     timing.snapshots_dropped += snapshots_dropped as u64;
                     let stepped_ns = runner.stepped_ns().max(start_ns);
                     let encode_ns = end_ns.saturating_sub(stepped_ns);

@@ -15,6 +15,8 @@ pub(crate) struct Timing {
     pub(crate) skipped: u64,
     /// Snapshots thrown away because the network did not take them.
     pub(crate) snapshots_dropped: u64,
+    /// Events that a client never hears of, as too many waited for it.
+    pub(crate) events_dropped: u64,
     /// Counts the resets: which one this is since.
     pub(crate) generation: u64,
 }
@@ -29,6 +31,7 @@ impl Timing {
             overruns: 0,
             skipped: 0,
             snapshots_dropped: 0,
+            events_dropped: 0,
             generation,
         }
     }
@@ -47,5 +50,6 @@ impl Timing {
         self.overruns += other.overruns;
         self.skipped += other.skipped;
         self.snapshots_dropped += other.snapshots_dropped;
+        self.events_dropped += other.events_dropped;
     }
 }

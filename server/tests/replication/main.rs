@@ -2,6 +2,7 @@
 
 mod balls;
 mod slow_path;
+mod stage;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tickwire_shared::Tick;
 use tickwire_shared::snapshot::{EVENTS_MAX, EventHead, Fragment};
+use tickwire_shared::{EntityId, Tick};
+
+use super::{Replication, Scene};
 
 /// Share of a snapshot's bytes that events may take, as a divisor.
 const EVENT_SHARE: usize = 3;
@@ -16,6 +18,8 @@ const HEADER_BITS_MAX: usize = 128;
 pub(in crate::room) struct EventBits {
     pub(in crate::room) tick: Tick,
     pub(in crate::room) kind: u8,
+    /// It is held back from those who see this entity and do not have it.
+    pub(in crate::room) after: Option<EntityId>,
     pub(in crate::room) words: Vec<u64>,
     pub(in crate::room) bits: usize,
 }
@@ -26,12 +30,18 @@ pub(in crate::room) struct Events {
     waiting: VecDeque<Arc<EventBits>>,
     /// Those that are told in the next snapshot and in no other.
     once: Vec<Arc<EventBits>>,
-    /// Number of the first one waiting.
+    /// Number of the first one waiting. Those before [`Events::told_end`] keep their numbers; one that was told in
+    /// no snapshot has none yet, so that numbers never run ahead of what a client has.
     first: u64,
+    /// The number after the last one that any snapshot told.
+    told_end: u64,
     /// The ticks of snapshots with events, each with the number after its last event.
     told: VecDeque<(Tick, u64)>,
     queued_max: usize,
 }
+
+/// An event is held back for so many ticks at most: an older one's tick could not be told.
+const HELD_TICKS_MAX: i32 = 127;
 
 /// Snapshots with events that are remembered: more cannot be acknowledged.
 const TOLD_MAX: usize = 64;
@@ -42,18 +52,21 @@ impl Events {
             waiting: VecDeque::new(),
             once: Vec::new(),
             first: 0,
+            told_end: 0,
             told: VecDeque::new(),
             queued_max,
         }
     }
 
-    /// Queues an event until it is acknowledged. Beyond the bound the oldest is dropped, and returned.
+    /// Queues an event until it is acknowledged. Beyond the bound the oldest that no snapshot told is dropped, and
+    /// returned.
     pub(in crate::room) fn tell(&mut self, event: Arc<EventBits>) -> Option<Arc<EventBits>> {
-        let is_full = self.waiting.len() >= self.queued_max;
-        let dropped = is_full.then(|| self.waiting.pop_front()).flatten();
-        self.first += u64::from(dropped.is_some());
         self.waiting.push_back(event);
-        dropped
+        if self.waiting.len() <= self.queued_max {
+            return None;
+        }
+        let untold = self.told_end.saturating_sub(self.first) as usize;
+        self.waiting.remove(untold.min(self.queued_max))
     }
 
     /// The next snapshot tells an event, if there is place for it, and no other does.
@@ -82,7 +95,9 @@ impl Events {
         if self.told.len() == TOLD_MAX {
             self.told.pop_front();
         }
-        self.told.push_back((tick, self.first + count as u64));
+        let end = self.first + count as u64;
+        self.told_end = self.told_end.max(end);
+        self.told.push_back((tick, end));
     }
 
     /// The client has what the snapshot of `tick` told.
@@ -96,8 +111,12 @@ impl Events {
         }
     }
 
-    /// How many fit their share of a datagram, and how many of those that are told once beside them.
-    pub(super) fn that_fit(&self, bits_max: usize) -> (usize, usize) {
+    /// How many fit their share of a datagram, and how many of those that are told once beside them. None do where the
+    /// last snapshot had no place for any record: it must not wait for events for ever.
+    pub(super) fn that_fit(&self, bits_max: usize, lacks_place: bool) -> (usize, usize) {
+        if lacks_place {
+            return (0, 0);
+        }
         let mut left = bits_max / EVENT_SHARE;
         let mut first = true;
         let fits = |event: &&Arc<EventBits>| {
@@ -118,6 +137,20 @@ impl Events {
         (count, self.once.iter().take_while(fits_too).count())
     }
 
+    /// How many of the first `count` come before one that is held back at `now`, as the client has not what it names.
+    pub(super) fn that_may_come(
+        &self,
+        now: Tick,
+        count: usize,
+        has: impl Fn(EntityId) -> bool,
+    ) -> usize {
+        let is_held = |event: &Arc<EventBits>| {
+            let named = event.after.filter(|_| now.since(event.tick) < HELD_TICKS_MAX);
+            named.is_some_and(|entity| !has(entity))
+        };
+        self.waiting.iter().take(count).position(is_held).unwrap_or(count)
+    }
+
     /// The first of both as a snapshot of `now` tells them.
     pub(super) fn coded(
         &self,
@@ -126,6 +159,18 @@ impl Events {
     ) -> impl Iterator<Item = (EventHead, Fragment<'_>)> {
         let events = self.waiting.iter().take(count).chain(self.once.iter().take(once));
         events.map(move |event| event.coded(now))
+    }
+}
+
+impl Replication {
+    /// Whether the client has an entity once it has this snapshot, or does not see it.
+    pub(super) fn has(&self, scene: &Scene<'_>, entity: EntityId) -> bool {
+        let Some(slot) = scene.world.slot_of(entity) else { return true };
+        let others = &scene.draft.others;
+        let is_here = || others.binary_search_by_key(&slot, |record| record.slot).is_ok();
+        !self.interest.visible().contains(slot)
+            || self.known(scene.world, slot).is_some()
+            || is_here()
     }
 }
 
