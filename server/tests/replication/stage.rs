@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::ServerFrame;
+use tickwire_shared::control::{RequestId, ServerFrame};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::replica::{Entity, Event, Replica};
@@ -178,7 +178,13 @@ impl Table {
         let now = Instant::now();
         let clients = (1..=clients).map(|number| {
             let (player, name) = (PlayerId(number), format!("p{number}"));
-            let join = ToRoom::Join { player, name, spectator: false, datagram_bytes_max: 1200 };
+            let join = ToRoom::Join {
+                request: RequestId(1),
+                player,
+                name,
+                spectator: false,
+                datagram_bytes_max: 1200,
+            };
             room.handle(now, 0, join);
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {
                 FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),

@@ -13,6 +13,7 @@ mod http;
 mod http3;
 mod http_page;
 mod http_places;
+mod large_game;
 mod leaving;
 mod network;
 mod requests;

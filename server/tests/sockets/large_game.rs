@@ -1,0 +1,72 @@
+//! A game whose tables are larger than the frame that tells them.
+
+use serde::{Deserialize, Serialize};
+use tickwire_server::{Server, ServerConfig, ServerError};
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SchemaError, SendRule};
+use tickwire_shared::{Capture, Inputs, NoEvent, Outbox, PlayerId, Simulation};
+
+use crate::game::Keys;
+
+/// One of many kinds with many fields.
+struct Part;
+
+impl Kinds for Part {
+    fn schemas() -> Vec<KindSchema> {
+        let field = |number: usize| FieldSchema {
+            name: format!("the_value_of_the_gauge_with_number_{number}"),
+            ty: FieldType::Bool,
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+        };
+        let kind = |number: usize| KindSchema {
+            name: format!("Panel{number}"),
+            fields: (0..64).map(field).collect(),
+        };
+        (0..32).map(kind).collect()
+    }
+
+    fn kind(&self) -> u8 {
+        0
+    }
+
+    fn to_lanes(&self, lanes: &mut [i32]) {
+        lanes[..64].fill(0);
+    }
+
+    fn from_lanes(_kind: u8, _lanes: &[i32]) -> Option<Self> {
+        Some(Part)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Plant;
+
+impl Simulation for Plant {
+    const NAME: &'static str = "plant";
+    type Input = Keys;
+    type Entity = Part;
+    type Event = NoEvent;
+
+    fn new(_seed: u64) -> Self {
+        Plant
+    }
+
+    fn join(&mut self, _player: PlayerId, _name: &str) {}
+
+    fn leave(&mut self, _player: PlayerId) {}
+
+    fn step(&mut self, _inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {}
+
+    fn capture(&self, _world: &mut Capture<Part>) {}
+}
+
+#[tokio::test]
+async fn a_game_that_no_client_could_be_told_of_is_not_served() {
+    let refused = Server::<Plant>::bind(ServerConfig::default()).await.map(|_| ()).unwrap_err();
+    let ServerError::Schema(SchemaError::TooLarge { bytes, .. }) = &refused else {
+        panic!("{refused}")
+    };
+    assert!(refused.to_string().contains(&bytes.to_string()), "{refused}");
+}
