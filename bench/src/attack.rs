@@ -130,7 +130,7 @@ fn measure(arguments: &AttackArguments, flood: Flood) -> anyhow::Result<Row> {
         seconds: arguments.seconds,
         transport: Carrier::Quic,
         url: Some(format!("127.0.0.1:{port}")),
-        room: ROOM.to_owned(),
+        room: Some(ROOM.to_owned()),
         threads: 1,
         busy_cores: 0,
         realtime: false,

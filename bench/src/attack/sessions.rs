@@ -78,7 +78,7 @@ pub(super) async fn come_and_go(
         }
         counts.add(1);
         peer.leave();
-        let left = |frame: &ServerFrame| matches!(frame, ServerFrame::Left);
+        let left = |frame: &ServerFrame| matches!(frame, ServerFrame::Left { .. });
         wait(peer, left).await?;
     }
     Ok(())

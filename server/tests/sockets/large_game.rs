@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_server::{Server, ServerConfig, ServerError};
-use tickwire_shared::quantize::Kinds;
+use tickwire_shared::quantize::{Kinds, Misfits};
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SchemaError, SendRule};
 use tickwire_shared::{Capture, Inputs, NoEvent, Outbox, PlayerId, Simulation};
 
@@ -31,8 +31,9 @@ impl Kinds for Part {
         0
     }
 
-    fn to_lanes(&self, lanes: &mut [i32]) {
+    fn to_lanes(&self, lanes: &mut [i32]) -> Misfits {
         lanes[..64].fill(0);
+        Misfits::NONE
     }
 
     fn from_lanes(_kind: u8, _lanes: &[i32]) -> Option<Self> {
