@@ -99,11 +99,14 @@ async fn what_is_written_in_order_holds_in_order_without_waiting() {
     let server = server().await;
     for over in Over::ALL {
         let mut client = server.greeted(over).await;
+        let mut asked = Vec::new();
         for round in 0..20 {
             let joined = client.ask(join(&format!("o{}", round % 2), "x")).await;
             let said = client.say_chat("hello").await;
-            let left = client.ask(leave).await;
-            let what = format!("round {round} over {over:?}");
+            asked.push((joined, said, client.ask(leave).await));
+        }
+        for (joined, said, left) in asked {
+            let what = format!("{joined:?} over {over:?}");
             match answer(&mut client).await {
                 ServerFrame::Joined { request, .. } => assert_eq!(request, joined, "{what}"),
                 other => panic!("{what}: {other:?}"),
