@@ -156,8 +156,9 @@ settings! {
         handshakes_unproven_hz: u32 = 128, in 1..=100_000;
         /// Percent of the network thread's time that handshakes may take; the rest of them waits.
         handshakes_percent: u32 = 25, in 1..=100;
-        /// Packets of handshakes that wait for their turn; beyond it they are dropped.
-        handshake_packets_max: usize = 2048, in 16..=1_048_576;
+        /// Packets of handshakes that wait for their turn, a quarter of them from one address (a /48 of IPv6);
+        /// beyond it they are dropped.
+        handshake_packets_max: usize = 1024, in 16..=1_048_576;
         /// Handshakes a second from one proven address (a /64 of IPv6; a /56 twice, a /48 three times as many);
         /// loopback is not counted.
         handshakes_prefix_hz: u32 = 64, in 1..=100_000;

@@ -170,7 +170,7 @@ impl Driver {
             let mut packets = std::mem::take(&mut self.packets);
             for packet in packets.drain(..) {
                 if Handshakes::is_one(&packet) {
-                    self.handshakes.push(Waiting::Packet(packet));
+                    self.handshakes.push(packet.meta.addr.ip(), Waiting::Packet(packet));
                 } else {
                     self.take_in(packet, now, Turn::OfAll, service);
                 }
@@ -205,8 +205,9 @@ impl Driver {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
         if turn == Turn::OfAll && state.proto.is_handshaking() {
+            let from = state.proto.remote_address().ip();
             drop(state);
-            return self.handshakes.push(Waiting::Event(handle, packet));
+            return self.handshakes.push(from, Waiting::Event(handle, packet));
         }
         let (event, received) = packet;
         state.take_in(event, received);

@@ -113,8 +113,10 @@ async fn connections_that_are_over_are_kept_for_their_peers_only_up_to_a_bound()
     for hello in &hellos {
         attacker.send(hello).unwrap();
     }
-    // Nobody answers them: each would be kept for seconds.
     server.until_stats("handshakes_failed", |count| count == 20).await;
-    server.until_stats("quic_connections", |count| count <= 2).await;
-    assert!(server.stats().await["quic_connections"].as_u64().unwrap() > 0);
+    // Nobody answers them, so each would be kept for seconds. The server has closed them all by the time
+    // another one came in, which takes it some rounds.
+    let _honest = server.greeted(Over::Quic).await;
+    let kept = server.stats().await["quic_connections"].as_u64().unwrap();
+    assert!(kept <= 3, "{kept} connections");
 }

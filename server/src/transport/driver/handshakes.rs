@@ -7,9 +7,11 @@
 //!
 //! A handshake costs the thread a hundred times what a datagram does, and the peer little. So the
 //! packets of all handshakes together get a part of the thread's time, and each turn of its loop no
-//! more than a moment of it, after the snapshots.
+//! more than a moment of it, after the snapshots. The sites that they come from take turns, so that
+//! one that sends many holds up only itself.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use quinn_proto::{ConnectionEvent, ConnectionHandle};
@@ -17,10 +19,15 @@ use quinn_proto::{ConnectionEvent, ConnectionHandle};
 use super::proof::Received;
 use super::socket::Packet;
 
-/// The queue, and the time that its packets may take.
+/// The packets that wait, and the time that they may take.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    queue: VecDeque<Waiting>,
+    /// By the sites they come from; none is empty.
+    queues: HashMap<IpAddr, VecDeque<Waiting>>,
+    /// Whose turn it is, each site once.
+    turns: VecDeque<IpAddr>,
+    /// In all queues.
+    packets: usize,
     packets_max: usize,
     budget: Budget,
     /// Packets that found no place since they were last asked for.
@@ -39,8 +46,14 @@ pub(super) enum Waiting {
 impl Handshakes {
     /// Room for `packets_max`, and `percent` of the thread's time.
     pub(super) fn new(packets_max: usize, percent: u32, now: Instant) -> Self {
-        let queue = VecDeque::new();
-        Handshakes { queue, packets_max, budget: Budget::new(percent, now), dropped: 0 }
+        Handshakes {
+            queues: HashMap::new(),
+            turns: VecDeque::new(),
+            packets: 0,
+            packets_max,
+            budget: Budget::new(percent, now),
+            dropped: 0,
+        }
     }
 
     /// Whether a packet is one of a handshake by its first byte: it has the long header
@@ -49,21 +62,36 @@ impl Handshakes {
         packet.bytes.first().is_some_and(|first| first & LONG_HEADER != 0)
     }
 
-    /// Lets a packet wait; what finds no place is lost, and its peer will send it again.
-    pub(super) fn push(&mut self, waiting: Waiting) {
-        if self.queue.len() < self.packets_max {
-            self.queue.push_back(waiting);
-        } else {
+    /// Lets a packet from an address wait; what finds no place is lost, and its peer will send it again.
+    pub(super) fn push(&mut self, from: IpAddr, waiting: Waiting) {
+        let site = site_of(from);
+        let of_site = self.queues.get(&site).map_or(0, VecDeque::len);
+        if self.packets >= self.packets_max || of_site >= self.packets_max / SITE_PART {
             self.dropped += 1;
+            return;
         }
+        if of_site == 0 {
+            self.turns.push_back(site);
+        }
+        self.queues.entry(site).or_default().push_back(waiting);
+        self.packets += 1;
     }
 
     /// The next packet, while there is time for one.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
-        if self.queue.is_empty() || !self.budget.has_time(now) {
+        if self.packets == 0 || !self.budget.has_time(now) {
             return None;
         }
-        self.queue.pop_front()
+        let site = self.turns.pop_front()?;
+        let queue = self.queues.get_mut(&site)?;
+        let waiting = queue.pop_front()?;
+        self.packets -= 1;
+        if queue.is_empty() {
+            self.queues.remove(&site);
+        } else {
+            self.turns.push_back(site);
+        }
+        Some(waiting)
     }
 
     /// Takes note of how long packets took.
@@ -73,7 +101,7 @@ impl Handshakes {
 
     /// When the next packet may be taken, if there is one.
     pub(super) fn next(&self) -> Option<Instant> {
-        (!self.queue.is_empty()).then(|| self.budget.time_at())
+        (self.packets > 0).then(|| self.budget.time_at())
     }
 
     /// How many packets found no place since this was last asked.
@@ -115,12 +143,26 @@ impl Budget {
     }
 }
 
+/// An IPv4 address as it is, the /48 of an IPv6 address. Anyone can write any address on a packet: this
+/// decides about turns, and not about who is answered.
+fn site_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [first, second, third, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(first, second, third, 0, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 fn as_ns(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The bit of a packet's first byte that says how its header goes on.
 const LONG_HEADER: u8 = 0x80;
+/// One site may have this part of the places.
+const SITE_PART: usize = 4;
 /// Time that is saved up while nobody knocks: for some tens of handshakes at once.
 const SAVED_NS_MAX: i64 = 20_000_000;
 /// However long the thread was held up in a packet, others need not wait longer for it than this
@@ -181,19 +223,50 @@ mod tests {
         assert!(budget.has_time(start + 41 * MS));
     }
 
+    fn packet(number: u8) -> Waiting {
+        let packet =
+            Packet { meta: quinn_udp::RecvMeta::default(), bytes: [0xc0, number][..].into() };
+        assert!(Handshakes::is_one(&packet));
+        Waiting::Packet(packet)
+    }
+
+    fn popped(handshakes: &mut Handshakes, now: Instant) -> Vec<u8> {
+        let numbers = std::iter::from_fn(|| handshakes.pop(now)).map(|waiting| match waiting {
+            Waiting::Packet(packet) => packet.bytes[1],
+            Waiting::Event(..) => unreachable!(),
+        });
+        numbers.collect()
+    }
+
+    fn v4(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
     #[test]
     fn packets_that_wait_are_bounded() {
         let now = Instant::now();
-        let mut handshakes = Handshakes::new(3, 25, now);
-        let packet = || Packet { meta: quinn_udp::RecvMeta::default(), bytes: [0xc0][..].into() };
-        for _ in 0..5 {
-            assert!(Handshakes::is_one(&packet()));
-            handshakes.push(Waiting::Packet(packet()));
+        let mut handshakes = Handshakes::new(8, 25, now);
+        for last in 0..10 {
+            handshakes.push(v4(last), packet(last));
         }
         assert_eq!(handshakes.take_dropped(), 2);
         assert_eq!(handshakes.take_dropped(), 0);
-        let popped = std::iter::from_fn(|| handshakes.pop(now)).count();
-        assert_eq!(popped, 3);
+        assert_eq!(popped(&mut handshakes, now), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(handshakes.next(), None);
+        assert!(handshakes.queues.is_empty() && handshakes.turns.is_empty());
+    }
+
+    #[test]
+    fn a_site_that_sends_many_holds_up_only_itself() {
+        let now = Instant::now();
+        let mut handshakes = Handshakes::new(12, 25, now);
+        for network in 0..100 {
+            let from = format!("2001:db8:0:{network}::1").parse().unwrap();
+            handshakes.push(from, packet(network));
+        }
+        handshakes.push(v4(1), packet(101));
+        handshakes.push(v4(1), packet(102));
+        assert_eq!(popped(&mut handshakes, now), [0, 101, 1, 102, 2]);
+        assert_eq!(handshakes.take_dropped(), 97);
     }
 }
