@@ -1,5 +1,5 @@
 import { type Deadline, inTime } from './deadline.js';
-import { TickwireError, closeNumberOf, textOf } from './errors.js';
+import { TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import { ownOrigin } from './origin.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
@@ -26,8 +26,8 @@ export async function openWebSocket(url: string, deadline: Deadline): Promise<Tr
   socket.binaryType = 'arraybuffer';
   const opened = new Promise<void>((resolve, reject) => {
     socket.onopen = () => resolve();
-    // A browser does not say why.
-    socket.onclose = () => reject(new TickwireError('Unreachable'));
+    // A browser does not say why; but a server that closes at once may overtake the opening.
+    socket.onclose = (event) => reject(closedBy(event));
   });
   try {
     await inTime(opened, deadline);
@@ -65,9 +65,12 @@ class SocketTransport implements Transport {
   readonly #socket: WebSocket;
   /** Lanes that began: the first message of a stream brings its lane along. */
   readonly #began = new Set<number>();
+  /** How it ended before anybody listened. */
+  #end: TransportEnd | undefined;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.onclose = (event) => (this.#end = endOf(event));
   }
 
   start(handler: TransportHandler): void {
@@ -89,9 +92,9 @@ class SocketTransport implements Transport {
       socket.onmessage = socket.onclose = null;
       handler.onClosed(end);
     };
-    socket.onclose = ({ code, reason }) => ended({ closeCode: ownNumber(code), reason });
-    // It ended between the opening and now.
-    if (socket.readyState > socket.OPEN) setTimeout(() => ended({ reason: '' }));
+    socket.onclose = (event) => ended(endOf(event));
+    const end = this.#end;
+    if (end) setTimeout(() => ended(end));
   }
 
   sendControl(bytes: Uint8Array): void {
@@ -132,6 +135,18 @@ function behind(lane: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   message[0] = lane;
   message.set(bytes, 1);
   return message;
+}
+
+function endOf({ code, reason }: { code: number; reason: string }): TransportEnd {
+  return { closeCode: ownNumber(code), reason };
+}
+
+/** Why a socket did not open. */
+function closedBy(event: { code: number; reason: string }): TickwireError {
+  const { closeCode, reason } = endOf(event);
+  if (closeCode === undefined) return new TickwireError('Unreachable');
+  const code = closeCodeOf(closeCode);
+  return new TickwireError(code, reason || textOf(code));
 }
 
 /** The number of a close code, if the peer gave one. */

@@ -84,6 +84,22 @@ test('a socket that does not open says so', async () => {
   await expect(opening).rejects.toMatchObject({ code: 'Unreachable' });
 });
 
+test('one that the server closes as it opens says why', async () => {
+  const opening = openWebSocket('ws://localhost/ws', { timeoutMs: 1000 });
+  FakeSocket.last.onclose?.({ code: 4016, reason: 'not from here' });
+  await expect(opening).rejects.toMatchObject({ code: 'OriginRefused', message: 'not from here' });
+});
+
+test('an end before anybody listens is told to who then does', async () => {
+  const { transport, socket } = await opened();
+  socket.onclose?.({ code: 4016, reason: 'not from here' });
+  const nothing = () => {};
+  const ended = new Promise<TransportEnd>((onClosed) => {
+    transport.start({ onControl: nothing, onChat: nothing, onDatagram: nothing, onClosed });
+  });
+  expect(await ended).toEqual({ closeCode: 16, reason: 'not from here' });
+});
+
 test('this side closes with its number and as much of the text as fits', async () => {
   const { transport, socket } = await opened();
   await transport.close(5, 'é'.repeat(100));
