@@ -60,6 +60,25 @@ for (const transport of ['webtransport', 'websocket']) {
   });
 }
 
+for (const transport of ['webtransport', 'websocket']) {
+  test(`a player whose tab is closed has left over ${transport}`, async () => {
+    server = await startServer();
+    page = await browser.open(server.url);
+    await page.join('Witness');
+    await page.evaluate(() => {
+      window.codes = [];
+      window.arena.client.on('memberLeft', ({ code }) => window.codes.push(code));
+    });
+    for (let left = 1; left <= 3; left++) {
+      const other = await browser.open(`${server.url}?transport=${transport}`);
+      await other.join('Visitor');
+      await other.close();
+      await page.until('the visitor to be gone', (left) => window.codes.length === left, left);
+    }
+    assert.deepEqual(await page.evaluate(() => window.codes), ['Normal', 'Normal', 'Normal']);
+  });
+}
+
 test('a server that stops says so, and the button plays again once it is back', async () => {
   server = await startServer();
   page = await browser.open(server.url);
