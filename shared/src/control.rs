@@ -472,7 +472,9 @@ impl CloseCode {
             }
             CloseCode::ServerFull => "the server is full; try again later or another server",
             CloseCode::TooSlow => "messages were not read fast enough; check the network",
-            CloseCode::RoomFailed => "the room stopped because of a fault; join another room",
+            CloseCode::RoomFailed => {
+                "the room stopped because of a fault, and the session with it; connect again to play on"
+            }
             CloseCode::ConnectionLost => "the connection was lost; connect again",
             CloseCode::OriginRefused => {
                 "this page's origin is not allowed; add it to the server's allowed origins"

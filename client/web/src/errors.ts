@@ -112,7 +112,7 @@ const TEXTS: Record<ErrorCode, string> = {
   HandshakeTimeout: 'the session was not set up in time; check the network and connect again',
   ServerFull: 'the server is full; try again later or another server',
   TooSlow: 'messages were not read fast enough; check the network',
-  RoomFailed: 'the room stopped because of a fault; join another room',
+  RoomFailed: 'the room stopped because of a fault, and the session with it; connect again to play on',
   ConnectionLost: 'the connection was lost; connect again',
   OriginRefused: "this page's origin is not allowed; add it to the server's allowed origins",
   ServerMisbehaved: 'the server sent something this client cannot use; update the client',

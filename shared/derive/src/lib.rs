@@ -75,14 +75,21 @@ use proc_macro::TokenStream;
 /// | `u8`, `i8`, `u16`, `i16`, `u32`, `i32`, `PlayerId`, `EntityId`, `Tick` | `range = min..=max`, or the whole type |
 /// | `f32` | `range = min..=max, step = unit`, or `angle, bits = 1 to 24` for radians |
 /// | `Vec2`, `Vec3` | `range = min..=max, step = unit`, of each coordinate |
-/// | `Quat` | `bits = 2 to 15`, of each of its smallest three components |
+/// | `Quat` | `bits = 2 to 15`, of each of its smallest three components; `quat, bits = ..` is the same |
 ///
-/// Ranges, steps and bits may be any constant expression, `Self::CONSTANT` included.
+/// Ranges, steps and bits may be any constant expression, `Self::CONSTANT` included. A value that does not
+/// fit is sent as the nearest that does, and told as a `Misfits` of `to_lanes`.
 ///
 /// Any field may be `owner` (sent only to the entity's owner; others read it as from zero lanes)
 /// and either `rare` (seldom changes: costs next to nothing while it does not) or `initial` (sent
-/// once, when the entity first appears: one that changes makes it another entity). A number or vector may name its rate of change per second,
-/// `velocity = other_field`, for the codec to predict from.
+/// once, when the entity first appears: one that changes makes it another entity).
+///
+/// A number, an angle or a vector may name its rate of change per second, `velocity = other_field`, for the
+/// codec to predict from: a number or vector of as many lanes, with the same `rare` and `initial`, no
+/// `velocity` of its own, and `owner` only where this field is.
+///
+/// A kind has at most 64 lanes: a `Vec2` takes two, a `Vec3` three, a `Quat` four, everything else one. A
+/// game has at most 64 kinds of entity, and as many of event.
 #[proc_macro_derive(Replicate, attributes(replicate))]
 pub fn replicate(item: TokenStream) -> TokenStream {
     expand::replicate(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()

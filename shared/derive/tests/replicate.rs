@@ -247,6 +247,23 @@ fn the_fields_that_do_not_fit_are_told_by_their_place() {
 }
 
 #[test]
+fn every_attribute_stands_in_the_documentation() {
+    let documentation = include_str!("../src/lib.rs");
+    let reader = include_str!("../src/attributes.rs");
+    let keys = reader.lines().filter_map(|line| {
+        line.trim().strip_prefix('"')?.split_once("\" => set(").map(|(key, _)| key)
+    });
+    let keys: Vec<&str> = keys.collect();
+    assert_eq!(keys.len(), 9, "{keys:?}");
+    let fields = documentation.split("/// # Fields").nth(1).unwrap();
+    for key in keys {
+        let is_shown = ["`", " ", ","].iter().any(|end| fields.contains(&format!("`{key}{end}")))
+            || fields.contains(&format!(", {key} = "));
+        assert!(is_shown, "`{key}` is not documented");
+    }
+}
+
+#[test]
 fn a_macro_may_write_the_struct() {
     let marker = Marker { stage: 9, side: -0.5 };
     let mut lanes = [0; 2];
