@@ -166,8 +166,9 @@ async fn walk(
             async move { walker::walk(&target, number, sample, &gate, (phase, &beat)).await },
         );
     }
-    // Each drops its turn at the gate once it has joined.
     tokio::time::sleep(WARM_UP + Duration::from_millis(20 * arguments.clients as u64)).await;
+    // Each drops its turn at the gate once it has joined: the last may take longer on a slow machine.
+    drop(gate.acquire_many(CONNECTING_MAX as u32).await.context("the gate is closed")?);
     stats::reset(&http)?;
     let before = server.usage()?;
     phase.send_replace(Phase::Measured);

@@ -13,6 +13,7 @@ mod floor;
 mod join;
 mod metronome;
 mod network;
+mod progress;
 mod proxy;
 mod random;
 mod record;

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tickwire_arena::rules::Arena;
 use tickwire_client::Client;
 use tickwire_shared::Simulation;
@@ -19,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::busy::BusyCores;
 use crate::child::{ServerProcess, Usage};
 use crate::metronome::Metronome;
+use crate::progress::Progress;
 use crate::stats::{self, ServerStats};
 pub(crate) use bot::Phase;
 use bot::{BotResult, PhaseSender, play};
@@ -158,16 +158,16 @@ async fn play_all(
     let period = Duration::from_secs(1) / Arena::TICK_HZ;
     let metronome = Metronome::start(arguments.clients, period);
     let (phase, mut bots) = start_bots(arguments, target, &metronome);
-    let bar = progress(arguments, "joining", arguments.clients as u64);
+    let mut bar = Progress::new("joining", arguments.clients as u64, arguments.json);
     let mut failures = Vec::new();
     while phase.joined() + failures.len() < arguments.clients {
-        bar.set_position(phase.joined() as u64);
+        bar.show(phase.joined() as u64, String::new());
         tokio::time::sleep(Duration::from_millis(20)).await;
         while let Some(done) = bots.try_join_next() {
             failures.push(done.context("a bot panicked")?);
         }
     }
-    bar.finish_and_clear();
+    bar.finish();
     let connected = phase.joined();
     if connected == 0 {
         let first = failures.first().and_then(|result: &BotResult| result.error.clone());
@@ -177,18 +177,17 @@ async fn play_all(
 
     let begin = begin_server(own).await?;
     phase.set(Phase::Measured);
-    let bar = progress(arguments, "playing", arguments.seconds);
+    let mut bar = Progress::new("playing", arguments.seconds, arguments.json);
     let start = Instant::now();
     let end = start + Duration::from_secs(arguments.seconds);
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        bar.set_position(start.elapsed().as_secs());
-        bar.set_message(phase.live_line());
+        bar.show(start.elapsed().as_secs(), phase.live_line());
     }
     let seconds = start.elapsed().as_secs_f64();
     let finished = end_server(own, begin).await?;
     phase.set(Phase::Over);
-    bar.finish_and_clear();
+    bar.finish();
 
     let mut results = failures;
     while let Some(done) = bots.join_next().await {
@@ -251,13 +250,4 @@ async fn end_server(
     let stats = tokio::task::spawn_blocking(move || stats::read(&http)).await??;
     let cpu_us = usage.cpu_us - begin.cpu_us;
     Ok(Some(ServerSide { cpu_us, rss_bytes: usage.rss_bytes, stats }))
-}
-
-fn progress(arguments: &SwarmArguments, what: &'static str, length: u64) -> ProgressBar {
-    let target =
-        if arguments.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(Some(length), target).with_prefix(what);
-    let style = ProgressStyle::with_template("{prefix:>8} {wide_bar:.cyan} {pos}/{len} {msg}");
-    bar.set_style(style.expect("the template is well formed"));
-    bar
 }

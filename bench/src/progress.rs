@@ -1,0 +1,90 @@
+//! How far a run is: a bar on a terminal, and elsewhere a line every few seconds.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// What is shown on the standard error while a run goes on.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    /// Where there is no terminal.
+    lines: Option<Lines>,
+}
+
+/// Lines in place of a bar.
+struct Lines {
+    what: &'static str,
+    length: u64,
+    due: Instant,
+}
+
+impl Progress {
+    /// Of `length` steps; shows nothing if it is `silent`.
+    pub(crate) fn new(what: &'static str, length: u64, silent: bool) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let target = match is_terminal && !silent {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(Some(length), target).with_prefix(what);
+        let style = ProgressStyle::with_template("{prefix:>8} {wide_bar:.cyan} {pos}/{len} {msg}");
+        bar.set_style(style.expect("the template is well formed"));
+        let lines = (!is_terminal && !silent).then(|| Lines::new(what, length, Instant::now()));
+        Progress { bar, lines }
+    }
+
+    /// `at` steps are done; `message` says more.
+    pub(crate) fn show(&mut self, at: u64, message: String) {
+        let line = self.lines.as_mut().and_then(|lines| lines.line(at, &message, Instant::now()));
+        if let Some(line) = line {
+            eprintln!("{line}");
+        }
+        self.bar.set_position(at);
+        self.bar.set_message(message);
+    }
+
+    /// It is over: a bar vanishes.
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Lines {
+    /// The first line comes at once.
+    fn new(what: &'static str, length: u64, now: Instant) -> Self {
+        Lines { what, length, due: now }
+    }
+
+    fn line(&mut self, at: u64, message: &str, now: Instant) -> Option<String> {
+        if now < self.due {
+            return None;
+        }
+        self.due = now + LINE_EVERY;
+        let Lines { what, length, .. } = self;
+        Some(format!("{what} {at}/{length} {message}").trim_end().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_a_line_comes_every_few_seconds() {
+        let start = Instant::now();
+        let mut lines = Lines::new("playing", 60, start);
+        let said: Vec<String> = (0..60)
+            .filter_map(|second| {
+                lines.line(second, "12 alive", start + Duration::from_secs(second))
+            })
+            .collect();
+        assert_eq!(said.len(), 12);
+        assert_eq!(said[..2], ["playing 0/60 12 alive", "playing 5/60 12 alive"]);
+        let mut silent = Lines::new("joining", 3, start);
+        assert_eq!(silent.line(1, "", start).as_deref(), Some("joining 1/3"));
+    }
+}
