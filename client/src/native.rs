@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tickwire_shared::control::{CloseCode, Member, RequestId, RoomChoice, ServerChat, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Lanes;
-use tickwire_shared::schema::LANES_MAX;
+use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
@@ -115,6 +115,12 @@ pub enum ClientEvent<E> {
         /// What.
         event: E,
     },
+    /// Nothing is predicted in the room just joined, though [`Client::predict`] asked for it: the rules of this
+    /// build are not the server's.
+    NotPredicted {
+        /// What differs and what to do, for the game's author.
+        text: String,
+    },
     /// The session is over.
     Over {
         /// Why.
@@ -147,6 +153,10 @@ pub struct Client<S: Simulation> {
     link: Link,
     epoch: Instant,
     mapping: Mapping,
+    /// What differs between this build and the server, if it is to predict and cannot.
+    not_predicted: Option<String>,
+    /// It is told with the next event.
+    tells_not_predicted: bool,
     _game: std::marker::PhantomData<fn() -> S>,
 }
 
@@ -168,8 +178,15 @@ impl<S: Simulation> Client<S> {
             let mut session = Session::new(&options.client, Some(schema_of::<S>()));
             session.set_lossless(link.transport() == Transport::WebSocket);
             let (epoch, mapping) = (Instant::now(), Mapping::default());
-            let mut client =
-                Client { session, link, epoch, mapping, _game: std::marker::PhantomData };
+            let mut client = Client {
+                session,
+                link,
+                epoch,
+                mapping,
+                not_predicted: None,
+                tells_not_predicted: false,
+                _game: std::marker::PhantomData,
+            };
             client.wait_for_welcome().await?;
             Ok(client)
         };
@@ -241,12 +258,14 @@ impl<S: Simulation> Client<S> {
     }
 
     /// Predicts what the player steers, from the next room joined on, if the server's inputs and entities
-    /// are those of this build; see [`Predict`].
+    /// are those of this build, and says so by [`ClientEvent::NotPredicted`] if they are not; see [`Predict`].
     pub fn predict(&mut self)
     where
         S: Predict,
     {
         self.session.predict::<S>();
+        let server = self.session.welcome().map(|welcome| &welcome.schema);
+        self.not_predicted = server.and_then(|server| difference(&schema_of::<S>(), server));
     }
 
     /// Shows entities of the kind of this name by `mode` from now on; all kinds are interpolated otherwise.
@@ -279,9 +298,18 @@ impl<S: Simulation> Client<S> {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<ClientEvent<S::Event>> {
+        if std::mem::take(&mut self.tells_not_predicted)
+            && let Some(text) = self.not_predicted.clone()
+        {
+            return Some(ClientEvent::NotPredicted { text });
+        }
         loop {
             return Some(match self.session.poll_event()? {
-                SessionEvent::Control(frame) => ClientEvent::Control(frame),
+                SessionEvent::Control(frame) => {
+                    let seated = matches!(&frame, ServerFrame::Joined { spectator: false, .. });
+                    self.tells_not_predicted = seated;
+                    ClientEvent::Control(frame)
+                }
                 SessionEvent::Chat(chat) => ClientEvent::Chat(chat),
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
                 SessionEvent::Game(event) => {
@@ -394,4 +422,21 @@ impl<S: Simulation> Client<S> {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
+}
+
+/// Why rules with the schema `own` predict nothing of a server with `server`; `None` if they do.
+fn difference(own: &Schema, server: &Schema) -> Option<String> {
+    let what = if own.input != server.input {
+        own.input.name.clone()
+    } else if own.entities != server.entities {
+        let mut pairs = own.entities.iter().zip(&server.entities);
+        let differs = pairs.find(|(own, server)| own != server);
+        differs.map_or("a kind that only one has".to_owned(), |(own, _)| own.name.clone())
+    } else {
+        return None;
+    };
+    Some(format!(
+        "nothing is predicted: {what} is not the same in this client and on the server; build both from the \
+         same rules"
+    ))
 }

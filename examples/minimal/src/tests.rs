@@ -1,9 +1,13 @@
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_server::{Server, ServerConfig};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
+use tickwire_shared::predict::{Around, Made, Predict};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::*;
 
@@ -17,6 +21,23 @@ async fn until(client: &mut Client<Plane>, mut done: impl FnMut(&mut Client<Plan
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("it did not come about; {:?}", client.stats());
+}
+
+/// A server of a game: where it is, what stops it, and its task.
+async fn serve<S: Simulation>(certs: &Path) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        http: false,
+        certs_dir: certs.to_owned(),
+        ..ServerConfig::default()
+    };
+    let server = Server::<S>::bind(config).await.unwrap();
+    let address = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    (address, stop, running)
 }
 
 async fn join(address: SocketAddr, name: &str) -> Client<Plane> {
@@ -34,18 +55,7 @@ async fn join(address: SocketAddr, name: &str) -> Client<Plane> {
 #[tokio::test]
 async fn two_clients_see_each_other_walk() {
     let certs = std::env::temp_dir().join(format!("tickwire-minimal-{}", std::process::id()));
-    let config = ServerConfig {
-        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
-        http: false,
-        certs_dir: certs.clone(),
-        ..ServerConfig::default()
-    };
-    let server = Server::<Plane>::bind(config).await.unwrap();
-    let address = server.local_addr();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
+    let (address, stop, running) = serve::<Plane>(&certs).await;
 
     let mut walker = join(address, "walker").await;
     let mut watcher = join(address, "watcher").await;
@@ -64,5 +74,97 @@ async fn two_clients_see_each_other_walk() {
     until(&mut watcher, |watcher| watcher.entities().all(|seen| seen.id != id)).await;
     stop.send(()).unwrap();
     running.await.unwrap().unwrap();
+    std::fs::remove_dir_all(certs).unwrap();
+}
+
+mod older {
+    use super::*;
+
+    /// What an older version of the game showed.
+    #[derive(Replicate)]
+    pub(super) struct Dot {
+        #[replicate(range = -100.0..=100.0, step = 0.01)]
+        pub(super) pos: Vec2,
+    }
+}
+
+/// The game as an older server has it.
+#[derive(Serialize, Deserialize)]
+struct Older(Plane);
+
+impl Simulation for Older {
+    const NAME: &'static str = Plane::NAME;
+    type Input = Keys;
+    type Entity = older::Dot;
+    type Event = NoEvent;
+
+    fn new(seed: u64) -> Self {
+        Older(Plane::new(seed))
+    }
+
+    fn join(&mut self, player: PlayerId, name: &str) {
+        self.0.join(player, name);
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.0.leave(player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<NoEvent>) {
+        self.0.step(inputs, outbox);
+    }
+
+    fn capture(&self, world: &mut Capture<older::Dot>) {
+        for (player, dot) in &self.0.dots {
+            world.show(EntityId(player.0), older::Dot { pos: dot.pos }).owned_by(*player);
+        }
+    }
+}
+
+impl Predict for Plane {
+    type Own = Dot;
+
+    fn adopt(_id: EntityId, dot: &Dot, _before: Option<&Dot>) -> Option<Dot> {
+        Some(dot.clone())
+    }
+
+    fn show(own: &Dot) -> Dot {
+        own.clone()
+    }
+
+    fn steer(own: &mut Dot, keys: Keys, _around: &Around<'_, Dot>, _made: &mut Made<Self>) {
+        own.pos.x += f32::from(keys.right) * 20.0 / Self::TICK_HZ as f32;
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_rules_are_not_the_servers_says_that_it_predicts_nothing() {
+    let certs = std::env::temp_dir().join(format!("tickwire-older-{}", std::process::id()));
+    let (older, stop_older, running_older) = serve::<Older>(&certs).await;
+    let (same, stop_same, running_same) = serve::<Plane>(&certs).await;
+    for (address, differs) in [(older, true), (same, false)] {
+        let target = format!("quic://{address}");
+        let mut client =
+            Client::<Plane>::connect(&target, ConnectOptions::default()).await.unwrap();
+        client.predict();
+        client.join(RoomChoice::Quick, "Ann");
+        let mut told = Vec::new();
+        until(&mut client, |client| {
+            while let Some(event) = client.poll_event() {
+                if let ClientEvent::NotPredicted { text } = event {
+                    told.push(text);
+                }
+            }
+            client.entities().count() > 0
+        })
+        .await;
+        assert_eq!(told.len(), usize::from(differs), "{told:?}");
+        assert!(told.iter().all(|text| text.contains("the same rules")), "{told:?}");
+        client.close().await;
+    }
+    for (stop, running) in [(stop_older, running_older), (stop_same, running_same)] {
+        stop.send(()).unwrap();
+        running.await.unwrap();
+    }
     std::fs::remove_dir_all(certs).unwrap();
 }

@@ -156,8 +156,8 @@ impl Game {
             ClientEvent::Chat(
                 ServerChat::Notice { text, .. } | ServerChat::Refused { text, .. },
             )
-            | ClientEvent::Control(ServerFrame::Notice(text) | ServerFrame::Refused { text, .. }) =>
-            {
+            | ClientEvent::Control(ServerFrame::Notice(text) | ServerFrame::Refused { text, .. })
+            | ClientEvent::NotPredicted { text } => {
                 self.app.note(None, text);
             }
             ClientEvent::Control(ServerFrame::Removed { text }) => {
