@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An arena server of its own, stopped when it is dropped.
 pub(crate) struct ArenaServer {
@@ -94,12 +94,12 @@ impl Terminal {
         self.tmux(&[], &[&["send-keys"], keys].concat());
     }
 
-    /// Presses keys again and again, as a keyboard that repeats does.
-    pub(crate) fn hold(&self, keys: &[&str], times: u32) {
-        for _ in 0..times {
+    /// Presses keys again and again, as a keyboard that repeats does, until the screen no longer shows `text`.
+    pub(crate) fn hold_until_change(&self, keys: &[&str], text: &str) {
+        self.wait(&format!("something else than `{text}`"), |screen| {
             self.press(keys);
-            thread::sleep(Duration::from_millis(60));
-        }
+            !screen.contains(text)
+        });
     }
 
     /// Sends SIGTERM to the client in this terminal.

@@ -124,45 +124,48 @@ impl App {
 mod tests {
     use super::*;
 
-    fn press(app: &mut App, code: KeyCode) -> Wish {
-        app.press(KeyEvent::new(code, KeyModifiers::NONE), Instant::now())
+    fn press(app: &mut App, code: KeyCode, now: Instant) -> Wish {
+        app.press(KeyEvent::new(code, KeyModifiers::NONE), now)
     }
 
     #[test]
     fn the_chat_line_takes_every_key_until_it_is_sent_or_left() {
-        let mut app = App::new(true, Instant::now());
-        assert_eq!(press(&mut app, KeyCode::Up), Wish::Nothing);
-        assert!(app.keys.controls(Instant::now()).thrust);
-        press(&mut app, KeyCode::Enter);
-        assert!(!app.keys.controls(Instant::now()).thrust, "the ship flies on while chatting");
+        let now = Instant::now();
+        let mut app = App::new(true, now);
+        assert_eq!(press(&mut app, KeyCode::Up, now), Wish::Nothing);
+        assert!(app.keys.controls(now).thrust);
+        press(&mut app, KeyCode::Enter, now);
+        assert!(!app.keys.controls(now).thrust, "the ship flies on while chatting");
         for char in "qua wx".chars() {
-            assert_eq!(press(&mut app, KeyCode::Char(char)), Wish::Nothing);
+            assert_eq!(press(&mut app, KeyCode::Char(char), now), Wish::Nothing);
         }
-        press(&mut app, KeyCode::Backspace);
+        press(&mut app, KeyCode::Backspace, now);
         app.paste("x\n!");
-        assert_eq!(press(&mut app, KeyCode::Enter), Wish::Say("qua wx!".to_owned()));
-        press(&mut app, KeyCode::Enter);
-        assert_eq!(press(&mut app, KeyCode::Esc), Wish::Nothing);
+        assert_eq!(press(&mut app, KeyCode::Enter, now), Wish::Say("qua wx!".to_owned()));
+        press(&mut app, KeyCode::Enter, now);
+        assert_eq!(press(&mut app, KeyCode::Esc, now), Wish::Nothing);
         assert_eq!(app.typing, None);
-        assert_eq!(press(&mut app, KeyCode::Char('q')), Wish::Quit);
+        assert_eq!(press(&mut app, KeyCode::Char('q'), now), Wish::Quit);
     }
 
     #[test]
     fn control_c_quits_even_while_typing() {
-        let mut app = App::new(false, Instant::now());
-        press(&mut app, KeyCode::Enter);
+        let now = Instant::now();
+        let mut app = App::new(false, now);
+        press(&mut app, KeyCode::Enter, now);
         let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(app.press(key, Instant::now()), Wish::Quit);
+        assert_eq!(app.press(key, now), Wish::Quit);
     }
 
     #[test]
     fn the_chat_pane_and_the_chat_line_are_bounded() {
-        let mut app = App::new(false, Instant::now());
+        let now = Instant::now();
+        let mut app = App::new(false, now);
         for _ in 0..1000 {
             app.note(None, "line".to_owned());
         }
         assert_eq!(app.chat.len(), CHAT_LINES_MAX);
-        press(&mut app, KeyCode::Enter);
+        press(&mut app, KeyCode::Enter, now);
         app.paste(&"x".repeat(2000));
         assert_eq!(app.typing.unwrap().len(), TYPED_CHARS_MAX);
     }
