@@ -8,6 +8,11 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
+/// What is built for this machine, with the same features by every step. The program that makes ES modules is
+/// built alone: the pages need it without all the rest, and among the rest it would be built once more, with
+/// other features.
+pub(crate) const PACKAGES: [&str; 2] = ["--workspace", "--exclude=tickwire-bindgen"];
+
 pub(crate) fn fmt(repo: &Repo) -> anyhow::Result<Outcome> {
     cargo(repo, &["fmt", "--all", "--check"])?;
     // The fuzz targets are a workspace of their own.
@@ -25,7 +30,7 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
     let report = repo.root().join("target/nextest/ci/junit.xml");
     // One left by an earlier run must not count for this one.
     let _ = fs::remove_file(&report);
-    let ran = cargo(repo, &["nextest", "run", "--workspace", "--profile=ci"]);
+    let ran = cargo(repo, &[&["nextest", "run", "--profile=ci"], &PACKAGES[..]].concat());
     let Ok(text) = fs::read_to_string(&report) else {
         ran?;
         anyhow::bail!("nextest wrote no {}; is .config/nextest.toml whole?", report.display());
@@ -37,17 +42,18 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Counted { passed, failed })
 }
 
-/// The properties of replication, over as many schedules of packets as take half a minute.
+/// The properties of replication, over as many schedules of packets as take a minute, by the program that the
+/// tests were built as.
 pub(crate) fn schedules(repo: &Repo) -> anyhow::Result<Outcome> {
-    let test = ["test", "--release", "--package=tickwire-server", "--test=replication", "--"];
-    let properties = ["any_loss_", "every_event_", "a_keyframe_"];
+    let test = [&["test", "--test=replication"], &PACKAGES[..]].concat();
+    let properties = ["--", "any_loss_", "every_event_", "a_keyframe_"];
     let run = Run::new("cargo", &[test.as_slice(), &properties].concat(), repo.root());
     run.env("TICKWIRE_CASES", "10000").show()?;
     Ok(Outcome::Passed)
 }
 
 pub(crate) fn doctests(repo: &Repo) -> anyhow::Result<Outcome> {
-    cargo(repo, &["test", "--workspace", "--doc"])
+    cargo(repo, &[&["test", "--doc"], &PACKAGES[..]].concat())
 }
 
 pub(crate) fn wasm(repo: &Repo) -> anyhow::Result<Outcome> {
@@ -65,7 +71,8 @@ pub(crate) fn docs(repo: &Repo) -> anyhow::Result<Outcome> {
 /// Builds every binary of the workspace, along with all its tests: for the binaries alone cargo takes
 /// other features of the dependencies, and builds most of them a second time.
 pub(crate) fn build_binaries(repo: &Repo) -> anyhow::Result<()> {
-    Run::new("cargo", &["build", "--workspace", "--all-targets"], repo.root()).show()
+    let build = [&["build", "--all-targets"], &PACKAGES[..]].concat();
+    Run::new("cargo", &build, repo.root()).show()
 }
 
 fn cargo(repo: &Repo, arguments: &[&str]) -> anyhow::Result<Outcome> {
