@@ -17,12 +17,19 @@ pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
     let seconds = (SECONDS_TOTAL / targets.len()).max(1);
     let limit = format!("-max_total_time={seconds}");
     let shared = repo.root().join("shared");
+    let folder = repo.target().join("fuzz");
+    // All at once: the cores are busy, and each run finds its target built.
+    let build = ["+nightly", "fuzz", "build"];
+    Run::new("cargo", &build, &shared)
+        .env("CARGO_TARGET_DIR", &folder)
+        .quiet()
+        .context("the fuzz targets do not build")?;
     for target in &targets {
         println!("--- {target}, {seconds} s");
         // A run that finds a fault fails, and says where it put the bytes.
         let run = ["+nightly", "fuzz", "run", target, "--", &limit, "-print_final_stats=0"];
         Run::new("cargo", &run, &shared)
-            .env("CARGO_TARGET_DIR", repo.target().join("fuzz"))
+            .env("CARGO_TARGET_DIR", &folder)
             .quiet()
             .with_context(|| format!("fuzz target `{target}`"))?;
     }
