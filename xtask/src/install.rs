@@ -105,8 +105,13 @@ fn cargo_tool(repo: &Repo, tool: &str) -> anyhow::Result<()> {
     if is_on_path(tool) || home.is_some_and(|home| home.join("bin").join(tool).is_file()) {
         return Ok(());
     }
-    println!("install: cargo install --locked {tool} (takes minutes)");
-    Run::new("cargo", &["install", "--locked", "--quiet", tool], repo.root()).quiet()
+    println!("install: cargo install --debug --locked {tool} (takes minutes)");
+    // Unoptimised, as it mostly waits for others, and in one folder for all, as they share crates: building
+    // the tools took longer than building all that they test.
+    Run::new("cargo", &["install", "--debug", "--locked", "--quiet", tool], repo.root())
+        .env("CARGO_TARGET_DIR", repo.target().join("tools"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "false")
+        .quiet()
 }
 
 fn debian_package(repo: &Repo, program: &str, package: &str) -> anyhow::Result<()> {
