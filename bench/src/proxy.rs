@@ -20,7 +20,8 @@ use crate::network::{Conditions, Faults, Link, Weather};
 /// the same decisions for the same datagrams. Arrivals are to the millisecond.
 ///
 /// TCP goes through the same links as segments of a connection like Linux's: what is lost is sent again
-/// about a round trip later, or after silence, and all behind it waits. Connecting itself takes no time.
+/// about a round trip later, or after silence, and all behind it waits. The system has a connection at once; nothing
+/// passes on it until its handshake would have gone through the links.
 ///
 /// Prints where it listens, and each blackout and rebinding as it happens.
 #[derive(Clone, Debug, Args)]

@@ -12,8 +12,9 @@
 //! | acknowledgements | every second segment, within 40 ms (Linux `TCP_DELACK_MIN`), at once when out of order (RFC 5681, section 4.2), and with all data |
 //! | segments | 1448 bytes: Ethernet's 1500 less IP, TCP and its timestamps |
 //! | what waits to be sent | is joined to full segments (`TCP_NODELAY` without cork) |
+//! | connecting ([`connected`]) | a SYN that is not answered is sent again after 1 s, 2 s, 4 s, …, six times (RFC 6298; Linux `tcp_syn_retries`) |
 //!
-//! Left out: connecting, undoing what proved needless, pacing, and the receiver's window.
+//! Left out: undoing what proved needless, pacing, and the receiver's window.
 //! A selective acknowledgement names all that has come, not three ranges. An MTU hole
 //! holds nothing up: a connection finds what fits. Segments that are lost,
 //! acknowledgements and what is sent again all go through the same links.
@@ -70,6 +71,21 @@ struct Acknowledgement {
     next: u64,
     /// And these, beyond a gap; in order.
     early: Vec<Range<u64>>,
+}
+
+/// When a client that asks for a connection at `now` has it: the SYN went up and its answer came down. `None` if neither
+/// of all that it sends came through.
+pub(crate) fn connected([up, down]: &mut [Link; 2], now: Duration) -> Option<Duration> {
+    let mut sent = now;
+    for retry in 0..=SYN_RETRIES {
+        let arrived = up.send(sent, 0, HEADER_BYTES).min();
+        let answered = arrived.and_then(|at| down.send(at, 0, HEADER_BYTES).min());
+        if answered.is_some() {
+            return answered;
+        }
+        sent += SYN_TIMEOUT * 2_u32.pow(retry);
+    }
+    None
 }
 
 impl Connection {
@@ -169,6 +185,9 @@ impl Endpoint {
 
 /// IPv4, TCP and its timestamps.
 const HEADER_BYTES: usize = 20 + 20 + 12;
+/// Until a SYN that is not answered is sent again, the first time.
+const SYN_TIMEOUT: Duration = Duration::from_secs(1);
+const SYN_RETRIES: u32 = 6;
 
 #[cfg(test)]
 mod tests;

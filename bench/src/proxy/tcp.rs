@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::{Network, tcp_socket};
-use crate::network::tcp::{Connection, End};
+use crate::network::tcp::{Connection, End, connected};
 
 /// Connections at once; others wait to be taken.
 const CONNECTIONS_MAX: usize = 1024;
@@ -78,12 +78,14 @@ pub(super) async fn pass(listener: TcpListener, network: &Network) -> anyhow::Re
 
 /// Passes everything on until both sides have ended, or one fails.
 async fn join(mut client: TcpStream, network: &Network, number: u64) -> std::io::Result<()> {
+    let mut links = [3, 4].map(|way| network.link(number, way));
+    let Some(connected) = connected(&mut links, network.now()) else { return Ok(()) };
+    sleep_until(Some(network.start + connected)).await;
     let socket = tcp_socket(network.to)?;
     socket.set_recv_buffer_size(RECEIVE_BYTES)?;
     let mut server = socket.connect(network.to).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let links = [3, 4].map(|way| network.link(number, way));
     let mut path = Connection::new(links, [SEND_BYTES; 2]);
     let (client_reader, client_writer) = client.split();
     let (server_reader, server_writer) = server.split();
@@ -182,7 +184,27 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::network::{Faults, Profile};
+    use crate::network::{Faults, Profile, Weather};
+
+    #[tokio::test]
+    async fn nothing_passes_before_the_handshake_would_have() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = server.local_addr().unwrap();
+        let weather = Weather { jitter_ms: 0.0, loss: 0.0, ..Profile::Awful.weather() };
+        let (conditions, start) = ((weather, Faults::default()), Instant::now());
+        let network = Network { to, conditions, rebind_every: None, seed: 1, start };
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { pass(listener, &network).await });
+        let begin = Instant::now();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"hello").await.unwrap();
+        let (mut peer, _) = server.accept().await.unwrap();
+        let mut hello = [0; 5];
+        peer.read_exact(&mut hello).await.unwrap();
+        // The handshake, and one way.
+        assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
+    }
 
     #[tokio::test]
     async fn all_bytes_pass_in_order_both_ways_and_so_do_the_ends() {

@@ -140,3 +140,26 @@ fn the_same_seed_gives_the_same_connection() {
     assert_eq!(play(3), play(3));
     assert_ne!(play(3), play(4));
 }
+
+#[test]
+fn connecting_takes_a_round_trip_and_seconds_when_a_segment_of_it_is_lost() {
+    let weather = Weather { jitter_ms: 0.0, loss: 0.0, ..Profile::Lte.weather() };
+    let links = |weather| [1, 2].map(|way| Link::new(weather, way));
+    let now = Duration::from_secs(5);
+    // Delays are added up as floats.
+    let ms = |at: Option<Duration>| at.map(|at| (at - now).as_millis());
+    assert_eq!(ms(connected(&mut links(weather), now)), Some(100));
+
+    let half = Weather { loss: 0.5, burst: 1.0, ..weather };
+    let mut seen = [0; 4];
+    for seed in 0..400 {
+        let mut links = [1, 2].map(|way| Link::new(half, seed << 8 | way).with_passing_bursts());
+        let at = ms(connected(&mut links, now));
+        let retry = [0, 1, 3, 7].iter().position(|s| at == Some(s * 1000 + 100));
+        retry.into_iter().for_each(|retry| seen[retry] += 1);
+    }
+    let [first, second, third, fourth] = seen;
+    // A quarter of all tries come through both ways.
+    assert!((70..130).contains(&first), "{seen:?}");
+    assert!(first > second && second > third && third > fourth && fourth > 20, "{seen:?}");
+}
