@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use axum::extract::State;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -76,11 +76,15 @@ pub(crate) fn router<S: Simulation>(
 }
 
 /// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page
-/// may read them.
+/// may read them, and how long they took, by which a client waits for datagrams.
 async fn certificate(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
     let hash = |hash: &[u8; 32]| json!({ "algorithm": "sha-256", "value": STANDARD.encode(hash) });
     let hashes: Vec<_> = shown.hashes.load().iter().map(hash).collect();
-    let headers = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "no-store")];
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (HeaderName::from_static("timing-allow-origin"), "*"),
+        (CACHE_CONTROL, "no-store"),
+    ];
     (headers, Json(json!({ "hashes": hashes })))
 }
 

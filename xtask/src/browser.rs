@@ -18,12 +18,18 @@ pub(crate) fn firefox(repo: &Repo) -> anyhow::Result<Outcome> {
 fn play_in(repo: &Repo, browser: &str) -> anyhow::Result<Outcome> {
     web::build_all(repo)?;
     build_binaries(repo)?;
-    Run::new("npm", &["run", "--silent", "e2e", "--", browser], &repo.page())
+    run(repo, &[browser]).show()?;
+    Ok(Outcome::Passed)
+}
+
+/// The tests in a browser, or those of one file, with the programs of the debug build.
+pub(crate) fn run(repo: &Repo, words: &[&str]) -> Run {
+    let browser = words.first().copied().unwrap_or_default();
+    Run::new("npm", &[&["run", "--silent", "e2e", "--"], words].concat(), &repo.page())
         .env("ARENA_SERVER", repo.target().join("debug/arena-server"))
         .env("ARENA_TERMINAL", repo.target().join("debug/arena-terminal"))
         .env("TICKWIRE_BENCH", repo.target().join("debug/tickwire-bench"))
+        .env("TICKWIRE_CERTS", repo.target().join("debug/tickwire-certs"))
         .env("MINIMAL_SERVER", repo.target().join("debug/tickwire-minimal"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
-        .show()?;
-    Ok(Outcome::Passed)
 }

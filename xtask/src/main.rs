@@ -1,9 +1,10 @@
 //! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`,
-//! `cargo xtask wasm-speed`.
+//! `cargo xtask connect-race`, `cargo xtask wasm-speed`.
 
 mod bench;
 mod browser;
 mod command;
+mod connect_race;
 mod dependencies;
 mod fresh;
 mod fuzz;
@@ -40,6 +41,8 @@ enum Chore {
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,
+    /// Show over what Chromium's sessions go, by how bad the network is, and when the first snapshot is there.
+    ConnectRace(connect_race::ConnectRaceFlags),
     /// Measure how fast Chromium takes in snapshots, against the same code natively.
     WasmSpeed(wasm_speed::WasmSpeedFlags),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Chore::Play(flags) => play::play(&repo, &flags),
         Chore::Test(flags) => test::test(&repo, &flags),
         Chore::Web => web::build_all(&repo).map(|()| ExitCode::SUCCESS),
+        Chore::ConnectRace(flags) => connect_race::connect_race(&repo, &flags),
         Chore::WasmSpeed(flags) => wasm_speed::wasm_speed(&repo, &flags),
     });
     done.unwrap_or_else(|error| {

@@ -13,26 +13,62 @@ export interface CertificateHash {
 export const CERTIFICATE_PATH = '/certificate.json';
 
 /**
- * The hashes of the server that served this page or worker: of its certificate and of the next one.
+ * The hashes that the server at `url` publishes: of its certificate and of the next one. Without `url`, those of the
+ * server that served this page or worker.
  *
  * None when the server publishes none, as one with a certificate of a public authority does.
  */
-export async function fetchCertificateHashes(signal?: AbortSignal): Promise<CertificateHash[]> {
+export async function fetchCertificateHashes(url?: string | URL, signal?: AbortSignal): Promise<CertificateHash[]> {
+  const addresses = certificateAddresses(url);
+  let cause: unknown;
+  for (const address of addresses) {
+    try {
+      return await fetchFrom(address, signal);
+    } catch (error) {
+      if (error instanceof TickwireError) throw error;
+      cause = error;
+    }
+  }
+  // A server elsewhere may serve no HTTP at all; then it has a certificate of a public authority.
+  if (!addresses.includes(ownAddress() ?? '')) return [];
+  const text = `no answer from ${addresses[0]}: check that the server that served this page still runs, then try again`;
+  throw new TickwireError('Unreachable', text, { cause });
+}
+
+/**
+ * Where to ask. A development server has no TLS over TCP, and a page that came with TLS cannot ask one without; a page
+ * that came without is of such a server more likely than not.
+ */
+function certificateAddresses(url: string | URL | undefined): string[] {
+  const own = ownAddress();
+  if (url === undefined) return [own ?? CERTIFICATE_PATH];
+  const { protocol, host } = new URL(url);
+  if (own && host === new URL(own).host) return [own];
+  const [plain, tls] = [`http://${host}${CERTIFICATE_PATH}`, `https://${host}${CERTIFICATE_PATH}`];
+  if (protocol === 'http:') return [plain];
+  return own?.startsWith('https:') ? [tls] : [plain, tls];
+}
+
+/** Of the server of this page or worker, if it came from one. */
+function ownAddress(): string | undefined {
+  const origin = ownOrigin();
+  return origin && origin + CERTIFICATE_PATH;
+}
+
+async function fetchFrom(address: string, signal: AbortSignal | undefined): Promise<CertificateHash[]> {
   let response: Response;
   try {
-    response = await fetch((ownOrigin() ?? '') + CERTIFICATE_PATH, { cache: 'no-store', signal: signal ?? null });
+    response = await fetch(address, { cache: 'no-store', signal: signal ?? null });
   } catch (cause) {
-    if (signal?.aborted) throw new TickwireError('Aborted', undefined, { cause });
-    const text = 'the server that served this page does not answer any more; check that it runs, then try again';
-    throw new TickwireError('Unreachable', text, { cause });
+    if (!signal?.aborted) throw cause;
+    throw new TickwireError('Aborted', undefined, { cause });
   }
   if (response.status === 404) return [];
   try {
     return parseCertificateHashes(await response.json());
   } catch (cause) {
     const text =
-      `${CERTIFICATE_PATH} of this page's server is no list of certificate hashes: let the tickwire server serve the page, ` +
-      'pass that path on to it, or give certificateHashes';
+      `${address} is no list of certificate hashes: let the tickwire server answer that address, or give certificateHashes`;
     throw new TickwireError('ServerMisbehaved', text, { cause });
   }
 }

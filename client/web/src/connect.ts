@@ -1,12 +1,13 @@
 import { type CertificateHash, fetchCertificateHashes } from './certificates.js';
 import { Client } from './client.js';
 import { loadCore, type MakeCore } from './core.js';
-import { inTime } from './deadline.js';
+import { type Deadline, inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
 import type { Modes } from './modes.js';
+import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
-import type { TransportKind } from './transport.js';
+import type { Transport, TransportKind } from './transport.js';
 import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
 
@@ -14,8 +15,7 @@ import { openWebTransport } from './webtransport.js';
 export interface ConnectOptions<G extends Game = AnyGame> {
   /**
    * Certificates to trust although no authority signed them. Without it they are fetched from
-   * `/certificate.json` of the server that served the page. Give `[]` for a server with a
-   * certificate of a public authority.
+   * `/certificate.json` of the server. Give `[]` for a server with a certificate of a public authority.
    */
   certificateHashes?: readonly CertificateHash[] | undefined;
   /** What is to carry the session. Without it WebTransport, or a WebSocket where that does not come about. */
@@ -49,8 +49,8 @@ export interface ConnectOptions<G extends Game = AnyGame> {
 const TIMEOUT_MS = 10_000;
 
 /**
- * Opens a session on the server at `url` (`https://host:port/`). WebTransport is tried first; if it fails, or
- * is not there within 200 ms, a WebSocket as well, and the first that comes about carries the session.
+ * Opens a session on the server at `url` (`https://host:port/`; with `http` a WebSocket is without TLS). WebTransport is
+ * tried first; if it fails, or takes longer than the path to the server explains, a WebSocket as well.
  *
  * Settles once the server has welcomed the client and, if a name was given, seated it. Rejects with a
  * `TickwireError` whose `code` says why and whose text says what to do.
@@ -61,13 +61,12 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const deadline = { timeoutMs, signal };
   const core = loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
   core.catch(() => {});
-  const certificateHashes = options.certificateHashes ?? (await fetchCertificateHashes(signal));
-  const socketUrl = String(options.webSocketUrl ?? webSocketUrl(url, certificateHashes.length > 0));
-  const open = {
-    webtransport: (signal?: AbortSignal) => openWebTransport(String(url), { certificateHashes, timeoutMs, signal }),
-    websocket: (signal?: AbortSignal) => openWebSocket(socketUrl, { timeoutMs, signal }),
-  };
-  const transport = await (options.transport ? open[options.transport](signal) : race(open, signal));
+  const open = await openers(url, options, deadline);
+  const server = new URL(url);
+  const { host } = server;
+  const plan = planFor(recall(host), roundTripMs(server));
+  const learn = (known: Known) => remember(host, known);
+  const transport = await (options.transport ? open[options.transport](signal) : race(open, plan, { signal, learn }));
   let client: Client<G>;
   try {
     client = new Client<G>(await core, transport, { predict, modes });
@@ -84,3 +83,16 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
     throw error;
   }
 }
+
+/** How to open each transport to the server at `url`. */
+async function openers(url: string | URL, options: ConnectOptions<never>, deadline: Deadline): Promise<Record<TransportKind, Open>> {
+  const { timeoutMs, signal } = deadline;
+  const certificateHashes = options.certificateHashes ?? (await inTime(fetchCertificateHashes(url, signal), deadline));
+  const socketUrl = String(options.webSocketUrl ?? webSocketUrl(url, certificateHashes.length > 0));
+  return {
+    webtransport: (signal) => openWebTransport(String(url), { certificateHashes, timeoutMs, signal }),
+    websocket: (signal) => openWebSocket(socketUrl, { timeoutMs, signal }),
+  };
+}
+
+type Open = (signal?: AbortSignal) => Promise<Transport>;

@@ -21,3 +21,8 @@ export function inTime<T>(promise: Promise<T>, { timeoutMs, signal }: Deadline):
     });
   });
 }
+
+/** Waits so long. */
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

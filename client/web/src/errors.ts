@@ -55,6 +55,8 @@ export type LocalCode =
   | 'NoWebTransport'
   /** The page was not loaded over HTTPS or from localhost, so the browser hides WebTransport. */
   | 'InsecurePage'
+  /** There is no WebSocket, as in node 20 without a flag. */
+  | 'NoWebSocket'
   /** No connection came about. */
   | 'Unreachable'
   /** The server did not answer in time. */
@@ -137,6 +139,7 @@ const TEXTS: Record<ErrorCode, string> = {
   KickTooFast: 'you removed someone a moment ago; wait a little',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
+  NoWebSocket: 'there is no WebSocket here; use a browser, node 22 or newer, or node 20 with --experimental-websocket',
   Unreachable: 'the server could not be reached; check that it runs and that no firewall blocks its port',
   ConnectTimeout: 'the server did not answer in time; check the network and connect again',
   WasmFailed: 'the WebAssembly module could not be loaded; reload the page',

@@ -1,64 +1,148 @@
 import { TickwireError } from './errors.js';
+import type { Known, Plan } from './path.js';
 import type { Transport, TransportKind } from './transport.js';
-
-/** How long WebTransport is alone before a WebSocket is tried as well. */
-export const HEAD_START_MS = 200;
 
 /** How to open each transport, until the signal fires. */
 export type Openers = Record<TransportKind, (signal: AbortSignal) => Promise<Transport>>;
 
-/**
- * Opens whichever transport comes about first. WebTransport has a head start, unless it fails sooner;
- * what is open too late is closed. When neither comes about, WebTransport's failure is thrown, or the
- * WebSocket's where the browser has no WebTransport.
- */
-export function race(open: Openers, signal?: AbortSignal): Promise<Transport> {
-  return new Promise((resolve, reject) => {
-    const stop = new AbortController();
-    const onAbort = () => stop.abort();
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted) stop.abort();
-    const failures: Partial<Record<TransportKind, unknown>> = {};
-    let won = false;
-    let begun = false;
-
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const run = (kind: TransportKind) => {
-      open[kind](stop.signal).then(
-        (transport) => {
-          if (won) return void transport.close(0, 'another transport was faster').catch(() => {});
-          won = true;
-          done();
-          resolve(transport);
-          stop.abort();
-        },
-        (error: unknown) => {
-          failures[kind] = error;
-          if (won) return;
-          if ('webtransport' in failures && 'websocket' in failures) {
-            done();
-            return reject(told(failures.webtransport, failures.websocket));
-          }
-          if (kind === 'webtransport') second();
-        },
-      );
-    };
-    const second = () => {
-      clearTimeout(timer);
-      if (begun) return;
-      begun = true;
-      run('websocket');
-    };
-    const timer = setTimeout(second, HEAD_START_MS);
-    run('webtransport');
-  });
+/** For whom a race is run. */
+export interface Audience {
+  /** Gives up when it fires. */
+  signal?: AbortSignal | undefined;
+  /** Is told what the race showed of the path, maybe after it is over. */
+  learn?: (known: Known) => void;
 }
 
-/** Which of two failures is told. */
-function told(webTransport: unknown, webSocket: unknown): unknown {
-  const code = webTransport instanceof TickwireError ? webTransport.code : undefined;
-  return code === 'NoWebTransport' || code === 'InsecurePage' ? webSocket : webTransport;
+/**
+ * Opens a transport, WebTransport if the path lets it through. A WebSocket begins when the plan says so, or when
+ * WebTransport fails, and waits for it while the plan says so.
+ *
+ * A WebTransport that comes after a WebSocket has won is closed, and told to `learn`: the next race waits for it. When
+ * neither comes about, WebTransport's failure is thrown, or the WebSocket's where the browser has no WebTransport.
+ */
+export function race(open: Openers, plan: Plan, audience: Audience = {}): Promise<Transport> {
+  return new Promise((resolve, reject) => new Race(open, plan, audience, { resolve, reject }).start());
+}
+
+interface Settle {
+  resolve: (transport: Transport) => void;
+  reject: (error: unknown) => void;
+}
+
+class Race {
+  readonly #open: Openers;
+  readonly #plan: Plan;
+  readonly #audience: Audience;
+  readonly #settle: Settle;
+  readonly #stop = new AbortController();
+  readonly #abort = () => this.#stop.abort();
+  readonly #begun = new Set<TransportKind>();
+  readonly #failures: Partial<Record<TransportKind, unknown>> = {};
+  #timers: (() => void)[] = [];
+  /** A WebSocket that waits for WebTransport. */
+  #held: Transport | undefined;
+  #isHolding: boolean;
+  #isOver = false;
+
+  constructor(open: Openers, plan: Plan, audience: Audience, settle: Settle) {
+    this.#open = open;
+    this.#plan = plan;
+    this.#audience = audience;
+    this.#settle = settle;
+    this.#isHolding = plan.holdMs > 0;
+  }
+
+  start(): void {
+    const { signal } = this.#audience;
+    signal?.addEventListener('abort', this.#abort);
+    if (signal?.aborted) this.#abort();
+    const { beginMs, holdMs } = this.#plan;
+    for (const kind of ['webtransport', 'websocket'] as const) {
+      const atMs = beginMs[kind];
+      if (atMs === 0) this.#begin(kind);
+      else if (atMs !== undefined) this.#timers.push(whenRun(atMs, () => this.#begin(kind)));
+    }
+    if (this.#isHolding) this.#timers.push(whenRun(holdMs, () => this.#release()));
+  }
+
+  #begin(kind: TransportKind): void {
+    if (this.#begun.has(kind) || this.#isOver) return;
+    this.#begun.add(kind);
+    this.#open[kind](this.#stop.signal).then(
+      (transport) => this.#opened(transport),
+      (error: unknown) => this.#failed(kind, error),
+    );
+  }
+
+  #opened(transport: Transport): void {
+    if (transport.kind === 'webtransport') this.#audience.learn?.('webtransport');
+    if (this.#isOver) return close(transport);
+    if (transport.kind === 'webtransport' || !this.#isHolding) return this.#win(transport);
+    this.#held = transport;
+  }
+
+  #failed(kind: TransportKind, error: unknown): void {
+    this.#failures[kind] = error;
+    if (this.#isOver) return;
+    const { webtransport, websocket } = this.#failures;
+    if (webtransport !== undefined && websocket !== undefined) {
+      this.#finish();
+      return this.#settle.reject(isMissing(webtransport) ? websocket : webtransport);
+    }
+    if (kind === 'webtransport') this.#release();
+    this.#begin(kind === 'webtransport' ? 'websocket' : 'webtransport');
+  }
+
+  /** A WebSocket waits no longer. */
+  #release(): void {
+    this.#isHolding = false;
+    if (this.#held) this.#win(this.#held);
+  }
+
+  #win(transport: Transport): void {
+    this.#finish();
+    const isBlocked = transport.kind === 'websocket' && this.#begun.has('webtransport') && !isMissing(this.#failures.webtransport);
+    if (isBlocked) this.#audience.learn?.('blocked');
+    if (transport.kind === 'webtransport') {
+      this.#stop.abort();
+      if (this.#held) close(this.#held);
+    }
+    this.#settle.resolve(transport);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    for (const clear of this.#timers) clear();
+    this.#audience.signal?.removeEventListener('abort', this.#abort);
+  }
+}
+
+function close(transport: Transport): void {
+  void transport.close(0, 'the other transport is taken').catch(() => {});
+}
+
+/** Whether the browser has no WebTransport: that tells nothing of the path. */
+function isMissing(failure: unknown): boolean {
+  return failure instanceof TickwireError && (failure.code === 'NoWebTransport' || failure.code === 'InsecurePage');
+}
+
+const STEP_MS = 25;
+const STEP_COUNTED_MS_MAX = 250;
+
+/**
+ * Calls `then` once the page has run for so long. A page that stands still has not read what came meanwhile, so a long
+ * gap counts as a short one. Gives a function that forgets it.
+ */
+function whenRun(ms: number, then: () => void): () => void {
+  let leftMs = ms;
+  let lastMs = performance.now();
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    leftMs -= Math.min(nowMs - lastMs, STEP_COUNTED_MS_MAX);
+    lastMs = nowMs;
+    if (leftMs > 0) return;
+    clearInterval(timer);
+    then();
+  }, STEP_MS);
+  return () => clearInterval(timer);
 }

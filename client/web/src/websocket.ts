@@ -22,29 +22,39 @@ export const WEBSOCKET_PATH = '/ws';
 
 /** Opens a WebSocket. Throws a {@link TickwireError}. */
 export async function openWebSocket(url: string, deadline: Deadline): Promise<Transport> {
+  if (!('WebSocket' in globalThis)) throw new TickwireError('NoWebSocket');
   const socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
   const opened = new Promise<void>((resolve, reject) => {
     socket.onopen = () => resolve();
-    // A browser does not say why; but a server that closes at once may overtake the opening.
+    // A browser does not say why, and node 20 nothing of a close; but a server that closes at once may overtake the opening.
+    socket.onerror = () => reject(new TickwireError('Unreachable'));
     socket.onclose = (event) => reject(closedBy(event));
   });
   try {
     await inTime(opened, deadline);
+    socket.onerror = null;
     return new SocketTransport(socket);
   } catch (error) {
-    socket.close();
+    giveUp(socket);
     throw error;
   }
 }
 
+/** Closes it once it is open: browsers write on the console of one that is closed before. */
+function giveUp(socket: WebSocket): void {
+  if (socket.readyState !== socket.CONNECTING) return socket.close();
+  socket.onopen = () => socket.close();
+  socket.onerror = socket.onclose = null;
+}
+
 /**
- * The WebSocket of the server at `url`: the same host and port. Without TLS where the server has but a
- * certificate for development, which it does not use over TCP; a page that came with TLS may not.
+ * The WebSocket of the server at `url`: the same host and port. Without TLS where `url` is, or where the server has but
+ * a certificate for development, which it does not use over TCP; a page that came with TLS may not.
  */
 export function webSocketUrl(url: string | URL, hasHashes: boolean): string {
   const target = new URL(url);
-  const plain = hasHashes && !ownOrigin()?.startsWith('https:');
+  const plain = (hasHashes || target.protocol === 'http:') && !ownOrigin()?.startsWith('https:');
   return `${plain ? 'ws' : 'wss'}://${target.host}${WEBSOCKET_PATH}`;
 }
 

@@ -1,5 +1,5 @@
 import type { CertificateHash } from './certificates.js';
-import { type Deadline, inTime } from './deadline.js';
+import { type Deadline, delay, inTime } from './deadline.js';
 import { TickwireError, closeCodeOf, textOf } from './errors.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
@@ -19,7 +19,7 @@ export interface WebTransportOptions extends Deadline {
 /** Opens a session and its two streams, control first. Throws a {@link TickwireError}. */
 export async function openWebTransport(url: string, options: WebTransportOptions): Promise<Transport> {
   checkSupport();
-  const session = new WebTransport(url, {
+  const session = new WebTransport(url.replace(/^http:/, 'https:'), {
     congestionControl: 'low-latency',
     requireUnreliable: true,
     serverCertificateHashes: [...options.certificateHashes],
@@ -28,10 +28,7 @@ export async function openWebTransport(url: string, options: WebTransportOptions
   session.ready.catch(() => {});
   session.closed.catch(() => {});
   try {
-    await inTime(session.ready, options);
-    const control = await session.createBidirectionalStream();
-    const chat = await session.createBidirectionalStream();
-    return new BrowserTransport(session, control, chat);
+    return await inTime(begin(session), options);
   } catch (cause) {
     if (cause instanceof TickwireError) {
       session.close();
@@ -39,6 +36,13 @@ export async function openWebTransport(url: string, options: WebTransportOptions
     }
     throw (await closedBy(session, cause)) ?? new TickwireError('Unreachable', undefined, { cause });
   }
+}
+
+async function begin(session: WebTransport): Promise<Transport> {
+  await session.ready;
+  const control = await session.createBidirectionalStream();
+  const chat = await session.createBidirectionalStream();
+  return new BrowserTransport(session, control, chat);
 }
 
 /** Why the server closed a session that had just begun, if it did: its page may not connect, for instance. */
@@ -153,8 +157,4 @@ async function pump(readable: ReadableStream<Uint8Array>, take: (bytes: Uint8Arr
   } catch {
     // The session's end says why.
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -27,9 +27,12 @@ test('a server that publishes none has a certificate of an authority', async () 
   expect(await fetchCertificateHashes()).toEqual([]);
 });
 
-test('a server that is gone is unreachable, one that sends something else misbehaves', async () => {
-  vi.stubGlobal('fetch', async () => Promise.reject(new TypeError('fetch failed')));
-  await expect(fetchCertificateHashes()).rejects.toMatchObject({ code: 'Unreachable' });
+const gone = async () => Promise.reject(new TypeError('fetch failed'));
+
+test("a page's own server that is gone is unreachable, one that sends something else misbehaves", async () => {
+  vi.stubGlobal('origin', 'http://play.example:4433');
+  vi.stubGlobal('fetch', gone);
+  await expect(fetchCertificateHashes('https://play.example:4433/')).rejects.toMatchObject({ code: 'Unreachable' });
   vi.stubGlobal('fetch', async () => new Response('<html>'));
   await expect(fetchCertificateHashes()).rejects.toMatchObject({ code: 'ServerMisbehaved' });
 });
@@ -43,4 +46,32 @@ test('they are asked of the origin, not of the address of a worker made of a blo
   vi.stubGlobal('origin', 'null');
   await fetchCertificateHashes();
   expect(asked).toHaveBeenLastCalledWith('/certificate.json', expect.anything());
+});
+
+test.each([
+  ['http://play.example:4433', 'https://play.example:4433/', ['http://play.example:4433']],
+  ['http://localhost:5173', 'https://localhost:4433/', ['http://localhost:4433', 'https://localhost:4433']],
+  ['https://page.example', 'https://play.example:4433/', ['https://play.example:4433']],
+  [undefined, 'http://127.0.0.1:4433/', ['http://127.0.0.1:4433']],
+  [undefined, 'https://127.0.0.1:4433/', ['http://127.0.0.1:4433', 'https://127.0.0.1:4433']],
+])('from a page of %s those of the server at %s are asked of %j', async (origin, url, addresses) => {
+  const asked: string[] = [];
+  if (origin) vi.stubGlobal('origin', origin);
+  vi.stubGlobal('fetch', async (address: string) => {
+    asked.push(address);
+    return gone();
+  });
+  const hashes = fetchCertificateHashes(url).catch(({ code }) => code);
+  // A server elsewhere that serves no HTTP has a certificate of an authority.
+  expect(await hashes).toEqual(origin && url.startsWith(origin.replace('http:', 'https:')) ? 'Unreachable' : []);
+  expect(asked).toEqual(addresses.map((address) => `${address}/certificate.json`));
+});
+
+test('what cannot be read says where it is, and giving up is told as such', async () => {
+  vi.stubGlobal('fetch', async () => new Response('<html>'));
+  await expect(fetchCertificateHashes('https://play.example/')).rejects.toThrow('http://play.example/certificate.json is no list');
+  const stop = new AbortController();
+  stop.abort();
+  vi.stubGlobal('fetch', async () => Promise.reject(new DOMException('aborted', 'AbortError')));
+  await expect(fetchCertificateHashes('https://play.example/', stop.signal)).rejects.toMatchObject({ code: 'Aborted' });
 });

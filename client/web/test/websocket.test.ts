@@ -5,11 +5,12 @@ import { closeReason, openWebSocket, webSocketUrl } from '../src/websocket.js';
 /** A browser's socket that does as a test says. */
 class FakeSocket extends EventTarget {
   static last: FakeSocket;
+  readonly CONNECTING = 0;
   readonly OPEN = 1;
   readonly CLOSED = 3;
   readyState = 0;
   bufferedAmount = 0;
-  onopen?: () => void;
+  onopen?: (() => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   sent: number[][] = [];
@@ -100,6 +101,26 @@ test('an end before anybody listens is told to who then does', async () => {
   expect(await ended).toEqual({ closeCode: 16, reason: 'not from here' });
 });
 
+test('one that is given up while it connects is closed once it is open: a browser writes on the console of one closed before', async () => {
+  const stop = new AbortController();
+  const opening = openWebSocket('ws://localhost/ws', { timeoutMs: 1000, signal: stop.signal });
+  stop.abort();
+  await expect(opening).rejects.toMatchObject({ code: 'Aborted' });
+  const { last: socket } = FakeSocket;
+  expect(socket.closes).toEqual([]);
+  socket.readyState = 1;
+  socket.onopen?.();
+  expect(socket.closes).toHaveLength(1);
+});
+
+test('where there is no WebSocket the error says what has one', async () => {
+  vi.unstubAllGlobals();
+  const { WebSocket } = globalThis;
+  Reflect.deleteProperty(globalThis, 'WebSocket');
+  await expect(openWebSocket('ws://localhost/ws', { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'NoWebSocket' });
+  Object.assign(globalThis, { WebSocket });
+});
+
 test('this side closes with its number and as much of the text as fits', async () => {
   const { transport, socket } = await opened();
   await transport.close(5, 'é'.repeat(100));
@@ -110,6 +131,8 @@ test('this side closes with its number and as much of the text as fits', async (
 test('the address follows from that of the server', () => {
   expect(webSocketUrl('https://localhost:4433/', true)).toBe('ws://localhost:4433/ws');
   expect(webSocketUrl('https://play.example/', false)).toBe('wss://play.example/ws');
+  expect(webSocketUrl('http://localhost:4433/', false)).toBe('ws://localhost:4433/ws');
   vi.stubGlobal('origin', 'https://play.example');
+  expect(webSocketUrl('http://localhost:4433/', false)).toBe('wss://localhost:4433/ws');
   expect(webSocketUrl('https://play.example:4433/', true)).toBe('wss://play.example:4433/ws');
 });

@@ -4,18 +4,19 @@ import { join } from 'node:path';
 export const BROWSERS = ['chromium', 'firefox'];
 
 const POLL_MS = 50;
-const WAIT_MS = 20_000;
-const FLIGHT_MS = 60_000;
+/** Not how long anything takes, but when it is given up. */
+const WAIT_MS = 60_000;
+const FLIGHT_MS = 180_000;
 /** Of a ship, in radians. */
 const TURN_PER_SECOND = (12 / 1024) * 2 * Math.PI * 60;
 
-/** Starts the browser named by ARENA_BROWSER. */
-export async function launchBrowser() {
+/** Starts the browser named by ARENA_BROWSER; `flags` are of Chromium. */
+export async function launchBrowser(...flags) {
   const launch = process.env.ARENA_BROWSER === 'firefox' ? launchFirefox : launchChromium;
-  return new Browser(await launch());
+  return new Browser(await launch(flags));
 }
 
-async function launchChromium() {
+async function launchChromium(flags) {
   const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -31,6 +32,7 @@ async function launchChromium() {
       '--disable-renderer-backgrounding',
       '--disable-background-timer-throttling',
       '--disable-backgrounding-occluded-windows',
+      ...flags,
     ],
   });
   return {

@@ -1,4 +1,5 @@
-// `npm run e2e -- chromium|firefox`: plays the arena in a real browser against a real server.
+// `npm run e2e -- chromium|firefox [FILE]`: plays the examples in a real browser against real servers; all files, or the
+// tests of one, such as `minimal`.
 //
 // TICKWIRE_URL   a running server to play on; one of our own if not given
 // ARENA_SERVER   the server's program; the newest of target/release and target/debug if not given
@@ -13,16 +14,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BROWSERS } from './browsers.mjs';
 
-const browser = process.argv[2];
+const [browser, file] = process.argv.slice(2);
 if (!BROWSERS.includes(browser)) {
-  console.error(`usage: npm run e2e -- ${BROWSERS.join('|')}`);
+  console.error(`usage: npm run e2e -- ${BROWSERS.join('|')} [FILE]`);
   process.exit(2);
 }
 const here = import.meta.dirname;
 const screenshots = process.env.SCREENSHOTS ?? join(tmpdir(), 'tickwire-arena-e2e');
 mkdirSync(screenshots, { recursive: true });
-const tests = readdirSync(here).filter((name) => name.endsWith('.test.mjs'));
-const options = ['--test', '--test-concurrency=1', '--test-timeout=240000', '--test-reporter=spec'];
+const tests = readdirSync(here).filter((name) => name.endsWith('.test.mjs') && (!file || name === `${file}.test.mjs`));
+const options = ['--test', '--test-concurrency=1', '--test-timeout=600000', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...options, ...tests.map((name) => join(here, name))], {
   stdio: 'inherit',
   env: { ...process.env, ARENA_BROWSER: browser, SCREENSHOTS: screenshots },

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -8,8 +10,8 @@ const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
 const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
-const START_MS = 20_000;
-const STOP_MS = 10_000;
+const START_MS = 60_000;
+const STOP_MS = 30_000;
 
 /** The server at TICKWIRE_URL, which someone else starts and stops; without it one of our own. */
 export async function findServer() {
@@ -23,8 +25,16 @@ export function startServer(...flags) {
 }
 
 /** The same of the minimal example. `page` is a directory in place of its own page. */
-export function startMinimal(page = MINIMAL.page) {
-  return start({ ...MINIMAL, page }, []);
+export function startMinimal(page = MINIMAL.page, ...flags) {
+  return start({ ...MINIMAL, page }, flags);
+}
+
+/** A bad network before a server: a proxy on a port of its own, which ends with this program. */
+export async function startProxy(server, ...network) {
+  const flags = ['proxy', '--to', new URL(server.url).host, ...network, '--until-eof'];
+  const proxy = spawn(program('tickwire-bench', 'TICKWIRE_BENCH'), flags, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = await once(proxy.stdout, 'data');
+  return { port: Number(/udp=\S+:(\d+)/.exec(line)[1]), stop: () => proxy.stdin.end() };
 }
 
 async function start(game, flags) {
@@ -66,8 +76,8 @@ class Server {
     const until = Date.now() + START_MS;
     while (Date.now() < until) {
       if (this.#child.exitCode !== null) throw new Error(`the server ended with ${this.#child.exitCode}:\n${this.#log}`);
-      const port = /http:\/\/\S+:(\d+)/.exec(this.#log.replace(/\x1b\[[0-9;]*m/g, ''))?.[1];
-      const url = `http://127.0.0.1:${port}/`;
+      const [, scheme, port] = /http=(https?):\/\/\S+:(\d+)/.exec(this.#log.replace(/\x1b\[[0-9;]*m/g, '')) ?? [];
+      const url = `${scheme}://127.0.0.1:${port}/`;
       if (port && (await isReady(url))) {
         this.url = url;
         return;
@@ -100,12 +110,16 @@ class Server {
   }
 }
 
-async function isReady(url) {
-  try {
-    return (await fetch(`${url}readyz`)).ok;
-  } catch {
-    return false;
-  }
+/** Its certificate may be one that nobody signed. */
+function isReady(url) {
+  const { get } = url.startsWith('https') ? https : http;
+  return new Promise((done) => {
+    const request = get(`${url}readyz`, { rejectUnauthorized: false, agent: false }, (response) => {
+      response.resume();
+      done(response.statusCode === 200);
+    });
+    request.on('error', () => done(false));
+  });
 }
 
 /** The newest build of one of the examples' programs, or the one that a variable names. */

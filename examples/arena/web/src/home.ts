@@ -8,7 +8,7 @@ const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'No
 const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, modes: { Asteroid: 'extrapolate' } } as const;
 const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
-/** One way to the server of a page. Without a transport, whichever comes about first. */
+/** One way to the server of a page. Without a transport, WebTransport if it comes about. */
 export interface Way {
   readonly host: string;
   readonly transport: TransportKind | undefined;
@@ -18,13 +18,11 @@ export interface Way {
  * The ways to the server of the page at this address, to be tried in turn: the same host and port number, over UDP or,
  * where that is blocked, TCP. `?transport=webtransport` or `websocket` takes that one and no other.
  *
- * `?port=` is for people who look at bad networks: that of a proxy on this host, which passes both on. Through it
- * WebTransport is taken unless a WebSocket is asked for: which comes about first is chance on a slow path.
+ * `?port=` is for people who look at bad networks: that of a proxy on this host, which passes both on.
  */
 export function waysHome({ hostname, port, searchParams }: URL): Way[] {
   const proxy = searchParams.get('port');
-  const asked = TRANSPORTS.find((kind) => kind === searchParams.get('transport'));
-  const transport = asked ?? (proxy ? 'webtransport' : undefined);
+  const transport = TRANSPORTS.find((kind) => kind === searchParams.get('transport'));
   const at = (name: string) => [name, proxy ?? port].filter(Boolean).join(':');
   const way = { host: at(hostname), transport };
   if (hostname !== 'localhost' || transport === 'websocket') return [way];

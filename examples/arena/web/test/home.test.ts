@@ -15,10 +15,10 @@ test('on localhost both of its addresses are tried over UDP', () => {
   expect(ways(`${only}websocket`)).toEqual(['localhost:4433 websocket']);
 });
 
-test('the port of a proxy takes the place of the own, over the transport that is asked for', () => {
-  expect(ways('http://127.0.0.1:4433/?port=5544')).toEqual(['127.0.0.1:5544 webtransport']);
+test('the port of a proxy takes the place of the own, over whichever transport comes about, or the one that is asked for', () => {
+  expect(ways('http://127.0.0.1:4433/?port=5544')).toEqual(['127.0.0.1:5544 any']);
   expect(ways('http://127.0.0.1:4433/?port=5544&transport=websocket')).toEqual(['127.0.0.1:5544 websocket']);
   const local = 'http://localhost:4433/?port=5544';
-  expect(ways(local)).toEqual(['localhost:5544 webtransport', '127.0.0.1:5544 webtransport']);
+  expect(ways(local)).toEqual(['localhost:5544 webtransport', '127.0.0.1:5544 any']);
   expect(ways(`${local}&transport=websocket`)).toEqual(['localhost:5544 websocket']);
 });
