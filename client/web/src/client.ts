@@ -1,6 +1,8 @@
 import { Chat } from './chat.js';
 import type { Core, CoreStats } from './core.js';
-import { Emitter, type Listener } from './emitter.js';
+import { delay, inTime } from './deadline.js';
+import { type Detour, sitAgain } from './detour.js';
+import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
@@ -9,6 +11,7 @@ import { Predictor, type Steps } from './prediction.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
 import { InputWriter, readRecord, type Schema } from './schema.js';
+import { StallWatch } from './stall.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
 /**
@@ -47,6 +50,11 @@ export interface ClientEvents<G extends Game> {
   event: GameEvent<G>;
   /** A predicted event did not happen. */
   cancelled: GameEvent<G>;
+  /**
+   * The connection stalled, and the session goes on over another transport. Of the room it is a new seat: `joined` came
+   * before, with another number for this client.
+   */
+  moved: { from: TransportKind; to: TransportKind };
   /** The session is over. Once, last. */
   close: Closed;
 }
@@ -63,10 +71,16 @@ export interface Stats extends CoreStats {
 interface Showing<G extends Game> {
   predict?: Steps<G> | undefined;
   modes?: Modes<G> | undefined;
+  /** Where the session goes on if its connection stalls; without it, it ends. */
+  detour?: Detour | undefined;
 }
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
+/** How long a connection that stalls may speak again while the other one is open. */
+const LAST_CHANCE_MS = 1000;
+/** How long the server may take to welcome the session that goes on. */
+const WELCOME_MS = 10_000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -81,8 +95,8 @@ export class Client<G extends Game = AnyGame> {
   /** Settles when the session is over, always with why. */
   readonly closed: Promise<Closed>;
 
-  readonly #core: Core;
-  readonly #transport: Transport;
+  #core!: Core;
+  #transport!: Transport;
   readonly #emitter = new Emitter<ClientEvents<G>>();
   readonly #requests = new Requests();
   readonly #room = new Room();
@@ -94,26 +108,38 @@ export class Client<G extends Game = AnyGame> {
   #server = '';
   #player = 0;
   #end: Closed | undefined;
+  #watch = new StallWatch();
+  #isMoving = false;
+  /** The connection that is to be left ended. */
+  #isLost = false;
   #lastUpdateMs = performance.now();
   #welcomed!: { resolve: () => void; reject: (error: Error) => void };
   #reportClosed!: (closed: Closed) => void;
-  readonly #welcome: Promise<void>;
+  #welcome!: Promise<void>;
 
   /** Takes an open transport and begins the session. @internal */
   constructor(core: Core, transport: Transport, showing: Showing<G> = {}) {
-    this.#core = core;
     this.#showing = showing;
-    this.#transport = transport;
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
+    this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
+    this.#begin(core, transport);
+  }
+
+  /** Begins the session, or begins it anew over another transport: nothing of the one before is heard any more. */
+  #begin(core: Core, transport: Transport): void {
+    this.#core = core;
+    this.#transport = transport;
+    this.#watch = new StallWatch();
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
     this.#welcome.catch(() => {});
-    this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
     core.setLossless(transport.kind === 'websocket');
+    const ifCurrent = (run: () => void) => transport === this.#transport && run();
+    const take = (give: () => void) => ifCurrent(() => (this.#watch.heardStream(), this.#take(give)));
     transport.start({
-      onControl: (bytes) => this.#take(() => core.onControl(bytes, performance.now())),
-      onChat: (bytes) => this.#take(() => core.onChat(bytes, performance.now())),
-      onDatagram: (bytes) => this.#takeDatagram(bytes),
-      onClosed: (end) => this.#onTransportClosed(end),
+      onControl: (bytes) => take(() => core.onControl(bytes, performance.now())),
+      onChat: (bytes) => take(() => core.onChat(bytes, performance.now())),
+      onDatagram: (bytes) => ifCurrent(() => this.#takeDatagram(bytes)),
+      onClosed: (end) => ifCurrent(() => this.#onTransportClosed(end)),
     });
     this.#flush();
   }
@@ -238,6 +264,7 @@ export class Client<G extends Game = AnyGame> {
   #ask<T>(request: () => number): Promise<T> {
     if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
     const answer = this.#requests.add<T>(request());
+    this.#watch.asked();
     this.#flush();
     return answer;
   }
@@ -262,10 +289,16 @@ export class Client<G extends Game = AnyGame> {
       }
     });
     this.#drain();
+    if (this.#isStalled(nowMs)) void this.#move();
+  }
+
+  #isStalled(nowMs: number): boolean {
+    return this.#watch.isStalled(nowMs, this.#room.info && this.#schema?.tickHz);
   }
 
   /** A hidden tab gets no frames and few timers, but its datagrams must still be acknowledged. */
   #takeDatagram(bytes: Uint8Array): void {
+    this.#watch.heardDatagram();
     this.#take(() => this.#core.onDatagram(bytes, performance.now()));
     this.#advanceIfIdle();
   }
@@ -304,7 +337,7 @@ export class Client<G extends Game = AnyGame> {
     this.#predictor = undefined;
     this.#core.predictNothing();
     if (this.#emitter.has('predictionFailed')) this.#emitter.emit('predictionFailed', error);
-    else reportError(error);
+    else report(error);
   }
 
   #flush(): void {
@@ -332,7 +365,7 @@ export class Client<G extends Game = AnyGame> {
       case 'refused':
       case 'chatRefused':
         this.#requests.refuse(event.request, event.code, event.text);
-        return this.#emitter.emit('refused', event);
+        return this.#isMoving ? undefined : this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
       case 'goodbye':
@@ -355,7 +388,9 @@ export class Client<G extends Game = AnyGame> {
     this.#schema = schema;
     this.#server = event.server;
     this.#player = event.player;
-    this.#input = new InputWriter(schema.input);
+    const before = this.#input;
+    this.#input = new InputWriter(schema.input, before);
+    if (before) this.#core.setInput(this.#input.write({}));
     this.entities.begin(schema.entities);
     const { predict, modes } = this.#showing;
     try {
@@ -406,8 +441,48 @@ export class Client<G extends Game = AnyGame> {
   #onTransportClosed({ closeCode, reason }: TransportEnd): void {
     if (this.#end) return;
     const code = closeCode === undefined ? 'ConnectionLost' : closeCodeOf(closeCode);
+    // Streams that are not read though datagrams come: it is the browser that stalls, not the page.
+    const stalled = code === 'TooSlow' && this.#transport.kind === 'webtransport' && this.#watch.hearsDatagrams;
+    if (this.#showing.detour && (stalled || (this.#isMoving && code === 'ConnectionLost'))) {
+      this.#isLost = true;
+      return void this.#move();
+    }
     this.#core.onClosed(closeNumberOf(code), reason);
     void this.#finish(code, closeCode === undefined || reason === '' ? textOf(code) : reason);
+  }
+
+  /** Goes on over the other transport, if that comes about while this one still says nothing: then it is not the path. */
+  async #move(): Promise<void> {
+    const { detour } = this.#showing;
+    if (!detour || this.#isMoving) return;
+    this.#isMoving = true;
+    const old = this.#transport;
+    try {
+      const { core, transport } = await detour(old.kind);
+      if (!this.#isLost) await delay(LAST_CHANCE_MS);
+      const goesOn = !this.#end && (this.#isLost || this.#isStalled(performance.now()));
+      if (goesOn) await this.#goOn(core, transport);
+      else void transport.close(0, 'the other transport goes on');
+    } catch {
+      // The other one did not come about either.
+      if (this.#isLost) void this.#finish('ConnectionLost', textOf('ConnectionLost'));
+    }
+    this.#isMoving = this.#isLost = false;
+  }
+
+  async #goOn(core: Core, transport: Transport): Promise<void> {
+    const [old, room, me] = [this.#transport, this.room, this.me];
+    this.#requests.end(new TickwireError('ConnectionLost', 'the session went on over another connection; ask again'));
+    void old.close(0, 'the connection stalled').catch(() => {});
+    this.#begin(core, transport);
+    try {
+      await inTime(this.#welcome, { timeoutMs: WELCOME_MS });
+      if (room && me) await sitAgain(this, room.name, me);
+      this.#emitter.emit('moved', { from: old.kind, to: transport.kind });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      void this.#finish('ConnectionLost', `the connection stalled, and it did not go on over another: ${why}; connect again`);
+    }
   }
 
   async #finish(code: CloseCode, text: string): Promise<void> {

@@ -59,7 +59,8 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const { name, room, signal, timeoutMs = TIMEOUT_MS, predict, modes } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
-  const core = loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
+  const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
+  const core = makeCore();
   core.catch(() => {});
   const open = await openers(url, options, deadline);
   const server = new URL(url);
@@ -67,13 +68,18 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const plan = planFor(recall(host), roundTripMs(server));
   const learn = (known: Known) => remember(host, known);
   const transport = await (options.transport ? open[options.transport](signal) : race(open, plan, { signal, learn }));
+  const detour = async (from: TransportKind) => {
+    const transport = await open[from === 'webtransport' ? 'websocket' : 'webtransport']();
+    return { core: await makeCore(), transport };
+  };
   let client: Client<G>;
   try {
-    client = new Client<G>(await core, transport, { predict, modes });
+    client = new Client<G>(await core, transport, { predict, modes, detour: options.transport ? undefined : detour });
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;
   }
+  client.on('moved', ({ from }) => from === 'webtransport' && learn('stalled'));
   try {
     await inTime(client.welcomed(), deadline);
     if (name !== undefined) await inTime(client.join({ name, room }), deadline);

@@ -38,8 +38,16 @@ export class Emitter<Events> {
       try {
         (listener as Listener<Events[K]>)(value);
       } catch (error) {
-        reportError(error);
+        report(error);
       }
     }
   }
+}
+
+/** Tells of an error that nobody caught, as of any other: node has no `reportError`. */
+export function report(error: unknown): void {
+  if ('reportError' in globalThis) return reportError(error);
+  setTimeout(() => {
+    throw error;
+  });
 }

@@ -91,9 +91,10 @@ export class InputWriter {
   readonly #held: Record<string, FieldValue> = {};
   readonly #flat: Float64Array;
 
-  /** Starts with nothing held: false and zero. */
-  constructor(kind: Kind) {
+  /** Starts with nothing held, false and zero, or with what `before` held. */
+  constructor(kind: Kind, before?: InputWriter) {
     this.#kind = kind;
+    if (before) Object.assign(this.#held, before.#held);
     this.#flat = new Float64Array(kind.fields.reduce((sum, field) => sum + field.components, 0));
   }
 

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { StallWatch } from '../src/stall.js';
+
+/** Asks every 50 ms from `from` until it stalls, or for `forMs`. When it did. */
+function stallsAt(watch: StallWatch, from: number, forMs: number, tickHz?: number, each?: (now: number) => void): number | undefined {
+  for (let now = from; now <= from + forMs; now += 50) {
+    each?.(now);
+    if (watch.isStalled(now, tickHz)) return now - from;
+  }
+  return undefined;
+}
+
+test('a room without a datagram for three seconds stalls, and one that has them does not', () => {
+  expect(stallsAt(new StallWatch(), 0, 10_000, 60)).toBe(3000);
+  const watch = new StallWatch();
+  expect(stallsAt(watch, 0, 60_000, 60, (now) => now % 2000 === 0 && watch.heardDatagram())).toBeUndefined();
+  expect(watch.hearsDatagrams).toBe(true);
+});
+
+test('outside of a room no datagrams are due', () => {
+  expect(stallsAt(new StallWatch(), 0, 60_000)).toBeUndefined();
+});
+
+test('a room of two ticks a second may be silent for twelve of them', () => {
+  expect(stallsAt(new StallWatch(), 0, 60_000, 2)).toBe(6000);
+});
+
+test('a request without an answer stalls though datagrams come', () => {
+  const watch = new StallWatch();
+  const hear = () => watch.heardDatagram();
+  expect(stallsAt(watch, 0, 10_000, 60, hear)).toBeUndefined();
+  watch.asked();
+  expect(stallsAt(watch, 10_000, 10_000, 60, hear)).toBeGreaterThanOrEqual(2950);
+  watch.heardStream();
+  expect(stallsAt(watch, 30_000, 10_000, 60, hear)).toBeUndefined();
+});
+
+test('a page that was suspended has not been silent for as long', () => {
+  const watch = new StallWatch();
+  expect(stallsAt(watch, 0, 1000, 60)).toBeUndefined();
+  expect(watch.isStalled(60_000, 60)).toBe(false);
+  watch.heardDatagram();
+  expect(stallsAt(watch, 60_050, 2800, 60)).toBeUndefined();
+});
