@@ -3,7 +3,7 @@ import type { Core, CoreStats } from './core.js';
 import { delay, inTime } from './deadline.js';
 import { type Detour, sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
-import { type AnyGame, Entities, type Game } from './entities.js';
+import { type AnyGame, Entities, type Game, type Seen } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
 import { type Modes, showBy } from './modes.js';
@@ -19,7 +19,7 @@ import type { Transport, TransportEnd, TransportKind } from './transport.js';
  * own word of it does not follow.
  */
 export type GameEvent<G extends Game> = {
-  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Readonly<G['events'][K]>;
+  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Seen<G['events'][K]>;
 }[keyof G['events'] & string];
 
 /** What a {@link Client} reports. */

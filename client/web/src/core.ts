@@ -98,10 +98,18 @@ export async function loadCore(client: string, load?: () => Promise<MakeCore>): 
   }
 }
 
+/** In node, whose `fetch` takes no files. Not named as a literal: a bundler for browsers would look for it. */
+async function readFile(url: URL): Promise<BufferSource> {
+  const module = 'node:fs/promises';
+  const files = (await import(/* @vite-ignore */ module)) as { readFile(url: URL): Promise<BufferSource> };
+  return files.readFile(url);
+}
+
 async function loadModule(): Promise<MakeCore> {
   const module = await import('../wasm/tickwire.js');
   // Named here, so that a bundler finds the file and puts it beside its own.
-  await module.default({ module_or_path: new URL('../wasm/tickwire_bg.wasm', import.meta.url) });
+  const url = new URL('../wasm/tickwire_bg.wasm', import.meta.url);
+  await module.default({ module_or_path: url.protocol === 'file:' ? await readFile(url) : url });
   const make = module.Core as unknown as new (client: string) => Core;
   return (client) => new make(client);
 }

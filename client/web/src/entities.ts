@@ -20,6 +20,9 @@ export interface AnyGame extends Game {
 /** The kind names of a game. */
 export type KindName<G extends Game> = keyof G['entities'] & string;
 
+/** What is read only, with all that is in it: it belongs to the client. */
+export type Seen<T> = T extends object ? { readonly [K in keyof T]: Seen<T[K]> } : T;
+
 /** One visible entity: what every entity has, and the fields of its kind. */
 export type Entity<G extends Game, K extends KindName<G> = KindName<G>> = {
   [N in K]: {
@@ -31,7 +34,7 @@ export type Entity<G extends Game, K extends KindName<G> = KindName<G>> = {
     readonly mine: boolean;
     /** How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it. */
     readonly presence: number;
-  } & Readonly<G['entities'][N]>;
+  } & Seen<G['entities'][N]>;
 }[K];
 
 interface Slot {

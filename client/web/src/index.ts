@@ -7,7 +7,7 @@ export { connect, type ConnectOptions } from './connect.js';
 export type { Adopt, Core, MakeCore, StepOnce } from './core.js';
 export { Client, type ClientEvents, type GameEvent, type Stats } from './client.js';
 export type { Chat } from './chat.js';
-export type { AnyGame, Entities, Entity, Game, KindName } from './entities.js';
+export type { AnyGame, Entities, Entity, Game, KindName, Seen } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
 export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';

@@ -1,5 +1,5 @@
 import type { Core } from './core.js';
-import type { AnyGame, Game, KindName } from './entities.js';
+import type { AnyGame, Game, KindName, Seen } from './entities.js';
 import { TickwireError } from './errors.js';
 import { AXES, type Field, type Kind, readRecord, type Schema } from './schema.js';
 
@@ -13,7 +13,7 @@ import { AXES, type Field, type Kind, readRecord, type Schema } from './schema.j
  */
 export type Step<G extends Game = AnyGame, K extends KindName<G> = KindName<G>> = (
   own: G['entities'][K],
-  input: Readonly<G['input']>,
+  input: Seen<G['input']>,
   seconds: number,
 ) => void;
 

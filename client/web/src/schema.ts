@@ -101,17 +101,17 @@ export class InputWriter {
   /**
    * Holds `changes` on top of what is held already, and gives all of it back as numbers.
    *
-   * Throws a `TypeError` that names the field for one the game does not have, or a value that does
-   * not fit its type.
+   * Throws a `TypeError` that names the field for one the game does not have, or a value that does not fit its type, and
+   * a `RangeError` for one that is beyond its range by more than half a step. Then nothing is changed.
    */
   write(changes: object): Float64Array {
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === undefined) continue;
+    const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+    for (const [name, value] of given) {
       const field = this.#kind.fields.find((field) => field.name === name);
       if (!field) throw new TypeError(`the input has no field "${name}"; it has ${this.#names()}`);
       checkValue(field, value);
-      this.#held[name] = value as FieldValue;
     }
+    Object.assign(this.#held, Object.fromEntries(given) as Record<string, FieldValue>);
     let at = 0;
     for (const field of this.#kind.fields) {
       writeValue(field, this.#held[field.name], this.#flat, at);
@@ -128,15 +128,37 @@ export class InputWriter {
 function checkValue(field: Field, value: unknown): void {
   if (field.components === 1) {
     const fits = Number.isFinite(value) || (field.type === 'bool' && typeof value === 'boolean');
-    if (!fits) throw new TypeError(`the input field "${field.name}" takes a ${field.type}, not ${String(value)}`);
-    return;
+    if (!fits) throw new TypeError(`the input field "${field.name}" takes ${NOUNS[field.type]}, not ${String(value)}`);
+    return checkRange(field, field.name, Number(value));
   }
   for (const axis of AXES.slice(0, field.components)) {
-    if (!Number.isFinite((value as Record<string, unknown> | null)?.[axis])) {
-      throw new TypeError(`the input field "${field.name}" takes a ${field.type} with finite ${axis}`);
+    const part = (value as Record<string, unknown> | null)?.[axis];
+    if (!Number.isFinite(part)) {
+      throw new TypeError(`the input field "${field.name}" takes ${NOUNS[field.type]} with finite ${axis}`);
     }
+    checkRange(field, `${field.name}.${axis}`, part as number);
   }
 }
+
+/** Angles wrap, and a rotation is what its four numbers are in proportion. */
+function checkRange({ type, min, max, step = 1 }: Field, name: string, value: number): void {
+  if (type === 'angle' || type === 'quat' || min === undefined || max === undefined) return;
+  // What is off by no more than rounding is meant to be at the end of the range.
+  const slack = type === 'float' || type === 'vec2' || type === 'vec3' ? step / 2 : 0;
+  if (value >= min - slack && value <= max + slack) return;
+  throw new RangeError(`the input field "${name}" takes ${min} to ${max}, not ${value}`);
+}
+
+const NOUNS: Record<FieldType, string> = {
+  bool: 'a bool',
+  int: 'an int',
+  float: 'a float',
+  angle: 'an angle',
+  vec2: 'a vec2',
+  vec3: 'a vec3',
+  quat: 'a quat',
+  choice: 'a choice',
+};
 
 function writeValue(field: Field, value: FieldValue | undefined, flat: Float64Array, at: number): void {
   if (field.components === 1) {

@@ -38,6 +38,20 @@ test('the view is read into typed objects by kind', () => {
   expect(entities.mine('Rock')).toBeUndefined();
 });
 
+test('what is seen cannot be changed by mistake, its vectors included', () => {
+  const ship = seen([8, 1, 0, 1, 1, 10, 0, 1]).mine('Ship')!;
+  const change = () => {
+    // @ts-expect-error It belongs to the client.
+    ship.alive = false;
+    // @ts-expect-error So does what is in it.
+    ship.pos.x = 3;
+  };
+  expect(change).toBeTypeOf('function');
+  const copied: { x: number; y: number } = { ...ship.pos };
+  copied.x = 3;
+  expect(ship.pos.x).toBe(10);
+});
+
 test('an entity keeps its object while it is seen and is forgotten when it is not', () => {
   const entities = seen(ship(1, 10), ship(2, 20));
   const first = entities.get(1);

@@ -65,5 +65,35 @@ test('an input value of the wrong type is refused and changes nothing', () => {
   expect(() => writer.write({ turn: Number.NaN })).toThrow('"turn" takes a float');
   expect(() => writer.write({ turn: true })).toThrow('"turn" takes a float');
   expect(() => writer.write({ aim: { x: 1 } })).toThrow('"aim" takes a vec2 with finite y');
+  expect(() => writer.write({ thrust: true, turn: Number.NaN })).toThrow('"turn"');
   expect([...writer.write({})]).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
+});
+
+test('an input value beyond its range is refused as well, but for what rounds to its end', () => {
+  const fields: Kind['fields'] = [
+    { name: 'turn', type: 'float', components: 1, min: -1, max: 1, step: 0.125 },
+    { name: 'gear', type: 'int', components: 1, min: -1, max: 5, step: 1 },
+    { name: 'gun', type: 'choice', components: 1, min: 0, max: 2, step: 1 },
+    { name: 'aim', type: 'vec2', components: 2, min: -10, max: 10, step: 0.5 },
+    { name: 'heading', type: 'angle', components: 1, min: -Math.PI, max: Math.PI, step: 0.01 },
+    { name: 'look', type: 'quat', components: 4, min: -1, max: 1, step: 1 },
+  ];
+  const writer = new InputWriter({ name: 'Controls', fields });
+  for (const [wrong, words] of [
+    [{ turn: 99 }, '"turn" takes -1 to 1, not 99'],
+    [{ turn: -1.1 }, '"turn" takes -1 to 1, not -1.1'],
+    [{ gear: 6 }, '"gear" takes -1 to 5, not 6'],
+    [{ gun: 3 }, '"gun" takes 0 to 2, not 3'],
+    [{ aim: { x: 0, y: 99 } }, '"aim.y" takes -10 to 10, not 99'],
+  ] as const) {
+    expect(() => writer.write(wrong)).toThrow(RangeError);
+    expect(() => writer.write(wrong)).toThrow(words);
+  }
+  const fine = { turn: 1.0000001, aim: { x: -10.2, y: 10 }, heading: 7, look: { x: 2, y: 0, z: 0, w: 2 } };
+  expect([...writer.write(fine)]).toEqual([1.0000001, 0, 0, -10.2, 10, 7, 2, 0, 0, 2]);
+});
+
+test('the article fits its noun', () => {
+  const fields: Kind['fields'] = [{ name: 'gear', type: 'int', components: 1 }];
+  expect(() => new InputWriter({ name: 'Controls', fields }).write({ gear: 'first' })).toThrow('takes an int, not first');
 });
