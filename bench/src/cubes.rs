@@ -119,6 +119,7 @@ fn kinds() -> [KindSchema; 2] {
         rule: SendRule::Always,
         owner_only: false,
         velocity: None,
+        choice: None,
     };
     ["Cube", "Player"].map(|name| KindSchema {
         name: name.into(),

@@ -12,7 +12,8 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{FieldSchema, KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, LANES_MAX, Schema};
+use tickwire_shared::simulation::schema_of;
 use wasm_bindgen::prelude::*;
 
 use crate::session::component::{components, lanes_of, push_components};
@@ -25,6 +26,8 @@ use step::ScriptStep;
 pub struct Core {
     session: Session,
     view: Vec<f64>,
+    /// What the rules to predict by were built for.
+    built_for: Option<fn() -> Schema>,
 }
 
 impl Core {
@@ -33,6 +36,7 @@ impl Core {
     pub fn predicting<S: Predict>(client: &str) -> Core {
         let mut core = Core::new(client);
         core.session.predict::<S>();
+        core.built_for = Some(schema_of::<S>);
         core
     }
 }
@@ -42,7 +46,7 @@ impl Core {
     /// A session that says hello as `client`.
     #[wasm_bindgen(constructor)]
     pub fn new(client: &str) -> Core {
-        Core { session: Session::new(client, None), view: Vec::new() }
+        Core { session: Session::new(client, None), view: Vec::new(), built_for: None }
     }
 
     /// Takes bytes of the control stream; throws an error with the close code's number (`code`) and a text.
@@ -180,6 +184,14 @@ impl Core {
     #[wasm_bindgen(js_name = predictNothing)]
     pub fn predict_nothing(&mut self) {
         self.session.predict_nothing();
+    }
+
+    /// Once the server has said welcome: in what the rules of this module differ from the server's, so that nothing is
+    /// predicted by them; undefined if they are the same, or there are none.
+    #[wasm_bindgen(js_name = rulesDiffer)]
+    pub fn rules_differ(&self) -> Option<String> {
+        let (own, welcome) = (self.built_for?(), self.session.welcome()?);
+        own.difference(&welcome.schema)
     }
 
     /// Advances the clock and samples the input for each tick that is due.
@@ -425,7 +437,13 @@ fn field_object(field: &FieldSchema) -> JsValue {
         ("max", max.into()),
         ("step", field.ty.step().into()),
         ("ownerOnly", field.owner_only.into()),
+        ("choice", field.choice.as_ref().map_or(JsValue::UNDEFINED, choice_object)),
     ])
+}
+
+fn choice_object(choice: &ChoiceSchema) -> JsValue {
+    let variants: Array = choice.variants.iter().map(JsValue::from).collect();
+    object(&[("name", (&choice.name).into()), ("variants", variants.into())])
 }
 
 fn typed(name: &str, fields: &[(&str, JsValue)]) -> JsValue {

@@ -120,8 +120,12 @@ impl Misfits {
             Tick, or an enum without fields that has `#[derive(Replicate)]`"
 )]
 pub trait Choice: Copy {
+    /// The enum's name.
+    const NAME: &'static str;
     /// Number of variants.
     const VARIANTS: u16;
+    /// What they are called, in the order of their indices.
+    const VARIANT_NAMES: &'static [&'static str];
     /// This variant's place, from 0.
     fn index(self) -> u16;
     /// The variant at `index`; one past the end gives the last.

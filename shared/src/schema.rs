@@ -210,6 +210,25 @@ pub struct FieldSchema {
     pub owner_only: bool,
     /// The field that holds this one's rate of change per second, if the codec may predict from it.
     pub velocity: Option<String>,
+    /// What the values of a [`FieldType::Choice`] are called, if that is known.
+    pub choice: Option<ChoiceSchema>,
+}
+
+/// An enum without fields, as a client without the game's types knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceSchema {
+    /// The enum's name.
+    pub name: String,
+    /// Its variants in the order of their indices.
+    pub variants: Vec<String>,
+}
+
+impl ChoiceSchema {
+    /// That of an enum of this name and these variants.
+    pub fn new(name: &str, variants: &[&str]) -> Self {
+        let variants = variants.iter().map(|&name| name.into()).collect();
+        ChoiceSchema { name: name.into(), variants }
+    }
 }
 
 /// One kind of entity, an input, or one kind of event.
@@ -353,6 +372,34 @@ impl Schema {
         pairs(&self.events, &client.events)
     }
 
+    /// In what the inputs or entities of `other` are not the same, field by field: rules for the one cannot step the
+    /// other. `None` if they are.
+    pub fn difference(&self, other: &Schema) -> Option<String> {
+        if let Err(error) = other.accepts(self) {
+            return Some(error.to_string());
+        }
+        let tables = |schema: &Schema| {
+            let kinds = std::iter::once(&schema.input).chain(&schema.entities).cloned();
+            kinds.collect::<Vec<_>>()
+        };
+        let (own, others) = (tables(self), tables(other));
+        let differs = own.iter().zip(&others).find(|(one, two)| one != two);
+        match differs {
+            Some((one, two)) if one.name != two.name => {
+                Some(format!("{} is {} there", one.name, two.name))
+            }
+            Some((one, two)) => {
+                let lacks = |kind: &KindSchema, field: &FieldSchema| !kind.fields.contains(field);
+                let gone = one.fields.iter().find(|field| lacks(two, field));
+                let field = gone.or_else(|| two.fields.iter().find(|field| lacks(one, field)));
+                let field = field.map(|field| format!(".{}", field.name)).unwrap_or_default();
+                Some(format!("{}{field} is not the same there", one.name))
+            }
+            None if own.len() != others.len() => Some("it has other kinds of entity".into()),
+            None => None,
+        }
+    }
+
     /// Checks every number in the schema, as a client must before it uses what a server sent, and its size, as a
     /// server must before it starts.
     ///
@@ -383,6 +430,9 @@ impl Schema {
             for field in &kind.fields {
                 if !field.ty.is_valid() {
                     return invalid(&kind.name, &field.name, "its range or step is out of bounds");
+                }
+                if !names_fit(field) {
+                    return invalid(&kind.name, &field.name, "it has not a name for each variant");
                 }
                 let Some(velocity) = &field.velocity else { continue };
                 let fits = kind.fields.iter().any(|other| {
@@ -415,15 +465,29 @@ fn repeated<'a>(names: impl Iterator<Item = &'a String> + Clone) -> Option<&'a s
     names.clone().enumerate().find(twice).map(|(_, name)| name.as_str())
 }
 
+fn names_fit(field: &FieldSchema) -> bool {
+    let Some(choice) = &field.choice else { return true };
+    field.ty == FieldType::Choice { variants: choice.variants.len().try_into().unwrap_or(0) }
+}
+
+/// Names that one side does not know are no difference.
+fn has_other_names(field: &FieldSchema, other: &FieldSchema) -> bool {
+    let both = field.choice.as_ref().zip(other.choice.as_ref());
+    both.is_some_and(|(choice, other)| choice.variants != other.variants)
+}
+
 fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaError> {
     for field in &server.fields {
         let Some(other) = client.fields.iter().find(|other| other.name == field.name) else {
             continue;
         };
-        if other.ty != field.ty || other.owner_only != field.owner_only {
+        let differs = other.ty != field.ty || other.owner_only != field.owner_only;
+        if differs || has_other_names(field, other) {
             let show = |field: &FieldSchema| {
                 let owner = if field.owner_only { ", owner only" } else { "" };
-                format!("{:?}{owner}", field.ty)
+                let names = field.choice.as_ref().map(|choice| choice.variants.join(", "));
+                let names = names.map(|names| format!(" ({names})")).unwrap_or_default();
+                format!("{:?}{names}{owner}", field.ty)
             };
             return Err(SchemaError::FieldDiffers {
                 kind: server.name.clone(),
@@ -437,57 +501,4 @@ fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaEr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(name: &str, fields: &[&str]) -> KindSchema {
-        let field = |name: &&str| FieldSchema {
-            name: (*name).to_owned(),
-            ty: FieldType::Bool,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-        };
-        KindSchema { name: name.to_owned(), fields: fields.iter().map(field).collect() }
-    }
-
-    #[test]
-    fn two_of_one_name_are_refused_and_named() {
-        let schema = |entities| Schema {
-            game: "test".to_owned(),
-            tick_hz: 60,
-            input: kind("Stick", &["fire"]),
-            entities,
-            events: Vec::new(),
-            model: Vec::new(),
-        };
-        let apart = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &["fire"])]);
-        assert_eq!(apart.validate(), Ok(()));
-        let fields = schema(vec![kind("Ship", &["fire", "turn", "fire"])]).validate();
-        let text = "Ship.fire cannot be coded: another field has the same name";
-        assert_eq!(fields.unwrap_err().to_string(), text);
-        let kinds = schema(vec![kind("Ship", &[]), kind("Rock", &[]), kind("Ship", &[])]);
-        let text = "Ship cannot be coded: another kind has the same name";
-        assert_eq!(kinds.validate().unwrap_err().to_string(), text);
-    }
-
-    #[test]
-    fn a_schema_that_no_frame_holds_is_refused_with_its_size() {
-        let fields: Vec<String> = (0..LANES_MAX).map(|n| format!("a_telling_name_{n}")).collect();
-        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let schema = |kinds: usize, model: usize| Schema {
-            game: "big".into(),
-            tick_hz: 60,
-            input: kind("Input", &[]),
-            entities: (0..kinds).map(|n| kind(&format!("Kind{n}"), &fields)).collect(),
-            events: vec![],
-            model: vec![0; model],
-        };
-        assert_eq!(schema(40, 0).validate(), Ok(()));
-        let too_large = schema(KINDS_MAX, 0).validate().unwrap_err();
-        let SchemaError::TooLarge { bytes, model: 0 } = too_large else { panic!("{too_large}") };
-        assert!(too_large.to_string().contains(&bytes.to_string()), "{too_large}");
-        let model = schema(1, SCHEMA_BYTES_MAX).validate();
-        assert!(matches!(model, Err(SchemaError::TooLarge { model: SCHEMA_BYTES_MAX, .. })));
-    }
-}
+mod tests;

@@ -13,7 +13,7 @@ use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::model::{ChanceTree, KindModel, Leaf, Model, Site, Split};
 use tickwire_shared::quantize::Lanes;
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
+use tickwire_shared::schema::{ChoiceSchema, FieldSchema, FieldType, KindSchema, Schema, SendRule};
 use tickwire_shared::snapshot::{
     Fragment, InputReport, Marks, RecordHead, SnapshotHeader, SnapshotWriter,
 };
@@ -58,6 +58,7 @@ fn structs() {
         zero::<Schema>(),
         zero::<KindSchema>(),
         zero::<FieldSchema>(),
+        zero::<ChoiceSchema>(),
     ];
     let told = rows("### Structs");
     assert_eq!(told.len(), structs.len());

@@ -101,6 +101,7 @@ mod tests {
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
+            choice: None,
         };
         let kind = KindSchema { name: "K".into(), fields: vec![field] };
         let mut lanes = [0; 4];

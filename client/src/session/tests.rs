@@ -12,6 +12,7 @@ fn schema(kinds: usize) -> Schema {
         rule: SendRule::Always,
         owner_only: false,
         velocity: None,
+        choice: None,
     };
     let kind = |number: usize| KindSchema {
         name: format!("Kind{number}"),

@@ -77,14 +77,23 @@ function checkKind(kind) {
 
 function checkField(kind, field) {
   const name = checkName(field?.name);
-  const { type, min, max, step, ownerOnly = false, velocity } = field;
+  const { type, min, max, step, ownerOnly = false, velocity, choice } = field;
   if (!Object.hasOwn(COMPONENTS, type)) throw new Error(`${kind}.${name} is of the unknown type ${JSON.stringify(type)}`);
   for (const number of [min, max, step]) {
     if (!Number.isFinite(number)) throw new Error(`${kind}.${name} has no "min", "max" and "step"`);
   }
   const indexes = type !== 'choice' || (min === 0 && Number.isInteger(max) && max < VARIANTS_MAX);
   if (max < min || step <= 0 || !indexes) throw new Error(`${kind}.${name} has no range`);
-  return { name, type, min, max, step, ownerOnly: ownerOnly === true, velocity: velocity == null ? undefined : checkName(velocity) };
+  const names = choice == null ? undefined : checkChoice(`${kind}.${name}`, choice, type === 'choice' ? max + 1 : 0);
+  return { name, type, min, max, step, ownerOnly: ownerOnly === true, velocity: velocity == null ? undefined : checkName(velocity), choice: names };
+}
+
+/** An enum's name and those of its variants. Servers before it was told have none. */
+function checkChoice(where, { name, variants }, count) {
+  if (!Array.isArray(variants) || variants.length !== count) throw new Error(`${where} has not a name for each variant`);
+  const names = variants.map(checkName);
+  if (new Set(names).size < names.length) throw new Error(`${where} has a variant twice`);
+  return { name: checkName(name), variants: names };
 }
 
 /** Names become code, so they are identifiers. */

@@ -23,7 +23,7 @@ async function main() {
   if (values.help) return void process.stdout.write(USAGE);
   if (command !== 'types' || !url || more.length > 0) throw new Refused(USAGE.trimEnd());
   if (values.check && !values.out) throw new Refused('--check compares with a file: name it with -o');
-  const text = typesOf(await fetchSchema(url), values.name);
+  const text = typesOf(await fetchSchema(url), values.name, values.out?.endsWith('.d.ts'));
   if (!values.out) return void process.stdout.write(text);
   const found = existsSync(values.out) ? readFileSync(values.out, 'utf8') : undefined;
   if (found === text) return console.error(`${values.out} is up to date`);

@@ -4,16 +4,22 @@
 export const MADE_BY = '// Made by `npx tickwire types`';
 
 const VECTORS = { vec2: 'Vec2', vec3: 'Vec3', quat: 'Quat' };
-/** Up to so many variants an index is written as a union. */
+/** Up to so many variants without names an index is written as a union. */
 const UNION_MAX = 16;
-const RESERVED = /^(?:Game|Vec2|Vec3|Quat|any|boolean|number|object|string|symbol|undefined|unknown|never|void|null)$/;
+/** Up to so many variants are written with their names. */
+const NAMES_MAX = 256;
+const RESERVED = /^(?:Game|default|class|const|enum|export|extends|function|import|new|return|static|super|switch|this|throw|typeof|var|with|yield|in|if|do|for|try|case|else|true|false|await|break|catch|while|delete|Vec2|Vec3|Quat|any|boolean|number|object|string|symbol|undefined|unknown|never|void|null)$/;
 
-/** The module of a schema, as text. `name` is what its interface is called. */
-export function typesOf(schema, name = nameOf(schema.game)) {
+/**
+ * The module of a schema, as text. `name` is what its interface is called. With `isAmbient` it has types alone, as a file
+ * that ends in `.d.ts` must.
+ */
+export function typesOf(schema, name = nameOf(schema.game), isAmbient = false) {
   if (!/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(name) || RESERVED.test(name)) {
     throw new Error(`"${name}" cannot be the name of an interface; give another with --name`);
   }
   const types = new Set([schema.input, ...schema.entities, ...schema.events].flatMap(({ fields }) => fields.map(({ type }) => VECTORS[type])));
+  const choices = choicesOf(schema, name);
   const imports = ['Game', ...['Quat', 'Vec2', 'Vec3'].filter((type) => types.has(type))];
   return [
     `${MADE_BY} of the schema that the server tells. To change it, run that again.`,
@@ -22,14 +28,65 @@ export function typesOf(schema, name = nameOf(schema.game)) {
     `/** The game ${JSON.stringify(schema.game).replaceAll('*/', '*\\/')}, ${schema.tickHz} ticks a second. */`,
     `export interface ${name} extends Game {`,
     '  /** What a player holds down. */',
-    ...kind('  ', 'input', schema.input),
+    ...kind('  ', 'input', schema.input, choices),
     '  /** What is seen. */',
-    ...kinds('entities', schema.entities),
+    ...kinds('entities', schema.entities, choices),
     '  /** What happens once. */',
-    ...kinds('events', schema.events),
+    ...kinds('events', schema.events, choices),
     '}',
+    ...[...new Set(choices.values())].flatMap((choice) => choiceOf(choice, isAmbient)),
+    ...(isAmbient ? [] : builtFor(schema, name)),
     '',
   ].join('\n');
+}
+
+/** What the enum of each field is called here: by its own name, or, where that is taken, by its kind and field. */
+function choicesOf(schema, interfaceName) {
+  const named = new Map([[interfaceName, undefined]]);
+  const choices = new Map();
+  for (const { name: kindName, fields } of [schema.input, ...schema.entities, ...schema.events]) {
+    for (const field of fields.filter(({ choice }) => choice && choice.variants.length <= NAMES_MAX)) {
+      const { name, variants } = field.choice;
+      const own = kindName + field.name[0].toUpperCase() + field.name.slice(1);
+      const fits = (name) => !RESERVED.test(name) && (!named.has(name) || sameNames(named.get(name)?.variants, variants));
+      const taken = [name, own, `${own}Choice`].find(fits);
+      if (!taken) continue;
+      if (!named.get(taken)) named.set(taken, { name: taken, variants });
+      choices.set(field, named.get(taken));
+    }
+  }
+  return choices;
+}
+
+function sameNames(some, others) {
+  return some?.length === others.length && some.every((name, at) => name === others[at]);
+}
+
+function choiceOf({ name, variants }, isAmbient) {
+  const numbered = variants.map((variant, index) => `${variant}: ${index}`).join(', ');
+  if (isAmbient) return ['', `/** ${numbered}. */`, `export type ${name} = ${variants.map((_, index) => index).join(' | ')};`];
+  return ['', `export const ${name} = { ${numbered} } as const;`, `export type ${name} = (typeof ${name})[keyof typeof ${name}];`];
+}
+
+/** What a client compares with its server's schema; see `src/showing.ts`. */
+function builtFor({ game, input, entities, events }, name) {
+  const table = ({ fields }) => {
+    const types = fields.map(({ name, type, choice }) => {
+      return `${name}: ${JSON.stringify(choice ? `${type} of ${choice.variants.join(', ')}` : type)}`;
+    });
+    return types.length > 0 ? `{ ${types.join(', ')} }` : '{}';
+  };
+  const tables = (kinds) => kinds.map((kind) => `    ${kind.name}: ${table(kind)},`);
+  return [
+    '',
+    '/** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */',
+    `export const ${name[0].toLowerCase()}${name.slice(1)}Schema = {`,
+    `  game: ${JSON.stringify(game)},`,
+    `  input: ${table(input)},`,
+    ...(entities.length > 0 ? ['  entities: {', ...tables(entities), '  },'] : ['  entities: {},']),
+    ...(events.length > 0 ? ['  events: {', ...tables(events), '  },'] : ['  events: {},']),
+    '};',
+  ];
 }
 
 /** `space-race 2` as `SpaceRace2`. */
@@ -39,16 +96,17 @@ function nameOf(game) {
   return /^\p{ID_Start}/u.test(joined) ? joined : `Game${joined}`;
 }
 
-function kinds(name, list) {
+function kinds(name, list, choices) {
   if (list.length === 0) return [`  ${name}: {};`];
-  return [`  ${name}: {`, ...list.flatMap((each) => kind('    ', each.name, each)), '  };'];
+  return [`  ${name}: {`, ...list.flatMap((each) => kind('    ', each.name, each, choices)), '  };'];
 }
 
-function kind(indent, name, { fields }) {
+function kind(indent, name, { fields }, choices) {
   if (fields.length === 0) return [`${indent}${name}: {};`];
   const lines = fields.flatMap((field) => {
-    const words = doc(field);
-    return [...(words ? [`${indent}  /** ${words} */`] : []), `${indent}  ${field.name}: ${typeOf(field)};`];
+    const choice = choices.get(field);
+    const words = doc(field, choice);
+    return [...(words ? [`${indent}  /** ${words} */`] : []), `${indent}  ${field.name}: ${choice?.name ?? typeOf(field)};`];
   });
   return [`${indent}${name}: {`, ...lines, `${indent}};`];
 }
@@ -60,7 +118,7 @@ function typeOf({ type, max }) {
 }
 
 /** What the values of a field are, as far as its type does not say. */
-function doc({ type, min, max, step, ownerOnly, velocity }) {
+function doc({ type, min, max, step, ownerOnly, velocity }, choice) {
   const what = {
     bool: '',
     int: `Whole, ${min} to ${max}.`,
@@ -69,7 +127,7 @@ function doc({ type, min, max, step, ownerOnly, velocity }) {
     vec2: `Each ${min} to ${max} in steps of ${step}.`,
     vec3: `Each ${min} to ${max} in steps of ${step}.`,
     quat: 'A rotation.',
-    choice: `The index of one of ${max + 1} variants.`,
+    choice: choice ? '' : `The index of one of ${max + 1} variants.`,
   }[type];
   const moved = velocity === undefined ? '' : `Changes by \`${velocity}\` a second.`;
   return [what, moved, ownerOnly ? 'Told to its owner only.' : ''].filter((words) => words !== '').join(' ');

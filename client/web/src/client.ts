@@ -1,16 +1,17 @@
 import { Chat } from './chat.js';
 import type { Core, CoreStats } from './core.js';
 import { delay, inTime } from './deadline.js';
-import { type Detour, sitAgain } from './detour.js';
+import { sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game, type Seen } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
-import { type Modes, showBy } from './modes.js';
-import { Predictor, type Steps } from './prediction.js';
+import { showBy } from './modes.js';
+import { Predictor } from './prediction.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
 import { InputWriter, readRecord, type Schema } from './schema.js';
+import { type Showing, tellDifferences } from './showing.js';
 import { StallWatch } from './stall.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
@@ -65,14 +66,6 @@ export interface Stats extends CoreStats {
   transport: TransportKind;
   /** Inputs not sent because the network took no more. */
   datagramsDropped: number;
-}
-
-/** What the game's author asks for of what is shown. */
-interface Showing<G extends Game> {
-  predict?: Steps<G> | undefined;
-  modes?: Modes<G> | undefined;
-  /** Where the session goes on if its connection stalls; without it, it ends. */
-  detour?: Detour | undefined;
 }
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
@@ -392,7 +385,8 @@ export class Client<G extends Game = AnyGame> {
     this.#input = new InputWriter(schema.input, before);
     if (before) this.#core.setInput(this.#input.write({}));
     this.entities.begin(schema.entities);
-    const { predict, modes } = this.#showing;
+    const { predict, modes, schema: builtFor } = this.#showing;
+    tellDifferences(this.#core, schema, builtFor);
     try {
       if (modes) showBy(this.#core, schema, modes);
       if (predict) this.#predictor = new Predictor(schema, predict);

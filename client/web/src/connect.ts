@@ -7,6 +7,7 @@ import type { Modes } from './modes.js';
 import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
+import type { BuiltFor } from './showing.js';
 import type { Transport, TransportKind } from './transport.js';
 import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
@@ -34,6 +35,8 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   predict?: Steps<G> | undefined;
   /** How each kind of entity is shown that the player does not steer; `interpolate` if not given. */
   modes?: Modes<G> | undefined;
+  /** What the page was built for, from the file that `npx tickwire types` made: a server of other rules is told on the console. */
+  schema?: BuiltFor | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -56,7 +59,7 @@ const TIMEOUT_MS = 10_000;
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
-  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict, modes } = options;
+  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
@@ -74,7 +77,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   };
   let client: Client<G>;
   try {
-    client = new Client<G>(await core, transport, { predict, modes, detour: options.transport ? undefined : detour });
+    client = new Client<G>(await core, transport, { predict, modes, schema, detour: options.transport ? undefined : detour });
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;

@@ -73,6 +73,8 @@ export interface Core {
   setInput(values: Float64Array): void;
   predictBy(adopt: Adopt, step: StepOnce): void;
   predictNothing(): void;
+  /** In what the rules of the game's own module are not the server's; only such a module has it. */
+  rulesDiffer?(): string | undefined;
   showBy(kind: string, mode: string, ticksMax: number): void;
   update(nowMs: number): void;
   pollEvent(): CoreEvent | undefined;

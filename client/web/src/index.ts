@@ -14,4 +14,5 @@ export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCe
 export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
+export type { BuiltFor } from './showing.js';
 export type { TransportKind } from './transport.js';

@@ -20,6 +20,8 @@ export interface Field {
   readonly max?: number;
   /** Distance between two neighbouring values. */
   readonly step?: number;
+  /** What the values of a choice are called: the enum, and its variants in the order of their indices. */
+  readonly choice?: { readonly name: string; readonly variants: readonly string[] } | undefined;
 }
 
 /** The input, one kind of entity, or one kind of event. */

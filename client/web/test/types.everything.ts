@@ -22,8 +22,12 @@ export interface SpaceRace2 extends Game {
       heading: number;
       /** 0 to 1 in steps of 0.125. Told to its owner only. */
       fuel: number;
-      /** The index of one of 3 variants. */
-      tyres: 0 | 1 | 2;
+      tyres: Tyres;
+      /** Told to its owner only. */
+      spare: Tyres;
+      wing: RacerWing;
+      /** The index of one of 2 variants. */
+      gearbox: 0 | 1;
       /** The index of one of 200 variants. Told to its owner only. */
       country: number;
     };
@@ -32,3 +36,20 @@ export interface SpaceRace2 extends Game {
   /** What happens once. */
   events: {};
 }
+
+export const Tyres = { Soft: 0, Medium: 1, Hard: 2 } as const;
+export type Tyres = (typeof Tyres)[keyof typeof Tyres];
+
+export const RacerWing = { Up: 0, Down: 1 } as const;
+export type RacerWing = (typeof RacerWing)[keyof typeof RacerWing];
+
+/** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
+export const spaceRace2Schema = {
+  game: "space-race 2 */",
+  input: { gear: "int", fire: "bool" },
+  entities: {
+    Racer: { pos: "vec3", vel: "vec3", turned: "quat", heading: "angle", fuel: "float", tyres: "choice of Soft, Medium, Hard", spare: "choice of Soft, Medium, Hard", wing: "choice of Up, Down", gearbox: "choice", country: "choice" },
+    Flag: {},
+  },
+  events: {},
+};

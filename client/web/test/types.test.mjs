@@ -55,7 +55,7 @@ test('every type of field has its TypeScript', async () => {
 });
 
 test('a file is written, found up to date, and brought up to date', async () => {
-  const file = join(folder, 'game.d.ts');
+  const file = join(folder, 'game.ts');
   expect((await run('types', url, '--check', '-o', file)).stderr).toMatch('does not exist; run this again without --check');
   expect((await run('types', url, '-o', file)).stderr).toMatch('is written');
   expect(readFileSync(file, 'utf8')).toBe(GOLDEN);
@@ -99,9 +99,37 @@ test('what a server says never becomes code but as a name', () => {
   wrong((schema) => (schema.entities[0].fields[5].max = 1e9), 'has no range');
   wrong((schema) => (schema.entities[1].name = 'Racer'), 'has "Racer" twice');
   wrong((schema) => (schema.tickHz = '60 */'), '"tickHz"');
+  wrong((schema) => (schema.entities[0].fields[5].choice.name = '0; evil()'), 'is not a name');
+  wrong((schema) => (schema.entities[0].fields[5].choice.variants[1] = 'Soft: 0 }; evil() //'), 'is not a name');
+  wrong((schema) => schema.entities[0].fields[5].choice.variants.pop(), 'has not a name for each variant');
+  wrong((schema) => (schema.entities[0].fields[5].choice.variants[1] = 'Soft'), 'has a variant twice');
+  wrong((schema) => (schema.entities[0].fields[4].choice = { name: 'Fuel', variants: ['Full'] }), 'has not a name for each variant');
   wrong((schema) => (schema.input = null), 'is not a name');
   wrong((schema) => (schema.events = 3), '"events" is not a list');
   expect(() => checkSchema(null)).toThrow('it has no "game"');
   const quoted = typesOf(checkSchema(edited((schema) => (schema.game = 'a\n */ evil() /*'))), 'Fine');
   expect(quoted).toContain('/** The game "a\\n *\\/ evil() /*", 30 ticks');
+});
+
+test('an enum keeps its names, whatever else has them', () => {
+  const renamed = (name) => {
+    const schema = edited((schema) => schema.entities[0].fields.forEach(({ choice }) => choice && (choice.name = name)));
+    return typesOf(checkSchema(schema), 'Race');
+  };
+  expect(renamed('Wheel')).toContain('export const Wheel = { Soft: 0, Medium: 1, Hard: 2 } as const;');
+  for (const taken of ['Race', 'Vec3', 'default', 'class']) {
+    expect(renamed(taken), taken).toContain('export const RacerTyres = { Soft: 0, Medium: 1, Hard: 2 } as const;');
+    expect(renamed(taken), taken).toContain('tyres: RacerTyres;');
+  }
+});
+
+test('a server that tells no names gives indices, and a file of types alone has no values', async () => {
+  const nameless = edited((schema) => schema.entities[0].fields.forEach((field) => delete field.choice));
+  const text = typesOf(checkSchema(nameless));
+  expect(text).toContain('/** The index of one of 3 variants. */\n      tyres: 0 | 1 | 2;');
+  const file = join(folder, 'race.d.ts');
+  await run('types', url, '-o', file);
+  const ambient = readFileSync(file, 'utf8');
+  expect(ambient).toContain('/** Soft: 0, Medium: 1, Hard: 2. */\nexport type Tyres = 0 | 1 | 2;');
+  expect(ambient).not.toContain('const');
 });

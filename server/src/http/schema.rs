@@ -46,6 +46,10 @@ fn field(field: &FieldSchema) -> Value {
         "step": decimal(field.ty.step()),
         "ownerOnly": field.owner_only,
         "velocity": field.velocity,
+        "choice": field.choice.as_ref().map(|choice| json!({
+            "name": choice.name,
+            "variants": choice.variants,
+        })),
     })
 }
 
@@ -56,7 +60,7 @@ fn decimal(value: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::schema::SendRule;
+    use tickwire_shared::schema::{ChoiceSchema, SendRule};
 
     use super::*;
 
@@ -67,6 +71,10 @@ mod tests {
             rule: SendRule::Always,
             owner_only: true,
             velocity: Some("vel".into()),
+            choice: matches!(ty, FieldType::Choice { .. }).then(|| ChoiceSchema {
+                name: "Team".into(),
+                variants: ["Azure", "Amber", "Jade"].map(str::to_owned).into(),
+            }),
         };
         field(&schema)
     }
@@ -76,11 +84,14 @@ mod tests {
         let place = described(FieldType::Vec2 { min: -0.3, max: 100.1, step: 0.01 });
         let expected = json!({
             "name": "at", "type": "vec2", "components": 2, "min": -0.3, "max": 100.1,
-            "step": 0.01, "ownerOnly": true, "velocity": "vel",
+            "step": 0.01, "ownerOnly": true, "velocity": "vel", "choice": null,
         });
         assert_eq!(place, expected);
         let whole = described(FieldType::Int { min: -1, max: i64::from(u32::MAX) });
         assert_eq!((&whole["min"], &whole["max"]), (&json!(-1.0), &json!(4_294_967_295.0)));
-        assert_eq!(described(FieldType::Choice { variants: 3 })["max"], json!(2.0));
+        let team = described(FieldType::Choice { variants: 3 });
+        assert_eq!(team["max"], json!(2.0));
+        let names = json!({ "name": "Team", "variants": ["Azure", "Amber", "Jade"] });
+        assert_eq!(team["choice"], names);
     }
 }

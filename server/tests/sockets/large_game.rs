@@ -19,6 +19,7 @@ impl Kinds for Part {
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
+            choice: None,
         };
         let kind = |number: usize| KindSchema {
             name: format!("Panel{number}"),

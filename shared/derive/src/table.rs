@@ -167,6 +167,17 @@ fn schema(place: usize, field: &Field) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
+    let choice = match field.shape {
+        Shape::Choice => {
+            let ty = &field.ty;
+            let here = Span::call_site().located_at(ty.span());
+            let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
+            let schema = quote!(::tickwire_shared::schema::ChoiceSchema);
+            let choice = quote!(#schema::new(#choice::NAME, #choice::VARIANT_NAMES));
+            quote!(::core::option::Option::Some(#choice))
+        }
+        _ => quote!(::core::option::Option::None),
+    };
     quote! {
         ::tickwire_shared::schema::FieldSchema {
             name: ::std::string::String::from(#name),
@@ -174,6 +185,7 @@ fn schema(place: usize, field: &Field) -> TokenStream {
             rule: ::tickwire_shared::schema::SendRule::#rule,
             owner_only: #owner_only,
             velocity: #velocity,
+            choice: #choice,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::f32::consts::{FRAC_PI_2, PI};
 
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
 use tickwire_shared::quantize::{Choice, Kinds, Lanes};
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
+use tickwire_shared::schema::{ChoiceSchema, FieldSchema, FieldType, KindSchema, Schema, SendRule};
 use tickwire_shared::{EntityId, Input, PlayerId, Replicate};
 
 const HALF_WIDTH: f32 = 2048.0;
@@ -106,7 +106,8 @@ fn ship() -> Ship {
 
 fn field(name: &str, ty: FieldType) -> FieldSchema {
     let name = name.to_owned();
-    FieldSchema { name, ty, rule: SendRule::Always, owner_only: false, velocity: None }
+    let (rule, owner_only) = (SendRule::Always, false);
+    FieldSchema { name, ty, rule, owner_only, velocity: None, choice: None }
 }
 
 #[test]
@@ -164,6 +165,10 @@ fn the_field_table_says_what_the_attributes_say() {
             field("type", int(-1, 1)),
             FieldSchema {
                 rule: SendRule::Rare,
+                choice: Some(ChoiceSchema {
+                    name: "Team".into(),
+                    variants: ["Red", "Blue", "Green"].map(str::to_owned).into(),
+                }),
                 ..field("team", FieldType::Choice { variants: 3 })
             },
             FieldSchema {

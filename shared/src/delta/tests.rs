@@ -6,7 +6,7 @@ use crate::schema::FieldSchema;
 use proptest::prelude::*;
 
 fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
-    FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None }
+    FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None, choice: None }
 }
 
 /// Every type and every rule.

@@ -84,6 +84,7 @@ mod tests {
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
+            choice: None,
         };
         let schema = Schema {
             game: "things".into(),

@@ -131,6 +131,7 @@ mod tests {
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
+            choice: None,
         };
         let who = field(FieldType::Int { min: 0, max: 255 });
         let place = field(FieldType::Float { min: -100.0, max: 100.0, step: 0.5 });

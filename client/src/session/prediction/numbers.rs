@@ -152,6 +152,7 @@ mod tests {
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
+            choice: None,
         };
         KindSchema { name: name.into(), fields: types.iter().enumerate().map(field).collect() }
     }

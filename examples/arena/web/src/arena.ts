@@ -25,8 +25,7 @@ export interface Arena extends Game {
       overdrive: boolean;
       /** Whole, 0 to 100. */
       health: number;
-      /** The index of one of 2 variants. */
-      team: 0 | 1;
+      team: Team;
       /** Whole, 0 to 65535. */
       score: number;
       /** Whole, 0 to 65535. */
@@ -41,8 +40,7 @@ export interface Arena extends Game {
       pos: Vec2;
       /** Each -150 to 150 in steps of 3.75. */
       vel: Vec2;
-      /** The index of one of 3 variants. */
-      size: 0 | 1 | 2;
+      size: AsteroidSize;
       /** -2 to 2 in steps of 0.125. */
       spin: number;
     };
@@ -51,22 +49,19 @@ export interface Arena extends Game {
       pos: Vec2;
       /** Each -1200 to 1200 in steps of 3.75. */
       vel: Vec2;
-      /** The index of one of 2 variants. */
-      team: 0 | 1;
+      team: Team;
     };
     Pickup: {
       /** Each -2048 to 2048 in steps of 1. */
       pos: Vec2;
-      /** The index of one of 2 variants. */
-      gift: 0 | 1;
+      gift: Gift;
     };
     Leader: {
       /** Whole, 0 to 7. */
       rank: number;
       /** Whole, 0 to 4294967295. */
       player: number;
-      /** The index of one of 2 variants. */
-      team: 0 | 1;
+      team: Team;
       /** Whole, 0 to 65535. */
       score: number;
       /** Each -2048 to 2048 in steps of 32. */
@@ -100,16 +95,14 @@ export interface Arena extends Game {
     Crack: {
       /** Each -2048 to 2048 in steps of 1. */
       pos: Vec2;
-      /** The index of one of 3 variants. */
-      size: 0 | 1 | 2;
+      size: AsteroidSize;
     };
     Taken: {
       /** Each -2048 to 2048 in steps of 1. */
       pos: Vec2;
       /** Whole, 0 to 4294967295. */
       player: number;
-      /** The index of one of 2 variants. */
-      gift: 0 | 1;
+      gift: Gift;
     };
     RoundOver: {
       /** Whole, 0 to 65535. */
@@ -119,3 +112,33 @@ export interface Arena extends Game {
     };
   };
 }
+
+export const Team = { Azure: 0, Amber: 1 } as const;
+export type Team = (typeof Team)[keyof typeof Team];
+
+export const AsteroidSize = { Large: 0, Medium: 1, Small: 2 } as const;
+export type AsteroidSize = (typeof AsteroidSize)[keyof typeof AsteroidSize];
+
+export const Gift = { Repair: 0, Overdrive: 1 } as const;
+export type Gift = (typeof Gift)[keyof typeof Gift];
+
+/** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
+export const arenaSchema = {
+  game: "arena",
+  input: { turn: "float", thrust: "bool", brake: "bool", fire: "bool" },
+  entities: {
+    Ship: { pos: "vec2", vel: "vec2", heading: "angle", thrusting: "bool", shielded: "bool", overdrive: "bool", health: "int", team: "choice of Azure, Amber", score: "int", kills: "int", deaths: "int", heat: "int" },
+    Asteroid: { pos: "vec2", vel: "vec2", size: "choice of Large, Medium, Small", spin: "float" },
+    Shot: { pos: "vec2", vel: "vec2", team: "choice of Azure, Amber" },
+    Pickup: { pos: "vec2", gift: "choice of Repair, Overdrive" },
+    Leader: { rank: "int", player: "int", team: "choice of Azure, Amber", score: "int", pos: "vec2" },
+    Round: { azure: "int", amber: "int", seconds_left: "int" },
+  },
+  events: {
+    Hit: { pos: "vec2", victim: "int" },
+    Kill: { pos: "vec2", killer: "int", victim: "int" },
+    Crack: { pos: "vec2", size: "choice of Large, Medium, Small" },
+    Taken: { pos: "vec2", player: "int", gift: "choice of Repair, Overdrive" },
+    RoundOver: { azure: "int", amber: "int" },
+  },
+};

@@ -3,17 +3,11 @@ import type { Client, Entities, Entity, GameEvent } from 'tickwire';
 import type { Arena } from './arena';
 import type { Roster } from './roster';
 
+export { AsteroidSize, Gift, Team } from './arena';
 export type { Arena };
 
 /** What a player holds down: `turn` is -1 to the right at full rate, 1 to the left. */
 export type Controls = Arena['input'];
-
-/** Whose side something is on. */
-export const Team = { Azure: 0, Amber: 1 } as const;
-/** How large a rock is. */
-export const AsteroidSize = { Large: 0, Medium: 1, Small: 2 } as const;
-/** What a pickup does. */
-export const Gift = { Repair: 0, Overdrive: 1 } as const;
 
 /** A session of the arena. */
 export type ArenaClient = Client<Arena>;

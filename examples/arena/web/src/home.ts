@@ -1,11 +1,12 @@
 import { connect, type ErrorCode, TickwireError, type TransportKind } from 'tickwire';
+import { arenaSchema } from './arena';
 import type { Arena, ArenaClient } from './game';
 import { loadRules } from './rules';
 
 /** Another way to the server may do. */
 const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'NoWebTransport', 'InsecurePage'];
 /** Rocks drift evenly, and the own ship bounces off them: they are shown where it will meet them. */
-const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, modes: { Asteroid: 'extrapolate' } } as const;
+const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, schema: arenaSchema, modes: { Asteroid: 'extrapolate' } } as const;
 const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
 /** One way to the server of a page. Without a transport, WebTransport if it comes about. */

@@ -1,6 +1,6 @@
 // The whole page: arrow keys steer the own dot, predicted by a step of JavaScript; others glide between snapshots.
 import { type Client, connect, type Vec2 } from 'tickwire';
-import type { Minimal } from './minimal';
+import { type Minimal, minimalSchema } from './minimal';
 
 /** As in `examples/minimal/src/main.rs`. */
 const SPEED = 20;
@@ -21,6 +21,7 @@ function run(dot: Minimal['entities']['Dot'], axis: keyof Vec2, key: number, sec
 
 async function play() {
   const client = await connect<Minimal>(`https://${location.host}/`, {
+    schema: minimalSchema,
     name: `Dot ${Math.floor(Math.random() * 9000) + 1000}`,
     predict: {
       Dot(dot, keys, seconds) {

@@ -22,3 +22,13 @@ export interface Minimal extends Game {
   /** What happens once. */
   events: {};
 }
+
+/** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
+export const minimalSchema = {
+  game: "minimal",
+  input: { right: "int", up: "int" },
+  entities: {
+    Dot: { pos: "vec2", vel: "vec2" },
+  },
+  events: {},
+};

@@ -1,0 +1,71 @@
+import type { Core } from './core.js';
+import type { Detour } from './detour.js';
+import type { Game } from './entities.js';
+import type { Modes } from './modes.js';
+import type { Steps } from './prediction.js';
+import type { Field, Kind, Schema } from './schema.js';
+
+/** What the game's author asks of a client. */
+export interface Showing<G extends Game> {
+  predict?: Steps<G> | undefined;
+  modes?: Modes<G> | undefined;
+  schema?: BuiltFor | undefined;
+  /** Where the session goes on if its connection stalls; without it, it ends. */
+  detour?: Detour | undefined;
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+/** The rules that a page was built for, as `npx tickwire types` writes them: the type of each field, by its name. */
+export interface BuiltFor {
+  readonly game: string;
+  readonly input: Fields;
+  readonly entities: Readonly<Record<string, Fields>>;
+  readonly events: Readonly<Record<string, Fields>>;
+}
+
+const told = new Set<string>();
+
+/** Says on the console, once, in what the page is not of the server's rules, and what to do. */
+export function tellDifferences(core: Core, schema: Schema, builtFor: BuiltFor | undefined): void {
+  const rules = core.rulesDiffer?.();
+  if (rules) warnOnce(`nothing is predicted, as the rules in this page's module are not the server's: ${rules}. Build the page anew, and reload it`);
+  const page = builtFor && difference(builtFor, schema);
+  if (page) warnOnce(`this page was built for other rules than the server's: ${page}. Run \`npx tickwire types\` again, build the page anew, and reload it`);
+}
+
+/** The first thing that a page knows and the server has not, or has otherwise. What only the server has does no harm. */
+export function difference(built: BuiltFor, schema: Schema): string | undefined {
+  if (built.game !== schema.game) return `it was built for the game "${built.game}", and the server runs "${schema.game}"`;
+  const input = fieldDifference('input', built.input, schema.input);
+  return input ?? kindDifference(built.entities, schema.entities) ?? kindDifference(built.events, schema.events);
+}
+
+function kindDifference(built: BuiltFor['entities'], kinds: readonly Kind[]): string | undefined {
+  for (const [name, fields] of Object.entries(built)) {
+    const kind = kinds.find((kind) => kind.name === name);
+    const differs = kind ? fieldDifference(name, fields, kind) : `the server has no ${name}`;
+    if (differs) return differs;
+  }
+  return undefined;
+}
+
+function fieldDifference(kind: string, built: Fields, { fields }: Kind): string | undefined {
+  for (const [name, type] of Object.entries(built)) {
+    const field = fields.find((field) => field.name === name);
+    if (!field) return `the server has no ${kind}.${name}`;
+    if (typeOf(field) !== type) return `${kind}.${name} is ${typeOf(field)} on the server and ${type} in the page`;
+  }
+  return undefined;
+}
+
+/** As `bin/types.mjs` writes it. */
+function typeOf({ type, choice }: Field): string {
+  return choice ? `${type} of ${choice.variants.join(', ')}` : type;
+}
+
+function warnOnce(text: string): void {
+  if (told.has(text)) return;
+  told.add(text);
+  console.warn(`tickwire: ${text}`);
+}

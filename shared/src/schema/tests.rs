@@ -1,0 +1,119 @@
+//! Two sides' tables, compared and checked.
+
+use super::*;
+
+fn kind(name: &str, fields: &[&str]) -> KindSchema {
+    let field = |name: &&str| FieldSchema {
+        name: (*name).to_owned(),
+        ty: FieldType::Bool,
+        rule: SendRule::Always,
+        owner_only: false,
+        velocity: None,
+        choice: None,
+    };
+    KindSchema { name: name.to_owned(), fields: fields.iter().map(field).collect() }
+}
+
+#[test]
+fn two_of_one_name_are_refused_and_named() {
+    let schema = |entities| Schema {
+        game: "test".to_owned(),
+        tick_hz: 60,
+        input: kind("Stick", &["fire"]),
+        entities,
+        events: Vec::new(),
+        model: Vec::new(),
+    };
+    let apart = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &["fire"])]);
+    assert_eq!(apart.validate(), Ok(()));
+    let fields = schema(vec![kind("Ship", &["fire", "turn", "fire"])]).validate();
+    let text = "Ship.fire cannot be coded: another field has the same name";
+    assert_eq!(fields.unwrap_err().to_string(), text);
+    let kinds = schema(vec![kind("Ship", &[]), kind("Rock", &[]), kind("Ship", &[])]);
+    let text = "Ship cannot be coded: another kind has the same name";
+    assert_eq!(kinds.validate().unwrap_err().to_string(), text);
+}
+
+fn team(variants: &[&str]) -> Schema {
+    let mut flag = kind("Flag", &["team"]);
+    flag.fields[0].ty = FieldType::Choice { variants: 2 };
+    let variants = variants.iter().map(|&name| name.to_owned()).collect();
+    flag.fields[0].choice = Some(ChoiceSchema { name: "Team".to_owned(), variants });
+    Schema {
+        game: "test".to_owned(),
+        tick_hz: 60,
+        input: kind("Input", &[]),
+        entities: vec![flag],
+        events: Vec::new(),
+        model: Vec::new(),
+    }
+}
+
+#[test]
+fn variants_in_another_order_are_another_declaration_and_unknown_ones_are_none() {
+    let server = team(&["Azure", "Amber"]);
+    assert_eq!(server.accepts(&server), Ok(()));
+    let error = server.accepts(&team(&["Amber", "Azure"])).unwrap_err().to_string();
+    assert!(error.contains("Flag.team") && error.contains("(Azure, Amber) on the"), "{error}");
+    let mut nameless = team(&["Azure", "Amber"]);
+    nameless.entities[0].fields[0].choice = None;
+    assert_eq!(server.accepts(&nameless), Ok(()));
+}
+
+#[test]
+fn a_choice_has_a_name_for_each_variant_or_none() {
+    assert_eq!(team(&["Azure", "Amber"]).validate(), Ok(()));
+    let text = "Flag.team cannot be coded: it has not a name for each variant";
+    for wrong in [&["Azure"][..], &[], &["Azure", "Amber", "Jade"]] {
+        assert_eq!(team(wrong).validate().unwrap_err().to_string(), text);
+    }
+    let mut flag = team(&["Azure", "Amber"]);
+    flag.entities[0].fields[0].ty = FieldType::Bool;
+    assert_eq!(flag.validate().unwrap_err().to_string(), text);
+}
+
+#[test]
+fn a_difference_names_the_kind_and_the_field() {
+    let schema = |entities| Schema {
+        game: "test".to_owned(),
+        tick_hz: 60,
+        input: kind("Input", &["fire"]),
+        entities,
+        events: Vec::new(),
+        model: Vec::new(),
+    };
+    let own = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &[])]);
+    assert_eq!(own.difference(&own.clone()), None);
+    let with = |entities| own.difference(&schema(entities)).unwrap();
+    let more = with(vec![kind("Ship", &["fire", "turn", "heat"]), kind("Rock", &[])]);
+    assert_eq!(more, "Ship.heat is not the same there");
+    let less = with(vec![kind("Ship", &["fire"]), kind("Rock", &[])]);
+    assert_eq!(less, "Ship.turn is not the same there");
+    let order = with(vec![kind("Ship", &["turn", "fire"]), kind("Rock", &[])]);
+    assert_eq!(order, "Ship is not the same there");
+    assert_eq!(with(vec![kind("Rock", &[])]), "Ship is Rock there");
+    let fewer = with(vec![kind("Ship", &["fire", "turn"])]);
+    assert_eq!(fewer, "it has other kinds of entity");
+    let other = own.difference(&Schema { tick_hz: 30, ..own.clone() }).unwrap();
+    assert!(other.contains("30 Hz"), "{other}");
+}
+
+#[test]
+fn a_schema_that_no_frame_holds_is_refused_with_its_size() {
+    let fields: Vec<String> = (0..LANES_MAX).map(|n| format!("a_telling_name_{n}")).collect();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let schema = |kinds: usize, model: usize| Schema {
+        game: "big".into(),
+        tick_hz: 60,
+        input: kind("Input", &[]),
+        entities: (0..kinds).map(|n| kind(&format!("Kind{n}"), &fields)).collect(),
+        events: vec![],
+        model: vec![0; model],
+    };
+    assert_eq!(schema(40, 0).validate(), Ok(()));
+    let too_large = schema(KINDS_MAX, 0).validate().unwrap_err();
+    let SchemaError::TooLarge { bytes, model: 0 } = too_large else { panic!("{too_large}") };
+    assert!(too_large.to_string().contains(&bytes.to_string()), "{too_large}");
+    let model = schema(1, SCHEMA_BYTES_MAX).validate();
+    assert!(matches!(model, Err(SchemaError::TooLarge { model: SCHEMA_BYTES_MAX, .. })));
+}
