@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
-const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
+export const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
 const START_MS = 60_000;
 const STOP_MS = 30_000;

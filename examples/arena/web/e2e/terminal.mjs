@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { program } from './server.mjs';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 /** The native terminal client in a terminal of its own (tmux). */
 export class Terminal {
