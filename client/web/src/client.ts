@@ -458,7 +458,8 @@ export class Client<G extends Game = AnyGame> {
       if (goesOn) await this.#goOn(core, transport);
       else void transport.close(0, 'the other transport goes on');
     } catch {
-      // The other one did not come about either.
+      // The other one did not come about either, and is not tried again at once.
+      this.#watch = new StallWatch();
       if (this.#isLost) void this.#finish('ConnectionLost', textOf('ConnectionLost'));
     }
     this.#isMoving = this.#isLost = false;
