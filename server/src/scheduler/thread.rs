@@ -233,10 +233,12 @@ const LOOK_UP_NS: u64 = 20_000_000;
 mod tests {
     use std::sync::Mutex;
 
+    use tickwire_shared::control::RequestId;
     use tickwire_shared::{Capture, EntityId, Inputs, NoEvent, Outbox as Events, PlayerId};
 
     use super::*;
     use crate::config::ServerConfig;
+    use crate::room::ToRoom;
     use crate::scheduler::mailbox::Mailbox;
     use crate::transport::Bell;
 
@@ -316,6 +318,15 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         let mailbox = Arc::new(Mailbox::new("tower \n".to_owned(), &config));
+        // An empty room stands still.
+        let join = ToRoom::Join {
+            request: RequestId(1),
+            player: PlayerId(1),
+            name: "Ann".to_owned(),
+            spectator: false,
+            datagram_bytes_max: 1200,
+        };
+        assert!(mailbox.try_command(join).is_ok());
         let config = config.room.clone();
         let new = NewRoom { mailbox, seed: 0, config, is_hosted: true };
         let shared = Arc::new(Shared::<Wrong> {
