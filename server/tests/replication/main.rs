@@ -1,5 +1,6 @@
 //! A room and its clients' replicas agree, whatever the network does to the datagrams between them.
 
+mod answers;
 mod balls;
 mod slow_path;
 mod stage;

@@ -1,0 +1,77 @@
+//! What a room says of who comes and goes: the answer is the last word on it.
+
+use std::time::Instant;
+
+use tickwire_server::config::RoomConfig;
+use tickwire_server::room::{FromRoom, Room, ToRoom};
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{CloseCode, RefuseCode, RequestId, ServerFrame};
+
+use crate::balls::{Balls, Push};
+
+const HOST: PlayerId = PlayerId(1);
+const GUEST: PlayerId = PlayerId(2);
+
+fn room() -> Room<Balls> {
+    Room::new("test".to_owned(), 1, RoomConfig::default())
+}
+
+/// What one player, and whoever looks after its seat, hears of a message, in order.
+fn heard(room: &mut Room<Balls>, player: PlayerId, message: ToRoom<Push>) -> Vec<&'static str> {
+    room.handle(Instant::now(), 0, message);
+    let heard = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {
+        FromRoom::Released { player: whose } if whose == player => Some("released"),
+        FromRoom::Control { player: whose, frame } if whose == player => Some(match frame {
+            ServerFrame::Joined { .. } => "joined",
+            ServerFrame::Left { .. } => "left",
+            ServerFrame::Removed { .. } => "removed",
+            ServerFrame::Done { .. } => "done",
+            ServerFrame::Refused { code: RefuseCode::NameTaken, .. } => "name taken",
+            ServerFrame::Refused { code: RefuseCode::NotInRoom, .. } => "not in room",
+            other => panic!("{other:?}"),
+        }),
+        FromRoom::ControlAll { players, frame: ServerFrame::MemberLeft { .. } } => {
+            players.contains(&player).then_some("a member left")
+        }
+        _ => None,
+    });
+    heard.collect()
+}
+
+fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
+    let (request, name) = (RequestId(1), name.to_owned());
+    ToRoom::Join { request, player, name, spectator: false, datagram_bytes_max: 1200 }
+}
+
+fn leave<I>(player: PlayerId) -> ToRoom<I> {
+    ToRoom::Leave { request: Some(RequestId(2)), player, code: CloseCode::Normal }
+}
+
+#[test]
+fn a_seat_is_free_before_its_player_hears_so() {
+    let mut room = room();
+    assert_eq!(heard(&mut room, HOST, join(HOST, "host")), ["joined"]);
+    assert_eq!(heard(&mut room, GUEST, join(GUEST, "host")), ["released", "name taken"]);
+    assert_eq!(heard(&mut room, GUEST, join(GUEST, "guest")), ["joined"]);
+    assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["released", "left"]);
+    // The second of two leaves has an answer of its own, and frees nothing.
+    assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["not in room"]);
+}
+
+#[test]
+fn a_kick_is_done_when_its_host_is_told_so() {
+    let mut room = room();
+    for (player, name) in [(HOST, "host"), (GUEST, "guest")] {
+        assert_eq!(heard(&mut room, player, join(player, name)), ["joined"]);
+    }
+    let kick =
+        |player| ToRoom::Kick { request: RequestId(3), by: HOST, player, reason: String::new() };
+    assert_eq!(heard(&mut room, HOST, kick(GUEST)), ["a member left", "done"]);
+    assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["not in room"]);
+
+    let mut other = Room::<Balls>::new("other".to_owned(), 1, RoomConfig::default());
+    for (player, name) in [(HOST, "host"), (GUEST, "guest")] {
+        heard(&mut other, player, join(player, name));
+    }
+    assert_eq!(heard(&mut other, GUEST, kick(GUEST)), ["released", "removed"]);
+}
