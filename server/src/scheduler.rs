@@ -115,9 +115,14 @@ impl<S: Simulation> Scheduler<S> {
         threads.filter_map(stall).collect()
     }
 
-    /// The first thread that died, if one did.
-    pub(crate) fn dead(&self) -> Option<usize> {
-        self.threads.iter().position(SimThread::is_over)
+    /// The first thread that died, if one did, and in which tick of which room.
+    pub(crate) fn dead(&self) -> Option<String> {
+        let number = self.threads.iter().position(SimThread::is_over)?;
+        let last = self.threads[number].shared.watch.stall(number, 0);
+        let tick = last.map(|(_, Stall { after_tick, room, .. })| {
+            format!(" in the tick after {after_tick} of room {room:?}")
+        });
+        Some(format!("simulation thread {number}{}", tick.unwrap_or_default()))
     }
 
     /// Asks every thread to end after the tick it is at.

@@ -167,7 +167,7 @@ impl<S: Simulation> Server<S> {
         }
         let died = tokio::select! {
             () = endpoint.over() => Some("the network thread".to_owned()),
-            thread = look_after(&host, &shown) => Some(format!("simulation thread {thread}")),
+            thread = look_after(&host, &shown) => Some(thread),
             _ = tasks.join_next() => Some("a task of the server".to_owned()),
             () = stop => None,
         };
@@ -343,7 +343,7 @@ async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
 }
 
 /// Looks after the simulation threads, and tells of ticks that do not end, until a thread died: which.
-async fn look_after<S: Simulation>(host: &Host<S>, shown: &Shown) -> usize {
+async fn look_after<S: Simulation>(host: &Host<S>, shown: &Shown) -> String {
     let scheduler = host.rooms.scheduler();
     let long = Duration::from_millis(u64::from(host.config.watchdog_ms));
     let mut watchdog = Watchdog::default();

@@ -92,5 +92,5 @@ async fn a_simulation_thread_that_dies_ends_the_server_loudly() {
     assert_eq!(other.goodbye().await.0, CloseCode::ServerStopping);
     let ended = server.ended().await;
     let Err(ServerError::Died { what }) = ended else { panic!("{ended:?}") };
-    assert!(what.contains("simulation thread"), "{what}");
+    assert!(what.contains("simulation thread 0") && what.contains("room \"crater\""), "{what}");
 }
