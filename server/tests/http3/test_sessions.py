@@ -3,9 +3,8 @@
 import unittest
 
 from browser import (
-    CLOSE_SESSION, DRAIN_SESSION, GREASE, HELLO, MALFORMED_DATAGRAM, OF_SESSION, OURS, TOO_EARLY,
-    NO_DATAGRAMS, UNEXPECTED_STREAM, WELCOME, Browser, Session, ask, close_session, join, native, own_frame, request,
-    settings_frame,
+    CLOSE_SESSION, DRAIN_SESSION, GREASE, HELLO, MALFORMED_DATAGRAM, NO_DATAGRAMS, OF_SESSION, OURS, TOO_EARLY,
+    UNEXPECTED_STREAM, WELCOME, Browser, ask, close_session, native, settings_frame,
 )
 from peer import DATA, HEADERS, capsule, field_lines, frame, server_port, varint
 
