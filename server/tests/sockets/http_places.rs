@@ -151,3 +151,18 @@ async fn one_that_reads_a_little_now_and_then_gives_its_place_back_in_the_end() 
     soon("the place", async { while status_of(&server, HERE, "/").await != 200 {} }).await;
     reading.abort();
 }
+
+#[tokio::test]
+async fn an_upgrade_of_which_the_request_does_not_end_is_closed() {
+    let (server, _dir) = start(|config| {
+        config.http_stall_ms = 500;
+        config.http_connection_s = 1;
+    })
+    .await;
+    let mut stream = connect(&server, HERE).await;
+    let lines = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
+                 sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\ncontent-length: 9\r\n";
+    let head = format!("GET /ws HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n");
+    stream.write_all(format!("{head}half").as_bytes()).await.unwrap();
+    until_closed(&mut stream).await;
+}
