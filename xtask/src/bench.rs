@@ -47,6 +47,22 @@ pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Floods against a server of this build: that the bots play on, not how fast.
+pub(crate) fn attack(repo: &Repo) -> anyhow::Result<Outcome> {
+    for flood in
+        ["none", "rooms", "joins", "handshakes", "initials", "garbage", "http", "websocket"]
+    {
+        println!("--- {flood}");
+        let found = measure(repo, &["attack", "--flood", flood])?;
+        ensure!(found["bots_lost"] == 0, "{flood}: bots were lost: {found}");
+        ensure!(
+            found["snapshots_per_client_second"].as_f64().is_some_and(|count| count > 0.0),
+            "{flood}: no snapshots: {found}"
+        );
+    }
+    Ok(Outcome::Passed)
+}
+
 /// In virtual time from one seed, so the figures are the same on every machine.
 pub(crate) fn feel(repo: &Repo) -> anyhow::Result<Outcome> {
     for (transport, profile, late_max, starved_max) in [

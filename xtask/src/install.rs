@@ -30,6 +30,8 @@ pub(crate) enum Need {
     Firefox,
     /// A terminal for the terminal client's test.
     Tmux,
+    /// What gives a network namespace its addresses.
+    Ip,
     /// Python with the QUIC library of the HTTP/3 probes.
     Probes,
     /// The packages that `client/web` and the pages of the examples name.
@@ -48,6 +50,7 @@ impl Need {
             Need::Chromium => "chromium",
             Need::Firefox => "firefox-esr",
             Need::Tmux => "tmux",
+            Need::Ip => "ip",
             Need::Probes => "python3 with aioquic",
             Need::NodeModules => "node modules",
         }
@@ -65,6 +68,7 @@ impl Need {
             Need::Chromium => debian_package(repo, "chromium", "chromium"),
             Need::Firefox => debian_package(repo, "firefox-esr", "firefox-esr"),
             Need::Tmux => debian_package(repo, "tmux", "tmux"),
+            Need::Ip => debian_package(repo, "ip", "iproute2"),
             Need::Probes => probes::environment(repo),
             Need::NodeModules => node_modules(repo),
         };
