@@ -3,13 +3,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
-use tickwire_server::{Server, ServerConfig};
+use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 use tickwire_shared::predict::{Around, Made, Predict};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
+
+type Running = JoinHandle<Result<(), ServerError>>;
 
 /// Updates until `done`, half a minute at most.
 async fn until(client: &mut Client<Plane>, mut done: impl FnMut(&mut Client<Plane>) -> bool) {
@@ -24,7 +26,7 @@ async fn until(client: &mut Client<Plane>, mut done: impl FnMut(&mut Client<Plan
 }
 
 /// A server of a game: where it is, what stops it, and its task.
-async fn serve<S: Simulation>(certs: &Path) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+async fn serve<S: Simulation>(certs: &Path) -> (SocketAddr, oneshot::Sender<()>, Running) {
     let config = ServerConfig {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: false,
