@@ -82,7 +82,7 @@ impl Simulation for Ledger {
 
 fn table(after: Tick) -> Table<Ledger> {
     let session = Session::new("test", Some(schema_of::<Ledger>()));
-    Table::join(session, after, (DELAY_TICKS, DELAY_TICKS))
+    Table::join(session, (1, after), (DELAY_TICKS, DELAY_TICKS))
 }
 
 /// Nothing the client holds was ever otherwise: each state is what the room had at that very tick.

@@ -137,7 +137,7 @@ impl Look {
         for kind in ["Train", "Lift", "Rocket", "a kind of another version"] {
             session.show_by(kind, mode);
         }
-        Table::join(session, Tick(0), (DELAY_TICKS, DELAY_TICKS))
+        Table::join(session, (1, Tick(0)), (DELAY_TICKS, DELAY_TICKS))
     }
 
     /// One tick. What is shown of each then.

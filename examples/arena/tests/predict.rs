@@ -105,7 +105,7 @@ impl Table<Balls> {
     }
 
     fn of(delay_ticks: usize, session: Session) -> Self {
-        Table::join(session, Tick(0), (delay_ticks, delay_ticks))
+        Table::join(session, (1, Tick(0)), (delay_ticks, delay_ticks))
     }
 
     /// One tick, with a push along x. What is shown of the ball then.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
+    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View,
 };
 
 use table::Table;
@@ -83,7 +83,7 @@ struct Frame {
 fn watch(bursts: bool, mode: Mode) -> Vec<Frame> {
     let mut session = Session::new("test", None);
     session.show_by("Balloon", mode);
-    let mut table = Table::<Sky>::join(session, u64::from(bursts), (0, DELAY_TICKS));
+    let mut table = Table::<Sky>::join(session, (u64::from(bursts), Tick(0)), (0, DELAY_TICKS));
     let mut frames = Vec::new();
     for _ in 1..400 {
         table.advance(&[]);

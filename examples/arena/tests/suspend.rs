@@ -145,7 +145,7 @@ impl Player {
     fn settled(is_frame_first: bool) -> Self {
         let mut session = Session::new("test", None);
         session.predict::<Yard>();
-        let mut player = Table::join(session, Tick(0), (DELAY_TICKS, DELAY_TICKS));
+        let mut player = Table::join(session, (1, Tick(0)), (DELAY_TICKS, DELAY_TICKS));
         player.is_frame_first = is_frame_first;
         player.run(START_TICKS);
         player

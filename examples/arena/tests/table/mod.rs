@@ -44,15 +44,15 @@ pub(crate) struct Table<S: Simulation> {
 }
 
 impl<S: Simulation> Table<S> {
-    /// The player of `session` joins a room that has run to the tick `after`.
+    /// The player of `session` joins a room of this seed that has run to the tick `after`.
     pub(crate) fn join(
         mut session: Session,
-        after: Tick,
+        (seed, after): (u64, Tick),
         (up_ticks, down_ticks): (usize, usize),
     ) -> Self {
         let (zero, schema) = (Instant::now(), schema_of::<S>());
         let codec = InputCodec::new(&schema);
-        let room = Room::new("table".to_owned(), 1, RoomConfig::default());
+        let room = Room::new("table".to_owned(), seed, RoomConfig::default());
         let mut room = room.going_on_after(after);
         take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
         let (player, name) = (ME, "Ann".to_owned());
