@@ -88,7 +88,7 @@ async fn join(client: &mut Client<Arena>, flags: &Flags) -> anyhow::Result<()> {
         Some(room) if flags.watch => client.spectate(room, &flags.name),
         Some(room) => client.join(RoomChoice::Named(room.clone()), &flags.name),
         None => client.join(RoomChoice::Quick, &flags.name),
-    }
+    };
     let asked = Instant::now();
     while asked.elapsed() < JOIN_TIMEOUT {
         client.update();

@@ -99,7 +99,9 @@ impl Game {
         match event {
             TerminalEvent::Key(key) => match self.app.press(*key, Instant::now()) {
                 Wish::Quit => return true,
-                Wish::Say(text) => self.client.say(&text),
+                Wish::Say(text) => {
+                    self.client.say(&text);
+                }
                 Wish::Nothing => {}
             },
             TerminalEvent::Paste(text) => self.app.paste(text),
