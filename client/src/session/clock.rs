@@ -36,6 +36,14 @@ const FRAME_TICKS_MAX: f64 = 30.0;
 const SHOWN_JUMP_TICKS: f64 = 20.0;
 /// Without a call for longer than this the caller paused: a browser suspended the page, say.
 const PAUSE_S: f64 = 0.75;
+/// What comes so much earlier than anything before was not faster: the clock stood still, as while a machine sleeps.
+const SLEPT_S: f64 = 0.5;
+/// Where nothing is reported, leads are tried that are so many ticks apart: a report tells of inputs as late as that.
+const SEARCH_TICKS: f64 = 128.0;
+/// Up to so many seconds.
+const SEARCH_S_MAX: f64 = 8.0;
+/// Where the round trip is known, not before it did not help so often.
+const KNOWN_TRIES: u32 = 8;
 /// For so long after it, what comes late waited for the caller.
 const WAITED_S_MAX: f64 = 1.0;
 /// Far entities come every second tick, so theirs is needed one tick before it is shown.
@@ -70,6 +78,10 @@ pub struct ServerClock {
     /// Caller's time at which tick `start` could have been shown, in ticks, for each tick since.
     arrivals: Lateness,
     newest: Option<Tick>,
+    /// The earliest of them so far.
+    earliest: f64,
+    /// How often in a row the clock was set as nothing was reported.
+    unreported: u32,
     /// Mean of the same, and the mean deviation from it.
     mean_arrival: f64,
     jitter_ticks: f64,
@@ -100,6 +112,8 @@ impl ServerClock {
             frame_ticks: 1.0,
             arrivals: Lateness::new(STARVED_PRICE),
             newest: None,
+            earliest: f64::INFINITY,
+            unreported: 0,
             mean_arrival: 0.0,
             jitter_ticks: 0.0,
             judge_from: tick,
@@ -113,7 +127,7 @@ impl ServerClock {
     pub(super) fn go_on_from(&mut self, before: &ServerClock) {
         self.is_lossless = before.is_lossless;
         self.rtt_ms = before.rtt_ms;
-        self.input_origin += before.rtt_ms / 1000.0 * self.tick_hz;
+        self.input_origin += before.rtt_ticks();
     }
 
     /// Ticks since the clock was made.
@@ -154,6 +168,10 @@ impl ServerClock {
         let arrival = self.passed(now) - f64::from(tick.since(self.start));
         let newest = self.newest.replace(tick);
         let gap = newest.map_or(1, |newest| tick.since(newest)).max(1);
+        if arrival + SLEPT_S * self.tick_hz < self.earliest && newest.is_some() {
+            self.wake(now, tick);
+        }
+        self.earliest = self.earliest.min(arrival);
         let since_s = |at: Duration| now.saturating_sub(at).as_secs_f64();
         self.resumed = self.resumed.filter(|&at| since_s(at) < WAITED_S_MAX);
         if self.resumed.is_some() || self.is_lossless {
@@ -202,13 +220,15 @@ impl ServerClock {
         }
 
         let before = self.reported.replace((input, tick));
-        if input.since(self.judge_from) < 0 {
+        let was_search = std::mem::take(&mut self.unreported) > 0;
+        if input.since(self.judge_from) < 0 && !was_search {
             return;
         }
         let (margin, dip) = (margin_ms / period_ms, dip_ms / period_ms);
         if report.margin_eighth_ms <= LATE_EIGHTH_MS_TOLD {
-            // It was later than can be told.
+            // It was later than a margin can tell; its tick may tell more.
             self.needed.clear();
+            let margin = margin.min(f64::from(report.newest_ticks));
             self.set_input_origin(now, origin - margin + SLACK_TICKS);
             return;
         }
@@ -249,9 +269,31 @@ impl ServerClock {
         self.judge_from = self.input_tick(now).next();
     }
 
-    /// Nothing of what was sent is reported: the input clock is far off in a way that no margin tells.
+    /// Nothing of what was sent is reported: the input clock is far off in a way that no margin tells. One lead after
+    /// the other is tried, from what the round trip asks for on.
     pub fn lost(&mut self, now: Duration, newest_snapshot: Tick) {
-        let ahead = 3.0 + self.rtt_ms / 1000.0 * self.tick_hz;
+        let known_tries = if self.rtt_ms > 0.0 { KNOWN_TRIES } else { 0 };
+        let more_ticks = f64::from(self.unreported.saturating_sub(known_tries)) * SEARCH_TICKS;
+        let most_ticks = SEARCH_S_MAX * self.tick_hz + SEARCH_TICKS;
+        self.unreported += 1;
+        self.lead_by(now, newest_snapshot, more_ticks % most_ticks);
+    }
+
+    /// So many snapshots go by until what was sent can be reported.
+    pub(super) fn rtt_ticks(&self) -> f64 {
+        self.rtt_ms / 1000.0 * self.tick_hz
+    }
+
+    /// The clock stood still for a while: what it told of the path is of no use any more, but for the round trip.
+    fn wake(&mut self, now: Duration, newest_snapshot: Tick) {
+        self.arrivals.clear();
+        (self.earliest, self.paused, self.resumed) = (f64::INFINITY, now, Some(now));
+        self.lead_by(now, newest_snapshot, 0.0);
+    }
+
+    /// Sets the input clock by the round trip, and so much more.
+    fn lead_by(&mut self, now: Duration, newest_snapshot: Tick, more_ticks: f64) {
+        let ahead = 3.0 + self.rtt_ticks() + more_ticks;
         let target = f64::from(newest_snapshot.since(self.start)) + ahead;
         self.needed.clear();
         self.set_input_origin(now, target - self.passed(now));
@@ -330,130 +372,4 @@ impl ServerClock {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A server of 60 Hz and a path of `delay_ms(tick)` each way; returns the margins it saw, in ticks.
-    fn run(delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
-        run_from(Duration::from_secs(5), delay_ms, ticks)
-    }
-
-    /// The same with a server whose first tick was so long after the client's time zero.
-    fn run_from(
-        zero: Duration,
-        delay_ms: impl Fn(u32) -> u64,
-        ticks: u32,
-    ) -> (Vec<f64>, ServerClock) {
-        let period = Duration::from_secs(1) / 60;
-        let deadline = |tick: u32| zero + period * tick;
-        let joined = deadline(100) + Duration::from_millis(delay_ms(0));
-        let mut clock = ServerClock::new(60, joined, Tick(100));
-        let mut margins = Vec::new();
-        let mut sent: Vec<(Tick, Duration, f64, Duration)> = Vec::new();
-        for tick in 101..101 + ticks {
-            let delay = Duration::from_millis(delay_ms(tick - 101));
-            // The server's tick: the newest input that had arrived.
-            let due = deadline(tick);
-            let newest = sent.iter().rev().find(|(.., came)| *came <= due).copied();
-            let arrived = due + delay;
-            clock.snapshot(arrived, Tick(tick));
-            if let Some((input, at, origin, came)) = newest {
-                let margin_ms = (deadline(input.0).as_secs_f64() - came.as_secs_f64()) * 1e3;
-                margins.push(margin_ms / 1e3 * 60.0);
-                let report = InputReport {
-                    newest_ticks: input.since(Tick(tick)),
-                    margin_eighth_ms: (margin_ms * 8.0).clamp(-2048.0, 2047.0) as i32,
-                    dip_eighth_ms: 0,
-                };
-                clock.report(arrived, Tick(tick), report, (at, origin));
-            }
-            // The client's frames between this snapshot and the next.
-            for frame in 0..4 {
-                let at = arrived + period * frame / 4;
-                clock.advance(at);
-                let input = clock.input_tick(at);
-                if sent.last().is_none_or(|(last, ..)| input.since(*last) > 0) {
-                    sent.push((input, at, clock.input_origin(), at + delay));
-                }
-            }
-        }
-        (margins, clock)
-    }
-
-    #[test]
-    fn inputs_settle_to_arrive_just_in_time_at_any_distance() {
-        for delay_ms in [0, 20, 100, 200] {
-            let (margins, clock) = run(|_| delay_ms, 600);
-            let settled = &margins[margins.len() - 100..];
-            assert!(settled.iter().all(|m| (0.0..1.5).contains(m)), "{delay_ms} ms: {settled:?}");
-            let rtt = f64::from(clock.rtt_ms());
-            assert!((rtt - 2.0 * delay_ms as f64).abs() < 3.0, "{delay_ms} ms: rtt {rtt}");
-        }
-    }
-
-    #[test]
-    fn a_page_that_was_open_for_a_month_keeps_time_as_well() {
-        let path = |tick: u32| 40 + u64::from(tick % 5);
-        let (margins, clock) = run(path, 900);
-        let (later_margins, later) = run_from(Duration::from_secs(30 * 86_400), path, 900);
-        let mean = |margins: &[f64]| margins[600..].iter().sum::<f64>() / 300.0;
-        let (margin, later_margin) = (mean(&margins), mean(&later_margins));
-        assert!((margin - later_margin).abs() < 0.05, "{margin} and {later_margin} ticks");
-        let (delay, later_delay) = (clock.delay_ticks(), later.delay_ticks());
-        assert!((delay - later_delay).abs() < 0.05, "{delay} and {later_delay} ticks");
-    }
-
-    #[test]
-    fn what_a_path_that_loses_nothing_leaves_out_is_no_loss_and_a_stall_shows_nothing_ahead() {
-        let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
-        clock.set_lossless(true);
-        let period = Duration::from_secs(1) / 60;
-        let (mut newest, mut came) = (0, 0);
-        for tick in 1..=1200u32 {
-            let now = period * tick;
-            clock.advance(now);
-            clock.show(now);
-            // A second in which nothing comes, then the newest alone, and every second one from then on.
-            if (600..660).contains(&tick) || tick > 700 && tick % 2 == 0 {
-                continue;
-            }
-            clock.snapshot(now, Tick(tick));
-            (newest, came) = (tick, came + 1);
-            assert!((0.0..2000.0).contains(&clock.delay_ms()), "{} ms", clock.delay_ms());
-        }
-        assert_eq!(came + clock.missed(), u64::from(newest));
-    }
-
-    #[test]
-    fn inputs_are_in_time_within_five_round_trips_of_the_start() {
-        for delay_ms in [5, 20, 100, 200] {
-            let (margins, _) = run(|_| delay_ms, 300);
-            let round_trips = 5 * 2 * delay_ms as usize * 60 / 1000 + 1;
-            assert!(margins[round_trips..].iter().all(|m| *m > 0.0), "{delay_ms} ms: {margins:?}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_grows_by_180_ms_and_shrinks_again_is_followed() {
-        let path = |tick| if (600..1200).contains(&tick) { 100 } else { 10 };
-        let (margins, _) = run(path, 2400);
-        // A second after the change every input is in time; a while later none is early any more.
-        assert!(margins[660..1190].iter().all(|m| *m > 0.0));
-        assert!(margins[900..1190].iter().all(|m| *m < 1.5), "{:?}", &margins[900..1190]);
-        let end = &margins[margins.len() - 100..];
-        assert!(end.iter().all(|m| (0.0..1.5).contains(m)), "{end:?}");
-    }
-
-    #[test]
-    fn what_is_shown_never_goes_back_and_keeps_its_delay() {
-        let (_, mut clock) = run(|_| 50, 100);
-        let mut last = 0.0;
-        for frame in 0..100u32 {
-            let now = Duration::from_millis(5 * 1000 + 3400 + u64::from(frame) * 7);
-            let shown = clock.show(now).unwrap();
-            assert!(shown >= last);
-            last = shown;
-        }
-        assert!((clock.delay_ticks() - 2.0).abs() < 0.1, "{}", clock.delay_ticks());
-    }
-}
+mod tests;

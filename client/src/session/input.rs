@@ -9,14 +9,19 @@ use tickwire_shared::schema::Schema;
 
 /// A datagram repeats at least so many inputs: one lost datagram is then made good by the next.
 const REPEAT_MIN: usize = 3;
-/// Inputs kept to know when each was sent.
+/// Inputs kept to be sent again and stepped again.
 const SENT_MAX: usize = 128;
+/// It is known of the inputs of so many seconds when they were sent: a report may take as long.
+const KNOWN_S: u32 = 6;
 
 /// Sent inputs, newest last.
 #[derive(Debug)]
 pub(super) struct InputQueue {
     codec: InputCodec,
     sent: VecDeque<Sent>,
+    /// When each of the last was sent, and by which origin of the clock, in the order in which they were.
+    known: VecDeque<(Tick, Duration, f64)>,
+    known_max: usize,
     /// The newest the server has reported.
     reported: Option<Tick>,
 }
@@ -24,9 +29,6 @@ pub(super) struct InputQueue {
 #[derive(Debug)]
 struct Sent {
     tick: Tick,
-    at: Duration,
-    /// The clock's origin.
-    origin: f64,
     view_delay: u8,
     lanes: Vec<i32>,
 }
@@ -44,7 +46,13 @@ pub(super) struct Sampled {
 
 impl InputQueue {
     pub(super) fn new(schema: &Schema) -> Self {
-        InputQueue { codec: InputCodec::new(schema), sent: VecDeque::new(), reported: None }
+        InputQueue {
+            codec: InputCodec::new(schema),
+            sent: VecDeque::new(),
+            known: VecDeque::new(),
+            known_max: (KNOWN_S * schema.tick_hz) as usize,
+            reported: None,
+        }
     }
 
     /// The newest tick an input was sampled for.
@@ -69,7 +77,11 @@ impl InputQueue {
         lanes.clear();
         lanes.extend_from_slice(held);
         let view_delay = (view_delay_ticks * f64::from(VIEW_DELAY_UNITS)).round() as u8;
-        self.sent.push_back(Sent { tick, at, origin, view_delay, lanes });
+        self.sent.push_back(Sent { tick, view_delay, lanes });
+        if self.known.len() >= self.known_max {
+            self.known.pop_front();
+        }
+        self.known.push_back((tick, at, origin));
     }
 
     /// The server has the input of `tick`. Returns when it was sent and by which origin of the clock, the
@@ -79,7 +91,8 @@ impl InputQueue {
             return None;
         }
         self.reported = Some(tick);
-        self.sent.iter().rev().find(|sent| sent.tick == tick).map(|sent| (sent.at, sent.origin))
+        let known = self.known.iter().rev().find(|(known, ..)| *known == tick);
+        known.map(|&(_, at, origin)| (at, origin))
     }
 
     /// A datagram with acknowledgements only.

@@ -22,7 +22,7 @@ use super::prediction::{Known, Prediction, Rules, Told};
 const CATCH_UP_TICKS_MAX: i32 = 30;
 /// A clock that was set back by no more than so many ticks waits until it is there again.
 const SET_BACK_TICKS_MAX: i32 = 16;
-/// With no report on any input for so many snapshots, the input clock is set anew.
+/// With no report on any input for so many snapshots, and a round trip, the input clock is set anew.
 const UNREPORTED_SNAPSHOTS_MAX: u32 = 60;
 
 /// The room as this client knows it.
@@ -291,7 +291,7 @@ impl RoomSession {
             }
             None => self.unreported += u32::from(!waited),
         }
-        if self.unreported > UNREPORTED_SNAPSHOTS_MAX {
+        if self.unreported > UNREPORTED_SNAPSHOTS_MAX + self.clock.rtt_ticks() as u32 {
             self.unreported = 0;
             self.clock.lost(now, applied.tick);
         }

@@ -10,7 +10,7 @@ use tickwire_shared::{
     Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, Tick,
 };
 
-use table::{ME, Table};
+use table::{ME, PERIOD, Table};
 
 const DELAY_TICKS: usize = 5;
 /// All is as it was before after so many ticks: a second.
@@ -81,8 +81,21 @@ impl Simulation for Ledger {
 }
 
 fn table(after: Tick) -> Table<Ledger> {
+    far_table(after, DELAY_TICKS)
+}
+
+/// The same with a player so many ticks away.
+fn far_table(after: Tick, delay_ticks: usize) -> Table<Ledger> {
     let session = Session::new("test", Some(schema_of::<Ledger>()));
-    Table::join(session, (1, after), (DELAY_TICKS, DELAY_TICKS))
+    Table::join(session, (1, after), (delay_ticks, delay_ticks))
+}
+
+/// How many inputs the room took in so many ticks.
+fn taken(table: &mut Table<Ledger>, ticks: u32) -> u64 {
+    let taken = |table: &Table<Ledger>| table.room.input_counts(ME).expect("a seat").taken;
+    let before = taken(table);
+    play(table, ticks, "inputs are counted");
+    taken(table) - before
 }
 
 /// Nothing the client holds was ever otherwise: each state is what the room had at that very tick.
@@ -234,5 +247,40 @@ fn a_room_and_its_players_go_on_past_the_last_tick() {
         let rung = table.room.simulation().rung;
         assert!(told.len() as u32 + 1 >= rung, "{what}: {} of {rung} events", told.len());
         assert!(told.iter().copied().eq(1..=told.len() as u32), "{what}: {told:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_slept_for_ten_seconds_plays_on_within_a_second() {
+    let mut table = table(Tick(1000));
+    play(&mut table, 900, "at first");
+    let usual = table.session.stats(PERIOD * table.tick);
+    table.is_asleep = true;
+    for _ in 0..600 {
+        table.advance(&[1]);
+    }
+    table.is_asleep = false;
+    play(&mut table, SOON_TICKS, "after it");
+    assert_up_to_date(&table, "after a sleep");
+    let net = table.session.stats(PERIOD * table.tick);
+    let (view, usual) = (net.interpolation_ms, usual.interpolation_ms);
+    assert!((view - usual).abs() < 5.0, "what is shown is {view} ms old, and was {usual}");
+    let (shown, _) = table.session.room().and_then(|room| room.shown_tick()).expect("something");
+    let behind_ticks = table.room.tick().since(shown);
+    assert!(behind_ticks < 15, "what is shown is {behind_ticks} ticks behind the room");
+    let taken = taken(&mut table, 120);
+    assert!(taken >= 119, "{taken} of 120 inputs were taken");
+}
+
+#[test]
+fn inputs_come_in_time_over_round_trips_of_seconds() {
+    for (delay_ticks, found_s) in [(60, 8), (90, 15), (150, 25)] {
+        let mut table = far_table(Tick(1000), delay_ticks);
+        play(&mut table, found_s * 60, "while the lead is found");
+        let taken = taken(&mut table, 300);
+        let rtt_ms = table.session.stats(PERIOD * table.tick).rtt_ms;
+        let trip_ms = delay_ticks as f32 * 2.0 * 1000.0 / 60.0;
+        assert!(taken >= 285, "{trip_ms} ms: {taken} of 300 inputs were taken");
+        assert!((rtt_ms - trip_ms).abs() < 60.0, "{trip_ms} ms: {rtt_ms} measured");
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Held<I> {
 struct Newest {
     tick: Tick,
     margin_eighth_ms: i32,
+    /// The room's tick when it came.
+    came: Tick,
 }
 
 /// Where the room's clock stands: tick `tick` was due at `due`.
@@ -100,7 +102,9 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
         let ahead = newest.since(clock.tick);
         let is_newer = self.newest.is_none_or(|known| newest.since(known.tick) > 0);
-        if !inputs.is_empty() && is_newer && ahead.abs() <= self.window_ticks {
+        // One that is too late to be of use tells by how much.
+        let reported_ticks = -self.window_ticks.max(REPORT_TICKS_MAX)..=self.window_ticks;
+        if !inputs.is_empty() && is_newer && reported_ticks.contains(&ahead) {
             let first_new = match self.newest {
                 Some(known) => known.tick.next(),
                 None => newest,
@@ -109,8 +113,8 @@ impl<I: Copy + Default> InputBuffer<I> {
             let oldest = if first_new.since(oldest) > 0 { first_new } else { oldest };
             let least = margin(clock, oldest, at);
             self.least_eighth_ms = Some(self.least_eighth_ms.map_or(least, |old| old.min(least)));
-            self.newest =
-                Some(Newest { tick: newest, margin_eighth_ms: margin(clock, newest, at) });
+            let margin_eighth_ms = margin(clock, newest, at);
+            self.newest = Some(Newest { tick: newest, margin_eighth_ms, came: clock.tick });
         }
     }
 
@@ -133,11 +137,11 @@ impl<I: Copy + Default> InputBuffer<I> {
 
     /// What the next snapshot tells the client.
     pub(super) fn report(&mut self, tick: Tick) -> Option<InputReport> {
-        // One as old as the window says nothing of what comes now.
+        // One that came a window ago says nothing of what comes now.
         let least = self.least_eighth_ms.take();
         let newest = self
             .newest
-            .filter(|newest| newest.tick.since(tick) > -self.window_ticks.min(REPORT_TICKS_MAX))?;
+            .filter(|newest| newest.came.since(tick) > -self.window_ticks.min(REPORT_TICKS_MAX))?;
         Some(InputReport {
             newest_ticks: newest.tick.since(tick).clamp(-128, 127),
             margin_eighth_ms: newest.margin_eighth_ms,
@@ -209,9 +213,13 @@ mod tests {
         let due = Instant::now();
         let mut buffer = InputBuffer::new(32);
         buffer.push(clock(1000, due), due, &datagram(1033, &[1]));
-        buffer.push(clock(1000, due), due, &datagram(900, &[2]));
+        buffer.push(clock(1000, due), due, &datagram(800, &[2]));
         assert_eq!(buffer.counts().outside, 2);
         assert!(buffer.report(Tick(1000)).is_none());
+        // Of no use either, but its sender is told how late it was.
+        buffer.push(clock(1000, due), due, &datagram(900, &[2]));
+        assert_eq!(buffer.counts().outside, 3);
+        assert_eq!(buffer.report(Tick(1000)).unwrap().newest_ticks, -100);
         assert_eq!(buffer.take(Tick(1033), HOLD_ON).input, 0);
     }
 

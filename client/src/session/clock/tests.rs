@@ -1,0 +1,123 @@
+//! The clock over paths of many kinds.
+
+use super::*;
+
+/// A server of 60 Hz and a path of `delay_ms(tick)` each way; returns the margins it saw, in ticks.
+fn run(delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
+    run_from(Duration::from_secs(5), delay_ms, ticks)
+}
+
+/// The same with a server whose first tick was so long after the client's time zero.
+fn run_from(zero: Duration, delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
+    let period = Duration::from_secs(1) / 60;
+    let deadline = |tick: u32| zero + period * tick;
+    let joined = deadline(100) + Duration::from_millis(delay_ms(0));
+    let mut clock = ServerClock::new(60, joined, Tick(100));
+    let mut margins = Vec::new();
+    let mut sent: Vec<(Tick, Duration, f64, Duration)> = Vec::new();
+    for tick in 101..101 + ticks {
+        let delay = Duration::from_millis(delay_ms(tick - 101));
+        // The server's tick: the newest input that had arrived.
+        let due = deadline(tick);
+        let newest = sent.iter().rev().find(|(.., came)| *came <= due).copied();
+        let arrived = due + delay;
+        clock.snapshot(arrived, Tick(tick));
+        if let Some((input, at, origin, came)) = newest {
+            let margin_ms = (deadline(input.0).as_secs_f64() - came.as_secs_f64()) * 1e3;
+            margins.push(margin_ms / 1e3 * 60.0);
+            let report = InputReport {
+                newest_ticks: input.since(Tick(tick)),
+                margin_eighth_ms: (margin_ms * 8.0).clamp(-2048.0, 2047.0) as i32,
+                dip_eighth_ms: 0,
+            };
+            clock.report(arrived, Tick(tick), report, (at, origin));
+        }
+        // The client's frames between this snapshot and the next.
+        for frame in 0..4 {
+            let at = arrived + period * frame / 4;
+            clock.advance(at);
+            let input = clock.input_tick(at);
+            if sent.last().is_none_or(|(last, ..)| input.since(*last) > 0) {
+                sent.push((input, at, clock.input_origin(), at + delay));
+            }
+        }
+    }
+    (margins, clock)
+}
+
+#[test]
+fn inputs_settle_to_arrive_just_in_time_at_any_distance() {
+    for delay_ms in [0, 20, 100, 200] {
+        let (margins, clock) = run(|_| delay_ms, 600);
+        let settled = &margins[margins.len() - 100..];
+        assert!(settled.iter().all(|m| (0.0..1.5).contains(m)), "{delay_ms} ms: {settled:?}");
+        let rtt = f64::from(clock.rtt_ms());
+        assert!((rtt - 2.0 * delay_ms as f64).abs() < 3.0, "{delay_ms} ms: rtt {rtt}");
+    }
+}
+
+#[test]
+fn a_page_that_was_open_for_a_month_keeps_time_as_well() {
+    let path = |tick: u32| 40 + u64::from(tick % 5);
+    let (margins, clock) = run(path, 900);
+    let (later_margins, later) = run_from(Duration::from_secs(30 * 86_400), path, 900);
+    let mean = |margins: &[f64]| margins[600..].iter().sum::<f64>() / 300.0;
+    let (margin, later_margin) = (mean(&margins), mean(&later_margins));
+    assert!((margin - later_margin).abs() < 0.05, "{margin} and {later_margin} ticks");
+    let (delay, later_delay) = (clock.delay_ticks(), later.delay_ticks());
+    assert!((delay - later_delay).abs() < 0.05, "{delay} and {later_delay} ticks");
+}
+
+#[test]
+fn what_a_path_that_loses_nothing_leaves_out_is_no_loss_and_a_stall_shows_nothing_ahead() {
+    let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
+    clock.set_lossless(true);
+    let period = Duration::from_secs(1) / 60;
+    let (mut newest, mut came) = (0, 0);
+    for tick in 1..=1200u32 {
+        let now = period * tick;
+        clock.advance(now);
+        clock.show(now);
+        // A second in which nothing comes, then the newest alone, and every second one from then on.
+        if (600..660).contains(&tick) || tick > 700 && tick % 2 == 0 {
+            continue;
+        }
+        clock.snapshot(now, Tick(tick));
+        (newest, came) = (tick, came + 1);
+        assert!((0.0..2000.0).contains(&clock.delay_ms()), "{} ms", clock.delay_ms());
+    }
+    assert_eq!(came + clock.missed(), u64::from(newest));
+}
+
+#[test]
+fn inputs_are_in_time_within_five_round_trips_of_the_start() {
+    for delay_ms in [5, 20, 100, 200] {
+        let (margins, _) = run(|_| delay_ms, 300);
+        let round_trips = 5 * 2 * delay_ms as usize * 60 / 1000 + 1;
+        assert!(margins[round_trips..].iter().all(|m| *m > 0.0), "{delay_ms} ms: {margins:?}");
+    }
+}
+
+#[test]
+fn a_path_that_grows_by_180_ms_and_shrinks_again_is_followed() {
+    let path = |tick| if (600..1200).contains(&tick) { 100 } else { 10 };
+    let (margins, _) = run(path, 2400);
+    // A second after the change every input is in time; a while later none is early any more.
+    assert!(margins[660..1190].iter().all(|m| *m > 0.0));
+    assert!(margins[900..1190].iter().all(|m| *m < 1.5), "{:?}", &margins[900..1190]);
+    let end = &margins[margins.len() - 100..];
+    assert!(end.iter().all(|m| (0.0..1.5).contains(m)), "{end:?}");
+}
+
+#[test]
+fn what_is_shown_never_goes_back_and_keeps_its_delay() {
+    let (_, mut clock) = run(|_| 50, 100);
+    let mut last = 0.0;
+    for frame in 0..100u32 {
+        let now = Duration::from_millis(5 * 1000 + 3400 + u64::from(frame) * 7);
+        let shown = clock.show(now).unwrap();
+        assert!(shown >= last);
+        last = shown;
+    }
+    assert!((clock.delay_ticks() - 2.0).abs() < 0.1, "{}", clock.delay_ticks());
+}
