@@ -166,7 +166,7 @@ async fn a_client_whose_rules_are_not_the_servers_says_that_it_predicts_nothing(
     }
     for (stop, running) in [(stop_older, running_older), (stop_same, running_same)] {
         stop.send(()).unwrap();
-        running.await.unwrap();
+        running.await.unwrap().unwrap();
     }
     std::fs::remove_dir_all(certs).unwrap();
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tickwire_shared::control::{ClientFrame, STREAM_CHAT, STREAM_CONTROL, write_frame};
+use tickwire_shared::control::{ClientFrame, RequestId, STREAM_CHAT, STREAM_CONTROL, write_frame};
 
 /// A running server, ended when dropped.
 struct Serving {
@@ -154,7 +154,7 @@ fn a_server_that_stood_still_for_longer_than_the_idle_time_keeps_its_web_sockets
     let flags = "--listen 127.0.0.1:0 --idle-ms 1000 --keep-alive-ms 200";
     let server = Serving::start("true", flags);
     let mut sessions = [(); 8].map(|()| Session::open(server.port));
-    for _ in 0..3 {
+    for turn in 1..=3 {
         server.signal("-STOP");
         for _ in 0..12 {
             std::thread::sleep(Duration::from_millis(200));
@@ -164,7 +164,7 @@ fn a_server_that_stood_still_for_longer_than_the_idle_time_keeps_its_web_sockets
         }
         server.signal("-CONT");
         for session in &mut sessions {
-            session.say(&ClientFrame::ListRooms);
+            session.say(&ClientFrame::ListRooms { request: RequestId(turn) });
             assert_eq!(session.hear(), 0x82, "neither a close nor its end");
         }
     }

@@ -24,7 +24,7 @@ use crate::config::RoomConfig;
 use super::fragments::{Coded, Fragments, State};
 use super::interest::{Interest, Sight};
 use super::world::World;
-use budget::{Priority, Rank};
+use budget::{Blocked, Priority, Rank};
 use crowd::{Candidate, MeanBits};
 pub(super) use events::EventBits;
 use events::Events;
@@ -50,6 +50,8 @@ pub(super) struct Replication {
     mean_bits: MeanBits,
     /// What the last snapshot would have had to be to hold any record, if it held none for lack of place.
     lacks_bytes: usize,
+    /// What was the first not to fit.
+    blocked: Blocked,
 }
 
 /// What a snapshot is put together in; all clients use the same.
@@ -143,6 +145,7 @@ impl Replication {
             crowded: false,
             mean_bits: MeanBits::default(),
             lacks_bytes: 0,
+            blocked: Blocked::default(),
         }
     }
 
@@ -167,11 +170,6 @@ impl Replication {
     /// The client is new, or was not heard for long: it may be sent parts of a keyframe for a while.
     pub(super) fn open_keyframe(&mut self, now: Tick, tick_hz: u32) {
         self.keyframe.open(now, tick_hz);
-    }
-
-    /// A snapshot of fewer bytes than this would hold no record, as the last one did.
-    pub(super) fn lacks_bytes(&self) -> usize {
-        self.lacks_bytes
     }
 
     /// Writes the snapshot of the scene in at most `bytes_max` bytes, where another may have `bytes_most`, and
@@ -210,11 +208,11 @@ impl Replication {
             self.crowded = true;
             bits = self.gather(scene, common, bits_left);
         }
-        self.lacks_bytes = 0;
         if bits > bits_left {
             let bits_most = (bytes_most * 8).saturating_sub(head_bits);
-            let lacks_bits = scene.draft.choose(common, (bits_left, bits_most));
-            self.lacks_bytes = lacks_bits.map_or(0, |bits| (head_bits + bits).div_ceil(8));
+            self.choose(scene.draft, common, head_bits, (bits_left, bits_most));
+        } else {
+            (self.lacks_bytes, self.blocked) = (0, Blocked::default());
         }
         let is_nearly_full = bits > bits_left - bits_left / CROWDED_SHARE;
         self.crowded = is_nearly_full || !scene.draft.candidates.is_empty();

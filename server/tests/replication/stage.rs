@@ -26,19 +26,16 @@ enum Scene {
     Burst,
     /// A full world; now and then a crate comes and an event that names it, held back for it or not.
     Named { is_held: bool },
-    /// An event in every tick, and crates that move.
-    Chatty,
     /// Many events in every tick.
     Loud,
 }
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 6] = [
     Scene::Replaced,
     Scene::Nowhere,
     Scene::Burst,
     Scene::Named { is_held: true },
     Scene::Named { is_held: false },
-    Scene::Chatty,
     Scene::Loud,
 ];
 const BURST_TICK: u32 = 10;
@@ -102,9 +99,6 @@ impl Simulation for Stage {
                     told.after(EntityId(self.tick));
                 }
             }
-            Scene::Chatty => {
-                outbox.to_room(Note { number: self.tick });
-            }
             Scene::Loud => {
                 for number in 0..LOUD_EVENTS {
                     outbox.to_room(Note { number: self.tick * LOUD_EVENTS + number });
@@ -136,11 +130,6 @@ impl Simulation for Stage {
                 }
                 for id in 0..60 {
                     world.show(EntityId(FILLERS_FROM + id), moving(id)).with_priority(40);
-                }
-            }
-            Scene::Chatty => {
-                for id in 0..3 {
-                    world.show(EntityId(id), moving(id));
                 }
             }
             Scene::Burst | Scene::Loud => {}
@@ -337,25 +326,4 @@ fn an_event_that_is_held_back_comes_with_the_entity_it_names_or_after_it() {
     }
     let (_, early) = named_events(false, 3);
     assert!(early > 0, "the world is full enough for it to matter");
-}
-
-#[test]
-fn where_bytes_are_few_events_leave_entities_their_turn() {
-    let config = RoomConfig { snapshot_bytes_per_s_max: 1000, ..small(1200) };
-    let mut table = Table::new(Scene::Chatty, 1, config);
-    let (mut told, mut wait_ticks_max) = (0, 0);
-    for tick in 1..=900 {
-        told += table.tick(|| true)[0].len();
-        let client = &table.clients[0];
-        let waits = client.replica.entities().iter().map(|entity| {
-            let newest = entity.states.tick(entity.states.len() - 1);
-            table.room.tick().since(newest)
-        });
-        if tick > 60 {
-            assert_eq!(client.replica.entities().len(), 3);
-            wait_ticks_max = wait_ticks_max.max(waits.max().unwrap_or(0));
-        }
-    }
-    assert!(wait_ticks_max < 60, "an entity waited {wait_ticks_max} ticks");
-    assert!(told > 100, "{told} events");
 }

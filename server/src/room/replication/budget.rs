@@ -6,7 +6,8 @@
 //! bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
 //! ticks, where the game makes no difference; else so many times longer as others matter more. What is new
 //! to a client waits since it came into its view. A record that no datagram of the path can hold is left out;
-//! one that only has to wait for place to be saved, or for the path to take more, is waited for.
+//! one that only has to wait for place to be saved, or for the path to take more, is waited for. One that was the
+//! first not to fit some times in a row, as a large one may be behind the client's own in every tick, goes before all.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
@@ -26,12 +27,14 @@ pub(super) struct Priority(pub(super) u32);
 
 impl Priority {
     pub(super) const NONE: Priority = Priority(0);
-    pub(super) const FIRST_OF_ALL: Priority = Priority(u32::MAX);
+    pub(super) const FIRST_OF_ALL: Priority = Priority(u32::MAX - 1);
+    /// Before even those.
+    const OVERDUE: Priority = Priority(u32::MAX);
 
     /// Of something that has waited so many ticks: at 60 Hz it rises for a day and a half in any case.
     pub(super) fn of(waited_ticks: u32, matters: u8, is_near: bool) -> Self {
         let priority = waited_ticks.saturating_mul(u32::from(matters) << u32::from(is_near));
-        Priority(priority.min(u32::MAX - 1))
+        Priority(priority.min(Priority::FIRST_OF_ALL.0 - 1))
     }
 }
 
@@ -80,20 +83,52 @@ impl Record {
     }
 }
 
+/// What became of records that did not all fit.
+#[derive(Clone, Copy, Debug)]
+struct Chosen {
+    /// The bits it would take to send the first of them, or the one that is overdue, if it did not fit at all.
+    lacks_bits: Option<usize>,
+    /// The slot of the first one that was left out.
+    blocked: Option<u16>,
+}
+
+/// A slot whose record was the first to be left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blocked {
+    slot: u16,
+    /// In so many snapshots in a row.
+    snapshots: u32,
+}
+
+/// After so many of them it goes before all others.
+const BLOCKED_SNAPSHOTS_MAX: u32 = 8;
+
 impl Draft {
-    /// Keeps what matters most in `bits_max` bits, of what any snapshot of `bits_most` can hold. Returns the bits
-    /// it would take to send the first of it, if not even that fits.
-    pub(super) fn choose(
+    /// Keeps what matters most in `bits_max` bits, of what any snapshot of `bits_most` can hold. A record of the slot
+    /// `overdue` goes before all.
+    fn choose(
         &mut self,
         common: Option<Common>,
         (bits_max, bits_most): (usize, usize),
-    ) -> Option<usize> {
+        overdue: Option<u16>,
+    ) -> Chosen {
         // Every slot of the baseline takes a mark of at most two bits.
         let marks_bits = if common.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 };
         let other_bits = marks_bits + golomb_bits(self.others.len() as u32) as usize;
         let bits_max = bits_max.saturating_sub(other_bits);
         let bits_most = bits_most.saturating_sub(other_bits);
         self.keep(|record| record.bits_alone() <= bits_most);
+        let mut records = self.coded.iter_mut().chain(&mut self.others);
+        let overdue = records.find(|record| Some(record.slot) == overdue);
+        // What has to wait for a larger snapshot leaves this one to the others.
+        let mut lacks = None;
+        if let Some(record) = overdue {
+            let bits = record.bits_alone();
+            match bits <= bits_max {
+                true => record.priority = Priority::OVERDUE,
+                false => lacks = Some(bits),
+            }
+        }
         let mut ranks = std::mem::take(&mut self.ranks);
         ranks.clear();
         ranks.extend(self.coded.iter().chain(&self.others).map(|record| record.rank()));
@@ -101,10 +136,11 @@ impl Draft {
         let kept = self.fitting(&ranks, bits_max);
         let last = kept.checked_sub(1).map(|at| ranks[at]);
         let first = ranks.first().copied().filter(|_| last.is_none());
-        let lacks = first.map(|first| other_bits + self.bits_up_to(first));
+        let lacks = lacks.or_else(|| first.map(|first| self.bits_up_to(first)));
+        let blocked = ranks.get(kept).map(|rank| (rank >> 16) as u16);
         self.ranks = ranks;
         self.keep(|record| last.is_some_and(|last| record.rank() <= last));
-        lacks
+        Chosen { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
     }
 
     /// How many of the first by `ranks` fit in `bits_max`.
@@ -161,6 +197,30 @@ impl Draft {
 }
 
 impl Replication {
+    /// A snapshot of fewer bytes than this would hold no record, as the last one did.
+    pub(in crate::room) fn lacks_bytes(&self) -> usize {
+        self.lacks_bytes
+    }
+
+    /// Keeps what matters most in `bits_max` bits behind the head, of what any snapshot of `bits_most` can hold.
+    pub(super) fn choose(
+        &mut self,
+        draft: &mut Draft,
+        common: Option<Common>,
+        head_bits: usize,
+        (bits_max, bits_most): (usize, usize),
+    ) {
+        let Blocked { slot, snapshots } = self.blocked;
+        let overdue = (snapshots >= BLOCKED_SNAPSHOTS_MAX).then_some(slot);
+        let chosen = draft.choose(common, (bits_max, bits_most), overdue);
+        self.lacks_bytes = chosen.lacks_bits.map_or(0, |bits| (head_bits + bits).div_ceil(8));
+        self.blocked = match chosen.blocked {
+            Some(again) if again == slot => Blocked { slot, snapshots: snapshots + 1 },
+            Some(slot) => Blocked { slot, snapshots: 1 },
+            None => Blocked::default(),
+        };
+    }
+
     /// How much something matters that the client does not own, and that was last sent to it at the tick `sent`.
     #[inline]
     pub(super) fn priority(&self, world: &World, word: Word, slot: u16, sent: u32) -> Priority {

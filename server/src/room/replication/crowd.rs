@@ -14,6 +14,8 @@ use super::{Against, Common, Draft, Record, Replication, Scene, Word};
 const ROUNDS: usize = 3;
 /// A snapshot that is filled but for so small a share is full.
 const FULL_SHARE: usize = 32;
+/// What stood still for longer is sent whole: the code of a baseline's age has its own limit.
+const BASELINE_TICKS_MAX: u32 = 1 << 20;
 /// What a record is taken to have before any was seen, in bits.
 const MEAN_BITS: usize = 48;
 
@@ -179,7 +181,7 @@ impl Replication {
         };
         let age_ticks = world.tick().0.wrapping_sub(known.0);
         let coded = scene.fragments.delta_since(world, slot, known, is_mine);
-        if coded.state == State::Void {
+        if coded.state == State::Void || age_ticks > BASELINE_TICKS_MAX {
             return self.whole(scene, (slot, is_mine), priority);
         }
         let against = Against::Age(age_ticks);

@@ -1,5 +1,7 @@
 //! One client's snapshots of things that stand still.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{KindSchema, Schema};
@@ -38,6 +40,8 @@ struct Table {
     draft: Draft,
     client: Replication,
     things: Vec<Thing>,
+    /// The client owns the first one.
+    is_first_mine: bool,
 }
 
 impl Table {
@@ -51,15 +55,25 @@ impl Table {
             draft: Draft::default(),
             client: Replication::new(&RoomConfig::default(), PlayerId(1), 1),
             things,
+            is_first_mine: false,
         }
     }
 
     fn step(&mut self) {
+        self.step_by(1);
+    }
+
+    /// So many ticks at once; only what stood still for as long as states are kept may be captured so.
+    fn step_by(&mut self, ticks: i32) {
         let mut capture = Capture::default();
         for (id, thing) in (0..).zip(&self.things) {
-            capture.show(EntityId(id), *thing);
+            let shown = capture.show(EntityId(id), *thing);
+            if self.is_first_mine && id == 0 {
+                shown.owned_by(PlayerId(1));
+            }
         }
-        self.world.capture(self.world.tick().offset(1), &mut capture, &mut Findings::default());
+        let tick = self.world.tick().offset(ticks);
+        self.world.capture(tick, &mut capture, &mut Findings::default());
         self.fragments.begin(&self.world);
     }
 
@@ -134,6 +148,71 @@ fn what_only_a_larger_datagram_holds_says_what_it_takes() {
     let (bytes, things) = table.write(lacks, 1200);
     assert!(bytes <= lacks);
     assert_eq!(things, 1);
+}
+
+#[test]
+fn what_stood_still_for_half_an_age_is_sent_whole() {
+    let against = |ticks: i32| {
+        let mut table = Table::new(vec![SMALL; 2]);
+        for _ in 0..100 {
+            table.step();
+            table.write(1200, 1200);
+            table.acknowledge();
+        }
+        table.step_by(ticks);
+        table.things[0] = Thing::Small(Small { a: 0 });
+        table.step();
+        let Table { world, fragments, draft, client, .. } = &mut table;
+        let mut scene = Scene { world, fragments, draft };
+        client.other(&mut scene, 1, (0, false), Priority::NONE).against
+    };
+    // It is known as of the first tick.
+    assert_eq!(against(64), Against::Age(164));
+    assert_eq!(against(1 << 30), Against::Nothing);
+}
+
+/// An event of so many bits.
+fn event(tick: Tick, bits: usize) -> Arc<EventBits> {
+    let words = vec![0; bits.div_ceil(64)];
+    Arc::new(EventBits { tick, kind: 0, after: None, words, bits })
+}
+
+#[test]
+fn where_bytes_are_few_events_leave_a_record_its_turn() {
+    let mut table = Table::new(vec![WIDE]);
+    let (mut held, mut told) = (Vec::new(), 0);
+    for _ in 0..12 {
+        table.step();
+        table.client.events().tell(event(table.world.tick(), 150));
+        table.things[0] = Thing::Wide(Wide { a: table.world.tick().0, b: 1, c: 2, d: 3 });
+        let first = table.client.events.first();
+        // Either finds place in it, and not both.
+        held.push(table.write(40, 1200).1);
+        table.acknowledge();
+        told += table.client.events.first() - first;
+    }
+    assert!(held[..4].contains(&1), "it is not known: {held:?}");
+    assert!(held[4..].contains(&1), "its change is not known: {held:?}");
+    assert!(told >= 4, "{told} events of 12");
+}
+
+#[test]
+fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
+    let mut table = Table::new(vec![SMALL, WIDE]);
+    table.is_first_mine = true;
+    let mut held = Vec::new();
+    for tick in 0..24u8 {
+        table.things[0] = Thing::Small(Small { a: tick.wrapping_mul(91) });
+        table.step();
+        table.write(25, 1200);
+        let slots = table.draft.coded.iter().chain(&table.draft.others).map(|record| record.slot);
+        held.push(slots.collect::<Vec<u16>>());
+        table.acknowledge();
+    }
+    assert!(!held.iter().any(|slots| slots.len() > 1), "both fit: {held:?}");
+    assert!(held.contains(&vec![1]), "it never came: {held:?}");
+    let own = held.iter().filter(|slots| **slots == [0]).count();
+    assert!(own >= 20, "its own came {own} times of 24");
 }
 
 #[test]
