@@ -84,9 +84,8 @@ impl Warnings {
         tracing::warn!(
             room,
             count,
-            "ticks are skipped because {why}: the last {} took {step_ms:.1} ms of stepping and {encode_ms:.1} ms \
-             of encoding",
-            load.ticks
+            after_ticks = load.ticks,
+            "ticks are skipped because {why}: {step_ms:.1} ms of stepping and {encode_ms:.1} ms of encoding"
         );
     }
 }
