@@ -65,10 +65,12 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
   const core = makeCore();
   core.catch(() => {});
+  const askingMs = performance.now();
   const open = await openers(url, options, deadline);
+  const askedMs = performance.now() - askingMs;
   const server = new URL(url);
   const { host } = server;
-  const plan = planFor(recall(host), roundTripMs(server));
+  const plan = planFor(recall(host), roundTripMs(server), askedMs);
   const learn = (known: Known) => remember(host, known);
   const transport = await (options.transport ? open[options.transport](signal) : race(open, plan, { signal, learn }));
   const detour = async (from: TransportKind) => {

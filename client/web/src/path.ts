@@ -15,6 +15,9 @@ export interface Plan {
 const HOLD_MS = 1000;
 /** WebTransport takes two to three round trips, and each thing that is lost some more. */
 const HOLD_ROUND_TRIPS = 15;
+/** What the machine adds to a question it adds to a handshake, which is several steps of two programs. */
+const HOLD_DELAYS = 5;
+const DELAY_MS_MAX = 400;
 /** TCP, TLS and the request, and one to spare. */
 const WEBSOCKET_ROUND_TRIPS = 4;
 /** Where nothing was measured. */
@@ -23,12 +26,14 @@ const ROUND_TRIP_MS_MAX = 300;
 /** Where it worked before, it is worth a longer wait. */
 const KNOWN_FACTOR = 2;
 
-/** When to try what, by what is known of the way to a server. */
-export function planFor(known: Known | undefined, roundTripMs = ROUND_TRIP_MS): Plan {
+/** When to try what, by what is known of the way to a server. `askedMs` is how long it took to ask it for its hashes. */
+export function planFor(known: Known | undefined, roundTripMs = ROUND_TRIP_MS, askedMs = 0): Plan {
   if (known === 'stalled') return { beginMs: { websocket: 0 }, holdMs: 0 };
   if (known === 'blocked') return { beginMs: { webtransport: 0, websocket: 0 }, holdMs: 0 };
   const trip = Math.min(roundTripMs, ROUND_TRIP_MS_MAX);
-  const holdMs = (HOLD_MS + HOLD_ROUND_TRIPS * trip) * (known === 'webtransport' ? KNOWN_FACTOR : 1);
+  // A question on a new connection is three round trips; what is beyond them is a machine that is busy.
+  const delayMs = Math.min(Math.max(0, askedMs - 3 * trip), DELAY_MS_MAX);
+  const holdMs = (HOLD_MS + HOLD_ROUND_TRIPS * trip + HOLD_DELAYS * delayMs) * (known === 'webtransport' ? KNOWN_FACTOR : 1);
   return { beginMs: { webtransport: 0, websocket: holdMs - WEBSOCKET_ROUND_TRIPS * trip }, holdMs };
 }
 

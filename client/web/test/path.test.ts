@@ -22,6 +22,13 @@ test('a longer path is waited for longer, and one where WebTransport worked twic
   }
 });
 
+test('a machine that takes long to ask has longer for a handshake, up to a bound', () => {
+  const hold = (askedMs: number) => planFor(undefined, 20, askedMs).holdMs;
+  expect(hold(60)).toBe(hold(0));
+  expect(hold(160)).toBe(hold(0) + 500);
+  expect(hold(60_000)).toBe(hold(0) + 2000);
+});
+
 test('what worked is remembered for a day, for each server', () => {
   vi.stubGlobal('localStorage', new Storage());
   remember('a.example:1', 'blocked', 1000);
