@@ -177,10 +177,9 @@ impl ServerClock {
         if self.resumed.is_some() || self.is_lossless {
             self.missed += gap as u64 - 1;
         }
-        if self.resumed.is_some() {
-            if self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait) {
-                return true;
-            }
+        let is_late = self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait);
+        if self.resumed.is_some() && is_late {
+            return true;
         }
         let late = arrival - self.mean_arrival;
         if newest.is_none() || late.abs() > SHOWN_JUMP_TICKS {

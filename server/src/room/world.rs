@@ -276,15 +276,15 @@ impl World {
         if entry.spawned == self.tick {
             self.states.mark_changed(slot);
             self.changed_public.insert(slot);
-        } else if let Some(before) = before {
-            if table.any_difference(before, lanes, true) {
-                entry.changed = self.tick;
-                if !table.has_owner_only() || table.any_difference(before, lanes, false) {
-                    entry.changed_public = self.tick;
-                    self.changed_public.insert(slot);
-                }
-                self.states.mark_changed(slot);
+        } else if let Some(before) = before
+            && table.any_difference(before, lanes, true)
+        {
+            entry.changed = self.tick;
+            if !table.has_owner_only() || table.any_difference(before, lanes, false) {
+                entry.changed_public = self.tick;
+                self.changed_public.insert(slot);
             }
+            self.states.mark_changed(slot);
         }
         self.states.record(slot, lanes);
     }
