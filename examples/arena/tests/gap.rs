@@ -67,7 +67,7 @@ impl Simulation for Ledger {
     fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Rung>) {
         self.tick = inputs.tick();
         self.pushed += u64::from(inputs.get(ME).x);
-        if self.tick.0 % 20 == 0 {
+        if self.tick.0.is_multiple_of(20) {
             self.rung += 1;
             outbox.to_room(Rung { number: self.rung });
         }
@@ -202,7 +202,7 @@ fn pauses_of_any_length_are_got_over() {
     let mut seed = 0x9E37_79B9u32;
     let mut random = |below: u32| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (u64::from(seed) * u64::from(below) >> 32) as u32
+        ((u64::from(seed) * u64::from(below)) >> 32) as u32
     };
     let pauses: Vec<u32> = (0..6).map(|_| random(140_000)).collect();
     goes_on_after(&pauses, Meanwhile::Lost);

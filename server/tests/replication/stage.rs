@@ -93,7 +93,7 @@ impl Simulation for Stage {
                     outbox.to_room(Note { number });
                 }
             }
-            Scene::Named { is_held } if self.tick % NAMED_EVERY == 0 => {
+            Scene::Named { is_held } if self.tick.is_multiple_of(NAMED_EVERY) => {
                 let told = outbox.to_room(Note { number: self.tick });
                 if is_held {
                     told.after(EntityId(self.tick));
@@ -125,7 +125,7 @@ impl Simulation for Stage {
             }
             Scene::Named { .. } => {
                 let since = self.tick.saturating_sub(NAMED_TICKS);
-                for id in (since + 1..=self.tick).filter(|id| id % NAMED_EVERY == 0) {
+                for id in (since + 1..=self.tick).filter(|id| id.is_multiple_of(NAMED_EVERY)) {
                     world.show(EntityId(id), at(id as f32 % 400.0, 7.0));
                 }
                 for id in 0..60 {
