@@ -46,13 +46,14 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
         listen: arguments.listen,
         certs_dir: arguments.certs_dir.clone(),
         realtime: arguments.realtime,
+        log: arguments.log.clone(),
         ..ServerConfig::default()
     };
     config.room.snapshot_bytes_per_s_max = arguments.snapshot_bytes_per_s_max;
     if let Some(bytes) = arguments.keyframe_bytes_per_s_max {
         config.room.keyframe_bytes_per_s_max = bytes;
     }
-    tracing_subscriber::fmt().with_env_filter(&arguments.log).with_writer(std::io::stderr).init();
+    tickwire_server::start_log(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
         .enable_all()

@@ -30,6 +30,6 @@ mod transport;
 
 pub use config::ServerConfig;
 pub use http::{Asset, Page, PageError};
-pub use process::main;
+pub use process::{main, start_log};
 pub use server::{Server, ServerError};
 pub use transport::{BindError, WebSocketPace};

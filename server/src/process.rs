@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tickwire_shared::Simulation;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
@@ -35,14 +36,10 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let filter = match EnvFilter::try_new(&config.log) {
-        Ok(filter) => filter,
-        Err(error) => {
-            eprintln!("error: log is wrong: {error}; give filters such as info,quinn=warn");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    log::start(filter, config.log_lines_hz);
+    if let Err(error) = start_log(&config) {
+        eprintln!("error: log is wrong: {error}; give filters such as info,quinn=warn");
+        return ExitCode::from(EXIT_USAGE);
+    }
     raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
@@ -68,6 +65,16 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Logs to standard error as [`main`] does: what peers sent is escaped, and a flood of one kind sampled. Call it
+/// once in a process.
+///
+/// # Errors
+/// When `config.log` is no list of filters.
+pub fn start_log(config: &ServerConfig) -> Result<(), ParseError> {
+    log::start(EnvFilter::try_new(&config.log)?, config.log_lines_hz);
+    Ok(())
 }
 
 /// Permits this process as many files as its settings may need, as far as the system does.
