@@ -8,7 +8,7 @@ const DATAGRAMS_IN_MAX = 64;
 /** Datagrams that may wait to be sent. */
 const DATAGRAMS_OUT_MAX = 8;
 /** How long a session's end may take to be told once its streams failed. */
-const CLOSED_MS = 200;
+const CLOSED_MS = 2000;
 
 /** How to open a {@link Transport} over WebTransport. */
 export interface WebTransportOptions extends Deadline {

@@ -323,9 +323,9 @@ test('a connection that stalls is left for the other one: the same room by the s
   await pass(0);
   expect(nextCore.asked).toEqual(['input 0.5', 'join bay Me']);
   // The server has not noticed the old connection's end yet.
-  say(nextCore, nextPipe, { type: 'refused', code: 'NameTaken', text: 'taken' });
+  say(nextCore, nextPipe, { type: 'refused', request: 1, code: 'NameTaken', text: 'taken' });
   await pass(300);
-  say(nextCore, nextPipe, SEAT);
+  say(nextCore, nextPipe, { ...SEAT, request: 2 });
   await pass(0);
   expect(told).toEqual([{ from: 'webtransport', to: 'websocket' }]);
   expect(client.me).toMatchObject({ player: 12, name: 'Me' });

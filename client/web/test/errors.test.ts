@@ -12,7 +12,7 @@ test('the numbers of the close codes are those of the protocol', () => {
 });
 
 test('a number this version does not know is a lost connection', () => {
-  expect(closeCodeOf(19)).toBe('ConnectionLost');
+  expect(closeCodeOf(20)).toBe('ConnectionLost');
   expect(closeCodeOf(-1)).toBe('ConnectionLost');
 });
 
