@@ -15,8 +15,9 @@ const PACKAGE = resolve(import.meta.dirname, '../../../../client/web');
 const RUNS = Number(process.env.RACE_RUNS ?? 3);
 const skip = process.env.ARENA_BROWSER === 'firefox' && 'only Chromium trusts a certificate by a flag';
 
-/** A page with all it needs: what is measured is connecting. It has asked its server once, as a page has that came from it. */
-const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module">
+const PAGE = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="play.js"></script>';
+/** All that the page needs: what is measured is connecting. It has asked its server once, as a page has that came from it. */
+const SCRIPT = `
   import { connect } from './tickwire/dist/index.js';
   import init, { Core } from './tickwire/wasm/tickwire.js';
   await init({ module_or_path: new URL('./tickwire/wasm/tickwire_bg.wasm', location) });
@@ -34,7 +35,7 @@ const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module
     return played;
   };
   window.isReady = true;
-</script>`;
+`;
 
 let folder;
 let server;
@@ -48,6 +49,7 @@ before(async () => {
   execFileSync(program('tickwire-certs', 'TICKWIRE_CERTS'), ['--dir', join(folder, 'made'), 'export', '--cert', cert, '--key', key]);
   for (const part of ['dist', 'wasm']) cpSync(join(PACKAGE, part), join(page, 'tickwire', part), { recursive: true });
   writeFileSync(join(page, 'index.html'), PAGE);
+  writeFileSync(join(page, 'play.js'), SCRIPT);
   const spki = new X509Certificate(readFileSync(cert)).publicKey.export({ type: 'spki', format: 'der' });
   const hash = createHash('sha256').update(spki).digest('base64');
   browser = await launchBrowser(`--ignore-certificate-errors-spki-list=${hash}`, '--webtransport-developer-mode');
