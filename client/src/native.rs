@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tickwire_shared::control::{CloseCode, Member, RequestId, RoomChoice, ServerChat, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Lanes;
-use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
 
@@ -265,7 +265,10 @@ impl<S: Simulation> Client<S> {
     {
         self.session.predict::<S>();
         let server = self.session.welcome().map(|welcome| &welcome.schema);
-        self.not_predicted = server.and_then(|server| difference(&schema_of::<S>(), server));
+        let difference = server.and_then(|server| schema_of::<S>().difference(server));
+        self.not_predicted = difference.map(|what| {
+            format!("nothing is predicted, as the server's are other rules: {what}; build both from the same rules")
+        });
     }
 
     /// Shows entities of the kind of this name by `mode` from now on; all kinds are interpolated otherwise.
@@ -422,21 +425,4 @@ impl<S: Simulation> Client<S> {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
-}
-
-/// Why rules with the schema `own` predict nothing of a server with `server`; `None` if they do.
-fn difference(own: &Schema, server: &Schema) -> Option<String> {
-    let what = if own.input != server.input {
-        own.input.name.clone()
-    } else if own.entities != server.entities {
-        let mut pairs = own.entities.iter().zip(&server.entities);
-        let differs = pairs.find(|(own, server)| own != server);
-        differs.map_or("a kind that only one has".to_owned(), |(own, _)| own.name.clone())
-    } else {
-        return None;
-    };
-    Some(format!(
-        "nothing is predicted: {what} is not the same in this client and on the server; build both from the \
-         same rules"
-    ))
 }
