@@ -290,14 +290,15 @@ impl Watcher {
         let _ = timeout(ANSWER_TIME, self.connection.closed()).await;
     }
 
-    /// Closes the session. The connection is closed once the peer has ended its side: one that is closed sooner may take
-    /// away what the peer has not read.
+    /// Closes the session, and leaves the connection to the peer to close: a browser that has ended its side may not yet
+    /// have told its page why, and hears of a lost connection instead if that is closed first.
     async fn tell(&mut self, code: CloseCode, text: &str) {
         let told = async {
             if self.connect.write_all(&close_frame(code.number(), text)).await.is_ok() {
                 self.connect.finish().await;
             }
             self.until_over().await;
+            self.connection.closed().await;
         };
         let _ = timeout(TELL_TIME, told).await;
         self.connection.close(code.number().into(), text.as_bytes());
@@ -408,5 +409,5 @@ fn close_by(connection: &Connection, error: &HttpError) {
 const QUARTER_ID_MAX: u64 = (1 << 60) - 1;
 /// How long the end of a session's own stream may take once the peer has ended its side.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
-/// How long a peer may take to end its side once it was told why: several round trips of a long path.
+/// How long a peer may take to close the connection once it was told why: several round trips of a long path.
 const TELL_TIME: Duration = Duration::from_secs(1);

@@ -155,6 +155,9 @@ class Sessions(unittest.TestCase):
                 code, words = browser.close_capsule()
                 self.assertEqual(code, 16)
                 self.assertIn("origin", words)
+                # A browser ends its side before its page hears why; a connection that is closed then takes it away.
+                browser.say(end=True)
+                self.assertTrue(browser.is_open_after(0.2))
                 self.assertFalse(browser.session().play())
 
     def test_a_second_one_is_rejected_and_the_first_goes_on(self):
