@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use tickwire_shared::bits::{BitReader, BitWriter};
 use tickwire_shared::delta::{Baseline, LaneTable, SecondBaseline};
-use tickwire_shared::model::told::{self, Recent};
+use tickwire_shared::model::told::{self, RecentlySent};
 use tickwire_shared::model::{Chances, KindModel, MODEL_VERSION, Model};
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SendRule};
 
@@ -172,7 +172,7 @@ pub(crate) fn run(arguments: &CubesArguments) -> anyhow::Result<ExitCode> {
 fn sights(traces: &[Trace], kind: usize, take: &mut dyn FnMut(&Sight<'_>)) {
     for trace in traces {
         for frame in AGE..trace.frames() {
-            let mut recent = Recent::default();
+            let mut recent = RecentlySent::default();
             for cube in 0..CUBES {
                 let baseline = baseline(trace, frame, cube);
                 let lanes = trace.cube(frame, cube);

@@ -58,17 +58,17 @@ struct Sums {
 
 /// One entity as it would be sent.
 #[derive(Serialize)]
-struct Told<'a> {
+struct OutboxEvent<'a> {
     id: EntityId,
     kind: u8,
     mine: bool,
     lanes: &'a [i32],
 }
 
-impl<'a> Told<'a> {
+impl<'a> OutboxEvent<'a> {
     fn of(entity: &'a Entity, tick: Tick) -> Option<Self> {
         let lanes = entity.states.lanes(entity.states.at_or_before(tick)?);
-        Some(Told { id: entity.id, kind: entity.kind, mine: entity.mine, lanes })
+        Some(OutboxEvent { id: entity.id, kind: entity.kind, mine: entity.mine, lanes })
     }
 }
 
@@ -88,18 +88,21 @@ impl Watch for Sizes {
             return Ok(from);
         };
         let before = newest.offset(-(AGE_TICKS as i32));
-        let full: Vec<Told<'_>> =
-            replica.entities().iter().filter_map(|entity| Told::of(entity, newest)).collect();
+        let full: Vec<OutboxEvent<'_>> = replica
+            .entities()
+            .iter()
+            .filter_map(|entity| OutboxEvent::of(entity, newest))
+            .collect();
         let has_changed = |entity: &&Entity| {
-            let then = Told::of(entity, before);
-            let now = Told::of(entity, newest);
+            let then = OutboxEvent::of(entity, before);
+            let now = OutboxEvent::of(entity, newest);
             then.map(|told| told.lanes) != now.map(|told| told.lanes)
         };
-        let changed: Vec<Told<'_>> = replica
+        let changed: Vec<OutboxEvent<'_>> = replica
             .entities()
             .iter()
             .filter(has_changed)
-            .filter_map(|entity| Told::of(entity, newest))
+            .filter_map(|entity| OutboxEvent::of(entity, newest))
             .collect();
         let full_bytes = postcard::to_allocvec(&(newest, &full))?.len();
         let bytes = postcard::to_allocvec(&(newest, before, &changed))?;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tickwire_shared::bits::BitError;
 use tickwire_shared::delta::{Baseline, LaneTable, SiteWalk};
-use tickwire_shared::model::{ChanceTree, Head, KindModel, LanePlace, Site, SiteStream};
+use tickwire_shared::model::{ChanceTree, KindModel, LanePlace, Site, SiteStream, SymbolHead};
 use tickwire_shared::schema::KindSchema;
 
 pub(crate) use command::{TrainArguments, run};
@@ -151,7 +151,7 @@ fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Opti
             &mut self,
             site: usize,
             _features: &[i32],
-            head: Option<Head<'_>>,
+            head: Option<SymbolHead<'_>>,
             _lane: Option<(&LanePlace, &mut i32)>,
         ) -> Result<(), BitError> {
             if let (Some(head), Some(counts)) = (head, self.0.get_mut(site)) {

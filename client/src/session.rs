@@ -5,23 +5,23 @@
 
 pub mod component;
 
-mod ahead;
 mod clock;
+mod extrapolated;
+mod fading_out;
 mod input;
 mod interpolation;
 mod lateness;
-mod leaving;
 mod net_stats;
 pub mod prediction;
 mod room;
 
-pub use ahead::{MODE_TICKS_MAX, Mode};
 pub use clock::ServerClock;
+pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
-use prediction::Told;
+use prediction::PredictedEventOutcome;
+use room::JoinedRoom;
 pub use room::RoomSession;
-use room::Stay;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -411,8 +411,12 @@ impl Session {
             ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {
                 let welcome = self.welcome.as_ref();
                 let welcome = welcome.ok_or(SessionError::Unexpected { what: "a room" })?;
-                let stay =
-                    Stay { name: &room.name, spectator: *spectator, seat: *seat, tick: *tick };
+                let stay = JoinedRoom {
+                    name: &room.name,
+                    spectator: *spectator,
+                    seat: *seat,
+                    tick: *tick,
+                };
                 let mut joined = RoomSession::new(&welcome.schema, stay, now);
                 joined.set_members(*host, members);
                 joined.set_lossless(self.is_lossless);
@@ -464,8 +468,8 @@ impl Session {
     fn tell_predicted(&mut self) {
         while let Some(told) = self.room.as_mut().and_then(RoomSession::poll_told) {
             self.tell(match told {
-                Told::Predicted(event) => SessionEvent::Predicted(event),
-                Told::Cancelled(event) => SessionEvent::Cancelled(event),
+                PredictedEventOutcome::Predicted(event) => SessionEvent::Predicted(event),
+                PredictedEventOutcome::Cancelled(event) => SessionEvent::Cancelled(event),
             });
         }
     }

@@ -36,7 +36,7 @@ type PrefixRate<C> =
 
 /// What to do with a connection attempt.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum AdmissionDecision {
     /// Go on; the place is held until the peer said hello.
     Admit(Share),
     /// Let it prove its address first.
@@ -75,16 +75,19 @@ impl<C: Clock + Clone> Admission<C> {
 
 impl<C: Clock> Admission<C> {
     /// Judges an attempt from `address`. `proven` says that it is known to be the sender's own.
-    pub(crate) fn judge(&self, address: IpAddr, proven: bool) -> Verdict {
+    pub(crate) fn judge(&self, address: IpAddr, proven: bool) -> AdmissionDecision {
         if !proven {
             let place = self.unproven_places.take(address);
             let is_few = place.is_ok() && self.unproven_rate.check().is_ok();
-            return place.ok().filter(|_| is_few).map_or(Verdict::Retry, Verdict::Admit);
+            return place
+                .ok()
+                .filter(|_| is_few)
+                .map_or(AdmissionDecision::Retry, AdmissionDecision::Admit);
         }
         if !self.is_within_rate(address) {
-            return Verdict::Ignore;
+            return AdmissionDecision::Ignore;
         }
-        self.places.take(address).map_or(Verdict::Ignore, Verdict::Admit)
+        self.places.take(address).map_or(AdmissionDecision::Ignore, AdmissionDecision::Admit)
     }
 
     /// Forgets addresses that have been quiet. Called once a second.
@@ -134,8 +137,8 @@ mod tests {
         Admission::with_clock(&config, clock)
     }
 
-    fn is_admitted(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Admit(_))
+    fn is_admitted(verdict: &AdmissionDecision) -> bool {
+        matches!(verdict, AdmissionDecision::Admit(_))
     }
 
     /// The address with this number.
@@ -149,11 +152,11 @@ mod tests {
         let admission = admission(&clock);
         assert!(is_admitted(&admission.judge(v4(1), true)));
         assert!(is_admitted(&admission.judge(v4(1), true)));
-        assert!(matches!(admission.judge(v4(1), true), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(1), true), AdmissionDecision::Ignore));
         assert!(is_admitted(&admission.judge(v4(2), true)));
         clock.advance(Duration::from_secs(1));
         assert!(is_admitted(&admission.judge(v4(1), true)));
-        assert!(matches!(admission.judge(v4(1), true), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(1), true), AdmissionDecision::Ignore));
     }
 
     #[test]
@@ -162,7 +165,7 @@ mod tests {
         let judge = |text: &str| admission.judge(text.parse().unwrap(), true);
         assert!(is_admitted(&judge("2001:db8::1")));
         assert!(is_admitted(&judge("2001:db8::2")));
-        assert!(matches!(judge("2001:db8::3"), Verdict::Ignore));
+        assert!(matches!(judge("2001:db8::3"), AdmissionDecision::Ignore));
         assert!(is_admitted(&judge("2001:db8:0:1::3")));
     }
 
@@ -180,12 +183,13 @@ mod tests {
     #[test]
     fn pending_handshakes_ask_for_proof_and_are_bounded() {
         let admission = admission(&FakeRelativeClock::default());
-        let mut held: Vec<Verdict> = (0..4).map(|at| admission.judge(v4(at), false)).collect();
+        let mut held: Vec<AdmissionDecision> =
+            (0..4).map(|at| admission.judge(v4(at), false)).collect();
         assert!(held.iter().all(is_admitted));
-        assert!(matches!(admission.judge(v4(4), false), Verdict::Retry));
+        assert!(matches!(admission.judge(v4(4), false), AdmissionDecision::Retry));
         held.extend((0..8).map(|at| admission.judge(v4(at), true)));
         assert!(held.iter().all(is_admitted));
-        assert!(matches!(admission.judge(v4(8), true), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(8), true), AdmissionDecision::Ignore));
         held.clear();
         assert!(is_admitted(&admission.judge(v4(9), false)));
     }
@@ -194,7 +198,7 @@ mod tests {
     fn one_address_leaves_places_for_handshakes_of_others() {
         let admission = admission(&FakeRelativeClock::default());
         let own: IpAddr = "::1".parse().unwrap();
-        let held: Vec<Verdict> = (0..9).map(|_| admission.judge(own, true)).collect();
+        let held: Vec<AdmissionDecision> = (0..9).map(|_| admission.judge(own, true)).collect();
         assert_eq!(held.iter().filter(|it| is_admitted(it)).count(), 4);
         assert!(is_admitted(&admission.judge(v4(1), true)));
     }
@@ -207,7 +211,7 @@ mod tests {
         let judge = |at| admission.judge(v4(at), false);
         let admitted = (0..1000).filter(|at| is_admitted(&judge(*at))).count();
         assert_eq!(admitted, 10);
-        assert!(matches!(judge(1000), Verdict::Retry));
+        assert!(matches!(judge(1000), AdmissionDecision::Retry));
         clock.advance(Duration::from_secs(1));
         assert!(is_admitted(&judge(1001)));
     }
@@ -215,8 +219,9 @@ mod tests {
     #[test]
     fn attempts_without_proof_take_nothing_from_those_with_it() {
         let admission = admission(&FakeRelativeClock::default());
-        let held: Vec<Verdict> = (0..10_000).map(|at| admission.judge(v4(at), false)).collect();
-        assert!(!held.iter().any(|verdict| matches!(verdict, Verdict::Ignore)));
+        let held: Vec<AdmissionDecision> =
+            (0..10_000).map(|at| admission.judge(v4(at), false)).collect();
+        assert!(!held.iter().any(|verdict| matches!(verdict, AdmissionDecision::Ignore)));
         // Neither the place nor the rate nor the memory of an address that they named.
         assert!(is_admitted(&admission.judge(v4(0), true)));
         assert!(is_admitted(&admission.judge(v4(0), true)));
@@ -229,6 +234,6 @@ mod tests {
         for last in 0..16 {
             let _ = admission.judge(v4(last), true);
         }
-        assert!(matches!(admission.judge(v4(99), true), Verdict::Ignore));
+        assert!(matches!(admission.judge(v4(99), true), AdmissionDecision::Ignore));
     }
 }

@@ -37,17 +37,17 @@ use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
-use crate::transport::Session;
+use crate::transport::TransportSession;
 
-pub(crate) use link::{End, Link, Links};
+pub(crate) use link::{ClientLink, ClientLinks, SessionEnd};
 
 /// What all sessions share.
-pub(crate) struct Host<S: Simulation> {
+pub(crate) struct ServerState<S: Simulation> {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) schema: Schema,
     pub(crate) inputs: InputCodec,
     pub(crate) rooms: Rooms<S>,
-    pub(crate) links: Links<S::Input>,
+    pub(crate) links: ClientLinks<S::Input>,
     pub(crate) counters: Counters,
     /// Connections the driver keeps, with those that are not sessions yet or any more.
     pub(crate) quic_connections: AtomicUsize,
@@ -56,14 +56,14 @@ pub(crate) struct Host<S: Simulation> {
     stopping: AtomicBool,
 }
 
-impl<S: Simulation> Host<S> {
+impl<S: Simulation> ServerState<S> {
     pub(crate) fn new(config: Arc<ServerConfig>, rooms: Rooms<S>) -> Self {
         let schema = schema_of::<S>();
-        Host {
+        ServerState {
             inputs: InputCodec::new(&schema),
             schema,
             rooms,
-            links: Links::default(),
+            links: ClientLinks::default(),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(
@@ -95,45 +95,49 @@ pub(crate) struct Handshake {
 }
 
 /// One of the server's places, given back when dropped.
-struct Place<S: Simulation> {
-    host: Arc<Host<S>>,
+struct SessionPermit<S: Simulation> {
+    host: Arc<ServerState<S>>,
     _share: Share,
 }
 
-impl<S: Simulation> Place<S> {
-    fn take(host: &Arc<Host<S>>, address: IpAddr) -> Result<Self, End> {
+impl<S: Simulation> SessionPermit<S> {
+    fn take(host: &Arc<ServerState<S>>, address: IpAddr) -> Result<Self, SessionEnd> {
         let share = host.sessions.take(address).map_err(|why| match why {
-            NoPlace::Full => End::from(CloseCode::ServerFull),
+            NoPlace::Full => SessionEnd::from(CloseCode::ServerFull),
             NoPlace::ShareTaken => {
                 host.counters.sessions_over_share.increment();
-                End::new(CloseCode::ServerFull, SHARE_TAKEN)
+                SessionEnd::new(CloseCode::ServerFull, SHARE_TAKEN)
             }
         })?;
         host.counters.sessions_started.increment();
-        Ok(Place { host: Arc::clone(host), _share: share })
+        Ok(SessionPermit { host: Arc::clone(host), _share: share })
     }
 }
 
-impl<S: Simulation> Drop for Place<S> {
+impl<S: Simulation> Drop for SessionPermit<S> {
     fn drop(&mut self) {
         self.host.counters.sessions_ended.increment();
     }
 }
 
 /// Serves one session to its end.
-pub(crate) async fn serve<S: Simulation>(host: Arc<Host<S>>, session: Session, hello: Handshake) {
+pub(crate) async fn serve<S: Simulation>(
+    host: Arc<ServerState<S>>,
+    session: TransportSession,
+    hello: Handshake,
+) {
     let link = host.links.open(session, &host.config);
     if host.stopping.load(Ordering::SeqCst) {
         link.end(CloseCode::ServerStopping);
     }
     let mut readers = streams::Readers::default();
-    link.session.set_sink(datagrams::Inputs::new(&host, &link));
+    link.session.set_sink(datagrams::InputReceiver::new(&host, &link));
     let end = tokio::select! {
         end = link.ended() => end,
         end = streams::serve(&host, &link, hello, &mut readers) => end,
         end = watch_path(&link) => end,
         end = stay_without_room(&host, &link) => end,
-        closed = link.session.closed() => End::new(closed.code, closed.text),
+        closed = link.session.closed() => SessionEnd::new(closed.code, closed.text),
     };
     // Whoever else looks must know: its datagrams are not read any more.
     link.end(end.clone());
@@ -158,7 +162,7 @@ async fn send_command<I>(room: &Mailbox<I>, command: ToRoom<I>) {
 }
 
 /// Tells the room when the path's datagram size changes.
-async fn watch_path<I>(link: &Link<I>) -> End {
+async fn watch_path<I>(link: &ClientLink<I>) -> SessionEnd {
     loop {
         tokio::select! {
             () = tokio::time::sleep(PATH_LOOK) => {}
@@ -176,7 +180,10 @@ async fn watch_path<I>(link: &Link<I>) -> End {
 
 /// Waits until a session that said hello was in no room for too long: a place on the server is for
 /// those who play or watch.
-async fn stay_without_room<S: Simulation>(host: &Host<S>, link: &Link<S::Input>) -> End {
+async fn stay_without_room<S: Simulation>(
+    host: &ServerState<S>,
+    link: &ClientLink<S::Input>,
+) -> SessionEnd {
     let time = Duration::from_millis(u64::from(host.config.roomless_ms));
     let mut until = Instant::now() + time;
     loop {
@@ -190,7 +197,7 @@ async fn stay_without_room<S: Simulation>(host: &Host<S>, link: &Link<S::Input>)
     }
 }
 
-async fn leave<I>(link: &Link<I>, code: CloseCode) {
+async fn leave<I>(link: &ClientLink<I>, code: CloseCode) {
     if let Some(membership) = link.take_membership() {
         let leave = ToRoom::Leave { request: None, player: link.player, code };
         send_command(membership.room(), leave).await;
@@ -198,8 +205,8 @@ async fn leave<I>(link: &Link<I>, code: CloseCode) {
 }
 
 /// Says why, waits until the client has it, and closes.
-async fn say_goodbye<I>(link: &Link<I>, end: &End, time: Duration) {
-    let End { code, text } = end.clone();
+async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) {
+    let SessionEnd { code, text } = end.clone();
     link.reliable.finish(&ServerFrame::Goodbye { code, text });
     // One that did not take its frames so far will not take this one.
     if code != CloseCode::TooSlow {

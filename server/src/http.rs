@@ -4,7 +4,7 @@ mod files;
 mod headers;
 mod listener;
 mod page;
-mod places;
+mod permits;
 mod schema;
 mod shares;
 mod stats;
@@ -25,16 +25,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tickwire_shared::{Simulation, websocket as protocol};
 
-use crate::connection::Host;
+use crate::connection::ServerState;
 use crate::scheduler::Stall;
-pub(crate) use listener::{HttpTls, Peer, listen, serve};
+pub(crate) use listener::{HttpPeer, HttpTls, listen, serve};
 pub(crate) use page::check_dir;
 pub use page::{Asset, Page, PageError};
-pub(crate) use websocket::Door;
+pub(crate) use websocket::WebSocketEntry;
 
 /// What the HTTP side shows that changes while the server runs.
 #[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct LiveInfo {
     /// SHA-256 of the current and the next certificate.
     pub(crate) hashes: ArcSwap<Vec<[u8; 32]>>,
     /// Sessions are taken.
@@ -45,9 +45,9 @@ pub(crate) struct Shown {
 
 /// Every route.
 pub(crate) fn router<S: Simulation>(
-    host: &Arc<Host<S>>,
-    shown: &Arc<Shown>,
-    door: Door<S>,
+    host: &Arc<ServerState<S>>,
+    shown: &Arc<LiveInfo>,
+    door: WebSocketEntry<S>,
     (page, page_policy): (Option<Page>, HeaderValue),
 ) -> Router {
     let stats = Router::new()
@@ -72,12 +72,12 @@ pub(crate) fn router<S: Simulation>(
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
         router = router.merge(sessions.with_state(door));
     }
-    headers::around(router.layer(middleware::from_fn(places::seat)), page_policy)
+    headers::around(router.layer(middleware::from_fn(permits::seat)), page_policy)
 }
 
 /// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page
 /// may read them, and how long they took, by which a client waits for datagrams.
-async fn certificate(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
+async fn certificate(State(shown): State<Arc<LiveInfo>>) -> impl IntoResponse {
     let hash = |hash: &[u8; 32]| json!({ "algorithm": "sha-256", "value": STANDARD.encode(hash) });
     let hashes: Vec<_> = shown.hashes.load().iter().map(hash).collect();
     let headers = [
@@ -88,7 +88,7 @@ async fn certificate(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
     (headers, Json(json!({ "hashes": hashes })))
 }
 
-async fn ready(State(shown): State<Arc<Shown>>) -> impl IntoResponse {
+async fn ready(State(shown): State<Arc<LiveInfo>>) -> impl IntoResponse {
     if !shown.ready.load(Ordering::Acquire) {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n".to_owned());
     }

@@ -156,9 +156,9 @@ mod tests {
 
     /// What was logged.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct LoggedLines(Arc<Mutex<Vec<u8>>>);
 
-    impl io::Write for Kept {
+    impl io::Write for LoggedLines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend(bytes);
             Ok(bytes.len())
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn logged(lines_hz: u32, log: impl FnOnce()) -> String {
-        let kept = Kept::default();
+        let kept = LoggedLines::default();
         let writer = kept.clone();
         let filter = EnvFilter::new("info");
         let subscriber = subscriber(filter, lines_hz, false, move || writer.clone());

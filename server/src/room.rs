@@ -4,8 +4,8 @@
 //! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
 
 mod chat;
+mod delta_cache;
 mod findings;
-mod fragments;
 mod inputs;
 mod interest;
 mod kicks;
@@ -35,16 +35,16 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick, Told, View};
+use tickwire_shared::{Capture, Inputs, Outbox, OutboxEvent, PlayerId, Simulation, Tick, View};
 
 use crate::config::RoomConfig;
+use delta_cache::DeltaCache;
 use findings::{Findings, Unowned};
-use fragments::Fragments;
-use inputs::Clock;
-use interest::Sight;
+use inputs::DueClock;
+use interest::ViewArea;
 use kicks::Kicks;
-use member::Member;
-use replication::{Draft, EventBits, Scene};
+use member::RoomMember;
+use replication::{EventBits, SnapshotContext, SnapshotScratch};
 use world::World;
 
 /// One room.
@@ -54,7 +54,7 @@ pub struct Room<S: Simulation> {
     simulation: S,
     tick: Tick,
     due: Option<Instant>,
-    members: BTreeMap<PlayerId, Member<S::Input>>,
+    members: BTreeMap<PlayerId, RoomMember<S::Input>>,
     /// Their numbers, if they were asked for since someone came or went.
     everyone: Option<Arc<[PlayerId]>>,
     /// Somebody may kick here.
@@ -74,9 +74,9 @@ pub struct Room<S: Simulation> {
     capture: Capture<S::Entity>,
     world: World,
     event_tables: Vec<LaneTable>,
-    fragments: Fragments,
-    draft: Draft,
-    packets: Vec<u8>,
+    delta_cache: DeltaCache,
+    scratch: SnapshotScratch,
+    sent_snapshots: Vec<u8>,
     spans: Vec<(PlayerId, Range<usize>)>,
     findings: Findings,
     /// For how long players have played with nothing of their own.
@@ -111,9 +111,9 @@ impl<S: Simulation> Room<S> {
                 .iter()
                 .map(|kind| LaneTable::new(kind, schema.tick_hz))
                 .collect(),
-            fragments: Fragments::new(),
-            draft: Draft::default(),
-            packets: Vec::new(),
+            delta_cache: DeltaCache::new(),
+            scratch: SnapshotScratch::default(),
+            sent_snapshots: Vec::new(),
             spans: Vec::new(),
             findings: Findings::default(),
             unowned: Unowned::default(),
@@ -193,7 +193,7 @@ impl<S: Simulation> Room<S> {
     /// The snapshots of the last step: one datagram for each member, at most its path's size.
     /// The slices are valid until the next step.
     pub fn datagrams(&self) -> impl Iterator<Item = (PlayerId, &[u8])> {
-        self.spans.iter().map(|(player, span)| (*player, &self.packets[span.clone()]))
+        self.spans.iter().map(|(player, span)| (*player, &self.sent_snapshots[span.clone()]))
     }
 
     /// The next reliable thing to send, in order.
@@ -221,22 +221,25 @@ impl<S: Simulation> Room<S> {
 
     /// The second half of [`Room::step`]: each member's snapshot.
     pub fn encode(&mut self) {
-        self.packets.clear();
+        self.sent_snapshots.clear();
         self.spans.clear();
-        self.fragments.begin(&self.world);
+        self.delta_cache.begin(&self.world);
         let (events, reliable) = self.code_events();
         let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max as usize;
-        let mut scene =
-            Scene { world: &self.world, fragments: &mut self.fragments, draft: &mut self.draft };
+        let mut context = SnapshotContext {
+            world: &self.world,
+            delta_cache: &mut self.delta_cache,
+            scratch: &mut self.scratch,
+        };
         for member in self.members.values_mut() {
             let view = self.simulation.view(member.player);
             if matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
             {
                 self.findings.note(Fault::View, member.player.0);
             }
-            let sight = Sight::new(view, self.config.far_from_percent);
+            let view_area = ViewArea::new(view, self.config.far_from_percent);
             for (at, (audience, event)) in events.iter().enumerate() {
-                if hears(*audience, member.player, &sight) {
+                if hears(*audience, member.player, &view_area) {
                     let queue = member.replication.events();
                     let event = event.clone();
                     if at >= reliable {
@@ -255,14 +258,20 @@ impl<S: Simulation> Room<S> {
             // A slow path has to take one record at least.
             let lacks_bytes = member.replication.lacks_bytes();
             let limits = (member.pace.limit_with(unlimited, lacks_bytes), bytes_most);
-            let start = self.packets.len();
-            member.replication.write(&mut scene, &sight, report, limits, &mut self.packets);
-            let bytes = self.packets.len() - start;
+            let start = self.sent_snapshots.len();
+            member.replication.write(
+                &mut context,
+                &view_area,
+                report,
+                limits,
+                &mut self.sent_snapshots,
+            );
+            let bytes = self.sent_snapshots.len() - start;
             member.allowance.spend(bytes, S::TICK_HZ);
             member.pace.sent(bytes, unlimited, S::TICK_HZ);
-            self.spans.push((member.player, start..self.packets.len()));
+            self.spans.push((member.player, start..self.sent_snapshots.len()));
             let most = member.keyframe_bytes_max(&self.config, S::TICK_HZ).min(keyframe_bytes);
-            if let Some(part) = member.replication.write_keyframe(&mut scene, most) {
+            if let Some(part) = member.replication.write_keyframe(&mut context, most) {
                 keyframe_bytes = keyframe_bytes.saturating_sub(part.len());
                 member.keyframe_allowance.spend(part.len(), S::TICK_HZ);
                 let frame = ServerFrame::Keyframe(part);
@@ -274,7 +283,7 @@ impl<S: Simulation> Room<S> {
     /// The events of this tick, and how many of them, the first, are told until they are acknowledged.
     fn code_events(&mut self) -> (Vec<(Audience, Arc<EventBits>)>, usize) {
         let mut lanes = [0; LANES_MAX];
-        let code = |Told { audience, event, after }: Told<S::Event>| {
+        let code = |OutboxEvent { audience, event, after }: OutboxEvent<S::Event>| {
             let kind = event.kind();
             let table = &self.event_tables[usize::from(kind)];
             for field in event.to_lanes(&mut lanes).fields() {
@@ -291,14 +300,18 @@ impl<S: Simulation> Room<S> {
         let mut events: Vec<_> = self.outbox.drain_told().collect();
         let reliable = events.len();
         let unreliable = self.outbox.drain_unreliable();
-        events.extend(unreliable.map(|(audience, event)| Told { audience, event, after: None }));
+        events.extend(unreliable.map(|(audience, event)| OutboxEvent {
+            audience,
+            event,
+            after: None,
+        }));
         (events.into_iter().map(code).collect(), reliable)
     }
 
     /// Where the room's clock stands, to judge how early an input is. Before the first step, now.
-    fn clock(&self, now: Instant) -> Clock {
+    fn clock(&self, now: Instant) -> DueClock {
         let period = Duration::from_secs(1) / S::TICK_HZ;
-        Clock { tick: self.tick, due: self.due.unwrap_or(now), period }
+        DueClock { tick: self.tick, due: self.due.unwrap_or(now), period }
     }
 }
 
@@ -309,12 +322,12 @@ impl<S: Simulation> std::fmt::Debug for Room<S> {
     }
 }
 
-fn hears(audience: Audience, player: PlayerId, sight: &Sight) -> bool {
+fn hears(audience: Audience, player: PlayerId, view_area: &ViewArea) -> bool {
     match audience {
         Audience::Room => true,
         Audience::Player(only) => only == player,
         Audience::Place(place) => {
-            sight.reaches(sight.distance_squared(interest::known_place(place)), false)
+            view_area.reaches(view_area.distance_squared(interest::known_place(place)), false)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rooms of a server: found, made, listed and let go by name.
 
-mod makers;
+mod creators;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,7 +13,7 @@ use tickwire_shared::{PlayerId, Simulation};
 
 use crate::config::ServerConfig;
 use crate::scheduler::{Mailbox, NewRoom, Scheduler};
-use makers::{Made, Makers};
+use creators::{CreatedRoom, RoomCreators};
 
 /// Most characters of a room's name.
 pub(crate) const ROOM_NAME_CHARACTERS_MAX: usize = 32;
@@ -30,7 +30,7 @@ pub(crate) struct Rooms<S: Simulation> {
 /// The rooms there are, and who made them.
 struct Registry<I> {
     entries: HashMap<String, Arc<Entry<I>>>,
-    makers: Makers,
+    creators: RoomCreators,
 }
 
 /// One room, and who is in it or on the way in.
@@ -39,7 +39,7 @@ struct Entry<I> {
     mailbox: Arc<Mailbox<I>>,
     /// Made by a quick match: it has no host, and other quick matches lead to it.
     is_quick: bool,
-    made: Made,
+    made: CreatedRoom,
     seats: AtomicUsize,
     watchers: AtomicUsize,
     /// Seconds since anyone was in it.
@@ -62,7 +62,7 @@ pub(crate) struct Refusal {
 
 impl<S: Simulation> Rooms<S> {
     pub(crate) fn new(scheduler: Scheduler<S>, config: Arc<ServerConfig>) -> Self {
-        let registry = Registry { entries: HashMap::new(), makers: Makers::new(&config) };
+        let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
         Rooms { scheduler, config, registry: Mutex::new(registry) }
     }
 
@@ -118,8 +118,8 @@ impl<S: Simulation> Rooms<S> {
 
     /// Lets rooms go that nobody has been in for long enough. Called once a second.
     pub(crate) fn sweep(&self) {
-        let Registry { entries, makers } = &mut *self.registry();
-        makers.sweep();
+        let Registry { entries, creators } = &mut *self.registry();
+        creators.sweep();
         entries.retain(|name, entry| {
             if entry.is_occupied() {
                 entry.empty_s.store(0, Ordering::Relaxed);
@@ -131,7 +131,7 @@ impl<S: Simulation> Rooms<S> {
             }
             tracing::info!(room = name, "nobody is in the room: removed");
             entry.mailbox.close();
-            makers.give_back(&entry.made);
+            creators.give_back(&entry.made);
             false
         });
     }
@@ -139,11 +139,11 @@ impl<S: Simulation> Rooms<S> {
     /// Lets a room go that broke.
     pub(crate) fn forget(&self, broken: &Arc<Mailbox<S::Input>>) {
         broken.close();
-        let Registry { entries, makers } = &mut *self.registry();
+        let Registry { entries, creators } = &mut *self.registry();
         if let Some(entry) = entries.get(broken.name())
             && Arc::ptr_eq(&entry.mailbox, broken)
         {
-            makers.give_back(&entry.made);
+            creators.give_back(&entry.made);
             entries.remove(broken.name());
         }
     }
@@ -161,7 +161,7 @@ impl<S: Simulation> Rooms<S> {
     /// A new room: of this name, or for quick matches.
     fn make(
         &self,
-        Registry { entries, makers }: &mut Registry<S::Input>,
+        Registry { entries, creators }: &mut Registry<S::Input>,
         name: Option<&str>,
         by: (PlayerId, IpAddr),
     ) -> Result<Arc<Entry<S::Input>>, Refusal> {
@@ -175,7 +175,7 @@ impl<S: Simulation> Rooms<S> {
         if entries.len() >= self.config.rooms_max {
             return Err(full());
         }
-        let made = makers.take(&self.config, by)?;
+        let made = creators.take(&self.config, by)?;
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
         let mailbox = Arc::new(Mailbox::new(name.clone(), &self.config));
@@ -186,7 +186,7 @@ impl<S: Simulation> Rooms<S> {
             is_hosted: !is_quick,
         };
         if !self.scheduler.add(room) {
-            makers.give_back(&made);
+            creators.give_back(&made);
             return Err(full());
         }
         tracing::info!(room = name, "room made");

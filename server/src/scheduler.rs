@@ -4,16 +4,16 @@
 //!
 //! A room without members sleeps: it takes no time of its thread, and its tick stands still until somebody comes.
 
-mod alarm;
 mod clock;
 mod mailbox;
-mod outbox;
+mod network_queue;
 mod queue;
 mod runner;
 mod thread;
 mod timing;
 mod warnings;
 mod watch;
+mod woken;
 
 use std::io;
 use std::sync::Arc;
@@ -25,17 +25,17 @@ use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
 
 use crate::config::ServerConfig;
-use crate::transport::Bell;
+use crate::transport::WakeSignal;
 pub(crate) use mailbox::Mailbox;
-pub(crate) use outbox::{Outbox, Outgoing, Snapshot};
+pub(crate) use network_queue::{NetworkQueue, Outgoing, Snapshot};
 pub(crate) use runner::NewRoom;
 pub(crate) use timing::Timing;
 pub(crate) use watch::Stall;
 
-use alarm::Alarm;
 use queue::BoundedQueue;
-use thread::{Pace, Shared};
-use watch::{TickMark, Watch};
+use thread::{ThreadShared, TickSettings};
+use watch::{TickMark, TickWatch};
+use woken::WokenRooms;
 
 /// The simulation threads of a server.
 pub(crate) struct Scheduler<S: Simulation> {
@@ -45,7 +45,7 @@ pub(crate) struct Scheduler<S: Simulation> {
 }
 
 struct SimThread<S: Simulation> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<ThreadShared<S>>,
     handle: Option<JoinHandle<()>>,
 }
 
@@ -61,21 +61,21 @@ impl<S: Simulation> Scheduler<S> {
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub(crate) fn start(config: &ServerConfig, bell: &Arc<Bell>) -> io::Result<Self> {
-        let pace = Pace {
+    pub(crate) fn start(config: &ServerConfig, bell: &Arc<WakeSignal>) -> io::Result<Self> {
+        let pace = TickSettings {
             period_ns: 1_000_000_000 / u64::from(S::TICK_HZ),
             catch_up_ticks_max: u64::from(config.catch_up_ticks_max),
             frames_max: config.outbox_frames_max,
             realtime: config.realtime.then_some(config.realtime_priority),
         };
         let start = |number| {
-            let shared = Arc::new(Shared::<S> {
+            let shared = Arc::new(ThreadShared::<S> {
                 intake: BoundedQueue::new(config.rooms_max),
                 // Of rooms that were let go some may still be there.
-                alarm: Arc::new(Alarm::new(2 * config.rooms_max)),
+                woken: Arc::new(WokenRooms::new(2 * config.rooms_max)),
                 rooms: AtomicUsize::new(0),
-                outbox: Arc::new(Outbox::new(config.outbox_ticks_max, Arc::clone(bell))),
-                watch: Watch::default(),
+                outbox: Arc::new(NetworkQueue::new(config.outbox_ticks_max, Arc::clone(bell))),
+                watch: TickWatch::default(),
                 timing: ArcSwap::from_pointee(Timing::new(0)),
                 generation: AtomicU64::new(0),
                 stop: AtomicBool::new(false),
@@ -138,7 +138,7 @@ impl<S: Simulation> Scheduler<S> {
     }
 
     /// The outboxes, one for each thread.
-    pub(crate) fn outboxes(&self) -> Vec<Arc<Outbox<S::Input>>> {
+    pub(crate) fn outboxes(&self) -> Vec<Arc<NetworkQueue<S::Input>>> {
         self.threads.iter().map(|thread| Arc::clone(&thread.shared.outbox)).collect()
     }
 

@@ -19,26 +19,26 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::admission::{Admission, Verdict};
+use crate::admission::{Admission, AdmissionDecision};
 use crate::certificates::{Certificates, NextLook, reset_secret};
 use crate::config::ServerConfig;
-use crate::connection::{self, Handshake, Host};
-use crate::http::{self, Door, HttpTls, Page, PageError, Shown};
+use crate::connection::{self, Handshake, ServerState};
+use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
 use crate::rooms::Rooms;
-use crate::scheduler::{Outbox, Scheduler, Watchdog};
+use crate::scheduler::{NetworkQueue, Scheduler, Watchdog};
 use crate::transport::{
-    self, Bell, BindError, Bound, Connection, ConnectionError, Endpoint, EstablishError, Knock,
-    Origins, Outbound, Service, Session, tls_config,
+    self, BindError, Bound, ConnectDecision, Connection, ConnectionError, Endpoint, EstablishError,
+    Origins, Outbound, Service, TransportSession, WakeSignal, tls_config,
 };
 
 /// A server of one game, listening.
 pub struct Server<S: Simulation> {
-    host: Arc<Host<S>>,
+    host: Arc<ServerState<S>>,
     endpoint: Endpoint,
     http: Option<TcpListener>,
     http_tls: HttpTls,
     certificates: Certificates,
-    shown: Arc<Shown>,
+    shown: Arc<LiveInfo>,
     page: Option<Page>,
     page_policy: HeaderValue,
     local_addr: SocketAddr,
@@ -94,18 +94,18 @@ impl<S: Simulation> Server<S> {
         let (bound, http) = bind_both(&config, &certificates, &secret)?;
         let failed = |error| listen_error(&config, error);
         let local_addr = bound.socket.local_addr().map_err(failed)?;
-        let bell = Arc::new(Bell::new().map_err(failed)?);
+        let bell = Arc::new(WakeSignal::new().map_err(failed)?);
         let endpoint = Endpoint::start(bound, Arc::clone(&bell)).map_err(failed)?;
         let config = Arc::new(config);
         let scheduler = Scheduler::start(&config, &bell).map_err(ServerError::Threads)?;
         let rooms = Rooms::new(scheduler, Arc::clone(&config));
         let server = Server {
-            host: Arc::new(Host::new(config, rooms)),
+            host: Arc::new(ServerState::new(config, rooms)),
             endpoint,
             http,
             http_tls: Arc::new(ArcSwapOption::empty()),
             certificates,
-            shown: Arc::new(Shown::default()),
+            shown: Arc::new(LiveInfo::default()),
             page: None,
             page_policy,
             local_addr,
@@ -152,7 +152,7 @@ impl<S: Simulation> Server<S> {
         let Server { host, mut endpoint, http, http_tls, certificates, shown, .. } = self;
         let admission = Arc::new(Admission::new(&host.config));
         let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
-        endpoint.open(Network::new(&host, Arc::clone(&admission), Arc::clone(&origins)));
+        endpoint.open(ServerService::new(&host, Arc::clone(&admission), Arc::clone(&origins)));
         let endpoint = Arc::new(endpoint);
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
@@ -161,7 +161,7 @@ impl<S: Simulation> Server<S> {
         // Before the HTTP side serves: whoever knew the address would be told that it starts.
         shown.ready.store(true, Ordering::Release);
         if let Some(listener) = http {
-            let door = Door::new(&host, &shown, admission, origins);
+            let door = WebSocketEntry::new(&host, &shown, admission, origins);
             let router = http::router(&host, &shown, door, (self.page, self.page_policy));
             tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
         }
@@ -226,7 +226,7 @@ fn listen_error(config: &ServerConfig, error: io::Error) -> ServerError {
 fn show_certificate(
     certificates: &Certificates,
     http_tls: &HttpTls,
-    shown: &Shown,
+    shown: &LiveInfo,
 ) -> Result<(), BindError> {
     shown.hashes.store(Arc::new(certificates.hashes()));
     if !certificates.are_for_development() {
@@ -236,18 +236,18 @@ fn show_certificate(
 }
 
 /// The server on the driver's thread: who may connect, and what its rooms want sent.
-struct Network<S: Simulation> {
-    host: Arc<Host<S>>,
-    outboxes: Vec<Arc<Outbox<S::Input>>>,
+struct ServerService<S: Simulation> {
+    host: Arc<ServerState<S>>,
+    outboxes: Vec<Arc<NetworkQueue<S::Input>>>,
     admission: Arc<Admission>,
     origins: Arc<Origins>,
     runtime: Handle,
 }
 
-impl<S: Simulation> Network<S> {
+impl<S: Simulation> ServerService<S> {
     /// Called on the runtime that will serve the sessions.
-    fn new(host: &Arc<Host<S>>, admission: Arc<Admission>, origins: Arc<Origins>) -> Self {
-        Network {
+    fn new(host: &Arc<ServerState<S>>, admission: Arc<Admission>, origins: Arc<Origins>) -> Self {
+        ServerService {
             outboxes: host.rooms.scheduler().outboxes(),
             admission,
             origins,
@@ -257,25 +257,25 @@ impl<S: Simulation> Network<S> {
     }
 }
 
-impl<S: Simulation> Service for Network<S> {
-    fn knock(&mut self, address: IpAddr, proven: bool) -> Knock {
+impl<S: Simulation> Service for ServerService<S> {
+    fn knock(&mut self, address: IpAddr, proven: bool) -> ConnectDecision {
         match self.admission.judge(address, proven) {
-            Verdict::Admit(permit) => {
+            AdmissionDecision::Admit(permit) => {
                 let deadline = Instant::now() + self.host.config.handshake_time();
                 let hello = Handshake { deadline, _permit: permit };
                 let (host, origins) = (Arc::clone(&self.host), Arc::clone(&self.origins));
                 let runtime = self.runtime.clone();
-                Knock::Admit(Box::new(move |address, connection| {
+                ConnectDecision::Admit(Box::new(move |address, connection| {
                     runtime.spawn(establish(host, address, connection, origins, hello));
                 }))
             }
-            Verdict::Retry => {
+            AdmissionDecision::Retry => {
                 self.host.counters.handshakes_retried.increment();
-                Knock::Retry
+                ConnectDecision::Retry
             }
-            Verdict::Ignore => {
+            AdmissionDecision::Ignore => {
                 self.host.counters.handshakes_ignored.increment();
-                Knock::Ignore
+                ConnectDecision::Ignore
             }
         }
     }
@@ -307,13 +307,13 @@ impl<S: Simulation> Service for Network<S> {
 
 /// Does one handshake and serves its session.
 async fn establish<S: Simulation>(
-    host: Arc<Host<S>>,
+    host: Arc<ServerState<S>>,
     address: SocketAddr,
     connection: Connection,
     origins: Arc<Origins>,
     hello: Handshake,
 ) {
-    let session = Session::establish(connection, &origins, &host.config);
+    let session = TransportSession::establish(connection, &origins, &host.config);
     match tokio::time::timeout_at(hello.deadline, session).await {
         Ok(Ok(session)) => connection::serve(host, session, hello).await,
         Ok(Err(error)) => {
@@ -332,7 +332,7 @@ async fn establish<S: Simulation>(
 }
 
 /// Once a second: what nobody uses any more.
-async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
+async fn sweep<S: Simulation>(host: Arc<ServerState<S>>, admission: Arc<Admission>) {
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
     every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -343,7 +343,7 @@ async fn sweep<S: Simulation>(host: Arc<Host<S>>, admission: Arc<Admission>) {
 }
 
 /// Looks after the simulation threads, and tells of ticks that do not end, until a thread died: which.
-async fn look_after<S: Simulation>(host: &Host<S>, shown: &Shown) -> String {
+async fn look_after<S: Simulation>(host: &ServerState<S>, shown: &LiveInfo) -> String {
     let scheduler = host.rooms.scheduler();
     let long = Duration::from_millis(u64::from(host.config.watchdog_ms));
     let mut watchdog = Watchdog::default();
@@ -375,9 +375,9 @@ async fn look_after<S: Simulation>(host: &Host<S>, shown: &Shown) -> String {
 
 /// Changes the certificate when it is time; connections that are there do not notice.
 async fn watch_certificates<S: Simulation>(
-    host: Arc<Host<S>>,
+    host: Arc<ServerState<S>>,
     mut certificates: Certificates,
-    (endpoint, http_tls, shown): (Arc<Endpoint>, HttpTls, Arc<Shown>),
+    (endpoint, http_tls, shown): (Arc<Endpoint>, HttpTls, Arc<LiveInfo>),
 ) {
     let pause = Duration::from_secs(u64::from(host.config.certs_check_s));
     let mut next = NextLook::new(pause, OffsetDateTime::now_utc());
@@ -407,7 +407,7 @@ async fn watch_certificates<S: Simulation>(
 }
 
 /// Ends all sessions and threads. Says what did not end in time.
-async fn shut_down<S: Simulation>(host: &Host<S>, endpoint: &Endpoint) -> Option<String> {
+async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) -> Option<String> {
     let time = Duration::from_millis(u64::from(host.config.stop_ms));
     let end = Instant::now() + time;
     endpoint.set_server_config(None);

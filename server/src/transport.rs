@@ -17,7 +17,8 @@ use tickwire_shared::control::CloseCode;
 
 use crate::config::ServerConfig;
 pub(crate) use driver::{
-    Bell, Connection, DatagramError, DatagramSink, Endpoint, Knock, Limits, Outbound, Service,
+    ConnectDecision, Connection, DatagramSink, DriverLimits, Endpoint, Outbound, Service,
+    UnsentDatagram, WakeSignal,
 };
 pub use endpoint::BindError;
 pub(crate) use endpoint::{Bound, bind, server_config};
@@ -25,14 +26,14 @@ pub(crate) use half::{RecvHalf, SendHalf, StreamOver};
 pub(crate) use origin::{Origins, host_of, is_this_machine};
 pub(crate) use tls::tls_config;
 pub use websocket::Pace as WebSocketPace;
-pub(crate) use websocket::{WebSocket, Wire};
+pub(crate) use websocket::{UpgradedStream, WebSocket};
 
 pub(crate) use quinn_proto::ConnectionError;
 
 use http3::HttpError;
 use webtransport::WebTransport;
 
-/// The first byte of every datagram handed to [`Session::send_datagram`] is zero and is not part of
+/// The first byte of every datagram handed to [`TransportSession::send_datagram`] is zero and is not part of
 /// what the peer gets.
 ///
 /// It is the whole WebTransport prefix of a browser's first session, and the lane of datagrams on a
@@ -46,7 +47,7 @@ pub(crate) const ALPN_QUIC: &[u8] = b"tickwire/1";
 
 /// One peer, over whichever transport it came.
 #[derive(Debug)]
-pub(crate) enum Session {
+pub(crate) enum TransportSession {
     Quic(Connection),
     WebTransport(WebTransport),
     WebSocket(WebSocket),
@@ -101,47 +102,47 @@ pub(crate) enum EstablishError {
     NoProtocol,
 }
 
-impl Session {
+impl TransportSession {
     /// Does the handshakes of a new connection: TLS, and for browsers HTTP/3 and CONNECT.
     pub(crate) async fn establish(
         connection: Connection,
         origins: &Origins,
         limits: &ServerConfig,
-    ) -> Result<Session, EstablishError> {
+    ) -> Result<TransportSession, EstablishError> {
         let protocol = connection.protocol().await?;
         connection.established().await?;
         match protocol.as_deref().ok_or(EstablishError::NoProtocol)? {
             ALPN_WEBTRANSPORT => {
                 let web = WebTransport::accept(connection, origins, limits).await?;
-                Ok(Session::WebTransport(web))
+                Ok(TransportSession::WebTransport(web))
             }
-            _ => Ok(Session::Quic(connection)),
+            _ => Ok(TransportSession::Quic(connection)),
         }
     }
 
     /// What it came over, for logs.
     pub(crate) fn transport_name(&self) -> &'static str {
         match self {
-            Session::Quic(_) => "quic",
-            Session::WebTransport(_) => "webtransport",
-            Session::WebSocket(_) => "websocket",
+            TransportSession::Quic(_) => "quic",
+            TransportSession::WebTransport(_) => "webtransport",
+            TransportSession::WebSocket(_) => "websocket",
         }
     }
 
     pub(crate) fn remote_address(&self) -> SocketAddr {
         match self {
-            Session::Quic(quic) => quic.remote_address(),
-            Session::WebTransport(web) => web.quic().remote_address(),
-            Session::WebSocket(socket) => socket.remote_address(),
+            TransportSession::Quic(quic) => quic.remote_address(),
+            TransportSession::WebTransport(web) => web.quic().remote_address(),
+            TransportSession::WebSocket(socket) => socket.remote_address(),
         }
     }
 
     /// Most bytes of a datagram on its path now, without the headroom; 0 if it takes none.
     pub(crate) fn datagram_bytes_max(&self) -> usize {
         match self {
-            Session::Quic(quic) => quic.datagram_bytes_max(),
-            Session::WebTransport(web) => web.datagram_bytes_max(),
-            Session::WebSocket(_) => usize::from(u16::MAX),
+            TransportSession::Quic(quic) => quic.datagram_bytes_max(),
+            TransportSession::WebTransport(web) => web.datagram_bytes_max(),
+            TransportSession::WebSocket(_) => usize::from(u16::MAX),
         }
     }
 
@@ -151,11 +152,11 @@ impl Session {
         &self,
         outbound: &mut Outbound,
         datagram: Bytes,
-    ) -> Result<bool, DatagramError> {
+    ) -> Result<bool, UnsentDatagram> {
         let (quic, datagram) = match self {
-            Session::Quic(quic) => (quic, datagram.slice(DATAGRAM_HEADROOM_BYTES..)),
-            Session::WebTransport(web) => (web.quic(), web.with_prefix(datagram)),
-            Session::WebSocket(socket) => return socket.send_datagram(datagram),
+            TransportSession::Quic(quic) => (quic, datagram.slice(DATAGRAM_HEADROOM_BYTES..)),
+            TransportSession::WebTransport(web) => (web.quic(), web.with_prefix(datagram)),
+            TransportSession::WebSocket(socket) => return socket.send_datagram(datagram),
         };
         outbound.send_datagram(quic, datagram)
     }
@@ -163,18 +164,18 @@ impl Session {
     /// Hands every datagram of the session to `sink`, on a thread of the transport.
     pub(crate) fn set_sink(&self, sink: impl DatagramSink + 'static) {
         match self {
-            Session::Quic(quic) => quic.set_sink(Box::new(sink)),
-            Session::WebTransport(web) => web.set_sink(sink),
-            Session::WebSocket(socket) => socket.set_sink(Box::new(sink)),
+            TransportSession::Quic(quic) => quic.set_sink(Box::new(sink)),
+            TransportSession::WebTransport(web) => web.set_sink(sink),
+            TransportSession::WebSocket(socket) => socket.set_sink(Box::new(sink)),
         }
     }
 
     /// The next stream the peer opened both ways, or `None` once the session is over.
     pub(crate) async fn accept_bi(&self) -> Option<(SendHalf, RecvHalf)> {
         let (send, recv) = match self {
-            Session::Quic(quic) => quic.accept_bi().await.ok()?,
-            Session::WebTransport(web) => web.accept_bi().await?,
-            Session::WebSocket(socket) => return socket.accept_bi().await,
+            TransportSession::Quic(quic) => quic.accept_bi().await.ok()?,
+            TransportSession::WebTransport(web) => web.accept_bi().await?,
+            TransportSession::WebSocket(socket) => return socket.accept_bi().await,
         };
         Some((SendHalf::Stream(send), RecvHalf::Stream(recv)))
     }
@@ -182,19 +183,19 @@ impl Session {
     /// Waits until the peer opened a stream one way, which no client does. `None` once it is over.
     pub(crate) async fn accept_uni(&self) -> Option<()> {
         match self {
-            Session::Quic(quic) => quic.accept_uni().await.ok().map(|_| ()),
-            Session::WebTransport(web) => web.accept_uni().await,
+            TransportSession::Quic(quic) => quic.accept_uni().await.ok().map(|_| ()),
+            TransportSession::WebTransport(web) => web.accept_uni().await,
             // It has no such thing.
-            Session::WebSocket(_) => std::future::pending().await,
+            TransportSession::WebSocket(_) => std::future::pending().await,
         }
     }
 
     /// Ends the session at once; frames that are not yet acknowledged may be lost.
     pub(crate) fn close(&self, code: CloseCode, text: &str) {
         let quic = match self {
-            Session::Quic(quic) => quic,
-            Session::WebTransport(web) => return web.close(code, text),
-            Session::WebSocket(socket) => return socket.close(code, text),
+            TransportSession::Quic(quic) => quic,
+            TransportSession::WebTransport(web) => return web.close(code, text),
+            TransportSession::WebSocket(socket) => return socket.close(code, text),
         };
         quic.close(VarInt::from_u32(code.number()), text.as_bytes());
     }
@@ -202,18 +203,18 @@ impl Session {
     /// Waits for the end of the session, from whichever side, or for what must end it.
     pub(crate) async fn closed(&self) -> Closed {
         match self {
-            Session::Quic(quic) => quic.closed().await.into(),
-            Session::WebTransport(web) => web.closed().await,
-            Session::WebSocket(socket) => socket.closed().await,
+            TransportSession::Quic(quic) => quic.closed().await.into(),
+            TransportSession::WebTransport(web) => web.closed().await,
+            TransportSession::WebSocket(socket) => socket.closed().await,
         }
     }
 
     /// Waits, after a close, until the transport itself needs the session no more.
     pub(crate) async fn gone(&self) {
         match self {
-            Session::Quic(_) => {}
-            Session::WebTransport(web) => web.gone().await,
-            Session::WebSocket(socket) => socket.gone().await,
+            TransportSession::Quic(_) => {}
+            TransportSession::WebTransport(web) => web.gone().await,
+            TransportSession::WebSocket(socket) => socket.gone().await,
         }
     }
 }

@@ -110,14 +110,14 @@ pub fn golomb_code(value: u32) -> (u64, u32) {
 /// Writes bits into 64-bit words.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
-    /// The first [`Pen::whole`] are full; the others are place.
+    /// The first [`WordCursor::whole`] are full; the others are place.
     words: Vec<u64>,
-    pen: Pen,
+    pen: WordCursor,
 }
 
 /// Where bits are written next, and those that fill no word yet.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pen {
+pub(crate) struct WordCursor {
     whole: usize,
     pending: u64,
     pending_bits: u32,
@@ -126,7 +126,7 @@ pub(crate) struct Pen {
 /// Words that a writer begins with.
 const WORDS_MIN: usize = 32;
 
-impl Pen {
+impl WordCursor {
     /// Appends the low `count` bits of `value`, 0 to 64, to `words`; the bits above must be zero.
     #[inline(always)]
     pub(crate) fn push(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
@@ -146,7 +146,7 @@ impl Pen {
         self.pending_bits = filled - 64;
     }
 
-    /// As [`Pen::push`], for many bits: whether they fill a word is chance, so the word is written in any case.
+    /// As [`WordCursor::push`], for many bits: whether they fill a word is chance, so the word is written in any case.
     #[inline(always)]
     fn push_many(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
@@ -178,7 +178,7 @@ fn grow(words: &mut Vec<u64>) {
 impl BitWriter {
     /// Empties the writer and keeps its memory.
     pub fn clear(&mut self) {
-        self.pen = Pen::default();
+        self.pen = WordCursor::default();
     }
 
     /// Bits written.
@@ -233,7 +233,7 @@ impl BitWriter {
 
     /// The words, and where the next bits go.
     #[inline]
-    pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut Pen) {
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut WordCursor) {
         (&mut self.words, &mut self.pen)
     }
 

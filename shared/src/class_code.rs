@@ -103,7 +103,7 @@ pub fn code(class: u32) -> (u16, u32) {
 
 /// What comes `next`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Found {
+pub(crate) enum ClassLookup {
     /// The code of a class.
     Class(ClassBits),
     /// That of an escape, of so many bits.
@@ -112,22 +112,22 @@ pub(crate) enum Found {
 
 /// Finds the class whose code comes `next`.
 #[inline]
-pub(crate) fn find(next: u32) -> Result<Found, BitError> {
+pub(crate) fn find(next: u32) -> Result<ClassLookup, BitError> {
     let found = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
-    if found.all > 0 { Ok(Found::Class(found)) } else { find_long(next) }
+    if found.all > 0 { Ok(ClassLookup::Class(found)) } else { find_long(next) }
 }
 
 #[cold]
-fn find_long(next: u32) -> Result<Found, BitError> {
+fn find_long(next: u32) -> Result<ClassLookup, BitError> {
     let found = CODES.iter().position(|&(code, count)| {
         let mask = (1u32 << count) - 1;
         next & mask == u32::from(code)
     });
     match found.ok_or(BitError::Invalid)? {
         class if class == CLASS_ESCAPE as usize => {
-            Ok(Found::Escape(u32::from(DEFAULT_LENGTHS[class])))
+            Ok(ClassLookup::Escape(u32::from(DEFAULT_LENGTHS[class])))
         }
-        class => Ok(Found::Class(ClassBits::new(class))),
+        class => Ok(ClassLookup::Class(ClassBits::new(class))),
     }
 }
 

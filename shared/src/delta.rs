@@ -23,7 +23,7 @@ use crate::bits::{BitError, BitStream};
 use crate::class_code::{unzigzag, zigzag};
 use crate::lane_stream::LaneStream;
 use crate::model::coding::Coding;
-use crate::model::plan::Plan;
+use crate::model::plan::SitePlan;
 use crate::model::{Chances, Compiled, KindModel, Model};
 use crate::schema::{FieldType, KindSchema, Schema, SendRule};
 
@@ -40,13 +40,13 @@ pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
 pub struct LaneTable {
     lanes: Vec<Lane>,
     /// In coding order.
-    groups: Vec<Group>,
+    groups: Vec<LaneGroup>,
     rare: bool,
     owner_only: bool,
     masks: Masks,
     /// Lanes that a velocity moves, but for initial ones.
     moving: Vec<usize>,
-    model: Option<Box<(Plan, Compiled)>>,
+    model: Option<Box<(SitePlan, Compiled)>>,
 }
 
 /// Sets of lanes: bit n is the nth.
@@ -81,7 +81,7 @@ struct Velocity {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Group {
+struct LaneGroup {
     first: usize,
     count: usize,
     rule: SendRule,
@@ -90,11 +90,11 @@ struct Group {
 }
 
 /// The lanes of some groups.
-fn mask(groups: &[Group], some: impl Fn(&Group) -> bool) -> u64 {
+fn mask(groups: &[LaneGroup], some: impl Fn(&LaneGroup) -> bool) -> u64 {
     groups.iter().filter(|group| some(group)).fold(0, |mask, group| mask | group.mask())
 }
 
-impl Group {
+impl LaneGroup {
     #[inline]
     fn mask(&self) -> u64 {
         lane_mask(self.first, self.count)
@@ -137,7 +137,7 @@ impl LaneTable {
                     velocity: source.map(|(at, scale)| Velocity { lane: at + lane, scale }),
                 });
             }
-            groups.push(Group {
+            groups.push(LaneGroup {
                 first,
                 count: field.ty.lanes(),
                 rule: field.rule,
@@ -172,7 +172,7 @@ impl LaneTable {
         let mut table = LaneTable::new(kind, tick_hz);
         table.model = model.compile(kind)?.map(|mut compiled| {
             let kept = compiled.keep_asked(kind);
-            Box::new((Plan::keeping(kind, &compiled.common, &kept), compiled))
+            Box::new((SitePlan::keeping(kind, &compiled.common, &kept), compiled))
         });
         Ok(table)
     }
@@ -357,7 +357,7 @@ impl LaneTable {
     fn group<R: LaneStream>(
         &self,
         run: &mut R,
-        group: &Group,
+        group: &LaneGroup,
         (baseline, differing): (&Baseline<'_>, u64),
         lanes: &mut [i32],
         owner: bool,

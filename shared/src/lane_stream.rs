@@ -1,7 +1,7 @@
 //! The bits of one entity's lanes, read or written without going through memory for each of them.
 
-use crate::bits::{BitError, BitMeasure, BitReader, BitWriter, Pen};
-use crate::class_code::{self, CLASS_ESCAPE, Found};
+use crate::bits::{BitError, BitMeasure, BitReader, BitWriter, WordCursor};
+use crate::class_code::{self, CLASS_ESCAPE, ClassLookup};
 use crate::model::code::PrefixCode;
 use crate::model::token;
 
@@ -57,9 +57,9 @@ pub trait LaneStream {
 pub struct WriterRun<'a> {
     words: &'a mut Vec<u64>,
     /// The writer's, to be set at the end.
-    end: &'a mut Pen,
+    end: &'a mut WordCursor,
     /// Its fields stay in registers.
-    pen: Pen,
+    pen: WordCursor,
 }
 
 impl WriterRun<'_> {
@@ -214,8 +214,8 @@ impl LaneStream for ReaderRun<'_, '_> {
     fn residual(&mut self, zigzag: &mut u32, _lane_bits: u32) -> Result<bool, BitError> {
         self.need(class_code::CODE_BITS_MAX + 31);
         let bits = match class_code::find(self.word as u32)? {
-            Found::Class(bits) => bits,
-            Found::Escape(escape_bits) => {
+            ClassLookup::Class(bits) => bits,
+            ClassLookup::Escape(escape_bits) => {
                 self.skip(escape_bits);
                 return Ok(false);
             }

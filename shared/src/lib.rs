@@ -39,7 +39,7 @@ pub mod websocket;
 
 pub use glam;
 pub use simulation::{
-    Audience, Capture, EntityId, Inputs, NoEvent, Outbox, PlayerId, Simulation, Told, View,
+    Audience, Capture, EntityId, Inputs, NoEvent, Outbox, OutboxEvent, PlayerId, Simulation, View,
 };
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate};

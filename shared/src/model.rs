@@ -20,10 +20,10 @@ pub mod token;
 pub mod told;
 
 use code::PrefixCode;
-use features::Kept;
+use features::FeatureStore;
 use token::TOKENS;
 
-pub use coding::{Head, SiteStream};
+pub use coding::{SiteStream, SymbolHead};
 pub use features::Features;
 pub use place::LanePlace;
 
@@ -198,10 +198,10 @@ pub(crate) struct Compiled {
 
 impl Compiled {
     /// Lets the trees ask for kept features only, of those of `kind`.
-    pub(crate) fn keep_asked(&mut self, kind: &KindSchema) -> Kept {
+    pub(crate) fn keep_asked(&mut self, kind: &KindSchema) -> FeatureStore {
         let trees = self.sites.iter().map(|site| &site.tree).chain([&self.chances.0]);
         let asked = trees.flat_map(|tree| tree.nodes.iter().map(|node| node.feature));
-        let kept = Kept::only(Features::count(kind), asked);
+        let kept = FeatureStore::only(Features::count(kind), asked);
         let trees = self.sites.iter_mut().map(|site| &mut site.tree).chain([&mut self.chances.0]);
         for node in trees.flat_map(|tree| &mut tree.nodes) {
             node.feature = kept.place(usize::from(node.feature));

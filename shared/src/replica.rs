@@ -118,12 +118,12 @@ pub struct Replica {
 #[derive(Clone, Copy, Debug)]
 struct Decoded {
     slot: u16,
-    told: Told,
+    told: SlotRecord,
 }
 
 /// What a snapshot tells of a slot.
 #[derive(Clone, Copy, Debug)]
-enum Told {
+enum SlotRecord {
     /// Its lanes, from those of this tick.
     Since(Tick),
     Whole {
@@ -332,14 +332,15 @@ impl Replica {
             head.stream(reader, common_age)?;
             match head {
                 RecordHead::Gone { in_world } => {
-                    self.decoded.push(Decoded { slot, told: Told::Gone { in_world } });
+                    self.decoded.push(Decoded { slot, told: SlotRecord::Gone { in_world } });
                 }
                 RecordHead::Whole { kind, mine, id } => {
                     let table = self.kinds.get(kind as usize).ok_or(SnapshotError::Malformed)?;
                     let lanes_at = self.whole_lanes.len();
                     self.whole_lanes.resize(lanes_at + table.len(), 0);
                     table.whole(reader, &mut self.whole_lanes[lanes_at..], mine)?;
-                    let told = Told::Whole { kind: kind as u8, mine, id: EntityId(id), lanes_at };
+                    let told =
+                        SlotRecord::Whole { kind: kind as u8, mine, id: EntityId(id), lanes_at };
                     self.decoded.push(Decoded { slot, told });
                 }
                 RecordHead::Delta { age_ticks } => {
@@ -369,7 +370,7 @@ impl Replica {
             Some(reader) => table.delta(reader, &baseline, lanes, entity.mine)?,
             None => table.extrapolate(&baseline, lanes, entity.mine),
         }
-        self.decoded.push(Decoded { slot, told: Told::Since(since) });
+        self.decoded.push(Decoded { slot, told: SlotRecord::Since(since) });
         Ok(())
     }
 
@@ -393,15 +394,15 @@ impl Replica {
         for at in 0..self.decoded.len() {
             let Decoded { slot, told } = self.decoded[at];
             match told {
-                Told::Gone { in_world } => {
+                SlotRecord::Gone { in_world } => {
                     let entity = self.remove(slot);
                     departed.extend(entity.map(|entity| Departed { entity, tick, in_world }));
                     continue;
                 }
-                Told::Whole { kind, mine, id, lanes_at } => {
+                SlotRecord::Whole { kind, mine, id, lanes_at } => {
                     departed.extend(self.push_whole(tick, slot, (kind, mine, id), lanes_at));
                 }
-                Told::Since(since) => {
+                SlotRecord::Since(since) => {
                     let place = self.place(slot).expect("its baseline was found");
                     let entity = &mut self.entities[place];
                     let oldest = if since.since(shown) < 0 { since } else { shown };

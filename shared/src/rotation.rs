@@ -7,7 +7,7 @@ type Quat = [f32; 4];
 
 /// What a second, older state of a rotation says about the next.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turning {
+pub(crate) struct RotationTrend {
     scale: f32,
     middle: f32,
     last: Quat,
@@ -20,7 +20,7 @@ pub(crate) struct Turning {
     pub(crate) lead: i32,
 }
 
-impl Turning {
+impl RotationTrend {
     /// A rotation that was `before` and is `last`, in `bits` bits a component, and turns on for `ahead`
     /// times the time between.
     pub(crate) fn new(bits: u32, before: &[i32], last: &[i32], ahead: f32) -> Self {
@@ -49,7 +49,7 @@ impl Turning {
                 second = size;
             }
         }
-        Turning {
+        RotationTrend {
             scale,
             middle,
             last: q,

@@ -168,19 +168,19 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
 /// Each client is told of events once and in the order in which they were told here. An event comes with the
 /// snapshot of its tick or a later one, and a client takes in a snapshot as a whole: its entities, then its events.
 /// Where not everything fits, an entity that changed or appeared in the same tick may come in a later one, and an event
-/// before the entity that it names: hold it back by [`Told::after`].
+/// before the entity that it names: hold it back by [`OutboxEvent::after`].
 ///
 /// A snapshot tells at most 64 events. Of those that wait for a client beyond `room.events_queued_max` of the server's
 /// settings the oldest are dropped, counted and logged.
 #[derive(Debug)]
 pub struct Outbox<E> {
-    events: Vec<Told<E>>,
+    events: Vec<OutboxEvent<E>>,
     unreliable: Vec<(Audience, E)>,
 }
 
 /// An event of an [`Outbox`].
 #[derive(Debug)]
-pub struct Told<E> {
+pub struct OutboxEvent<E> {
     /// Who is told.
     pub audience: Audience,
     /// What happened.
@@ -189,7 +189,7 @@ pub struct Told<E> {
     pub after: Option<EntityId>,
 }
 
-impl<E> Told<E> {
+impl<E> OutboxEvent<E> {
     /// Holds the event, and those told after it, back from each client that sees `entity` and does not have it yet:
     /// it comes with the snapshot that brings the entity, or later. One that does not see the entity is told at
     /// once, and nobody waits longer than 127 ticks.
@@ -217,18 +217,18 @@ impl<E> Default for Outbox<E> {
 }
 
 impl<E> Outbox<E> {
-    /// Tells everyone in the room. Refine the result with [`Told::after`].
-    pub fn to_room(&mut self, event: E) -> &mut Told<E> {
+    /// Tells everyone in the room. Refine the result with [`OutboxEvent::after`].
+    pub fn to_room(&mut self, event: E) -> &mut OutboxEvent<E> {
         self.tell(Audience::Room, event)
     }
 
     /// Tells one player.
-    pub fn to_player(&mut self, player: PlayerId, event: E) -> &mut Told<E> {
+    pub fn to_player(&mut self, player: PlayerId, event: E) -> &mut OutboxEvent<E> {
         self.tell(Audience::Player(player), event)
     }
 
     /// Tells whoever sees `place`.
-    pub fn to_place(&mut self, place: Vec2, event: E) -> &mut Told<E> {
+    pub fn to_place(&mut self, place: Vec2, event: E) -> &mut OutboxEvent<E> {
         self.tell(Audience::Place(place), event)
     }
 
@@ -245,7 +245,7 @@ impl<E> Outbox<E> {
     }
 
     /// The same, with what they were refined by.
-    pub fn drain_told(&mut self) -> impl Iterator<Item = Told<E>> + '_ {
+    pub fn drain_told(&mut self) -> impl Iterator<Item = OutboxEvent<E>> + '_ {
         self.events.drain(..)
     }
 
@@ -254,9 +254,9 @@ impl<E> Outbox<E> {
         self.unreliable.drain(..)
     }
 
-    fn tell(&mut self, audience: Audience, event: E) -> &mut Told<E> {
+    fn tell(&mut self, audience: Audience, event: E) -> &mut OutboxEvent<E> {
         let at = self.events.len();
-        self.events.push(Told { audience, event, after: None });
+        self.events.push(OutboxEvent { audience, event, after: None });
         &mut self.events[at]
     }
 }

@@ -1,13 +1,8 @@
 //! The first three invariants of the README, held by reading the sources of the repository.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod sources;
 
-/// One source file: where, and its lines of code without comments and tests.
-struct Source {
-    path: String,
-    code: Vec<(usize, String)>,
-}
+use sources::{Source, found, lines_where, sources};
 
 #[test]
 fn the_protocol_the_room_and_the_session_never_wait_read_a_clock_or_touch_a_socket() {
@@ -95,58 +90,6 @@ fn every_number_of_the_configuration_has_a_unit_a_range_and_a_use() {
     assert!(numbers > 40, "only {numbers} numbers were found");
 }
 
-/// The files of these folders, and these files, of the repository.
-fn sources(places: &[&str]) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut paths = Vec::new();
-    for place in places {
-        list(&root.join(place), &mut paths);
-    }
-    assert!(!paths.is_empty(), "no sources in {places:?}");
-    let source = |path: &PathBuf| Source {
-        path: path.strip_prefix(root).unwrap().to_str().unwrap().to_owned(),
-        code: code(&fs::read_to_string(path).unwrap()),
-    };
-    paths.iter().map(source).collect()
-}
-
-fn list(place: &Path, paths: &mut Vec<PathBuf>) {
-    if place.is_file() {
-        return paths.push(place.to_owned());
-    }
-    let entries =
-        fs::read_dir(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() || path.extension().is_some_and(|extension| extension == "rs") {
-            list(&path, paths);
-        }
-    }
-}
-
-/// Without comments, and without what stands below a file's `#[cfg(test)]`: tests come last.
-fn code(text: &str) -> Vec<(usize, String)> {
-    let lines = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]");
-    let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
-    lines.map(|(at, line)| (at + 1, line.split(" // ").next().unwrap().to_owned())).collect()
-}
-
-/// Where any of `words` stands.
-fn found(sources: &[Source], words: &[&str]) -> Vec<String> {
-    lines_where(sources, |line| words.iter().any(|word| has_word(line, word)))
-}
-
-/// Whether `word` stands in `line` and is not the end or the middle of a longer name.
-fn has_word(line: &str, word: &str) -> bool {
-    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
-    line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back().is_some_and(is_name);
-        let after = line[at + word.len()..].chars().next().is_some_and(is_name);
-        let [first, last] = [word.chars().next(), word.chars().next_back()].map(Option::unwrap);
-        !(before && is_name(first) || after && is_name(last))
-    })
-}
-
 /// Where a path that begins with `root` goes on with none of `allowed`.
 fn modules_beyond(sources: &[Source], root: &str, allowed: &[&str]) -> Vec<String> {
     lines_where(sources, |line| {
@@ -155,12 +98,4 @@ fn modules_beyond(sources: &[Source], root: &str, allowed: &[&str]) -> Vec<Strin
             !allowed.contains(&name.clone().next().unwrap())
         })
     })
-}
-
-fn lines_where(sources: &[Source], wrong: impl Fn(&str) -> bool) -> Vec<String> {
-    let lines = sources.iter().flat_map(|source| {
-        let wrong = source.code.iter().filter(|(_, line)| wrong(line));
-        wrong.map(|(at, line)| format!("{}:{at}: {}", source.path, line.trim()))
-    });
-    lines.collect()
 }

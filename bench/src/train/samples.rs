@@ -2,7 +2,7 @@
 
 use tickwire_shared::bits::BitError;
 use tickwire_shared::model::token::{self, TOKENS};
-use tickwire_shared::model::{Features, Head, LanePlace, SiteStream};
+use tickwire_shared::model::{Features, LanePlace, SiteStream, SymbolHead};
 use tickwire_shared::schema::KindSchema;
 
 /// The weights that a split is judged by, in sixteenths.
@@ -92,7 +92,7 @@ impl SiteStream for Samples {
         &mut self,
         site: usize,
         features: &[i32],
-        head: Option<Head<'_>>,
+        head: Option<SymbolHead<'_>>,
         lane: Option<(&LanePlace, &mut i32)>,
     ) -> Result<(), BitError> {
         if site != self.site {

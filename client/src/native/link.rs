@@ -14,7 +14,7 @@ use super::target::{Target, Transport};
 use super::trust::Trust;
 use crate::session::WireStats;
 use quic::Quic;
-use websocket::WebSocket;
+use websocket::WebSocketLink;
 
 /// Things that came and were not taken in yet; the stream readers wait beyond it, datagrams are dropped.
 const INCOMING_MAX: usize = 1024;
@@ -52,7 +52,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 enum Carrier {
     Quic(Quic),
-    WebSocket(WebSocket),
+    WebSocket(WebSocketLink),
 }
 
 impl Link {
@@ -66,7 +66,7 @@ impl Link {
                 Carrier::Quic(Quic::open(target, trust, queues, arrivals).await?)
             }
             Transport::WebSocket => {
-                Carrier::WebSocket(WebSocket::open(target, trust, queues, arrivals).await?)
+                Carrier::WebSocket(WebSocketLink::open(target, trust, queues, arrivals).await?)
             }
         };
         Ok(Link { transport: target.transport, carrier, incoming, control, chat })

@@ -12,12 +12,12 @@ pub(super) struct Mapping {
     input: Moves,
     /// The server's input before anyone set it.
     input_zero: Vec<i32>,
-    entities: Vec<Option<Kind>>,
-    events: Vec<Option<Kind>>,
+    entities: Vec<Option<KindMapping>>,
+    events: Vec<Option<KindMapping>>,
 }
 
 #[derive(Debug)]
-struct Kind {
+struct KindMapping {
     own: u8,
     moves: Moves,
 }
@@ -69,10 +69,10 @@ impl Mapping {
     }
 }
 
-fn kinds(server: &[KindSchema], own: &[KindSchema]) -> Vec<Option<Kind>> {
+fn kinds(server: &[KindSchema], own: &[KindSchema]) -> Vec<Option<KindMapping>> {
     let kind = |kind: &KindSchema| {
         let at = own.iter().position(|other| other.name == kind.name)?;
-        Some(Kind { own: at as u8, moves: moves(kind, &own[at]) })
+        Some(KindMapping { own: at as u8, moves: moves(kind, &own[at]) })
     };
     server.iter().map(kind).collect()
 }

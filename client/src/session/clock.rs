@@ -292,8 +292,8 @@ impl ServerClock {
 
     /// Sets the input clock by the round trip, and so much more.
     fn lead_by(&mut self, now: Duration, newest_snapshot: Tick, more_ticks: f64) {
-        let ahead = 3.0 + self.rtt_ticks() + more_ticks;
-        let target = f64::from(newest_snapshot.since(self.start)) + ahead;
+        let extrapolated = 3.0 + self.rtt_ticks() + more_ticks;
+        let target = f64::from(newest_snapshot.since(self.start)) + extrapolated;
         self.needed.clear();
         self.set_input_origin(now, target - self.passed(now));
     }

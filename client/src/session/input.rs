@@ -18,7 +18,7 @@ const KNOWN_S: u32 = 6;
 #[derive(Debug)]
 pub(super) struct InputQueue {
     codec: InputCodec,
-    sent: VecDeque<Sent>,
+    sent: VecDeque<SentInput>,
     /// When each of the last was sent, and by which origin of the clock, in the order in which they were.
     known: VecDeque<(Tick, Duration, f64)>,
     known_max: usize,
@@ -27,7 +27,7 @@ pub(super) struct InputQueue {
 }
 
 #[derive(Debug)]
-struct Sent {
+struct SentInput {
     tick: Tick,
     view_delay: u8,
     lanes: Vec<i32>,
@@ -77,7 +77,7 @@ impl InputQueue {
         lanes.clear();
         lanes.extend_from_slice(held);
         let view_delay = (view_delay_ticks * f64::from(VIEW_DELAY_UNITS)).round() as u8;
-        self.sent.push_back(Sent { tick, view_delay, lanes });
+        self.sent.push_back(SentInput { tick, view_delay, lanes });
         if self.known.len() >= self.known_max {
             self.known.pop_front();
         }
@@ -102,7 +102,7 @@ impl InputQueue {
 
     /// A datagram with what the server has not reported, at most [`INPUTS_MAX`].
     pub(super) fn datagram(&self, head: InputHead) -> Vec<u8> {
-        let Some(&Sent { tick: newest, view_delay, .. }) = self.sent.back() else {
+        let Some(&SentInput { tick: newest, view_delay, .. }) = self.sent.back() else {
             return self.acknowledgement(head);
         };
         let unreported = match self.reported {

@@ -27,7 +27,7 @@ pub struct Shown<'a> {
 
 /// How each lane of a kind is blended.
 #[derive(Clone, Debug)]
-pub(super) struct Blend {
+pub(super) struct KindBlend {
     lanes: Vec<LaneBlend>,
 }
 
@@ -41,7 +41,7 @@ enum LaneBlend {
     Step,
 }
 
-impl Blend {
+impl KindBlend {
     pub(super) fn new(kind: &KindSchema) -> Self {
         let lanes = kind.fields.iter().flat_map(|field| {
             let blend = match field.ty {
@@ -59,7 +59,7 @@ impl Blend {
             };
             std::iter::repeat_n(blend, field.ty.lanes())
         });
-        Blend { lanes: lanes.collect() }
+        KindBlend { lanes: lanes.collect() }
     }
 
     /// Fills `out` with the lanes of `entity` at `shown` ticks after `start`.

@@ -23,11 +23,11 @@ use tickwire_shared::schema::{KindSchema, LANES_MAX};
 use tickwire_shared::{EntityId, Tick};
 
 use super::input::InputQueue;
-use super::interpolation::Blend;
-use effects::Effects;
-pub use effects::Told;
+use super::interpolation::KindBlend;
+pub use effects::PredictedEventOutcome;
+use effects::PredictedEvents;
 pub use numbers::{NumberRules, NumberStep};
-pub use rules::{GameRules, MaybeSend, Rules, Steered, Thing, Things};
+pub use rules::{GameRules, LaneRecord, MaybeSend, PredictedState, Rules, StepOutput};
 use spawns::Spawns;
 
 /// Ticks that may be predicted ahead of the newest snapshot.
@@ -68,12 +68,12 @@ pub struct Prediction {
     rules: Box<dyn Rules>,
     entity: Option<EntityId>,
     /// The ticks from the newest confirmed one on.
-    steps: VecDeque<Step>,
+    steps: VecDeque<PredictedTick>,
     absent: u32,
     spawns: Spawns,
-    effects: Effects,
+    effects: PredictedEvents,
     /// The part of a tick and the input of the last frame.
-    aimed: (f64, Vec<i32>),
+    input_time: (f64, Vec<i32>),
     shown: Vec<f64>,
     /// What is added to it.
     error: Vec<f64>,
@@ -84,19 +84,19 @@ pub struct Prediction {
 }
 
 #[derive(Debug)]
-struct Step {
+struct PredictedTick {
     tick: Tick,
-    steered: Steered,
+    steered: PredictedState,
     kind: u8,
     lanes: Vec<i32>,
 }
 
 /// The world as far as it is known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownWorld<'a> {
     pub(super) replica: &'a Replica,
     pub(super) inputs: &'a InputQueue,
-    pub(super) blends: &'a [Blend],
+    pub(super) blends: &'a [KindBlend],
 }
 
 impl Prediction {
@@ -107,8 +107,8 @@ impl Prediction {
             steps: VecDeque::new(),
             absent: 0,
             spawns: Spawns::default(),
-            effects: Effects::new(events),
-            aimed: (0.0, Vec::new()),
+            effects: PredictedEvents::new(events),
+            input_time: (0.0, Vec::new()),
             shown: Vec::new(),
             error: Vec::new(),
             corrected: Vec::new(),
@@ -153,12 +153,12 @@ impl Prediction {
     }
 
     /// What is to be told of predicted events.
-    pub(super) fn poll_told(&mut self) -> Option<Told> {
+    pub(super) fn poll_told(&mut self) -> Option<PredictedEventOutcome> {
         self.effects.poll()
     }
 
     /// The snapshot of `tick` was applied, and its events confirmed.
-    pub(super) fn reconcile(&mut self, tick: Tick, known: Known<'_>) {
+    pub(super) fn reconcile(&mut self, tick: Tick, known: KnownWorld<'_>) {
         self.effects.reconcile(tick, &mut self.stats);
         let own = self.own_in(known.replica);
         let steered = own.map(|entity| entity.id);
@@ -195,7 +195,7 @@ impl Prediction {
         self.entity = Some(id);
         let newest = known.inputs.newest();
         self.steps.clear();
-        self.steps.push_back(Step { tick, steered, kind, lanes: lanes.to_vec() });
+        self.steps.push_back(PredictedTick { tick, steered, kind, lanes: lanes.to_vec() });
         if let Some(newest) = newest
             && newest.since(tick) <= AHEAD_TICKS_MAX
         {
@@ -211,7 +211,7 @@ impl Prediction {
     }
 
     /// Inputs were sampled: steps up to the newest.
-    pub(super) fn advance(&mut self, known: Known<'_>) {
+    pub(super) fn advance(&mut self, known: KnownWorld<'_>) {
         let Some(newest) = known.inputs.newest() else { return };
         while let Some(last) = self.newest()
             && newest.since(last) > 0
@@ -227,15 +227,15 @@ impl Prediction {
     }
 
     /// What is shown from now on: `part` of a tick after the newest one, with `held` held.
-    pub(super) fn show(&mut self, now: Duration, part: f64, held: &[i32], known: Known<'_>) {
+    pub(super) fn show(&mut self, now: Duration, part: f64, held: &[i32], known: KnownWorld<'_>) {
         let passed = now.saturating_sub(self.faded).as_secs_f64();
         self.faded = now;
         for error in &mut self.error {
             *error *= (-passed / FADE_S).exp();
         }
-        self.aimed.0 = part;
-        self.aimed.1.clear();
-        self.aimed.1.extend_from_slice(held);
+        self.input_time.0 = part;
+        self.input_time.1.clear();
+        self.input_time.1.extend_from_slice(held);
         self.aim(known);
         self.add_error();
         if let Some(newest) = known.inputs.newest() {
@@ -282,7 +282,7 @@ impl Prediction {
                 .all(|(at, (a, b))| a == b || table.has_velocity(at) && a.abs_diff(*b) <= 1)
     }
 
-    fn step_once(&mut self, known: Known<'_>) {
+    fn step_once(&mut self, known: KnownWorld<'_>) {
         let Some(last) = self.steps.back() else { return };
         let input = known.inputs.lanes(last.tick.next());
         let (step, made) = self.steer_from(last, input, known);
@@ -292,23 +292,28 @@ impl Prediction {
     }
 
     /// The step after `last` with `input`, and what it makes.
-    fn steer_from(&self, last: &Step, input: &[i32], known: Known<'_>) -> (Step, Things) {
+    fn steer_from(
+        &self,
+        last: &PredictedTick,
+        input: &[i32],
+        known: KnownWorld<'_>,
+    ) -> (PredictedTick, StepOutput) {
         let tick = last.tick.next();
         let mut steered = last.steered.clone();
         let around = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
             around(known.replica, self.entity, tick, visit);
         };
-        let mut made = Things::default();
+        let mut made = StepOutput::default();
         self.rules.steer(&mut steered, input, &around, &mut made);
         let mut lanes = [0; LANES_MAX];
         let (kind, count) = self.rules.show(&steered, &mut lanes);
-        (Step { tick, steered, kind, lanes: lanes[..count].to_vec() }, made)
+        (PredictedTick { tick, steered, kind, lanes: lanes[..count].to_vec() }, made)
     }
 
     /// Fills `shown` with where the held input leads to, no error added.
-    fn aim(&mut self, known: Known<'_>) {
+    fn aim(&mut self, known: KnownWorld<'_>) {
         self.shown.clear();
-        let (part, held) = &self.aimed;
+        let (part, held) = &self.input_time;
         let Some(last) = self.steps.back() else { return };
         let (next, _) = self.steer_from(last, held, known);
         let next = if next.kind == last.kind { &next.lanes } else { &last.lanes };
@@ -317,18 +322,18 @@ impl Prediction {
     }
 
     /// After a correction what was shown goes on being shown: the difference becomes the error.
-    fn keep_in_sight(&mut self, known: Known<'_>) {
+    fn keep_in_sight(&mut self, known: KnownWorld<'_>) {
         let before = std::mem::take(&mut self.shown);
-        let mut aimed = before.clone();
-        for (aimed, error) in aimed.iter_mut().zip(&self.error) {
-            *aimed -= error;
+        let mut input_time = before.clone();
+        for (input_time, error) in input_time.iter_mut().zip(&self.error) {
+            *input_time -= error;
         }
         self.aim(known);
         let kind = self.steps.back().map(|step| usize::from(step.kind));
         match kind {
             Some(kind) if before.len() == self.shown.len() => {
                 known.blends[kind].error(&before, &self.shown, &mut self.error);
-                known.blends[kind].error(&aimed, &self.shown, &mut self.corrected);
+                known.blends[kind].error(&input_time, &self.shown, &mut self.corrected);
             }
             _ => {
                 self.error.clear();

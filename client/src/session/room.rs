@@ -9,13 +9,13 @@ use tickwire_shared::replica::{Departed, Entity, Event, Replica, SnapshotError};
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{GAP_TICKS_MAX, PlayerId, Tick};
 
-use super::ahead::{Ahead, Aim, Mode};
 use super::clock::ServerClock;
+use super::extrapolated::{Extrapolated, FrameTime, Mode};
+use super::fading_out::{FadingOut, ShownTicks};
 use super::input::{InputQueue, Sampled};
-use super::interpolation::{Blend, Shown};
-use super::leaving::{Leaving, Times};
+use super::interpolation::{KindBlend, Shown};
 use super::net_stats::NetStats;
-use super::prediction::{Known, Prediction, Rules, Told};
+use super::prediction::{KnownWorld, PredictedEventOutcome, Prediction, Rules};
 
 /// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
 /// are skipped.
@@ -34,7 +34,7 @@ pub struct RoomSession {
     host: Option<PlayerId>,
     members: BTreeMap<PlayerId, Member>,
     replica: Replica,
-    blends: Vec<Blend>,
+    blends: Vec<KindBlend>,
     clock: ServerClock,
     inputs: InputQueue,
     /// The room's tick and the time when the stay began.
@@ -51,19 +51,19 @@ pub struct RoomSession {
     newest_at: Option<Duration>,
     shown: Option<f64>,
     /// What is shown ahead, in the same ticks.
-    aimed: Option<f64>,
+    input_time: Option<f64>,
     events: Vec<KindSchema>,
     prediction: Option<Prediction>,
     /// The newest snapshot by which the prediction was corrected, and the newest, where some in between waited.
     unreconciled: Option<(Option<Tick>, Tick)>,
     keyframes: Keyframes,
-    ahead: Ahead,
-    leaving: Leaving,
+    extrapolated: Extrapolated,
+    fading_out: FadingOut,
 }
 
 /// What the server says of a stay that begins.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stay<'a> {
+pub(super) struct JoinedRoom<'a> {
     pub(super) name: &'a str,
     pub(super) spectator: bool,
     pub(super) seat: u8,
@@ -81,8 +81,8 @@ struct Keyframes {
 }
 
 impl RoomSession {
-    pub(super) fn new(schema: &Schema, stay: Stay<'_>, now: Duration) -> Self {
-        let Stay { name, spectator, seat, tick } = stay;
+    pub(super) fn new(schema: &Schema, stay: JoinedRoom<'_>, now: Duration) -> Self {
+        let JoinedRoom { name, spectator, seat, tick } = stay;
         RoomSession {
             name: name.to_owned(),
             seat,
@@ -90,7 +90,7 @@ impl RoomSession {
             host: None,
             members: BTreeMap::new(),
             replica: Replica::new(schema, seat).since(tick),
-            blends: schema.entities.iter().map(Blend::new).collect(),
+            blends: schema.entities.iter().map(KindBlend::new).collect(),
             clock: ServerClock::new(schema.tick_hz, now, tick),
             inputs: InputQueue::new(schema),
             joined: (tick, now),
@@ -102,19 +102,19 @@ impl RoomSession {
             unreported: 0,
             newest_at: None,
             shown: None,
-            aimed: None,
+            input_time: None,
             events: schema.events.clone(),
             prediction: None,
             unreconciled: None,
             keyframes: Keyframes::default(),
-            ahead: Ahead::default(),
-            leaving: Leaving::new(schema.tick_hz),
+            extrapolated: Extrapolated::default(),
+            fading_out: FadingOut::new(schema.tick_hz),
         }
     }
 
     /// The world begins anew, in another seat; everything else of the stay goes on.
     pub(super) fn begin_anew(&mut self, schema: &Schema, seat: u8, now: Duration, tick: Tick) {
-        let stay = Stay { name: &self.name, spectator: self.spectator, seat, tick };
+        let stay = JoinedRoom { name: &self.name, spectator: self.spectator, seat, tick };
         let mut anew = RoomSession::new(schema, stay, now);
         anew.set_members(self.host, &[]);
         anew.members = std::mem::take(&mut self.members);
@@ -163,10 +163,10 @@ impl RoomSession {
     /// The same for entities of `kind` that the player neither steers nor made: later for a kind that is shown
     /// ahead.
     pub fn shown_tick_of(&self, kind: u8) -> Option<(Tick, f64)> {
-        if !self.ahead.has_kind(kind) {
+        if !self.extrapolated.has_kind(kind) {
             return self.shown_tick();
         }
-        let ticks = self.aimed?;
+        let ticks = self.input_time?;
         Some((super::tick_at(self.clock.start(), ticks), ticks.rem_euclid(1.0)))
     }
 
@@ -186,20 +186,20 @@ impl RoomSession {
                 each(Shown { id, kind, mine: true, presence: 1.0, lanes });
                 continue;
             }
-            if let Some(lanes) = self.ahead.shown(id) {
-                let ticks = self.ahead.ticks_shown(id, times.aimed).unwrap_or(0.0);
-                let presence = self.leaving.entered_ahead(ticks);
+            if let Some(lanes) = self.extrapolated.shown(id) {
+                let ticks = self.extrapolated.ticks_shown(id, times.input_time).unwrap_or(0.0);
+                let presence = self.fading_out.entered_ahead(ticks);
                 each(Shown { id, kind, mine, presence, lanes });
                 continue;
             }
             self.blends[usize::from(kind)].at(entity, times.start, times.shown, &mut blended);
-            let presence = self.leaving.entered(entity.first, times);
+            let presence = self.fading_out.entered(entity.first, times);
             each(Shown { id, kind, mine, presence, lanes: &blended });
         }
-        self.leaving.for_each(
+        self.fading_out.for_each(
             times,
             &self.replica,
-            (&self.blends, &self.ahead),
+            (&self.blends, &self.extrapolated),
             |entity, presence, lanes| {
                 let Entity { id, kind, mine, .. } = *entity;
                 each(Shown { id, kind, mine, presence, lanes });
@@ -213,9 +213,13 @@ impl RoomSession {
         }
     }
 
-    fn times(&self) -> Option<Times> {
+    fn times(&self) -> Option<ShownTicks> {
         let shown = self.shown?;
-        Some(Times { start: self.clock.start(), shown, aimed: self.aimed.unwrap_or(shown) })
+        Some(ShownTicks {
+            start: self.clock.start(),
+            shown,
+            input_time: self.input_time.unwrap_or(shown),
+        })
     }
 
     /// What the player steers, as far as it is predicted.
@@ -241,7 +245,7 @@ impl RoomSession {
 
     /// Shows entities of each kind by its mode from now on.
     pub(super) fn show_by(&mut self, modes: Vec<Mode>) {
-        self.ahead = Ahead::new(modes);
+        self.extrapolated = Extrapolated::new(modes);
     }
 
     pub(super) fn set_members(&mut self, host: Option<PlayerId>, members: &[Member]) {
@@ -314,7 +318,8 @@ impl RoomSession {
     fn reconcile(&mut self, tick: Tick) {
         let waited = self.unreconciled.take();
         let Some(prediction) = &mut self.prediction else { return };
-        let known = Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+        let known =
+            KnownWorld { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
         // The last change of what is own may be in any of them.
         let before = waited.and_then(|(before, _)| before);
         let changed = prediction.own_tick(known.replica);
@@ -327,7 +332,7 @@ impl RoomSession {
         for departed in departed {
             // What is predicted goes with the server's word: it was ahead of it.
             if self.prediction.is_none() || !departed.entity.mine {
-                self.leaving.add(departed, &self.replica, self.aimed.unwrap_or_default());
+                self.fading_out.add(departed, &self.replica, self.input_time.unwrap_or_default());
             }
         }
     }
@@ -364,7 +369,7 @@ impl RoomSession {
     }
 
     /// What is to be told of predicted events.
-    pub(super) fn poll_told(&mut self) -> Option<Told> {
+    pub(super) fn poll_told(&mut self) -> Option<PredictedEventOutcome> {
         self.prediction.as_mut()?.poll_told()
     }
 
@@ -377,7 +382,7 @@ impl RoomSession {
         self.sample(now, held);
         if let Some(prediction) = &mut self.prediction {
             let known =
-                Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+                KnownWorld { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
             prediction.advance(known);
             prediction.show(now, self.clock.input_ticks(now).rem_euclid(1.0), held, known);
         }
@@ -387,31 +392,33 @@ impl RoomSession {
     /// What others own, once what is own is predicted.
     fn show_others(&mut self, now: Duration) {
         let ticks = self.clock.input_ticks(now);
-        self.aimed = Some(ticks);
+        self.input_time = Some(ticks);
         let Some(times) = self.times() else { return };
-        self.leaving.advance(times, &self.replica, &self.ahead);
-        let known = Known { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
+        self.fading_out.advance(times, &self.replica, &self.extrapolated);
+        let known =
+            KnownWorld { replica: &self.replica, inputs: &self.inputs, blends: &self.blends };
         let own = self.prediction.as_ref();
         let is_own = |id| own.is_some_and(|own| own.entity() == Some(id) || own.spawns().has(id));
-        let aim = Aim { now, start: self.clock.start(), ticks };
-        self.ahead.show(aim, (known, &self.leaving), own.map(Prediction::rules), is_own);
+        let aim = FrameTime { now, start: self.clock.start(), ticks };
+        self.extrapolated.show(aim, (known, &self.fading_out), own.map(Prediction::rules), is_own);
     }
 
     fn sample(&mut self, now: Duration, held: &[i32]) {
         self.shown = self.clock.show(now);
         self.clock.advance(now);
         let tick = self.clock.input_tick(now);
-        let ahead = self.inputs.newest().map_or(1, |newest| tick.since(newest));
-        if ahead <= 0 && ahead > -SET_BACK_TICKS_MAX {
+        let extrapolated = self.inputs.newest().map_or(1, |newest| tick.since(newest));
+        if extrapolated <= 0 && extrapolated > -SET_BACK_TICKS_MAX {
             return;
         }
         self.due = true;
         // A clock that was set back far begins anew at its own tick, as one that was set ahead does.
-        let first = if (1..=CATCH_UP_TICKS_MAX).contains(&ahead) { ahead - 1 } else { 0 };
+        let first =
+            if (1..=CATCH_UP_TICKS_MAX).contains(&extrapolated) { extrapolated - 1 } else { 0 };
         for back in (0..=first).rev() {
             let tick = tick.offset(-back);
-            let ahead = f64::from(tick.since(self.clock.start()));
-            let view_delay_ticks = self.shown.map_or(0.0, |shown| ahead - shown);
+            let extrapolated = f64::from(tick.since(self.clock.start()));
+            let view_delay_ticks = self.shown.map_or(0.0, |shown| extrapolated - shown);
             let origin = self.clock.input_origin();
             self.inputs.push(Sampled { tick, at: now, origin, view_delay_ticks }, held);
         }

@@ -4,18 +4,18 @@ use std::time::Instant;
 
 /// Tokens that come back at a steady rate; each thing done takes one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     tokens: f64,
     burst: f64,
     refill_hz: f64,
     filled_at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket of `burst` tokens, `refill_hz` of which come back each second.
     pub(super) fn new(burst: u32, refill_hz: u32, now: Instant) -> Self {
         let (burst, refill_hz) = (f64::from(burst), f64::from(refill_hz));
-        Bucket { tokens: burst, burst, refill_hz, filled_at: now }
+        TokenBucket { tokens: burst, burst, refill_hz, filled_at: now }
     }
 
     /// Takes a token, if there is one.
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(3, 10, start);
+        let mut bucket = TokenBucket::new(3, 10, start);
         let passed = (0..5).filter(|_| bucket.take(start)).count();
         assert_eq!(passed, 3);
         let later = start + Duration::from_millis(250);

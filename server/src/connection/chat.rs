@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
-use super::bucket::Bucket;
+use super::bucket::TokenBucket;
 use super::control::FRAME_PAUSE;
-use super::frames::Frames;
-use super::{End, Link, send_command};
+use super::frames::FrameStream;
+use super::{ClientLink, SessionEnd, send_command};
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
 use crate::transport::RecvHalf;
@@ -16,13 +16,13 @@ use crate::transport::RecvHalf;
 /// Serves the chat stream until it says how the session ends.
 pub(super) async fn serve<I: Send + 'static>(
     config: &ServerConfig,
-    link: &Arc<Link<I>>,
+    link: &Arc<ClientLink<I>>,
     recv: &mut RecvHalf,
-) -> End {
-    let mut frames = Frames::new(recv, config.idle_time());
+) -> SessionEnd {
+    let mut frames = FrameStream::new(recv, config.idle_time());
     // The room's own limit answers in words; this one keeps its mailbox free for others.
     let mut bucket =
-        Bucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
+        TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
     loop {
         while !bucket.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
@@ -41,7 +41,7 @@ pub(super) async fn serve<I: Send + 'static>(
     }
 }
 
-async fn say<I>(link: &Arc<Link<I>>, chat: ClientChat) {
+async fn say<I>(link: &Arc<ClientLink<I>>, chat: ClientChat) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
         Some(membership) => {

@@ -8,10 +8,10 @@ use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RequestId, Se
 use tickwire_shared::schema::Schema;
 use tokio::time::timeout_at;
 
-use super::bucket::Bucket;
-use super::frames::Frames;
+use super::bucket::TokenBucket;
+use super::frames::FrameStream;
 use super::link::truncate;
-use super::{End, Handshake, Host, Link, send_command};
+use super::{ClientLink, Handshake, ServerState, SessionEnd, send_command};
 use crate::room::ToRoom;
 use crate::rooms::{Membership, Refusal};
 use crate::scheduler::Mailbox;
@@ -19,12 +19,12 @@ use crate::transport::RecvHalf;
 
 /// Serves the control stream until it says how the session ends.
 pub(super) async fn serve<S: Simulation>(
-    host: &Arc<Host<S>>,
-    link: &Arc<Link<S::Input>>,
+    host: &Arc<ServerState<S>>,
+    link: &Arc<ClientLink<S::Input>>,
     recv: &mut RecvHalf,
     handshake: Handshake,
-) -> End {
-    let mut frames = Frames::new(recv, host.config.idle_time());
+) -> SessionEnd {
+    let mut frames = FrameStream::new(recv, host.config.idle_time());
     let hello = match timeout_at(handshake.deadline, frames.next::<ClientFrame>()).await {
         Ok(Ok(Some(frame))) => frame,
         Ok(Ok(None)) => return CloseCode::Normal.into(),
@@ -38,8 +38,8 @@ pub(super) async fn serve<S: Simulation>(
     drop(handshake);
     let config = &host.config;
     let mut bucket =
-        Bucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
-    let mut joins = Bucket::new(config.joins_burst, config.joins_hz, Instant::now());
+        TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
+    let mut joins = TokenBucket::new(config.joins_burst, config.joins_hz, Instant::now());
     loop {
         while !bucket.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
@@ -64,10 +64,10 @@ pub(super) async fn serve<S: Simulation>(
 
 /// Answers the first frame. The place on the server is held while the session lasts.
 fn greet<S: Simulation>(
-    host: &Arc<Host<S>>,
-    link: &Link<S::Input>,
+    host: &Arc<ServerState<S>>,
+    link: &ClientLink<S::Input>,
     frame: ClientFrame,
-) -> Result<super::Place<S>, End> {
+) -> Result<super::SessionPermit<S>, SessionEnd> {
     let ClientFrame::Hello { mut client, mut schema } = frame else {
         return Err(CloseCode::TooEarly.into());
     };
@@ -79,7 +79,7 @@ fn greet<S: Simulation>(
     if link.session.datagram_bytes_max() < DATAGRAM_BYTES_MIN {
         return Err(CloseCode::NoDatagrams.into());
     }
-    let place = super::Place::take(host, link.session.remote_address().ip())?;
+    let place = super::SessionPermit::take(host, link.session.remote_address().ip())?;
     truncate(&mut client, CLIENT_NAME_BYTES_MAX);
     tracing::info!(
         player = link.player.0,
@@ -97,19 +97,19 @@ fn greet<S: Simulation>(
     Ok(place)
 }
 
-fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), End> {
+fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), SessionEnd> {
     let Some(theirs) = theirs else { return Ok(()) };
     let checked = theirs.validate().and_then(|()| ours.accepts(theirs));
-    checked.map_err(|error| End::new(CloseCode::SchemaMismatch, error.to_string()))
+    checked.map_err(|error| SessionEnd::new(CloseCode::SchemaMismatch, error.to_string()))
 }
 
 /// Does what a frame asks for, and comes back once that is done and answered.
 async fn handle<S: Simulation>(
-    host: &Arc<Host<S>>,
-    link: &Arc<Link<S::Input>>,
+    host: &Arc<ServerState<S>>,
+    link: &Arc<ClientLink<S::Input>>,
     frame: ClientFrame,
-    joins: &mut Bucket,
-) -> Result<(), End> {
+    joins: &mut TokenBucket,
+) -> Result<(), SessionEnd> {
     if let ClientFrame::Join { .. } | ClientFrame::Spectate { .. } = frame {
         while !joins.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
@@ -143,7 +143,7 @@ async fn handle<S: Simulation>(
 
 /// Asks for a place in a room.
 async fn enter<I>(
-    link: &Arc<Link<I>>,
+    link: &Arc<ClientLink<I>>,
     request: RequestId,
     name: String,
     find: impl FnOnce() -> Result<Membership<I>, Refusal>,
@@ -165,7 +165,7 @@ async fn enter<I>(
     ask(link, &room, join).await;
 }
 
-async fn ask_own_room<I>(link: &Arc<Link<I>>, request: RequestId, message: ToRoom<I>) {
+async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message: ToRoom<I>) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
         Some(membership) => ask(link, membership.room(), message).await,
@@ -177,7 +177,7 @@ async fn ask_own_room<I>(link: &Arc<Link<I>>, request: RequestId, message: ToRoo
 }
 
 /// Hands `message` to a room and waits until the room has answered it.
-async fn ask<I>(link: &Arc<Link<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
+async fn ask<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
     let mut answers = link.answers();
     send_command(room, message).await;
     // It broke after it was found; whoever told its members may have missed this one.
@@ -188,7 +188,7 @@ async fn ask<I>(link: &Arc<Link<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>)
     let _ = answers.changed().await;
 }
 
-fn refuse<I>(link: &Link<I>, request: RequestId, Refusal { code, text }: Refusal) {
+fn refuse<I>(link: &ClientLink<I>, request: RequestId, Refusal { code, text }: Refusal) {
     link.send_control(ServerFrame::Refused { request, code, text });
 }
 

@@ -7,27 +7,27 @@ use bytes::Bytes;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 
-use super::bucket::Bucket;
-use super::{End, Host, Link};
+use super::bucket::TokenBucket;
+use super::{ClientLink, ServerState, SessionEnd};
 use crate::room::ToRoom;
 use crate::transport::DatagramSink;
 
 /// Takes the datagrams of one client: counts, limits, decodes, and puts into the room's mailbox.
-pub(super) struct Inputs<S: Simulation> {
-    host: Arc<Host<S>>,
-    link: Arc<Link<S::Input>>,
-    bucket: Bucket,
+pub(super) struct InputReceiver<S: Simulation> {
+    host: Arc<ServerState<S>>,
+    link: Arc<ClientLink<S::Input>>,
+    bucket: TokenBucket,
 }
 
-impl<S: Simulation> Inputs<S> {
-    pub(super) fn new(host: &Arc<Host<S>>, link: &Arc<Link<S::Input>>) -> Self {
+impl<S: Simulation> InputReceiver<S> {
+    pub(super) fn new(host: &Arc<ServerState<S>>, link: &Arc<ClientLink<S::Input>>) -> Self {
         let rate_hz = S::TICK_HZ * host.config.inputs_per_tick_max;
-        let bucket = Bucket::new(rate_hz, rate_hz, Instant::now());
-        Inputs { host: Arc::clone(host), link: Arc::clone(link), bucket }
+        let bucket = TokenBucket::new(rate_hz, rate_hz, Instant::now());
+        InputReceiver { host: Arc::clone(host), link: Arc::clone(link), bucket }
     }
 }
 
-impl<S: Simulation> DatagramSink for Inputs<S> {
+impl<S: Simulation> DatagramSink for InputReceiver<S> {
     fn take(&mut self, datagram: Bytes, at: Instant) {
         if self.link.is_ending() {
             return;
@@ -55,7 +55,7 @@ impl<S: Simulation> DatagramSink for Inputs<S> {
                 }
             }
             Err(error) => {
-                self.link.end(End::new(CloseCode::MalformedDatagram, error.to_string()));
+                self.link.end(SessionEnd::new(CloseCode::MalformedDatagram, error.to_string()));
             }
         }
     }

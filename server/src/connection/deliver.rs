@@ -6,15 +6,15 @@ use serde::Serialize;
 use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, write_frame};
 use tickwire_shared::{PlayerId, Simulation};
 
-use super::Host;
-use super::reliable::{LaneName, frame_bytes};
+use super::ServerState;
+use super::reliable::{StreamKind, frame_bytes};
 use crate::room::FromRoom;
-use crate::scheduler::{Mailbox, Outbox, Outgoing, Snapshot};
-use crate::transport::{DATAGRAM_HEADROOM_BYTES, DatagramError, Outbound};
+use crate::scheduler::{Mailbox, NetworkQueue, Outgoing, Snapshot};
+use crate::transport::{DATAGRAM_HEADROOM_BYTES, Outbound, UnsentDatagram};
 
-impl<S: Simulation> Host<S> {
+impl<S: Simulation> ServerState<S> {
     /// Delivers everything that waits in `outbox`. Called on the driver's thread.
-    pub(crate) fn deliver(&self, outbox: &Outbox<S::Input>, outbound: &mut Outbound) {
+    pub(crate) fn deliver(&self, outbox: &NetworkQueue<S::Input>, outbound: &mut Outbound) {
         while let Some(outgoing) = outbox.pop() {
             self.deliver_one(outgoing, outbound);
         }
@@ -47,11 +47,11 @@ impl<S: Simulation> Host<S> {
                     sent_bytes += count as u64;
                     self.counters.snapshots_replaced.add(u64::from(replaced));
                 }
-                Err(DatagramError::TooLarge) => {
+                Err(UnsentDatagram::TooLarge) => {
                     self.counters.snapshots_too_large.increment();
                     link.path_shrank.notify_one();
                 }
-                Err(DatagramError::Undeliverable) => {
+                Err(UnsentDatagram::Undeliverable) => {
                     self.counters.snapshots_undeliverable.increment();
                 }
             }
@@ -68,10 +68,10 @@ impl<S: Simulation> Host<S> {
                 }
             }
             FromRoom::ControlAll { players, frame } => {
-                self.deliver_all(&players, LaneName::Control, &frame);
+                self.deliver_all(&players, StreamKind::Control, &frame);
             }
             FromRoom::ChatAll { players, chat } => {
-                self.deliver_all(&players, LaneName::Chat, &chat);
+                self.deliver_all(&players, StreamKind::Chat, &chat);
             }
             FromRoom::Chat { player, chat } => {
                 if let Some(link) = self.links.get(player) {
@@ -87,7 +87,7 @@ impl<S: Simulation> Host<S> {
     }
 
     /// One frame for many, coded once.
-    fn deliver_all<T: Serialize>(&self, players: &[PlayerId], lane: LaneName, frame: &T) {
+    fn deliver_all<T: Serialize>(&self, players: &[PlayerId], lane: StreamKind, frame: &T) {
         let bytes = frame_bytes(frame);
         if bytes > FRAME_BYTES_MAX {
             return tracing::error!(bytes, "a frame for a room's members was not sent: too large");

@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use tickwire_shared::control::{CloseCode, FrameReader};
 use tokio::time::Instant;
 
-use super::End;
+use super::SessionEnd;
 use crate::transport::{RecvHalf, StreamOver};
 
 /// The frames of one stream, one after another.
-pub(super) struct Frames<'a> {
+pub(super) struct FrameStream<'a> {
     recv: &'a mut RecvHalf,
     reader: FrameReader,
     time_max: Duration,
@@ -18,21 +18,21 @@ pub(super) struct Frames<'a> {
     due: Option<Instant>,
 }
 
-impl<'a> Frames<'a> {
+impl<'a> FrameStream<'a> {
     /// A frame that began must be whole within `time_max`.
     pub(super) fn new(recv: &'a mut RecvHalf, time_max: Duration) -> Self {
-        Frames { recv, reader: FrameReader::default(), time_max, due: None }
+        FrameStream { recv, reader: FrameReader::default(), time_max, due: None }
     }
 
     /// The next frame, or `None` at the stream's end. Safe to drop while waiting.
     ///
     /// # Errors
     /// How the session must end: the frame cannot be read, or the stream was given up.
-    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, End> {
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, SessionEnd> {
         loop {
             let polled = self.reader.poll();
             let failed = |error: tickwire_shared::control::FrameError| {
-                End::new(error.close_code(), error.to_string())
+                SessionEnd::new(error.close_code(), error.to_string())
             };
             if let Some(frame) = polled.map_err(failed)? {
                 self.due = None;
@@ -46,13 +46,16 @@ impl<'a> Frames<'a> {
             let read = match self.due {
                 None => read.await,
                 Some(due) => tokio::time::timeout_at(due, read).await.map_err(|_| {
-                    End::new(CloseCode::MalformedFrame, "a frame began and did not end in time")
+                    SessionEnd::new(
+                        CloseCode::MalformedFrame,
+                        "a frame began and did not end in time",
+                    )
                 })?,
             };
             match read {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
                 Ok(None) => return Ok(None),
-                Err(StreamOver::GivenUp) => return Err(End::given_up()),
+                Err(StreamOver::GivenUp) => return Err(SessionEnd::given_up()),
                 // The session's own end says how.
                 Err(StreamOver::WithSession) => std::future::pending().await,
             }

@@ -9,21 +9,21 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
 use tokio::sync::{Notify, watch};
 
-use super::order::Order;
-use super::reliable::{LaneName, Reliable, ReliableError, frame_bytes};
+use super::order::RequestOrder;
+use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use crate::config::ServerConfig;
 use crate::rooms::Membership;
 use crate::scheduler::Mailbox;
-use crate::transport::Session;
+use crate::transport::TransportSession;
 
 /// One client: its transport, what waits for it, and the room it is in.
 #[derive(Debug)]
-pub(crate) struct Link<I> {
+pub(crate) struct ClientLink<I> {
     pub(crate) player: PlayerId,
-    pub(crate) session: Session,
+    pub(crate) session: TransportSession,
     pub(crate) reliable: Reliable,
     /// What it asked for on both streams, in the order it was written.
-    pub(crate) order: Order,
+    pub(crate) order: RequestOrder,
     /// A room answered what was asked on the control stream.
     answered: watch::Sender<()>,
     /// The room it is in, or asked to enter.
@@ -34,40 +34,40 @@ pub(crate) struct Link<I> {
     told_bytes: AtomicUsize,
     /// A datagram did not fit the path.
     pub(crate) path_shrank: Notify,
-    end: OnceLock<End>,
+    end: OnceLock<SessionEnd>,
     ended: Notify,
 }
 
 /// Why a session ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct End {
+pub(crate) struct SessionEnd {
     pub(crate) code: CloseCode,
     pub(crate) text: String,
 }
 
-impl End {
+impl SessionEnd {
     pub(crate) fn new(code: CloseCode, text: impl Into<String>) -> Self {
         let mut text = text.into();
         truncate(&mut text, END_TEXT_BYTES_MAX);
-        End { code, text }
+        SessionEnd { code, text }
     }
 
     /// The client gave up a stream of the session, in either direction: it has left, as by a goodbye.
     pub(super) fn given_up() -> Self {
-        End::new(CloseCode::Normal, "a stream of the session was given up; keep both open")
+        SessionEnd::new(CloseCode::Normal, "a stream of the session was given up; keep both open")
     }
 }
 
 /// An end with the text of its code.
-impl From<CloseCode> for End {
+impl From<CloseCode> for SessionEnd {
     fn from(code: CloseCode) -> Self {
-        End::new(code, code.text())
+        SessionEnd::new(code, code.text())
     }
 }
 
-impl<I> Link<I> {
+impl<I> ClientLink<I> {
     /// Ends the session, unless it is ending already.
-    pub(crate) fn end(&self, end: impl Into<End>) {
+    pub(crate) fn end(&self, end: impl Into<SessionEnd>) {
         let _ = self.end.set(end.into());
         self.ended.notify_waiters();
     }
@@ -78,7 +78,7 @@ impl<I> Link<I> {
     }
 
     /// Waits until someone ends the session.
-    pub(crate) async fn ended(&self) -> End {
+    pub(crate) async fn ended(&self) -> SessionEnd {
         loop {
             let ended = self.ended.notified();
             if let Some(end) = self.end.get() {
@@ -156,19 +156,19 @@ impl<I> Link<I> {
     /// Queues a control frame; a client that does not take its frames is ended.
     pub(crate) fn send_control(&self, frame: ServerFrame) {
         for frame in split_joined(frame) {
-            let pushed = self.reliable.push(LaneName::Control, &frame);
+            let pushed = self.reliable.push(StreamKind::Control, &frame);
             self.end_if_failed(pushed);
         }
     }
 
     /// Queues a chat frame; a client that does not take its frames is ended.
     pub(crate) fn send_chat(&self, chat: &ServerChat) {
-        let pushed = self.reliable.push(LaneName::Chat, chat);
+        let pushed = self.reliable.push(StreamKind::Chat, chat);
         self.end_if_failed(pushed);
     }
 
     /// Queues a frame that is coded already; a client that does not take its frames is ended.
-    pub(super) fn send_coded(&self, lane: LaneName, frame: &[u8]) {
+    pub(super) fn send_coded(&self, lane: StreamKind, frame: &[u8]) {
         let pushed = self.reliable.push_coded(lane, frame);
         self.end_if_failed(pushed);
     }
@@ -180,24 +180,24 @@ impl<I> Link<I> {
             ReliableError::FrameTooLarge { .. } => {
                 tracing::error!(player = self.player.0, %error, "a frame was not sent");
             }
-            ReliableError::GivenUp => self.end(End::given_up()),
-            _ => self.end(End::new(CloseCode::TooSlow, error.to_string())),
+            ReliableError::GivenUp => self.end(SessionEnd::given_up()),
+            _ => self.end(SessionEnd::new(CloseCode::TooSlow, error.to_string())),
         }
     }
 }
 
 /// The clients of a server by their number.
 #[derive(Debug)]
-pub(crate) struct Links<I> {
-    links: RwLock<HashMap<PlayerId, Arc<Link<I>>>>,
+pub(crate) struct ClientLinks<I> {
+    links: RwLock<HashMap<PlayerId, Arc<ClientLink<I>>>>,
     last_player: AtomicU32,
     /// A client left.
     left: Notify,
 }
 
-impl<I> Default for Links<I> {
+impl<I> Default for ClientLinks<I> {
     fn default() -> Self {
-        Links {
+        ClientLinks {
             links: RwLock::new(HashMap::new()),
             last_player: AtomicU32::new(0),
             left: Notify::new(),
@@ -205,15 +205,19 @@ impl<I> Default for Links<I> {
     }
 }
 
-impl<I> Links<I> {
+impl<I> ClientLinks<I> {
     /// Takes a new session in and numbers it, from 1.
-    pub(crate) fn open(&self, session: Session, config: &ServerConfig) -> Arc<Link<I>> {
+    pub(crate) fn open(
+        &self,
+        session: TransportSession,
+        config: &ServerConfig,
+    ) -> Arc<ClientLink<I>> {
         let player = PlayerId(self.last_player.fetch_add(1, Ordering::Relaxed) + 1);
-        let link = Arc::new(Link {
+        let link = Arc::new(ClientLink {
             player,
             session,
             reliable: Reliable::new(config),
-            order: Order::new(config),
+            order: RequestOrder::new(config),
             answered: watch::Sender::new(()),
             membership: ArcSwapOption::empty(),
             greeted: AtomicBool::new(false),
@@ -227,12 +231,14 @@ impl<I> Links<I> {
         link
     }
 
-    pub(crate) fn get(&self, player: PlayerId) -> Option<Arc<Link<I>>> {
+    pub(crate) fn get(&self, player: PlayerId) -> Option<Arc<ClientLink<I>>> {
         self.read().get(&player).cloned()
     }
 
     /// Looks at all clients; nobody comes or goes meanwhile.
-    pub(crate) fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<PlayerId, Arc<Link<I>>>> {
+    pub(crate) fn read(
+        &self,
+    ) -> std::sync::RwLockReadGuard<'_, HashMap<PlayerId, Arc<ClientLink<I>>>> {
         self.links.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -329,7 +335,7 @@ mod tests {
 
     #[test]
     fn an_end_never_outgrows_a_packet() {
-        let end = End::new(CloseCode::Kicked, "語".repeat(1000));
+        let end = SessionEnd::new(CloseCode::Kicked, "語".repeat(1000));
         assert!(end.text.len() <= END_TEXT_BYTES_MAX);
         assert!(end.text.starts_with('語'));
     }

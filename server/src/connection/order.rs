@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 /// The requests of one client. They are numbered over both streams, which may overtake each other on the way: each
 /// waits until those before it are done.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct RequestOrder {
     /// The first that is not done.
     next: watch::Sender<RequestId>,
     wait: Duration,
@@ -18,31 +18,31 @@ pub(crate) struct Order {
 
 /// The turn of one request; when it is dropped the next one's comes.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
-    order: &'a Order,
+pub(crate) struct RequestTurn<'a> {
+    order: &'a RequestOrder,
     request: RequestId,
 }
 
-impl Order {
+impl RequestOrder {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         let wait = Duration::from_millis(u64::from(config.request_wait_ms));
-        Order { next: watch::Sender::new(RequestId(1)), wait }
+        RequestOrder { next: watch::Sender::new(RequestId(1)), wait }
     }
 
     /// Waits for the turn of `request`. It comes anyway once nothing was done for too long: what went before may
     /// never come.
-    pub(crate) async fn turn(&self, request: RequestId) -> Turn<'_> {
+    pub(crate) async fn turn(&self, request: RequestId) -> RequestTurn<'_> {
         let mut next = self.next.subscribe();
         while is_before(*next.borrow_and_update(), request) {
             if tokio::time::timeout(self.wait, next.changed()).await.is_err() {
                 break;
             }
         }
-        Turn { order: self, request }
+        RequestTurn { order: self, request }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for RequestTurn<'_> {
     fn drop(&mut self) {
         let after = RequestId(self.request.0.wrapping_add(1));
         self.order.next.send_if_modified(|next| {
@@ -67,13 +67,13 @@ mod tests {
     use super::*;
 
     /// The turn of this number, if it is there without waiting.
-    fn turn(order: &Order, number: u32) -> Option<Turn<'_>> {
+    fn turn(order: &RequestOrder, number: u32) -> Option<RequestTurn<'_>> {
         order.turn(RequestId(number)).now_or_never()
     }
 
     #[tokio::test]
     async fn what_overtook_waits_until_what_was_written_before_is_done() {
-        let order = Order::new(&ServerConfig::default());
+        let order = RequestOrder::new(&ServerConfig::default());
         assert!(turn(&order, 3).is_none());
         assert!(turn(&order, 2).is_none());
         let first = turn(&order, 1).expect("the first");
@@ -86,7 +86,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_number_that_never_comes_is_not_waited_for_without_end() {
-        let order = Order::new(&ServerConfig { request_wait_ms: 1, ..ServerConfig::default() });
+        let order =
+            RequestOrder::new(&ServerConfig { request_wait_ms: 1, ..ServerConfig::default() });
         drop(order.turn(RequestId(9)).await);
         // One that was left out is taken at once when it comes, and the next is as well.
         assert!(turn(&order, 4).is_some());
@@ -95,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn numbers_begin_anew_after_the_last() {
-        let order = Order::new(&ServerConfig::default());
+        let order = RequestOrder::new(&ServerConfig::default());
         order.next.send_replace(RequestId(u32::MAX));
         assert!(turn(&order, 0).is_none());
         for number in [u32::MAX, 0, 1] {

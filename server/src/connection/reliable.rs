@@ -14,8 +14,8 @@ use crate::transport::{SendHalf, StreamOver};
 /// The frames that wait for one client's streams.
 #[derive(Debug)]
 pub(crate) struct Reliable {
-    control: Lane,
-    chat: Lane,
+    control: StreamQueue,
+    chat: StreamQueue,
     /// Bytes of both lanes that the transport has not taken.
     waiting_bytes: AtomicUsize,
     bytes_max: usize,
@@ -24,8 +24,8 @@ pub(crate) struct Reliable {
 
 /// The frames of one stream.
 #[derive(Debug, Default)]
-struct Lane {
-    state: Mutex<LaneState>,
+struct StreamQueue {
+    state: Mutex<StreamState>,
     /// There is something to write, or nothing will follow.
     changed: Notify,
     /// Everything was written.
@@ -33,7 +33,7 @@ struct Lane {
 }
 
 #[derive(Debug, Default)]
-struct LaneState {
+struct StreamState {
     frames: Vec<u8>,
     /// A writer has the stream.
     open: bool,
@@ -43,7 +43,7 @@ struct LaneState {
 
 /// Which stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LaneName {
+pub(crate) enum StreamKind {
     Control,
     Chat,
 }
@@ -64,8 +64,8 @@ pub(crate) enum ReliableError {
 impl Reliable {
     pub(crate) fn new(config: &ServerConfig) -> Self {
         Reliable {
-            control: Lane::default(),
-            chat: Lane::default(),
+            control: StreamQueue::default(),
+            chat: StreamQueue::default(),
             waiting_bytes: AtomicUsize::new(0),
             bytes_max: config.reliable_bytes_max,
             time_max: Duration::from_millis(u64::from(config.reliable_ms)),
@@ -78,7 +78,7 @@ impl Reliable {
     /// When too much waits already, or the frame is too large; nothing is queued then.
     pub(crate) fn push<T: Serialize>(
         &self,
-        name: LaneName,
+        name: StreamKind,
         frame: &T,
     ) -> Result<(), ReliableError> {
         let bytes = frame_bytes(frame);
@@ -94,7 +94,7 @@ impl Reliable {
     ///
     /// # Errors
     /// When too much waits already; nothing is queued then.
-    pub(crate) fn push_coded(&self, name: LaneName, frame: &[u8]) -> Result<(), ReliableError> {
+    pub(crate) fn push_coded(&self, name: StreamKind, frame: &[u8]) -> Result<(), ReliableError> {
         self.admit(frame.len() - FRAME_LENGTH_BYTES)?;
         self.append(name, |frames| frames.extend_from_slice(frame));
         Ok(())
@@ -111,7 +111,7 @@ impl Reliable {
     /// Queues the last frame of the session, whatever waits, and ends both lanes after it.
     pub(crate) fn finish(&self, goodbye: &ServerFrame) {
         if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
-            self.append(LaneName::Control, |frames| write_frame(goodbye, frames));
+            self.append(StreamKind::Control, |frames| write_frame(goodbye, frames));
         }
         for lane in [&self.control, &self.chat] {
             lane.state().finished = true;
@@ -133,7 +133,7 @@ impl Reliable {
     }
 
     /// Says that a writer will come for this lane.
-    pub(crate) fn open(&self, name: LaneName) {
+    pub(crate) fn open(&self, name: StreamKind) {
         self.lane(name).state().open = true;
     }
 
@@ -143,7 +143,7 @@ impl Reliable {
     /// When the client did not take its frames in time, or will take no more.
     pub(crate) async fn write(
         &self,
-        name: LaneName,
+        name: StreamKind,
         send: &mut SendHalf,
     ) -> Result<(), ReliableError> {
         let lane = self.lane(name);
@@ -153,7 +153,11 @@ impl Reliable {
         result
     }
 
-    async fn write_lane(&self, lane: &Lane, send: &mut SendHalf) -> Result<(), ReliableError> {
+    async fn write_lane(
+        &self,
+        lane: &StreamQueue,
+        send: &mut SendHalf,
+    ) -> Result<(), ReliableError> {
         loop {
             let (frames, finished) = lane.take();
             if !frames.is_empty() {
@@ -178,7 +182,7 @@ impl Reliable {
         }
     }
 
-    fn append(&self, name: LaneName, write: impl FnOnce(&mut Vec<u8>)) {
+    fn append(&self, name: StreamKind, write: impl FnOnce(&mut Vec<u8>)) {
         let lane = self.lane(name);
         let mut state = lane.state();
         let before = state.frames.len();
@@ -188,21 +192,21 @@ impl Reliable {
         lane.changed.notify_one();
     }
 
-    fn lane(&self, name: LaneName) -> &Lane {
+    fn lane(&self, name: StreamKind) -> &StreamQueue {
         match name {
-            LaneName::Control => &self.control,
-            LaneName::Chat => &self.chat,
+            StreamKind::Control => &self.control,
+            StreamKind::Chat => &self.chat,
         }
     }
 }
 
-impl Lane {
+impl StreamQueue {
     fn take(&self) -> (Vec<u8>, bool) {
         let mut state = self.state();
         (std::mem::take(&mut state.frames), state.finished)
     }
 
-    fn state(&self) -> MutexGuard<'_, LaneState> {
+    fn state(&self) -> MutexGuard<'_, StreamState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -228,11 +232,11 @@ mod tests {
     fn both_lanes_share_one_bound() {
         let reliable = reliable(100);
         let notice = ServerFrame::Notice("x".repeat(40));
-        assert_eq!(reliable.push(LaneName::Control, &notice), Ok(()));
-        assert_eq!(reliable.push(LaneName::Chat, &notice), Ok(()));
+        assert_eq!(reliable.push(StreamKind::Control, &notice), Ok(()));
+        assert_eq!(reliable.push(StreamKind::Chat, &notice), Ok(()));
         let full = Err(ReliableError::TooMany { bytes_max: 100 });
-        assert_eq!(reliable.push(LaneName::Control, &notice), full);
-        assert_eq!(reliable.push(LaneName::Chat, &notice), full);
+        assert_eq!(reliable.push(StreamKind::Control, &notice), full);
+        assert_eq!(reliable.push(StreamKind::Chat, &notice), full);
     }
 
     #[test]
@@ -240,9 +244,9 @@ mod tests {
         let reliable = reliable(1 << 20);
         let largest = "x".repeat(FRAME_BYTES_MAX - 5);
         assert_eq!(frame_bytes(&ServerFrame::Notice(largest.clone())), FRAME_BYTES_MAX);
-        assert_eq!(reliable.push(LaneName::Control, &ServerFrame::Notice(largest)), Ok(()));
+        assert_eq!(reliable.push(StreamKind::Control, &ServerFrame::Notice(largest)), Ok(()));
         let larger = ServerFrame::Notice("x".repeat(FRAME_BYTES_MAX));
-        let refused = reliable.push(LaneName::Control, &larger);
+        let refused = reliable.push(StreamKind::Control, &larger);
         assert!(matches!(refused, Err(ReliableError::FrameTooLarge { .. })));
         reliable.finish(&larger);
     }

@@ -7,8 +7,8 @@ use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::reliable::LaneName;
-use super::{End, Host, Link, chat, control};
+use super::reliable::StreamKind;
+use super::{ClientLink, ServerState, SessionEnd, chat, control};
 use crate::transport::{RecvHalf, SendHalf, StreamOver};
 
 /// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, on which
@@ -23,11 +23,11 @@ pub(super) struct Readers {
 ///
 /// `permit` is given back once hello was said.
 pub(super) async fn serve<S: Simulation>(
-    host: &Arc<Host<S>>,
-    link: &Arc<Link<S::Input>>,
+    host: &Arc<ServerState<S>>,
+    link: &Arc<ClientLink<S::Input>>,
     permit: super::Handshake,
     readers: &mut Readers,
-) -> End {
+) -> SessionEnd {
     let deadline = permit.deadline;
     let (control_opened, control_stream) = oneshot::channel();
     let (chat_opened, chat_stream) = oneshot::channel();
@@ -53,11 +53,11 @@ pub(super) async fn serve<S: Simulation>(
 /// Takes the two streams in, each of which must say within the deadline what it is, and ends the
 /// session when a third comes.
 async fn accept<I: Send + 'static>(
-    link: &Arc<Link<I>>,
+    link: &Arc<ClientLink<I>>,
     control: oneshot::Sender<RecvHalf>,
     chat: oneshot::Sender<RecvHalf>,
     deadline: Instant,
-) -> End {
+) -> SessionEnd {
     let (mut control, mut chat) = (Some(control), Some(chat));
     while control.is_some() || chat.is_some() {
         let opened = timeout_at(deadline, open(link)).await;
@@ -67,13 +67,13 @@ async fn accept<I: Send + 'static>(
             Err(_) if control.is_some() => return CloseCode::HandshakeTimeout.into(),
             Err(_) => {
                 let text = "the chat stream did not come in time; open it and send its first byte";
-                return End::new(CloseCode::HandshakeTimeout, text);
+                return SessionEnd::new(CloseCode::HandshakeTimeout, text);
             }
         };
         let (name, reader) = match kind {
-            STREAM_CONTROL => (LaneName::Control, control.take()),
-            STREAM_CHAT => (LaneName::Chat, chat.take()),
-            _ => (LaneName::Control, None),
+            STREAM_CONTROL => (StreamKind::Control, control.take()),
+            STREAM_CHAT => (StreamKind::Chat, chat.take()),
+            _ => (StreamKind::Control, None),
         };
         let Some(reader) = reader else { return CloseCode::UnexpectedStream.into() };
         link.reliable.open(name);
@@ -85,7 +85,7 @@ async fn accept<I: Send + 'static>(
 }
 
 /// The next stream and its first byte.
-async fn open<I>(link: &Link<I>) -> Result<(u8, SendHalf, RecvHalf), End> {
+async fn open<I>(link: &ClientLink<I>) -> Result<(u8, SendHalf, RecvHalf), SessionEnd> {
     let (send, mut recv) = next_stream(link).await?;
     let mut kind = [0];
     match recv.read(&mut kind).await {
@@ -96,7 +96,7 @@ async fn open<I>(link: &Link<I>) -> Result<(u8, SendHalf, RecvHalf), End> {
     }
 }
 
-async fn next_stream<I>(link: &Link<I>) -> Result<(SendHalf, RecvHalf), End> {
+async fn next_stream<I>(link: &ClientLink<I>) -> Result<(SendHalf, RecvHalf), SessionEnd> {
     tokio::select! {
         stream = link.session.accept_bi() => match stream {
             Some(stream) => Ok(stream),
@@ -109,7 +109,7 @@ async fn next_stream<I>(link: &Link<I>) -> Result<(SendHalf, RecvHalf), End> {
     }
 }
 
-async fn write<I: Send>(link: Arc<Link<I>>, name: LaneName, mut send: SendHalf) {
+async fn write<I: Send>(link: Arc<ClientLink<I>>, name: StreamKind, mut send: SendHalf) {
     let written = link.reliable.write(name, &mut send).await;
     link.end_if_failed(written);
 }

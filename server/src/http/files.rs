@@ -26,7 +26,7 @@ pub(super) enum Files {
 
 /// What is known of a file without its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
+pub(super) struct FileInfo {
     is_dir: bool,
     bytes: u64,
     modified: Option<SystemTime>,
@@ -35,7 +35,7 @@ pub(super) struct Facts {
 /// A file that is being sent.
 #[derive(Debug)]
 pub(super) struct Opened {
-    facts: Facts,
+    facts: FileInfo,
     source: Source,
 }
 
@@ -45,15 +45,15 @@ enum Source {
     Memory(Cursor<Bytes>),
 }
 
-type Soon<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
+type BackendFuture<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 
 impl Backend for Files {
     type File = Opened;
-    type Metadata = Facts;
-    type OpenFuture = Soon<Opened>;
-    type MetadataFuture = Soon<Facts>;
+    type Metadata = FileInfo;
+    type OpenFuture = BackendFuture<Opened>;
+    type MetadataFuture = BackendFuture<FileInfo>;
 
-    fn open(&self, path: PathBuf) -> Soon<Opened> {
+    fn open(&self, path: PathBuf) -> BackendFuture<Opened> {
         match self {
             Files::Held(page) => {
                 let opened = held(*page, &path).map(|(facts, bytes)| Opened {
@@ -69,11 +69,11 @@ impl Backend for Files {
         }
     }
 
-    fn metadata(&self, path: PathBuf) -> Soon<Facts> {
+    fn metadata(&self, path: PathBuf) -> BackendFuture<FileInfo> {
         match self {
             Files::Held(page) => {
                 let found = held(*page, &path).map(|(facts, _)| facts);
-                let folder = || held(*page, &path.join("index.html")).map(|_| Facts::FOLDER);
+                let folder = || held(*page, &path.join("index.html")).map(|_| FileInfo::FOLDER);
                 Box::pin(std::future::ready(found.or_else(|_| folder())))
             }
             Files::Of(dir) => off_the_loop(Arc::clone(dir), path, |_, facts| Ok(facts)),
@@ -85,8 +85,8 @@ impl Backend for Files {
 fn off_the_loop<T: Send + 'static>(
     dir: Arc<Path>,
     path: PathBuf,
-    then: impl FnOnce(&Path, Facts) -> io::Result<T> + Send + 'static,
-) -> Soon<T> {
+    then: impl FnOnce(&Path, FileInfo) -> io::Result<T> + Send + 'static,
+) -> BackendFuture<T> {
     Box::pin(async move {
         let found = tokio::task::spawn_blocking(move || {
             let (place, facts) = find(&dir, &path)?;
@@ -97,7 +97,7 @@ fn off_the_loop<T: Send + 'static>(
 }
 
 /// Where a file of `dir` is, links followed, and what it is.
-fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, Facts)> {
+fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, FileInfo)> {
     let dir = dir.canonicalize()?;
     let place = dir.join(path).canonicalize()?;
     let inside = place.strip_prefix(&dir).map_err(|_| ErrorKind::NotFound)?;
@@ -109,7 +109,7 @@ fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, Facts)> {
     if !metadata.is_file() && !metadata.is_dir() {
         return Err(ErrorKind::NotFound.into());
     }
-    let facts = Facts {
+    let facts = FileInfo {
         is_dir: metadata.is_dir(),
         bytes: metadata.len(),
         modified: metadata.modified().ok(),
@@ -126,7 +126,7 @@ fn is_hidden(path: &Path) -> bool {
 }
 
 /// A file of the game's binary.
-fn held(page: Page, path: &Path) -> io::Result<(Facts, Bytes)> {
+fn held(page: Page, path: &Path) -> io::Result<(FileInfo, Bytes)> {
     let names = path.components().filter_map(|part| match part {
         Component::Normal(name) => name.to_str(),
         _ => None,
@@ -137,16 +137,16 @@ fn held(page: Page, path: &Path) -> io::Result<(Facts, Bytes)> {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
     };
-    let facts = Facts { is_dir: false, bytes: bytes.len() as u64, modified: asset.modified };
+    let facts = FileInfo { is_dir: false, bytes: bytes.len() as u64, modified: asset.modified };
     Ok((facts, bytes))
 }
 
-impl Facts {
+impl FileInfo {
     /// A folder of a binary.
-    const FOLDER: Facts = Facts { is_dir: true, bytes: 0, modified: None };
+    const FOLDER: FileInfo = FileInfo { is_dir: true, bytes: 0, modified: None };
 }
 
-impl Metadata for Facts {
+impl Metadata for FileInfo {
     fn is_dir(&self) -> bool {
         self.is_dir
     }
@@ -161,8 +161,8 @@ impl Metadata for Facts {
 }
 
 impl File for Opened {
-    type Metadata = Facts;
-    type MetadataFuture<'a> = std::future::Ready<io::Result<Facts>>;
+    type Metadata = FileInfo;
+    type MetadataFuture<'a> = std::future::Ready<io::Result<FileInfo>>;
 
     fn metadata(&self) -> Self::MetadataFuture<'_> {
         std::future::ready(Ok(self.facts))

@@ -20,19 +20,19 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::places::{Guest, Places, Waiting};
+use super::permits::{ConnectionPermits, PendingConnection, PendingConnections};
 use crate::config::ServerConfig;
-use crate::transport::Wire;
+use crate::transport::UpgradedStream;
 
 /// The TLS side of new HTTP connections; `None` for plain ones.
 pub(crate) type HttpTls = Arc<ArcSwapOption<rustls::ServerConfig>>;
 
 /// A TCP connection whose writes may not stall.
-type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
+type TimedStream = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// Who sent a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct HttpPeer(pub(crate) SocketAddr);
 
 /// Listens on `address`, for IPv4 as well if it is an IPv6 address.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -50,7 +50,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// How long connections may take.
 #[derive(Clone, Copy, Debug)]
-struct Times {
+struct HttpTimeouts {
     /// For a TLS handshake, for a request's head, between two requests, and until the peer takes more
     /// of an answer.
     stall: Duration,
@@ -65,15 +65,16 @@ pub(crate) async fn serve(
     router: Router,
     config: Arc<ServerConfig>,
 ) {
-    let times = Times {
+    let times = HttpTimeouts {
         stall: Duration::from_millis(u64::from(config.http_stall_ms)),
         whole: Duration::from_secs(u64::from(config.http_connection_s)),
     };
     let connections_max = config.http_connections_max;
-    let places = Places::new(connections_max, config.http_connections_prefix_max);
+    let permits = ConnectionPermits::new(connections_max, config.http_connections_prefix_max);
     // Whatever comes from elsewhere, the machine's own health checks find room.
-    let (mut near, mut far) = (Waiting::new(connections_max), Waiting::new(connections_max));
-    let mut failures = Failures::default();
+    let (mut near, mut far) =
+        (PendingConnections::new(connections_max), PendingConnections::new(connections_max));
+    let mut failures = AcceptFailures::default();
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -83,10 +84,10 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let guest = Guest::new(&places, peer.ip(), times.stall);
+        let guest = PendingConnection::new(&permits, peer.ip(), times.stall);
         let (has_place, place) = (guest.has_place(), guest.place());
         let tls = tls.load_full();
-        let router = router.clone().layer(Extension(Peer(peer))).layer(Extension(guest));
+        let router = router.clone().layer(Extension(HttpPeer(peer))).layer(Extension(guest));
         let task = tokio::spawn(async move {
             if let Err(error) = answer(stream, tls, router, times).await {
                 tracing::debug!(%peer, %error, "an HTTP connection failed");
@@ -102,12 +103,12 @@ pub(crate) async fn serve(
 /// Connections that could not be accepted: out of descriptors, mostly. Others must end before it gets
 /// better, and the log must not fill meanwhile.
 #[derive(Default)]
-struct Failures {
+struct AcceptFailures {
     untold: u64,
     told_at: Option<Instant>,
 }
 
-impl Failures {
+impl AcceptFailures {
     fn tell(&mut self, error: &io::Error) {
         self.untold += 1;
         if self.told_at.is_none_or(|told_at| told_at.elapsed() >= FAILURES_PAUSE) {
@@ -121,7 +122,7 @@ async fn answer(
     stream: TcpStream,
     tls: Option<Arc<rustls::ServerConfig>>,
     router: Router,
-    times: Times,
+    times: HttpTimeouts,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = TimeoutStream::new(stream);
@@ -140,7 +141,7 @@ async fn answer(
 async fn answer_on(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
-    times: Times,
+    times: HttpTimeouts,
 ) -> io::Result<()> {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -160,21 +161,24 @@ async fn answer_on(
 /// The TCP connection of an upgraded one, with what came behind the request. The system will keep
 /// about `send_bytes` of what is sent on it until the peer has them. `None` for one that is not of
 /// this listener.
-pub(super) fn wire_of(upgraded: Upgraded, send_bytes: usize) -> Option<(Box<dyn Wire>, Bytes)> {
-    let keep = |tcp: &mut Timed| {
+pub(super) fn wire_of(
+    upgraded: Upgraded,
+    send_bytes: usize,
+) -> Option<(Box<dyn UpgradedStream>, Bytes)> {
+    let keep = |tcp: &mut TimedStream| {
         // Less than the system's least is raised to it.
         let _ = SockRef::from(tcp.get_ref()).set_send_buffer_size(send_bytes);
         // A session judges by itself who is too slow.
         tcp.as_mut().set_write_timeout_pinned(None);
     };
-    match upgraded.downcast::<TokioIo<Timed>>() {
+    match upgraded.downcast::<TokioIo<TimedStream>>() {
         Ok(parts) => {
             let mut stream = parts.io.into_inner();
             keep(&mut stream);
             Some((Box::new(stream), parts.read_buf))
         }
         Err(upgraded) => {
-            let parts = upgraded.downcast::<TokioIo<TlsStream<Timed>>>().ok()?;
+            let parts = upgraded.downcast::<TokioIo<TlsStream<TimedStream>>>().ok()?;
             let mut stream = parts.io.into_inner();
             keep(stream.get_mut().0);
             Some((Box::new(stream), parts.read_buf))

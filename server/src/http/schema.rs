@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tickwire_shared::Simulation;
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 
-use crate::connection::Host;
+use crate::connection::ServerState;
 
 /// `GET /schema.json`. Every client is told as much at its welcome, so any page may read it.
-pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Response {
+pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> Response {
     let schema = &host.schema;
     let described = json!({
         "game": schema.game,

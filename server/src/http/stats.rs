@@ -14,8 +14,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use tickwire_shared::Simulation;
 
-use super::Peer;
-use crate::connection::Host;
+use super::HttpPeer;
+use crate::connection::ServerState;
 use crate::counters::Counts;
 use crate::scheduler::Stall;
 use crate::transport::{host_of, is_this_machine};
@@ -36,9 +36,9 @@ struct Stats {
     /// Ticks counted below.
     ticks: u64,
     /// From a tick's deadline to its start.
-    lateness_us: Spread,
+    lateness_us: HistogramSummary,
     /// From a tick's start to its end.
-    tick_duration_us: Spread,
+    tick_duration_us: HistogramSummary,
     /// Ticks that began a whole tick late or more.
     overruns: u64,
     /// Ticks that were not run because too many were due.
@@ -55,7 +55,7 @@ struct Stats {
 
 /// The shape of a histogram.
 #[derive(Debug, Serialize)]
-struct Spread {
+struct HistogramSummary {
     p50: u64,
     p90: u64,
     p99: u64,
@@ -64,10 +64,10 @@ struct Spread {
     mean: f64,
 }
 
-impl From<&Histogram<u64>> for Spread {
+impl From<&Histogram<u64>> for HistogramSummary {
     fn from(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| histogram.value_at_quantile(quantile);
-        Spread {
+        HistogramSummary {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -79,7 +79,7 @@ impl From<&Histogram<u64>> for Spread {
 }
 
 /// `GET /stats.json`
-pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Response {
+pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> Response {
     let rooms: Vec<_> = host.rooms.mailboxes().iter().map(|room| room.info()).collect();
     let timing = host.rooms.scheduler().timing();
     Json(Stats {
@@ -91,8 +91,8 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Res
         spectators: rooms.iter().map(|room| u64::from(room.spectators)).sum(),
         tick_hz: S::TICK_HZ,
         ticks: timing.duration_us.len(),
-        lateness_us: Spread::from(&timing.lateness_us),
-        tick_duration_us: Spread::from(&timing.duration_us),
+        lateness_us: HistogramSummary::from(&timing.lateness_us),
+        tick_duration_us: HistogramSummary::from(&timing.duration_us),
         overruns: timing.overruns,
         ticks_skipped: timing.skipped,
         snapshots_dropped: timing.snapshots_dropped,
@@ -104,7 +104,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<Host<S>>>) -> Res
 }
 
 /// `POST /stats/reset`: everything that counts begins anew once this is answered.
-pub(super) async fn reset<S: Simulation>(State(host): State<Arc<Host<S>>>) -> StatusCode {
+pub(super) async fn reset<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> StatusCode {
     let scheduler = host.rooms.scheduler();
     scheduler.reset_timing();
     for _ in 0..RESET_LOOKS {
@@ -120,7 +120,7 @@ pub(super) async fn reset<S: Simulation>(State(host): State<Arc<Host<S>>>) -> St
 /// Lets only programs of this machine through: not those of others, not a web page that some other site
 /// sent here or that reached this machine under another name, and not whom a proxy on this machine asks for.
 pub(super) async fn only_this_machine(
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(HttpPeer(peer)): Extension<HttpPeer>,
     headers: HeaderMap,
     request: Request,
     next: Next,

@@ -18,28 +18,28 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::listener::wire_of;
-use super::{Peer, Shown};
-use crate::admission::{Admission, Verdict};
+use super::{HttpPeer, LiveInfo};
+use crate::admission::{Admission, AdmissionDecision};
 use crate::config::ServerConfig;
-use crate::connection::{self, Handshake, Host};
-use crate::transport::{Origins, Session, WebSocket, host_of};
+use crate::connection::{self, Handshake, ServerState};
+use crate::transport::{Origins, TransportSession, WebSocket, host_of};
 
 /// Who may come in, and where to.
-pub(crate) struct Door<S: Simulation> {
-    host: Arc<Host<S>>,
-    shown: Arc<Shown>,
+pub(crate) struct WebSocketEntry<S: Simulation> {
+    host: Arc<ServerState<S>>,
+    shown: Arc<LiveInfo>,
     admission: Arc<Admission>,
     origins: Arc<Origins>,
 }
 
-impl<S: Simulation> Door<S> {
+impl<S: Simulation> WebSocketEntry<S> {
     pub(crate) fn new(
-        host: &Arc<Host<S>>,
-        shown: &Arc<Shown>,
+        host: &Arc<ServerState<S>>,
+        shown: &Arc<LiveInfo>,
         admission: Arc<Admission>,
         origins: Arc<Origins>,
     ) -> Self {
-        Door { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
+        WebSocketEntry { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
     }
 
     /// Says once why a browser plays over a WebSocket: it looked for `localhost` at another address than this
@@ -58,7 +58,7 @@ impl<S: Simulation> Door<S> {
     }
 }
 
-impl<S: Simulation> Door<S> {
+impl<S: Simulation> WebSocketEntry<S> {
     /// Whether the page that asks may connect. One that may not is counted.
     fn allows(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(ORIGIN).iter();
@@ -74,17 +74,17 @@ impl<S: Simulation> Door<S> {
     }
 }
 
-impl<S: Simulation> Clone for Door<S> {
+impl<S: Simulation> Clone for WebSocketEntry<S> {
     fn clone(&self) -> Self {
-        let Door { host, shown, admission, origins } = self;
-        Door::new(host, shown, Arc::clone(admission), Arc::clone(origins))
+        let WebSocketEntry { host, shown, admission, origins } = self;
+        WebSocketEntry::new(host, shown, Arc::clone(admission), Arc::clone(origins))
     }
 }
 
 /// `GET /ws`: upgrades and serves the session, or says why not.
 pub(super) async fn knock<S: Simulation>(
-    State(door): State<Door<S>>,
-    Extension(peer): Extension<Peer>,
+    State(door): State<WebSocketEntry<S>>,
+    Extension(peer): Extension<HttpPeer>,
     mut request: Request,
 ) -> Response {
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
@@ -97,7 +97,7 @@ pub(super) async fn knock<S: Simulation>(
     }
     let counters = &door.host.counters;
     // TCP has proven the address.
-    let Verdict::Admit(permit) = door.admission.judge(peer.0.ip(), true) else {
+    let AdmissionDecision::Admit(permit) = door.admission.judge(peer.0.ip(), true) else {
         counters.handshakes_ignored.increment();
         let words = "too many connect at once; try again in a moment\n";
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
@@ -113,9 +113,9 @@ pub(super) async fn knock<S: Simulation>(
 }
 
 async fn serve<S: Simulation>(
-    host: Arc<Host<S>>,
+    host: Arc<ServerState<S>>,
     upgrade: OnUpgrade,
-    Peer(peer): Peer,
+    HttpPeer(peer): HttpPeer,
     hello: Handshake,
     is_allowed: bool,
 ) {
@@ -131,12 +131,12 @@ async fn serve<S: Simulation>(
     if !is_allowed {
         // A browser tells its page nothing of a request that was refused, but a close's code.
         host.counters.handshakes_failed.increment();
-        let session = Session::WebSocket(socket);
+        let session = TransportSession::WebSocket(socket);
         session.close(CloseCode::OriginRefused, CloseCode::OriginRefused.text());
         let _ = tokio::time::timeout_at(hello.deadline, session.gone()).await;
         return;
     }
-    connection::serve(host, Session::WebSocket(socket), hello).await;
+    connection::serve(host, TransportSession::WebSocket(socket), hello).await;
 }
 
 /// What a client has to say in a second: its inputs, frames on both streams, and as many answers to pings.

@@ -35,7 +35,7 @@ impl ChatBucket {
 }
 
 /// The text as others may see it.
-pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, Refusal> {
+pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, ChatRefusal> {
     let text = text::clean(said);
     let most = config.chat_characters_max;
     if !text::is_visible(&text) {
@@ -51,7 +51,10 @@ pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, R
 }
 
 /// The name as others may see it, and as it is compared.
-pub(super) fn clean_name(config: &RoomConfig, name: &str) -> Result<(String, NameKey), Refusal> {
+pub(super) fn clean_name(
+    config: &RoomConfig,
+    name: &str,
+) -> Result<(String, NameKey), ChatRefusal> {
     let name = text::clean_name(name);
     let most = config.name_characters_max;
     if !text::is_visible(&name) || name.chars().count() > most {
@@ -67,7 +70,7 @@ pub(super) fn clean_name(config: &RoomConfig, name: &str) -> Result<(String, Nam
 }
 
 /// Why something is not granted, for a program and for a person.
-pub(super) type Refusal = (RefuseCode, String);
+pub(super) type ChatRefusal = (RefuseCode, String);
 
 #[cfg(test)]
 mod tests {

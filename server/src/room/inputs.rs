@@ -13,13 +13,13 @@ const REPORT_TICKS_MAX: i32 = 127;
 #[derive(Debug)]
 pub(super) struct InputBuffer<I> {
     /// Ring by tick; a slot holds the tick it is for.
-    ring: Vec<Option<(Tick, Held<I>)>>,
+    ring: Vec<Option<(Tick, BufferedInput<I>)>>,
     window_ticks: i32,
     /// The last one that came in time.
-    held: Held<I>,
+    held: BufferedInput<I>,
     /// Ticks since then.
     missed_ticks: u32,
-    newest: Option<Newest>,
+    newest: Option<NewestInput>,
     /// Of the inputs that came since the last report, the least margin.
     least_eighth_ms: Option<i32>,
     counts: InputCounts,
@@ -40,14 +40,14 @@ pub struct InputCounts {
 
 /// An input, and how far behind its tick the player saw the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Held<I> {
+pub(super) struct BufferedInput<I> {
     pub(super) input: I,
     /// In units of [`tickwire_shared::input::VIEW_DELAY_UNITS`] a tick.
     pub(super) view_delay: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Newest {
+struct NewestInput {
     tick: Tick,
     margin_eighth_ms: i32,
     /// The room's tick when it came.
@@ -56,7 +56,7 @@ struct Newest {
 
 /// Where the room's clock stands: tick `tick` was due at `due`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(super) struct DueClock {
     pub(super) tick: Tick,
     pub(super) due: Instant,
     pub(super) period: Duration,
@@ -69,7 +69,7 @@ impl<I: Copy + Default> InputBuffer<I> {
         InputBuffer {
             ring,
             window_ticks,
-            held: Held::default(),
+            held: BufferedInput::default(),
             missed_ticks: 0,
             newest: None,
             least_eighth_ms: None,
@@ -79,7 +79,7 @@ impl<I: Copy + Default> InputBuffer<I> {
 
     /// Takes the inputs of one datagram, newest first. What is here already or no longer of use is
     /// passed over: every datagram repeats what the client does not know to have arrived.
-    pub(super) fn push(&mut self, clock: Clock, at: Instant, datagram: &InputDatagram<I>) {
+    pub(super) fn push(&mut self, clock: DueClock, at: Instant, datagram: &InputDatagram<I>) {
         let InputDatagram { head, inputs } = datagram;
         let view_delay = head.view_delay;
         let newest = Tick::expand(head.newest_low16, clock.tick);
@@ -97,7 +97,7 @@ impl<I: Copy + Default> InputBuffer<I> {
             }
             let at = tick.0 as usize % self.ring.len();
             if self.ring[at].is_none_or(|(held, _)| held != tick) {
-                self.ring[at] = Some((tick, Held { input: *input, view_delay }));
+                self.ring[at] = Some((tick, BufferedInput { input: *input, view_delay }));
             }
         }
         let ahead = newest.since(clock.tick);
@@ -114,13 +114,13 @@ impl<I: Copy + Default> InputBuffer<I> {
             let least = margin(clock, oldest, at);
             self.least_eighth_ms = Some(self.least_eighth_ms.map_or(least, |old| old.min(least)));
             let margin_eighth_ms = margin(clock, newest, at);
-            self.newest = Some(Newest { tick: newest, margin_eighth_ms, came: clock.tick });
+            self.newest = Some(NewestInput { tick: newest, margin_eighth_ms, came: clock.tick });
         }
     }
 
     /// The input of `tick`. When it has not come, what `missing` makes of the last one and of how many ticks
     /// ago that was.
-    pub(super) fn take(&mut self, tick: Tick, missing: impl Fn(I, u32) -> I) -> Held<I> {
+    pub(super) fn take(&mut self, tick: Tick, missing: impl Fn(I, u32) -> I) -> BufferedInput<I> {
         let at = tick.0 as usize % self.ring.len();
         match self.ring[at].take_if(|(held, _)| *held == tick) {
             Some((_, held)) => {
@@ -132,7 +132,7 @@ impl<I: Copy + Default> InputBuffer<I> {
             None => self.counts.missing += 1,
         }
         self.missed_ticks = self.missed_ticks.saturating_add(1);
-        Held { input: missing(self.held.input, self.missed_ticks), ..self.held }
+        BufferedInput { input: missing(self.held.input, self.missed_ticks), ..self.held }
     }
 
     /// What the next snapshot tells the client.
@@ -154,7 +154,7 @@ impl<I: Copy + Default> InputBuffer<I> {
     }
 }
 
-fn margin(clock: Clock, tick: Tick, at: Instant) -> i32 {
+fn margin(clock: DueClock, tick: Tick, at: Instant) -> i32 {
     let ahead_s = clock.period.as_secs_f64() * f64::from(tick.since(clock.tick));
     let since_due_s = match at.checked_duration_since(clock.due) {
         Some(after) => after.as_secs_f64(),
@@ -181,8 +181,8 @@ mod tests {
         InputDatagram { head, inputs: inputs.to_vec() }
     }
 
-    fn clock(tick: u32, due: Instant) -> Clock {
-        Clock { tick: Tick(tick), due, period: Duration::from_millis(10) }
+    fn clock(tick: u32, due: Instant) -> DueClock {
+        DueClock { tick: Tick(tick), due, period: Duration::from_millis(10) }
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         let mut buffer = InputBuffer::new(32);
         buffer.push(clock(0, due), due, &datagram(1, &[7]));
         buffer.push(clock(0, due), due, &datagram(1, &[9]));
-        assert_eq!(buffer.take(Tick(1), HOLD_ON), Held { input: 7, view_delay: 7 });
+        assert_eq!(buffer.take(Tick(1), HOLD_ON), BufferedInput { input: 7, view_delay: 7 });
         buffer.push(clock(1, due), due, &datagram(1, &[9]));
         assert_eq!(buffer.take(Tick(2), HOLD_ON).input, 7);
     }

@@ -8,7 +8,7 @@ use glam::Vec2;
 use tickwire_shared::slots::{SlotSet, slots_of, slots_of_word};
 use tickwire_shared::{PlayerId, Tick, View};
 
-use super::world::{Glance, World};
+use super::world::{SlotSummary, World};
 
 /// Cells of the grid in each direction.
 const CELLS: usize = 16;
@@ -37,7 +37,7 @@ impl Interest {
     pub(super) fn update(
         &mut self,
         world: &World,
-        sight: &Sight,
+        view_area: &ViewArea,
         player: PlayerId,
         found: &mut Vec<u64>,
     ) {
@@ -48,14 +48,15 @@ impl Interest {
         }
         self.entered.resize(slots, 0);
         let moved = |from: Vec2| {
-            from.distance_squared(sight.center) > sight.radius_squared * (LOOK_AGAIN * LOOK_AGAIN)
+            from.distance_squared(view_area.center)
+                > view_area.radius_squared * (LOOK_AGAIN * LOOK_AGAIN)
         };
         let turn = tick.wrapping_add(player.0).is_multiple_of(LOOK_TICKS);
         if turn || self.looked_from.is_none_or(moved) {
-            self.looked_from = Some(sight.center);
-            self.look_around(world, sight, found);
+            self.looked_from = Some(view_area.center);
+            self.look_around(world, view_area, found);
         } else {
-            self.take_over(world, sight);
+            self.take_over(world, view_area);
         }
         for slot in world.grid().owned_by(player) {
             for set in [&mut self.visible, &mut self.near] {
@@ -84,9 +85,9 @@ impl Interest {
         self.has_far
     }
 
-    fn look_around(&mut self, world: &World, sight: &Sight, found: &mut Vec<u64>) {
+    fn look_around(&mut self, world: &World, view_area: &ViewArea, found: &mut Vec<u64>) {
         let Tick(tick) = world.tick();
-        if sight.radius_squared == f32::INFINITY {
+        if view_area.radius_squared == f32::INFINITY {
             let words = self.visible.words().iter().zip(world.alive().words());
             for (at, (before, alive)) in words.enumerate() {
                 slots_of_word(at, alive & !before)
@@ -98,18 +99,18 @@ impl Interest {
             return;
         }
         clear(found, world.alive().words().len());
-        world.grid().add_visible(sight, found);
+        world.grid().add_visible(view_area, found);
         let (visible, near) = (self.visible.words_mut(), self.near.words_mut());
         near.fill(0);
         let mut far = 0;
         for (at, &found) in found.iter().enumerate() {
             let (before, mut now) = (visible[at], 0);
             for slot in slots_of(std::slice::from_ref(&found)) {
-                let glance = &world.glances()[at * 64 + usize::from(slot)];
-                let distance_squared = sight.distance_squared(glance.place);
-                if sight.reaches(distance_squared, before >> slot & 1 == 1) {
+                let summary = &world.summaries()[at * 64 + usize::from(slot)];
+                let distance_squared = view_area.distance_squared(summary.place);
+                if view_area.reaches(distance_squared, before >> slot & 1 == 1) {
                     now |= 1 << slot;
-                    near[at] |= u64::from(sight.is_near(distance_squared)) << slot;
+                    near[at] |= u64::from(view_area.is_near(distance_squared)) << slot;
                 }
             }
             slots_of_word(at, now & !before)
@@ -121,24 +122,24 @@ impl Interest {
     }
 
     /// Without looking around: what is gone is gone, what is new may be in view.
-    fn take_over(&mut self, world: &World, sight: &Sight) {
+    fn take_over(&mut self, world: &World, view_area: &ViewArea) {
         for set in [&mut self.visible, &mut self.near] {
             for (word, alive) in set.words_mut().iter_mut().zip(world.alive().words()) {
                 *word &= alive;
             }
         }
         for &slot in world.fresh() {
-            let place = world.glances()[usize::from(slot)].place;
-            let distance_squared = sight.distance_squared(place);
+            let place = world.summaries()[usize::from(slot)].place;
+            let distance_squared = view_area.distance_squared(place);
             let was_visible = self.visible.contains(slot);
             self.visible.remove(slot);
             self.near.remove(slot);
-            if sight.reaches(distance_squared, false) {
+            if view_area.reaches(distance_squared, false) {
                 self.visible.insert(slot);
                 if !was_visible {
                     self.entered[usize::from(slot)] = world.tick().0;
                 }
-                if sight.is_near(distance_squared) {
+                if view_area.is_near(distance_squared) {
                     self.near.insert(slot);
                 }
             }
@@ -148,7 +149,7 @@ impl Interest {
 
 /// A client's view in one tick.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight {
+pub(super) struct ViewArea {
     center: Vec2,
     radius_squared: f32,
     radius_seen_squared: f32,
@@ -161,9 +162,9 @@ pub(super) fn known_place(place: Vec2) -> Vec2 {
     if place.is_finite() { place } else { Vec2::INFINITY }
 }
 
-impl Sight {
+impl ViewArea {
     /// Nothing but what has no place.
-    const NOTHING: Sight = Sight {
+    const NOTHING: ViewArea = ViewArea {
         center: Vec2::ZERO,
         radius_squared: -1.0,
         radius_seen_squared: -1.0,
@@ -177,11 +178,11 @@ impl Sight {
             View::Circle { center, radius } if center.is_finite() && radius >= 0.0 => {
                 (center, radius)
             }
-            View::Circle { .. } => return Sight::NOTHING,
+            View::Circle { .. } => return ViewArea::NOTHING,
         };
         let seen = radius * HYSTERESIS;
         let far = radius * far_from_percent as f32 / 100.0;
-        Sight {
+        ViewArea {
             center,
             radius_squared: radius * radius,
             radius_seen_squared: seen * seen,
@@ -217,7 +218,7 @@ impl Sight {
 
 /// Which slots are where.
 #[derive(Debug, Default)]
-pub(super) struct Grid {
+pub(super) struct SpatialGrid {
     /// Words of a set.
     words: usize,
     origin: Vec2,
@@ -230,25 +231,25 @@ pub(super) struct Grid {
     owned: Vec<(u32, u16)>,
 }
 
-impl Grid {
+impl SpatialGrid {
     /// Lays the grid over the world as it is now.
-    pub(super) fn rebuild(&mut self, glances: &[Glance], alive: &SlotSet) {
-        self.words = glances.len().div_ceil(64);
+    pub(super) fn rebuild(&mut self, summaries: &[SlotSummary], alive: &SlotSet) {
+        self.words = summaries.len().div_ceil(64);
         clear(&mut self.cells, self.words * CELLS * CELLS);
         clear(&mut self.everywhere, self.words);
         self.owned.clear();
-        let alive = || alive.iter().map(|slot| (usize::from(slot), &glances[usize::from(slot)]));
-        let places = || alive().map(|(_, glance)| glance.place).filter(|place| place.is_finite());
+        let alive = || alive.iter().map(|slot| (usize::from(slot), &summaries[usize::from(slot)]));
+        let places = || alive().map(|(_, summary)| summary.place).filter(|place| place.is_finite());
         let low = places().fold(Vec2::INFINITY, Vec2::min);
         let high = places().fold(Vec2::NEG_INFINITY, Vec2::max);
         self.origin = low;
         self.cells_per_unit = CELLS as f32 / (high - low).max(Vec2::splat(1e-3));
-        for (slot, glance) in alive() {
-            if glance.owner != 0 {
-                self.owned.push((glance.owner, slot as u16));
+        for (slot, summary) in alive() {
+            if summary.owner != 0 {
+                self.owned.push((summary.owner, slot as u16));
             }
-            let set = if glance.place.is_finite() {
-                let at = ((glance.place - low) * self.cells_per_unit)
+            let set = if summary.place.is_finite() {
+                let at = ((summary.place - low) * self.cells_per_unit)
                     .clamp(Vec2::ZERO, Vec2::splat(CELLS as f32 - 1.0));
                 let cell = at.y as usize * CELLS + at.x as usize;
                 &mut self.cells[cell * self.words..][..self.words]
@@ -279,12 +280,12 @@ impl Grid {
     }
 
     /// Adds to `set` at least all that may be in sight.
-    fn add_visible(&self, sight: &Sight, set: &mut [u64]) {
+    fn add_visible(&self, view_area: &ViewArea, set: &mut [u64]) {
         join(set, &self.everywhere);
-        let radius = sight.radius_seen_squared.max(0.0).sqrt();
-        let (center, low, scale) = (sight.center, self.origin, self.cells_per_unit);
-        let (left, right) = Sight::cells(center.x, radius, low.x, scale.x);
-        let (bottom, top) = Sight::cells(center.y, radius, low.y, scale.y);
+        let radius = view_area.radius_seen_squared.max(0.0).sqrt();
+        let (center, low, scale) = (view_area.center, self.origin, self.cells_per_unit);
+        let (left, right) = ViewArea::cells(center.x, radius, low.x, scale.x);
+        let (bottom, top) = ViewArea::cells(center.y, radius, low.y, scale.y);
         for row in bottom..=top {
             for cell in row * CELLS + left..=row * CELLS + right {
                 join(set, &self.cells[cell * self.words..][..self.words]);
@@ -309,8 +310,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn glance(place: Vec2, owner: u32) -> Glance {
-        Glance { place, owner, spawned: 1, changed: 1, changed_public: 1, kind: 0, priority: 1 }
+    fn summary(place: Vec2, owner: u32) -> SlotSummary {
+        SlotSummary {
+            place,
+            owner,
+            spawned: 1,
+            changed: 1,
+            changed_public: 1,
+            kind: 0,
+            priority: 1,
+        }
     }
 
     fn place() -> impl Strategy<Value = Vec2> {
@@ -324,27 +333,27 @@ mod tests {
             world in prop::collection::vec((place(), 0u32..4, any::<bool>()), 0..200),
             center in place(), radius in 0f32..800.0, everything: bool,
         ) {
-            let glances: Vec<Glance> = world.iter().map(|&(p, o, _)| glance(p, o)).collect();
+            let summaries: Vec<SlotSummary> = world.iter().map(|&(p, o, _)| summary(p, o)).collect();
             let mut alive = SlotSet::default();
             for (slot, _) in world.iter().enumerate().filter(|(_, (.., alive))| *alive) {
                 alive.insert(slot as u16);
             }
             let view = if everything { View::Everything } else { View::Circle { center, radius } };
-            let sight = Sight::new(view, 50);
-            let mut grid = Grid::default();
-            grid.rebuild(&glances, &alive);
-            let mut set = vec![0; glances.len().div_ceil(64)];
-            grid.add_visible(&sight, &mut set);
+            let view_area = ViewArea::new(view, 50);
+            let mut grid = SpatialGrid::default();
+            grid.rebuild(&summaries, &alive);
+            let mut set = vec![0; summaries.len().div_ceil(64)];
+            grid.add_visible(&view_area, &mut set);
             let owned: Vec<u16> = grid.owned_by(PlayerId(1)).collect();
             for slot in alive.iter() {
-                let glance = &glances[usize::from(slot)];
-                prop_assert_eq!(owned.contains(&slot), glance.owner == 1);
-                let distance_squared = sight.distance_squared(glance.place);
+                let summary = &summaries[usize::from(slot)];
+                prop_assert_eq!(owned.contains(&slot), summary.owner == 1);
+                let distance_squared = view_area.distance_squared(summary.place);
                 // A view from nowhere shows nothing but what is everywhere.
-                let placed = center.is_finite() || everything || !glance.place.is_finite();
-                if placed && sight.reaches(distance_squared, true) {
+                let placed = center.is_finite() || everything || !summary.place.is_finite();
+                if placed && view_area.reaches(distance_squared, true) {
                     let found = set[usize::from(slot) / 64] >> (slot % 64) & 1 == 1;
-                    prop_assert!(found, "{slot}: {glance:?}");
+                    prop_assert!(found, "{slot}: {summary:?}");
                 }
             }
         }
@@ -352,20 +361,20 @@ mod tests {
 
     #[test]
     fn what_is_seen_stays_a_little_beyond_the_edge() {
-        let sight = Sight::new(View::Circle { center: Vec2::ZERO, radius: 100.0 }, 50);
-        let at = |x| sight.distance_squared(Vec2::new(x, 0.0));
-        assert!(sight.reaches(at(99.0), false));
-        assert!(!sight.reaches(at(101.0), false));
-        assert!(sight.reaches(at(109.0), true));
-        assert!(!sight.reaches(at(111.0), true));
-        assert!(sight.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
-        assert!(sight.is_near(at(49.0)) && !sight.is_near(at(51.0)));
+        let view_area = ViewArea::new(View::Circle { center: Vec2::ZERO, radius: 100.0 }, 50);
+        let at = |x| view_area.distance_squared(Vec2::new(x, 0.0));
+        assert!(view_area.reaches(at(99.0), false));
+        assert!(!view_area.reaches(at(101.0), false));
+        assert!(view_area.reaches(at(109.0), true));
+        assert!(!view_area.reaches(at(111.0), true));
+        assert!(view_area.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
+        assert!(view_area.is_near(at(49.0)) && !view_area.is_near(at(51.0)));
     }
 
     #[test]
     fn who_sees_everything_sees_it_at_any_distance() {
-        let sight = Sight::new(View::Everything, 50);
-        let far = sight.distance_squared(Vec2::splat(1e9));
-        assert!(sight.reaches(far, false));
+        let view_area = ViewArea::new(View::Everything, 50);
+        let far = view_area.distance_squared(Vec2::splat(1e9));
+        assert!(view_area.reaches(far, false));
     }
 }

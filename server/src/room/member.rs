@@ -7,14 +7,14 @@ use tickwire_shared::control::Member as MemberInfo;
 
 use super::chat::ChatBucket;
 use super::inputs::InputBuffer;
-use super::pace::Pace;
+use super::pace::SendRate;
 use super::replication::{PART_BYTES_MIN, Replication};
 use super::text::NameKey;
 use crate::config::RoomConfig;
 
 /// A player or a spectator.
 #[derive(Debug)]
-pub(super) struct Member<I> {
+pub(super) struct RoomMember<I> {
     pub(super) player: PlayerId,
     pub(super) name: String,
     pub(super) name_key: NameKey,
@@ -23,13 +23,13 @@ pub(super) struct Member<I> {
     pub(super) inputs: Option<InputBuffer<I>>,
     pub(super) replication: Replication,
     pub(super) datagram_bytes_max: usize,
-    pub(super) allowance: Allowance,
-    pub(super) keyframe_allowance: Allowance,
-    pub(super) pace: Pace,
+    pub(super) allowance: ByteAllowance,
+    pub(super) keyframe_allowance: ByteAllowance,
+    pub(super) pace: SendRate,
     pub(super) chat: ChatBucket,
 }
 
-impl<I: Copy + Default> Member<I> {
+impl<I: Copy + Default> RoomMember<I> {
     pub(super) fn new(
         config: &RoomConfig,
         now: Instant,
@@ -37,7 +37,7 @@ impl<I: Copy + Default> Member<I> {
         seat: u8,
         spectator: bool,
     ) -> Self {
-        Member {
+        RoomMember {
             player,
             name,
             name_key,
@@ -45,9 +45,9 @@ impl<I: Copy + Default> Member<I> {
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
             replication: Replication::new(config, player, seat),
             datagram_bytes_max: config.snapshot_bytes_max,
-            allowance: Allowance::default(),
-            keyframe_allowance: Allowance::default(),
-            pace: Pace::default(),
+            allowance: ByteAllowance::default(),
+            keyframe_allowance: ByteAllowance::default(),
+            pace: SendRate::default(),
             chat: ChatBucket::new(config, now),
         }
     }
@@ -56,7 +56,7 @@ impl<I: Copy + Default> Member<I> {
     pub(super) fn begin_anew(&mut self, config: &RoomConfig, seat: u8) {
         self.seat = seat;
         self.replication.begin_anew(config, seat);
-        self.pace = Pace::default();
+        self.pace = SendRate::default();
     }
 
     pub(super) fn is_spectator(&self) -> bool {
@@ -81,12 +81,12 @@ impl<I: Copy + Default> Member<I> {
 
 /// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Allowance {
+pub(super) struct ByteAllowance {
     /// In bytes times ticks a second, so that nothing is rounded away.
     saved: u64,
 }
 
-impl Allowance {
+impl ByteAllowance {
     /// What the next snapshot may take of `bytes_per_s` at most, and of a datagram of `bytes_max`. What is
     /// left of it is saved, up to one such datagram.
     pub(super) fn next(&mut self, bytes_per_s: u32, tick_hz: u32, bytes_max: usize) -> usize {
@@ -106,11 +106,11 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use super::Allowance;
+    use super::ByteAllowance;
 
     #[test]
     fn what_is_spent_in_a_second_is_what_is_allowed() {
-        let mut allowance = Allowance::default();
+        let mut allowance = ByteAllowance::default();
         let spent = (0..600).map(|tick| {
             let most = allowance.next(32_000, 60, 1200);
             // Now and then there is little to send.
@@ -120,6 +120,6 @@ mod tests {
         });
         let spent = spent.sum::<usize>();
         assert!((313_600..=320_000).contains(&spent), "{spent} bytes in ten seconds");
-        assert_eq!(Allowance::default().next(0, 60, 1200), 1200, "no limit");
+        assert_eq!(ByteAllowance::default().next(0, 60, 1200), 1200, "no limit");
     }
 }

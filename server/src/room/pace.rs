@@ -35,7 +35,7 @@ const CUT_MOST: f32 = 0.2;
 
 /// The pace of one member's snapshots.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct SendRate {
     /// Bytes of a snapshot; `None` while the path takes what there is.
     limit: Option<f32>,
     /// Bytes it is never below.
@@ -48,7 +48,7 @@ pub(super) struct Pace {
     /// Snapshots made so far, and those of them up to the newest acknowledged one.
     made: u32,
     through: u32,
-    /// [`Pace::made`] at the last cut.
+    /// [`SendRate::made`] at the last cut.
     cut_at: u32,
     /// Since the last acknowledgement.
     silent_ticks: u32,
@@ -56,19 +56,19 @@ pub(super) struct Pace {
     fast: bool,
     /// The last times to an acknowledgement, in ticks.
     flights: VecDeque<u32>,
-    round: Round,
+    round: RateInterval,
 }
 
 /// What happened since the last decision.
 #[derive(Clone, Copy, Debug, Default)]
-struct Round {
+struct RateInterval {
     ticks: u32,
     bytes: usize,
-    /// [`Pace::through`] at its begin.
+    /// [`SendRate::through`] at its begin.
     through: u32,
 }
 
-impl Pace {
+impl SendRate {
     /// The newest snapshot so far was acknowledged, so many ticks after it was made.
     pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
         let own = &mut self.own_ticks[0];
@@ -108,7 +108,7 @@ impl Pace {
         self.limit.map_or(bytes_max, |limit| bytes_max.min(limit as usize))
     }
 
-    /// As [`Pace::limit`], for the next snapshot, which holds nothing below `lacks_bytes`: that is let through once
+    /// As [`SendRate::limit`], for the next snapshot, which holds nothing below `lacks_bytes`: that is let through once
     /// what was above the limit before is saved.
     pub(super) fn limit_with(&mut self, bytes_max: usize, lacks_bytes: usize) -> usize {
         let limit = self.limit(bytes_max);
@@ -141,7 +141,7 @@ impl Pace {
         if self.round.ticks < ticks(ROUND_MS).max(own) {
             return;
         }
-        let next = Round { through: self.through, ..Round::default() };
+        let next = RateInterval { through: self.through, ..RateInterval::default() };
         let round = std::mem::replace(&mut self.round, next);
         if self.through == round.through {
             // Nothing was heard: it says nothing of a queue.
@@ -199,23 +199,23 @@ mod tests {
     const HEADER_BYTES: f32 = 55.0;
 
     /// A path of so many ticks that takes so many bytes a tick, with a queue of its own before it.
-    struct Path {
+    struct PathEstimate {
         own_ticks: u32,
         takes: f32,
         queued: f32,
         acks: VecDeque<(u32, u32)>,
-        pace: Pace,
+        pace: SendRate,
         tick: u32,
         sent: usize,
         /// Later acknowledgements say nothing.
         known_ticks: u32,
     }
 
-    impl Path {
+    impl PathEstimate {
         fn new(own_ticks: u32) -> Self {
-            let (acks, pace) = (VecDeque::new(), Pace::default());
+            let (acks, pace) = (VecDeque::new(), SendRate::default());
             let (takes, queued, known_ticks) = (10_000.0, 0.0, u32::MAX);
-            Path { own_ticks, takes, queued, acks, pace, tick: 0, sent: 0, known_ticks }
+            PathEstimate { own_ticks, takes, queued, acks, pace, tick: 0, sent: 0, known_ticks }
         }
 
         /// Runs with `jitter_ticks` of the tick on top. Returns the longest wait in the queue, in ticks.
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_path_of_half_the_capacity_is_filled_and_keeps_no_queue() {
         for own_ticks in [1, 3, 6, 12, 20] {
-            let mut path = Path::new(own_ticks);
+            let mut path = PathEstimate::new(own_ticks);
             path.run(600, |_| 0);
             assert_eq!(path.sent, 600 * BYTES_MAX, "a wide path is not limited");
             path.takes = BYTES_MAX as f32 / 2.0;
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn jitter_is_not_a_queue_and_a_longer_path_is_soon_known() {
         let jitter = |tick: u32| tick.wrapping_mul(2_654_435_761) >> 16 & 3;
-        let mut path = Path::new(6);
+        let mut path = PathEstimate::new(6);
         path.run(3000, jitter);
         assert_eq!(path.sent, 3000 * BYTES_MAX);
         path.own_ticks = 18;
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_queue_of_seconds_that_lets_no_acknowledgement_come_in_time_is_drained() {
-        let mut path = Path::new(2);
+        let mut path = PathEstimate::new(2);
         path.takes = BYTES_MAX as f32 / 2.0;
         path.queued = 120.0 * path.takes;
         // As the room does: what is acknowledged after so long is not known any more.
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn few_acknowledgements_are_no_fault() {
-        let mut pace = Pace::default();
+        let mut pace = SendRate::default();
         for tick in 0..2000 {
             // Eight soon after each other, and from then on about one a second that takes longer: the
             // path's own time is forgotten before the eight are.
@@ -311,10 +311,10 @@ mod tests {
 
     #[test]
     fn a_long_path_and_a_slow_tick_are_no_silence() {
-        let mut path = Path::new(100);
+        let mut path = PathEstimate::new(100);
         path.run(1800, |_| 0);
         assert_eq!(path.pace.limit(BYTES_MAX), BYTES_MAX, "{:?}", path.pace);
-        let mut pace = Pace::default();
+        let mut pace = SendRate::default();
         for _ in 0..20 {
             pace.acknowledged(0);
             pace.sent(BYTES_MAX, BYTES_MAX, 1);
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn after_a_silence_all_is_sent_again_within_three_seconds() {
-        let mut path = Path::new(3);
+        let mut path = PathEstimate::new(3);
         path.run(300, |_| 0);
         path.known_ticks = 0;
         path.run(600, |_| 0);
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_silent_is_not_clear_until_it_is_heard_again() {
-        let mut path = Path::new(3);
+        let mut path = PathEstimate::new(3);
         path.run(300, |_| 0);
         assert!(path.pace.is_clear(TICK_HZ));
         path.known_ticks = 0;
@@ -349,15 +349,15 @@ mod tests {
 
     #[test]
     fn a_record_above_the_limit_is_let_through_as_often_as_the_limit_has_it() {
-        let mut pace = Pace { limit: Some(100.0), ..Pace::default() };
+        let mut pace = SendRate { limit: Some(100.0), ..SendRate::default() };
         let limits: Vec<usize> = (0..9).map(|_| pace.limit_with(BYTES_MAX, 400)).collect();
         assert_eq!(limits, [400, 100, 100, 100, 400, 100, 100, 100, 400]);
-        assert_eq!(Pace::default().limit_with(BYTES_MAX, 400), BYTES_MAX);
+        assert_eq!(SendRate::default().limit_with(BYTES_MAX, 400), BYTES_MAX);
     }
 
     #[test]
     fn a_wait_that_is_none_of_its_doing_leaves_it_something() {
-        let mut path = Path::new(3);
+        let mut path = PathEstimate::new(3);
         path.run(300, |_| 0);
         path.run(240, |_| 12);
         assert!(path.pace.limit(BYTES_MAX) as f32 >= BYTES_MAX as f32 * CUT_MOST - 1.0);

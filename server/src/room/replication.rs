@@ -11,7 +11,7 @@ mod budget;
 mod crowd;
 mod events;
 mod keyframe;
-mod packets;
+mod sent_snapshots;
 mod touch;
 
 use tickwire_shared::input::SnapshotAck;
@@ -21,16 +21,16 @@ use tickwire_shared::{PlayerId, Tick};
 
 use crate::config::RoomConfig;
 
-use super::fragments::{Coded, Fragments, State};
-use super::interest::{Interest, Sight};
+use super::delta_cache::{CachedDelta, DeltaCache, State};
+use super::interest::{Interest, ViewArea};
 use super::world::World;
-use budget::{Blocked, Priority, Rank};
+use budget::{LeftOut, Priority, RecordRank};
 use crowd::{Candidate, MeanBits};
 pub(super) use events::EventBits;
 use events::Events;
 use keyframe::Keyframe;
 pub(super) use keyframe::PART_BYTES_MIN;
-use packets::Packets;
+use sent_snapshots::SentSnapshots;
 
 /// The replication state of one client.
 #[derive(Debug)]
@@ -38,25 +38,25 @@ pub(super) struct Replication {
     player: PlayerId,
     seat: u8,
     interest: Interest,
-    packets: Packets,
+    sent_snapshots: SentSnapshots,
     events: Events,
     keyframe: Keyframe,
     far_interval_ticks: u32,
     /// Slots of which the client has all there is, until they change.
-    settled: SlotSet,
+    up_to_date: SlotSet,
     /// Not all fits, or nearly so: records need priorities.
-    crowded: bool,
+    over_budget: bool,
     /// Of the records in crowded snapshots.
     mean_bits: MeanBits,
     /// What the last snapshot would have had to be to hold any record, if it held none for lack of place.
     lacks_bytes: usize,
     /// What was the first not to fit.
-    blocked: Blocked,
+    blocked: LeftOut,
 }
 
 /// What a snapshot is put together in; all clients use the same.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(super) struct SnapshotScratch {
     writer: SnapshotWriter,
     /// The slots that the client owns.
     mine: SlotSet,
@@ -75,7 +75,7 @@ pub(super) struct Draft {
     /// Of those, the whole ones that did not fit.
     left_out: Vec<Record>,
     /// Where the records stand, for those to be found that matter most.
-    ranks: Vec<Rank>,
+    ranks: Vec<RecordRank>,
     /// In a crowd, what there is to tell and is not coded, in the order of slots.
     candidates: Vec<Candidate>,
     /// The same, for the first of it to be found.
@@ -87,8 +87,8 @@ pub(super) struct Draft {
 /// One slot's part of a snapshot.
 #[derive(Clone, Copy, Debug)]
 struct Record {
-    coded: Coded,
-    against: Against,
+    coded: CachedDelta,
+    against: RecordBaseline,
     slot: u16,
     priority: Priority,
     /// Bits before the lanes, but for the gap to the record before.
@@ -97,7 +97,7 @@ struct Record {
 
 /// What the lanes of a record are coded against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Against {
+enum RecordBaseline {
     /// The common baseline: it has a mark and no head.
     Common,
     /// The slot's state so many ticks ago.
@@ -110,7 +110,7 @@ enum Against {
 
 /// The common baseline of one snapshot.
 #[derive(Clone, Copy, Debug)]
-struct Common {
+struct SharedBaseline {
     tick: Tick,
     age_ticks: u32,
     row: u8,
@@ -118,17 +118,17 @@ struct Common {
 
 /// One word of the client's interest.
 #[derive(Clone, Copy, Debug)]
-struct Word {
+struct InterestWord {
     at: usize,
     near: u64,
     mine: u64,
 }
 
 /// What all clients of a tick are written from.
-pub(super) struct Scene<'a> {
+pub(super) struct SnapshotContext<'a> {
     pub(super) world: &'a World,
-    pub(super) fragments: &'a mut Fragments,
-    pub(super) draft: &'a mut Draft,
+    pub(super) delta_cache: &'a mut DeltaCache,
+    pub(super) scratch: &'a mut SnapshotScratch,
 }
 
 impl Replication {
@@ -137,15 +137,15 @@ impl Replication {
             player,
             seat,
             interest: Interest::default(),
-            packets: Packets::default(),
+            sent_snapshots: SentSnapshots::default(),
             events: Events::new(config.events_queued_max),
             keyframe: Keyframe::default(),
             far_interval_ticks: config.far_interval_ticks,
-            settled: SlotSet::default(),
-            crowded: false,
+            up_to_date: SlotSet::default(),
+            over_budget: false,
             mean_bits: MeanBits::default(),
             lacks_bytes: 0,
-            blocked: Blocked::default(),
+            blocked: LeftOut::default(),
         }
     }
 
@@ -158,13 +158,14 @@ impl Replication {
     /// acknowledged snapshot to now, if it is a new one.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) -> Option<u32> {
         let events = &mut self.events;
-        self.packets.acknowledge(now, ack, |tick| events.acknowledge(tick))
+        self.sent_snapshots.acknowledge(now, ack, |tick| events.acknowledge(tick))
     }
 
     /// Takes how many parts of keyframes the client has.
     pub(super) fn acknowledge_keyframes(&mut self, now: Tick, parts: u8, tick_hz: u32) {
-        let packets = &mut self.packets;
-        self.keyframe.acknowledge(now, parts, tick_hz, |slot, tick| packets.bring(slot, tick));
+        let sent_snapshots = &mut self.sent_snapshots;
+        self.keyframe
+            .acknowledge(now, parts, tick_hz, |slot, tick| sent_snapshots.bring(slot, tick));
     }
 
     /// The client is new, or was not heard for long: it may be sent parts of a keyframe for a while.
@@ -176,20 +177,20 @@ impl Replication {
     /// appends it to `out`.
     pub(super) fn write(
         &mut self,
-        scene: &mut Scene<'_>,
-        sight: &Sight,
+        context: &mut SnapshotContext<'_>,
+        view_area: &ViewArea,
         input: Option<InputReport>,
         (bytes_max, bytes_most): (usize, usize),
         out: &mut Vec<u8>,
     ) {
-        let tick = scene.world.tick();
+        let tick = context.world.tick();
         let bits_max = bytes_max * 8;
-        self.packets.grow(scene.world.slots().len());
-        self.interest.update(scene.world, sight, self.player, &mut scene.draft.found);
-        scene.draft.mine.reset(scene.world.slots().len());
-        let owned = scene.world.grid().owned_by(self.player);
-        owned.for_each(|slot| scene.draft.mine.insert(slot));
-        let common = self.common_baseline(tick, bits_max, scene);
+        self.sent_snapshots.grow(context.world.slots().len());
+        self.interest.update(context.world, view_area, self.player, &mut context.scratch.found);
+        context.scratch.mine.reset(context.world.slots().len());
+        let owned = context.world.grid().owned_by(self.player);
+        owned.for_each(|slot| context.scratch.mine.insert(slot));
+        let common = self.common_baseline(tick, bits_max, context);
         let (events, unreliable_events) = self.events.that_fit(bits_max, self.lacks_bytes > 0);
         let mut header = SnapshotHeader {
             tick_low16: tick.low16(),
@@ -199,49 +200,49 @@ impl Replication {
             unreliable_events,
             baseline_age: common.map_or(0, |common| common.age_ticks),
         };
-        scene.draft.writer.begin(header, self.events.coded(tick, (events, unreliable_events)));
+        context.scratch.writer.begin(header, self.events.coded(tick, (events, unreliable_events)));
 
-        let head_bits = scene.draft.writer.len_bits();
+        let head_bits = context.scratch.writer.len_bits();
         let bits_left = bits_max.saturating_sub(head_bits);
-        let mut bits = self.gather(scene, common, bits_left);
-        if bits > bits_left && !self.crowded {
-            self.crowded = true;
-            bits = self.gather(scene, common, bits_left);
+        let mut bits = self.gather(context, common, bits_left);
+        if bits > bits_left && !self.over_budget {
+            self.over_budget = true;
+            bits = self.gather(context, common, bits_left);
         }
         if bits > bits_left {
             let bits_most = (bytes_most * 8).saturating_sub(head_bits);
-            self.choose(scene.draft, common, head_bits, (bits_left, bits_most));
+            self.choose(context.scratch, common, head_bits, (bits_left, bits_most));
         } else {
-            (self.lacks_bytes, self.blocked) = (0, Blocked::default());
+            (self.lacks_bytes, self.blocked) = (0, LeftOut::default());
         }
         let is_nearly_full = bits > bits_left - bits_left / CROWDED_SHARE;
-        self.crowded = is_nearly_full || !scene.draft.candidates.is_empty();
-        let may_come = self.events.that_may_come(tick, events, |entity| self.has(scene, entity));
+        self.over_budget = is_nearly_full || !context.scratch.candidates.is_empty();
+        let may_come = self.events.that_may_come(tick, events, |entity| self.has(context, entity));
         if may_come < events {
             // Begun anew without those held back, it is smaller.
             header.events = (may_come > 0).then_some((self.events.first() as u16, may_come));
-            scene
-                .draft
+            context
+                .scratch
                 .writer
                 .begin(header, self.events.coded(tick, (may_come, unreliable_events)));
         }
-        self.write_records(scene, common);
-        scene.draft.writer.finish(out);
-        self.remember(tick, scene.draft, may_come);
+        self.write_records(context, common);
+        context.scratch.writer.finish(out);
+        self.remember(tick, context.scratch, may_come);
     }
 
-    fn write_records(&self, scene: &mut Scene<'_>, common: Option<Common>) {
-        let Draft { writer, set, marks, coded, others, .. } = &mut *scene.draft;
+    fn write_records(&self, context: &mut SnapshotContext<'_>, common: Option<SharedBaseline>) {
+        let SnapshotScratch { writer, set, marks, coded, others, .. } = &mut *context.scratch;
         if common.is_some() {
             writer.marks(marks, set);
             for record in &*coded {
-                writer.delta(scene.fragments.fragment(&record.coded));
+                writer.delta(context.delta_cache.fragment(&record.coded));
             }
         }
         writer.others(others.len() as u32);
         for record in &*others {
-            let head = self.head(scene.world, record.slot, record.against);
-            writer.record(record.slot, head, scene.fragments.fragment(&record.coded));
+            let head = self.head(context.world, record.slot, record.against);
+            writer.record(record.slot, head, context.delta_cache.fragment(&record.coded));
         }
     }
 
@@ -252,21 +253,21 @@ impl Replication {
         &self,
         tick: Tick,
         bits_max: usize,
-        scene: &mut Scene<'_>,
-    ) -> Option<Common> {
+        context: &mut SnapshotContext<'_>,
+    ) -> Option<SharedBaseline> {
         let far_too = self.is_far_turn(tick) && self.interest.has_far();
         let interval = if far_too { self.far_interval_ticks } else { 1 };
-        scene.draft.set.clear();
-        scene.draft.valid.clear();
-        let baseline = self.packets.baseline(tick, interval)?;
+        context.scratch.set.clear();
+        context.scratch.valid.clear();
+        let baseline = self.sent_snapshots.baseline(tick, interval)?;
         if slots::count(baseline.set) > bits_max / MARKS_SHARE {
             return None;
         }
-        scene.draft.set.extend_from_slice(baseline.set);
-        scene.draft.valid.extend_from_slice(baseline.valid);
+        context.scratch.set.extend_from_slice(baseline.set);
+        context.scratch.valid.extend_from_slice(baseline.valid);
         let age_ticks = tick.since(baseline.tick) as u32;
-        let row = scene.fragments.row(age_ticks).expect("a baseline's age is limited");
-        Some(Common { tick: baseline.tick, age_ticks, row })
+        let row = context.delta_cache.row(age_ticks).expect("a baseline's age is limited");
+        Some(SharedBaseline { tick: baseline.tick, age_ticks, row })
     }
 
     /// What is far waits for its turn; clients take turns, to spread the work.
@@ -276,48 +277,56 @@ impl Replication {
 
     /// What the client lacks, in the order of slots; returns the bits it would take. In a crowd only what may
     /// fit `bits_max` is coded.
-    fn gather(&mut self, scene: &mut Scene<'_>, common: Option<Common>, bits_max: usize) -> usize {
-        let tick = scene.world.tick();
+    fn gather(
+        &mut self,
+        context: &mut SnapshotContext<'_>,
+        common: Option<SharedBaseline>,
+        bits_max: usize,
+    ) -> usize {
+        let tick = context.world.tick();
         let turn = self.is_far_turn(tick);
-        scene.draft.reset();
-        self.settled.grow(scene.world.slots().len());
+        context.scratch.reset();
+        self.up_to_date.grow(context.world.slots().len());
         let mut bits = 0;
         for at in 0..self.interest.visible().words().len() {
-            let word =
-                Word { at, near: self.interest.near().word(at), mine: scene.draft.mine.word(at) };
+            let word = InterestWord {
+                at,
+                near: self.interest.near().word(at),
+                mine: context.scratch.mine.word(at),
+            };
             let visible = self.interest.visible().word(at);
             let free = !self.keyframe.held(at);
-            let leaving = self.packets.known().word(at) & !visible & free;
-            let settled = &mut self.settled.words_mut()[at];
-            *settled &= !scene.world.changed().word(at);
-            let look = !*settled & free & if turn { visible } else { word.near };
+            let leaving = self.sent_snapshots.known().word(at) & !visible & free;
+            let up_to_date = &mut self.up_to_date.words_mut()[at];
+            *up_to_date &= !context.world.changed().word(at);
+            let look = !*up_to_date & free & if turn { visible } else { word.near };
             if look | leaving == 0 {
                 continue;
             }
-            let valid = scene.draft.valid.get(at).copied().unwrap_or(0);
+            let valid = context.scratch.valid.get(at).copied().unwrap_or(0);
             let mut other = look & !valid;
-            if self.crowded {
-                self.list(scene, common, word, (look & valid, other));
+            if self.over_budget {
+                self.list(context, common, word, (look & valid, other));
                 other = 0;
             } else if let (Some(common), 1..) = (common, look & valid) {
-                let (taken, void) = self.gather_marked(scene, common, word, look & valid);
+                let (taken, void) = self.gather_marked(context, common, word, look & valid);
                 bits += taken;
                 other |= void;
             }
             if other != 0 {
-                self.gather_others(scene, common, word, other);
+                self.gather_others(context, common, word, other);
             }
             if leaving != 0 {
-                self.gather_leaving(scene, at, leaving);
+                self.gather_leaving(context, at, leaving);
             }
         }
-        if self.crowded {
-            return self.code_listed(scene, common, bits_max);
+        if self.over_budget {
+            return self.code_listed(context, common, bits_max);
         }
         if common.is_some() {
-            bits += scene.draft.marks.len_bits(&scene.draft.set);
+            bits += context.scratch.marks.len_bits(&context.scratch.set);
         }
-        bits + budget::others_bits(&scene.draft.others)
+        bits + budget::others_bits(&context.scratch.others)
     }
 
     /// Of the slots `marked` in a word of the common baseline: those that are as predicted, and those
@@ -325,30 +334,32 @@ impl Replication {
     #[inline]
     fn gather_marked(
         &mut self,
-        scene: &mut Scene<'_>,
-        common: Common,
-        word: Word,
+        context: &mut SnapshotContext<'_>,
+        common: SharedBaseline,
+        word: InterestWord,
         marked: u64,
     ) -> (usize, u64) {
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
-        let (tick, glances) = (scene.world.tick(), scene.world.glances());
+        let (tick, summaries) = (context.world.tick(), context.world.summaries());
         for slot in slots_of_word(word.at, marked) {
             let bit = 1u64 << (slot % 64);
-            let code = common.code(scene, slot, word.mine & bit != 0);
+            let code = common.code(context, slot, word.mine & bit != 0);
             match code.state {
                 State::Void => void |= bit,
-                State::Same => self.settled.insert(slot),
+                State::Same => self.up_to_date.insert(slot),
                 State::Predicted => predicted |= bit,
                 State::Differs => {
-                    let changed = glances[usize::from(slot)].changed_for(word.mine & bit != 0);
-                    if !code.fresh && self.is_under_way(tick, changed, self.packets.sent(slot)) {
+                    let changed = summaries[usize::from(slot)].changed_for(word.mine & bit != 0);
+                    if !code.fresh
+                        && self.is_under_way(tick, changed, self.sent_snapshots.sent(slot))
+                    {
                         continue;
                     }
                     coded |= bit;
                     bits += code.bits();
-                    scene.draft.coded.push(Record {
+                    context.scratch.coded.push(Record {
                         coded: code,
-                        against: Against::Common,
+                        against: RecordBaseline::Common,
                         slot,
                         priority: Priority::NONE,
                         head_bits: 0,
@@ -356,8 +367,8 @@ impl Replication {
                 }
             }
         }
-        scene.draft.marks.coded[word.at] = coded;
-        scene.draft.marks.predicted[word.at] = predicted;
+        context.scratch.marks.coded[word.at] = coded;
+        context.scratch.marks.predicted[word.at] = predicted;
         (bits, void)
     }
 
@@ -365,120 +376,121 @@ impl Replication {
     #[inline]
     fn gather_others(
         &mut self,
-        scene: &mut Scene<'_>,
-        common: Option<Common>,
-        word: Word,
+        context: &mut SnapshotContext<'_>,
+        common: Option<SharedBaseline>,
+        word: InterestWord,
         other: u64,
     ) {
-        let world = scene.world;
+        let world = context.world;
         let tick = world.tick();
         let common_age = common.map_or(0, |common| common.age_ticks);
         for slot in slots_of_word(word.at, other) {
-            let glance = &world.glances()[usize::from(slot)];
+            let summary = &world.summaries()[usize::from(slot)];
             let mine = word.mine >> (slot % 64) & 1 == 1;
-            let changed = glance.changed_for(mine);
+            let changed = summary.changed_for(mine);
             if self.known(world, slot).is_some_and(|known| known.0 >= changed) {
-                self.settled.insert(slot);
+                self.up_to_date.insert(slot);
                 continue;
             }
-            if changed != tick.0 && self.is_under_way(tick, changed, self.packets.sent(slot)) {
+            if changed != tick.0 && self.is_under_way(tick, changed, self.sent_snapshots.sent(slot))
+            {
                 continue;
             }
-            let record = self.other(scene, common_age, (slot, mine), Priority::NONE);
-            scene.draft.others.push(record);
+            let record = self.other(context, common_age, (slot, mine), Priority::NONE);
+            context.scratch.others.push(record);
         }
     }
 
     /// Slots that the client should forget. Among the other records of the same word they are put in
     /// order.
-    fn gather_leaving(&self, scene: &mut Scene<'_>, at: usize, leaving: u64) {
-        let tick = scene.world.tick();
-        let flight_ticks = self.packets.flight_ticks();
+    fn gather_leaving(&self, context: &mut SnapshotContext<'_>, at: usize, leaving: u64) {
+        let tick = context.world.tick();
+        let flight_ticks = self.sent_snapshots.flight_ticks();
         for slot in slots_of_word(at, leaving) {
-            let gone = self.packets.gone(slot);
+            let gone = self.sent_snapshots.gone(slot);
             if gone != 0 && tick.since(Tick(gone)) <= flight_ticks {
                 continue;
             }
-            let in_world = self.is_of_world(scene.world, slot);
+            let in_world = self.is_of_world(context.world, slot);
             let record = Record {
-                coded: Coded::EMPTY,
-                against: Against::Gone { in_world },
+                coded: CachedDelta::EMPTY,
+                against: RecordBaseline::Gone { in_world },
                 slot,
                 priority: Priority::FIRST_OF_ALL,
                 head_bits: RecordHead::Gone { in_world }.len_bits(0) as u8,
             };
-            let others = &mut scene.draft.others;
+            let others = &mut context.scratch.others;
             others.insert(others.partition_point(|other| other.slot < slot), record);
         }
     }
 
     /// Whether what the client has in a slot is in the world, and not what had the slot before.
     fn is_of_world(&self, world: &World, slot: u16) -> bool {
-        let told = self.packets.acked(slot).max(self.packets.sent(slot));
-        world.alive().contains(slot) && told >= world.glances()[usize::from(slot)].spawned
+        let told = self.sent_snapshots.acked(slot).max(self.sent_snapshots.sent(slot));
+        world.alive().contains(slot) && told >= world.summaries()[usize::from(slot)].spawned
     }
 
     /// The newest tick of which the client surely has a state of the entity that is in `slot` now.
     #[inline]
     fn known(&self, world: &World, slot: u16) -> Option<Tick> {
-        let acked = self.packets.acked(slot);
-        let spawned = world.glances()[usize::from(slot)].spawned;
+        let acked = self.sent_snapshots.acked(slot);
+        let spawned = world.summaries()[usize::from(slot)].spawned;
         (acked != 0 && acked >= spawned).then_some(Tick(acked))
     }
 
     /// Whether what changed at a tick is on its way to the client, in what was `sent`, at `now`.
     #[inline]
     fn is_under_way(&self, now: Tick, changed: u32, sent: u32) -> bool {
-        sent != 0 && sent >= changed && now.since(Tick(sent)) <= self.packets.flight_ticks()
+        sent != 0 && sent >= changed && now.since(Tick(sent)) <= self.sent_snapshots.flight_ticks()
     }
 
     #[inline]
-    fn head(&self, world: &World, slot: u16, against: Against) -> RecordHead {
+    fn head(&self, world: &World, slot: u16, against: RecordBaseline) -> RecordHead {
         match against {
-            Against::Age(age_ticks) => RecordHead::Delta { age_ticks },
-            Against::Gone { in_world } => RecordHead::Gone { in_world },
+            RecordBaseline::Age(age_ticks) => RecordHead::Delta { age_ticks },
+            RecordBaseline::Gone { in_world } => RecordHead::Gone { in_world },
             // It has no head.
-            Against::Common => RecordHead::Gone { in_world: false },
-            Against::Nothing => {
-                let glance = &world.glances()[usize::from(slot)];
+            RecordBaseline::Common => RecordHead::Gone { in_world: false },
+            RecordBaseline::Nothing => {
+                let summary = &world.summaries()[usize::from(slot)];
                 let id = world.slots()[usize::from(slot)].id.0;
-                let mine = glance.owner == self.player.0;
-                RecordHead::Whole { kind: u32::from(glance.kind), mine, id }
+                let mine = summary.owner == self.player.0;
+                RecordHead::Whole { kind: u32::from(summary.kind), mine, id }
             }
         }
     }
 
     /// Keeps what the snapshot of `tick` held until it is acknowledged.
-    fn remember(&mut self, tick: Tick, draft: &mut Draft, events: usize) {
-        let Draft { marks, others, held, .. } = draft;
-        held.reset(self.settled.words().len() * 64);
+    fn remember(&mut self, tick: Tick, scratch: &mut SnapshotScratch, events: usize) {
+        let SnapshotScratch { marks, others, held, .. } = scratch;
+        held.reset(self.up_to_date.words().len() * 64);
         let marks = marks.coded.iter().zip(&marks.predicted);
         for (held, (coded, predicted)) in held.words_mut().iter_mut().zip(marks) {
             *held = coded | predicted;
         }
-        let is_gone = |record: &&Record| matches!(record.against, Against::Gone { .. });
+        let is_gone = |record: &&Record| matches!(record.against, RecordBaseline::Gone { .. });
         for record in others.iter().filter(|record| !is_gone(record)) {
             held.insert(record.slot);
         }
         let gone = others.iter().filter(is_gone).map(|record| record.slot);
-        gone.clone().for_each(|slot| self.settled.remove(slot));
-        self.packets.send(tick, held.words(), gone);
+        gone.clone().for_each(|slot| self.up_to_date.remove(slot));
+        self.sent_snapshots.send(tick, held.words(), gone);
         self.events.send(tick, events);
     }
 }
 
-impl Common {
+impl SharedBaseline {
     /// The code of `slot` against it.
     #[inline]
-    fn code(&self, scene: &mut Scene<'_>, slot: u16, is_mine: bool) -> Coded {
+    fn code(&self, context: &mut SnapshotContext<'_>, slot: u16, is_mine: bool) -> CachedDelta {
         match is_mine {
-            false => scene.fragments.delta(scene.world, self.row, self.tick, slot),
-            true => scene.fragments.delta_since(scene.world, slot, self.tick, true),
+            false => context.delta_cache.delta(context.world, self.row, self.tick, slot),
+            true => context.delta_cache.delta_since(context.world, slot, self.tick, true),
         }
     }
 }
 
-impl Draft {
+impl SnapshotScratch {
     fn reset(&mut self) {
         self.coded.clear();
         self.others.clear();

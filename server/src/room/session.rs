@@ -8,8 +8,8 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::{PlayerId, Simulation};
 
-use super::chat::Refusal;
-use super::member::Member;
+use super::chat::ChatRefusal;
+use super::member::RoomMember;
 use super::message::{FromRoom, ToRoom};
 use super::{Room, chat};
 
@@ -54,7 +54,7 @@ impl<S: Simulation> Room<S> {
         (request, player): (RequestId, PlayerId),
         name: &str,
         spectator: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();
             return Err((RefuseCode::AlreadyInRoom, text));
@@ -80,7 +80,7 @@ impl<S: Simulation> Room<S> {
         }
         let seat = self.next_seat();
         let named = (player, name.clone(), key);
-        let mut member = Member::new(&self.config, now, named, seat, spectator);
+        let mut member = RoomMember::new(&self.config, now, named, seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
         self.tell_everyone(ServerFrame::MemberJoined(member.info()));
         self.members.insert(player, member);
@@ -96,7 +96,7 @@ impl<S: Simulation> Room<S> {
             seat,
             spectator,
             host: self.host,
-            members: self.members.values().map(Member::info).collect(),
+            members: self.members.values().map(RoomMember::info).collect(),
         };
         self.tell(player, frame);
         if host_changed && self.members.len() > 1 {
@@ -177,7 +177,7 @@ impl<S: Simulation> Room<S> {
         by: PlayerId,
         player: PlayerId,
         reason: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ChatRefusal> {
         if self.host != Some(by) {
             let text = "only the room's host may remove a member".to_owned();
             return Err((RefuseCode::NotHost, text));
@@ -220,7 +220,7 @@ impl<S: Simulation> Room<S> {
         time_ms: u64,
         from: PlayerId,
         chat: &ClientChat,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ChatRefusal> {
         let (request, text, to) = match chat {
             ClientChat::Say { request, text } => (*request, text, None),
             ClientChat::Tell { request, player, text } => (*request, text, Some(*player)),
@@ -269,7 +269,7 @@ impl<S: Simulation> Room<S> {
         Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
     }
 
-    fn refuse(&mut self, player: PlayerId, request: RequestId, (code, text): Refusal) {
+    fn refuse(&mut self, player: PlayerId, request: RequestId, (code, text): ChatRefusal) {
         self.tell(player, ServerFrame::Refused { request, code, text });
     }
 

@@ -12,8 +12,8 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation, Tick};
 
 use super::Room;
-use super::fragments::Fragments;
-use super::member::Member;
+use super::delta_cache::DeltaCache;
+use super::member::RoomMember;
 use super::message::FromRoom;
 use super::world::World;
 
@@ -70,7 +70,7 @@ impl<S: Simulation> Room<S> {
         // 0 is before the first one.
         self.tick = Tick(self.tick.0.max(1));
         self.world = World::new(&schema_of::<S>(), self.config.entities_max);
-        self.fragments = Fragments::new();
+        self.delta_cache = DeltaCache::new();
         let players: Vec<PlayerId> = self.members.keys().copied().collect();
         for player in players {
             self.begin_anew(player);
@@ -91,7 +91,7 @@ impl<S: Simulation> Room<S> {
 /// Nothing was acknowledged for so long that what comes now may be meant of other ticks; or the client says that it
 /// has nothing, and had something long ago.
 fn has_lost_touch<I: Copy + Default>(
-    member: &Member<I>,
+    member: &RoomMember<I>,
     tick: Tick,
     head: &InputHead,
     tick_hz: u32,

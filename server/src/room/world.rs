@@ -11,7 +11,7 @@ use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
 use super::findings::{Fault, Findings};
-use super::interest::{self, Grid};
+use super::interest::{self, SpatialGrid};
 use super::states::States;
 
 /// Every entity that was captured, by slot. A slot is an entity's number on the wire.
@@ -27,20 +27,20 @@ pub(super) struct World {
     states: States,
     /// In the order in which entities were last shown: where each is.
     shown: Vec<(EntityId, u16)>,
-    glances: Vec<Glance>,
+    summaries: Vec<SlotSummary>,
     alive: SlotSet,
     /// The slots with a change in this tick in a lane that others than the owner see.
     changed_public: SlotSet,
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
-    grid: Grid,
+    grid: SpatialGrid,
     /// Some entity was ever someone's.
     owned: bool,
 }
 
 /// What every client asks of a slot in every tick, close together in memory.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Glance {
+pub(super) struct SlotSummary {
     /// Not a number for what has no place: no distance rules it out. Infinite for one at no place that there is:
     /// every distance does.
     pub(super) place: Vec2,
@@ -55,7 +55,7 @@ pub(super) struct Glance {
     pub(super) priority: u8,
 }
 
-impl Glance {
+impl SlotSummary {
     /// The last tick with a change that its owner sees, or others.
     #[inline]
     pub(super) fn changed_for(&self, is_owner: bool) -> u32 {
@@ -93,11 +93,11 @@ impl World {
             entities_max: entities_max.min(usize::from(u16::MAX)),
             tick: Tick(0),
             shown: Vec::new(),
-            glances: Vec::new(),
+            summaries: Vec::new(),
             alive: SlotSet::default(),
             changed_public: SlotSet::default(),
             fresh: Vec::new(),
-            grid: Grid::default(),
+            grid: SpatialGrid::default(),
             owned: false,
         }
     }
@@ -149,9 +149,9 @@ impl World {
             entry.priority = shown.priority.max(1);
         }
         self.remove_missing();
-        self.glances.clear();
-        self.glances.extend(self.slots.iter().map(Slot::glance));
-        self.grid.rebuild(&self.glances, &self.alive);
+        self.summaries.clear();
+        self.summaries.extend(self.slots.iter().map(Slot::summary));
+        self.grid.rebuild(&self.summaries, &self.alive);
     }
 
     /// Whether the game ever showed an entity as someone's own.
@@ -167,13 +167,13 @@ impl World {
         &self.slots
     }
 
-    pub(super) fn grid(&self) -> &Grid {
+    pub(super) fn grid(&self) -> &SpatialGrid {
         &self.grid
     }
 
     /// By slot.
-    pub(super) fn glances(&self) -> &[Glance] {
-        &self.glances
+    pub(super) fn summaries(&self) -> &[SlotSummary] {
+        &self.summaries
     }
 
     /// The slots with an entity.
@@ -316,8 +316,8 @@ impl Slot {
         }
     }
 
-    fn glance(&self) -> Glance {
-        Glance {
+    fn summary(&self) -> SlotSummary {
+        SlotSummary {
             place: self.place.unwrap_or(Vec2::NAN),
             owner: self.owner.map_or(0, |owner| owner.0),
             spawned: self.spawned.0,

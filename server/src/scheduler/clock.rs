@@ -12,14 +12,14 @@ use thread_priority::{
 
 /// The monotonic clock, in nanoseconds since the machine started and as [`Instant`]s.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct MonotonicClock {
     start_ns: u64,
     start: Instant,
 }
 
-impl Clock {
+impl MonotonicClock {
     pub(crate) fn new() -> Self {
-        Clock { start_ns: monotonic_ns(), start: Instant::now() }
+        MonotonicClock { start_ns: monotonic_ns(), start: Instant::now() }
     }
 
     /// Nanoseconds now.
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn sleeping_ends_at_or_after_the_moment() {
-        let clock = Clock::new();
+        let clock = MonotonicClock::new();
         let until_ns = clock.now_ns() + 2_000_000;
         while clock.now_ns() < until_ns {
             clock.sleep_until(until_ns);

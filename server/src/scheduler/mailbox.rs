@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use tickwire_shared::control::RoomInfo;
 
-use super::alarm::Alarm;
 use super::queue::BoundedQueue;
+use super::woken::WokenRooms;
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
 
@@ -27,7 +27,7 @@ pub(crate) struct Mailbox<I> {
     /// The room sleeps: whoever has something for it wakes it.
     asleep: AtomicBool,
     /// What wakes it, and its number there; since its thread took it up.
-    alarm: OnceLock<(Arc<Alarm>, usize)>,
+    woken: OnceLock<(Arc<WokenRooms>, usize)>,
 }
 
 impl<I> Mailbox<I> {
@@ -41,7 +41,7 @@ impl<I> Mailbox<I> {
             spectators: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
-            alarm: OnceLock::new(),
+            woken: OnceLock::new(),
         }
     }
 
@@ -92,9 +92,9 @@ impl<I> Mailbox<I> {
     }
 
     /// Tells what wakes the room once it sleeps.
-    pub(super) fn set_alarm(&self, alarm: &Arc<Alarm>, number: usize) {
+    pub(super) fn set_alarm(&self, woken: &Arc<WokenRooms>, number: usize) {
         // A room is taken up once.
-        let _ = self.alarm.set((Arc::clone(alarm), number));
+        let _ = self.woken.set((Arc::clone(woken), number));
     }
 
     /// Whether the room may sleep: the alarm rings when the next command comes or the room is let go. Only the
@@ -108,9 +108,9 @@ impl<I> Mailbox<I> {
 
     fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
-            && let Some((alarm, number)) = self.alarm.get()
+            && let Some((woken, number)) = self.woken.get()
         {
-            alarm.ring(*number);
+            woken.ring(*number);
         }
     }
 
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn a_sleeping_room_is_woken_once_by_a_command_or_its_end() {
         let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
-        let alarm = Arc::new(Alarm::new(4));
-        mailbox.set_alarm(&alarm, 7);
-        let rung = || alarm.drain().collect::<Vec<_>>();
+        let woken = Arc::new(WokenRooms::new(4));
+        mailbox.set_alarm(&woken, 7);
+        let rung = || woken.drain().collect::<Vec<_>>();
         assert!(mailbox.try_command(notice()).is_ok());
         assert!(!mailbox.fall_asleep(), "there is something to do");
         assert_eq!(mailbox.drain().count(), 1);
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn a_command_that_comes_while_the_room_falls_asleep_is_never_missed() {
         let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
-        let alarm = Arc::new(Alarm::new(4));
-        mailbox.set_alarm(&alarm, 7);
+        let woken = Arc::new(WokenRooms::new(4));
+        mailbox.set_alarm(&woken, 7);
         let sent = 20_000;
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -168,7 +168,7 @@ mod tests {
                 taken += mailbox.drain().count();
                 if taken < sent && mailbox.fall_asleep() {
                     // Whoever sends rings: this ends, or the room sleeps for good.
-                    while alarm.drain().count() == 0 {
+                    while woken.drain().count() == 0 {
                         std::thread::yield_now();
                     }
                 }

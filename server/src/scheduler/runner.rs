@@ -7,10 +7,10 @@ use std::time::Instant;
 use bytes::{BufMut as _, BytesMut};
 use tickwire_shared::Simulation;
 
-use super::alarm::Alarm;
-use super::clock::Clock;
+use super::clock::MonotonicClock;
 use super::mailbox::Mailbox;
-use super::outbox::{Outbox, Outgoing, Snapshot};
+use super::network_queue::{NetworkQueue, Outgoing, Snapshot};
+use super::woken::WokenRooms;
 use crate::config::RoomConfig;
 use crate::room::{Finding, FromRoom, Room};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
@@ -34,7 +34,7 @@ pub(super) struct Runner<S: Simulation> {
     /// Frames the outbox had no place for.
     frames: Vec<FromRoom>,
     frames_max: usize,
-    clock: Clock,
+    clock: MonotonicClock,
     /// When the last tick's step was done, and its encoding began.
     stepped_ns: u64,
     /// Of [`Room::events_dropped`], what was counted so far.
@@ -43,7 +43,7 @@ pub(super) struct Runner<S: Simulation> {
 
 /// The moments of one tick.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct TickTime {
     pub(super) now: Instant,
     pub(super) due: Instant,
     /// Milliseconds since 1970.
@@ -52,7 +52,7 @@ pub(super) struct Moment {
 
 /// What became of a tick.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ran {
+pub(super) enum TickOutcome {
     /// The room goes on. So many snapshots found no place in the outbox.
     On { snapshots_dropped: usize },
     /// Nobody is in the room, and it did not tick: it need not be run until its alarm rings.
@@ -62,7 +62,7 @@ pub(super) enum Ran {
 }
 
 impl<S: Simulation> Runner<S> {
-    pub(super) fn new(new: NewRoom<S>, frames_max: usize, clock: Clock) -> Self {
+    pub(super) fn new(new: NewRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
         let NewRoom { mailbox, seed, config, is_hosted } = new;
         let name = mailbox.name().to_owned();
         let room = catch_unwind(|| {
@@ -91,8 +91,8 @@ impl<S: Simulation> Runner<S> {
     }
 
     /// What wakes the room once it sleeps.
-    pub(super) fn set_alarm(&self, alarm: &Arc<Alarm>, number: usize) {
-        self.mailbox.set_alarm(alarm, number);
+    pub(super) fn set_alarm(&self, woken: &Arc<WokenRooms>, number: usize) {
+        self.mailbox.set_alarm(woken, number);
     }
 
     /// The newest tick that ended.
@@ -101,10 +101,14 @@ impl<S: Simulation> Runner<S> {
     }
 
     /// Runs one tick, if anybody is there for it, and hands its results to `outbox`.
-    pub(super) fn tick(&mut self, moment: Moment, outbox: &Outbox<S::Input>) -> Ran {
+    pub(super) fn tick(
+        &mut self,
+        moment: TickTime,
+        outbox: &NetworkQueue<S::Input>,
+    ) -> TickOutcome {
         if self.mailbox.is_closed() {
             self.drop_room();
-            return Ran::Over;
+            return TickOutcome::Over;
         }
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step(moment)));
         if stepped.is_err() || self.room.is_none() {
@@ -114,20 +118,20 @@ impl<S: Simulation> Runner<S> {
         if snapshots.is_empty() && self.frames.is_empty() {
             let is_empty = self.room.as_ref().is_some_and(Room::is_empty);
             if is_empty && self.mailbox.fall_asleep() {
-                return Ran::Asleep;
+                return TickOutcome::Asleep;
             }
-            return Ran::On { snapshots_dropped: 0 };
+            return TickOutcome::On { snapshots_dropped: 0 };
         }
         let frames = std::mem::take(&mut self.frames);
         let room = Arc::clone(&self.mailbox);
         match outbox.push(Outgoing { room, snapshots, frames, failed: false }) {
-            Ok(()) => Ran::On { snapshots_dropped: 0 },
+            Ok(()) => TickOutcome::On { snapshots_dropped: 0 },
             Err(returned) => {
                 self.frames = returned.frames;
                 if self.frames.len() > self.frames_max {
                     return self.fail(outbox);
                 }
-                Ran::On { snapshots_dropped: returned.snapshots.len() }
+                TickOutcome::On { snapshots_dropped: returned.snapshots.len() }
             }
         }
     }
@@ -139,7 +143,7 @@ impl<S: Simulation> Runner<S> {
         dropped.saturating_sub(before)
     }
 
-    fn step(&mut self, moment: Moment) -> Vec<Snapshot> {
+    fn step(&mut self, moment: TickTime) -> Vec<Snapshot> {
         let Some(room) = &mut self.room else { return Vec::new() };
         for message in self.mailbox.drain() {
             room.handle(moment.now, moment.time_ms, message);
@@ -167,7 +171,7 @@ impl<S: Simulation> Runner<S> {
     }
 
     /// The room broke: says so to the network, and is over once that is heard.
-    fn fail(&mut self, outbox: &Outbox<S::Input>) -> Ran {
+    fn fail(&mut self, outbox: &NetworkQueue<S::Input>) -> TickOutcome {
         if self.room.is_some() {
             tracing::error!(room = self.mailbox.name(), "the room stopped because of a fault");
         }
@@ -176,8 +180,8 @@ impl<S: Simulation> Runner<S> {
         let room = Arc::clone(&self.mailbox);
         let outgoing = Outgoing { room, snapshots: Vec::new(), frames: Vec::new(), failed: true };
         match outbox.push(outgoing) {
-            Ok(()) => Ran::Over,
-            Err(_) => Ran::On { snapshots_dropped: 0 },
+            Ok(()) => TickOutcome::Over,
+            Err(_) => TickOutcome::On { snapshots_dropped: 0 },
         }
     }
 

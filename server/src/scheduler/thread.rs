@@ -9,26 +9,26 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
 
-use super::alarm::Alarm;
-use super::clock::{Clock, tune_thread};
-use super::outbox::Outbox;
+use super::clock::{MonotonicClock, tune_thread};
+use super::network_queue::NetworkQueue;
 use super::queue::BoundedQueue;
-use super::runner::{Moment, NewRoom, Ran, Runner};
+use super::runner::{NewRoom, Runner, TickOutcome, TickTime};
 use super::timing::Timing;
-use super::warnings::{Load, Warnings};
-use super::watch::Watch;
+use super::warnings::{ThreadLoad, Warnings};
+use super::watch::TickWatch;
+use super::woken::WokenRooms;
 
 /// What a simulation thread shares with the rest of the server.
-pub(super) struct Shared<S: Simulation> {
+pub(super) struct ThreadShared<S: Simulation> {
     /// Rooms to take up.
     pub(super) intake: BoundedQueue<NewRoom<S>>,
     /// Wakes rooms that sleep.
-    pub(super) alarm: Arc<Alarm>,
+    pub(super) woken: Arc<WokenRooms>,
     /// Rooms on this thread, or on their way to it.
     pub(super) rooms: AtomicUsize,
-    pub(super) outbox: Arc<Outbox<S::Input>>,
+    pub(super) outbox: Arc<NetworkQueue<S::Input>>,
     /// What it is at.
-    pub(super) watch: Watch<S::Input>,
+    pub(super) watch: TickWatch<S::Input>,
     /// How it went, as of at most [`PUBLISH_NS`] ago.
     pub(super) timing: ArcSwap<Timing>,
     /// How often the counts were asked to begin anew.
@@ -38,7 +38,7 @@ pub(super) struct Shared<S: Simulation> {
 
 /// The settings of the loop.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct TickSettings {
     pub(super) period_ns: u64,
     pub(super) catch_up_ticks_max: u64,
     pub(super) frames_max: usize,
@@ -46,17 +46,17 @@ pub(super) struct Pace {
 }
 
 /// Runs rooms until it is told to stop.
-pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
+pub(super) fn run<S: Simulation>(shared: &ThreadShared<S>, pace: TickSettings) {
     tune_thread(pace.realtime);
-    shared.alarm.wakes_this_thread();
-    let clock = Clock::new();
-    let mut rooms = Rooms {
+    shared.woken.wakes_this_thread();
+    let clock = MonotonicClock::new();
+    let mut rooms = DueRooms {
         clock,
         pace,
         slots: Vec::new(),
         free: Vec::new(),
         due: BinaryHeap::new(),
-        load: Load::default(),
+        load: ThreadLoad::default(),
         warnings: Warnings::new::<S>(),
     };
     let mut timing = Timing::new(0);
@@ -89,21 +89,21 @@ pub(super) fn run<S: Simulation>(shared: &Shared<S>, pace: Pace) {
 }
 
 /// The rooms of one thread, by when they are due. Those that sleep are not due at all.
-struct Rooms<S: Simulation> {
-    clock: Clock,
-    pace: Pace,
+struct DueRooms<S: Simulation> {
+    clock: MonotonicClock,
+    pace: TickSettings,
     slots: Vec<Option<Runner<S>>>,
     free: Vec<usize>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
     /// Since a tick was last on time.
-    load: Load,
+    load: ThreadLoad,
     warnings: Warnings,
 }
 
-impl<S: Simulation> Rooms<S> {
+impl<S: Simulation> DueRooms<S> {
     /// Takes up rooms that were woken, and new ones while none is due: those with members go first.
-    fn take_up_new(&mut self, shared: &Shared<S>) {
-        for slot in shared.alarm.drain() {
+    fn take_up_new(&mut self, shared: &ThreadShared<S>) {
+        for slot in shared.woken.drain() {
             self.due.push(Reverse((self.clock.now_ns(), slot)));
         }
         while let Some(new) = shared.intake.pop() {
@@ -114,7 +114,7 @@ impl<S: Simulation> Rooms<S> {
         }
     }
 
-    fn take_up(&mut self, new: NewRoom<S>, shared: &Shared<S>) {
+    fn take_up(&mut self, new: NewRoom<S>, shared: &ThreadShared<S>) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
@@ -123,7 +123,7 @@ impl<S: Simulation> Rooms<S> {
         shared.watch.begin(slot, 0, self.clock.now_ns());
         let runner = Runner::new(new, self.pace.frames_max, self.clock);
         shared.watch.end();
-        runner.set_alarm(&shared.alarm, slot);
+        runner.set_alarm(&shared.woken, slot);
         self.slots[slot] = Some(runner);
         self.due.push(Reverse((self.clock.now_ns() + self.pace.period_ns, slot)));
     }
@@ -137,7 +137,7 @@ impl<S: Simulation> Rooms<S> {
     }
 
     /// Runs every room that was due at `now_ns`, each for one tick.
-    fn run_due(&mut self, now_ns: u64, shared: &Shared<S>, timing: &mut Timing) {
+    fn run_due(&mut self, now_ns: u64, shared: &ThreadShared<S>, timing: &mut Timing) {
         let time_ms = wall_ms();
         while self.is_due(now_ns) {
             let Some(Reverse((due_ns, slot))) = self.due.pop() else { return };
@@ -149,17 +149,17 @@ impl<S: Simulation> Rooms<S> {
                 self.warn_of_skips(start_ns, due_ns, kept.skipped);
             }
             if !kept.overrun {
-                self.load = Load::default();
+                self.load = ThreadLoad::default();
             }
             let Some(runner) = &mut self.slots[slot] else { continue };
             let now = self.clock.instant(start_ns);
             let due = self.clock.instant(kept.due_ns);
             shared.watch.begin(slot, runner.newest_tick(), start_ns);
-            let ran = runner.tick(Moment { now, due, time_ms }, &shared.outbox);
+            let ran = runner.tick(TickTime { now, due, time_ms }, &shared.outbox);
             shared.watch.end();
             let end_ns = self.clock.now_ns();
             match ran {
-                Ran::On { snapshots_dropped } => {
+                TickOutcome::On { snapshots_dropped } => {
                     timing.events_dropped += runner.take_events_dropped();
                     timing.snapshots_dropped += snapshots_dropped as u64;
                     let stepped_ns = runner.stepped_ns().max(start_ns);
@@ -171,8 +171,8 @@ impl<S: Simulation> Rooms<S> {
                     self.due.push(Reverse((kept.due_ns + self.pace.period_ns, slot)));
                 }
                 // No tick was run, so none is counted.
-                Ran::Asleep => continue,
-                Ran::Over => {
+                TickOutcome::Asleep => continue,
+                TickOutcome::Over => {
                     self.slots[slot] = None;
                     self.free.push(slot);
                     shared.watch.set_room(slot, None);
@@ -194,7 +194,7 @@ impl<S: Simulation> Rooms<S> {
 
 /// What a late start means for a tick.
 #[derive(Debug, PartialEq, Eq)]
-struct Kept {
+struct LateStart {
     /// The deadline the tick counts for.
     due_ns: u64,
     /// Ticks that will not be run.
@@ -205,13 +205,13 @@ struct Kept {
 
 /// Up to `catch_up_ticks_max` late ticks are run one after another; with more, all but the newest
 /// are skipped, so that a machine that slept wakes without a burst.
-fn keep_pace(due_ns: u64, now_ns: u64, pace: Pace) -> Kept {
+fn keep_pace(due_ns: u64, now_ns: u64, pace: TickSettings) -> LateStart {
     let behind_ticks = now_ns.saturating_sub(due_ns) / pace.period_ns;
     let skipped = if behind_ticks > pace.catch_up_ticks_max { behind_ticks } else { 0 };
-    Kept { due_ns: due_ns + skipped * pace.period_ns, skipped, overrun: behind_ticks > 0 }
+    LateStart { due_ns: due_ns + skipped * pace.period_ns, skipped, overrun: behind_ticks > 0 }
 }
 
-fn publish<S: Simulation>(shared: &Shared<S>, timing: &mut Timing) {
+fn publish<S: Simulation>(shared: &ThreadShared<S>, timing: &mut Timing) {
     let generation = shared.generation.load(Ordering::Acquire);
     if timing.generation != generation {
         *timing = Timing::new(generation);
@@ -240,17 +240,18 @@ mod tests {
     use crate::config::ServerConfig;
     use crate::room::ToRoom;
     use crate::scheduler::mailbox::Mailbox;
-    use crate::transport::Bell;
+    use crate::transport::WakeSignal;
 
-    const PACE: Pace = Pace { period_ns: 10, catch_up_ticks_max: 5, frames_max: 1, realtime: None };
+    const PACE: TickSettings =
+        TickSettings { period_ns: 10, catch_up_ticks_max: 5, frames_max: 1, realtime: None };
 
     #[test]
     fn a_few_late_ticks_are_caught_up() {
         let kept = |now_ns| keep_pace(100, now_ns, PACE);
-        assert_eq!(kept(100), Kept { due_ns: 100, skipped: 0, overrun: false });
-        assert_eq!(kept(109), Kept { due_ns: 100, skipped: 0, overrun: false });
-        assert_eq!(kept(110), Kept { due_ns: 100, skipped: 0, overrun: true });
-        assert_eq!(kept(159), Kept { due_ns: 100, skipped: 0, overrun: true });
+        assert_eq!(kept(100), LateStart { due_ns: 100, skipped: 0, overrun: false });
+        assert_eq!(kept(109), LateStart { due_ns: 100, skipped: 0, overrun: false });
+        assert_eq!(kept(110), LateStart { due_ns: 100, skipped: 0, overrun: true });
+        assert_eq!(kept(159), LateStart { due_ns: 100, skipped: 0, overrun: true });
     }
 
     /// A game that is wrong in its first tick, and slow once it was.
@@ -329,19 +330,19 @@ mod tests {
         assert!(mailbox.try_command(join).is_ok());
         let config = config.room.clone();
         let new = NewRoom { mailbox, seed: 0, config, is_hosted: true };
-        let shared = Arc::new(Shared::<Wrong> {
+        let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
-            alarm: Arc::new(Alarm::new(1)),
+            woken: Arc::new(WokenRooms::new(1)),
             rooms: AtomicUsize::new(1),
-            outbox: Arc::new(Outbox::new(4, Arc::new(Bell::new().unwrap()))),
-            watch: Watch::default(),
+            outbox: Arc::new(NetworkQueue::new(4, Arc::new(WakeSignal::new().unwrap()))),
+            watch: TickWatch::default(),
             timing: ArcSwap::from_pointee(Timing::new(0)),
             generation: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
         assert!(shared.intake.push(new).is_ok());
         let of_thread = Arc::clone(&shared);
-        let pace = Pace { period_ns: 1_000_000, catch_up_ticks_max: 5, ..PACE };
+        let pace = TickSettings { period_ns: 1_000_000, catch_up_ticks_max: 5, ..PACE };
         let thread = std::thread::spawn(move || {
             tracing::subscriber::with_default(subscriber, || run(&of_thread, pace));
         });
@@ -364,7 +365,7 @@ mod tests {
     #[test]
     fn after_a_long_pause_there_is_no_burst() {
         let kept = keep_pace(100, 100 + 10_007, PACE);
-        assert_eq!(kept, Kept { due_ns: 100 + 10_000, skipped: 1000, overrun: true });
+        assert_eq!(kept, LateStart { due_ns: 100 + 10_000, skipped: 1000, overrun: true });
         // The next one is due within a tick from then.
         assert!(kept.due_ns + PACE.period_ns > 100 + 10_007);
     }

@@ -14,20 +14,20 @@ use crate::room::{Fault, Finding};
 pub(super) struct Warnings {
     schema: Schema,
     /// As many as the game's field tables allow.
-    faults: BTreeMap<Fault, Told>,
-    skips: BTreeMap<Slow, Told>,
+    faults: BTreeMap<Fault, LastWarning>,
+    skips: BTreeMap<SkipReason, LastWarning>,
 }
 
 /// When something was last told, and what happened since.
 #[derive(Debug, Default)]
-struct Told {
+struct LastWarning {
     at_ns: Option<u64>,
     count: u64,
 }
 
 /// What the thread did since its ticks were last on time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Load {
+pub(super) struct ThreadLoad {
     ticks: u64,
     step_ns: u64,
     encode_ns: u64,
@@ -37,7 +37,7 @@ pub(super) struct Load {
 
 /// Why ticks are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Slow {
+pub(super) enum SkipReason {
     /// The game's `step` and `capture`, and what came for it.
     Step,
     /// Building the snapshots.
@@ -67,17 +67,17 @@ impl Warnings {
         &mut self,
         now_ns: u64,
         ticks: u64,
-        why: Slow,
-        (room, load): (&str, &Load),
+        why: SkipReason,
+        (room, load): (&str, &ThreadLoad),
     ) {
         let told = self.skips.entry(why).or_default();
         let Some(count) = told.count(now_ns, ticks) else { return };
         let millis = |ns: u64| ns as f64 / 1e6;
         let (step_ms, encode_ms) = (millis(load.step_ns), millis(load.encode_ns));
         let why = match why {
-            Slow::Step => "the game's step is slow",
-            Slow::Encoding => "encoding the snapshots is slow",
-            Slow::Machine => {
+            SkipReason::Step => "the game's step is slow",
+            SkipReason::Encoding => "encoding the snapshots is slow",
+            SkipReason::Machine => {
                 "the simulation thread did not run, as on a busy machine or after a sleep"
             }
         };
@@ -90,7 +90,7 @@ impl Warnings {
     }
 }
 
-impl Told {
+impl LastWarning {
     /// Counts, and says how much there is to tell now, if it is time to tell.
     fn count(&mut self, now_ns: u64, more: u64) -> Option<u64> {
         self.count += more;
@@ -102,7 +102,7 @@ impl Told {
     }
 }
 
-impl Load {
+impl ThreadLoad {
     /// The room in `slot` had a tick.
     pub(super) fn add(&mut self, slot: usize, step_ns: u64, encode_ns: u64) {
         self.ticks += 1;
@@ -118,13 +118,13 @@ impl Load {
 
     /// Why a thread with this load is behind by `behind_ns`. All is wall time: a thread that is held up in a
     /// step counts as stepping.
-    pub(super) fn why(&self, behind_ns: u64) -> Slow {
+    pub(super) fn why(&self, behind_ns: u64) -> SkipReason {
         if 2 * (self.step_ns + self.encode_ns) < behind_ns {
-            Slow::Machine
+            SkipReason::Machine
         } else if self.step_ns >= self.encode_ns {
-            Slow::Step
+            SkipReason::Step
         } else {
-            Slow::Encoding
+            SkipReason::Encoding
         }
     }
 }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_told_at_once_and_then_counted_for_a_minute() {
-        let mut told = Told::default();
+        let mut told = LastWarning::default();
         assert_eq!(told.count(5, 1), Some(1));
         assert_eq!(told.count(6, 1), None);
         assert_eq!(told.count(AGAIN_NS, 7), None);
@@ -150,15 +150,15 @@ mod tests {
     fn what_took_the_time_is_why_ticks_are_skipped() {
         const BEHIND_NS: u64 = 100_000;
         let why = |step_ns, encode_ns| {
-            let mut load = Load::default();
+            let mut load = ThreadLoad::default();
             load.add(0, 1, 1);
             load.add(3, step_ns, encode_ns);
             assert_eq!(load.slot(), 3);
             load.why(BEHIND_NS)
         };
-        assert_eq!(why(90_000, 20_000), Slow::Step);
-        assert_eq!(why(20_000, 90_000), Slow::Encoding);
-        assert_eq!(why(5_000, 4_000), Slow::Machine);
-        assert_eq!(Load::default().why(BEHIND_NS), Slow::Machine);
+        assert_eq!(why(90_000, 20_000), SkipReason::Step);
+        assert_eq!(why(20_000, 90_000), SkipReason::Encoding);
+        assert_eq!(why(5_000, 4_000), SkipReason::Machine);
+        assert_eq!(ThreadLoad::default().why(BEHIND_NS), SkipReason::Machine);
     }
 }

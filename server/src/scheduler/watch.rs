@@ -12,7 +12,7 @@ use super::mailbox::Mailbox;
 
 /// Written by a simulation thread around everything that may run code of the game.
 #[derive(Debug)]
-pub(super) struct Watch<I> {
+pub(super) struct TickWatch<I> {
     /// The rooms of the thread by their slots. Locked for a moment, when rooms come and go and when a
     /// tick is long.
     rooms: Mutex<Vec<Option<Arc<Mailbox<I>>>>>,
@@ -39,9 +39,9 @@ pub(crate) struct Stall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TickMark(u64);
 
-impl<I> Default for Watch<I> {
+impl<I> Default for TickWatch<I> {
     fn default() -> Self {
-        Watch {
+        TickWatch {
             rooms: Mutex::default(),
             slot: AtomicUsize::new(0),
             tick: AtomicU32::new(0),
@@ -50,7 +50,7 @@ impl<I> Default for Watch<I> {
     }
 }
 
-impl<I> Watch<I> {
+impl<I> TickWatch<I> {
     /// Takes note of who has a slot.
     pub(super) fn set_room(&self, slot: usize, room: Option<Arc<Mailbox<I>>>) {
         let mut rooms = self.rooms();
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn only_a_tick_that_is_long_is_a_stall_and_it_is_named() {
-        let watch = Watch::<()>::default();
+        let watch = TickWatch::<()>::default();
         let mailbox = Mailbox::new("slow".to_owned(), &ServerConfig::default());
         watch.set_room(2, Some(Arc::new(mailbox)));
         assert_eq!(watch.stall(7, 0), None);

@@ -8,7 +8,6 @@
 //!
 //! Streams are read and written by tasks of the runtime: see [`Connection`].
 
-mod bell;
 mod connection;
 mod endpoint;
 mod handshakes;
@@ -18,6 +17,7 @@ mod service;
 mod socket;
 mod streams;
 mod timers;
+mod wake_signal;
 
 use std::collections::VecDeque;
 use std::io;
@@ -31,30 +31,30 @@ use quinn_proto::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-pub(crate) use bell::Bell;
 pub(crate) use connection::{Connection, DatagramSink};
 pub(crate) use endpoint::Endpoint;
-pub(crate) use outbound::{DatagramError, Outbound};
-pub(crate) use service::{Knock, Limits, Service};
+pub(crate) use outbound::{Outbound, UnsentDatagram};
+pub(crate) use service::{ConnectDecision, DriverLimits, Service};
 pub(crate) use streams::{ReadError, RecvStream, SendStream, WriteError};
+pub(crate) use wake_signal::WakeSignal;
 
 use super::Bound;
-use connection::{Shared, release};
-use endpoint::Remote;
-use handshakes::{Handshakes, Waiting};
-use proof::{Proof, Received};
-use socket::{Packet, Socket, is_lasting};
+use connection::{ConnectionShared, release};
+use endpoint::DriverHandle;
+use handshakes::{Handshakes, QueuedPacket};
+use proof::{AddressProof, ProofReceived};
+use socket::{DriverSocket, Packet, is_lasting};
 
 /// Whose turn it is to have packets taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum IntakeTurn {
     OfAll,
     OfHandshakes,
 }
 
 /// Whether what a connection has to send may wait for its next datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sending {
+enum SendMode {
     AtOnce,
     MayWait,
 }
@@ -63,10 +63,10 @@ enum Sending {
 struct Driver {
     endpoint: quinn_proto::Endpoint,
     /// By their handles.
-    connections: Vec<Option<Arc<Shared>>>,
+    connections: Vec<Option<Arc<ConnectionShared>>>,
     connections_open: usize,
     outbound: Outbound,
-    remote: Arc<Remote>,
+    remote: Arc<DriverHandle>,
     /// The packets of one batch.
     packets: Vec<Packet>,
     /// The connections they were for.
@@ -78,7 +78,7 @@ struct Driver {
     response: Vec<u8>,
     /// There may be packets to receive.
     readable: bool,
-    limits: Limits,
+    limits: DriverLimits,
     /// Until when packets gather.
     gather_until: Instant,
     /// Every connection is being closed, and none is taken.
@@ -86,11 +86,11 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(bound: Bound, remote: Arc<Remote>) -> io::Result<Self> {
+    fn new(bound: Bound, remote: Arc<DriverHandle>) -> io::Result<Self> {
         let (config, limits, now) = (bound.endpoint, bound.limits, Instant::now());
         let packet_bytes_max = usize::try_from(config.get_max_udp_payload_size());
         let packet_bytes_max = packet_bytes_max.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
-        let socket = Socket::new(bound.socket, packet_bytes_max)?;
+        let socket = DriverSocket::new(bound.socket, packet_bytes_max)?;
         let (config, server) = (Arc::new(config), Some(bound.server));
         Ok(Driver {
             endpoint: quinn_proto::Endpoint::new(config, server, socket.is_whole(), None),
@@ -117,7 +117,7 @@ impl Driver {
     /// Runs until it is told to quit, or the last connection is gone after a close.
     fn run(mut self, mut service: Box<dyn Service>) {
         loop {
-            let rung = self.remote.bell.hear();
+            let rung = self.remote.wake_signal.hear();
             if let Err(error) = self.receive(rung, &mut *service) {
                 tracing::error!(%error, "the UDP socket is gone");
                 break;
@@ -170,22 +170,28 @@ impl Driver {
             let mut packets = std::mem::take(&mut self.packets);
             for packet in packets.drain(..) {
                 if Handshakes::is_one(&packet) {
-                    self.handshakes.push(packet.meta.addr.ip(), Waiting::Packet(packet));
+                    self.handshakes.push(packet.meta.addr.ip(), QueuedPacket::Packet(packet));
                 } else {
-                    self.take_in(packet, now, Turn::OfAll, service);
+                    self.take_in(packet, now, IntakeTurn::OfAll, service);
                 }
             }
             self.packets = packets;
             self.drive_touched(now);
-            rung |= self.remote.bell.is_rung();
+            rung |= self.remote.wake_signal.is_rung();
         }
         Ok(())
     }
 
     /// Feeds one packet to whom it is for.
-    fn take_in(&mut self, packet: Packet, now: Instant, turn: Turn, service: &mut dyn Service) {
+    fn take_in(
+        &mut self,
+        packet: Packet,
+        now: Instant,
+        turn: IntakeTurn,
+        service: &mut dyn Service,
+    ) {
         let (from, to, ecn) = (packet.meta.addr, packet.meta.dst_ip, packet.ecn());
-        let received = Received::new(&packet.bytes);
+        let received = ProofReceived::new(&packet.bytes);
         self.response.clear();
         match self.endpoint.handle(now, from, to, ecn, packet.bytes, &mut self.response) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
@@ -201,13 +207,18 @@ impl Driver {
 
     /// Feeds one packet to its connection. While that is in its handshake, all of them wait for the
     /// turn of the handshakes, so that they come in order.
-    fn feed(&mut self, handle: ConnectionHandle, packet: (ConnectionEvent, Received), turn: Turn) {
+    fn feed(
+        &mut self,
+        handle: ConnectionHandle,
+        packet: (ConnectionEvent, ProofReceived),
+        turn: IntakeTurn,
+    ) {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
-        if turn == Turn::OfAll && state.proto.is_handshaking() {
+        if turn == IntakeTurn::OfAll && state.proto.is_handshaking() {
             let from = state.proto.remote_address().ip();
             drop(state);
-            return self.handshakes.push(from, Waiting::Event(handle, packet));
+            return self.handshakes.push(from, QueuedPacket::Event(handle, packet));
         }
         let (event, received) = packet;
         state.take_in(event, received);
@@ -220,7 +231,7 @@ impl Driver {
     fn drive_touched(&mut self, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
         for handle in touched.drain(..) {
-            self.drive(handle, now, Sending::MayWait);
+            self.drive(handle, now, SendMode::MayWait);
         }
         self.touched = touched;
     }
@@ -232,14 +243,18 @@ impl Driver {
         let mut now = start;
         while let Some(waiting) = self.handshakes.pop(now) {
             match waiting {
-                Waiting::Packet(packet) => self.take_in(packet, now, Turn::OfHandshakes, service),
-                Waiting::Event(handle, packet) => self.feed(handle, packet, Turn::OfHandshakes),
+                QueuedPacket::Packet(packet) => {
+                    self.take_in(packet, now, IntakeTurn::OfHandshakes, service)
+                }
+                QueuedPacket::Event(handle, packet) => {
+                    self.feed(handle, packet, IntakeTurn::OfHandshakes)
+                }
             }
             self.drive_touched(now);
             let after = Instant::now();
             self.handshakes.spend(after - now);
             now = after;
-            if self.remote.bell.is_rung() || now - start >= HANDSHAKES_TURN {
+            if self.remote.wake_signal.is_rung() || now - start >= HANDSHAKES_TURN {
                 break;
             }
         }
@@ -252,7 +267,7 @@ impl Driver {
     fn admit(
         &mut self,
         incoming: Incoming,
-        first: Received,
+        first: ProofReceived,
         now: Instant,
         service: &mut dyn Service,
     ) {
@@ -262,26 +277,26 @@ impl Driver {
             return self.respond(&transmit);
         }
         match service.knock(address.ip(), incoming.remote_address_validated()) {
-            Knock::Admit(enter) => match self.accept(incoming, first, now) {
+            ConnectDecision::Admit(enter) => match self.accept(incoming, first, now) {
                 Ok(connection) => enter(address, connection),
                 Err(error) => service.fail(address, &error),
             },
-            Knock::Retry => match self.endpoint.retry(incoming, &mut self.response) {
+            ConnectDecision::Retry => match self.endpoint.retry(incoming, &mut self.response) {
                 Ok(transmit) => self.respond(&transmit),
                 // It has proven itself already.
                 Err(error) => self.endpoint.ignore(error.into_incoming()),
             },
-            Knock::Ignore => self.endpoint.ignore(incoming),
+            ConnectDecision::Ignore => self.endpoint.ignore(incoming),
         }
     }
 
     fn accept(
         &mut self,
         incoming: Incoming,
-        first: Received,
+        first: ProofReceived,
         now: Instant,
     ) -> Result<Connection, ConnectionError> {
-        let proof = Proof::new(incoming.remote_address_validated(), first);
+        let proof = AddressProof::new(incoming.remote_address_validated(), first);
         let accepted = self.endpoint.accept(incoming, now, &mut self.response, None);
         let (handle, proto) = accepted.map_err(|error| {
             if let Some(transmit) = error.response {
@@ -295,7 +310,7 @@ impl Driver {
         }
         self.connections[handle.0] = Some(Arc::clone(&connection.shared));
         self.connections_open += 1;
-        self.drive(handle, now, Sending::AtOnce);
+        self.drive(handle, now, SendMode::AtOnce);
         Ok(connection)
     }
 
@@ -305,15 +320,15 @@ impl Driver {
     }
 
     /// Passes on everything one connection has to say, and sends what it has to send.
-    fn drive(&mut self, handle: ConnectionHandle, now: Instant, sending: Sending) {
+    fn drive(&mut self, handle: ConnectionHandle, now: Instant, sending: SendMode) {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
         state.listed = false;
         let mut drained = false;
         loop {
             state.pass_on_events(shared, now);
-            if sending == Sending::MayWait && state.is_calm(now) {
-                self.outbound.put_off(handle, &mut state, now);
+            if sending == SendMode::MayWait && state.is_calm(now) {
+                self.outbound.delay_ack(handle, &mut state, now);
             } else {
                 self.outbound.transmit(handle, &mut state);
             }
@@ -363,7 +378,7 @@ impl Driver {
             if let Some(Some(shared)) = self.connections.get(handle.0) {
                 shared.dirty.store(false, Ordering::Release);
                 shared.lock().stir(now);
-                self.drive(handle, now, Sending::AtOnce);
+                self.drive(handle, now, SendMode::AtOnce);
             }
         }
         if let Some(server) = left.server {
@@ -390,7 +405,7 @@ impl Driver {
             if due.is_some_and(|due| due <= now) {
                 state.proto.handle_timeout(now);
                 drop(state);
-                self.drive(ConnectionHandle(index), now, Sending::AtOnce);
+                self.drive(ConnectionHandle(index), now, SendMode::AtOnce);
             } else {
                 self.outbound.timers.set(index, &mut state.alarm, due);
             }
@@ -406,7 +421,7 @@ impl Driver {
         for handle in std::mem::take(&mut self.outbound.held_up) {
             if let Some(Some(shared)) = self.connections.get(handle.0) {
                 shared.lock().held_up = false;
-                self.drive(handle, now, Sending::AtOnce);
+                self.drive(handle, now, SendMode::AtOnce);
             }
         }
     }
@@ -417,8 +432,8 @@ impl Driver {
         for handle in self.outbound.take_put_off(now) {
             let Some(Some(shared)) = self.connections.get(handle.0) else { continue };
             let mut state = shared.lock();
-            state.put_off = false;
-            if state.owes {
+            state.ack_delayed = false;
+            if state.ack_owed {
                 self.outbound.transmit(handle, &mut state);
             }
         }
@@ -431,9 +446,9 @@ impl Driver {
             self.readable = true;
             return;
         }
-        let bell = &self.remote.bell;
+        let wake_signal = &self.remote.wake_signal;
         let now = Instant::now();
-        if !bell.may_sleep() {
+        if !wake_signal.may_sleep() {
             // However often it is rung, packets have their turn.
             self.readable = now >= self.gather_until;
             return;
@@ -444,7 +459,7 @@ impl Driver {
         let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
         let readable = if gathering { PollFlags::empty() } else { PollFlags::IN };
         let writable = if is_full { PollFlags::OUT } else { PollFlags::empty() };
-        let (wire, socket) = (bell.wire(), self.outbound.socket.fd());
+        let (wire, socket) = (wake_signal.wire(), self.outbound.socket.fd());
         let mut waiting = [
             PollFd::from_borrowed_fd(wire, PollFlags::IN),
             PollFd::from_borrowed_fd(socket, readable | writable),
@@ -454,10 +469,10 @@ impl Driver {
             tracing::debug!(%error, "the driver could not wait");
             std::thread::sleep(RECEIVE_PAUSE);
             self.readable = true;
-            return bell.wake(true);
+            return wake_signal.wake(true);
         }
         let (rung, socket) = (!waiting[0].revents().is_empty(), waiting[1].revents());
-        bell.wake(rung);
+        wake_signal.wake(rung);
         self.readable = match gathering {
             true => Instant::now() >= self.gather_until,
             false => socket.intersects(PollFlags::IN | PollFlags::ERR),

@@ -11,7 +11,7 @@ use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 use tickwire_certs::{Certificate, Secret};
 
-use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, Limits, tls_config};
+use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, DriverLimits, tls_config};
 use crate::config::ServerConfig;
 
 /// Why there is no endpoint.
@@ -40,7 +40,7 @@ pub(crate) struct Bound {
     pub(crate) socket: UdpSocket,
     pub(crate) server: Arc<quinn_proto::ServerConfig>,
     pub(crate) endpoint: EndpointConfig,
-    pub(crate) limits: Limits,
+    pub(crate) limits: DriverLimits,
 }
 
 /// Binds the socket of `config`, to serve `certificate`. Peers of an earlier server that had the same
@@ -50,7 +50,7 @@ pub(crate) fn bind(
     certificate: &Certificate,
     secret: &Secret,
 ) -> Result<Bound, BindError> {
-    let limits = Limits {
+    let limits = DriverLimits {
         gather_time: Duration::from_micros(u64::from(config.udp_gather_us)),
         handshake_packets_max: config.handshake_packets_max,
         handshakes_percent: config.handshakes_percent,

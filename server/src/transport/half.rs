@@ -1,7 +1,7 @@
 //! The two halves of a stream, whichever transport it is on.
 
 use super::driver::{ReadError, RecvStream, SendStream, WriteError};
-use super::websocket::{LaneReader, LaneWriter};
+use super::websocket::{ChannelReader, ChannelWriter};
 
 /// Why a stream takes or gives no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,14 +18,14 @@ pub(crate) enum StreamOver {
 #[derive(Debug)]
 pub(crate) enum SendHalf {
     Stream(SendStream),
-    Lane(LaneWriter),
+    Lane(ChannelWriter),
 }
 
 /// The receiving half of a stream.
 #[derive(Debug)]
 pub(crate) enum RecvHalf {
     Stream(RecvStream),
-    Lane(LaneReader),
+    Lane(ChannelReader),
 }
 
 impl SendHalf {

@@ -23,17 +23,17 @@ use tokio::task::JoinSet;
 
 use super::driver::{Connection, ReadError, RecvStream, SendStream, WriteError};
 use crate::config::ServerConfig;
-pub(super) use capsules::{Capsules, Said, close_frame};
+pub(super) use capsules::{Capsules, SessionClose, close_frame};
 pub(super) use code::Code;
 use fields::FieldsError;
 use frames::{
     CUT, FRAME_CANCEL_PUSH, FRAME_GOAWAY, FRAME_HEADERS, FRAME_MAX_PUSH_ID, FRAME_SETTINGS,
-    FRAME_STREAM, Reader, Turns, put_frame,
+    FRAME_STREAM, ReadAllowance, Reader, put_frame,
 };
 pub(super) use frames::{put_varint, split_varint};
-pub(super) use request::{Answer, Wanted};
-use request::{Asked, Malformed, judge};
-use settings::{Theirs, ours};
+pub(super) use request::{Answer, SessionRequest};
+use request::{Malformed, RequestOutcome, judge};
+use settings::{PeerSettings, ours};
 
 /// The HTTP/3 side of one connection. Dropping it closes the connection.
 #[derive(Debug)]
@@ -41,12 +41,12 @@ pub(super) struct Http3 {
     connection: Arc<Connection>,
     /// One for each of the peer's streams that are being read.
     readers: JoinSet<Result<Sorted, HttpError>>,
-    turns: Turns,
+    turns: ReadAllowance,
     /// Our control stream: if it ended, the connection would.
     control: SendStream,
     /// Of the control stream and the two of header compression: which the peer opened.
     opened: [bool; 3],
-    theirs: Option<Theirs>,
+    theirs: Option<PeerSettings>,
 }
 
 /// What the peer did.
@@ -67,7 +67,7 @@ pub(super) enum Arrival {
 /// How the session's own stream ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    Said(Said),
+    Said(SessionClose),
     /// It was given up.
     Reset,
     /// There was something on it that cannot be.
@@ -77,7 +77,7 @@ pub(super) enum Ending {
 /// A CONNECT that asks for a session, and the stream it came on.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) wanted: Wanted,
+    pub(super) wanted: SessionRequest,
     pub(super) send: SendStream,
     pub(super) capsules: Capsules,
 }
@@ -102,7 +102,7 @@ pub(crate) enum HttpError {
 enum Sorted {
     Arrived(Arrival),
     /// The peer's settings, and the stream they came on.
-    Settings(Theirs, Reader),
+    Settings(PeerSettings, Reader),
     /// One of the peer's own, by [`OWN_KINDS`].
     Own(u64, Reader),
     /// Nothing of interest.
@@ -123,7 +123,7 @@ impl Http3 {
         Ok(Http3 {
             connection,
             readers: JoinSet::new(),
-            turns: Turns::new(limits),
+            turns: ReadAllowance::new(limits),
             control,
             opened: [false; 3],
             theirs: None,
@@ -200,7 +200,7 @@ impl Drop for Http3 {
 async fn read_both_ways(
     mut send: SendStream,
     recv: RecvStream,
-    turns: Turns,
+    turns: ReadAllowance,
 ) -> Result<Sorted, HttpError> {
     turns.next().await;
     let mut reader = Reader::new(recv, turns);
@@ -217,11 +217,11 @@ async fn read_both_ways(
         Err(error) => Err(error),
     };
     match asked {
-        Ok(Asked::Session(wanted)) => {
+        Ok(RequestOutcome::Session(wanted)) => {
             let capsules = Capsules::new(reader);
             return Ok(Sorted::Arrived(Arrival::Request(Request { wanted, send, capsules })));
         }
-        Ok(Asked::Other(answer)) => {
+        Ok(RequestOutcome::Other(answer)) => {
             // Whether the peer takes it or not, nothing more comes of this stream.
             let _ = send_answer(&mut send, answer).await;
             reader.stop(Code::NO_ERROR);
@@ -237,16 +237,16 @@ async fn read_both_ways(
 }
 
 /// Reads a request whose first frame is of `kind`.
-async fn read_request(kind: u64, reader: &mut Reader) -> Result<Asked, HttpError> {
+async fn read_request(kind: u64, reader: &mut Reader) -> Result<RequestOutcome, HttpError> {
     match reader.frame_of(kind).await? {
         Some((FRAME_HEADERS, length)) if length > fields::SECTION_BYTES_MAX as u64 => {
-            Ok(Asked::Other(Answer::FieldsTooLarge))
+            Ok(RequestOutcome::Other(Answer::FieldsTooLarge))
         }
         Some((FRAME_HEADERS, length)) => match fields::decode(&reader.payload(length).await?) {
             Ok(fields) => {
                 judge(&fields).map_err(|Malformed| HttpError::Message(Code::MESSAGE_ERROR))
             }
-            Err(FieldsError::TooLarge) => Ok(Asked::Other(Answer::FieldsTooLarge)),
+            Err(FieldsError::TooLarge) => Ok(RequestOutcome::Other(Answer::FieldsTooLarge)),
             Err(FieldsError::Undecodable) => Err(HttpError::Rule(Code::DECOMPRESSION_FAILED)),
         },
         Some(_) => Err(HttpError::Rule(Code::FRAME_UNEXPECTED)),
@@ -261,7 +261,7 @@ pub(super) async fn send_answer(send: &mut SendStream, answer: Answer) -> Result
     Ok(send.write_all(&bytes).await?)
 }
 
-async fn read_one_way(recv: RecvStream, turns: Turns) -> Result<Sorted, HttpError> {
+async fn read_one_way(recv: RecvStream, turns: ReadAllowance) -> Result<Sorted, HttpError> {
     turns.next().await;
     let mut reader = Reader::new(recv, turns);
     // It may end at any byte of what says what it is (RFC 9114, section 6.2).
@@ -299,7 +299,7 @@ async fn read_settings(mut reader: Reader) -> Result<Sorted, HttpError> {
         return Err(HttpError::Rule(Code::EXCESSIVE_LOAD));
     }
     let payload = reader.payload(length).await?;
-    let theirs = Theirs::read(&payload).map_err(HttpError::Rule)?;
+    let theirs = PeerSettings::read(&payload).map_err(HttpError::Rule)?;
     Ok(Sorted::Settings(theirs, reader))
 }
 

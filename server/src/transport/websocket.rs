@@ -4,11 +4,11 @@
 //! which is wrong for snapshots: so of those that wait there is only ever the newest, and while the
 //! peer has not confirmed the older ones on their way, by answering a ping, none follows them.
 
+mod channels;
+mod idle;
 mod intake;
-mod lanes;
 mod pace;
 mod pump;
-mod silence;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,31 +22,31 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
-use super::driver::{DatagramError, DatagramSink};
+use super::driver::{DatagramSink, UnsentDatagram};
 use super::{Closed, DATAGRAM_HEADROOM_BYTES};
 use crate::config::ServerConfig;
+use channels::{ChannelInputs, StreamHalves};
+pub(crate) use channels::{ChannelReader, ChannelWriter};
 use intake::Intake;
-use lanes::{Halves, Incoming};
-pub(crate) use lanes::{LaneReader, LaneWriter};
 pub use pace::Pace;
-use pump::{Ends, Pump};
+use pump::{Pump, PumpEnds};
 
 /// A TCP connection whose HTTP is over, with or without TLS.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait UpgradedStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> UpgradedStream for T {}
 
 /// One peer over a WebSocket.
 pub(crate) struct WebSocket {
-    shared: Arc<Shared>,
+    shared: Arc<WebSocketShared>,
     peer: SocketAddr,
-    streams: AsyncMutex<Receiver<Halves>>,
+    streams: AsyncMutex<Receiver<StreamHalves>>,
     /// Gives the pump what takes the datagrams, once.
     sink: Mutex<Option<oneshot::Sender<Box<dyn DatagramSink>>>>,
 }
 
 /// What the session and its pump share.
-struct Shared {
+struct WebSocketShared {
     /// The newest datagram that waits, behind its lane.
     newest: Mutex<Option<Bytes>>,
     newest_came: Notify,
@@ -62,7 +62,7 @@ impl WebSocket {
     /// Serves a connection whose upgrade was granted; `early` is what came behind the request. The peer is
     /// read at `messages_hz` small messages a second, and not faster.
     pub(crate) async fn start(
-        (wire, early): (Box<dyn Wire>, Bytes),
+        (wire, early): (Box<dyn UpgradedStream>, Bytes),
         peer: SocketAddr,
         messages_hz: u32,
         limits: &ServerConfig,
@@ -78,17 +78,17 @@ impl WebSocket {
         let intake = Intake::new(wire, early, messages_hz);
         let unfinished = intake.unfinished();
         let socket = WebSocketStream::from_raw_socket(intake, Role::Server, Some(config));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WebSocketShared {
             newest: Mutex::new(None),
             newest_came: Notify::new(),
             over: watch::Sender::new(None),
             closing: watch::Sender::new(None),
             gone: watch::Sender::new(false),
         });
-        let (incoming, streams, pieces) = Incoming::new(limits.stream_window_bytes as usize);
+        let (incoming, streams, pieces) = ChannelInputs::new(limits.stream_window_bytes as usize);
         let (given, sink) = oneshot::channel();
         let pump = Pump::new(Arc::clone(&shared), unfinished, limits);
-        tokio::spawn(pump.run(socket.await, Ends { pieces, incoming, sink }));
+        tokio::spawn(pump.run(socket.await, PumpEnds { pieces, incoming, sink }));
         let (streams, sink) = (AsyncMutex::new(streams), Mutex::new(Some(given)));
         WebSocket { shared, peer, streams, sink }
     }
@@ -98,10 +98,10 @@ impl WebSocket {
     }
 
     /// Takes a datagram behind its lane. Says whether it takes the place of one that was not sent.
-    pub(super) fn send_datagram(&self, datagram: Bytes) -> Result<bool, DatagramError> {
+    pub(super) fn send_datagram(&self, datagram: Bytes) -> Result<bool, UnsentDatagram> {
         debug_assert_eq!(datagram[..DATAGRAM_HEADROOM_BYTES], [LANE_DATAGRAM]);
         if self.shared.over.borrow().is_some() {
-            return Err(DatagramError::Undeliverable);
+            return Err(UnsentDatagram::Undeliverable);
         }
         let mut newest = self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let replaced = newest.replace(datagram).is_some();
@@ -118,7 +118,7 @@ impl WebSocket {
         }
     }
 
-    pub(super) async fn accept_bi(&self) -> Option<Halves> {
+    pub(super) async fn accept_bi(&self) -> Option<StreamHalves> {
         self.streams.lock().await.recv().await
     }
 
@@ -152,7 +152,7 @@ impl std::fmt::Debug for WebSocket {
     }
 }
 
-impl Shared {
+impl WebSocketShared {
     /// Asks the pump to close, unless it is asked already.
     fn close(&self, code: CloseCode, text: &str) {
         self.closing.send_if_modified(|closing| {

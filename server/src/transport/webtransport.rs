@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::driver::{Connection, DatagramSink, RecvStream, SendStream};
 use super::http3::{
-    Answer, Arrival, Capsules, Code, Ending, Http3, HttpError, Request, Said, close_frame,
+    Answer, Arrival, Capsules, Code, Ending, Http3, HttpError, Request, SessionClose, close_frame,
     put_varint, send_answer, session_of, split_varint,
 };
 use super::{Closed, DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
@@ -37,13 +37,13 @@ pub(crate) struct WebTransport {
     takes_datagrams: bool,
     streams: Mutex<Receiver<(SendStream, RecvStream)>>,
     one_way: Mutex<Receiver<()>>,
-    shared: Arc<Shared>,
+    shared: Arc<WebTransportShared>,
     watcher: AbortHandle,
 }
 
 /// What a session and its watcher tell each other.
 #[derive(Debug)]
-struct Shared {
+struct WebTransportShared {
     /// Why nothing more comes from the peer, once that is so.
     over: watch::Sender<Option<Closed>>,
     /// How this side closes, once it does.
@@ -52,7 +52,7 @@ struct Shared {
     bad_datagram: Notify,
 }
 
-impl Shared {
+impl WebTransportShared {
     /// Waits until this side is asked to close.
     async fn close_asked(&self) -> (CloseCode, String) {
         let mut closing = self.closing.subscribe();
@@ -100,7 +100,7 @@ impl WebTransport {
         connection: Arc<Connection>,
         mut http: Http3,
         request: Request,
-        early: Vec<OfSome>,
+        early: Vec<SessionStream>,
         streams_max: usize,
     ) -> WebTransport {
         let id = session_of(request.send.id());
@@ -108,12 +108,12 @@ impl WebTransport {
         http.watch(request.capsules);
         let (stream_came, streams) = channel(streams_max);
         let (one_way_came, one_way) = channel(streams_max);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WebTransportShared {
             over: watch::Sender::new(None),
             closing: watch::Sender::new(None),
             bad_datagram: Notify::new(),
         });
-        let watcher = Watcher {
+        let watcher = SessionWatcher {
             connection: Arc::clone(&connection),
             http,
             id,
@@ -156,7 +156,7 @@ impl WebTransport {
 
     pub(super) fn set_sink(&self, sink: impl DatagramSink + 'static) {
         let (prefix, shared) = (self.prefix.clone(), Arc::clone(&self.shared));
-        self.connection.set_sink(Box::new(OfSession { prefix, sink, shared }));
+        self.connection.set_sink(Box::new(SessionDatagrams { prefix, sink, shared }));
     }
 
     pub(super) async fn accept_bi(&self) -> Option<(SendStream, RecvStream)> {
@@ -200,7 +200,7 @@ impl Drop for WebTransport {
 }
 
 /// What goes on beside the session.
-struct Watcher {
+struct SessionWatcher {
     connection: Arc<Connection>,
     http: Http3,
     id: u64,
@@ -208,18 +208,18 @@ struct Watcher {
     one_way_came: Sender<()>,
     /// Our side of the session's own stream: ending it ends the session.
     connect: SendStream,
-    shared: Arc<Shared>,
+    shared: Arc<WebTransportShared>,
 }
 
 /// How the peer ended the session, or had it ended.
-enum Over {
+enum SessionOver {
     Ended(Ending, Capsules),
     /// It reads no more of the session's own stream.
     Stopped,
     Failed(HttpError),
 }
 
-impl Watcher {
+impl SessionWatcher {
     /// Sorts the peer's streams until the session is over, and closes the connection then.
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
@@ -236,13 +236,13 @@ impl Watcher {
     }
 
     /// Sorts the peer's streams until the peer ended the session, or broke a rule.
-    async fn until_over(&mut self) -> Over {
+    async fn until_over(&mut self) -> SessionOver {
         loop {
             let arrival = tokio::select! {
                 arrival = self.http.next() => arrival,
-                Some(_) = self.connect.stopped() => return Over::Stopped,
+                Some(_) = self.connect.stopped() => return SessionOver::Stopped,
                 () = self.shared.bad_datagram.notified() => {
-                    return Over::Failed(HttpError::Rule(Code::DATAGRAM_ERROR));
+                    return SessionOver::Failed(HttpError::Rule(Code::DATAGRAM_ERROR));
                 }
             };
             match arrival {
@@ -254,21 +254,23 @@ impl Watcher {
                 Ok(Arrival::OneWay { recv, .. }) => refuse_one_way(recv),
                 Ok(Arrival::Request(second)) => reject(second),
                 Ok(Arrival::Settings) => {}
-                Ok(Arrival::Ended(ending, capsules)) => return Over::Ended(ending, capsules),
-                Err(error) => return Over::Failed(error),
+                Ok(Arrival::Ended(ending, capsules)) => {
+                    return SessionOver::Ended(ending, capsules);
+                }
+                Err(error) => return SessionOver::Failed(error),
             }
         }
     }
 
     /// Ends this side as the peer ended its own.
-    async fn answer(&mut self, over: Over) {
+    async fn answer(&mut self, over: SessionOver) {
         match over {
-            Over::Ended(Ending::Malformed(code), mut capsules) => {
+            SessionOver::Ended(Ending::Malformed(code), mut capsules) => {
                 capsules.stop(code);
                 self.give_up(code).await;
             }
-            Over::Ended(ending, mut capsules) => {
-                let said_last = matches!(ending, Ending::Said(Said::Close(..)));
+            SessionOver::Ended(ending, mut capsules) => {
+                let said_last = matches!(ending, Ending::Said(SessionClose::Close(..)));
                 let is_clean =
                     !said_last || timeout(ANSWER_TIME, capsules.is_over()).await.unwrap_or(true);
                 if is_clean {
@@ -278,8 +280,8 @@ impl Watcher {
                     self.give_up(Code::MESSAGE_ERROR).await;
                 }
             }
-            Over::Stopped => self.give_up(Code::NO_ERROR).await,
-            Over::Failed(error) => close_by(&self.connection, &error),
+            SessionOver::Stopped => self.give_up(Code::NO_ERROR).await,
+            SessionOver::Failed(error) => close_by(&self.connection, &error),
         }
         self.connection.close(Code::NO_ERROR.number(), b"");
     }
@@ -316,27 +318,33 @@ impl Watcher {
 }
 
 /// What the end of a session is to the others: whoever says that it goes has left, in whatever way it says so.
-fn closed_by(over: &Over) -> Closed {
+fn closed_by(over: &SessionOver) -> Closed {
     let left = |text: &str| Closed { code: CloseCode::Normal, text: text.to_owned() };
     let wrong = |text: String| Closed { code: CloseCode::MalformedFrame, text };
     match over {
-        Over::Ended(Ending::Said(Said::Close(_, text)), _) => left(text),
-        Over::Ended(Ending::Said(Said::Nothing), _) => left("the client ended the session"),
-        Over::Ended(Ending::Reset, _) | Over::Stopped => left("the client gave the session up"),
-        Over::Ended(Ending::Malformed(code), _) => wrong(HttpError::Message(*code).to_string()),
-        Over::Failed(HttpError::Connection(error)) => error.clone().into(),
-        Over::Failed(error) => wrong(error.to_string()),
+        SessionOver::Ended(Ending::Said(SessionClose::Close(_, text)), _) => left(text),
+        SessionOver::Ended(Ending::Said(SessionClose::Nothing), _) => {
+            left("the client ended the session")
+        }
+        SessionOver::Ended(Ending::Reset, _) | SessionOver::Stopped => {
+            left("the client gave the session up")
+        }
+        SessionOver::Ended(Ending::Malformed(code), _) => {
+            wrong(HttpError::Message(*code).to_string())
+        }
+        SessionOver::Failed(HttpError::Connection(error)) => error.clone().into(),
+        SessionOver::Failed(error) => wrong(error.to_string()),
     }
 }
 
 /// Passes on the datagrams of one session, without what says so.
-struct OfSession<T> {
+struct SessionDatagrams<T> {
     prefix: Bytes,
     sink: T,
-    shared: Arc<Shared>,
+    shared: Arc<WebTransportShared>,
 }
 
-impl<T: DatagramSink> DatagramSink for OfSession<T> {
+impl<T: DatagramSink> DatagramSink for SessionDatagrams<T> {
     fn take(&mut self, mut datagram: Bytes, at: Instant) {
         if datagram.starts_with(&self.prefix) {
             return self.sink.take(datagram.split_off(self.prefix.len()), at);
@@ -354,14 +362,14 @@ impl<T: DatagramSink> DatagramSink for OfSession<T> {
 }
 
 /// A stream, and the session it says it is of.
-type OfSome = (u64, SendStream, RecvStream);
+type SessionStream = (u64, SendStream, RecvStream);
 
 /// A session is asked for once both sides have said what they can do. Streams may overtake that: at
 /// most `streams_max` of them are kept.
 async fn wait_for_request(
     http: &mut Http3,
     streams_max: usize,
-) -> Result<(Request, Vec<OfSome>), HttpError> {
+) -> Result<(Request, Vec<SessionStream>), HttpError> {
     let (mut asked, mut early) = (None, Vec::new());
     loop {
         match http.next().await? {

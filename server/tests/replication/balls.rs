@@ -49,7 +49,7 @@ pub(crate) struct Flash {
 }
 
 #[derive(Replicate)]
-pub(crate) enum Told {
+pub(crate) enum OutboxEvent {
     Ping(Ping),
     Flash(Flash),
 }
@@ -104,7 +104,7 @@ impl Simulation for Balls {
     const NAME: &'static str = "balls";
     type Input = Push;
     type Entity = Thing;
-    type Event = Told;
+    type Event = OutboxEvent;
 
     fn new(seed: u64) -> Self {
         let crowd = seed & CROWD != 0;
@@ -141,7 +141,7 @@ impl Simulation for Balls {
         self.players.retain(|other| *other != player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Told>) {
+    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<OutboxEvent>) {
         if self.random(4) == 0 && self.balls.len() < self.busy as usize {
             let id = self.random(60);
             let moving = self.random(3) != 0;
@@ -174,11 +174,11 @@ impl Simulation for Balls {
         }
         if self.busy > 0 && self.random(5) == 0 {
             self.pings += 1;
-            outbox.to_room(Told::Ping(Ping { number: self.pings }));
+            outbox.to_room(OutboxEvent::Ping(Ping { number: self.pings }));
         }
         if self.busy > 0 && !self.quiet {
             self.flashes += 1;
-            outbox.unreliably(Audience::Room, Told::Flash(Flash { tick: inputs.tick().0 }));
+            outbox.unreliably(Audience::Room, OutboxEvent::Flash(Flash { tick: inputs.tick().0 }));
         }
     }
 

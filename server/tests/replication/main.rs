@@ -20,7 +20,8 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View};
 
 use balls::{
-    Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Push, QUIET, STILL, Thing, Told, URGENT, Wall,
+    Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, OutboxEvent, Push, QUIET, STILL, Thing,
+    URGENT, Wall,
 };
 
 /// A client with its half of a bad network.
@@ -210,10 +211,11 @@ impl Client {
                     Ok(applied) => {
                         self.snapshots += 1;
                         for event in &applied.events {
-                            match Told::from_lanes(event.kind, &event.lanes).expect("of this game")
+                            match OutboxEvent::from_lanes(event.kind, &event.lanes)
+                                .expect("of this game")
                             {
-                                Told::Ping(ping) => self.pings.push(ping.number),
-                                Told::Flash(flash) => {
+                                OutboxEvent::Ping(ping) => self.pings.push(ping.number),
+                                OutboxEvent::Flash(flash) => {
                                     assert_eq!(flash.tick, applied.tick.0, "told once, at once");
                                     assert_eq!(event.tick, applied.tick);
                                     self.flashes.push(flash.tick);

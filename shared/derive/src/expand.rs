@@ -3,14 +3,14 @@
 use proc_macro2::TokenStream;
 use syn::{Data, DeriveInput, Error, Fields, Result};
 
-use crate::table::Use;
+use crate::table::TableUse;
 use crate::{attributes, choice, kinds, table};
 
 pub(crate) fn replicate(item: TokenStream) -> Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
     check(&item)?;
     match &item.data {
-        Data::Struct(data) => table::expand(&item.ident, &data.fields, Use::Replicate),
+        Data::Struct(data) => table::expand(&item.ident, &data.fields, TableUse::Replicate),
         Data::Enum(data) if data.variants.is_empty() => Err(Error::new_spanned(
             &item.ident,
             "an enum needs a variant; for a game without events use `NoEvent`",
@@ -29,7 +29,7 @@ pub(crate) fn input(item: TokenStream) -> Result<TokenStream> {
     let item: DeriveInput = syn::parse2(item)?;
     check(&item)?;
     match &item.data {
-        Data::Struct(data) => table::expand(&item.ident, &data.fields, Use::Input),
+        Data::Struct(data) => table::expand(&item.ident, &data.fields, TableUse::Input),
         _ => Err(Error::new_spanned(
             &item.ident,
             "an input is a struct with named fields; an enum without fields can be one of \

@@ -9,12 +9,12 @@ use syn::{Error, Ident, PathArguments, Result, Type};
 use crate::attributes::{Attributes, Range, Value};
 
 /// A field that can be coded.
-pub(crate) struct Field {
+pub(crate) struct DeriveField {
     pub(crate) ident: Ident,
     /// On the wire: without `r#`.
     pub(crate) name: String,
     pub(crate) ty: Type,
-    pub(crate) shape: Shape,
+    pub(crate) shape: FieldShape,
     /// An expression of type `FieldType`.
     pub(crate) table: TokenStream,
     /// What to blame for numbers that cannot be used.
@@ -24,7 +24,7 @@ pub(crate) struct Field {
 
 /// What a field is, by the last part of its type's path.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Shape {
+pub(crate) enum FieldShape {
     Bool,
     /// A whole number, or a struct around one, with the number's own type.
     Int(Ident),
@@ -35,7 +35,7 @@ pub(crate) enum Shape {
     Choice,
 }
 
-impl Field {
+impl DeriveField {
     pub(crate) fn parse(field: &syn::Field) -> Result<Self> {
         let Some(ident) = field.ident.clone() else {
             return Err(Error::new_spanned(
@@ -43,18 +43,18 @@ impl Field {
                 "give this field a name: it is how two sides compare it",
             ));
         };
-        let shape = Shape::of(&field.ty)?;
+        let shape = FieldShape::of(&field.ty)?;
         let attributes = Attributes::parse(&field.attrs)?;
         if let (Some(_), Some(second)) = (attributes.rare, attributes.initial) {
             return Err(Error::new(second, "a field is either `rare` or `initial`"));
         }
         let name = ident.unraw().to_string();
         let (table, numbers) = table(&shape, &field.ty, &attributes)?;
-        Ok(Field { ident, name, ty: field.ty.clone(), shape, table, numbers, attributes })
+        Ok(DeriveField { ident, name, ty: field.ty.clone(), shape, table, numbers, attributes })
     }
 }
 
-impl Shape {
+impl FieldShape {
     fn of(ty: &Type) -> Result<Self> {
         let unsupported = |instead: &str| {
             Err(Error::new_spanned(
@@ -67,25 +67,25 @@ impl Shape {
             ))
         };
         let path = match ty {
-            Type::Group(group) => return Shape::of(&group.elem),
-            Type::Paren(paren) => return Shape::of(&paren.elem),
+            Type::Group(group) => return FieldShape::of(&group.elem),
+            Type::Paren(paren) => return FieldShape::of(&paren.elem),
             Type::Path(path) => &path.path,
             _ => return unsupported("write one field for each value"),
         };
-        let Some(last) = path.segments.last() else { return Ok(Shape::Choice) };
+        let Some(last) = path.segments.last() else { return Ok(FieldShape::Choice) };
         if !matches!(last.arguments, PathArguments::None) {
             return unsupported(
                 "write one field for each value, and a bool for what may be absent",
             );
         }
         Ok(match last.ident.to_string().as_str() {
-            "bool" => Shape::Bool,
-            "i8" | "u8" | "i16" | "u16" | "i32" | "u32" => Shape::Int(last.ident.clone()),
-            "PlayerId" | "EntityId" | "Tick" => Shape::Int(format_ident!("u32")),
-            "f32" => Shape::Float,
-            "Vec2" => Shape::Vec2,
-            "Vec3" => Shape::Vec3,
-            "Quat" => Shape::Quat,
+            "bool" => FieldShape::Bool,
+            "i8" | "u8" | "i16" | "u16" | "i32" | "u32" => FieldShape::Int(last.ident.clone()),
+            "PlayerId" | "EntityId" | "Tick" => FieldShape::Int(format_ident!("u32")),
+            "f32" => FieldShape::Float,
+            "Vec2" => FieldShape::Vec2,
+            "Vec3" => FieldShape::Vec3,
+            "Quat" => FieldShape::Quat,
             "f64" => return unsupported("use f32"),
             "i64" | "u64" | "i128" | "u128" | "isize" | "usize" => {
                 return unsupported("use i32 or u32");
@@ -94,47 +94,47 @@ impl Shape {
                 return unsupported("text belongs into chat or a player's name");
             }
             "Vec3A" => return unsupported("use Vec3"),
-            _ => Shape::Choice,
+            _ => FieldShape::Choice,
         })
     }
 
     /// Lanes it takes, as `FieldType::lanes`.
     pub(crate) fn lanes(&self) -> usize {
         match self {
-            Shape::Bool | Shape::Int(_) | Shape::Float | Shape::Choice => 1,
-            Shape::Vec2 => 2,
-            Shape::Vec3 => 3,
-            Shape::Quat => 4,
+            FieldShape::Bool | FieldShape::Int(_) | FieldShape::Float | FieldShape::Choice => 1,
+            FieldShape::Vec2 => 2,
+            FieldShape::Vec3 => 3,
+            FieldShape::Quat => 4,
         }
     }
 
     /// What to say when `FieldType::is_valid` is false.
     pub(crate) fn limits(&self, given: &Attributes) -> &'static str {
         match self {
-            Shape::Float if given.angle.is_some() => "an angle has 1 to 24 bits",
-            Shape::Bool => "a bool has no limits",
-            Shape::Int(_) => "this range is empty: write the smaller end first",
-            Shape::Float | Shape::Vec2 | Shape::Vec3 => {
+            FieldShape::Float if given.angle.is_some() => "an angle has 1 to 24 bits",
+            FieldShape::Bool => "a bool has no limits",
+            FieldShape::Int(_) => "this range is empty: write the smaller end first",
+            FieldShape::Float | FieldShape::Vec2 | FieldShape::Vec3 => {
                 "this range and step cannot be coded: the smaller end comes first, the step is \
                  above zero, and each end is fewer than 2^23 steps from zero, as an f32 holds no \
                  more; widen the step or narrow the range"
             }
-            Shape::Quat => "a quaternion has 2 to 15 bits",
-            Shape::Choice => "an enum needs a variant",
+            FieldShape::Quat => "a quaternion has 2 to 15 bits",
+            FieldShape::Choice => "an enum needs a variant",
         }
     }
 }
 
 /// The `FieldType` of a field, and what of it to blame for numbers out of bounds. Complains of
 /// attributes that are missing, and of those that do not belong.
-fn table(shape: &Shape, ty: &Type, given: &Attributes) -> Result<(TokenStream, Span)> {
+fn table(shape: &FieldShape, ty: &Type, given: &Attributes) -> Result<(TokenStream, Span)> {
     let field_type = quote!(::tickwire_shared::schema::FieldType);
     match shape {
-        Shape::Bool => {
+        FieldShape::Bool => {
             given.only(&[], "a bool takes no numbers")?;
             Ok((quote!(#field_type::Bool), ty.span()))
         }
-        Shape::Choice => {
+        FieldShape::Choice => {
             given.only(
                 &[],
                 "the derive takes a type it does not know for an enum without fields, and that \
@@ -144,24 +144,24 @@ fn table(shape: &Shape, ty: &Type, given: &Attributes) -> Result<(TokenStream, S
             let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
             Ok((quote!(#field_type::Choice { variants: #choice::VARIANTS }), ty.span()))
         }
-        Shape::Int(number) => int(number, ty, given),
-        Shape::Float if given.angle.is_some() => {
+        FieldShape::Int(number) => int(number, ty, given),
+        FieldShape::Float if given.angle.is_some() => {
             given.only(&["angle", "bits"], "an angle takes `bits = ..` only, of a whole turn")?;
             bits(ty, given, "give `bits = ..` too, 1 to 24, of a whole turn")
                 .map(|(bits, at)| (quote!(#field_type::Angle { bits: #bits }), at))
         }
-        Shape::Float => {
+        FieldShape::Float => {
             let missing = "give `range = min..=max` and `step = unit`, or `angle, bits = ..` for \
                            an angle in radians";
             steps(ty, given, missing).map(|(steps, at)| (quote!(#field_type::Float { #steps }), at))
         }
-        Shape::Vec2 | Shape::Vec3 => {
-            let variant = if *shape == Shape::Vec2 { quote!(Vec2) } else { quote!(Vec3) };
+        FieldShape::Vec2 | FieldShape::Vec3 => {
+            let variant = if *shape == FieldShape::Vec2 { quote!(Vec2) } else { quote!(Vec3) };
             let missing = "give `range = min..=max` and `step = unit`, of each coordinate";
             steps(ty, given, missing)
                 .map(|(steps, at)| (quote!(#field_type::#variant { #steps }), at))
         }
-        Shape::Quat => {
+        FieldShape::Quat => {
             given.only(&["quat", "bits"], "a quaternion takes `bits = ..` only")?;
             bits(ty, given, "give `bits = ..`, 2 to 15, of each of the smallest three components")
                 .map(|(bits, at)| (quote!(#field_type::Quat { bits: #bits }), at))

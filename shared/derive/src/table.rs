@@ -6,16 +6,16 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Error, Fields, Ident, Result};
 
-use crate::field::{Field, Shape};
+use crate::field::{DeriveField, FieldShape};
 
 /// What the struct is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Use {
+pub(crate) enum TableUse {
     Replicate,
     Input,
 }
 
-pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: Use) -> Result<TokenStream> {
+pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: TableUse) -> Result<TokenStream> {
     let fields = parse(fields)?;
     check(&fields, purpose)?;
     let count = fields.len();
@@ -65,11 +65,11 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: Use) -> Result<Toke
 }
 
 /// All fields, or everything that is wrong with any of them.
-fn parse(fields: &Fields) -> Result<Vec<Field>> {
+fn parse(fields: &Fields) -> Result<Vec<DeriveField>> {
     let mut parsed = Vec::new();
     let mut wrong: Option<Error> = None;
     for field in fields {
-        match (Field::parse(field), &mut wrong) {
+        match (DeriveField::parse(field), &mut wrong) {
             (Ok(field), _) => parsed.push(field),
             (Err(error), Some(first)) => first.combine(error),
             (Err(error), None) => wrong = Some(error),
@@ -79,9 +79,9 @@ fn parse(fields: &Fields) -> Result<Vec<Field>> {
 }
 
 /// What one field cannot tell alone.
-fn check(fields: &[Field], purpose: Use) -> Result<()> {
+fn check(fields: &[DeriveField], purpose: TableUse) -> Result<()> {
     for field in fields {
-        if purpose == Use::Input {
+        if purpose == TableUse::Input {
             refuse_sending_rules(field)?;
         }
         check_velocity(field, fields)?;
@@ -89,7 +89,7 @@ fn check(fields: &[Field], purpose: Use) -> Result<()> {
     Ok(())
 }
 
-fn refuse_sending_rules(field: &Field) -> Result<()> {
+fn refuse_sending_rules(field: &DeriveField) -> Result<()> {
     let given = &field.attributes;
     let velocity = given.velocity.as_ref().map(Ident::span);
     match given.owner.or(given.rare).or(given.initial).or(velocity) {
@@ -104,16 +104,16 @@ fn refuse_sending_rules(field: &Field) -> Result<()> {
 
 /// A velocity must be a number of the same shape, sent whenever the field is: see
 /// `Schema::validate`.
-fn check_velocity(field: &Field, fields: &[Field]) -> Result<()> {
+fn check_velocity(field: &DeriveField, fields: &[DeriveField]) -> Result<()> {
     let Some(velocity) = &field.attributes.velocity else { return Ok(()) };
     let wrong = |why: String| Err(Error::new_spanned(velocity, why));
     let Some(other) = fields.iter().find(|other| other.ident == *velocity) else {
         return wrong(format!("this struct has no field `{velocity}`"));
     };
-    if matches!(field.shape, Shape::Bool | Shape::Quat | Shape::Choice) {
+    if matches!(field.shape, FieldShape::Bool | FieldShape::Quat | FieldShape::Choice) {
         return wrong("only a number, an angle or a vector has a velocity".into());
     }
-    let counts = !matches!(other.shape, Shape::Bool | Shape::Quat | Shape::Choice);
+    let counts = !matches!(other.shape, FieldShape::Bool | FieldShape::Quat | FieldShape::Choice);
     if !counts || other.attributes.angle.is_some() || other.shape.lanes() != field.shape.lanes() {
         return wrong(format!(
             "`{velocity}` is not the change of `{}` per second: it has another shape",
@@ -136,7 +136,7 @@ fn check_velocity(field: &Field, fields: &[Field]) -> Result<()> {
 }
 
 /// Checks, where the compiler knows the constants, that every number can be used.
-fn limits(name: &Ident, fields: &[Field], lanes: usize) -> TokenStream {
+fn limits(name: &Ident, fields: &[DeriveField], lanes: usize) -> TokenStream {
     let each = fields.iter().enumerate().map(|(place, field)| {
         let here = Span::call_site().located_at(field.numbers);
         let text = format!("`{}`: {}", field.name, field.shape.limits(&field.attributes));
@@ -152,8 +152,8 @@ fn limits(name: &Ident, fields: &[Field], lanes: usize) -> TokenStream {
     quote!(#(#each)* #all)
 }
 
-fn schema(place: usize, field: &Field) -> TokenStream {
-    let Field { name, attributes, .. } = field;
+fn schema(place: usize, field: &DeriveField) -> TokenStream {
+    let DeriveField { name, attributes, .. } = field;
     let rule = match (attributes.rare, attributes.initial) {
         (Some(_), _) => quote!(Rare),
         (None, Some(_)) => quote!(Initial),
@@ -168,7 +168,7 @@ fn schema(place: usize, field: &Field) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let choice = match field.shape {
-        Shape::Choice => {
+        FieldShape::Choice => {
             let ty = &field.ty;
             let here = Span::call_site().located_at(ty.span());
             let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
@@ -190,7 +190,7 @@ fn schema(place: usize, field: &Field) -> TokenStream {
     }
 }
 
-fn to_lanes(fields: &[Field], lanes: usize) -> TokenStream {
+fn to_lanes(fields: &[DeriveField], lanes: usize) -> TokenStream {
     if fields.is_empty() {
         return quote! {
             let _ = lanes;
@@ -216,7 +216,7 @@ fn to_lanes(fields: &[Field], lanes: usize) -> TokenStream {
     }
 }
 
-fn from_lanes(fields: &[Field], lanes: usize) -> TokenStream {
+fn from_lanes(fields: &[DeriveField], lanes: usize) -> TokenStream {
     if fields.is_empty() {
         return quote! {
             let _ = lanes;
@@ -240,7 +240,7 @@ fn from_lanes(fields: &[Field], lanes: usize) -> TokenStream {
 }
 
 /// Every field with its place in the table and its first lane.
-fn placed(fields: &[Field]) -> impl Iterator<Item = (usize, usize, &Field)> {
+fn placed(fields: &[DeriveField]) -> impl Iterator<Item = (usize, usize, &DeriveField)> {
     fields.iter().enumerate().scan(0, |next, (place, field)| {
         let at = *next;
         *next += field.shape.lanes();
@@ -248,8 +248,8 @@ fn placed(fields: &[Field]) -> impl Iterator<Item = (usize, usize, &Field)> {
     })
 }
 
-/// `<Type as Field>`, blamed on the type should it be none.
-fn field_trait(field: &Field) -> TokenStream {
+/// `<Type as DeriveField>`, blamed on the type should it be none.
+fn field_trait(field: &DeriveField) -> TokenStream {
     let ty = &field.ty;
     let here = Span::call_site().located_at(ty.span());
     quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Field>)

@@ -1,7 +1,7 @@
 //! The sites of a model, walked without bits.
 
 use crate::bits::BitError;
-use crate::model::plan::Plan;
+use crate::model::plan::SitePlan;
 use crate::model::{Features, SiteStream};
 use crate::schema::KindSchema;
 
@@ -10,7 +10,7 @@ use super::{Baseline, LaneTable};
 /// A kind's sites, to be walked by something other than bits, such as training.
 #[derive(Clone, Debug)]
 pub struct SiteWalk {
-    plan: Plan,
+    plan: SitePlan,
     table: LaneTable,
     features: usize,
 }
@@ -20,7 +20,7 @@ impl SiteWalk {
     /// together.
     pub fn new(kind: &KindSchema, tick_hz: u32, common: &[u8]) -> Self {
         SiteWalk {
-            plan: Plan::new(kind, common),
+            plan: SitePlan::new(kind, common),
             table: LaneTable::new(kind, tick_hz),
             features: Features::count(kind),
         }

@@ -1,36 +1,36 @@
 //! Takes an entity's lanes through its sites.
 
 use super::WEIGHT_ONE;
-use super::coding::{Head, SiteStream};
+use super::coding::{SiteStream, SymbolHead};
 use super::place::LanePlace;
-use super::plan::{Plan, PlanChunk, PlanField};
+use super::plan::{PlanChunk, PlanField, SitePlan};
 use crate::bits::BitError;
 use crate::delta::{Baseline, LaneTable, SecondBaseline};
-use crate::rotation::Turning;
+use crate::rotation::RotationTrend;
 
 /// One entity on its way through the sites.
-pub(super) struct Pass<'a> {
-    plan: &'a Plan,
+pub(super) struct EntityPass<'a> {
+    plan: &'a SitePlan,
     table: &'a LaneTable,
     baseline: &'a Baseline<'a>,
     owner: bool,
     /// Those that are kept.
     features: &'a mut [i32],
     /// Of the last rotation looked at, by its field's first lane.
-    turning: Option<(usize, Turning)>,
+    turning: Option<(usize, RotationTrend)>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> EntityPass<'a> {
     /// `features` are all 0.
     #[inline]
     pub(super) fn new(
-        plan: &'a Plan,
+        plan: &'a SitePlan,
         table: &'a LaneTable,
         baseline: &'a Baseline<'a>,
         owner: bool,
         features: &'a mut [i32],
     ) -> Self {
-        Pass { plan, table, baseline, owner, features, turning: None }
+        EntityPass { plan, table, baseline, owner, features, turning: None }
     }
 
     #[inline]
@@ -66,7 +66,7 @@ impl<'a> Pass<'a> {
         mut pattern: usize,
         lanes: &mut [i32],
     ) -> Result<(), BitError> {
-        let head = Some(Head { value: &mut pattern, usual: chunk.usual });
+        let head = Some(SymbolHead { value: &mut pattern, usual: chunk.usual });
         let merged = chunk.merged.map(|bit| {
             let first = chunk.fields[bit].first;
             (self.place(first), first)
@@ -194,7 +194,7 @@ impl<'a> Pass<'a> {
         let mut other = (lanes[first] as usize).wrapping_sub(turning.largest) & 3;
         let site = plan.chunks.len() + first;
         let usual = places(turning.largest)[0];
-        let head = Some(Head { value: &mut other, usual: 0 });
+        let head = Some(SymbolHead { value: &mut other, usual: 0 });
         sites.site(site, self.features, head, Some((&usual, &mut lanes[first + 1])))?;
         let largest = (turning.largest + other) & 3;
         if C::READING {
@@ -212,7 +212,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn turn(&mut self, field: &PlanField, bits: u32) -> Turning {
+    fn turn(&mut self, field: &PlanField, bits: u32) -> RotationTrend {
         if let Some((first, turning)) = self.turning
             && first == field.first
         {
@@ -223,9 +223,9 @@ impl<'a> Pass<'a> {
         let turning = match &self.baseline.second {
             Some(second) => {
                 let ahead = self.baseline.ticks.min(127) as f32 / second.ticks.clamp(1, 127) as f32;
-                Turning::new(bits, &second.lanes[range], last, ahead)
+                RotationTrend::new(bits, &second.lanes[range], last, ahead)
             }
-            None => Turning::new(bits, last, last, 0.0),
+            None => RotationTrend::new(bits, last, last, 0.0),
         };
         self.turning = Some((field.first, turning));
         turning

@@ -9,14 +9,14 @@ use crate::lane_stream::LaneStream;
 /// What stands before a lane's token in its symbol: one of `count` heads. The token follows only after
 /// the `usual` one.
 #[derive(Debug)]
-pub struct Head<'a> {
+pub struct SymbolHead<'a> {
     /// Which.
     pub value: &'a mut usize,
     /// The one that says nothing of itself.
     pub usual: usize,
 }
 
-impl Head<'_> {
+impl SymbolHead<'_> {
     /// Whether it is coded itself, where a lane may stand in its place.
     #[inline(always)]
     pub fn is_told(&self, has_lane: bool) -> bool {
@@ -37,7 +37,7 @@ pub trait SiteStream {
         &mut self,
         site: usize,
         features: &[i32],
-        head: Option<Head<'_>>,
+        head: Option<SymbolHead<'_>>,
         lane: Option<(&LanePlace, &mut i32)>,
     ) -> Result<(), BitError>;
 }
@@ -56,7 +56,7 @@ impl<R: LaneStream> SiteStream for Coding<'_, R> {
         &mut self,
         site: usize,
         features: &[i32],
-        head: Option<Head<'_>>,
+        head: Option<SymbolHead<'_>>,
         lane: Option<(&LanePlace, &mut i32)>,
     ) -> Result<(), BitError> {
         let leaf = self.model.sites[site].leaf(features);

@@ -59,36 +59,36 @@ pub(super) const PATH: usize = 2;
 
 /// Most features that are kept on a small stack frame.
 pub(super) const KEPT_FEW: usize = 64;
-/// Features of a kind of 64 lanes in 64 fields, and [`Kept::UNASKED`].
+/// Features of a kind of 64 lanes in 64 fields, and [`FeatureStore::UNASKED`].
 pub(super) const KEPT_MAX: usize = FIRST + 9 * LANES_MAX + 17;
 
 /// Where features are kept while an entity is coded: only those that some split asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct FeatureStore {
     places: Vec<u16>,
     len: usize,
 }
 
-impl Kept {
+impl FeatureStore {
     /// Where what nobody asks for is put.
     const UNASKED: u16 = 0;
 
     /// Whether what is put there is asked for. Not for the age, which has that very place if all are kept.
     pub(super) fn is_asked(place: u16) -> bool {
-        place != Kept::UNASKED
+        place != FeatureStore::UNASKED
     }
 
     /// All `features`, each at its own number; there is no place for what is unasked.
     pub(super) fn all(features: usize) -> Self {
-        Kept { places: (0..features as u16).collect(), len: features }
+        FeatureStore { places: (0..features as u16).collect(), len: features }
     }
 
     /// Those of `features` that are `asked` for.
     pub(super) fn only(features: usize, asked: impl Iterator<Item = u16>) -> Self {
-        let mut kept = Kept { places: vec![Kept::UNASKED; features], len: 1 };
+        let mut kept = FeatureStore { places: vec![FeatureStore::UNASKED; features], len: 1 };
         for feature in asked {
             let place = &mut kept.places[usize::from(feature)];
-            if *place == Kept::UNASKED {
+            if *place == FeatureStore::UNASKED {
                 *place = kept.len as u16;
                 kept.len += 1;
             }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::coder::Pass;
+use super::coder::EntityPass;
 use super::coding::SiteStream;
 use super::features::{
-    AGE, BASE, ERROR, Features, GAP, KEPT_FEW, KEPT_MAX, Kept, MOVED, MOVED_SIZE, PATH, RESIDUAL,
-    RESIDUAL_SIZE, SPEED, STEP,
+    AGE, BASE, ERROR, FeatureStore, Features, GAP, KEPT_FEW, KEPT_MAX, MOVED, MOVED_SIZE, PATH,
+    RESIDUAL, RESIDUAL_SIZE, SPEED, STEP,
 };
 use super::place::LanePlace;
 use super::{CHUNK_FIELDS_MAX, Chances, Compiled, chunks, flips, merged_field};
@@ -16,7 +16,7 @@ use crate::schema::{FieldSchema, FieldType, KindSchema};
 
 /// A kind's sites.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct SitePlan {
     kept: usize,
     pub(super) age: u16,
     pub(super) gap: u16,
@@ -76,14 +76,14 @@ pub(super) struct PlanChunk {
     pub(super) kept: u16,
 }
 
-impl Plan {
+impl SitePlan {
     /// `common` as in a [`KindModel`](super::KindModel), one for each chunk. All features are kept.
     pub(crate) fn new(kind: &KindSchema, common: &[u8]) -> Self {
-        Plan::keeping(kind, common, &Kept::all(Features::count(kind)))
+        SitePlan::keeping(kind, common, &FeatureStore::all(Features::count(kind)))
     }
 
-    /// As [`Plan::new`], with only the features that are asked for.
-    pub(crate) fn keeping(kind: &KindSchema, common: &[u8], kept: &Kept) -> Self {
+    /// As [`SitePlan::new`], with only the features that are asked for.
+    pub(crate) fn keeping(kind: &KindSchema, common: &[u8], kept: &FeatureStore) -> Self {
         let at = Features { lanes: kind.lanes(), fields: kind.fields.len() };
         let (mut lanes, mut fields) = (Vec::new(), Vec::new());
         let (mut bases, mut moved) = (Vec::new(), Vec::new());
@@ -97,12 +97,12 @@ impl Plan {
             });
             lanes.extend(own);
             let own = lanes[plan.range()].iter().flat_map(|lane| [lane.moved, lane.moved_size]);
-            if own.chain([plan.speed]).any(Kept::is_asked) {
+            if own.chain([plan.speed]).any(FeatureStore::is_asked) {
                 moved.push(number);
             }
             fields.push(plan);
         }
-        bases.retain(|&(_, kept, _)| Kept::is_asked(kept));
+        bases.retain(|&(_, kept, _)| FeatureStore::is_asked(kept));
         let chunks = chunks(kind).into_iter().zip(common).enumerate();
         let chunks = chunks.map(|(number, (chunk, &common))| {
             let merged = merged_field(kind, &chunk, common);
@@ -110,7 +110,7 @@ impl Plan {
             let own = chunk.iter().map(|&field| fields[field].clone()).collect();
             PlanChunk::new(own, common, merged, kept.place(at.pattern(number)))
         });
-        Plan {
+        SitePlan {
             kept: kept.len(),
             age: kept.place(AGE),
             gap: kept.place(GAP),
@@ -137,9 +137,9 @@ impl Plan {
         owner: bool,
     ) -> Result<(), BitError> {
         if self.kept <= KEPT_FEW {
-            Pass::new(self, table, baseline, owner, &mut [0; KEPT_FEW]).run(sites, lanes)
+            EntityPass::new(self, table, baseline, owner, &mut [0; KEPT_FEW]).run(sites, lanes)
         } else {
-            Pass::new(self, table, baseline, owner, &mut [0; KEPT_MAX]).run(sites, lanes)
+            EntityPass::new(self, table, baseline, owner, &mut [0; KEPT_MAX]).run(sites, lanes)
         }
     }
 
@@ -151,7 +151,7 @@ impl Plan {
         owner: bool,
         features: &mut [i32],
     ) {
-        Pass::new(self, table, baseline, owner, features).look_back();
+        EntityPass::new(self, table, baseline, owner, features).look_back();
     }
 
     /// The chances of a model that has some.
@@ -227,8 +227,8 @@ impl PlanLane {
             residual: residuals[0],
             residual_size: residuals[1],
             step: kept(STEP),
-            residual_noted: residuals.into_iter().any(Kept::is_asked),
-            step_noted: [kept(STEP), plan.path].into_iter().any(Kept::is_asked),
+            residual_noted: residuals.into_iter().any(FeatureStore::is_asked),
+            step_noted: [kept(STEP), plan.path].into_iter().any(FeatureStore::is_asked),
         }
     }
 }

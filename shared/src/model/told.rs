@@ -6,9 +6,9 @@ use crate::bits::{BitError, BitReader, BitStream, BitWriter, golomb_bits};
 
 /// Which of the last two entities were told of.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Recent([bool; 2]);
+pub struct RecentlySent([bool; 2]);
 
-impl Recent {
+impl RecentlySent {
     /// How many: which of an entity's [`Chances`] holds.
     #[inline]
     pub fn count(self) -> usize {
@@ -35,7 +35,7 @@ pub fn write(bits: &mut BitWriter, told: &[bool], chances: Option<&[Chances]>) {
     if let Some(chances) = chances {
         let mut by_chance = BitWriter::default();
         let mut writer = ChanceWriter::new(&mut by_chance);
-        let mut recent = Recent::default();
+        let mut recent = RecentlySent::default();
         for (&told, chances) in told.iter().zip(chances) {
             writer.flag(chances[recent.count()], told);
             recent.push(told);
@@ -67,7 +67,7 @@ pub fn read(
     if by_chance {
         let chances = chances.ok_or(BitError::Invalid)?;
         let mut reader = ChanceReader::new(bits);
-        let mut recent = Recent::default();
+        let mut recent = RecentlySent::default();
         for (told, chances) in told.iter_mut().zip(chances) {
             *told = reader.flag(chances[recent.count()])?;
             recent.push(*told);

@@ -18,9 +18,9 @@ impl Field for Quat {
     #[inline]
     fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
         let (at, fits) = match ty {
-            FieldType::Quat { bits } => match Grid::new(bits).lanes(*self) {
+            FieldType::Quat { bits } => match RotationGrid::new(bits).lanes(*self) {
                 Some(at) => (at, true),
-                None => (Grid::new(bits).no_rotation(), false),
+                None => (RotationGrid::new(bits).no_rotation(), false),
             },
             _ => ([0; 4], true),
         };
@@ -32,7 +32,7 @@ impl Field for Quat {
     fn dequantize(ty: FieldType, lanes: &[i32]) -> Self {
         match ty {
             FieldType::Quat { bits } => {
-                Grid::new(bits).rotation([lanes[0], lanes[1], lanes[2], lanes[3]])
+                RotationGrid::new(bits).rotation([lanes[0], lanes[1], lanes[2], lanes[3]])
             }
             _ => Quat::IDENTITY,
         }
@@ -41,14 +41,14 @@ impl Field for Quat {
 
 /// The multiples of `1/(m√2)`.
 #[derive(Clone, Copy)]
-struct Grid {
+struct RotationGrid {
     m: i32,
 }
 
-impl Grid {
+impl RotationGrid {
     #[inline]
     fn new(bits: u8) -> Self {
-        Grid { m: (1 << (bits - 1)) - 1 }
+        RotationGrid { m: (1 << (bits - 1)) - 1 }
     }
 
     /// `None` for what points nowhere.
@@ -179,7 +179,7 @@ mod tests {
         fn a_rotation_comes_back_close(rotation in rotation(), bits in 2u8..=15) {
             let found = back(lanes(rotation, bits), bits);
             prop_assert!(found.is_normalized());
-            let step = 1.0 / (SQRT_2 * f64::from(Grid::new(bits).m));
+            let step = 1.0 / (SQRT_2 * f64::from(RotationGrid::new(bits).m));
             let (a, b) = (rotation.as_dquat().normalize(), found.as_dquat());
             let distance = (a - b).length().min((a + b).length());
             prop_assert!(distance <= 2.2 * step, "{} steps", distance / step);
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn every_rotation_of_few_bits_has_lasting_lanes() {
         for bits in 2..=5 {
-            let side = 2 * Grid::new(bits).m + 1;
+            let side = 2 * RotationGrid::new(bits).m + 1;
             for at in 0..4 * side * side * side {
                 let any = [
                     at / (side * side * side),

@@ -9,7 +9,7 @@ use crate::Tick;
 use crate::bits::BitReader;
 use crate::snapshot::SnapshotHeader;
 
-use super::{Applied, Decoded, Departed, Replica, SnapshotError, Told};
+use super::{Applied, Decoded, Departed, Replica, SlotRecord, SnapshotError};
 
 impl Replica {
     /// Applies one part of a keyframe; `near` is as in [`Replica::apply`]. Acknowledge it by counting the
@@ -37,7 +37,7 @@ impl Replica {
         self.decoded.clear();
         self.whole_lanes.clear();
         let read = self.read_others(&mut reader, tick, 0);
-        let is_whole = |decoded: &Decoded| matches!(decoded.told, Told::Whole { .. });
+        let is_whole = |decoded: &Decoded| matches!(decoded.told, SlotRecord::Whole { .. });
         if read.is_err() || !self.decoded.iter().all(is_whole) {
             return Err(SnapshotError::Malformed);
         }
@@ -54,7 +54,7 @@ impl Replica {
 
     /// Returns the entity that it takes the place of.
     fn take_whole(&mut self, Decoded { slot, told }: Decoded, tick: Tick) -> Option<Departed> {
-        let Told::Whole { kind, mine, id, lanes_at } = told else { return None };
+        let SlotRecord::Whole { kind, mine, id, lanes_at } = told else { return None };
         let newest = self.place(slot).map(|place| {
             let states = &self.entities[place].states;
             states.tick(states.len() - 1)

@@ -31,7 +31,7 @@ pub(super) struct Quic {
     _session: Option<Arc<wtransport::Connection>>,
 }
 
-type Halves = (Box<dyn AsyncWrite + Send + Unpin>, Box<dyn AsyncRead + Send + Unpin>);
+type QuicHalves = (Box<dyn AsyncWrite + Send + Unpin>, Box<dyn AsyncRead + Send + Unpin>);
 
 impl Quic {
     pub(super) async fn open(
@@ -45,7 +45,7 @@ impl Quic {
             Transport::WebTransport => open_webtransport(target, trust, address).await?,
             _ => open_quic(target, trust, address).await?,
         };
-        let Opened { connection, prefix, session, control, chat } = opened;
+        let OpenedConnection { connection, prefix, session, control, chat } = opened;
         tokio::spawn(write_stream(control.0, queues.control));
         tokio::spawn(write_stream(chat.0, queues.chat));
         tokio::spawn(read_stream(control.1, arrivals.clone(), Incoming::Control));
@@ -88,36 +88,36 @@ impl Quic {
     }
 }
 
-struct Opened {
+struct OpenedConnection {
     connection: quinn::Connection,
     prefix: Bytes,
     session: Option<wtransport::Connection>,
-    control: Halves,
-    chat: Halves,
+    control: QuicHalves,
+    chat: QuicHalves,
 }
 
 async fn open_quic(
     target: &Target,
     trust: &Trust,
     address: SocketAddr,
-) -> Result<Opened, ConnectError> {
+) -> Result<OpenedConnection, ConnectError> {
     let connecting = bind(address)?
         .connect_with(client_config(trust, address, ALPN)?, address, &target.host)
         .map_err(|error| unreachable(target, &error))?;
     let connection = connecting.await.map_err(|error| refused(target, &error))?;
-    let open = async || -> Result<Halves, ConnectError> {
+    let open = async || -> Result<QuicHalves, ConnectError> {
         let (send, recv) = connection.open_bi().await.map_err(|error| refused(target, &error))?;
         Ok(halves(send, recv))
     };
     let (control, chat) = (open().await?, open().await?);
-    Ok(Opened { connection, prefix: Bytes::new(), session: None, control, chat })
+    Ok(OpenedConnection { connection, prefix: Bytes::new(), session: None, control, chat })
 }
 
 async fn open_webtransport(
     target: &Target,
     trust: &Trust,
     address: SocketAddr,
-) -> Result<Opened, ConnectError> {
+) -> Result<OpenedConnection, ConnectError> {
     let tls = client_tls(trust, address, wtransport::tls::WEBTRANSPORT_ALPN)?;
     let config = wtransport::ClientConfig::builder()
         .with_bind_address(any_port(address))
@@ -129,7 +129,7 @@ async fn open_webtransport(
         if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
     let url = format!("https://{host}:{}/", target.port);
     let session = endpoint.connect(&url).await.map_err(|error| unreachable(target, &error))?;
-    let open = async || -> Result<Halves, ConnectError> {
+    let open = async || -> Result<QuicHalves, ConnectError> {
         let opening = session.open_bi().await.map_err(|error| unreachable(target, &error))?;
         let (send, recv) = opening.await.map_err(|error| unreachable(target, &error))?;
         Ok(halves(send, recv))
@@ -137,7 +137,7 @@ async fn open_webtransport(
     let (control, chat) = (open().await?, open().await?);
     let connection = session.quic_connection().clone();
     let prefix = varint(session.session_id().into_u64() / 4);
-    Ok(Opened { connection, prefix, session: Some(session), control, chat })
+    Ok(OpenedConnection { connection, prefix, session: Some(session), control, chat })
 }
 
 fn client_config(
@@ -178,7 +178,7 @@ async fn resolve(target: &Target) -> Result<SocketAddr, ConnectError> {
 fn halves(
     send: impl AsyncWrite + Send + Unpin + 'static,
     recv: impl AsyncRead + Send + Unpin + 'static,
-) -> Halves {
+) -> QuicHalves {
     (Box::new(send), Box::new(recv))
 }
 

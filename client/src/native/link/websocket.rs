@@ -33,44 +33,44 @@ const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one read.
 const READ_BYTES: usize = 16 * 1024;
 
-type Socket = WebSocketStream<Box<dyn Wire>>;
+type ClientWebSocket = WebSocketStream<Box<dyn RawStream>>;
 
 /// A TCP connection, with or without TLS.
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+trait RawStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> RawStream for T {}
 
 /// A connection that a task reads and writes.
 #[derive(Debug)]
-pub(super) struct WebSocket {
+pub(super) struct WebSocketLink {
     /// The newest datagram: one that was not sent is of no use beside it.
     datagram: watch::Sender<Vec<u8>>,
     closing: watch::Sender<Option<(CloseCode, String)>>,
     over: watch::Receiver<bool>,
-    counts: Arc<Counts>,
+    counts: Arc<MessageCounts>,
 }
 
 /// Messages and their bytes, both ways.
 #[derive(Debug, Default)]
-struct Counts {
+struct MessageCounts {
     messages_in: AtomicU64,
     bytes_in: AtomicU64,
     messages_out: AtomicU64,
     bytes_out: AtomicU64,
 }
 
-impl WebSocket {
+impl WebSocketLink {
     pub(super) async fn open(
         target: &Target,
         trust: &Trust,
         queues: Queues,
         arrivals: Arrivals,
-    ) -> Result<WebSocket, ConnectError> {
+    ) -> Result<WebSocketLink, ConnectError> {
         let (writer, reader) = connect(target, trust).await?.split();
         let (datagram, datagrams) = watch::channel(Vec::new());
         let (closing, close_asked) = watch::channel(None);
         let (ended, over) = watch::channel(false);
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(MessageCounts::default());
         let writing = Writer { writer, datagrams, close_asked, counts: Arc::clone(&counts) };
         let counted = Arc::clone(&counts);
         tokio::spawn(async move {
@@ -87,7 +87,7 @@ impl WebSocket {
             // A caller that is gone need not know.
             let _ = arrivals.send((Instant::now(), why)).await;
         });
-        Ok(WebSocket { datagram, closing, over, counts })
+        Ok(WebSocketLink { datagram, closing, over, counts })
     }
 
     pub(super) fn wire(&self) -> WireStats {
@@ -116,13 +116,13 @@ impl WebSocket {
     }
 }
 
-async fn connect(target: &Target, trust: &Trust) -> Result<Socket, ConnectError> {
+async fn connect(target: &Target, trust: &Trust) -> Result<ClientWebSocket, ConnectError> {
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await;
     let stream = stream.map_err(|error| unreachable(target, &error))?;
     let local = |error: std::io::Error| ConnectError::Local(error.to_string());
     stream.set_nodelay(true).map_err(local)?;
     let address = stream.peer_addr().map_err(local)?;
-    let wire: Box<dyn Wire> = if target.tls {
+    let wire: Box<dyn RawStream> = if target.tls {
         let name = ServerName::try_from(target.host.clone())
             .map_err(|error| unreachable(target, &error))?;
         let tls = client_tls(trust, address, b"http/1.1")?;
@@ -148,10 +148,10 @@ async fn connect(target: &Target, trust: &Trust) -> Result<Socket, ConnectError>
 
 /// The writing side.
 struct Writer {
-    writer: SplitSink<Socket, Message>,
+    writer: SplitSink<ClientWebSocket, Message>,
     datagrams: watch::Receiver<Vec<u8>>,
     close_asked: watch::Receiver<Option<(CloseCode, String)>>,
-    counts: Arc<Counts>,
+    counts: Arc<MessageCounts>,
 }
 
 impl Writer {
@@ -216,7 +216,11 @@ async fn next(queue: &mut mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
 }
 
 /// Sorts what comes until nothing more does. Says why.
-async fn read(mut reader: SplitStream<Socket>, arrivals: &Arrivals, counts: &Counts) -> Incoming {
+async fn read(
+    mut reader: SplitStream<ClientWebSocket>,
+    arrivals: &Arrivals,
+    counts: &MessageCounts,
+) -> Incoming {
     loop {
         let message = match tokio::time::timeout(IDLE_TIME, reader.next()).await {
             Ok(Some(Ok(message))) => message,

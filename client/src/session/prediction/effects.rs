@@ -7,7 +7,7 @@ use tickwire_shared::replica::Event;
 use tickwire_shared::schema::{FieldType, KindSchema};
 
 use super::PredictionStats;
-use super::rules::Thing;
+use super::rules::LaneRecord;
 
 /// The server's may be of a tick so far off.
 const WINDOW_TICKS: i32 = 12;
@@ -16,7 +16,7 @@ const EFFECTS_MAX: usize = 256;
 
 /// What the caller is told of a predicted event.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Told {
+pub enum PredictedEventOutcome {
     /// It happened, by this client's reckoning.
     Predicted(Event),
     /// The server knows of no such thing.
@@ -25,33 +25,33 @@ pub enum Told {
 
 /// The predicted events of the last ticks.
 #[derive(Debug)]
-pub(super) struct Effects {
-    list: Vec<Effect>,
+pub(super) struct PredictedEvents {
+    list: Vec<PredictedEvent>,
     /// By kind and lane: whether two that are the same have the same in it.
     exact: Vec<Vec<bool>>,
-    told: VecDeque<Told>,
+    told: VecDeque<PredictedEventOutcome>,
 }
 
 #[derive(Debug)]
-struct Effect {
+struct PredictedEvent {
     event: Event,
     confirmed: bool,
     /// By the last replay, or it was no part of it.
     made: bool,
 }
 
-impl Effects {
+impl PredictedEvents {
     pub(super) fn new(kinds: &[KindSchema]) -> Self {
         let exact = |kind: &KindSchema| {
             let of = |ty: FieldType| std::iter::repeat_n(is_exact(ty), ty.lanes());
             kind.fields.iter().flat_map(|field| of(field.ty)).collect()
         };
         let exact = kinds.iter().map(exact).collect();
-        Effects { list: Vec::new(), exact, told: VecDeque::new() }
+        PredictedEvents { list: Vec::new(), exact, told: VecDeque::new() }
     }
 
     /// What is to be told next.
-    pub(super) fn poll(&mut self) -> Option<Told> {
+    pub(super) fn poll(&mut self) -> Option<PredictedEventOutcome> {
         self.told.pop_front()
     }
 
@@ -63,7 +63,12 @@ impl Effects {
     }
 
     /// `tick` was stepped, for the first time or again, and made `events`.
-    pub(super) fn stepped(&mut self, tick: Tick, events: Vec<Thing>, stats: &mut PredictionStats) {
+    pub(super) fn stepped(
+        &mut self,
+        tick: Tick,
+        events: Vec<LaneRecord>,
+        stats: &mut PredictionStats,
+    ) {
         for (kind, lanes) in events {
             let event = Event { tick, kind, lanes };
             // What a replay lost may be made by the first ticks after it.
@@ -72,8 +77,8 @@ impl Effects {
                 known.event.tick = tick;
             } else if self.list.len() < EFFECTS_MAX {
                 stats.events += 1;
-                self.told.push_back(Told::Predicted(event.clone()));
-                self.list.push(Effect { event, confirmed: false, made: true });
+                self.told.push_back(PredictedEventOutcome::Predicted(event.clone()));
+                self.list.push(PredictedEvent { event, confirmed: false, made: true });
             }
         }
     }
@@ -91,21 +96,25 @@ impl Effects {
             let is_open = tick.since(effect.event.tick) < WINDOW_TICKS;
             if !is_open && !effect.confirmed {
                 stats.events_cancelled += 1;
-                self.told.push_back(Told::Cancelled(effect.event.clone()));
+                self.told.push_back(PredictedEventOutcome::Cancelled(effect.event.clone()));
             }
             is_open
         });
     }
 
     /// The nearest in time that is the same as `event`, of those that `may` be.
-    fn find(&mut self, event: &Event, may: impl Fn(&Effect) -> bool) -> Option<&mut Effect> {
+    fn find(
+        &mut self,
+        event: &Event,
+        may: impl Fn(&PredictedEvent) -> bool,
+    ) -> Option<&mut PredictedEvent> {
         let exact = self.exact.get(usize::from(event.kind))?;
         let is_same = |other: &Event| {
             let lanes = other.lanes.iter().zip(&event.lanes).zip(exact);
             other.kind == event.kind && lanes.into_iter().all(|((a, b), exact)| a == b || !exact)
         };
-        let off = |effect: &Effect| effect.event.tick.since(event.tick).abs();
-        let fits = |effect: &&mut Effect| {
+        let off = |effect: &PredictedEvent| effect.event.tick.since(event.tick).abs();
+        let fits = |effect: &&mut PredictedEvent| {
             may(effect) && is_same(&effect.event) && off(effect) < WINDOW_TICKS
         };
         self.list.iter_mut().filter(fits).min_by_key(|effect| off(effect))
@@ -124,7 +133,7 @@ mod tests {
     use super::*;
 
     /// Someone took something somewhere: who, and where.
-    fn effects() -> Effects {
+    fn effects() -> PredictedEvents {
         let field = |ty: FieldType| FieldSchema {
             name: "field".into(),
             ty,
@@ -135,19 +144,19 @@ mod tests {
         };
         let who = field(FieldType::Int { min: 0, max: 255 });
         let place = field(FieldType::Float { min: -100.0, max: 100.0, step: 0.5 });
-        Effects::new(&[KindSchema { name: "Taken".into(), fields: vec![who, place] }])
+        PredictedEvents::new(&[KindSchema { name: "Taken".into(), fields: vec![who, place] }])
     }
 
     fn event(tick: u32, who: i32, place: i32) -> Event {
         Event { tick: Tick(tick), kind: 0, lanes: vec![who, place] }
     }
 
-    fn step(effects: &mut Effects, tick: u32, made: &[(i32, i32)]) {
+    fn step(effects: &mut PredictedEvents, tick: u32, made: &[(i32, i32)]) {
         let made = made.iter().map(|&(who, place)| (0, vec![who, place])).collect();
         effects.stepped(Tick(tick), made, &mut PredictionStats::default());
     }
 
-    fn told(effects: &mut Effects) -> Vec<Told> {
+    fn told(effects: &mut PredictedEvents) -> Vec<PredictedEventOutcome> {
         std::iter::from_fn(|| effects.poll()).collect()
     }
 
@@ -155,7 +164,7 @@ mod tests {
     fn it_is_told_once_whatever_the_server_and_replays_say_of_it() {
         let (mut effects, mut stats) = (effects(), PredictionStats::default());
         step(&mut effects, 100, &[(1, 40)]);
-        assert_eq!(told(&mut effects), [Told::Predicted(event(100, 1, 40))]);
+        assert_eq!(told(&mut effects), [PredictedEventOutcome::Predicted(event(100, 1, 40))]);
         // A correction puts it a tick later, and back.
         for tick in [101, 100] {
             effects.begin_replay(Tick(95));
@@ -183,7 +192,11 @@ mod tests {
         step(&mut effects, 111, &[(1, 40)]);
         assert_eq!(told(&mut effects), []);
         step(&mut effects, 112, &[(1, 40)]);
-        assert_eq!(told(&mut effects), [Told::Predicted(event(112, 1, 40))], "another one");
+        assert_eq!(
+            told(&mut effects),
+            [PredictedEventOutcome::Predicted(event(112, 1, 40))],
+            "another one"
+        );
     }
 
     #[test]
@@ -198,7 +211,7 @@ mod tests {
         }
         effects.reconcile(Tick(112), &mut stats);
         effects.reconcile(Tick(113), &mut stats);
-        assert_eq!(told(&mut effects), [Told::Cancelled(event(100, 1, 60))]);
+        assert_eq!(told(&mut effects), [PredictedEventOutcome::Cancelled(event(100, 1, 60))]);
         assert_eq!(stats.events_cancelled, 1);
     }
 }

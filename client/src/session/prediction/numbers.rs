@@ -7,7 +7,7 @@ use tickwire_shared::predict::EachAround;
 use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
 
 use super::super::component::{components, lanes_of, push_components};
-use super::rules::{MaybeSend, Rules, Steered, Things};
+use super::rules::{MaybeSend, PredictedState, Rules, StepOutput};
 
 /// One tick of what a player steers, by the components of its fields; see
 /// [`component`](crate::session::component).
@@ -49,7 +49,7 @@ impl<N: NumberStep> NumberRules<N> {
 
 /// What a tick left behind.
 #[derive(Clone)]
-struct Stepped<T> {
+struct NumberState<T> {
     kind: u8,
     lanes: Vec<i32>,
     state: T,
@@ -63,29 +63,29 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         _id: EntityId,
         kind: u8,
         lanes: &[i32],
-        before: Option<&Steered>,
-    ) -> Option<Steered> {
+        before: Option<&PredictedState>,
+    ) -> Option<PredictedState> {
         let table = self.entities.get(usize::from(kind))?;
-        let before = before.map(|before| before.get::<Stepped<N::State>>().expect(SAME_RULES));
+        let before = before.map(|before| before.get::<NumberState<N::State>>().expect(SAME_RULES));
         let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
         let state = self.step.adopt(kind, &numbers(table, lanes), before)?;
-        Some(Steered::new(Stepped { kind, lanes: lanes.to_vec(), state }))
+        Some(PredictedState::new(NumberState { kind, lanes: lanes.to_vec(), state }))
     }
 
-    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
-        let stepped = steered.get::<Stepped<N::State>>().expect(SAME_RULES);
+    fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
+        let stepped = steered.get::<NumberState<N::State>>().expect(SAME_RULES);
         lanes[..stepped.lanes.len()].copy_from_slice(&stepped.lanes);
         (stepped.kind, stepped.lanes.len())
     }
 
     fn steer(
         &self,
-        steered: &mut Steered,
+        steered: &mut PredictedState,
         input: &[i32],
         _around: &EachAround<'_>,
-        _made: &mut Things,
+        _made: &mut StepOutput,
     ) {
-        let stepped = steered.get_mut::<Stepped<N::State>>().expect(SAME_RULES);
+        let stepped = steered.get_mut::<NumberState<N::State>>().expect(SAME_RULES);
         let table = &self.entities[usize::from(stepped.kind)];
         // Before the first frame nothing is held.
         let nothing = self.input.zero_lanes();
@@ -200,15 +200,15 @@ mod tests {
         NumberRules::new(&schema, Adds)
     }
 
-    fn lanes(rules: &NumberRules<Adds>, steered: &Steered) -> Vec<i32> {
+    fn lanes(rules: &NumberRules<Adds>, steered: &PredictedState) -> Vec<i32> {
         let mut lanes = [0; LANES_MAX];
         let (kind, count) = rules.show(steered, &mut lanes);
         assert_eq!(kind, 1);
         lanes[..count].to_vec()
     }
 
-    fn steer(rules: &NumberRules<Adds>, steered: &mut Steered, input: &[i32]) {
-        rules.steer(steered, input, &|_| {}, &mut Things::default());
+    fn steer(rules: &NumberRules<Adds>, steered: &mut PredictedState, input: &[i32]) {
+        rules.steer(steered, input, &|_| {}, &mut StepOutput::default());
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         let mut before = rules.adopt(EntityId(1), 1, &[5, 7, 0], None).unwrap();
         steer(&rules, &mut before, &[1]);
         let after = rules.adopt(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
-        assert_eq!(after.get::<Stepped<(Vec<f64>, u32)>>().unwrap().state.1, 1);
+        assert_eq!(after.get::<NumberState<(Vec<f64>, u32)>>().unwrap().state.1, 1);
         assert_eq!(lanes(&rules, &after), [50, 7, 0]);
     }
 

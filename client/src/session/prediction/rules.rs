@@ -22,15 +22,15 @@ pub trait MaybeSend {}
 impl<T> MaybeSend for T {}
 
 /// An entity or an event: its kind and its lanes.
-pub type Thing = (u8, Vec<i32>);
+pub type LaneRecord = (u8, Vec<i32>);
 
 /// What a step made; see [`Made`].
 #[derive(Clone, Debug, Default)]
-pub struct Things {
+pub struct StepOutput {
     /// New entities.
-    pub spawned: Vec<Thing>,
+    pub spawned: Vec<LaneRecord>,
     /// What happened once.
-    pub events: Vec<Thing>,
+    pub events: Vec<LaneRecord>,
 }
 
 /// How one tick is predicted, by lanes of the server's schema.
@@ -42,19 +42,19 @@ pub trait Rules: Debug + MaybeSend {
         id: EntityId,
         kind: u8,
         lanes: &[i32],
-        before: Option<&Steered>,
-    ) -> Option<Steered>;
+        before: Option<&PredictedState>,
+    ) -> Option<PredictedState>;
 
     /// Fills the lanes of what is steered. Returns its kind and how many lanes that has.
-    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize);
+    fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize);
 
     /// One tick with an input.
     fn steer(
         &self,
-        steered: &mut Steered,
+        steered: &mut PredictedState,
         input: &[i32],
         around: &EachAround<'_>,
-        made: &mut Things,
+        made: &mut StepOutput,
     );
 
     /// What the player of an entity with these lanes is taken to hold; empty for nothing.
@@ -64,16 +64,16 @@ pub trait Rules: Debug + MaybeSend {
 }
 
 /// The state of what is steered, of whatever type the game has for it.
-pub struct Steered(Box<dyn State>);
+pub struct PredictedState(Box<dyn ErasedState>);
 
-trait State: MaybeSend {
-    fn clone_box(&self) -> Box<dyn State>;
+trait ErasedState: MaybeSend {
+    fn clone_box(&self) -> Box<dyn ErasedState>;
     fn as_any(&self) -> &dyn Any;
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
-impl<T: Clone + MaybeSend + 'static> State for T {
-    fn clone_box(&self) -> Box<dyn State> {
+impl<T: Clone + MaybeSend + 'static> ErasedState for T {
+    fn clone_box(&self) -> Box<dyn ErasedState> {
         Box::new(self.clone())
     }
 
@@ -86,10 +86,10 @@ impl<T: Clone + MaybeSend + 'static> State for T {
     }
 }
 
-impl Steered {
+impl PredictedState {
     /// Hides the type of `own`.
     pub fn new<T: Clone + MaybeSend + 'static>(own: T) -> Self {
-        Steered(Box::new(own))
+        PredictedState(Box::new(own))
     }
 
     /// It, if it is of this type.
@@ -103,13 +103,13 @@ impl Steered {
     }
 }
 
-impl Clone for Steered {
+impl Clone for PredictedState {
     fn clone(&self) -> Self {
-        Steered((*self.0).clone_box())
+        PredictedState((*self.0).clone_box())
     }
 }
 
-impl Debug for Steered {
+impl Debug for PredictedState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Steered")
     }
@@ -153,14 +153,14 @@ impl<S: Predict> Rules for GameRules<S> {
         id: EntityId,
         kind: u8,
         lanes: &[i32],
-        before: Option<&Steered>,
-    ) -> Option<Steered> {
+        before: Option<&PredictedState>,
+    ) -> Option<PredictedState> {
         let entity = S::Entity::from_lanes(kind, lanes)?;
         let before = before.map(|before| before.get::<S::Own>().expect(SAME_RULES));
-        S::adopt(id, &entity, before).map(Steered::new)
+        S::adopt(id, &entity, before).map(PredictedState::new)
     }
 
-    fn show(&self, steered: &Steered, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
+    fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
         let entity = S::show(steered.get().expect(SAME_RULES));
         entity.to_lanes(lanes);
         (entity.kind(), self.lanes[usize::from(entity.kind())])
@@ -168,10 +168,10 @@ impl<S: Predict> Rules for GameRules<S> {
 
     fn steer(
         &self,
-        steered: &mut Steered,
+        steered: &mut PredictedState,
         input: &[i32],
         around: &EachAround<'_>,
-        made: &mut Things,
+        made: &mut StepOutput,
     ) {
         let own = steered.get_mut().expect(SAME_RULES);
         let mut typed = Made::<S>::default();
@@ -192,7 +192,7 @@ impl<S: Predict> Rules for GameRules<S> {
 }
 
 /// `None` for a kind that `lanes` does not have.
-fn thing(made: &impl Kinds, lanes_of: &[usize]) -> Option<Thing> {
+fn thing(made: &impl Kinds, lanes_of: &[usize]) -> Option<LaneRecord> {
     let count = *lanes_of.get(usize::from(made.kind()))?;
     let mut lanes = [0; LANES_MAX];
     made.to_lanes(&mut lanes);

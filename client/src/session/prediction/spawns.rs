@@ -7,9 +7,9 @@ use tickwire_shared::replica::{Entity, Replica};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, Tick};
 
-use super::super::interpolation::Blend;
+use super::super::interpolation::KindBlend;
 use super::PredictionStats;
-use super::rules::Thing;
+use super::rules::LaneRecord;
 
 /// Things at once; more are not shown before the server has them.
 const SPAWNS_MAX: usize = 256;
@@ -68,7 +68,12 @@ impl Spawns {
 
     /// `tick` was stepped, for the first time or again, and made `spawned`. What a replay makes some ticks
     /// earlier or later than before is the same thing.
-    pub(super) fn stepped(&mut self, tick: Tick, spawned: Vec<Thing>, stats: &mut PredictionStats) {
+    pub(super) fn stepped(
+        &mut self,
+        tick: Tick,
+        spawned: Vec<LaneRecord>,
+        stats: &mut PredictionStats,
+    ) {
         for (kind, lanes) in spawned {
             let off = |spawn: &Spawn| spawn.tick.since(tick).abs();
             let is_same = |spawn: &&mut Spawn| {
@@ -150,7 +155,13 @@ impl Spawns {
     }
 
     /// Fills what is shown of each: `part` of a tick after `newest`.
-    pub(super) fn show(&mut self, newest: Tick, part: f64, replica: &Replica, blends: &[Blend]) {
+    pub(super) fn show(
+        &mut self,
+        newest: Tick,
+        part: f64,
+        replica: &Replica,
+        blends: &[KindBlend],
+    ) {
         for spawn in &mut self.list {
             let Some(table) = replica.kind(spawn.kind) else { continue };
             let known = replica.entities().iter().find(|entity| Some(entity.id) == spawn.real);

@@ -13,7 +13,7 @@ use tickwire_shared::Tick;
 use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::slots;
 
-use super::{Against, Common, Draft, Record, Replication, Word};
+use super::{InterestWord, Record, RecordBaseline, Replication, SharedBaseline, SnapshotScratch};
 use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
@@ -40,7 +40,7 @@ impl Priority {
 
 /// The place of a record among all of its snapshot: what matters most first, lower slots before higher ones. The
 /// lowest 16 bits are the record's size.
-pub(super) type Rank = u64;
+pub(super) type RecordRank = u64;
 
 /// Bits of the records behind the marks, their number included.
 pub(super) fn others_bits(others: &[Record]) -> usize {
@@ -67,25 +67,25 @@ impl Record {
 
     /// Its bits in a snapshot with no other record.
     fn bits_alone(&self) -> usize {
-        let is_marked = self.against == Against::Common;
+        let is_marked = self.against == RecordBaseline::Common;
         self.bits() + if is_marked { 0 } else { golomb_bits(u32::from(self.slot)) as usize }
     }
 
     #[inline]
-    pub(super) fn rank(&self) -> Rank {
+    pub(super) fn rank(&self) -> RecordRank {
         let last_is_most = u64::from(u32::MAX - self.priority.0);
         last_is_most << 32 | u64::from(self.slot) << 16 | self.bits() as u64 & 0xFFFF
     }
 
     /// [`Record::bits`] of the record with a rank.
-    fn bits_of(rank: Rank) -> usize {
+    fn bits_of(rank: RecordRank) -> usize {
         rank as usize & 0xFFFF
     }
 }
 
 /// What became of records that did not all fit.
 #[derive(Clone, Copy, Debug)]
-struct Chosen {
+struct FittedRecords {
     /// The bits it would take to send the first of them, or the one that is overdue, if it did not fit at all.
     lacks_bits: Option<usize>,
     /// The slot of the first one that was left out.
@@ -94,7 +94,7 @@ struct Chosen {
 
 /// A slot whose record was the first to be left out.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Blocked {
+pub(super) struct LeftOut {
     slot: u16,
     /// In so many snapshots in a row.
     snapshots: u32,
@@ -103,15 +103,15 @@ pub(super) struct Blocked {
 /// After so many of them it goes before all others.
 const BLOCKED_SNAPSHOTS_MAX: u32 = 8;
 
-impl Draft {
+impl SnapshotScratch {
     /// Keeps what matters most in `bits_max` bits, of what any snapshot of `bits_most` can hold. A record of the slot
     /// `overdue` goes before all.
     fn choose(
         &mut self,
-        common: Option<Common>,
+        common: Option<SharedBaseline>,
         (bits_max, bits_most): (usize, usize),
         overdue: Option<u16>,
-    ) -> Chosen {
+    ) -> FittedRecords {
         // Every slot of the baseline takes a mark of at most two bits.
         let marks_bits = if common.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 };
         let other_bits = marks_bits + golomb_bits(self.others.len() as u32) as usize;
@@ -140,11 +140,11 @@ impl Draft {
         let blocked = ranks.get(kept).map(|rank| (rank >> 16) as u16);
         self.ranks = ranks;
         self.keep(|record| last.is_some_and(|last| record.rank() <= last));
-        Chosen { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
+        FittedRecords { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
     }
 
     /// How many of the first by `ranks` fit in `bits_max`.
-    pub(super) fn fitting(&self, ranks: &[Rank], bits_max: usize) -> usize {
+    pub(super) fn fitting(&self, ranks: &[RecordRank], bits_max: usize) -> usize {
         let Some(&last) = ranks.last() else { return 0 };
         // The gaps between records depend on which are kept: a guess without them, and then as it is.
         let mut too_many = self.bits_up_to(last).saturating_sub(bits_max);
@@ -170,7 +170,7 @@ impl Draft {
     }
 
     /// Bits of the records up to a rank, marks aside.
-    fn bits_up_to(&self, last: Rank) -> usize {
+    fn bits_up_to(&self, last: RecordRank) -> usize {
         let coded = self.coded.iter().filter(|record| record.rank() <= last);
         let coded_bits: usize = coded.map(|record| record.bits()).sum();
         coded_bits + gapped_bits(self.others.iter().filter(|record| record.rank() <= last))
@@ -188,7 +188,7 @@ impl Draft {
         let left_out = &mut self.left_out;
         self.others.retain(|record| {
             let kept = is_kept(record);
-            if !kept && record.against == Against::Nothing {
+            if !kept && record.against == RecordBaseline::Nothing {
                 left_out.push(*record);
             }
             kept
@@ -205,38 +205,44 @@ impl Replication {
     /// Keeps what matters most in `bits_max` bits behind the head, of what any snapshot of `bits_most` can hold.
     pub(super) fn choose(
         &mut self,
-        draft: &mut Draft,
-        common: Option<Common>,
+        scratch: &mut SnapshotScratch,
+        common: Option<SharedBaseline>,
         head_bits: usize,
         (bits_max, bits_most): (usize, usize),
     ) {
-        let Blocked { slot, snapshots } = self.blocked;
+        let LeftOut { slot, snapshots } = self.blocked;
         let overdue = (snapshots >= BLOCKED_SNAPSHOTS_MAX).then_some(slot);
-        let chosen = draft.choose(common, (bits_max, bits_most), overdue);
+        let chosen = scratch.choose(common, (bits_max, bits_most), overdue);
         self.lacks_bytes = chosen.lacks_bits.map_or(0, |bits| (head_bits + bits).div_ceil(8));
         self.blocked = match chosen.blocked {
-            Some(again) if again == slot => Blocked { slot, snapshots: snapshots + 1 },
-            Some(slot) => Blocked { slot, snapshots: 1 },
-            None => Blocked::default(),
+            Some(again) if again == slot => LeftOut { slot, snapshots: snapshots + 1 },
+            Some(slot) => LeftOut { slot, snapshots: 1 },
+            None => LeftOut::default(),
         };
     }
 
     /// How much something matters that the client does not own, and that was last sent to it at the tick `sent`.
     #[inline]
-    pub(super) fn priority(&self, world: &World, word: Word, slot: u16, sent: u32) -> Priority {
+    pub(super) fn priority(
+        &self,
+        world: &World,
+        word: InterestWord,
+        slot: u16,
+        sent: u32,
+    ) -> Priority {
         let tick = world.tick();
-        let glance = &world.glances()[usize::from(slot)];
+        let summary = &world.summaries()[usize::from(slot)];
         let mut told = sent;
-        if tick.since(Tick(told)) > self.packets.flight_ticks() + LOST_TICKS {
+        if tick.since(Tick(told)) > self.sent_snapshots.flight_ticks() + LOST_TICKS {
             // It waits since the last time that came through.
-            told = self.packets.acked(slot);
+            told = self.sent_snapshots.acked(slot);
         }
-        let waited_ticks = if told < glance.spawned {
-            let came = self.interest.entered(slot).max(glance.spawned);
+        let waited_ticks = if told < summary.spawned {
+            let came = self.interest.entered(slot).max(summary.spawned);
             FRESH_PRIORITY_TICKS + tick.since(Tick(came)).unsigned_abs()
         } else {
             tick.since(Tick(told)).unsigned_abs()
         };
-        Priority::of(waited_ticks, glance.priority, word.near >> (slot % 64) & 1 == 1)
+        Priority::of(waited_ticks, summary.priority, word.near >> (slot % 64) & 1 == 1)
     }
 }

@@ -5,10 +5,13 @@
 
 use tickwire_shared::slots::slots_of_word;
 
-use crate::room::fragments::State;
+use crate::room::delta_cache::State;
 
 use super::budget::{Priority, others_bits};
-use super::{Against, Common, Draft, Record, Replication, Scene, Word};
+use super::{
+    InterestWord, Record, RecordBaseline, Replication, SharedBaseline, SnapshotContext,
+    SnapshotScratch,
+};
 
 /// How often more are coded when those that were do not fill the snapshot.
 const ROUNDS: usize = 3;
@@ -72,28 +75,29 @@ impl Replication {
     /// Lists what there is to tell of the slots of a word: `marked` are those of the common baseline.
     pub(super) fn list(
         &mut self,
-        scene: &mut Scene<'_>,
-        common: Option<Common>,
-        word: Word,
+        context: &mut SnapshotContext<'_>,
+        common: Option<SharedBaseline>,
+        word: InterestWord,
         (marked, others): (u64, u64),
     ) {
-        let world = scene.world;
+        let world = context.world;
         let mine = world.changed().word(word.at) & word.mine;
         let fresh = mine | world.changed_public().word(word.at) & !word.mine;
-        let sent = self.packets.sent_word(word.at);
-        let mut settled = 0;
+        let sent = self.sent_snapshots.sent_word(word.at);
+        let mut up_to_date = 0;
         for slot in slots_of_word(word.at, marked | others) {
             let bit = 1u64 << (slot % 64);
             let is_mine = word.mine & bit != 0;
-            let glance = &world.glances()[usize::from(slot)];
-            let is_common = |common: &Common| marked & bit != 0 && glance.spawned <= common.tick.0;
+            let summary = &world.summaries()[usize::from(slot)];
+            let is_common =
+                |common: &SharedBaseline| marked & bit != 0 && summary.spawned <= common.tick.0;
             let since = common.filter(is_common);
             let sent = sent.tick(slot);
             if fresh & bit == 0 {
-                let changed = glance.changed_for(is_mine);
+                let changed = summary.changed_for(is_mine);
                 let known = since.map(|common| common.tick).or_else(|| self.known(world, slot));
                 if known.is_some_and(|known| known.0 >= changed) {
-                    settled |= bit;
+                    up_to_date |= bit;
                     continue;
                 }
                 if self.is_under_way(world.tick(), changed, sent) {
@@ -105,22 +109,22 @@ impl Replication {
                 false => self.priority(world, word, slot, sent),
             };
             let candidate = Candidate::new(priority, slot, since.is_some());
-            scene.draft.candidates.push(candidate);
+            context.scratch.candidates.push(candidate);
         }
-        self.settled.words_mut()[word.at] |= settled;
+        self.up_to_date.words_mut()[word.at] |= up_to_date;
     }
 
     /// Codes the first of what is listed, until they fill `bits_max`; the rest stays listed. Returns the bits
     /// of what is coded.
     pub(super) fn code_listed(
         &mut self,
-        scene: &mut Scene<'_>,
-        common: Option<Common>,
+        context: &mut SnapshotContext<'_>,
+        common: Option<SharedBaseline>,
         bits_max: usize,
     ) -> usize {
-        let mut listed = std::mem::take(&mut scene.draft.candidates);
-        let mut keys = std::mem::take(&mut scene.draft.keys);
-        let before_bits = scene.draft.bits(common);
+        let mut listed = std::mem::take(&mut context.scratch.candidates);
+        let mut keys = std::mem::take(&mut context.scratch.keys);
+        let before_bits = context.scratch.bits(common);
         let (mut coded, mut bits) = (0, before_bits);
         for _ in 0..ROUNDS {
             if listed.is_empty() || bits + bits_max / FULL_SHARE >= bits_max {
@@ -129,40 +133,45 @@ impl Replication {
             let count = self.mean_bits.records_in(bits_max - bits).min(listed.len());
             coded += count;
             take_first(&mut listed, &mut keys, count, |candidate| {
-                self.code(scene, common, candidate);
+                self.code(context, common, candidate);
             });
             // They are sorted already, unless there were some before.
-            scene.draft.coded.sort_unstable_by_key(|record| record.slot);
-            scene.draft.others.sort_unstable_by_key(|record| record.slot);
-            bits = scene.draft.bits(common);
+            context.scratch.coded.sort_unstable_by_key(|record| record.slot);
+            context.scratch.others.sort_unstable_by_key(|record| record.slot);
+            bits = context.scratch.bits(common);
         }
         self.mean_bits.learn(coded, bits - before_bits);
-        (scene.draft.candidates, scene.draft.keys) = (listed, keys);
+        (context.scratch.candidates, context.scratch.keys) = (listed, keys);
         bits
     }
 
-    fn code(&mut self, scene: &mut Scene<'_>, common: Option<Common>, candidate: Candidate) {
+    fn code(
+        &mut self,
+        context: &mut SnapshotContext<'_>,
+        common: Option<SharedBaseline>,
+        candidate: Candidate,
+    ) {
         let (slot, priority) = (candidate.slot(), candidate.priority());
-        let is_mine = scene.draft.mine.contains(slot);
+        let is_mine = context.scratch.mine.contains(slot);
         let common_age = common.map_or(0, |common| common.age_ticks);
         let Some(common) = common.filter(|_| candidate.is_marked()) else {
-            let record = self.other(scene, common_age, (slot, is_mine), priority);
-            return scene.draft.others.push(record);
+            let record = self.other(context, common_age, (slot, is_mine), priority);
+            return context.scratch.others.push(record);
         };
-        let code = common.code(scene, slot, is_mine);
+        let code = common.code(context, slot, is_mine);
         let (at, bit) = (usize::from(slot) / 64, 1 << (slot % 64));
         match code.state {
             State::Void => {
-                let record = self.other(scene, common_age, (slot, is_mine), priority);
-                scene.draft.others.push(record);
+                let record = self.other(context, common_age, (slot, is_mine), priority);
+                context.scratch.others.push(record);
             }
-            State::Same => self.settled.insert(slot),
-            State::Predicted => scene.draft.marks.predicted[at] |= bit,
+            State::Same => self.up_to_date.insert(slot),
+            State::Predicted => context.scratch.marks.predicted[at] |= bit,
             State::Differs => {
-                scene.draft.marks.coded[at] |= bit;
-                let against = Against::Common;
+                context.scratch.marks.coded[at] |= bit;
+                let against = RecordBaseline::Common;
                 let record = Record { coded: code, against, slot, priority, head_bits: 0 };
-                scene.draft.coded.push(record);
+                context.scratch.coded.push(record);
             }
         }
     }
@@ -170,21 +179,21 @@ impl Replication {
     /// The record of a slot that is not coded against the common baseline.
     pub(super) fn other(
         &self,
-        scene: &mut Scene<'_>,
+        context: &mut SnapshotContext<'_>,
         common_age: u32,
         (slot, is_mine): (u16, bool),
         priority: Priority,
     ) -> Record {
-        let world = scene.world;
+        let world = context.world;
         let Some(known) = self.known(world, slot) else {
-            return self.whole(scene, (slot, is_mine), priority);
+            return self.whole(context, (slot, is_mine), priority);
         };
         let age_ticks = world.tick().0.wrapping_sub(known.0);
-        let coded = scene.fragments.delta_since(world, slot, known, is_mine);
+        let coded = context.delta_cache.delta_since(world, slot, known, is_mine);
         if coded.state == State::Void || age_ticks > BASELINE_TICKS_MAX {
-            return self.whole(scene, (slot, is_mine), priority);
+            return self.whole(context, (slot, is_mine), priority);
         }
-        let against = Against::Age(age_ticks);
+        let against = RecordBaseline::Age(age_ticks);
         let head_bits = self.head(world, slot, against).len_bits(common_age) as u8;
         Record { coded, against, slot, priority, head_bits }
     }
@@ -192,20 +201,20 @@ impl Replication {
     /// The record of a slot that is coded against nothing.
     pub(super) fn whole(
         &self,
-        scene: &mut Scene<'_>,
+        context: &mut SnapshotContext<'_>,
         (slot, is_mine): (u16, bool),
         priority: Priority,
     ) -> Record {
-        let coded = scene.fragments.whole(scene.world, slot, is_mine);
-        let against = Against::Nothing;
-        let head_bits = self.head(scene.world, slot, against).len_bits(0) as u8;
+        let coded = context.delta_cache.whole(context.world, slot, is_mine);
+        let against = RecordBaseline::Nothing;
+        let head_bits = self.head(context.world, slot, against).len_bits(0) as u8;
         Record { coded, against, slot, priority, head_bits }
     }
 }
 
-impl Draft {
+impl SnapshotScratch {
     /// The bits of the records and of the marks.
-    fn bits(&mut self, common: Option<Common>) -> usize {
+    fn bits(&mut self, common: Option<SharedBaseline>) -> usize {
         let coded: usize = self.coded.iter().map(|record| record.coded.bits()).sum();
         let marks = if common.is_some() { self.marks.len_bits(&self.set) } else { 0 };
         coded + marks + others_bits(&self.others)

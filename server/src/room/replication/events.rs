@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tickwire_shared::snapshot::{EVENTS_MAX, EventHead, Fragment};
 use tickwire_shared::{EntityId, Tick};
 
-use super::{Replication, Scene};
+use super::{Replication, SnapshotContext};
 
 /// Share of a snapshot's bytes that events may take, as a divisor.
 const EVENT_SHARE: usize = 3;
@@ -164,12 +164,12 @@ impl Events {
 
 impl Replication {
     /// Whether the client has an entity once it has this snapshot, or does not see it.
-    pub(super) fn has(&self, scene: &Scene<'_>, entity: EntityId) -> bool {
-        let Some(slot) = scene.world.slot_of(entity) else { return true };
-        let others = &scene.draft.others;
+    pub(super) fn has(&self, context: &SnapshotContext<'_>, entity: EntityId) -> bool {
+        let Some(slot) = context.world.slot_of(entity) else { return true };
+        let others = &context.scratch.others;
         let is_here = || others.binary_search_by_key(&slot, |record| record.slot).is_ok();
         !self.interest.visible().contains(slot)
-            || self.known(scene.world, slot).is_some()
+            || self.known(context.world, slot).is_some()
             || is_here()
     }
 }

@@ -14,7 +14,7 @@ use tickwire_shared::snapshot::SnapshotHeader;
 
 use super::budget::others_bits;
 use super::crowd::take_first;
-use super::{Draft, Record, Replication, Scene};
+use super::{Record, Replication, SnapshotContext, SnapshotScratch};
 
 /// So long after it joined, or was heard again, a client may get parts.
 const OPEN_S: u32 = 5;
@@ -34,7 +34,7 @@ pub(super) struct Keyframe {
     until: Option<Tick>,
     /// Low 8 bits of the number of parts made.
     made: u8,
-    under_way: VecDeque<Part>,
+    under_way: VecDeque<KeyframePart>,
     under_way_bytes: usize,
     window_bytes: usize,
     /// The least ticks that a part took.
@@ -44,7 +44,7 @@ pub(super) struct Keyframe {
 }
 
 #[derive(Debug)]
-struct Part {
+struct KeyframePart {
     /// Low 8 bits of its number, from 1.
     number: u8,
     tick: Tick,
@@ -91,7 +91,7 @@ impl Keyframe {
         slots.iter().for_each(|&slot| self.held.insert(slot));
         self.made = self.made.wrapping_add(1);
         self.under_way_bytes += bytes;
-        self.under_way.push_back(Part { number: self.made, tick, bytes, slots });
+        self.under_way.push_back(KeyframePart { number: self.made, tick, bytes, slots });
     }
 
     /// The client has parts up to this number; each slot is handed to `each` with its part's tick. A number
@@ -132,63 +132,63 @@ impl Replication {
     /// what belongs in one.
     pub(in crate::room) fn write_keyframe(
         &mut self,
-        scene: &mut Scene<'_>,
+        context: &mut SnapshotContext<'_>,
         bytes_max: usize,
     ) -> Option<Vec<u8>> {
-        let tick = scene.world.tick();
+        let tick = context.world.tick();
         let bytes_max = bytes_max.min(self.keyframe.room(tick));
         if bytes_max < PART_BYTES_MIN {
             return None;
         }
-        let left_out = &mut scene.draft.left_out;
+        let left_out = &mut context.scratch.left_out;
         // That a slot is to be forgotten may still be under way.
-        left_out.retain(|record| self.packets.gone(record.slot) == 0);
-        self.code_newcomers(scene, bytes_max * 8);
-        let left_out = &mut scene.draft.left_out;
+        left_out.retain(|record| self.sent_snapshots.gone(record.slot) == 0);
+        self.code_newcomers(context, bytes_max * 8);
+        let left_out = &mut context.scratch.left_out;
         let (count, bits) = fitting(left_out, bytes_max * 8 - HEADER_BITS);
         if bits < (PART_BYTES_MIN * 8).min(bytes_max * 8 - HEADER_BITS) && count == left_out.len() {
             return None;
         }
         let mut part = Vec::with_capacity(bytes_max);
-        let Draft { writer, left_out, .. } = &mut *scene.draft;
+        let SnapshotScratch { writer, left_out, .. } = &mut *context.scratch;
         let header =
             SnapshotHeader { tick_low16: tick.low16(), seat: self.seat, ..Default::default() };
         writer.begin(header, std::iter::empty());
         writer.others(count as u32);
         for record in &left_out[..count] {
-            let head = self.head(scene.world, record.slot, record.against);
-            writer.record(record.slot, head, scene.fragments.fragment(&record.coded));
+            let head = self.head(context.world, record.slot, record.against);
+            writer.record(record.slot, head, context.delta_cache.fragment(&record.coded));
         }
         writer.finish(&mut part);
         let slots = left_out[..count].iter().map(|record| record.slot).collect();
-        self.keyframe.sent(tick, part.len(), slots, scene.world.slots().len());
+        self.keyframe.sent(tick, part.len(), slots, context.world.slots().len());
         Some(part)
     }
 
     /// Adds to what was left out that of a crowd which was not even coded and has to be sent whole: about as
     /// much as fills `bits_max`.
-    fn code_newcomers(&self, scene: &mut Scene<'_>, bits_max: usize) {
-        let (world, mut listed) = (scene.world, std::mem::take(&mut scene.draft.candidates));
+    fn code_newcomers(&self, context: &mut SnapshotContext<'_>, bits_max: usize) {
+        let (world, mut listed) = (context.world, std::mem::take(&mut context.scratch.candidates));
         listed.retain(|candidate| {
             let slot = candidate.slot();
-            let lanes = world.table(world.glances()[usize::from(slot)].kind).len();
+            let lanes = world.table(world.summaries()[usize::from(slot)].kind).len();
             let known = self.known(world, slot);
             let is_baseline = known.is_some_and(|at| world.states().at(slot, at, lanes).is_some());
-            !is_baseline && self.packets.gone(slot) == 0
+            !is_baseline && self.sent_snapshots.gone(slot) == 0
         });
-        let mut bits = others_bits(&scene.draft.left_out);
-        let mut keys = std::mem::take(&mut scene.draft.keys);
+        let mut bits = others_bits(&context.scratch.left_out);
+        let mut keys = std::mem::take(&mut context.scratch.keys);
         while bits < bits_max && !listed.is_empty() {
             take_first(&mut listed, &mut keys, NEWCOMERS, |candidate| {
                 let slot = candidate.slot();
-                let is_mine = scene.draft.mine.contains(slot);
-                let record = self.whole(scene, (slot, is_mine), candidate.priority());
+                let is_mine = context.scratch.mine.contains(slot);
+                let record = self.whole(context, (slot, is_mine), candidate.priority());
                 bits += record.bits();
-                scene.draft.left_out.push(record);
+                context.scratch.left_out.push(record);
             });
         }
-        scene.draft.keys = keys;
-        scene.draft.left_out.sort_unstable_by_key(|record| record.slot);
+        context.scratch.keys = keys;
+        context.scratch.left_out.sort_unstable_by_key(|record| record.slot);
     }
 }
 

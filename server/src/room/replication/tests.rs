@@ -36,8 +36,8 @@ const SIGHT: View = View::Everything;
 /// A room of things that stand still, and a client that sees them all.
 struct Table {
     world: World,
-    fragments: Fragments,
-    draft: Draft,
+    delta_cache: DeltaCache,
+    scratch: SnapshotScratch,
     client: Replication,
     things: Vec<Thing>,
     /// The client owns the first one.
@@ -51,8 +51,8 @@ impl Table {
         let schema = Schema { game, tick_hz: 60, input, entities, events: vec![], model: vec![] };
         Table {
             world: World::new(&schema, 100),
-            fragments: Fragments::new(),
-            draft: Draft::default(),
+            delta_cache: DeltaCache::new(),
+            scratch: SnapshotScratch::default(),
             client: Replication::new(&RoomConfig::default(), PlayerId(1), 1),
             things,
             is_first_mine: false,
@@ -74,16 +74,22 @@ impl Table {
         }
         let tick = self.world.tick().offset(ticks);
         self.world.capture(tick, &mut capture, &mut Findings::default());
-        self.fragments.begin(&self.world);
+        self.delta_cache.begin(&self.world);
     }
 
     /// Writes the client's snapshot. Returns its bytes and how many things it holds.
     fn write(&mut self, bytes_max: usize, bytes_most: usize) -> (usize, usize) {
-        let Table { world, fragments, draft, client, .. } = self;
-        let mut scene = Scene { world, fragments, draft };
+        let Table { world, delta_cache, scratch, client, .. } = self;
+        let mut context = SnapshotContext { world, delta_cache, scratch };
         let mut out = Vec::new();
-        client.write(&mut scene, &Sight::new(SIGHT, 50), None, (bytes_max, bytes_most), &mut out);
-        (out.len(), draft.coded.len() + draft.others.len())
+        client.write(
+            &mut context,
+            &ViewArea::new(SIGHT, 50),
+            None,
+            (bytes_max, bytes_most),
+            &mut out,
+        );
+        (out.len(), scratch.coded.len() + scratch.others.len())
     }
 
     /// The client has the last snapshot.
@@ -94,8 +100,8 @@ impl Table {
     }
 
     fn priority(&self, slot: u16) -> Priority {
-        let word = Word { at: 0, near: 0, mine: 0 };
-        self.client.priority(&self.world, word, slot, self.client.packets.sent(slot))
+        let word = InterestWord { at: 0, near: 0, mine: 0 };
+        self.client.priority(&self.world, word, slot, self.client.sent_snapshots.sent(slot))
     }
 }
 
@@ -120,8 +126,8 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
     (0..1000).for_each(|_| table.step());
     // Nothing was written for the client meanwhile: it sees the third thing only now, where it looks around.
     (0..2).for_each(|_| table.step());
-    let Table { world, draft, client, .. } = &mut table;
-    client.interest.update(world, &Sight::new(SIGHT, 50), PlayerId(1), &mut draft.found);
+    let Table { world, scratch, client, .. } = &mut table;
+    client.interest.update(world, &ViewArea::new(SIGHT, 50), PlayerId(1), &mut scratch.found);
     assert_eq!(table.priority(2), Priority(budget::FRESH_PRIORITY_TICKS));
     assert_eq!(table.priority(0), Priority(2002));
 }
@@ -162,13 +168,13 @@ fn what_stood_still_for_half_an_age_is_sent_whole() {
         table.step_by(ticks);
         table.things[0] = Thing::Small(Small { a: 0 });
         table.step();
-        let Table { world, fragments, draft, client, .. } = &mut table;
-        let mut scene = Scene { world, fragments, draft };
-        client.other(&mut scene, 1, (0, false), Priority::NONE).against
+        let Table { world, delta_cache, scratch, client, .. } = &mut table;
+        let mut context = SnapshotContext { world, delta_cache, scratch };
+        client.other(&mut context, 1, (0, false), Priority::NONE).against
     };
     // It is known as of the first tick.
-    assert_eq!(against(64), Against::Age(164));
-    assert_eq!(against(1 << 30), Against::Nothing);
+    assert_eq!(against(64), RecordBaseline::Age(164));
+    assert_eq!(against(1 << 30), RecordBaseline::Nothing);
 }
 
 /// An event of so many bits.
@@ -205,7 +211,8 @@ fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
         table.things[0] = Thing::Small(Small { a: tick.wrapping_mul(91) });
         table.step();
         table.write(25, 1200);
-        let slots = table.draft.coded.iter().chain(&table.draft.others).map(|record| record.slot);
+        let slots =
+            table.scratch.coded.iter().chain(&table.scratch.others).map(|record| record.slot);
         held.push(slots.collect::<Vec<u16>>());
         table.acknowledge();
     }
@@ -223,18 +230,18 @@ fn what_a_keyframe_brought_is_not_sent_whole_again() {
     let nothing = table.write(0, 0);
     assert_eq!(nothing.1, 0);
     table.acknowledge();
-    table.client.packets.bring(0, table.world.tick());
+    table.client.sent_snapshots.bring(0, table.world.tick());
     table.things[0] = Thing::Wide(Wide { a: 0, b: 0, c: 0, d: 0 });
     table.step();
     table.write(1200, 1200);
-    let [record] = &table.draft.others[..] else { panic!("{:?}", table.draft.others) };
-    assert_eq!(record.against, Against::Age(1));
+    let [record] = &table.scratch.others[..] else { panic!("{:?}", table.scratch.others) };
+    assert_eq!(record.against, RecordBaseline::Age(1));
 }
 
-/// How many of the first of `draft`'s records fit, one by one.
-fn fitting_one_by_one(draft: &Draft, ranks: &[Rank], bits_max: usize) -> usize {
+/// How many of the first of `scratch`'s records fit, one by one.
+fn fitting_one_by_one(scratch: &SnapshotScratch, ranks: &[RecordRank], bits_max: usize) -> usize {
     let fits = |kept: usize| {
-        let kept = draft.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
+        let kept = scratch.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
         budget::gapped_bits(kept) <= bits_max
     };
     (1..=ranks.len()).take_while(|&kept| fits(kept)).count()
@@ -245,16 +252,16 @@ proptest! {
     fn what_fits_is_found_from_any_sizes(
         records in prop::collection::vec((1u16..50, 2u8.., 0u32..9), 1..60), bits_max in 0usize..3000,
     ) {
-        let mut draft = Draft::default();
+        let mut scratch = SnapshotScratch::default();
         let mut slot = 0;
         for (gap, head_bits, waited) in records {
             slot += gap;
-            let (coded, against) = (Coded::EMPTY, Against::Nothing);
-            draft.others.push(Record { coded, against, slot, priority: Priority(waited), head_bits });
+            let (coded, against) = (CachedDelta::EMPTY, RecordBaseline::Nothing);
+            scratch.others.push(Record { coded, against, slot, priority: Priority(waited), head_bits });
         }
-        let mut ranks: Vec<Rank> = draft.others.iter().map(Record::rank).collect();
+        let mut ranks: Vec<RecordRank> = scratch.others.iter().map(Record::rank).collect();
         ranks.sort_unstable();
-        let found = draft.fitting(&ranks, bits_max);
-        prop_assert_eq!(found, fitting_one_by_one(&draft, &ranks, bits_max));
+        let found = scratch.fitting(&ranks, bits_max);
+        prop_assert_eq!(found, fitting_one_by_one(&scratch, &ranks, bits_max));
     }
 }

@@ -17,16 +17,16 @@ impl Replication {
 
     /// Whether the client acknowledged anything so far.
     pub(in crate::room) fn is_heard(&self) -> bool {
-        self.packets.is_heard()
+        self.sent_snapshots.is_heard()
     }
 
     /// Whether so long nothing was acknowledged that the low bits of a tick no longer tell which one it is.
     pub(in crate::room) fn is_out_of_touch(&self, now: Tick) -> bool {
-        self.packets.unheard_ticks(now) > GAP_TICKS_MAX
+        self.sent_snapshots.unheard_ticks(now) > GAP_TICKS_MAX
     }
 
     /// Whether a datagram with this acknowledgement was overtaken by a later one.
     pub(in crate::room) fn is_overtaken(&self, now: Tick, ack: SnapshotAck) -> bool {
-        self.packets.is_overtaken(now, ack)
+        self.sent_snapshots.is_overtaken(now, ack)
     }
 }

@@ -19,10 +19,10 @@ use quinn_proto::{
 };
 use tokio::sync::Notify;
 
-use super::Remote;
-use super::proof::{Proof, Received};
+use super::DriverHandle;
+use super::proof::{AddressProof, ProofReceived};
 use super::streams::{RecvStream, SendStream};
-use super::timers::Alarm;
+use super::timers::TimerEntry;
 
 /// What takes the datagrams of a connection, on the driver's thread and under the connection's
 /// lock: it must neither wait nor call the connection.
@@ -34,41 +34,41 @@ pub(crate) trait DatagramSink: Send {
 /// A connection as its tasks know it. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<ConnectionShared>,
 }
 
 /// What the driver, the connection and its streams share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct ConnectionShared {
+    state: Mutex<ConnectionState>,
     /// The handshake got further, or the connection is over.
     progress: Notify,
     /// A task has something to send that the driver does not know of.
     pub(super) dirty: AtomicBool,
-    remote: Arc<Remote>,
+    remote: Arc<DriverHandle>,
     pub(super) handle: ConnectionHandle,
 }
 
 /// A connection under its lock.
-pub(super) struct State {
+pub(super) struct ConnectionState {
     pub(super) proto: quinn_proto::Connection,
-    pub(super) alarm: Alarm,
+    pub(super) alarm: TimerEntry,
     /// It is in the list of those that packets came for.
     pub(super) listed: bool,
     /// It is in the list of those that have more to send than they may.
     pub(super) held_up: bool,
     /// It is in the list of those whose acknowledgements may wait.
-    pub(super) put_off: bool,
+    pub(super) ack_delayed: bool,
     /// They still do.
-    pub(super) owes: bool,
+    pub(super) ack_owed: bool,
     /// It is over, and kept only until its peer knows.
     pub(super) draining: bool,
     /// Until when nothing of it waits: something other than datagrams is going on.
     stirred_until: Instant,
-    pub(super) proof: Proof,
+    pub(super) proof: AddressProof,
     /// Why it is over, once it is.
     pub(super) over: Option<ConnectionError>,
-    pub(super) waiting: Waiting,
+    pub(super) waiting: Wakers,
     sink: Option<Box<dyn DatagramSink>>,
     /// The datagram that goes next, while the path takes none: a newer one takes its place.
     next_datagram: Option<Bytes>,
@@ -80,7 +80,7 @@ pub(super) struct State {
 
 /// The tasks that wait for something of a connection: one for each thing.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct Wakers {
     pub(super) readers: HashMap<StreamId, Waker>,
     pub(super) writers: HashMap<StreamId, Waker>,
     /// Until the peer has, or will never have, all of a stream.
@@ -93,29 +93,29 @@ impl Connection {
     pub(super) fn new(
         handle: ConnectionHandle,
         mut proto: quinn_proto::Connection,
-        proof: Proof,
-        remote: Arc<Remote>,
+        proof: AddressProof,
+        remote: Arc<DriverHandle>,
     ) -> Self {
         let datagram_space = proto.datagrams().send_buffer_space();
-        let state = State {
+        let state = ConnectionState {
             proto,
-            alarm: Alarm::default(),
+            alarm: TimerEntry::default(),
             listed: false,
             held_up: false,
-            put_off: false,
-            owes: false,
+            ack_delayed: false,
+            ack_owed: false,
             draining: false,
             stirred_until: Instant::now() + STIR_TIME,
             proof,
             over: None,
-            waiting: Waiting::default(),
+            waiting: Wakers::default(),
             sink: None,
             next_datagram: None,
             datagram_space,
             named: false,
             connected: false,
         };
-        let shared = Shared {
+        let shared = ConnectionShared {
             state: Mutex::new(state),
             progress: Notify::new(),
             dirty: AtomicBool::new(false),
@@ -223,8 +223,8 @@ impl Drop for Connection {
     }
 }
 
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+impl ConnectionShared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -247,7 +247,10 @@ impl Shared {
     }
 
     /// Waits until `reached`, or until the connection is over.
-    async fn when(&self, reached: impl Fn(&State) -> bool) -> Result<(), ConnectionError> {
+    async fn when(
+        &self,
+        reached: impl Fn(&ConnectionState) -> bool,
+    ) -> Result<(), ConnectionError> {
         loop {
             let progress = self.progress.notified();
             {
@@ -264,7 +267,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl ConnectionState {
     /// Takes a datagram to send. While one waits for the path to take it, only the newest other one
     /// is kept. Says whether this one took another's place.
     ///
@@ -295,7 +298,7 @@ impl State {
     }
 
     /// Feeds a packet of the peer. Once its address is proven, what `datagram` is does not matter.
-    pub(super) fn take_in(&mut self, event: ConnectionEvent, datagram: Received) {
+    pub(super) fn take_in(&mut self, event: ConnectionEvent, datagram: ProofReceived) {
         if self.proof.is_proven() {
             return self.proto.handle_event(event);
         }
@@ -321,7 +324,7 @@ impl State {
     }
 
     /// Passes on what the state machine has to say.
-    pub(super) fn pass_on_events(&mut self, shared: &Shared, now: Instant) {
+    pub(super) fn pass_on_events(&mut self, shared: &ConnectionShared, now: Instant) {
         while let Some(event) = self.proto.poll() {
             if let Event::DatagramReceived = event {
                 self.hand_over_datagrams(now);
@@ -347,7 +350,7 @@ impl State {
     }
 
     /// The connection is over: everyone who waits for something of it is told.
-    pub(super) fn finish(&mut self, why: ConnectionError, shared: &Shared) {
+    pub(super) fn finish(&mut self, why: ConnectionError, shared: &ConnectionShared) {
         self.over.get_or_insert(why);
         std::mem::take(&mut self.waiting).wake_all();
         shared.progress.notify_waiters();
@@ -363,13 +366,13 @@ impl State {
 
 /// Unlocks a connection. The sink of one that is over goes, now that nobody holds the lock: with it
 /// may go the last that knows the connection, which closes it.
-pub(super) fn release(mut state: MutexGuard<'_, State>) {
+pub(super) fn release(mut state: MutexGuard<'_, ConnectionState>) {
     let sink = if state.over.is_some() { state.sink.take() } else { None };
     drop(state);
     drop(sink);
 }
 
-impl Waiting {
+impl Wakers {
     fn wake(&mut self, event: StreamEvent) {
         let waker = match event {
             StreamEvent::Readable { id } => self.readers.remove(&id),
@@ -391,13 +394,13 @@ impl Waiting {
     }
 
     fn wake_all(self) {
-        let Waiting { readers, writers, finishers, acceptors } = self;
+        let Wakers { readers, writers, finishers, acceptors } = self;
         let by_stream = [readers, writers, finishers].into_iter().flat_map(HashMap::into_values);
         by_stream.chain(acceptors.into_iter().flatten()).for_each(Waker::wake);
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for ConnectionState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("State").field("over", &self.over).finish_non_exhaustive()
     }

@@ -8,12 +8,12 @@ use quinn_proto::{ConnectionHandle, ServerConfig, VarInt};
 use tickwire_shared::control::CloseCode;
 use tokio::sync::{oneshot, watch};
 
-use super::{Bell, Driver, Service};
+use super::{Driver, Service, WakeSignal};
 use crate::transport::Bound;
 
 /// The driver of a server. Dropping it ends the driver, and its connections without a word.
 pub(crate) struct Endpoint {
-    remote: Arc<Remote>,
+    remote: Arc<DriverHandle>,
     over: watch::Receiver<bool>,
     /// Until it is opened.
     opening: Option<oneshot::Sender<Box<dyn Service>>>,
@@ -21,13 +21,13 @@ pub(crate) struct Endpoint {
 
 /// What other threads leave for the driver.
 #[derive(Debug)]
-pub(super) struct Remote {
-    pub(super) bell: Arc<Bell>,
-    left: Mutex<Left>,
+pub(super) struct DriverHandle {
+    pub(super) wake_signal: Arc<WakeSignal>,
+    left: Mutex<DriverCommands>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Left {
+pub(super) struct DriverCommands {
     /// Connections that have something to send; each is here once at most.
     pub(super) dirty: Vec<ConnectionHandle>,
     /// For connections from now on; `None` in it for no more of them.
@@ -40,18 +40,18 @@ pub(super) struct Left {
 
 impl Endpoint {
     /// Gives a bound socket its driver, on a thread of its own. Nobody is answered until
-    /// [`Endpoint::open`]. `bell` is rung when there is something to send.
+    /// [`Endpoint::open`]. `wake_signal` is rung when there is something to send.
     ///
     /// # Errors
     /// When the system gives no more threads, or lacks what QUIC needs of a socket.
-    pub(crate) fn start(bound: Bound, bell: Arc<Bell>) -> io::Result<Self> {
-        let remote = Arc::new(Remote { bell, left: Mutex::default() });
+    pub(crate) fn start(bound: Bound, wake_signal: Arc<WakeSignal>) -> io::Result<Self> {
+        let remote = Arc::new(DriverHandle { wake_signal, left: Mutex::default() });
         let (tell, over) = watch::channel(false);
         let (opening, opened) = oneshot::channel::<Box<dyn Service>>();
         let driver = Driver::new(bound, Arc::clone(&remote))?;
         std::thread::Builder::new().name("net".to_owned()).spawn(move || {
             // Told when it is dropped as well: a fault must not go unheard.
-            let _told = Told(tell);
+            let _told = EndSignal(tell);
             if let Ok(service) = opened.blocking_recv() {
                 driver.run(service);
             }
@@ -92,27 +92,27 @@ impl Drop for Endpoint {
     }
 }
 
-impl Remote {
+impl DriverHandle {
     pub(super) fn push_dirty(&self, handle: ConnectionHandle) {
         self.leave(|left| left.dirty.push(handle));
     }
 
     /// Takes what was left.
-    pub(super) fn take(&self) -> Left {
+    pub(super) fn take(&self) -> DriverCommands {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut left)
     }
 
-    fn leave(&self, leave: impl FnOnce(&mut Left)) {
+    fn leave(&self, leave: impl FnOnce(&mut DriverCommands)) {
         leave(&mut self.left.lock().unwrap_or_else(PoisonError::into_inner));
-        self.bell.ring();
+        self.wake_signal.ring();
     }
 }
 
 /// Says that the driver is over, however it ended.
-struct Told(watch::Sender<bool>);
+struct EndSignal(watch::Sender<bool>);
 
-impl Drop for Told {
+impl Drop for EndSignal {
     fn drop(&mut self) {
         self.0.send_replace(true);
     }

@@ -16,31 +16,31 @@ use std::time::{Duration, Instant};
 
 use quinn_proto::{ConnectionEvent, ConnectionHandle};
 
-use super::proof::Received;
+use super::proof::ProofReceived;
 use super::socket::Packet;
 
 /// The packets that wait, and the time that they may take.
 #[derive(Debug)]
 pub(super) struct Handshakes {
     /// By the sites they come from; none is empty.
-    queues: HashMap<IpAddr, VecDeque<Waiting>>,
+    queues: HashMap<IpAddr, VecDeque<QueuedPacket>>,
     /// Whose turn it is, each site once.
     turns: VecDeque<IpAddr>,
     /// In all queues.
     packets: usize,
     packets_max: usize,
-    budget: Budget,
+    budget: TimeBudget,
     /// Packets that found no place since they were last asked for.
     dropped: u64,
 }
 
 /// A packet of a handshake.
 #[derive(Debug)]
-pub(super) enum Waiting {
+pub(super) enum QueuedPacket {
     /// One that the endpoint has not seen.
     Packet(Packet),
     /// One of a connection that is in its handshake.
-    Event(ConnectionHandle, (ConnectionEvent, Received)),
+    Event(ConnectionHandle, (ConnectionEvent, ProofReceived)),
 }
 
 impl Handshakes {
@@ -51,7 +51,7 @@ impl Handshakes {
             turns: VecDeque::new(),
             packets: 0,
             packets_max,
-            budget: Budget::new(percent, now),
+            budget: TimeBudget::new(percent, now),
             dropped: 0,
         }
     }
@@ -63,7 +63,7 @@ impl Handshakes {
     }
 
     /// Lets a packet from an address wait; what finds no place is lost, and its peer will send it again.
-    pub(super) fn push(&mut self, from: IpAddr, waiting: Waiting) {
+    pub(super) fn push(&mut self, from: IpAddr, waiting: QueuedPacket) {
         let site = site_of(from);
         let of_site = self.queues.get(&site).map_or(0, VecDeque::len);
         if self.packets >= self.packets_max || of_site >= self.packets_max / SITE_PART {
@@ -78,7 +78,7 @@ impl Handshakes {
     }
 
     /// The next packet, while there is time for one.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<QueuedPacket> {
         if self.packets == 0 || !self.budget.has_time(now) {
             return None;
         }
@@ -112,16 +112,16 @@ impl Handshakes {
 
 /// Time that comes back as it passes, a part of it.
 #[derive(Debug)]
-struct Budget {
+struct TimeBudget {
     percent: u32,
     /// What is left; negative once the last one took longer than that.
     left_ns: i64,
     counted_at: Instant,
 }
 
-impl Budget {
+impl TimeBudget {
     fn new(percent: u32, now: Instant) -> Self {
-        Budget { percent, left_ns: SAVED_NS_MAX, counted_at: now }
+        TimeBudget { percent, left_ns: SAVED_NS_MAX, counted_at: now }
     }
 
     fn has_time(&mut self, now: Instant) -> bool {
@@ -178,7 +178,7 @@ mod tests {
     /// How much time packets that take 1 ms each get in a second that is asked for every 100 us.
     fn spent_in_a_second(percent: u32) -> Duration {
         let start = Instant::now();
-        let mut budget = Budget::new(percent, start);
+        let mut budget = TimeBudget::new(percent, start);
         let mut now = start;
         let mut spent = Duration::ZERO;
         while now < start + Duration::from_secs(1) {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_next_one_has_time_when_it_was_said_to() {
         let start = Instant::now();
-        let mut budget = Budget::new(25, start);
+        let mut budget = TimeBudget::new(25, start);
         budget.spend(23 * MS);
         assert!(!budget.has_time(start));
         let at = budget.time_at();
@@ -218,22 +218,22 @@ mod tests {
     #[test]
     fn one_long_hold_up_is_not_paid_for_ever() {
         let start = Instant::now();
-        let mut budget = Budget::new(25, start);
+        let mut budget = TimeBudget::new(25, start);
         budget.spend(Duration::from_secs(60));
         assert!(budget.has_time(start + 41 * MS));
     }
 
-    fn packet(number: u8) -> Waiting {
+    fn packet(number: u8) -> QueuedPacket {
         let packet =
             Packet { meta: quinn_udp::RecvMeta::default(), bytes: [0xc0, number][..].into() };
         assert!(Handshakes::is_one(&packet));
-        Waiting::Packet(packet)
+        QueuedPacket::Packet(packet)
     }
 
     fn popped(handshakes: &mut Handshakes, now: Instant) -> Vec<u8> {
         let numbers = std::iter::from_fn(|| handshakes.pop(now)).map(|waiting| match waiting {
-            Waiting::Packet(packet) => packet.bytes[1],
-            Waiting::Event(..) => unreachable!(),
+            QueuedPacket::Packet(packet) => packet.bytes[1],
+            QueuedPacket::Event(..) => unreachable!(),
         });
         numbers.collect()
     }

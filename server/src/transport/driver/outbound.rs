@@ -6,19 +6,19 @@ use bytes::Bytes;
 use quinn_proto::{ConnectionHandle, SendDatagramError};
 
 use super::Connection;
-use super::connection::State;
-use super::socket::Socket;
+use super::connection::ConnectionState;
+use super::socket::DriverSocket;
 use super::timers::Timers;
 
 /// The way out of the driver.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    pub(super) socket: Socket,
+    pub(super) socket: DriverSocket,
     pub(super) timers: Timers,
     /// Connections that have more to send than they may now; each is here once at most.
     pub(super) held_up: Vec<ConnectionHandle>,
     /// Connections that may owe an acknowledgement; each is here once at most.
-    put_off: Vec<ConnectionHandle>,
+    ack_delayed: Vec<ConnectionHandle>,
     /// When they are looked at.
     put_off_until: Option<Instant>,
     /// Where packets are made.
@@ -27,7 +27,7 @@ pub(crate) struct Outbound {
 
 /// Why a datagram was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DatagramError {
+pub(crate) enum UnsentDatagram {
     #[error("the path takes no datagram of this size any more")]
     TooLarge,
     #[error("the connection is over, or takes no datagrams")]
@@ -35,12 +35,12 @@ pub(crate) enum DatagramError {
 }
 
 impl Outbound {
-    pub(super) fn new(socket: Socket) -> Self {
+    pub(super) fn new(socket: DriverSocket) -> Self {
         Outbound {
             socket,
             timers: Timers::default(),
             held_up: Vec::new(),
-            put_off: Vec::new(),
+            ack_delayed: Vec::new(),
             put_off_until: None,
             packet: Vec::new(),
         }
@@ -56,22 +56,22 @@ impl Outbound {
         &mut self,
         connection: &Connection,
         datagram: Bytes,
-    ) -> Result<bool, DatagramError> {
+    ) -> Result<bool, UnsentDatagram> {
         let mut state = connection.shared.lock();
         if state.over.is_some() {
-            return Err(DatagramError::Undeliverable);
+            return Err(UnsentDatagram::Undeliverable);
         }
         let replaced = state.push_datagram(datagram).map_err(|error| match error {
-            SendDatagramError::TooLarge => DatagramError::TooLarge,
-            _ => DatagramError::Undeliverable,
+            SendDatagramError::TooLarge => UnsentDatagram::TooLarge,
+            _ => UnsentDatagram::Undeliverable,
         })?;
         self.transmit(connection.shared.handle, &mut state);
         Ok(replaced)
     }
 
     /// Sends what a connection has to send, but not so much that others wait long.
-    pub(super) fn transmit(&mut self, handle: ConnectionHandle, state: &mut State) {
-        state.owes = false;
+    pub(super) fn transmit(&mut self, handle: ConnectionHandle, state: &mut ConnectionState) {
+        state.ack_owed = false;
         let now = Instant::now();
         let mut packets = 0;
         while packets < PACKETS_IN_A_ROW_MAX && !self.socket.is_full() {
@@ -97,11 +97,16 @@ impl Outbound {
 
     /// Leaves what a connection has to send to its next datagram, or to [`Outbound::take_put_off`]:
     /// an acknowledgement in a packet of its own costs as much as a snapshot.
-    pub(super) fn put_off(&mut self, handle: ConnectionHandle, state: &mut State, now: Instant) {
+    pub(super) fn delay_ack(
+        &mut self,
+        handle: ConnectionHandle,
+        state: &mut ConnectionState,
+        now: Instant,
+    ) {
         self.timers.set(handle.0, &mut state.alarm, state.proto.poll_timeout());
-        state.owes = true;
-        if !std::mem::replace(&mut state.put_off, true) {
-            self.put_off.push(handle);
+        state.ack_owed = true;
+        if !std::mem::replace(&mut state.ack_delayed, true) {
+            self.ack_delayed.push(handle);
             self.put_off_until.get_or_insert(now + PUT_OFF_TIME);
         }
     }
@@ -112,7 +117,7 @@ impl Outbound {
             return Vec::new();
         }
         self.put_off_until = None;
-        std::mem::take(&mut self.put_off)
+        std::mem::take(&mut self.ack_delayed)
     }
 
     /// When the driver must look again, whatever happens.

@@ -6,7 +6,7 @@
 
 /// What a datagram says of its sender.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Received {
+pub(super) struct ProofReceived {
     bytes: u64,
     /// All of it is of the second half of a handshake.
     is_handshake: bool,
@@ -14,16 +14,16 @@ pub(super) struct Received {
 
 /// What has passed with an address that may be somebody else's.
 #[derive(Debug)]
-pub(super) struct Proof {
+pub(super) struct AddressProof {
     proven: bool,
     received_bytes: u64,
     sent_bytes: u64,
 }
 
-impl Proof {
+impl AddressProof {
     /// A peer after its `first` datagram; `proven` if it has shown already that it gets what is sent to it.
-    pub(super) fn new(proven: bool, first: Received) -> Self {
-        Proof { proven, received_bytes: first.bytes, sent_bytes: 0 }
+    pub(super) fn new(proven: bool, first: ProofReceived) -> Self {
+        AddressProof { proven, received_bytes: first.bytes, sent_bytes: 0 }
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -36,7 +36,7 @@ impl Proof {
     }
 
     /// Takes note of a datagram; `was_read` says that there were frames in it.
-    pub(super) fn received(&mut self, datagram: Received, was_read: bool) {
+    pub(super) fn received(&mut self, datagram: ProofReceived, was_read: bool) {
         self.received_bytes += datagram.bytes;
         self.proven |= was_read && datagram.is_handshake;
     }
@@ -55,9 +55,9 @@ impl Proof {
     }
 }
 
-impl Received {
+impl ProofReceived {
     pub(super) fn new(datagram: &[u8]) -> Self {
-        Received { bytes: datagram.len() as u64, is_handshake: is_handshake(datagram) }
+        ProofReceived { bytes: datagram.len() as u64, is_handshake: is_handshake(datagram) }
     }
 }
 
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn an_address_gets_no_more_than_three_times_what_it_sent_until_it_is_proven() {
-        let of = |bytes, is_handshake| Received { bytes, is_handshake };
-        let mut proof = Proof::new(false, of(1200, false));
+        let of = |bytes, is_handshake| ProofReceived { bytes, is_handshake };
+        let mut proof = AddressProof::new(false, of(1200, false));
         assert_eq!(proof.datagrams_left(10), 3);
         assert_eq!(proof.datagrams_left(2), 2);
         proof.sent(1200);
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(proof.datagrams_left(10), 3);
         proof.received(of(30, true), true);
         assert_eq!(proof.datagrams_left(10), 10);
-        assert_eq!(Proof::new(true, of(0, false)).datagrams_left(7), 7);
+        assert_eq!(AddressProof::new(true, of(0, false)).datagrams_left(7), 7);
     }
 
     /// A packet with a long header of `kind`, ids of 8 and 0 bytes, and 30 bytes.

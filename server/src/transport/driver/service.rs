@@ -10,7 +10,7 @@ use super::{Connection, Outbound};
 /// What a server does on the driver's thread. None of it may wait.
 pub(crate) trait Service: Send {
     /// Judges a connection attempt. `proven` says that the address is known to be the sender's own.
-    fn knock(&mut self, address: IpAddr, proven: bool) -> Knock;
+    fn knock(&mut self, address: IpAddr, proven: bool) -> ConnectDecision;
 
     /// Takes note of an attempt that was admitted and failed with its first packet.
     fn fail(&mut self, address: SocketAddr, error: &ConnectionError);
@@ -29,7 +29,7 @@ pub(crate) trait Service: Send {
 }
 
 /// What to do with a connection attempt.
-pub(crate) enum Knock {
+pub(crate) enum ConnectDecision {
     /// Go on, and hand what becomes of it to this.
     Admit(Enter),
     /// Let it prove its address first.
@@ -43,7 +43,7 @@ pub(crate) type Enter = Box<dyn FnOnce(SocketAddr, Connection) + Send>;
 
 /// The bounds of the driver.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct DriverLimits {
     /// How long packets gather, so that one wake-up does for several.
     pub(crate) gather_time: Duration,
     /// Packets of handshakes that wait for their turn.

@@ -10,7 +10,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 
 /// The socket of the server.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct DriverSocket {
     io: UdpSocket,
     state: UdpSocketState,
     /// Room for a whole batch.
@@ -26,14 +26,14 @@ pub(super) struct Packet {
     pub(super) bytes: BytesMut,
 }
 
-impl Socket {
+impl DriverSocket {
     /// # Errors
     /// When the system lacks what QUIC needs of a socket.
     pub(super) fn new(io: UdpSocket, packet_bytes_max: usize) -> io::Result<Self> {
         let state = UdpSocketState::new((&io).into())?;
         let buffer_bytes = packet_bytes_max * state.gro_segments();
         let received = vec![0; buffer_bytes * BATCH_SIZE];
-        Ok(Socket { io, state, received, unsent: None })
+        Ok(DriverSocket { io, state, received, unsent: None })
     }
 
     /// Whether packets leave whole, so that the size of the path can be found out.
@@ -67,7 +67,7 @@ impl Socket {
     }
 
     /// Sends a packet, or keeps it until the system takes it; then nothing more may be sent until
-    /// [`Socket::retry`] says so.
+    /// [`DriverSocket::retry`] says so.
     pub(super) fn send(&mut self, transmit: Transmit, bytes: &[u8]) {
         if self.is_blocked(&transmit, bytes) {
             self.unsent = Some((transmit, bytes.to_vec()));

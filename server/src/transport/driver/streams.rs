@@ -6,20 +6,20 @@ use std::task::{Context, Poll};
 
 use quinn_proto::{FinishError, StreamId, VarInt};
 
-use super::connection::Shared;
+use super::connection::ConnectionShared;
 
 /// The sending half of a stream. One that is dropped without [`SendStream::finish`] is ended, not
 /// reset.
 #[derive(Debug)]
 pub(crate) struct SendStream {
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     id: StreamId,
 }
 
 /// The receiving half of a stream. Dropping it tells the peer to stop sending.
 #[derive(Debug)]
 pub(crate) struct RecvStream {
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     id: StreamId,
     /// There is nothing more to read, for whatever reason.
     ended: bool,
@@ -44,7 +44,7 @@ pub(crate) enum ReadError {
 }
 
 impl SendStream {
-    pub(super) fn new(shared: Arc<Shared>, id: StreamId) -> Self {
+    pub(super) fn new(shared: Arc<ConnectionShared>, id: StreamId) -> Self {
         SendStream { shared, id }
     }
 
@@ -149,7 +149,7 @@ impl Drop for SendStream {
 }
 
 impl RecvStream {
-    pub(super) fn new(shared: Arc<Shared>, id: StreamId) -> Self {
+    pub(super) fn new(shared: Arc<ConnectionShared>, id: StreamId) -> Self {
         RecvStream { shared, id, ended: false }
     }
 

@@ -16,11 +16,11 @@ pub(super) struct Timers {
 
 /// One connection's live entry.
 #[derive(Debug, Default)]
-pub(super) struct Alarm(Option<Instant>);
+pub(super) struct TimerEntry(Option<Instant>);
 
 impl Timers {
     /// Makes sure that connection `index` comes up at `deadline` or earlier.
-    pub(super) fn set(&mut self, index: usize, alarm: &mut Alarm, deadline: Option<Instant>) {
+    pub(super) fn set(&mut self, index: usize, alarm: &mut TimerEntry, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
         if alarm.0.is_none_or(|set| deadline < set) {
             alarm.0 = Some(deadline);
@@ -42,7 +42,7 @@ impl Timers {
     }
 }
 
-impl Alarm {
+impl TimerEntry {
     /// Takes note that the entry for `deadline` came up; `false` if that is not the live one.
     pub(super) fn came_up(&mut self, deadline: Instant) -> bool {
         let live = self.0 == Some(deadline);
@@ -62,7 +62,7 @@ mod tests {
     fn a_later_deadline_keeps_the_entry_and_an_earlier_one_replaces_it() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
+        let (mut timers, mut alarm) = (Timers::default(), TimerEntry::default());
         timers.set(7, &mut alarm, Some(at(20)));
         timers.set(7, &mut alarm, Some(at(30)));
         timers.set(7, &mut alarm, None);

@@ -20,7 +20,7 @@ const CAPSULE_CLOSE: u64 = 0x2843;
 
 /// What the peer said at the end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum SessionClose {
     /// A number and a text of its own.
     Close(u32, String),
     /// Nothing more comes.
@@ -45,7 +45,7 @@ impl Capsules {
     ///
     /// # Errors
     /// [`HttpError::Message`] for capsules that cannot be, [`HttpError::Stream`] when the peer gave the stream up.
-    pub(crate) async fn end(&mut self) -> Result<Said, HttpError> {
+    pub(crate) async fn end(&mut self) -> Result<SessionClose, HttpError> {
         while let Some(first) = self.byte().await? {
             let kind = self.varint_after(first).await?;
             let first = self.byte().await?.ok_or(MALFORMED)?;
@@ -58,7 +58,7 @@ impl Capsules {
                 left -= self.bytes(left).await?.ok_or(MALFORMED)?.len() as u64;
             }
         }
-        Ok(Said::Nothing)
+        Ok(SessionClose::Nothing)
     }
 
     /// Waits for the end of the stream behind the capsule that closes it. Says whether there was none of the bytes that must not come.
@@ -71,7 +71,7 @@ impl Capsules {
         self.reader.stop(code);
     }
 
-    async fn close(&mut self, length: u64) -> Result<Said, HttpError> {
+    async fn close(&mut self, length: u64) -> Result<SessionClose, HttpError> {
         if !(CLOSE_CODE_BYTES..=CLOSE_CODE_BYTES + CLOSE_TEXT_BYTES_MAX).contains(&length) {
             return Err(MALFORMED);
         }
@@ -83,7 +83,7 @@ impl Capsules {
         let text = value.split_off(CLOSE_CODE_BYTES as usize);
         let code = value.iter().fold(0, |code, byte| code << 8 | u32::from(*byte));
         let text = String::from_utf8(text).map_err(|_| MALFORMED)?;
-        Ok(Said::Close(code, text))
+        Ok(SessionClose::Close(code, text))
     }
 
     async fn byte(&mut self) -> Result<Option<u8>, HttpError> {

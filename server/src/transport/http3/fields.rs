@@ -16,7 +16,7 @@
 use wtransport_proto::qpack;
 
 /// A name and its value, as they came.
-pub(super) type Field = (Vec<u8>, Vec<u8>);
+pub(super) type HeaderField = (Vec<u8>, Vec<u8>);
 
 /// Why there are no field lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) enum FieldsError {
 pub(super) const SECTION_BYTES_MAX: usize = 16_384;
 
 /// The field lines of a section in their order.
-pub(super) fn decode(section: &[u8]) -> Result<Vec<Field>, FieldsError> {
+pub(super) fn decode(section: &[u8]) -> Result<Vec<HeaderField>, FieldsError> {
     let mut rest = Section(section);
     let (insert_count, base) = (rest.integer(8)?, rest.first()?);
     // A base before the first entry: there is none to be before.
@@ -71,7 +71,7 @@ impl<'a> Section<'a> {
         Ok(taken)
     }
 
-    fn line(&mut self, first: u8) -> Result<Field, FieldsError> {
+    fn line(&mut self, first: u8) -> Result<HeaderField, FieldsError> {
         let indexed = first & 0xc0 == 0xc0;
         let named_by_index = first & 0xd0 == 0x50;
         if indexed || named_by_index {
@@ -113,7 +113,7 @@ impl<'a> Section<'a> {
     }
 }
 
-fn of_static_table(index: usize) -> Result<Field, FieldsError> {
+fn of_static_table(index: usize) -> Result<HeaderField, FieldsError> {
     let index = u8::try_from(index).map_err(|_| FieldsError::Undecodable)?;
     // A section of this one line. Six ones say that the rest of the index follows.
     let long = [0, 0, 0xff, index.wrapping_sub(63)];
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    fn named(name: &str, value: &[u8]) -> Field {
+    fn named(name: &str, value: &[u8]) -> HeaderField {
         (name.as_bytes().to_vec(), value.to_vec())
     }
 

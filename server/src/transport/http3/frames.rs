@@ -31,14 +31,14 @@ const OF_HTTP2: [u64; 4] = [0x02, 0x06, 0x08, 0x09];
 /// How often one connection may open streams, and be read on those that belong to HTTP/3 alone: as often as frames of a
 /// session's streams are taken. Beyond that it waits, and so does the peer.
 #[derive(Clone, Debug)]
-pub(super) struct Turns(Arc<DefaultDirectRateLimiter>);
+pub(super) struct ReadAllowance(Arc<DefaultDirectRateLimiter>);
 
-impl Turns {
+impl ReadAllowance {
     pub(super) fn new(limits: &ServerConfig) -> Self {
         let count = |value: u32| value.try_into().unwrap_or(std::num::NonZeroU32::MIN);
         let quota = Quota::per_second(count(limits.control_frames_hz));
         let quota = quota.allow_burst(count(limits.control_frames_burst));
-        Turns(Arc::new(DefaultDirectRateLimiter::direct(quota)))
+        ReadAllowance(Arc::new(DefaultDirectRateLimiter::direct(quota)))
     }
 
     /// Waits for a turn.
@@ -57,12 +57,12 @@ pub(crate) struct Reader {
     held: Vec<u8>,
     at: usize,
     end: usize,
-    turns: Turns,
+    turns: ReadAllowance,
 }
 
 impl Reader {
     /// Reads no further than it is asked to, so that somebody else may go on.
-    pub(super) fn new(recv: RecvStream, turns: Turns) -> Self {
+    pub(super) fn new(recv: RecvStream, turns: ReadAllowance) -> Self {
         Reader { recv, held: vec![0; 1], at: 0, end: 0, turns }
     }
 

@@ -1,19 +1,19 @@
 //! What a request asks for, if it is one (RFC 9114, section 4.3.1; RFC 9220).
 
-use super::fields::Field;
+use super::fields::HeaderField;
 
 /// What a request that is well formed comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestOutcome {
     /// A session.
-    Session(Wanted),
+    Session(SessionRequest),
     /// Nothing that this server has.
     Other(Answer),
 }
 
 /// A session as a client wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct SessionRequest {
     /// What the client calls the server.
     pub(crate) authority: String,
     /// Of the page, if one asks.
@@ -50,8 +50,8 @@ impl Answer {
 }
 
 /// Judges the field lines of a request.
-pub(super) fn judge(fields: &[Field]) -> Result<Asked, Malformed> {
-    let mut lines = Lines::default();
+pub(super) fn judge(fields: &[HeaderField]) -> Result<RequestOutcome, Malformed> {
+    let mut lines = RequestFields::default();
     for (name, value) in fields {
         lines.take(name, value)?;
     }
@@ -60,17 +60,23 @@ pub(super) fn judge(fields: &[Field]) -> Result<Asked, Malformed> {
     if method == b"CONNECT" && lines.protocol.is_none() {
         // A tunnel to somewhere else: it names only where.
         let is_tunnel = lines.scheme.is_none() && lines.path.is_none() && authority.is_some();
-        return if is_tunnel { Ok(Asked::Other(Answer::NotImplemented)) } else { Err(Malformed) };
+        return if is_tunnel {
+            Ok(RequestOutcome::Other(Answer::NotImplemented))
+        } else {
+            Err(Malformed)
+        };
     }
     let (scheme, path) = (lines.scheme.ok_or(Malformed)?, lines.path.ok_or(Malformed)?);
     let whole = path.starts_with(b"/") || (method == b"OPTIONS" && path == b"*");
     let authority = authority.filter(|_| whole).ok_or(Malformed)?;
-    let Some(protocol) = lines.protocol else { return Ok(Asked::Other(by_method(method))) };
+    let Some(protocol) = lines.protocol else {
+        return Ok(RequestOutcome::Other(by_method(method)));
+    };
     if method != b"CONNECT" {
         return Err(Malformed);
     }
     if protocol != WEBTRANSPORT {
-        return Ok(Asked::Other(Answer::NotImplemented));
+        return Ok(RequestOutcome::Other(Answer::NotImplemented));
     }
     if scheme != b"https" {
         return Err(Malformed);
@@ -78,14 +84,14 @@ pub(super) fn judge(fields: &[Field]) -> Result<Asked, Malformed> {
     let origin = match lines.origins[..] {
         [] => None,
         [origin] => Some(text(origin)),
-        _ => return Ok(Asked::Other(Answer::BadRequest)),
+        _ => return Ok(RequestOutcome::Other(Answer::BadRequest)),
     };
-    Ok(Asked::Session(Wanted { authority: text(authority), origin }))
+    Ok(RequestOutcome::Session(SessionRequest { authority: text(authority), origin }))
 }
 
 /// The field lines that matter here.
 #[derive(Default)]
-struct Lines<'a> {
+struct RequestFields<'a> {
     method: Option<&'a [u8]>,
     scheme: Option<&'a [u8]>,
     authority: Option<&'a [u8]>,
@@ -97,7 +103,7 @@ struct Lines<'a> {
     is_past_pseudo: bool,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> RequestFields<'a> {
     fn take(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Malformed> {
         if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return Err(Malformed);
@@ -182,9 +188,9 @@ mod tests {
         (":path", "/"),
     ];
 
-    fn judged(lines: &[(&str, &str)]) -> Result<Asked, Malformed> {
+    fn judged(lines: &[(&str, &str)]) -> Result<RequestOutcome, Malformed> {
         let own = |text: &str| text.as_bytes().to_vec();
-        let fields: Vec<Field> =
+        let fields: Vec<HeaderField> =
             lines.iter().map(|(name, value)| (own(name), own(value))).collect();
         judge(&fields)
     }
@@ -208,7 +214,7 @@ mod tests {
     fn a_session_is_asked_for_with_whatever_else_a_browser_says() {
         let wanted = |origin: Option<&str>| {
             let (authority, origin) = ("localhost:4433".to_owned(), origin.map(str::to_owned));
-            Ok(Asked::Session(Wanted { authority, origin }))
+            Ok(RequestOutcome::Session(SessionRequest { authority, origin }))
         };
         assert_eq!(judged(&SESSION), wanted(None));
         assert_eq!(
@@ -285,10 +291,10 @@ mod tests {
                 Answer::NotImplemented,
             ),
         ] {
-            assert_eq!(judged(&lines), Ok(Asked::Other(answer)), "{what}");
+            assert_eq!(judged(&lines), Ok(RequestOutcome::Other(answer)), "{what}");
         }
         let mut two = beside("origin", "http://localhost");
         two.push(("origin", "https://evil.example"));
-        assert_eq!(judged(&two), Ok(Asked::Other(Answer::BadRequest)));
+        assert_eq!(judged(&two), Ok(RequestOutcome::Other(Answer::BadRequest)));
     }
 }

@@ -27,12 +27,12 @@ pub(super) fn ours() -> Vec<u8> {
 
 /// What the peer said that matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Theirs {
+pub(super) struct PeerSettings {
     /// It takes HTTP datagrams.
     pub(super) datagrams: bool,
 }
 
-impl Theirs {
+impl PeerSettings {
     /// Reads the payload of a SETTINGS frame.
     pub(super) fn read(mut payload: &[u8]) -> Result<Self, Code> {
         let mut seen = Vec::new();
@@ -49,7 +49,7 @@ impl Theirs {
             seen.push(id);
             datagrams |= id == H3_DATAGRAM && value == 1;
         }
-        Ok(Theirs { datagrams })
+        Ok(PeerSettings { datagrams })
     }
 }
 
@@ -82,10 +82,13 @@ mod tests {
     fn what_nobody_knows_is_passed_over() {
         let theirs =
             payload(&[(0x21, 7), (0x4d44, 1), (H3_DATAGRAM, 1), (0x1f * 99_999 + 0x21, 1 << 60)]);
-        assert_eq!(Theirs::read(&theirs), Ok(Theirs { datagrams: true }));
-        assert_eq!(Theirs::read(&payload(&[(H3_DATAGRAM, 0)])), Ok(Theirs { datagrams: false }));
-        assert_eq!(Theirs::read(&[]), Ok(Theirs { datagrams: false }));
-        assert_eq!(Theirs::read(&ours()), Ok(Theirs { datagrams: true }));
+        assert_eq!(PeerSettings::read(&theirs), Ok(PeerSettings { datagrams: true }));
+        assert_eq!(
+            PeerSettings::read(&payload(&[(H3_DATAGRAM, 0)])),
+            Ok(PeerSettings { datagrams: false })
+        );
+        assert_eq!(PeerSettings::read(&[]), Ok(PeerSettings { datagrams: false }));
+        assert_eq!(PeerSettings::read(&ours()), Ok(PeerSettings { datagrams: true }));
     }
 
     #[test]
@@ -100,9 +103,9 @@ mod tests {
             &[(0x02, 1)],
             &[(0x05, 1)],
         ] {
-            assert_eq!(Theirs::read(&payload(wrong)), Err(Code::SETTINGS_ERROR), "{wrong:?}");
+            assert_eq!(PeerSettings::read(&payload(wrong)), Err(Code::SETTINGS_ERROR), "{wrong:?}");
         }
-        assert_eq!(Theirs::read(&[0x33]), Err(Code::FRAME_ERROR));
-        assert_eq!(Theirs::read(&[0x40]), Err(Code::FRAME_ERROR));
+        assert_eq!(PeerSettings::read(&[0x33]), Err(Code::FRAME_ERROR));
+        assert_eq!(PeerSettings::read(&[0x40]), Err(Code::FRAME_ERROR));
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct Intake<W> {
     wire: W,
     /// What came behind the request.
     early: Bytes,
-    frames: Frames,
-    rate: Rate,
+    frames: FramePosition,
+    rate: IntakeRate,
     pause: Option<Pin<Box<Sleep>>>,
     unfinished: Unfinished,
 }
@@ -41,8 +41,8 @@ impl<W> Intake<W> {
         Intake {
             wire,
             early,
-            frames: Frames::default(),
-            rate: Rate::new(messages_hz, Instant::now()),
+            frames: FramePosition::default(),
+            rate: IntakeRate::new(messages_hz, Instant::now()),
             pause: None,
             unfinished: Unfinished::default(),
         }
@@ -106,7 +106,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Intake<W> {
 /// | end 1 | 3 | opcode 4 | masked 1 | length 7 | more length 0, 16, 64 | mask 0, 32 | payload
 /// ```
 #[derive(Debug, Default)]
-struct Frames {
+struct FramePosition {
     head: [u8; HEAD_BYTES_MAX],
     head_bytes: usize,
     payload_left: u64,
@@ -116,7 +116,7 @@ struct Frames {
     begun: u64,
 }
 
-impl Frames {
+impl FramePosition {
     /// Takes in what came, and says what it costs: one for each frame, and one for each KiB announced.
     fn take(&mut self, mut bytes: &[u8]) -> u64 {
         let mut cost = 0;
@@ -177,18 +177,18 @@ fn payload_bytes(head: &[u8; HEAD_BYTES_MAX]) -> u64 {
 
 /// A rate with a burst; what was too much is a debt.
 #[derive(Debug)]
-struct Rate {
+struct IntakeRate {
     left: f64,
     burst: f64,
     hz: f64,
     filled_at: Instant,
 }
 
-impl Rate {
+impl IntakeRate {
     fn new(hz: u32, now: Instant) -> Self {
         let hz = f64::from(hz);
         let burst = hz * BURST_S;
-        Rate { left: burst, burst, hz, filled_at: now }
+        IntakeRate { left: burst, burst, hz, filled_at: now }
     }
 
     /// Takes what something cost, and says how long to pause after it.
@@ -240,18 +240,18 @@ mod tests {
         let lengths = [0, 1, 125, 126, 1023, 1024, 65_535, 65_536];
         let stream: Vec<u8> = lengths.iter().flat_map(|length| frame(BINARY, *length)).collect();
         for cut in [1, 2, 3, 7, 4096, stream.len()] {
-            let mut frames = Frames::default();
+            let mut frames = FramePosition::default();
             let cost: u64 = stream.chunks(cut).map(|bytes| frames.take(bytes)).sum();
             assert_eq!(cost, 8 + 1 + 63 + 64, "{cut}");
             assert_eq!((frames.unfinished(), frames.begun), (0, 8));
         }
         // Those of a server are not masked.
-        assert_eq!(Frames::default().take(&[0x82, 1, 9, 0x82, 0]), 2);
+        assert_eq!(FramePosition::default().take(&[0x82, 1, 9, 0x82, 0]), 2);
     }
 
     #[test]
     fn a_message_is_unfinished_from_its_first_byte_to_its_last_whatever_comes_between() {
-        let mut frames = Frames::default();
+        let mut frames = FramePosition::default();
         frames.take(&frame(BINARY, 3));
         assert_eq!(frames.unfinished(), 0);
         let parts = [frame(0x02, 5), frame(PING, 0), frame(0x00, 0), frame(PING, 9)].concat();
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_is_too_much_is_paused_for_and_a_rate_that_is_kept_is_not() {
         let start = Instant::now();
-        let mut rate = Rate::new(100, start);
+        let mut rate = IntakeRate::new(100, start);
         for tick in 1..1000 {
             assert_eq!(rate.charge(1, start + Duration::from_millis(10 * tick)), Duration::ZERO);
         }

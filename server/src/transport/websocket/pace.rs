@@ -42,9 +42,9 @@ impl Pace {
         self.ping_after(self.unconfirmed_time / PINGS_IN_TIME, now)
     }
 
-    /// The payload of a ping after `silence`, if one is due.
-    pub fn ping_after(&mut self, silence: Duration, now: Instant) -> Option<[u8; 8]> {
-        if self.waiting || now.saturating_duration_since(self.sent_at) < silence {
+    /// The payload of a ping after `idle`, if one is due.
+    pub fn ping_after(&mut self, idle: Duration, now: Instant) -> Option<[u8; 8]> {
+        if self.waiting || now.saturating_duration_since(self.sent_at) < idle {
             return None;
         }
         self.number += 1;

@@ -14,20 +14,20 @@ use tokio::sync::{Notify, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::channels::{ChannelInputs, ChannelMessage};
+use super::idle::{IdleTimer, TimedOut};
 use super::intake::{Intake, Unfinished};
-use super::lanes::{Incoming, Piece};
 use super::pace::Pace;
-use super::silence::{Silence, TooLong};
-use super::{Shared, Wire};
+use super::{UpgradedStream, WebSocketShared};
 use crate::config::ServerConfig;
 use crate::transport::Closed;
 use crate::transport::driver::DatagramSink;
 
-pub(super) type Socket = WebSocketStream<Intake<Box<dyn Wire>>>;
+pub(super) type WebSocketConnection = WebSocketStream<Intake<Box<dyn UpgradedStream>>>;
 
 /// Reads and writes one WebSocket until it is closed.
 pub(super) struct Pump {
-    shared: Arc<Shared>,
+    shared: Arc<WebSocketShared>,
     pace: Mutex<Pace>,
     /// A ping was answered.
     answered: Notify,
@@ -38,17 +38,21 @@ pub(super) struct Pump {
 }
 
 /// The other ends of what it moves bytes between.
-pub(super) struct Ends {
+pub(super) struct PumpEnds {
     /// What is to be written to streams.
-    pub(super) pieces: Receiver<Piece>,
+    pub(super) pieces: Receiver<ChannelMessage>,
     /// Where streams are read.
-    pub(super) incoming: Incoming,
+    pub(super) incoming: ChannelInputs,
     /// Will take the datagrams.
     pub(super) sink: oneshot::Receiver<Box<dyn DatagramSink>>,
 }
 
 impl Pump {
-    pub(super) fn new(shared: Arc<Shared>, unfinished: Unfinished, limits: &ServerConfig) -> Self {
+    pub(super) fn new(
+        shared: Arc<WebSocketShared>,
+        unfinished: Unfinished,
+        limits: &ServerConfig,
+    ) -> Self {
         let millis = |ms: u32| Duration::from_millis(u64::from(ms));
         let unconfirmed_time = millis(limits.websocket_unconfirmed_ms);
         Pump {
@@ -63,9 +67,9 @@ impl Pump {
     }
 
     /// Runs until this side was asked to close and has, or can write no more.
-    pub(super) async fn run(self, socket: Socket, ends: Ends) {
+    pub(super) async fn run(self, socket: WebSocketConnection, ends: PumpEnds) {
         let (mut writer, mut reader) = socket.split();
-        let Ends { mut pieces, incoming, sink } = ends;
+        let PumpEnds { mut pieces, incoming, sink } = ends;
         let overtime = async {
             self.shared.close_asked().await;
             tokio::time::sleep(self.goodbye_time).await;
@@ -102,8 +106,8 @@ impl Pump {
     /// Writes what is there, the most important first, until it has written that this side closes.
     async fn write(
         &self,
-        writer: &mut SplitSink<Socket, Message>,
-        pieces: &mut Receiver<Piece>,
+        writer: &mut SplitSink<WebSocketConnection, Message>,
+        pieces: &mut Receiver<ChannelMessage>,
     ) -> Result<(), Error> {
         loop {
             let may_send = self.pace().allows(Instant::now());
@@ -139,14 +143,14 @@ impl Pump {
     /// Reads until nothing more comes, or something that may not. Says why.
     async fn read(
         &self,
-        reader: &mut SplitStream<Socket>,
-        mut incoming: Incoming,
+        reader: &mut SplitStream<WebSocketConnection>,
+        mut incoming: ChannelInputs,
         sink: oneshot::Receiver<Box<dyn DatagramSink>>,
     ) -> Closed {
         let Ok(mut sink) = sink.await else { return Closed::lost("nobody takes the datagrams") };
-        let mut silence = Silence::new(self.idle_time);
+        let mut idle = IdleTimer::new(self.idle_time);
         loop {
-            let message = match self.next_message(reader, &mut silence).await {
+            let message = match self.next_message(reader, &mut idle).await {
                 Ok(message) => message,
                 Err(closed) => return closed,
             };
@@ -182,16 +186,16 @@ impl Pump {
     /// The next message, or why none follows.
     async fn next_message(
         &self,
-        reader: &mut SplitStream<Socket>,
-        silence: &mut Silence,
+        reader: &mut SplitStream<WebSocketConnection>,
+        idle: &mut IdleTimer,
     ) -> Result<Message, Closed> {
         loop {
             let began = Instant::now();
-            let next = tokio::time::timeout(silence.look(), reader.next()).await;
-            silence.looked(began.elapsed(), next.is_ok(), self.unfinished.number()).map_err(
+            let next = tokio::time::timeout(idle.look(), reader.next()).await;
+            idle.looked(began.elapsed(), next.is_ok(), self.unfinished.number()).map_err(
                 |why| match why {
-                    TooLong::Silence => Closed::lost("the peer has been silent for too long"),
-                    TooLong::Message => malformed("a WebSocket message did not end in time"),
+                    TimedOut::Silence => Closed::lost("the peer has been silent for too long"),
+                    TimedOut::Message => malformed("a WebSocket message did not end in time"),
                 },
             )?;
             match next {
@@ -208,7 +212,7 @@ impl Pump {
     }
 }
 
-impl Shared {
+impl WebSocketShared {
     /// Waits for the newest datagram and takes it. Safe to drop while waiting.
     async fn newest(&self) -> Bytes {
         loop {
@@ -223,7 +227,7 @@ impl Shared {
 
 /// Ends what this side writes and waits until the peer has ended as well. Closing while something of
 /// the peer is unread would have the system throw away what the peer has not read.
-async fn hang_up(socket: Socket) {
+async fn hang_up(socket: WebSocketConnection) {
     let mut wire = socket.into_inner();
     if wire.shutdown().await.is_err() {
         return;

@@ -17,35 +17,35 @@ use crate::prefix::Prefix;
 
 /// Whom a room counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Maker {
+enum RoomCreator {
     Session(PlayerId),
     Prefix(Prefix),
 }
 
 /// Whom one room counts for until it is gone.
 #[derive(Debug)]
-pub(super) struct Made(Vec<Maker>);
+pub(super) struct CreatedRoom(Vec<RoomCreator>);
 
 /// Everyone who made a room that is there. Everyone whose room is gone is forgotten, so there are no more
 /// than a few for each room.
-pub(super) struct Makers<C: Clock = DefaultClock> {
-    rooms: HashMap<Maker, usize>,
+pub(super) struct RoomCreators<C: Clock = DefaultClock> {
+    rooms: HashMap<RoomCreator, usize>,
     rates: RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<C::Instant>>,
 }
 
-impl Makers {
+impl RoomCreators {
     pub(super) fn new(config: &ServerConfig) -> Self {
-        Makers::with_clock(config, DefaultClock::default())
+        RoomCreators::with_clock(config, DefaultClock::default())
     }
 }
 
-impl<C: Clock> Makers<C> {
+impl<C: Clock> RoomCreators<C> {
     fn with_clock(config: &ServerConfig, clock: C) -> Self {
         let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(count(config.rooms_prefix_hz))
             .allow_burst(count(config.rooms_prefix_burst));
         let rates = RateLimiter::new(quota, DashMapStateStore::default(), clock);
-        Makers { rooms: HashMap::new(), rates }
+        RoomCreators { rooms: HashMap::new(), rates }
     }
 
     /// Counts a room that the player `by`, at this address, makes.
@@ -56,16 +56,16 @@ impl<C: Clock> Makers<C> {
         &mut self,
         config: &ServerConfig,
         (player, address): (PlayerId, IpAddr),
-    ) -> Result<Made, Refusal> {
+    ) -> Result<CreatedRoom, Refusal> {
         let refused =
             |text: &str| Err(Refusal { code: RefuseCode::TooManyRooms, text: text.to_owned() });
-        let session = [(Maker::Session(player), config.rooms_session_max)];
+        let session = [(RoomCreator::Session(player), config.rooms_session_max)];
         let prefixes = Prefix::all(address).enumerate();
-        let prefixes =
-            prefixes.map(|(at, prefix)| (Maker::Prefix(prefix), config.rooms_prefix_max << at));
-        let makers: Vec<_> = session.into_iter().chain(prefixes).collect();
-        let made = |maker| self.rooms.get(maker).copied().unwrap_or(0);
-        if makers.iter().any(|(maker, most)| made(maker) >= *most) {
+        let prefixes = prefixes
+            .map(|(at, prefix)| (RoomCreator::Prefix(prefix), config.rooms_prefix_max << at));
+        let creators: Vec<_> = session.into_iter().chain(prefixes).collect();
+        let made = |creator| self.rooms.get(creator).copied().unwrap_or(0);
+        if creators.iter().any(|(creator, most)| made(creator) >= *most) {
             return refused(
                 "you or others at your address made as many rooms as one may; join one that is there",
             );
@@ -73,19 +73,19 @@ impl<C: Clock> Makers<C> {
         if self.rates.check_key(&Prefix::new(address, Prefix::IPV6_BITS[0])).is_err() {
             return refused("too many rooms were made from your address just now; wait a moment");
         }
-        for (maker, _) in &makers {
-            *self.rooms.entry(*maker).or_insert(0) += 1;
+        for (creator, _) in &creators {
+            *self.rooms.entry(*creator).or_insert(0) += 1;
         }
-        Ok(Made(makers.into_iter().map(|(maker, _)| maker).collect()))
+        Ok(CreatedRoom(creators.into_iter().map(|(creator, _)| creator).collect()))
     }
 
     /// The room is gone.
-    pub(super) fn give_back(&mut self, made: &Made) {
-        for maker in &made.0 {
-            if let Some(rooms) = self.rooms.get_mut(maker) {
+    pub(super) fn give_back(&mut self, made: &CreatedRoom) {
+        for creator in &made.0 {
+            if let Some(rooms) = self.rooms.get_mut(creator) {
                 *rooms -= 1;
                 if *rooms == 0 {
-                    self.rooms.remove(maker);
+                    self.rooms.remove(creator);
                 }
             }
         }
@@ -121,27 +121,27 @@ mod tests {
     #[test]
     fn one_session_and_one_address_have_made_so_many_rooms_at_most() {
         let config = config();
-        let mut makers = Makers::new(&config);
-        let first = makers.take(&config, by(1, "192.0.2.1")).unwrap();
-        makers.take(&config, by(1, "192.0.2.1")).unwrap();
+        let mut creators = RoomCreators::new(&config);
+        let first = creators.take(&config, by(1, "192.0.2.1")).unwrap();
+        creators.take(&config, by(1, "192.0.2.1")).unwrap();
         assert_eq!(
-            makers.take(&config, by(1, "192.0.2.1")).unwrap_err().code,
+            creators.take(&config, by(1, "192.0.2.1")).unwrap_err().code,
             RefuseCode::TooManyRooms
         );
-        makers.take(&config, by(2, "192.0.2.1")).unwrap();
-        assert!(makers.take(&config, by(3, "192.0.2.1")).is_err());
-        makers.take(&config, by(4, "192.0.2.2")).unwrap();
-        makers.give_back(&first);
-        makers.take(&config, by(3, "192.0.2.1")).unwrap();
+        creators.take(&config, by(2, "192.0.2.1")).unwrap();
+        assert!(creators.take(&config, by(3, "192.0.2.1")).is_err());
+        creators.take(&config, by(4, "192.0.2.2")).unwrap();
+        creators.give_back(&first);
+        creators.take(&config, by(3, "192.0.2.1")).unwrap();
     }
 
     #[test]
     fn the_networks_of_one_site_share_twice_as_many_and_those_of_a_customer_four_times() {
         let config = ServerConfig { rooms_prefix_burst: 100, ..config() };
-        let mut makers = Makers::new(&config);
+        let mut creators = RoomCreators::new(&config);
         let mut made = |address: &str| {
             let tries = (0..100).map(|player| by(player, address));
-            tries.filter(|by| makers.take(&config, *by).is_ok()).count()
+            tries.filter(|by| creators.take(&config, *by).is_ok()).count()
         };
         assert_eq!(
             [made("2001:db8::1"), made("2001:db8:0:1::1"), made("2001:db8:0:2::1")],
@@ -156,16 +156,16 @@ mod tests {
     fn rooms_are_made_at_a_bounded_rate_and_nothing_is_kept_of_those_that_are_gone() {
         let config = ServerConfig { rooms_prefix_hz: 1, rooms_prefix_burst: 2, ..config() };
         let clock = FakeRelativeClock::default();
-        let mut makers = Makers::with_clock(&config, clock.clone());
+        let mut creators = RoomCreators::with_clock(&config, clock.clone());
         let mut try_one = || {
-            let made = makers.take(&config, by(1, "192.0.2.1")).ok();
-            made.inspect(|made| makers.give_back(made)).is_some()
+            let made = creators.take(&config, by(1, "192.0.2.1")).ok();
+            made.inspect(|made| creators.give_back(made)).is_some()
         };
         assert_eq!([try_one(), try_one(), try_one()], [true, true, false]);
         clock.advance(Duration::from_secs(1));
         assert_eq!([try_one(), try_one()], [true, false]);
         clock.advance(Duration::from_secs(60));
-        makers.sweep();
-        assert_eq!((makers.rooms.len(), makers.rates.len()), (0, 0));
+        creators.sweep();
+        assert_eq!((creators.rooms.len(), creators.rates.len()), (0, 0));
     }
 }

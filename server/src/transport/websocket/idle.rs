@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// For how long nothing came from a peer, or nothing whole. It knows no clock: it is told of each look.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(super) struct IdleTimer {
     time_max: Duration,
     silent: Duration,
     /// The message that is there in part, 0 for none, and for how long it has been.
@@ -17,16 +17,16 @@ pub(super) struct Silence {
 
 /// What has lasted too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TooLong {
+pub(super) enum TimedOut {
     /// Nothing came.
     Silence,
     /// A message came in part.
     Message,
 }
 
-impl Silence {
+impl IdleTimer {
     pub(super) fn new(time_max: Duration) -> Self {
-        Silence { time_max, silent: Duration::ZERO, message: 0, message_open: Duration::ZERO }
+        IdleTimer { time_max, silent: Duration::ZERO, message: 0, message_open: Duration::ZERO }
     }
 
     /// How long to look for a message, at most.
@@ -43,10 +43,10 @@ impl Silence {
         took: Duration,
         heard: bool,
         unfinished: u64,
-    ) -> Result<(), TooLong> {
+    ) -> Result<(), TimedOut> {
         if took > 2 * self.look() {
             // Whoever looked stood still: the peer gets its time anew.
-            *self = Silence { message: unfinished, ..Silence::new(self.time_max) };
+            *self = IdleTimer { message: unfinished, ..IdleTimer::new(self.time_max) };
             return Ok(());
         }
         let took = took.min(self.look());
@@ -57,10 +57,10 @@ impl Silence {
         };
         self.message = unfinished;
         if self.silent >= self.time_max {
-            return Err(TooLong::Silence);
+            return Err(TimedOut::Silence);
         }
         if self.message_open >= self.time_max {
-            return Err(TooLong::Message);
+            return Err(TimedOut::Message);
         }
         Ok(())
     }
@@ -79,41 +79,41 @@ mod tests {
 
     #[test]
     fn a_peer_has_its_time_from_its_last_message_on() {
-        let mut silence = Silence::new(TIME);
-        assert_eq!(silence.look(), LOOK);
+        let mut idle = IdleTimer::new(TIME);
+        assert_eq!(idle.look(), LOOK);
         for _ in 0..3 {
-            assert_eq!(silence.looked(LOOK, false, 0), Ok(()));
+            assert_eq!(idle.looked(LOOK, false, 0), Ok(()));
         }
-        assert_eq!(silence.looked(SHORT, true, 0), Ok(()));
+        assert_eq!(idle.looked(SHORT, true, 0), Ok(()));
         for _ in 0..3 {
-            assert_eq!(silence.looked(LOOK, false, 0), Ok(()));
+            assert_eq!(idle.looked(LOOK, false, 0), Ok(()));
         }
-        assert_eq!(silence.looked(LOOK, false, 0), Err(TooLong::Silence));
+        assert_eq!(idle.looked(LOOK, false, 0), Err(TimedOut::Silence));
     }
 
     #[test]
     fn a_pause_of_the_one_who_looks_is_no_silence() {
-        let mut silence = Silence::new(TIME);
+        let mut idle = IdleTimer::new(TIME);
         for _ in 0..3 {
-            assert_eq!(silence.looked(LOOK, false, 0), Ok(()));
+            assert_eq!(idle.looked(LOOK, false, 0), Ok(()));
         }
-        assert_eq!(silence.looked(Duration::from_secs(3600), false, 0), Ok(()));
+        assert_eq!(idle.looked(Duration::from_secs(3600), false, 0), Ok(()));
         for _ in 0..3 {
-            assert_eq!(silence.looked(LOOK, false, 0), Ok(()));
+            assert_eq!(idle.looked(LOOK, false, 0), Ok(()));
         }
-        assert_eq!(silence.looked(LOOK, false, 0), Err(TooLong::Silence));
+        assert_eq!(idle.looked(LOOK, false, 0), Err(TimedOut::Silence));
     }
 
     #[test]
     fn a_message_must_end_whatever_comes_in_its_midst() {
-        let mut silence = Silence::new(TIME);
-        let mut short = |unfinished| silence.looked(SHORT, true, unfinished);
+        let mut idle = IdleTimer::new(TIME);
+        let mut short = |unfinished| idle.looked(SHORT, true, unfinished);
         for message in 1..100 {
             assert_eq!(short(message), Ok(()), "each is another");
         }
         for _ in 1..32 {
             assert_eq!(short(99), Ok(()));
         }
-        assert_eq!(short(99), Err(TooLong::Message));
+        assert_eq!(short(99), Err(TimedOut::Message));
     }
 }

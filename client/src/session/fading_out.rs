@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use tickwire_shared::Tick;
 use tickwire_shared::replica::{Departed, Entity, Replica};
 
-use super::ahead::{Ahead, Course};
-use super::interpolation::Blend;
+use super::extrapolated::{Extrapolated, Trajectory};
+use super::interpolation::KindBlend;
 
 /// Entities at once; of more, those that left first are not seen any more.
 const LEAVING_MAX: usize = 256;
@@ -15,52 +15,58 @@ const FADE_S: f64 = 0.2;
 
 /// What left, in order.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(super) struct FadingOut {
     fade_ticks: f64,
-    list: VecDeque<Left>,
+    list: VecDeque<FadingEntity>,
 }
 
 #[derive(Debug)]
-struct Left {
+struct FadingEntity {
     departed: Departed,
     /// Where an interpolated one goes on to.
-    course: Course,
+    trajectory: Trajectory,
     /// When one that is shown ahead was told to be forgotten, in the ticks that are shown of it.
     told: f64,
 }
 
 /// The ticks that are shown, since the room's start tick.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct ShownTicks {
     pub(super) start: Tick,
     /// Of what is interpolated.
     pub(super) shown: f64,
     /// Of what is shown ahead.
-    pub(super) aimed: f64,
+    pub(super) input_time: f64,
 }
 
-impl Leaving {
+impl FadingOut {
     pub(super) fn new(tick_hz: u32) -> Self {
-        Leaving { fade_ticks: FADE_S * f64::from(tick_hz), list: VecDeque::new() }
+        FadingOut { fade_ticks: FADE_S * f64::from(tick_hz), list: VecDeque::new() }
     }
 
-    /// An entity departed, at `aimed` of what is shown ahead.
-    pub(super) fn add(&mut self, departed: Departed, replica: &Replica, aimed: f64) {
+    /// An entity departed, at `input_time` of what is shown ahead.
+    pub(super) fn add(&mut self, departed: Departed, replica: &Replica, input_time: f64) {
         let Some(table) = replica.kind(departed.entity.kind) else { return };
         if self.list.len() >= LEAVING_MAX {
             self.list.pop_front();
         }
-        let course = Course::of(&departed.entity, departed.tick, table, None);
-        self.list.push_back(Left { departed, course, told: aimed });
+        let trajectory = Trajectory::of(&departed.entity, departed.tick, table, None);
+        self.list.push_back(FadingEntity { departed, trajectory, told: input_time });
     }
 
     /// Forgets what is not seen any more, and what came back.
-    pub(super) fn advance(&mut self, times: Times, replica: &Replica, ahead: &Ahead) {
+    pub(super) fn advance(
+        &mut self,
+        times: ShownTicks,
+        replica: &Replica,
+        extrapolated: &Extrapolated,
+    ) {
         let fade_ticks = self.fade_ticks;
         self.list.retain(|left| {
             let entity = &left.departed.entity;
             let is_back = || replica.entities().iter().any(|other| other.id == entity.id);
-            presence_of(left, times, fade_ticks, ahead.has_kind(entity.kind)) > 0.0 && !is_back()
+            presence_of(left, times, fade_ticks, extrapolated.has_kind(entity.kind)) > 0.0
+                && !is_back()
         });
     }
 
@@ -72,18 +78,18 @@ impl Leaving {
     /// Calls `each` with every one of them, how much it is there, and its lanes.
     pub(super) fn for_each(
         &self,
-        times: Times,
+        times: ShownTicks,
         replica: &Replica,
-        (blends, ahead): (&[Blend], &Ahead),
+        (blends, extrapolated): (&[KindBlend], &Extrapolated),
         mut each: impl FnMut(&Entity, f64, &[f64]),
     ) {
         let mut lanes = Vec::new();
         for left in &self.list {
             let entity = &left.departed.entity;
-            let is_ahead = ahead.has_kind(entity.kind);
+            let is_ahead = extrapolated.has_kind(entity.kind);
             let presence = presence_of(left, times, self.fade_ticks, is_ahead);
             if is_ahead {
-                if let Some(lanes) = ahead.shown(entity.id) {
+                if let Some(lanes) = extrapolated.shown(entity.id) {
                     each(entity, presence, lanes);
                 }
                 continue;
@@ -93,7 +99,7 @@ impl Leaving {
             let last = entity.states.tick(entity.states.len() - 1);
             let past = times.shown - f64::from(last.since(times.start));
             if past > 0.0 {
-                left.course.along(past, table, blend, entity.mine, &mut lanes);
+                left.trajectory.along(past, table, blend, entity.mine, &mut lanes);
             } else {
                 blend.at(entity, times.start, times.shown, &mut lanes);
             }
@@ -102,7 +108,7 @@ impl Leaving {
     }
 
     /// How much an interpolated entity is there that was first in the state of `first`.
-    pub(super) fn entered(&self, first: Tick, times: Times) -> f64 {
+    pub(super) fn entered(&self, first: Tick, times: ShownTicks) -> f64 {
         part(times.shown - f64::from(first.since(times.start)), self.fade_ticks)
     }
 
@@ -112,10 +118,10 @@ impl Leaving {
     }
 }
 
-fn presence_of(left: &Left, times: Times, fade_ticks: f64, is_ahead: bool) -> f64 {
+fn presence_of(left: &FadingEntity, times: ShownTicks, fade_ticks: f64, is_ahead: bool) -> f64 {
     let Departed { tick, in_world, .. } = left.departed;
     let since = if is_ahead {
-        times.aimed - left.told
+        times.input_time - left.told
     } else {
         times.shown - f64::from(tick.since(times.start))
     };

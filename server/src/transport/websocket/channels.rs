@@ -13,11 +13,11 @@ use crate::transport::Closed;
 use crate::transport::half::{RecvHalf, SendHalf, StreamOver};
 
 /// A stream, both ways.
-pub(super) type Halves = (SendHalf, RecvHalf);
+pub(super) type StreamHalves = (SendHalf, RecvHalf);
 
 /// One message of a lane on its way out.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct ChannelMessage {
     /// With the lane before it.
     pub(super) message: Bytes,
     /// Told once the system has it.
@@ -26,25 +26,25 @@ pub(super) struct Piece {
 
 /// The sending half of a lane.
 #[derive(Debug)]
-pub(crate) struct LaneWriter {
+pub(crate) struct ChannelWriter {
     lane: u8,
-    pieces: Sender<Piece>,
+    pieces: Sender<ChannelMessage>,
 }
 
 /// The receiving half of a lane.
 #[derive(Debug)]
-pub(crate) struct LaneReader(ReadHalf<SimplexStream>);
+pub(crate) struct ChannelReader(ReadHalf<SimplexStream>);
 
 /// Where what comes on the lanes goes; a lane opens with its first message.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    lanes: [Option<WriteHalf<SimplexStream>>; LANES],
-    opened: Sender<Halves>,
-    pieces: Sender<Piece>,
+pub(super) struct ChannelInputs {
+    channels: [Option<WriteHalf<SimplexStream>>; LANES],
+    opened: Sender<StreamHalves>,
+    pieces: Sender<ChannelMessage>,
     lane_bytes_max: usize,
 }
 
-impl LaneWriter {
+impl ChannelWriter {
     /// Hands all of `bytes` to the system, waiting while it takes no more. In pieces: snapshots go
     /// between them.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
@@ -53,7 +53,7 @@ impl LaneWriter {
             message.put_u8(self.lane);
             message.put_slice(part);
             let (written, done) = oneshot::channel();
-            let piece = Piece { message: message.freeze(), written };
+            let piece = ChannelMessage { message: message.freeze(), written };
             self.pieces.send(piece).await.map_err(|_| StreamOver::WithSession)?;
             done.await.map_err(|_| StreamOver::WithSession)?;
         }
@@ -61,7 +61,7 @@ impl LaneWriter {
     }
 }
 
-impl LaneReader {
+impl ChannelReader {
     /// Reads what is there into `buffer`. Safe to drop while waiting.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
         match self.0.read(buffer).await {
@@ -72,14 +72,17 @@ impl LaneReader {
     }
 }
 
-impl Incoming {
+impl ChannelInputs {
     /// At most `lane_bytes_max` bytes of each lane wait to be read. Also gives the lanes as they are
     /// opened, and what is then written to them.
-    pub(super) fn new(lane_bytes_max: usize) -> (Self, Receiver<Halves>, Receiver<Piece>) {
+    pub(super) fn new(
+        lane_bytes_max: usize,
+    ) -> (Self, Receiver<StreamHalves>, Receiver<ChannelMessage>) {
         // One of each lane at a time.
         let (opened, streams) = channel(LANES);
         let (pieces, written) = channel(LANES);
-        let incoming = Incoming { lanes: [const { None }; LANES], opened, pieces, lane_bytes_max };
+        let incoming =
+            ChannelInputs { channels: [const { None }; LANES], opened, pieces, lane_bytes_max };
         (incoming, streams, written)
     }
 
@@ -93,17 +96,17 @@ impl Incoming {
             STREAM_CHAT => 1,
             _ => return Err(CloseCode::UnexpectedStream.into()),
         };
-        if self.lanes[at].is_none() {
+        if self.channels[at].is_none() {
             let (recv, mut writer) = simplex(self.lane_bytes_max);
             // The stream's first byte says what it is, here as on QUIC.
             let _ = writer.write_all(&[lane]).await;
-            let send = LaneWriter { lane, pieces: self.pieces.clone() };
-            let halves = (SendHalf::Lane(send), RecvHalf::Lane(LaneReader(recv)));
+            let send = ChannelWriter { lane, pieces: self.pieces.clone() };
+            let halves = (SendHalf::Lane(send), RecvHalf::Lane(ChannelReader(recv)));
             // There is room for all lanes; nobody takes it only when the session is over.
             let _ = self.opened.try_send(halves);
-            self.lanes[at] = Some(writer);
+            self.channels[at] = Some(writer);
         }
-        if let Some(writer) = &mut self.lanes[at] {
+        if let Some(writer) = &mut self.channels[at] {
             // It fails when nobody reads any more: the session is over.
             let _ = writer.write_all(bytes).await;
         }

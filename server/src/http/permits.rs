@@ -21,48 +21,51 @@ use super::shares::{Share, Shares};
 
 /// The places of HTTP connections.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionPermits {
     all: Arc<Semaphore>,
     shares: Arc<Shares>,
 }
 
 /// One connection's place, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     _one_of_all: OwnedSemaphorePermit,
     _share: Share,
 }
 
-impl Places {
+impl ConnectionPermits {
     pub(super) fn new(connections_max: usize, prefix_max: usize) -> Self {
-        Places { all: Arc::new(Semaphore::new(connections_max)), shares: Shares::new(prefix_max) }
+        ConnectionPermits {
+            all: Arc::new(Semaphore::new(connections_max)),
+            shares: Shares::new(prefix_max),
+        }
     }
 
     /// A place for a connection from `address`, if there is one.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn take(&self, address: IpAddr) -> Option<ConnectionPermit> {
         let share = self.shares.take(address)?;
         let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(Place { _one_of_all: one_of_all, _share: share })
+        Some(ConnectionPermit { _one_of_all: one_of_all, _share: share })
     }
 }
 
 /// A connection that may have no place yet.
 #[derive(Clone, Debug)]
-pub(super) struct Guest {
-    places: Places,
+pub(super) struct PendingConnection {
+    permits: ConnectionPermits,
     address: IpAddr,
-    place: Arc<OnceLock<Place>>,
+    place: Arc<OnceLock<ConnectionPermit>>,
     wait: Duration,
 }
 
-impl Guest {
+impl PendingConnection {
     /// Takes a place if there is one; a request that needs one will wait `wait` for it.
-    pub(super) fn new(places: &Places, address: IpAddr, wait: Duration) -> Self {
+    pub(super) fn new(permits: &ConnectionPermits, address: IpAddr, wait: Duration) -> Self {
         let place = OnceLock::new();
-        if let Some(free) = places.take(address) {
+        if let Some(free) = permits.take(address) {
             let _ = place.set(free);
         }
-        Guest { places: places.clone(), address, place: Arc::new(place), wait }
+        PendingConnection { permits: permits.clone(), address, place: Arc::new(place), wait }
     }
 
     pub(super) fn has_place(&self) -> bool {
@@ -70,7 +73,7 @@ impl Guest {
     }
 
     /// Where its place will be. Gone with the connection.
-    pub(super) fn place(&self) -> Weak<OnceLock<Place>> {
+    pub(super) fn place(&self) -> Weak<OnceLock<ConnectionPermit>> {
         Arc::downgrade(&self.place)
     }
 
@@ -78,7 +81,7 @@ impl Guest {
     async fn wait_for_place(&self) -> bool {
         let looks = async {
             while !self.has_place() {
-                match self.places.take(self.address) {
+                match self.permits.take(self.address) {
                     Some(place) => drop(self.place.set(place)),
                     None => tokio::time::sleep(LOOK_AGAIN).await,
                 }
@@ -90,7 +93,7 @@ impl Guest {
 
 /// Answers health checks at once, and what else is asked once there is a place.
 pub(super) async fn seat(
-    Extension(guest): Extension<Guest>,
+    Extension(guest): Extension<PendingConnection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -105,17 +108,17 @@ pub(super) async fn seat(
 
 /// The connections without a place: of too many, the oldest is ended.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    connections: VecDeque<(AbortHandle, Weak<OnceLock<Place>>)>,
+pub(super) struct PendingConnections {
+    connections: VecDeque<(AbortHandle, Weak<OnceLock<ConnectionPermit>>)>,
     connections_max: usize,
 }
 
-impl Waiting {
+impl PendingConnections {
     pub(super) fn new(connections_max: usize) -> Self {
-        Waiting { connections: VecDeque::new(), connections_max }
+        PendingConnections { connections: VecDeque::new(), connections_max }
     }
 
-    pub(super) fn push(&mut self, task: AbortHandle, place: Weak<OnceLock<Place>>) {
+    pub(super) fn push(&mut self, task: AbortHandle, place: Weak<OnceLock<ConnectionPermit>>) {
         self.connections.push_back((task, place));
         if self.connections.len() > self.connections_max
             && let Some((task, place)) = self.connections.pop_front()

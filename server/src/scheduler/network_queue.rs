@@ -8,7 +8,7 @@ use tickwire_shared::PlayerId;
 use super::mailbox::Mailbox;
 use super::queue::BoundedQueue;
 use crate::room::FromRoom;
-use crate::transport::Bell;
+use crate::transport::WakeSignal;
 
 /// What one room wants sent after one tick.
 #[derive(Debug)]
@@ -33,14 +33,14 @@ pub(crate) struct Snapshot {
 
 /// The queue from one simulation thread to the network, and the bell that wakes its reader.
 #[derive(Debug)]
-pub(crate) struct Outbox<I> {
+pub(crate) struct NetworkQueue<I> {
     queue: BoundedQueue<Outgoing<I>>,
-    bell: Arc<Bell>,
+    bell: Arc<WakeSignal>,
 }
 
-impl<I> Outbox<I> {
-    pub(crate) fn new(ticks_max: usize, bell: Arc<Bell>) -> Self {
-        Outbox { queue: BoundedQueue::new(ticks_max), bell }
+impl<I> NetworkQueue<I> {
+    pub(crate) fn new(ticks_max: usize, bell: Arc<WakeSignal>) -> Self {
+        NetworkQueue { queue: BoundedQueue::new(ticks_max), bell }
     }
 
     /// Queues one room's tick, or gives it back when the network is far behind.

@@ -9,7 +9,7 @@ use rustix::event::{EventfdFlags, eventfd};
 /// Rung by any thread, heard by the driver. Ringing takes no lock, and makes a system call only
 /// when the driver sleeps.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct WakeSignal {
     wire: OwnedFd,
     /// Rung since the driver last looked.
     rung: AtomicBool,
@@ -17,12 +17,12 @@ pub(crate) struct Bell {
     asleep: AtomicBool,
 }
 
-impl Bell {
+impl WakeSignal {
     /// # Errors
     /// When the system gives no more descriptors.
     pub(crate) fn new() -> io::Result<Self> {
         let wire = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
-        Ok(Bell { wire, rung: AtomicBool::new(false), asleep: AtomicBool::new(false) })
+        Ok(WakeSignal { wire, rung: AtomicBool::new(false), asleep: AtomicBool::new(false) })
     }
 
     /// Wakes the driver. What was queued before the call is found by it.
@@ -41,12 +41,12 @@ impl Bell {
         self.rung.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether it was rung since [`Bell::hear`].
+    /// Whether it was rung since [`WakeSignal::hear`].
     pub(super) fn is_rung(&self) -> bool {
         self.rung.load(Ordering::Relaxed)
     }
 
-    /// Says that the driver is about to wait, unless it was rung since [`Bell::hear`].
+    /// Says that the driver is about to wait, unless it was rung since [`WakeSignal::hear`].
     pub(super) fn may_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let silent = !self.rung.load(Ordering::SeqCst);
@@ -72,31 +72,31 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
-    use super::Bell;
+    use super::WakeSignal;
 
     #[test]
     fn a_ring_before_the_sleep_prevents_it() {
-        let bell = Bell::new().unwrap();
-        bell.hear();
-        assert!(bell.may_sleep());
-        bell.wake(false);
-        bell.ring();
-        assert!(!bell.may_sleep());
-        bell.hear();
-        assert!(bell.may_sleep());
+        let wake_signal = WakeSignal::new().unwrap();
+        wake_signal.hear();
+        assert!(wake_signal.may_sleep());
+        wake_signal.wake(false);
+        wake_signal.ring();
+        assert!(!wake_signal.may_sleep());
+        wake_signal.hear();
+        assert!(wake_signal.may_sleep());
     }
 
     #[test]
     fn only_a_sleeper_is_woken_through_the_wire() {
-        let bell = Bell::new().unwrap();
+        let wake_signal = WakeSignal::new().unwrap();
         let mut count = [0; 8];
-        bell.ring();
-        assert!(rustix::io::read(&bell.wire, &mut count).is_err());
-        bell.hear();
-        assert!(bell.may_sleep());
-        bell.ring();
-        bell.ring();
-        assert_eq!(rustix::io::read(&bell.wire, &mut count), Ok(8));
+        wake_signal.ring();
+        assert!(rustix::io::read(&wake_signal.wire, &mut count).is_err());
+        wake_signal.hear();
+        assert!(wake_signal.may_sleep());
+        wake_signal.ring();
+        wake_signal.ring();
+        assert_eq!(rustix::io::read(&wake_signal.wire, &mut count), Ok(8));
         assert_eq!(u64::from_ne_bytes(count), 1);
     }
 }

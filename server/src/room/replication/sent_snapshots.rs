@@ -29,7 +29,7 @@ const KEPT_TICKS: u32 = 32;
 
 /// The snapshots of one client.
 #[derive(Debug, Default)]
-pub(super) struct Packets {
+pub(super) struct SentSnapshots {
     /// Words of a set.
     words: usize,
     /// The sets of the last ticks, by tick modulo [`RING_TICKS`]: each as it was sent, then without the
@@ -51,7 +51,7 @@ pub(super) struct Packets {
     /// By slot, for those in neither of the last two sent.
     sent: Vec<u32>,
     /// What the client was told to forget and has not acknowledged, by slot.
-    farewells: Vec<Farewell>,
+    pending_removals: Vec<PendingRemoval>,
     /// The slots that the client may have something of.
     known: SlotSet,
     /// Ticks from sending a snapshot to its acknowledgement, smoothed.
@@ -60,7 +60,7 @@ pub(super) struct Packets {
 
 /// A snapshot to code another against.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Baseline<'a> {
+pub(super) struct SentBaseline<'a> {
     pub(super) tick: Tick,
     /// Its slots.
     pub(super) set: &'a [u64],
@@ -71,13 +71,13 @@ pub(super) struct Baseline<'a> {
 /// A slot that the client was told to forget. Its states up to then are void: they are taken out of all
 /// sets that may still be acknowledged or coded against.
 #[derive(Clone, Copy, Debug)]
-struct Farewell {
+struct PendingRemoval {
     slot: u16,
     first: u32,
     last: u32,
 }
 
-impl Packets {
+impl SentSnapshots {
     /// Gives it place for the slots below `slots`.
     pub(super) fn grow(&mut self, slots: usize) {
         let words = slots.div_ceil(64);
@@ -134,12 +134,12 @@ impl Packets {
 
     /// The last tick the client was told to forget `slot` without having acknowledged it, or 0.
     pub(super) fn gone(&self, slot: u16) -> u32 {
-        self.farewell(slot).map_or(0, |at| self.farewells[at].last)
+        self.pending_removal(slot).map_or(0, |at| self.pending_removals[at].last)
     }
 
     /// An acknowledged snapshot that is good to code one of `tick` against: the newest, or the one before
     /// that if it is a whole number of `interval_ticks` ago.
-    pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<Baseline<'_>> {
+    pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<SentBaseline<'_>> {
         let [newest, second] = self.newest_acks;
         if newest == 0 {
             return None;
@@ -151,7 +151,7 @@ impl Packets {
         };
         let at = [newest, second].into_iter().find(fits).unwrap_or(newest);
         let (set, valid) = self.sets[self.start(at)..][..2 * self.words].split_at(self.words);
-        Some(Baseline { tick: Tick(at), set, valid })
+        Some(SentBaseline { tick: Tick(at), set, valid })
     }
 
     /// Whether any snapshot was acknowledged.
@@ -197,21 +197,23 @@ impl Packets {
         self.last = tick;
         self.acked_bits &= !(1 << (tick % RING_TICKS));
         if before > self.first {
-            self.fall_out(before - 1, [before, tick], Fallen::Sent);
+            self.fall_out(before - 1, [before, tick], Lost::Sent);
         }
         for slot in gone {
             let sent = self.sent(slot);
             self.make_void(slot);
-            match self.farewell(slot) {
+            match self.pending_removal(slot) {
                 Ok(at) => {
-                    let farewell = &mut self.farewells[at];
+                    let pending_removal = &mut self.pending_removals[at];
                     // It came back since: who heard the old farewell has not heard this one.
-                    if sent > farewell.first {
-                        farewell.first = tick;
+                    if sent > pending_removal.first {
+                        pending_removal.first = tick;
                     }
-                    farewell.last = tick;
+                    pending_removal.last = tick;
                 }
-                Err(at) => self.farewells.insert(at, Farewell { slot, first: tick, last: tick }),
+                Err(at) => self
+                    .pending_removals
+                    .insert(at, PendingRemoval { slot, first: tick, last: tick }),
             }
         }
     }
@@ -256,13 +258,13 @@ impl Packets {
         let [first, second] = self.newest_acks;
         if tick > first {
             self.newest_acks = [tick, first];
-            self.fall_out(second, [tick, first], Fallen::Acked);
+            self.fall_out(second, [tick, first], Lost::Acked);
         } else if tick > second {
             self.newest_acks = [first, tick];
-            self.fall_out(second, [first, tick], Fallen::Acked);
+            self.fall_out(second, [first, tick], Lost::Acked);
         }
-        let mut farewells = std::mem::take(&mut self.farewells);
-        farewells.retain(|&Farewell { slot, first, last }| {
+        let mut pending_removals = std::mem::take(&mut self.pending_removals);
+        pending_removals.retain(|&PendingRemoval { slot, first, last }| {
             let told = tick == first || tick == last;
             // It is forgotten, unless a state was sent since.
             if told && !(tick..=self.last).skip(1).any(|newer| self.has(newer, slot)) {
@@ -270,7 +272,7 @@ impl Packets {
             }
             !told
         });
-        self.farewells = farewells;
+        self.pending_removals = pending_removals;
     }
 
     /// The place of `tick` in the ring is needed: what stands there is written down.
@@ -279,12 +281,12 @@ impl Packets {
         let [first, second] = self.newest_acks;
         if oldest != 0 && second == oldest {
             self.newest_acks = [first, 0];
-            self.fall_out(oldest, [first, first], Fallen::Acked);
+            self.fall_out(oldest, [first, first], Lost::Acked);
         } else if oldest != 0 && first == oldest {
             self.newest_acks = [0, 0];
-            self.fall_out(oldest, [oldest, oldest], Fallen::All);
+            self.fall_out(oldest, [oldest, oldest], Lost::All);
         }
-        self.farewells.retain(|farewell| farewell.last > oldest);
+        self.pending_removals.retain(|pending_removal| pending_removal.last > oldest);
     }
 
     /// No state of `slot` so far will be coded against.
@@ -302,17 +304,17 @@ impl Packets {
     }
 
     /// Writes down `tick` for the slots of its snapshot that those of `kept` have not.
-    fn fall_out(&mut self, tick: u32, kept: [u32; 2], fallen: Fallen) {
+    fn fall_out(&mut self, tick: u32, kept: [u32; 2], fallen: Lost) {
         if tick == 0 {
             return;
         }
         for at in 0..self.words {
             let mut out = self.word(tick, at);
-            if fallen != Fallen::All {
+            if fallen != Lost::All {
                 out &= !kept.iter().fold(0, |all, &kept| all | self.word(kept, at));
             }
             for slot in slots_of_word(at, out) {
-                let sent = fallen == Fallen::Sent;
+                let sent = fallen == Lost::Sent;
                 let ticks = if sent { &mut self.sent } else { &mut self.acked };
                 ticks[usize::from(slot)] = tick;
             }
@@ -320,8 +322,8 @@ impl Packets {
     }
 
     /// The place of a slot's farewell, or where it would be.
-    fn farewell(&self, slot: u16) -> Result<usize, usize> {
-        self.farewells.binary_search_by_key(&slot, |farewell| farewell.slot)
+    fn pending_removal(&self, slot: u16) -> Result<usize, usize> {
+        self.pending_removals.binary_search_by_key(&slot, |pending_removal| pending_removal.slot)
     }
 
     #[inline]
@@ -367,7 +369,7 @@ pub(super) struct SentWord<'a> {
 }
 
 impl SentWord<'_> {
-    /// As [`Packets::sent`] says of a slot of the word.
+    /// As [`SentSnapshots::sent`] says of a slot of the word.
     #[inline]
     pub(super) fn tick(&self, slot: u16) -> u32 {
         let bit = 1u64 << (slot % 64);
@@ -382,7 +384,7 @@ impl SentWord<'_> {
 
 /// Which slots are written down, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fallen {
+enum Lost {
     /// Those that are in no newer acknowledged snapshot.
     Acked,
     /// All of the last acknowledged snapshot.
@@ -398,11 +400,11 @@ mod tests {
     #[test]
     fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
         const SLOT: u16 = 5;
-        let mut packets = Packets::default();
-        packets.grow(64);
-        let ack = |packets: &mut Packets, tick: u32| {
+        let mut sent_snapshots = SentSnapshots::default();
+        sent_snapshots.grow(64);
+        let ack = |sent_snapshots: &mut SentSnapshots, tick: u32| {
             let ack = SnapshotAck { newest_low16: tick as u16, before: u32::MAX };
-            packets.acknowledge(Tick(tick), ack, |_| {});
+            sent_snapshots.acknowledge(Tick(tick), ack, |_| {});
         };
         for tick in 9..=15 {
             let (held, gone) = match tick {
@@ -410,43 +412,43 @@ mod tests {
                 10 | 15 => ([0], Some(SLOT)),
                 _ => ([0], None),
             };
-            packets.send(Tick(tick), &held, gone.into_iter());
+            sent_snapshots.send(Tick(tick), &held, gone.into_iter());
         }
-        ack(&mut packets, 14);
-        assert!(packets.known().contains(SLOT), "what came at 11 was not told to go");
-        assert_eq!(packets.gone(SLOT), 15);
-        ack(&mut packets, 15);
-        assert!(!packets.known().contains(SLOT));
-        assert_eq!(packets.gone(SLOT), 0);
+        ack(&mut sent_snapshots, 14);
+        assert!(sent_snapshots.known().contains(SLOT), "what came at 11 was not told to go");
+        assert_eq!(sent_snapshots.gone(SLOT), 15);
+        ack(&mut sent_snapshots, 15);
+        assert!(!sent_snapshots.known().contains(SLOT));
+        assert_eq!(sent_snapshots.gone(SLOT), 0);
     }
 
     #[test]
     fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() {
         const SLOT: u16 = 5;
-        let mut packets = Packets::default();
-        packets.grow(64);
-        let ack = |packets: &mut Packets, before: u32| {
-            packets.acknowledge(Tick(13), SnapshotAck { newest_low16: 12, before }, |_| {});
+        let mut sent_snapshots = SentSnapshots::default();
+        sent_snapshots.grow(64);
+        let ack = |sent_snapshots: &mut SentSnapshots, before: u32| {
+            sent_snapshots.acknowledge(Tick(13), SnapshotAck { newest_low16: 12, before }, |_| {});
         };
         for tick in 9..=12 {
-            packets.send(Tick(tick), &[u64::from(tick == 10) << SLOT], std::iter::empty());
+            sent_snapshots.send(Tick(tick), &[u64::from(tick == 10) << SLOT], std::iter::empty());
         }
-        ack(&mut packets, 0);
-        packets.send(Tick(13), &[0], std::iter::once(SLOT));
-        ack(&mut packets, 0b10);
-        assert_eq!(packets.acked(SLOT), 0, "its state of 10 is void");
+        ack(&mut sent_snapshots, 0);
+        sent_snapshots.send(Tick(13), &[0], std::iter::once(SLOT));
+        ack(&mut sent_snapshots, 0b10);
+        assert_eq!(sent_snapshots.acked(SLOT), 0, "its state of 10 is void");
     }
 
     #[test]
     fn how_long_an_acknowledgement_took_is_told_once_however_late_it_is() {
-        let mut packets = Packets::default();
-        packets.grow(64);
+        let mut sent_snapshots = SentSnapshots::default();
+        sent_snapshots.grow(64);
         for tick in 10..=200 {
-            packets.send(Tick(tick), &[0], std::iter::empty());
+            sent_snapshots.send(Tick(tick), &[0], std::iter::empty());
         }
         let mut ack = |newest: u32| {
             let ack = SnapshotAck { newest_low16: newest as u16, before: 0 };
-            packets.acknowledge(Tick(200), ack, |_| {})
+            sent_snapshots.acknowledge(Tick(200), ack, |_| {})
         };
         assert_eq!(ack(9), None, "it was not sent");
         assert_eq!(ack(80), Some(120), "the ring has it no more");

@@ -17,9 +17,9 @@ use tickwire_shared::replica::Entity;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{EntityId, Tick};
 
-use super::interpolation::{BLEND_TICKS_MAX, Blend};
-use super::leaving::Leaving;
-use super::prediction::{Known, Rules, Steered, Things};
+use super::fading_out::FadingOut;
+use super::interpolation::{BLEND_TICKS_MAX, KindBlend};
+use super::prediction::{KnownWorld, PredictedState, Rules, StepOutput};
 
 /// The most that [`Mode`] may be told to go ahead, in ticks.
 pub const MODE_TICKS_MAX: u32 = 120;
@@ -60,7 +60,7 @@ impl Mode {
 
 /// What is shown ahead.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
+pub(super) struct Extrapolated {
     /// By kind.
     modes: Vec<Mode>,
     /// As many as the replica has.
@@ -71,7 +71,7 @@ pub(super) struct Ahead {
 
 /// The time a frame is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Aim {
+pub(super) struct FrameTime {
     pub(super) now: Duration,
     pub(super) start: Tick,
     /// Since `start`.
@@ -81,7 +81,7 @@ pub(super) struct Aim {
 #[derive(Debug)]
 struct Carried {
     kind: u8,
-    course: Course,
+    trajectory: Trajectory,
     shown: Vec<f64>,
     /// Part of `shown`.
     error: Vec<f64>,
@@ -92,14 +92,14 @@ struct Carried {
 
 /// Where one state leads to.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct Trajectory {
     from: Tick,
     lanes: Vec<i32>,
-    way: Way,
+    way: Motion,
 }
 
 #[derive(Debug)]
-enum Way {
+enum Motion {
     Velocity,
     /// As from a state so many ticks before.
     Change {
@@ -108,23 +108,23 @@ enum Way {
     },
     /// It was not told of for so long that it has stopped.
     Rest,
-    Rules(Box<Stepped>),
+    Rules(Box<RuleStep>),
 }
 
 /// A tick by the rules, and the one after it.
 #[derive(Debug)]
-struct Stepped {
+struct RuleStep {
     /// Of the tick after.
-    steered: Steered,
+    steered: PredictedState,
     input: Vec<i32>,
     ticks: u32,
     lanes: Vec<i32>,
     next: Vec<i32>,
 }
 
-impl Ahead {
+impl Extrapolated {
     pub(super) fn new(modes: Vec<Mode>) -> Self {
-        Ahead { modes, ..Ahead::default() }
+        Extrapolated { modes, ..Extrapolated::default() }
     }
 
     /// Whether entities of this kind are shown ahead.
@@ -137,17 +137,17 @@ impl Ahead {
         self.carried.get(&id).map(|carried| &*carried.shown)
     }
 
-    /// Ticks for which an entity has been shown at `aimed`, if it is shown ahead.
-    pub(super) fn ticks_shown(&self, id: EntityId, aimed: f64) -> Option<f64> {
-        self.carried.get(&id).map(|carried| aimed - carried.began)
+    /// Ticks for which an entity has been shown at `input_time`, if it is shown ahead.
+    pub(super) fn ticks_shown(&self, id: EntityId, input_time: f64) -> Option<f64> {
+        self.carried.get(&id).map(|carried| input_time - carried.began)
     }
 
     /// Brings the entities of the replica and those that have left it to `aim`, but those that `is_own` says are
     /// shown by prediction.
     pub(super) fn show(
         &mut self,
-        aim: Aim,
-        (known, left): (Known<'_>, &Leaving),
+        aim: FrameTime,
+        (known, left): (KnownWorld<'_>, &FadingOut),
         rules: Option<&dyn Rules>,
         is_own: impl Fn(EntityId) -> bool,
     ) {
@@ -171,43 +171,43 @@ impl Ahead {
 
     fn show_one(
         &mut self,
-        aim: Aim,
+        aim: FrameTime,
         entity: &Entity,
         (fade, ticks_max): (f64, u32),
-        known: Known<'_>,
+        known: KnownWorld<'_>,
         rules: Option<&dyn Rules>,
     ) {
         let Some(table) = known.replica.kind(entity.kind) else { return };
         let blend = &known.blends[usize::from(entity.kind)];
         let rules =
             rules.filter(|_| matches!(self.mode(entity.kind), Mode::ForwardSimulate { .. }));
-        let space = Space { table, blend, rules, owner: entity.mine };
+        let space = TrajectorySpace { table, blend, rules, owner: entity.mine };
         let ticks = |from: Tick| {
             let ticks = aim.ticks - f64::from(from.since(aim.start));
             ticks.clamp(0.0, f64::from(ticks_max))
         };
         let newest = known.replica.newest().unwrap_or(aim.start);
-        let fresh = || Course::of(entity, newest, table, rules);
+        let fresh = || Trajectory::of(entity, newest, table, rules);
         let known_one = self.carried.get_mut(&entity.id);
         let Some(carried) = known_one.filter(|carried| carried.kind == entity.kind) else {
-            let mut course = fresh();
+            let mut trajectory = fresh();
             let mut shown = Vec::new();
-            course.at(ticks(course.from), &space, &mut shown);
+            trajectory.at(ticks(trajectory.from), &space, &mut shown);
             let (kind, frame) = (entity.kind, self.frame);
             let (error, began) = (Vec::new(), aim.ticks);
-            let carried = Carried { kind, course, shown, error, frame, began };
+            let carried = Carried { kind, trajectory, shown, error, frame, began };
             self.carried.insert(entity.id, carried);
             return;
         };
         carried.frame = self.frame;
         carried.error.iter_mut().for_each(|error| *error *= fade);
-        let from = carried.course.from;
-        carried.course.at(ticks(from), &space, &mut carried.shown);
+        let from = carried.trajectory.from;
+        carried.trajectory.at(ticks(from), &space, &mut carried.shown);
         add(&mut carried.shown, &carried.error);
-        if !carried.course.holds(entity, newest) {
-            carried.course = fresh();
+        if !carried.trajectory.holds(entity, newest) {
+            carried.trajectory = fresh();
             let before = std::mem::take(&mut carried.shown);
-            carried.course.at(ticks(carried.course.from), &space, &mut carried.shown);
+            carried.trajectory.at(ticks(carried.trajectory.from), &space, &mut carried.shown);
             blend.error(&before, &carried.shown, &mut carried.error);
             add(&mut carried.shown, &carried.error);
         }
@@ -219,14 +219,14 @@ impl Ahead {
 }
 
 /// What a course is followed by.
-struct Space<'a> {
+struct TrajectorySpace<'a> {
     table: &'a LaneTable,
-    blend: &'a Blend,
+    blend: &'a KindBlend,
     rules: Option<&'a dyn Rules>,
     owner: bool,
 }
 
-impl Course {
+impl Trajectory {
     /// By the rules if there are any that step it.
     pub(super) fn of(
         entity: &Entity,
@@ -237,30 +237,30 @@ impl Course {
         let states = &entity.states;
         let last = states.len() - 1;
         let (from, lanes) = (states.tick(last), states.lanes(last).to_vec());
-        let way = match rules.and_then(|rules| Stepped::of(entity, &lanes, rules)) {
-            Some(stepped) => Way::Rules(Box::new(stepped)),
-            None if table.any_velocity() => Way::Velocity,
-            None if last == 0 || is_silent(from, newest) => Way::Rest,
+        let way = match rules.and_then(|rules| RuleStep::of(entity, &lanes, rules)) {
+            Some(stepped) => Motion::Rules(Box::new(stepped)),
+            None if table.any_velocity() => Motion::Velocity,
+            None if last == 0 || is_silent(from, newest) => Motion::Rest,
             None => {
                 let ticks = from.since(states.tick(last - 1)).min(BLEND_TICKS_MAX);
-                Way::Change { ticks, before: states.lanes(last - 1).to_vec() }
+                Motion::Change { ticks, before: states.lanes(last - 1).to_vec() }
             }
         };
-        Course { from, lanes, way }
+        Trajectory { from, lanes, way }
     }
 
     /// Whether it is still the way of `entity`.
     fn holds(&self, entity: &Entity, newest: Tick) -> bool {
         let goes_on = match self.way {
-            Way::Change { .. } => !is_silent(self.from, newest),
-            Way::Velocity | Way::Rest | Way::Rules(_) => true,
+            Motion::Change { .. } => !is_silent(self.from, newest),
+            Motion::Velocity | Motion::Rest | Motion::Rules(_) => true,
         };
         goes_on && self.from == entity.states.tick(entity.states.len() - 1)
     }
 
     /// Fills `out` with the lanes `ticks` after its state.
-    fn at(&mut self, ticks: f64, space: &Space<'_>, out: &mut Vec<f64>) {
-        if let (Way::Rules(stepped), Some(rules)) = (&mut self.way, space.rules) {
+    fn at(&mut self, ticks: f64, space: &TrajectorySpace<'_>, out: &mut Vec<f64>) {
+        if let (Motion::Rules(stepped), Some(rules)) = (&mut self.way, space.rules) {
             stepped.go_to(ticks.floor() as u32, rules);
         }
         self.along(ticks, space.table, space.blend, space.owner, out);
@@ -271,17 +271,17 @@ impl Course {
         &self,
         ticks: f64,
         table: &LaneTable,
-        blend: &Blend,
+        blend: &KindBlend,
         owner: bool,
         out: &mut Vec<f64>,
     ) {
         let (whole, part) = (ticks.floor() as u32, ticks.fract());
         match &self.way {
-            Way::Rest => blend.between(&self.lanes, &self.lanes, 0.0, out),
-            Way::Change { ticks: over, before } => {
+            Motion::Rest => blend.between(&self.lanes, &self.lanes, 0.0, out),
+            Motion::Change { ticks: over, before } => {
                 blend.beyond(before, &self.lanes, ticks / f64::from(*over), out);
             }
-            Way::Velocity => {
+            Motion::Velocity => {
                 let mut lanes = [[0; LANES_MAX]; 2];
                 let count = table.len();
                 for (lanes, ticks) in lanes.iter_mut().zip(whole..) {
@@ -290,7 +290,7 @@ impl Course {
                 }
                 blend.between(&lanes[0][..count], &lanes[1][..count], part, out);
             }
-            Way::Rules(stepped) => {
+            Motion::Rules(stepped) => {
                 // A clock that was set back by less than a tick stays at the tick it was at.
                 let part = if whole < stepped.ticks { 0.0 } else { part };
                 blend.between(&stepped.lanes, &stepped.next, part, out);
@@ -299,12 +299,12 @@ impl Course {
     }
 }
 
-impl Stepped {
+impl RuleStep {
     fn of(entity: &Entity, lanes: &[i32], rules: &dyn Rules) -> Option<Self> {
         let steered = rules.adopt(entity.id, entity.kind, lanes, None)?;
         let input = rules.input_of_other(entity.kind, lanes);
         let (lanes, next) = (lanes.to_vec(), Vec::new());
-        let mut stepped = Stepped { steered, input, ticks: 0, lanes, next };
+        let mut stepped = RuleStep { steered, input, ticks: 0, lanes, next };
         stepped.next = stepped.step(rules, entity.kind)?;
         Some(stepped)
     }
@@ -323,7 +323,7 @@ impl Stepped {
     /// The lanes a tick later; `None` if it became another kind.
     fn step(&mut self, rules: &dyn Rules, kind: u8) -> Option<Vec<i32>> {
         // What is around would have to be stepped as well: they go as if alone.
-        rules.steer(&mut self.steered, &self.input, &|_| {}, &mut Things::default());
+        rules.steer(&mut self.steered, &self.input, &|_| {}, &mut StepOutput::default());
         let mut lanes = [0; LANES_MAX];
         let (shown, count) = rules.show(&self.steered, &mut lanes);
         (shown == kind).then(|| lanes[..count].to_vec())

@@ -7,16 +7,16 @@ use super::queue::BoundedQueue;
 
 /// The rooms that were woken and not run since, by their numbers on the thread.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(crate) struct WokenRooms {
     woken: BoundedQueue<usize>,
     /// The thread itself, once it runs.
     thread: OnceLock<Thread>,
 }
 
-impl Alarm {
+impl WokenRooms {
     /// For `rooms_max` rooms: each is woken at most once until it was run.
     pub(super) fn new(rooms_max: usize) -> Self {
-        Alarm { woken: BoundedQueue::new(rooms_max), thread: OnceLock::new() }
+        WokenRooms { woken: BoundedQueue::new(rooms_max), thread: OnceLock::new() }
     }
 
     /// The calling thread is the one to wake.

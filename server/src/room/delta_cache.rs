@@ -13,7 +13,7 @@ use super::world::World;
 
 /// The code of one entity against one baseline.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Coded {
+pub(super) struct CachedDelta {
     /// The bits themselves if they are few, else the place of their first word.
     word: u64,
     /// When it was built.
@@ -37,9 +37,9 @@ pub(super) enum State {
     Differs,
 }
 
-impl Coded {
-    pub(super) const EMPTY: Coded =
-        Coded { word: 0, tick: 0, bits: 0, state: State::Void, fresh: false };
+impl CachedDelta {
+    pub(super) const EMPTY: CachedDelta =
+        CachedDelta { word: 0, tick: 0, bits: 0, state: State::Void, fresh: false };
 
     #[inline]
     pub(super) fn bits(self) -> usize {
@@ -48,19 +48,19 @@ impl Coded {
 }
 
 /// The codes against one baseline, by slot.
-type Row = Vec<Coded>;
+type CacheRow = Vec<CachedDelta>;
 
 /// The cache of one tick.
 #[derive(Debug)]
-pub(super) struct Fragments {
+pub(super) struct DeltaCache {
     tick: Tick,
     slots: usize,
-    rows: Vec<Row>,
+    rows: Vec<CacheRow>,
     /// The row of each age of a baseline.
     row_of: [Option<u8>; BASELINE_AGE_MAX as usize + 1],
     rows_used: u8,
     /// Entities as they are, against nothing.
-    whole: Row,
+    whole: CacheRow,
     /// Codes of more than a word.
     long: BitWriter,
     scratch: BitWriter,
@@ -68,14 +68,14 @@ pub(super) struct Fragments {
 
 /// What an entity is coded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Eyes {
+enum Viewpoint {
     Everyone,
     Owner,
 }
 
-impl Fragments {
+impl DeltaCache {
     pub(super) fn new() -> Self {
-        Fragments {
+        DeltaCache {
             tick: Tick(0),
             slots: 0,
             rows: Vec::new(),
@@ -94,7 +94,7 @@ impl Fragments {
         self.row_of.fill(None);
         self.rows_used = 0;
         self.long.clear();
-        self.whole.resize(self.slots, Coded::EMPTY);
+        self.whole.resize(self.slots, CachedDelta::EMPTY);
     }
 
     /// The row of codes against states `age_ticks` ago; `None` beyond [`BASELINE_AGE_MAX`].
@@ -108,20 +108,20 @@ impl Fragments {
         self.rows_used += 1;
         self.row_of[age_ticks as usize] = Some(row);
         if self.rows.len() <= usize::from(row) {
-            self.rows.push(Row::new());
+            self.rows.push(CacheRow::new());
         }
-        self.rows[usize::from(row)].resize(self.slots, Coded::EMPTY);
+        self.rows[usize::from(row)].resize(self.slots, CachedDelta::EMPTY);
         Some(row)
     }
 
     /// The code of `slot` in a row, which must be that of `since`.
     #[inline]
-    pub(super) fn delta(&mut self, world: &World, row: u8, since: Tick, slot: u16) -> Coded {
+    pub(super) fn delta(&mut self, world: &World, row: u8, since: Tick, slot: u16) -> CachedDelta {
         let coded = self.rows[usize::from(row)][usize::from(slot)];
         if coded.tick == self.tick.0 {
             return coded;
         }
-        let coded = self.build_delta(world, slot, since, Eyes::Everyone);
+        let coded = self.build_delta(world, slot, since, Viewpoint::Everyone);
         self.rows[usize::from(row)][usize::from(slot)] = coded;
         coded
     }
@@ -133,33 +133,33 @@ impl Fragments {
         slot: u16,
         since: Tick,
         mine: bool,
-    ) -> Coded {
-        if mine && world.table(world.glances()[usize::from(slot)].kind).has_owner_only() {
-            return self.build_delta(world, slot, since, Eyes::Owner);
+    ) -> CachedDelta {
+        if mine && world.table(world.summaries()[usize::from(slot)].kind).has_owner_only() {
+            return self.build_delta(world, slot, since, Viewpoint::Owner);
         }
         match self.row(world.tick().since(since) as u32) {
             Some(row) => self.delta(world, row, since, slot),
-            None => self.build_delta(world, slot, since, Eyes::Everyone),
+            None => self.build_delta(world, slot, since, Viewpoint::Everyone),
         }
     }
 
     /// The whole of `slot`, which must be alive.
-    pub(super) fn whole(&mut self, world: &World, slot: u16, mine: bool) -> Coded {
-        if mine && world.table(world.glances()[usize::from(slot)].kind).has_owner_only() {
-            return self.build_whole(world, slot, Eyes::Owner);
+    pub(super) fn whole(&mut self, world: &World, slot: u16, mine: bool) -> CachedDelta {
+        if mine && world.table(world.summaries()[usize::from(slot)].kind).has_owner_only() {
+            return self.build_whole(world, slot, Viewpoint::Owner);
         }
         let coded = self.whole[usize::from(slot)];
         if coded.tick == self.tick.0 {
             return coded;
         }
-        let coded = self.build_whole(world, slot, Eyes::Everyone);
+        let coded = self.build_whole(world, slot, Viewpoint::Everyone);
         self.whole[usize::from(slot)] = coded;
         coded
     }
 
     /// The coded bits themselves.
     #[inline]
-    pub(super) fn fragment<'a>(&'a self, coded: &'a Coded) -> Fragment<'a> {
+    pub(super) fn fragment<'a>(&'a self, coded: &'a CachedDelta) -> Fragment<'a> {
         let words = match coded.bits {
             0..=64 => std::slice::from_ref(&coded.word),
             _ => &self.long.words()[coded.word as usize..],
@@ -167,18 +167,25 @@ impl Fragments {
         Fragment { words, bits: coded.bits() }
     }
 
-    fn build_delta(&mut self, world: &World, slot: u16, since: Tick, eyes: Eyes) -> Coded {
-        let glance = &world.glances()[usize::from(slot)];
-        let changed = if eyes == Eyes::Owner { glance.changed } else { glance.changed_public };
+    fn build_delta(
+        &mut self,
+        world: &World,
+        slot: u16,
+        since: Tick,
+        eyes: Viewpoint,
+    ) -> CachedDelta {
+        let summary = &world.summaries()[usize::from(slot)];
+        let changed =
+            if eyes == Viewpoint::Owner { summary.changed } else { summary.changed_public };
         let fresh = changed == self.tick.0;
-        let of = |state| Coded { tick: self.tick.0, state, fresh, ..Coded::EMPTY };
-        if !world.alive().contains(slot) || glance.spawned > since.0 {
+        let of = |state| CachedDelta { tick: self.tick.0, state, fresh, ..CachedDelta::EMPTY };
+        if !world.alive().contains(slot) || summary.spawned > since.0 {
             return of(State::Void);
         }
         if changed <= since.0 {
             return of(State::Same);
         }
-        let table = world.table(glance.kind);
+        let table = world.table(summary.kind);
         let Some(before) = world.states().at(slot, since, table.len()) else {
             return of(State::Void);
         };
@@ -187,25 +194,25 @@ impl Fragments {
         lanes.copy_from_slice(world.states().newest(slot, table.len()));
         let ticks = self.tick.since(since) as u32;
         let baseline = Baseline::new(before, ticks);
-        let owner = eyes == Eyes::Owner;
+        let owner = eyes == Viewpoint::Owner;
         let predicted = table.is_predicted(&baseline, lanes, owner);
         self.scratch.clear();
         table.delta(&mut self.scratch, &baseline, lanes, owner).expect(INFALLIBLE);
         self.take(if predicted { State::Predicted } else { State::Differs }, fresh)
     }
 
-    fn build_whole(&mut self, world: &World, slot: u16, eyes: Eyes) -> Coded {
-        let table = world.table(world.glances()[usize::from(slot)].kind);
+    fn build_whole(&mut self, world: &World, slot: u16, eyes: Viewpoint) -> CachedDelta {
+        let table = world.table(world.summaries()[usize::from(slot)].kind);
         let mut lanes = [0; LANES_MAX];
         let lanes = &mut lanes[..table.len()];
         lanes.copy_from_slice(world.states().newest(slot, table.len()));
         self.scratch.clear();
-        table.whole(&mut self.scratch, lanes, eyes == Eyes::Owner).expect(INFALLIBLE);
+        table.whole(&mut self.scratch, lanes, eyes == Viewpoint::Owner).expect(INFALLIBLE);
         self.take(State::Differs, true)
     }
 
     /// Keeps what was written to `scratch`.
-    fn take(&mut self, state: State, fresh: bool) -> Coded {
+    fn take(&mut self, state: State, fresh: bool) -> CachedDelta {
         let bits = self.scratch.len_bits();
         self.scratch.align();
         let word = match self.scratch.words() {
@@ -217,7 +224,7 @@ impl Fragments {
                 first as u64
             }
         };
-        Coded { word, tick: self.tick.0, bits: bits as u16, state, fresh }
+        CachedDelta { word, tick: self.tick.0, bits: bits as u16, state, fresh }
     }
 }
 

@@ -1,0 +1,2 @@
+import { startBrowser } from './browsers.mjs';
+import { startServer } from './server.mjs';
