@@ -9,7 +9,8 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation,
 };
 use tokio::time::timeout;
 
@@ -48,13 +49,13 @@ pub(crate) struct Crowd {
     random: Splitmix,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Crowd {
     const NAME: &'static str = "crowd";
     type Input = Nothing;
     type Entity = Mover;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         let mut crowd = Crowd { movers: Vec::new(), random: Splitmix::new(1) };
         for _ in 0..MOVERS {
             let pos = Vec2::new(crowd.random.part(), crowd.random.part()) * 2.0 * HALF - HALF;
@@ -63,11 +64,11 @@ impl Simulation for Crowd {
         crowd
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         for at in 0..self.movers.len() {
             if self.random.bits().is_multiple_of(TURN_TICKS) {
                 let angle = self.random.part() * std::f32::consts::TAU;

@@ -1,7 +1,7 @@
 //! An authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for both, and
 //! over WebSockets where UDP is blocked.
 //!
-//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`main`].
+//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`run`].
 //! Read this crate in the way of an input:
 //!
 //! 1. `server`: sockets bound, connection attempts judged by `admission` (networks have `shares`, told
@@ -30,6 +30,6 @@ mod transport;
 
 pub use config::ServerConfig;
 pub use http::{Asset, Page, PageError};
-pub use process::{main, start_log};
+pub use process::{run, run_with_page, start_log};
 pub use server::{Server, ServerError};
 pub use transport::{BindError, WebSocketPace};

@@ -15,8 +15,9 @@ use crate::http::Page;
 use crate::log;
 use crate::server::{Server, ServerError};
 
-/// The `main` of a game's server: reads the configuration, serves the game and its page, and stops
-/// on Ctrl-C and SIGTERM.
+/// The `main` of a game's server: reads the configuration, serves the game, and stops on Ctrl-C and SIGTERM.
+///
+/// A page is served from the folder of the setting `web_dir`; see [`run_with_page`] for one inside the program.
 ///
 /// Once it listens, it says so in one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
@@ -24,10 +25,19 @@ use crate::server::{Server, ServerError};
 /// ```no_run
 /// # use tickwire_shared::Simulation;
 /// fn serve<Game: Simulation>() -> std::process::ExitCode {
-///     tickwire_server::main::<Game>(None)
+///     tickwire_server::run::<Game>()
 /// }
 /// ```
-pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
+pub fn run<G: Simulation>() -> ExitCode {
+    run_process::<G>(None)
+}
+
+/// [`run`], with a page that is part of the program.
+pub fn run_with_page<G: Simulation>(page: Page) -> ExitCode {
+    run_process::<G>(Some(page))
+}
+
+fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let config = match ServerConfig::load() {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => usage.exit(),
@@ -67,7 +77,7 @@ pub fn main<S: Simulation>(page: Option<Page>) -> ExitCode {
     }
 }
 
-/// Logs to standard error as [`main`] does: what peers sent is escaped, and a flood of one kind sampled. Call it
+/// Logs to standard error as [`run`] does: what peers sent is escaped, and a flood of one kind sampled. Call it
 /// once in a process.
 ///
 /// # Errors

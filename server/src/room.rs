@@ -35,7 +35,9 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::{Capture, Inputs, Outbox, OutboxEvent, PlayerId, Simulation, Tick, View};
+use tickwire_shared::{
+    Capture, Inputs, NewRoom, Outbox, OutboxEvent, PlayerId, Simulation, Tick, View,
+};
 
 use crate::config::RoomConfig;
 use delta_cache::DeltaCache;
@@ -70,7 +72,7 @@ pub struct Room<S: Simulation> {
     inputs: Vec<(PlayerId, S::Input)>,
     /// By input, in ticks.
     view_delays: Vec<f32>,
-    outbox: Outbox<S::Event>,
+    outbox: Outbox<S>,
     capture: Capture<S::Entity>,
     world: World,
     event_tables: Vec<LaneTable>,
@@ -89,8 +91,8 @@ impl<S: Simulation> Room<S> {
     pub fn new(name: String, seed: u64, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
         Room {
+            simulation: S::new(&NewRoom { seed, name: &name, options: S::RoomOptions::default() }),
             name,
-            simulation: S::new(seed),
             tick: Tick(0),
             due: None,
             members: BTreeMap::new(),
@@ -232,7 +234,7 @@ impl<S: Simulation> Room<S> {
             scratch: &mut self.scratch,
         };
         for member in self.members.values_mut() {
-            let view = self.simulation.view(member.player);
+            let view = self.simulation.view(member.viewer());
             if matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
             {
                 self.findings.note(Fault::View, member.player.0);
@@ -297,7 +299,7 @@ impl<S: Simulation> Room<S> {
             let words = writer.words().to_vec();
             (audience, Arc::new(EventBits { tick: self.tick, kind, after, words, bits }))
         };
-        let mut events: Vec<_> = self.outbox.drain_told().collect();
+        let mut events: Vec<_> = self.outbox.drain().collect();
         let reliable = events.len();
         let unreliable = self.outbox.drain_unreliable();
         events.extend(unreliable.map(|(audience, event)| OutboxEvent {

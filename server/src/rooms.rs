@@ -12,7 +12,7 @@ use tickwire_shared::control::{RefuseCode, RoomChoice, RoomInfo};
 use tickwire_shared::{PlayerId, Simulation};
 
 use crate::config::ServerConfig;
-use crate::scheduler::{Mailbox, NewRoom, Scheduler};
+use crate::scheduler::{Mailbox, Scheduler, StartRoom};
 use creators::{CreatedRoom, RoomCreators};
 
 /// Most characters of a room's name.
@@ -179,7 +179,7 @@ impl<S: Simulation> Rooms<S> {
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
         let mailbox = Arc::new(Mailbox::new(name.clone(), &self.config));
-        let room = NewRoom {
+        let room = StartRoom {
             mailbox: Arc::clone(&mailbox),
             seed: RandomState::new().hash_one(&name),
             config: self.config.room.clone(),

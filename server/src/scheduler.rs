@@ -28,7 +28,7 @@ use crate::config::ServerConfig;
 use crate::transport::WakeSignal;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use network_queue::{NetworkQueue, Outgoing, Snapshot};
-pub(crate) use runner::NewRoom;
+pub(crate) use runner::StartRoom;
 pub(crate) use timing::Timing;
 pub(crate) use watch::Stall;
 
@@ -92,7 +92,7 @@ impl<S: Simulation> Scheduler<S> {
 
     /// Pins a room to the thread that has the fewest, if there is one to one that goes on; `false` when
     /// none can take it.
-    pub(crate) fn add(&self, room: NewRoom<S>) -> bool {
+    pub(crate) fn add(&self, room: StartRoom<S>) -> bool {
         let rooms = |thread: &&SimThread<S>| {
             let stalls = thread.shared.watch.stall(0, self.long_ms).is_some();
             (stalls, thread.shared.rooms.load(Ordering::Relaxed))

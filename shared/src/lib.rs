@@ -38,11 +38,13 @@ pub mod snapshot;
 pub mod websocket;
 
 pub use glam;
+pub use serde;
 pub use simulation::{
-    Audience, Capture, EntityId, Inputs, NoEvent, Outbox, OutboxEvent, PlayerId, Simulation, View,
+    Audience, Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent,
+    Options, Outbox, OutboxEvent, PlayerId, Simulation, UnreliableOutbox, View, Viewer,
 };
 pub use tick::{GAP_TICKS_MAX, Tick};
-pub use tickwire_derive::{Input, Replicate};
+pub use tickwire_derive::{Input, Replicate, game, state};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
 pub const PROTOCOL_VERSION: u8 = 2;

@@ -51,17 +51,27 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// What happens once: `#[derive(Replicate)]` as for entities, or [`NoEvent`].
     type Event: Kinds + Send + 'static;
 
-    /// A fresh room. The same seed gives the same room.
-    fn new(seed: u64) -> Self;
+    /// What a player asks for once, such as a vote or a purchase: `#[derive(Replicate)]` as for entities, or
+    /// [`NoCommand`]. Commands come reliably and in order, each exactly once; see [`Inputs::commands`].
+    type Command: Kinds + Send + 'static;
 
-    /// A player took a seat. `name` is unique in the room.
-    fn join(&mut self, player: PlayerId, name: &str);
+    /// What a room is made with, such as its map; `()` for none. JSON on the wire, so any type of serde.
+    type RoomOptions: Options;
 
-    /// A player left.
-    fn leave(&mut self, player: PlayerId);
+    /// What a player asks for when it joins, such as its team; `()` for none. JSON on the wire, so any type of serde.
+    type JoinOptions: Options;
+
+    /// A new room. The same seed, name and options give the same room.
+    fn new(room: &NewRoom<Self>) -> Self;
+
+    /// A player takes a seat.
+    fn join(&mut self, player: &NewPlayer<Self>);
+
+    /// A player leaves.
+    fn leave(&mut self, player: PlayerId, reason: LeaveReason);
 
     /// One tick, `1 / TICK_HZ` seconds.
-    fn step(&mut self, inputs: &Inputs<Self::Input>, outbox: &mut Outbox<Self::Event>);
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>);
 
     /// What a player is taken to hold in a tick whose input did not come in time: `last` is its newest input
     /// before that, `missed_ticks` ago, 1 at least. Unless the game says otherwise it holds on.
@@ -79,10 +89,62 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// Shows every entity as it is now. The order does not matter.
     fn capture(&self, world: &mut Capture<Self::Entity>);
 
-    /// What `player` can see. A spectator's is asked with an id that never joined.
-    fn view(&self, _player: PlayerId) -> View {
+    /// What someone in the room sees.
+    fn view(&self, _viewer: Viewer) -> View {
         View::Everything
     }
+}
+
+/// A type that [`Simulation::RoomOptions`] or [`Simulation::JoinOptions`] can be. The default stands for what a client leaves out.
+pub trait Options: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {}
+
+/// A room that is made.
+#[derive(Clone, Debug)]
+pub struct NewRoom<'a, G: Simulation> {
+    /// For the game's random numbers: another one for each room.
+    pub seed: u64,
+    /// The room's name.
+    pub name: &'a str,
+    /// What it is made with.
+    pub options: G::RoomOptions,
+}
+
+impl<G: Simulation> NewRoom<'_, G> {
+    /// A room without a name, by the default options, as tests and benchmarks make it.
+    pub fn with_seed(seed: u64) -> Self {
+        NewRoom { seed, name: "", options: G::RoomOptions::default() }
+    }
+}
+
+/// A player that takes a seat.
+#[derive(Clone, Debug)]
+pub struct NewPlayer<'a, G: Simulation> {
+    /// Its number until it leaves.
+    pub id: PlayerId,
+    /// Its name, unique in the room.
+    pub name: &'a str,
+    /// What it asks for.
+    pub options: G::JoinOptions,
+}
+
+impl<'a, G: Simulation> NewPlayer<'a, G> {
+    /// A player with the default options, as tests and benchmarks seat it.
+    pub fn named(id: PlayerId, name: &'a str) -> Self {
+        NewPlayer { id, name, options: G::JoinOptions::default() }
+    }
+}
+
+/// Why a player left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeaveReason {
+    /// It gave its seat back, or closed the game.
+    Left,
+    /// Its connection was lost, or it did not keep to the protocol.
+    Lost,
+    /// It was removed by the room's host or by the server.
+    Removed,
 }
 
 /// The schema of a game, from its types.
@@ -94,6 +156,32 @@ pub fn schema_of<S: Simulation>() -> Schema {
         entities: S::Entity::schemas(),
         events: S::Event::schemas(),
         model: S::MODEL.to_vec(),
+    }
+}
+
+/// Who sees a [`View`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Viewer {
+    /// A player with a seat.
+    Player(PlayerId),
+    /// Someone who watches. The id is the session's; the game was never told of it.
+    Spectator(PlayerId),
+}
+
+impl Viewer {
+    /// The session's number.
+    pub fn id(self) -> PlayerId {
+        match self {
+            Viewer::Player(id) | Viewer::Spectator(id) => id,
+        }
+    }
+
+    /// The player, if it is one.
+    pub fn player(self) -> Option<PlayerId> {
+        match self {
+            Viewer::Player(player) => Some(player),
+            Viewer::Spectator(_) => None,
+        }
     }
 }
 
@@ -116,18 +204,35 @@ pub enum View {
 /// The inputs of one tick, one for each seated player, ordered by player.
 ///
 /// For a player whose input did not come in time it is what [`Simulation::missing_input`] says.
-#[derive(Debug)]
-pub struct Inputs<'a, I> {
+pub struct Inputs<'a, G: Simulation> {
     tick: Tick,
-    inputs: &'a [(PlayerId, I)],
+    inputs: &'a [(PlayerId, G::Input)],
+    commands: &'a [(PlayerId, G::Command)],
     view_delays: &'a [f32],
 }
 
-impl<'a, I: Copy + Default> Inputs<'a, I> {
+impl<G: Simulation> std::fmt::Debug for Inputs<'_, G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Inputs(tick {}, {} players, {} commands)",
+            self.tick.0,
+            self.inputs.len(),
+            self.commands.len()
+        )
+    }
+}
+
+impl<'a, G: Simulation> Inputs<'a, G> {
     /// `inputs` must be sorted by player.
-    pub fn new(tick: Tick, inputs: &'a [(PlayerId, I)]) -> Self {
+    pub fn new(tick: Tick, inputs: &'a [(PlayerId, G::Input)]) -> Self {
         debug_assert!(inputs.is_sorted_by_key(|(player, _)| *player));
-        Inputs { tick, inputs, view_delays: &[] }
+        Inputs { tick, inputs, commands: &[], view_delays: &[] }
+    }
+
+    /// The same, with the commands of this tick, in the order in which they came.
+    pub fn with_commands(self, commands: &'a [(PlayerId, G::Command)]) -> Self {
+        Inputs { commands, ..self }
     }
 
     /// The same, with how far behind the tick each of the players saw the others, in ticks.
@@ -136,16 +241,21 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
         Inputs { view_delays, ..self }
     }
 
+    /// The commands of this tick with their players, in the order in which they came.
+    pub fn commands(&self) -> impl Iterator<Item = (PlayerId, &'a G::Command)> + use<'a, G> {
+        self.commands.iter().map(|(player, command)| (*player, command))
+    }
+
     /// The tick being stepped.
     pub fn tick(&self) -> Tick {
         self.tick
     }
 
     /// What `player` holds; the default for one who is not seated.
-    pub fn get(&self, player: PlayerId) -> I {
+    pub fn get(&self, player: PlayerId) -> G::Input {
         match self.inputs.binary_search_by_key(&player, |(player, _)| *player) {
             Ok(at) => self.inputs[at].1,
-            Err(_) => I::default(),
+            Err(_) => G::Input::default(),
         }
     }
 
@@ -158,7 +268,7 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
     }
 
     /// Every seated player with its input.
-    pub fn iter(&self) -> impl Iterator<Item = (PlayerId, I)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (PlayerId, G::Input)> + '_ {
         self.inputs.iter().copied()
     }
 }
@@ -172,10 +282,9 @@ impl<'a, I: Copy + Default> Inputs<'a, I> {
 ///
 /// A snapshot tells at most 64 events. Of those that wait for a client beyond `room.events_queued_max` of the server's
 /// settings the oldest are dropped, counted and logged.
-#[derive(Debug)]
-pub struct Outbox<E> {
-    events: Vec<OutboxEvent<E>>,
-    unreliable: Vec<(Audience, E)>,
+pub struct Outbox<G: Simulation> {
+    events: Vec<OutboxEvent<G::Event>>,
+    unreliable: Vec<(Audience, G::Event)>,
 }
 
 /// An event of an [`Outbox`].
@@ -210,54 +319,78 @@ pub enum Audience {
     Place(Vec2),
 }
 
-impl<E> Default for Outbox<E> {
+impl<G: Simulation> std::fmt::Debug for Outbox<G> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Outbox({} events, {} unreliable)", self.events.len(), self.unreliable.len())
+    }
+}
+
+impl<G: Simulation> Default for Outbox<G> {
     fn default() -> Self {
         Outbox { events: Vec::new(), unreliable: Vec::new() }
     }
 }
 
-impl<E> Outbox<E> {
-    /// Tells everyone in the room. Refine the result with [`OutboxEvent::after`].
-    pub fn to_room(&mut self, event: E) -> &mut OutboxEvent<E> {
-        self.tell(Audience::Room, event)
+impl<G: Simulation> Outbox<G> {
+    /// Sends an event to everyone in the room. Refine the result with [`OutboxEvent::after`].
+    pub fn to_room(&mut self, event: G::Event) -> &mut OutboxEvent<G::Event> {
+        self.send(Audience::Room, event)
     }
 
-    /// Tells one player.
-    pub fn to_player(&mut self, player: PlayerId, event: E) -> &mut OutboxEvent<E> {
-        self.tell(Audience::Player(player), event)
+    /// Sends an event to one player.
+    pub fn to_player(&mut self, player: PlayerId, event: G::Event) -> &mut OutboxEvent<G::Event> {
+        self.send(Audience::Player(player), event)
     }
 
-    /// Tells whoever sees `place`.
-    pub fn to_place(&mut self, place: Vec2, event: E) -> &mut OutboxEvent<E> {
-        self.tell(Audience::Place(place), event)
+    /// Sends an event to everyone who sees `place`.
+    pub fn to_place(&mut self, place: Vec2, event: G::Event) -> &mut OutboxEvent<G::Event> {
+        self.send(Audience::Place(place), event)
     }
 
-    /// Tells whoever `audience` is in the snapshot of this tick and in no other: one whose snapshot is lost,
-    /// or is full, never hears of it. For what is of no use later, and for many events a tick: they wait for
-    /// no acknowledgement.
-    pub fn unreliably(&mut self, audience: Audience, event: E) {
-        self.unreliable.push((audience, event));
+    /// Events that go into the snapshot of this tick and no other: `outbox.unreliable().to_place(at, spark)`. A client
+    /// whose snapshot is lost or full never gets them. For what is of no use later, and for many events a tick: they
+    /// wait for no acknowledgement.
+    pub fn unreliable(&mut self) -> UnreliableOutbox<'_, G> {
+        UnreliableOutbox { outbox: self }
     }
 
-    /// Takes all events out that are told until they are acknowledged, in the order they were told.
-    pub fn drain(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
-        self.drain_told().map(|told| (told.audience, told.event))
-    }
-
-    /// The same, with what they were refined by.
-    pub fn drain_told(&mut self) -> impl Iterator<Item = OutboxEvent<E>> + '_ {
+    /// Takes out all reliable events, in the order in which they were sent.
+    pub fn drain(&mut self) -> impl Iterator<Item = OutboxEvent<G::Event>> + '_ {
         self.events.drain(..)
     }
 
-    /// Takes out those of [`Outbox::unreliably`], in the order they were told.
-    pub fn drain_unreliable(&mut self) -> impl Iterator<Item = (Audience, E)> + '_ {
+    /// Takes out the events of [`Outbox::unreliable`], in the order in which they were sent.
+    pub fn drain_unreliable(&mut self) -> impl Iterator<Item = (Audience, G::Event)> + '_ {
         self.unreliable.drain(..)
     }
 
-    fn tell(&mut self, audience: Audience, event: E) -> &mut OutboxEvent<E> {
+    fn send(&mut self, audience: Audience, event: G::Event) -> &mut OutboxEvent<G::Event> {
         let at = self.events.len();
         self.events.push(OutboxEvent { audience, event, after: None });
         &mut self.events[at]
+    }
+}
+
+/// An [`Outbox`] for events that are sent once and not repeated.
+#[derive(Debug)]
+pub struct UnreliableOutbox<'a, G: Simulation> {
+    outbox: &'a mut Outbox<G>,
+}
+
+impl<G: Simulation> UnreliableOutbox<'_, G> {
+    /// To everyone in the room.
+    pub fn to_room(self, event: G::Event) {
+        self.outbox.unreliable.push((Audience::Room, event));
+    }
+
+    /// To one player.
+    pub fn to_player(self, player: PlayerId, event: G::Event) {
+        self.outbox.unreliable.push((Audience::Player(player), event));
+    }
+
+    /// To everyone who sees `place`.
+    pub fn to_place(self, place: Vec2, event: G::Event) {
+        self.outbox.unreliable.push((Audience::Place(place), event));
     }
 }
 
@@ -315,13 +448,16 @@ impl<E> Captured<E> {
         self
     }
 
-    /// It matters so many times as much as what has 1, which is the least: where not everything fits a
-    /// client's snapshots, it is told so many times as often.
-    pub fn with_priority(&mut self, priority: u8) -> &mut Self {
+    /// Relative send priority; 1 is the lowest. Where not everything fits a client's snapshots, an entity of priority 3 is
+    /// sent three times as often as one of priority 1.
+    pub fn priority(&mut self, priority: u8) -> &mut Self {
         self.priority = priority;
         self
     }
 }
+
+/// The command type of a game that has none.
+pub type NoCommand = NoEvent;
 
 /// The event type of a game that has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -176,26 +177,26 @@ struct Heard {
     number: u16,
 }
 
+#[tickwire_shared::game]
 impl<const HZ: u32> Simulation for Echo<HZ> {
     const NAME: &'static str = "echo";
     const TICK_HZ: u32 = HZ;
     type Input = Number;
     type Entity = Heard;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Echo { heard: Vec::new() }
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.heard.push((player, 0));
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.heard.push((player.id, 0));
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.heard.retain(|(other, _)| *other != player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Number>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         for (player, number) in &mut self.heard {
             *number = inputs.get(*player).number;
         }

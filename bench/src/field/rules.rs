@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::quantize::Lanes as _;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation,
 };
 
 /// Side of the square, in units.
@@ -47,28 +48,28 @@ pub(crate) struct Field {
     tick: u32,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Field {
     const NAME: &'static str = "field";
     type Input = Held;
     type Entity = Walker;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Field::default()
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
+    fn join(&mut self, player: &NewPlayer<Self>) {
         // Spread evenly by the number (Roberts 2018, R2).
-        let part = (Vec2::new(0.754_877_7, 0.569_840_3) * player.0 as f32).fract();
+        let part = (Vec2::new(0.754_877_7, 0.569_840_3) * player.id.0 as f32).fract();
         let walker = Walker { pos: part * SIDE, health: 100, ..Walker::default() };
-        self.walkers.insert(player, (walker, Held { direction: STILL, buttons: 0 }));
+        self.walkers.insert(player.id, (walker, Held { direction: STILL, buttons: 0 }));
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.walkers.remove(&player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Held>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         self.tick = inputs.tick().0;
         for (player, held) in inputs.iter() {
             let Some((walker, before)) = self.walkers.get_mut(&player) else { continue };

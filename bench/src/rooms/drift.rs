@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, View,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, View, Viewer,
 };
 
 use crate::rooms::table::{Player, Table};
@@ -70,23 +71,23 @@ impl Player<Drift> for Watcher {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Drift {
     const NAME: &'static str = "drift";
     type Input = Idle;
     type Entity = Drifter;
-    type Event = NoEvent;
 
     /// The seed is twice the number of entities, and one more if players see only what is near.
-    fn new(seed: u64) -> Self {
-        let seen = if seed & 1 == 1 { Seen::Near } else { Seen::All };
-        Drift { drifters: (0..seed as u32 >> 1).map(Drifter::new).collect(), seen }
+    fn new(room: &NewRoom<Self>) -> Self {
+        let seen = if room.seed & 1 == 1 { Seen::Near } else { Seen::All };
+        Drift { drifters: (0..room.seed as u32 >> 1).map(Drifter::new).collect(), seen }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, _inputs: &Inputs<Idle>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         let turn = Vec2::from_angle(1.0 / Self::TICK_HZ as f32);
         for drifter in &mut self.drifters {
             drifter.vel = turn.rotate(drifter.vel);
@@ -101,14 +102,14 @@ impl Simulation for Drift {
         }
     }
 
-    fn view(&self, player: PlayerId) -> View {
+    fn view(&self, viewer: Viewer) -> View {
         if self.seen == Seen::All {
             return View::Everything;
         }
         let area = (2.0 * HOMES_HALF).powi(2);
         let share = NEAR_ENTITIES / self.drifters.len().max(1) as f32;
         let radius = (area * share / std::f32::consts::PI).sqrt();
-        let center = spread(player.0) * (HOMES_HALF - radius).max(0.0);
+        let center = spread(viewer.id().0) * (HOMES_HALF - radius).max(0.0);
         View::Circle { center, radius }
     }
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::rewind::Rewind;
-use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, Tick, View};
+use tickwire_shared::{
+    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
+    View, Viewer,
+};
 
 mod asteroids;
 mod entity;
@@ -99,6 +102,7 @@ struct Crystal {
     pickup: Pickup,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Arena {
     const NAME: &'static str = "arena";
     const TICK_HZ: u32 = TICK_HZ;
@@ -107,9 +111,9 @@ impl Simulation for Arena {
     type Entity = Entity;
     type Event = Event;
 
-    fn new(seed: u64) -> Self {
+    fn new(room: &NewRoom<Self>) -> Self {
         let mut arena = Arena {
-            random: Random::new(seed),
+            random: Random::new(room.seed),
             next_id: FIRST_FREE_ID,
             round_ticks_left: ROUND_SECONDS * TICK_HZ,
             team_kills: [0; 2],
@@ -131,14 +135,14 @@ impl Simulation for Arena {
         if missed_ticks > HOLD_ON_TICKS { Controls::default() } else { last }
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        let Err(at) = self.pilot_at(player) else { return };
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        let Err(at) = self.pilot_at(player.id) else { return };
         let team = self.smaller_team();
         let body = self.launch_place(team);
-        self.pilots.insert(at, Pilot::new(player, team, body));
+        self.pilots.insert(at, Pilot::new(player.id, team, body));
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         if let Ok(at) = self.pilot_at(player) {
             self.pilots.remove(at);
             self.balance_teams();
@@ -146,7 +150,7 @@ impl Simulation for Arena {
         }
     }
 
-    fn step(&mut self, inputs: &Inputs<Controls>, outbox: &mut Outbox<Event>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         self.fly(inputs);
         self.drift();
         self.index();
@@ -181,18 +185,16 @@ impl Simulation for Arena {
         world.show(EntityId(FIRST_ID), Entity::Round(self.round()));
     }
 
-    fn view(&self, player: PlayerId) -> View {
-        let pilot = match self.pilot_at(player) {
-            Ok(at) => Some(&self.pilots[at]),
-            Err(_) => self.best_pilot(),
-        };
+    fn view(&self, viewer: Viewer) -> View {
+        let at = viewer.player().and_then(|player| self.pilot_at(player).ok());
+        let pilot = at.map_or_else(|| self.best_pilot(), |at| Some(&self.pilots[at]));
         let center = pilot.map_or(Vec2::ZERO, |pilot| pilot.body.pos);
         View::Circle { center, radius: VIEW_RADIUS }
     }
 }
 
 impl Arena {
-    fn fly(&mut self, inputs: &Inputs<Controls>) {
+    fn fly(&mut self, inputs: &Inputs<Arena>) {
         for at in 0..self.pilots.len() {
             let pilot = &mut self.pilots[at];
             if !pilot.flying() {

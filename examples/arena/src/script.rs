@@ -3,7 +3,9 @@
 use tickwire_shared::predict::{Around, Made, Predict as _};
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::LANES_MAX;
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation as _, Tick};
+use tickwire_shared::{
+    Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation as _, Tick,
+};
 
 use crate::rules::{Arena, Controls, Entity, Random};
 
@@ -15,11 +17,11 @@ const SEED: u64 = 7;
 pub fn play(ticks: u32) -> u64 {
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
     let mut random = Random::new(SEED);
-    let mut arena = Arena::new(SEED);
+    let mut arena = Arena::new(&NewRoom::with_seed(SEED));
     let mut inputs: Vec<(PlayerId, Controls)> =
         (1..=PLAYERS).map(|player| (PlayerId(player), Controls::default())).collect();
     for (player, _) in &inputs {
-        arena.join(*player, "script");
+        arena.join(&NewPlayer::named(*player, "script"));
     }
     let mut capture = Capture::default();
     let mut alone = None;

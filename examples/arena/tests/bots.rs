@@ -6,7 +6,10 @@ use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{
     Arena, Asteroid, AsteroidSize, Controls, Entity, Event, Gift, Pickup, Ship, Team, WORLD_HALF,
 };
-use tickwire_shared::{Capture, EntityId, Inputs, Outbox, PlayerId, Simulation, Tick, View, glam};
+use tickwire_shared::{
+    Capture, EntityId, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick, View,
+    Viewer, glam,
+};
 
 struct Match {
     arena: Arena,
@@ -18,10 +21,10 @@ struct Match {
 
 impl Match {
     fn of_bots(count: u32) -> Self {
-        let mut arena = Arena::new(9);
+        let mut arena = Arena::new(&NewRoom::with_seed(9));
         let bots: Vec<_> = (1..=count).map(|n| (PlayerId(n), Bot::new(u64::from(n)))).collect();
         for (player, _) in &bots {
-            arena.join(*player, "bot");
+            arena.join(&NewPlayer::named(*player, "bot"));
         }
         Match { arena, bots, inputs: Vec::new(), events: Vec::new(), tick: Tick(0) }
     }
@@ -31,7 +34,9 @@ impl Match {
         self.arena.capture(&mut capture);
         let world: Vec<_> = capture.drain().map(|e| (e.id, e.place, e.entity)).collect();
         let decide = |(player, bot): &mut (PlayerId, Bot)| {
-            let View::Circle { center, radius } = self.arena.view(*player) else { unreachable!() };
+            let View::Circle { center, radius } = self.arena.view(Viewer::Player(*player)) else {
+                unreachable!()
+            };
             let in_sight = |place: Option<glam::Vec2>| {
                 place.is_none_or(|place| place.distance(center) < radius)
             };
@@ -42,7 +47,7 @@ impl Match {
         self.tick = self.tick.next();
         let mut outbox = Outbox::default();
         self.arena.step(&Inputs::new(self.tick, &self.inputs), &mut outbox);
-        self.events.extend(outbox.drain().map(|(_, event)| event));
+        self.events.extend(outbox.drain().map(|sent| sent.event));
     }
 }
 
@@ -77,7 +82,9 @@ fn a_bot_alone_travels_and_breaks_rocks_without_dying() {
     let mut places = BTreeSet::new();
     for _ in 0..60 * 60 {
         game.step();
-        let View::Circle { center, .. } = game.arena.view(PlayerId(1)) else { unreachable!() };
+        let View::Circle { center, .. } = game.arena.view(Viewer::Player(PlayerId(1))) else {
+            unreachable!()
+        };
         assert!(center.abs().max_element() < WORLD_HALF);
         places.insert(((center.x / 300.0) as i32, (center.y / 300.0) as i32));
     }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, Tick,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, Tick,
 };
 
 use table::{ME, PERIOD, Table};
@@ -50,21 +51,22 @@ impl Entry {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Ledger {
     const NAME: &'static str = "ledger";
     type Input = Push;
     type Entity = Entry;
     type Event = Rung;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Ledger { tick: Tick(0), rung: 0, pushed: 0 }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Rung>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         self.tick = inputs.tick();
         self.pushed += u64::from(inputs.get(ME).x);
         if self.tick.0.is_multiple_of(20) {

@@ -7,7 +7,8 @@ use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{Around, Made, Predict};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, Tick,
 };
 
 use table::Table;
@@ -69,13 +70,13 @@ impl Rocket {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Yard {
     const NAME: &'static str = "yard";
     type Input = Pedal;
     type Entity = Thing;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Yard {
             train: Train { pos: Vec2::ZERO, vel: Vec2::new(30.0, 0.0) },
             lift: Lift { height: 0.0 },
@@ -83,11 +84,11 @@ impl Simulation for Yard {
         }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, inputs: &Inputs<Pedal>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         if inputs.tick() == TURN {
             self.train.vel = -self.train.vel;
         }

@@ -10,7 +10,8 @@ use tickwire_client::session::prediction::{NumberRules, NumberStep};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{Around, Made, Predict};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, Tick,
 };
 
 use table::{ME, PERIOD, Table};
@@ -60,25 +61,25 @@ impl Predict for Balls {
 /// In this tick something comes over every ball that no client can know of.
 const BLOW: Tick = Tick(240);
 
+#[tickwire_shared::game]
 impl Simulation for Balls {
     const NAME: &'static str = "balls";
     type Input = Push;
     type Entity = Ball;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Balls::default()
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.balls.insert(player, Ball { pos: Vec2::ZERO, vel: Vec2::ZERO });
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.balls.insert(player.id, Ball { pos: Vec2::ZERO, vel: Vec2::ZERO });
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.balls.remove(&player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Push>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         for (player, ball) in &mut self.balls {
             if inputs.tick() == BLOW {
                 ball.vel.y += 12.0;

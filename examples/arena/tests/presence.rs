@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, Tick, View, Viewer,
 };
 
 use table::Table;
@@ -39,22 +40,22 @@ struct Sky {
     tick: u32,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Sky {
     const NAME: &'static str = "sky";
     type Input = Nothing;
     type Entity = Balloon;
-    type Event = NoEvent;
 
-    fn new(seed: u64) -> Self {
+    fn new(room: &NewRoom<Self>) -> Self {
         let (pos, vel) = (Vec2::new(START, 0.0), Vec2::new(SPEED, 0.0));
-        Sky { balloon: Balloon { pos, vel }, bursts: seed == 1, tick: 0 }
+        Sky { balloon: Balloon { pos, vel }, bursts: room.seed == 1, tick: 0 }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         self.tick = inputs.tick().0;
         self.balloon.pos += self.balloon.vel / 60.0;
     }
@@ -65,7 +66,7 @@ impl Simulation for Sky {
         }
     }
 
-    fn view(&self, _player: PlayerId) -> View {
+    fn view(&self, _viewer: Viewer) -> View {
         View::Circle { center: Vec2::ZERO, radius: 100.0 }
     }
 }

@@ -13,7 +13,7 @@ use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, EntityId, PlayerId, Simulation as _, View};
+use tickwire_shared::{Capture, EntityId, PlayerId, Simulation as _, View, Viewer};
 
 /// What is so deep in sight is surely seen.
 const SURELY_SEEN: f32 = 0.8;
@@ -128,7 +128,7 @@ impl Table {
         let world: Vec<_> = capture.drain().collect();
         let now = self.room.tick();
         for client in &mut self.clients {
-            let view = self.room.simulation().view(client.player);
+            let view = self.room.simulation().view(Viewer::Player(client.player));
             let mut missing = HashMap::new();
             for shown in &world {
                 let sure = match (view, shown.place) {

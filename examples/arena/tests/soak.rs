@@ -6,7 +6,10 @@ use tickwire_arena::rules::{Arena, Controls, Entity, Event, Random, WORLD_HALF};
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{
+    Capture, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, OutboxEvent, PlayerId, Simulation,
+    Tick,
+};
 
 /// A game of players who press keys at random, come and go.
 struct Game {
@@ -19,7 +22,7 @@ struct Game {
 
 impl Game {
     fn new(seed: u64, keys_seed: u64) -> Self {
-        let (arena, random) = (Arena::new(seed), Random::new(keys_seed));
+        let (arena, random) = (Arena::new(&NewRoom::with_seed(seed)), Random::new(keys_seed));
         Game { arena, tick: Tick(0), random, inputs: Vec::new(), newest: 0 }
     }
 
@@ -29,7 +32,7 @@ impl Game {
         self.inputs.push((PlayerId(self.newest), Controls::default()));
     }
 
-    fn step(&mut self, outbox: &mut Outbox<Event>) {
+    fn step(&mut self, outbox: &mut Outbox<Arena>) {
         for (_, controls) in &mut self.inputs {
             // A key is held for a third of a second on average.
             match self.random.below(60) {
@@ -123,7 +126,7 @@ fn three_hundred_players_stay_within_every_bound_and_fight() {
     for tick in 0..3600 {
         game.churn();
         game.step(&mut outbox);
-        for (_, event) in outbox.drain() {
+        for OutboxEvent { event, .. } in outbox.drain() {
             events_seen.insert(event.kind());
         }
         if tick % 20 == 0 {

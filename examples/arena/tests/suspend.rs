@@ -9,7 +9,8 @@ use tickwire_server::room::InputCounts;
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{Around, Made, Predict};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, Tick,
 };
 
 use table::{ME, PERIOD, Table};
@@ -62,22 +63,22 @@ impl Cart {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Yard {
     const NAME: &'static str = "yard";
     type Input = Push;
     type Entity = Thing;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         let cart = Cart { pos: Vec2::ZERO, vel: Vec2::ZERO };
         Yard { cart, lift: Lift { height: 0.0 } }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, inputs: &Inputs<Push>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         self.cart.roll(inputs.get(ME));
         self.lift.height += 0.5;
     }

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use tickwire_shared::glam::Vec2;
-use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
-};
+use tickwire::prelude::*;
 
 /// What a player holds down: four bits a tick on the wire.
 #[derive(Clone, Copy, Default, PartialEq, Input)]
@@ -18,7 +14,8 @@ struct Keys {
 }
 
 /// What everybody sees. Numbers travel in steps of a hundredth, positions as predicted by `vel`.
-#[derive(Clone, Default, Serialize, Deserialize, Replicate)]
+#[state]
+#[derive(Clone, Default, Replicate)]
 struct Dot {
     #[replicate(range = -100.0..=100.0, step = 0.01, velocity = vel)]
     pos: Vec2,
@@ -27,30 +24,31 @@ struct Dot {
 }
 
 /// The rules and the state of a room.
-#[derive(Default, Serialize, Deserialize)]
+#[state]
+#[derive(Default)]
 struct Plane {
     dots: BTreeMap<PlayerId, Dot>,
 }
 
+#[game]
 impl Simulation for Plane {
     const NAME: &'static str = "minimal";
     type Input = Keys;
     type Entity = Dot;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Plane::default()
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.dots.insert(player, Dot::default());
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.dots.insert(player.id, Dot::default());
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.dots.remove(&player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         for (player, keys) in inputs.iter() {
             let dot = self.dots.entry(player).or_default();
             dot.vel = Vec2::new(keys.right.into(), keys.up.into()) * 20.0;
@@ -67,7 +65,7 @@ impl Simulation for Plane {
 }
 
 fn main() -> std::process::ExitCode {
-    tickwire_server::main::<Plane>(None)
+    tickwire::run::<Plane>()
 }
 
 #[cfg(test)]

@@ -91,29 +91,32 @@ mod older {
 }
 
 /// The game as an older server has it.
-#[derive(Serialize, Deserialize)]
+#[state]
 struct Older(Plane);
 
+#[tickwire_shared::game]
 impl Simulation for Older {
     const NAME: &'static str = Plane::NAME;
     type Input = Keys;
     type Entity = older::Dot;
-    type Event = NoEvent;
 
-    fn new(seed: u64) -> Self {
-        Older(Plane::new(seed))
+    fn new(room: &NewRoom<Self>) -> Self {
+        Older(Plane::new(&NewRoom::with_seed(room.seed)))
     }
 
-    fn join(&mut self, player: PlayerId, name: &str) {
-        self.0.join(player, name);
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.0.join(&NewPlayer::named(player.id, player.name));
     }
 
-    fn leave(&mut self, player: PlayerId) {
-        self.0.leave(player);
+    fn leave(&mut self, player: PlayerId, reason: LeaveReason) {
+        self.0.leave(player, reason);
     }
 
-    fn step(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<NoEvent>) {
-        self.0.step(inputs, outbox);
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
+        self.0.step(
+            &Inputs::new(inputs.tick(), &inputs.iter().collect::<Vec<_>>()),
+            &mut Outbox::default(),
+        );
     }
 
     fn capture(&self, world: &mut Capture<older::Dot>) {

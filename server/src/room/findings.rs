@@ -142,7 +142,7 @@ impl Finding {
                 let kind = name(&schema.events, kind);
                 format!(
                     "an event {kind} was dropped before player {first} acknowledged it: more than \
-                     room.events_queued_max wait; tell fewer, or those of no use later by Outbox::unreliably"
+                     room.events_queued_max wait; tell fewer, or those of no use later by Outbox::unreliable"
                 )
             }
             Fault::View => format!("the view of player {first} is no number"),
@@ -183,7 +183,10 @@ mod tests {
     use tickwire_shared::glam::Vec2;
     use tickwire_shared::input::{InputDatagram, InputHead};
     use tickwire_shared::simulation::schema_of;
-    use tickwire_shared::{Capture, EntityId, Input, Inputs, Outbox, Replicate, Simulation, View};
+    use tickwire_shared::{
+        Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, Replicate,
+        Simulation, View, Viewer,
+    };
 
     use super::*;
     use crate::config::RoomConfig;
@@ -232,21 +235,22 @@ mod tests {
         radius: f32,
     }
 
+    #[tickwire_shared::game]
     impl Simulation for Wrong {
         const NAME: &'static str = "wrong";
         type Input = Keys;
         type Entity = Thing;
         type Event = Bang;
 
-        fn new(_seed: u64) -> Self {
+        fn new(_room: &NewRoom<Self>) -> Self {
             Wrong { radius: 1.0, ..Wrong::default() }
         }
 
-        fn join(&mut self, _player: PlayerId, _name: &str) {}
+        fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-        fn leave(&mut self, _player: PlayerId) {}
+        fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-        fn step(&mut self, _inputs: &Inputs<Keys>, outbox: &mut Outbox<Bang>) {
+        fn step(&mut self, _inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
             for size in &self.bangs {
                 outbox.to_room(Bang { size: *size });
             }
@@ -264,7 +268,7 @@ mod tests {
             }
         }
 
-        fn view(&self, _player: PlayerId) -> View {
+        fn view(&self, _viewer: Viewer) -> View {
             View::Circle { center: Vec2::ZERO, radius: self.radius }
         }
     }
@@ -308,28 +312,40 @@ mod tests {
     fn a_game_that_does_nothing_wrong_is_told_nothing() {
         let owner = Some(PlayerId(5));
         let bangs = vec![1, 3];
-        let right = Wrong { floors: vec![0, 9], lean: 1.0, bangs, owner, ..Wrong::new(0) };
+        let right = Wrong {
+            floors: vec![0, 9],
+            lean: 1.0,
+            bangs,
+            owner,
+            ..Wrong::new(&NewRoom::with_seed(0))
+        };
         // Too few ticks for an event to wait too long.
         assert_eq!(found(right, 2, true), []);
-        let still = Wrong { headings: vec![100.0], ..Wrong::new(0) };
+        let still = Wrong { headings: vec![100.0], ..Wrong::new(&NewRoom::with_seed(0)) };
         assert_eq!(found(still, 60 * UNOWNED_S, false), [], "nobody plays");
     }
 
     #[test]
     fn a_value_that_does_not_fit_is_told_with_its_field_the_first_entity_and_how_often() {
-        let (finding, text) = only(Wrong { floors: vec![9, 10, 11], ..Wrong::new(0) }, 7);
+        let (finding, text) =
+            only(Wrong { floors: vec![9, 10, 11], ..Wrong::new(&NewRoom::with_seed(0)) }, 7);
         assert_eq!((finding.first, finding.count), (11, 14));
         let expected = "Tower.floors of entity 11 is not within 0 to 9: the nearest value was sent";
         assert_eq!(text, expected);
-        let (_, text) = only(Wrong { floors: vec![0], lean: f32::NAN, ..Wrong::new(0) }, 1);
+        let (_, text) = only(
+            Wrong { floors: vec![0], lean: f32::NAN, ..Wrong::new(&NewRoom::with_seed(0)) },
+            1,
+        );
         assert!(text.starts_with("Tower.lean of entity 10 is not within -1 to 1"), "{text}");
-        let (_, text) = only(Wrong { headings: vec![f32::NAN], ..Wrong::new(0) }, 1);
+        let (_, text) =
+            only(Wrong { headings: vec![f32::NAN], ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
         assert!(text.starts_with("Tree.heading of entity 10 is not a finite number"), "{text}");
     }
 
     #[test]
     fn an_event_whose_value_does_not_fit_is_told_with_its_tick() {
-        let (finding, text) = only(Wrong { bangs: vec![2, 4], ..Wrong::new(0) }, 1);
+        let (finding, text) =
+            only(Wrong { bangs: vec![2, 4], ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
         assert_eq!(finding, Finding { fault: finding.fault, first: 1, count: 1 });
         assert!(text.starts_with("Bang.size of an event of tick 1 is not within 1 to 3"), "{text}");
     }
@@ -337,15 +353,17 @@ mod tests {
     #[test]
     fn a_place_and_a_view_that_are_no_numbers_are_told() {
         let place = Some(Vec2::new(0.0, f32::NAN));
-        let (_, text) = only(Wrong { floors: vec![1], place, ..Wrong::new(0) }, 1);
+        let (_, text) =
+            only(Wrong { floors: vec![1], place, ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
         assert_eq!(text, "Tower, entity 10, is at a place that is no number");
-        let (_, text) = only(Wrong { radius: f32::NAN, ..Wrong::new(0) }, 1);
+        let (_, text) = only(Wrong { radius: f32::NAN, ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
         assert_eq!(text, "the view of player 5 is no number");
     }
 
     #[test]
     fn two_entities_with_one_id_are_told_with_the_kind_of_the_second() {
-        let twins = Wrong { floors: vec![1], headings: vec![0.0], ..Wrong::new(0) };
+        let twins =
+            Wrong { floors: vec![1], headings: vec![0.0], ..Wrong::new(&NewRoom::with_seed(0)) };
         let (finding, text) = only(twins, 3);
         assert_eq!(finding, Finding { fault: Fault::SameId { kind: 1 }, first: 10, count: 3 });
         assert!(text.starts_with("Tree, entity 10, was shown twice in one tick"), "{text}");
@@ -353,21 +371,23 @@ mod tests {
 
     #[test]
     fn entities_beyond_the_limit_are_told_and_counted() {
-        let (finding, text) = only(Wrong { floors: vec![1; 5], ..Wrong::new(0) }, 2);
+        let (finding, text) =
+            only(Wrong { floors: vec![1; 5], ..Wrong::new(&NewRoom::with_seed(0)) }, 2);
         assert_eq!(finding, Finding { fault: Fault::BeyondLimit { kind: 0 }, first: 13, count: 4 });
         assert!(text.contains("beyond room.entities_max"), "{text}");
     }
 
     #[test]
     fn events_dropped_before_they_were_acknowledged_are_told_and_counted() {
-        let (finding, text) = only(Wrong { bangs: vec![1; 3], ..Wrong::new(0) }, 3);
+        let (finding, text) =
+            only(Wrong { bangs: vec![1; 3], ..Wrong::new(&NewRoom::with_seed(0)) }, 3);
         assert_eq!(finding, Finding { fault: Fault::EventDropped { kind: 0 }, first: 5, count: 5 });
         assert!(text.starts_with("an event Bang was dropped before player 5"), "{text}");
     }
 
     #[test]
     fn play_with_nothing_of_the_players_own_is_told_once() {
-        let game = || Wrong { floors: vec![1], ..Wrong::new(0) };
+        let game = || Wrong { floors: vec![1], ..Wrong::new(&NewRoom::with_seed(0)) };
         assert_eq!(found(game(), 60 * UNOWNED_S - 1, true), []);
         let [(finding, text)] = found(game(), 60 * UNOWNED_S * 3, true).try_into().unwrap();
         assert_eq!(finding, Finding { fault: Fault::NothingOwned, first: 5, count: 1 });

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::control::Member as MemberInfo;
+use tickwire_shared::{PlayerId, Viewer};
 
 use super::chat::ChatBucket;
 use super::inputs::InputBuffer;
@@ -57,6 +57,14 @@ impl<I: Copy + Default> RoomMember<I> {
         self.seat = seat;
         self.replication.begin_anew(config, seat);
         self.pace = SendRate::default();
+    }
+
+    /// Who sees the game's view.
+    pub(super) fn viewer(&self) -> Viewer {
+        match self.is_spectator() {
+            true => Viewer::Spectator(self.player),
+            false => Viewer::Player(self.player),
+        }
     }
 
     pub(super) fn is_spectator(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tickwire_shared::control::{
     ChatMessage, ClientChat, CloseCode, RefuseCode, RequestId, ServerChat, ServerFrame,
 };
-use tickwire_shared::{PlayerId, Simulation};
+use tickwire_shared::{LeaveReason, NewPlayer, PlayerId, Simulation};
 
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
@@ -87,7 +87,11 @@ impl<S: Simulation> Room<S> {
         self.everyone = None;
         let host_changed = self.choose_host();
         if !spectator {
-            self.simulation.join(player, &name);
+            self.simulation.join(&NewPlayer {
+                id: player,
+                name: &name,
+                options: S::JoinOptions::default(),
+            });
         }
         let frame = ServerFrame::Joined {
             request,
@@ -136,7 +140,7 @@ impl<S: Simulation> Room<S> {
         let Some(member) = self.members.remove(&player) else { return false };
         self.everyone = None;
         if !member.is_spectator() {
-            self.simulation.leave(player);
+            self.simulation.leave(player, reason_of(code));
         }
         self.tell_everyone(ServerFrame::MemberLeft { player, code });
         let how = match code {
@@ -275,5 +279,14 @@ impl<S: Simulation> Room<S> {
 
     fn tell(&mut self, player: PlayerId, frame: ServerFrame) {
         self.outgoing.push_back(FromRoom::Control { player, frame });
+    }
+}
+
+/// What the game is told of the end of a stay.
+fn reason_of(code: CloseCode) -> LeaveReason {
+    match code {
+        CloseCode::Normal => LeaveReason::Left,
+        CloseCode::Kicked => LeaveReason::Removed,
+        _ => LeaveReason::Lost,
     }
 }

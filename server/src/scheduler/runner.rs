@@ -16,7 +16,7 @@ use crate::room::{Finding, FromRoom, Room};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
 /// A room that its thread has not yet taken up.
-pub(crate) struct NewRoom<S: Simulation> {
+pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
     pub(crate) seed: u64,
     pub(crate) config: RoomConfig,
@@ -62,8 +62,8 @@ pub(super) enum TickOutcome {
 }
 
 impl<S: Simulation> Runner<S> {
-    pub(super) fn new(new: NewRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let NewRoom { mailbox, seed, config, is_hosted } = new;
+    pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
+        let StartRoom { mailbox, seed, config, is_hosted } = new;
         let name = mailbox.name().to_owned();
         let room = catch_unwind(|| {
             let room = Room::new(name, seed, config);

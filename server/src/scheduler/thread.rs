@@ -12,7 +12,7 @@ use tickwire_shared::Simulation;
 use super::clock::{MonotonicClock, tune_thread};
 use super::network_queue::NetworkQueue;
 use super::queue::BoundedQueue;
-use super::runner::{NewRoom, Runner, TickOutcome, TickTime};
+use super::runner::{Runner, StartRoom, TickOutcome, TickTime};
 use super::timing::Timing;
 use super::warnings::{ThreadLoad, Warnings};
 use super::watch::TickWatch;
@@ -21,7 +21,7 @@ use super::woken::WokenRooms;
 /// What a simulation thread shares with the rest of the server.
 pub(super) struct ThreadShared<S: Simulation> {
     /// Rooms to take up.
-    pub(super) intake: BoundedQueue<NewRoom<S>>,
+    pub(super) intake: BoundedQueue<StartRoom<S>>,
     /// Wakes rooms that sleep.
     pub(super) woken: Arc<WokenRooms>,
     /// Rooms on this thread, or on their way to it.
@@ -114,7 +114,7 @@ impl<S: Simulation> DueRooms<S> {
         }
     }
 
-    fn take_up(&mut self, new: NewRoom<S>, shared: &ThreadShared<S>) {
+    fn take_up(&mut self, new: StartRoom<S>, shared: &ThreadShared<S>) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
@@ -234,7 +234,9 @@ mod tests {
     use std::sync::Mutex;
 
     use tickwire_shared::control::RequestId;
-    use tickwire_shared::{Capture, EntityId, Inputs, NoEvent, Outbox as Events, PlayerId};
+    use tickwire_shared::{
+        Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox as Events, PlayerId,
+    };
 
     use super::*;
     use crate::config::ServerConfig;
@@ -267,22 +269,22 @@ mod tests {
         floors: u8,
     }
 
+    #[tickwire_shared::game]
     impl Simulation for Wrong {
         const NAME: &'static str = "wrong";
         const TICK_HZ: u32 = 1000;
         type Input = Nothing;
         type Entity = Tower;
-        type Event = NoEvent;
 
-        fn new(_seed: u64) -> Self {
+        fn new(_room: &NewRoom<Self>) -> Self {
             Wrong(0)
         }
 
-        fn join(&mut self, _player: PlayerId, _name: &str) {}
+        fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-        fn leave(&mut self, _player: PlayerId) {}
+        fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-        fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Events<NoEvent>) {
+        fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Events<Self>) {
             self.0 += 1;
             if self.0 == 2 {
                 // A hundred ticks, however fast the machine is.
@@ -329,7 +331,7 @@ mod tests {
         };
         assert!(mailbox.try_command(join).is_ok());
         let config = config.room.clone();
-        let new = NewRoom { mailbox, seed: 0, config, is_hosted: true };
+        let new = StartRoom { mailbox, seed: 0, config, is_hosted: true };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

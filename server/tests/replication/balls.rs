@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
-    Audience, Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, View, Viewer,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
@@ -49,7 +50,7 @@ pub(crate) struct Flash {
 }
 
 #[derive(Replicate)]
-pub(crate) enum OutboxEvent {
+pub(crate) enum BallEvent {
     Ping(Ping),
     Flash(Flash),
 }
@@ -100,48 +101,49 @@ impl Balls {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Balls {
     const NAME: &'static str = "balls";
     type Input = Push;
     type Entity = Thing;
-    type Event = OutboxEvent;
+    type Event = BallEvent;
 
-    fn new(seed: u64) -> Self {
-        let crowd = seed & CROWD != 0;
+    fn new(room: &NewRoom<Self>) -> Self {
+        let crowd = room.seed & CROWD != 0;
         let mut balls = BTreeMap::new();
         for id in (0..CROWD_BALLS).filter(|_| crowd) {
             let pos = Vec2::new((id % 25) as f32, (id / 25) as f32) * 15.0;
             let ball = Ball { pos, vel: Vec2::ZERO, score: 0, secret: id as u8 };
             balls.insert(id, (ball, false));
         }
-        let busy = match seed {
+        let busy = match room.seed {
             STILL | ONCE => 0,
             _ if crowd => CROWD_BALLS,
             _ => 20,
         };
         Balls {
-            seed,
+            seed: room.seed,
             balls,
             players: Vec::new(),
             pings: 0,
             flashes: 0,
             busy,
-            urgent: seed & URGENT != 0,
-            quiet: seed & QUIET != 0,
-            once: (seed == ONCE).then_some(0),
+            urgent: room.seed & URGENT != 0,
+            quiet: room.seed & QUIET != 0,
+            once: (room.seed == ONCE).then_some(0),
             near: true,
         }
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.players.push(player);
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.players.push(player.id);
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.players.retain(|other| *other != player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<OutboxEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         if self.random(4) == 0 && self.balls.len() < self.busy as usize {
             let id = self.random(60);
             let moving = self.random(3) != 0;
@@ -174,11 +176,11 @@ impl Simulation for Balls {
         }
         if self.busy > 0 && self.random(5) == 0 {
             self.pings += 1;
-            outbox.to_room(OutboxEvent::Ping(Ping { number: self.pings }));
+            outbox.to_room(BallEvent::Ping(Ping { number: self.pings }));
         }
         if self.busy > 0 && !self.quiet {
             self.flashes += 1;
-            outbox.unreliably(Audience::Room, OutboxEvent::Flash(Flash { tick: inputs.tick().0 }));
+            outbox.unreliable().to_room(BallEvent::Flash(Flash { tick: inputs.tick().0 }));
         }
     }
 
@@ -186,7 +188,7 @@ impl Simulation for Balls {
         for (id, (ball, _)) in &self.balls {
             let shown = world.show(EntityId(*id), Thing::Ball(*ball)).at(ball.pos);
             if self.is_urgent(*id) {
-                shown.with_priority(URGENT_PRIORITY);
+                shown.priority(URGENT_PRIORITY);
             }
             if let Some(owner) = self.players.get(*id as usize % 4) {
                 shown.owned_by(*owner);
@@ -204,8 +206,8 @@ impl Simulation for Balls {
         world.show(EntityId(1000), Thing::Wall(Wall { pos: Vec2::new(3.0, 4.0) }));
     }
 
-    fn view(&self, player: PlayerId) -> View {
-        match player.0 % 2 {
+    fn view(&self, viewer: Viewer) -> View {
+        match viewer.id().0 % 2 {
             0 => View::Everything,
             _ => View::Circle { center: Vec2::ZERO, radius: 200.0 },
         }

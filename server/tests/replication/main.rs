@@ -17,11 +17,11 @@ use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View};
+use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View, Viewer};
 
 use balls::{
-    Ball, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, OutboxEvent, Push, QUIET, STILL, Thing,
-    URGENT, Wall,
+    Ball, BallEvent, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Push, QUIET, STILL, Thing, URGENT,
+    Wall,
 };
 
 /// A client with its half of a bad network.
@@ -164,7 +164,7 @@ impl Table {
             world.insert(shown.id, (shown.owner, shown.place, shown.entity));
         }
         for client in &self.clients {
-            let view = self.room.simulation().view(client.player);
+            let view = self.room.simulation().view(Viewer::Player(client.player));
             let mut known = 0;
             for (id, (owner, place, thing)) in &world {
                 let mine = *owner == Some(client.player);
@@ -211,11 +211,11 @@ impl Client {
                     Ok(applied) => {
                         self.snapshots += 1;
                         for event in &applied.events {
-                            match OutboxEvent::from_lanes(event.kind, &event.lanes)
+                            match BallEvent::from_lanes(event.kind, &event.lanes)
                                 .expect("of this game")
                             {
-                                OutboxEvent::Ping(ping) => self.pings.push(ping.number),
-                                OutboxEvent::Flash(flash) => {
+                                BallEvent::Ping(ping) => self.pings.push(ping.number),
+                                BallEvent::Flash(flash) => {
                                     assert_eq!(flash.tick, applied.tick.0, "told once, at once");
                                     assert_eq!(event.tick, applied.tick);
                                     self.flashes.push(flash.tick);

@@ -10,7 +10,8 @@ use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::replica::{Entity, Event, Replica};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Audience, Capture, EntityId, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
+    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation, View, Viewer,
 };
 
 use crate::balls::Push;
@@ -66,27 +67,28 @@ struct Stage {
     tick: u32,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Stage {
     const NAME: &'static str = "stage";
     type Input = Push;
     type Entity = Crate;
     type Event = Note;
 
-    fn new(seed: u64) -> Self {
-        Stage { scene: SCENES[seed as usize], tick: 0 }
+    fn new(room: &NewRoom<Self>) -> Self {
+        Stage { scene: SCENES[room.seed as usize], tick: 0 }
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, inputs: &Inputs<Push>, outbox: &mut Outbox<Note>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         self.tick = inputs.tick().0;
         match self.scene {
             Scene::Nowhere => {
                 outbox.to_place(Vec2::NAN, Note { number: self.tick });
-                let nowhere = Audience::Place(Vec2::new(f32::INFINITY, 0.0));
-                outbox.unreliably(nowhere, Note { number: self.tick });
+                let nowhere = Vec2::new(f32::INFINITY, 0.0);
+                outbox.unreliable().to_place(nowhere, Note { number: self.tick });
             }
             Scene::Burst if self.tick == BURST_TICK => {
                 for number in 1..=BURST_EVENTS {
@@ -129,16 +131,16 @@ impl Simulation for Stage {
                     world.show(EntityId(id), at(id as f32 % 400.0, 7.0));
                 }
                 for id in 0..60 {
-                    world.show(EntityId(FILLERS_FROM + id), moving(id)).with_priority(40);
+                    world.show(EntityId(FILLERS_FROM + id), moving(id)).priority(40);
                 }
             }
             Scene::Burst | Scene::Loud => {}
         }
     }
 
-    fn view(&self, player: PlayerId) -> View {
+    fn view(&self, viewer: Viewer) -> View {
         let circle = |center, radius| View::Circle { center, radius };
-        match (self.scene, player.0) {
+        match (self.scene, viewer.id().0) {
             (Scene::Nowhere, 1) => circle(Vec2::ZERO, 100.0),
             (Scene::Nowhere, 2) => circle(Vec2::new(0.0, f32::NAN), 100.0),
             (Scene::Nowhere, 3) => circle(Vec2::ZERO, f32::NAN),

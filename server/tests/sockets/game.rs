@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation,
 };
 
 /// What a player holds down.
@@ -55,37 +56,37 @@ impl Drop for Bomb {
     }
 }
 
+#[tickwire_shared::game]
 impl Simulation for Dots {
     const NAME: &'static str = "dots";
     type Input = Keys;
     type Entity = Dot;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Dots(BTreeMap::new(), None)
     }
 
-    fn join(&mut self, player: PlayerId, name: &str) {
-        if name == SLOW_NAME {
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        if player.name == SLOW_NAME {
             std::thread::sleep(Duration::from_millis(400));
         }
-        if name == KING_NAME {
-            self.1 = Some(player);
+        if player.name == KING_NAME {
+            self.1 = Some(player.id);
         }
-        while name.starts_with(HOLD_NAME) && !LET_GO.lock().unwrap().contains(name) {
+        while player.name.starts_with(HOLD_NAME) && !LET_GO.lock().unwrap().contains(player.name) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if name == BOMB_NAME {
+        if player.name == BOMB_NAME {
             std::panic::panic_any(Bomb);
         }
-        self.0.insert(player, Dot { steps: 0 });
+        self.0.insert(player.id, Dot { steps: 0 });
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.0.remove(&player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
         for (player, keys) in inputs.iter() {
             assert!(!keys.panic, "asked to break");
             let Some(dot) = self.0.get_mut(&player) else { continue };

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::quantize::{Kinds, Misfits};
 use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SchemaError, SendRule};
-use tickwire_shared::{Capture, Inputs, NoEvent, Outbox, PlayerId, Simulation};
+use tickwire_shared::{
+    Capture, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation,
+};
 
 use crate::game::Keys;
 
@@ -45,21 +47,21 @@ impl Kinds for Part {
 #[derive(Serialize, Deserialize)]
 struct Plant;
 
+#[tickwire_shared::game]
 impl Simulation for Plant {
     const NAME: &'static str = "plant";
     type Input = Keys;
     type Entity = Part;
-    type Event = NoEvent;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Plant
     }
 
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
 
-    fn leave(&mut self, _player: PlayerId) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-    fn step(&mut self, _inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {}
+    fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
 
     fn capture(&self, _world: &mut Capture<Part>) {}
 }

@@ -9,10 +9,13 @@ mod attributes;
 mod choice;
 mod expand;
 mod field;
+mod game;
 mod kinds;
+mod paths;
 mod table;
 
 use proc_macro::TokenStream;
+use proc_macro2::TokenStream as TokenStream2;
 
 /// Makes a type part of what is seen: a kind of entity or event, a choice of kinds, or a field of
 /// one.
@@ -92,7 +95,7 @@ use proc_macro::TokenStream;
 /// game has at most 64 kinds of entity, and as many of event.
 #[proc_macro_derive(Replicate, attributes(replicate))]
 pub fn replicate(item: TokenStream) -> TokenStream {
-    expand::replicate(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    finish(expand::replicate(item.into()))
 }
 
 /// Makes a struct what a player holds down in one tick: `Lanes`, with the fields and the ranges of
@@ -112,5 +115,23 @@ pub fn replicate(item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro_derive(Input, attributes(replicate))]
 pub fn input(item: TokenStream) -> TokenStream {
-    expand::input(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    finish(expand::input(item.into()))
+}
+
+/// On an `impl Simulation for MyGame`: adds the associated types that the game does not name, so that it names only what it
+/// uses. `Event` is `NoEvent` then, `Command` is `NoCommand`, `RoomOptions` and `JoinOptions` are `()`.
+#[proc_macro_attribute]
+pub fn game(_attributes: TokenStream, item: TokenStream) -> TokenStream {
+    finish(game::game(item.into()))
+}
+
+/// On a struct or an enum that is part of a game's state: derives `Serialize` and `Deserialize` of serde, so that a game
+/// need not depend on serde itself. Attributes of serde, such as `#[serde(default)]`, work as always.
+#[proc_macro_attribute]
+pub fn state(_attributes: TokenStream, item: TokenStream) -> TokenStream {
+    finish(Ok(game::state(&item.into())))
+}
+
+fn finish(expanded: syn::Result<TokenStream2>) -> TokenStream {
+    paths::resolve(expanded.unwrap_or_else(syn::Error::into_compile_error)).into()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
-use tickwire_shared::{Capture, Input, Inputs, Outbox, PlayerId, Replicate, Simulation};
+use tickwire_shared::{Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate, Simulation};
 
 /// The game. Nothing happens in it.
 #[derive(Serialize, Deserialize)]
@@ -69,17 +69,18 @@ pub struct Bang {
     place: Vec2,
 }
 
+#[tickwire_shared::game]
 impl Simulation for Game {
     const NAME: &'static str = "fuzz";
     type Input = Stick;
     type Entity = Thing;
     type Event = Bang;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Game
     }
-    fn join(&mut self, _player: PlayerId, _name: &str) {}
-    fn leave(&mut self, _player: PlayerId) {}
-    fn step(&mut self, _inputs: &Inputs<Stick>, _outbox: &mut Outbox<Bang>) {}
+    fn join(&mut self, _player: &NewPlayer<Self>) {}
+    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
+    fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
     fn capture(&self, _world: &mut Capture<Thing>) {}
 }

@@ -18,7 +18,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 struct Files;
 
 fn main() -> ExitCode {
-    tickwire_server::main::<Arena>(Some(page))
+    tickwire_server::run_with_page::<Arena>(page)
 }
 
 fn page(path: &str) -> Option<Asset> {

@@ -75,7 +75,7 @@ impl Arena {
     }
 
     /// Replaces every rock that has taken its last hit by its pieces.
-    pub(super) fn break_rocks(&mut self, outbox: &mut Outbox<Event>) {
+    pub(super) fn break_rocks(&mut self, outbox: &mut Outbox<Arena>) {
         let mut at = 0;
         while at < self.rocks.len() {
             if self.rocks[at].hits_left > 0 {

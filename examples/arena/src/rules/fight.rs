@@ -6,8 +6,7 @@ use tickwire_shared::{Inputs, Outbox, PlayerId};
 
 use super::asteroids::points;
 use super::{
-    Arena, Bullet, Controls, Crystal, Event, Hit, Kill, PICKUP_RADIUS, SHIP_RADIUS, SHOT_RADIUS,
-    Taken,
+    Arena, Bullet, Crystal, Event, Hit, Kill, PICKUP_RADIUS, SHIP_RADIUS, SHOT_RADIUS, Taken,
 };
 
 const SHOT_DAMAGE: u8 = 12;
@@ -20,14 +19,14 @@ const CRASH_DAMAGE_MIN: f32 = 4.0;
 
 impl Arena {
     /// Shots against ships, where their pilots saw them, and rocks.
-    pub(super) fn strike(&mut self, inputs: &Inputs<Controls>, outbox: &mut Outbox<Event>) {
+    pub(super) fn strike(&mut self, inputs: &Inputs<Arena>, outbox: &mut Outbox<Arena>) {
         let mut shots = mem::take(&mut self.shots);
         shots.retain(|bullet| !self.stop_shot(bullet, inputs, outbox));
         self.shots = shots;
     }
 
     /// Ships against rocks.
-    pub(super) fn crash(&mut self, outbox: &mut Outbox<Event>) {
+    pub(super) fn crash(&mut self, outbox: &mut Outbox<Arena>) {
         for at in 0..self.pilots.len() {
             let pilot = &self.pilots[at];
             if !pilot.flying() {
@@ -45,7 +44,7 @@ impl Arena {
     }
 
     /// Ships over pickups.
-    pub(super) fn collect(&mut self, outbox: &mut Outbox<Event>) {
+    pub(super) fn collect(&mut self, outbox: &mut Outbox<Arena>) {
         let mut crystals = mem::take(&mut self.crystals);
         crystals.retain(|Crystal { pickup, .. }| {
             let Some(at) = self.ship_touching(pickup.pos, PICKUP_RADIUS) else {
@@ -64,8 +63,8 @@ impl Arena {
     fn stop_shot(
         &mut self,
         bullet: &Bullet,
-        inputs: &Inputs<Controls>,
-        outbox: &mut Outbox<Event>,
+        inputs: &Inputs<Arena>,
+        outbox: &mut Outbox<Arena>,
     ) -> bool {
         let Bullet { owner, ref shot, .. } = *bullet;
         let pos = shot.pos;
@@ -89,7 +88,7 @@ impl Arena {
         true
     }
 
-    fn hurt(&mut self, at: usize, damage: u8, by: PlayerId, outbox: &mut Outbox<Event>) {
+    fn hurt(&mut self, at: usize, damage: u8, by: PlayerId, outbox: &mut Outbox<Arena>) {
         let pilot = &mut self.pilots[at];
         let Some(killer) = pilot.hurt(damage, by) else { return };
         let (pos, team, victim) = (pilot.body.pos, pilot.team, pilot.player);

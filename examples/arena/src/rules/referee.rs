@@ -23,7 +23,7 @@ const LAUNCH_CLEARANCE: f32 = 350.0;
 
 impl Arena {
     /// Everything that goes by the clock.
-    pub(super) fn referee(&mut self, tick: Tick, outbox: &mut Outbox<Event>) {
+    pub(super) fn referee(&mut self, tick: Tick, outbox: &mut Outbox<Arena>) {
         if tick.0.is_multiple_of(RESTOCK_EVERY_TICKS) {
             self.restock_rocks();
         }

@@ -14,11 +14,11 @@ struct Field {
 
 impl Field {
     fn empty(players: u32) -> Self {
-        let mut arena = Arena::new(1);
+        let mut arena = Arena::new(&NewRoom::with_seed(1));
         arena.rocks.clear();
         let players: Vec<PlayerId> = (1..=players).map(PlayerId).collect();
         for &player in &players {
-            arena.join(player, "someone");
+            arena.join(&NewPlayer::named(player, "someone"));
         }
         for (at, pilot) in arena.pilots.iter_mut().enumerate() {
             pilot.shield_ticks = 0;
@@ -42,7 +42,7 @@ impl Field {
             self.arena.step(&inputs.with_view_delays(&self.view_delays), &mut outbox);
             self.tick = self.tick.next();
         }
-        self.events.extend(outbox.drain().map(|(_, event)| event));
+        self.events.extend(outbox.drain().map(|sent| sent.event));
     }
 
     /// Rocks come back by themselves; this takes them away again.
@@ -281,9 +281,9 @@ fn a_pickup_is_taken_once() {
 
 #[test]
 fn teams_stay_even_as_players_come_and_go() {
-    let mut arena = Arena::new(3);
+    let mut arena = Arena::new(&NewRoom::with_seed(3));
     for player in 1..=101 {
-        arena.join(PlayerId(player), "someone");
+        arena.join(&NewPlayer::named(PlayerId(player), "someone"));
     }
     let lead = |arena: &Arena| {
         let azure = arena.pilots.iter().filter(|pilot| pilot.team == Team::Azure).count();
@@ -291,12 +291,12 @@ fn teams_stay_even_as_players_come_and_go() {
     };
     assert_eq!(lead(&arena), 1);
     for player in (1..=101).step_by(2) {
-        arena.leave(PlayerId(player));
+        arena.leave(PlayerId(player), LeaveReason::Left);
         assert!(lead(&arena) <= 1);
     }
     assert_eq!(arena.pilots.len(), 50);
-    arena.leave(PlayerId(1));
-    arena.join(PlayerId(2), "again");
+    arena.leave(PlayerId(1), LeaveReason::Left);
+    arena.join(&NewPlayer::named(PlayerId(2), "again"));
     assert_eq!(arena.pilots.len(), 50);
 }
 

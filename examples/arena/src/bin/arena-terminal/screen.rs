@@ -172,16 +172,18 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use tickwire_arena::rules::{Arena, Controls, Entity, Event, Kill, RESPAWN_TICKS};
-    use tickwire_shared::{Capture, Inputs, Outbox, PlayerId, Simulation, Tick};
+    use tickwire_shared::{
+        Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
+    };
 
     use super::*;
 
     /// An arena with three players, seen by the first.
     fn app(now: Instant) -> App {
         let mut app = App::new(true, now);
-        let mut arena = Arena::new(4);
+        let mut arena = Arena::new(&NewRoom::with_seed(4));
         for (player, name) in (1..).zip(["Ada", "Grace", "Edsger"]) {
-            arena.join(PlayerId(player), name);
+            arena.join(&NewPlayer::named(PlayerId(player), name));
             app.scene.names.insert(PlayerId(player), name.to_owned());
         }
         let inputs = [(PlayerId(1), Controls { fire: true, ..Controls::default() })];

@@ -1,0 +1,96 @@
+//! tickwire: an authoritative fixed-tick game state server, and its clients, in one crate.
+//!
+//! A game is one Rust type that implements [`Simulation`]. The server runs it, every client predicts with it:
+//!
+//! ```no_run
+//! use tickwire::prelude::*;
+//!
+//! #[derive(Clone, Copy, Default, PartialEq, Input)]
+//! struct Keys {
+//!     #[replicate(range = -1..=1)]
+//!     right: i8,
+//! }
+//!
+//! #[derive(Clone, Replicate)]
+//! struct Dot {
+//!     #[replicate(range = -100.0..=100.0, step = 0.01)]
+//!     pos: Vec2,
+//! }
+//!
+//! #[state]
+//! #[derive(Default)]
+//! struct Line {
+//!     dots: std::collections::BTreeMap<PlayerId, f32>,
+//! }
+//!
+//! #[game]
+//! impl Simulation for Line {
+//!     const NAME: &'static str = "line";
+//!     type Input = Keys;
+//!     type Entity = Dot;
+//!
+//!     fn new(_room: &NewRoom<Self>) -> Self {
+//!         Line::default()
+//!     }
+//!
+//!     fn join(&mut self, player: &NewPlayer<Self>) {
+//!         self.dots.insert(player.id, 0.0);
+//!     }
+//!
+//!     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
+//!         self.dots.remove(&player);
+//!     }
+//!
+//!     fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
+//!         for (player, keys) in inputs.iter() {
+//!             *self.dots.entry(player).or_default() += f32::from(keys.right) * 20.0 / Self::TICK_HZ as f32;
+//!         }
+//!     }
+//!
+//!     fn capture(&self, world: &mut Capture<Dot>) {
+//!         for (player, x) in &self.dots {
+//!             let pos = Vec2::new(*x, 0.0);
+//!             world.show(EntityId(player.0), Dot { pos }).owned_by(*player).at(pos);
+//!         }
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     tickwire::run::<Line>()
+//! }
+//! ```
+//!
+//! Features: `server` (default) is the server, [`run`] above all; `client` is the Rust client. Neither is needed for the
+//! rules alone, which build for `wasm32-unknown-unknown`.
+
+pub use tickwire_shared::{
+    Audience, Capture, EntityId, GAP_TICKS_MAX, Input, Inputs, LeaveReason, NewPlayer, NewRoom,
+    NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Replicate, Simulation, Tick, View, Viewer,
+    game, glam, serde, state,
+};
+pub use tickwire_shared::{predict, rewind};
+
+// The derives name it; a game has no need to.
+#[doc(hidden)]
+pub use tickwire_shared as shared;
+
+/// The client: a session with a server, natively over QUIC, WebTransport or a WebSocket, or as the core of a page's wasm.
+#[cfg(feature = "client")]
+pub use tickwire_client as client;
+
+/// The server, its configuration, and the room as a core without sockets or clocks.
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+pub use tickwire_server as server;
+
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+pub use tickwire_server::{run, run_with_page};
+
+/// What the rules of a game are written with.
+pub mod prelude {
+    pub use tickwire_shared::glam::{Quat, Vec2, Vec3};
+    pub use tickwire_shared::predict::Predict;
+    pub use tickwire_shared::{
+        Audience, Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand,
+        NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View, Viewer, game, state,
+    };
+}
