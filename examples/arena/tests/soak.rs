@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tickwire_arena::rules::{Arena, Controls, Entity, Event, Random, WORLD_HALF};
+use tickwire_arena::rules::{Arena, Controls, Entity, Random, WORLD_HALF};
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
@@ -28,7 +28,7 @@ impl Game {
 
     fn join(&mut self) {
         self.newest += 1;
-        self.arena.join(PlayerId(self.newest), "someone");
+        self.arena.join(&NewPlayer::named(PlayerId(self.newest), "someone"));
         self.inputs.push((PlayerId(self.newest), Controls::default()));
     }
 
@@ -53,7 +53,7 @@ impl Game {
         }
         if self.random.below(200) == 0 && !self.inputs.is_empty() {
             let at = self.random.below(self.inputs.len() as u32) as usize;
-            self.arena.leave(self.inputs.remove(at).0);
+            self.arena.leave(self.inputs.remove(at).0, LeaveReason::Left);
         }
     }
 

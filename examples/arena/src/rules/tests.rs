@@ -330,6 +330,6 @@ fn the_board_shows_the_best_eight_and_spectators_follow_the_first() {
     assert_eq!(leaders[0].score, 119);
     let center = field.pilot(best.0).body.pos;
     let view = View::Circle { center, radius: VIEW_RADIUS };
-    assert_eq!(field.arena.view(PlayerId(999)), view);
-    assert_eq!(field.arena.view(best), view);
+    assert_eq!(field.arena.view(Viewer::Spectator(PlayerId(999))), view);
+    assert_eq!(field.arena.view(Viewer::Player(best)), view);
 }
