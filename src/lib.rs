@@ -88,7 +88,7 @@ pub use tickwire_server::{run, run_with_page};
 /// What the rules of a game are written with.
 pub mod prelude {
     pub use tickwire_shared::glam::{Quat, Vec2, Vec3};
-    pub use tickwire_shared::predict::Predict;
+    pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
         Audience, Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand,
         NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View, Viewer, game, state,

@@ -277,7 +277,7 @@ impl<S: Simulation> Client<S> {
     }
 
     /// What the player holds from now on; sent with every tick until it is changed.
-    pub fn send_input(&mut self, input: S::Input) {
+    pub fn set_input(&mut self, input: S::Input) {
         let mut own = [0; LANES_MAX];
         Lanes::to_lanes(&input, &mut own);
         let mut lanes = [0; LANES_MAX];

@@ -99,7 +99,7 @@ impl<const HZ: u32> Line<HZ> {
         line
     }
 
-    /// The time from `send_input` to the first snapshot that shows it.
+    /// The time from `set_input` to the first snapshot that shows it.
     fn echo(&mut self) -> Duration {
         // A trip ends with a snapshot: without a pause of any length within a tick, all would begin
         // at the same moment of one.
@@ -108,7 +108,7 @@ impl<const HZ: u32> Line<HZ> {
         self.sent = self.sent.wrapping_add(1);
         let number = self.sent;
         let start = Instant::now();
-        self.client.send_input(Number { number });
+        self.client.set_input(Number { number });
         self.until(|client| heard(client) == Some(i32::from(number)));
         start.elapsed()
     }

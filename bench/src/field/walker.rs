@@ -63,7 +63,7 @@ pub(super) async fn walk(
             }
         }
         if tick.is_multiple_of(Field::TICK_HZ / DRAWS_HZ) {
-            client.send_input(held(&mut random));
+            client.set_input(held(&mut random));
         }
         let now = *phase.borrow_and_update();
         if now == Phase::Measured && start.is_none() {

@@ -188,7 +188,7 @@ impl Player {
     fn decide(&mut self, client: &mut Client<Arena>) {
         let own = client.player();
         let controls = self.bot.decide(own, client.entities().map(|seen| (seen.id, seen.entity)));
-        client.send_input(controls);
+        client.set_input(controls);
     }
 
     fn talk(&mut self, client: &mut Client<Arena>) {

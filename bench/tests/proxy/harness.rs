@@ -197,7 +197,7 @@ impl Player {
             let player = self.client.player();
             let seen = self.client.entities().map(|seen| (seen.id, seen.entity));
             let controls = self.bot.decide(player, seen);
-            self.client.send_input(controls);
+            self.client.set_input(controls);
             tokio::time::sleep(FRAME).await;
         }
     }

@@ -301,8 +301,8 @@ impl Trajectory {
 
 impl RuleStep {
     fn of(entity: &Entity, lanes: &[i32], rules: &dyn Rules) -> Option<Self> {
-        let steered = rules.adopt(entity.id, entity.kind, lanes, None)?;
-        let input = rules.input_of_other(entity.kind, lanes);
+        let steered = rules.from_entity(entity.id, entity.kind, lanes, None)?;
+        let input = rules.guess_input(entity.kind, lanes);
         let (lanes, next) = (lanes.to_vec(), Vec::new());
         let mut stepped = RuleStep { steered, input, ticks: 0, lanes, next };
         stepped.next = stepped.step(rules, entity.kind)?;
@@ -323,7 +323,7 @@ impl RuleStep {
     /// The lanes a tick later; `None` if it became another kind.
     fn step(&mut self, rules: &dyn Rules, kind: u8) -> Option<Vec<i32>> {
         // What is around would have to be stepped as well: they go as if alone.
-        rules.steer(&mut self.steered, &self.input, &|_| {}, &mut StepOutput::default());
+        rules.predict_step(&mut self.steered, &self.input, &|_| {}, &mut StepOutput::default());
         let mut lanes = [0; LANES_MAX];
         let (shown, count) = rules.show(&self.steered, &mut lanes);
         (shown == kind).then(|| lanes[..count].to_vec())

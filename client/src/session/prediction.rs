@@ -190,7 +190,7 @@ impl Prediction {
             return;
         }
         let before = confirmed.map(|step| &step.steered);
-        let Some(steered) = self.rules.adopt(id, kind, lanes, before) else { return };
+        let Some(steered) = self.rules.from_entity(id, kind, lanes, before) else { return };
         self.stats.corrections += u64::from(self.entity.is_some());
         self.entity = Some(id);
         let newest = known.inputs.newest();
@@ -265,7 +265,8 @@ impl Prediction {
         known.or_else(|| {
             entities.find(|entity| {
                 let newest = entity.states.lanes(entity.states.len() - 1);
-                entity.mine && self.rules.adopt(entity.id, entity.kind, newest, None).is_some()
+                entity.mine
+                    && self.rules.from_entity(entity.id, entity.kind, newest, None).is_some()
             })
         })
     }
@@ -304,7 +305,7 @@ impl Prediction {
             around(known.replica, self.entity, tick, visit);
         };
         let mut made = StepOutput::default();
-        self.rules.steer(&mut steered, input, &around, &mut made);
+        self.rules.predict_step(&mut steered, input, &around, &mut made);
         let mut lanes = [0; LANES_MAX];
         let (kind, count) = self.rules.show(&steered, &mut lanes);
         (PredictedTick { tick, steered, kind, lanes: lanes[..count].to_vec() }, made)

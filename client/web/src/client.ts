@@ -219,7 +219,7 @@ export class Client<G extends Game = AnyGame> {
   }
 
   /** Holds these fields of the input from now on; those not named stay as they are. */
-  sendInput(changes: Partial<G['input']>): void {
+  setInput(changes: Partial<G['input']>): void {
     if (this.#end || !this.#input) return;
     this.#core.setInput(this.#input.write(changes));
   }

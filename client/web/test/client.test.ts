@@ -220,7 +220,7 @@ test('closing says goodbye, and nothing is sent after it', async () => {
   expect(pipe.closes).toEqual(['0 goodbye']);
   core.datagrams = [new Uint8Array([1])];
   client.update();
-  client.sendInput({ rudder: 1 });
+  client.setInput({ rudder: 1 });
   vi.advanceTimersByTime(1000);
   expect(pipe.sent).toEqual([]);
   expect(core.asked).toEqual(['goodbye']);
@@ -311,7 +311,7 @@ const SEAT: CoreEvent = { ...JOINED, members: [{ player: 12, name: 'Me', spectat
 
 test('a connection that stalls is left for the other one: the same room by the same name, with what is held', async () => {
   const { client, pipe, nextCore, nextPipe, detour, told, say, open } = sailor();
-  client.sendInput({ rudder: 0.5 });
+  client.setInput({ rudder: 0.5 });
   await pass(3200);
   expect(detour).toHaveBeenCalledWith('webtransport');
   open().resolve();

@@ -1,6 +1,6 @@
 //! A fixed game with nobody at the helm, to see that every machine plays it bit for bit alike.
 
-use tickwire_shared::predict::{Around, Made, Predict as _};
+use tickwire_shared::predict::{Predict as _, PredictedStep};
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::{
@@ -38,13 +38,13 @@ pub fn play(ticks: u32) -> u64 {
         for seen in capture.drain() {
             hash.take(&seen.entity);
             if alone.is_none() {
-                alone = Arena::adopt(seen.id, &seen.entity, None);
+                alone = Arena::from_entity(seen.id, &seen.entity, None);
             }
         }
         if let Some(own) = &mut alone {
-            let mut made = Made::default();
-            Arena::steer(own, inputs[0].1, &Around::new(&|_| {}), &mut made);
-            hash.take(&Arena::show(own));
+            let mut made = PredictedStep::alone();
+            Arena::predict_step(own, inputs[0].1, &mut made);
+            hash.take(&Arena::to_entity(own));
             made.spawned.iter().for_each(|shot| hash.take(shot));
         }
     }

@@ -5,7 +5,7 @@ mod table;
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::predict::{Predict, PredictedStep};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     Simulation, Tick,
@@ -105,25 +105,25 @@ impl Simulation for Yard {
 }
 
 impl Predict for Yard {
-    type Own = Rocket;
+    type State = Rocket;
 
-    fn adopt(_id: EntityId, entity: &Thing, _before: Option<&Rocket>) -> Option<Rocket> {
+    fn from_entity(_id: EntityId, entity: &Thing, _before: Option<&Rocket>) -> Option<Rocket> {
         match entity {
             Thing::Rocket(rocket) => Some(*rocket),
             _ => None,
         }
     }
 
-    fn show(own: &Rocket) -> Thing {
+    fn to_entity(own: &Rocket) -> Thing {
         Thing::Rocket(*own)
     }
 
-    fn steer(own: &mut Rocket, input: Pedal, _: &Around<'_, Thing>, _: &mut Made<Self>) {
+    fn predict_step(own: &mut Rocket, input: Pedal, _: &mut PredictedStep<'_, Self>) {
         own.burning = input.down;
         own.fly();
     }
 
-    fn input_of_other(entity: &Thing) -> Pedal {
+    fn guess_input(entity: &Thing) -> Pedal {
         Pedal { down: matches!(entity, Thing::Rocket(rocket) if rocket.burning) }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
 use tickwire_client::session::prediction::{NumberRules, NumberStep};
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::predict::{PredictEntity, PredictedStep};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     Simulation, Tick,
@@ -39,21 +39,10 @@ struct Ball {
     vel: Vec2,
 }
 
-impl Predict for Balls {
-    /// All that a tick of steering needs; it may know more than what is sent.
-    type Own = Ball;
-
-    fn adopt(_id: EntityId, entity: &Ball, _before: Option<&Ball>) -> Option<Ball> {
-        Some(*entity)
-    }
-
-    fn show(own: &Ball) -> Ball {
-        *own
-    }
-
-    fn steer(own: &mut Ball, input: Push, _around: &Around<'_, Ball>, _made: &mut Made<Self>) {
-        own.vel.x += input.x;
-        own.pos += own.vel / 60.0;
+impl PredictEntity for Balls {
+    fn predict_step(ball: &mut Ball, input: Push, _tick: &mut PredictedStep<'_, Self>) {
+        ball.vel.x += input.x;
+        ball.pos += ball.vel / Self::TICK_HZ as f32;
     }
 }
 // README: end
@@ -84,7 +73,11 @@ impl Simulation for Balls {
             if inputs.tick() == BLOW {
                 ball.vel.y += 12.0;
             }
-            Balls::steer(ball, inputs.get(*player), &Around::new(&|_| {}), &mut Made::default());
+            <Balls as PredictEntity>::predict_step(
+                ball,
+                inputs.get(*player),
+                &mut PredictedStep::alone(),
+            );
             self.view_delay_ticks = self.view_delay_ticks.max(inputs.view_delay_ticks(*player));
         }
     }
@@ -181,7 +174,12 @@ struct Script {
 impl NumberStep for Script {
     type State = [f64; 4];
 
-    fn adopt(&self, _kind: u8, values: &[f64], _before: Option<&[f64; 4]>) -> Option<[f64; 4]> {
+    fn from_entity(
+        &self,
+        _kind: u8,
+        values: &[f64],
+        _before: Option<&[f64; 4]>,
+    ) -> Option<[f64; 4]> {
         values.try_into().ok()
     }
 

@@ -10,7 +10,7 @@ use tickwire_shared::control::RoomChoice;
 async fn fly(server: &str) -> anyhow::Result<()> {
     let mut client = Client::<Arena>::connect(server, ConnectOptions::default()).await?;
     client.join(RoomChoice::Quick, "Ann");
-    client.send_input(Controls { thrust: true, turn: -0.5, ..Controls::default() });
+    client.set_input(Controls { thrust: true, turn: -0.5, ..Controls::default() });
     client.say("hello");
     for _ in 0..200 {
         client.update();

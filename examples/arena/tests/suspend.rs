@@ -7,7 +7,7 @@ use tickwire_client::session::prediction::PredictionStats;
 use tickwire_client::session::{NetStats, Session};
 use tickwire_server::room::InputCounts;
 use tickwire_shared::glam::Vec2;
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::predict::{Predict, PredictedStep};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     Simulation, Tick,
@@ -90,20 +90,20 @@ impl Simulation for Yard {
 }
 
 impl Predict for Yard {
-    type Own = Cart;
+    type State = Cart;
 
-    fn adopt(_id: EntityId, entity: &Thing, _before: Option<&Cart>) -> Option<Cart> {
+    fn from_entity(_id: EntityId, entity: &Thing, _before: Option<&Cart>) -> Option<Cart> {
         match entity {
             Thing::Cart(cart) => Some(*cart),
             Thing::Lift(_) => None,
         }
     }
 
-    fn show(own: &Cart) -> Thing {
+    fn to_entity(own: &Cart) -> Thing {
         Thing::Cart(*own)
     }
 
-    fn steer(own: &mut Cart, input: Push, _: &Around<'_, Thing>, _: &mut Made<Self>) {
+    fn predict_step(own: &mut Cart, input: Push, _: &mut PredictedStep<'_, Self>) {
         own.roll(input);
     }
 }

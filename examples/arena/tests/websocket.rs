@@ -81,7 +81,7 @@ async fn a_client_joins_flies_and_chats() {
     assert_eq!(walled.transport(), Transport::WebSocket);
     assert_ne!(walled.player(), near.player());
 
-    walled.send_input(Controls { thrust: true, ..Controls::default() });
+    walled.set_input(Controls { thrust: true, ..Controls::default() });
     let end = Instant::now() + PATIENCE;
     let speed = |client: &Client<Arena>| {
         let own = client.entities().find(|seen| seen.mine)?;

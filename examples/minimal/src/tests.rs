@@ -5,7 +5,7 @@ use std::time::Duration;
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::predict::{PredictEntity, PredictedStep};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -61,7 +61,7 @@ async fn two_clients_see_each_other_walk() {
 
     let mut walker = join(address, "walker").await;
     let mut watcher = join(address, "watcher").await;
-    walker.send_input(Keys { right: 1, up: -1 });
+    walker.set_input(Keys { right: 1, up: -1 });
     let walked = |dot: &Dot| dot.pos.x > 5.0 && dot.pos.y < -5.0;
     let id = EntityId(walker.player().0);
     until(&mut watcher, |watcher| {
@@ -126,19 +126,9 @@ impl Simulation for Older {
     }
 }
 
-impl Predict for Plane {
-    type Own = Dot;
-
-    fn adopt(_id: EntityId, dot: &Dot, _before: Option<&Dot>) -> Option<Dot> {
-        Some(dot.clone())
-    }
-
-    fn show(own: &Dot) -> Dot {
-        own.clone()
-    }
-
-    fn steer(own: &mut Dot, keys: Keys, _around: &Around<'_, Dot>, _made: &mut Made<Self>) {
-        own.pos.x += f32::from(keys.right) * 20.0 / Self::TICK_HZ as f32;
+impl PredictEntity for Plane {
+    fn predict_step(dot: &mut Dot, keys: Keys, _tick: &mut PredictedStep<'_, Self>) {
+        dot.pos.x += f32::from(keys.right) * 20.0 / Self::TICK_HZ as f32;
     }
 }
 

@@ -256,11 +256,11 @@ impl Client {
         if let Ok(applied) = replica.apply(&snapshot, self.tick) {
             self.tick = applied.tick;
         }
-        self.send_input(keys);
+        self.set_input(keys);
     }
 
     /// Sends `keys` for a tick soon to come.
-    pub(crate) fn send_input(&self, keys: Keys) {
+    pub(crate) fn set_input(&self, keys: Keys) {
         let ack = self.replica.as_ref().expect("in a room").ack();
         let mut lanes = vec![0; Keys::LANES];
         keys.to_lanes(&mut lanes);

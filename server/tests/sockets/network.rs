@@ -102,7 +102,7 @@ async fn a_client_hears_of_a_server_that_died_from_the_one_that_was_started_anew
     let Connection::Quic(quic) = &client.connection else { unreachable!() };
     let why = soon("the end of the connection", async {
         loop {
-            client.send_input(RIGHT);
+            client.set_input(RIGHT);
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             if let Some(why) = quic.close_reason() {
                 return why;

@@ -361,7 +361,7 @@ async fn a_room_that_breaks_takes_no_other_with_it() {
     crate::harness::soon("the fault", async {
         while server.stats().await["rooms_failed"] == 0 {
             for _ in 0..4 {
-                breaker.send_input(Keys { right: 0, panic: true });
+                breaker.set_input(Keys { right: 0, panic: true });
                 let next = breaker.tick.next();
                 breaker.tick = if next.since(first) < 600 { next } else { first };
             }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use tickwire_shared::EntityId;
-use tickwire_shared::predict::EachAround;
+use tickwire_shared::predict::EachNearby;
 use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
 
 use super::super::component::{components, lanes_of, push_components};
@@ -19,7 +19,12 @@ pub trait NumberStep: Debug + MaybeSend {
 
     /// The state of an entity with these components; `None` if its kind is not stepped. `before` is what
     /// was predicted for the same tick, for all that is not sent.
-    fn adopt(&self, kind: u8, values: &[f64], before: Option<&Self::State>) -> Option<Self::State>;
+    fn from_entity(
+        &self,
+        kind: u8,
+        values: &[f64],
+        before: Option<&Self::State>,
+    ) -> Option<Self::State>;
 
     /// The state after one tick with an input. Fills the components that the entity then has. `None` if it
     /// failed; then all stays as it was.
@@ -58,7 +63,7 @@ struct NumberState<T> {
 const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<N: NumberStep> Rules for NumberRules<N> {
-    fn adopt(
+    fn from_entity(
         &self,
         _id: EntityId,
         kind: u8,
@@ -68,7 +73,7 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         let table = self.entities.get(usize::from(kind))?;
         let before = before.map(|before| before.get::<NumberState<N::State>>().expect(SAME_RULES));
         let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
-        let state = self.step.adopt(kind, &numbers(table, lanes), before)?;
+        let state = self.step.from_entity(kind, &numbers(table, lanes), before)?;
         Some(PredictedState::new(NumberState { kind, lanes: lanes.to_vec(), state }))
     }
 
@@ -78,11 +83,11 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         (stepped.kind, stepped.lanes.len())
     }
 
-    fn steer(
+    fn predict_step(
         &self,
         steered: &mut PredictedState,
         input: &[i32],
-        _around: &EachAround<'_>,
+        _around: &EachNearby<'_>,
         _made: &mut StepOutput,
     ) {
         let stepped = steered.get_mut::<NumberState<N::State>>().expect(SAME_RULES);
@@ -164,7 +169,7 @@ mod tests {
     impl NumberStep for Adds {
         type State = (Vec<f64>, u32);
 
-        fn adopt(
+        fn from_entity(
             &self,
             kind: u8,
             values: &[f64],
@@ -207,39 +212,39 @@ mod tests {
         lanes[..count].to_vec()
     }
 
-    fn steer(rules: &NumberRules<Adds>, steered: &mut PredictedState, input: &[i32]) {
-        rules.steer(steered, input, &|_| {}, &mut StepOutput::default());
+    fn predict_step(rules: &NumberRules<Adds>, steered: &mut PredictedState, input: &[i32]) {
+        rules.predict_step(steered, input, &|_| {}, &mut StepOutput::default());
     }
 
     #[test]
     fn only_a_kind_that_is_stepped_is_adopted() {
         let rules = rules();
-        assert!(rules.adopt(EntityId(1), 0, &[], None).is_none());
-        assert!(rules.adopt(EntityId(1), 9, &[], None).is_none());
-        assert!(rules.adopt(EntityId(1), 1, &[5, 7, 0], None).is_some());
+        assert!(rules.from_entity(EntityId(1), 0, &[], None).is_none());
+        assert!(rules.from_entity(EntityId(1), 9, &[], None).is_none());
+        assert!(rules.from_entity(EntityId(1), 1, &[5, 7, 0], None).is_some());
     }
 
     #[test]
     fn a_step_is_quantised_as_the_server_would_and_a_failed_one_changes_nothing() {
         let rules = rules();
         let large = 4_000_000_000u32.cast_signed();
-        let mut steered = rules.adopt(EntityId(1), 1, &[5, large, 0], None).unwrap();
+        let mut steered = rules.from_entity(EntityId(1), 1, &[5, large, 0], None).unwrap();
         assert_eq!(lanes(&rules, &steered), [5, large, 0]);
-        steer(&rules, &mut steered, &[2]);
+        predict_step(&rules, &mut steered, &[2]);
         assert_eq!(lanes(&rules, &steered), [25, large.wrapping_add(2), 1]);
         // Before the first frame the input is the nearest to zero that there is.
-        steer(&rules, &mut steered, &[]);
+        predict_step(&rules, &mut steered, &[]);
         assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
-        steer(&rules, &mut steered, &[3]);
+        predict_step(&rules, &mut steered, &[3]);
         assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
     }
 
     #[test]
     fn a_correction_keeps_what_is_not_sent() {
         let rules = rules();
-        let mut before = rules.adopt(EntityId(1), 1, &[5, 7, 0], None).unwrap();
-        steer(&rules, &mut before, &[1]);
-        let after = rules.adopt(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
+        let mut before = rules.from_entity(EntityId(1), 1, &[5, 7, 0], None).unwrap();
+        predict_step(&rules, &mut before, &[1]);
+        let after = rules.from_entity(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
         assert_eq!(after.get::<NumberState<(Vec<f64>, u32)>>().unwrap().state.1, 1);
         assert_eq!(lanes(&rules, &after), [50, 7, 0]);
     }

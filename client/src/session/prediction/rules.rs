@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use tickwire_shared::EntityId;
-use tickwire_shared::predict::{Around, EachAround, Made, Predict};
+use tickwire_shared::predict::{EachNearby, Predict, PredictedStep};
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
@@ -24,7 +24,7 @@ impl<T> MaybeSend for T {}
 /// An entity or an event: its kind and its lanes.
 pub type LaneRecord = (u8, Vec<i32>);
 
-/// What a step made; see [`Made`].
+/// What a step made; see [`PredictedStep`].
 #[derive(Clone, Debug, Default)]
 pub struct StepOutput {
     /// New entities.
@@ -37,7 +37,7 @@ pub struct StepOutput {
 pub trait Rules: Debug + MaybeSend {
     /// What is steered, from the server's lanes; `None` if it is not this entity. `before` is what was
     /// predicted for the same tick.
-    fn adopt(
+    fn from_entity(
         &self,
         id: EntityId,
         kind: u8,
@@ -49,16 +49,16 @@ pub trait Rules: Debug + MaybeSend {
     fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize);
 
     /// One tick with an input.
-    fn steer(
+    fn predict_step(
         &self,
         steered: &mut PredictedState,
         input: &[i32],
-        around: &EachAround<'_>,
+        nearby: &EachNearby<'_>,
         made: &mut StepOutput,
     );
 
     /// What the player of an entity with these lanes is taken to hold; empty for nothing.
-    fn input_of_other(&self, _kind: u8, _lanes: &[i32]) -> Vec<i32> {
+    fn guess_input(&self, _kind: u8, _lanes: &[i32]) -> Vec<i32> {
         Vec::new()
     }
 }
@@ -111,7 +111,7 @@ impl Clone for PredictedState {
 
 impl Debug for PredictedState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Steered")
+        f.write_str("PredictedState")
     }
 }
 
@@ -148,7 +148,7 @@ impl<S: Predict> Debug for GameRules<S> {
 const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<S: Predict> Rules for GameRules<S> {
-    fn adopt(
+    fn from_entity(
         &self,
         id: EntityId,
         kind: u8,
@@ -156,37 +156,37 @@ impl<S: Predict> Rules for GameRules<S> {
         before: Option<&PredictedState>,
     ) -> Option<PredictedState> {
         let entity = S::Entity::from_lanes(kind, lanes)?;
-        let before = before.map(|before| before.get::<S::Own>().expect(SAME_RULES));
-        S::adopt(id, &entity, before).map(PredictedState::new)
+        let before = before.map(|before| before.get::<S::State>().expect(SAME_RULES));
+        S::from_entity(id, &entity, before).map(PredictedState::new)
     }
 
     fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
-        let entity = S::show(steered.get().expect(SAME_RULES));
+        let entity = S::to_entity(steered.get().expect(SAME_RULES));
         entity.to_lanes(lanes);
         (entity.kind(), self.lanes[usize::from(entity.kind())])
     }
 
-    fn steer(
+    fn predict_step(
         &self,
         steered: &mut PredictedState,
         input: &[i32],
-        around: &EachAround<'_>,
+        nearby: &EachNearby<'_>,
         made: &mut StepOutput,
     ) {
         let own = steered.get_mut().expect(SAME_RULES);
-        let mut typed = Made::<S>::default();
+        let mut typed = PredictedStep::<S>::new(nearby);
         // Before the first frame nothing is held.
         let mut lanes = [0; LANES_MAX];
         lanes[..input.len()].copy_from_slice(input);
-        S::steer(own, <S::Input as Lanes>::from_lanes(&lanes), &Around::new(around), &mut typed);
+        S::predict_step(own, <S::Input as Lanes>::from_lanes(&lanes), &mut typed);
         made.spawned.extend(typed.spawned.iter().filter_map(|entity| thing(entity, &self.lanes)));
         made.events.extend(typed.events.iter().filter_map(|event| thing(event, &self.event_lanes)));
     }
 
-    fn input_of_other(&self, kind: u8, lanes: &[i32]) -> Vec<i32> {
+    fn guess_input(&self, kind: u8, lanes: &[i32]) -> Vec<i32> {
         let Some(entity) = S::Entity::from_lanes(kind, lanes) else { return Vec::new() };
         let mut input = [0; LANES_MAX];
-        Lanes::to_lanes(&S::input_of_other(&entity), &mut input);
+        Lanes::to_lanes(&S::guess_input(&entity), &mut input);
         input.to_vec()
     }
 }

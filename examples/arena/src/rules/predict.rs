@@ -1,6 +1,6 @@
 //! What a client steps by itself: its own ship, the shots it fires, and the pickups it flies over.
 
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire_shared::predict::{Predict, PredictedStep};
 use tickwire_shared::{EntityId, PlayerId};
 
 use super::entity::{Controls, Entity};
@@ -10,7 +10,7 @@ use super::{Arena, PICKUP_RADIUS, SHIP_RADIUS};
 
 /// What a client steps.
 #[derive(Clone, Debug)]
-pub struct Own {
+pub struct Predicted {
     pilot: Pilot,
     /// The last pickups that were flown over, the newest last: the server shows them for a while yet.
     taken: [EntityId; TAKEN_KEPT],
@@ -19,26 +19,27 @@ pub struct Own {
 const TAKEN_KEPT: usize = 4;
 
 impl Predict for Arena {
-    type Own = Own;
+    type State = Predicted;
 
-    fn adopt(id: EntityId, entity: &Entity, before: Option<&Own>) -> Option<Own> {
+    fn from_entity(id: EntityId, entity: &Entity, before: Option<&Predicted>) -> Option<Predicted> {
         let Entity::Ship(ship) = entity else { return None };
         let pilot = Pilot::of_ship(PlayerId(id.0), ship, before.map(|before| &before.pilot));
         let taken = before.map_or([EntityId(u32::MAX); TAKEN_KEPT], |before| before.taken);
-        Some(Own { pilot, taken })
+        Some(Predicted { pilot, taken })
     }
 
-    fn show(own: &Own) -> Entity {
-        Entity::Ship(own.pilot.ship())
+    fn to_entity(state: &Predicted) -> Entity {
+        Entity::Ship(state.pilot.ship())
     }
 
-    fn steer(own: &mut Own, input: Controls, around: &Around<'_, Entity>, made: &mut Made<Arena>) {
-        let Own { pilot, taken } = own;
+    fn predict_step(state: &mut Predicted, input: Controls, tick: &mut PredictedStep<'_, Arena>) {
+        let Predicted { pilot, taken } = state;
         if let Some(mut shot) = pilot.act(input) {
             shot.advance();
-            made.spawn(Entity::Shot(shot));
+            tick.spawn(Entity::Shot(shot));
         }
-        around.for_each(|id, entity| match entity {
+        let mut collected = Vec::new();
+        tick.for_each_nearby(|id, entity| match entity {
             Entity::Asteroid(rock) => {
                 let radius = rock.size.radius();
                 if pilot.body.pos.distance_squared(rock.pos) < (radius + SHIP_RADIUS).powi(2) {
@@ -53,14 +54,15 @@ impl Predict for Arena {
                     taken[TAKEN_KEPT - 1] = id;
                     pilot.collect(pickup.gift);
                     let player = pilot.player;
-                    made.tell(Event::Taken(Taken { pos: pickup.pos, player, gift: pickup.gift }));
+                    collected.push(Taken { pos: pickup.pos, player, gift: pickup.gift });
                 }
             }
             _ => {}
         });
+        collected.into_iter().for_each(|taken| tick.emit(Event::Taken(taken)));
     }
 
-    fn input_of_other(entity: &Entity) -> Controls {
+    fn guess_input(entity: &Entity) -> Controls {
         let thrust = matches!(entity, Entity::Ship(ship) if ship.thrusting);
         Controls { thrust, ..Controls::default() }
     }
@@ -81,17 +83,17 @@ mod tests {
         let mut server = Pilot::new(PlayerId(1), Team::Azure, body);
         let id = EntityId(1);
         let ship = Entity::Ship(server.ship());
-        let mut client = Arena::adopt(id, &ship, None).unwrap();
+        let mut client = Arena::from_entity(id, &ship, None).unwrap();
         let mut corrected_at = Vec::new();
         for tick in 0..90 {
             // The server has the first inputs too late.
             server.act(Controls { fire: tick >= 3, ..Controls::default() });
             let input = Controls { fire: true, ..Controls::default() };
-            Arena::steer(&mut client, input, &Around::new(&|_| {}), &mut Made::default());
+            Arena::predict_step(&mut client, input, &mut PredictedStep::alone());
             let sent = Entity::Ship(server.ship());
-            if Arena::show(&client) != sent {
+            if Arena::to_entity(&client) != sent {
                 corrected_at.push(tick);
-                client = Arena::adopt(id, &sent, Some(&client)).unwrap();
+                client = Arena::from_entity(id, &sent, Some(&client)).unwrap();
             }
         }
         assert!(!corrected_at.is_empty());

@@ -43,7 +43,7 @@ test('the own dot moves in the frame of its input', async () => {
     const moved = (from) => client.entities.mine('Dot').pos.x - from;
     client.update();
     const from = client.entities.mine('Dot').pos.x;
-    client.sendInput({ right: 1, up: 0 });
+    client.setInput({ right: 1, up: 0 });
     const end = performance.now() + 5000;
     while (moved(from) <= 0.1 && performance.now() < end) client.update();
     return moved(from);
@@ -96,7 +96,7 @@ test('a step that throws is told once, and the page plays on without prediction'
     Math.max = max;
     const until = client.stats().tick + 60;
     while (client.stats().tick < until) await new Promise((done) => setTimeout(done, 20));
-    client.sendInput({ right: 0, up: 1 });
+    client.setInput({ right: 0, up: 1 });
     return { told, moved: { from, predicting: client.stats().predicting } };
   });
   assert.equal(told.length, 1);

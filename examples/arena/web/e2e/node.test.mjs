@@ -55,7 +55,7 @@ test('with a WebSocket it plays and chats, and a listener that throws ends nothi
     process.on('uncaughtException', (error) => (told = error.message));
     const client = await tickwire.connect(url, { name: 'Bot' });
     client.on('message', () => { throw new Error('a listener'); });
-    client.sendInput({ right: 1 });
+    client.setInput({ right: 1 });
     const { text } = await client.chat.send('from node');
     while (!(client.entities.mine('Dot')?.pos.x > 5)) {
       client.update();

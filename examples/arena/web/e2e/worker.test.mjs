@@ -39,7 +39,7 @@ const WORKER = `
         },
       },
     });
-    client.sendInput({ right: 1 });
+    client.setInput({ right: 1 });
     const chat = await client.chat.send('from a worker');
     setInterval(() => {
       client.update();

@@ -53,7 +53,7 @@ export class Play {
   /** One frame. */
   draw(nowMs: number, seconds: number): void {
     const before = this.#frame.own;
-    this.#client.sendInput(this.#controls());
+    this.#client.setInput(this.#controls());
     this.#client.update(nowMs);
     this.#roster.update();
     this.#frame = this.#makeFrame(nowMs, seconds);

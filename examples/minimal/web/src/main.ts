@@ -33,7 +33,7 @@ async function play() {
   Object.assign(globalThis, { client }); // to look at it in the console
   let frame = requestAnimationFrame(function draw() {
     const one = (key: string) => Number(held.has(key));
-    client.sendInput({ right: one('ArrowRight') - one('ArrowLeft'), up: one('ArrowUp') - one('ArrowDown') });
+    client.setInput({ right: one('ArrowRight') - one('ArrowLeft'), up: one('ArrowUp') - one('ArrowDown') });
     client.update();
     paint(client);
     frame = requestAnimationFrame(draw);

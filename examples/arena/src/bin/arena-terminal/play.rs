@@ -115,7 +115,7 @@ impl Game {
     fn update(&mut self) -> anyhow::Result<()> {
         let now = Instant::now();
         if !self.app.spectator {
-            self.client.send_input(self.app.keys.controls(now));
+            self.client.set_input(self.app.keys.controls(now));
         }
         self.client.update();
         while let Some(event) = self.client.poll_event() {
