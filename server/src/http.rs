@@ -6,7 +6,6 @@ mod listener;
 mod page;
 mod permits;
 mod schema;
-mod shares;
 mod stats;
 mod websocket;
 

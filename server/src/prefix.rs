@@ -1,5 +1,6 @@
-//! The part of an address that counts as one peer.
+//! The part of an address that counts as one peer, and how much of something each has.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An IPv4 address as it is, or the first bits of an IPv6 address.
@@ -36,6 +37,56 @@ impl Prefix {
     }
 }
 
+/// How many of something each prefix has, and how many it may have.
+#[derive(Debug)]
+pub(crate) struct PrefixCounts {
+    each_max: usize,
+    /// How many times as many each of [`Prefix::all`] may have.
+    factors: [usize; Prefix::IPV6_BITS.len()],
+    /// No prefix is here that has none.
+    held: HashMap<Prefix, usize>,
+}
+
+impl PrefixCounts {
+    /// `each_max` for an IPv4 address, and for each IPv6 prefix that many times its factor.
+    pub(crate) fn new(each_max: usize, factors: [usize; Prefix::IPV6_BITS.len()]) -> Self {
+        PrefixCounts { each_max, factors, held: HashMap::new() }
+    }
+
+    /// Whether all prefixes of `address` may have one more.
+    pub(crate) fn has_room(&self, address: IpAddr) -> bool {
+        Prefix::all(address).zip(self.factors).all(|(prefix, factor)| {
+            let held = self.held.get(&prefix).copied().unwrap_or(0);
+            held < self.each_max.saturating_mul(factor)
+        })
+    }
+
+    /// The prefixes of `address` have one more.
+    pub(crate) fn add(&mut self, address: IpAddr) {
+        for prefix in Prefix::all(address) {
+            *self.held.entry(prefix).or_default() += 1;
+        }
+    }
+
+    /// One that was added for `address` is gone.
+    pub(crate) fn remove(&mut self, address: IpAddr) {
+        for prefix in Prefix::all(address) {
+            if let Some(held) = self.held.get_mut(&prefix) {
+                *held -= 1;
+                if *held == 0 {
+                    self.held.remove(&prefix);
+                }
+            }
+        }
+    }
+
+    /// Prefixes that have any.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +111,41 @@ mod tests {
         assert_ne!(prefix("192.0.2.1", 64), prefix("192.0.2.2", 64));
         assert_eq!(Prefix::all("::ffff:192.0.2.1".parse().unwrap()).count(), 1);
         assert_eq!(Prefix::all("2001:db8::1".parse().unwrap()).count(), 3);
+    }
+
+    #[test]
+    fn a_prefix_has_its_share_and_a_wider_one_a_multiple_of_it() {
+        let mut counts = PrefixCounts::new(2, [1, 2, 4]);
+        let mut added = Vec::new();
+        let mut add = |text: &str| {
+            let address = text.parse().unwrap();
+            let room = counts.has_room(address);
+            if room {
+                counts.add(address);
+                added.push(address);
+            }
+            room
+        };
+        assert!(add("192.0.2.1") && add("::ffff:192.0.2.1") && !add("192.0.2.1"));
+        assert!(add("192.0.2.2"));
+        // A /64 two, a /56 four, a /48 eight.
+        let mut three = |part: u16| {
+            let address = format!("2001:db8:0:{part:x}::1");
+            (0..3).filter(|_| add(&address)).count()
+        };
+        assert_eq!([0, 1, 2].map(&mut three), [2, 2, 0]);
+        assert_eq!([0x100, 0x101, 0x200, 0x201].map(&mut three), [2, 2, 0, 0]);
+        assert!(add("2001:db8:1::1"));
+        added.into_iter().for_each(|address| counts.remove(address));
+        assert_eq!(counts.len(), 0);
+        assert!(counts.has_room("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_limit_that_is_no_limit_is_none_for_wider_prefixes_either() {
+        let mut counts = PrefixCounts::new(usize::MAX, [1, 2, 4]);
+        let address = "2001:db8::1".parse().unwrap();
+        counts.add(address);
+        assert!(counts.has_room(address));
     }
 }

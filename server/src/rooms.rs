@@ -131,7 +131,7 @@ impl<S: Simulation> Rooms<S> {
             }
             tracing::info!(room = name, "nobody is in the room: removed");
             entry.mailbox.close();
-            creators.give_back(&entry.made);
+            creators.give_back(entry.made);
             false
         });
     }
@@ -143,7 +143,7 @@ impl<S: Simulation> Rooms<S> {
         if let Some(entry) = entries.get(broken.name())
             && Arc::ptr_eq(&entry.mailbox, broken)
         {
-            creators.give_back(&entry.made);
+            creators.give_back(entry.made);
             entries.remove(broken.name());
         }
     }
@@ -186,7 +186,7 @@ impl<S: Simulation> Rooms<S> {
             is_hosted: !is_quick,
         };
         if !self.scheduler.add(room) {
-            creators.give_back(&made);
+            creators.give_back(made);
             return Err(full());
         }
         tracing::info!(room = name, "room made");

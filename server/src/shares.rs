@@ -1,27 +1,23 @@
 //! Places of which no network may have more than its share.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::prefix::Prefix;
+use crate::prefix::{Prefix, PrefixCounts};
 
 /// So many places, and who has how many of them.
 #[derive(Debug)]
 pub(crate) struct Shares {
     places_max: usize,
-    /// Of an IPv4 address or a /64 of IPv6; a /56 may have twice as many, a /48 three times.
-    prefix_places_max: usize,
     /// This machine may have them all.
     loopback_is_free: bool,
     held: Mutex<Held>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     places: usize,
-    /// No prefix is here without a place.
-    by_prefix: HashMap<Prefix, usize>,
+    by_prefix: PrefixCounts,
 }
 
 /// A place, given back when dropped.
@@ -41,15 +37,23 @@ pub(crate) enum NoPlace {
 }
 
 impl Shares {
-    /// `places_max` places, of which one network may have `prefix_percent`, and one at least.
+    /// `places_max` places, of which an IPv4 address or a /64 of IPv6 may have `prefix_percent`, and one at least; a /56
+    /// twice as many, a /48 three times.
     pub(crate) fn new(places_max: usize, prefix_percent: u32) -> Self {
         let prefix_places_max = places_max.saturating_mul(prefix_percent as usize) / 100;
-        Shares {
-            places_max,
-            prefix_places_max: prefix_places_max.max(1),
-            loopback_is_free: false,
-            held: Mutex::default(),
-        }
+        Shares::with_prefix_max(places_max, prefix_places_max.max(1), [1, 2, 3])
+    }
+
+    /// `places_max` places, of which an IPv4 address may have `prefix_places_max`, and each IPv6 prefix that many times its
+    /// factor.
+    pub(crate) fn with_prefix_max(
+        places_max: usize,
+        prefix_places_max: usize,
+        factors: [usize; Prefix::IPV6_BITS.len()],
+    ) -> Self {
+        let by_prefix = PrefixCounts::new(prefix_places_max, factors);
+        let held = Mutex::new(Held { places: 0, by_prefix });
+        Shares { places_max, loopback_is_free: false, held }
     }
 
     /// The same, but for this machine, which may have all of them: players may come by way of a proxy
@@ -67,18 +71,12 @@ impl Shares {
         if held.places >= self.places_max {
             return Err(NoPlace::Full);
         }
-        let is_taken = |(prefix, wider): (Prefix, usize)| {
-            let taken = held.by_prefix.get(&prefix).copied().unwrap_or(0);
-            taken >= self.prefix_places_max.saturating_mul(wider)
-        };
         let is_free = self.loopback_is_free && address.to_canonical().is_loopback();
-        if !is_free && Prefix::all(address).zip(1..).any(is_taken) {
+        if !is_free && !held.by_prefix.has_room(address) {
             return Err(NoPlace::ShareTaken);
         }
         held.places += 1;
-        for prefix in Prefix::all(address) {
-            *held.by_prefix.entry(prefix).or_default() += 1;
-        }
+        held.by_prefix.add(address);
         Ok(Share { shares: Arc::clone(self), address })
     }
 
@@ -96,13 +94,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.shares.lock();
         held.places -= 1;
-        for prefix in Prefix::all(self.address) {
-            let Some(taken) = held.by_prefix.get_mut(&prefix) else { continue };
-            *taken -= 1;
-            if *taken == 0 {
-                held.by_prefix.remove(&prefix);
-            }
-        }
+        held.by_prefix.remove(self.address);
     }
 }
 
@@ -158,6 +150,6 @@ mod tests {
             (0..100).map(|last| take(&shares, &format!("192.0.2.{last}")).unwrap()).collect();
         assert_eq!(shares.lock().by_prefix.len(), 100);
         drop(held);
-        assert!(shares.lock().by_prefix.is_empty());
+        assert_eq!(shares.lock().by_prefix.len(), 0);
     }
 }

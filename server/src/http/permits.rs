@@ -14,38 +14,23 @@ use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
-use super::shares::{Share, Shares};
+use crate::shares::{Share, Shares};
 
 /// The places of HTTP connections.
 #[derive(Clone, Debug)]
-pub(super) struct ConnectionPermits {
-    all: Arc<Semaphore>,
-    shares: Arc<Shares>,
-}
-
-/// One connection's place, given back when dropped.
-#[derive(Debug)]
-pub(super) struct ConnectionPermit {
-    _one_of_all: OwnedSemaphorePermit,
-    _share: Share,
-}
+pub(super) struct ConnectionPermits(Arc<Shares>);
 
 impl ConnectionPermits {
+    /// A /56 of IPv6 may have twice `prefix_max`, a /48 four times: one customer may have as many addresses.
     pub(super) fn new(connections_max: usize, prefix_max: usize) -> Self {
-        ConnectionPermits {
-            all: Arc::new(Semaphore::new(connections_max)),
-            shares: Shares::new(prefix_max),
-        }
+        ConnectionPermits(Arc::new(Shares::with_prefix_max(connections_max, prefix_max, [1, 2, 4])))
     }
 
     /// A place for a connection from `address`, if there is one.
-    pub(super) fn take(&self, address: IpAddr) -> Option<ConnectionPermit> {
-        let share = self.shares.take(address)?;
-        let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        Some(ConnectionPermit { _one_of_all: one_of_all, _share: share })
+    fn take(&self, address: IpAddr) -> Option<Share> {
+        self.0.take(address).ok()
     }
 }
 
@@ -54,7 +39,7 @@ impl ConnectionPermits {
 pub(super) struct PendingConnection {
     permits: ConnectionPermits,
     address: IpAddr,
-    place: Arc<OnceLock<ConnectionPermit>>,
+    place: Arc<OnceLock<Share>>,
     wait: Duration,
 }
 
@@ -73,7 +58,7 @@ impl PendingConnection {
     }
 
     /// Where its place will be. Gone with the connection.
-    pub(super) fn place(&self) -> Weak<OnceLock<ConnectionPermit>> {
+    pub(super) fn place(&self) -> Weak<OnceLock<Share>> {
         Arc::downgrade(&self.place)
     }
 
@@ -109,7 +94,7 @@ pub(super) async fn seat(
 /// The connections without a place: of too many, the oldest is ended.
 #[derive(Debug)]
 pub(super) struct PendingConnections {
-    connections: VecDeque<(AbortHandle, Weak<OnceLock<ConnectionPermit>>)>,
+    connections: VecDeque<(AbortHandle, Weak<OnceLock<Share>>)>,
     connections_max: usize,
 }
 
@@ -118,7 +103,7 @@ impl PendingConnections {
         PendingConnections { connections: VecDeque::new(), connections_max }
     }
 
-    pub(super) fn push(&mut self, task: AbortHandle, place: Weak<OnceLock<ConnectionPermit>>) {
+    pub(super) fn push(&mut self, task: AbortHandle, place: Weak<OnceLock<Share>>) {
         self.connections.push_back((task, place));
         if self.connections.len() > self.connections_max
             && let Some((task, place)) = self.connections.pop_front()

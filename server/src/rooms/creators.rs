@@ -13,23 +13,20 @@ use tickwire_shared::control::RefuseCode;
 
 use super::Refusal;
 use crate::config::ServerConfig;
-use crate::prefix::Prefix;
-
-/// Whom a room counts for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum RoomCreator {
-    Session(PlayerId),
-    Prefix(Prefix),
-}
+use crate::prefix::{Prefix, PrefixCounts};
 
 /// Whom one room counts for until it is gone.
-#[derive(Debug)]
-pub(super) struct CreatedRoom(Vec<RoomCreator>);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CreatedRoom {
+    player: PlayerId,
+    address: IpAddr,
+}
 
 /// Everyone who made a room that is there. Everyone whose room is gone is forgotten, so there are no more
 /// than a few for each room.
 pub(super) struct RoomCreators<C: Clock = DefaultClock> {
-    rooms: HashMap<RoomCreator, usize>,
+    by_session: HashMap<PlayerId, usize>,
+    by_prefix: PrefixCounts,
     rates: RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<C::Instant>>,
 }
 
@@ -45,7 +42,9 @@ impl<C: Clock> RoomCreators<C> {
         let quota = Quota::per_second(count(config.rooms_prefix_hz))
             .allow_burst(count(config.rooms_prefix_burst));
         let rates = RateLimiter::new(quota, DashMapStateStore::default(), clock);
-        RoomCreators { rooms: HashMap::new(), rates }
+        // A /56 may have made twice as many as a /64 or an IPv4 address, a /48 four times.
+        let by_prefix = PrefixCounts::new(config.rooms_prefix_max, [1, 2, 4]);
+        RoomCreators { by_session: HashMap::new(), by_prefix, rates }
     }
 
     /// Counts a room that the player `by`, at this address, makes.
@@ -59,13 +58,8 @@ impl<C: Clock> RoomCreators<C> {
     ) -> Result<CreatedRoom, Refusal> {
         let refused =
             |text: &str| Err(Refusal { code: RefuseCode::TooManyRooms, text: text.to_owned() });
-        let session = [(RoomCreator::Session(player), config.rooms_session_max)];
-        let prefixes = Prefix::all(address).enumerate();
-        let prefixes = prefixes
-            .map(|(at, prefix)| (RoomCreator::Prefix(prefix), config.rooms_prefix_max << at));
-        let creators: Vec<_> = session.into_iter().chain(prefixes).collect();
-        let made = |creator| self.rooms.get(creator).copied().unwrap_or(0);
-        if creators.iter().any(|(creator, most)| made(creator) >= *most) {
+        let by_session = self.by_session.get(&player).copied().unwrap_or(0);
+        if by_session >= config.rooms_session_max || !self.by_prefix.has_room(address) {
             return refused(
                 "you or others at your address made as many rooms as one may; join one that is there",
             );
@@ -73,20 +67,18 @@ impl<C: Clock> RoomCreators<C> {
         if self.rates.check_key(&Prefix::new(address, Prefix::IPV6_BITS[0])).is_err() {
             return refused("too many rooms were made from your address just now; wait a moment");
         }
-        for (creator, _) in &creators {
-            *self.rooms.entry(*creator).or_insert(0) += 1;
-        }
-        Ok(CreatedRoom(creators.into_iter().map(|(creator, _)| creator).collect()))
+        *self.by_session.entry(player).or_default() += 1;
+        self.by_prefix.add(address);
+        Ok(CreatedRoom { player, address })
     }
 
     /// The room is gone.
-    pub(super) fn give_back(&mut self, made: &CreatedRoom) {
-        for creator in &made.0 {
-            if let Some(rooms) = self.rooms.get_mut(creator) {
-                *rooms -= 1;
-                if *rooms == 0 {
-                    self.rooms.remove(creator);
-                }
+    pub(super) fn give_back(&mut self, made: CreatedRoom) {
+        self.by_prefix.remove(made.address);
+        if let Some(rooms) = self.by_session.get_mut(&made.player) {
+            *rooms -= 1;
+            if *rooms == 0 {
+                self.by_session.remove(&made.player);
             }
         }
     }
@@ -131,7 +123,7 @@ mod tests {
         creators.take(&config, by(2, "192.0.2.1")).unwrap();
         assert!(creators.take(&config, by(3, "192.0.2.1")).is_err());
         creators.take(&config, by(4, "192.0.2.2")).unwrap();
-        creators.give_back(&first);
+        creators.give_back(first);
         creators.take(&config, by(3, "192.0.2.1")).unwrap();
     }
 
@@ -159,13 +151,16 @@ mod tests {
         let mut creators = RoomCreators::with_clock(&config, clock.clone());
         let mut try_one = || {
             let made = creators.take(&config, by(1, "192.0.2.1")).ok();
-            made.inspect(|made| creators.give_back(made)).is_some()
+            made.inspect(|made| creators.give_back(*made)).is_some()
         };
         assert_eq!([try_one(), try_one(), try_one()], [true, true, false]);
         clock.advance(Duration::from_secs(1));
         assert_eq!([try_one(), try_one()], [true, false]);
         clock.advance(Duration::from_secs(60));
         creators.sweep();
-        assert_eq!((creators.rooms.len(), creators.rates.len()), (0, 0));
+        assert_eq!(
+            (creators.by_session.len(), creators.by_prefix.len(), creators.rates.len()),
+            (0, 0, 0)
+        );
     }
 }
