@@ -1,28 +1,17 @@
 //! What a session says first.
 
 use tickwire_shared::control::{ClientFrame, FrameReader};
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
+use tickwire_shared::schema::{KindSchema, SCHEMA_BYTES_MAX, Schema};
 
 use super::Session;
 
-fn schema(kinds: usize) -> Schema {
-    let field = |number: usize| FieldSchema {
-        name: format!("a_field_with_a_telling_name_{number}"),
-        ty: FieldType::Bool,
-        rule: SendRule::Always,
-        owner_only: false,
-        velocity: None,
-        choice: None,
-    };
-    let kind = |number: usize| KindSchema {
-        name: format!("Kind{number}"),
-        fields: (0..64).map(field).collect(),
-    };
+/// One whose bytes are nearly all in the game's name.
+fn schema(name_bytes: usize) -> Schema {
     Schema {
-        game: "big".into(),
+        game: "x".repeat(name_bytes),
         tick_hz: 60,
         input: KindSchema { name: "Input".into(), fields: vec![] },
-        entities: (0..kinds).map(kind).collect(),
+        entities: vec![],
         events: vec![],
         model: vec![],
     }
@@ -39,9 +28,10 @@ fn hello(client: &str, schema: Schema) -> (String, Option<Schema>) {
 
 #[test]
 fn a_hello_fits_a_frame_whatever_the_client_is() {
-    let (client, told) = hello(&"🚀".repeat(5000), schema(10));
+    let largest = schema(SCHEMA_BYTES_MAX - 64);
+    let (client, told) = hello(&"🚀".repeat(5000), largest.clone());
     assert!(client.starts_with('🚀') && client.chars().count() < 5000);
-    assert_eq!(told, Some(schema(10)));
+    assert_eq!(told, Some(largest));
     // Compared by the client alone, once the server has told its own.
-    assert_eq!(hello("client", schema(60)).1, None);
+    assert_eq!(hello("client", schema(SCHEMA_BYTES_MAX)).1, None);
 }
