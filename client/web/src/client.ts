@@ -74,6 +74,8 @@ const IDLE_MS = 50;
 const LAST_CHANCE_MS = 1000;
 /** How long the server may take to welcome the session that goes on. */
 const WELCOME_MS = 10_000;
+/** The same for the seat there, while the old connection may still hold the name. */
+const SEAT_MS = 15_000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -102,8 +104,9 @@ export class Client<G extends Game = AnyGame> {
   #player = 0;
   #end: Closed | undefined;
   #watch = new StallWatch();
-  #isMoving = false;
-  /** The connection that is to be left ended. */
+  /** The connection that is to be left for another one, until the session goes on there. */
+  #leaving: Transport | undefined;
+  /** That connection ended. */
   #isLost = false;
   #lastUpdateMs = performance.now();
   #welcomed!: { resolve: () => void; reject: (error: Error) => void };
@@ -358,7 +361,7 @@ export class Client<G extends Game = AnyGame> {
       case 'refused':
       case 'chatRefused':
         this.#requests.refuse(event.request, event.code, event.text);
-        return this.#isMoving ? undefined : this.#emitter.emit('refused', event);
+        return this.#leaving ? undefined : this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
       case 'goodbye':
@@ -437,7 +440,8 @@ export class Client<G extends Game = AnyGame> {
     const code = closeCode === undefined ? 'ConnectionLost' : closeCodeOf(closeCode);
     // Streams that are not read though datagrams come: it is the browser that stalls, not the page.
     const stalled = code === 'TooSlow' && this.#transport.kind === 'webtransport' && this.#watch.hearsDatagrams;
-    if (this.#showing.detour && (stalled || (this.#isMoving && code === 'ConnectionLost'))) {
+    const mayGoOn = this.#leaving ? this.#leaving === this.#transport && (stalled || code === 'ConnectionLost') : stalled;
+    if (this.#showing.detour && mayGoOn) {
       this.#isLost = true;
       return void this.#move();
     }
@@ -448,9 +452,9 @@ export class Client<G extends Game = AnyGame> {
   /** Goes on over the other transport, if that comes about while this one still says nothing: then it is not the path. */
   async #move(): Promise<void> {
     const { detour } = this.#showing;
-    if (!detour || this.#isMoving) return;
-    this.#isMoving = true;
+    if (!detour || this.#leaving) return;
     const old = this.#transport;
+    this.#leaving = old;
     try {
       const { core, transport } = await detour(old.kind);
       if (!this.#isLost) await delay(LAST_CHANCE_MS);
@@ -462,7 +466,8 @@ export class Client<G extends Game = AnyGame> {
       this.#watch = new StallWatch();
       if (this.#isLost) void this.#finish('ConnectionLost', textOf('ConnectionLost'));
     }
-    this.#isMoving = this.#isLost = false;
+    this.#leaving = undefined;
+    this.#isLost = false;
   }
 
   async #goOn(core: Core, transport: Transport): Promise<void> {
@@ -472,7 +477,7 @@ export class Client<G extends Game = AnyGame> {
     this.#begin(core, transport);
     try {
       await inTime(this.#welcome, { timeoutMs: WELCOME_MS });
-      if (room && me) await sitAgain(this, room.name, me);
+      if (room && me) await inTime(sitAgain(this, room.name, me), { timeoutMs: SEAT_MS });
       this.#emitter.emit('moved', { from: old.kind, to: transport.kind });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

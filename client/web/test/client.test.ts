@@ -334,6 +334,26 @@ test('a connection that stalls is left for the other one: the same room by the s
   await client.close();
 });
 
+for (const [what, end] of [
+  ['ends', { reason: 'gone' }],
+  ['stalls as well', undefined],
+] as const) {
+  test(`where the other connection ${what} before there is a seat, the session ends and says so`, async () => {
+    const { client, nextCore, nextPipe, told, say, open } = sailor();
+    await pass(3200);
+    open().resolve();
+    await pass(1100);
+    nextCore.events = [{ type: 'welcome', server: 'test', player: 12 }];
+    say(nextCore, nextPipe);
+    await pass(0);
+    expect(nextCore.asked).toContain('join bay Me');
+    if (end) nextPipe.handler.onClosed(end);
+    await pass(end ? 0 : 20_000);
+    expect(told).toEqual(['ConnectionLost']);
+    expect((await client.closed).code).toBe('ConnectionLost');
+  });
+}
+
 test('a request without an answer is a stall as well, and is turned down when the session goes on', async () => {
   const { client, pipe, detour, open } = sailor();
   const kick = client.kick(4, 'no answer');
