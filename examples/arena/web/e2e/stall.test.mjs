@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { launchBrowser } from './browsers.mjs';
-import { startServer } from './server.mjs';
+import { test } from 'node:test';
+import { stage } from './stage.mjs';
 
-let browser;
-let server;
+const open = stage();
 let page;
-
-before(async () => {
-  browser = await launchBrowser();
-  server = await startServer();
-});
-
-afterEach(() => page?.close());
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  server?.clean();
-});
 
 /** Runs in the page: from `window.stalls` on the browser hands over nothing more of datagrams or of streams, and says nothing. */
 const stallable = `(${() => {
@@ -42,7 +27,7 @@ const stallable = `(${() => {
 
 /** Joins over WebTransport. The session, and what it told of moving, are kept in the page. */
 async function play(query = '') {
-  page = await browser.open(server.url + query, { before: stallable });
+  page = await open(query, { before: stallable });
   await page.join('Ann');
   await page.evaluate(() => {
     window.session = window.arena.client;

@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { launchBrowser } from './browsers.mjs';
-import { startServer } from './server.mjs';
+import { test } from 'node:test';
+import { stage } from './stage.mjs';
 
 const SUSPENDED_MS = 10_000;
 /** From then on the numbers are as before. */
 const SOON_MS = 1500;
 const skip = process.env.ARENA_BROWSER === 'firefox' && 'only Chromium has a debugger that stops the page';
 
-let browser;
-let server;
-let page;
-
-before(async () => {
-  browser = await launchBrowser();
-  server = await startServer();
-});
-
-afterEach(() => page?.close());
-
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  server?.clean();
-});
+const open = stage();
 
 /** In the page: the first number that is not as on a path without delay, or nothing. */
 function wrongNumber(expected) {
@@ -46,7 +30,7 @@ function wrongNumber(expected) {
 
 for (const transport of ['webtransport', 'websocket']) {
   test(`a tab that was suspended for ten seconds plays on, over ${transport}`, { skip }, async () => {
-    page = await browser.open(`${server.url}?transport=${transport}`);
+    const page = await open(`?transport=${transport}`);
     await page.join('Ann');
     await new Promise((done) => setTimeout(done, 5000));
     const before = await page.evaluate(() => {
