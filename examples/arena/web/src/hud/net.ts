@@ -24,7 +24,7 @@ const LINES: readonly Line[] = [
   { name: 'loss', show: (s) => `${(s.lossFraction * 100).toFixed(1)} %`, value: (s) => s.lossFraction, limits: [0.01, 0.05] },
   { name: 'age', show: (s) => `${s.snapshotAgeMs.toFixed(0)} ms`, value: (s) => s.snapshotAgeMs, limits: [150, 500] },
   { name: 'fixed', show: (s) => (s.predicting ? `${s.corrections}` : '-') },
-  { name: 'view', show: (s) => `-${s.interpolationMs.toFixed(0)} ms` },
+  { name: 'behind', show: (s) => `${s.interpolationMs.toFixed(0)} ms` },
   { name: 'in', show: (_, r) => `${(r.bytesIn / 1024).toFixed(1)} KiB/s` },
   { name: 'out', show: (_, r) => `${(r.bytesOut / 1024).toFixed(1)} KiB/s` },
   { name: 'fps', show: (_, r) => r.fps.toFixed(0), value: (_, r) => -r.fps, limits: [-40, -20] },
