@@ -121,3 +121,24 @@ fn what_is_shown_never_goes_back_and_keeps_its_delay() {
     }
     assert!((clock.delay_ticks() - 2.0).abs() < 0.1, "{}", clock.delay_ticks());
 }
+
+#[test]
+fn a_page_in_the_background_shows_others_late_and_never_early_and_is_soon_as_before() {
+    let period = Duration::from_secs(1) / 60;
+    let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
+    let mut before = 0.0;
+    for tick in 1..3000 {
+        let due = period * tick;
+        // For half a minute it runs every 400 ms, and takes in at once what came meanwhile.
+        let runs_ms = if (600..2400).contains(&tick) { 400 } else { 1 };
+        let now = Duration::from_millis(due.as_millis().div_ceil(runs_ms) as u64 * runs_ms as u64);
+        clock.snapshot(now, Tick(tick));
+        clock.show(now);
+        match tick {
+            599 => before = clock.delay_ms(),
+            2399 => assert!(clock.delay_ms() > 150.0, "{} ms", clock.delay_ms()),
+            2999 => assert!(clock.delay_ms() < before + 20.0, "{before}, {} ms", clock.delay_ms()),
+            _ => assert!(clock.delay_ms() >= 0.0, "{} ms in tick {tick}", clock.delay_ms()),
+        }
+    }
+}
