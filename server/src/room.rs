@@ -14,9 +14,12 @@ mod message;
 mod pace;
 mod replication;
 mod session;
+mod slot_summary;
+mod spatial_grid;
 mod states;
 mod text;
 mod touch;
+mod view_area;
 mod world;
 
 pub use findings::{Fault, Finding};
@@ -43,10 +46,10 @@ use crate::config::RoomConfig;
 use delta_cache::DeltaCache;
 use findings::{Findings, Unowned};
 use inputs::DueClock;
-use interest::ViewArea;
 use kicks::Kicks;
 use member::RoomMember;
 use replication::{EventBits, SnapshotContext, SnapshotScratch};
+use view_area::{ViewArea, known_place};
 use world::World;
 
 /// One room.
@@ -329,7 +332,7 @@ fn hears(audience: Audience, player: PlayerId, view_area: &ViewArea) -> bool {
         Audience::Room => true,
         Audience::Player(only) => only == player,
         Audience::Place(place) => {
-            view_area.reaches(view_area.distance_squared(interest::known_place(place)), false)
+            view_area.reaches(view_area.distance_squared(known_place(place)), false)
         }
     }
 }

@@ -22,7 +22,8 @@ use tickwire_shared::{PlayerId, Tick};
 use crate::config::RoomConfig;
 
 use super::delta_cache::{CachedDelta, DeltaCache, State};
-use super::interest::{Interest, ViewArea};
+use super::interest::Interest;
+use super::view_area::ViewArea;
 use super::world::World;
 use budget::{LeftOut, Priority, RecordRank};
 use crowd::{Candidate, MeanBits};

@@ -11,8 +11,13 @@ use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
 use super::findings::{Fault, Findings};
-use super::interest::{self, SpatialGrid};
+use super::slot_summary::SlotSummary;
+use super::spatial_grid::SpatialGrid;
 use super::states::States;
+use super::view_area::known_place;
+
+/// How far ahead in the last order an entity is looked for.
+const SHOWN_AHEAD: usize = 4;
 
 /// Every entity that was captured, by slot. A slot is an entity's number on the wire.
 #[derive(Debug)]
@@ -36,31 +41,6 @@ pub(super) struct World {
     grid: SpatialGrid,
     /// Some entity was ever someone's.
     owned: bool,
-}
-
-/// What every client asks of a slot in every tick, close together in memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SlotSummary {
-    /// Not a number for what has no place: no distance rules it out. Infinite for one at no place that there is:
-    /// every distance does.
-    pub(super) place: Vec2,
-    /// Number of the owner, 0 for none.
-    pub(super) owner: u32,
-    /// As in [`Slot`].
-    pub(super) spawned: u32,
-    pub(super) changed: u32,
-    pub(super) changed_public: u32,
-    pub(super) kind: u8,
-    /// How much it matters beside others, at least 1.
-    pub(super) priority: u8,
-}
-
-impl SlotSummary {
-    /// The last tick with a change that its owner sees, or others.
-    #[inline]
-    pub(super) fn changed_for(&self, is_owner: bool) -> u32 {
-        if is_owner { self.changed } else { self.changed_public }
-    }
 }
 
 /// One slot.
@@ -141,7 +121,7 @@ impl World {
             self.record(slot, lanes);
             let entry = &mut self.slots[usize::from(slot)];
             entry.captured = Some(tick);
-            let place = shown.place.map(interest::known_place);
+            let place = shown.place.map(known_place);
             if self.grid.is_jump(entry.place, place) {
                 self.fresh.push(slot);
             }
@@ -328,6 +308,3 @@ impl Slot {
         }
     }
 }
-
-/// How far ahead in the last order an entity is looked for.
-const SHOWN_AHEAD: usize = 4;
