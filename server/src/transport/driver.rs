@@ -14,6 +14,7 @@ mod handshakes;
 mod outbound;
 mod proof;
 mod service;
+mod shared;
 mod socket;
 mod streams;
 mod timers;
@@ -31,18 +32,19 @@ use quinn_proto::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-pub(crate) use connection::{Connection, DatagramSink};
+pub(crate) use connection::Connection;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use outbound::{Outbound, UnsentDatagram};
 pub(crate) use service::{ConnectDecision, DriverLimits, Service};
+pub(crate) use shared::DatagramSink;
 pub(crate) use streams::{ReadError, RecvStream, SendStream, WriteError};
 pub(crate) use wake_signal::WakeSignal;
 
 use super::Bound;
-use connection::{ConnectionShared, release};
 use endpoint::DriverHandle;
 use handshakes::{Handshakes, QueuedPacket};
 use proof::{AddressProof, ProofReceived};
+use shared::{ConnectionShared, release};
 use socket::{DriverSocket, Packet, is_lasting};
 
 /// Whose turn it is to have packets taken in.

@@ -1,35 +1,19 @@
-//! One QUIC connection, shared by the driver and the tasks that serve it.
-//!
-//! The driver feeds packets and deadlines to the state machine and sends what it wants sent; tasks
-//! read and write streams. Both do so under one lock that nobody holds while waiting.
+//! One QUIC connection, as the tasks that serve it know it.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
 
 use bytes::Bytes;
 use quinn_proto::crypto::rustls::HandshakeData;
-use quinn_proto::{
-    ConnectionError, ConnectionEvent, ConnectionHandle, Dir, Event, SendDatagramError, StreamEvent,
-    StreamId, VarInt,
-};
-use tokio::sync::Notify;
+use quinn_proto::{ConnectionError, ConnectionHandle, Dir, StreamId, VarInt};
 
 use super::DriverHandle;
-use super::proof::{AddressProof, ProofReceived};
+use super::proof::AddressProof;
+use super::shared::{ConnectionShared, DatagramSink};
 use super::streams::{RecvStream, SendStream};
-use super::timers::TimerEntry;
-
-/// What takes the datagrams of a connection, on the driver's thread and under the connection's
-/// lock: it must neither wait nor call the connection.
-pub(crate) trait DatagramSink: Send {
-    /// One datagram, and when it came.
-    fn take(&mut self, datagram: Bytes, at: Instant);
-}
 
 /// A connection as its tasks know it. Dropping it closes the connection.
 #[derive(Debug)]
@@ -37,91 +21,14 @@ pub(crate) struct Connection {
     pub(super) shared: Arc<ConnectionShared>,
 }
 
-/// What the driver, the connection and its streams share.
-#[derive(Debug)]
-pub(super) struct ConnectionShared {
-    state: Mutex<ConnectionState>,
-    /// The handshake got further, or the connection is over.
-    progress: Notify,
-    /// A task has something to send that the driver does not know of.
-    pub(super) dirty: AtomicBool,
-    remote: Arc<DriverHandle>,
-    pub(super) handle: ConnectionHandle,
-}
-
-/// A connection under its lock.
-pub(super) struct ConnectionState {
-    pub(super) proto: quinn_proto::Connection,
-    pub(super) alarm: TimerEntry,
-    /// It is in the list of those that packets came for.
-    pub(super) listed: bool,
-    /// It is in the list of those that have more to send than they may.
-    pub(super) held_up: bool,
-    /// It is in the list of those whose acknowledgements may wait.
-    pub(super) ack_delayed: bool,
-    /// They still do.
-    pub(super) ack_owed: bool,
-    /// It is over, and kept only until its peer knows.
-    pub(super) draining: bool,
-    /// Until when nothing of it waits: something other than datagrams is going on.
-    stirred_until: Instant,
-    pub(super) proof: AddressProof,
-    /// Why it is over, once it is.
-    pub(super) over: Option<ConnectionError>,
-    pub(super) waiting: Wakers,
-    sink: Option<Box<dyn DatagramSink>>,
-    /// The datagram that goes next, while the path takes none: a newer one takes its place.
-    next_datagram: Option<Bytes>,
-    /// Room for datagrams when none waits.
-    datagram_space: usize,
-    named: bool,
-    connected: bool,
-}
-
-/// The tasks that wait for something of a connection: one for each thing.
-#[derive(Debug, Default)]
-pub(super) struct Wakers {
-    pub(super) readers: HashMap<StreamId, Waker>,
-    pub(super) writers: HashMap<StreamId, Waker>,
-    /// Until the peer has, or will never have, all of a stream.
-    pub(super) finishers: HashMap<StreamId, Waker>,
-    /// For a stream the peer opens, by direction.
-    acceptors: [Option<Waker>; 2],
-}
-
 impl Connection {
     pub(super) fn new(
         handle: ConnectionHandle,
-        mut proto: quinn_proto::Connection,
+        proto: quinn_proto::Connection,
         proof: AddressProof,
         remote: Arc<DriverHandle>,
     ) -> Self {
-        let datagram_space = proto.datagrams().send_buffer_space();
-        let state = ConnectionState {
-            proto,
-            alarm: TimerEntry::default(),
-            listed: false,
-            held_up: false,
-            ack_delayed: false,
-            ack_owed: false,
-            draining: false,
-            stirred_until: Instant::now() + STIR_TIME,
-            proof,
-            over: None,
-            waiting: Wakers::default(),
-            sink: None,
-            next_datagram: None,
-            datagram_space,
-            named: false,
-            connected: false,
-        };
-        let shared = ConnectionShared {
-            state: Mutex::new(state),
-            progress: Notify::new(),
-            dirty: AtomicBool::new(false),
-            remote,
-            handle,
-        };
+        let shared = ConnectionShared::new(handle, proto, proof, remote);
         Connection { shared: Arc::new(shared) }
     }
 
@@ -180,11 +87,7 @@ impl Connection {
 
     /// Hands all datagrams from now on, and those that wait, to `sink`.
     pub(crate) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
-        let mut state = self.shared.lock();
-        if state.over.is_none() {
-            state.sink = Some(sink);
-            state.hand_over_datagrams(Instant::now());
-        }
+        self.shared.lock().set_sink(sink, Instant::now());
     }
 
     /// Most bytes of a datagram on the path now; 0 if the peer takes none.
@@ -222,189 +125,3 @@ impl Drop for Connection {
         self.shared.close(VarInt::from_u32(0), Bytes::new());
     }
 }
-
-impl ConnectionShared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, ConnectionState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells the driver that there is something to send.
-    pub(super) fn mark_dirty(self: &Arc<Self>) {
-        if !self.dirty.swap(true, Ordering::AcqRel) {
-            self.remote.push_dirty(self.handle);
-        }
-    }
-
-    pub(super) fn close(self: &Arc<Self>, code: VarInt, text: Bytes) {
-        let mut state = self.lock();
-        if state.over.is_some() {
-            return;
-        }
-        state.proto.close(Instant::now(), code, text);
-        state.finish(ConnectionError::LocallyClosed, self);
-        release(state);
-        self.mark_dirty();
-    }
-
-    /// Waits until `reached`, or until the connection is over.
-    async fn when(
-        &self,
-        reached: impl Fn(&ConnectionState) -> bool,
-    ) -> Result<(), ConnectionError> {
-        loop {
-            let progress = self.progress.notified();
-            {
-                let state = self.lock();
-                if let Some(error) = &state.over {
-                    return Err(error.clone());
-                }
-                if reached(&state) {
-                    return Ok(());
-                }
-            }
-            progress.await;
-        }
-    }
-}
-
-impl ConnectionState {
-    /// Takes a datagram to send. While one waits for the path to take it, only the newest other one
-    /// is kept. Says whether this one took another's place.
-    ///
-    /// # Errors
-    /// When it will not be sent at all.
-    pub(super) fn push_datagram(&mut self, datagram: Bytes) -> Result<bool, SendDatagramError> {
-        if self.proto.datagrams().send_buffer_space() == self.datagram_space {
-            // An older one that still waits would go after this one.
-            let replaced = self.next_datagram.take().is_some();
-            return self.proto.datagrams().send(datagram, true).map(|()| replaced);
-        }
-        let bytes_max = self.proto.datagrams().max_size();
-        if datagram.len() > bytes_max.ok_or(SendDatagramError::UnsupportedByPeer)? {
-            return Err(SendDatagramError::TooLarge);
-        }
-        Ok(self.next_datagram.replace(datagram).is_some())
-    }
-
-    /// The datagram that waited goes next, once no other does.
-    pub(super) fn advance_datagrams(&mut self) {
-        if self.next_datagram.is_some()
-            && self.proto.datagrams().send_buffer_space() == self.datagram_space
-            && let Some(next) = self.next_datagram.take()
-            && let Err(error) = self.proto.datagrams().send(next, true)
-        {
-            tracing::debug!(%error, "a datagram that waited for the path was dropped");
-        }
-    }
-
-    /// Feeds a packet of the peer. Once its address is proven, what `datagram` is does not matter.
-    pub(super) fn take_in(&mut self, event: ConnectionEvent, datagram: ProofReceived) {
-        if self.proof.is_proven() {
-            return self.proto.handle_event(event);
-        }
-        let read_before = self.frames_read();
-        self.proto.handle_event(event);
-        self.proof.received(datagram, self.frames_read() > read_before);
-    }
-
-    /// Frames of a handshake that were in packets which could be read.
-    fn frames_read(&self) -> u64 {
-        let read = self.proto.stats().frame_rx;
-        read.acks + read.crypto + read.ping
-    }
-
-    /// Says that something other than datagrams is going on: nothing waits for a while.
-    pub(super) fn stir(&mut self, now: Instant) {
-        self.stirred_until = now + STIR_TIME;
-    }
-
-    /// Whether nothing but datagrams has gone on for a while.
-    pub(super) fn is_calm(&self, now: Instant) -> bool {
-        now >= self.stirred_until
-    }
-
-    /// Passes on what the state machine has to say.
-    pub(super) fn pass_on_events(&mut self, shared: &ConnectionShared, now: Instant) {
-        while let Some(event) = self.proto.poll() {
-            if let Event::DatagramReceived = event {
-                self.hand_over_datagrams(now);
-                continue;
-            }
-            self.stir(now);
-            match event {
-                Event::Stream(event) => self.waiting.wake(event),
-                Event::HandshakeDataReady => {
-                    self.named = true;
-                    shared.progress.notify_waiters();
-                }
-                Event::Connected => {
-                    self.connected = true;
-                    self.proof.prove();
-                    shared.progress.notify_waiters();
-                }
-                Event::ConnectionLost { reason } => self.finish(reason, shared),
-                // Nobody waits for room: what does not fit pushes older ones out.
-                Event::DatagramsUnblocked | Event::DatagramReceived => {}
-            }
-        }
-    }
-
-    /// The connection is over: everyone who waits for something of it is told.
-    pub(super) fn finish(&mut self, why: ConnectionError, shared: &ConnectionShared) {
-        self.over.get_or_insert(why);
-        std::mem::take(&mut self.waiting).wake_all();
-        shared.progress.notify_waiters();
-    }
-
-    fn hand_over_datagrams(&mut self, at: Instant) {
-        let Some(sink) = self.sink.as_mut().filter(|_| self.over.is_none()) else { return };
-        while let Some(datagram) = self.proto.datagrams().recv() {
-            sink.take(datagram, at);
-        }
-    }
-}
-
-/// Unlocks a connection. The sink of one that is over goes, now that nobody holds the lock: with it
-/// may go the last that knows the connection, which closes it.
-pub(super) fn release(mut state: MutexGuard<'_, ConnectionState>) {
-    let sink = if state.over.is_some() { state.sink.take() } else { None };
-    drop(state);
-    drop(sink);
-}
-
-impl Wakers {
-    fn wake(&mut self, event: StreamEvent) {
-        let waker = match event {
-            StreamEvent::Readable { id } => self.readers.remove(&id),
-            StreamEvent::Writable { id } => self.writers.remove(&id),
-            StreamEvent::Finished { id } => self.finishers.remove(&id),
-            StreamEvent::Stopped { id, .. } => {
-                if let Some(writer) = self.writers.remove(&id) {
-                    writer.wake();
-                }
-                self.finishers.remove(&id)
-            }
-            StreamEvent::Opened { dir } => self.acceptors[dir as usize].take(),
-            // Nobody waits to open a stream.
-            StreamEvent::Available { .. } => None,
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn wake_all(self) {
-        let Wakers { readers, writers, finishers, acceptors } = self;
-        let by_stream = [readers, writers, finishers].into_iter().flat_map(HashMap::into_values);
-        by_stream.chain(acceptors.into_iter().flatten()).for_each(Waker::wake);
-    }
-}
-
-impl std::fmt::Debug for ConnectionState {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("State").field("over", &self.over).finish_non_exhaustive()
-    }
-}
-
-/// How long a connection counts as stirred: several round trips of a long path.
-const STIR_TIME: Duration = Duration::from_secs(1);

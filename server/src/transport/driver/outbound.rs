@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quinn_proto::{ConnectionHandle, SendDatagramError};
 
 use super::Connection;
-use super::connection::ConnectionState;
+use super::shared::ConnectionState;
 use super::socket::DriverSocket;
 use super::timers::Timers;
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use quinn_proto::{FinishError, StreamId, VarInt};
 
-use super::connection::ConnectionShared;
+use super::shared::ConnectionShared;
 
 /// The sending half of a stream. One that is dropped without [`SendStream::finish`] is ended, not
 /// reset.
