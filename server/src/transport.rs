@@ -175,7 +175,10 @@ impl TransportSession {
         let (send, recv) = match self {
             TransportSession::Quic(quic) => quic.accept_bi().await.ok()?,
             TransportSession::WebTransport(web) => web.accept_bi().await?,
-            TransportSession::WebSocket(socket) => return socket.accept_bi().await,
+            TransportSession::WebSocket(socket) => {
+                let (send, recv) = socket.accept_bi().await?;
+                return Some((SendHalf::Lane(send), RecvHalf::Lane(recv)));
+            }
         };
         Some((SendHalf::Stream(send), RecvHalf::Stream(recv)))
     }

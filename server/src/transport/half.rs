@@ -1,7 +1,7 @@
 //! The two halves of a stream, whichever transport it is on.
 
 use super::driver::{ReadError, RecvStream, SendStream, WriteError};
-use super::websocket::{ChannelReader, ChannelWriter};
+use super::websocket::{ChannelOver, ChannelReader, ChannelWriter};
 
 /// Why a stream takes or gives no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ impl SendHalf {
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
         match self {
             SendHalf::Stream(stream) => Ok(stream.write_all(bytes).await?),
-            SendHalf::Lane(lane) => lane.write_all(bytes).await,
+            SendHalf::Lane(lane) => Ok(lane.write_all(bytes).await?),
         }
     }
 
@@ -68,7 +68,7 @@ impl RecvHalf {
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
         match self {
             RecvHalf::Stream(stream) => Ok(stream.read(buffer).await?),
-            RecvHalf::Lane(lane) => lane.read(buffer).await,
+            RecvHalf::Lane(lane) => Ok(lane.read(buffer).await?),
         }
     }
 }
@@ -88,5 +88,11 @@ impl From<WriteError> for StreamOver {
             WriteError::Stopped(_) => StreamOver::GivenUp,
             WriteError::Over => StreamOver::WithSession,
         }
+    }
+}
+
+impl From<ChannelOver> for StreamOver {
+    fn from(ChannelOver: ChannelOver) -> Self {
+        StreamOver::WithSession
     }
 }

@@ -25,8 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use super::driver::{DatagramSink, UnsentDatagram};
 use super::{Closed, DATAGRAM_HEADROOM_BYTES};
 use crate::config::ServerConfig;
-use channels::{ChannelInputs, StreamHalves};
-pub(crate) use channels::{ChannelReader, ChannelWriter};
+use channels::{Channel, ChannelInputs};
+pub(crate) use channels::{ChannelOver, ChannelReader, ChannelWriter};
 use intake::Intake;
 pub use pace::Pace;
 use pump::{Pump, PumpEnds};
@@ -40,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> UpgradedStream for T {}
 pub(crate) struct WebSocket {
     shared: Arc<WebSocketShared>,
     peer: SocketAddr,
-    streams: AsyncMutex<Receiver<StreamHalves>>,
+    streams: AsyncMutex<Receiver<Channel>>,
     /// Gives the pump what takes the datagrams, once.
     sink: Mutex<Option<oneshot::Sender<Box<dyn DatagramSink>>>>,
 }
@@ -118,7 +118,7 @@ impl WebSocket {
         }
     }
 
-    pub(super) async fn accept_bi(&self) -> Option<StreamHalves> {
+    pub(super) async fn accept_bi(&self) -> Option<Channel> {
         self.streams.lock().await.recv().await
     }
 

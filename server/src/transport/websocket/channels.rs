@@ -10,10 +10,19 @@ use tokio::sync::oneshot;
 use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
 
 use crate::transport::Closed;
-use crate::transport::half::{RecvHalf, SendHalf, StreamOver};
 
-/// A stream, both ways.
-pub(super) type StreamHalves = (SendHalf, RecvHalf);
+/// Lanes that are streams: control and chat.
+const LANES: usize = 2;
+/// Bytes of a stream in one message: what a slow path takes in a part of a second.
+const PIECE_BYTES_MAX: usize = 8192;
+
+/// A lane, both ways.
+pub(super) type Channel = (ChannelWriter, ChannelReader);
+
+/// The session that a lane belongs to is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session is over")]
+pub(crate) struct ChannelOver;
 
 /// One message of a lane on its way out.
 #[derive(Debug)]
@@ -39,7 +48,7 @@ pub(crate) struct ChannelReader(ReadHalf<SimplexStream>);
 #[derive(Debug)]
 pub(super) struct ChannelInputs {
     channels: [Option<WriteHalf<SimplexStream>>; LANES],
-    opened: Sender<StreamHalves>,
+    opened: Sender<Channel>,
     pieces: Sender<ChannelMessage>,
     lane_bytes_max: usize,
 }
@@ -47,15 +56,15 @@ pub(super) struct ChannelInputs {
 impl ChannelWriter {
     /// Hands all of `bytes` to the system, waiting while it takes no more. In pieces: snapshots go
     /// between them.
-    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
+    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), ChannelOver> {
         for part in bytes.chunks(PIECE_BYTES_MAX) {
             let mut message = BytesMut::with_capacity(1 + part.len());
             message.put_u8(self.lane);
             message.put_slice(part);
             let (written, done) = oneshot::channel();
             let piece = ChannelMessage { message: message.freeze(), written };
-            self.pieces.send(piece).await.map_err(|_| StreamOver::WithSession)?;
-            done.await.map_err(|_| StreamOver::WithSession)?;
+            self.pieces.send(piece).await.map_err(|_| ChannelOver)?;
+            done.await.map_err(|_| ChannelOver)?;
         }
         Ok(())
     }
@@ -63,10 +72,10 @@ impl ChannelWriter {
 
 impl ChannelReader {
     /// Reads what is there into `buffer`. Safe to drop while waiting.
-    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
+    pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ChannelOver> {
         match self.0.read(buffer).await {
             // A lane has no end of its own.
-            Ok(0) | Err(_) => Err(StreamOver::WithSession),
+            Ok(0) | Err(_) => Err(ChannelOver),
             Ok(count) => Ok(Some(count)),
         }
     }
@@ -77,7 +86,7 @@ impl ChannelInputs {
     /// opened, and what is then written to them.
     pub(super) fn new(
         lane_bytes_max: usize,
-    ) -> (Self, Receiver<StreamHalves>, Receiver<ChannelMessage>) {
+    ) -> (Self, Receiver<Channel>, Receiver<ChannelMessage>) {
         // One of each lane at a time.
         let (opened, streams) = channel(LANES);
         let (pieces, written) = channel(LANES);
@@ -101,9 +110,8 @@ impl ChannelInputs {
             // The stream's first byte says what it is, here as on QUIC.
             let _ = writer.write_all(&[lane]).await;
             let send = ChannelWriter { lane, pieces: self.pieces.clone() };
-            let halves = (SendHalf::Lane(send), RecvHalf::Lane(ChannelReader(recv)));
             // There is room for all lanes; nobody takes it only when the session is over.
-            let _ = self.opened.try_send(halves);
+            let _ = self.opened.try_send((send, ChannelReader(recv)));
             self.channels[at] = Some(writer);
         }
         if let Some(writer) = &mut self.channels[at] {
@@ -113,8 +121,3 @@ impl ChannelInputs {
         Ok(())
     }
 }
-
-/// Lanes that are streams: control and chat.
-const LANES: usize = 2;
-/// Bytes of a stream in one message: what a slow path takes in a part of a second.
-const PIECE_BYTES_MAX: usize = 8192;
