@@ -1,5 +1,6 @@
 //! The HTTP side: the game's page, its schema, the certificate's hashes, health, and how the server is doing.
 
+mod asset;
 mod files;
 mod headers;
 mod listener;
@@ -26,9 +27,10 @@ use tickwire_shared::{Simulation, websocket as protocol};
 
 use crate::connection::ServerState;
 use crate::scheduler::Stall;
+pub use asset::{Asset, Page};
 pub(crate) use listener::{HttpPeer, HttpTls, listen, serve};
+pub use page::PageError;
 pub(crate) use page::check_dir;
-pub use page::{Asset, Page, PageError};
 pub(crate) use websocket::WebSocketEntry;
 
 /// What the HTTP side shows that changes while the server runs.

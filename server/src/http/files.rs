@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::fs::{Backend, File, Metadata};
 
-use super::page::Page;
+use super::asset::Page;
 
 /// The files of a page.
 #[derive(Clone, Debug)]

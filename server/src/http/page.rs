@@ -1,10 +1,8 @@
 //! The game's page: files of a directory, or what the game's binary brings along.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::extract::Request;
 use axum::handler::HandlerWithoutStateExt as _;
@@ -15,21 +13,27 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, http::Method};
 use tower_http::services::ServeDir;
 
+use super::asset::Page;
 use super::files::Files;
 
-/// One file of a page. Its type is told by the end of its name.
-#[derive(Clone, Debug)]
-pub struct Asset {
-    /// What it holds.
-    pub bytes: Cow<'static, [u8]>,
-    /// When it was made: browsers are told that they have it already as long as this stays. Without one it
-    /// is sent anew each time.
-    pub modified: Option<SystemTime>,
-}
+/// Of a bundler's hash in a file's name.
+const HASH_BYTES: usize = 8;
+/// For a file that is another one once its content is another.
+const KEPT: &str = "public, max-age=31536000, immutable";
+/// For all else: it must fit the running server.
+const ASKED_AGAIN: &str = "no-cache";
+/// Said where a page would be.
+const NO_PAGE: &str = "\
+This is a tickwire game server, and it is running, but it has no page to show.
 
-/// The files of a page by their path without a leading slash: `index.html`, `assets/game.js`, ... Where there
-/// is `assets/game.js.br` or `assets/game.js.gz` as well, browsers that take it get that one.
-pub type Page = fn(path: &str) -> Option<Asset>;
+A game's page is a folder with an index.html, which the game's own tools build: web/dist in the game's folder,
+mostly. Build it, then start the server again with
+
+    --page-dir FOLDER
+
+The examples are built and served with their pages by `cargo xtask play` and `cargo xtask play minimal`.
+Native clients, and pages from elsewhere, can play on this server as it is.
+";
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -131,24 +135,6 @@ fn is_named_by_content(path: &str) -> bool {
     let is_no_word = hash[1..].iter().any(|letter| !letter.is_ascii_lowercase() && *letter != b'-');
     before.ends_with(b"-") && is_hash && (is_no_word || hash[0].is_ascii_digit())
 }
-
-const HASH_BYTES: usize = 8;
-/// For a file that is another one once its content is another.
-const KEPT: &str = "public, max-age=31536000, immutable";
-/// For all else: it must fit the running server.
-const ASKED_AGAIN: &str = "no-cache";
-/// Said where a page would be.
-const NO_PAGE: &str = "\
-This is a tickwire game server, and it is running, but it has no page to show.
-
-A game's page is a folder with an index.html, which the game's own tools build: web/dist in the game's folder,
-mostly. Build it, then start the server again with
-
-    --page-dir FOLDER
-
-The examples are built and served with their pages by `cargo xtask play` and `cargo xtask play minimal`.
-Native clients, and pages from elsewhere, can play on this server as it is.
-";
 
 #[cfg(test)]
 mod tests {
