@@ -3,6 +3,7 @@
 //! Server, bots and attacker share one machine, in a network namespace made for the run, where each has
 //! an address of its own: the server's limits for each address hold as they would on a network.
 
+mod counts;
 mod floods;
 mod namespace;
 mod sessions;
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use crate::child::ServerProcess;
 use crate::swarm::{self, Carrier, SwarmArguments, certs_dir};
-use floods::Tally;
+use counts::Tally;
 use watch::{Seen, Watch};
 
 /// The room of the honest bots.

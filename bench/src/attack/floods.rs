@@ -2,10 +2,8 @@
 
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tickwire_shared::control::{ClientFrame, STREAM_CONTROL, write_frame};
 use tickwire_shared::websocket;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,36 +11,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::counts::{Counts, Tally};
 use super::sessions::{self, Peer};
 use super::{Flood, namespace};
 use crate::floor::client::connect as connect_quic;
 use crate::random::Splitmix;
-
-/// What came of a flood.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Tally {
-    /// Of whatever the flood is made of: rooms made, packets sent, connections kept, ...
-    pub(super) done: u64,
-    /// What the server did not take.
-    pub(super) refused: u64,
-}
-
-/// Counted by many tasks.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    done: AtomicU64,
-    refused: AtomicU64,
-}
-
-impl Counts {
-    pub(super) fn add(&self, count: u64) {
-        self.done.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(super) fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Runs one for `time`.
 pub(super) async fn run(flood: Flood, port: u16, time: Duration, first: Option<Peer>) -> Tally {
@@ -72,10 +45,7 @@ pub(super) async fn run(flood: Flood, port: u16, time: Duration, first: Option<P
         Flood::Websocket => websockets(port, end, &counts).await,
         Flood::Streams => streams(port, end, &counts).await,
     }
-    Tally {
-        done: counts.done.load(Ordering::Relaxed),
-        refused: counts.refused.load(Ordering::Relaxed),
-    }
+    counts.tally()
 }
 
 async fn sessions_of(flood: Flood, number: usize, port: u16, end: Instant, counts: &Arc<Counts>) {

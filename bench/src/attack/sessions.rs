@@ -10,7 +10,7 @@ use tickwire_arena::rules::Arena;
 use tickwire_client::{Client, ClientEvent, ConnectOptions, Trust};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 
-use super::floods::Counts;
+use super::counts::Counts;
 use super::{Flood, ROOM, namespace};
 
 /// A session of the attacker's.
