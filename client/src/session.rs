@@ -26,13 +26,14 @@ pub use room::RoomSession;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use tickwire_shared::compatibility::SchemaError;
 use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RequestId, RoomChoice,
     STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::{Event, SnapshotError};
-use tickwire_shared::schema::{Schema, SchemaError};
+use tickwire_shared::schema::Schema;
 use tickwire_shared::{PlayerId, Tick};
 
 /// Events kept for a caller that does not poll; older ones are dropped beyond it.

@@ -64,7 +64,7 @@ pub enum ServerError {
     Page(#[from] PageError),
     /// The game's own tables are wrong.
     #[error("the game cannot be served: {0}")]
-    Schema(#[from] tickwire_shared::schema::SchemaError),
+    Schema(#[from] tickwire_shared::compatibility::SchemaError),
     /// A part died that the server cannot do without.
     #[error("{what} died, and the server with it; the log says of what")]
     Died {

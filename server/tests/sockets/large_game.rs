@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_server::{Server, ServerConfig, ServerError};
+use tickwire_shared::compatibility::SchemaError;
 use tickwire_shared::quantize::{Kinds, Misfits};
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SchemaError, SendRule};
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SendRule};
 use tickwire_shared::{
     Capture, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation,
 };

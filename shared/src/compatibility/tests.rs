@@ -1,6 +1,7 @@
 //! Two sides' tables, compared and checked.
 
 use super::*;
+use crate::schema::{ChoiceSchema, SendRule};
 
 fn kind(name: &str, fields: &[&str]) -> KindSchema {
     let field = |name: &&str| FieldSchema {
