@@ -16,6 +16,7 @@
 extern crate self as tickwire_shared;
 
 mod class_code;
+mod lane_layout;
 mod lane_stream;
 mod marks;
 mod rotation;

@@ -11,7 +11,7 @@ use crate::schema::{FieldType, KindSchema, LANES_MAX, Schema, SendRule};
 
 pub mod chance;
 pub mod code;
-mod coder;
+pub(crate) mod coder;
 pub(crate) mod coding;
 mod features;
 mod place;

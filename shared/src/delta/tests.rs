@@ -2,7 +2,7 @@ use super::*;
 use crate::bits::{BitMeasure, BitReader, BitWriter};
 use crate::model::Features;
 use crate::model::{ChanceTree, Child, Leaf, Site, Split};
-use crate::schema::FieldSchema;
+use crate::schema::{FieldSchema, FieldType};
 use proptest::prelude::*;
 
 fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
@@ -103,7 +103,7 @@ proptest! {
         let mut read = vec![0; table.len()];
         let baseline = Baseline::new(&before, ticks);
         if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, owner).is_ok() {
-            for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
+            for (lane, value) in table.layout.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
                 let offset = i64::from(value.wrapping_sub(lane.min) as u32);
                 prop_assert!(offset <= i64::from(lane.span));
             }
@@ -161,7 +161,7 @@ proptest! {
                 now[at] = now[at].wrapping_sub(now[at].wrapping_sub(before[at]) / 64 * 64);
             }
         }
-        for (value, lane) in now.iter_mut().zip(&LaneTable::new(&kind(), 60).lanes) {
+        for (value, lane) in now.iter_mut().zip(&LaneTable::new(&kind(), 60).layout.lanes) {
             *value = i64::from(*value).clamp(i64::from(lane.min), i64::from(lane.min) + i64::from(lane.span)) as i32;
         }
         let table = LaneTable::with_model(&kind(), 60, &model(seed)).unwrap();
@@ -197,7 +197,7 @@ proptest! {
         let baseline = Baseline { lanes: &before, ticks, second };
         let mut read = vec![0; table.len()];
         if table.delta(&mut BitReader::new(&bytes), &baseline, &mut read, true).is_ok() {
-            for (lane, value) in table.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
+            for (lane, value) in table.layout.lanes.iter().zip(&read).filter(|(_, v)| **v != 0) {
                 let offset = i64::from(value.wrapping_sub(lane.min) as u32);
                 prop_assert!(offset <= i64::from(lane.span));
             }

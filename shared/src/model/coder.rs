@@ -1,17 +1,68 @@
 //! Takes an entity's lanes through its sites.
 
-use super::WEIGHT_ONE;
 use super::coding::{SiteStream, SymbolHead};
+use super::features::{KEPT_FEW, KEPT_MAX};
 use super::place::LanePlace;
 use super::plan::{PlanChunk, PlanField, SitePlan};
+use super::{Chances, Compiled, WEIGHT_ONE};
 use crate::bits::BitError;
-use crate::delta::{Baseline, LaneTable, SecondBaseline};
+use crate::lane_layout::{Baseline, LaneLayout, SecondBaseline};
 use crate::rotation::RotationTrend;
 
+/// Codes a kind's entities for those who own them, or for those who do not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SiteCoder<'a> {
+    pub(crate) plan: &'a SitePlan,
+    pub(crate) layout: &'a LaneLayout,
+    pub(crate) owner: bool,
+}
+
+impl SiteCoder<'_> {
+    /// Takes the lanes of one entity through its sites.
+    ///
+    /// # Errors
+    /// As the sites'.
+    #[inline]
+    pub(crate) fn delta<C: SiteStream>(
+        &self,
+        sites: &mut C,
+        baseline: &Baseline<'_>,
+        lanes: &mut [i32],
+    ) -> Result<(), BitError> {
+        if self.plan.kept <= KEPT_FEW {
+            EntityPass::new(self, baseline, &mut [0; KEPT_FEW]).run(sites, lanes)
+        } else {
+            EntityPass::new(self, baseline, &mut [0; KEPT_MAX]).run(sites, lanes)
+        }
+    }
+
+    /// Fills `features`, as many as are kept, with what the baselines tell.
+    pub(crate) fn look_back(&self, baseline: &Baseline<'_>, features: &mut [i32]) {
+        EntityPass::new(self, baseline, features).look_back();
+    }
+
+    /// The chances of a model that has some.
+    pub(crate) fn chances(&self, model: &Compiled, baseline: &Baseline<'_>) -> Option<Chances> {
+        let (tree, leaves) = &model.chances;
+        let leaf = if tree.is_leaf() {
+            0
+        } else if self.plan.kept <= KEPT_FEW {
+            let features = &mut [0; KEPT_FEW];
+            self.look_back(baseline, features);
+            tree.descend(features)
+        } else {
+            let features = &mut [0; KEPT_MAX];
+            self.look_back(baseline, features);
+            tree.descend(features)
+        };
+        leaves.get(leaf).copied()
+    }
+}
+
 /// One entity on its way through the sites.
-pub(super) struct EntityPass<'a> {
+struct EntityPass<'a> {
     plan: &'a SitePlan,
-    table: &'a LaneTable,
+    layout: &'a LaneLayout,
     baseline: &'a Baseline<'a>,
     owner: bool,
     /// Those that are kept.
@@ -23,22 +74,13 @@ pub(super) struct EntityPass<'a> {
 impl<'a> EntityPass<'a> {
     /// `features` are all 0.
     #[inline]
-    pub(super) fn new(
-        plan: &'a SitePlan,
-        table: &'a LaneTable,
-        baseline: &'a Baseline<'a>,
-        owner: bool,
-        features: &'a mut [i32],
-    ) -> Self {
-        EntityPass { plan, table, baseline, owner, features, turning: None }
+    fn new(coder: &SiteCoder<'a>, baseline: &'a Baseline<'a>, features: &'a mut [i32]) -> Self {
+        let SiteCoder { plan, layout, owner } = *coder;
+        EntityPass { plan, layout, baseline, owner, features, turning: None }
     }
 
     #[inline]
-    pub(super) fn run<C: SiteStream>(
-        mut self,
-        sites: &mut C,
-        lanes: &mut [i32],
-    ) -> Result<(), BitError> {
+    fn run<C: SiteStream>(mut self, sites: &mut C, lanes: &mut [i32]) -> Result<(), BitError> {
         let plan = self.plan;
         let lanes = &mut lanes[..plan.lanes.len()];
         if C::READING {
@@ -49,9 +91,9 @@ impl<'a> EntityPass<'a> {
             }
         }
         self.look_back();
-        let table = self.table;
+        let layout = self.layout;
         let differing =
-            if C::READING { 0 } else { table.differing(self.baseline, lanes, self.owner) };
+            if C::READING { 0 } else { layout.differing(self.baseline, lanes, self.owner) };
         for (number, chunk) in plan.chunks.iter().enumerate() {
             self.chunk(sites, (number, chunk), chunk.pattern_of(differing), lanes)?;
         }
@@ -85,7 +127,7 @@ impl<'a> EntityPass<'a> {
                 self.field(sites, field, done, lanes)?;
             } else {
                 for lane in field.range() {
-                    lanes[lane] = self.table.predict(lane, self.baseline, lanes);
+                    lanes[lane] = self.layout.predict(lane, self.baseline, lanes);
                 }
             }
         }
@@ -99,7 +141,7 @@ impl<'a> EntityPass<'a> {
 
     /// The features that the baselines give.
     #[inline]
-    pub(super) fn look_back(&mut self) {
+    fn look_back(&mut self) {
         let (plan, baseline) = (self.plan, self.baseline);
         self.features[usize::from(plan.age)] = baseline.ticks.min(i32::MAX as u32) as i32;
         for &(lane, kept, owner_only) in &plan.bases {
@@ -153,7 +195,7 @@ impl<'a> EntityPass<'a> {
         if field.flips {
             let place = plan.lanes[field.first].place;
             if C::READING {
-                let rest = self.table.predict(field.first, self.baseline, lanes);
+                let rest = self.layout.predict(field.first, self.baseline, lanes);
                 lanes[field.first] = place.checked(1 - (place.offset(rest) as u32 & 1))?;
             }
             self.note(field, field.first, &place, lanes);
@@ -238,7 +280,7 @@ impl<'a> EntityPass<'a> {
             return self.place(lane);
         }
         let place = self.plan.lanes[lane].place;
-        let rest = self.table.predict(lane, self.baseline, lanes);
+        let rest = self.layout.predict(lane, self.baseline, lanes);
         let last = place.offset(self.baseline.lanes[lane]);
         LanePlace { last, next: place.offset(rest), ..place }
     }

@@ -2,22 +2,20 @@
 
 use std::ops::Range;
 
-use super::coder::EntityPass;
-use super::coding::SiteStream;
 use super::features::{
-    AGE, BASE, ERROR, FeatureStore, Features, GAP, KEPT_FEW, KEPT_MAX, MOVED, MOVED_SIZE, PATH,
-    RESIDUAL, RESIDUAL_SIZE, SPEED, STEP,
+    AGE, BASE, ERROR, FeatureStore, Features, GAP, MOVED, MOVED_SIZE, PATH, RESIDUAL,
+    RESIDUAL_SIZE, SPEED, STEP,
 };
 use super::place::LanePlace;
-use super::{CHUNK_FIELDS_MAX, Chances, Compiled, chunks, flips, merged_field};
-use crate::bits::BitError;
-use crate::delta::{Baseline, LaneTable, lane_mask};
+use super::{CHUNK_FIELDS_MAX, chunks, flips, merged_field};
+use crate::lane_layout::lane_mask;
 use crate::schema::{FieldSchema, FieldType, KindSchema};
 
 /// A kind's sites.
 #[derive(Clone, Debug)]
 pub(crate) struct SitePlan {
-    kept: usize,
+    /// Number of features that are kept.
+    pub(super) kept: usize,
     pub(super) age: u16,
     pub(super) gap: u16,
     pub(super) lanes: Vec<PlanLane>,
@@ -121,60 +119,6 @@ impl SitePlan {
             bases,
             moved,
         }
-    }
-
-    /// Takes the lanes of one entity through its sites.
-    ///
-    /// # Errors
-    /// As the sites'.
-    #[inline]
-    pub(crate) fn delta<C: SiteStream>(
-        &self,
-        table: &LaneTable,
-        sites: &mut C,
-        baseline: &Baseline<'_>,
-        lanes: &mut [i32],
-        owner: bool,
-    ) -> Result<(), BitError> {
-        if self.kept <= KEPT_FEW {
-            EntityPass::new(self, table, baseline, owner, &mut [0; KEPT_FEW]).run(sites, lanes)
-        } else {
-            EntityPass::new(self, table, baseline, owner, &mut [0; KEPT_MAX]).run(sites, lanes)
-        }
-    }
-
-    /// Fills `features`, as many as are kept, with what the baselines tell.
-    pub(crate) fn look_back(
-        &self,
-        table: &LaneTable,
-        baseline: &Baseline<'_>,
-        owner: bool,
-        features: &mut [i32],
-    ) {
-        EntityPass::new(self, table, baseline, owner, features).look_back();
-    }
-
-    /// The chances of a model that has some.
-    pub(crate) fn chances(
-        &self,
-        model: &Compiled,
-        table: &LaneTable,
-        baseline: &Baseline<'_>,
-        owner: bool,
-    ) -> Option<Chances> {
-        let (tree, leaves) = &model.chances;
-        let leaf = if tree.is_leaf() {
-            0
-        } else if self.kept <= KEPT_FEW {
-            let features = &mut [0; KEPT_FEW];
-            self.look_back(table, baseline, owner, features);
-            tree.descend(features)
-        } else {
-            let features = &mut [0; KEPT_MAX];
-            self.look_back(table, baseline, owner, features);
-            tree.descend(features)
-        };
-        leaves.get(leaf).copied()
     }
 }
 

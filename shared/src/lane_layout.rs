@@ -1,0 +1,271 @@
+//! A kind's lanes: which values each takes, how a velocity moves them, and in what two states of them differ.
+
+use std::ops::Range;
+
+use crate::schema::{FieldType, KindSchema, SendRule};
+
+/// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
+pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
+
+/// What a delta is coded against.
+#[derive(Clone, Copy, Debug)]
+pub struct Baseline<'a> {
+    /// Its lanes.
+    pub lanes: &'a [i32],
+    /// How many ticks ago it was.
+    pub ticks: u32,
+    /// An older state, from which a [model](crate::model) tells how the entity moves.
+    pub second: Option<SecondBaseline<'a>>,
+}
+
+/// An older state than the baseline.
+#[derive(Clone, Copy, Debug)]
+pub struct SecondBaseline<'a> {
+    /// Its lanes.
+    pub lanes: &'a [i32],
+    /// How many ticks before the baseline it was.
+    pub ticks: u32,
+}
+
+impl<'a> Baseline<'a> {
+    /// One baseline, without a second.
+    pub fn new(lanes: &'a [i32], ticks: u32) -> Self {
+        Baseline { lanes, ticks, second: None }
+    }
+}
+
+/// A kind's lanes, compiled from its field table.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneLayout {
+    pub(crate) lanes: Vec<Lane>,
+    /// In coding order.
+    pub(crate) groups: Vec<LaneGroup>,
+    /// Some field is sent rarely.
+    pub(crate) rare: bool,
+    /// Some field is sent to the owner only.
+    pub(crate) owner_only: bool,
+    pub(crate) masks: Masks,
+    /// Lanes that a velocity moves, but for initial ones.
+    moving: Vec<usize>,
+}
+
+/// Sets of lanes: bit n is the nth.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Masks {
+    /// Of fields that a delta may tell of.
+    pub(crate) told: u64,
+    pub(crate) rare: u64,
+    /// That others than the owner are sent.
+    public: u64,
+    /// That a velocity moves, but for initial ones.
+    moving: u64,
+    /// Of initial fields.
+    initial: u64,
+}
+
+/// The values that a lane takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lane {
+    pub(crate) min: i32,
+    /// The greatest value less the least.
+    pub(crate) span: u32,
+    pub(crate) bits: u32,
+    pub(crate) wraps: bool,
+    velocity: Option<Velocity>,
+}
+
+/// What moves a lane.
+#[derive(Clone, Copy, Debug)]
+struct Velocity {
+    lane: usize,
+    /// Position steps a tick for one velocity step, in 1/65536.
+    scale: i64,
+}
+
+/// The lanes of one field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneGroup {
+    first: usize,
+    count: usize,
+    pub(crate) rule: SendRule,
+    pub(crate) owner_only: bool,
+    pub(crate) has_velocity: bool,
+}
+
+impl LaneLayout {
+    /// Compiles `kind`, which must be part of a schema that [`validate`](crate::schema::Schema::validate) accepted.
+    pub(crate) fn new(kind: &KindSchema, tick_hz: u32) -> Self {
+        let mut lanes = Vec::new();
+        let mut groups = Vec::new();
+        let first_lanes: Vec<usize> = kind
+            .fields
+            .iter()
+            .scan(0, |next, field| {
+                let first = *next;
+                *next += field.ty.lanes();
+                Some(first)
+            })
+            .collect();
+        for (field, &first) in kind.fields.iter().zip(&first_lanes) {
+            let source = field.velocity.as_ref().and_then(|name| {
+                let at = kind.fields.iter().position(|other| &other.name == name)?;
+                let ratio = f64::from(kind.fields[at].ty.step())
+                    / (f64::from(tick_hz) * f64::from(field.ty.step()));
+                Some((first_lanes[at], (ratio * 65536.0).round() as i64))
+            });
+            for lane in 0..field.ty.lanes() {
+                let (min, max) = field.ty.lane_range(lane);
+                lanes.push(Lane {
+                    min: min as i32,
+                    span: (max - min) as u32,
+                    bits: 64 - ((max - min) as u64).leading_zeros(),
+                    wraps: matches!(field.ty, FieldType::Angle { .. }),
+                    velocity: source.map(|(at, scale)| Velocity { lane: at + lane, scale }),
+                });
+            }
+            groups.push(LaneGroup {
+                first,
+                count: field.ty.lanes(),
+                rule: field.rule,
+                owner_only: field.owner_only,
+                has_velocity: source.is_some(),
+            });
+        }
+        // A position is predicted from its velocity now, so velocities come first.
+        groups.sort_by_key(|group| group.has_velocity);
+        let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
+        let owner_only = groups.iter().any(|group| group.owner_only);
+        let masks = Masks {
+            told: mask(&groups, |group| group.rule != SendRule::Initial),
+            rare: mask(&groups, |group| group.rule == SendRule::Rare),
+            public: mask(&groups, |group| !group.owner_only),
+            moving: mask(&groups, |group| group.has_velocity && group.rule != SendRule::Initial),
+            initial: mask(&groups, |group| group.rule == SendRule::Initial),
+        };
+        let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
+        LaneLayout { lanes, groups, rare, owner_only, masks, moving }
+    }
+
+    /// Number of lanes.
+    pub(crate) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether the lanes are what a client expects without hearing of them: see [`LaneLayout::extrapolate`].
+    #[inline]
+    pub(crate) fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
+        self.differing(baseline, lanes, owner) & self.masks.told == 0
+    }
+
+    /// Whether a velocity moves this lane.
+    pub(crate) fn has_velocity(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.velocity.is_some())
+    }
+
+    /// Whether a velocity moves any lane.
+    pub(crate) fn any_velocity(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.velocity.is_some())
+    }
+
+    /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
+    pub(crate) fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
+        lanes.copy_from_slice(&baseline.lanes[..lanes.len()]);
+        for &at in &self.moving {
+            lanes[at] = self.predict(at, baseline, lanes);
+        }
+        if self.owner_only && !owner {
+            self.hide(lanes);
+        }
+    }
+
+    /// Whether a client would see a difference between two states of an entity.
+    #[inline]
+    pub(crate) fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
+        let seen = if owner { u64::MAX } else { self.masks.public };
+        unequal(a, b) & self.masks.told & seen != 0
+    }
+
+    /// Whether two states differ in an initial field: then they are of two entities. With `owner`, in those that
+    /// others are not sent too.
+    #[inline]
+    pub(crate) fn any_initial_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
+        let seen = if owner { u64::MAX } else { self.masks.public };
+        let initial = self.masks.initial & seen;
+        initial != 0 && unequal(a, b) & initial != 0
+    }
+
+    /// Lanes that only the owner is sent are zeros for others.
+    fn hide(&self, lanes: &mut [i32]) {
+        for group in self.groups.iter().filter(|group| group.owner_only) {
+            lanes[group.range()].fill(0);
+        }
+    }
+
+    /// The lanes sent to this client that are not as predicted.
+    #[inline]
+    pub(crate) fn differing(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> u64 {
+        let mut differing = unequal(lanes, baseline.lanes) & !self.masks.moving;
+        for &at in &self.moving {
+            differing |= u64::from(lanes[at] != self.predict(at, baseline, lanes)) << at;
+        }
+        if owner { differing } else { differing & self.masks.public }
+    }
+
+    /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
+    #[inline]
+    pub(crate) fn predict(&self, at: usize, baseline: &Baseline<'_>, lanes: &[i32]) -> i32 {
+        let lane = &self.lanes[at];
+        let Some(velocity) = lane.velocity else { return baseline.lanes[at] };
+        let ticks = i64::from(baseline.ticks.min(EXTRAPOLATION_TICKS_MAX));
+        let (before, now) =
+            (i64::from(baseline.lanes[velocity.lane]), i64::from(lanes[velocity.lane]));
+        // The velocity went evenly from `before` to `now`; each tick moved by the velocity after it.
+        let twice = 2 * ticks * before + (ticks + 1) * (now - before);
+        let moved = twice.wrapping_mul(velocity.scale).wrapping_add(1 << 16) >> 17;
+        let min = i64::from(lane.min);
+        let max = min + i64::from(lane.span);
+        i64::from(baseline.lanes[at]).wrapping_add(moved).clamp(min, max) as i32
+    }
+}
+
+impl LaneGroup {
+    #[inline]
+    pub(crate) fn mask(&self) -> u64 {
+        lane_mask(self.first, self.count)
+    }
+
+    #[inline]
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
+impl Lane {
+    /// The short way round for a lane that wraps.
+    #[inline]
+    pub(crate) fn fold(&self, difference: i32) -> i32 {
+        if !self.wraps {
+            return difference;
+        }
+        let unused = 32 - self.bits;
+        difference << unused >> unused
+    }
+}
+
+/// The lanes of some groups.
+fn mask(groups: &[LaneGroup], some: impl Fn(&LaneGroup) -> bool) -> u64 {
+    groups.iter().filter(|group| some(group)).fold(0, |mask, group| mask | group.mask())
+}
+
+/// `count` lanes from `first` on.
+#[inline]
+pub(crate) fn lane_mask(first: usize, count: usize) -> u64 {
+    ((1 << count) - 1) << first
+}
+
+/// The lanes that are not the same.
+#[inline]
+fn unequal(a: &[i32], b: &[i32]) -> u64 {
+    let both = a.iter().zip(b).enumerate();
+    both.fold(0, |mask, (at, (a, b))| mask | u64::from(a != b) << at)
+}
