@@ -16,7 +16,7 @@
 //!           list; if set, whole
 //! ```
 
-use crate::bits::{BitError, BitReader, BitStream, BitWriter};
+use crate::bits::{BitError, BitReader, BitStream, BitWriter, INFALLIBLE};
 use crate::delta::LaneTable;
 use crate::quantize::Lanes;
 use crate::schema::{LANES_MAX, Schema};
@@ -116,7 +116,6 @@ impl InputCodec {
     /// # Panics
     /// If `inputs` is not a whole number of inputs, or more than [`INPUTS_MAX`].
     pub fn encode(&self, mut head: InputHead, inputs: &[i32]) -> Vec<u8> {
-        const INFALLIBLE: &str = "writing never fails";
         let width = self.table.len();
         let count = inputs.len().checked_div(width).unwrap_or(0);
         assert!(count <= INPUTS_MAX && count * width == inputs.len());

@@ -33,7 +33,7 @@
 //! are as predicted, or follow as a delta, or nothing is said of it. Any other slot has a record. What
 //! is not in a snapshot has not changed since the client's baseline, or waits for a later one.
 
-use crate::bits::{BitError, BitStream, BitWriter, golomb_bits, golomb_code};
+use crate::bits::{BitError, BitStream, BitWriter, INFALLIBLE, golomb_bits, golomb_code};
 pub use crate::marks::Marks;
 
 /// First byte of a snapshot datagram.
@@ -304,8 +304,6 @@ pub struct SnapshotWriter {
     common_age: u32,
     next_slot: u32,
 }
-
-const INFALLIBLE: &str = "writing never fails";
 
 impl SnapshotWriter {
     /// Starts a snapshot with its header and its events, the numbered ones first (head and lanes coded one

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use tickwire_arena::rules::{Arena, Controls, Entity, Ship, TICK_HZ};
-use tickwire_shared::bits::{BitReader, BitWriter};
+use tickwire_shared::bits::{BitReader, BitWriter, INFALLIBLE};
 use tickwire_shared::delta::{Baseline, LaneTable};
 use tickwire_shared::input::{INPUTS_MAX, InputCodec, InputHead, SnapshotAck};
 use tickwire_shared::quantize::Lanes;
@@ -38,7 +38,7 @@ impl ShipPair {
     pub(crate) fn write(&self, table: &LaneTable, writer: &mut BitWriter) {
         let baseline = Baseline::new(&self.before, AGE_TICKS);
         let mut lanes = self.now;
-        table.delta(writer, &baseline, &mut lanes, false).expect("writing never fails");
+        table.delta(writer, &baseline, &mut lanes, false).expect(INFALLIBLE);
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn delta(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
         b.iter(|| {
             writer.clear();
             let mut lanes = pairs[next()].now;
-            table.whole(&mut writer, &mut lanes, false).expect("writing never fails");
+            table.whole(&mut writer, &mut lanes, false).expect(INFALLIBLE);
             black_box(&writer);
         });
     });
