@@ -3,21 +3,22 @@
 //! Pure: it is handed messages and the time, and what it wants sent is polled from it. Nothing here
 //! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
 
+mod bandwidth;
 mod chat;
-mod delta_cache;
+mod encode;
 mod findings;
 mod inputs;
 mod interest;
 mod kicks;
 mod member;
 mod message;
-mod pace;
 mod replication;
 mod session;
 mod slot_summary;
 mod spatial_grid;
 mod states;
 mod text;
+mod tick_events;
 mod touch;
 mod view_area;
 mod world;
@@ -31,25 +32,18 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_shared::bits::BitWriter;
-use tickwire_shared::control::{RoomInfo, ServerFrame};
+use tickwire_shared::control::RoomInfo;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::input::VIEW_DELAY_UNITS;
-use tickwire_shared::quantize::Kinds;
-use tickwire_shared::schema::LANES_MAX;
-use tickwire_shared::simulation::{Audience, schema_of};
-use tickwire_shared::{
-    Capture, Inputs, NewRoom, Outbox, OutboxEvent, PlayerId, Simulation, Tick, View,
-};
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{Capture, Inputs, NewRoom, Outbox, PlayerId, Simulation, Tick};
 
 use crate::config::RoomConfig;
-use delta_cache::DeltaCache;
 use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
-use replication::{EventBits, SnapshotContext, SnapshotScratch};
-use view_area::{ViewArea, known_place};
+use replication::{DeltaCache, SnapshotScratch};
 use world::World;
 
 /// One room.
@@ -224,95 +218,6 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// The second half of [`Room::step`]: each member's snapshot.
-    pub fn encode(&mut self) {
-        self.sent_snapshots.clear();
-        self.spans.clear();
-        self.delta_cache.begin(&self.world);
-        let (events, reliable) = self.code_events();
-        let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max as usize;
-        let mut context = SnapshotContext {
-            world: &self.world,
-            delta_cache: &mut self.delta_cache,
-            scratch: &mut self.scratch,
-        };
-        for member in self.members.values_mut() {
-            let view = self.simulation.view(member.viewer());
-            if matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
-            {
-                self.findings.note(Fault::View, member.player.0);
-            }
-            let view_area = ViewArea::new(view, self.config.far_from_percent);
-            for (at, (audience, event)) in events.iter().enumerate() {
-                if hears(*audience, member.player, &view_area) {
-                    let queue = member.replication.events();
-                    let event = event.clone();
-                    if at >= reliable {
-                        queue.tell_once(event);
-                    } else if let Some(dropped) = queue.tell(event) {
-                        self.events_dropped += 1;
-                        let fault = Fault::EventDropped { kind: dropped.kind };
-                        self.findings.note(fault, member.player.0);
-                    }
-                }
-            }
-            let report = member.inputs.as_mut().and_then(|inputs| inputs.report(self.tick));
-            let bytes_most = member.datagram_bytes_max.min(self.config.snapshot_bytes_max);
-            let per_s = self.config.snapshot_bytes_per_s_max;
-            let unlimited = member.allowance.next(per_s, S::TICK_HZ, bytes_most);
-            // A slow path has to take one record at least.
-            let lacks_bytes = member.replication.lacks_bytes();
-            let limits = (member.pace.limit_with(unlimited, lacks_bytes), bytes_most);
-            let start = self.sent_snapshots.len();
-            member.replication.write(
-                &mut context,
-                &view_area,
-                report,
-                limits,
-                &mut self.sent_snapshots,
-            );
-            let bytes = self.sent_snapshots.len() - start;
-            member.allowance.spend(bytes, S::TICK_HZ);
-            member.pace.sent(bytes, unlimited, S::TICK_HZ);
-            self.spans.push((member.player, start..self.sent_snapshots.len()));
-            let most = member.keyframe_bytes_max(&self.config, S::TICK_HZ).min(keyframe_bytes);
-            if let Some(part) = member.replication.write_keyframe(&mut context, most) {
-                keyframe_bytes = keyframe_bytes.saturating_sub(part.len());
-                member.keyframe_allowance.spend(part.len(), S::TICK_HZ);
-                let frame = ServerFrame::Keyframe(part);
-                self.outgoing.push_back(FromRoom::Control { player: member.player, frame });
-            }
-        }
-    }
-
-    /// The events of this tick, and how many of them, the first, are told until they are acknowledged.
-    fn code_events(&mut self) -> (Vec<(Audience, Arc<EventBits>)>, usize) {
-        let mut lanes = [0; LANES_MAX];
-        let code = |OutboxEvent { audience, event, after }: OutboxEvent<S::Event>| {
-            let kind = event.kind();
-            let table = &self.event_tables[usize::from(kind)];
-            for field in event.to_lanes(&mut lanes).fields() {
-                self.findings.note(Fault::EventField { kind, field: field as u8 }, self.tick.0);
-            }
-            let mut writer = BitWriter::default();
-            let lanes = &mut lanes[..table.len()];
-            table.whole(&mut writer, lanes, true).expect("writing never fails");
-            let bits = writer.len_bits();
-            writer.align();
-            let words = writer.words().to_vec();
-            (audience, Arc::new(EventBits { tick: self.tick, kind, after, words, bits }))
-        };
-        let mut events: Vec<_> = self.outbox.drain().collect();
-        let reliable = events.len();
-        let unreliable = self.outbox.drain_unreliable();
-        events.extend(unreliable.map(|(audience, event)| OutboxEvent {
-            audience,
-            event,
-            after: None,
-        }));
-        (events.into_iter().map(code).collect(), reliable)
-    }
-
     /// Where the room's clock stands, to judge how early an input is. Before the first step, now.
     fn clock(&self, now: Instant) -> DueClock {
         let period = Duration::from_secs(1) / S::TICK_HZ;
@@ -324,15 +229,5 @@ impl<S: Simulation> std::fmt::Debug for Room<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tick, members) = (self.tick, self.members.len());
         write!(f, "Room({:?} at tick {}, {members} members)", self.name, tick.0)
-    }
-}
-
-fn hears(audience: Audience, player: PlayerId, view_area: &ViewArea) -> bool {
-    match audience {
-        Audience::Room => true,
-        Audience::Player(only) => only == player,
-        Audience::Place(place) => {
-            view_area.reaches(view_area.distance_squared(known_place(place)), false)
-        }
     }
 }

@@ -5,11 +5,14 @@ use std::time::Instant;
 use tickwire_shared::control::Member as MemberInfo;
 use tickwire_shared::{PlayerId, Viewer};
 
+use super::bandwidth::Bandwidth;
 use super::chat::ChatBucket;
+use super::findings::{Fault, Findings};
 use super::inputs::InputBuffer;
-use super::pace::SendRate;
-use super::replication::{PART_BYTES_MIN, Replication};
+use super::replication::{Replication, SnapshotContext};
 use super::text::NameKey;
+use super::tick_events::TickEvents;
+use super::view_area::ViewArea;
 use crate::config::RoomConfig;
 
 /// A player or a spectator.
@@ -22,10 +25,7 @@ pub(super) struct RoomMember<I> {
     /// `None` for a spectator.
     pub(super) inputs: Option<InputBuffer<I>>,
     pub(super) replication: Replication,
-    pub(super) datagram_bytes_max: usize,
-    pub(super) allowance: ByteAllowance,
-    pub(super) keyframe_allowance: ByteAllowance,
-    pub(super) pace: SendRate,
+    pub(super) bandwidth: Bandwidth,
     pub(super) chat: ChatBucket,
 }
 
@@ -44,10 +44,7 @@ impl<I: Copy + Default> RoomMember<I> {
             seat,
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
             replication: Replication::new(config, player, seat),
-            datagram_bytes_max: config.snapshot_bytes_max,
-            allowance: ByteAllowance::default(),
-            keyframe_allowance: ByteAllowance::default(),
-            pace: SendRate::default(),
+            bandwidth: Bandwidth::new(config),
             chat: ChatBucket::new(config, now),
         }
     }
@@ -56,7 +53,7 @@ impl<I: Copy + Default> RoomMember<I> {
     pub(super) fn begin_anew(&mut self, config: &RoomConfig, seat: u8) {
         self.seat = seat;
         self.replication.begin_anew(config, seat);
-        self.pace = SendRate::default();
+        self.bandwidth.begin_anew();
     }
 
     /// Who sees the game's view.
@@ -71,63 +68,57 @@ impl<I: Copy + Default> RoomMember<I> {
         self.inputs.is_none()
     }
 
-    /// Bytes that a part of its keyframe may have in this tick.
-    pub(super) fn keyframe_bytes_max(&mut self, config: &RoomConfig, tick_hz: u32) -> usize {
-        let per_s = config.keyframe_bytes_per_s_max;
-        if per_s == 0 || !self.pace.is_clear(tick_hz) {
-            return 0;
+    /// Queues those of a tick's events that are for it. Returns how many of those that wait were dropped for it.
+    pub(super) fn hear(
+        &mut self,
+        events: &TickEvents,
+        view_area: &ViewArea,
+        findings: &mut Findings,
+    ) -> u64 {
+        let mut dropped = 0;
+        let queue = self.replication.events();
+        for (event, is_reliable) in events.for_member(self.player, view_area) {
+            if !is_reliable {
+                queue.tell_once(event);
+            } else if let Some(old) = queue.tell(event) {
+                dropped += 1;
+                findings.note(Fault::EventDropped { kind: old.kind }, self.player.0);
+            }
         }
-        // What is too little for a part is saved.
-        let most = ((per_s / tick_hz) as usize).max(PART_BYTES_MIN);
-        self.keyframe_allowance.next(per_s, tick_hz, most)
+        dropped
+    }
+
+    /// Appends its snapshot to `out`.
+    pub(super) fn write_snapshot(
+        &mut self,
+        context: &mut SnapshotContext<'_>,
+        view_area: &ViewArea,
+        (config, tick_hz): (&RoomConfig, u32),
+        out: &mut Vec<u8>,
+    ) {
+        let tick = context.world.tick();
+        let report = self.inputs.as_mut().and_then(|inputs| inputs.report(tick));
+        let lacks_bytes = self.replication.lacks_bytes();
+        let limit = self.bandwidth.next_snapshot(config, tick_hz, lacks_bytes);
+        let before = out.len();
+        self.replication.write(context, view_area, report, limit, out);
+        self.bandwidth.snapshot_made(out.len() - before, limit, tick_hz);
+    }
+
+    /// A part of its keyframe in at most `bytes_max` bytes, if there is any to send.
+    pub(super) fn write_keyframe(
+        &mut self,
+        context: &mut SnapshotContext<'_>,
+        (config, tick_hz): (&RoomConfig, u32),
+        bytes_max: usize,
+    ) -> Option<Vec<u8>> {
+        let bytes_max = self.bandwidth.next_keyframe(config, tick_hz).min(bytes_max);
+        let part = self.replication.write_keyframe(context, bytes_max)?;
+        self.bandwidth.keyframe_made(part.len(), tick_hz);
+        Some(part)
     }
 
     pub(super) fn info(&self) -> MemberInfo {
         MemberInfo { player: self.player, name: self.name.clone(), spectator: self.is_spectator() }
-    }
-}
-
-/// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ByteAllowance {
-    /// In bytes times ticks a second, so that nothing is rounded away.
-    saved: u64,
-}
-
-impl ByteAllowance {
-    /// What the next snapshot may take of `bytes_per_s` at most, and of a datagram of `bytes_max`. What is
-    /// left of it is saved, up to one such datagram.
-    pub(super) fn next(&mut self, bytes_per_s: u32, tick_hz: u32, bytes_max: usize) -> usize {
-        if bytes_per_s == 0 {
-            return bytes_max;
-        }
-        let (tick_hz, bytes_max) = (u64::from(tick_hz), bytes_max as u64);
-        self.saved = (self.saved + u64::from(bytes_per_s)).min(bytes_max * tick_hz);
-        (self.saved / tick_hz).min(bytes_max) as usize
-    }
-
-    /// A snapshot of `bytes` was sent. One always has a header, however little was left.
-    pub(super) fn spend(&mut self, bytes: usize, tick_hz: u32) {
-        self.saved = self.saved.saturating_sub(bytes as u64 * u64::from(tick_hz));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ByteAllowance;
-
-    #[test]
-    fn what_is_spent_in_a_second_is_what_is_allowed() {
-        let mut allowance = ByteAllowance::default();
-        let spent = (0..600).map(|tick| {
-            let most = allowance.next(32_000, 60, 1200);
-            // Now and then there is little to send.
-            let bytes = if tick % 7 == 0 { most / 2 } else { most };
-            allowance.spend(bytes, 60);
-            bytes
-        });
-        let spent = spent.sum::<usize>();
-        assert!((313_600..=320_000).contains(&spent), "{spent} bytes in ten seconds");
-        assert_eq!(ByteAllowance::default().next(0, 60, 1200), 1200, "no limit");
     }
 }

@@ -171,7 +171,7 @@ impl<S: Simulation> Room<S> {
 
     fn set_path(&mut self, player: PlayerId, datagram_bytes_max: usize) {
         if let Some(member) = self.members.get_mut(&player) {
-            member.datagram_bytes_max = datagram_bytes_max;
+            member.bandwidth.set_datagram_bytes_max(datagram_bytes_max);
         }
     }
 

@@ -12,9 +12,9 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation, Tick};
 
 use super::Room;
-use super::delta_cache::DeltaCache;
 use super::member::RoomMember;
 use super::message::FromRoom;
+use super::replication::DeltaCache;
 use super::world::World;
 
 /// An age of a room has so many ticks: within one any two can be compared. With the next one everybody begins anew.
@@ -48,10 +48,10 @@ impl<S: Simulation> Room<S> {
         let overtaken = head.ack.is_none_or(|ack| member.replication.is_overtaken(tick, ack));
         let flight = head.ack.and_then(|ack| member.replication.acknowledge(tick, ack));
         if let Some(flight_ticks) = flight {
-            if member.pace.was_silent(S::TICK_HZ) {
+            if member.bandwidth.was_silent(S::TICK_HZ) {
                 member.replication.open_keyframe(tick, S::TICK_HZ);
             }
-            member.pace.acknowledged(flight_ticks);
+            member.bandwidth.acknowledged(flight_ticks);
         }
         if let Some(parts) = head.keyframes.filter(|_| !overtaken) {
             member.replication.acknowledge_keyframes(tick, parts, S::TICK_HZ);
@@ -97,5 +97,6 @@ fn has_lost_touch<I: Copy + Default>(
     tick_hz: u32,
 ) -> bool {
     let has_nothing = head.ack.is_none() && member.replication.is_heard();
-    member.replication.is_out_of_touch(tick) || (has_nothing && member.pace.was_silent(tick_hz))
+    member.replication.is_out_of_touch(tick)
+        || (has_nothing && member.bandwidth.was_silent(tick_hz))
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tickwire_shared::snapshot::{EVENTS_MAX, EventHead, Fragment};
 use tickwire_shared::{EntityId, Tick};
 
-use super::{Replication, SnapshotContext};
-
 /// Share of a snapshot's bytes that events may take, as a divisor.
 const EVENT_SHARE: usize = 3;
 /// A snapshot's header, with room to spare.
 const HEADER_BITS_MAX: usize = 128;
+/// An event is held back for so many ticks at most: an older one's tick could not be told.
+const HELD_TICKS_MAX: i32 = 127;
+/// Snapshots with events that are remembered: more cannot be acknowledged.
+const TOLD_MAX: usize = 64;
 
 /// An event, coded once for everyone who is told.
 #[derive(Debug)]
@@ -39,12 +41,6 @@ pub(in crate::room) struct Events {
     told: VecDeque<(Tick, u64)>,
     queued_max: usize,
 }
-
-/// An event is held back for so many ticks at most: an older one's tick could not be told.
-const HELD_TICKS_MAX: i32 = 127;
-
-/// Snapshots with events that are remembered: more cannot be acknowledged.
-const TOLD_MAX: usize = 64;
 
 impl Events {
     pub(super) fn new(queued_max: usize) -> Self {
@@ -159,18 +155,6 @@ impl Events {
     ) -> impl Iterator<Item = (EventHead, Fragment<'_>)> {
         let events = self.waiting.iter().take(count).chain(self.once.iter().take(once));
         events.map(move |event| event.coded(now))
-    }
-}
-
-impl Replication {
-    /// Whether the client has an entity once it has this snapshot, or does not see it.
-    pub(super) fn has(&self, context: &SnapshotContext<'_>, entity: EntityId) -> bool {
-        let Some(slot) = context.world.slot_of(entity) else { return true };
-        let others = &context.scratch.others;
-        let is_here = || others.binary_search_by_key(&slot, |record| record.slot).is_ok();
-        !self.interest.visible().contains(slot)
-            || self.known(context.world, slot).is_some()
-            || is_here()
     }
 }
 

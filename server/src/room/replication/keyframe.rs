@@ -12,20 +12,25 @@ use tickwire_shared::bits::golomb_bits;
 use tickwire_shared::slots::SlotSet;
 use tickwire_shared::snapshot::SnapshotHeader;
 
-use super::budget::others_bits;
-use super::crowd::take_first;
-use super::{Record, Replication, SnapshotContext, SnapshotScratch};
+use super::candidates::take_first;
+use super::records::{Record, others_bits};
+use super::sent_snapshots::SentSnapshots;
+use super::{SnapshotContext, SnapshotScratch};
+use crate::room::bandwidth::PART_BYTES_MIN;
 
 /// So long after it joined, or was heard again, a client may get parts.
 const OPEN_S: u32 = 5;
-/// Less than this is left to the snapshots.
-pub(in crate::room) const PART_BYTES_MIN: usize = 1200;
 /// Bytes on their way at first.
 const WINDOW_BYTES_MIN: usize = 4096;
 /// Bytes on their way at most; a part is never larger than a frame.
 const WINDOW_BYTES_MAX: usize = 48 * 1024;
 /// A part that takes so much longer than the fastest waited in a queue: fewer bytes then.
 const QUEUED_MS: u32 = 200;
+
+/// So many newcomers are coded at once.
+const NEWCOMERS: usize = 256;
+/// A header, the number of records, and what fills the last byte take no more.
+const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;
 
 /// The parts of one client.
 #[derive(Debug)]
@@ -125,75 +130,74 @@ impl Keyframe {
             self.under_way.pop_front();
         }
     }
-}
 
-impl Replication {
-    /// The next part of the keyframe in at most `bytes_max` bytes, if the snapshot just written left out
-    /// what belongs in one.
-    pub(in crate::room) fn write_keyframe(
+    /// The next part in at most `bytes_max` bytes for the client in `seat`, if the snapshot just written left out what
+    /// belongs in one.
+    pub(super) fn write(
         &mut self,
         context: &mut SnapshotContext<'_>,
+        sent_snapshots: &SentSnapshots,
+        seat: u8,
         bytes_max: usize,
     ) -> Option<Vec<u8>> {
         let tick = context.world.tick();
-        let bytes_max = bytes_max.min(self.keyframe.room(tick));
+        let bytes_max = bytes_max.min(self.room(tick));
         if bytes_max < PART_BYTES_MIN {
             return None;
         }
-        let left_out = &mut context.scratch.left_out;
         // That a slot is to be forgotten may still be under way.
-        left_out.retain(|record| self.sent_snapshots.gone(record.slot) == 0);
-        self.code_newcomers(context, bytes_max * 8);
-        let left_out = &mut context.scratch.left_out;
+        let left_out = &mut context.scratch.records.left_out;
+        left_out.retain(|record| sent_snapshots.gone(record.slot) == 0);
+        code_newcomers(context, sent_snapshots, bytes_max * 8);
+        let left_out = &context.scratch.records.left_out;
         let (count, bits) = fitting(left_out, bytes_max * 8 - HEADER_BITS);
         if bits < (PART_BYTES_MIN * 8).min(bytes_max * 8 - HEADER_BITS) && count == left_out.len() {
             return None;
         }
         let mut part = Vec::with_capacity(bytes_max);
-        let SnapshotScratch { writer, left_out, .. } = &mut *context.scratch;
-        let header =
-            SnapshotHeader { tick_low16: tick.low16(), seat: self.seat, ..Default::default() };
+        let SnapshotScratch { writer, records, .. } = &mut *context.scratch;
+        let header = SnapshotHeader { tick_low16: tick.low16(), seat, ..Default::default() };
         writer.begin(header, std::iter::empty());
         writer.others(count as u32);
-        for record in &left_out[..count] {
-            let head = self.head(context.world, record.slot, record.against);
+        for record in &records.left_out[..count] {
+            let head = record.against.head(context.world, record.slot);
             writer.record(record.slot, head, context.delta_cache.fragment(&record.coded));
         }
         writer.finish(&mut part);
-        let slots = left_out[..count].iter().map(|record| record.slot).collect();
-        self.keyframe.sent(tick, part.len(), slots, context.world.slots().len());
+        let slots = records.left_out[..count].iter().map(|record| record.slot).collect();
+        self.sent(tick, part.len(), slots, context.world.slots().len());
         Some(part)
-    }
-
-    /// Adds to what was left out that of a crowd which was not even coded and has to be sent whole: about as
-    /// much as fills `bits_max`.
-    fn code_newcomers(&self, context: &mut SnapshotContext<'_>, bits_max: usize) {
-        let (world, mut listed) = (context.world, std::mem::take(&mut context.scratch.candidates));
-        listed.retain(|candidate| {
-            let slot = candidate.slot();
-            let lanes = world.table(world.summaries()[usize::from(slot)].kind).len();
-            let known = self.known(world, slot);
-            let is_baseline = known.is_some_and(|at| world.states().at(slot, at, lanes).is_some());
-            !is_baseline && self.sent_snapshots.gone(slot) == 0
-        });
-        let mut bits = others_bits(&context.scratch.left_out);
-        let mut keys = std::mem::take(&mut context.scratch.keys);
-        while bits < bits_max && !listed.is_empty() {
-            take_first(&mut listed, &mut keys, NEWCOMERS, |candidate| {
-                let slot = candidate.slot();
-                let is_mine = context.scratch.mine.contains(slot);
-                let record = self.whole(context, (slot, is_mine), candidate.priority());
-                bits += record.bits();
-                context.scratch.left_out.push(record);
-            });
-        }
-        context.scratch.keys = keys;
-        context.scratch.left_out.sort_unstable_by_key(|record| record.slot);
     }
 }
 
-/// So many are coded at once.
-const NEWCOMERS: usize = 256;
+/// Adds to what was left out that which was not even coded and has to be sent whole: about as much as fills `bits_max`.
+fn code_newcomers(
+    context: &mut SnapshotContext<'_>,
+    sent_snapshots: &SentSnapshots,
+    bits_max: usize,
+) {
+    let (world, mut listed) = (context.world, std::mem::take(&mut context.scratch.candidates));
+    listed.retain(|candidate| {
+        let slot = candidate.slot();
+        let lanes = world.table(world.summaries()[usize::from(slot)].kind).len();
+        let known = sent_snapshots.known_state(world, slot);
+        let is_baseline = known.is_some_and(|at| world.states().at(slot, at, lanes).is_some());
+        !is_baseline && sent_snapshots.gone(slot) == 0
+    });
+    let mut bits = others_bits(&context.scratch.records.left_out);
+    let mut keys = std::mem::take(&mut context.scratch.keys);
+    while bits < bits_max && !listed.is_empty() {
+        take_first(&mut listed, &mut keys, NEWCOMERS, |candidate| {
+            let slot = candidate.slot();
+            let is_mine = context.scratch.mine.contains(slot);
+            let record = context.whole((slot, is_mine), candidate.priority());
+            bits += record.bits();
+            context.scratch.records.left_out.push(record);
+        });
+    }
+    context.scratch.keys = keys;
+    context.scratch.records.left_out.sort_unstable_by_key(|record| record.slot);
+}
 
 /// How many of the first records fit in `bits_max`, and their bits.
 fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {
@@ -208,9 +212,6 @@ fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {
     }
     (records.len(), bits)
 }
-
-/// A header, the number of records, and what fills the last byte take no more.
-const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,8 @@ use tickwire_shared::Tick;
 use tickwire_shared::input::SnapshotAck;
 use tickwire_shared::slots::{SlotSet, slots_of_word};
 
+use crate::room::world::World;
+
 /// Snapshots in the ring: one a tick.
 const RING_TICKS: u32 = 64;
 /// An acknowledgement reaches so many ticks back from the newest.
@@ -135,6 +137,26 @@ impl SentSnapshots {
     /// The last tick the client was told to forget `slot` without having acknowledged it, or 0.
     pub(super) fn gone(&self, slot: u16) -> u32 {
         self.pending_removal(slot).map_or(0, |at| self.pending_removals[at].last)
+    }
+
+    /// The newest tick of which the client surely has a state of the entity that is in `slot` now.
+    #[inline]
+    pub(super) fn known_state(&self, world: &World, slot: u16) -> Option<Tick> {
+        let acked = self.acked(slot);
+        let spawned = world.summaries()[usize::from(slot)].spawned;
+        (acked != 0 && acked >= spawned).then_some(Tick(acked))
+    }
+
+    /// Whether what the client has in a slot is in the world, and not what had the slot before.
+    pub(super) fn is_of_world(&self, world: &World, slot: u16) -> bool {
+        let told = self.acked(slot).max(self.sent(slot));
+        world.alive().contains(slot) && told >= world.summaries()[usize::from(slot)].spawned
+    }
+
+    /// Whether what changed at a tick is on its way to the client, in what was `sent`, at `now`.
+    #[inline]
+    pub(super) fn is_under_way(&self, now: Tick, changed: u32, sent: u32) -> bool {
+        sent != 0 && sent >= changed && now.since(Tick(sent)) <= self.flight_ticks()
     }
 
     /// An acknowledged snapshot that is good to code one of `tick` against: the newest, or the one before
@@ -373,11 +395,14 @@ impl SentWord<'_> {
     #[inline]
     pub(super) fn tick(&self, slot: u16) -> u32 {
         let bit = 1u64 << (slot % 64);
-        match () {
-            () if self.known & bit == 0 => 0,
-            () if self.last & bit != 0 => self.last_tick,
-            () if self.before & bit != 0 => self.last_tick - 1,
-            () => self.ticks[usize::from(slot % 64)],
+        if self.known & bit == 0 {
+            0
+        } else if self.last & bit != 0 {
+            self.last_tick
+        } else if self.before & bit != 0 {
+            self.last_tick - 1
+        } else {
+            self.ticks[usize::from(slot % 64)]
         }
     }
 }
@@ -394,67 +419,4 @@ enum Lost {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
-        const SLOT: u16 = 5;
-        let mut sent_snapshots = SentSnapshots::default();
-        sent_snapshots.grow(64);
-        let ack = |sent_snapshots: &mut SentSnapshots, tick: u32| {
-            let ack = SnapshotAck { newest_low16: tick as u16, before: u32::MAX };
-            sent_snapshots.acknowledge(Tick(tick), ack, |_| {});
-        };
-        for tick in 9..=15 {
-            let (held, gone) = match tick {
-                9 | 11 => ([1 << SLOT], None),
-                10 | 15 => ([0], Some(SLOT)),
-                _ => ([0], None),
-            };
-            sent_snapshots.send(Tick(tick), &held, gone.into_iter());
-        }
-        ack(&mut sent_snapshots, 14);
-        assert!(sent_snapshots.known().contains(SLOT), "what came at 11 was not told to go");
-        assert_eq!(sent_snapshots.gone(SLOT), 15);
-        ack(&mut sent_snapshots, 15);
-        assert!(!sent_snapshots.known().contains(SLOT));
-        assert_eq!(sent_snapshots.gone(SLOT), 0);
-    }
-
-    #[test]
-    fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() {
-        const SLOT: u16 = 5;
-        let mut sent_snapshots = SentSnapshots::default();
-        sent_snapshots.grow(64);
-        let ack = |sent_snapshots: &mut SentSnapshots, before: u32| {
-            sent_snapshots.acknowledge(Tick(13), SnapshotAck { newest_low16: 12, before }, |_| {});
-        };
-        for tick in 9..=12 {
-            sent_snapshots.send(Tick(tick), &[u64::from(tick == 10) << SLOT], std::iter::empty());
-        }
-        ack(&mut sent_snapshots, 0);
-        sent_snapshots.send(Tick(13), &[0], std::iter::once(SLOT));
-        ack(&mut sent_snapshots, 0b10);
-        assert_eq!(sent_snapshots.acked(SLOT), 0, "its state of 10 is void");
-    }
-
-    #[test]
-    fn how_long_an_acknowledgement_took_is_told_once_however_late_it_is() {
-        let mut sent_snapshots = SentSnapshots::default();
-        sent_snapshots.grow(64);
-        for tick in 10..=200 {
-            sent_snapshots.send(Tick(tick), &[0], std::iter::empty());
-        }
-        let mut ack = |newest: u32| {
-            let ack = SnapshotAck { newest_low16: newest as u16, before: 0 };
-            sent_snapshots.acknowledge(Tick(200), ack, |_| {})
-        };
-        assert_eq!(ack(9), None, "it was not sent");
-        assert_eq!(ack(80), Some(120), "the ring has it no more");
-        assert_eq!(ack(80), None);
-        assert_eq!(ack(70), None, "a newer one was acknowledged");
-        assert_eq!(ack(190), Some(10));
-        assert_eq!(ack(201), None, "it was not sent yet");
-    }
-}
+mod tests;

@@ -7,6 +7,9 @@ use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{Capture, EntityId, Replicate, View};
 
+use super::delta_cache::CachedDelta;
+use super::priority::{FRESH_PRIORITY_TICKS, Priority, WaitingFor};
+use super::records::{Record, RecordBaseline, gapped_bits};
 use super::*;
 use crate::room::findings::Findings;
 
@@ -82,14 +85,10 @@ impl Table {
         let Table { world, delta_cache, scratch, client, .. } = self;
         let mut context = SnapshotContext { world, delta_cache, scratch };
         let mut out = Vec::new();
-        client.write(
-            &mut context,
-            &ViewArea::new(SIGHT, 50),
-            None,
-            (bytes_max, bytes_most),
-            &mut out,
-        );
-        (out.len(), scratch.coded.len() + scratch.others.len())
+        let (allowed_bytes, path_bytes_max) = (bytes_max, bytes_most);
+        let limit = SendLimit { bytes_max, allowed_bytes, path_bytes_max };
+        client.write(&mut context, &ViewArea::new(SIGHT, 50), None, limit, &mut out);
+        (out.len(), scratch.records.coded.len() + scratch.records.others.len())
     }
 
     /// The client has the last snapshot.
@@ -100,8 +99,9 @@ impl Table {
     }
 
     fn priority(&self, slot: u16) -> Priority {
-        let word = InterestWord { at: 0, near: 0, mine: 0 };
-        self.client.priority(&self.world, word, slot, self.client.sent_snapshots.sent(slot))
+        let Replication { interest, sent_snapshots, .. } = &self.client;
+        let waiting = WaitingFor { world: &self.world, interest, sent_snapshots };
+        waiting.priority(slot, sent_snapshots.sent(slot), false)
     }
 }
 
@@ -128,7 +128,7 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
     (0..2).for_each(|_| table.step());
     let Table { world, scratch, client, .. } = &mut table;
     client.interest.update(world, &ViewArea::new(SIGHT, 50), PlayerId(1), &mut scratch.found);
-    assert_eq!(table.priority(2), Priority(budget::FRESH_PRIORITY_TICKS));
+    assert_eq!(table.priority(2), Priority(FRESH_PRIORITY_TICKS));
     assert_eq!(table.priority(0), Priority(2002));
 }
 
@@ -170,11 +170,12 @@ fn what_stood_still_for_half_an_age_is_sent_whole() {
         table.step();
         let Table { world, delta_cache, scratch, client, .. } = &mut table;
         let mut context = SnapshotContext { world, delta_cache, scratch };
-        client.other(&mut context, 1, (0, false), Priority::NONE).against
+        let known = client.sent_snapshots.known_state(context.world, 0);
+        context.record((0, false), known, Priority::NONE).against
     };
     // It is known as of the first tick.
     assert_eq!(against(64), RecordBaseline::Age(164));
-    assert_eq!(against(1 << 30), RecordBaseline::Nothing);
+    assert_eq!(against(1 << 30), RecordBaseline::Nothing { is_mine: false });
 }
 
 /// An event of so many bits.
@@ -211,8 +212,13 @@ fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
         table.things[0] = Thing::Small(Small { a: tick.wrapping_mul(91) });
         table.step();
         table.write(25, 1200);
-        let slots =
-            table.scratch.coded.iter().chain(&table.scratch.others).map(|record| record.slot);
+        let slots = table
+            .scratch
+            .records
+            .coded
+            .iter()
+            .chain(&table.scratch.records.others)
+            .map(|record| record.slot);
         held.push(slots.collect::<Vec<u16>>());
         table.acknowledge();
     }
@@ -234,15 +240,17 @@ fn what_a_keyframe_brought_is_not_sent_whole_again() {
     table.things[0] = Thing::Wide(Wide { a: 0, b: 0, c: 0, d: 0 });
     table.step();
     table.write(1200, 1200);
-    let [record] = &table.scratch.others[..] else { panic!("{:?}", table.scratch.others) };
+    let [record] = &table.scratch.records.others[..] else {
+        panic!("{:?}", table.scratch.records.others)
+    };
     assert_eq!(record.against, RecordBaseline::Age(1));
 }
 
-/// How many of the first of `scratch`'s records fit, one by one.
-fn fitting_one_by_one(scratch: &SnapshotScratch, ranks: &[RecordRank], bits_max: usize) -> usize {
+/// How many of the first of `records` fit, one by one.
+fn fitting_one_by_one(records: &Records, ranks: &[RecordRank], bits_max: usize) -> usize {
     let fits = |kept: usize| {
-        let kept = scratch.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
-        budget::gapped_bits(kept) <= bits_max
+        let kept = records.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
+        gapped_bits(kept) <= bits_max
     };
     (1..=ranks.len()).take_while(|&kept| fits(kept)).count()
 }
@@ -252,16 +260,16 @@ proptest! {
     fn what_fits_is_found_from_any_sizes(
         records in prop::collection::vec((1u16..50, 2u8.., 0u32..9), 1..60), bits_max in 0usize..3000,
     ) {
-        let mut scratch = SnapshotScratch::default();
+        let mut all = Records::default();
         let mut slot = 0;
         for (gap, head_bits, waited) in records {
             slot += gap;
-            let (coded, against) = (CachedDelta::EMPTY, RecordBaseline::Nothing);
-            scratch.others.push(Record { coded, against, slot, priority: Priority(waited), head_bits });
+            let (coded, against) = (CachedDelta::EMPTY, RecordBaseline::Nothing { is_mine: false });
+            all.others.push(Record { coded, against, slot, priority: Priority(waited), head_bits });
         }
-        let mut ranks: Vec<RecordRank> = scratch.others.iter().map(Record::rank).collect();
+        let mut ranks: Vec<RecordRank> = all.others.iter().map(Record::rank).collect();
         ranks.sort_unstable();
-        let found = scratch.fitting(&ranks, bits_max);
-        prop_assert_eq!(found, fitting_one_by_one(&scratch, &ranks, bits_max));
+        let found = fit::fitting(&all, &ranks, bits_max);
+        prop_assert_eq!(found, fitting_one_by_one(&all, &ranks, bits_max));
     }
 }

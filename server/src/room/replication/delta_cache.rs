@@ -4,12 +4,21 @@
 //! slot, filled when the first client asks. Clients walk their slots in order, so they walk the row.
 
 use tickwire_shared::Tick;
-use tickwire_shared::bits::BitWriter;
+use tickwire_shared::bits::{BitWriter, INFALLIBLE};
 use tickwire_shared::delta::Baseline;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::snapshot::{BASELINE_AGE_MAX, Fragment};
 
-use super::world::World;
+use crate::room::world::World;
+
+/// The snapshot that most of another one is coded against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SharedBaseline {
+    pub(super) tick: Tick,
+    pub(super) age_ticks: u32,
+    /// Its codes in the cache.
+    row: u8,
+}
 
 /// The code of one entity against one baseline.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +61,7 @@ type CacheRow = Vec<CachedDelta>;
 
 /// The cache of one tick.
 #[derive(Debug)]
-pub(super) struct DeltaCache {
+pub(in crate::room) struct DeltaCache {
     tick: Tick,
     slots: usize,
     rows: Vec<CacheRow>,
@@ -74,7 +83,7 @@ enum Viewpoint {
 }
 
 impl DeltaCache {
-    pub(super) fn new() -> Self {
+    pub(in crate::room) fn new() -> Self {
         DeltaCache {
             tick: Tick(0),
             slots: 0,
@@ -88,7 +97,7 @@ impl DeltaCache {
     }
 
     /// Forgets the last tick's.
-    pub(super) fn begin(&mut self, world: &World) {
+    pub(in crate::room) fn begin(&mut self, world: &World) {
         self.tick = world.tick();
         self.slots = world.slots().len();
         self.row_of.fill(None);
@@ -97,9 +106,31 @@ impl DeltaCache {
         self.whole.resize(self.slots, CachedDelta::EMPTY);
     }
 
+    /// The snapshot of `tick` as a baseline; `None` beyond [`BASELINE_AGE_MAX`].
+    pub(super) fn shared_baseline(&mut self, world: &World, tick: Tick) -> Option<SharedBaseline> {
+        let age_ticks = world.tick().since(tick) as u32;
+        let row = self.row(age_ticks)?;
+        Some(SharedBaseline { tick, age_ticks, row })
+    }
+
+    /// The code of `slot` against the state it had in a shared baseline, for those who own it or not.
+    #[inline]
+    pub(super) fn delta_to(
+        &mut self,
+        world: &World,
+        baseline: SharedBaseline,
+        slot: u16,
+        mine: bool,
+    ) -> CachedDelta {
+        match mine {
+            false => self.delta(world, baseline.row, baseline.tick, slot),
+            true => self.delta_since(world, slot, baseline.tick, true),
+        }
+    }
+
     /// The row of codes against states `age_ticks` ago; `None` beyond [`BASELINE_AGE_MAX`].
     #[inline]
-    pub(super) fn row(&mut self, age_ticks: u32) -> Option<u8> {
+    fn row(&mut self, age_ticks: u32) -> Option<u8> {
         let row = self.row_of.get(age_ticks as usize)?;
         if row.is_some() {
             return *row;
@@ -116,7 +147,7 @@ impl DeltaCache {
 
     /// The code of `slot` in a row, which must be that of `since`.
     #[inline]
-    pub(super) fn delta(&mut self, world: &World, row: u8, since: Tick, slot: u16) -> CachedDelta {
+    fn delta(&mut self, world: &World, row: u8, since: Tick, slot: u16) -> CachedDelta {
         let coded = self.rows[usize::from(row)][usize::from(slot)];
         if coded.tick == self.tick.0 {
             return coded;
@@ -227,5 +258,3 @@ impl DeltaCache {
         CachedDelta { word, tick: self.tick.0, bits: bits as u16, state, fresh }
     }
 }
-
-const INFALLIBLE: &str = "writing never fails";

@@ -1,0 +1,46 @@
+//! Bytes a second, saved for a while.
+
+/// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ByteAllowance {
+    /// In bytes times ticks a second, so that nothing is rounded away.
+    saved: u64,
+}
+
+impl ByteAllowance {
+    /// What may be sent next of `bytes_per_s` at most, and of a datagram of `bytes_max`. What is
+    /// left of it is saved, up to one such datagram.
+    pub(super) fn next(&mut self, bytes_per_s: u32, tick_hz: u32, bytes_max: usize) -> usize {
+        if bytes_per_s == 0 {
+            return bytes_max;
+        }
+        let (tick_hz, bytes_max) = (u64::from(tick_hz), bytes_max as u64);
+        self.saved = (self.saved + u64::from(bytes_per_s)).min(bytes_max * tick_hz);
+        (self.saved / tick_hz).min(bytes_max) as usize
+    }
+
+    /// So many were sent. A snapshot always has a header, however little was left.
+    pub(super) fn spend(&mut self, bytes: usize, tick_hz: u32) {
+        self.saved = self.saved.saturating_sub(bytes as u64 * u64::from(tick_hz));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ByteAllowance;
+
+    #[test]
+    fn what_is_spent_in_a_second_is_what_is_allowed() {
+        let mut allowance = ByteAllowance::default();
+        let spent = (0..600).map(|tick| {
+            let most = allowance.next(32_000, 60, 1200);
+            // Now and then there is little to send.
+            let bytes = if tick % 7 == 0 { most / 2 } else { most };
+            allowance.spend(bytes, 60);
+            bytes
+        });
+        let spent = spent.sum::<usize>();
+        assert!((313_600..=320_000).contains(&spent), "{spent} bytes in ten seconds");
+        assert_eq!(ByteAllowance::default().next(0, 60, 1200), 1200, "no limit");
+    }
+}

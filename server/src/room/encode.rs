@@ -1,0 +1,50 @@
+//! The second half of a tick: each member's snapshot.
+
+use tickwire_shared::control::ServerFrame;
+use tickwire_shared::{Simulation, View};
+
+use super::Room;
+use super::findings::Fault;
+use super::message::FromRoom;
+use super::replication::SnapshotContext;
+use super::tick_events::TickEvents;
+use super::view_area::ViewArea;
+
+impl<S: Simulation> Room<S> {
+    /// The second half of [`Room::step`]: each member's snapshot, and parts of keyframes.
+    pub fn encode(&mut self) {
+        self.sent_snapshots.clear();
+        self.spans.clear();
+        self.delta_cache.begin(&self.world);
+        let tables = &self.event_tables;
+        let events = TickEvents::take(self.tick, &mut self.outbox, tables, &mut self.findings);
+        let settings = (&self.config, S::TICK_HZ);
+        let mut keyframe_bytes = self.config.keyframe_bytes_per_tick_max as usize;
+        let mut context = SnapshotContext {
+            world: &self.world,
+            delta_cache: &mut self.delta_cache,
+            scratch: &mut self.scratch,
+        };
+        for member in self.members.values_mut() {
+            let view = self.simulation.view(member.viewer());
+            if is_nowhere(view) {
+                self.findings.note(Fault::View, member.player.0);
+            }
+            let view_area = ViewArea::new(view, self.config.far_from_percent);
+            self.events_dropped += member.hear(&events, &view_area, &mut self.findings);
+            let start = self.sent_snapshots.len();
+            member.write_snapshot(&mut context, &view_area, settings, &mut self.sent_snapshots);
+            self.spans.push((member.player, start..self.sent_snapshots.len()));
+            if let Some(part) = member.write_keyframe(&mut context, settings, keyframe_bytes) {
+                keyframe_bytes = keyframe_bytes.saturating_sub(part.len());
+                let frame = ServerFrame::Keyframe(part);
+                self.outgoing.push_back(FromRoom::Control { player: member.player, frame });
+            }
+        }
+    }
+}
+
+/// As a calculation that went wrong leaves it.
+fn is_nowhere(view: View) -> bool {
+    matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
+}

@@ -1,0 +1,62 @@
+//! How much a record matters beside the others of its snapshot.
+//!
+//! A record has waited so many ticks, which counts as often as the game says the entity matters, and twice for what is
+//! near. What is new to a client waits since it came into its view. The client's own entities and what it should forget
+//! come first.
+
+use tickwire_shared::Tick;
+
+use super::sent_snapshots::SentSnapshots;
+use crate::room::interest::Interest;
+use crate::room::world::World;
+
+/// What a client has never been sent is ahead of others, in ticks of waiting.
+pub(super) const FRESH_PRIORITY_TICKS: u32 = 30;
+/// What was sent is lost if it is not acknowledged so many ticks later than usual.
+const LOST_TICKS: i32 = 8;
+
+/// How much a record matters beside the others of its snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Priority(pub(super) u32);
+
+impl Priority {
+    pub(super) const NONE: Priority = Priority(0);
+    pub(super) const FIRST_OF_ALL: Priority = Priority(u32::MAX - 1);
+    /// Before even those.
+    pub(super) const OVERDUE: Priority = Priority(u32::MAX);
+
+    /// Of something that has waited so many ticks: at 60 Hz it rises for a day and a half in any case.
+    pub(super) fn of(waited_ticks: u32, matters: u8, is_near: bool) -> Self {
+        let priority = waited_ticks.saturating_mul(u32::from(matters) << u32::from(is_near));
+        Priority(priority.min(Priority::FIRST_OF_ALL.0 - 1))
+    }
+}
+
+/// What a client has and sees, as far as priorities depend on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WaitingFor<'a> {
+    pub(super) world: &'a World,
+    pub(super) interest: &'a Interest,
+    pub(super) sent_snapshots: &'a SentSnapshots,
+}
+
+impl WaitingFor<'_> {
+    /// How much something matters that the client does not own, and that was last sent to it at the tick `sent`.
+    #[inline]
+    pub(super) fn priority(&self, slot: u16, sent: u32, is_near: bool) -> Priority {
+        let tick = self.world.tick();
+        let summary = &self.world.summaries()[usize::from(slot)];
+        let mut told = sent;
+        if tick.since(Tick(told)) > self.sent_snapshots.flight_ticks() + LOST_TICKS {
+            // It waits since the last time that came through.
+            told = self.sent_snapshots.acked(slot);
+        }
+        let waited_ticks = if told < summary.spawned {
+            let came = self.interest.entered(slot).max(summary.spawned);
+            FRESH_PRIORITY_TICKS + tick.since(Tick(came)).unsigned_abs()
+        } else {
+            tick.since(Tick(told)).unsigned_abs()
+        };
+        Priority::of(waited_ticks, summary.priority, is_near)
+    }
+}

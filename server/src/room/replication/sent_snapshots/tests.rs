@@ -1,0 +1,64 @@
+//! What a client is taken to have, by what it acknowledged.
+
+use super::*;
+
+#[test]
+fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
+    const SLOT: u16 = 5;
+    let mut sent_snapshots = SentSnapshots::default();
+    sent_snapshots.grow(64);
+    let ack = |sent_snapshots: &mut SentSnapshots, tick: u32| {
+        let ack = SnapshotAck { newest_low16: tick as u16, before: u32::MAX };
+        sent_snapshots.acknowledge(Tick(tick), ack, |_| {});
+    };
+    for tick in 9..=15 {
+        let (held, gone) = match tick {
+            9 | 11 => ([1 << SLOT], None),
+            10 | 15 => ([0], Some(SLOT)),
+            _ => ([0], None),
+        };
+        sent_snapshots.send(Tick(tick), &held, gone.into_iter());
+    }
+    ack(&mut sent_snapshots, 14);
+    assert!(sent_snapshots.known().contains(SLOT), "what came at 11 was not told to go");
+    assert_eq!(sent_snapshots.gone(SLOT), 15);
+    ack(&mut sent_snapshots, 15);
+    assert!(!sent_snapshots.known().contains(SLOT));
+    assert_eq!(sent_snapshots.gone(SLOT), 0);
+}
+
+#[test]
+fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() {
+    const SLOT: u16 = 5;
+    let mut sent_snapshots = SentSnapshots::default();
+    sent_snapshots.grow(64);
+    let ack = |sent_snapshots: &mut SentSnapshots, before: u32| {
+        sent_snapshots.acknowledge(Tick(13), SnapshotAck { newest_low16: 12, before }, |_| {});
+    };
+    for tick in 9..=12 {
+        sent_snapshots.send(Tick(tick), &[u64::from(tick == 10) << SLOT], std::iter::empty());
+    }
+    ack(&mut sent_snapshots, 0);
+    sent_snapshots.send(Tick(13), &[0], std::iter::once(SLOT));
+    ack(&mut sent_snapshots, 0b10);
+    assert_eq!(sent_snapshots.acked(SLOT), 0, "its state of 10 is void");
+}
+
+#[test]
+fn how_long_an_acknowledgement_took_is_told_once_however_late_it_is() {
+    let mut sent_snapshots = SentSnapshots::default();
+    sent_snapshots.grow(64);
+    for tick in 10..=200 {
+        sent_snapshots.send(Tick(tick), &[0], std::iter::empty());
+    }
+    let mut ack = |newest: u32| {
+        let ack = SnapshotAck { newest_low16: newest as u16, before: 0 };
+        sent_snapshots.acknowledge(Tick(200), ack, |_| {})
+    };
+    assert_eq!(ack(9), None, "it was not sent");
+    assert_eq!(ack(80), Some(120), "the ring has it no more");
+    assert_eq!(ack(80), None);
+    assert_eq!(ack(70), None, "a newer one was acknowledged");
+    assert_eq!(ack(190), Some(10));
+    assert_eq!(ack(201), None, "it was not sent yet");
+}
