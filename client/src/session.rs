@@ -13,7 +13,12 @@ mod interpolation;
 mod lateness;
 mod net_stats;
 pub mod prediction;
+mod presentation;
 mod room;
+mod roster;
+mod timeline;
+mod trajectory;
+mod visible_error;
 
 pub use clock::ServerClock;
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
@@ -483,9 +488,6 @@ impl Session {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// By the number of each kind.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
     schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
@@ -496,7 +498,5 @@ fn clip(text: &str) -> String {
     text.chars().take(4096).collect()
 }
 
-/// The room's tick that `seconds` of play take it to.
-pub(crate) fn tick_at(start: Tick, ticks: f64) -> Tick {
-    start.offset(ticks.floor() as i32)
-}
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,7 @@ impl ServerClock {
 
     /// The tick whose input is to be sent at `now`.
     pub fn input_tick(&self, now: Duration) -> Tick {
-        super::tick_at(self.start, self.input_ticks(now))
+        tick_at(self.start, self.input_ticks(now))
     }
 
     /// The same as ticks since [`ServerClock::start`], with a fraction.
@@ -368,6 +368,11 @@ impl ServerClock {
         let unknown = UNKNOWN_TICKS * UNKNOWN_INPUTS / (UNKNOWN_INPUTS + known);
         Some(self.needed.wait()? + self.frame_ticks + SLACK_TICKS + unknown)
     }
+}
+
+/// The tick that is `ticks` after `start`.
+pub(super) fn tick_at(start: Tick, ticks: f64) -> Tick {
+    start.offset(ticks.floor() as i32)
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use tickwire_shared::Tick;
 use tickwire_shared::replica::{Departed, Entity, Replica};
 
-use super::extrapolated::{Extrapolated, Trajectory};
+use super::extrapolated::Extrapolated;
 use super::interpolation::KindBlend;
+use super::timeline::ShownTicks;
+use super::trajectory::Trajectory;
 
 /// Entities at once; of more, those that left first are not seen any more.
 const LEAVING_MAX: usize = 256;
 /// Seconds from nothing to all there, and back.
-const FADE_S: f64 = 0.2;
+const PRESENCE_S: f64 = 0.2;
 
 /// What left, in order.
 #[derive(Debug)]
@@ -29,19 +31,9 @@ struct FadingEntity {
     told: f64,
 }
 
-/// The ticks that are shown, since the room's start tick.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ShownTicks {
-    pub(super) start: Tick,
-    /// Of what is interpolated.
-    pub(super) shown: f64,
-    /// Of what is shown ahead.
-    pub(super) input_time: f64,
-}
-
 impl FadingOut {
     pub(super) fn new(tick_hz: u32) -> Self {
-        FadingOut { fade_ticks: FADE_S * f64::from(tick_hz), list: VecDeque::new() }
+        FadingOut { fade_ticks: PRESENCE_S * f64::from(tick_hz), list: VecDeque::new() }
     }
 
     /// An entity departed, at `input_time` of what is shown ahead.

@@ -7,6 +7,13 @@ use tickwire_shared::Tick;
 use tickwire_shared::input::{INPUTS_MAX, InputCodec, InputHead, VIEW_DELAY_UNITS};
 use tickwire_shared::schema::Schema;
 
+use super::timeline::Timeline;
+
+/// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
+/// are skipped.
+const CATCH_UP_TICKS_MAX: i32 = 30;
+/// A clock that was set back by no more than so many ticks waits until it is there again.
+const SET_BACK_TICKS_MAX: i32 = 16;
 /// A datagram repeats at least so many inputs: one lost datagram is then made good by the next.
 const REPEAT_MIN: usize = 3;
 /// Inputs kept to be sent again and stepped again.
@@ -22,6 +29,8 @@ pub(super) struct InputQueue {
     /// When each of the last was sent, and by which origin of the clock, in the order in which they were.
     known: VecDeque<(Tick, Duration, f64)>,
     known_max: usize,
+    /// Something was sampled that no datagram told.
+    is_due: bool,
     /// The newest the server has reported.
     reported: Option<Tick>,
 }
@@ -33,17 +42,6 @@ struct SentInput {
     lanes: Vec<i32>,
 }
 
-/// When an input is sampled.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sampled {
-    pub(super) tick: Tick,
-    pub(super) at: Duration,
-    /// The clock's origin.
-    pub(super) origin: f64,
-    /// So many ticks before `tick` is what the player sees of the others.
-    pub(super) view_delay_ticks: f64,
-}
-
 impl InputQueue {
     pub(super) fn new(schema: &Schema) -> Self {
         InputQueue {
@@ -51,6 +49,7 @@ impl InputQueue {
             sent: VecDeque::new(),
             known: VecDeque::new(),
             known_max: (KNOWN_S * schema.tick_hz) as usize,
+            is_due: false,
             reported: None,
         }
     }
@@ -66,9 +65,28 @@ impl InputQueue {
         known.or(self.sent.front()).map_or(&[], |sent| &sent.lanes)
     }
 
+    /// Samples `held` for each tick that is due at `now`.
+    pub(super) fn sample(&mut self, now: Duration, timeline: &Timeline, held: &[i32]) {
+        let tick = timeline.clock().input_tick(now);
+        let due_ticks = self.newest().map_or(1, |newest| tick.since(newest));
+        if due_ticks <= 0 && due_ticks > -SET_BACK_TICKS_MAX {
+            return;
+        }
+        self.is_due = true;
+        // A clock that was set back far begins anew at its own tick, as one that was set ahead does.
+        let first = if (1..=CATCH_UP_TICKS_MAX).contains(&due_ticks) { due_ticks - 1 } else { 0 };
+        for back in (0..=first).rev() {
+            self.push(tick.offset(-back), now, timeline, held);
+        }
+    }
+
+    /// Whether anything was sampled since the last call.
+    pub(super) fn take_due(&mut self) -> bool {
+        std::mem::take(&mut self.is_due)
+    }
+
     /// Samples the input of `tick`. Ticks must be consecutive; after a gap the queue begins anew.
-    pub(super) fn push(&mut self, sampled: Sampled, held: &[i32]) {
-        let Sampled { tick, at, origin, view_delay_ticks } = sampled;
+    fn push(&mut self, tick: Tick, at: Duration, timeline: &Timeline, held: &[i32]) {
         if self.newest().is_some_and(|newest| tick != newest.next()) {
             self.sent.clear();
         }
@@ -76,12 +94,13 @@ impl InputQueue {
         let mut lanes = reuse.map(|sent| sent.lanes).unwrap_or_default();
         lanes.clear();
         lanes.extend_from_slice(held);
-        let view_delay = (view_delay_ticks * f64::from(VIEW_DELAY_UNITS)).round() as u8;
+        let view_delay =
+            (timeline.view_delay_ticks(tick) * f64::from(VIEW_DELAY_UNITS)).round() as u8;
         self.sent.push_back(SentInput { tick, view_delay, lanes });
         if self.known.len() >= self.known_max {
             self.known.pop_front();
         }
-        self.known.push_back((tick, at, origin));
+        self.known.push_back((tick, at, timeline.clock().input_origin()));
     }
 
     /// The server has the input of `tick`. Returns when it was sent and by which origin of the clock, the

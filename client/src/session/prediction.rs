@@ -24,6 +24,7 @@ use tickwire_shared::{EntityId, Tick};
 
 use super::input::InputQueue;
 use super::interpolation::KindBlend;
+use super::visible_error::{ErrorFade, VisibleError};
 pub use effects::PredictedEventOutcome;
 use effects::PredictedEvents;
 pub use numbers::{NumberRules, NumberStep};
@@ -33,7 +34,7 @@ use spawns::Spawns;
 /// Ticks that may be predicted ahead of the newest snapshot.
 const AHEAD_TICKS_MAX: i32 = 120;
 /// A visible error is an `e`th of itself after so many seconds.
-const FADE_S: f64 = 0.04;
+const ERROR_FADE_S: f64 = 0.04;
 /// What is not in so many snapshots in a row is as it was last seen.
 const ABSENT_SNAPSHOTS: u32 = 24;
 
@@ -76,10 +77,12 @@ pub struct Prediction {
     input_time: (f64, Vec<i32>),
     shown: Vec<f64>,
     /// What is added to it.
-    error: Vec<f64>,
+    error: VisibleError,
+    fade: ErrorFade,
     /// What the last correction moved.
     corrected: Vec<f64>,
-    faded: Duration,
+    /// The newest snapshot by which it was corrected, and the newest, where some in between waited.
+    unreconciled: Option<(Option<Tick>, Tick)>,
     stats: PredictionStats,
 }
 
@@ -110,9 +113,10 @@ impl Prediction {
             effects: PredictedEvents::new(events),
             input_time: (0.0, Vec::new()),
             shown: Vec::new(),
-            error: Vec::new(),
+            error: VisibleError::default(),
+            fade: ErrorFade::new(ERROR_FADE_S),
             corrected: Vec::new(),
-            faded: Duration::ZERO,
+            unreconciled: None,
             stats: PredictionStats::default(),
         }
     }
@@ -139,7 +143,7 @@ impl Prediction {
 
     /// How far what is shown is from what is predicted, in the lanes of the entity.
     pub fn visible_error(&self) -> &[f64] {
-        &self.error
+        self.error.lanes()
     }
 
     /// How far the last correction moved what is predicted, in the lanes of the entity.
@@ -157,8 +161,39 @@ impl Prediction {
         self.effects.poll()
     }
 
-    /// The snapshot of `tick` was applied, and its events confirmed.
-    pub(super) fn reconcile(&mut self, tick: Tick, known: KnownWorld<'_>) {
+    /// The snapshot of `tick` was applied, and its events confirmed; the one `before` it was the newest until then. One
+    /// that `waited` came with many others: of those the last one will do, in the next frame.
+    pub(super) fn snapshot(
+        &mut self,
+        (before, tick): (Option<Tick>, Tick),
+        waited: bool,
+        known: KnownWorld<'_>,
+    ) {
+        if waited {
+            let before = self.unreconciled.map_or(before, |(before, _)| before);
+            self.unreconciled = Some((before, tick));
+        } else {
+            self.reconcile_with_waiting(tick, known);
+        }
+    }
+
+    /// Corrects what is predicted by snapshots that waited.
+    pub(super) fn reconcile_waiting(&mut self, known: KnownWorld<'_>) {
+        if let Some((_, tick)) = self.unreconciled {
+            self.reconcile_with_waiting(tick, known);
+        }
+    }
+
+    /// Corrects what is predicted by the snapshot of `tick`, and by those that waited before it.
+    fn reconcile_with_waiting(&mut self, tick: Tick, known: KnownWorld<'_>) {
+        // The last change of what is own may be in any of them.
+        let before = self.unreconciled.take().and_then(|(before, _)| before);
+        let changed = self.own_tick(known.replica);
+        let is_news = |changed: &Tick| before.is_some_and(|before| changed.since(before) > 0);
+        self.reconcile(changed.filter(is_news).unwrap_or(tick), known);
+    }
+
+    fn reconcile(&mut self, tick: Tick, known: KnownWorld<'_>) {
         self.effects.reconcile(tick, &mut self.stats);
         let own = self.own_in(known.replica);
         let steered = own.map(|entity| entity.id);
@@ -228,16 +263,12 @@ impl Prediction {
 
     /// What is shown from now on: `part` of a tick after the newest one, with `held` held.
     pub(super) fn show(&mut self, now: Duration, part: f64, held: &[i32], known: KnownWorld<'_>) {
-        let passed = now.saturating_sub(self.faded).as_secs_f64();
-        self.faded = now;
-        for error in &mut self.error {
-            *error *= (-passed / FADE_S).exp();
-        }
+        self.error.fade(self.fade.next(now));
         self.input_time.0 = part;
         self.input_time.1.clear();
         self.input_time.1.extend_from_slice(held);
         self.aim(known);
-        self.add_error();
+        self.error.add_to(&mut self.shown);
         if let Some(newest) = known.inputs.newest() {
             self.spawns.show(newest, part, known.replica, known.blends);
         }
@@ -254,7 +285,7 @@ impl Prediction {
     }
 
     /// The tick of the newest state of what is own.
-    pub(super) fn own_tick(&self, replica: &Replica) -> Option<Tick> {
+    fn own_tick(&self, replica: &Replica) -> Option<Tick> {
         self.own_in(replica).map(|own| own.states.tick(own.states.len() - 1))
     }
 
@@ -326,14 +357,14 @@ impl Prediction {
     fn keep_in_sight(&mut self, known: KnownWorld<'_>) {
         let before = std::mem::take(&mut self.shown);
         let mut input_time = before.clone();
-        for (input_time, error) in input_time.iter_mut().zip(&self.error) {
+        for (input_time, error) in input_time.iter_mut().zip(self.error.lanes()) {
             *input_time -= error;
         }
         self.aim(known);
         let kind = self.steps.back().map(|step| usize::from(step.kind));
         match kind {
             Some(kind) if before.len() == self.shown.len() => {
-                known.blends[kind].error(&before, &self.shown, &mut self.error);
+                self.error.hide(&known.blends[kind], &before, &self.shown);
                 known.blends[kind].error(&input_time, &self.shown, &mut self.corrected);
             }
             _ => {
@@ -341,13 +372,7 @@ impl Prediction {
                 self.corrected.clear();
             }
         }
-        self.add_error();
-    }
-
-    fn add_error(&mut self) {
-        for (shown, error) in self.shown.iter_mut().zip(&self.error) {
-            *shown += error;
-        }
+        self.error.add_to(&mut self.shown);
     }
 
     fn forget(&mut self) {

@@ -1,0 +1,49 @@
+//! Who is in the room.
+
+use std::collections::BTreeMap;
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{Member, ServerFrame};
+
+/// The client's own stay in a room, and everyone in it.
+#[derive(Debug)]
+pub(super) struct Roster {
+    pub(super) room: String,
+    /// Watching only.
+    pub(super) is_spectator: bool,
+    /// Who may kick.
+    pub(super) host: Option<PlayerId>,
+    members: BTreeMap<PlayerId, Member>,
+}
+
+impl Roster {
+    /// In a room of which nobody is known yet.
+    pub(super) fn new(room: &str, is_spectator: bool) -> Self {
+        Roster { room: room.to_owned(), is_spectator, host: None, members: BTreeMap::new() }
+    }
+
+    /// Everyone in the room, by number.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// These are in the room now.
+    pub(super) fn set_members(&mut self, host: Option<PlayerId>, members: &[Member]) {
+        self.host = host;
+        self.members = members.iter().map(|member| (member.player, member.clone())).collect();
+    }
+
+    /// Takes a frame that says who came, left or may kick.
+    pub(super) fn handle(&mut self, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::MemberJoined(member) => {
+                self.members.insert(member.player, member.clone());
+            }
+            ServerFrame::MemberLeft { player, .. } => {
+                self.members.remove(player);
+            }
+            ServerFrame::Host(host) => self.host = *host,
+            _ => {}
+        }
+    }
+}
