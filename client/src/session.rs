@@ -6,6 +6,7 @@
 pub mod component;
 
 mod clock;
+mod event;
 mod extrapolated;
 mod fading_out;
 mod input;
@@ -21,25 +22,26 @@ mod trajectory;
 mod visible_error;
 
 pub use clock::ServerClock;
+pub use event::{SessionError, SessionEvent};
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
 use prediction::PredictedEventOutcome;
+pub use prediction::RulesFor;
 use room::JoinedRoom;
 pub use room::RoomSession;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tickwire_shared::compatibility::SchemaError;
+use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FrameError, FrameReader, RequestId, RoomChoice,
-    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+    ClientChat, ClientFrame, CloseCode, FrameReader, RequestId, RoomChoice, STREAM_CHAT,
+    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
-use tickwire_shared::replica::{Event, SnapshotError};
+use tickwire_shared::replica::SnapshotError;
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{PlayerId, Tick};
 
 /// Events kept for a caller that does not poll; older ones are dropped beyond it.
 pub const EVENTS_MAX: usize = 4096;
@@ -47,69 +49,62 @@ pub const EVENTS_MAX: usize = 4096;
 /// Of what a client says it is, so much is told.
 const CLIENT_CHARACTERS_MAX: usize = 256;
 
-/// Something the caller should know.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SessionEvent {
-    /// A frame of the control stream, already taken into account. Keyframes, and that the world begins anew, are
-    /// not told.
-    Control(ServerFrame),
-    /// A frame of the chat stream.
-    Chat(ServerChat),
-    /// Something that happened once in the game, by the server's word, and was not predicted.
-    Game(Event),
-    /// Something that happened once in the game as far as this client can tell: the server's own word of it
-    /// is not told.
-    Predicted(Event),
-    /// Something that was predicted and did not happen.
-    Cancelled(Event),
-    /// The session is over; nothing more will come.
-    Over {
-        /// Why.
-        code: CloseCode,
-        /// Why and what to do, for a person.
-        text: String,
-    },
-}
-
-/// Why a server cannot be understood. The session is over.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SessionError {
-    /// A frame that cannot be read.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The server's schema does not fit, or cannot be used.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// A part of a keyframe that cannot be read.
-    #[error("the server sent a keyframe that cannot be read; update the client")]
-    Keyframe,
-    /// A frame that may not come now.
-    #[error("the server sent {what} at the wrong moment; update the client")]
-    Unexpected {
-        /// What came.
-        what: &'static str,
-    },
-}
-
-impl SessionError {
-    /// The code the connection is closed with.
-    pub fn close_code(&self) -> CloseCode {
-        match self {
-            SessionError::Frame(error) => error.close_code(),
-            SessionError::Schema(_) => CloseCode::SchemaMismatch,
-            SessionError::Keyframe | SessionError::Unexpected { .. } => CloseCode::ServerMisbehaved,
-        }
-    }
-}
-
-/// Makes the rules to predict by, for a server with this schema; see [`prediction`].
-#[cfg(not(target_arch = "wasm32"))]
-pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn prediction::Rules>> + Send>;
-/// Makes the rules to predict by, for a server with this schema; see [`prediction`].
-#[cfg(target_arch = "wasm32")]
-pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn prediction::Rules>>>;
-
 /// One session with a server.
+///
+/// The caller has the sockets and the clock, and drives it in this order, once a frame:
+///
+/// 1. what came: [`handle_control`](Session::handle_control), [`handle_chat`](Session::handle_chat),
+///    [`handle_datagram`](Session::handle_datagram);
+/// 2. the time: [`update`](Session::update), which samples what is held and steps what is predicted;
+/// 3. what goes out: [`take_control`](Session::take_control), [`take_chat`](Session::take_chat), and
+///    [`poll_datagram`](Session::poll_datagram) until there is none;
+/// 4. what happened: [`poll_event`](Session::poll_event) until there is none;
+/// 5. what is to be seen: [`room`](Session::room), and its [`for_each_shown`](RoomSession::for_each_shown).
+///
+/// Requests such as [`join`](Session::join) may be made at any time; they go out with the next bytes.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire_client::session::{Session, SessionError};
+///
+/// /// Both ways between a client and its server.
+/// #[derive(Default)]
+/// struct Wire {
+///     control: Vec<u8>,
+///     chat: Vec<u8>,
+///     datagrams: Vec<Vec<u8>>,
+/// }
+///
+/// fn frame(
+///     session: &mut Session,
+///     now: Duration,
+///     came: &Wire,
+///     out: &mut Wire,
+/// ) -> Result<(), SessionError> {
+///     session.handle_control(now, &came.control)?;
+///     session.handle_chat(&came.chat)?;
+///     for datagram in &came.datagrams {
+///         session.handle_datagram(now, datagram);
+///     }
+///     session.update(now);
+///     out.control.extend(session.take_control());
+///     out.chat.extend(session.take_chat());
+///     out.datagrams.extend(std::iter::from_fn(|| session.poll_datagram()));
+///     while let Some(event) = session.poll_event() {
+///         println!("{event:?}");
+///     }
+///     if let Some(room) = session.room() {
+///         room.for_each_shown(|entity| println!("{:?} at {:?}", entity.id, entity.lanes));
+///     }
+///     Ok(())
+/// }
+///
+/// let mut session = Session::new("a guide", None);
+/// let (came, mut out) = (Wire::default(), Wire::default());
+/// frame(&mut session, Duration::ZERO, &came, &mut out)?;
+/// assert!(!out.control.is_empty(), "it says hello first");
+/// # Ok::<(), SessionError>(())
+/// ```
 pub struct Session {
     own_schema: Option<Schema>,
     control_in: FrameReader,

@@ -47,6 +47,39 @@ use replication::{DeltaCache, SnapshotScratch};
 use world::World;
 
 /// One room.
+///
+/// The caller has the sockets and the clock, and drives it in this order:
+///
+/// 1. whenever a message came: [`handle`](Room::handle);
+/// 2. once a tick: [`step`](Room::step), or its halves [`advance`](Room::advance) and [`encode`](Room::encode);
+/// 3. after a step: [`datagrams`](Room::datagrams), which are valid until the next one;
+/// 4. after either: [`poll`](Room::poll) and [`poll_finding`](Room::poll_finding) until there is nothing.
+///
+/// ```
+/// use std::time::Instant;
+/// use tickwire_server::room::{FromRoom, Room, ToRoom};
+/// use tickwire_shared::{PlayerId, Simulation};
+///
+/// fn tick<S: Simulation>(
+///     room: &mut Room<S>,
+///     (due, time_ms): (Instant, u64),
+///     came: Vec<ToRoom<S::Input>>,
+///     mut send_datagram: impl FnMut(PlayerId, &[u8]),
+///     mut send_frame: impl FnMut(FromRoom),
+/// ) {
+///     for message in came {
+///         room.handle(Instant::now(), time_ms, message);
+///     }
+///     room.step(due);
+///     room.datagrams().for_each(|(player, datagram)| send_datagram(player, datagram));
+///     while let Some(frame) = room.poll() {
+///         send_frame(frame);
+///     }
+///     while let Some(finding) = room.poll_finding() {
+///         eprintln!("{finding:?}");
+///     }
+/// }
+/// ```
 pub struct Room<S: Simulation> {
     name: String,
     config: RoomConfig,

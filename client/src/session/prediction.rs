@@ -28,7 +28,7 @@ use super::visible_error::{ErrorFade, VisibleError};
 pub use effects::PredictedEventOutcome;
 use effects::PredictedEvents;
 pub use numbers::{NumberRules, NumberStep};
-pub use rules::{GameRules, LaneRecord, MaybeSend, PredictedState, Rules, StepOutput};
+pub use rules::{GameRules, LaneRecord, MaybeSend, PredictedState, Rules, RulesFor, StepOutput};
 use spawns::Spawns;
 
 /// Ticks that may be predicted ahead of the newest snapshot.

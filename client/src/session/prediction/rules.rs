@@ -63,6 +63,13 @@ pub trait Rules: Debug + MaybeSend {
     }
 }
 
+/// Makes the rules to predict by, for a server with this schema.
+#[cfg(not(target_arch = "wasm32"))]
+pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn Rules>> + Send>;
+/// Makes the rules to predict by, for a server with this schema.
+#[cfg(target_arch = "wasm32")]
+pub type RulesFor = Box<dyn FnMut(&Schema) -> Option<Box<dyn Rules>>>;
+
 /// The state of what is steered, of whatever type the game has for it.
 pub struct PredictedState(Box<dyn ErasedState>);
 
