@@ -8,7 +8,6 @@
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
 //! - `link` is the client as all of these know it.
 
-mod bucket;
 mod chat;
 mod control;
 mod datagrams;

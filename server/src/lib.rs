@@ -26,6 +26,7 @@ mod rooms;
 mod scheduler;
 mod server;
 mod shares;
+mod token_bucket;
 mod transport;
 
 pub use config::ServerConfig;

@@ -19,6 +19,8 @@ use tracing_subscriber::fmt::format::{Format, Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::token_bucket::TokenBucket;
+
 /// Logs to standard error from now on, at most `lines_hz` lines a second of one kind.
 pub(crate) fn start(filter: EnvFilter, lines_hz: u32) {
     let is_terminal = io::stderr().is_terminal();
@@ -117,29 +119,23 @@ impl Lines {
     }
 }
 
-/// A rate with a burst, for the lines of one kind.
+/// The lines of one kind.
 struct Sample {
-    lines_hz: f64,
-    lines: f64,
-    counted_at: Instant,
+    lines: TokenBucket,
     left_out: u64,
 }
 
 impl Sample {
     fn new(lines_hz: u32, now: Instant) -> Self {
-        let lines_hz = f64::from(lines_hz);
-        Sample { lines_hz, lines: lines_hz * BURST_S, counted_at: now, left_out: 0 }
+        let burst = f64::from(lines_hz) * BURST_S;
+        Sample { lines: TokenBucket::new(burst, lines_hz, now), left_out: 0 }
     }
 
     fn pass(&mut self, now: Instant) -> Option<u64> {
-        let passed_s = now.saturating_duration_since(self.counted_at).as_secs_f64();
-        self.counted_at = now;
-        self.lines = (self.lines + passed_s * self.lines_hz).min(self.lines_hz * BURST_S);
-        if self.lines < 1.0 {
+        if !self.lines.take(now) {
             self.left_out += 1;
             return None;
         }
-        self.lines -= 1.0;
         Some(std::mem::take(&mut self.left_out))
     }
 }

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
-use super::bucket::TokenBucket;
 use super::control::FRAME_PAUSE;
 use super::frames::FrameStream;
 use super::{ClientLink, SessionEnd, send_command};
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
+use crate::token_bucket::TokenBucket;
 use crate::transport::RecvHalf;
 
 /// Serves the chat stream until it says how the session ends.

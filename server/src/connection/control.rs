@@ -8,13 +8,13 @@ use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RequestId, Se
 use tickwire_shared::schema::Schema;
 use tokio::time::timeout_at;
 
-use super::bucket::TokenBucket;
 use super::frames::FrameStream;
 use super::link::truncate;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, send_command};
 use crate::room::ToRoom;
 use crate::rooms::{Membership, Refusal};
 use crate::scheduler::Mailbox;
+use crate::token_bucket::TokenBucket;
 use crate::transport::RecvHalf;
 
 /// Serves the control stream until it says how the session ends.

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 
-use super::bucket::TokenBucket;
 use super::{ClientLink, ServerState, SessionEnd};
 use crate::room::ToRoom;
+use crate::token_bucket::TokenBucket;
 use crate::transport::DatagramSink;
 
 /// Takes the datagrams of one client: counts, limits, decodes, and puts into the room's mailbox.

@@ -6,32 +6,12 @@ use tickwire_shared::control::RefuseCode;
 
 use super::text::{self, NameKey};
 use crate::config::RoomConfig;
+use crate::token_bucket::TokenBucket;
 
-/// Messages one member may still send: a bucket that fills up evenly.
-#[derive(Debug)]
-pub(super) struct ChatBucket {
-    messages: f64,
-    at: Instant,
-}
-
-impl ChatBucket {
-    pub(super) fn new(config: &RoomConfig, now: Instant) -> Self {
-        ChatBucket { messages: f64::from(config.chat_burst_messages), at: now }
-    }
-
-    /// Takes one message out, or says that there is none.
-    pub(super) fn take(&mut self, config: &RoomConfig, now: Instant) -> bool {
-        let burst = f64::from(config.chat_burst_messages);
-        let elapsed_s = now.saturating_duration_since(self.at).as_secs_f64();
-        let refill_s = f64::from(config.chat_refill_s.max(1));
-        self.messages = (self.messages + elapsed_s * burst / refill_s).min(burst);
-        self.at = now;
-        let allowed = self.messages >= 1.0;
-        if allowed {
-            self.messages -= 1.0;
-        }
-        allowed
-    }
+/// Messages one member may still send.
+pub(super) fn bucket(config: &RoomConfig, now: Instant) -> TokenBucket {
+    let burst = f64::from(config.chat_burst_messages);
+    TokenBucket::new(burst, burst / f64::from(config.chat_refill_s.max(1)), now)
 }
 
 /// The text as others may see it.
@@ -114,11 +94,11 @@ mod tests {
     fn five_messages_in_five_seconds() {
         let config = RoomConfig::default();
         let start = Instant::now();
-        let mut bucket = ChatBucket::new(&config, start);
-        assert!((0..5).all(|_| bucket.take(&config, start)));
-        assert!(!bucket.take(&config, start));
+        let mut bucket = bucket(&config, start);
+        assert!((0..5).all(|_| bucket.take(start)));
+        assert!(!bucket.take(start));
         let later = start + Duration::from_millis(1001);
-        assert!(bucket.take(&config, later));
-        assert!(!bucket.take(&config, later));
+        assert!(bucket.take(later));
+        assert!(!bucket.take(later));
     }
 }

@@ -6,7 +6,7 @@ use tickwire_shared::control::Member as MemberInfo;
 use tickwire_shared::{PlayerId, Viewer};
 
 use super::bandwidth::Bandwidth;
-use super::chat::ChatBucket;
+use super::chat;
 use super::findings::{Fault, Findings};
 use super::inputs::InputBuffer;
 use super::replication::{Replication, SnapshotContext};
@@ -14,6 +14,7 @@ use super::text::NameKey;
 use super::tick_events::TickEvents;
 use super::view_area::ViewArea;
 use crate::config::RoomConfig;
+use crate::token_bucket::TokenBucket;
 
 /// A player or a spectator.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ pub(super) struct RoomMember<I> {
     pub(super) inputs: Option<InputBuffer<I>>,
     pub(super) replication: Replication,
     pub(super) bandwidth: Bandwidth,
-    pub(super) chat: ChatBucket,
+    /// Messages it may still send.
+    pub(super) chat: TokenBucket,
 }
 
 impl<I: Copy + Default> RoomMember<I> {
@@ -45,7 +47,7 @@ impl<I: Copy + Default> RoomMember<I> {
             inputs: (!spectator).then(|| InputBuffer::new(config.input_window_ticks)),
             replication: Replication::new(config, player, seat),
             bandwidth: Bandwidth::new(config),
-            chat: ChatBucket::new(config, now),
+            chat: chat::bucket(config, now),
         }
     }
 

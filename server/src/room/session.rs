@@ -232,7 +232,7 @@ impl<S: Simulation> Room<S> {
         let Some(member) = self.members.get_mut(&from) else {
             return Err((RefuseCode::NotInRoom, "join a room before you chat".into()));
         };
-        if !member.chat.take(&self.config, now) {
+        if !member.chat.take(now) {
             let (burst, seconds) = (self.config.chat_burst_messages, self.config.chat_refill_s);
             let text = format!("at most {burst} messages in {seconds} s; wait a moment");
             return Err((RefuseCode::ChatTooFast, text));

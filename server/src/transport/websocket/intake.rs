@@ -8,11 +8,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use crate::token_bucket::TokenBucket;
 
 /// A connection that is read frame by frame at a rate.
 pub(super) struct Intake<W> {
@@ -20,7 +22,8 @@ pub(super) struct Intake<W> {
     /// What came behind the request.
     early: Bytes,
     frames: FramePosition,
-    rate: IntakeRate,
+    /// What was too much is a debt.
+    rate: TokenBucket,
     pause: Option<Pin<Box<Sleep>>>,
     unfinished: Unfinished,
 }
@@ -42,7 +45,7 @@ impl<W> Intake<W> {
             wire,
             early,
             frames: FramePosition::default(),
-            rate: IntakeRate::new(messages_hz, Instant::now()),
+            rate: TokenBucket::new(f64::from(messages_hz) * BURST_S, messages_hz, Instant::now()),
             pause: None,
             unfinished: Unfinished::default(),
         }
@@ -74,7 +77,7 @@ impl<W: AsyncRead + Unpin> AsyncRead for Intake<W> {
         }
         let cost = this.frames.take(&buffer.filled()[before..]);
         this.unfinished.0.store(this.frames.unfinished(), Ordering::Relaxed);
-        let debt = this.rate.charge(cost, Instant::now());
+        let debt = this.rate.charge(cost, DEBT_S_MAX, Instant::now());
         if !debt.is_zero() {
             this.pause = Some(Box::pin(tokio::time::sleep(debt)));
         }
@@ -175,32 +178,6 @@ fn payload_bytes(head: &[u8; HEAD_BYTES_MAX]) -> u64 {
     }
 }
 
-/// A rate with a burst; what was too much is a debt.
-#[derive(Debug)]
-struct IntakeRate {
-    left: f64,
-    burst: f64,
-    hz: f64,
-    filled_at: Instant,
-}
-
-impl IntakeRate {
-    fn new(hz: u32, now: Instant) -> Self {
-        let hz = f64::from(hz);
-        let burst = hz * BURST_S;
-        IntakeRate { left: burst, burst, hz, filled_at: now }
-    }
-
-    /// Takes what something cost, and says how long to pause after it.
-    fn charge(&mut self, cost: u64, now: Instant) -> Duration {
-        let passed_s = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.filled_at = now;
-        self.left = (self.left + passed_s * self.hz).min(self.burst) - cost as f64;
-        let debt_s = (-self.left / self.hz).clamp(0.0, DEBT_S_MAX);
-        Duration::from_secs_f64(debt_s)
-    }
-}
-
 const HEAD_BYTES_MAX: usize = 14;
 /// A frame of so many bytes costs as much as two.
 const COST_BYTES: u64 = 1024;
@@ -263,18 +240,5 @@ mod tests {
         assert_eq!(frames.unfinished(), 0);
         frames.take(&frame(PING, 2)[..3]);
         assert_eq!(frames.unfinished(), 3);
-    }
-
-    #[test]
-    fn what_is_too_much_is_paused_for_and_a_rate_that_is_kept_is_not() {
-        let start = Instant::now();
-        let mut rate = IntakeRate::new(100, start);
-        for tick in 1..1000 {
-            assert_eq!(rate.charge(1, start + Duration::from_millis(10 * tick)), Duration::ZERO);
-        }
-        let now = start + Duration::from_secs(10);
-        assert_eq!(rate.charge(200, now), Duration::ZERO);
-        assert_eq!(rate.charge(50, now), Duration::from_millis(500));
-        assert_eq!(rate.charge(u64::MAX, now), Duration::from_secs(10));
     }
 }
