@@ -57,7 +57,7 @@ impl Core {
 
     /// Takes bytes of the chat stream; throws as `onControl`.
     #[wasm_bindgen(js_name = onChat)]
-    pub fn on_chat(&mut self, bytes: &[u8], _now_ms: f64) -> Result<(), JsValue> {
+    pub fn on_chat(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
         self.session.handle_chat(bytes).map_err(|error| self.fail(&error))
     }
 
@@ -93,7 +93,7 @@ impl Core {
 
     /// The next datagram to send.
     #[wasm_bindgen(js_name = takeDatagram)]
-    pub fn take_datagram(&mut self, _now_ms: f64) -> Option<Uint8Array> {
+    pub fn take_datagram(&mut self) -> Option<Uint8Array> {
         self.session.poll_datagram().map(|bytes| Uint8Array::from(bytes.as_slice()))
     }
 
@@ -225,7 +225,7 @@ impl Core {
 
     /// Every visible entity as it is to be shown since the last update, flat. For each: numbers of its
     /// record (this one included), id, kind, 1 when own, how much of it is there, then its components.
-    pub fn view(&mut self, _now_ms: f64) -> Float64Array {
+    pub fn view(&mut self) -> Float64Array {
         self.view.clear();
         if let (Some(room), Some(welcome)) = (self.session.room(), self.session.welcome()) {
             let (view, kinds) = (&mut self.view, &welcome.schema.entities);

@@ -133,7 +133,7 @@ export class Client<G extends Game = AnyGame> {
     const take = (give: () => void) => ifCurrent(() => (this.#watch.heardStream(), this.#take(give)));
     transport.start({
       onControl: (bytes) => take(() => core.onControl(bytes, performance.now())),
-      onChat: (bytes) => take(() => core.onChat(bytes, performance.now())),
+      onChat: (bytes) => take(() => core.onChat(bytes)),
       onDatagram: (bytes) => ifCurrent(() => this.#takeDatagram(bytes)),
       onClosed: (end) => ifCurrent(() => this.#onTransportClosed(end)),
     });
@@ -231,7 +231,7 @@ export class Client<G extends Game = AnyGame> {
   update(nowMs: number = performance.now()): void {
     if (this.#end) return;
     this.#advance(nowMs);
-    if (!this.#end && this.#room.info) this.#guard(() => this.entities.read(this.#core.view(nowMs)));
+    if (!this.#end && this.#room.info) this.#guard(() => this.entities.read(this.#core.view()));
   }
 
   /**
@@ -279,7 +279,7 @@ export class Client<G extends Game = AnyGame> {
     this.#guard(() => {
       this.#core.update(nowMs);
       for (;;) {
-        const datagram = this.#core.takeDatagram(nowMs);
+        const datagram = this.#core.takeDatagram();
         if (!datagram) break;
         this.#transport.sendDatagram(datagram);
       }

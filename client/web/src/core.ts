@@ -54,13 +54,13 @@ export type StepOnce = (
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
 export interface Core {
   onControl(bytes: Uint8Array, nowMs: number): void;
-  onChat(bytes: Uint8Array, nowMs: number): void;
+  onChat(bytes: Uint8Array): void;
   setLossless(isLossless: boolean): void;
   onDatagram(bytes: Uint8Array, nowMs: number): void;
   onClosed(code: number, text: string): void;
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
-  takeDatagram(nowMs: number): Uint8Array | undefined;
+  takeDatagram(): Uint8Array | undefined;
   /** What asks something gives the number that the answer names. */
   join(room: string | undefined, name: string): number;
   spectate(room: string, name: string): number;
@@ -80,7 +80,7 @@ export interface Core {
   pollEvent(): CoreEvent | undefined;
   schema(): Schema | undefined;
   shownTick(): number | undefined;
-  view(nowMs: number): ArrayLike<number>;
+  view(): ArrayLike<number>;
   stats(nowMs: number): CoreStats;
   free(): void;
 }
