@@ -7,6 +7,7 @@ mod bandwidth;
 mod chat;
 mod encode;
 mod findings;
+mod handle;
 mod inputs;
 mod interest;
 mod kicks;

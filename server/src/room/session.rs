@@ -1,4 +1,4 @@
-//! Who comes and goes, and what they say: everything in a room but the tick.
+//! Who comes and goes, and what they say.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,44 +10,14 @@ use tickwire_shared::{LeaveReason, NewPlayer, PlayerId, Simulation};
 
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
-use super::message::{FromRoom, ToRoom};
+use super::message::FromRoom;
 use super::{Room, chat};
 
 /// Characters of a kick's reason.
 const REASON_CHARACTERS_MAX: usize = 200;
 
 impl<S: Simulation> Room<S> {
-    /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
-    pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
-        match message {
-            ToRoom::Join { request, player, name, spectator, datagram_bytes_max } => {
-                match self.join(now, time_ms, (request, player), &name, spectator) {
-                    Ok(()) => self.set_path(player, datagram_bytes_max),
-                    Err(refusal) => {
-                        if refusal.0 != RefuseCode::AlreadyInRoom {
-                            self.outgoing.push_back(FromRoom::Released { player });
-                        }
-                        self.refuse(player, request, refusal);
-                    }
-                }
-            }
-            ToRoom::Leave { request, player, code } => self.leave(time_ms, request, player, code),
-            ToRoom::Input { player, at, datagram } => self.take_input(now, player, at, &datagram),
-            ToRoom::Path { player, datagram_bytes_max } => {
-                self.set_path(player, datagram_bytes_max);
-            }
-            ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
-            ToRoom::Kick { request, by, player, reason } => {
-                match self.kick((now, time_ms), by, player, &reason) {
-                    Ok(()) => self.tell(by, ServerFrame::Done { request }),
-                    Err(refusal) => self.refuse(by, request, refusal),
-                }
-            }
-            ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
-        }
-    }
-
-    fn join(
+    pub(super) fn join(
         &mut self,
         now: Instant,
         time_ms: u64,
@@ -118,7 +88,7 @@ impl<S: Simulation> Room<S> {
         name.wrapping_add(self.seats)
     }
 
-    fn leave(
+    pub(super) fn leave(
         &mut self,
         time_ms: u64,
         request: Option<RequestId>,
@@ -169,13 +139,13 @@ impl<S: Simulation> Room<S> {
         self.host != before
     }
 
-    fn set_path(&mut self, player: PlayerId, datagram_bytes_max: usize) {
+    pub(super) fn set_path(&mut self, player: PlayerId, datagram_bytes_max: usize) {
         if let Some(member) = self.members.get_mut(&player) {
             member.bandwidth.set_datagram_bytes_max(datagram_bytes_max);
         }
     }
 
-    fn kick(
+    pub(super) fn kick(
         &mut self,
         (now, time_ms): (Instant, u64),
         by: PlayerId,
@@ -211,7 +181,7 @@ impl<S: Simulation> Room<S> {
         Ok(())
     }
 
-    fn chat(&mut self, now: Instant, time_ms: u64, player: PlayerId, chat: &ClientChat) {
+    pub(super) fn chat(&mut self, now: Instant, time_ms: u64, player: PlayerId, chat: &ClientChat) {
         if let Err((code, text)) = self.deliver(now, time_ms, player, chat) {
             let chat = ServerChat::Refused { request: chat.request(), code, text };
             self.outgoing.push_back(FromRoom::Chat { player, chat });
@@ -260,7 +230,7 @@ impl<S: Simulation> Room<S> {
         self.outgoing.push_back(FromRoom::ChatAll { players, chat });
     }
 
-    fn tell_everyone(&mut self, frame: ServerFrame) {
+    pub(super) fn tell_everyone(&mut self, frame: ServerFrame) {
         let players = self.everyone();
         if !players.is_empty() {
             self.outgoing.push_back(FromRoom::ControlAll { players, frame });
@@ -273,11 +243,16 @@ impl<S: Simulation> Room<S> {
         Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
     }
 
-    fn refuse(&mut self, player: PlayerId, request: RequestId, (code, text): ChatRefusal) {
+    pub(super) fn refuse(
+        &mut self,
+        player: PlayerId,
+        request: RequestId,
+        (code, text): ChatRefusal,
+    ) {
         self.tell(player, ServerFrame::Refused { request, code, text });
     }
 
-    fn tell(&mut self, player: PlayerId, frame: ServerFrame) {
+    pub(super) fn tell(&mut self, player: PlayerId, frame: ServerFrame) {
         self.outgoing.push_back(FromRoom::Control { player, frame });
     }
 }

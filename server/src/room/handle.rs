@@ -1,0 +1,41 @@
+//! What comes into a room between two ticks.
+
+use std::time::Instant;
+
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{RefuseCode, ServerFrame};
+
+use super::Room;
+use super::message::{FromRoom, ToRoom};
+
+impl<S: Simulation> Room<S> {
+    /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
+    pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
+        match message {
+            ToRoom::Join { request, player, name, spectator, datagram_bytes_max } => {
+                match self.join(now, time_ms, (request, player), &name, spectator) {
+                    Ok(()) => self.set_path(player, datagram_bytes_max),
+                    Err(refusal) => {
+                        if refusal.0 != RefuseCode::AlreadyInRoom {
+                            self.outgoing.push_back(FromRoom::Released { player });
+                        }
+                        self.refuse(player, request, refusal);
+                    }
+                }
+            }
+            ToRoom::Leave { request, player, code } => self.leave(time_ms, request, player, code),
+            ToRoom::Input { player, at, datagram } => self.take_input(now, player, at, &datagram),
+            ToRoom::Path { player, datagram_bytes_max } => {
+                self.set_path(player, datagram_bytes_max);
+            }
+            ToRoom::Chat { player, chat } => self.chat(now, time_ms, player, &chat),
+            ToRoom::Kick { request, by, player, reason } => {
+                match self.kick((now, time_ms), by, player, &reason) {
+                    Ok(()) => self.tell(by, ServerFrame::Done { request }),
+                    Err(refusal) => self.refuse(by, request, refusal),
+                }
+            }
+            ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
+        }
+    }
+}
