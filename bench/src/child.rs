@@ -9,6 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+const STOP_LOOKS: usize = 300;
+const STOP_PAUSE: Duration = Duration::from_millis(20);
+
 /// A server this process started. It is stopped when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
@@ -95,6 +98,3 @@ impl Drop for ServerProcess {
         let _ = self.child.wait();
     }
 }
-
-const STOP_LOOKS: usize = 300;
-const STOP_PAUSE: Duration = Duration::from_millis(20);

@@ -34,6 +34,9 @@ const SAMPLES: usize = 2;
 const CONNECTING_MAX: usize = 16;
 const WARM_UP: Duration = Duration::from_secs(3);
 
+/// Bytes of an IPv4 and a UDP header.
+const PACKET_HEADER_BYTES: u64 = 28;
+
 /// What to run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FieldArguments {
@@ -91,9 +94,6 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio: Option<f64>,
 }
-
-/// Bytes of an IPv4 and a UDP header.
-const PACKET_HEADER_BYTES: u64 = 28;
 
 pub(crate) fn serve(arguments: &ServeFieldArguments) -> anyhow::Result<ExitCode> {
     rules::TRUTH_WANTED.store(true, Ordering::Relaxed);

@@ -15,6 +15,10 @@ use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 use crate::network::{Conditions, Faults, Link, Weather};
 
+const PORTS_TRIED: usize = 16;
+/// From the end of the input to that of the proxy.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Passes UDP datagrams and TCP connections on to a server, and its answers back, over a bad network. Each
 /// client, and each TCP connection, has a link of its own in each direction; the same seed makes
 /// the same decisions for the same datagrams. Arrivals are to the millisecond.
@@ -142,10 +146,6 @@ fn rebind_every(text: &str) -> Result<Duration, String> {
 fn tcp_socket(like: SocketAddr) -> std::io::Result<TcpSocket> {
     if like.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
 }
-
-const PORTS_TRIED: usize = 16;
-/// From the end of the input to that of the proxy.
-const LINGER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

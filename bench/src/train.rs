@@ -20,6 +20,10 @@ use tickwire_shared::schema::KindSchema;
 pub(crate) use command::{TrainArguments, run};
 use samples::{Samples, What};
 
+/// Of entities that do not move and are not told of, which are most, one in so many is looked at.
+const RESTING_STEP: u32 = 16;
+const NEVER_FAILS: &str = "collecting never fails";
+
 /// One entity in one snapshot: its lanes and its baselines.
 pub(crate) struct Sight<'a> {
     pub baseline: Baseline<'a>,
@@ -106,9 +110,6 @@ pub(crate) fn train_kind(
     KindModel { common, sites: sites.collect(), chances }
 }
 
-/// Of entities that do not move and are not told of, which are most, one in so many is looked at.
-const RESTING_STEP: u32 = 16;
-
 fn chances(
     kind: &KindSchema,
     table: &LaneTable,
@@ -139,8 +140,6 @@ fn chances(
     });
     tree::grow_chances(&samples, &recent, effort)
 }
-
-const NEVER_FAILS: &str = "collecting never fails";
 
 /// For each chunk the pattern that occurs most; `None` where nothing is told at all.
 fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Option<Vec<u8>> {

@@ -9,6 +9,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::private_file::{create_dir, is_private};
 use crate::{CertsError, write_private};
 
+const SECRET_FILE: &str = "reset.key";
+
 /// Random bytes that are the same at every start. Whoever has them can end the connections of the
 /// server's clients.
 #[derive(Clone)]
@@ -73,5 +75,3 @@ fn parse(digits: &str) -> Option<[u8; 32]> {
         pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
     parsed.filter(|_| rest.is_empty())?.try_into().ok()
 }
-
-const SECRET_FILE: &str = "reset.key";

@@ -23,6 +23,9 @@ mod file;
 /// Below this much validity left, a certificate is not worth starting with.
 const VALIDITY_LEFT_MIN: Duration = Duration::days(1);
 
+const CURRENT_FILE: &str = "current.pem";
+const NEXT_FILE: &str = "next.pem";
+
 /// Keeps the current and the next development certificate in a directory.
 #[derive(Debug)]
 pub struct Store {
@@ -132,9 +135,6 @@ impl Store {
         file::save(&self.dir.join(NEXT_FILE), &self.next)
     }
 }
-
-const CURRENT_FILE: &str = "current.pem";
-const NEXT_FILE: &str = "next.pem";
 
 /// Whether a certificate may be served from `now` on.
 fn starts(certificate: &Certificate, now: OffsetDateTime) -> bool {

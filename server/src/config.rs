@@ -233,6 +233,13 @@ settings! {
     }
 }
 
+/// Scripts and WebAssembly of the server itself, and a game on whichever server.
+const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+    media-src 'self' data: blob:; font-src 'self' data:; \
+    connect-src 'self' data: blob: http: https: ws: wss:; object-src 'none'; base-uri 'self'; \
+    form-action 'self'; frame-ancestors 'self'";
+
 impl ServerConfig {
     /// Simulation threads with 0 resolved.
     pub fn sim_threads_resolved(&self) -> usize {
@@ -256,13 +263,6 @@ impl ServerConfig {
         Duration::from_millis(u64::from(self.goodbye_ms))
     }
 }
-
-/// Scripts and WebAssembly of the server itself, and a game on whichever server.
-const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
-    worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
-    media-src 'self' data: blob:; font-src 'self' data:; \
-    connect-src 'self' data: blob: http: https: ws: wss:; object-src 'none'; base-uri 'self'; \
-    form-action 'self'; frame-ancestors 'self'";
 
 /// Several words: a list in the file, separated by commas elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

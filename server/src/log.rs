@@ -21,6 +21,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::token_bucket::TokenBucket;
 
+/// Seconds of lines that may come at once.
+const BURST_S: f64 = 10.0;
+
 /// Logs to standard error from now on, at most `lines_hz` lines a second of one kind.
 pub(crate) fn start(filter: EnvFilter, lines_hz: u32) {
     let is_terminal = io::stderr().is_terminal();
@@ -139,9 +142,6 @@ impl Sample {
         Some(std::mem::take(&mut self.left_out))
     }
 }
-
-/// Seconds of lines that may come at once.
-const BURST_S: f64 = 10.0;
 
 #[cfg(test)]
 mod tests {

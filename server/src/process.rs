@@ -15,6 +15,19 @@ use crate::http::Page;
 use crate::log;
 use crate::server::{Server, ServerError};
 
+/// Files that are no connection: standard ones, sockets, the page's, the system's own.
+const OTHER_FILES: u64 = 128;
+/// It did not start.
+const EXIT_FAILED: u8 = 1;
+/// A thread died that the server cannot do without.
+const EXIT_DIED: u8 = 3;
+/// A tick of the game did not end within the time for a stop.
+const EXIT_STUCK: u8 = 4;
+/// A command line or a configuration that cannot be used.
+const EXIT_USAGE: u8 = 2;
+/// Stopped by a second signal.
+const EXIT_IMPATIENT: i32 = 130;
+
 /// The `main` of a game's server: reads the configuration, serves the game, and stops on Ctrl-C and SIGTERM.
 ///
 /// A page is served from the folder of the setting `web_dir`; see [`run_with_page`] for one inside the program.
@@ -175,19 +188,6 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         });
     })
 }
-
-/// Files that are no connection: standard ones, sockets, the page's, the system's own.
-const OTHER_FILES: u64 = 128;
-/// It did not start.
-const EXIT_FAILED: u8 = 1;
-/// A thread died that the server cannot do without.
-const EXIT_DIED: u8 = 3;
-/// A tick of the game did not end within the time for a stop.
-const EXIT_STUCK: u8 = 4;
-/// A command line or a configuration that cannot be used.
-const EXIT_USAGE: u8 = 2;
-/// Stopped by a second signal.
-const EXIT_IMPATIENT: i32 = 130;
 
 #[cfg(test)]
 mod tests {

@@ -37,6 +37,10 @@ use thread::{ThreadShared, TickSettings};
 use watch::{TickMark, TickWatch};
 use woken::WokenRooms;
 
+/// How often, and how long after each time, a thread is looked at that should end.
+const DROP_LOOKS: u32 = 250;
+const DROP_PAUSE: Duration = Duration::from_millis(1);
+
 /// The simulation threads of a server.
 pub(crate) struct Scheduler<S: Simulation> {
     threads: Vec<SimThread<S>>,
@@ -218,7 +222,3 @@ impl<S: Simulation> Drop for SimThread<S> {
         }
     }
 }
-
-/// How often, and how long after each time, a thread is looked at that should end.
-const DROP_LOOKS: u32 = 250;
-const DROP_PAUSE: Duration = Duration::from_millis(1);

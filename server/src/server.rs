@@ -31,6 +31,17 @@ use crate::transport::{
     Origins, Outbound, Service, TransportSession, WakeSignal, tls_config,
 };
 
+/// How often a free port is looked for that both protocols can have.
+const FREE_PORT_TRIES: usize = 16;
+/// Time for the last packets of a stop.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How often the threads are looked at that should end.
+const STOP_LOOK: Duration = Duration::from_millis(5);
+/// How often the threads are looked at that should go on, at least.
+const WATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How often the wall clock is looked at: it may have gone on while the machine slept.
+const CLOCK_LOOK: Duration = Duration::from_secs(1);
+
 /// A server of one game, listening.
 pub struct Server<S: Simulation> {
     host: Arc<ServerState<S>>,
@@ -429,14 +440,3 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
     }
     None
 }
-
-/// How often a free port is looked for that both protocols can have.
-const FREE_PORT_TRIES: usize = 16;
-/// Time for the last packets of a stop.
-const CLOSE_TIME: Duration = Duration::from_secs(1);
-/// How often the threads are looked at that should end.
-const STOP_LOOK: Duration = Duration::from_millis(5);
-/// How often the threads are looked at that should go on, at least.
-const WATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How often the wall clock is looked at: it may have gone on while the machine slept.
-const CLOCK_LOOK: Duration = Duration::from_secs(1);

@@ -29,6 +29,9 @@
 /// What is expected of every write: a [`BitWriter`] takes all bits, in memory.
 pub const INFALLIBLE: &str = "writing to memory never fails";
 
+/// Words that a writer begins with.
+const WORDS_MIN: usize = 32;
+
 /// The bits ended, or held something no writer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BitError {
@@ -125,9 +128,6 @@ pub(crate) struct WordCursor {
     pending: u64,
     pending_bits: u32,
 }
-
-/// Words that a writer begins with.
-const WORDS_MIN: usize = 32;
 
 impl WordCursor {
     /// Appends the low `count` bits of `value`, 0 to 64, to `words`; the bits above must be zero.

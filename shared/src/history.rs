@@ -2,6 +2,9 @@
 
 use crate::Tick;
 
+/// Places of a history at first.
+const PLACES_MIN: usize = 4;
+
 /// A queue of (tick, lanes), oldest first, each with the same number of lanes.
 ///
 /// ```text
@@ -162,9 +165,6 @@ impl History {
         (self.start, self.last_place) = (0, count - 1);
     }
 }
-
-/// Places of a history at first.
-const PLACES_MIN: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,9 @@ use crate::class_code::{self, CLASS_ESCAPE, ClassLookup};
 use crate::model::code::PrefixCode;
 use crate::model::token;
 
+/// There are at least so many bits after [`ReaderRun::refill`].
+const REFILLED_BITS: u32 = 56;
+
 /// A stream that the lanes of entities are coded in.
 pub trait DeltaStream {
     /// How it codes those of one entity.
@@ -137,8 +140,6 @@ pub struct ReaderRun<'a, 'b> {
     word_bits: u32,
 }
 
-/// There are at least so many bits after [`ReaderRun::refill`].
-const REFILLED_BITS: u32 = 56;
 const _: () = assert!(class_code::CODE_BITS_MAX + 31 <= REFILLED_BITS);
 
 impl ReaderRun<'_, '_> {

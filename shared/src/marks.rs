@@ -8,20 +8,9 @@
 use crate::bits::{BitError, BitStream};
 use crate::slots::slots_of_word;
 
-/// What a snapshot says of the slots of its common baseline's snapshot, as sets of bits: word by word,
-/// 64 slots each. A slot in neither set is left as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// Its lanes follow as a delta.
-    pub coded: Vec<u64>,
-    /// Its lanes are as predicted.
-    pub predicted: Vec<u64>,
-}
-
 const CODED: usize = 0;
 const PREDICTED: usize = 1;
 const LEFT: usize = 2;
-
 /// The marks that occur, by mark code, the shortest first. One alone takes no bits; of two each takes one
 /// bit; of three the first takes one, `0`, and the others two, `10` and `11` in the order they are sent.
 /// A slot takes a bit at least, in its mark or its delta.
@@ -34,6 +23,19 @@ const MARK_CODES: [&[usize]; 7] = [
     &[LEFT, CODED, PREDICTED],
     &[CODED],
 ];
+/// The marks of any four slots by mark code. A slot's digit is 0 for one that has no mark, else one more than its
+/// mark; the low bits of the four digits stand below the high ones.
+static MARKS_OF_FOUR: [[FourMarks; 256]; MARK_CODES.len()] = marks_of_four();
+
+/// What a snapshot says of the slots of its common baseline's snapshot, as sets of bits: word by word,
+/// 64 slots each. A slot in neither set is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Its lanes follow as a delta.
+    pub coded: Vec<u64>,
+    /// Its lanes are as predicted.
+    pub predicted: Vec<u64>,
+}
 
 /// Value and length of the `at`th of `marks` marks, the lowest bit first.
 const fn mark_bits(at: usize, marks: usize) -> (u32, u32) {
@@ -138,10 +140,6 @@ fn read_mark<S: BitStream>(stream: &mut S, order: &[usize]) -> Result<usize, Bit
 
 /// The marks of four slots: their bits, and how many.
 type FourMarks = (u8, u8);
-
-/// The marks of any four slots by mark code. A slot's digit is 0 for one that has no mark, else one more than its
-/// mark; the low bits of the four digits stand below the high ones.
-static MARKS_OF_FOUR: [[FourMarks; 256]; MARK_CODES.len()] = marks_of_four();
 
 const fn marks_of_four() -> [[FourMarks; 256]; MARK_CODES.len()] {
     let mut all = [[(0, 0); 256]; MARK_CODES.len()];

@@ -36,6 +36,8 @@ pub const CHUNK_FIELDS_MAX: usize = 4;
 /// A leaf's weight that takes the whole predicted motion.
 pub const WEIGHT_ONE: i64 = 16;
 
+const LEAF: u8 = 0x80;
+
 /// The codes of a game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
@@ -245,7 +247,6 @@ struct Node {
     children: [u8; 2],
 }
 
-const LEAF: u8 = 0x80;
 const _: () = assert!(LEAVES_MAX <= LEAF as usize);
 
 impl CompiledTree {

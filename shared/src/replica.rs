@@ -25,6 +25,8 @@ pub const STATES_MAX: usize = 192;
 /// States so far back are kept in any case, to be shown between: interpolation runs behind.
 const SHOWN_TICKS: i32 = 32;
 
+const NOBODY: u32 = u32::MAX;
+
 /// What a snapshot, or a part of a keyframe, brought besides entities.
 #[derive(Clone, Debug)]
 pub struct Applied {
@@ -59,8 +61,6 @@ pub struct Event {
     /// Its lanes.
     pub lanes: Vec<i32>,
 }
-
-const NOBODY: u32 = u32::MAX;
 
 /// One entity as a client knows it.
 #[derive(Clone, Debug)]

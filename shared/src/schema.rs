@@ -12,6 +12,9 @@ pub const LANES_MAX: usize = 64;
 /// Most kinds in a game.
 pub const KINDS_MAX: usize = 64;
 
+/// Steps from zero to an end of a range are fewer than this: beyond it an `f32` cannot hold every one.
+const STEPS_MAX: f64 = (1 << 23) as f64;
+
 /// How a field is quantised.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FieldType {
@@ -169,9 +172,6 @@ impl FieldType {
         }
     }
 }
-
-/// Steps from zero to an end of a range are fewer than this: beyond it an `f32` cannot hold every one.
-const STEPS_MAX: f64 = (1 << 23) as f64;
 
 /// `value` in units of `step`, rounded half away from zero.
 pub(crate) fn lane_of(value: f32, step: f32) -> i32 {

@@ -46,6 +46,9 @@ pub const EVENTS_MAX: usize = 64;
 /// Units of an input's earliness in a millisecond.
 pub const MARGIN_UNITS_PER_MS: f32 = 8.0;
 
+/// Most of [`InputReport::dip_eighth_ms`].
+pub const DIP_EIGHTH_MS_MAX: i32 = 2047;
+
 /// The fixed part of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotHeader {
@@ -62,9 +65,6 @@ pub struct SnapshotHeader {
     /// Age of the common baseline, 1 to [`BASELINE_AGE_MAX`]; 0 for none.
     pub baseline_age: u32,
 }
-
-/// Most of [`InputReport::dip_eighth_ms`].
-pub const DIP_EIGHTH_MS_MAX: i32 = 2047;
 
 /// How a client's inputs come in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,16 +10,6 @@ use crate::repo::Repo;
 use crate::step::{Report, Step};
 use crate::{bench, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
 
-#[derive(Args)]
-pub(crate) struct TestFlags {
-    /// Only this step; may be given several times. Without it, all.
-    #[arg(long = "step", value_name = "NAME")]
-    steps: Vec<String>,
-    /// Show the steps and run none.
-    #[arg(long)]
-    list: bool,
-}
-
 /// In the order they run: quick and telling first.
 const STEPS: &[Step] = &[
     Step::new("fmt", "rustfmt has nothing to change", &[], rust::fmt),
@@ -45,11 +35,20 @@ const STEPS: &[Step] = &[
     Step::new("feel", "five players on a good and on a bad network", &[], bench::feel),
     Step::new("field", "five players who all see each other", &[], bench::field),
 ];
-
 const WEB: &[Need] = &[Need::WasmTarget, Need::NodeModules];
 const CHROMIUM: &[Need] = &[Need::WasmTarget, Need::NodeModules, Need::Chromium];
 const FIREFOX: &[Need] = &[Need::WasmTarget, Need::NodeModules, Need::Firefox];
 const FUZZ: &[Need] = &[Need::Nightly, Need::Cxx, Need::Fuzz];
+
+#[derive(Args)]
+pub(crate) struct TestFlags {
+    /// Only this step; may be given several times. Without it, all.
+    #[arg(long = "step", value_name = "NAME")]
+    steps: Vec<String>,
+    /// Show the steps and run none.
+    #[arg(long)]
+    list: bool,
+}
 
 /// Runs the chosen steps to the end, whatever fails; the last line printed counts them.
 pub(crate) fn test(repo: &Repo, flags: &TestFlags) -> anyhow::Result<ExitCode> {

@@ -17,6 +17,20 @@ use super::{Flood, namespace};
 use crate::floor::client::connect as connect_quic;
 use crate::random::Splitmix;
 
+/// The header of a packet that begins a handshake: version 1, connection ids of 8 bytes that are left to
+/// chance, no token, 1174 bytes (RFC 9000, section 17.2.2).
+const INITIAL: &[(usize, u8)] =
+    &[(0, 0xc3), (1, 0), (2, 0), (3, 0), (4, 1), (5, 8), (14, 8), (23, 0), (24, 0x44), (25, 0x96)];
+const SESSIONS: usize = 34;
+const IDLE_SESSIONS: usize = 2000;
+const CONNECTING_MAX: usize = 16;
+const HANDSHAKES_AT_ONCE: usize = 64;
+const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+const TCP_CONNECTIONS: usize = 1200;
+const WEBSOCKETS: usize = 8;
+const INPUTS_AT_ONCE: usize = 2000;
+const H3_CONNECTIONS: usize = 8;
+
 /// Runs one for `time`.
 pub(super) async fn run(flood: Flood, port: u16, time: Duration, first: Option<Peer>) -> Tally {
     let end = Instant::now() + time;
@@ -250,17 +264,3 @@ async fn streams(port: u16, end: Instant, counts: &Arc<Counts>) {
     }
     tasks.join_all().await;
 }
-
-/// The header of a packet that begins a handshake: version 1, connection ids of 8 bytes that are left to
-/// chance, no token, 1174 bytes (RFC 9000, section 17.2.2).
-const INITIAL: &[(usize, u8)] =
-    &[(0, 0xc3), (1, 0), (2, 0), (3, 0), (4, 1), (5, 8), (14, 8), (23, 0), (24, 0x44), (25, 0x96)];
-const SESSIONS: usize = 34;
-const IDLE_SESSIONS: usize = 2000;
-const CONNECTING_MAX: usize = 16;
-const HANDSHAKES_AT_ONCE: usize = 64;
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-const TCP_CONNECTIONS: usize = 1200;
-const WEBSOCKETS: usize = 8;
-const INPUTS_AT_ONCE: usize = 2000;
-const H3_CONNECTIONS: usize = 8;

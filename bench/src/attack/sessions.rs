@@ -16,6 +16,11 @@ use super::{Flood, ROOM, namespace};
 /// A session of the attacker's.
 pub(super) type Peer = Client<Arena>;
 
+const LOOK: Duration = Duration::from_millis(2);
+const KICK_PAUSE: Duration = Duration::from_millis(50);
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+const CHATS_AT_ONCE: u64 = 20;
+
 /// Whom the bots find in their room, for the flood that needs to be there first.
 pub(super) async fn before_the_bots(flood: Flood, port: u16) -> anyhow::Result<Option<Peer>> {
     if flood != Flood::Kicks {
@@ -159,8 +164,3 @@ async fn wait(peer: &mut Peer, wanted: fn(&ServerFrame) -> bool) -> anyhow::Resu
     };
     tokio::time::timeout(ANSWER_TIME, answer).await.context("no answer")?
 }
-
-const LOOK: Duration = Duration::from_millis(2);
-const KICK_PAUSE: Duration = Duration::from_millis(50);
-const ANSWER_TIME: Duration = Duration::from_secs(10);
-const CHATS_AT_ONCE: u64 = 20;

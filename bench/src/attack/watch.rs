@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::child::ServerProcess;
 
+/// For the bots to be there.
+const JOIN_TIME: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// A health check that takes longer has failed.
+const HEALTH_TIME: Duration = Duration::from_secs(5);
+
 /// Looks at a server.
 pub(super) struct Watch<'a> {
     server: &'a ServerProcess,
@@ -89,10 +96,3 @@ impl<'a> Watch<'a> {
         Ok(std::fs::metadata(self.log).context("the server's log is gone")?.len())
     }
 }
-
-/// For the bots to be there.
-const JOIN_TIME: Duration = Duration::from_secs(30);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(100);
-/// A health check that takes longer has failed.
-const HEALTH_TIME: Duration = Duration::from_secs(5);

@@ -7,6 +7,12 @@ use tickwire_server::{ServerConfig, WebSocketPace};
 use crate::network::Link;
 use crate::network::tcp::{Connection, End};
 
+/// What a message is longer than its payload: 22 bytes of a TLS 1.3 record (RFC 8446, section 5.2), 4 of
+/// a WebSocket frame (RFC 6455, section 5.2), 1 of the lane.
+const OVERHEAD_BYTES: usize = 22 + 4 + 1;
+/// Linux's default of `net.ipv4.tcp_wmem`.
+const CLIENT_SEND_BYTES: usize = 16 * 1024;
+
 /// Both ends of one WebSocket.
 #[derive(Debug)]
 pub(crate) struct WebSocket {
@@ -145,12 +151,6 @@ fn take_message(bytes: &mut Vec<u8>) -> Option<(Kind, Vec<u8>)> {
     };
     Some((kind, message[OVERHEAD_BYTES..].to_vec()))
 }
-
-/// What a message is longer than its payload: 22 bytes of a TLS 1.3 record (RFC 8446, section 5.2), 4 of
-/// a WebSocket frame (RFC 6455, section 5.2), 1 of the lane.
-const OVERHEAD_BYTES: usize = 22 + 4 + 1;
-/// Linux's default of `net.ipv4.tcp_wmem`.
-const CLIENT_SEND_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,10 @@ const SPEED: f32 = 60.0;
 /// The value of [`Held::direction`] for standing still.
 pub(crate) const STILL: u8 = 8;
 
+/// Whether the server writes down what every walker was in every tick.
+pub(crate) static TRUTH_WANTED: AtomicBool = AtomicBool::new(false);
+static TRUTH: Mutex<Vec<State>> = Mutex::new(Vec::new());
+
 /// What a player holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
 pub(crate) struct Held {
@@ -124,10 +128,6 @@ pub(crate) struct State {
     pub(crate) id: u32,
     pub(crate) lanes: [i32; Walker::LANES],
 }
-
-/// Whether the server writes down what every walker was in every tick.
-pub(crate) static TRUTH_WANTED: AtomicBool = AtomicBool::new(false);
-static TRUTH: Mutex<Vec<State>> = Mutex::new(Vec::new());
 
 /// What was written down.
 pub(crate) fn take_truth() -> Vec<State> {

@@ -13,6 +13,8 @@ use quinn::crypto::rustls::QuicServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+pub(crate) const ALPN: &[u8] = b"tickwire-floor/1";
+
 /// What it sends.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BareArguments {
@@ -29,8 +31,6 @@ pub(crate) struct BareArguments {
     #[arg(long)]
     core: Option<usize>,
 }
-
-pub(crate) const ALPN: &[u8] = b"tickwire-floor/1";
 
 type Connections = Arc<Mutex<Vec<quinn::Connection>>>;
 

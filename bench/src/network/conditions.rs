@@ -11,6 +11,8 @@ use clap::Args;
 use super::link::{Bottleneck, Faults, Weather};
 use super::profile::Profile;
 
+const SECONDS_MAX: f64 = 86_400.0;
+
 /// The network. What is given stands in place of the profile's.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Conditions {
@@ -131,8 +133,6 @@ fn number<const LEAST: u32, const MOST: u32>(text: &str) -> Result<f32, String> 
     let number = text.parse().ok().filter(|number| allowed.contains(number));
     number.ok_or_else(|| format!("give a number from {LEAST} to {MOST}"))
 }
-
-const SECONDS_MAX: f64 = 86_400.0;
 
 #[cfg(test)]
 mod tests {

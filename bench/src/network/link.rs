@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tickwire_arena::rules::Random;
 
+/// The pace of datagrams that bursts are counted in.
+const PERIOD: Duration = Duration::from_micros(16_667);
+
 /// What a path does to datagrams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weather {
@@ -169,9 +172,6 @@ impl Link {
         self.is_bad = self.random.between(0.0, 1.0) < chance;
     }
 }
-
-/// The pace of datagrams that bursts are counted in.
-const PERIOD: Duration = Duration::from_micros(16_667);
 
 #[cfg(test)]
 mod tests;

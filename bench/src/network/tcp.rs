@@ -32,6 +32,12 @@ use super::link::Link;
 use receiver::Receiver;
 use sender::Sender;
 
+/// IPv4, TCP and its timestamps.
+const HEADER_BYTES: usize = 20 + 20 + 12;
+/// Until a SYN that is not answered is sent again, the first time.
+const SYN_TIMEOUT: Duration = Duration::from_secs(1);
+const SYN_RETRIES: u32 = 6;
+
 /// One side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -182,12 +188,6 @@ impl Endpoint {
         Some(Segment { sequence, bytes, acknowledgement: self.receiver.acknowledge() })
     }
 }
-
-/// IPv4, TCP and its timestamps.
-const HEADER_BYTES: usize = 20 + 20 + 12;
-/// Until a SYN that is not answered is sent again, the first time.
-const SYN_TIMEOUT: Duration = Duration::from_secs(1);
-const SYN_RETRIES: u32 = 6;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use tickwire_shared::model::code::CODE_BITS_MAX;
 
+const NEVER: f64 = 0.02;
+
 /// Lengths of a prefix code with the fewest bits for `counts`, none above [`CODE_BITS_MAX`]. Symbols
 /// that are needed but never occurred get a code as well; those not needed get none.
 pub(crate) fn lengths(counts: &[u32], needed: &[bool]) -> Vec<u8> {
@@ -24,8 +26,6 @@ pub(crate) fn lengths(counts: &[u32], needed: &[bool]) -> Vec<u8> {
         }
     }
 }
-
-const NEVER: f64 = 0.02;
 
 /// Huffman's lengths; 0 for what has no weight.
 fn huffman(weights: &[f64]) -> Vec<u8> {

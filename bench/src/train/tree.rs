@@ -7,12 +7,6 @@ use super::Effort;
 use super::prefix;
 use super::samples::{Samples, WEIGHTS, What};
 
-/// A tree, and the bits that the training takes with it.
-pub(crate) struct Grown {
-    pub site: Site,
-    pub bits: f64,
-}
-
 /// Samples of a node that splits are judged by; beyond so many, an even choice of them.
 const JUDGED_MAX: usize = 40_000;
 /// Thresholds tried for a feature.
@@ -21,6 +15,12 @@ const THRESHOLDS: usize = 24;
 const SIDE_MIN: u32 = 60;
 /// What one more symbol in a leaf's code costs, in bits: its length must be told, and is less sure.
 const SYMBOL_BITS: f64 = 6.0;
+
+/// A tree, and the bits that the training takes with it.
+pub(crate) struct Grown {
+    pub site: Site,
+    pub bits: f64,
+}
 
 /// A leaf while the tree grows.
 struct Bud {

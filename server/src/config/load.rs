@@ -12,6 +12,9 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::settings::{OutOfRange, Setting};
 use super::{RoomConfig, ServerConfig};
 
+/// The default of a setting that has none.
+const NOTHING: &str = "none";
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -257,9 +260,6 @@ fn shown(value: &Value) -> String {
         _ => NOTHING.to_owned(),
     }
 }
-
-/// The default of a setting that has none.
-const NOTHING: &str = "none";
 
 #[cfg(test)]
 mod tests {

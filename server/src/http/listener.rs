@@ -30,6 +30,13 @@ pub(crate) type HttpTls = Arc<ArcSwapOption<rustls::ServerConfig>>;
 /// A TCP connection whose writes may not stall.
 type TimedStream = Pin<Box<TimeoutStream<TcpStream>>>;
 
+const BACKLOG: i32 = 1024;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often connections that were not accepted are told of.
+const FAILURES_PAUSE: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
 /// Who sent a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpPeer(pub(crate) SocketAddr);
@@ -185,10 +192,3 @@ pub(super) fn wire_of(
         }
     }
 }
-
-const BACKLOG: i32 = 1024;
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often connections that were not accepted are told of.
-const FAILURES_PAUSE: Duration = Duration::from_secs(10);
-/// Bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 16 * 1024;

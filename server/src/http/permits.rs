@@ -18,6 +18,11 @@ use tokio::task::AbortHandle;
 
 use crate::shares::{Share, Shares};
 
+/// What is answered to whoever asks, wherever they ask from.
+const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
+/// How often a connection that waits looks for a place.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// The places of HTTP connections.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionPermits(Arc<Shares>);
@@ -113,8 +118,3 @@ impl PendingConnections {
         }
     }
 }
-
-/// What is answered to whoever asks, wherever they ask from.
-const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// How often a connection that waits looks for a place.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -20,6 +20,21 @@ use crate::counters::Counts;
 use crate::scheduler::Stall;
 use crate::transport::{host_of, is_this_machine};
 
+/// What proxies say of whom they ask for.
+const PROXIES: [&str; 9] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+    "cf-connecting-ip",
+];
+const RESET_LOOKS: usize = 200;
+const RESET_PAUSE: Duration = Duration::from_millis(5);
+
 /// What `/stats.json` says.
 #[derive(Debug, Serialize)]
 struct Stats {
@@ -136,18 +151,3 @@ pub(super) async fn only_this_machine(
     }
     (StatusCode::FORBIDDEN, "only for programs on the server's own machine\n").into_response()
 }
-
-/// What proxies say of whom they ask for.
-const PROXIES: [&str; 9] = [
-    "forwarded",
-    "via",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-forwarded-server",
-    "x-real-ip",
-    "cf-connecting-ip",
-];
-const RESET_LOOKS: usize = 200;
-const RESET_PAUSE: Duration = Duration::from_millis(5);

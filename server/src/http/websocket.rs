@@ -24,6 +24,9 @@ use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::transport::{Origins, TransportSession, WebSocket, host_of};
 
+/// 16 bytes in base64.
+const KEY_BYTES: usize = 24;
+
 /// Who may come in, and where to.
 pub(crate) struct WebSocketEntry<S: Simulation> {
     host: Arc<ServerState<S>>,
@@ -162,6 +165,3 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
-
-/// 16 bytes in base64.
-const KEY_BYTES: usize = 24;

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use tickwire_shared::PlayerId;
 use tickwire_shared::schema::{FieldType, KindSchema, Schema};
 
+/// Seconds of play without anything of a player's own that are no chance.
+const UNOWNED_S: u32 = 10;
+
 /// Something that a game does and most likely does not mean to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -102,9 +105,6 @@ impl Unowned {
         }
     }
 }
-
-/// Seconds of play without anything of a player's own that are no chance.
-const UNOWNED_S: u32 = 10;
 
 impl Finding {
     /// What is wrong and what to do, for the game's author, in the words of its field tables.

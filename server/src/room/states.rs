@@ -14,6 +14,9 @@ use tickwire_shared::slots::{SlotSet, slots_of};
 /// Ticks that are kept.
 pub(super) const STATES_TICKS: u32 = 64;
 
+/// Slots there is place for at first.
+const SLOTS_MIN: usize = 64;
+
 /// The states of the last ticks.
 #[derive(Debug)]
 pub(super) struct States {
@@ -113,9 +116,6 @@ impl States {
         self.changed_before.resize(slots, 0);
     }
 }
-
-/// Slots there is place for at first.
-const SLOTS_MIN: usize = 64;
 
 #[cfg(test)]
 mod tests {

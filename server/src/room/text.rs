@@ -14,6 +14,17 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
 
+/// Characters that are looked at on either side of a joiner: more marks than a letter has.
+const NEAR_MAX: usize = 8;
+/// Zero width joiner.
+const JOINER: char = '\u{200d}';
+/// Zero width non-joiner.
+const NON_JOINER: char = '\u{200c}';
+/// The variation selector after a sign that is to be drawn as an emoji.
+const EMOJI_FORM: char = '\u{fe0f}';
+/// The frame around a key, as in the emoji of digits.
+const KEYCAP: char = '\u{20e3}';
+
 /// The text without what is not seen; every white space is a space.
 pub(super) fn clean(text: &str) -> String {
     let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
@@ -74,17 +85,6 @@ impl NameKey {
         self.folded == other.folded || self.shown == other.shown
     }
 }
-
-/// Characters that are looked at on either side of a joiner: more marks than a letter has.
-const NEAR_MAX: usize = 8;
-/// Zero width joiner.
-const JOINER: char = '\u{200d}';
-/// Zero width non-joiner.
-const NON_JOINER: char = '\u{200c}';
-/// The variation selector after a sign that is to be drawn as an emoji.
-const EMOJI_FORM: char = '\u{fe0f}';
-/// The frame around a key, as in the emoji of digits.
-const KEYCAP: char = '\u{20e3}';
 
 fn is_joiner(c: char) -> bool {
     matches!(c, JOINER | NON_JOINER)

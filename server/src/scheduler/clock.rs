@@ -10,6 +10,10 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 
+/// Of a simulation thread: it works little and must begin on time.
+const NICENESS: i32 = -15;
+const NS_IN_S: u64 = 1_000_000_000;
+
 /// The monotonic clock, in nanoseconds since the machine started and as [`Instant`]s.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MonotonicClock {
@@ -69,10 +73,6 @@ pub(crate) fn tune_thread(realtime: Option<u8>) {
         ),
     }
 }
-
-/// Of a simulation thread: it works little and must begin on time.
-const NICENESS: i32 = -15;
-const NS_IN_S: u64 = 1_000_000_000;
 
 /// Nanoseconds of the monotonic clock now.
 pub(super) fn monotonic_ns() -> u64 {

@@ -15,6 +15,10 @@ use crate::config::RoomConfig;
 use crate::room::{Finding, FromRoom, Room};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
+/// Snapshots share allocations of this size. A client that takes none of its datagrams keeps only
+/// the blocks of the few that wait for it.
+const SNAPSHOT_BLOCK_BYTES: usize = 16 * 1024;
+
 /// A room that its thread has not yet taken up.
 pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
@@ -191,7 +195,3 @@ impl<S: Simulation> Runner<S> {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));
     }
 }
-
-/// Snapshots share allocations of this size. A client that takes none of its datagrams keeps only
-/// the blocks of the few that wait for it.
-const SNAPSHOT_BLOCK_BYTES: usize = 16 * 1024;

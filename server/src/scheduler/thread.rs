@@ -18,6 +18,11 @@ use super::warnings::{ThreadLoad, Warnings};
 use super::watch::TickWatch;
 use super::woken::WokenRooms;
 
+/// How old the published counts may become.
+const PUBLISH_NS: u64 = 250_000_000;
+/// How long the thread may sleep without looking for new rooms.
+const LOOK_UP_NS: u64 = 20_000_000;
+
 /// What a simulation thread shares with the rest of the server.
 pub(super) struct ThreadShared<S: Simulation> {
     /// Rooms to take up.
@@ -223,11 +228,6 @@ fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
-
-/// How old the published counts may become.
-const PUBLISH_NS: u64 = 250_000_000;
-/// How long the thread may sleep without looking for new rooms.
-const LOOK_UP_NS: u64 = 20_000_000;
 
 #[cfg(test)]
 mod tests {

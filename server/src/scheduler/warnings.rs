@@ -9,6 +9,9 @@ use tickwire_shared::simulation::schema_of;
 
 use crate::room::{Fault, Finding};
 
+/// How long nothing is said of what was said.
+const AGAIN_NS: u64 = 60_000_000_000;
+
 /// What one simulation thread has to warn of.
 #[derive(Debug)]
 pub(super) struct Warnings {
@@ -128,9 +131,6 @@ impl ThreadLoad {
         }
     }
 }
-
-/// How long nothing is said of what was said.
-const AGAIN_NS: u64 = 60_000_000_000;
 
 #[cfg(test)]
 mod tests {

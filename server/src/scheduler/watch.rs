@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::clock::monotonic_ns;
 use super::mailbox::Mailbox;
 
+const NS_IN_MS: u64 = 1_000_000;
+
 /// Written by a simulation thread around everything that may run code of the game.
 #[derive(Debug)]
 pub(super) struct TickWatch<I> {
@@ -103,8 +105,6 @@ impl std::fmt::Display for Stall {
         )
     }
 }
-
-const NS_IN_MS: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

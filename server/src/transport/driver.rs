@@ -47,6 +47,15 @@ use proof::{AddressProof, ProofReceived};
 use shared::{ConnectionShared, release};
 use socket::{DriverSocket, Packet, is_lasting};
 
+/// Larger packets than this are no packets of QUIC.
+const PACKET_BYTES_MAX: usize = 65_536;
+/// Batches taken in before anything else has its turn.
+const BATCHES_IN_A_ROW_MAX: usize = 8;
+/// How long packets are not asked for after the system could not give any.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(5);
+/// How long handshakes are served in one turn, the last of them not counted.
+const HANDSHAKES_TURN: Duration = Duration::from_millis(1);
+
 /// Whose turn it is to have packets taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IntakeTurn {
@@ -489,12 +498,3 @@ fn timespec(time: Duration) -> Timespec {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec: seconds, tv_nsec: i64::from(time.subsec_nanos()) }
 }
-
-/// Larger packets than this are no packets of QUIC.
-const PACKET_BYTES_MAX: usize = 65_536;
-/// Batches taken in before anything else has its turn.
-const BATCHES_IN_A_ROW_MAX: usize = 8;
-/// How long packets are not asked for after the system could not give any.
-const RECEIVE_PAUSE: Duration = Duration::from_millis(5);
-/// How long handshakes are served in one turn, the last of them not counted.
-const HANDSHAKES_TURN: Duration = Duration::from_millis(1);

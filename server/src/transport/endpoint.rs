@@ -14,6 +14,11 @@ use tickwire_certs::{Certificate, Secret};
 use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, DriverLimits, tls_config};
 use crate::config::ServerConfig;
 
+/// Room for the one datagram that is on its way into the next packet: larger than any path takes.
+const DATAGRAM_SEND_BYTES: usize = 70_000;
+/// Between two resets: after a restart all who played are told within seconds.
+const RESET_INTERVAL_MIN: Duration = Duration::from_millis(1);
+
 /// Why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -148,8 +153,3 @@ fn is_no_ipv6(error: &io::Error) -> bool {
 fn socket_error(address: SocketAddr, error: io::Error) -> BindError {
     BindError::Socket { address, protocol: "UDP", flag: "listen", error }
 }
-
-/// Room for the one datagram that is on its way into the next packet: larger than any path takes.
-const DATAGRAM_SEND_BYTES: usize = 70_000;
-/// Between two resets: after a restart all who played are told within seconds.
-const RESET_INTERVAL_MIN: Duration = Duration::from_millis(1);

@@ -35,6 +35,23 @@ pub(super) use request::{Answer, SessionRequest};
 use request::{Malformed, RequestOutcome, judge};
 use settings::{PeerSettings, ours};
 
+const KIND_CONTROL: u64 = 0x00;
+const KIND_PUSH: u64 = 0x01;
+const KIND_ENCODER: u64 = 0x02;
+const KIND_DECODER: u64 = 0x03;
+/// The streams a peer has for itself: control, and both of header compression.
+const OWN_KINDS: [u64; 3] = [KIND_CONTROL, KIND_ENCODER, KIND_DECODER];
+/// A stream of a session, one way.
+const KIND_SESSION: u64 = 0x54;
+/// Sets the capacity of the table to zero.
+const CAPACITY_ZERO: u8 = 0x20;
+/// Begins the id of a stream whose field section will not be read.
+const CANCELLED: u8 = 0x40;
+const CLOSED_CRITICAL: HttpError = HttpError::Rule(Code::CLOSED_CRITICAL_STREAM);
+/// A browser says a dozen settings.
+const SETTINGS_BYTES_MAX: u64 = 1024;
+const VARINT_BYTES_MAX: u64 = 8;
+
 /// The HTTP/3 side of one connection. Dropping it closes the connection.
 #[derive(Debug)]
 pub(super) struct Http3 {
@@ -389,20 +406,3 @@ impl From<WriteError> for HttpError {
         }
     }
 }
-
-const KIND_CONTROL: u64 = 0x00;
-const KIND_PUSH: u64 = 0x01;
-const KIND_ENCODER: u64 = 0x02;
-const KIND_DECODER: u64 = 0x03;
-/// The streams a peer has for itself: control, and both of header compression.
-const OWN_KINDS: [u64; 3] = [KIND_CONTROL, KIND_ENCODER, KIND_DECODER];
-/// A stream of a session, one way.
-const KIND_SESSION: u64 = 0x54;
-/// Sets the capacity of the table to zero.
-const CAPACITY_ZERO: u8 = 0x20;
-/// Begins the id of a stream whose field section will not be read.
-const CANCELLED: u8 = 0x40;
-const CLOSED_CRITICAL: HttpError = HttpError::Rule(Code::CLOSED_CRITICAL_STREAM);
-/// A browser says a dozen settings.
-const SETTINGS_BYTES_MAX: u64 = 1024;
-const VARINT_BYTES_MAX: u64 = 8;

@@ -4,6 +4,11 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How long no other origin is warned of.
+const WARN_PAUSE: Duration = Duration::from_secs(60);
+/// So much of an origin is logged.
+const ORIGIN_CHARACTERS_MAX: usize = 200;
+
 /// The origins whose pages may open a session.
 ///
 /// A client that is no browser sends no origin and is not asked.
@@ -66,11 +71,6 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
     let loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(loopback)
 }
-
-/// How long no other origin is warned of.
-const WARN_PAUSE: Duration = Duration::from_secs(60);
-/// So much of an origin is logged.
-const ORIGIN_CHARACTERS_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {

@@ -31,6 +31,9 @@ use intake::Intake;
 pub use pace::Pace;
 use pump::{Pump, PumpEnds};
 
+/// Clients send little at once.
+const READ_BYTES: usize = 4096;
+
 /// A TCP connection whose HTTP is over, with or without TLS.
 pub(crate) trait UpgradedStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -196,6 +199,3 @@ impl WebSocketShared {
         }
     }
 }
-
-/// Clients send little at once.
-const READ_BYTES: usize = 4096;

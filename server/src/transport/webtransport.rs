@@ -27,6 +27,13 @@ use super::http3::{
 use super::{Closed, DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
 use crate::config::ServerConfig;
 
+/// The id of a stream is below 2^62, so a quarter of it is below this (RFC 9297, section 2.1).
+const QUARTER_ID_MAX: u64 = (1 << 60) - 1;
+/// How long the end of a session's own stream may take once the peer has ended its side.
+const ANSWER_TIME: Duration = Duration::from_millis(250);
+/// How long a peer may take to close the connection once it was told why: several round trips of a long path.
+const TELL_TIME: Duration = Duration::from_secs(1);
+
 /// One browser session. The connection carries no other.
 #[derive(Debug)]
 pub(crate) struct WebTransport {
@@ -412,10 +419,3 @@ fn close_by(connection: &Connection, error: &HttpError) {
         connection.close(code.number(), b"");
     }
 }
-
-/// The id of a stream is below 2^62, so a quarter of it is below this (RFC 9297, section 2.1).
-const QUARTER_ID_MAX: u64 = (1 << 60) - 1;
-/// How long the end of a session's own stream may take once the peer has ended its side.
-const ANSWER_TIME: Duration = Duration::from_millis(250);
-/// How long a peer may take to close the connection once it was told why: several round trips of a long path.
-const TELL_TIME: Duration = Duration::from_secs(1);

@@ -3,6 +3,30 @@
 use super::chunks;
 use crate::schema::{KindSchema, LANES_MAX};
 
+/// Features of an entity.
+pub(super) const AGE: usize = 0;
+pub(super) const GAP: usize = 1;
+/// Number of the first feature of a lane.
+const FIRST: usize = 2;
+
+/// Features of a lane.
+pub(super) const BASE: usize = 0;
+pub(super) const MOVED: usize = 1;
+pub(super) const MOVED_SIZE: usize = 2;
+pub(super) const RESIDUAL: usize = 3;
+pub(super) const RESIDUAL_SIZE: usize = 4;
+pub(super) const STEP: usize = 5;
+
+/// Features of a field.
+pub(super) const SPEED: usize = 0;
+pub(super) const ERROR: usize = 1;
+pub(super) const PATH: usize = 2;
+
+/// Most features that are kept on a small stack frame.
+pub(super) const KEPT_FEW: usize = 64;
+/// Features of a kind of 64 lanes in 64 fields, and [`FeatureStore::UNASKED`].
+pub(super) const KEPT_MAX: usize = FIRST + 9 * LANES_MAX + 17;
+
 /// Where the features of a kind stand. Of lanes `l`, fields `f` and chunks `c`:
 ///
 /// ```text
@@ -23,10 +47,6 @@ pub struct Features {
     pub(super) fields: usize,
 }
 
-pub(super) const AGE: usize = 0;
-pub(super) const GAP: usize = 1;
-const FIRST: usize = 2;
-
 impl Features {
     /// How many features a kind has.
     pub fn count(kind: &KindSchema) -> usize {
@@ -46,21 +66,6 @@ impl Features {
         FIRST + 6 * self.lanes + 3 * self.fields + chunk
     }
 }
-
-pub(super) const BASE: usize = 0;
-pub(super) const MOVED: usize = 1;
-pub(super) const MOVED_SIZE: usize = 2;
-pub(super) const RESIDUAL: usize = 3;
-pub(super) const RESIDUAL_SIZE: usize = 4;
-pub(super) const STEP: usize = 5;
-pub(super) const SPEED: usize = 0;
-pub(super) const ERROR: usize = 1;
-pub(super) const PATH: usize = 2;
-
-/// Most features that are kept on a small stack frame.
-pub(super) const KEPT_FEW: usize = 64;
-/// Features of a kind of 64 lanes in 64 fields, and [`FeatureStore::UNASKED`].
-pub(super) const KEPT_MAX: usize = FIRST + 9 * LANES_MAX + 17;
 
 /// Where features are kept while an entity is coded: only those that some split asks for.
 #[derive(Clone, Debug)]

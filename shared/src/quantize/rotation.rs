@@ -14,6 +14,9 @@ use super::Field;
 use super::real::nearest;
 use crate::schema::FieldType;
 
+/// The places of the three components that are not the largest, by its place.
+const OTHERS: [[usize; 3]; 4] = [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]];
+
 impl Field for Quat {
     #[inline]
     fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool {
@@ -121,9 +124,6 @@ impl RotationGrid {
         [largest as i32, a + self.m, b + self.m, c + self.m]
     }
 }
-
-/// The places of the three components that are not the largest, by its place.
-const OTHERS: [[usize; 3]; 4] = [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]];
 
 /// The components beside `first`, from those beside `largest`, when the two are equal in size.
 fn swapped(largest: usize, first: usize, smallest: [i32; 3]) -> [i32; 3] {

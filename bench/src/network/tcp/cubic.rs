@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+/// RFC 6928.
+const INITIAL_SEGMENTS: f64 = 10.0;
+/// RFC 9438, section 4.6: what is left after a loss.
+const BETA: f64 = 0.7;
+/// RFC 9438, section 5.1.
+const CUBIC_C: f64 = 0.4;
+/// RFC 9438, section 4.3: 3 (1 - β) / (1 + β).
+const RENO_ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
+/// RFC 5681, section 3.1.
+const WINDOW_MIN: f64 = 2.0;
+
 /// A congestion window, in segments.
 #[derive(Clone, Debug)]
 pub(super) struct Cubic {
@@ -83,17 +94,6 @@ impl Cubic {
         self.window = 1.0;
     }
 }
-
-/// RFC 6928.
-const INITIAL_SEGMENTS: f64 = 10.0;
-/// RFC 9438, section 4.6: what is left after a loss.
-const BETA: f64 = 0.7;
-/// RFC 9438, section 5.1.
-const CUBIC_C: f64 = 0.4;
-/// RFC 9438, section 4.3: 3 (1 - β) / (1 + β).
-const RENO_ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
-/// RFC 5681, section 3.1.
-const WINDOW_MIN: f64 = 2.0;
 
 #[cfg(test)]
 mod tests {

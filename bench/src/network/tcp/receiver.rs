@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use super::Acknowledgement;
 
+/// RFC 5681, section 4.2: at least every second segment is acknowledged.
+const SEGMENTS_MAX: u32 = 2;
+/// Linux `TCP_DELACK_MIN`.
+const DELAY_MAX: Duration = Duration::from_millis(40);
+
 /// The receiving half of an end.
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
@@ -80,11 +85,6 @@ impl Receiver {
         Acknowledgement { next: self.next, early }
     }
 }
-
-/// RFC 5681, section 4.2: at least every second segment is acknowledged.
-const SEGMENTS_MAX: u32 = 2;
-/// Linux `TCP_DELACK_MIN`.
-const DELAY_MAX: Duration = Duration::from_millis(40);
 
 #[cfg(test)]
 mod tests {

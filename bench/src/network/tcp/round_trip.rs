@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+/// Linux `TCP_RTO_MIN`, which is the least that four variations count for.
+const VARIATION_MIN: Duration = Duration::from_millis(200);
+/// RFC 6298, section 2.1.
+const INITIAL: Duration = Duration::from_secs(1);
+/// Linux `TCP_RTO_MAX`.
+const MOST: Duration = Duration::from_secs(120);
+const DOUBLINGS_MAX: u32 = 10;
+
 /// What the round trips so far say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RoundTrip {
@@ -41,14 +49,6 @@ impl RoundTrip {
         (first * 2u32.pow(silences.min(DOUBLINGS_MAX))).min(MOST)
     }
 }
-
-/// Linux `TCP_RTO_MIN`, which is the least that four variations count for.
-const VARIATION_MIN: Duration = Duration::from_millis(200);
-/// RFC 6298, section 2.1.
-const INITIAL: Duration = Duration::from_secs(1);
-/// Linux `TCP_RTO_MAX`.
-const MOST: Duration = Duration::from_secs(120);
-const DOUBLINGS_MAX: u32 = 10;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,14 @@ use super::Acknowledgement;
 use super::cubic::Cubic;
 use super::round_trip::RoundTrip;
 
+/// Ethernet's 1500 bytes less 20 of IPv4, 20 of TCP and 12 of its timestamps.
+const SEGMENT_BYTES_MAX: usize = 1448;
+/// RFC 8985, section 7.2: without a round trip, and what one segment's acknowledgement may wait.
+const PROBE_FIRST: Duration = Duration::from_secs(1);
+const ACKNOWLEDGEMENT_DELAY_MAX: Duration = Duration::from_millis(200);
+/// RFC 5681, section 3.2.
+const DUPLICATES: usize = 3;
+
 /// The sending half of an end.
 #[derive(Debug, Default)]
 pub(super) struct Sender {
@@ -277,11 +285,3 @@ impl Sent {
         self.begin + self.bytes.len() as u64
     }
 }
-
-/// Ethernet's 1500 bytes less 20 of IPv4, 20 of TCP and 12 of its timestamps.
-const SEGMENT_BYTES_MAX: usize = 1448;
-/// RFC 8985, section 7.2: without a round trip, and what one segment's acknowledgement may wait.
-const PROBE_FIRST: Duration = Duration::from_secs(1);
-const ACKNOWLEDGEMENT_DELAY_MAX: Duration = Duration::from_millis(200);
-/// RFC 5681, section 3.2.
-const DUPLICATES: usize = 3;

@@ -9,6 +9,8 @@ use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
 use super::super::component::{components, lanes_of, push_components};
 use super::rules::{MaybeSend, PredictedState, Rules, StepOutput};
 
+const SAME_RULES: &str = "states are of the rules that made them";
+
 /// One tick of what a player steers, by the components of its fields; see
 /// [`component`](crate::session::component).
 ///
@@ -59,8 +61,6 @@ struct NumberState<T> {
     lanes: Vec<i32>,
     state: T,
 }
-
-const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<N: NumberStep> Rules for NumberRules<N> {
     fn from_entity(

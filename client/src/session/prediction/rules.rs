@@ -10,6 +10,8 @@ use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 
+const SAME_RULES: &str = "states are of the rules that made them";
+
 /// `Send`, but in a browser, where a step may be a JavaScript function.
 #[cfg(not(target_arch = "wasm32"))]
 pub trait MaybeSend: Send {}
@@ -151,8 +153,6 @@ impl<S: Predict> Debug for GameRules<S> {
         write!(f, "GameRules({:?})", S::NAME)
     }
 }
-
-const SAME_RULES: &str = "states are of the rules that made them";
 
 impl<S: Predict> Rules for GameRules<S> {
     fn from_entity(

@@ -8,6 +8,8 @@ use super::event::{Event, Taken};
 use super::pilot::Pilot;
 use super::{Arena, PICKUP_RADIUS, SHIP_RADIUS};
 
+const TAKEN_KEPT: usize = 4;
+
 /// What a client steps.
 #[derive(Clone, Debug)]
 pub struct Predicted {
@@ -15,8 +17,6 @@ pub struct Predicted {
     /// The last pickups that were flown over, the newest last: the server shows them for a while yet.
     taken: [EntityId; TAKEN_KEPT],
 }
-
-const TAKEN_KEPT: usize = 4;
 
 impl Predict for Arena {
     type State = Predicted;

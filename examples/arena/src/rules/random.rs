@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 
+const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
+const INCREMENT: u64 = 1_442_695_040_888_963_407;
+
 /// A small seeded generator (PCG XSH-RR 64/32, O'Neill 2014) that is part of the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Random {
     state: u64,
 }
-
-const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
-const INCREMENT: u64 = 1_442_695_040_888_963_407;
 
 impl Random {
     /// The same seed gives the same numbers on every machine.

@@ -19,6 +19,16 @@ use quinn_proto::{ConnectionEvent, ConnectionHandle};
 use super::proof::ProofReceived;
 use super::socket::Packet;
 
+/// The bit of a packet's first byte that says how its header goes on.
+const LONG_HEADER: u8 = 0x80;
+/// One site may have this part of the places.
+const SITE_PART: usize = 4;
+/// Time that is saved up while nobody knocks: for some tens of handshakes at once.
+const SAVED_NS_MAX: i64 = 20_000_000;
+/// However long the thread was held up in a packet, others need not wait longer for it than this
+/// earns.
+const OWED_NS_MAX: i64 = 10_000_000;
+
 /// The packets that wait, and the time that they may take.
 #[derive(Debug)]
 pub(super) struct Handshakes {
@@ -158,16 +168,6 @@ fn site_of(address: IpAddr) -> IpAddr {
 fn as_ns(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
-
-/// The bit of a packet's first byte that says how its header goes on.
-const LONG_HEADER: u8 = 0x80;
-/// One site may have this part of the places.
-const SITE_PART: usize = 4;
-/// Time that is saved up while nobody knocks: for some tens of handshakes at once.
-const SAVED_NS_MAX: i64 = 20_000_000;
-/// However long the thread was held up in a packet, others need not wait longer for it than this
-/// earns.
-const OWED_NS_MAX: i64 = 10_000_000;
 
 #[cfg(test)]
 mod tests {

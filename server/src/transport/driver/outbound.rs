@@ -10,6 +10,13 @@ use super::shared::ConnectionState;
 use super::socket::DriverSocket;
 use super::timers::Timers;
 
+/// How long an acknowledgement may wait for a datagram to go with: less than the 25 ms that peers
+/// are told to allow for it (RFC 9000, section 18.2), more than a tick of 60 Hz takes together with
+/// what it may be late.
+const PUT_OFF_TIME: Duration = Duration::from_millis(20);
+/// Packets of one connection sent before others have their turn.
+const PACKETS_IN_A_ROW_MAX: usize = 20;
+
 /// The way out of the driver.
 #[derive(Debug)]
 pub(crate) struct Outbound {
@@ -125,10 +132,3 @@ impl Outbound {
         self.timers.next().into_iter().chain(self.put_off_until).min()
     }
 }
-
-/// How long an acknowledgement may wait for a datagram to go with: less than the 25 ms that peers
-/// are told to allow for it (RFC 9000, section 18.2), more than a tick of 60 Hz takes together with
-/// what it may be late.
-const PUT_OFF_TIME: Duration = Duration::from_millis(20);
-/// Packets of one connection sent before others have their turn.
-const PACKETS_IN_A_ROW_MAX: usize = 20;

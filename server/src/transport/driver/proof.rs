@@ -4,6 +4,16 @@
 //! is may have been named by somebody else. `quinn-proto` holds to that but for the last datagram, which it makes as soon as a
 //! byte of the budget is left.
 
+/// What may be sent of what was received.
+const RATIO: u64 = 3;
+/// Bytes of a datagram before a path is known to take more (RFC 9000, section 14).
+const HANDSHAKE_DATAGRAM_BYTES: u64 = 1200;
+const LONG_HEADER: u8 = 0x80;
+const KIND_BITS: u8 = 0x30;
+const KIND_HANDSHAKE: u8 = 0x20;
+/// Before the ids: the first byte and the version.
+const HEAD_BYTES: usize = 5;
+
 /// What a datagram says of its sender.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProofReceived {
@@ -93,16 +103,6 @@ fn after_handshake_packet(datagram: &[u8]) -> Option<&[u8]> {
     let length = varint[1..].iter().fold(high, |value, byte| value << 8 | u64::from(*byte));
     packet.get(usize::try_from(length).ok()?..)
 }
-
-/// What may be sent of what was received.
-const RATIO: u64 = 3;
-/// Bytes of a datagram before a path is known to take more (RFC 9000, section 14).
-const HANDSHAKE_DATAGRAM_BYTES: u64 = 1200;
-const LONG_HEADER: u8 = 0x80;
-const KIND_BITS: u8 = 0x30;
-const KIND_HANDSHAKE: u8 = 0x20;
-/// Before the ids: the first byte and the version.
-const HEAD_BYTES: usize = 5;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,9 @@ use bytes::BytesMut;
 use quinn_proto::{EcnCodepoint, Transmit};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 
+/// More in a row would only hold up the packets of others.
+const SEGMENTS_MAX: usize = 10;
+
 /// The socket of the server.
 #[derive(Debug)]
 pub(super) struct DriverSocket {
@@ -126,6 +129,3 @@ pub(super) fn is_lasting(error: &io::Error) -> bool {
     let numbers = [Errno::BADF, Errno::NOTSOCK].map(Errno::raw_os_error);
     error.raw_os_error().is_some_and(|number| numbers.contains(&number))
 }
-
-/// More in a row would only hold up the packets of others.
-const SEGMENTS_MAX: usize = 10;

@@ -18,6 +18,9 @@ const CLOSE_CODE_BYTES: u64 = 4;
 /// The capsule that closes a session.
 const CAPSULE_CLOSE: u64 = 0x2843;
 
+/// A capsule that is cut or cannot be (RFC 9297, section 3.3).
+const MALFORMED: HttpError = HttpError::Message(Code::MESSAGE_ERROR);
+
 /// What the peer said at the end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionClose {
@@ -125,6 +128,3 @@ pub(crate) fn close_frame(number: u32, text: &str) -> Vec<u8> {
     put_frame(FRAME_DATA, &capsule, &mut frame);
     frame
 }
-
-/// A capsule that is cut or cannot be (RFC 9297, section 3.3).
-const MALFORMED: HttpError = HttpError::Message(Code::MESSAGE_ERROR);

@@ -18,6 +18,11 @@ use wtransport_proto::qpack;
 /// A name and its value, as they came.
 pub(super) type HeaderField = (Vec<u8>, Vec<u8>);
 
+/// Bytes of field lines, each with 32 beside its name and value (RFC 9114, section 4.2.2): a browser's request has a few
+/// hundred.
+pub(super) const SECTION_BYTES_MAX: usize = 16_384;
+const LINE_BYTES: usize = 32;
+
 /// Why there are no field lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldsError {
@@ -26,10 +31,6 @@ pub(super) enum FieldsError {
     /// They are more than [`SECTION_BYTES_MAX`], which is answered.
     TooLarge,
 }
-
-/// Bytes of field lines, each with 32 beside its name and value (RFC 9114, section 4.2.2): a browser's request has a few
-/// hundred.
-pub(super) const SECTION_BYTES_MAX: usize = 16_384;
 
 /// The field lines of a section in their order.
 pub(super) fn decode(section: &[u8]) -> Result<Vec<HeaderField>, FieldsError> {
@@ -137,8 +138,6 @@ fn of_huffman(bytes: &[u8]) -> Result<Vec<u8>, FieldsError> {
     }
     Ok(decoded)
 }
-
-const LINE_BYTES: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,13 @@ pub(super) const FRAME_STREAM: u64 = 0x41;
 /// Kinds of HTTP/2 that must not be used (RFC 9114, section 7.2.8).
 const OF_HTTP2: [u64; 4] = [0x02, 0x06, 0x08, 0x09];
 
+/// A stream ended within a frame.
+pub(super) const CUT: HttpError = HttpError::Rule(Code::FRAME_ERROR);
+/// Bytes that are read ahead.
+const HELD_BYTES: usize = 512;
+/// How long a connection waits that is out of turns.
+const TURN_PAUSE: Duration = Duration::from_millis(50);
+
 /// How often one connection may open streams, and be read on those that belong to HTTP/3 alone: as often as frames of a
 /// session's streams are taken. Beyond that it waits, and so does the peer.
 #[derive(Clone, Debug)]
@@ -192,13 +199,6 @@ pub(super) fn put_frame(kind: u64, payload: &[u8], out: &mut Vec<u8>) {
     put_varint(payload.len() as u64, out);
     out.extend_from_slice(payload);
 }
-
-/// A stream ended within a frame.
-pub(super) const CUT: HttpError = HttpError::Rule(Code::FRAME_ERROR);
-/// Bytes that are read ahead.
-const HELD_BYTES: usize = 512;
-/// How long a connection waits that is out of turns.
-const TURN_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,12 @@
 
 use super::fields::HeaderField;
 
+/// The `:protocol` of a session in all drafts before draft-ietf-webtrans-http3-15.
+const WEBTRANSPORT: &[u8] = b"webtransport";
+/// Names that speak of one connection of HTTP/1.1 (RFC 9114, section 4.2).
+const OF_ONE_CONNECTION: [&[u8]; 5] =
+    [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
+
 /// What a request that is well formed comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestOutcome {
@@ -169,12 +175,6 @@ fn is_of_name(byte: u8) -> bool {
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
-
-/// The `:protocol` of a session in all drafts before draft-ietf-webtrans-http3-15.
-const WEBTRANSPORT: &[u8] = b"webtransport";
-/// Names that speak of one connection of HTTP/1.1 (RFC 9114, section 4.2).
-const OF_ONE_CONNECTION: [&[u8]; 5] =
-    [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
 
 #[cfg(test)]
 mod tests {

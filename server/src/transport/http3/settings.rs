@@ -4,6 +4,18 @@ use super::code::Code;
 use super::fields::SECTION_BYTES_MAX;
 use super::frames::{put_varint, split_varint};
 
+const QPACK_MAX_TABLE_CAPACITY: u64 = 0x01;
+const MAX_FIELD_SECTION_SIZE: u64 = 0x06;
+const QPACK_BLOCKED_STREAMS: u64 = 0x07;
+const ENABLE_CONNECT_PROTOCOL: u64 = 0x08;
+const H3_DATAGRAM: u64 = 0x33;
+/// draft-ietf-webtrans-http3-02.
+const ENABLE_WEBTRANSPORT: u64 = 0x2b60_3742;
+/// draft-ietf-webtrans-http3-07.
+const WEBTRANSPORT_MAX_SESSIONS: u64 = 0xc671_706a;
+/// Settings of HTTP/2 that must not be sent (RFC 9114, section 11.2.2).
+const OF_HTTP2: [u64; 5] = [0x00, 0x02, 0x03, 0x04, 0x05];
+
 /// What this side says, as the payload of a SETTINGS frame.
 ///
 /// WebTransport is told by the settings of two old drafts, which are those that every browser knows. Later drafts have
@@ -52,18 +64,6 @@ impl PeerSettings {
         Ok(PeerSettings { datagrams })
     }
 }
-
-const QPACK_MAX_TABLE_CAPACITY: u64 = 0x01;
-const MAX_FIELD_SECTION_SIZE: u64 = 0x06;
-const QPACK_BLOCKED_STREAMS: u64 = 0x07;
-const ENABLE_CONNECT_PROTOCOL: u64 = 0x08;
-const H3_DATAGRAM: u64 = 0x33;
-/// draft-ietf-webtrans-http3-02.
-const ENABLE_WEBTRANSPORT: u64 = 0x2b60_3742;
-/// draft-ietf-webtrans-http3-07.
-const WEBTRANSPORT_MAX_SESSIONS: u64 = 0xc671_706a;
-/// Settings of HTTP/2 that must not be sent (RFC 9114, section 11.2.2).
-const OF_HTTP2: [u64; 5] = [0x00, 0x02, 0x03, 0x04, 0x05];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+/// Looks until a peer has been silent for too long.
+const LOOKS: u32 = 4;
+
 /// For how long nothing came from a peer, or nothing whole. It knows no clock: it is told of each look.
 #[derive(Debug)]
 pub(super) struct IdleTimer {
@@ -65,9 +68,6 @@ impl IdleTimer {
         Ok(())
     }
 }
-
-/// Looks until a peer has been silent for too long.
-const LOOKS: u32 = 4;
 
 #[cfg(test)]
 mod tests {

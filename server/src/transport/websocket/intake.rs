@@ -16,6 +16,14 @@ use tokio::time::Sleep;
 
 use crate::token_bucket::TokenBucket;
 
+const HEAD_BYTES_MAX: usize = 14;
+/// A frame of so many bytes costs as much as two.
+const COST_BYTES: u64 = 1024;
+/// A path that stalled for so long, and more, brings at once what was sent meanwhile.
+const BURST_S: f64 = 2.0;
+/// A frame that is announced longer than any may be is refused behind this.
+const DEBT_S_MAX: f64 = 10.0;
+
 /// A connection that is read frame by frame at a rate.
 pub(super) struct Intake<W> {
     wire: W,
@@ -177,14 +185,6 @@ fn payload_bytes(head: &[u8; HEAD_BYTES_MAX]) -> u64 {
         short => u64::from(short),
     }
 }
-
-const HEAD_BYTES_MAX: usize = 14;
-/// A frame of so many bytes costs as much as two.
-const COST_BYTES: u64 = 1024;
-/// A path that stalled for so long, and more, brings at once what was sent meanwhile.
-const BURST_S: f64 = 2.0;
-/// A frame that is announced longer than any may be is refused behind this.
-const DEBT_S_MAX: f64 = 10.0;
 
 #[cfg(test)]
 mod tests {

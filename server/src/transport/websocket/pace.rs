@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Pings in the time that may be unconfirmed, at most.
+const PINGS_IN_TIME: u32 = 4;
+
 /// When a snapshot may follow the others over a WebSocket. It knows no socket and no clock: what is written
 /// to the peer is told to it, and what it asks for is to be written.
 ///
@@ -52,9 +55,6 @@ impl Pace {
         Some(self.number.to_be_bytes())
     }
 }
-
-/// Pings in the time that may be unconfirmed, at most.
-const PINGS_IN_TIME: u32 = 4;
 
 #[cfg(test)]
 mod tests {

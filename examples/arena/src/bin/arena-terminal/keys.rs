@@ -8,6 +8,8 @@ use tickwire_arena::rules::Controls;
 const HOLD_PUSH: Duration = Duration::from_millis(550);
 const HOLD_TURN: Duration = Duration::from_millis(110);
 
+const ACTIONS: usize = 5;
+
 /// What the player holds down.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
@@ -15,8 +17,6 @@ pub(crate) struct Keys {
     tells_releases: bool,
     held: [Option<Instant>; ACTIONS],
 }
-
-const ACTIONS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Action {
