@@ -1,7 +1,8 @@
 //! What a session says first.
 
+use tickwire_shared::compatibility::SCHEMA_BYTES_MAX;
 use tickwire_shared::control::{ClientFrame, FrameReader};
-use tickwire_shared::schema::{KindSchema, SCHEMA_BYTES_MAX, Schema};
+use tickwire_shared::schema::{KindSchema, Schema};
 
 use super::Session;
 

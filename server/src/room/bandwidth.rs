@@ -7,7 +7,7 @@ mod allowance;
 mod send_rate;
 
 use crate::config::RoomConfig;
-use allowance::ByteAllowance;
+pub(super) use allowance::ByteAllowance;
 use send_rate::SendRate;
 
 /// A part of a keyframe has so many bytes at least: less than this is left to the snapshots.

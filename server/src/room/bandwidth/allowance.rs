@@ -2,7 +2,7 @@
 
 /// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ByteAllowance {
+pub(in crate::room) struct ByteAllowance {
     /// In bytes times ticks a second, so that nothing is rounded away.
     saved: u64,
 }
@@ -10,7 +10,12 @@ pub(super) struct ByteAllowance {
 impl ByteAllowance {
     /// What may be sent next of `bytes_per_s` at most, and of a datagram of `bytes_max`. What is
     /// left of it is saved, up to one such datagram.
-    pub(super) fn next(&mut self, bytes_per_s: u32, tick_hz: u32, bytes_max: usize) -> usize {
+    pub(in crate::room) fn next(
+        &mut self,
+        bytes_per_s: u32,
+        tick_hz: u32,
+        bytes_max: usize,
+    ) -> usize {
         if bytes_per_s == 0 {
             return bytes_max;
         }
@@ -20,7 +25,7 @@ impl ByteAllowance {
     }
 
     /// So many were sent. A snapshot always has a header, however little was left.
-    pub(super) fn spend(&mut self, bytes: usize, tick_hz: u32) {
+    pub(in crate::room) fn spend(&mut self, bytes: usize, tick_hz: u32) {
         self.saved = self.saved.saturating_sub(bytes as u64 * u64::from(tick_hz));
     }
 }

@@ -4,8 +4,8 @@
 //! records of `D` bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
 //! ticks, where the game makes no difference; else so many times longer as others matter more. A record that no datagram
 //! of the path can hold is left out; one that only has to wait for place to be saved, or for the path to take more, is
-//! waited for. One that was the first not to fit some times in a row, as a large one may be behind the client's own in
-//! every tick, goes before all.
+//! waited for. One that was once the first not to fit and is not sent for some snapshots, as a large one may be behind the
+//! client's own in every tick, goes before all; after some more, nothing else goes until it fits.
 
 use tickwire_shared::bits::golomb_bits;
 
@@ -16,8 +16,10 @@ use crate::room::bandwidth::SendLimit;
 
 /// When all but so small a share of a snapshot is full, records get priorities.
 const CROWDED_SHARE: usize = 8;
-/// A record that was left out first in so many snapshots in a row goes before all others.
+/// A record that was left out of so many snapshots goes before all others.
 const BLOCKED_SNAPSHOTS_MAX: u32 = 8;
+/// After so many nothing else goes, so that place for it is saved.
+const SAVED_FOR_SNAPSHOTS: u32 = 16;
 
 /// What one client's snapshots have no place for.
 #[derive(Debug, Default)]
@@ -41,11 +43,11 @@ pub(super) struct BitLimit {
     head: usize,
 }
 
-/// A slot whose record was the first to be left out.
+/// A slot whose record was the first to be left out, and was not sent since.
 #[derive(Clone, Copy, Debug, Default)]
 struct LeftOut {
     slot: u16,
-    /// In so many snapshots in a row.
+    /// Snapshots without it; 0 if there is no such slot.
     snapshots: u32,
 }
 
@@ -54,8 +56,23 @@ struct LeftOut {
 struct FittedRecords {
     /// The bits it would take to send the first of them, or the one that is overdue, if it did not fit at all.
     lacks_bits: Option<usize>,
-    /// The slot of the first one that was left out.
-    blocked: Option<u16>,
+    blocked: LeftOut,
+}
+
+impl LeftOut {
+    /// What it is after a snapshot that left these out.
+    fn after(self, left_out: &[RecordRank]) -> Self {
+        let slot_of = |rank: &RecordRank| (rank >> 16) as u16;
+        let is_still_left_out =
+            self.snapshots > 0 && left_out.iter().any(|rank| slot_of(rank) == self.slot);
+        match left_out.first() {
+            Some(_) if is_still_left_out => {
+                LeftOut { snapshots: self.snapshots.saturating_add(1), ..self }
+            }
+            Some(first) => LeftOut { slot: slot_of(first), snapshots: 1 },
+            None => LeftOut::default(),
+        }
+    }
 }
 
 impl BitLimit {
@@ -97,37 +114,34 @@ impl Backlog {
     }
 
     fn choose(&mut self, scratch: &mut SnapshotScratch, limit: BitLimit) {
-        let LeftOut { slot, snapshots } = self.blocked;
-        let overdue = (snapshots >= BLOCKED_SNAPSHOTS_MAX).then_some(slot);
-        let chosen = choose(&mut scratch.records, &mut scratch.ranks, limit, overdue);
+        let chosen = choose(&mut scratch.records, &mut scratch.ranks, limit, self.blocked);
         self.lacks_bytes = chosen.lacks_bits.map_or(0, |bits| (limit.head + bits).div_ceil(8));
-        self.blocked = match chosen.blocked {
-            Some(again) if again == slot => LeftOut { slot, snapshots: snapshots + 1 },
-            Some(slot) => LeftOut { slot, snapshots: 1 },
-            None => LeftOut::default(),
-        };
+        self.blocked = chosen.blocked;
     }
 }
 
-/// Keeps what matters most of what any snapshot of the path can hold. A record of the slot `overdue` goes before all.
+/// Keeps what matters most of what any snapshot of the path can hold. What is `blocked` for long goes before all.
 fn choose(
     records: &mut Records,
     ranks: &mut Vec<RecordRank>,
     limit: BitLimit,
-    overdue: Option<u16>,
+    blocked: LeftOut,
 ) -> FittedRecords {
     let other_bits = records.marks_bits_max() + golomb_bits(records.others.len() as u32) as usize;
-    let bits_max = limit.now.saturating_sub(other_bits);
+    let mut bits_max = limit.now.saturating_sub(other_bits);
     let bits_most = limit.most.saturating_sub(other_bits);
     records.keep(|record| record.bits_alone() <= bits_most);
     let mut all = records.coded.iter_mut().chain(&mut records.others);
-    // What has to wait for a larger snapshot leaves this one to the others.
+    let is_overdue = blocked.snapshots >= BLOCKED_SNAPSHOTS_MAX;
+    // What has to wait for a larger snapshot leaves this one to the others, but not for long.
     let mut lacks = None;
-    if let Some(record) = all.find(|record| Some(record.slot) == overdue) {
+    if let Some(record) = all.find(|record| is_overdue && record.slot == blocked.slot) {
         let bits = record.bits_alone();
-        match bits <= bits_max {
-            true => record.priority = Priority::OVERDUE,
-            false => lacks = Some(bits),
+        if bits <= bits_max {
+            record.priority = Priority::OVERDUE;
+        } else {
+            lacks = Some(bits);
+            bits_max = if blocked.snapshots < SAVED_FOR_SNAPSHOTS { bits_max } else { 0 };
         }
     }
     ranks.clear();
@@ -137,7 +151,7 @@ fn choose(
     let last = kept.checked_sub(1).map(|at| ranks[at]);
     let first = ranks.first().copied().filter(|_| last.is_none());
     let lacks = lacks.or_else(|| first.map(|first| records.bits_up_to(first)));
-    let blocked = ranks.get(kept).map(|rank| (rank >> 16) as u16);
+    let blocked = blocked.after(&ranks[kept..]);
     records.keep(|record| last.is_some_and(|last| record.rank() <= last));
     FittedRecords { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
 }

@@ -11,6 +11,7 @@ use super::delta_cache::CachedDelta;
 use super::priority::{FRESH_PRIORITY_TICKS, Priority, WaitingFor};
 use super::records::{Record, RecordBaseline, gapped_bits};
 use super::*;
+use crate::room::bandwidth::ByteAllowance;
 use crate::room::findings::Findings;
 
 #[derive(Clone, Copy, Replicate)]
@@ -226,6 +227,34 @@ fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
     assert!(held.contains(&vec![1]), "it never came: {held:?}");
     let own = held.iter().filter(|slots| **slots == [0]).count();
     assert!(own >= 20, "its own came {own} times of 24");
+}
+
+#[test]
+fn a_large_record_is_saved_for_though_the_client_s_own_take_all_there_is() {
+    let mut starved = Vec::new();
+    // 8 bytes a tick, of which the header takes five, and more.
+    for bytes_per_s in (480..=3000).step_by(120) {
+        let mut table = Table::new(vec![WIDE, WIDE]);
+        table.is_first_mine = true;
+        let (mut allowance, mut came) = (ByteAllowance::default(), 0);
+        for tick in 0..600u32 {
+            table.things[0] =
+                Thing::Wide(Wide { a: tick.wrapping_mul(2_654_435_761), b: tick, c: 0, d: 0 });
+            table.things[1] = Thing::Wide(Wide { a: tick, b: tick * tick, c: tick << 7, d: !tick });
+            table.step();
+            let bytes_max = allowance.next(bytes_per_s, 60, 1200);
+            let bytes = table.write(bytes_max, 1200).0;
+            allowance.spend(bytes, 60);
+            let records = &table.scratch.records;
+            let sent = records.coded.iter().chain(&records.others);
+            came += sent.filter(|record| record.slot == 1).count();
+            table.acknowledge();
+        }
+        if came == 0 {
+            starved.push(bytes_per_s);
+        }
+    }
+    assert_eq!(starved, [0; 0], "bytes a second of which it gets none");
 }
 
 #[test]
