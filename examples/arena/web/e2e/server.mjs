@@ -49,6 +49,11 @@ async function start(game, flags) {
   }
 }
 
+/** Servers that are not cleaned up yet. */
+const running = new Set();
+process.once('exit', () => running.forEach((server) => server.kill()));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 class Server {
   /** The page's address. */
   url = '';
@@ -63,8 +68,12 @@ class Server {
     this.#folder = folder;
     this.#flags = flags;
     // A test that ends without stopping it leaves nothing behind.
-    process.once('exit', () => this.#child?.kill('SIGKILL'));
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+    running.add(this);
+  }
+
+  /** For the end of this program. */
+  kill() {
+    this.#child?.kill('SIGKILL');
   }
 
   /** Starts it, or starts it again at the same address. */
@@ -106,6 +115,7 @@ class Server {
 
   /** Removes what it left behind. */
   clean() {
+    running.delete(this);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
