@@ -11,12 +11,21 @@ const FLIGHT_MS = 180_000;
 const TURN_PER_SECOND = (12 / 1024) * 2 * Math.PI * 60;
 
 /** Starts the browser named by ARENA_BROWSER; `flags` are of Chromium. */
-export async function launchBrowser(...flags) {
-  const launch = process.env.ARENA_BROWSER === 'firefox' ? launchFirefox : launchChromium;
-  return new Browser(await launch(flags));
+export function launchBrowser(...flags) {
+  return launch({ flags });
 }
 
-async function launchChromium(flags) {
+/** The same as on a phone: no pointer but fingers. */
+export function launchPhone() {
+  return launch({ touch: true });
+}
+
+async function launch(how) {
+  const launch = process.env.ARENA_BROWSER === 'firefox' ? launchFirefox : launchChromium;
+  return new Browser(await launch(how));
+}
+
+async function launchChromium({ flags = [], touch = false }) {
   const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -39,19 +48,21 @@ async function launchChromium(flags) {
     close: () => browser.close(),
     // A context each: pages must not share what they remember.
     async newPage({ width, height, scale }) {
-      const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale });
+      const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale, hasTouch: touch, isMobile: touch });
       return context.newPage();
     },
     before: (page, script) => page.addInitScript(script),
   };
 }
 
-async function launchFirefox() {
+async function launchFirefox({ touch = false }) {
   const { default: puppeteer } = await import('puppeteer-core');
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
+    // Coarse, and nothing else.
+    extraPrefsFirefox: touch ? { 'ui.primaryPointerCapabilities': 1, 'ui.allPointerCapabilities': 1, 'dom.w3c_touch_events.enabled': 1 } : {},
   });
   return {
     close: () => browser.close(),

@@ -95,7 +95,8 @@ test('where UDP is blocked a player flies and chats', async () => {
   const page = await open({ before: blockUdp(hole.address().port) });
   await page.join('Walled');
   assert.equal(await transport(page), 'websocket');
-  await page.until('the gauge that tells', () => /over\s+TCP/.test(document.getElementById('net').innerText));
+  await page.raw.keyboard.press('n');
+  await page.until('the number that tells', () => /transport\s+TCP/.test(document.getElementById('net').innerText));
 
   const other = await open({}, '?transport=webtransport');
   await other.join('Seen');

@@ -7,12 +7,14 @@ import './style/chat.css';
 import './style/touch.css';
 import './style/screens.css';
 import { App } from './app';
+import { noteTouch } from './controls/touch';
 import { byId } from './dom';
 import { connectHome } from './home';
 import { installHook } from './hook';
 import { Scene } from './scene/scene';
 import { MessageScreen } from './screens';
 
+noteTouch();
 const app = Scene.create(byId('scene')).then((scene) => new App(scene, connectHome));
 installHook(app);
 app.catch((error: unknown) => {

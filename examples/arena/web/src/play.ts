@@ -3,6 +3,7 @@ import { Touch } from './controls/touch';
 import type { ArenaClient, ArenaEvent, Controls, Frame } from './game';
 import { ChatPanel } from './hud/chat';
 import { Hud } from './hud/hud';
+import { Tools } from './hud/tools';
 import { Roster } from './roster';
 import type { Scene } from './scene/scene';
 import type { Sound } from './sound';
@@ -18,6 +19,7 @@ export class Play {
   readonly #roster: Roster;
   readonly #keyboard: Keyboard;
   readonly #touch: Touch;
+  readonly #tools: Tools;
   readonly #off: (() => void)[];
   /** Losses of others, until their ships are shown at them. */
   #ahead: ArenaEvent[] = [];
@@ -33,6 +35,10 @@ export class Play {
     this.chat = new ChatPanel((text) => void this.#say(text));
     this.#keyboard = new Keyboard((code) => this.#press(code));
     this.#touch = new Touch(() => this.chat.open());
+    this.#tools = new Tools(
+      { sound: () => sound.toggle(), stats: () => this.#hud.toggleStats() },
+      { sound: sound.isOn, stats: this.#hud.showsStats },
+    );
     this.#off = [
       client.on('event', (event) => this.#take(event)),
       client.on('message', ({ from, name, to, text }) =>
@@ -69,6 +75,7 @@ export class Play {
     for (const off of this.#off) off();
     this.#keyboard.stop();
     this.#touch.stop();
+    this.#tools.stop();
     this.chat.stop();
     this.#hud.stop();
     this.#sound.silence();
@@ -111,8 +118,8 @@ export class Play {
 
   #press(code: string): boolean {
     if (code === 'Enter' || code === 'NumpadEnter') this.chat.open();
-    else if (code === 'KeyM') this.#hud.announce(this.#sound.toggle() ? 'Sound on' : 'Sound off');
-    else if (code === 'KeyN') this.#hud.toggleCurves();
+    else if (code === 'KeyM') this.#hud.announce(this.#tools.toggleSound() ? 'Sound on' : 'Sound off');
+    else if (code === 'KeyN') this.#tools.toggleStats();
     else return false;
     return true;
   }

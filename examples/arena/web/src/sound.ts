@@ -28,6 +28,11 @@ export class Sound {
     rumble.start();
   }
 
+  /** Whether it is on. */
+  get isOn(): boolean {
+    return this.#on;
+  }
+
   /** On or off; gives which it is now. */
   toggle(): boolean {
     this.#on = !this.#on;

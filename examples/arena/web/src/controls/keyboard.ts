@@ -24,7 +24,7 @@ export class Keyboard {
     addEventListener(
       'keydown',
       (event) => {
-        if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+        if (isTyping(event) || pressesButton(event) || event.ctrlKey || event.metaKey || event.altKey) return;
         const steers = event.code in KEYS;
         if (steers) this.#held.add(event.code);
         if (steers || (!event.repeat && onPress(event.code))) event.preventDefault();
@@ -56,4 +56,11 @@ export class Keyboard {
 
 function isTyping(event: KeyboardEvent): boolean {
   return event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+}
+
+/** Whoever came to a button by the Tab key presses it by these; Escape goes back to flying. */
+function pressesButton({ target, code }: KeyboardEvent): boolean {
+  if (!(target instanceof HTMLButtonElement && target.matches(':focus-visible'))) return false;
+  if (code === 'Escape') target.blur();
+  return code === 'Enter' || code === 'NumpadEnter' || code === 'Space';
 }

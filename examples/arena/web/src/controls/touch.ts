@@ -4,6 +4,13 @@ import { steer, type Stick } from './steering';
 
 const STICK_PIXELS = 54;
 
+/** Marks the page as one on a touch screen: at once where there is no finer pointer, else at the first touch. */
+export function noteTouch(): void {
+  const note = () => document.body.classList.add('touch');
+  if (matchMedia('(pointer: coarse)').matches) note();
+  else addEventListener('touchstart', note, { once: true, passive: true });
+}
+
 /** A virtual stick for the left thumb and a fire button for the right one. */
 export class Touch {
   readonly #root = byId('touch');
@@ -22,10 +29,9 @@ export class Touch {
     this.#listen(this.#fire, () => this.#setFiring(true), () => this.#setFiring(false));
   }
 
-  /** Shows itself at the first touch, or at once where there is no finer pointer. */
+  /** Shows itself on a touch screen: see {@link noteTouch}. */
   begin(): void {
-    if (matchMedia('(pointer: coarse)').matches) this.#show();
-    addEventListener('touchstart', () => this.#show(), { signal: this.#stop.signal, once: true, passive: true });
+    this.#root.hidden = false;
   }
 
   /** What the thumbs say, for a ship with this heading. */
@@ -38,11 +44,6 @@ export class Touch {
   stop(): void {
     this.#stop.abort();
     this.#root.hidden = true;
-  }
-
-  #show(): void {
-    this.#root.hidden = false;
-    document.body.classList.add('touch');
   }
 
   #listen(target: HTMLElement, hold: (event: PointerEvent) => void, release: () => void): void {

@@ -14,7 +14,7 @@ interface Row {
 
 /** The round's clock and the team scores, and the best players. */
 export class Board {
-  readonly #table = byId('board');
+  readonly #rows = byId('board-rows');
   readonly #azure = byId('round-azure');
   readonly #amber = byId('round-amber');
   readonly #time = byId('round-time');
@@ -50,7 +50,7 @@ export class Board {
       line.append(element('td', '', row.place), element('td', '', name), element('td', '', String(row.score)));
       return line;
     });
-    this.#table.replaceChildren(...lines);
+    this.#rows.replaceChildren(...lines);
   }
 }
 

@@ -19,9 +19,9 @@ interface Curve {
 /** All in milliseconds. */
 const CURVES: readonly Curve[] = [
   { name: 'round trip', color: TEAM_COLORS[0]!, value: (s) => s.rttMs },
-  { name: 'others late by', color: OVERDRIVE, value: (s) => s.interpolationMs },
+  { name: 'view delay', color: OVERDRIVE, value: (s) => s.interpolationMs },
   { name: 'snapshot age', color: TEAM_COLORS[1]!, value: (s) => s.snapshotAgeMs },
-  { name: 'input early by', color: REPAIR, value: (s) => s.inputMarginMs },
+  { name: 'input margin', color: REPAIR, value: (s) => s.inputMarginMs },
 ];
 
 /** The last values of one line, oldest first, as many as are kept. */
@@ -56,10 +56,9 @@ export class NetCurves {
   readonly #corrected = new History();
   #corrections = 0;
 
-  /** Shows or hides it. Gives whether it is shown now. */
-  toggle(): boolean {
-    this.#canvas.hidden = !this.#canvas.hidden;
-    return !this.#canvas.hidden;
+  /** Shows or hides it. */
+  set shown(shown: boolean) {
+    this.#canvas.hidden = !shown;
   }
 
   /** Takes the values of a frame, and draws if it is shown. */
@@ -105,7 +104,7 @@ export class NetCurves {
       pen.fillText(`${name} ${history.at(history.size - 1).toFixed(0)}`, 6, 18 + number * 18);
     });
     pen.fillStyle = css(DANGER);
-    pen.fillText('put right', 6, 18 + CURVES.length * 18);
+    pen.fillText('correction', 6, 18 + CURVES.length * 18);
   }
 
   #mostMs(): number {

@@ -1,6 +1,9 @@
 import type { Stats } from 'tickwire';
 import { byId, setText } from '../dom';
 import { type ArenaEvent, type Frame, RESPAWN_MS } from '../game';
+import { recall, remember } from '../memory';
+import { calm } from '../motion';
+import { TEAM_NAMES } from '../palette';
 import type { Camera } from '../scene/camera';
 import { Board } from './board';
 import { Feed } from './feed';
@@ -29,6 +32,9 @@ export class Hud {
   readonly #map = new WorldMap();
   readonly #net = new NetGraph();
   readonly #curves = new NetCurves();
+  /** Whether the network statistics are shown. */
+  showsStats = recall('statistics') === 'shown';
+  #bannerTimer: ReturnType<typeof setTimeout> | undefined;
   #flash = 0;
   #lostMs: number | undefined;
   #killer: number | undefined;
@@ -37,6 +43,7 @@ export class Hud {
   /** Shows it. */
   show(): void {
     this.#feed.clear();
+    this.#showStats();
     this.#root.hidden = false;
   }
 
@@ -46,9 +53,16 @@ export class Hud {
     this.#vignette.style.opacity = '0';
   }
 
-  /** Shows or hides what the network did in the last seconds. */
-  toggleCurves(): void {
-    this.#curves.toggle();
+  /** Shows or hides the network statistics, now and on the next visit. Gives whether they are shown. */
+  toggleStats(): boolean {
+    this.showsStats = !this.showsStats;
+    remember('statistics', this.showsStats ? 'shown' : 'hidden');
+    this.#showStats();
+    return this.showsStats;
+  }
+
+  #showStats(): void {
+    this.#net.shown = this.#curves.shown = this.showsStats;
   }
 
   /** Brings everything up to date. */
@@ -65,7 +79,7 @@ export class Hud {
     this.#drawRespawn(frame);
     const { own } = frame;
     this.#flash = Math.max(0, this.#flash - frame.seconds / FLASH_SECONDS);
-    const warning = own && own.health <= 25 ? 0.3 + 0.15 * Math.sin(frame.nowMs / 140) : 0;
+    const warning = own && own.health <= 25 ? 0.3 + (calm() ? 0 : 0.15 * Math.sin(frame.nowMs / 140)) : 0;
     this.#vignette.style.opacity = Math.max(this.#flash, warning).toFixed(2);
   }
 
@@ -93,11 +107,13 @@ export class Hud {
   announce(text: string): void {
     setText(this.#banner, text);
     this.#banner.classList.add('shown');
-    setTimeout(() => this.#banner.classList.remove('shown'), BANNER_MS);
+    clearTimeout(this.#bannerTimer);
+    this.#bannerTimer = setTimeout(() => this.#banner.classList.remove('shown'), BANNER_MS);
   }
 
   #drawRespawn({ own, nowMs, roster }: Frame): void {
     if (own) {
+      if (!this.#hadShip) this.announce(`You fly for ${capital(TEAM_NAMES[own.team] ?? '')}`);
       this.#hadShip = true;
       this.#lostMs = this.#killer = undefined;
     }
@@ -111,4 +127,8 @@ export class Hud {
     const left = Math.max(0, RESPAWN_MS - (nowMs - this.#lostMs));
     setText(this.#seconds, String(Math.max(1, Math.ceil(left / 1000))));
   }
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

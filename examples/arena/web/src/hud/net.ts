@@ -18,20 +18,21 @@ interface Rates {
 }
 
 const LINES: readonly Line[] = [
-  { name: 'over', show: (s) => (s.transport === 'websocket' ? 'TCP' : 'UDP') },
-  { name: 'rtt', show: (s) => `${s.rttMs.toFixed(0)} ms`, value: (s) => s.rttMs, limits: [120, 250] },
+  { name: 'transport', show: (s) => (s.transport === 'websocket' ? 'TCP' : 'UDP') },
+  { name: 'round trip', show: (s) => `${s.rttMs.toFixed(0)} ms`, value: (s) => s.rttMs, limits: [120, 250] },
   { name: 'jitter', show: (s) => `${s.jitterMs.toFixed(1)} ms`, value: (s) => s.jitterMs, limits: [15, 40] },
   { name: 'loss', show: (s) => `${(s.lossFraction * 100).toFixed(1)} %`, value: (s) => s.lossFraction, limits: [0.01, 0.05] },
-  { name: 'age', show: (s) => `${s.snapshotAgeMs.toFixed(0)} ms`, value: (s) => s.snapshotAgeMs, limits: [150, 500] },
-  { name: 'fixed', show: (s) => (s.predicting ? `${s.corrections}` : '-') },
-  { name: 'behind', show: (s) => `${s.interpolationMs.toFixed(0)} ms` },
-  { name: 'in', show: (_, r) => `${(r.bytesIn / 1024).toFixed(1)} KiB/s` },
-  { name: 'out', show: (_, r) => `${(r.bytesOut / 1024).toFixed(1)} KiB/s` },
-  { name: 'fps', show: (_, r) => r.fps.toFixed(0), value: (_, r) => -r.fps, limits: [-40, -20] },
+  { name: 'snapshot age', show: (s) => `${s.snapshotAgeMs.toFixed(0)} ms`, value: (s) => s.snapshotAgeMs, limits: [150, 500] },
+  { name: 'corrections', show: (s) => (s.predicting ? `${s.corrections}` : '-') },
+  { name: 'view delay', show: (s) => `${s.interpolationMs.toFixed(0)} ms` },
+  { name: 'received', show: (_, r) => `${(r.bytesIn / 1024).toFixed(1)} KiB/s` },
+  { name: 'sent', show: (_, r) => `${(r.bytesOut / 1024).toFixed(1)} KiB/s` },
+  { name: 'frames/s', show: (_, r) => r.fps.toFixed(0), value: (_, r) => -r.fps, limits: [-40, -20] },
 ];
 
 /** The small net statistics. */
 export class NetGraph {
+  readonly #root = byId('net');
   readonly #cells: HTMLElement[];
   #frames = 0;
   #lastMs = 0;
@@ -40,7 +41,12 @@ export class NetGraph {
   /** Fills its place in the page. */
   constructor() {
     this.#cells = LINES.map(() => element('b'));
-    byId('net').replaceChildren(...LINES.flatMap(({ name }, at) => [element('span', '', name), this.#cells[at]!]));
+    this.#root.replaceChildren(...LINES.flatMap(({ name }, at) => [element('span', '', name), this.#cells[at]!]));
+  }
+
+  /** Shows or hides them. */
+  set shown(shown: boolean) {
+    this.#root.hidden = !shown;
   }
 
   /** Counts a frame, and shows new numbers twice a second. */

@@ -3,6 +3,7 @@ import 'pixi.js/unsafe-eval';
 import { Application, Container, Sprite } from 'pixi.js';
 import type { Vec2 } from 'tickwire';
 import type { ArenaEvent, Frame } from '../game';
+import { calm } from '../motion';
 import { DANGER, EMBER, TEAM_COLORS } from '../palette';
 import { Backdrop } from './backdrop';
 import { Camera } from './camera';
@@ -91,7 +92,7 @@ export class Scene {
       case 'Hit':
         this.#effects.hit(event.pos, colorOf(event.victim, frame) ?? EMBER);
         this.#ships.flash(event.victim);
-        if (event.victim === frame.player) this.camera.shake(0.55);
+        if (event.victim === frame.player) this.#shake(0.55);
         return;
       case 'Kill':
         this.#effects.explosion(event.pos, colorOf(event.victim, frame) ?? DANGER);
@@ -116,7 +117,11 @@ export class Scene {
   }
 
   #shakeFrom(at: Vec2, strength: number): void {
-    this.camera.shake(strength * this.camera.nearness(at));
+    this.#shake(strength * this.camera.nearness(at));
+  }
+
+  #shake(strength: number): void {
+    if (!calm()) this.camera.shake(strength);
   }
 
   #place(): void {
