@@ -22,8 +22,8 @@ after(() => browser?.close());
 
 /** The message over everything says this, and its button does something. */
 async function told(code, title) {
-  await page.untilState('message');
-  assert.equal(await page.evaluate(() => window.arena.error), code);
+  const says = (code) => window.arena.state === 'message' && window.arena.error === code;
+  await page.until(`the message of ${code}`, says, code);
   assert.equal(await page.shown('message'), true);
   assert.match(await page.text('message-title'), title);
   assert.ok((await page.text('message-text')).length > 20);
@@ -79,19 +79,92 @@ for (const transport of ['webtransport', 'websocket']) {
   });
 }
 
-test('a server that stops says so, and the button plays again once it is back', async () => {
+/** Plays again: by the same name, and in the same room. */
+async function playsOn(name, room) {
+  await page.untilState('playing');
+  await page.until('an own ship again', () => window.arena.client?.entities.mine('Ship') !== undefined);
+  const seat = await page.evaluate(() => [window.arena.client.me.name, window.arena.client.room.name]);
+  assert.deepEqual(seat, [name, room]);
+  assert.deepEqual([await page.shown('message'), await page.shown('enter'), await page.shown('hud')], [false, false, true]);
+}
+
+/** Runs in the page: while `window.isHeld`, no timer of half a second or more fires, so that the page does nothing by itself. */
+const holdable = `(${() => {
+  const { setTimeout } = window;
+  window.setTimeout = (run, ms, ...rest) => setTimeout(() => (window.isHeld && ms >= 500) || run(...rest), ms);
+}})()`;
+
+test('a server that stops says so, and the page plays on by itself once it is back', async () => {
+  server = await startServer();
+  page = await browser.open(`${server.url}?room=court`);
+  await page.join('Ann');
+  const stopped = server.stop('SIGTERM');
+  await told('ServerStopping', /stopping/);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'message-action');
+  await page.screenshot('stopping');
+  assert.equal(await stopped, 0);
+  await told('Unreachable', /reached/);
+  await page.until('the countdown', () => /Trying again in \d+ s/.test(document.getElementById('message-retry').innerText));
+  assert.equal(await page.text('message-action'), 'Try now');
+  await server.start();
+  await playsOn('Ann', 'court');
+  assert.deepEqual(page.errors, []);
+});
+
+test('whoever was in any room comes back to where others of that room meet', async () => {
   server = await startServer();
   page = await browser.open(server.url);
   await page.join('Ann');
-  assert.equal(await server.stop('SIGTERM'), 0);
-  await told('ServerStopping', /stopping/);
-  await page.screenshot('stopping');
-  await page.click('#message-action');
-  await told('Unreachable', /reached/);
+  const room = await page.evaluate(() => window.arena.client.room.name);
+  await server.stop('SIGTERM');
+  await page.untilState('message');
+  await server.start();
+  await playsOn('Ann', room);
+  assert.equal(await page.evaluate(() => window.arena.client.host), undefined, 'a room of one name, with a host');
+});
+
+test('the button tries at once', async () => {
+  server = await startServer('--idle-ms', '2000', '--keep-alive-ms', '500');
+  page = await browser.open(`${server.url}?room=court`, { before: holdable });
+  await page.join('Ann');
+  await server.stop('SIGKILL');
+  await told('ConnectionLost', /gone/);
+  await page.evaluate(() => (window.isHeld = true));
   await server.start();
   await page.click('#message-action');
-  await page.untilState('playing');
-  await page.until('an own ship again', () => window.arena.client.entities.mine('Ship') !== undefined);
+  await playsOn('Ann', 'court');
+});
+
+test('the start page is one button away from a server that is gone', async () => {
+  server = await startServer();
+  page = await browser.open(server.url);
+  await page.join('Ann');
+  await server.stop('SIGTERM');
+  await page.untilState('message');
+  await page.click('#message-back');
+  await page.untilState('enter');
+  await server.start();
+  await page.until('the rooms', () => /No room is open yet/.test(document.getElementById('rooms-state').innerText));
+  assert.equal(await page.evaluate(() => window.arena.state), 'enter', 'it plays though nobody asked for it');
+});
+
+test('who comes back while the old seat is still taken gets it once it is free', async () => {
+  server = await startServer();
+  page = await browser.open(`${server.url}?room=court`, { before: holdable });
+  await page.join('Ann');
+  const stopped = server.stop('SIGTERM');
+  await page.untilState('message');
+  await page.evaluate(() => (window.isHeld = true));
+  await stopped;
+  await server.start();
+  // The server knows no difference between an old seat and another person of that name.
+  const old = await browser.open(`${server.url}?room=court`);
+  await old.join('Ann');
+  await page.evaluate(() => (window.isHeld = false));
+  await page.click('#message-action');
+  await told('NameTaken', /old seat/);
+  await old.close();
+  await playsOn('Ann', 'court');
 });
 
 test('a server that vanishes is missed', async () => {
@@ -119,7 +192,7 @@ test('a page of another protocol version is told to load again', async () => {
     };
   };
   page = await browser.open(`${server.url}?transport=webtransport`, { before: `(${otherVersion})()` });
-  await page.enter('Ann');
+  // Before a name is typed: the start page asks for the rooms.
   await told('VersionMismatch', /version/);
   assert.match(await page.text('message-action'), /Reload/);
   await page.screenshot('another-version');

@@ -71,13 +71,17 @@ test('the network of the last seconds is drawn where the player asks for it', as
 
 test('a page whose rules are not those of the server says so on the console, and what to do', async () => {
   const other = await startMinimal(ARENA.page);
-  const stranger = await browser.open(other.url);
-  const told = [];
-  stranger.raw.on('console', (message) => told.push(message.text()));
+  // The start page connects, so it is told before the page can be listened to from here.
+  const listen = () => {
+    window.told = [];
+    for (const level of ['log', 'info', 'warn', 'error']) console[level] = (...words) => window.told.push(words.join(' '));
+  };
+  const stranger = await browser.open(other.url, { before: `(${listen})()` });
   try {
     await stranger.enter('Lost');
     // It goes on to ask for what the other game does not have.
     await stranger.untilState('message');
+    const told = await stranger.evaluate(() => window.told);
     const warned = told.filter((text) => text.startsWith('tickwire: '));
     assert.equal(warned.length, 2, told.join('\n'));
     assert.match(warned[0], /nothing is predicted.*game "minimal".*Build the page anew/);

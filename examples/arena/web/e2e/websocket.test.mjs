@@ -74,7 +74,6 @@ test('where UDP is blocked a WebSocket is begun after a while, and the next time
   const page = await open({ before: `${blockUdp(hole.address().port)};${noteBeginnings}` });
   const waitedMs = [];
   for (const name of ['Walled', 'Again']) {
-    await page.evaluate(() => (window.begun = []));
     await page.join(name);
     assert.equal(await transport(page), 'websocket');
     const begun = await page.evaluate(() => window.begun);

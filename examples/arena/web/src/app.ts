@@ -1,98 +1,155 @@
-import { type Closed, type ErrorCode, TickwireError } from 'tickwire';
-import { endingOf } from './endings';
+import { CLOSE_CODES, type Closed, type ErrorCode, TickwireError } from 'tickwire';
+import { canRetry, endingOf } from './endings';
 import type { ArenaClient } from './game';
+import { Lobby } from './lobby';
 import { Play } from './play';
-import { Scene } from './scene/scene';
+import { Retry } from './retry';
+import type { Scene } from './scene/scene';
 import { EnterScreen, MessageScreen } from './screens';
+import { type Connect, Session } from './session';
 import { Sound } from './sound';
+import { type Stay, take, takeAgain } from './stay';
 
 const FRAME_SECONDS_MAX = 0.1;
 /** The player can mend these by another name. */
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
+/** So many attempts long the own name may still be taken by the seat that was lost. */
+const OLD_SEAT_ATTEMPTS = 5;
 
-/** What the page is doing. */
+/** What the page shows. While it tries again by itself, that is the message. */
 export type State = 'enter' | 'connecting' | 'playing' | 'message';
-
-/** How the page reaches its server. */
-export type Connect = () => Promise<ArenaClient>;
 
 /** The page: screens before and after, the game between. */
 export class App {
-  /** What it is doing. */
+  /** What it shows. */
   state: State = 'enter';
-  /** The session, while there is one. */
-  client: ArenaClient | undefined;
-  /** The game while playing. */
+  /** The game while playing or watching. */
   play: Play | undefined;
   /** Why the last session ended, or did not come about. */
   error: ErrorCode | undefined;
   readonly #scene: Scene;
-  readonly #connect: Connect;
   readonly #sound = new Sound();
+  readonly #session: Session;
   readonly #enter: EnterScreen;
   readonly #message = new MessageScreen();
-  #name = '';
+  readonly #lobby: Lobby;
+  readonly #retry = new Retry(
+    () => void this.#tryAgain(),
+    (seconds) => this.#message.countDown(seconds),
+  );
+  #stay: Stay | undefined;
+  /** The room of the session that was lost. */
+  #lastRoom: string | undefined;
+  #isBusy = false;
+  /** Settles once the seat that was left is free. */
+  #left: Promise<void> | undefined;
   #lastMs = performance.now();
 
-  /** Shows the first screen. */
+  /** Shows the start page. */
   constructor(scene: Scene, connect: Connect) {
     this.#scene = scene;
-    this.#connect = connect;
-    this.#enter = new EnterScreen((name) => {
-      this.#sound.start();
-      void this.join(name);
+    this.#session = new Session(connect, {
+      removed: (text) => this.#end({ code: 'Kicked', text }),
+      ended: (closed) => this.#onEnded(closed),
     });
-    this.#enter.show();
+    const room = new URLSearchParams(location.search).get('room') ?? undefined;
+    this.#enter = new EnterScreen(room, (stay) => {
+      this.#sound.start();
+      void this.enter(stay);
+    });
+    const { rooms } = this.#enter;
+    this.#lobby = new Lobby(this.#session, {
+      show: (list) => rooms.show(list),
+      paused: () => rooms.paused(),
+      // Nothing this page asks for would be understood: it is told before a name is typed.
+      failed: (code) => (endingOf(code, '').reload ? this.#tell(code, '') : rooms.failed(code)),
+    });
+    this.#start();
     requestAnimationFrame((nowMs) => this.#draw(nowMs));
     addEventListener('pagehide', () => void this.client?.close());
   }
 
-  /** Connects and takes a seat under this name. Settles once it plays or says why not. */
-  async join(name: string): Promise<void> {
-    if (this.state === 'connecting' || this.state === 'playing') return;
-    this.#name = name;
-    this.state = 'connecting';
+  /** The session, while there is one. */
+  get client(): ArenaClient | undefined {
+    return this.#session.client;
+  }
+
+  /** Connects and takes this place. Settles once it is taken, or the page says why not. */
+  async enter(stay: Stay): Promise<void> {
+    if (this.#isBusy || this.state === 'playing') return;
+    this.#stay = stay;
+    this.#lastRoom = undefined;
+    this.#retry.stop();
+    this.#lobby.stop();
     this.#message.hide();
+    this.state = 'connecting';
     this.#enter.wait();
+    await this.#takePlace((client) => take(client, stay));
+  }
+
+  /** Tries to get the place back that was lost. */
+  async #tryAgain(): Promise<void> {
+    const stay = this.#stay;
+    if (this.#isBusy || !stay) return;
+    this.#message.wait();
+    await this.#takePlace((client) => takeAgain(client, stay, this.#lastRoom));
+  }
+
+  async #takePlace(ask: (client: ArenaClient) => Promise<void>): Promise<void> {
+    this.#isBusy = true;
     let play: Play | undefined;
     try {
-      this.client ??= await this.#open();
-      play = new Play(this.client, this.#scene, this.#sound);
-      await this.client.join({ name, room: new URLSearchParams(location.search).get('room') ?? undefined });
+      await this.#left;
+      const client = await this.#session.open();
+      play = new Play(client, this.#scene, this.#sound, { leave: () => this.#leave(), join: () => void this.#join() });
+      await ask(client);
       this.#begin(play);
     } catch (error) {
       play?.stop();
-      const client = this.client;
-      this.client = undefined;
-      void client?.close();
       this.#fail(error);
+    } finally {
+      this.#isBusy = false;
     }
-  }
-
-  async #open(): Promise<ArenaClient> {
-    const client = await this.#connect();
-    client.on('removed', ({ text }) => this.#end({ code: 'Kicked', text }));
-    void client.closed.then((closed) => {
-      // While it joins, or once it was given up, the join says what became of it.
-      if (this.client !== client || this.state === 'connecting') return;
-      this.client = undefined;
-      this.#end(closed);
-    });
-    return client;
   }
 
   #begin(play: Play): void {
     this.state = 'playing';
     this.error = undefined;
-    this.play = play;
+    this.#lastRoom = this.client?.room?.name;
+    this.#retry.stop();
+    this.#play(play);
     this.#enter.hide();
+    this.#message.hide();
     play.begin();
+  }
+
+  /** Back to the start page, as the player wished. */
+  #leave(): void {
+    this.#play(undefined);
+    this.#start();
+    // The session goes on. If it ends meanwhile, that is told elsewhere.
+    this.#left = this.client?.leave().catch(() => {});
+  }
+
+  /** From watching to playing, in the same room. */
+  async #join(): Promise<void> {
+    const stay = this.#stay;
+    if (!stay) return;
+    this.#play(undefined);
+    this.state = 'connecting';
+    await this.enter({ ...stay, watches: false });
+  }
+
+  #onEnded(closed: Closed): void {
+    // Whoever waits for a place is told by its refusal.
+    if (this.#isBusy) return;
+    if (this.state === 'enter') this.#lobby.lost(closed.code);
+    else if (this.state === 'playing') this.#end(closed);
   }
 
   /** The stay in the room is over. */
   #end({ code, text }: Closed): void {
-    this.play?.stop();
-    this.play = undefined;
+    this.#play(undefined);
     this.#tell(code, text);
   }
 
@@ -101,19 +158,42 @@ export class App {
     if (!known) reportError(error);
     const code = known ? error.code : 'ServerMisbehaved';
     const text = error instanceof Error ? error.message : String(error);
-    if (!NAME_CODES.includes(code)) return this.#tell(code, text);
+    if (!known || (CLOSE_CODES as readonly ErrorCode[]).includes(code)) this.#session.close();
+    const isOldSeat = code === 'NameTaken' && this.#lastRoom !== undefined && this.#retry.attempts < OLD_SEAT_ATTEMPTS;
+    if (NAME_CODES.includes(code) && !isOldSeat) this.#start(code, text);
+    else this.#tell(code, text);
+  }
+
+  /** Shows the start page; `text` says what was wrong with the last answer. */
+  #start(code?: ErrorCode, text = ''): void {
     this.state = 'enter';
     this.error = code;
+    this.#retry.stop();
+    this.#message.hide();
     this.#enter.show(text);
+    this.#lobby.start();
   }
 
   #tell(code: ErrorCode, text: string): void {
     const { reload, ...ending } = endingOf(code, text);
+    const retries = canRetry(code) && this.#stay !== undefined;
     this.state = 'message';
     this.error = code;
+    this.#lobby.stop();
     this.#enter.hide();
-    const act = () => (reload ? location.reload() : void this.join(this.#name));
-    this.#message.show({ ...ending, code, act });
+    const act = () => {
+      if (reload) location.reload();
+      else if (retries) this.#retry.now();
+      else if (this.#stay) void this.enter(this.#stay);
+    };
+    this.#message.show({ ...ending, ...(retries && { action: 'Try now' }), code, act, back: reload ? undefined : () => this.#start() });
+    if (retries) this.#retry.wait();
+    else this.#retry.stop();
+  }
+
+  #play(play: Play | undefined): void {
+    this.play?.stop();
+    this.play = play;
   }
 
   #draw(nowMs: number): void {

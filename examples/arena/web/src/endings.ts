@@ -9,6 +9,15 @@ export interface Ending {
   reload: boolean;
 }
 
+/** The server is gone or full for now: the page may try again by itself. */
+const RETRIED: ReadonlySet<ErrorCode> = new Set([
+  'ConnectionLost',
+  'ServerStopping',
+  'Unreachable',
+  'ConnectTimeout',
+  'ServerFull',
+  'NameTaken',
+]);
 const TRY_AGAIN = { action: 'Try again', reload: false };
 const RELOAD = { action: 'Reload the page', reload: true };
 
@@ -23,12 +32,27 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
     title: 'This address cannot play',
     text: 'The address asks for WebTransport, which browsers allow only on https:// pages and on localhost. Leave that out, or use one of those.',
   },
-  ServerFull: { ...TRY_AGAIN, title: 'The server is full', text: 'Every place is taken. Try again in a minute.' },
-  ServerStopping: { ...TRY_AGAIN, title: 'The server is stopping', text: 'It should be back soon. Try again in a minute.' },
+  ServerFull: { ...TRY_AGAIN, title: 'The server is full', text: 'Every place is taken. You play as soon as one is free.' },
+  ServerStopping: { ...TRY_AGAIN, title: 'The server is stopping', text: 'It should be back soon. You play on as soon as it is.' },
   ConnectionLost: {
     ...TRY_AGAIN,
     title: 'The server is gone',
     text: 'The connection was lost. Check your network; the server may also have stopped.',
+  },
+  NameTaken: {
+    ...TRY_AGAIN,
+    title: 'Your old seat is still taken',
+    text: 'The server has not noticed yet that you were gone. It frees your name within seconds.',
+  },
+  RoomFull: {
+    ...TRY_AGAIN,
+    title: 'The room is full',
+    text: 'Every place in this room is taken. Try again, or choose another room on the start page.',
+  },
+  NoSuchRoom: {
+    ...TRY_AGAIN,
+    title: 'The room is closed',
+    text: 'Everyone left it. Choose another room on the start page.',
   },
   Unreachable: {
     ...TRY_AGAIN,
@@ -55,12 +79,17 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
   RemovedFromRoom: {
     ...TRY_AGAIN,
     title: 'You were removed',
-    text: 'The host of this room removed you a while ago. Play in another room.',
+    text: 'The host of this room removed you a while ago. Choose another room on the start page.',
   },
   RoomFailed: { action: 'Play on', reload: false, title: 'The room stopped', text: 'It had a fault. Join another one.' },
   TooSlow: { ...TRY_AGAIN, title: 'Too slow', text: 'Your connection could not keep up. Check your network.' },
   WasmFailed: { ...RELOAD, title: 'The page is incomplete', text: 'A part of it could not be loaded. Reload the page.' },
 };
+
+/** Whether the same request may succeed later, with nothing changed by the player. */
+export function canRetry(code: ErrorCode): boolean {
+  return RETRIED.has(code);
+}
 
 /** What to tell a player about this code. `text` is the server's own words, for codes not listed. */
 export function endingOf(code: ErrorCode, text: string): Ending {

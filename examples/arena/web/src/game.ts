@@ -47,6 +47,8 @@ export interface Frame {
   player: number;
   /** This player's ship while it flies. */
   own: Ship | undefined;
+  /** The ship in the middle: the own one, or for who only watches that of the best pilot. */
+  followed: Ship | undefined;
   /** Who is who. */
   roster: Roster;
 }

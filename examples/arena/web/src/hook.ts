@@ -15,7 +15,7 @@ export interface ArenaHook {
   readonly state: State | 'loading';
   /** Why the last session ended, or did not come about. */
   readonly error: ErrorCode | undefined;
-  /** The session while playing. */
+  /** The session, while there is one: the start page has one as well, to list the rooms. */
   readonly client: ArenaClient | undefined;
   /** Copies of everything seen, in plain objects. */
   entities(): unknown[];

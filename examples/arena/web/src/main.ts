@@ -6,6 +6,7 @@ import './style/hud.css';
 import './style/chat.css';
 import './style/touch.css';
 import './style/screens.css';
+import './style/start.css';
 import { App } from './app';
 import { noteTouch } from './controls/touch';
 import { byId } from './dom';

@@ -1,12 +1,21 @@
 import { Keyboard } from './controls/keyboard';
 import { Touch } from './controls/touch';
-import type { ArenaClient, ArenaEvent, Controls, Frame } from './game';
+import type { ArenaClient, ArenaEvent, Controls, Frame, Ship } from './game';
 import { ChatPanel } from './hud/chat';
 import { Hud } from './hud/hud';
 import { Tools } from './hud/tools';
+import { Watching } from './hud/watching';
 import { Roster } from './roster';
 import type { Scene } from './scene/scene';
 import type { Sound } from './sound';
+
+/** How a stay ends from within. */
+export interface PlayActions {
+  /** Back to the start page. */
+  leave(): void;
+  /** From watching to playing. */
+  join(): void;
+}
 
 /** One stay in a room: joins the session, the scene, the controls and what lies over them. */
 export class Play {
@@ -20,23 +29,26 @@ export class Play {
   readonly #keyboard: Keyboard;
   readonly #touch: Touch;
   readonly #tools: Tools;
+  readonly #actions: PlayActions;
+  #watching: Watching | undefined;
   readonly #off: (() => void)[];
   /** Losses of others, until their ships are shown at them. */
   #ahead: ArenaEvent[] = [];
   #frame: Frame;
 
   /** Made before the client asks for a seat, so that nothing said at once is missed. */
-  constructor(client: ArenaClient, scene: Scene, sound: Sound) {
+  constructor(client: ArenaClient, scene: Scene, sound: Sound, actions: PlayActions) {
     this.#client = client;
     this.#scene = scene;
     this.#sound = sound;
+    this.#actions = actions;
     this.#roster = new Roster(client);
     this.#frame = this.#makeFrame(performance.now(), 0);
     this.chat = new ChatPanel((text) => void this.#say(text));
     this.#keyboard = new Keyboard((code) => this.#press(code));
     this.#touch = new Touch(() => this.chat.open());
     this.#tools = new Tools(
-      { sound: () => sound.toggle(), stats: () => this.#hud.toggleStats() },
+      { leave: actions.leave, sound: () => sound.toggle(), stats: () => this.#hud.toggleStats() },
       { sound: sound.isOn, stats: this.#hud.showsStats },
     );
     this.#off = [
@@ -52,21 +64,25 @@ export class Play {
 
   /** The client has a seat. */
   begin(): void {
+    const { me, room } = this.#client;
+    if (me?.spectator) this.#watching = new Watching(room?.name ?? '', this.#actions.join);
     this.#hud.show();
     this.#touch.begin();
   }
 
   /** One frame. */
   draw(nowMs: number, seconds: number): void {
-    const before = this.#frame.own;
-    this.#client.setInput(this.#controls());
+    const before = this.#frame.followed;
+    if (!this.#watching) this.#client.setInput(this.#controls());
     this.#client.update(nowMs);
     this.#roster.update();
     this.#frame = this.#makeFrame(nowMs, seconds);
     this.#catchUp();
-    if (!before && this.#frame.own) this.#scene.camera.jump(this.#frame.own.pos);
+    const { followed } = this.#frame;
+    if (!before && followed) this.#scene.camera.jump(followed.pos);
     this.#scene.draw(this.#frame);
     this.#hud.draw(this.#frame, this.#scene.camera, () => this.#client.stats());
+    this.#watching?.draw(this.#frame);
     this.#sound.draw(this.#frame);
   }
 
@@ -76,6 +92,7 @@ export class Play {
     this.#keyboard.stop();
     this.#touch.stop();
     this.#tools.stop();
+    this.#watching?.stop();
     this.chat.stop();
     this.#hud.stop();
     this.#sound.silence();
@@ -83,7 +100,16 @@ export class Play {
 
   #makeFrame(nowMs: number, seconds: number): Frame {
     const { entities, player } = this.#client;
-    return { nowMs, seconds, entities, player, own: entities.mine('Ship'), roster: this.#roster };
+    const own = entities.mine('Ship');
+    return { nowMs, seconds, entities, player, own, followed: own ?? this.#bestShip(), roster: this.#roster };
+  }
+
+  /** The server shows spectators what is around the best pilot. */
+  #bestShip(): Ship | undefined {
+    if (!this.#watching) return undefined;
+    const { entities } = this.#client;
+    const best = entities.of('Leader').find(({ rank }) => rank === 0);
+    return entities.of('Ship').find(({ id }) => id === best?.player);
   }
 
   #controls(): Controls {

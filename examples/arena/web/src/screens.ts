@@ -1,32 +1,40 @@
 import { byId, setText } from './dom';
+import { recall, remember } from './memory';
+import { RoomList } from './rooms';
+import type { Stay } from './stay';
 
-const NAME_KEY = 'tickwire-arena-name';
-
-/** The first screen: asks for a name. */
+/** The start page: asks for a name, and what to do. */
 export class EnterScreen {
+  /** The list of rooms on it. */
+  readonly rooms: RoomList;
   readonly #root = byId('enter');
   readonly #name = byId<HTMLInputElement>('name');
   readonly #error = byId('enter-error');
   readonly #play = byId<HTMLButtonElement>('play');
+  readonly #room: string | undefined;
+  readonly #enter: (stay: Stay) => void;
+  #isWaiting = false;
 
-  /** `enter` is given the name. */
-  constructor(enter: (name: string) => void) {
-    this.#name.value = lastName();
+  /** `room` is where Play leads; any room if it is undefined. `enter` is given what was chosen. */
+  constructor(room: string | undefined, enter: (stay: Stay) => void) {
+    this.#room = room;
+    this.#enter = enter;
+    this.#name.value = recall('name');
+    this.rooms = new RoomList({ join: (name) => this.#join(name), watch: (name) => this.#watch(name) });
     byId('enter-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      const name = this.#name.value.trim();
-      if (!name) return this.show('Type a name first.');
-      rememberName(name);
-      enter(name);
+      this.#join(room);
     });
   }
 
   /** Asks, and says what was wrong with the last answer. */
   show(error = ''): void {
     this.#root.hidden = false;
-    this.#play.disabled = false;
-    setText(this.#play, 'Play');
+    this.#setWaiting(false);
     setText(this.#error, error);
+    this.#name.setAttribute('aria-invalid', String(error !== ''));
+    // On a phone that would bring up its keyboard, over half of the page.
+    if (document.body.classList.contains('touch') && !error) return;
     this.#name.focus();
     this.#name.select();
   }
@@ -34,8 +42,7 @@ export class EnterScreen {
   /** The answer is being worked on. */
   wait(): void {
     this.#root.hidden = false;
-    this.#play.disabled = true;
-    setText(this.#play, 'Connecting …');
+    this.#setWaiting(true);
     setText(this.#error, '');
   }
 
@@ -43,6 +50,28 @@ export class EnterScreen {
   hide(): void {
     this.#root.hidden = true;
     this.#name.blur();
+  }
+
+  #setWaiting(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting;
+    // Not `disabled`, which would lose the focus.
+    this.#play.setAttribute('aria-disabled', String(isWaiting));
+    setText(this.#play, isWaiting ? 'Connecting …' : this.#room === undefined ? 'Play' : `Play in ${this.#room}`);
+  }
+
+  #join(room: string | undefined): void {
+    if (this.#isWaiting) return;
+    const name = this.#name.value.trim();
+    if (!name) return this.show('Type a name first.');
+    remember('name', name);
+    this.#enter({ name, room, watches: false });
+  }
+
+  /** To watch, no name need be typed. */
+  #watch(room: string): void {
+    if (this.#isWaiting) return;
+    const name = this.#name.value.trim() || `Guest-${1000 + Math.floor(Math.random() * 9000)}`;
+    this.#enter({ name, room, watches: true });
   }
 }
 
@@ -56,46 +85,49 @@ export interface Message {
   action: string;
   /** What the button does. */
   act(): void;
+  /** The way back to the start page, if there is one. */
+  back?: (() => void) | undefined;
 }
 
-/** A message over everything, with one way on. */
+/** A message over everything, with a way on and a way back. */
 export class MessageScreen {
   readonly #root = byId('message');
   readonly #action = byId<HTMLButtonElement>('message-action');
+  readonly #back = byId<HTMLButtonElement>('message-back');
+  readonly #retry = byId('message-retry');
 
-  /** Shows it until its button is pressed. */
-  show({ title, text, code, action, act }: Message): void {
+  /** Shows it until {@link hide}. The focus goes to its button when it comes up. */
+  show({ title, text, code, action, act, back }: Message): void {
     setText(byId('message-title'), title);
     setText(byId('message-text'), text);
     setText(byId('message-code'), code);
     setText(this.#action, action);
-    this.#action.onclick = () => {
-      this.hide();
-      act();
-    };
+    this.#action.ariaDisabled = 'false';
+    this.#action.onclick = act;
+    this.#back.hidden = !back;
+    this.#back.onclick = back ?? null;
+    this.#retry.hidden = true;
+    if (!this.#root.hidden) return;
     this.#root.hidden = false;
     this.#action.focus();
+  }
+
+  /** Says when the next attempt is made. */
+  countDown(seconds: number): void {
+    setText(this.#retry, `Trying again in ${seconds} s`);
+    this.#retry.hidden = false;
+  }
+
+  /** An attempt is being made; the button does nothing until the next {@link show}. */
+  wait(): void {
+    setText(this.#retry, 'Connecting …');
+    this.#retry.hidden = false;
+    this.#action.ariaDisabled = 'true';
+    this.#action.onclick = null;
   }
 
   /** Out of the way. */
   hide(): void {
     this.#root.hidden = true;
-  }
-}
-
-/** Storage may be forbidden; then nothing is remembered. */
-function lastName(): string {
-  try {
-    return localStorage.getItem(NAME_KEY) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function rememberName(name: string): void {
-  try {
-    localStorage.setItem(NAME_KEY, name);
-  } catch {
-    // Not remembered: the player types it again.
   }
 }

@@ -41,15 +41,15 @@ export class Sound {
   }
 
   /** The engine, and shots that have just been fired. */
-  draw({ own, entities }: Frame): void {
+  draw({ followed, entities }: Frame): void {
     if (!this.#context) return;
-    this.#engine?.gain.setTargetAtTime(own?.thrusting ? 0.55 : 0, this.#context.currentTime, 0.06);
+    this.#engine?.gain.setTargetAtTime(followed?.thrusting ? 0.55 : 0, this.#context.currentTime, 0.06);
     const seen = new Set<number>();
     for (const shot of entities.of('Shot')) {
       seen.add(shot.id);
-      if (this.#shots.has(shot.id) || !own) continue;
-      const distance = Math.hypot(shot.pos.x - own.pos.x, shot.pos.y - own.pos.y);
-      if (distance < 700) this.#zap(0.32 * (1 - distance / 700), shot.team === own.team ? 880 : 700);
+      if (this.#shots.has(shot.id) || !followed) continue;
+      const distance = Math.hypot(shot.pos.x - followed.pos.x, shot.pos.y - followed.pos.y);
+      if (distance < 700) this.#zap(0.32 * (1 - distance / 700), shot.team === followed.team ? 880 : 700);
     }
     this.#shots = seen;
   }

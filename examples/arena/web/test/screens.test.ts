@@ -1,9 +1,9 @@
 import { CLOSE_CODES, type ErrorCode } from 'tickwire';
 import { expect, test } from 'vitest';
-import { endingOf } from '../src/endings';
+import { canRetry, endingOf } from '../src/endings';
 import { clock } from '../src/hud/board';
 
-const LOCAL: ErrorCode[] = ['NoWebTransport', 'InsecurePage', 'Unreachable', 'ConnectTimeout', 'WasmFailed', 'RoomFull', 'Busy'];
+const LOCAL: ErrorCode[] = ['NoWebTransport', 'InsecurePage', 'Unreachable', 'ConnectTimeout', 'WasmFailed', 'RoomFull', 'NoSuchRoom', 'NameTaken', 'Busy'];
 
 test.each([...CLOSE_CODES, ...LOCAL])('%s is told in full sentences, with a way on', (code) => {
   const { title, text, action } = endingOf(code, 'something happened; do something');
@@ -16,6 +16,12 @@ test('a page of another version is loaded again, a full server is asked again', 
   expect(endingOf('VersionMismatch', '').reload).toBe(true);
   expect(endingOf('SchemaMismatch', '').reload).toBe(true);
   expect(endingOf('ServerFull', '').reload).toBe(false);
+});
+
+test('only what passes by itself is tried again', () => {
+  const codes: ErrorCode[] = [...CLOSE_CODES, ...LOCAL];
+  const retried = ['ConnectTimeout', 'ConnectionLost', 'NameTaken', 'ServerFull', 'ServerStopping', 'Unreachable'];
+  expect(codes.filter(canRetry).sort()).toEqual(retried);
 });
 
 test('whoever was removed reads why', () => {

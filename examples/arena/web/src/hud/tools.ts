@@ -2,6 +2,7 @@ import { byId } from '../dom';
 
 /** What the buttons at the top do. `sound` and `stats` give whether it is on now. */
 export interface ToolActions {
+  leave(): void;
   sound(): boolean;
   stats(): boolean;
 }
@@ -18,6 +19,7 @@ export class Tools {
     this.#actions = actions;
     this.#sound.ariaPressed = String(on.sound);
     this.#stats.ariaPressed = String(on.stats);
+    this.#listen(byId('leave'), () => actions.leave());
     this.#listen(this.#sound, () => this.toggleSound());
     this.#listen(this.#stats, () => this.toggleStats());
   }

@@ -67,8 +67,8 @@ export class Scene {
 
   /** Draws one frame of the game. */
   draw(frame: Frame): void {
-    const { own, seconds, nowMs } = frame;
-    this.camera.follow(own, seconds, nowMs);
+    const { own, followed, seconds, nowMs } = frame;
+    this.camera.follow(followed, seconds, nowMs);
     this.#own.visible = own !== undefined;
     if (own) this.#own.position.set(own.pos.x, -own.pos.y);
     this.#place();
@@ -80,7 +80,7 @@ export class Scene {
 
   /** Draws the empty sky, drifting: behind the screens before and after the game. */
   idle(seconds: number): void {
-    this.camera.x += DRIFT_UNITS_PER_SECOND * seconds;
+    if (!calm()) this.camera.x += DRIFT_UNITS_PER_SECOND * seconds;
     this.#place();
     this.#effects.draw(seconds);
     this.#render(seconds);
