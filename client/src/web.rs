@@ -1,11 +1,11 @@
 //! The session core for a browser, inside the npm package: bytes in, bytes out; the TypeScript around
 //! it owns the transport.
 
+mod js;
 mod step;
 
 use std::time::Duration;
 
-use js_sys::{Array, Float64Array, Function, Object, Reflect, Uint8Array};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     CloseCode, Member, RefuseCode, RequestId, RoomChoice, RoomInfo, ServerChat, ServerFrame,
@@ -19,6 +19,7 @@ use wasm_bindgen::prelude::*;
 use crate::session::component::{components, lanes_of, push_components};
 use crate::session::prediction::NumberRules;
 use crate::session::{Mode, Session, SessionError, SessionEvent};
+use js::{Array, Error, Float64Array, Function, Object, Uint8Array, set_field};
 use step::ScriptStep;
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
@@ -286,7 +287,7 @@ impl Core {
 
     /// The session cannot go on: what to throw, with the code to close the transport with.
     fn fail(&self, error: &SessionError) -> JsValue {
-        let thrown = js_sys::Error::new(&error.to_string());
+        let thrown = Error::new(&error.to_string());
         set(&thrown, "code", &error.close_code().number().into());
         thrown.into()
     }
@@ -461,5 +462,5 @@ fn object(fields: &[(&str, JsValue)]) -> JsValue {
 }
 
 fn set(value: &JsValue, name: &str, field: &JsValue) {
-    Reflect::set(value, &name.into(), field).expect("a plain object takes any field");
+    set_field(value, name, field).expect("a plain object takes any field");
 }

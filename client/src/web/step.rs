@@ -1,8 +1,8 @@
 //! A tick of what the player steers, as functions of JavaScript have it.
 
-use js_sys::{Array, Float64Array, Function};
 use wasm_bindgen::prelude::*;
 
+use super::js::{Array, Float64Array, Function};
 use crate::session::prediction::NumberStep;
 
 /// The two functions of `Core.predictBy`.
