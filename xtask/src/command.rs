@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
@@ -40,6 +41,18 @@ impl Run {
     /// Runs it with its output shown.
     pub(crate) fn show(mut self) -> anyhow::Result<()> {
         let status = self.command.status().with_context(|| self.cannot_start())?;
+        self.check(status)
+    }
+
+    /// Runs it with its errors shown, and gives each line of its standard output to `each` when it comes.
+    pub(crate) fn lines(mut self, mut each: impl FnMut(&str)) -> anyhow::Result<()> {
+        self.command.stdout(Stdio::piped());
+        let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
+        let output = child.stdout.take().context("there is no output to read")?;
+        for line in BufReader::new(output).lines() {
+            each(&line.context("output that is not UTF-8")?);
+        }
+        let status = child.wait().with_context(|| self.cannot_start())?;
         self.check(status)
     }
 

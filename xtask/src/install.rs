@@ -145,13 +145,18 @@ pub(crate) fn debian_install(repo: &Repo, program: &str, package: &str) -> anyho
 }
 
 fn node_modules(repo: &Repo) -> anyhow::Result<()> {
+    node_modules_in(&[repo.package(), repo.page(), repo.minimal_page()])
+}
+
+/// Fetches what the `package.json` of each folder names.
+pub(crate) fn node_modules_in(folders: &[PathBuf]) -> anyhow::Result<()> {
     if !is_on_path("npm") {
         bail!("there is no npm; install node 20 or newer");
     }
     // The pages link to the package, so the order does not matter: they are fetched side by side.
-    let folders = [repo.package(), repo.page(), repo.minimal_page()];
     std::thread::scope(|scope| {
-        let fetching = folders.map(|folder| scope.spawn(move || npm_ci(&folder)));
+        let fetching: Vec<_> =
+            folders.iter().map(|folder| scope.spawn(move || npm_ci(folder))).collect();
         fetching.into_iter().try_for_each(|it| it.join().expect("npm_ci does not panic"))
     })
 }

@@ -11,6 +11,7 @@ mod fuzz;
 mod install;
 mod play;
 mod probes;
+mod progress;
 mod proxy;
 mod repo;
 mod rust;

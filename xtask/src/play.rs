@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 
 use crate::command::Run;
-use crate::fresh::is_fresh;
+use crate::install::{Need, node_modules_in};
+use crate::progress::Progress;
 use crate::proxy::{self, Proxy};
 use crate::repo::Repo;
-use crate::web;
+use crate::web::{self, Module, Profile, text};
 
 #[derive(Args)]
 pub(crate) struct PlayFlags {
@@ -35,40 +39,127 @@ enum Game {
     Minimal,
 }
 
+/// An example: where its page is, and what server and page are made of.
+struct Example {
+    page: PathBuf,
+    build_page: fn(&Repo) -> anyhow::Result<()>,
+    /// For cargo.
+    server: &'static [&'static str],
+    program: &'static str,
+    /// With the folder that each one goes to.
+    modules: Vec<(Module, PathBuf)>,
+}
+
+impl Game {
+    fn example(self, repo: &Repo) -> Example {
+        let client = (web::CLIENT, repo.package().join("wasm"));
+        match self {
+            Game::Arena => Example {
+                page: repo.page(),
+                build_page: web::build_page,
+                server: ARENA_SERVER,
+                program: "arena-server",
+                modules: vec![client, (web::ARENA_RULES, repo.page().join("wasm"))],
+            },
+            Game::Minimal => Example {
+                page: repo.minimal_page(),
+                build_page: web::build_minimal_page,
+                server: &["--package=tickwire-minimal", "--bin=tickwire-minimal"],
+                program: "tickwire-minimal",
+                modules: vec![client],
+            },
+        }
+    }
+}
+
+/// Without a page in its binary, it is not to be built after the page.
+const ARENA_SERVER: &[&str] = &[
+    "--package=tickwire-arena",
+    "--bin=arena-server",
+    "--no-default-features",
+    "--features=tickwire-arena/server",
+];
+
 /// Builds what is stale and becomes the server, which prints its address.
 pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
     let is_arena = flags.game == Game::Arena;
     ensure!(is_arena || flags.profile.is_none(), "only the arena plays over a --profile");
-    let (server, page) = match flags.game {
-        Game::Arena => {
-            web::build_all(repo)?;
-            build_server(repo).context("the arena server does not build")?;
-            (server_path(repo), None)
-        }
-        Game::Minimal => {
-            web::build_minimal(repo)?;
-            println!("build: the minimal server");
-            let build = ["build", "--release", "--package=tickwire-minimal"];
-            Run::new("cargo", &build, repo.root()).show()?;
-            let server = repo.target().join("release/tickwire-minimal");
-            (server, Some(repo.minimal_page().join("dist")))
-        }
-    };
-    let listens = flags.server.iter().any(|flag| flag.starts_with("--listen"));
+    let gives = |name: &str| flags.server.iter().any(|flag| flag.starts_with(name));
     ensure!(
-        flags.profile.is_none() || !listens,
+        flags.profile.is_none() || !gives("--listen"),
         "with --profile the server listens where the proxy sends to: leave out --listen"
     );
+    let example = flags.game.example(repo);
+    let mut progress = Progress::new(if flags.profile.is_some() { 4 } else { 3 });
+    build(repo, &example, &mut progress)?;
+    let page = example.page.join("dist");
     let mut arguments = Vec::new();
-    if let Some(page) = &page {
-        arguments.extend(["--page-dir", text(page)?]);
+    if !gives("--page-dir") {
+        arguments.extend(["--page-dir", text(&page)?]);
     }
     arguments.extend(flags.server.iter().map(String::as_str));
+    let server = repo.target().join("play").join(example.program);
     if let Some(profile) = &flags.profile {
+        progress.step("the proxy, then the game");
         return serve_over(repo, profile, (&server, arguments));
     }
-    println!("play: stop the server with Ctrl-C\n");
+    progress.step("the game; stop it with Ctrl-C\n");
     serve(Run::new(text(&server)?, &arguments, repo.root()).into_command())
+}
+
+/// Cargo is at work all the time; what npm does goes on beside it.
+fn build(repo: &Repo, example: &Example, progress: &mut Progress) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        progress.step("the client for browsers; beside it the node modules");
+        let folders = [repo.package(), example.page.clone()];
+        let node_modules = scope.spawn(move || node_modules_in(&folders));
+        Need::WasmTarget.satisfy(repo)?;
+        for (module, _) in &example.modules {
+            module.compile(repo, Profile::Play)?;
+        }
+        progress.step("the server; beside it the page");
+        let (bindgen_is_built, bindgen) = mpsc::channel();
+        let page = scope.spawn(move || {
+            node_modules.join().expect("installing does not panic")?;
+            build_page(repo, example, &bindgen)
+        });
+        let programs = [example.server, &[web::BINDGEN, "--bin=tickwire-bindgen"]].concat();
+        let server = build_programs(repo, &programs, |program| {
+            if program == "tickwire-bindgen" {
+                // Without a reader the page has failed, which is told below.
+                let _ = bindgen_is_built.send(());
+            }
+        });
+        drop(bindgen_is_built);
+        let page = page.join().expect("building a page does not panic");
+        server.context("the server does not build")?;
+        page.context("the page does not build")
+    })
+}
+
+/// The modules, the package and the page, once `tickwire-bindgen` is there.
+fn build_page(repo: &Repo, example: &Example, bindgen: &Receiver<()>) -> anyhow::Result<()> {
+    bindgen.recv().context("tickwire-bindgen was not built")?;
+    for (module, output) in &example.modules {
+        module.bind(repo, Profile::Play, output)?;
+    }
+    web::build_package(repo)?;
+    (example.build_page)(repo)
+}
+
+/// Builds programs by the profile `play`, with cargo's own progress shown, and names each as soon as it is there.
+fn build_programs(repo: &Repo, what: &[&str], mut built: impl FnMut(&str)) -> anyhow::Result<()> {
+    let json = "--message-format=json-render-diagnostics";
+    let build = [&["build", "--profile=play", json], what].concat();
+    Run::new("cargo", &build, repo.root()).lines(|line| {
+        let Ok(message) = serde_json::from_str::<Value>(line) else { return };
+        let name = message["target"]["name"].as_str();
+        if message["executable"].is_string()
+            && let Some(name) = name
+        {
+            built(name);
+        }
+    })
 }
 
 /// The same with a proxy before it, which ends soon after the server has.
@@ -77,12 +168,11 @@ fn serve_over(
     profile: &str,
     (server, mut arguments): (&Path, Vec<&str>),
 ) -> anyhow::Result<ExitCode> {
-    println!("build: the proxy");
-    let build = ["build", "--release", "--package=tickwire-bench"];
+    let build = ["build", "--profile=play", "--package=tickwire-bench", "--bin=tickwire-bench"];
     Run::new("cargo", &build, repo.root()).show().context("the proxy does not build")?;
     let reserved = proxy::reserve()?;
     let to = reserved.address.to_string();
-    let program = repo.target().join("release/tickwire-bench");
+    let program = repo.target().join("play/tickwire-bench");
     let flags = ["proxy", "--to", &to, "--profile", profile, "--until-eof"];
     let proxy = Proxy::start(Run::new(text(&program)?, &flags, repo.root()))?;
     drop(reserved);
@@ -93,31 +183,6 @@ fn serve_over(
     let mut server = Run::new(text(server)?, &arguments, repo.root()).into_command();
     server.stdin(proxy.into_hold()?);
     serve(server)
-}
-
-fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("the path of the checkout is not UTF-8")
-}
-
-/// The server holds the page. Cargo sees when a file in it changes, but not when the page was made
-/// for the first time after the server.
-fn build_server(repo: &Repo) -> anyhow::Result<()> {
-    println!("build: the arena server");
-    let build = || {
-        let build = ["build", "--release", "--package=tickwire-arena", "--bin=arena-server"];
-        Run::new("cargo", &build, repo.root()).show()
-    };
-    build()?;
-    if !is_fresh(&server_path(repo), &[repo.page().join("dist/index.html")]) {
-        Run::new("cargo", &["clean", "--release", "--package=tickwire-arena"], repo.root())
-            .quiet()?;
-        build()?;
-    }
-    Ok(())
-}
-
-fn server_path(repo: &Repo) -> PathBuf {
-    repo.target().join("release/arena-server")
 }
 
 /// The server takes this process's place, so that Ctrl-C and SIGTERM reach it alone.

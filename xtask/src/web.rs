@@ -1,5 +1,6 @@
 //! Builds what the browser gets: the wasm client, the npm package, the examples' pages.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -9,6 +10,57 @@ use crate::fresh::is_fresh;
 use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::Outcome;
+
+/// The profile of cargo that a module is built by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small, as it is downloaded from far away.
+    Wasm,
+    /// Built in little time, as somebody waits for it.
+    Play,
+}
+
+impl Profile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Profile::Wasm => "wasm",
+            Profile::Play => "play",
+        }
+    }
+}
+
+/// A library for browsers that becomes an ES module.
+pub(crate) struct Module {
+    /// For the line that is printed.
+    about: &'static str,
+    package: &'static [&'static str],
+    library: &'static str,
+    /// Of the module's files.
+    name: &'static str,
+}
+
+/// In `client/web/wasm`: the client's core.
+pub(crate) const CLIENT: Module = Module {
+    about: "the wasm client",
+    package: &["--package=tickwire-client"],
+    library: "tickwire_client",
+    name: "tickwire",
+};
+
+/// In `examples/arena/web/wasm`: the same with the arena's rules.
+pub(crate) const ARENA_RULES: Module = Module {
+    about: "the arena's wasm rules",
+    package: &["--package=tickwire-arena", "--no-default-features", "--features=web"],
+    library: "tickwire_arena",
+    name: "arena",
+};
+
+const REPLAY: Module = Module {
+    about: "the replay's wasm",
+    package: &["--package=tickwire-replay"],
+    library: "tickwire_replay",
+    name: "replay",
+};
 
 /// Everything, what is fresh left alone.
 pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
@@ -21,15 +73,6 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     })?;
     build_package(repo)?;
     build_page(repo)?;
-    build_minimal_page(repo)
-}
-
-/// What the minimal example's page is made of, and no more.
-pub(crate) fn build_minimal(repo: &Repo) -> anyhow::Result<()> {
-    Need::WasmTarget.satisfy(repo)?;
-    Need::NodeModules.satisfy(repo)?;
-    build_wasm(repo)?;
-    build_package(repo)?;
     build_minimal_page(repo)
 }
 
@@ -48,51 +91,76 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// `client/web/wasm`: the client's core as an ES module.
 fn build_wasm(repo: &Repo) -> anyhow::Result<()> {
-    println!("build: the wasm client");
-    let output = repo.package().join("wasm");
-    build_module(repo, &["--package=tickwire-client"], "tickwire_client", "tickwire", &output)
-        .context("the wasm client does not build")
+    CLIENT.build(repo, &repo.package().join("wasm"))
 }
 
-/// `examples/arena/web/wasm`: the same with the arena's rules, as an ES module.
 fn build_rules(repo: &Repo) -> anyhow::Result<()> {
-    println!("build: the arena's wasm rules");
-    let package = ["--package=tickwire-arena", "--no-default-features", "--features=web"];
-    let output = repo.page().join("wasm");
-    build_module(repo, &package, "tickwire_arena", "arena", &output)
-        .context("the arena's wasm rules do not build")
+    ARENA_RULES.build(repo, &repo.page().join("wasm"))
 }
 
 /// The module that `wasm-speed` measures, in `output`: by the profile of the package, but no part of it.
 pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
-    build_module(repo, &["--package=tickwire-replay"], "tickwire_replay", "replay", output)
-        .context("the replay's wasm does not build")
+    REPLAY.build(repo, output)
 }
 
-/// Builds a library for browsers, and makes it an ES module called `name` in `output`.
-fn build_module(
-    repo: &Repo,
-    package: &[&str],
-    library: &str,
-    name: &str,
-    output: &Path,
-) -> anyhow::Result<()> {
-    let mut build = vec!["rustc"];
-    build.extend_from_slice(package);
-    let target = "--target=wasm32-unknown-unknown";
-    build.extend(["--lib", "--crate-type=cdylib", target, "--profile=wasm"]);
-    Run::new("cargo", &build, repo.root()).show()?;
-    let input = repo.target().join(format!("wasm32-unknown-unknown/wasm/{library}.wasm"));
-    if is_fresh(&output.join(format!("{name}.js")), std::slice::from_ref(&input)) {
-        return Ok(());
+impl Module {
+    /// As it is published.
+    fn build(&self, repo: &Repo, output: &Path) -> anyhow::Result<()> {
+        let profile = Profile::Wasm;
+        self.compile(repo, profile)?;
+        if self.is_bound(repo, profile, output) {
+            return Ok(());
+        }
+        let build = ["build", "--profile=play", BINDGEN];
+        Run::new("cargo", &build, repo.root()).show()?;
+        self.bind(repo, profile, output)
     }
-    bind(repo, &input, name, output).context("it cannot be made an ES module")
+
+    /// Builds the library.
+    pub(crate) fn compile(&self, repo: &Repo, profile: Profile) -> anyhow::Result<()> {
+        println!("build: {}", self.about);
+        let profile = format!("--profile={}", profile.name());
+        let target = "--target=wasm32-unknown-unknown";
+        let build = [&["rustc"], self.package, &["--lib", "--crate-type=cdylib", target, &profile]];
+        let build = Run::new("cargo", &build.concat(), repo.root());
+        build.show().with_context(|| format!("{} does not build", self.about))
+    }
+
+    /// Makes it an ES module in `output`, which is left alone if it is that already. `tickwire-bindgen` is there.
+    pub(crate) fn bind(&self, repo: &Repo, profile: Profile, output: &Path) -> anyhow::Result<()> {
+        if self.is_bound(repo, profile, output) {
+            return Ok(());
+        }
+        let (tool, input) =
+            (repo.target().join("play/tickwire-bindgen"), self.compiled(repo, profile));
+        let arguments = [text(&input)?, self.name, text(output)?];
+        let bound = Run::new(text(&tool)?, &arguments, repo.root()).show();
+        bound.with_context(|| format!("{} cannot be made an ES module", self.about))?;
+        let stamp = output.join(STAMP);
+        fs::write(&stamp, profile.name()).with_context(|| format!("{}", stamp.display()))
+    }
+
+    /// Whether `output` was made of what is compiled now. A newer one of the other profile was not.
+    fn is_bound(&self, repo: &Repo, profile: Profile, output: &Path) -> bool {
+        let made_by = fs::read_to_string(output.join(STAMP)).unwrap_or_default();
+        let module = output.join(format!("{}.js", self.name));
+        made_by == profile.name() && is_fresh(&module, &[self.compiled(repo, profile)])
+    }
+
+    fn compiled(&self, repo: &Repo, profile: Profile) -> PathBuf {
+        let folder = repo.target().join("wasm32-unknown-unknown").join(profile.name());
+        folder.join(format!("{}.wasm", self.library))
+    }
 }
+
+/// The program that makes ES modules.
+pub(crate) const BINDGEN: &str = "--package=tickwire-bindgen";
+/// Beside a module: the profile that it was built by.
+const STAMP: &str = "profile";
 
 /// `client/web/dist`: the npm package `tickwire`.
-fn build_package(repo: &Repo) -> anyhow::Result<()> {
+pub(crate) fn build_package(repo: &Repo) -> anyhow::Result<()> {
     let folder = repo.package();
     let mut inputs = inputs(&folder, &["src", "package.json", "package-lock.json"]);
     inputs.extend(present(&folder, &["tsconfig.json", "tsconfig.build.json"]));
@@ -101,16 +169,16 @@ fn build_package(repo: &Repo) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("build: client/web");
-    npm_run(&folder, "build")
+    npm_build(&folder)
 }
 
 /// `examples/arena/web/dist`: the page the arena server shows.
-fn build_page(repo: &Repo) -> anyhow::Result<()> {
+pub(crate) fn build_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.page(), &[repo.page().join("wasm/arena.js")])
 }
 
 /// `examples/minimal/web/dist`: the page of the minimal example.
-fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
+pub(crate) fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.minimal_page(), &[])
 }
 
@@ -125,7 +193,7 @@ fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result
         return Ok(());
     }
     println!("build: {}", folder.strip_prefix(repo.root()).unwrap_or(folder).display());
-    npm_run(folder, "build")
+    npm_build(folder)
 }
 
 /// Runs a script of a `package.json` with its output shown.
@@ -135,12 +203,11 @@ fn npm_run(folder: &Path, script: &str) -> anyhow::Result<()> {
         .with_context(|| format!("`npm run {script}` in {}", folder.display()))
 }
 
-fn bind(repo: &Repo, input: &Path, name: &str, output: &Path) -> anyhow::Result<()> {
-    let build = ["build", "--package=tickwire-bindgen"];
-    Run::new("cargo", &build, repo.root()).show()?;
-    let tool = repo.target().join("debug/tickwire-bindgen");
-    let (tool, input, output) = (text(&tool)?, text(input)?, text(output)?);
-    Run::new(tool, &[input, name, output], repo.root()).show()
+/// Builds a folder in silence: cargo may be at work beside it.
+fn npm_build(folder: &Path) -> anyhow::Result<()> {
+    Run::new("npm", &["run", "--silent", "build"], folder)
+        .quiet()
+        .with_context(|| format!("`npm run build` in {}", folder.display()))
 }
 
 fn inputs(folder: &Path, names: &[&str]) -> Vec<PathBuf> {

@@ -2,7 +2,7 @@
 // tests of one, such as `minimal`.
 //
 // TICKWIRE_URL   a running server to play on; one of our own if not given
-// ARENA_SERVER   the server's program; the newest of target/release and target/debug if not given
+// ARENA_SERVER   the server's program; the newest of target/release, target/debug and target/play if not given
 // ARENA_TERMINAL the terminal client's program; found likewise
 // TICKWIRE_BENCH the proxy's program; found likewise
 // CHROMIUM       the browser's program; /usr/bin/chromium if not given

@@ -135,7 +135,7 @@ function isReady(url) {
 /** The newest build of one of the examples' programs, or the one that a variable names. */
 export function program(name, variable) {
   if (process.env[variable]) return process.env[variable];
-  const built = ['release', 'debug'].map((profile) => join(ROOT, 'target', profile, name));
+  const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
   if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-bench\`, or set ${variable}`);
