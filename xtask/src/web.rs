@@ -141,17 +141,24 @@ impl Module {
         fs::write(&stamp, profile.name()).with_context(|| format!("{}", stamp.display()))
     }
 
-    /// Whether `output` was made of what is compiled now. A newer one of the other profile was not.
     fn is_bound(&self, repo: &Repo, profile: Profile, output: &Path) -> bool {
-        let made_by = fs::read_to_string(output.join(STAMP)).unwrap_or_default();
-        let module = output.join(format!("{}.js", self.name));
-        made_by == profile.name() && is_fresh(&module, &[self.compiled(repo, profile)])
+        is_made_of(
+            &self.compiled(repo, profile),
+            profile,
+            &output.join(format!("{}.js", self.name)),
+        )
     }
 
     fn compiled(&self, repo: &Repo, profile: Profile) -> PathBuf {
         let folder = repo.target().join("wasm32-unknown-unknown").join(profile.name());
         folder.join(format!("{}.wasm", self.library))
     }
+}
+
+/// Whether a module was made of what is compiled now: a newer one of the other profile was not.
+fn is_made_of(compiled: &Path, profile: Profile, module: &Path) -> bool {
+    let made_by = fs::read_to_string(module.with_file_name(STAMP)).unwrap_or_default();
+    made_by == profile.name() && is_fresh(module, &[compiled.to_path_buf()])
 }
 
 /// The program that makes ES modules.
@@ -222,4 +229,21 @@ fn present(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
 /// A path as an argument.
 pub(crate) fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_of_the_other_profile_is_made_anew_however_new_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (compiled, module) = (dir.path().join("game.wasm"), dir.path().join("game.js"));
+        fs::write(&compiled, "").unwrap();
+        fs::write(&module, "").unwrap();
+        assert!(!is_made_of(&compiled, Profile::Wasm, &module), "nobody knows of which profile");
+        fs::write(dir.path().join(STAMP), Profile::Play.name()).unwrap();
+        assert!(is_made_of(&compiled, Profile::Play, &module));
+        assert!(!is_made_of(&compiled, Profile::Wasm, &module));
+    }
 }
