@@ -1,4 +1,4 @@
-//! What `shared/README.md` says of the wire is what is on the wire.
+//! The protocol chapter of the book describes what is on the wire.
 
 use std::fmt::Debug;
 
@@ -19,7 +19,14 @@ use tickwire_shared::snapshot::{
 };
 use tickwire_shared::{Replicate, Tick};
 
-const README: &str = include_str!("../README.md");
+/// The pages of the chapter that tables are read from.
+const CHAPTER: &str = concat!(
+    include_str!("../../docs/src/protocol/streams.md"),
+    include_str!("../../docs/src/protocol/field-tables.md"),
+    include_str!("../../docs/src/protocol/datagrams.md"),
+    include_str!("../../docs/src/protocol/models.md"),
+    include_str!("../../docs/src/protocol/codes.md"),
+);
 
 #[test]
 fn close_codes() {
@@ -40,13 +47,13 @@ fn refuse_codes() {
 
 #[test]
 fn frames() {
-    variants::<ClientFrame>("### ClientFrame");
-    variants::<RoomChoice>("### RoomChoice");
-    variants::<ServerFrame>("### ServerFrame");
-    variants::<ClientChat>("### ClientChat");
-    variants::<ServerChat>("### ServerChat");
-    variants::<FieldType>("### FieldType");
-    variants::<SendRule>("### SendRule");
+    variants::<ClientFrame>("## ClientFrame");
+    variants::<RoomChoice>("## RoomChoice");
+    variants::<ServerFrame>("## ServerFrame");
+    variants::<ClientChat>("## ClientChat");
+    variants::<ServerChat>("## ServerChat");
+    variants::<FieldType>("## FieldType");
+    variants::<SendRule>("## SendRule");
 }
 
 #[test]
@@ -60,7 +67,7 @@ fn structs() {
         zero::<FieldSchema>(),
         zero::<ChoiceSchema>(),
     ];
-    let told = rows("### Structs");
+    let told = rows("## Structs");
     assert_eq!(told.len(), structs.len());
     for (row, debug) in told.iter().zip(structs) {
         assert_eq!((row[0].trim_matches('`'), field_names(&row[1])), shape(&debug));
@@ -69,7 +76,7 @@ fn structs() {
 
 #[test]
 fn class_codes() {
-    let told = rows("### Lanes");
+    let told = rows("### Class codes");
     let wanted: Vec<_> = (0..=33u32)
         .map(|class| {
             let mut writer = BitWriter::default();
@@ -117,8 +124,8 @@ fn the_worked_example() {
     table.delta(&mut lanes, &Baseline::new(&before, 3), &mut now, true).unwrap();
     let second = snapshot(header, None, lanes);
 
-    let (_, example) = README.split_once("### A worked example").unwrap();
-    let (example, _) = example.split_once("\n## ").unwrap();
+    let (_, example) = CHAPTER.split_once("## A worked example").unwrap();
+    let (example, _) = example.split_once("\n# ").unwrap();
     let told: Vec<(&str, &str)> = example
         .split("```text\n")
         .skip(1)
@@ -164,7 +171,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The first table below a heading, without its head.
 fn rows(heading: &str) -> Vec<Vec<String>> {
-    let (_, below) = README.split_once(&format!("\n{heading}\n")).expect(heading);
+    let (_, below) = CHAPTER.split_once(&format!("\n{heading}\n")).expect(heading);
     table_rows(below)
 }
 
@@ -241,7 +248,7 @@ fn model_structs() {
         zero::<Leaf>(),
         zero::<ChanceTree>(),
     ];
-    let told = rows("### Models");
+    let told = rows("## Model structs");
     assert_eq!(told.len(), structs.len());
     for (row, debug) in told.iter().zip(structs) {
         assert_eq!((row[0].trim_matches('`'), field_names(&row[1])), shape(&debug));
