@@ -1,0 +1,203 @@
+//! The tutorial's game: runners on a plane who tag each other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::glam::Vec2;
+use tickwire_shared::rewind::Rewind;
+use tickwire_shared::{
+    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
+};
+
+/// Half of the plane's side, in units.
+pub const HALF: f32 = 100.0;
+/// Units a second.
+pub const SPEED: f32 = 20.0;
+/// How near a runner must be to tag another, in units.
+pub const REACH: f32 = 4.0;
+/// Ticks until a runner can tag again.
+pub const PAUSE_TICKS: u32 = 30;
+/// Lag compensation goes back by so many ticks at most: 250 ms.
+pub const REWIND_TICKS: u32 = 15;
+/// How far a runner sees, in units.
+pub const SIGHT: f32 = 60.0;
+
+// ANCHOR: input
+/// The keys that a player holds in one tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+pub struct Keys {
+    /// -1 is left.
+    #[replicate(range = -1..=1)]
+    pub right: i8,
+    /// -1 is down.
+    #[replicate(range = -1..=1)]
+    pub up: i8,
+    /// Tries to tag.
+    pub tag: bool,
+}
+// ANCHOR_END: input
+
+// ANCHOR: entity
+/// A runner as clients see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Replicate)]
+pub struct Runner {
+    /// In units; steps of a hundredth travel, and `vel` predicts them.
+    #[replicate(range = -100.0..=100.0, step = 0.01, velocity = vel)]
+    pub pos: Vec2,
+    /// In units a second.
+    #[replicate(range = -20.0..=20.0, step = 0.01)]
+    pub vel: Vec2,
+    /// Runners tagged so far.
+    #[replicate(range = 0..=999, rare)]
+    pub score: u16,
+}
+// ANCHOR_END: entity
+
+// ANCHOR: event
+/// A runner was tagged.
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub struct Tagged {
+    /// Who tagged.
+    pub by: PlayerId,
+    /// Who was tagged.
+    pub runner: PlayerId,
+}
+// ANCHOR_END: event
+
+// ANCHOR: state
+/// The state of one room.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Tag {
+    runners: BTreeMap<PlayerId, Runner>,
+    /// Ticks until a runner can tag again; not sent.
+    pauses: BTreeMap<PlayerId, u32>,
+    /// Where the runners were in the last ticks.
+    past: Rewind<Vec2>,
+}
+// ANCHOR_END: state
+
+// ANCHOR: run
+/// One tick of running: the server's rules and the prediction call it.
+pub fn run(runner: &mut Runner, keys: Keys) {
+    runner.vel = Vec2::new(keys.right.into(), keys.up.into()) * SPEED;
+    let pos = runner.pos + runner.vel / Tag::TICK_HZ as f32;
+    runner.pos = pos.clamp(Vec2::splat(-HALF), Vec2::splat(HALF));
+}
+// ANCHOR_END: run
+
+// ANCHOR: simulation
+impl Simulation for Tag {
+    const NAME: &'static str = "tag";
+    type Input = Keys;
+    type Entity = Runner;
+    type Event = Tagged;
+
+    fn new(_seed: u64) -> Self {
+        Tag::default()
+    }
+
+    fn join(&mut self, player: PlayerId, _name: &str) {
+        self.runners.insert(player, Runner::default());
+    }
+
+    fn leave(&mut self, player: PlayerId) {
+        self.runners.remove(&player);
+        self.pauses.remove(&player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<Tagged>) {
+        for (player, keys) in inputs.iter() {
+            run(self.runners.entry(player).or_default(), keys);
+        }
+        self.tag(inputs, outbox);
+        let places = self.runners.iter().map(|(player, runner)| (EntityId(player.0), runner.pos));
+        self.past.record(inputs.tick(), REWIND_TICKS, places);
+    }
+
+    fn capture(&self, world: &mut Capture<Runner>) {
+        for (player, runner) in &self.runners {
+            world.show(EntityId(player.0), *runner).owned_by(*player).at(runner.pos);
+        }
+    }
+    // ANCHOR_END: simulation
+
+    // ANCHOR: view
+    fn view(&self, player: PlayerId) -> View {
+        match self.runners.get(&player) {
+            Some(runner) => View::Circle { center: runner.pos, radius: SIGHT },
+            None => View::Everything,
+        }
+    }
+    // ANCHOR_END: view
+    // ANCHOR: simulation_end
+}
+// ANCHOR_END: simulation_end
+
+// ANCHOR: tag
+impl Tag {
+    /// Lets each player who holds `tag` tag the nearest runner in reach.
+    fn tag(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<Tagged>) {
+        for (player, keys) in inputs.iter() {
+            let pause = self.pauses.entry(player).or_default();
+            *pause = pause.saturating_sub(1);
+            if !keys.tag || *pause > 0 {
+                continue;
+            }
+            *pause = PAUSE_TICKS;
+            let Some(runner) = self.nearest(player, inputs) else { continue };
+            if let Some(tagger) = self.runners.get_mut(&player) {
+                tagger.score = (tagger.score + 1).min(999);
+            }
+            outbox.to_room(Tagged { by: player, runner });
+        }
+    }
+
+    /// The nearest other runner within [`REACH`], each taken where `player` saw it.
+    fn nearest(&self, player: PlayerId, inputs: &Inputs<Keys>) -> Option<PlayerId> {
+        let own = self.runners.get(&player)?.pos;
+        let ticks_ago = inputs.view_delay_ticks(player);
+        let others = self.runners.keys().filter(|other| **other != player);
+        let distances = others.filter_map(|other| {
+            let pos = self.past.at(EntityId(other.0), inputs.tick(), ticks_ago)?;
+            Some((pos.distance(own), *other))
+        });
+        let (distance, nearest) = distances.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        (distance <= REACH).then_some(nearest)
+    }
+}
+// ANCHOR_END: tag
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::Tick;
+
+    use super::*;
+
+    // ANCHOR: test
+    /// A room of two, the second runner moving right since `ticks` ticks.
+    fn room(ticks: u32) -> Tag {
+        let mut tag = Tag::new(1);
+        let players = [PlayerId(1), PlayerId(2)];
+        players.iter().for_each(|player| tag.join(*player, "Ann"));
+        for tick in 1..=ticks {
+            let right = Keys { right: 1, ..Keys::default() };
+            let inputs = [(players[0], Keys::default()), (players[1], right)];
+            tag.step(&Inputs::new(Tick(tick), &inputs), &mut Outbox::default());
+        }
+        tag
+    }
+
+    #[test]
+    fn a_runner_is_tagged_where_the_tagger_saw_it() {
+        for (ticks_ago, is_tagged) in [(0.0, false), (10.0, true)] {
+            let mut tag = room(15);
+            let hit = Keys { tag: true, ..Keys::default() };
+            let inputs = [(PlayerId(1), hit), (PlayerId(2), Keys::default())];
+            let inputs = Inputs::new(Tick(16), &inputs);
+            let mut outbox = Outbox::default();
+            tag.step(&inputs.with_view_delays(&[ticks_ago, 0.0]), &mut outbox);
+            assert_eq!(outbox.drain().count() > 0, is_tagged, "{ticks_ago} ticks ago");
+        }
+    }
+    // ANCHOR_END: test
+}

@@ -1,0 +1,78 @@
+//! The tutorial's game over real sockets: a person, a bot and a lobby.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use tickwire_client::{Client, ClientEvent, ConnectOptions};
+use tickwire_samples::tag::{Keys, Tag};
+use tickwire_samples::{bot, lobby};
+use tickwire_server::{Server, ServerConfig};
+use tickwire_shared::control::RoomChoice;
+use tokio::sync::oneshot;
+
+/// A server on a free port, and what stops it.
+async fn serve(certs: &Path) -> (String, oneshot::Sender<()>) {
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        http: false,
+        certs_dir: certs.to_owned(),
+        ..ServerConfig::default()
+    };
+    let server = Server::<Tag>::bind(config).await.unwrap();
+    let address = format!("quic://{}", server.local_addr());
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    (address, stop)
+}
+
+/// Updates until an event is `wanted`, half a minute at most.
+async fn until(
+    client: &mut Client<Tag>,
+    wanted: impl Fn(&ClientEvent<tickwire_samples::tag::Tagged>) -> bool,
+) {
+    for _ in 0..6000 {
+        client.update();
+        while let Some(event) = client.poll_event() {
+            if wanted(&event) {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not come about; {:?}", client.stats());
+}
+
+#[tokio::test]
+async fn a_bot_tags_a_player_who_runs_and_predicts() {
+    let certs = tempfile::tempdir().unwrap();
+    let (address, stop) = serve(certs.path()).await;
+    let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
+    client.predict();
+    client.join(RoomChoice::Quick, "Ann");
+    client.send_input(Keys { right: 1, ..Keys::default() });
+    let chasing = tokio::spawn(async move { bot::chase(&address, "Bot").await });
+    let own = client.player();
+    until(&mut client, |event| {
+        assert!(!matches!(event, ClientEvent::NotPredicted { .. }), "{event:?}");
+        matches!(event, ClientEvent::Game { event, .. } if event.runner == own)
+    })
+    .await;
+    client.close().await;
+    stop.send(()).unwrap();
+    chasing.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_message_follows_a_join_without_waiting_for_it() {
+    let certs = tempfile::tempdir().unwrap();
+    let (address, _stop) = serve(certs.path()).await;
+    let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
+    lobby::enter(&mut client);
+    for line in ["0 rooms are open", "in friends with 1 members", "Ann: hello"] {
+        until(&mut client, |event| lobby::describe(event) == line).await;
+    }
+    client.close().await;
+}

@@ -1,0 +1,71 @@
+import { type Client, connect } from 'tickwire';
+import type { Tag } from './tag';
+
+// ANCHOR: connect
+const client = await connect<Tag>('https://localhost:4433/', {
+  name: 'Ann',
+  predict: {
+    Runner(runner, keys, seconds) {
+      runner.vel = { x: keys.right * 20, y: keys.up * 20 };
+      runner.pos.x = clamp(runner.pos.x + runner.vel.x * seconds);
+      runner.pos.y = clamp(runner.pos.y + runner.vel.y * seconds);
+    },
+  },
+});
+// ANCHOR_END: connect
+
+function clamp(place: number): number {
+  return Math.min(100, Math.max(-100, place));
+}
+
+// ANCHOR: frame
+const held = new Set<string>();
+addEventListener('keydown', ({ key }) => held.add(key));
+addEventListener('keyup', ({ key }) => held.delete(key));
+const one = (key: string) => Number(held.has(key));
+
+function frame() {
+  client.sendInput({
+    right: one('ArrowRight') - one('ArrowLeft'),
+    up: one('ArrowUp') - one('ArrowDown'),
+    tag: held.has(' '),
+  });
+  client.update();
+  draw(client);
+  requestAnimationFrame(frame);
+}
+requestAnimationFrame(frame);
+// ANCHOR_END: frame
+
+// ANCHOR: draw
+function draw({ entities, members }: Client<Tag>) {
+  const canvas = document.querySelector('canvas')!;
+  const pen = canvas.getContext('2d')!;
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  for (const runner of entities.of('Runner')) {
+    const x = (runner.pos.x / 100 + 1) * (canvas.width / 2);
+    const y = (1 - runner.pos.y / 100) * (canvas.height / 2);
+    pen.globalAlpha = runner.presence;
+    pen.fillStyle = runner.mine ? 'gold' : 'skyblue';
+    pen.fillRect(x - 6, y - 6, 12, 12);
+    pen.fillText(`${members.get(runner.id)?.name ?? ''} ${runner.score}`, x + 10, y);
+  }
+}
+// ANCHOR_END: draw
+
+// ANCHOR: events
+client.on('event', (event) => {
+  const name = (player: number) => client.members.get(player)?.name ?? 'someone';
+  if (event.kind === 'Tagged') console.log(`${name(event.by)} tagged ${name(event.runner)}`);
+});
+client.on('close', ({ code, text }) => console.log(`over: ${code}, ${text}`));
+// ANCHOR_END: events
+
+// ANCHOR: rooms
+export async function enter(room: string) {
+  for (const { name, players, playersMax } of await client.rooms()) console.log(name, players, playersMax);
+  await client.leave();
+  await client.join({ room, name: 'Ann' });
+  await client.chat.send('hello');
+}
+// ANCHOR_END: rooms
