@@ -5,6 +5,8 @@
 //! with its name, where it came from, and what is allowed.
 
 mod load;
+#[cfg(test)]
+mod reference;
 mod settings;
 
 use std::net::{Ipv6Addr, SocketAddr};

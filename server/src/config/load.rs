@@ -203,7 +203,7 @@ fn allowed_suffix(allowed: Option<&str>) -> String {
 }
 
 /// Every setting with its key in the file.
-fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
+pub(super) fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
     let server = ServerConfig::SETTINGS.iter().filter(|setting| setting.name != "room");
     let room = RoomConfig::SETTINGS.iter();
     server
@@ -249,7 +249,7 @@ fn command() -> Command {
 }
 
 /// A value as it would be given.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => text.clone(),
         Value::Bool(_, flag) => flag.to_string(),

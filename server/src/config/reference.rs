@@ -1,0 +1,126 @@
+//! The pages of the book that are made from the settings and the constants: `docs/src/reference`.
+//!
+//! `cargo xtask reference` writes them; the tests hold them equal to the code.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::Serialized;
+use tickwire_shared::control::FRAME_BYTES_MAX;
+use tickwire_shared::delta::EXTRAPOLATION_TICKS_MAX;
+use tickwire_shared::input::INPUTS_MAX;
+use tickwire_shared::model::LEAVES_MAX;
+use tickwire_shared::replica::STATES_MAX;
+use tickwire_shared::schema::{KINDS_MAX, LANES_MAX};
+use tickwire_shared::snapshot::{BASELINE_AGE_MAX, EVENTS_MAX};
+use tickwire_shared::{GAP_TICKS_MAX, PROTOCOL_VERSION};
+
+use super::load::{every_setting, shown};
+use super::settings::Setting;
+use super::{PAGE_POLICY, ServerConfig};
+
+/// The sections of the page, each with what its settings' keys begin with. The first that fits takes a setting.
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("Addresses and files", &["listen", "page_", "cert", "key_file", "http_listen"]),
+    ("HTTP", &["http", "stats", "allowed_origins"]),
+    ("WebSocket", &["websocket"]),
+    ("Handshakes", &["handshake", "prefix_share"]),
+    (
+        "Sessions and requests",
+        &["connections_", "roomless", "joins", "request", "control_", "reliable"],
+    ),
+    ("Rooms", &["rooms_", "room_empty"]),
+    ("A room", &["room."]),
+    (
+        "Simulation threads",
+        &["sim_", "realtime", "catch_up", "mailbox", "inputs_", "outbox", "watchdog"],
+    ),
+    (
+        "Network",
+        &[
+            "network",
+            "bidi",
+            "uni_",
+            "stream",
+            "connection_",
+            "send_",
+            "draining",
+            "datagram",
+            "idle",
+            "keep",
+            "udp",
+        ],
+    ),
+    ("Log and stop", &["log", "goodbye", "stop"]),
+];
+
+#[test]
+fn the_reference_of_settings_is_of_this_code() {
+    let mut page = String::from(
+        "# Settings\n\n<!-- Written by `cargo xtask reference` from `server/src/config.rs`. -->\n\n\
+         Each setting is a key of the TOML file (those of a room under `[room]`), an environment variable and a flag:\n\
+         `room.players_max`, `TICKWIRE_ROOM_PLAYERS_MAX`, `--room-players-max`. [Operating](../operating.md#configuration)\n\
+         has an example of each form.\n",
+    );
+    let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
+    let mut rest: Vec<(String, &Setting)> = every_setting().collect();
+    for (title, starts) in SECTIONS {
+        let fits = |key: &str| starts.iter().any(|start| key.starts_with(start));
+        let (own, others) = rest.into_iter().partition(|(key, _)| fits(key));
+        rest = others;
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| setting | default | allowed | meaning |\n| --- | --- | --- | --- |\n"
+        );
+        let own: Vec<(String, &Setting)> = own;
+        for (key, setting) in own {
+            let value = defaults.find_value(&key).map_or_else(|_| "none".into(), |it| shown(&it));
+            let value =
+                if value == PAGE_POLICY { "see `--help`".to_owned() } else { format!("`{value}`") };
+            let allowed = setting.allowed_text().unwrap_or_default();
+            let help: Vec<&str> = setting.help.iter().map(|line| line.trim()).collect();
+            let _ = writeln!(page, "| `{key}` | {value} | {allowed} | {} |", help.join(" "));
+        }
+    }
+    assert!(rest.is_empty(), "in no section of the page: {rest:?}");
+    hold("settings.md", &page);
+}
+
+#[test]
+fn the_reference_of_limits_is_of_this_code() {
+    let limits = [
+        ("version of the protocol", usize::from(PROTOCOL_VERSION)),
+        ("bytes of a control or chat frame after its length", FRAME_BYTES_MAX),
+        ("lanes of a kind of entity, of an event, of an input", LANES_MAX),
+        ("kinds of entity, and kinds of event", KINDS_MAX),
+        ("inputs in one datagram", INPUTS_MAX),
+        ("events in one snapshot: reliable, and as many unreliable ones", EVENTS_MAX),
+        ("ticks: age of a snapshot's common baseline", BASELINE_AGE_MAX as usize),
+        ("ticks for which a velocity moves a baseline on", EXTRAPOLATION_TICKS_MAX as usize),
+        ("states that a client keeps of one entity", STATES_MAX),
+        ("ticks without a snapshot after which a stay gets a new seat", GAP_TICKS_MAX as usize),
+        ("leaves of a decision tree in a model", LEAVES_MAX),
+    ];
+    let mut page = String::from(
+        "# Fixed limits\n\n<!-- Written by `cargo xtask reference` from the constants of `shared`. -->\n\n\
+         The protocol fixes these; every other limit is a [setting](settings.md).\n\n\
+         | limit | value |\n| --- | --- |\n",
+    );
+    for (what, value) in limits {
+        let _ = writeln!(page, "| {what} | {value} |");
+    }
+    page.push_str("| ticks a second, chosen by the game | 1 to 1000 |\n");
+    page.push_str("| early data (0-RTT) | off |\n");
+    hold("limits.md", &page);
+}
+
+/// Compares a page of the book with what it must be, or writes it where that is asked for.
+fn hold(name: &str, page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/reference").join(name);
+    if std::env::var_os("TICKWIRE_WRITE_REFERENCE").is_some() {
+        std::fs::write(&path, page).unwrap();
+    }
+    let is = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(is == page, "run `cargo xtask reference`: {} is of other code", path.display());
+}
