@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_lists_the_options_as_help_does() {
+    fn the_book_lists_the_options_as_help_does() {
         let command = ProxyArguments::augment_args(clap::Command::new("proxy"));
         let row = |option: &clap::Arg| {
             let words = option.get_value_names().unwrap_or_default().join(" ");
@@ -168,8 +168,8 @@ mod tests {
             format!("| `--{name}{words}` | {about} | {} |\n", defaults.join(" "))
         };
         let rows: String = command.get_arguments().map(row).collect();
-        let readme = include_str!("../../README.md");
-        assert!(readme.contains(&format!("| --- | --- | --- |\n{rows}\n")), "write:\n{rows}");
+        let page = include_str!("../../docs/src/play.md");
+        assert!(page.contains(&format!("| --- | --- | --- |\n{rows}\n")), "write:\n{rows}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The first three invariants of the README, held by reading the sources of the repository.
+//! The first three invariants of the book's chapter on architecture, held by reading the sources of the repository.
 
 mod sources;
 

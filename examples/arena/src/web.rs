@@ -6,11 +6,13 @@ use wasm_bindgen::prelude::*;
 use crate::rules::Arena;
 use crate::script;
 
+// ANCHOR: core
 /// A core that predicts the own ship and its shots. `client` is for the server's log.
 #[wasm_bindgen(js_name = arenaCore)]
 pub fn arena_core(client: &str) -> Core {
     Core::predicting::<Arena>(client)
 }
+// ANCHOR_END: core
 
 /// The hash of [`script::play`], in hexadecimal.
 #[wasm_bindgen(js_name = scriptHash)]

@@ -1,4 +1,4 @@
-//! Prediction, from the README's few lines to a player behind a slow network.
+//! Prediction, from a few lines to a player behind a slow network.
 
 mod table;
 
@@ -30,7 +30,6 @@ struct Balls {
     view_delay_ticks: f32,
 }
 
-// README: begin
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 struct Ball {
     #[replicate(range = -100.0..=100.0, step = 0.01, velocity = vel)]
@@ -45,7 +44,6 @@ impl PredictEntity for Balls {
         ball.pos += ball.vel / Self::TICK_HZ as f32;
     }
 }
-// README: end
 
 /// In this tick something comes over every ball that no client can know of.
 const BLOW: Tick = Tick(240);
@@ -116,14 +114,6 @@ impl Table<Balls> {
         let prediction = self.session.room().unwrap().prediction();
         prediction.map_or(0, |prediction| prediction.stats().corrections)
     }
-}
-
-#[test]
-fn the_readme_shows_these_lines() {
-    let (_, shown) = include_str!("predict.rs").split_once("// README: begin\n").unwrap();
-    let (shown, _) = shown.split_once("// README: end").unwrap();
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(&format!("```rust\n{shown}```")), "the README shows others");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::{Arena, PICKUP_RADIUS, SHIP_RADIUS};
 
 const TAKEN_KEPT: usize = 4;
 
+// ANCHOR: predict
 /// What a client steps.
 #[derive(Clone, Debug)]
 pub struct Predicted {
@@ -67,6 +68,7 @@ impl Predict for Arena {
         Controls { thrust, ..Controls::default() }
     }
 }
+// ANCHOR_END: predict
 
 #[cfg(test)]
 mod tests {

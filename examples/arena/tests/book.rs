@@ -1,5 +1,6 @@
-//! The README's program for a native client: compiled here as it stands there, and run.
+//! The book's program for a native client, run against a server.
 
+// ANCHOR: fly
 use std::time::Duration;
 
 use tickwire_arena::rules::{Arena, Controls, Entity};
@@ -31,15 +32,11 @@ async fn fly(server: &str) -> anyhow::Result<()> {
     client.close().await;
     Ok(())
 }
+// ANCHOR_END: fly
 
 #[tokio::test]
-async fn the_readme_shows_this_program_and_it_flies() {
-    let shown = include_str!("readme.rs").split("\n\n#[tokio::test]").next().unwrap();
-    let (_, shown) = shown.split_once("\n\n").unwrap();
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(&format!("```rust\n{shown}\n```")), "the README shows another program");
-
-    let certs = std::env::temp_dir().join(format!("tickwire-readme-{}", std::process::id()));
+async fn the_program_of_the_book_flies() {
+    let certs = std::env::temp_dir().join(format!("tickwire-book-{}", std::process::id()));
     let config = tickwire_server::ServerConfig {
         listen: "[::1]:0".parse().unwrap(),
         http: false,
