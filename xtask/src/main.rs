@@ -1,7 +1,8 @@
-//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`,
-//! `cargo xtask connect-race`, `cargo xtask wasm-speed`.
+//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`, `cargo xtask book`,
+//! `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
 
 mod bench;
+mod book;
 mod browser;
 mod command;
 mod connect_race;
@@ -42,6 +43,10 @@ enum Chore {
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,
+    /// Build the book and check its links; print where it is.
+    Book,
+    /// Write the book's pages that are made from the code: settings and limits.
+    Reference,
     /// Show over what Chromium's sessions go, by how bad the network is, and when the first snapshot is there.
     ConnectRace(connect_race::ConnectRaceFlags),
     /// Measure how fast Chromium takes in snapshots, against the same code natively.
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Chore::Play(flags) => play::play(&repo, &flags),
         Chore::Test(flags) => test::test(&repo, &flags),
         Chore::Web => web::build_all(&repo).map(|()| ExitCode::SUCCESS),
+        Chore::Book => book::show(&repo),
+        Chore::Reference => book::write_reference(&repo),
         Chore::ConnectRace(flags) => connect_race::connect_race(&repo, &flags),
         Chore::WasmSpeed(flags) => wasm_speed::wasm_speed(&repo, &flags),
     });

@@ -8,10 +8,10 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
-/// What is built for this machine, with the same features by every step. The program that makes ES modules is
-/// built alone: the pages need it without all the rest, and among the rest it would be built once more, with
-/// other features.
-pub(crate) const PACKAGES: [&str; 2] = ["--workspace", "--exclude=tickwire-bindgen"];
+/// What is built for this machine, with the same features by every step. The programs that make ES modules and the
+/// book are built alone: among the rest they would be built once more, with other features.
+pub(crate) const PACKAGES: [&str; 3] =
+    ["--workspace", "--exclude=tickwire-bindgen", "--exclude=tickwire-book"];
 
 pub(crate) fn fmt(repo: &Repo) -> anyhow::Result<Outcome> {
     cargo(repo, &["fmt", "--all", "--check"])?;

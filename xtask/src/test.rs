@@ -8,7 +8,7 @@ use clap::Args;
 use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::{Report, Step};
-use crate::{bench, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
+use crate::{bench, book, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
 
 /// In the order they run: quick and telling first.
 const STEPS: &[Step] = &[
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step::new("chromium", "the examples in Chromium", CHROMIUM, browser::chromium),
     Step::new("firefox", "the examples in Firefox", FIREFOX, browser::firefox),
     Step::new("docs", "the documentation, no warnings", &[], rust::docs),
+    Step::new("book", "the book builds, and every link leads somewhere", &[], book::check),
     Step::new("deny", "licences, bans, sources", &[Need::Deny], dependencies::deny),
     Step::new("advisories", "known faults", &[Need::Deny], dependencies::advisories),
     Step::new("fuzz", "every decoder against random bytes", FUZZ, fuzz::all),
