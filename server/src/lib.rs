@@ -1,8 +1,71 @@
-//! An authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for both, and
-//! over WebSockets where UDP is blocked.
+//! The tickwire server: an authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for
+//! both, and over WebSockets where UDP is blocked.
 //!
-//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`run`].
-//! Read this crate in the way of an input:
+//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`main`]. A program that
+//! has more to do binds a [`Server`] itself:
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! use std::time::Duration;
+//!
+//! use serde::{Deserialize, Serialize};
+//! use tickwire_server::{Server, ServerConfig};
+//! use tickwire_shared::{
+//!     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+//! };
+//!
+//! #[derive(Clone, Copy, Default, PartialEq, Input)]
+//! struct Nothing {}
+//!
+//! #[derive(Clone, Replicate)]
+//! struct Guest {}
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Party(BTreeSet<PlayerId>);
+//!
+//! impl Simulation for Party {
+//!     const NAME: &'static str = "party";
+//!     type Input = Nothing;
+//!     type Entity = Guest;
+//!     type Event = NoEvent;
+//!
+//!     fn new(_seed: u64) -> Self {
+//!         Party::default()
+//!     }
+//!
+//!     fn join(&mut self, player: PlayerId, _name: &str) {
+//!         self.0.insert(player);
+//!     }
+//!
+//!     fn leave(&mut self, player: PlayerId) {
+//!         self.0.remove(&player);
+//!     }
+//!
+//!     fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {}
+//!
+//!     fn capture(&self, world: &mut Capture<Guest>) {
+//!         for player in &self.0 {
+//!             world.show(EntityId(player.0), Guest {}).owned_by(*player);
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let certs = tempfile::tempdir()?;
+//! let mut config = ServerConfig { listen: "[::1]:0".parse()?, http: false, ..ServerConfig::default() };
+//! config.room.players_max = 16;
+//! # config.certs_dir = certs.path().to_owned();
+//! let server = Server::<Party>::bind(config).await?;
+//! println!("players connect to {}", server.local_addr());
+//! server.run(tokio::time::sleep(Duration::from_millis(50))).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every setting is a field of [`ServerConfig`]. Operating a server is described in the book, `docs/src/operating.md`.
+//!
+//! Read this crate in the walk of an input:
 //!
 //! 1. `server`: sockets bound, connection attempts judged by `admission` (networks have `shares`, told
 //!    apart by `prefix`);

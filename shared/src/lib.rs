@@ -1,4 +1,70 @@
-//! The tickwire protocol: what a server and its clients must agree on, and nothing else.
+//! What a tickwire server and its clients agree on: the game's trait and the protocol.
+//!
+//! A game implements [`Simulation`]; its inputs and entities derive [`Input`](macro@Input) and
+//! [`Replicate`](macro@Replicate). A step needs no server, so a test of the rules is a plain function:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use serde::{Deserialize, Serialize};
+//! use tickwire_shared::{
+//!     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+//! };
+//!
+//! #[derive(Clone, Copy, Default, PartialEq, Input)]
+//! struct Keys {
+//!     #[replicate(range = -1..=1)]
+//!     right: i8,
+//! }
+//!
+//! #[derive(Clone, Default, Serialize, Deserialize, Replicate)]
+//! struct Runner {
+//!     #[replicate(range = 0..=1000)]
+//!     place: u16,
+//! }
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Race(BTreeMap<PlayerId, Runner>);
+//!
+//! impl Simulation for Race {
+//!     const NAME: &'static str = "race";
+//!     type Input = Keys;
+//!     type Entity = Runner;
+//!     type Event = NoEvent;
+//!
+//!     fn new(_seed: u64) -> Self {
+//!         Race::default()
+//!     }
+//!
+//!     fn join(&mut self, player: PlayerId, _name: &str) {
+//!         self.0.insert(player, Runner { place: 500 });
+//!     }
+//!
+//!     fn leave(&mut self, player: PlayerId) {
+//!         self.0.remove(&player);
+//!     }
+//!
+//!     fn step(&mut self, inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {
+//!         for (player, runner) in &mut self.0 {
+//!             runner.place = runner.place.saturating_add_signed(inputs.get(*player).right.into());
+//!         }
+//!     }
+//!
+//!     fn capture(&self, world: &mut Capture<Runner>) {
+//!         for (player, runner) in &self.0 {
+//!             world.show(EntityId(player.0), runner.clone()).owned_by(*player);
+//!         }
+//!     }
+//! }
+//!
+//! let mut race = Race::new(1);
+//! race.join(PlayerId(7), "Ann");
+//! let inputs = [(PlayerId(7), Keys { right: 1 })];
+//! race.step(&Inputs::new(Tick(1), &inputs), &mut Outbox::default());
+//! let mut world = Capture::default();
+//! race.capture(&mut world);
+//! assert_eq!(world.drain().next().unwrap().entity.place, 501);
+//! ```
 //!
 //! This crate is pure: it never awaits, reads a clock, draws randomness or touches a socket, and it
 //! builds for `wasm32-unknown-unknown`. Read it in this order:
@@ -7,10 +73,10 @@
 //! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes; [`compatibility`]: whether two sides' tables fit;
 //! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
-//! 5. [`control`]: the frames of the reliable streams, and every way a session can end.
+//! 5. [`control`]: the frames of the reliable streams, and every way a session can end;
 //! 6. [`websocket`]: all of it over one TCP connection.
 //!
-//! The bytes are drawn in `shared/README.md`.
+//! The book describes every byte: `docs/src/protocol`.
 
 // The derives name this crate by its full path; inside the crate itself that path is this alias.
 extern crate self as tickwire_shared;
