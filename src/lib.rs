@@ -74,6 +74,10 @@ pub use tickwire_shared::{predict, rewind};
 #[doc(hidden)]
 pub use tickwire_shared as shared;
 
+/// What a client and a server say to each other beside the world: rooms, members, chat, and why a session ends.
+#[cfg(feature = "client")]
+pub use tickwire_shared::control;
+
 /// The client: a session with a server, natively over QUIC, WebTransport or a WebSocket, or as the core of a page's wasm.
 #[cfg(feature = "client")]
 pub use tickwire_client as client;

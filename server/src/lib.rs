@@ -1,17 +1,17 @@
 //! The tickwire server: an authoritative fixed-tick game state server over QUIC and WebTransport, one UDP port for
 //! both, and over WebSockets where UDP is blocked.
 //!
-//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`main`]. A program that
+//! A game implements [`tickwire_shared::Simulation`]; its server's `main` is one call of [`run`]. A program that
 //! has more to do binds a [`Server`] itself:
 //!
 //! ```
 //! use std::collections::BTreeSet;
 //! use std::time::Duration;
 //!
-//! use serde::{Deserialize, Serialize};
 //! use tickwire_server::{Server, ServerConfig};
 //! use tickwire_shared::{
-//!     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation,
+//!     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+//!     Simulation, game, state,
 //! };
 //!
 //! #[derive(Clone, Copy, Default, PartialEq, Input)]
@@ -20,28 +20,29 @@
 //! #[derive(Clone, Replicate)]
 //! struct Guest {}
 //!
-//! #[derive(Default, Serialize, Deserialize)]
+//! #[state]
+//! #[derive(Default)]
 //! struct Party(BTreeSet<PlayerId>);
 //!
+//! #[game]
 //! impl Simulation for Party {
 //!     const NAME: &'static str = "party";
 //!     type Input = Nothing;
 //!     type Entity = Guest;
-//!     type Event = NoEvent;
 //!
-//!     fn new(_seed: u64) -> Self {
+//!     fn new(_room: &NewRoom<Self>) -> Self {
 //!         Party::default()
 //!     }
 //!
-//!     fn join(&mut self, player: PlayerId, _name: &str) {
-//!         self.0.insert(player);
+//!     fn join(&mut self, player: &NewPlayer<Self>) {
+//!         self.0.insert(player.id);
 //!     }
 //!
-//!     fn leave(&mut self, player: PlayerId) {
+//!     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
 //!         self.0.remove(&player);
 //!     }
 //!
-//!     fn step(&mut self, _inputs: &Inputs<Nothing>, _outbox: &mut Outbox<NoEvent>) {}
+//!     fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
 //!
 //!     fn capture(&self, world: &mut Capture<Guest>) {
 //!         for player in &self.0 {

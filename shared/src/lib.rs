@@ -6,9 +6,9 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use serde::{Deserialize, Serialize};
 //! use tickwire_shared::{
-//!     Capture, EntityId, Input, Inputs, NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick,
+//!     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+//!     Simulation, Tick, game, state,
 //! };
 //!
 //! #[derive(Clone, Copy, Default, PartialEq, Input)]
@@ -17,34 +17,36 @@
 //!     right: i8,
 //! }
 //!
-//! #[derive(Clone, Default, Serialize, Deserialize, Replicate)]
+//! #[state]
+//! #[derive(Clone, Default, Replicate)]
 //! struct Runner {
 //!     #[replicate(range = 0..=1000)]
 //!     place: u16,
 //! }
 //!
-//! #[derive(Default, Serialize, Deserialize)]
+//! #[state]
+//! #[derive(Default)]
 //! struct Race(BTreeMap<PlayerId, Runner>);
 //!
+//! #[game]
 //! impl Simulation for Race {
 //!     const NAME: &'static str = "race";
 //!     type Input = Keys;
 //!     type Entity = Runner;
-//!     type Event = NoEvent;
 //!
-//!     fn new(_seed: u64) -> Self {
+//!     fn new(_room: &NewRoom<Self>) -> Self {
 //!         Race::default()
 //!     }
 //!
-//!     fn join(&mut self, player: PlayerId, _name: &str) {
-//!         self.0.insert(player, Runner { place: 500 });
+//!     fn join(&mut self, player: &NewPlayer<Self>) {
+//!         self.0.insert(player.id, Runner { place: 500 });
 //!     }
 //!
-//!     fn leave(&mut self, player: PlayerId) {
+//!     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
 //!         self.0.remove(&player);
 //!     }
 //!
-//!     fn step(&mut self, inputs: &Inputs<Keys>, _outbox: &mut Outbox<NoEvent>) {
+//!     fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
 //!         for (player, runner) in &mut self.0 {
 //!             runner.place = runner.place.saturating_add_signed(inputs.get(*player).right.into());
 //!         }
@@ -57,8 +59,8 @@
 //!     }
 //! }
 //!
-//! let mut race = Race::new(1);
-//! race.join(PlayerId(7), "Ann");
+//! let mut race = Race::new(&NewRoom::with_seed(1));
+//! race.join(&NewPlayer::named(PlayerId(7), "Ann"));
 //! let inputs = [(PlayerId(7), Keys { right: 1 })];
 //! race.step(&Inputs::new(Tick(1), &inputs), &mut Outbox::default());
 //! let mut world = Capture::default();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tickwire_client::{Client, ConnectOptions};
-use tickwire_shared::control::RoomChoice;
-use tickwire_shared::glam::Vec2;
+use tickwire::client::{Client, ConnectOptions};
+use tickwire::control::RoomChoice;
+use tickwire::glam::Vec2;
 
 use crate::tag::{Keys, REACH, Tag};
 
@@ -19,7 +19,7 @@ pub async fn chase(server: &str, name: &str) -> anyhow::Result<()> {
     while !client.is_over() {
         client.update();
         while client.poll_event().is_some() {}
-        client.send_input(decide(&client));
+        client.set_input(decide(&client));
         tokio::time::sleep(Duration::from_millis(16)).await;
     }
     Ok(())

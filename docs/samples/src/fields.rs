@@ -1,7 +1,7 @@
 //! Every kind of field in one game's entities.
 
-use tickwire_shared::glam::{Quat, Vec2, Vec3};
-use tickwire_shared::{Capture, EntityId, PlayerId, Replicate};
+use tickwire::glam::{Quat, Vec2, Vec3};
+use tickwire::{Capture, EntityId, PlayerId, Replicate};
 
 // ANCHOR: fields
 /// A kind of entity.
@@ -69,14 +69,14 @@ pub fn show(world: &mut Capture<Entity>, owner: PlayerId, tank: &Tank) {
         .show(EntityId(owner.0), Entity::Tank(tank.clone()))
         .owned_by(owner)
         .at(tank.pos.truncate())
-        .with_priority(4);
+        .priority(4);
 }
 // ANCHOR_END: capture
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::quantize::Kinds;
-    use tickwire_shared::schema::{FieldType, SendRule};
+    use tickwire::shared::quantize::Kinds;
+    use tickwire::shared::schema::{FieldType, SendRule};
 
     use super::*;
 

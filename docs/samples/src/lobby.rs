@@ -1,7 +1,7 @@
 //! Rooms and chat from a native client.
 
-use tickwire_client::{Client, ClientEvent};
-use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
+use tickwire::client::{Client, ClientEvent};
+use tickwire::control::{RoomChoice, ServerChat, ServerFrame};
 
 use crate::tag::{Tag, Tagged};
 

@@ -4,6 +4,6 @@
 use tickwire_samples::tag::Tag;
 
 fn main() -> std::process::ExitCode {
-    tickwire_server::main::<Tag>(None)
+    tickwire::run::<Tag>()
 }
 // ANCHOR_END: main

@@ -1,25 +1,13 @@
 //! The tutorial's prediction.
 
-use tickwire_shared::EntityId;
-use tickwire_shared::predict::{Around, Made, Predict};
+use tickwire::prelude::*;
 
 use crate::tag::{Keys, Runner, Tag, run};
 
 // ANCHOR: predict
-impl Predict for Tag {
-    /// The entity has all that a tick of running needs.
-    type Own = Runner;
-
-    fn adopt(_id: EntityId, entity: &Runner, _before: Option<&Runner>) -> Option<Runner> {
-        Some(*entity)
-    }
-
-    fn show(own: &Runner) -> Runner {
-        *own
-    }
-
-    fn steer(own: &mut Runner, keys: Keys, _around: &Around<'_, Runner>, _made: &mut Made<Self>) {
-        run(own, keys);
+impl PredictEntity for Tag {
+    fn predict_step(runner: &mut Runner, keys: Keys, _tick: &mut PredictedStep<'_, Self>) {
+        run(runner, keys);
     }
 }
 // ANCHOR_END: predict

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use tickwire_shared::glam::Vec2;
-use tickwire_shared::rewind::Rewind;
-use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, Outbox, PlayerId, Replicate, Simulation, View,
-};
+use tickwire::prelude::*;
+use tickwire::rewind::Rewind;
 
 /// Half of the plane's side, in units.
 pub const HALF: f32 = 100.0;
@@ -39,7 +35,8 @@ pub struct Keys {
 
 // ANCHOR: entity
 /// A runner as clients see it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Replicate)]
+#[state]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Replicate)]
 pub struct Runner {
     /// In units; steps of a hundredth travel, and `vel` predicts them.
     #[replicate(range = -100.0..=100.0, step = 0.01, velocity = vel)]
@@ -66,7 +63,8 @@ pub struct Tagged {
 
 // ANCHOR: state
 /// The state of one room.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[state]
+#[derive(Debug, Default)]
 pub struct Tag {
     runners: BTreeMap<PlayerId, Runner>,
     /// Ticks until a runner can tag again; not sent.
@@ -86,26 +84,27 @@ pub fn run(runner: &mut Runner, keys: Keys) {
 // ANCHOR_END: run
 
 // ANCHOR: simulation
+#[game]
 impl Simulation for Tag {
     const NAME: &'static str = "tag";
     type Input = Keys;
     type Entity = Runner;
     type Event = Tagged;
 
-    fn new(_seed: u64) -> Self {
+    fn new(_room: &NewRoom<Self>) -> Self {
         Tag::default()
     }
 
-    fn join(&mut self, player: PlayerId, _name: &str) {
-        self.runners.insert(player, Runner::default());
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.runners.insert(player.id, Runner::default());
     }
 
-    fn leave(&mut self, player: PlayerId) {
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.runners.remove(&player);
         self.pauses.remove(&player);
     }
 
-    fn step(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<Tagged>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         for (player, keys) in inputs.iter() {
             run(self.runners.entry(player).or_default(), keys);
         }
@@ -122,8 +121,8 @@ impl Simulation for Tag {
     // ANCHOR_END: simulation
 
     // ANCHOR: view
-    fn view(&self, player: PlayerId) -> View {
-        match self.runners.get(&player) {
+    fn view(&self, viewer: Viewer) -> View {
+        match viewer.player().and_then(|player| self.runners.get(&player)) {
             Some(runner) => View::Circle { center: runner.pos, radius: SIGHT },
             None => View::Everything,
         }
@@ -136,7 +135,7 @@ impl Simulation for Tag {
 // ANCHOR: tag
 impl Tag {
     /// Lets each player who holds `tag` tag the nearest runner in reach.
-    fn tag(&mut self, inputs: &Inputs<Keys>, outbox: &mut Outbox<Tagged>) {
+    fn tag(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         for (player, keys) in inputs.iter() {
             let pause = self.pauses.entry(player).or_default();
             *pause = pause.saturating_sub(1);
@@ -153,7 +152,7 @@ impl Tag {
     }
 
     /// The nearest other runner within [`REACH`], each taken where `player` saw it.
-    fn nearest(&self, player: PlayerId, inputs: &Inputs<Keys>) -> Option<PlayerId> {
+    fn nearest(&self, player: PlayerId, inputs: &Inputs<Self>) -> Option<PlayerId> {
         let own = self.runners.get(&player)?.pos;
         let ticks_ago = inputs.view_delay_ticks(player);
         let others = self.runners.keys().filter(|other| **other != player);
@@ -169,16 +168,16 @@ impl Tag {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::Tick;
+    use tickwire::Tick;
 
     use super::*;
 
     // ANCHOR: test
     /// A room of two, the second runner moving right since `ticks` ticks.
     fn room(ticks: u32) -> Tag {
-        let mut tag = Tag::new(1);
+        let mut tag = Tag::new(&NewRoom::with_seed(1));
         let players = [PlayerId(1), PlayerId(2)];
-        players.iter().for_each(|player| tag.join(*player, "Ann"));
+        players.iter().for_each(|player| tag.join(&NewPlayer::named(*player, "Ann")));
         for tick in 1..=ticks {
             let right = Keys { right: 1, ..Keys::default() };
             let inputs = [(players[0], Keys::default()), (players[1], right)];

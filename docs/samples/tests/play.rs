@@ -4,11 +4,11 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use tickwire_client::{Client, ClientEvent, ConnectOptions};
+use tickwire::client::{Client, ClientEvent, ConnectOptions};
+use tickwire::control::RoomChoice;
+use tickwire::server::{Server, ServerConfig};
 use tickwire_samples::tag::{Keys, Tag};
 use tickwire_samples::{bot, lobby};
-use tickwire_server::{Server, ServerConfig};
-use tickwire_shared::control::RoomChoice;
 use tokio::sync::oneshot;
 
 /// A server on a free port, and what stops it.
@@ -52,7 +52,7 @@ async fn a_bot_tags_a_player_who_runs_and_predicts() {
     let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
     client.predict();
     client.join(RoomChoice::Quick, "Ann");
-    client.send_input(Keys { right: 1, ..Keys::default() });
+    client.set_input(Keys { right: 1, ..Keys::default() });
     let chasing = tokio::spawn(async move { bot::chase(&address, "Bot").await });
     let own = client.player();
     until(&mut client, |event| {

@@ -25,7 +25,7 @@ addEventListener('keyup', ({ key }) => held.delete(key));
 const one = (key: string) => Number(held.has(key));
 
 function frame() {
-  client.sendInput({
+  client.setInput({
     right: one('ArrowRight') - one('ArrowLeft'),
     up: one('ArrowUp') - one('ArrowDown'),
     tag: held.has(' '),
