@@ -65,8 +65,8 @@
 
 pub use tickwire_shared::{
     Audience, Capture, EntityId, GAP_TICKS_MAX, Input, Inputs, LeaveReason, NewPlayer, NewRoom,
-    NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Replicate, Simulation, Tick, View, Viewer,
-    game, glam, serde, state,
+    NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Refusal, Replicate, RoomPolicy, Simulation,
+    Tick, View, Viewer, game, glam, serde, state,
 };
 pub use tickwire_shared::{predict, rewind};
 
@@ -95,6 +95,7 @@ pub mod prelude {
     pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
         Audience, Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand,
-        NoEvent, Outbox, PlayerId, Replicate, Simulation, Tick, View, Viewer, game, state,
+        NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy, Simulation, Tick, View, Viewer,
+        game, state,
     };
 }

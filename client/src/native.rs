@@ -10,12 +10,14 @@ pub use trust::Trust;
 
 use std::time::{Duration, Instant};
 
-use tickwire_shared::control::{CloseCode, Member, RequestId, RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{
+    CloseCode, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerChat, ServerFrame,
+};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{EntityId, PlayerId, Simulation, Tick};
+use tickwire_shared::{EntityId, Options, PlayerId, Simulation, Tick};
 
 use crate::session::{Mode, NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
@@ -215,9 +217,47 @@ impl<S: Simulation> Client<S> {
         request
     }
 
+    /// The same with the game's join options, and the room's password; empty for none.
+    ///
+    /// # Panics
+    /// If the options cannot be JSON, as a map whose keys are no strings.
+    pub fn join_with(
+        &mut self,
+        room: RoomChoice,
+        name: &str,
+        options: &S::JoinOptions,
+        password: &str,
+    ) -> RequestId {
+        let request = self.session.join_with(room, name, &json(options), password);
+        self.flush();
+        request
+    }
+
+    /// Asks for a seat in a new room of these options; answered as [`Client::join`]. Refused by
+    /// [`RefuseCode::RoomTaken`](tickwire_shared::control::RefuseCode::RoomTaken) where there is a room of this name, and by [`RefuseCode::ByGame`](tickwire_shared::control::RefuseCode::ByGame) where the game
+    /// makes none of these options. Whoever makes a room needs no password.
+    ///
+    /// # Panics
+    /// As [`Client::join_with`].
+    pub fn create(
+        &mut self,
+        room: &str,
+        room_options: &S::RoomOptions,
+        name: &str,
+        options: &S::JoinOptions,
+    ) -> RequestId {
+        let room = RoomChoice::Create { name: room.to_owned(), options: json(room_options).into() };
+        self.join_with(room, name, options, "")
+    }
+
     /// Asks to watch a room; answered as [`Client::join`].
     pub fn spectate(&mut self, room: &str, name: &str) -> RequestId {
-        let request = self.session.spectate(room, name);
+        self.spectate_with(room, name, "")
+    }
+
+    /// The same with the room's password.
+    pub fn spectate_with(&mut self, room: &str, name: &str, password: &str) -> RequestId {
+        let request = self.session.spectate_with(room, name, password);
         self.flush();
         request
     }
@@ -229,11 +269,31 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Asks for [`ServerFrame::Rooms`].
-    pub fn list_rooms(&mut self) -> RequestId {
-        let request = self.session.list_rooms();
+    /// Asks for [`ServerFrame::Rooms`], those that `query` says: `RoomQuery::default()` for all, the fullest first.
+    pub fn list_rooms(&mut self, query: RoomQuery) -> RequestId {
+        let request = self.session.list_rooms(query);
         self.flush();
         request
+    }
+
+    /// Asks for [`ServerFrame::Rooms`], and for [`ServerFrame::RoomsChanged`] whenever something changes in that list:
+    /// [`Client::rooms`] has it then. [`ServerFrame::Refused`] follows if too many different lists are followed.
+    pub fn subscribe_rooms(&mut self, query: RoomQuery) -> RequestId {
+        let request = self.session.subscribe_rooms(query);
+        self.flush();
+        request
+    }
+
+    /// Follows the list of rooms no more; [`ServerFrame::Done`] follows.
+    pub fn unsubscribe_rooms(&mut self) -> RequestId {
+        let request = self.session.unsubscribe_rooms();
+        self.flush();
+        request
+    }
+
+    /// The list of rooms of [`Client::subscribe_rooms`] as it is now, in its order.
+    pub fn rooms(&self) -> &[RoomInfo] {
+        self.session.rooms()
     }
 
     /// Removes a member; only the room's host may. [`ServerFrame::Done`] or [`ServerFrame::Refused`] follows.
@@ -425,4 +485,8 @@ impl<S: Simulation> Client<S> {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
+}
+
+fn json(options: &impl Options) -> String {
+    serde_json::to_string(options).expect("options of a game are JSON")
 }

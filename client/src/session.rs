@@ -15,7 +15,9 @@ mod lateness;
 mod net_stats;
 pub mod prediction;
 mod presentation;
+mod requests;
 mod room;
+mod room_list;
 mod roster;
 mod timeline;
 mod trajectory;
@@ -30,14 +32,15 @@ use prediction::PredictedEventOutcome;
 pub use prediction::RulesFor;
 use room::JoinedRoom;
 pub use room::RoomSession;
+use room_list::RoomList;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FrameReader, RequestId, RoomChoice, STREAM_CHAT,
-    STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+    ClientFrame, CloseCode, FrameReader, RoomInfo, STREAM_CHAT, STREAM_CONTROL, ServerChat,
+    ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::SnapshotError;
@@ -116,6 +119,8 @@ pub struct Session {
     events: VecDeque<SessionEvent>,
     welcome: Option<Welcome>,
     room: Option<RoomSession>,
+    /// The list of rooms that is followed.
+    rooms: RoomList,
     /// Makes the rules to predict by, if there are any for this server.
     rules: Option<RulesFor>,
     /// How kinds are shown, by name; others are interpolated.
@@ -169,6 +174,7 @@ impl Session {
             events: VecDeque::new(),
             welcome: None,
             room: None,
+            rooms: RoomList::default(),
             rules: None,
             modes: BTreeMap::new(),
             held: Vec::new(),
@@ -319,56 +325,9 @@ impl Session {
         }
     }
 
-    /// Asks for a seat. The number is the one that the answer names, as for all that follows: each is answered exactly
-    /// once, after its effect, and in the order asked, or the session is over.
-    pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {
-        let room = match room {
-            RoomChoice::Named(name) => RoomChoice::Named(clip(&name)),
-            RoomChoice::Quick => RoomChoice::Quick,
-        };
-        let name = clip(name);
-        self.request(|request| ClientFrame::Join { request, room, name })
-    }
-
-    /// Asks to watch.
-    pub fn spectate(&mut self, room: &str, name: &str) -> RequestId {
-        let (room, name) = (clip(room), clip(name));
-        self.request(|request| ClientFrame::Spectate { request, room, name })
-    }
-
-    /// Gives the seat back.
-    pub fn leave(&mut self) -> RequestId {
-        self.request(|request| ClientFrame::Leave { request })
-    }
-
-    /// Asks for the list of rooms.
-    pub fn list_rooms(&mut self) -> RequestId {
-        self.request(|request| ClientFrame::ListRooms { request })
-    }
-
-    /// Removes a member; only the host may.
-    pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
-        let reason = clip(reason);
-        self.request(|request| ClientFrame::Kick { request, player, reason })
-    }
-
-    /// Says goodbye: the server will close.
-    pub fn goodbye(&mut self) {
-        self.request(|request| ClientFrame::Goodbye { request });
-    }
-
-    /// Says something to the room.
-    pub fn say(&mut self, text: &str) -> RequestId {
-        let request = self.next_request();
-        write_frame(&ClientChat::Say { request, text: clip(text) }, &mut self.chat_out);
-        request
-    }
-
-    /// Says something to one member.
-    pub fn tell_player(&mut self, player: PlayerId, text: &str) -> RequestId {
-        let request = self.next_request();
-        write_frame(&ClientChat::Tell { request, player, text: clip(text) }, &mut self.chat_out);
-        request
+    /// The list of rooms that is followed, in its order; empty without one.
+    pub fn rooms(&self) -> &[RoomInfo] {
+        self.rooms.rooms()
     }
 
     /// What the server said of itself, once it has.
@@ -448,22 +407,11 @@ impl Session {
                 }
             }
             ServerFrame::Rooms { .. }
-            | ServerFrame::Refused { .. }
-            | ServerFrame::Done { .. }
-            | ServerFrame::Notice(_) => {}
+            | ServerFrame::RoomsChanged { .. }
+            | ServerFrame::Refused { .. } => self.rooms.handle(frame),
+            ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
         }
         Ok(())
-    }
-
-    fn request(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
-        let request = self.next_request();
-        write_frame(&frame(request), &mut self.control_out);
-        request
-    }
-
-    fn next_request(&mut self) -> RequestId {
-        self.requests = self.requests.wrapping_add(1);
-        RequestId(self.requests)
     }
 
     fn tell_predicted(&mut self) {
@@ -486,11 +434,6 @@ impl Session {
 /// By the number of each kind.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
     schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
-}
-
-/// Text as long as a frame may surely hold; the server's own limit is far below and answers in words.
-fn clip(text: &str) -> String {
-    text.chars().take(4096).collect()
 }
 
 #[cfg(test)]

@@ -58,6 +58,10 @@ settings! {
         name_characters_max: usize = 32, in 1..=64;
         /// Display names that nobody may have, nor one that looks like them, separated by commas.
         names_reserved: List = List::of(&["admin", "administrator", "moderator", "server", "system"]);
+        /// Bytes of the options, as JSON, that a room is made or joined with.
+        options_bytes_max: usize = 4096, in 0..=16_384;
+        /// Bytes of what a game shows of a room in lists, as JSON.
+        metadata_bytes_max: usize = 512, in 0..=4096;
         /// Seconds between two members that a room's host removes.
         kick_pause_s: u32 = 10, in 1..=3600;
         /// Seconds for which who was removed cannot come back into the room.
@@ -133,8 +137,12 @@ settings! {
         rooms_prefix_hz: u32 = 1, in 1..=10_000;
         /// Rooms made at once by sessions of one address.
         rooms_prefix_burst: u32 = 50, in 1..=100_000;
-        /// Rooms in one answer to a list request, the fullest first.
+        /// Rooms in one list; fewer where their tags and metadata do not fit a frame.
         rooms_listed_max: usize = 500, in 1..=1000;
+        /// Milliseconds between two looks at what changed in the lists of rooms that clients follow.
+        rooms_push_ms: u32 = 1000, in 100..=60_000;
+        /// Different lists of rooms that are followed at once; beyond it clients have to ask for theirs.
+        rooms_queries_max: usize = 256, in 1..=65_536;
         /// Seconds until a room that nobody is in is removed.
         room_empty_s: u32 = 30, in 1..=86_400;
         /// Threads for simulation; 0 for half the processors.

@@ -140,6 +140,7 @@ pub(crate) async fn serve<S: Simulation>(
     };
     // Whoever else looks must know: its datagrams are not read any more.
     link.end(end.clone());
+    host.rooms.feed.unsubscribe(link.player);
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }

@@ -13,6 +13,7 @@ mod interest;
 mod kicks;
 mod member;
 mod message;
+pub(crate) mod options;
 mod replication;
 mod session;
 mod slot_summary;
@@ -37,7 +38,7 @@ use tickwire_shared::control::RoomInfo;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, Inputs, NewRoom, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{Capture, Inputs, NewRoom, Outbox, PlayerId, RoomPolicy, Simulation, Tick};
 
 use crate::config::RoomConfig;
 use findings::{Findings, Unowned};
@@ -82,7 +83,8 @@ use world::World;
 /// }
 /// ```
 pub struct Room<S: Simulation> {
-    name: String,
+    /// Its line in the list of rooms, but for who is in it.
+    listing: RoomInfo,
     config: RoomConfig,
     simulation: S,
     tick: Tick,
@@ -118,12 +120,18 @@ pub struct Room<S: Simulation> {
 }
 
 impl<S: Simulation> Room<S> {
-    /// An empty room at tick 0.
+    /// An empty room at tick 0, by the default options.
     pub fn new(name: String, seed: u64, config: RoomConfig) -> Self {
+        let options = S::RoomOptions::default();
+        Room::with_options(&NewRoom { seed, name: &name, options }, config)
+    }
+
+    /// An empty room at tick 0.
+    pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
         Room {
-            simulation: S::new(&NewRoom { seed, name: &name, options: S::RoomOptions::default() }),
-            name,
+            simulation: S::new(new),
+            listing: options::listing(new.name, &config, &RoomPolicy::default()),
             tick: Tick(0),
             due: None,
             members: BTreeMap::new(),
@@ -160,6 +168,15 @@ impl<S: Simulation> Room<S> {
         Room { is_hosted: false, ..self }
     }
 
+    /// The same room by the game's policy for it, within the limits of its configuration. Passwords are for whoever
+    /// leads players to it.
+    pub fn with_policy(mut self, policy: &RoomPolicy) -> Self {
+        (self.config.players_max, self.config.spectators_max) =
+            options::limits(&self.config, policy);
+        self.listing = options::listing(&self.listing.name, &self.config, policy);
+        self
+    }
+
     /// The last tick that was stepped.
     pub fn tick(&self) -> Tick {
         self.tick
@@ -174,10 +191,9 @@ impl<S: Simulation> Room<S> {
     pub fn info(&self) -> RoomInfo {
         let spectators = self.members.values().filter(|member| member.is_spectator()).count();
         RoomInfo {
-            name: self.name.clone(),
             players: (self.members.len() - spectators) as u32,
-            players_max: self.config.players_max as u32,
             spectators: spectators as u32,
+            ..self.listing.clone()
         }
     }
 
@@ -262,6 +278,7 @@ impl<S: Simulation> Room<S> {
 impl<S: Simulation> std::fmt::Debug for Room<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tick, members) = (self.tick, self.members.len());
-        write!(f, "Room({:?} at tick {}, {members} members)", self.name, tick.0)
+        let name = &self.listing.name;
+        write!(f, "Room({name:?} at tick {}, {members} members)", tick.0)
     }
 }

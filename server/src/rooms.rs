@@ -1,22 +1,25 @@
 //! The rooms of a server: found, made, listed and let go by name.
 
 mod creators;
+mod feed;
+mod password;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tickwire_shared::control::{RefuseCode, RoomChoice, RoomInfo};
-use tickwire_shared::{PlayerId, Simulation};
+use tickwire_shared::control::{Redacted, RefuseCode, RoomChoice, RoomInfo, RoomQuery};
+use tickwire_shared::{PlayerId, RoomPolicy, Simulation};
 
 use crate::config::ServerConfig;
+use crate::room::options;
 use crate::scheduler::{Mailbox, Scheduler, StartRoom};
 use creators::{CreatedRoom, RoomCreators};
-
-/// Most characters of a room's name.
-pub(crate) const ROOM_NAME_CHARACTERS_MAX: usize = 32;
+pub(crate) use feed::RoomsFeed;
+use password::PasswordDigest;
 
 /// Every room of the server by name.
 ///
@@ -25,6 +28,8 @@ pub(crate) struct Rooms<S: Simulation> {
     scheduler: Scheduler<S>,
     config: Arc<ServerConfig>,
     registry: Mutex<Registry<S::Input>>,
+    /// The lists that clients follow.
+    pub(crate) feed: RoomsFeed,
 }
 
 /// The rooms there are, and who made them.
@@ -37,8 +42,12 @@ struct Registry<I> {
 #[derive(Debug)]
 struct Entry<I> {
     mailbox: Arc<Mailbox<I>>,
-    /// Made by a quick match: it has no host, and other quick matches lead to it.
-    is_quick: bool,
+    /// Quick matches lead to it.
+    quick_join: bool,
+    /// It is in no list.
+    unlisted: bool,
+    /// Nobody comes in without it.
+    password: Option<PasswordDigest>,
     made: CreatedRoom,
     seats: AtomicUsize,
     watchers: AtomicUsize,
@@ -55,15 +64,34 @@ pub(crate) struct Membership<I> {
 
 /// Why a room was not entered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct RoomRefusal {
     pub(crate) code: RefuseCode,
     pub(crate) text: String,
+}
+
+impl RoomRefusal {
+    fn new(code: RefuseCode, text: impl Into<String>) -> Self {
+        RoomRefusal { code, text: text.into() }
+    }
+}
+
+impl From<(RefuseCode, String)> for RoomRefusal {
+    fn from((code, text): (RefuseCode, String)) -> Self {
+        RoomRefusal { code, text }
+    }
+}
+
+/// A room that the game would make.
+struct RoomPlan<S: Simulation> {
+    options: S::RoomOptions,
+    policy: RoomPolicy,
 }
 
 impl<S: Simulation> Rooms<S> {
     pub(crate) fn new(scheduler: Scheduler<S>, config: Arc<ServerConfig>) -> Self {
         let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
-        Rooms { scheduler, config, registry: Mutex::new(registry) }
+        let feed = RoomsFeed::new(config.rooms_queries_max);
+        Rooms { scheduler, config, registry: Mutex::new(registry), feed }
     }
 
     /// A place in the room that the player `by`, at this address, chose; it is made if there is none. Whether there is
@@ -71,49 +99,104 @@ impl<S: Simulation> Rooms<S> {
     pub(crate) fn play(
         &self,
         choice: &RoomChoice,
+        password: &Redacted,
         by: (PlayerId, IpAddr),
-    ) -> Result<Membership<S::Input>, Refusal> {
-        let mut registry = self.registry();
-        let entries = &registry.entries;
-        let entry = match choice {
-            RoomChoice::Quick => {
-                let open = entries.values().filter(|entry| entry.is_quick && entry.has_seat());
-                match open.max_by_key(|entry| entry.seats.load(Ordering::Relaxed)) {
-                    Some(entry) => Arc::clone(entry),
-                    None => self.make(&mut registry, None, by)?,
-                }
-            }
-            RoomChoice::Named(name) => {
-                check_name(name)?;
-                match entries.get(name) {
-                    Some(entry) => Arc::clone(entry),
-                    None => self.make(&mut registry, Some(name), by)?,
-                }
-            }
+    ) -> Result<Membership<S::Input>, RoomRefusal> {
+        let (RoomChoice::Named(name) | RoomChoice::Create { name, .. }) = choice else {
+            return self.play_quick(by);
         };
-        Ok(Membership::new(entry, false))
+        check_name(name)?;
+        let find = |registry: &mut Registry<S::Input>| match choice {
+            RoomChoice::Create { .. } => registry.make_way(name).map(|()| None),
+            _ => registry.find(name, password, false),
+        };
+        if let Some(found) = find(&mut self.registry())? {
+            return Ok(found);
+        }
+        let empty = Redacted::default();
+        let plan = self.plan(match choice {
+            RoomChoice::Create { options, .. } => options,
+            _ => &empty,
+        })?;
+        let mut registry = self.registry();
+        // The game was asked without the lock: somebody may have made it meanwhile.
+        match find(&mut registry)? {
+            Some(found) => Ok(found),
+            None => self.make(&mut registry, Some(name), plan, by),
+        }
+    }
+
+    /// A place in the fullest room that quick matches lead to, or in a new one.
+    fn play_quick(&self, by: (PlayerId, IpAddr)) -> Result<Membership<S::Input>, RoomRefusal> {
+        if let Some(found) = self.registry().find_quick() {
+            return Ok(found);
+        }
+        let plan = self.plan(&Redacted::default())?;
+        let mut registry = self.registry();
+        match registry.find_quick() {
+            Some(found) => Ok(found),
+            None => self.make(&mut registry, None, plan, by),
+        }
     }
 
     /// A watcher's place in a room that is there.
-    pub(crate) fn watch(&self, name: &str) -> Result<Membership<S::Input>, Refusal> {
+    pub(crate) fn watch(
+        &self,
+        name: &str,
+        password: &Redacted,
+    ) -> Result<Membership<S::Input>, RoomRefusal> {
         check_name(name)?;
-        let registry = self.registry();
-        let Some(entry) = registry.entries.get(name) else {
-            let text = format!("there is no room {name:?}; ask for the list of rooms");
-            return Err(Refusal { code: RefuseCode::NoSuchRoom, text });
-        };
-        Ok(Membership::new(Arc::clone(entry), true))
+        let found = self.registry().find(name, password, true)?;
+        found.ok_or_else(|| {
+            let text = format!("there is no room {name:?} any more; ask for the list of rooms");
+            RoomRefusal::new(RefuseCode::NoSuchRoom, text)
+        })
     }
 
-    /// The fullest rooms, as many as the configuration allows in a list.
-    pub(crate) fn list(&self) -> Vec<RoomInfo> {
-        let registry = self.registry();
-        let mut rooms: Vec<_> =
-            registry.entries.values().map(|entry| entry.mailbox.info()).collect();
-        drop(registry);
-        rooms.sort_by(|a, b| b.players.cmp(&a.players).then_with(|| a.name.cmp(&b.name)));
+    /// What the game says of a room of these options. A panic of the game is a refusal.
+    fn plan(&self, given: &Redacted) -> Result<RoomPlan<S>, RoomRefusal> {
+        let asked = catch_unwind(AssertUnwindSafe(|| -> Result<RoomPlan<S>, RoomRefusal> {
+            let options = options::parse::<S::RoomOptions>(&self.config.room, given)?;
+            let policy = S::room_policy(&options).map_err(options::told)?;
+            Ok(RoomPlan { options, policy })
+        }));
+        let plan = asked.unwrap_or_else(|panic| {
+            // What it carries may panic again while it is dropped.
+            std::mem::forget(panic);
+            tracing::error!("the game failed over the options of a room: it was not made");
+            let text = "the game failed over these options; choose others";
+            Err(RoomRefusal::new(RefuseCode::OptionsInvalid, text))
+        })?;
+        if let Err(what) = options::check_policy(&self.config.room, &plan.policy) {
+            tracing::warn!("a room was not made, as the game's policy for it cannot be: {what}");
+            let text = format!("the game cannot make a room of these options: {what}");
+            return Err(RoomRefusal::new(RefuseCode::OptionsInvalid, text));
+        }
+        Ok(plan)
+    }
+
+    /// The first rooms by `query`, as many as a list holds, and how many there are in all.
+    pub(crate) fn list(&self, query: &RoomQuery) -> (Vec<RoomInfo>, u32) {
+        let listed: Vec<_> = {
+            let registry = self.registry();
+            let listed = registry.entries.values().filter(|entry| !entry.unlisted);
+            listed.map(|entry| Arc::clone(&entry.mailbox)).collect()
+        };
+        let infos = listed.iter().map(|mailbox| mailbox.info());
+        let mut rooms: Vec<_> = infos.filter(|room| query.matches(room)).collect();
+        let found = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
+        query.order.sort(&mut rooms);
         rooms.truncate(self.config.rooms_listed_max);
-        rooms
+        let mut left_bytes = feed::LIST_BYTES_MAX;
+        let fitting = rooms.iter().take_while(|room| {
+            let bytes = feed::info_bytes_max(room);
+            let fits = bytes <= left_bytes;
+            left_bytes = left_bytes.saturating_sub(bytes);
+            fits
+        });
+        let fitting = fitting.count();
+        rooms.truncate(fitting);
+        (rooms, found)
     }
 
     /// Lets rooms go that nobody has been in for long enough. Called once a second.
@@ -158,31 +241,37 @@ impl<S: Simulation> Rooms<S> {
         &self.scheduler
     }
 
-    /// A new room: of this name, or for quick matches.
+    /// A place in a new room: of this name, or for quick matches.
     fn make(
         &self,
-        Registry { entries, creators }: &mut Registry<S::Input>,
+        registry: &mut Registry<S::Input>,
         name: Option<&str>,
+        RoomPlan { options, policy }: RoomPlan<S>,
         by: (PlayerId, IpAddr),
-    ) -> Result<Arc<Entry<S::Input>>, Refusal> {
-        let full = || Refusal {
-            code: RefuseCode::TooManyRooms,
-            text: format!(
-                "the server has {} rooms and takes no more; join one of them",
-                self.config.rooms_max
-            ),
+    ) -> Result<Membership<S::Input>, RoomRefusal> {
+        let Registry { entries, creators } = registry;
+        let most = self.config.rooms_max;
+        let full = || {
+            let text = format!("the server has {most} rooms and takes no more; join one of them");
+            RoomRefusal::new(RefuseCode::TooManyRooms, text)
         };
-        if entries.len() >= self.config.rooms_max {
+        if entries.len() >= most {
             return Err(full());
         }
         let made = creators.take(&self.config, by)?;
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
-        let mailbox = Arc::new(Mailbox::new(name.clone(), &self.config));
+        let listing = options::listing(&name, &self.config.room, &policy);
+        let mailbox = Arc::new(Mailbox::new(listing, &self.config));
+        let password = PasswordDigest::of(&policy.password);
+        let quick_join = password.is_none() && policy.quick_join.unwrap_or(is_quick);
+        let unlisted = policy.unlisted;
         let room = StartRoom {
             mailbox: Arc::clone(&mailbox),
             seed: RandomState::new().hash_one(&name),
             config: self.config.room.clone(),
+            options,
+            policy,
             is_hosted: !is_quick,
         };
         if !self.scheduler.add(room) {
@@ -192,18 +281,61 @@ impl<S: Simulation> Rooms<S> {
         tracing::info!(room = name, "room made");
         let entry = Arc::new(Entry {
             mailbox,
-            is_quick,
+            quick_join,
+            unlisted,
+            password,
             made,
             seats: AtomicUsize::new(0),
             watchers: AtomicUsize::new(0),
             empty_s: AtomicU32::new(0),
         });
         entries.insert(name, Arc::clone(&entry));
-        Ok(entry)
+        Ok(Membership::new(entry, false))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry<S::Input>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<I> Registry<I> {
+    /// A place in the room of this name, if there is one.
+    fn find(
+        &self,
+        name: &str,
+        password: &Redacted,
+        spectator: bool,
+    ) -> Result<Option<Membership<I>>, RoomRefusal> {
+        let Some(entry) = self.entries.get(name) else { return Ok(None) };
+        if entry.password.as_ref().is_some_and(|wanted| !wanted.is_of(password)) {
+            let text = match password.is_empty() {
+                true => "this room has a password; ask whoever made it",
+                false => "this is not the room's password; ask whoever made it",
+            };
+            return Err(RoomRefusal::new(RefuseCode::WrongPassword, text));
+        }
+        Ok(Some(Membership::new(Arc::clone(entry), spectator)))
+    }
+
+    /// A place in the fullest room with a free seat that quick matches lead to.
+    fn find_quick(&self) -> Option<Membership<I>> {
+        let open = self.entries.values().filter(|entry| entry.quick_join && entry.has_seat());
+        let fullest = open.max_by_key(|entry| entry.seats.load(Ordering::Relaxed))?;
+        Some(Membership::new(Arc::clone(fullest), false))
+    }
+
+    /// Leaves this name to a new room, if there is none that anybody was ever in: one whose maker was not let in is
+    /// in no other's way.
+    fn make_way(&mut self, name: &str) -> Result<(), RoomRefusal> {
+        let Some(entry) = self.entries.get(name) else { return Ok(()) };
+        if entry.is_occupied() || entry.mailbox.was_entered() {
+            let text = format!("there is a room {name:?} already; choose another name, or join it");
+            return Err(RoomRefusal::new(RefuseCode::RoomTaken, text));
+        }
+        entry.mailbox.close();
+        self.creators.give_back(entry.made);
+        self.entries.remove(name);
+        Ok(())
     }
 }
 
@@ -243,15 +375,13 @@ impl<I> Drop for Membership<I> {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if (1..=ROOM_NAME_CHARACTERS_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+fn check_name(name: &str) -> Result<(), RoomRefusal> {
+    if options::is_word(name) {
         return Ok(());
     }
-    let text = format!(
-        "a room's name is 1 to {ROOM_NAME_CHARACTERS_MAX} letters, digits, - or _; choose another"
-    );
-    Err(Refusal { code: RefuseCode::RoomNameInvalid, text })
+    let most = options::WORD_CHARACTERS_MAX;
+    let text = format!("a room's name is 1 to {most} letters, digits, - or _; choose another");
+    Err(RoomRefusal::new(RefuseCode::RoomNameInvalid, text))
 }
 
 fn free_name<I>(entries: &HashMap<String, Arc<Entry<I>>>) -> String {

@@ -167,6 +167,7 @@ impl<S: Simulation> Server<S> {
         let endpoint = Arc::new(endpoint);
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
+        tasks.spawn(push_rooms(Arc::clone(&host)));
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
         // Before the HTTP side serves: whoever knew the address would be told that it starts.
@@ -350,6 +351,15 @@ async fn sweep<S: Simulation>(host: Arc<ServerState<S>>, admission: Arc<Admissio
         every_second.tick().await;
         host.rooms.sweep();
         admission.sweep();
+    }
+}
+
+/// Tells of rooms, as often as the settings say.
+async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
+    let pause = Duration::from_millis(u64::from(host.config.rooms_push_ms));
+    loop {
+        tokio::time::sleep(pause).await;
+        host.push_rooms();
     }
 }
 

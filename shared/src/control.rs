@@ -10,14 +10,18 @@
 //!   length counts the version byte and the body, 2 ..= 65536
 //! ```
 
+mod chat;
 mod frames;
+mod rooms;
 
 use serde::{Deserialize, Serialize};
 
 use crate::schema::Schema;
 use crate::{PlayerId, Tick};
 
+pub use chat::{ChatMessage, ClientChat, ServerChat};
 pub use frames::{FrameError, FrameReader, write_frame};
+pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 
 /// First byte of the control stream, opened by the client before the chat stream.
 pub const STREAM_CONTROL: u8 = 0x01;
@@ -54,6 +58,10 @@ pub enum ClientFrame {
         room: RoomChoice,
         /// The display name, unique in the room.
         name: String,
+        /// The game's join options as JSON; empty for the default.
+        options: Redacted,
+        /// The room's password; empty for none. Not looked at where the room is made by this request.
+        password: Redacted,
     },
     /// Asks to watch a room without a seat. Answered as [`ClientFrame::Join`].
     Spectate {
@@ -63,6 +71,8 @@ pub enum ClientFrame {
         room: String,
         /// The display name, unique in the room.
         name: String,
+        /// The room's password; empty for none.
+        password: Redacted,
     },
     /// Gives the seat back. Answered by [`ServerFrame::Left`] or [`ServerFrame::Refused`].
     Leave {
@@ -73,6 +83,8 @@ pub enum ClientFrame {
     ListRooms {
         /// Its number.
         request: RequestId,
+        /// Which, and in which order.
+        query: RoomQuery,
     },
     /// Removes a member from the room, by its host. Answered by [`ServerFrame::Done`] or
     /// [`ServerFrame::Refused`].
@@ -89,6 +101,19 @@ pub enum ClientFrame {
         /// Its number.
         request: RequestId,
     },
+    /// Follows the list of rooms: [`ServerFrame::RoomsChanged`] comes from now on. Answered by [`ServerFrame::Rooms`] or
+    /// [`ServerFrame::Refused`]. One list at a time is followed: another takes its place.
+    SubscribeRooms {
+        /// Its number.
+        request: RequestId,
+        /// Which, and in which order.
+        query: RoomQuery,
+    },
+    /// Follows the list of rooms no more. Answered by [`ServerFrame::Done`].
+    UnsubscribeRooms {
+        /// Its number.
+        request: RequestId,
+    },
 }
 
 impl ClientFrame {
@@ -99,20 +124,13 @@ impl ClientFrame {
             ClientFrame::Join { request, .. }
             | ClientFrame::Spectate { request, .. }
             | ClientFrame::Leave { request }
-            | ClientFrame::ListRooms { request }
+            | ClientFrame::ListRooms { request, .. }
+            | ClientFrame::SubscribeRooms { request, .. }
+            | ClientFrame::UnsubscribeRooms { request }
             | ClientFrame::Kick { request, .. }
             | ClientFrame::Goodbye { request } => Some(*request),
         }
     }
-}
-
-/// Which room a client wants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RoomChoice {
-    /// Any room made by such a choice that has a free seat, or a new one. It has no host.
-    Quick,
-    /// The room of this name, made if there is none. 1 to 32 letters, digits, `-` or `_`. Its first player is its host.
-    Named(String),
 }
 
 /// What the server says on the control stream.
@@ -149,12 +167,14 @@ pub enum ServerFrame {
         /// What this answers.
         request: RequestId,
     },
-    /// Answer to [`ClientFrame::ListRooms`].
+    /// Answer to [`ClientFrame::ListRooms`] and [`ClientFrame::SubscribeRooms`].
     Rooms {
         /// What this answers.
         request: RequestId,
-        /// The rooms, the fullest first.
+        /// The rooms, in the order asked for.
         rooms: Vec<RoomInfo>,
+        /// How many there are in all, of which a list holds so many at most.
+        found: u32,
     },
     /// A request was not granted; the session goes on.
     Refused {
@@ -189,7 +209,7 @@ pub enum ServerFrame {
     /// the same tick. The bytes are those of a snapshot with whole records and nothing else; see
     /// [`Replica::apply_keyframe`](crate::replica::Replica::apply_keyframe).
     Keyframe(Vec<u8>),
-    /// Answer to [`ClientFrame::Kick`]: the member is out of the room.
+    /// Answer to [`ClientFrame::Kick`]: the member is out of the room; and to [`ClientFrame::UnsubscribeRooms`].
     Done {
         /// What this answers.
         request: RequestId,
@@ -206,6 +226,15 @@ pub enum ServerFrame {
         tick: Tick,
         /// What every datagram carries from now on, both ways.
         seat: u8,
+    },
+    /// The list of rooms that is followed changed; see [`ClientFrame::SubscribeRooms`].
+    RoomsChanged {
+        /// The list begins anew and empty.
+        anew: bool,
+        /// Rooms that are in the list now, by their name, in no order: new ones, and those of which anything is another.
+        changed: Vec<RoomInfo>,
+        /// The names of those that are not in it any more.
+        removed: Vec<String>,
     },
 }
 
@@ -226,22 +255,10 @@ impl ServerFrame {
             | ServerFrame::Goodbye { .. }
             | ServerFrame::Keyframe(_)
             | ServerFrame::Removed { .. }
-            | ServerFrame::Resync { .. } => None,
+            | ServerFrame::Resync { .. }
+            | ServerFrame::RoomsChanged { .. } => None,
         }
     }
-}
-
-/// One room of the list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoomInfo {
-    /// Its name.
-    pub name: String,
-    /// Seats taken.
-    pub players: u32,
-    /// Seats in all.
-    pub players_max: u32,
-    /// Watching.
-    pub spectators: u32,
 }
 
 /// Someone in a room.
@@ -253,80 +270,6 @@ pub struct Member {
     pub name: String,
     /// Watching only.
     pub spectator: bool,
-}
-
-/// What a client says on the chat stream. Answered by [`ServerChat::Message`] or [`ServerChat::Refused`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClientChat {
-    /// To everyone in the room.
-    Say {
-        /// Its number, counted with those of the control stream.
-        request: RequestId,
-        /// What.
-        text: String,
-    },
-    /// To one member of the room.
-    Tell {
-        /// Its number, counted with those of the control stream.
-        request: RequestId,
-        /// Whom.
-        player: PlayerId,
-        /// What.
-        text: String,
-    },
-}
-
-impl ClientChat {
-    /// Its number.
-    pub fn request(&self) -> RequestId {
-        match self {
-            ClientChat::Say { request, .. } | ClientChat::Tell { request, .. } => *request,
-        }
-    }
-}
-
-/// What the server says on the chat stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServerChat {
-    /// A message; the sender gets its own back.
-    Message(ChatMessage),
-    /// Someone joined or left, in order with the messages.
-    Notice {
-        /// Number, counted with the messages.
-        id: u64,
-        /// Milliseconds since 1970 by the server's clock.
-        time_ms: u64,
-        /// For a person.
-        text: String,
-    },
-    /// A message was not delivered; the session goes on.
-    Refused {
-        /// What this answers.
-        request: RequestId,
-        /// Why.
-        code: RefuseCode,
-        /// Why and what to do, for a person.
-        text: String,
-    },
-}
-
-/// A chat message as the server stamped it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChatMessage {
-    /// The sender's number of it. To the sender this is the answer; to others it means nothing.
-    pub request: RequestId,
-    /// Counted from 1 in each room.
-    pub id: u64,
-    /// Milliseconds since 1970 by the server's clock.
-    pub time_ms: u64,
-    /// The sender, as the server knows it.
-    pub from: PlayerId,
-    /// The sender's display name.
-    pub name: String,
-    /// `None` for the room, else the one member it is for.
-    pub to: Option<PlayerId>,
-    /// The text, cleaned of what is not seen.
-    pub text: String,
 }
 
 /// Why a request was refused while the session goes on. Public API: numbers never change meaning.
@@ -366,6 +309,14 @@ pub enum RefuseCode {
     KickNotAllowed,
     /// The host removed another member a moment ago.
     KickTooFast,
+    /// There is a room of this name already.
+    RoomTaken,
+    /// Options that are too long, no JSON, or none of this game.
+    OptionsInvalid,
+    /// The room has another password.
+    WrongPassword,
+    /// The game said no: its own code, as in [`Refusal`](crate::Refusal).
+    ByGame(u16),
 }
 
 /// Why a session ended: the QUIC or WebTransport application error code, and the code of

@@ -111,7 +111,8 @@ pub use glam;
 pub use serde;
 pub use simulation::{
     Audience, Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent,
-    Options, Outbox, OutboxEvent, PlayerId, Simulation, UnreliableOutbox, View, Viewer,
+    Options, Outbox, OutboxEvent, PlayerId, Refusal, RoomPolicy, Simulation, UnreliableOutbox,
+    View, Viewer,
 };
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};

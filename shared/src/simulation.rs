@@ -3,6 +3,10 @@
 //! One type holds the whole state of a room and implements [`Simulation`]. The server steps it, and
 //! clients read what it captured. Nothing else changes the world.
 
+mod rooms;
+
+pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
+
 use glam::Vec2;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -64,6 +68,23 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// A new room. The same seed, name and options give the same room.
     fn new(room: &NewRoom<Self>) -> Self;
 
+    /// Whether a room may be made with these options, and what holds for it; see [`RoomPolicy`]. Called before the room
+    /// is made, outside of any tick: it decides by the options alone, and is quick. If it panics no room is made.
+    ///
+    /// # Errors
+    /// [`Refusal`], which the one who asked is told.
+    fn room_policy(_options: &Self::RoomOptions) -> Result<RoomPolicy, Refusal> {
+        Ok(RoomPolicy::default())
+    }
+
+    /// Whether a player may take a seat now. [`Simulation::join`] follows if so.
+    ///
+    /// # Errors
+    /// [`Refusal`], which the player is told.
+    fn may_join(&self, _player: &NewPlayer<Self>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// A player takes a seat.
     fn join(&mut self, player: &NewPlayer<Self>);
 
@@ -93,58 +114,6 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     fn view(&self, _viewer: Viewer) -> View {
         View::Everything
     }
-}
-
-/// A type that [`Simulation::RoomOptions`] or [`Simulation::JoinOptions`] can be. The default stands for what a client leaves out.
-pub trait Options: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
-
-impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {}
-
-/// A room that is made.
-#[derive(Clone, Debug)]
-pub struct NewRoom<'a, G: Simulation> {
-    /// For the game's random numbers: another one for each room.
-    pub seed: u64,
-    /// The room's name.
-    pub name: &'a str,
-    /// What it is made with.
-    pub options: G::RoomOptions,
-}
-
-impl<G: Simulation> NewRoom<'_, G> {
-    /// A room without a name, by the default options, as tests and benchmarks make it.
-    pub fn with_seed(seed: u64) -> Self {
-        NewRoom { seed, name: "", options: G::RoomOptions::default() }
-    }
-}
-
-/// A player that takes a seat.
-#[derive(Clone, Debug)]
-pub struct NewPlayer<'a, G: Simulation> {
-    /// Its number until it leaves.
-    pub id: PlayerId,
-    /// Its name, unique in the room.
-    pub name: &'a str,
-    /// What it asks for.
-    pub options: G::JoinOptions,
-}
-
-impl<'a, G: Simulation> NewPlayer<'a, G> {
-    /// A player with the default options, as tests and benchmarks seat it.
-    pub fn named(id: PlayerId, name: &'a str) -> Self {
-        NewPlayer { id, name, options: G::JoinOptions::default() }
-    }
-}
-
-/// Why a player left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LeaveReason {
-    /// It gave its seat back, or closed the game.
-    Left,
-    /// Its connection was lost, or it did not keep to the protocol.
-    Lost,
-    /// It was removed by the room's host or by the server.
-    Removed,
 }
 
 /// The schema of a game, from its types.

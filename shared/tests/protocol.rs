@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::{
     ChatMessage, ClientChat, ClientFrame, CloseCode, Member, RefuseCode, RoomChoice, RoomInfo,
-    ServerChat, ServerFrame,
+    RoomOrder, RoomQuery, ServerChat, ServerFrame,
 };
 use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
@@ -49,6 +49,7 @@ fn refuse_codes() {
 fn frames() {
     variants::<ClientFrame>("## ClientFrame");
     variants::<RoomChoice>("## RoomChoice");
+    variants::<RoomOrder>("## RoomOrder");
     variants::<ServerFrame>("## ServerFrame");
     variants::<ClientChat>("## ClientChat");
     variants::<ServerChat>("## ServerChat");
@@ -60,6 +61,7 @@ fn frames() {
 fn structs() {
     let structs = [
         zero::<RoomInfo>(),
+        zero::<RoomQuery>(),
         zero::<Member>(),
         zero::<ChatMessage>(),
         zero::<Schema>(),

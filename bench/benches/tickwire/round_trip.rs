@@ -9,7 +9,7 @@ use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 use serde::{Deserialize, Serialize};
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_server::{Server, ServerConfig, ServerError};
-use tickwire_shared::control::{RoomChoice, ServerFrame};
+use tickwire_shared::control::{RoomChoice, RoomQuery, ServerFrame};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     Simulation,
@@ -116,7 +116,7 @@ impl<const HZ: u32> Line<HZ> {
     /// The time from a question on the control stream to its answer.
     fn ask(&mut self) -> Duration {
         let start = Instant::now();
-        self.client.list_rooms();
+        self.client.list_rooms(RoomQuery::default());
         self.until(|client| {
             std::iter::from_fn(|| client.poll_event())
                 .any(|event| matches!(event, ClientEvent::Control(ServerFrame::Rooms { .. })))

@@ -166,6 +166,7 @@ impl World {
             player: id,
             name,
             spectator: false,
+            options: "".into(),
             datagram_bytes_max: DATAGRAM_BYTES_MAX,
         };
         self.room.handle(self.zero + now, 0, join);

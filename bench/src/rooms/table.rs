@@ -168,6 +168,7 @@ fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) 
         player,
         name,
         spectator: false,
+        options: "".into(),
         datagram_bytes_max: 1200,
     };
     room.handle(now, 0, join);

@@ -52,6 +52,10 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(super) fn new() -> Object;
 
+    /// Fails where it is no object.
+    #[wasm_bindgen(js_namespace = Reflect, js_name = get, catch)]
+    pub(super) fn get_field(object: &JsValue, name: &str) -> Result<JsValue, JsValue>;
+
     /// Fails where the object does not take the field.
     #[wasm_bindgen(js_namespace = Reflect, js_name = set, catch)]
     pub(super) fn set_field(object: &JsValue, name: &str, value: &JsValue)

@@ -49,6 +49,7 @@ impl Table {
             player,
             name,
             spectator: false,
+            options: "".into(),
             datagram_bytes_max: 1200,
         };
         self.room.handle(self.now, 0, join);

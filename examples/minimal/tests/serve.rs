@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tickwire_shared::control::{ClientFrame, RequestId, STREAM_CHAT, STREAM_CONTROL, write_frame};
+use tickwire_shared::control::{
+    ClientFrame, RequestId, RoomQuery, STREAM_CHAT, STREAM_CONTROL, write_frame,
+};
 
 /// A running server, ended when dropped.
 struct Serving {
@@ -164,7 +166,10 @@ fn a_server_that_stood_still_for_longer_than_the_idle_time_keeps_its_web_sockets
         }
         server.signal("-CONT");
         for session in &mut sessions {
-            session.say(&ClientFrame::ListRooms { request: RequestId(turn) });
+            session.say(&ClientFrame::ListRooms {
+                request: RequestId(turn),
+                query: RoomQuery::default(),
+            });
             assert_eq!(session.hear(), 0x82, "neither a close nor its end");
         }
     }

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RequestId, ServerFrame};
+use tickwire_shared::control::{
+    ClientFrame, CloseCode, Redacted, RefuseCode, RequestId, RoomQuery, ServerFrame,
+};
 use tickwire_shared::schema::Schema;
 use tokio::time::timeout_at;
 
 use super::frames::FrameStream;
 use super::link::truncate;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, send_command};
-use crate::room::ToRoom;
-use crate::rooms::{Membership, Refusal};
+use crate::room::{self, ToRoom};
+use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
 use crate::transport::RecvHalf;
@@ -118,20 +120,42 @@ async fn handle<S: Simulation>(
     match frame {
         ClientFrame::Hello { .. } => return Err(CloseCode::SecondHello.into()),
         ClientFrame::Goodbye { .. } => return Err(CloseCode::Normal.into()),
-        ClientFrame::Join { request, room, name } => {
+        ClientFrame::Join { request, room, name, options, password } => {
             let by = (link.player, link.session.remote_address().ip());
-            enter(link, request, name, || host.rooms.play(&room, by)).await;
+            // What is too long is no burden of the room.
+            let checked = room::options::check_length(&host.config.room, &options);
+            let find = || {
+                checked?;
+                host.rooms.play(&room, &password, by)
+            };
+            enter(link, request, (name, options), find).await;
         }
-        ClientFrame::Spectate { request, room, name } => {
-            enter(link, request, name, || host.rooms.watch(&room)).await;
+        ClientFrame::Spectate { request, room, name, password } => {
+            let find = || host.rooms.watch(&room, &password);
+            enter(link, request, (name, Redacted::default()), find).await;
         }
         ClientFrame::Leave { request } => {
             let (player, code) = (link.player, CloseCode::Normal);
             let leave = ToRoom::Leave { request: Some(request), player, code };
             ask_own_room(link, request, leave).await;
         }
-        ClientFrame::ListRooms { request } => {
-            link.send_control(ServerFrame::Rooms { request, rooms: host.rooms.list() });
+        ClientFrame::ListRooms { request, query } => {
+            let (rooms, found) = host.rooms.list(&query);
+            link.send_control(ServerFrame::Rooms { request, rooms, found });
+        }
+        ClientFrame::SubscribeRooms { request, query } => {
+            let list = |query: &RoomQuery| host.rooms.list(query);
+            // Within the feed's lock: no change comes before the list.
+            let answer = |rooms, found| {
+                link.send_control(ServerFrame::Rooms { request, rooms, found });
+            };
+            if let Err(refusal) = host.rooms.feed.subscribe(link.player, query, list, answer) {
+                refuse(link, request, refusal);
+            }
+        }
+        ClientFrame::UnsubscribeRooms { request } => {
+            host.rooms.feed.unsubscribe(link.player);
+            link.send_control(ServerFrame::Done { request });
         }
         ClientFrame::Kick { request, player, reason } => {
             let kick = ToRoom::Kick { request, by: link.player, player, reason };
@@ -145,12 +169,12 @@ async fn handle<S: Simulation>(
 async fn enter<I>(
     link: &Arc<ClientLink<I>>,
     request: RequestId,
-    name: String,
-    find: impl FnOnce() -> Result<Membership<I>, Refusal>,
+    (name, options): (String, Redacted),
+    find: impl FnOnce() -> Result<Membership<I>, RoomRefusal>,
 ) {
     if link.membership().is_some() {
         let text = "you are in a room already; leave it first".to_owned();
-        return refuse(link, request, Refusal { code: RefuseCode::AlreadyInRoom, text });
+        return refuse(link, request, RoomRefusal { code: RefuseCode::AlreadyInRoom, text });
     }
     let membership = match find() {
         Ok(membership) => membership,
@@ -161,7 +185,7 @@ async fn enter<I>(
     link.enter(membership);
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
-    let join = ToRoom::Join { request, player, name, spectator, datagram_bytes_max };
+    let join = ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max };
     ask(link, &room, join).await;
 }
 
@@ -171,7 +195,7 @@ async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message:
         Some(membership) => ask(link, membership.room(), message).await,
         None => {
             let text = "you are in no room; join one first".to_owned();
-            refuse(link, request, Refusal { code: RefuseCode::NotInRoom, text });
+            refuse(link, request, RoomRefusal { code: RefuseCode::NotInRoom, text });
         }
     }
 }
@@ -188,7 +212,7 @@ async fn ask<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRo
     let _ = answers.changed().await;
 }
 
-fn refuse<I>(link: &ClientLink<I>, request: RequestId, Refusal { code, text }: Refusal) {
+fn refuse<I>(link: &ClientLink<I>, request: RequestId, RoomRefusal { code, text }: RoomRefusal) {
     link.send_control(ServerFrame::Refused { request, code, text });
 }
 

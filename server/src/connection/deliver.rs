@@ -6,8 +6,8 @@ use serde::Serialize;
 use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, write_frame};
 use tickwire_shared::{PlayerId, Simulation};
 
-use super::ServerState;
 use super::reliable::{StreamKind, frame_bytes};
+use super::{ClientLink, ServerState};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, NetworkQueue, Outgoing, Snapshot};
 use crate::transport::{DATAGRAM_HEADROOM_BYTES, Outbound, UnsentDatagram};
@@ -86,6 +86,19 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
+    /// Tells those who follow a list of rooms what changed in it.
+    pub(crate) fn push_rooms(&self) {
+        let is_behind = |player| {
+            let waiting = |link: Arc<ClientLink<_>>| link.reliable.waiting_bytes();
+            self.links.get(player).map_or(0, waiting) > ROOMS_BEHIND_BYTES
+        };
+        self.rooms.feed.push(
+            |query| self.rooms.list(query),
+            is_behind,
+            |players, frame| self.deliver_all(players, StreamKind::Control, frame),
+        );
+    }
+
     /// One frame for many, coded once.
     fn deliver_all<T: Serialize>(&self, players: &[PlayerId], lane: StreamKind, frame: &T) {
         let bytes = frame_bytes(frame);
@@ -109,3 +122,6 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 }
+
+/// A client that has so much to read is told of no rooms until it has.
+const ROOMS_BEHIND_BYTES: usize = 32 * 1024;

@@ -311,7 +311,15 @@ mod tests {
         };
         let members: Vec<_> = (0..1100).map(member).collect();
         let name = "x".repeat(32);
-        let room = RoomInfo { name, players: 1000, players_max: 1000, spectators: 100 };
+        let room = RoomInfo {
+            players: 1000,
+            players_max: 1000,
+            spectators: 100,
+            needs_password: true,
+            tags: vec!["x".repeat(32); 8],
+            metadata: "1".repeat(512),
+            name,
+        };
         let (tick, host) = (Tick(u32::MAX), Some(PlayerId(u32::MAX)));
         let joined = ServerFrame::Joined {
             request: RequestId(1),

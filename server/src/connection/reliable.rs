@@ -100,9 +100,13 @@ impl Reliable {
         Ok(())
     }
 
+    /// Bytes of both lanes that the transport has not taken.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
     fn admit(&self, bytes: usize) -> Result<(), ReliableError> {
-        let waiting = self.waiting_bytes.load(Ordering::Relaxed);
-        if waiting + bytes > self.bytes_max {
+        if self.waiting_bytes() + bytes > self.bytes_max {
             return Err(ReliableError::TooMany { bytes_max: self.bytes_max });
         }
         Ok(())

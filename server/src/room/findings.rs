@@ -286,6 +286,7 @@ mod tests {
                 player,
                 name,
                 spectator: false,
+                options: "".into(),
                 datagram_bytes_max: 1200,
             },
         );

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{ClientChat, CloseCode, RequestId, ServerChat, ServerFrame};
+use tickwire_shared::control::{
+    ClientChat, CloseCode, Redacted, RequestId, ServerChat, ServerFrame,
+};
 use tickwire_shared::input::InputDatagram;
 
 /// Into a room.
@@ -20,6 +22,8 @@ pub enum ToRoom<I> {
         name: String,
         /// Watching only.
         spectator: bool,
+        /// The game's join options, not yet read; a spectator's are not.
+        options: Redacted,
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
     },

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, CloseCode, RefuseCode, RequestId, ServerChat, ServerFrame,
+    ChatMessage, ClientChat, CloseCode, Redacted, RefuseCode, RequestId, ServerChat, ServerFrame,
 };
 use tickwire_shared::{LeaveReason, NewPlayer, PlayerId, Simulation};
 
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
 use super::message::FromRoom;
-use super::{Room, chat};
+use super::{Room, chat, options};
 
 /// Characters of a kick's reason.
 const REASON_CHARACTERS_MAX: usize = 200;
@@ -23,7 +23,7 @@ impl<S: Simulation> Room<S> {
         time_ms: u64,
         (request, player): (RequestId, PlayerId),
         name: &str,
-        spectator: bool,
+        seat_options: Option<&Redacted>,
     ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();
@@ -39,14 +39,15 @@ impl<S: Simulation> Room<S> {
             let text = format!("\"{taken}\" is here; choose a name that does not look like it");
             return Err((RefuseCode::NameTaken, text));
         }
-        let info = self.info();
-        let (taken, most) = match spectator {
-            true => (info.spectators as usize, self.config.spectators_max),
-            false => (info.players as usize, self.config.players_max),
+        let spectator = seat_options.is_none();
+        self.check_place(spectator)?;
+        let options = match seat_options {
+            Some(options) => options::parse(&self.config, options)?,
+            None => S::JoinOptions::default(),
         };
-        if taken >= most {
-            let text = format!("all {most} places in this room are taken; try another room");
-            return Err((RefuseCode::RoomFull, text));
+        let new = NewPlayer { id: player, name: &name, options };
+        if !spectator {
+            self.simulation.may_join(&new).map_err(options::told)?;
         }
         let seat = self.next_seat();
         let named = (player, name.clone(), key);
@@ -57,11 +58,7 @@ impl<S: Simulation> Room<S> {
         self.everyone = None;
         let host_changed = self.choose_host();
         if !spectator {
-            self.simulation.join(&NewPlayer {
-                id: player,
-                name: &name,
-                options: S::JoinOptions::default(),
-            });
+            self.simulation.join(&new);
         }
         let frame = ServerFrame::Joined {
             request,
@@ -81,10 +78,27 @@ impl<S: Simulation> Room<S> {
         Ok(())
     }
 
+    /// Whether there is a seat, or a place to watch from.
+    fn check_place(&self, spectator: bool) -> Result<(), ChatRefusal> {
+        let info = self.info();
+        let (taken, most, places, instead) = match spectator {
+            true => {
+                (info.spectators as usize, self.config.spectators_max, "places to watch from", "")
+            }
+            false => (info.players as usize, self.config.players_max, "seats", ", or watch"),
+        };
+        if taken < most {
+            return Ok(());
+        }
+        let text =
+            format!("all {most} {places} of this room are taken; choose another room{instead}");
+        Err((RefuseCode::RoomFull, text))
+    }
+
     /// A number that the last seat of the same client, here or in another room, most likely had not.
     pub(super) fn next_seat(&mut self) -> u8 {
         self.seats = self.seats.wrapping_add(1);
-        let name = self.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
+        let name = self.listing.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
         name.wrapping_add(self.seats)
     }
 

@@ -11,7 +11,7 @@ use governor::{Quota, RateLimiter};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::RefuseCode;
 
-use super::Refusal;
+use super::RoomRefusal;
 use crate::config::ServerConfig;
 use crate::prefix::{Prefix, PrefixCounts};
 
@@ -55,9 +55,9 @@ impl<C: Clock> RoomCreators<C> {
         &mut self,
         config: &ServerConfig,
         (player, address): (PlayerId, IpAddr),
-    ) -> Result<CreatedRoom, Refusal> {
+    ) -> Result<CreatedRoom, RoomRefusal> {
         let refused =
-            |text: &str| Err(Refusal { code: RefuseCode::TooManyRooms, text: text.to_owned() });
+            |text: &str| Err(RoomRefusal { code: RefuseCode::TooManyRooms, text: text.to_owned() });
         let by_session = self.by_session.get(&player).copied().unwrap_or(0);
         if by_session >= config.rooms_session_max || !self.by_prefix.has_room(address) {
             return refused(

@@ -13,8 +13,8 @@ use crate::room::ToRoom;
 /// The network's end of one room.
 #[derive(Debug)]
 pub(crate) struct Mailbox<I> {
-    name: String,
-    players_max: u32,
+    /// Its line in the list of rooms, but for who is in it.
+    listing: RoomInfo,
     /// Inputs; dropped when the room does not keep up.
     inputs: BoundedQueue<ToRoom<I>>,
     /// Everything else; its senders wait when the room does not keep up.
@@ -22,6 +22,8 @@ pub(crate) struct Mailbox<I> {
     /// As of the room's last tick.
     players: AtomicU32,
     spectators: AtomicU32,
+    /// Somebody was in it once.
+    entered: AtomicBool,
     /// The registry let it go: its thread drops it.
     closed: AtomicBool,
     /// The room sleeps: whoever has something for it wakes it.
@@ -31,14 +33,15 @@ pub(crate) struct Mailbox<I> {
 }
 
 impl<I> Mailbox<I> {
-    pub(crate) fn new(name: String, config: &ServerConfig) -> Self {
+    /// `listing` is its line in the list of rooms, with nobody in it.
+    pub(crate) fn new(listing: RoomInfo, config: &ServerConfig) -> Self {
         Mailbox {
-            name,
-            players_max: u32::try_from(config.room.players_max).unwrap_or(u32::MAX),
+            listing,
             inputs: BoundedQueue::new(config.mailbox_inputs_max),
             commands: BoundedQueue::new(config.mailbox_commands_max),
             players: AtomicU32::new(0),
             spectators: AtomicU32::new(0),
+            entered: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             woken: OnceLock::new(),
@@ -46,21 +49,25 @@ impl<I> Mailbox<I> {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.listing.name
     }
 
     pub(crate) fn players_max(&self) -> u32 {
-        self.players_max
+        self.listing.players_max
     }
 
     /// Its line in the list of rooms.
     pub(crate) fn info(&self) -> RoomInfo {
         RoomInfo {
-            name: self.name.clone(),
             players: self.players.load(Ordering::Relaxed),
-            players_max: self.players_max,
             spectators: self.spectators.load(Ordering::Relaxed),
+            ..self.listing.clone()
         }
+    }
+
+    /// Whether anybody was in it so far.
+    pub(crate) fn was_entered(&self) -> bool {
+        self.entered.load(Ordering::Relaxed)
     }
 
     /// Hands over an input, or says that it was dropped.
@@ -117,6 +124,9 @@ impl<I> Mailbox<I> {
     pub(super) fn publish(&self, info: &RoomInfo) {
         self.players.store(info.players, Ordering::Relaxed);
         self.spectators.store(info.spectators, Ordering::Relaxed);
+        if info.players + info.spectators > 0 {
+            self.entered.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -124,13 +134,18 @@ impl<I> Mailbox<I> {
 mod tests {
     use super::*;
 
+    fn mailbox() -> Mailbox<()> {
+        let cabin = RoomInfo { name: "cabin".to_owned(), ..RoomInfo::default() };
+        Mailbox::new(cabin, &ServerConfig::default())
+    }
+
     fn notice() -> ToRoom<()> {
         ToRoom::Notice { text: String::new() }
     }
 
     #[test]
     fn a_sleeping_room_is_woken_once_by_a_command_or_its_end() {
-        let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
+        let mailbox = mailbox();
         let woken = Arc::new(WokenRooms::new(4));
         mailbox.set_alarm(&woken, 7);
         let rung = || woken.drain().collect::<Vec<_>>();
@@ -151,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_command_that_comes_while_the_room_falls_asleep_is_never_missed() {
-        let mailbox = Mailbox::new("cabin".to_owned(), &ServerConfig::default());
+        let mailbox = mailbox();
         let woken = Arc::new(WokenRooms::new(4));
         mailbox.set_alarm(&woken, 7);
         let sent = 20_000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut as _, BytesMut};
-use tickwire_shared::Simulation;
+use tickwire_shared::{NewRoom, RoomPolicy, Simulation};
 
 use super::clock::MonotonicClock;
 use super::mailbox::Mailbox;
@@ -24,6 +24,9 @@ pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
     pub(crate) seed: u64,
     pub(crate) config: RoomConfig,
+    pub(crate) options: S::RoomOptions,
+    /// The game's, by the options.
+    pub(crate) policy: RoomPolicy,
     /// Somebody may kick there.
     pub(crate) is_hosted: bool,
 }
@@ -67,12 +70,14 @@ pub(super) enum TickOutcome {
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let StartRoom { mailbox, seed, config, is_hosted } = new;
-        let name = mailbox.name().to_owned();
-        let room = catch_unwind(|| {
-            let room = Room::new(name, seed, config);
+        let StartRoom { mailbox, seed, config, options, policy, is_hosted } = new;
+        let name = mailbox.name();
+        // The options are the game's own and dropped here, whatever it does with them.
+        let room = catch_unwind(AssertUnwindSafe(|| {
+            let room = Room::with_options(&NewRoom { seed, name, options }, config);
+            let room = room.with_policy(&policy);
             if is_hosted { room } else { room.without_host() }
-        });
+        }));
         let room = room.ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
         let frames = Vec::new();

@@ -233,9 +233,10 @@ fn wall_ms() -> u64 {
 mod tests {
     use std::sync::Mutex;
 
-    use tickwire_shared::control::RequestId;
+    use tickwire_shared::control::{RequestId, RoomInfo};
     use tickwire_shared::{
         Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox as Events, PlayerId,
+        RoomPolicy,
     };
 
     use super::*;
@@ -320,18 +321,23 @@ mod tests {
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
-        let mailbox = Arc::new(Mailbox::new("tower \n".to_owned(), &config));
+        let mailbox = Arc::new(Mailbox::new(
+            RoomInfo { name: "tower \n".to_owned(), ..RoomInfo::default() },
+            &config,
+        ));
         // An empty room stands still.
         let join = ToRoom::Join {
             request: RequestId(1),
             player: PlayerId(1),
             name: "Ann".to_owned(),
             spectator: false,
+            options: "".into(),
             datagram_bytes_max: 1200,
         };
         assert!(mailbox.try_command(join).is_ok());
         let config = config.room.clone();
-        let new = StartRoom { mailbox, seed: 0, config, is_hosted: true };
+        let policy = RoomPolicy::default();
+        let new = StartRoom { mailbox, seed: 0, config, options: (), policy, is_hosted: true };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

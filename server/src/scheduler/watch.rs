@@ -108,13 +108,16 @@ impl std::fmt::Display for Stall {
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::control::RoomInfo;
+
     use super::*;
     use crate::config::ServerConfig;
 
     #[test]
     fn only_a_tick_that_is_long_is_a_stall_and_it_is_named() {
         let watch = TickWatch::<()>::default();
-        let mailbox = Mailbox::new("slow".to_owned(), &ServerConfig::default());
+        let slow = RoomInfo { name: "slow".to_owned(), ..RoomInfo::default() };
+        let mailbox = Mailbox::new(slow, &ServerConfig::default());
         watch.set_room(2, Some(Arc::new(mailbox)));
         assert_eq!(watch.stall(7, 0), None);
         watch.begin(2, 41, monotonic_ns() - 1500 * NS_IN_MS);

@@ -40,7 +40,14 @@ fn heard(room: &mut Room<Balls>, player: PlayerId, message: ToRoom<Push>) -> Vec
 
 fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
     let (request, name) = (RequestId(1), name.to_owned());
-    ToRoom::Join { request, player, name, spectator: false, datagram_bytes_max: 1200 }
+    ToRoom::Join {
+        request,
+        player,
+        name,
+        spectator: false,
+        options: "".into(),
+        datagram_bytes_max: 1200,
+    }
 }
 
 fn leave<I>(player: PlayerId) -> ToRoom<I> {

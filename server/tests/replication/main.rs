@@ -75,6 +75,7 @@ impl Table {
                     player,
                     name,
                     spectator: false,
+                    options: "".into(),
                     datagram_bytes_max: 1200,
                 },
             );

@@ -174,6 +174,7 @@ impl Table {
                 player,
                 name,
                 spectator: false,
+                options: "".into(),
                 datagram_bytes_max: 1200,
             };
             room.handle(now, 0, join);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tickwire_shared::PROTOCOL_VERSION;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, CloseCode, FRAME_BYTES_MAX, RequestId, RoomChoice, STREAM_CHAT,
-    STREAM_CONTROL, write_frame,
+    ClientChat, ClientFrame, CloseCode, FRAME_BYTES_MAX, RequestId, RoomChoice, RoomQuery,
+    STREAM_CHAT, STREAM_CONTROL, write_frame,
 };
 use tickwire_shared::schema::{FieldType, Schema};
 use tickwire_shared::simulation::schema_of;
@@ -66,9 +66,10 @@ fn other_schema(change: impl Fn(&mut Schema)) -> Vec<u8> {
 }
 
 fn too_early() -> Vec<Wrong> {
-    let list = frame(&ClientFrame::ListRooms { request: RequestId(1) });
+    let list =
+        frame(&ClientFrame::ListRooms { request: RequestId(1), query: RoomQuery::default() });
     let (request, room, name) = (RequestId(1), RoomChoice::Quick, "x".to_owned());
-    let join = ClientFrame::Join { request, room, name };
+    let join = ClientFrame::Join { request, room, name, options: "".into(), password: "".into() };
     let say = ClientChat::Say { request, text: "hi".to_owned() };
     let chat = [vec![STREAM_CHAT], frame(&say)].concat();
     let code = CloseCode::TooEarly;

@@ -120,7 +120,14 @@ impl Client {
 
     pub(crate) async fn join(&mut self, room: &str, name: &str) {
         let room = RoomChoice::Named(room.to_owned());
-        self.ask(|request| ClientFrame::Join { request, room, name: name.to_owned() }).await;
+        self.ask(|request| ClientFrame::Join {
+            request,
+            room,
+            name: name.to_owned(),
+            options: "".into(),
+            password: "".into(),
+        })
+        .await;
         self.joined().await;
     }
 

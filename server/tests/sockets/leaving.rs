@@ -25,7 +25,13 @@ type Socket = WebSocketStream<TcpStream>;
 async fn seated(server: &Running, witness: &mut Client, name: &str) -> (Socket, u32) {
     let mut socket = connect_socket(server, None).await.unwrap();
     let (request, room) = (RequestId(1), RoomChoice::Named("leaving".to_owned()));
-    let join = ClientFrame::Join { request, room, name: name.to_owned() };
+    let join = ClientFrame::Join {
+        request,
+        room,
+        name: name.to_owned(),
+        options: "".into(),
+        password: "".into(),
+    };
     let mut control = vec![STREAM_CONTROL];
     write_frame(&hello(), &mut control);
     write_frame(&join, &mut control);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, RefuseCode, RequestId, RoomChoice, ServerChat, ServerFrame,
+    ClientChat, ClientFrame, RefuseCode, RequestId, RoomChoice, RoomQuery, ServerChat, ServerFrame,
 };
 
 use crate::client::{Client, Over};
@@ -13,7 +13,7 @@ use crate::harness::{Running, soon};
 
 fn join(room: &str, name: &str) -> impl FnOnce(RequestId) -> ClientFrame {
     let (room, name) = (RoomChoice::Named(room.to_owned()), name.to_owned());
-    |request| ClientFrame::Join { request, room, name }
+    |request| ClientFrame::Join { request, room, name, options: "".into(), password: "".into() }
 }
 
 fn leave(request: RequestId) -> ClientFrame {
@@ -197,9 +197,17 @@ async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId
     let name = format!("name{}", dice.roll(3));
     match dice.roll(8) {
         0 | 1 => client.ask(join(&room, &name)).await,
-        2 => client.ask(|request| ClientFrame::Spectate { request, room, name }).await,
+        2 => {
+            client
+                .ask(|request| ClientFrame::Spectate { request, room, name, password: "".into() })
+                .await
+        }
         3 => client.ask(leave).await,
-        4 => client.ask(|request| ClientFrame::ListRooms { request }).await,
+        4 => {
+            client
+                .ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() })
+                .await
+        }
         5 => {
             let reason = String::new();
             client.ask(|request| ClientFrame::Kick { request, player, reason }).await
@@ -243,7 +251,8 @@ async fn whatever_is_asked_at_random_each_request_is_answered_exactly_once() {
 
 /// How often each request was answered, up to a list that is asked for now: its answer is the last.
 async fn answers_until_listed(client: &mut Client) -> BTreeMap<RequestId, u32> {
-    let last = client.ask(|request| ClientFrame::ListRooms { request }).await;
+    let last =
+        client.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     let mut answers = BTreeMap::new();
     loop {
         let request = answer(client).await.answers().expect("an answer");

@@ -2,7 +2,7 @@
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, RefuseCode, RequestId, RoomChoice, ServerFrame,
+    ClientFrame, CloseCode, RefuseCode, RequestId, RoomChoice, RoomQuery, ServerFrame,
 };
 
 use crate::client::{Client, Over};
@@ -11,7 +11,15 @@ use crate::harness::Running;
 
 async fn quick(client: &mut Client, name: &str) -> String {
     let (room, name) = (RoomChoice::Quick, name.to_owned());
-    client.ask(|request| ClientFrame::Join { request, room, name }).await;
+    client
+        .ask(|request| ClientFrame::Join {
+            request,
+            room,
+            name,
+            options: "".into(),
+            password: "".into(),
+        })
+        .await;
     client
         .hear_until(|frame| match frame {
             ServerFrame::Joined { room, .. } => Some(room.name),
@@ -50,7 +58,7 @@ async fn next_host(client: &mut Client) -> Option<PlayerId> {
 }
 
 async fn list(client: &mut Client) -> Vec<(String, u32, u32)> {
-    client.ask(|request| ClientFrame::ListRooms { request }).await;
+    client.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     let rooms = client
         .hear_until(|frame| match frame {
             ServerFrame::Rooms { rooms, .. } => Some(rooms),
@@ -105,7 +113,7 @@ async fn the_list_shows_who_is_where() {
     let _c = server.player(Over::Quic, "calm", "c").await;
     let mut watcher = server.greeted(Over::Quic).await;
     let (room, name) = ("calm".to_owned(), "w".to_owned());
-    watcher.ask(|request| ClientFrame::Spectate { request, room, name }).await;
+    watcher.ask(|request| ClientFrame::Spectate { request, room, name, password: "".into() }).await;
     watcher.joined().await;
     watcher.recv_datagram().await;
     let rooms = list(&mut watcher).await;
@@ -126,8 +134,15 @@ async fn what_cannot_be_granted_is_refused_and_the_session_goes_on() {
         request,
         room: RoomChoice::Named(room.to_owned()),
         name: name.to_owned(),
+        options: "".into(),
+        password: "".into(),
     };
-    let watch = ClientFrame::Spectate { request, room: "other".to_owned(), name: "x".to_owned() };
+    let watch = ClientFrame::Spectate {
+        request,
+        room: "other".to_owned(),
+        name: "x".to_owned(),
+        password: "".into(),
+    };
     let kick = ClientFrame::Kick { request, player: first.player, reason: "because".to_owned() };
     for (frame, code) in [
         (ClientFrame::Leave { request }, RefuseCode::NotInRoom),
@@ -168,7 +183,15 @@ async fn a_name_that_looks_like_one_in_the_room_is_taken_and_some_are_reserved()
     ] {
         let (room, name) = (RoomChoice::Named("mirror".to_owned()), name.to_owned());
         let shown = name.clone();
-        client.ask(|request| ClientFrame::Join { request, room, name }).await;
+        client
+            .ask(|request| ClientFrame::Join {
+                request,
+                room,
+                name,
+                options: "".into(),
+                password: "".into(),
+            })
+            .await;
         assert_eq!(client.refused().await, code, "{shown:?}");
     }
     client.join("mirror", "می\u{200c}خواهم").await;
@@ -212,7 +235,14 @@ async fn the_host_ends_a_stay_and_not_a_session() {
         .await;
     assert_eq!(left, (rude.player, CloseCode::Kicked));
     let (room, name) = (RoomChoice::Named("strict".to_owned()), "other".to_owned());
-    rude.ask(|request| ClientFrame::Join { request, room, name }).await;
+    rude.ask(|request| ClientFrame::Join {
+        request,
+        room,
+        name,
+        options: "".into(),
+        password: "".into(),
+    })
+    .await;
     assert_eq!(rude.refused().await, RefuseCode::RemovedFromRoom);
     rude.join("lenient", "rude").await;
     rude.play(Keys::default()).await;
@@ -239,7 +269,7 @@ async fn a_player_becomes_host_before_who_only_watches() {
     // It has a lower number than the player who comes later.
     let mut watcher = server.greeted(Over::Quic).await;
     let (room, name) = ("stage".to_owned(), "watcher".to_owned());
-    watcher.ask(|request| ClientFrame::Spectate { request, room, name }).await;
+    watcher.ask(|request| ClientFrame::Spectate { request, room, name, password: "".into() }).await;
     watcher.joined().await;
     let mut player = server.player(Over::Quic, "stage", "player").await;
     leave(&mut host).await;
@@ -294,7 +324,15 @@ async fn one_address_makes_so_many_rooms_and_players_keep_their_ticks() {
         for number in 0..35 {
             let room = RoomChoice::Named(format!("flood-{session}-{number}"));
             let name = "x".to_owned();
-            let asked = client.ask(|request| ClientFrame::Join { request, room, name }).await;
+            let asked = client
+                .ask(|request| ClientFrame::Join {
+                    request,
+                    room,
+                    name,
+                    options: "".into(),
+                    password: "".into(),
+                })
+                .await;
             client.ask(|request| ClientFrame::Leave { request }).await;
             let answer = |frame: ServerFrame| (frame.answers() == Some(asked)).then_some(frame);
             if let ServerFrame::Refused { code, .. } = client.hear_until(answer).await {

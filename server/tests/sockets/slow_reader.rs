@@ -1,6 +1,6 @@
 //! A client that does not take its frames is closed with a code that says so.
 
-use tickwire_shared::control::{ClientFrame, CloseCode, RequestId};
+use tickwire_shared::control::{ClientFrame, CloseCode, RequestId, RoomQuery};
 
 use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, quic_config};
 use crate::game::Keys;
@@ -72,6 +72,6 @@ async fn a_client_that_reads_none_of_its_snapshots_holds_nobody_up() {
     })
     .await;
     // It is still there, and its frames still come.
-    deaf.ask(|request| ClientFrame::ListRooms { request }).await;
+    deaf.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     deaf.hear().await;
 }

@@ -1,7 +1,7 @@
 //! Threads that die, and ticks that do not end.
 
 use tickwire_server::ServerError;
-use tickwire_shared::control::{ClientFrame, CloseCode, RoomChoice};
+use tickwire_shared::control::{ClientFrame, CloseCode, RoomChoice, RoomQuery};
 
 use crate::client::{Client, Over};
 use crate::game::{BOMB_NAME, HOLD_NAME, Keys, let_go};
@@ -10,7 +10,15 @@ use crate::harness::{Running, soon};
 /// Asks to join a room; the answer may never come.
 async fn ask_to_join(client: &mut Client, room: &str, name: &str) {
     let room = RoomChoice::Named(room.to_owned());
-    client.ask(|request| ClientFrame::Join { request, room, name: name.to_owned() }).await;
+    client
+        .ask(|request| ClientFrame::Join {
+            request,
+            room,
+            name: name.to_owned(),
+            options: "".into(),
+            password: "".into(),
+        })
+        .await;
 }
 
 /// Waits until `/readyz` answers with this status, and gives its text.
@@ -74,7 +82,7 @@ async fn a_tick_that_never_ends_does_not_outlive_the_time_for_a_stop() {
     let mut other = server.greeted(Over::WebSocket).await;
     // It is in that tick, not before it.
     let mut second = server.greeted(Over::Quic).await;
-    second.ask(|request| ClientFrame::ListRooms { request }).await;
+    second.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     server.ask_to_stop();
     assert_eq!(other.goodbye().await.0, CloseCode::ServerStopping);
     let ended = server.ended().await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
+    ClientFrame, CloseCode, RoomQuery, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
 };
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
@@ -215,7 +215,7 @@ async fn a_client_that_answers_nothing_is_let_go_after_the_idle_time() {
     assert_eq!(left, (ghost.player, CloseCode::ConnectionLost));
     // One that says nothing but answers pings is kept.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    quiet.ask(|request| ClientFrame::ListRooms { request }).await;
+    quiet.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     quiet.hear().await;
 }
 

@@ -61,6 +61,7 @@ impl<S: Simulation> Table<S> {
             player,
             name,
             spectator: false,
+            options: "".into(),
             datagram_bytes_max: 1200,
         };
         room.handle(zero, 0, join);

@@ -1,0 +1,161 @@
+//! What the core tells, as plain objects of JavaScript, and what it is asked.
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{
+    Member, RefuseCode, RequestId, RoomInfo, RoomOrder, RoomQuery, ServerChat,
+};
+use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, Schema};
+use wasm_bindgen::prelude::*;
+
+use super::js::{Array, Object, get_field, set_field};
+use crate::session::component::components;
+
+pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
+    match chat {
+        ServerChat::Message(message) => {
+            let fields = [
+                ("request", message.request.0.into()),
+                ("id", (message.id as f64).into()),
+                ("timeMs", (message.time_ms as f64).into()),
+                ("from", message.from.0.into()),
+                ("name", (&message.name).into()),
+                ("to", player_or_none(message.to)),
+                ("text", (&message.text).into()),
+            ];
+            typed("chat", &fields)
+        }
+        ServerChat::Notice { id, time_ms, text } => {
+            let fields = [
+                ("id", (*id as f64).into()),
+                ("timeMs", (*time_ms as f64).into()),
+                ("text", text.into()),
+            ];
+            typed("chatNotice", &fields)
+        }
+        ServerChat::Refused { request, code, text } => {
+            refused_object("chatRefused", *request, *code, text)
+        }
+    }
+}
+
+pub(super) fn refused_object(
+    name: &str,
+    request: RequestId,
+    code: RefuseCode,
+    text: &str,
+) -> JsValue {
+    let (code, game_code) = match code {
+        RefuseCode::ByGame(code) => ("ByGame".into(), code.into()),
+        code => (format!("{code:?}").into(), JsValue::UNDEFINED),
+    };
+    let fields = [
+        ("request", request.0.into()),
+        ("code", code),
+        ("gameCode", game_code),
+        ("text", text.into()),
+    ];
+    typed(name, &fields)
+}
+
+pub(super) fn player_or_none(player: Option<PlayerId>) -> JsValue {
+    player.map_or(JsValue::UNDEFINED, |player| player.0.into())
+}
+
+pub(super) fn room_object(room: &RoomInfo) -> JsValue {
+    object(&[
+        ("name", (&room.name).into()),
+        ("players", room.players.into()),
+        ("playersMax", room.players_max.into()),
+        ("spectators", room.spectators.into()),
+        ("full", room.is_full().into()),
+        ("needsPassword", room.needs_password.into()),
+        ("tags", room.tags.iter().map(JsValue::from).collect::<Array>().into()),
+        ("metadata", metadata_value(&room.metadata)),
+    ])
+}
+
+/// What the JSON says; undefined without any, and where a page would not read it.
+fn metadata_value(metadata: &str) -> JsValue {
+    js_sys::JSON::parse(metadata).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// A query out of a plain object; what it lacks is as in the default.
+pub(super) fn query_of(query: &JsValue) -> RoomQuery {
+    let field = |name: &str| get_field(query, name).unwrap_or_default();
+    let text = |name: &str| field(name).as_string().unwrap_or_default();
+    let order = match text("order").as_str() {
+        "emptiest" => RoomOrder::Emptiest,
+        "name" => RoomOrder::Name,
+        _ => RoomOrder::Fullest,
+    };
+    RoomQuery {
+        tag: text("tag"),
+        name_prefix: text("namePrefix"),
+        has_seat: field("hasSeat").is_truthy(),
+        no_password: field("noPassword").is_truthy(),
+        order,
+    }
+}
+
+pub(super) fn member_object(member: &Member) -> JsValue {
+    object(&[
+        ("player", member.player.0.into()),
+        ("name", (&member.name).into()),
+        ("spectator", member.spectator.into()),
+    ])
+}
+
+pub(super) fn schema_object(schema: &Schema) -> JsValue {
+    let kinds = |kinds: &[KindSchema]| -> JsValue {
+        kinds.iter().map(kind_object).collect::<Array>().into()
+    };
+    object(&[
+        ("game", (&schema.game).into()),
+        ("tickHz", schema.tick_hz.into()),
+        ("input", kind_object(&schema.input)),
+        ("entities", kinds(&schema.entities)),
+        ("events", kinds(&schema.events)),
+    ])
+}
+
+fn kind_object(kind: &KindSchema) -> JsValue {
+    let fields: Array = kind.fields.iter().map(field_object).collect();
+    object(&[("name", (&kind.name).into()), ("fields", fields.into())])
+}
+
+fn field_object(field: &FieldSchema) -> JsValue {
+    let (min, max) = field.ty.range();
+    object(&[
+        ("name", (&field.name).into()),
+        ("type", field.ty.name().into()),
+        ("components", (components(field.ty) as u32).into()),
+        ("min", min.into()),
+        ("max", max.into()),
+        ("step", field.ty.step().into()),
+        ("ownerOnly", field.owner_only.into()),
+        ("choice", field.choice.as_ref().map_or(JsValue::UNDEFINED, choice_object)),
+    ])
+}
+
+fn choice_object(choice: &ChoiceSchema) -> JsValue {
+    let variants: Array = choice.variants.iter().map(JsValue::from).collect();
+    object(&[("name", (&choice.name).into()), ("variants", variants.into())])
+}
+
+pub(super) fn typed(name: &str, fields: &[(&str, JsValue)]) -> JsValue {
+    let value = object(fields);
+    set(&value, "type", &name.into());
+    value
+}
+
+pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
+    let value: JsValue = Object::new().into();
+    for (name, field) in fields {
+        set(&value, name, field);
+    }
+    value
+}
+
+pub(super) fn set(value: &JsValue, name: &str, field: &JsValue) {
+    set_field(value, name, field).expect("a plain object takes any field");
+}

@@ -1,0 +1,190 @@
+//! Options of a game, out of a peer's JSON, and what holds for a room by them.
+
+use serde::de::IgnoredAny;
+use tickwire_shared::control::{Redacted, RefuseCode, RoomInfo};
+use tickwire_shared::{Options, Refusal, RoomPolicy};
+
+use crate::config::RoomConfig;
+
+/// Options out of their JSON; without any text the default.
+///
+/// # Errors
+/// [`RefuseCode::OptionsInvalid`] with a text: they are too long, no JSON, nested too deeply, or none of this type.
+pub(crate) fn parse<T: Options>(
+    config: &RoomConfig,
+    text: &Redacted,
+) -> Result<T, (RefuseCode, String)> {
+    check_length(config, text)?;
+    if text.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_str(text.as_str()).map_err(|error| {
+        let told: String = error.to_string().chars().take(ERROR_CHARACTERS_MAX).collect();
+        (RefuseCode::OptionsInvalid, format!("these options are none of this game's: {told}"))
+    })
+}
+
+/// # Errors
+/// [`RefuseCode::OptionsInvalid`]: they are longer than any that are read.
+pub(crate) fn check_length(
+    config: &RoomConfig,
+    text: &Redacted,
+) -> Result<(), (RefuseCode, String)> {
+    let (bytes, most) = (text.as_str().len(), config.options_bytes_max);
+    if bytes <= most {
+        return Ok(());
+    }
+    let text = format!("these options have {bytes} bytes, and {most} are the most; leave some out");
+    Err((RefuseCode::OptionsInvalid, text))
+}
+
+/// What the one who asked is told of the game's refusal.
+pub(crate) fn told(Refusal { code, text }: Refusal) -> (RefuseCode, String) {
+    let text = text.chars().take(REFUSAL_CHARACTERS_MAX).collect();
+    (RefuseCode::ByGame(code), text)
+}
+
+/// Whether `word` can be a room's name, or a tag.
+pub(crate) fn is_word(word: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=WORD_CHARACTERS_MAX).contains(&word.len()) && word.bytes().all(allowed)
+}
+
+/// # Errors
+/// What is wrong with it, for the game's author.
+pub(crate) fn check_policy(config: &RoomConfig, policy: &RoomPolicy) -> Result<(), String> {
+    let RoomPolicy { tags, metadata, .. } = policy;
+    if tags.len() > TAGS_MAX {
+        return Err(format!("{} tags for a room; {TAGS_MAX} are the most", tags.len()));
+    }
+    if !tags.iter().all(|tag| is_word(tag)) {
+        let most = WORD_CHARACTERS_MAX;
+        return Err(format!("a room's tag that is not 1 to {most} ASCII letters, digits, - or _"));
+    }
+    let (bytes, most) = (metadata.len(), config.metadata_bytes_max);
+    if bytes > most {
+        return Err(format!("{bytes} bytes of metadata for a room; {most} are the most"));
+    }
+    if !metadata.is_empty() && serde_json::from_str::<IgnoredAny>(metadata).is_err() {
+        return Err("metadata of a room that is no JSON".to_owned());
+    }
+    Ok(())
+}
+
+/// A room's limits: those of the game where they are below the server's.
+pub(crate) fn limits(config: &RoomConfig, policy: &RoomPolicy) -> (usize, usize) {
+    let seats = policy.seats.map_or(config.players_max, |seats| seats.max(1) as usize);
+    let spectators = policy.spectators.map_or(config.spectators_max, |places| places as usize);
+    (seats.min(config.players_max), spectators.min(config.spectators_max))
+}
+
+/// The line in the list of a room that nobody is in.
+pub(crate) fn listing(name: &str, config: &RoomConfig, policy: &RoomPolicy) -> RoomInfo {
+    let (seats, _) = limits(config, policy);
+    RoomInfo {
+        name: name.to_owned(),
+        players: 0,
+        players_max: u32::try_from(seats).unwrap_or(u32::MAX),
+        spectators: 0,
+        needs_password: !policy.password.is_empty(),
+        tags: policy.tags.clone(),
+        metadata: policy.metadata.clone(),
+    }
+}
+
+/// Most characters of a room's name, and of a tag.
+pub(crate) const WORD_CHARACTERS_MAX: usize = 32;
+/// Most tags of a room.
+const TAGS_MAX: usize = 8;
+/// Characters of what is told of options that cannot be read.
+const ERROR_CHARACTERS_MAX: usize = 200;
+/// Characters of the text of a game's refusal.
+const REFUSAL_CHARACTERS_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Match {
+        map: String,
+        rounds: u8,
+        speed: f32,
+        more: Vec<serde_json::Value>,
+    }
+
+    fn parsed(text: &str) -> Result<Match, String> {
+        let parsed = parse(&RoomConfig::default(), &text.into());
+        parsed.map_err(|(code, text)| {
+            assert_eq!(code, RefuseCode::OptionsInvalid);
+            text
+        })
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        assert_eq!(parsed(""), Ok(Match::default()));
+        assert_eq!(parsed("{}"), Ok(Match::default()));
+        assert_eq!(parsed(r#"{"rounds":3}"#), Ok(Match { rounds: 3, ..Match::default() }));
+    }
+
+    #[test]
+    fn hostile_options_are_refused_in_words() {
+        let nested =
+            |depth: usize| format!(r#"{{"more":[{}{}]}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(parsed(&nested(100)).is_ok());
+        let long = format!(r#"{{"map":"{}"}}"#, "x".repeat(5000));
+        let named = format!(r#"{{"rounds":"{}"}}"#, "\\u202e".repeat(300));
+        for (options, words) in [
+            (nested(200), "recursion limit"),
+            (nested(1900), "recursion limit"),
+            (r#"{"rounds":256}"#.to_owned(), "invalid value"),
+            (r#"{"rounds":-1}"#.to_owned(), "invalid value"),
+            (r#"{"rounds":99999999999999999999999999}"#.to_owned(), "invalid type"),
+            (r#"{"speed":1e999}"#.to_owned(), "number out of range"),
+            (format!(r#"{{"speed":{}}}"#, "9".repeat(3000)), "number out of range"),
+            (r#"{"rounds":1,"rounds":2}"#.to_owned(), "duplicate field"),
+            ("[".to_owned(), "EOF"),
+            ("{} {}".to_owned(), "trailing"),
+            ("\0".to_owned(), "expected value"),
+            (r#"{"map":"\ud800"}"#.to_owned(), "hex escape"),
+            (named, "invalid type"),
+            (long, "5010 bytes, and 4096 are the most"),
+        ] {
+            let text = parsed(&options).unwrap_err();
+            assert!(text.contains(words), "{text}");
+            assert!(text.chars().count() < 300, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_policy_stays_within_the_servers_limits() {
+        let config = RoomConfig { players_max: 10, spectators_max: 5, ..RoomConfig::default() };
+        let limits = |seats, spectators| {
+            limits(&config, &RoomPolicy { seats, spectators, ..RoomPolicy::default() })
+        };
+        assert_eq!(limits(None, None), (10, 5));
+        assert_eq!(limits(Some(4), Some(0)), (4, 0));
+        assert_eq!(limits(Some(u32::MAX), Some(u32::MAX)), (10, 5));
+        assert_eq!(limits(Some(0), None), (1, 5), "a room without seats is none");
+    }
+
+    #[test]
+    fn a_policy_that_no_list_can_show_is_refused() {
+        let config = RoomConfig::default();
+        let check = |tags: &[&str], metadata: &str| {
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            let metadata = metadata.to_owned();
+            check_policy(&config, &RoomPolicy { tags, metadata, ..RoomPolicy::default() })
+        };
+        assert_eq!(check(&["ctf", "eu-1"], r#"{"map":"bay"}"#), Ok(()));
+        assert!(check(&["t"; 9], "").unwrap_err().contains("9 tags"));
+        assert!(check(&["a b"], "").unwrap_err().contains("tag"));
+        assert!(check(&[], "{").unwrap_err().contains("no JSON"));
+        assert!(check(&[], &"[".repeat(500)).unwrap_err().contains("no JSON"));
+        assert!(check(&[], &"1".repeat(513)).unwrap_err().contains("513 bytes"));
+    }
+}

@@ -1,0 +1,136 @@
+//! What a room is made with, who comes in, and on what terms.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{PlayerId, Simulation};
+use crate::control::Redacted;
+
+/// A type that [`Simulation::RoomOptions`] or [`Simulation::JoinOptions`] can be. The default stands for what a client leaves out.
+pub trait Options: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {}
+
+/// A room that is made.
+#[derive(Clone, Debug)]
+pub struct NewRoom<'a, G: Simulation> {
+    /// For the game's random numbers: another one for each room.
+    pub seed: u64,
+    /// The room's name.
+    pub name: &'a str,
+    /// What it is made with.
+    pub options: G::RoomOptions,
+}
+
+impl<G: Simulation> NewRoom<'_, G> {
+    /// A room without a name, by the default options, as tests and benchmarks make it.
+    pub fn with_seed(seed: u64) -> Self {
+        NewRoom { seed, name: "", options: G::RoomOptions::default() }
+    }
+}
+
+/// A player that takes a seat.
+#[derive(Clone, Debug)]
+pub struct NewPlayer<'a, G: Simulation> {
+    /// Its number until it leaves.
+    pub id: PlayerId,
+    /// Its name, unique in the room.
+    pub name: &'a str,
+    /// What it asks for.
+    pub options: G::JoinOptions,
+}
+
+impl<'a, G: Simulation> NewPlayer<'a, G> {
+    /// A player with the default options, as tests and benchmarks seat it.
+    pub fn named(id: PlayerId, name: &'a str) -> Self {
+        NewPlayer { id, name, options: G::JoinOptions::default() }
+    }
+}
+
+/// Why a player left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeaveReason {
+    /// It gave its seat back, or closed the game.
+    Left,
+    /// Its connection was lost, or it did not keep to the protocol.
+    Lost,
+    /// It was removed by the room's host or by the server.
+    Removed,
+}
+
+/// What holds for a room, by [`Simulation::room_policy`]. The default is what the server's settings say.
+///
+/// ```
+/// # use tickwire_shared::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Default, Serialize, Deserialize)]
+/// #[serde(default)]
+/// struct Match {
+///     teams: u8,
+///     password: String,
+/// }
+///
+/// fn room_policy(options: &Match) -> Result<RoomPolicy, Refusal> {
+///     if options.teams > 4 {
+///         return Err(Refusal::new(1, "there are four colours: ask for up to 4 teams"));
+///     }
+///     Ok(RoomPolicy {
+///         seats: Some(8 * u32::from(options.teams.max(1))),
+///         password: options.password.as_str().into(),
+///         tags: vec![format!("teams-{}", options.teams)],
+///         metadata: format!(r#"{{"teams":{}}}"#, options.teams),
+///         ..RoomPolicy::default()
+///     })
+/// }
+/// # assert_eq!(room_policy(&Match::default()).unwrap().seats, Some(8));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomPolicy {
+    /// Seats, at least 1; as many as the server's `room.players_max` at most, and if not given.
+    pub seats: Option<u32>,
+    /// Places to watch from; as many as the server's `room.spectators_max` at most, and if not given.
+    pub spectators: Option<u32>,
+    /// It is in no list of rooms; whoever knows its name comes in.
+    pub unlisted: bool,
+    /// Who does not know it does not come in, but for the one who makes the room; empty for none.
+    pub password: Redacted,
+    /// Whether those come in who take any room. If not given, they do where the room was made by one of them. A room
+    /// with a password never takes them.
+    pub quick_join: Option<bool>,
+    /// What lists can be filtered by: at most 8 of 1 to 32 ASCII letters, digits, `-` or `_`.
+    pub tags: Vec<String>,
+    /// What lists show of the room beside its name and numbers, as JSON text; at most `room.metadata_bytes_max` of
+    /// the server's settings. Empty for nothing.
+    pub metadata: String,
+}
+
+/// Why the game does not make a room or does not let a player in, by [`Simulation::room_policy`] and
+/// [`Simulation::may_join`]. Clients are given both as they are.
+///
+/// ```
+/// # use tickwire_shared::{Refusal, Simulation};
+/// /// The code of this game for a team that is full.
+/// const TEAM_FULL: u16 = 2;
+///
+/// fn may_join_team(members: usize) -> Result<(), Refusal> {
+///     match members {
+///         0..5 => Ok(()),
+///         _ => Err(Refusal::new(TEAM_FULL, "this team has five players; choose the other one")),
+///     }
+/// }
+/// # assert_eq!(may_join_team(5).unwrap_err().code, TEAM_FULL);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The game's own number for it, for programs.
+    pub code: u16,
+    /// Why and what to do, for a person.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A refusal by the game's code, with a text that says what to do.
+    pub fn new(code: u16, text: impl Into<String>) -> Self {
+        Refusal { code, text: text.into() }
+    }
+}
