@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{
-    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
-    Simulation,
+    Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
+    Replicate, RoomPolicy, Simulation,
 };
 
 /// What a player holds down.
@@ -27,7 +27,31 @@ pub(crate) struct Dot {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>);
+pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>, u32);
+
+/// What a room is made with.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Board {
+    /// The steps that a dot begins with.
+    start: u32,
+    seats: Option<u32>,
+    password: String,
+    unlisted: bool,
+    quick_join: Option<bool>,
+    tags: Vec<String>,
+    /// What is wrong with it: "refused", "panic".
+    fault: String,
+}
+
+/// What a player joins with: one of two teams, the second of which begins [`TEAM_STEPS`] ahead.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pawn {
+    team: u8,
+}
+
+pub(crate) const TEAM_STEPS: u32 = 1000;
 
 /// Who takes this name makes every step slow.
 pub(crate) const SLOW_NAME: &str = "molasses";
@@ -61,9 +85,35 @@ impl Simulation for Dots {
     const NAME: &'static str = "dots";
     type Input = Keys;
     type Entity = Dot;
+    type RoomOptions = Board;
+    type JoinOptions = Pawn;
 
-    fn new(_room: &NewRoom<Self>) -> Self {
-        Dots(BTreeMap::new(), None)
+    fn room_policy(board: &Board) -> Result<RoomPolicy, Refusal> {
+        match board.fault.as_str() {
+            "refused" => return Err(Refusal::new(7, "no such board; take another")),
+            "panic" => std::panic::panic_any(Bomb),
+            _ => {}
+        }
+        Ok(RoomPolicy {
+            seats: board.seats,
+            unlisted: board.unlisted,
+            password: board.password.as_str().into(),
+            quick_join: board.quick_join,
+            tags: board.tags.clone(),
+            metadata: format!(r#"{{"start":{}}}"#, board.start),
+            ..RoomPolicy::default()
+        })
+    }
+
+    fn may_join(&self, player: &NewPlayer<Self>) -> Result<(), Refusal> {
+        match player.options.team {
+            0 | 1 => Ok(()),
+            team => Err(Refusal::new(40 + u16::from(team), "there are two teams; choose one")),
+        }
+    }
+
+    fn new(room: &NewRoom<Self>) -> Self {
+        Dots(BTreeMap::new(), None, room.options.start)
     }
 
     fn join(&mut self, player: &NewPlayer<Self>) {
@@ -79,7 +129,8 @@ impl Simulation for Dots {
         if player.name == BOMB_NAME {
             std::panic::panic_any(Bomb);
         }
-        self.0.insert(player.id, Dot { steps: 0 });
+        let ahead = u32::from(player.options.team) * TEAM_STEPS;
+        self.0.insert(player.id, Dot { steps: self.2 + ahead });
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {

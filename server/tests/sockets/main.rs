@@ -17,6 +17,8 @@ mod large_game;
 mod leaving;
 mod network;
 mod requests;
+mod room_lists;
+mod room_options;
 mod rooms;
 mod slow_reader;
 mod stop;
