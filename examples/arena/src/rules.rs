@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::rewind::Rewind;
 use tickwire_shared::{
-    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
-    View, Viewer,
+    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
+    RoomPolicy, Simulation, Tick, View, Viewer,
 };
 
 mod asteroids;
@@ -14,6 +14,7 @@ mod event;
 mod fight;
 mod grid;
 pub mod motion;
+mod options;
 mod pilot;
 mod predict;
 mod random;
@@ -27,10 +28,11 @@ pub use entity::{
 pub use event::{Crack, Event, Hit, Kill, RoundOver, Taken};
 use grid::Grid;
 use motion::direction;
+pub use options::{ArenaOptions, REFUSED_OPTIONS, ROUND_SECONDS};
 use pilot::Pilot;
 pub use pilot::{HEALTH_MAX, RESPAWN_TICKS, SHIELD_TICKS, SHOT_SPEED};
 pub use random::Random;
-pub use referee::{LEADERS, ROUND_SECONDS};
+pub use referee::LEADERS;
 
 /// Ticks a second.
 pub const TICK_HZ: u32 = 60;
@@ -61,6 +63,9 @@ pub struct Arena {
     random: Random,
     next_id: u32,
     round_ticks_left: u32,
+    round_seconds: u32,
+    /// Large rocks there would be if none were broken.
+    rocks_max: u32,
     /// Ships shot down by each team in this round.
     team_kills: [u16; 2],
     /// By player.
@@ -110,12 +115,19 @@ impl Simulation for Arena {
     type Input = Controls;
     type Entity = Entity;
     type Event = Event;
+    type RoomOptions = ArenaOptions;
+
+    fn room_policy(options: &ArenaOptions) -> Result<RoomPolicy, Refusal> {
+        options.policy()
+    }
 
     fn new(room: &NewRoom<Self>) -> Self {
         let mut arena = Arena {
             random: Random::new(room.seed),
             next_id: FIRST_FREE_ID,
-            round_ticks_left: ROUND_SECONDS * TICK_HZ,
+            round_ticks_left: room.options.round_seconds * TICK_HZ,
+            round_seconds: room.options.round_seconds,
+            rocks_max: room.options.rocks,
             team_kills: [0; 2],
             pilots: Vec::new(),
             rocks: Vec::new(),

@@ -8,8 +8,6 @@ use super::event::{Crack, Event};
 use super::motion::{DRIFT_STEP, POS_STEP, snap};
 use super::{Arena, Crystal, Rock, TICK_HZ, WORLD_HALF};
 
-/// Large rocks there would be if none were broken.
-const ROCKS: u32 = 56;
 const CRYSTALS_MAX: usize = 48;
 const CRYSTAL_TICKS: u16 = 20 * TICK_HZ as u16;
 /// One small rock in so many leaves a pickup.
@@ -54,7 +52,7 @@ fn pieces(size: AsteroidSize) -> Option<AsteroidSize> {
 
 impl Arena {
     pub(super) fn fill_with_rocks(&mut self) {
-        for _ in 0..ROCKS {
+        for _ in 0..self.rocks_max {
             let pos = self.random.place(WORLD_HALF - AsteroidSize::Large.radius());
             self.add_large_rock(pos);
         }
@@ -63,7 +61,7 @@ impl Arena {
     /// Brings a large rock when a large rock's worth of small ones is gone, if it finds a place.
     pub(super) fn restock_rocks(&mut self) {
         let mass_now: u32 = self.rocks.iter().map(|rock| mass(rock.asteroid.size)).sum();
-        if mass_now + mass(AsteroidSize::Large) > ROCKS * mass(AsteroidSize::Large) {
+        if mass_now + mass(AsteroidSize::Large) > self.rocks_max * mass(AsteroidSize::Large) {
             return;
         }
         let pos = self.random.place(WORLD_HALF - AsteroidSize::Large.radius());

@@ -9,8 +9,6 @@ use super::motion::Body;
 use super::pilot::Pilot;
 use super::{Arena, SHIP_RADIUS, TICK_HZ, WORLD_HALF};
 
-/// Seconds of a round.
-pub const ROUND_SECONDS: u32 = 300;
 /// Lines of the score board.
 pub const LEADERS: usize = 8;
 
@@ -111,7 +109,7 @@ impl Arena {
     }
 
     fn begin_round(&mut self) {
-        self.round_ticks_left = ROUND_SECONDS * TICK_HZ;
+        self.round_ticks_left = self.round_seconds * TICK_HZ;
         self.team_kills = [0; 2];
         for pilot in &mut self.pilots {
             pilot.score = 0;
