@@ -3,9 +3,11 @@ import type { Core, CoreStats } from './core.js';
 import { delay, inTime } from './deadline.js';
 import { sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
-import { type AnyGame, Entities, type Game, type Seen } from './entities.js';
+import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
-import type { ChatMessage, ChatNotice, Closed, CoreEvent, Joined, Member, Refused, RoomInfo } from './messages.js';
+import type { ClientEvents, GameEvent } from './events.js';
+import { type CreateRequest, type Entrance, type JoinRequest, type SpectateRequest, jsonOf } from './joining.js';
+import type { ChatMessage, Closed, CoreEvent, Joined, Member, RoomInfo, RoomList, RoomQuery } from './messages.js';
 import { showBy } from './modes.js';
 import { Predictor } from './prediction.js';
 import { Requests } from './requests.js';
@@ -14,51 +16,6 @@ import { InputWriter, readRecord, type Schema } from './schema.js';
 import { type Showing, tellDifferences } from './showing.js';
 import { StallWatch } from './stall.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
-
-/**
- * One event of the game, by the name of its kind. A predicted one happened as far as this client can tell; the server's
- * own word of it does not follow.
- */
-export type GameEvent<G extends Game> = {
-  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Seen<G['events'][K]>;
-}[keyof G['events'] & string];
-
-/** What a {@link Client} reports. */
-export interface ClientEvents<G extends Game> {
-  /** A seat, or a place to watch from. */
-  joined: Joined;
-  /** Out of the room again, as asked for. */
-  left: void;
-  /** The host removed this client from the room. The session goes on: another room may be joined. */
-  removed: { text: string };
-  /** Someone came into the room. */
-  memberJoined: Member;
-  /** Someone left the room. */
-  memberLeft: Member & { code: CloseCode };
-  /** Who may kick changed: the member's number, or undefined when nobody may. */
-  host: number | undefined;
-  /** Chat, one's own included. */
-  message: ChatMessage;
-  /** Someone joined or left, in order with the chat. */
-  chatNotice: ChatNotice;
-  /** The server has something to say to everyone. */
-  notice: string;
-  /** A request or chat message was turned down. Its promise was rejected as well. */
-  refused: Refused;
-  /** A step function failed: the session goes on, and what the player steers is shown as the server sends it. */
-  predictionFailed: TickwireError;
-  /** Something happened in the game. */
-  event: GameEvent<G>;
-  /** A predicted event did not happen. */
-  cancelled: GameEvent<G>;
-  /**
-   * The connection stalled, and the session goes on over another transport. Of the room it is a new seat: `joined` came
-   * before, with another number for this client.
-   */
-  moved: { from: TransportKind; to: TransportKind };
-  /** The session is over. Once, last. */
-  close: Closed;
-}
 
 /** How the connection does. */
 export interface Stats extends CoreStats {
@@ -104,6 +61,9 @@ export class Client<G extends Game = AnyGame> {
   #player = 0;
   #end: Closed | undefined;
   #watch = new StallWatch();
+  /** What was said to come into the room, to come into it again. */
+  #entrance: Entrance = {};
+  #followed: RoomQuery | undefined;
   /** The connection that is to be left for another one, until the session goes on there. */
   #leaving: Transport | undefined;
   /** That connection ended. */
@@ -196,14 +156,22 @@ export class Client<G extends Game = AnyGame> {
     this.#emitter.off(name, listener);
   }
 
-  /** Takes a seat in the room of this name, or in any with a free seat. */
-  join(request: { name: string; room?: string | undefined }): Promise<Joined> {
-    return this.#ask(() => this.#core.join(request.room, request.name));
+  /** Takes a seat in the room of this name, which is made by the default options if there is none, or in any with a free seat. */
+  join(request: JoinRequest): Promise<Joined> {
+    const { name, room, options, password = '' } = request;
+    return this.#enter(request, () => this.#core.join(room, name, jsonOf(options), password));
+  }
+
+  /** Makes a room and takes a seat in it. Refused with `RoomTaken` where there is one of this name. */
+  create(request: CreateRequest): Promise<Joined> {
+    const { name, room, roomOptions, options } = request;
+    return this.#enter(request, () => this.#core.create(room, jsonOf(roomOptions), name, jsonOf(options)));
   }
 
   /** Watches a room without a seat. */
-  spectate(request: { name: string; room: string }): Promise<Joined> {
-    return this.#ask(() => this.#core.spectate(request.room, request.name));
+  spectate(request: SpectateRequest): Promise<Joined> {
+    const { name, room, password = '' } = request;
+    return this.#enter(request, () => this.#core.spectate(room, name, password));
   }
 
   /** Gives the seat back; the session goes on. */
@@ -211,9 +179,26 @@ export class Client<G extends Game = AnyGame> {
     return this.#ask(() => this.#core.leave());
   }
 
-  /** The server's rooms. */
-  rooms(): Promise<RoomInfo[]> {
-    return this.#ask(() => this.#core.listRooms());
+  /** The server's rooms, those that the query says: all, the fullest first, without one. */
+  listRooms(query: RoomQuery = {}): Promise<RoomList> {
+    return this.#ask(() => this.#core.listRooms(query));
+  }
+
+  /** The same, and `roomsChanged` reports from then on what {@link rooms} are. One list at a time is followed. */
+  subscribeRooms(query: RoomQuery = {}): Promise<RoomList> {
+    this.#followed = query;
+    return this.#ask(() => this.#core.subscribeRooms(query));
+  }
+
+  /** Follows the list of rooms no more. */
+  unsubscribeRooms(): Promise<void> {
+    this.#followed = undefined;
+    return this.#ask(() => this.#core.unsubscribeRooms());
+  }
+
+  /** The list that {@link subscribeRooms} follows as it is now, in its order. */
+  get rooms(): readonly RoomInfo[] {
+    return this.#core.rooms();
   }
 
   /** Removes a member from the room. Only the host may. */
@@ -262,6 +247,15 @@ export class Client<G extends Game = AnyGame> {
     const answer = this.#requests.add<T>(request());
     this.#watch.asked();
     this.#flush();
+    return answer;
+  }
+
+  #enter(entrance: Entrance, request: () => number): Promise<Joined> {
+    const answer = this.#ask<Joined>(request);
+    answer.then(
+      () => (this.#entrance = entrance),
+      () => {},
+    );
     return answer;
   }
 
@@ -355,12 +349,14 @@ export class Client<G extends Game = AnyGame> {
       case 'host':
         return this.#onRoom(event);
       case 'rooms':
-        return this.#requests.resolve(event.request, event.rooms);
+        return this.#requests.resolve(event.request, event);
+      case 'roomsChanged':
+        return this.#emitter.emit('roomsChanged', event.rooms);
       case 'done':
         return this.#requests.resolve(event.request);
       case 'refused':
       case 'chatRefused':
-        this.#requests.refuse(event.request, event.code, event.text);
+        this.#requests.refuse(event.request, event);
         return this.#leaving ? undefined : this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
@@ -477,7 +473,8 @@ export class Client<G extends Game = AnyGame> {
     this.#begin(core, transport);
     try {
       await inTime(this.#welcome, { timeoutMs: WELCOME_MS });
-      if (room && me) await inTime(sitAgain(this, room.name, me), { timeoutMs: SEAT_MS });
+      if (room && me) await inTime(sitAgain(this, room.name, me, this.#entrance), { timeoutMs: SEAT_MS });
+      if (this.#followed) void this.subscribeRooms(this.#followed);
       this.#emitter.emit('moved', { from: old.kind, to: transport.kind });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

@@ -41,6 +41,10 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
   room?: string | undefined;
+  /** The game's join options, such as a team: what JSON can hold. */
+  options?: unknown;
+  /** The room's password. */
+  password?: string | undefined;
   /** Gives up when it fires, until the promise has settled. */
   signal?: AbortSignal | undefined;
   /** How long to wait for the server, in milliseconds. */
@@ -59,7 +63,7 @@ const TIMEOUT_MS = 10_000;
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
-  const { name, room, signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
+  const { name, room, options: joinOptions, password, signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
@@ -87,7 +91,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   client.on('moved', ({ from }) => from === 'webtransport' && learn('stalled'));
   try {
     await inTime(client.welcomed(), deadline);
-    if (name !== undefined) await inTime(client.join({ name, room }), deadline);
+    if (name !== undefined) await inTime(client.join({ name, room, options: joinOptions, password }), deadline);
     return client;
   } catch (error) {
     void client.close();

@@ -1,4 +1,4 @@
-import type { CoreEvent } from './messages.js';
+import type { CoreEvent, RoomInfo, RoomQuery } from './messages.js';
 import type { Schema } from './schema.js';
 import { TickwireError } from './errors.js';
 
@@ -62,14 +62,19 @@ export interface Core {
   takeChat(): Uint8Array;
   takeDatagram(): Uint8Array | undefined;
   /** What asks something gives the number that the answer names. */
-  join(room: string | undefined, name: string): number;
-  spectate(room: string, name: string): number;
+  join(room: string | undefined, name: string, options: string, password: string): number;
+  create(room: string, roomOptions: string, name: string, options: string): number;
+  spectate(room: string, name: string, password: string): number;
   leave(): number;
-  listRooms(): number;
+  listRooms(query: RoomQuery): number;
+  subscribeRooms(query: RoomQuery): number;
+  unsubscribeRooms(): number;
   say(text: string): number;
   tell(player: number, text: string): number;
   kick(player: number, reason: string): number;
   goodbye(): void;
+  /** The list that is followed. */
+  rooms(): RoomInfo[];
   setInput(values: Float64Array): void;
   predictBy(adopt: Adopt, step: StepOnce): void;
   predictNothing(): void;

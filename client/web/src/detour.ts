@@ -1,6 +1,7 @@
 import type { Core } from './core.js';
 import { delay } from './deadline.js';
 import { TickwireError } from './errors.js';
+import type { Entrance, JoinRequest, SpectateRequest } from './joining.js';
 import type { Member } from './messages.js';
 import type { Transport, TransportKind } from './transport.js';
 
@@ -12,15 +13,16 @@ const NAME_HELD_MS = 10_000;
 const PAUSE_MS = 250;
 
 interface Seats {
-  join(request: { name: string; room: string }): Promise<unknown>;
-  spectate(request: { name: string; room: string }): Promise<unknown>;
+  join(request: JoinRequest): Promise<unknown>;
+  spectate(request: SpectateRequest): Promise<unknown>;
 }
 
 /** Joins a room again by the name that one had there. */
-export async function sitAgain(client: Seats, room: string, { name, spectator }: Member): Promise<void> {
+export async function sitAgain(client: Seats, room: string, { name, spectator }: Member, entrance: Entrance): Promise<void> {
+  const { options, password } = entrance;
   for (let leftMs = NAME_HELD_MS; ; leftMs -= PAUSE_MS) {
     try {
-      await (spectator ? client.spectate({ name, room }) : client.join({ name, room }));
+      await (spectator ? client.spectate({ name, room, password }) : client.join({ name, room, options, password }));
       return;
     } catch (error) {
       const isHeld = error instanceof TickwireError && error.code === 'NameTaken';

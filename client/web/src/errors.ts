@@ -47,7 +47,12 @@ export type RefuseCode =
   | 'Busy'
   | 'RemovedFromRoom'
   | 'KickNotAllowed'
-  | 'KickTooFast';
+  | 'KickTooFast'
+  | 'RoomTaken'
+  | 'OptionsInvalid'
+  | 'WrongPassword'
+  /** The game said no: `gameCode` is its own code. */
+  | 'ByGame';
 
 /** What goes wrong on this side, before or without a server's answer. */
 export type LocalCode =
@@ -75,12 +80,16 @@ export type ErrorCode = CloseCode | RefuseCode | LocalCode;
 export class TickwireError extends Error {
   /** Stable across versions. */
   readonly code: ErrorCode;
+  /** The game's own code, where `code` is `ByGame`. */
+  readonly gameCode: number | undefined;
 
   /** `text` is what the server said, or the code's own text. */
-  constructor(code: ErrorCode, text: string = textOf(code), options?: ErrorOptions) {
-    super(text, options);
+  constructor(code: ErrorCode, text: string = textOf(code), options: ErrorOptions & { gameCode?: number | undefined } = {}) {
+    const { gameCode, ...cause } = options;
+    super(text, cause);
     this.name = 'TickwireError';
     this.code = code;
+    this.gameCode = gameCode;
   }
 }
 
@@ -137,6 +146,10 @@ const TEXTS: Record<ErrorCode, string> = {
   RemovedFromRoom: 'you were removed from this room a while ago; join another one',
   KickNotAllowed: 'the game does not let you remove this player',
   KickTooFast: 'you removed someone a moment ago; wait a little',
+  RoomTaken: 'there is a room of this name already; choose another name, or join it',
+  OptionsInvalid: 'these options are too long, or none of this game; change them',
+  WrongPassword: 'this is not the password of the room; ask whoever made it',
+  ByGame: 'the game does not allow this now',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
   NoWebSocket: 'there is no WebSocket here; use a browser, node 22 or newer, or node 20 with --experimental-websocket',

@@ -5,11 +5,13 @@
  */
 export { connect, type ConnectOptions } from './connect.js';
 export type { Adopt, Core, MakeCore, StepOnce } from './core.js';
-export { Client, type ClientEvents, type GameEvent, type Stats } from './client.js';
+export { Client, type Stats } from './client.js';
+export type { ClientEvents, GameEvent } from './events.js';
+export type { CreateRequest, Entrance, JoinRequest, SpectateRequest } from './joining.js';
 export type { Chat } from './chat.js';
 export type { AnyGame, Entities, Entity, Game, KindName, Seen } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
-export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
+export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo, RoomList, RoomQuery } from './messages.js';
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';
 export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';

@@ -11,6 +11,36 @@ export interface RoomInfo {
   playersMax: number;
   /** Watching. */
   spectators: number;
+  /** Every seat is taken. */
+  full: boolean;
+  /** Only those who know its password come in. */
+  needsPassword: boolean;
+  /** The game's tags of it, to filter by. */
+  tags: string[];
+  /** What the game shows of it in lists; undefined for nothing. */
+  metadata: unknown;
+}
+
+/** Which rooms a list has, and in which order. */
+export interface RoomQuery {
+  /** Only rooms that have this tag. */
+  tag?: string | undefined;
+  /** Only rooms whose name begins so. */
+  namePrefix?: string | undefined;
+  /** Only rooms with a free seat. */
+  hasSeat?: boolean | undefined;
+  /** Only rooms without a password. */
+  noPassword?: boolean | undefined;
+  /** Which come first: those with the most players if not given. */
+  order?: 'fullest' | 'emptiest' | 'name' | undefined;
+}
+
+/** A list of rooms. */
+export interface RoomList {
+  /** The first ones, as many as a list holds. */
+  rooms: RoomInfo[];
+  /** How many there are in all. */
+  found: number;
 }
 
 /** Someone in a room. */
@@ -67,6 +97,8 @@ export interface ChatNotice {
 export interface Refused {
   /** Why. */
   code: RefuseCode;
+  /** The game's own code for it, where `code` is `ByGame`. */
+  gameCode?: number | undefined;
   /** Why and what to do, for a person. */
   text: string;
 }
@@ -89,7 +121,8 @@ export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
   | ({ type: 'joined' } & Answer & Joined)
   | ({ type: 'left' } & Answer)
-  | ({ type: 'rooms'; rooms: RoomInfo[] } & Answer)
+  | ({ type: 'rooms' } & Answer & RoomList)
+  | { type: 'roomsChanged'; rooms: RoomInfo[] }
   | ({ type: 'done' } & Answer)
   | ({ type: 'refused' } & Answer & Refused)
   | { type: 'removed'; text: string }

@@ -1,5 +1,5 @@
-import type { RefuseCode } from './errors.js';
 import { TickwireError } from './errors.js';
+import type { Refused } from './messages.js';
 
 interface Pending {
   resolve: (value: never) => void;
@@ -25,8 +25,8 @@ export class Requests {
   }
 
   /** Turns a request down. */
-  refuse(request: number, code: RefuseCode, text: string): void {
-    this.#take(request)?.reject(new TickwireError(code, text));
+  refuse(request: number, { code, text, gameCode }: Refused): void {
+    this.#take(request)?.reject(new TickwireError(code, text, { gameCode }));
   }
 
   /** Turns down everything that waits: the session is over. */

@@ -12,10 +12,20 @@ const SCHEMA = {
   entities: [{ name: 'Boat', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
   events: [{ name: 'Splash', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
 };
+const BAY = {
+  name: 'bay',
+  players: 2,
+  playersMax: 8,
+  spectators: 0,
+  full: false,
+  needsPassword: false,
+  tags: ['eu'],
+  metadata: { map: 'reef' },
+};
 const JOINED: CoreEvent = {
   type: 'joined',
   request: 1,
-  room: { name: 'bay', players: 2, playersMax: 8, spectators: 0 },
+  room: BAY,
   tick: 9,
   spectator: false,
   host: 4,
@@ -47,7 +57,15 @@ class ScriptedCore {
     this.asked.push(what);
     return ++this.requests;
   };
-  join = (room: string | undefined, name: string) => this.ask(`join ${room} ${name}`);
+  join = (room: string | undefined, name: string, options: string, password: string) =>
+    this.ask(['join', room, name, options, password].join(' ').trimEnd());
+  create = (room: string, roomOptions: string, name: string, options: string) => this.ask(`create ${room} ${roomOptions} ${name} ${options}`);
+  spectate = (room: string, name: string, password: string) => this.ask(`spectate ${room} ${name} ${password}`);
+  listRooms = (query: object) => this.ask(`list ${JSON.stringify(query)}`);
+  subscribeRooms = (query: object) => this.ask(`subscribe ${JSON.stringify(query)}`);
+  unsubscribeRooms = () => this.ask('unsubscribe');
+  listed: unknown[] = [];
+  rooms = () => this.listed;
   leave = () => this.ask('leave');
   kick = (player: number) => this.ask(`kick ${player}`);
   say = (text: string) => this.ask(`say ${text}`);
@@ -104,6 +122,38 @@ test('a seat gives the room and its members', async () => {
   expect(client.me?.name).toBe('Me');
   expect([...client.members.keys()]).toEqual([4, 7]);
   expect(client.host).toBe(4);
+});
+
+test('options are sent as JSON, and a password with them', async () => {
+  void client.join({ name: 'Me', room: 'bay', options: { team: 'red' }, password: 'sesame' });
+  void client.create({ name: 'Me', room: 'cove', roomOptions: { map: 'reef' }, options: null });
+  void client.spectate({ name: 'Me', room: 'bay', password: 'sesame' });
+  expect(core.asked).toEqual(['join bay Me {"team":"red"} sesame', 'create cove {"map":"reef"} Me null', 'spectate bay Me sesame']);
+  expect(() => client.join({ name: 'Me', options: () => {} })).toThrow(TypeError);
+});
+
+test("a refusal by the game has the game's own code and text", async () => {
+  const refused: unknown[] = [];
+  client.on('refused', ({ code, gameCode, text }) => refused.push([code, gameCode, text]));
+  const seat = client.join({ name: 'Me', room: 'bay' });
+  say({ type: 'refused', request: 1, code: 'ByGame', gameCode: 7, text: 'this team has five players' });
+  await expect(seat).rejects.toMatchObject({ code: 'ByGame', gameCode: 7, message: 'this team has five players' });
+  expect(refused).toEqual([['ByGame', 7, 'this team has five players']]);
+});
+
+test('rooms are listed by a query, and followed', async () => {
+  const told: unknown[] = [];
+  client.on('roomsChanged', (rooms) => told.push(rooms));
+  const list = client.listRooms({ tag: 'eu', hasSeat: true });
+  const followed = client.subscribeRooms({ order: 'name' });
+  say({ type: 'rooms', request: 1, rooms: [BAY], found: 3 }, { type: 'rooms', request: 2, rooms: [], found: 0 });
+  expect(await list).toMatchObject({ rooms: [BAY], found: 3 });
+  expect(await followed).toMatchObject({ rooms: [] });
+  core.listed = [BAY];
+  say({ type: 'roomsChanged', rooms: [BAY] });
+  expect([told, client.rooms]).toEqual([[[BAY]], [BAY]]);
+  void client.unsubscribeRooms();
+  expect(core.asked).toEqual(['list {"tag":"eu","hasSeat":true}', 'subscribe {"order":"name"}', 'unsubscribe']);
 });
 
 test('who comes and goes is known and told', () => {
@@ -199,7 +249,7 @@ test('a goodbye ends the session once, with its code and text, whatever the tran
   expect(await client.closed).toEqual(ends[0]);
   expect(pipe.closes).toEqual(['1 back soon']);
   await expect(waiting).rejects.toMatchObject({ code: 'ServerStopping' });
-  await expect(client.rooms()).rejects.toMatchObject({ code: 'ServerStopping' });
+  await expect(client.listRooms()).rejects.toMatchObject({ code: 'ServerStopping' });
 });
 
 test('a transport that ends without a word is a lost connection', async () => {

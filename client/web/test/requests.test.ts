@@ -15,7 +15,7 @@ test('a refusal turns down the request that it names and no other', async () => 
   const requests = new Requests();
   // Of the two that were to be removed the first had left: only its removal is turned down.
   const [gone, removed] = [requests.add<void>(4), requests.add<void>(5)];
-  requests.refuse(4, 'NoSuchPlayer', 'gone');
+  requests.refuse(4, { code: 'NoSuchPlayer', text: 'gone' });
   requests.resolve(5);
   await expect(gone).rejects.toMatchObject({ code: 'NoSuchPlayer', message: 'gone' });
   await expect(removed).resolves.toBeUndefined();
@@ -26,7 +26,7 @@ test('what nobody asked, or what was answered already, answers nothing', async (
   const leave = requests.add<string>(1);
   requests.resolve(7, 'other');
   requests.resolve(1, 'left');
-  requests.refuse(1, 'Busy', 'again');
+  requests.refuse(1, { code: 'Busy', text: 'again' });
   expect(await leave).toBe('left');
 });
 
@@ -44,7 +44,7 @@ test('at random, each request is settled once, by its own answer', async () => {
   while (waiting.length > 0) {
     const [request] = waiting.splice(dice(waiting.length), 1) as [number];
     if (dice(2)) requests.resolve(request, `for ${request}`);
-    else requests.refuse(request, 'Busy', `for ${request}`);
+    else requests.refuse(request, { code: 'Busy', text: `for ${request}` });
   }
   await Promise.resolve();
   expect([...settled].every(([request, values]) => values.length === 1 && values[0] === `for ${request}`)).toBe(true);

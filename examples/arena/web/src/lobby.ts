@@ -75,7 +75,8 @@ export class Lobby {
     this.#isAsking = true;
     try {
       const client = await this.#session.open();
-      const rooms = await client.rooms();
+      // The page asks nobody for a password.
+      const { rooms } = await client.listRooms({ noPassword: true });
       this.#failures = 0;
       if (this.#isRunning) this.#view.show(rooms);
       this.#askIn(EVERY_MS);

@@ -77,7 +77,7 @@ export class RoomList implements LobbyView {
     if (!row) this.#rows.set(room.name, (row = this.#make(room.name)));
     setText(row.players, `${room.players} / ${room.playersMax}`);
     setText(row.spectators, String(room.spectators));
-    row.isFull = room.players >= room.playersMax;
+    row.isFull = room.full;
     setText(row.join, row.isFull ? 'Full' : 'Join');
     row.join.setAttribute('aria-disabled', String(row.isFull));
     return row;

@@ -20,6 +20,6 @@ export async function take(client: ArenaClient, { name, room, watches }: Stay): 
  * only while it is there, so that all who had not meet again.
  */
 export async function takeAgain(client: ArenaClient, stay: Stay, last: string | undefined): Promise<void> {
-  const isOpen = last !== undefined && stay.room === undefined && (await client.rooms()).some(({ name }) => name === last);
+  const isOpen = last !== undefined && stay.room === undefined && (await client.listRooms()).rooms.some(({ name }) => name === last);
   return take(client, isOpen ? { ...stay, room: last } : stay);
 }

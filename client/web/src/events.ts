@@ -1,0 +1,51 @@
+import type { Game, Seen } from './entities.js';
+import type { CloseCode, TickwireError } from './errors.js';
+import type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
+import type { TransportKind } from './transport.js';
+
+/**
+ * One event of the game, by the name of its kind. A predicted one happened as far as this client can tell; the server's
+ * own word of it does not follow.
+ */
+export type GameEvent<G extends Game> = {
+  [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Seen<G['events'][K]>;
+}[keyof G['events'] & string];
+
+/** What a {@link Client} reports. */
+export interface ClientEvents<G extends Game> {
+  /** A seat, or a place to watch from. */
+  joined: Joined;
+  /** Out of the room again, as asked for. */
+  left: void;
+  /** The host removed this client from the room. The session goes on: another room may be joined. */
+  removed: { text: string };
+  /** Someone came into the room. */
+  memberJoined: Member;
+  /** Someone left the room. */
+  memberLeft: Member & { code: CloseCode };
+  /** Who may kick changed: the member's number, or undefined when nobody may. */
+  host: number | undefined;
+  /** Chat, one's own included. */
+  message: ChatMessage;
+  /** Someone joined or left, in order with the chat. */
+  chatNotice: ChatNotice;
+  /** The server has something to say to everyone. */
+  notice: string;
+  /** A request or chat message was turned down. Its promise was rejected as well. */
+  refused: Refused;
+  /** A step function failed: the session goes on, and what the player steers is shown as the server sends it. */
+  predictionFailed: TickwireError;
+  /** Something happened in the game. */
+  event: GameEvent<G>;
+  /** A predicted event did not happen. */
+  cancelled: GameEvent<G>;
+  /**
+   * The connection stalled, and the session goes on over another transport. Of the room it is a new seat: `joined` came
+   * before, with another number for this client.
+   */
+  moved: { from: TransportKind; to: TransportKind };
+  /** The list that `subscribeRooms()` follows, as it is now. */
+  roomsChanged: readonly RoomInfo[];
+  /** The session is over. Once, last. */
+  close: Closed;
+}
