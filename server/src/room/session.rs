@@ -81,17 +81,18 @@ impl<S: Simulation> Room<S> {
     /// Whether there is a seat, or a place to watch from.
     fn check_place(&self, spectator: bool) -> Result<(), ChatRefusal> {
         let info = self.info();
-        let (taken, most, places, instead) = match spectator {
+        let (taken, most, place, instead) = match spectator {
             true => {
-                (info.spectators as usize, self.config.spectators_max, "places to watch from", "")
+                (info.spectators as usize, self.config.spectators_max, "place to watch from", "")
             }
-            false => (info.players as usize, self.config.players_max, "seats", ", or watch"),
+            false => (info.players as usize, self.config.players_max, "seat", ", or watch"),
         };
         if taken < most {
             return Ok(());
         }
-        let text =
-            format!("all {most} {places} of this room are taken; choose another room{instead}");
+        let text = format!(
+            "every {place} in this room is taken, {taken} of {most}; choose another room{instead}"
+        );
         Err((RefuseCode::RoomFull, text))
     }
 

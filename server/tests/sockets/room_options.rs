@@ -193,7 +193,7 @@ async fn the_game_says_how_many_seats_a_room_has_within_the_servers_limit() {
     let mut late = server.greeted(Over::Quic).await;
     let (code, text) = join(&mut late, "duel", ("", "")).await.unwrap_err();
     assert_eq!(code, RefuseCode::RoomFull);
-    assert!(text.contains("all 1 seats") && text.contains("or watch"), "{text}");
+    assert!(text.contains("1 of 1") && text.contains("or watch"), "{text}");
     assert!(watch(&mut late, "duel", "").await.is_ok());
 }
 
