@@ -18,8 +18,376 @@ use wasm_bindgen::prelude::*;
 use crate::session::component::{components, lanes_of, push_components};
 use crate::session::prediction::NumberRules;
 use crate::session::{Mode, Session, SessionError, SessionEvent};
-use js::{Array, Error, Float64Array, Function, Object, Uint8Array, set_field};
+use js::{Array, Error, Float64Array, Function, Uint8Array};
 use objects::{
     chat_object, member_object, object, player_or_none, query_of, refused_object, room_object,
     schema_object, set, typed,
 };
+use step::ScriptStep;
+
+/// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
+#[wasm_bindgen]
+pub struct Core {
+    session: Session,
+    view: Vec<f64>,
+    /// What the rules to predict by were built for.
+    built_for: Option<fn() -> Schema>,
+}
+
+impl Core {
+    /// A session that says hello as `client` and predicts what its player steers by the rules of `S`. A game's
+    /// own module exports a function that calls it; the TypeScript client is given that one.
+    pub fn predicting<S: Predict>(client: &str) -> Core {
+        let mut core = Core::new(client);
+        core.session.predict::<S>();
+        core.built_for = Some(schema_of::<S>);
+        core
+    }
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// A session that says hello as `client`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(client: &str) -> Core {
+        Core { session: Session::new(client, None), view: Vec::new(), built_for: None }
+    }
+
+    /// Takes bytes of the control stream; throws an error with the close code's number (`code`) and a text.
+    #[wasm_bindgen(js_name = onControl)]
+    pub fn on_control(&mut self, bytes: &[u8], now_ms: f64) -> Result<(), JsValue> {
+        self.session.handle_control(at(now_ms), bytes).map_err(|error| self.fail(&error))
+    }
+
+    /// Takes bytes of the chat stream; throws as `onControl`.
+    #[wasm_bindgen(js_name = onChat)]
+    pub fn on_chat(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.session.handle_chat(bytes).map_err(|error| self.fail(&error))
+    }
+
+    /// Whether datagrams go over a path that loses none, as a WebSocket does.
+    #[wasm_bindgen(js_name = setLossless)]
+    pub fn set_lossless(&mut self, is_lossless: bool) {
+        self.session.set_lossless(is_lossless);
+    }
+
+    /// Takes a datagram.
+    #[wasm_bindgen(js_name = onDatagram)]
+    pub fn on_datagram(&mut self, bytes: &[u8], now_ms: f64) {
+        self.session.handle_datagram(at(now_ms), bytes);
+    }
+
+    /// The transport ended with an application code and text.
+    #[wasm_bindgen(js_name = onClosed)]
+    pub fn on_closed(&mut self, code: u32, text: &str) {
+        self.session.handle_closed(CloseCode::from_number(u64::from(code)), text);
+    }
+
+    /// Bytes for the control stream, maybe none.
+    #[wasm_bindgen(js_name = takeControl)]
+    pub fn take_control(&mut self) -> Vec<u8> {
+        self.session.take_control()
+    }
+
+    /// Bytes for the chat stream, maybe none.
+    #[wasm_bindgen(js_name = takeChat)]
+    pub fn take_chat(&mut self) -> Vec<u8> {
+        self.session.take_chat()
+    }
+
+    /// The next datagram to send.
+    #[wasm_bindgen(js_name = takeDatagram)]
+    pub fn take_datagram(&mut self) -> Option<Uint8Array> {
+        self.session.poll_datagram().map(|bytes| Uint8Array::from(bytes.as_slice()))
+    }
+
+    /// Asks for a seat in a room, or in any. Gives the number that the answer names, as all that follow.
+    /// `options` are the game's join options as JSON, empty for the default.
+    pub fn join(&mut self, room: Option<String>, name: &str, options: &str, password: &str) -> u32 {
+        let room = room.map_or(RoomChoice::Quick, RoomChoice::Named);
+        self.session.join_with(room, name, options, password).0
+    }
+
+    /// Asks for a seat in a new room. Both options are JSON, empty for the default.
+    pub fn create(&mut self, room: &str, room_options: &str, name: &str, options: &str) -> u32 {
+        let room = RoomChoice::Create { name: room.to_owned(), options: room_options.into() };
+        self.session.join_with(room, name, options, "").0
+    }
+
+    /// Asks to watch a room.
+    pub fn spectate(&mut self, room: &str, name: &str, password: &str) -> u32 {
+        self.session.spectate_with(room, name, password).0
+    }
+
+    /// Gives the seat back.
+    pub fn leave(&mut self) -> u32 {
+        self.session.leave().0
+    }
+
+    /// Asks for the list of rooms.
+    #[wasm_bindgen(js_name = listRooms)]
+    pub fn list_rooms(&mut self, query: &JsValue) -> u32 {
+        self.session.list_rooms(query_of(query)).0
+    }
+
+    /// Asks for the list of rooms, and for what changes in it.
+    #[wasm_bindgen(js_name = subscribeRooms)]
+    pub fn subscribe_rooms(&mut self, query: &JsValue) -> u32 {
+        self.session.subscribe_rooms(query_of(query)).0
+    }
+
+    /// Follows the list of rooms no more.
+    #[wasm_bindgen(js_name = unsubscribeRooms)]
+    pub fn unsubscribe_rooms(&mut self) -> u32 {
+        self.session.unsubscribe_rooms().0
+    }
+
+    /// The list of rooms that is followed, in its order.
+    pub fn rooms(&self) -> Array {
+        self.session.rooms().iter().map(room_object).collect()
+    }
+
+    /// Says something to the room.
+    pub fn say(&mut self, text: &str) -> u32 {
+        self.session.say(text).0
+    }
+
+    /// Says something to one member.
+    pub fn tell(&mut self, player: u32, text: &str) -> u32 {
+        self.session.tell_player(PlayerId(player), text).0
+    }
+
+    /// Removes a member; only the host may.
+    pub fn kick(&mut self, player: u32, reason: &str) -> u32 {
+        self.session.kick(PlayerId(player), reason).0
+    }
+
+    /// Says goodbye.
+    pub fn goodbye(&mut self) {
+        self.session.goodbye();
+    }
+
+    /// Shows entities of the kind of this name by a mode: "interpolate", "extrapolate" or "forward-simulate", the
+    /// last two at most so many ticks from their newest state.
+    #[wasm_bindgen(js_name = showBy)]
+    pub fn show_by(&mut self, kind: &str, mode: &str, ticks_max: u32) {
+        let mode = match mode {
+            "extrapolate" => Mode::Extrapolate { ticks_max },
+            "forward-simulate" => Mode::ForwardSimulate { ticks_max },
+            _ => Mode::Interpolate,
+        };
+        self.session.show_by(kind, mode);
+    }
+
+    /// What the player holds: one number for each component of the input, in the schema's order.
+    #[wasm_bindgen(js_name = setInput)]
+    pub fn set_input(&mut self, values: &[f64]) {
+        let Some(welcome) = self.session.welcome() else { return };
+        let mut lanes = [0; LANES_MAX];
+        let (mut value_at, mut lane_at) = (0, 0);
+        for field in &welcome.schema.input.fields {
+            let width = components(field.ty);
+            let given = values.get(value_at..value_at + width).unwrap_or(&[]);
+            lanes_of(field.ty, given, &mut lanes[lane_at..]);
+            value_at += width;
+            lane_at += field.ty.lanes();
+        }
+        self.session.hold(&lanes[..lane_at]);
+    }
+
+    /// Predicts what the player steers, in rooms joined from now on, by functions of JavaScript.
+    ///
+    /// `adopt(kind, values, before)` gives the state of an entity with these components, or undefined if its
+    /// kind is not stepped; `before` is the state that was predicted for the same tick, if any.
+    /// `step(kind, state, input, values)` gives the state a tick later as a new one, and fills the
+    /// components it then has; undefined if it failed. Neither may throw.
+    #[wasm_bindgen(js_name = predictBy)]
+    pub fn predict_by(&mut self, adopt: Function, step: Function) {
+        self.session.predict_by(Box::new(move |schema| {
+            let step = ScriptStep::new(adopt.clone(), step.clone());
+            Some(Box::new(NumberRules::new(schema, step)))
+        }));
+    }
+
+    /// Predicts nothing any more.
+    #[wasm_bindgen(js_name = predictNothing)]
+    pub fn predict_nothing(&mut self) {
+        self.session.predict_nothing();
+    }
+
+    /// Once the server has said welcome: in what the rules of this module differ from the server's, so that nothing is
+    /// predicted by them; undefined if they are the same, or there are none.
+    #[wasm_bindgen(js_name = rulesDiffer)]
+    pub fn rules_differ(&self) -> Option<String> {
+        let (own, welcome) = (self.built_for?(), self.session.welcome()?);
+        own.difference(&welcome.schema)
+    }
+
+    /// Advances the clock and samples the input for each tick that is due.
+    pub fn update(&mut self, now_ms: f64) {
+        self.session.update(at(now_ms));
+    }
+
+    /// The next event as a plain object with a `type`, or undefined.
+    #[wasm_bindgen(js_name = pollEvent)]
+    pub fn poll_event(&mut self) -> JsValue {
+        let Some(event) = self.session.poll_event() else { return JsValue::UNDEFINED };
+        match &event {
+            SessionEvent::Control(frame) => self.control_object(frame),
+            SessionEvent::Chat(chat) => chat_object(chat),
+            SessionEvent::Over { code, text } => {
+                typed("over", &[("code", code.number().into()), ("text", text.into())])
+            }
+            SessionEvent::Game(event) => self.game_object("event", event, false),
+            SessionEvent::Predicted(event) => self.game_object("event", event, true),
+            SessionEvent::Cancelled(event) => self.game_object("cancelled", event, true),
+        }
+    }
+
+    /// The server's schema, once it has said welcome.
+    pub fn schema(&self) -> JsValue {
+        match self.session.welcome() {
+            Some(welcome) => schema_object(&welcome.schema),
+            None => JsValue::UNDEFINED,
+        }
+    }
+
+    /// Every visible entity as it is to be shown since the last update, flat. For each: numbers of its
+    /// record (this one included), id, kind, 1 when own, how much of it is there, then its components.
+    pub fn view(&mut self) -> Float64Array {
+        self.view.clear();
+        if let (Some(room), Some(welcome)) = (self.session.room(), self.session.welcome()) {
+            let (view, kinds) = (&mut self.view, &welcome.schema.entities);
+            room.for_each_shown(|shown| {
+                let start = view.len();
+                let mine = f64::from(u8::from(shown.mine));
+                view.extend([
+                    0.0,
+                    f64::from(shown.id.0),
+                    f64::from(shown.kind),
+                    mine,
+                    shown.presence,
+                ]);
+                push_components(&kinds[usize::from(shown.kind)], shown.lanes, view);
+                view[start] = (view.len() - start) as f64;
+            });
+        }
+        Float64Array::from(self.view.as_slice())
+    }
+
+    /// The tick that is shown of what is interpolated, with a fraction.
+    #[wasm_bindgen(js_name = shownTick)]
+    pub fn shown_tick(&self) -> Option<f64> {
+        let (tick, part) = self.session.room()?.shown_tick()?;
+        Some(f64::from(tick.0) + part)
+    }
+
+    /// What the network is doing, as plain numbers.
+    pub fn stats(&self, now_ms: f64) -> JsValue {
+        let stats = self.session.stats(at(now_ms));
+        object(&[
+            ("rttMs", stats.rtt_ms.into()),
+            ("jitterMs", stats.jitter_ms.into()),
+            ("lossFraction", stats.loss_fraction().into()),
+            ("silenceMs", stats.silence_ms.into()),
+            ("snapshotAgeMs", stats.snapshot_age_ms.into()),
+            ("inputMarginMs", stats.input_margin_ms.into()),
+            ("interpolationMs", stats.interpolation_ms.into()),
+            ("predicting", self.is_predicting().into()),
+            ("corrections", (stats.corrections as f64).into()),
+            ("predictionError", stats.prediction_error.into()),
+            ("tick", stats.tick.into()),
+            ("snapshots", (stats.snapshots as f64).into()),
+            ("snapshotsLate", (stats.snapshots_late as f64).into()),
+            ("snapshotsUndecodable", (stats.snapshots_undecodable as f64).into()),
+            ("snapshotsMalformed", (stats.snapshots_malformed as f64).into()),
+            ("bytesIn", (stats.bytes_in as f64).into()),
+            ("bytesOut", (stats.bytes_out as f64).into()),
+        ])
+    }
+}
+
+impl Core {
+    fn is_predicting(&self) -> bool {
+        let prediction = self.session.room().and_then(|room| room.prediction());
+        prediction.is_some_and(|prediction| prediction.entity().is_some())
+    }
+
+    /// The session cannot go on: what to throw, with the code to close the transport with.
+    fn fail(&self, error: &SessionError) -> JsValue {
+        let thrown = Error::new(&error.to_string());
+        set(&thrown, "code", &error.close_code().number().into());
+        thrown.into()
+    }
+
+    fn game_object(&self, name: &str, event: &Event, predicted: bool) -> JsValue {
+        let kinds = self.session.welcome().map(|welcome| &welcome.schema.events);
+        let Some(kind) = kinds.and_then(|kinds| kinds.get(usize::from(event.kind))) else {
+            return JsValue::UNDEFINED;
+        };
+        let lanes: Vec<f64> = event.lanes.iter().copied().map(f64::from).collect();
+        let mut values: Vec<f64> = Vec::new();
+        push_components(kind, &lanes, &mut values);
+        let values = Float64Array::from(values.as_slice()).into();
+        let (tick, kind) = (event.tick.0.into(), event.kind.into());
+        let told =
+            [("tick", tick), ("kind", kind), ("values", values), ("predicted", predicted.into())];
+        typed(name, &told)
+    }
+
+    fn control_object(&self, frame: &ServerFrame) -> JsValue {
+        match frame {
+            ServerFrame::Welcome { server, player, .. } => {
+                typed("welcome", &[("server", server.into()), ("player", player.0.into())])
+            }
+            ServerFrame::Joined { request, room, tick, spectator, host, members, .. } => {
+                let fields = [
+                    ("request", request.0.into()),
+                    ("room", room_object(room)),
+                    ("tick", tick.0.into()),
+                    ("spectator", (*spectator).into()),
+                    ("host", player_or_none(*host)),
+                    ("members", members.iter().map(member_object).collect::<Array>().into()),
+                ];
+                typed("joined", &fields)
+            }
+            ServerFrame::Left { request } => typed("left", &[("request", request.0.into())]),
+            ServerFrame::Done { request } => typed("done", &[("request", request.0.into())]),
+            ServerFrame::Rooms { request, rooms, found } => {
+                let rooms = rooms.iter().map(room_object).collect::<Array>();
+                let fields = [
+                    ("request", request.0.into()),
+                    ("rooms", rooms.into()),
+                    ("found", (*found).into()),
+                ];
+                typed("rooms", &fields)
+            }
+            ServerFrame::RoomsChanged { .. } => {
+                typed("roomsChanged", &[("rooms", self.rooms().into())])
+            }
+            ServerFrame::Refused { request, code, text } => {
+                refused_object("refused", *request, *code, text)
+            }
+            ServerFrame::Removed { text } => typed("removed", &[("text", text.into())]),
+            ServerFrame::MemberJoined(member) => {
+                typed("memberJoined", &[("member", member_object(member))])
+            }
+            ServerFrame::MemberLeft { player, code } => {
+                let fields = [("player", player.0.into()), ("code", code.number().into())];
+                typed("memberLeft", &fields)
+            }
+            ServerFrame::Host(host) => typed("host", &[("player", player_or_none(*host))]),
+            ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
+            // The session takes them and tells of none.
+            ServerFrame::Keyframe(_) => typed("keyframe", &[]),
+            ServerFrame::Resync { .. } => typed("resync", &[]),
+            ServerFrame::Goodbye { code, text } => {
+                typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
+            }
+        }
+    }
+}
+
+fn at(now_ms: f64) -> Duration {
+    Duration::from_micros((now_ms.max(0.0) * 1000.0) as u64)
+}

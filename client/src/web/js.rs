@@ -52,6 +52,10 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(super) fn new() -> Object;
 
+    /// Fails where the text is no JSON.
+    #[wasm_bindgen(js_namespace = JSON, js_name = parse, catch)]
+    pub(super) fn parse_json(text: &str) -> Result<JsValue, JsValue>;
+
     /// Fails where it is no object.
     #[wasm_bindgen(js_namespace = Reflect, js_name = get, catch)]
     pub(super) fn get_field(object: &JsValue, name: &str) -> Result<JsValue, JsValue>;

@@ -7,7 +7,7 @@ use tickwire_shared::control::{
 use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, Schema};
 use wasm_bindgen::prelude::*;
 
-use super::js::{Array, Object, get_field, set_field};
+use super::js::{Array, Object, get_field, parse_json, set_field};
 use crate::session::component::components;
 
 pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
@@ -76,7 +76,7 @@ pub(super) fn room_object(room: &RoomInfo) -> JsValue {
 
 /// What the JSON says; undefined without any, and where a page would not read it.
 fn metadata_value(metadata: &str) -> JsValue {
-    js_sys::JSON::parse(metadata).unwrap_or(JsValue::UNDEFINED)
+    parse_json(metadata).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// A query out of a plain object; what it lacks is as in the default.

@@ -1,14 +1,14 @@
 //! Rooms and chat from a native client.
 
 use tickwire::client::{Client, ClientEvent};
-use tickwire::control::{RoomChoice, ServerChat, ServerFrame};
+use tickwire::control::{RoomChoice, RoomQuery, ServerChat, ServerFrame};
 
 use crate::tag::{Tag, Tagged};
 
 // ANCHOR: ask
 /// Requests take effect in the order they are made: no need to wait in between.
 pub fn enter(client: &mut Client<Tag>) {
-    client.list_rooms();
+    client.list_rooms(RoomQuery::default());
     client.join(RoomChoice::Named("friends".to_owned()), "Ann");
     client.say("hello");
 }
