@@ -11,7 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tickwire_shared::control::{Redacted, RefuseCode, RoomChoice, RoomInfo, RoomQuery};
+use tickwire_shared::control::{
+    Redacted, RefuseCode, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
+};
 use tickwire_shared::{PlayerId, RoomPolicy, Simulation};
 
 use crate::config::ServerConfig;
@@ -177,26 +179,46 @@ impl<S: Simulation> Rooms<S> {
 
     /// The first rooms by `query`, as many as a list holds, and how many there are in all.
     pub(crate) fn list(&self, query: &RoomQuery) -> (Vec<RoomInfo>, u32) {
-        let listed: Vec<_> = {
-            let registry = self.registry();
-            let listed = registry.entries.values().filter(|entry| !entry.unlisted);
-            listed.map(|entry| Arc::clone(&entry.mailbox)).collect()
-        };
-        let infos = listed.iter().map(|mailbox| mailbox.info());
-        let mut rooms: Vec<_> = infos.filter(|room| query.matches(room)).collect();
-        let found = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
-        query.order.sort(&mut rooms);
-        rooms.truncate(self.config.rooms_listed_max);
+        self.pick(&self.listed(), query)
+    }
+
+    /// Tells those who follow a list of rooms what changed in it; see [`RoomsFeed::push`].
+    pub(crate) fn push(
+        &self,
+        is_behind: impl Fn(PlayerId) -> bool,
+        send: impl FnMut(&[PlayerId], &ServerFrame),
+    ) {
+        if self.feed.is_followed() {
+            let listed = self.listed();
+            self.feed.push(|query| self.pick(&listed, query), is_behind, send);
+        }
+    }
+
+    /// Every room that is in lists.
+    fn listed(&self) -> Vec<Arc<Mailbox<S::Input>>> {
+        let registry = self.registry();
+        let listed = registry.entries.values().filter(|entry| !entry.unlisted);
+        listed.map(|entry| Arc::clone(&entry.mailbox)).collect()
+    }
+
+    fn pick(&self, listed: &[Arc<Mailbox<S::Input>>], query: &RoomQuery) -> (Vec<RoomInfo>, u32) {
+        let counted = listed.iter().map(|mailbox| (mailbox.players(), mailbox));
+        let mut matching: Vec<_> =
+            counted.filter(|(players, room)| query.matches(room.listing(), *players)).collect();
+        let found = u32::try_from(matching.len()).unwrap_or(u32::MAX);
+        matching.sort_unstable_by(|(a_players, a), (b_players, b)| {
+            query.order.compare((*a_players, a.name()), (*b_players, b.name()))
+        });
+        let first = matching.into_iter().take(self.config.rooms_listed_max);
+        let infos = first.map(|(players, mailbox)| RoomInfo { players, ..mailbox.info() });
         let mut left_bytes = feed::LIST_BYTES_MAX;
-        let fitting = rooms.iter().take_while(|room| {
+        let fitting = infos.take_while(|room| {
             let bytes = feed::info_bytes_max(room);
             let fits = bytes <= left_bytes;
             left_bytes = left_bytes.saturating_sub(bytes);
             fits
         });
-        let fitting = fitting.count();
-        rooms.truncate(fitting);
-        (rooms, found)
+        (fitting.collect(), found)
     }
 
     /// Lets rooms go that nobody has been in for long enough. Called once a second.

@@ -24,6 +24,8 @@ export interface CreateRequest {
   roomOptions?: unknown;
   /** The game's join options. */
   options?: unknown;
+  /** The password that the room is made with, for the session to come back into it over another connection. */
+  password?: string | undefined;
 }
 
 /** Asks to watch a room. */

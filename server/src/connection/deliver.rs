@@ -92,11 +92,9 @@ impl<S: Simulation> ServerState<S> {
             let waiting = |link: Arc<ClientLink<_>>| link.reliable.waiting_bytes();
             self.links.get(player).map_or(0, waiting) > ROOMS_BEHIND_BYTES
         };
-        self.rooms.feed.push(
-            |query| self.rooms.list(query),
-            is_behind,
-            |players, frame| self.deliver_all(players, StreamKind::Control, frame),
-        );
+        self.rooms.push(is_behind, |players, frame| {
+            self.deliver_all(players, StreamKind::Control, frame);
+        });
     }
 
     /// One frame for many, coded once.

@@ -66,6 +66,11 @@ impl RoomsFeed {
         Ok(())
     }
 
+    /// Whether anybody follows a list.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.lists().is_empty()
+    }
+
     /// `player` follows no list any more.
     pub(crate) fn unsubscribe(&self, player: PlayerId) {
         leave(&mut self.lists(), player);
@@ -73,7 +78,7 @@ impl RoomsFeed {
 
     /// Hands what changed since the last time to `send`, with those it is for. Who `is_behind` is told nothing, and all
     /// of it anew once it is not.
-    pub(crate) fn push(
+    pub(super) fn push(
         &self,
         list: impl Fn(&RoomQuery) -> (Vec<RoomInfo>, u32),
         is_behind: impl Fn(PlayerId) -> bool,

@@ -56,10 +56,20 @@ impl<I> Mailbox<I> {
         self.listing.players_max
     }
 
+    /// Its line in the list of rooms, but for who is in it.
+    pub(crate) fn listing(&self) -> &RoomInfo {
+        &self.listing
+    }
+
+    /// Seats taken.
+    pub(crate) fn players(&self) -> u32 {
+        self.players.load(Ordering::Relaxed)
+    }
+
     /// Its line in the list of rooms.
     pub(crate) fn info(&self) -> RoomInfo {
         RoomInfo {
-            players: self.players.load(Ordering::Relaxed),
+            players: self.players(),
             spectators: self.spectators.load(Ordering::Relaxed),
             ..self.listing.clone()
         }

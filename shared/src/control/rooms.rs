@@ -1,6 +1,6 @@
 //! Rooms as clients choose, list and follow them.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,26 +110,28 @@ pub enum RoomOrder {
 }
 
 impl RoomQuery {
-    /// Whether `room` is in the list.
-    pub fn matches(&self, room: &RoomInfo) -> bool {
+    /// Whether a room with so many players is in the list, whatever `room` says of them.
+    pub fn matches(&self, room: &RoomInfo, players: u32) -> bool {
         (self.tag.is_empty() || room.tags.contains(&self.tag))
             && room.name.starts_with(&self.name_prefix)
-            && !(self.has_seat && room.is_full())
+            && !(self.has_seat && players >= room.players_max)
             && !(self.no_password && room.needs_password)
     }
 }
 
 impl RoomOrder {
+    /// Which of two rooms comes first, by their players and names.
+    pub fn compare(self, a: (u32, &str), b: (u32, &str)) -> Ordering {
+        match self {
+            RoomOrder::Fullest => (b.0, a.1).cmp(&(a.0, b.1)),
+            RoomOrder::Emptiest => a.cmp(&b),
+            RoomOrder::Name => a.1.cmp(b.1),
+        }
+    }
+
     /// Puts `rooms` in this order.
     pub fn sort(self, rooms: &mut [RoomInfo]) {
-        match self {
-            RoomOrder::Fullest => rooms
-                .sort_by(|a, b| (Reverse(a.players), &a.name).cmp(&(Reverse(b.players), &b.name))),
-            RoomOrder::Emptiest => {
-                rooms.sort_by(|a, b| (a.players, &a.name).cmp(&(b.players, &b.name)));
-            }
-            RoomOrder::Name => rooms.sort_by(|a, b| a.name.cmp(&b.name)),
-        }
+        rooms.sort_by(|a, b| self.compare((a.players, &a.name), (b.players, &b.name)));
     }
 }
 
@@ -149,7 +151,7 @@ mod tests {
         let locked = RoomInfo { needs_password: true, ..room("cove", 0, &[]) };
         let listed = |query: RoomQuery| {
             let rooms = [&open, &full, &locked];
-            rooms.map(|room| query.matches(room))
+            rooms.map(|room| query.matches(room, room.players))
         };
         assert_eq!(listed(RoomQuery::default()), [true; 3]);
         let tag = |tag: &str| RoomQuery { tag: tag.to_owned(), ..RoomQuery::default() };
