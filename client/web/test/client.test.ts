@@ -418,6 +418,25 @@ test('a request without an answer is a stall as well, and is turned down when th
   await client.close();
 });
 
+test('who goes on comes in again by the options and the password it came in by, and follows its list', async () => {
+  const { client, core, pipe, nextCore, nextPipe, say, open } = sailor();
+  const seat = client.join({ name: 'Me', room: 'bay', options: { team: 'red' }, password: 'sesame' });
+  const list = client.subscribeRooms({ tag: 'eu' });
+  say(core, pipe, { ...JOINED, request: 1 }, { type: 'rooms', request: 2, rooms: [], found: 0 });
+  await Promise.all([seat, list]);
+  await pass(3200);
+  open().resolve();
+  await pass(1100);
+  nextCore.events = [{ type: 'welcome', server: 'test', player: 12 }];
+  say(nextCore, nextPipe);
+  await pass(0);
+  expect(nextCore.asked).toContain('join bay Me {"team":"red"} sesame');
+  say(nextCore, nextPipe, { ...JOINED, request: 1 });
+  await pass(0);
+  expect(nextCore.asked).toContain('subscribe {"tag":"eu"}');
+  await client.close();
+});
+
 test('a connection that speaks again while the other one opens is kept: it was the path', async () => {
   const { client, pipe, nextPipe, told, open } = sailor();
   await pass(5000);
