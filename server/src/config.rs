@@ -5,8 +5,6 @@
 //! with its name, where it came from, and what is allowed.
 
 mod load;
-#[cfg(test)]
-mod reference;
 mod settings;
 
 use std::net::{Ipv6Addr, SocketAddr};
@@ -305,3 +303,6 @@ impl<'de> Deserialize<'de> for List {
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
+
+#[cfg(test)]
+mod reference;
