@@ -14,7 +14,7 @@ use tickwire_shared::control::{
     CloseCode, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerChat, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
-use tickwire_shared::quantize::Lanes;
+use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, Options, PlayerId, Simulation, Tick};
@@ -299,6 +299,19 @@ impl<S: Simulation> Client<S> {
     /// Removes a member; only the room's host may. [`ServerFrame::Done`] or [`ServerFrame::Refused`] follows.
     pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
         let request = self.session.kick(player, reason);
+        self.flush();
+        request
+    }
+
+    /// Asks something of the game, as a player in a room. [`ServerFrame::Done`] follows once a step had it: exactly once,
+    /// and after the commands asked before. [`ServerFrame::Refused`] says that no step will have it. If the session ends
+    /// before either comes, a step had it or not. A field out of its range is sent as the nearest value.
+    pub fn command(&mut self, command: &S::Command) -> RequestId {
+        let mut own = [0; LANES_MAX];
+        Kinds::to_lanes(command, &mut own);
+        let mut lanes = [0; LANES_MAX];
+        let kind = self.mapping.command(command.kind(), &own, &mut lanes);
+        let request = self.session.command(kind, &lanes);
         self.flush();
         request
     }

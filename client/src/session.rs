@@ -6,6 +6,7 @@
 pub mod component;
 
 mod clock;
+mod command;
 mod event;
 mod extrapolated;
 mod fading_out;
@@ -38,6 +39,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tickwire_shared::PlayerId;
+use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, FrameReader, RoomInfo, STREAM_CHAT, STREAM_CONTROL, ServerChat,
     ServerFrame, write_frame,
@@ -118,6 +120,8 @@ pub struct Session {
     requests: u32,
     events: VecDeque<SessionEvent>,
     welcome: Option<Welcome>,
+    /// By the server's schema, since its welcome.
+    commands: Option<CommandCodec>,
     room: Option<RoomSession>,
     /// The list of rooms that is followed.
     rooms: RoomList,
@@ -173,6 +177,7 @@ impl Session {
             requests: 0,
             events: VecDeque::new(),
             welcome: None,
+            commands: None,
             room: None,
             rooms: RoomList::default(),
             rules: None,
@@ -366,6 +371,7 @@ impl Session {
                 }
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
                 self.held = schema.input.zero_lanes();
+                self.commands = Some(CommandCodec::new(&schema));
                 self.welcome = Some(Welcome { player, server, schema });
             }
             ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {

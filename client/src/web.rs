@@ -11,7 +11,7 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, RoomChoice, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::simulation::schema_of;
 use wasm_bindgen::prelude::*;
 
@@ -183,16 +183,17 @@ impl Core {
     #[wasm_bindgen(js_name = setInput)]
     pub fn set_input(&mut self, values: &[f64]) {
         let Some(welcome) = self.session.welcome() else { return };
-        let mut lanes = [0; LANES_MAX];
-        let (mut value_at, mut lane_at) = (0, 0);
-        for field in &welcome.schema.input.fields {
-            let width = components(field.ty);
-            let given = values.get(value_at..value_at + width).unwrap_or(&[]);
-            lanes_of(field.ty, given, &mut lanes[lane_at..]);
-            value_at += width;
-            lane_at += field.ty.lanes();
-        }
-        self.session.hold(&lanes[..lane_at]);
+        let lanes = kind_lanes(&welcome.schema.input, values);
+        self.session.hold(&lanes);
+    }
+
+    /// Asks something of the game: the number of its kind in the server's schema, and one number for each component, as
+    /// for `setInput`.
+    pub fn command(&mut self, kind: u8, values: &[f64]) -> u32 {
+        let known = self.session.welcome().and_then(|welcome| {
+            welcome.schema.commands.get(usize::from(kind)).map(|kind| kind_lanes(kind, values))
+        });
+        self.session.command(known.is_some().then_some(kind), &known.unwrap_or_default()).0
     }
 
     /// Predicts what the player steers, in rooms joined from now on, by functions of JavaScript.
@@ -390,4 +391,18 @@ impl Core {
 
 fn at(now_ms: f64) -> Duration {
     Duration::from_micros((now_ms.max(0.0) * 1000.0) as u64)
+}
+
+/// One number for each component of a kind, in the schema's order, as lanes.
+fn kind_lanes(kind: &KindSchema, values: &[f64]) -> Vec<i32> {
+    let mut lanes = vec![0; kind.lanes()];
+    let (mut value_at, mut lane_at) = (0, 0);
+    for field in &kind.fields {
+        let width = components(field.ty);
+        let given = values.get(value_at..value_at + width).unwrap_or(&[]);
+        lanes_of(field.ty, given, &mut lanes[lane_at..]);
+        value_at += width;
+        lane_at += field.ty.lanes();
+    }
+    lanes
 }

@@ -44,6 +44,10 @@ settings! {
         input_window_ticks: u32 = 32, in 1..=1024;
         /// Lag compensation goes back by so many ticks at most.
         rewind_ticks_max: u32 = 15, in 0..=63;
+        /// Commands of one player that a tick hands to the game; the others wait for the next ticks.
+        commands_per_tick_max: usize = 8, in 1..=1024;
+        /// Commands of one player that wait; beyond it they are refused.
+        commands_queued_max: usize = 64, in 1..=65_536;
         /// Events kept for a client that does not acknowledge them; beyond it the oldest that was not sent is dropped.
         events_queued_max: usize = 1024, in 1..=65_536;
         /// Characters of a chat message.
@@ -212,6 +216,10 @@ settings! {
         joins_hz: u32 = 2, in 1..=10_000;
         /// Rooms at once that one client asks to join or watch.
         joins_burst: u32 = 10, in 1..=10_000;
+        /// Commands a second that one client asks of its game; beyond it they are refused, and count as other frames.
+        commands_hz: u32 = 20, in 1..=10_000;
+        /// Commands at once that one client asks of its game.
+        commands_burst: u32 = 40, in 1..=10_000;
         /// Milliseconds that what a client asks waits for what it wrote before, while none of that comes: its
         /// two streams may overtake each other.
         request_wait_ms: u32 = 5000, in 100..=60_000;

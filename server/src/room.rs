@@ -5,6 +5,7 @@
 
 mod bandwidth;
 mod chat;
+mod commands;
 mod encode;
 mod findings;
 mod handle;
@@ -41,6 +42,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, Inputs, NewRoom, Outbox, PlayerId, RoomPolicy, Simulation, Tick};
 
 use crate::config::RoomConfig;
+use commands::CommandQueue;
 use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
@@ -102,6 +104,7 @@ pub struct Room<S: Simulation> {
     chat_id: u64,
     outgoing: VecDeque<FromRoom>,
 
+    commands: CommandQueue<S::Command>,
     inputs: Vec<(PlayerId, S::Input)>,
     /// By input, in ticks.
     view_delays: Vec<f32>,
@@ -142,6 +145,7 @@ impl<S: Simulation> Room<S> {
             seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
+            commands: CommandQueue::new(&schema),
             inputs: Vec::new(),
             view_delays: Vec::new(),
             outbox: Outbox::default(),
@@ -228,10 +232,12 @@ impl<S: Simulation> Room<S> {
         self.next_tick();
         self.due = Some(due);
         self.take_inputs();
-        self.simulation.step(
-            &Inputs::new(self.tick, &self.inputs).with_view_delays(&self.view_delays),
-            &mut self.outbox,
-        );
+        self.commands.take(self.config.commands_per_tick_max);
+        let inputs = Inputs::new(self.tick, &self.inputs)
+            .with_commands(self.commands.taken())
+            .with_view_delays(&self.view_delays);
+        self.simulation.step(&inputs, &mut self.outbox);
+        self.answer_commands();
         self.simulation.capture(&mut self.capture);
         self.world.capture(self.tick, &mut self.capture, &mut self.findings);
         if !self.world.owned() {

@@ -102,7 +102,8 @@ impl Schema {
         };
         compare_kind(&self.input, &client.input)?;
         pairs(&self.entities, &client.entities)?;
-        pairs(&self.events, &client.events)
+        pairs(&self.events, &client.events)?;
+        pairs(&self.commands, &client.commands)
     }
 
     /// In what the inputs or entities of `other` are not the same, field by field: rules for the one cannot step the
@@ -145,15 +146,16 @@ impl Schema {
         if self.tick_hz == 0 || self.tick_hz > 1000 {
             return invalid("the game", "", "its tick rate is not within 1 to 1000 Hz");
         }
-        if self.entities.len() > KINDS_MAX || self.events.len() > KINDS_MAX {
-            return invalid("the game", "", "it has more than 64 kinds");
-        }
-        for kinds in [&self.entities, &self.events] {
+        let tables = [&self.entities, &self.events, &self.commands];
+        for kinds in tables {
+            if kinds.len() > KINDS_MAX {
+                return invalid("the game", "", "it has more than 64 kinds");
+            }
             if let Some(name) = repeated(kinds.iter().map(|kind| &kind.name)) {
                 return invalid(name, "", "another kind has the same name");
             }
         }
-        for kind in [&self.input].into_iter().chain(&self.entities).chain(&self.events) {
+        for kind in std::iter::once(&self.input).chain(tables.into_iter().flatten()) {
             if kind.lanes() > LANES_MAX {
                 return invalid(&kind.name, "", "it has more than 64 lanes");
             }

@@ -116,6 +116,16 @@ pub enum ClientFrame {
         /// Its number.
         request: RequestId,
     },
+    /// Asks something of the game, as a player in a room. Answered by [`ServerFrame::Done`] once a step had it, or by
+    /// [`ServerFrame::Refused`]: then no step has it.
+    Command {
+        /// Its number.
+        request: RequestId,
+        /// Its place in [`Schema::commands`].
+        kind: u8,
+        /// Its lanes, whole: see [`crate::command`].
+        fields: Vec<u8>,
+    },
 }
 
 impl ClientFrame {
@@ -130,6 +140,7 @@ impl ClientFrame {
             | ClientFrame::SubscribeRooms { request, .. }
             | ClientFrame::UnsubscribeRooms { request }
             | ClientFrame::Kick { request, .. }
+            | ClientFrame::Command { request, .. }
             | ClientFrame::Goodbye { request } => Some(*request),
         }
     }
@@ -211,7 +222,8 @@ pub enum ServerFrame {
     /// the same tick. The bytes are those of a snapshot with whole records and nothing else; see
     /// [`Replica::apply_keyframe`](crate::replica::Replica::apply_keyframe).
     Keyframe(Vec<u8>),
-    /// Answer to [`ClientFrame::Kick`]: the member is out of the room; and to [`ClientFrame::UnsubscribeRooms`].
+    /// Answer to [`ClientFrame::Kick`]: the member is out of the room; to [`ClientFrame::UnsubscribeRooms`]; and to
+    /// [`ClientFrame::Command`]: a step of the game had it.
     Done {
         /// What this answers.
         request: RequestId,
@@ -319,4 +331,10 @@ pub enum RefuseCode {
     WrongPassword,
     /// The game said no: its own code, as in [`Refusal`](crate::Refusal).
     ByGame(u16),
+    /// Only watching: it takes a seat to play.
+    NotPlaying,
+    /// Not a command of this game.
+    CommandInvalid,
+    /// Commands faster than allowed.
+    CommandTooFast,
 }

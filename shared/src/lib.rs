@@ -75,7 +75,8 @@
 //! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes; [`compatibility`]: whether two sides' tables fit;
 //! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
-//! 5. [`control`]: the frames of the reliable streams, and every way a session can end;
+//! 5. [`control`]: the frames of the reliable streams, and every way a session can end; [`command`]: what a player asks
+//!    of its game on them.
 //! 6. [`websocket`]: all of it over one TCP connection.
 //!
 //! The book describes every byte: `docs/src/protocol`.
@@ -91,6 +92,7 @@ mod rotation;
 mod tick;
 
 pub mod bits;
+pub mod command;
 pub mod compatibility;
 pub mod control;
 pub mod delta;
@@ -118,4 +120,4 @@ pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
-pub const PROTOCOL_VERSION: u8 = 2;
+pub const PROTOCOL_VERSION: u8 = 3;

@@ -1,4 +1,4 @@
-//! Field tables: what a kind of entity, an input or an event is made of, and how two sides compare.
+//! Field tables: what a kind of entity, an input, an event or a command is made of, and how two sides compare.
 //!
 //! A value travels as integer **lanes** (`i32`). A [`FieldType`] says how many lanes a field takes
 //! and which values each may hold; everything the codec does is driven by these tables, so a client
@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Most lanes a kind, an input or an event may have.
+/// Most lanes a kind, an input, an event or a command may have.
 pub const LANES_MAX: usize = 64;
 
-/// Most kinds in a game.
+/// Most kinds of entity in a game, of event, and of command.
 pub const KINDS_MAX: usize = 64;
 
 /// Steps from zero to an end of a range are fewer than this: beyond it an `f32` cannot hold every one.
@@ -225,7 +225,7 @@ impl ChoiceSchema {
     }
 }
 
-/// One kind of entity, an input, or one kind of event.
+/// One kind of entity, an input, one kind of event, or one kind of command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KindSchema {
     /// The struct's name.
@@ -264,6 +264,8 @@ pub struct Schema {
     pub entities: Vec<KindSchema>,
     /// The kinds of event, by their number on the wire.
     pub events: Vec<KindSchema>,
+    /// The kinds of command, by their number on the wire.
+    pub commands: Vec<KindSchema>,
     /// The bytes of the [`Model`](crate::model::Model) that codes the entities' deltas; none for the general defaults.
     pub model: Vec<u8>,
 }

@@ -57,6 +57,40 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
 
     /// What a player asks for once, such as a vote or a purchase: `#[derive(Replicate)]` as for entities, or
     /// [`NoCommand`]. Commands come reliably and in order, each exactly once; see [`Inputs::commands`].
+    ///
+    /// ```
+    /// use tickwire_shared::Replicate;
+    ///
+    /// #[derive(Replicate)]
+    /// enum Command {
+    ///     Ready(Ready),
+    ///     Buy(Buy),
+    /// }
+    ///
+    /// #[derive(Replicate)]
+    /// struct Ready {}
+    ///
+    /// #[derive(Replicate)]
+    /// struct Buy {
+    ///     #[replicate(range = 0..=31)]
+    ///     item: u8,
+    /// }
+    /// ```
+    ///
+    /// A client sends one by `client.command(&Command::Buy(Buy { item: 3 }))`, a page by
+    /// `await client.command('Buy', { item: 3 })`. What comes is of the schema, each field within its range; whether the
+    /// player may buy is the game's to decide:
+    ///
+    /// ```ignore
+    /// fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+    ///     for (player, command) in inputs.commands() {
+    ///         match command {
+    ///             Command::Ready(_) => self.ready(player),
+    ///             Command::Buy(buy) => self.buy(player, buy.item),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     type Command: Kinds + Send + 'static;
 
     /// What a room is made with, such as its map; `()` for none. JSON on the wire, so any type of serde.
@@ -124,6 +158,7 @@ pub fn schema_of<S: Simulation>() -> Schema {
         input: <S::Input as Lanes>::schema(),
         entities: S::Entity::schemas(),
         events: S::Event::schemas(),
+        commands: S::Command::schemas(),
         model: S::MODEL.to_vec(),
     }
 }
@@ -211,6 +246,10 @@ impl<'a, G: Simulation> Inputs<'a, G> {
     }
 
     /// The commands of this tick with their players, in the order in which they came.
+    ///
+    /// Each is of a player who is seated in this tick, and in one tick only. Those of one player are at most
+    /// `room.commands_per_tick_max` of the server's settings; what came beyond it is in the next ticks. Those that still
+    /// wait when the player leaves are dropped, and refused to it.
     pub fn commands(&self) -> impl Iterator<Item = (PlayerId, &'a G::Command)> + use<'a, G> {
         self.commands.iter().map(|(player, command)| (*player, command))
     }

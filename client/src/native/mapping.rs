@@ -14,11 +14,21 @@ pub(super) struct Mapping {
     input_zero: Vec<i32>,
     entities: Vec<Option<KindMapping>>,
     events: Vec<Option<KindMapping>>,
+    /// By the game's own kind.
+    commands: Vec<Option<CommandMapping>>,
 }
 
 #[derive(Debug)]
 struct KindMapping {
     own: u8,
+    moves: Moves,
+}
+
+#[derive(Debug)]
+struct CommandMapping {
+    /// The server's kind.
+    server: u8,
+    zero: Vec<i32>,
     moves: Moves,
 }
 
@@ -33,6 +43,7 @@ impl Mapping {
             input_zero: server.input.zero_lanes(),
             entities: kinds(&server.entities, &own.entities),
             events: kinds(&server.events, &own.events),
+            commands: own.commands.iter().map(|kind| command(kind, &server.commands)).collect(),
         }
     }
 
@@ -58,6 +69,16 @@ impl Mapping {
         E::from_lanes(kind.own, &own)
     }
 
+    /// A command of the game's kind as lanes of the server's; returns its kind there, `None` if the server has none.
+    pub(super) fn command(&self, kind: u8, own: &[i32], lanes: &mut [i32]) -> Option<u8> {
+        let kind = self.commands.get(usize::from(kind))?.as_ref()?;
+        lanes[..kind.zero.len()].copy_from_slice(&kind.zero);
+        for &(from, to, count) in &kind.moves {
+            lanes[to..to + count].copy_from_slice(&own[from..from + count]);
+        }
+        Some(kind.server)
+    }
+
     /// An event in the game's own type; `None` for a kind that the game does not have.
     pub(super) fn event<E: Kinds>(&self, event: &Event) -> Option<E> {
         let kind = self.events.get(usize::from(event.kind))?.as_ref()?;
@@ -67,6 +88,13 @@ impl Mapping {
         }
         E::from_lanes(kind.own, &own)
     }
+}
+
+/// How a command of the game's `own` kind becomes one of the server's.
+fn command(own: &KindSchema, server: &[KindSchema]) -> Option<CommandMapping> {
+    let at = server.iter().position(|other| other.name == own.name)?;
+    let (zero, moves) = (server[at].zero_lanes(), moves(own, &server[at]));
+    Some(CommandMapping { server: at as u8, zero, moves })
 }
 
 fn kinds(server: &[KindSchema], own: &[KindSchema]) -> Vec<Option<KindMapping>> {

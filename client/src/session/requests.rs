@@ -99,7 +99,7 @@ impl Session {
         request
     }
 
-    fn request(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
+    pub(super) fn request(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
         let request = self.next_request();
         write_frame(&frame(request), &mut self.control_out);
         request

@@ -14,6 +14,7 @@ fn schema(name_bytes: usize) -> Schema {
         input: KindSchema { name: "Input".into(), fields: vec![] },
         entities: vec![],
         events: vec![],
+        commands: vec![],
         model: vec![],
     }
 }

@@ -115,6 +115,7 @@ pub(super) fn schema_object(schema: &Schema) -> JsValue {
         ("input", kind_object(&schema.input)),
         ("entities", kinds(&schema.entities)),
         ("events", kinds(&schema.events)),
+        ("commands", kinds(&schema.commands)),
     ])
 }
 

@@ -31,6 +31,7 @@ pub(super) async fn serve<I: Send + 'static>(
             Ok(Some(_)) if !link.is_greeted() => return CloseCode::TooEarly.into(),
             Ok(Some(chat)) => {
                 let turn = link.order.turn(chat.request()).await;
+                link.all_answered().await;
                 say(link, chat).await;
                 drop(turn);
             }

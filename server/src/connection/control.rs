@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::Simulation;
+use tickwire_shared::command::COMMAND_BYTES_MAX;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, Redacted, RefuseCode, RequestId, RoomQuery, ServerFrame,
 };
@@ -13,6 +14,7 @@ use tokio::time::timeout_at;
 use super::frames::FrameStream;
 use super::link::truncate;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, send_command};
+use crate::config::ServerConfig;
 use crate::room::{self, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
@@ -38,22 +40,24 @@ pub(super) async fn serve<S: Simulation>(
         Err(end) => return end,
     };
     drop(handshake);
-    let config = &host.config;
-    let mut bucket =
-        TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
-    let mut joins = TokenBucket::new(config.joins_burst, config.joins_hz, Instant::now());
+    let mut rates = FrameRates::new(&host.config, Instant::now());
     loop {
-        while !bucket.take(Instant::now()) {
-            tokio::time::sleep(FRAME_PAUSE).await;
-        }
         match frames.next::<ClientFrame>().await {
             Ok(Some(frame)) => {
+                let is_too_fast = rates.wait_for(&frame).await;
                 let turn = match frame.request() {
                     Some(request) => Some(link.order.turn(request).await),
                     None => None,
                 };
-                if let Err(end) = handle(host, link, frame, &mut joins).await {
-                    return end;
+                match frame {
+                    ClientFrame::Command { request, .. } if is_too_fast => {
+                        refuse(link, request, too_fast(&host.config));
+                    }
+                    frame => {
+                        if let Err(end) = handle(host, link, frame).await {
+                            return end;
+                        }
+                    }
                 }
                 drop(turn);
             }
@@ -110,12 +114,10 @@ async fn handle<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
     frame: ClientFrame,
-    joins: &mut TokenBucket,
 ) -> Result<(), SessionEnd> {
-    if let ClientFrame::Join { .. } | ClientFrame::Spectate { .. } = frame {
-        while !joins.take(Instant::now()) {
-            tokio::time::sleep(FRAME_PAUSE).await;
-        }
+    // Commands follow each other in the room; anything else waits for their effect.
+    if !matches!(frame, ClientFrame::Command { .. }) {
+        link.all_answered().await;
     }
     match frame {
         ClientFrame::Hello { .. } => return Err(CloseCode::SecondHello.into()),
@@ -161,6 +163,14 @@ async fn handle<S: Simulation>(
             let kick = ToRoom::Kick { request, by: link.player, player, reason };
             ask_own_room(link, request, kick).await;
         }
+        ClientFrame::Command { request, fields, .. } if fields.len() > COMMAND_BYTES_MAX => {
+            let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");
+            refuse(link, request, RoomRefusal { code: RefuseCode::CommandInvalid, text });
+        }
+        ClientFrame::Command { request, kind, fields } => {
+            let command = ToRoom::Command { request, player: link.player, kind, fields };
+            send_to_own_room(link, request, command).await;
+        }
     }
     Ok(())
 }
@@ -186,13 +196,20 @@ async fn enter<I>(
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
     let join = ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max };
-    ask(link, &room, join).await;
+    send_to_room(link, &room, join).await;
+    link.all_answered().await;
 }
 
+/// Hands `message` to the client's room and waits until the room has answered it.
 async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message: ToRoom<I>) {
+    send_to_own_room(link, request, message).await;
+    link.all_answered().await;
+}
+
+async fn send_to_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message: ToRoom<I>) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
-        Some(membership) => ask(link, membership.room(), message).await,
+        Some(membership) => send_to_room(link, membership.room(), message).await,
         None => {
             let text = "you are in no room; join one first".to_owned();
             refuse(link, request, RoomRefusal { code: RefuseCode::NotInRoom, text });
@@ -200,16 +217,56 @@ async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message:
     }
 }
 
-/// Hands `message` to a room and waits until the room has answered it.
-async fn ask<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
-    let mut answers = link.answers();
+/// Hands `message`, which is answered once, to a room.
+async fn send_to_room<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
+    link.ask_room();
     send_command(room, message).await;
     // It broke after it was found; whoever told its members may have missed this one.
     if room.is_closed() {
         link.end(CloseCode::RoomFailed);
     }
-    // Fails only when the link is gone, and this task with it.
-    let _ = answers.changed().await;
+}
+
+/// How fast a client may ask.
+struct FrameRates {
+    frames: TokenBucket,
+    joins: TokenBucket,
+    commands: TokenBucket,
+}
+
+impl FrameRates {
+    fn new(config: &ServerConfig, now: Instant) -> Self {
+        FrameRates {
+            frames: TokenBucket::new(config.control_frames_burst, config.control_frames_hz, now),
+            joins: TokenBucket::new(config.joins_burst, config.joins_hz, now),
+            commands: TokenBucket::new(config.commands_burst, config.commands_hz, now),
+        }
+    }
+
+    /// Waits until `frame` may be taken; says whether it is a command that may not.
+    async fn wait_for(&mut self, frame: &ClientFrame) -> bool {
+        let is_command = matches!(frame, ClientFrame::Command { .. });
+        if is_command && self.commands.take(Instant::now()) {
+            return false;
+        }
+        wait(&mut self.frames).await;
+        if let ClientFrame::Join { .. } | ClientFrame::Spectate { .. } = frame {
+            wait(&mut self.joins).await;
+        }
+        is_command
+    }
+}
+
+async fn wait(bucket: &mut TokenBucket) {
+    while !bucket.take(Instant::now()) {
+        tokio::time::sleep(FRAME_PAUSE).await;
+    }
+}
+
+fn too_fast(config: &ServerConfig) -> RoomRefusal {
+    let most = config.commands_hz;
+    let text = format!("at most {most} commands in a second; wait a moment");
+    RoomRefusal { code: RefuseCode::CommandTooFast, text }
 }
 
 fn refuse<I>(link: &ClientLink<I>, request: RequestId, RoomRefusal { code, text }: RoomRefusal) {

@@ -24,8 +24,8 @@ pub(crate) struct ClientLink<I> {
     pub(crate) reliable: Reliable,
     /// What it asked for on both streams, in the order it was written.
     pub(crate) order: RequestOrder,
-    /// A room answered what was asked on the control stream.
-    answered: watch::Sender<()>,
+    /// How much a room was asked on the control stream and has not answered yet.
+    unanswered: watch::Sender<usize>,
     /// The room it is in, or asked to enter.
     membership: ArcSwapOption<Membership<I>>,
     /// Hello was said and answered.
@@ -139,9 +139,15 @@ impl<I> ClientLink<I> {
         self.told_bytes.store(usize::MAX, Ordering::Relaxed);
     }
 
-    /// Answers of rooms from now on.
-    pub(crate) fn answers(&self) -> watch::Receiver<()> {
-        self.answered.subscribe()
+    /// A room is about to be asked something that it answers once.
+    pub(super) fn ask_room(&self) {
+        self.unanswered.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until rooms have answered all they were asked.
+    pub(super) async fn all_answered(&self) {
+        // Fails only when the link is gone, and this task with it.
+        let _ = self.unanswered.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// Queues what a room says on the control stream.
@@ -149,7 +155,7 @@ impl<I> ClientLink<I> {
         let is_answer = frame.answers().is_some();
         self.send_control(frame);
         if is_answer {
-            self.answered.send_replace(());
+            self.unanswered.send_modify(|count| *count = count.saturating_sub(1));
         }
     }
 
@@ -218,7 +224,7 @@ impl<I> ClientLinks<I> {
             session,
             reliable: Reliable::new(config),
             order: RequestOrder::new(config),
-            answered: watch::Sender::new(()),
+            unanswered: watch::Sender::new(0),
             membership: ArcSwapOption::empty(),
             greeted: AtomicBool::new(false),
             told_bytes: AtomicUsize::new(0),

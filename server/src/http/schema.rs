@@ -21,6 +21,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         "input": kind(&schema.input),
         "entities": schema.entities.iter().map(kind).collect::<Vec<_>>(),
         "events": schema.events.iter().map(kind).collect::<Vec<_>>(),
+        "commands": schema.commands.iter().map(kind).collect::<Vec<_>>(),
     });
     ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(described)).into_response()
 }

@@ -36,6 +36,9 @@ impl<S: Simulation> Room<S> {
                     Err(refusal) => self.refuse(by, request, refusal),
                 }
             }
+            ToRoom::Command { request, player, kind, fields } => {
+                self.take_command((player, request), kind, &fields);
+            }
             ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
         }
     }

@@ -70,6 +70,17 @@ pub enum ToRoom<I> {
         /// Shown to the one removed.
         reason: String,
     },
+    /// A player asks something of the game. Answered by `Done` after the step that had it, or by `Refused`.
+    Command {
+        /// What the answer names.
+        request: RequestId,
+        /// Who.
+        player: PlayerId,
+        /// Its place in the schema; not yet checked.
+        kind: u8,
+        /// Its lanes as they came, at most `COMMAND_BYTES_MAX`; not yet checked.
+        fields: Vec<u8>,
+    },
     /// The server tells everyone in the room.
     Notice {
         /// What.

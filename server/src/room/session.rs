@@ -124,6 +124,7 @@ impl<S: Simulation> Room<S> {
     fn remove(&mut self, time_ms: u64, player: PlayerId, code: CloseCode) -> bool {
         let Some(member) = self.members.remove(&player) else { return false };
         self.everyone = None;
+        self.drop_commands(player);
         if !member.is_spectator() {
             self.simulation.leave(player, reason_of(code));
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod balls;
+mod commands;
 mod joining;
 mod slow_path;
 mod stage;

@@ -19,6 +19,22 @@ pub(crate) struct Keys {
     pub(crate) panic: bool,
 }
 
+/// What a player asks for once: the number of its dot gets a digit more, or begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub(crate) enum Edit {
+    Digit(Digit),
+    Clear(Clear),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub(crate) struct Digit {
+    #[replicate(range = 1..=9)]
+    pub(crate) digit: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub(crate) struct Clear {}
+
 /// What is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub(crate) struct Dot {
@@ -85,6 +101,7 @@ impl Simulation for Dots {
     const NAME: &'static str = "dots";
     type Input = Keys;
     type Entity = Dot;
+    type Command = Edit;
     type RoomOptions = Board;
     type JoinOptions = Pawn;
 
@@ -142,6 +159,13 @@ impl Simulation for Dots {
             assert!(!keys.panic, "asked to break");
             let Some(dot) = self.0.get_mut(&player) else { continue };
             dot.steps += u32::from(keys.right == 1);
+        }
+        for (player, edit) in inputs.commands() {
+            let dot = self.0.get_mut(&player).expect("a command is of a seated player");
+            dot.steps = match edit {
+                Edit::Digit(edit) => dot.steps * 10 + u32::from(edit.digit),
+                Edit::Clear(_) => 0,
+            };
         }
     }
 

@@ -8,6 +8,7 @@ mod laned;
 mod bad_input;
 mod certificates;
 mod chat;
+mod commands;
 mod flood;
 mod http;
 mod http3;

@@ -44,6 +44,7 @@ async fn server() -> Running {
         config.control_frames_burst = 10_000;
         config.control_frames_hz = 10_000;
         config.joins_burst = 10_000;
+        config.commands_burst = 10_000;
         config.room.chat_burst_messages = 1000;
         config.room.kick_return_s = 0;
     })
@@ -195,7 +196,7 @@ async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId
     let room = format!("room{}", dice.roll(2));
     let player = players[dice.roll(players.len() as u32) as usize];
     let name = format!("name{}", dice.roll(3));
-    match dice.roll(8) {
+    match dice.roll(11) {
         0 | 1 => client.ask(join(&room, &name)).await,
         2 => {
             client
@@ -213,6 +214,12 @@ async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId
             client.ask(|request| ClientFrame::Kick { request, player, reason }).await
         }
         6 => client.say_chat("hello").await,
+        // Some of them no commands of the game.
+        7..10 => {
+            let (kind, fields) =
+                (dice.roll(3) as u8, vec![dice.roll(10) as u8; dice.roll(3) as usize]);
+            client.ask(|request| ClientFrame::Command { request, kind, fields }).await
+        }
         _ => {
             let (request, text) = (client.number(), "psst".to_owned());
             let tell = ClientChat::Tell { request, player, text };

@@ -193,6 +193,7 @@ fn a_derived_schema_is_valid() {
         input: Pilot::schema(),
         entities: Entity::schemas(),
         events: Ship::schemas(),
+        commands: Ship::schemas(),
         model: Vec::new(),
     };
     assert_eq!(game.validate(), Ok(()));

@@ -23,6 +23,7 @@ fn two_of_one_name_are_refused_and_named() {
         input: kind("Stick", &["fire"]),
         entities,
         events: Vec::new(),
+        commands: Vec::new(),
         model: Vec::new(),
     };
     let apart = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &["fire"])]);
@@ -46,6 +47,7 @@ fn team(variants: &[&str]) -> Schema {
         input: kind("Input", &[]),
         entities: vec![flag],
         events: Vec::new(),
+        commands: Vec::new(),
         model: Vec::new(),
     }
 }
@@ -81,6 +83,7 @@ fn a_difference_names_the_kind_and_the_field() {
         input: kind("Input", &["fire"]),
         entities,
         events: Vec::new(),
+        commands: Vec::new(),
         model: Vec::new(),
     };
     let own = schema(vec![kind("Ship", &["fire", "turn"]), kind("Rock", &[])]);
@@ -109,6 +112,7 @@ fn a_schema_that_no_frame_holds_is_refused_with_its_size() {
         input: kind("Input", &[]),
         entities: (0..kinds).map(|n| kind(&format!("Kind{n}"), &fields)).collect(),
         events: vec![],
+        commands: vec![],
         model: vec![0; model],
     };
     assert_eq!(schema(40, 0).validate(), Ok(()));
@@ -117,4 +121,24 @@ fn a_schema_that_no_frame_holds_is_refused_with_its_size() {
     assert!(too_large.to_string().contains(&bytes.to_string()), "{too_large}");
     let model = schema(1, SCHEMA_BYTES_MAX).validate();
     assert!(matches!(model, Err(SchemaError::TooLarge { model: SCHEMA_BYTES_MAX, .. })));
+}
+
+#[test]
+fn commands_are_checked_and_compared_as_events_are() {
+    let with = |commands| Schema { commands, ..team(&["Azure", "Amber"]) };
+    let server = with(vec![kind("Ready", &[]), kind("Buy", &["item"])]);
+    assert_eq!(server.validate(), Ok(()));
+    // One that only one side has is no difference, nor is their order.
+    assert_eq!(
+        server.accepts(&with(vec![kind("Buy", &["item", "count"]), kind("Sell", &[])])),
+        Ok(())
+    );
+    let mut other = server.clone();
+    other.commands[1].fields[0].ty = FieldType::Int { min: 0, max: 9 };
+    let error = server.accepts(&other).unwrap_err().to_string();
+    assert!(error.starts_with("Buy.item is Bool on the server"), "{error}");
+    let twice = with(vec![kind("Ready", &[]), kind("Ready", &[])]).validate().unwrap_err();
+    assert_eq!(twice.to_string(), "Ready cannot be coded: another kind has the same name");
+    let many = (0..=KINDS_MAX).map(|number| kind(&format!("Kind{number}"), &[])).collect();
+    assert!(with(many).validate().unwrap_err().to_string().contains("more than 64 kinds"));
 }

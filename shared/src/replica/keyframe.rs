@@ -92,6 +92,7 @@ mod tests {
             input: kind("Nothing", vec![]),
             entities: vec![kind("Thing", vec![value])],
             events: vec![],
+            commands: vec![],
             model: vec![],
         };
         Replica::new(&schema, SEAT)

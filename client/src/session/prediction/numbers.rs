@@ -200,6 +200,7 @@ mod tests {
             input: kind("Input", &[FieldType::Int { min: 1, max: 3 }]),
             entities: vec![kind("Other", &[]), kind("Own", &[real, count, FieldType::Bool])],
             events: Vec::new(),
+            commands: Vec::new(),
             model: Vec::new(),
         };
         NumberRules::new(&schema, Adds)

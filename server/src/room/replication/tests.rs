@@ -52,7 +52,15 @@ impl Table {
     fn new(things: Vec<Thing>) -> Self {
         let (game, entities) = ("things".into(), Thing::schemas());
         let input = KindSchema { name: "Nothing".into(), fields: vec![] };
-        let schema = Schema { game, tick_hz: 60, input, entities, events: vec![], model: vec![] };
+        let schema = Schema {
+            game,
+            tick_hz: 60,
+            input,
+            entities,
+            events: vec![],
+            commands: vec![],
+            model: vec![],
+        };
         Table {
             world: World::new(&schema, 100),
             delta_cache: DeltaCache::new(),
