@@ -57,10 +57,17 @@ async function readText(response) {
 
 /** `json` if it is a schema of which types can be made. Throws an `Error` that names what is wrong. */
 export function checkSchema(json) {
-  const { game, tickHz, input, entities, events } = json ?? {};
+  const { game, tickHz, input, entities, events, commands = [] } = json ?? {};
   if (typeof game !== 'string' || game === '' || game.length > NAME_CHARACTERS_MAX) throw new Error('it has no "game"');
   if (!Number.isInteger(tickHz) || tickHz < 1 || tickHz > 1000) throw new Error('"tickHz" is not 1 to 1000');
-  return { game, tickHz, input: checkKind(input), entities: checkKinds(entities, 'entities'), events: checkKinds(events, 'events') };
+  return {
+    game,
+    tickHz,
+    input: checkKind(input),
+    entities: checkKinds(entities, 'entities'),
+    events: checkKinds(events, 'events'),
+    commands: checkKinds(commands, 'commands'),
+  };
 }
 
 function checkKinds(kinds, what) {

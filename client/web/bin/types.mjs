@@ -18,7 +18,7 @@ export function typesOf(schema, name = nameOf(schema.game), isAmbient = false) {
   if (!/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(name) || RESERVED.test(name)) {
     throw new Error(`"${name}" cannot be the name of an interface; give another with --name`);
   }
-  const types = new Set([schema.input, ...schema.entities, ...schema.events].flatMap(({ fields }) => fields.map(({ type }) => VECTORS[type])));
+  const types = new Set(tablesOf(schema).flatMap(({ fields }) => fields.map(({ type }) => VECTORS[type])));
   const choices = choicesOf(schema, name);
   const imports = ['Game', ...['Quat', 'Vec2', 'Vec3'].filter((type) => types.has(type))];
   return [
@@ -33,6 +33,8 @@ export function typesOf(schema, name = nameOf(schema.game), isAmbient = false) {
     ...kinds('entities', schema.entities, choices),
     '  /** What happens once. */',
     ...kinds('events', schema.events, choices),
+    '  /** What a player asks for once. */',
+    ...kinds('commands', schema.commands, choices),
     '}',
     ...[...new Set(choices.values())].flatMap((choice) => choiceOf(choice, isAmbient)),
     ...(isAmbient ? [] : builtFor(schema, name)),
@@ -40,11 +42,15 @@ export function typesOf(schema, name = nameOf(schema.game), isAmbient = false) {
   ].join('\n');
 }
 
+function tablesOf({ input, entities, events, commands }) {
+  return [input, ...entities, ...events, ...commands];
+}
+
 /** What the enum of each field is called here: by its own name, or, where that is taken, by its kind and field. */
 function choicesOf(schema, interfaceName) {
   const named = new Map([[interfaceName, undefined]]);
   const choices = new Map();
-  for (const { name: kindName, fields } of [schema.input, ...schema.entities, ...schema.events]) {
+  for (const { name: kindName, fields } of tablesOf(schema)) {
     for (const field of fields.filter(({ choice }) => choice && choice.variants.length <= NAMES_MAX)) {
       const { name, variants } = field.choice;
       const own = kindName + field.name[0].toUpperCase() + field.name.slice(1);
@@ -69,22 +75,26 @@ function choiceOf({ name, variants }, isAmbient) {
 }
 
 /** What a client compares with its server's schema; see `src/showing.ts`. */
-function builtFor({ game, input, entities, events }, name) {
+function builtFor({ game, input, entities, events, commands }, name) {
   const table = ({ fields }) => {
     const types = fields.map(({ name, type, choice }) => {
       return `${name}: ${JSON.stringify(choice ? `${type} of ${choice.variants.join(', ')}` : type)}`;
     });
     return types.length > 0 ? `{ ${types.join(', ')} }` : '{}';
   };
-  const tables = (kinds) => kinds.map((kind) => `    ${kind.name}: ${table(kind)},`);
+  const tables = (name, kinds) => {
+    if (kinds.length === 0) return [`  ${name}: {},`];
+    return [`  ${name}: {`, ...kinds.map((kind) => `    ${kind.name}: ${table(kind)},`), '  },'];
+  };
   return [
     '',
     '/** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */',
     `export const ${name[0].toLowerCase()}${name.slice(1)}Schema = {`,
     `  game: ${JSON.stringify(game)},`,
     `  input: ${table(input)},`,
-    ...(entities.length > 0 ? ['  entities: {', ...tables(entities), '  },'] : ['  entities: {},']),
-    ...(events.length > 0 ? ['  events: {', ...tables(events), '  },'] : ['  events: {},']),
+    ...tables('entities', entities),
+    ...tables('events', events),
+    ...tables('commands', commands),
     '};',
   ];
 }

@@ -1,29 +1,22 @@
 import { Chat } from './chat.js';
-import type { Core, CoreStats } from './core.js';
+import { type CommandFields, type CommandName, commandRecord } from './command.js';
+import type { Core } from './core.js';
 import { delay, inTime } from './deadline.js';
 import { sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
-import type { ClientEvents, GameEvent } from './events.js';
+import type { ClientEvents, GameEvent, Stats } from './events.js';
 import { type CreateRequest, type Entrance, type JoinRequest, type SpectateRequest, jsonOf } from './joining.js';
 import type { ChatMessage, Closed, CoreEvent, Joined, Member, RoomInfo, RoomList, RoomQuery } from './messages.js';
 import { showBy } from './modes.js';
 import { Predictor } from './prediction.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
-import { InputWriter, readRecord, type Schema } from './schema.js';
+import { RecordWriter, readRecord, type Schema } from './schema.js';
 import { type Showing, tellDifferences } from './showing.js';
 import { StallWatch } from './stall.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
-
-/** How the connection does. */
-export interface Stats extends CoreStats {
-  /** What it runs on. */
-  transport: TransportKind;
-  /** Inputs not sent because the network took no more. */
-  datagramsDropped: number;
-}
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
@@ -55,7 +48,7 @@ export class Client<G extends Game = AnyGame> {
   readonly #showing: Showing<G>;
   readonly #idle: ReturnType<typeof setInterval>;
   #predictor: Predictor | undefined;
-  #input: InputWriter | undefined;
+  #input: RecordWriter | undefined;
   #schema: Schema | undefined;
   #server = '';
   #player = 0;
@@ -206,6 +199,18 @@ export class Client<G extends Game = AnyGame> {
     return this.#ask(() => this.#core.kick(player, reason));
   }
 
+  /**
+   * Asks something of the game, as a player in a room: `await client.command('Buy', { item: 3 })`. Fulfilled once a step of the
+   * game had it: exactly once, and after the commands asked before. What the game makes of it shows in events and entities.
+   *
+   * Rejected with a {@link TickwireError} whose code is `NotInRoom`, `NotPlaying`, `CommandTooFast` or `CommandInvalid`, no
+   * step will have it; if the session or its connection ended first, a step had it or not. Rejected with a `TypeError` or
+   * `RangeError` for a command or field that the game does not have, or a value that does not fit.
+   */
+  command<K extends CommandName<G>>(kind: K, ...fields: CommandFields<G, K>): Promise<void> {
+    return this.#ask(() => this.#core.command(...commandRecord(this.schema.commands, kind, fields[0] ?? {})));
+  }
+
   /** Holds these fields of the input from now on; those not named stay as they are. */
   setInput(changes: Partial<G['input']>): void {
     if (this.#end || !this.#input) return;
@@ -244,7 +249,13 @@ export class Client<G extends Game = AnyGame> {
   /** `request` asks the core, and gives the number that the answer will name. */
   #ask<T>(request: () => number): Promise<T> {
     if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
-    const answer = this.#requests.add<T>(request());
+    let number;
+    try {
+      number = request();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const answer = this.#requests.add<T>(number);
     this.#watch.asked();
     this.#flush();
     return answer;
@@ -381,7 +392,7 @@ export class Client<G extends Game = AnyGame> {
     this.#server = event.server;
     this.#player = event.player;
     const before = this.#input;
-    this.#input = new InputWriter(schema.input, before);
+    this.#input = new RecordWriter(schema.input, { before });
     if (before) this.#core.setInput(this.#input.write({}));
     this.entities.begin(schema.entities);
     const { predict, modes, schema: builtFor } = this.#showing;

@@ -72,6 +72,8 @@ export interface Core {
   say(text: string): number;
   tell(player: number, text: string): number;
   kick(player: number, reason: string): number;
+  /** The number of its kind in the schema, and one number for each component. */
+  command(kind: number, values: Float64Array): number;
   goodbye(): void;
   /** The list that is followed. */
   rooms(): RoomInfo[];

@@ -1,6 +1,6 @@
 import { type Kind, readRecord } from './schema.js';
 
-/** What a game's author declares so that entities, events and the input are typed. */
+/** What a game's author declares so that entities, events, commands and the input are typed. */
 export interface Game {
   /** What a player holds down. */
   input: object;
@@ -8,6 +8,8 @@ export interface Game {
   entities: Record<string, object>;
   /** The fields of each kind of event, by its name. */
   events: Record<string, object>;
+  /** The fields of each kind of command, by its name. */
+  commands: Record<string, object>;
 }
 
 /** A game whose fields are not known at compile time. */
@@ -15,6 +17,7 @@ export interface AnyGame extends Game {
   input: Record<string, unknown>;
   entities: Record<string, Record<string, unknown>>;
   events: Record<string, Record<string, unknown>>;
+  commands: Record<string, Record<string, unknown>>;
 }
 
 /** The kind names of a game. */

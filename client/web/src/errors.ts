@@ -52,7 +52,10 @@ export type RefuseCode =
   | 'OptionsInvalid'
   | 'WrongPassword'
   /** The game said no: `gameCode` is its own code. */
-  | 'ByGame';
+  | 'ByGame'
+  | 'NotPlaying'
+  | 'CommandInvalid'
+  | 'CommandTooFast';
 
 /** What goes wrong on this side, before or without a server's answer. */
 export type LocalCode =
@@ -150,6 +153,9 @@ const TEXTS: Record<ErrorCode, string> = {
   OptionsInvalid: 'these options are too long, or none of this game; change them',
   WrongPassword: 'this is not the password of the room; ask whoever made it',
   ByGame: 'the game does not allow this now',
+  NotPlaying: 'you only watch; take a seat to play',
+  CommandInvalid: 'the server knows no such command; reload the page, or build it anew from the rules of the server',
+  CommandTooFast: 'you ask the game for more than it takes; wait a moment',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
   NoWebSocket: 'there is no WebSocket here; use a browser, node 22 or newer, or node 20 with --experimental-websocket',

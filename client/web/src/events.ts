@@ -1,3 +1,4 @@
+import type { CoreStats } from './core.js';
 import type { Game, Seen } from './entities.js';
 import type { CloseCode, TickwireError } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
@@ -11,7 +12,7 @@ export type GameEvent<G extends Game> = {
   [K in keyof G['events'] & string]: { readonly kind: K; readonly tick: number; readonly predicted: boolean } & Seen<G['events'][K]>;
 }[keyof G['events'] & string];
 
-/** What a {@link Client} reports. */
+/** What a `Client` reports. */
 export interface ClientEvents<G extends Game> {
   /** A seat, or a place to watch from. */
   joined: Joined;
@@ -48,4 +49,12 @@ export interface ClientEvents<G extends Game> {
   roomsChanged: readonly RoomInfo[];
   /** The session is over. Once, last. */
   close: Closed;
+}
+
+/** How the connection does. */
+export interface Stats extends CoreStats {
+  /** What it runs on. */
+  transport: TransportKind;
+  /** Inputs not sent because the network took no more. */
+  datagramsDropped: number;
 }

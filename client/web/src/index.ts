@@ -5,10 +5,11 @@
  */
 export { connect, type ConnectOptions } from './connect.js';
 export type { Adopt, Core, MakeCore, StepOnce } from './core.js';
-export { Client, type Stats } from './client.js';
-export type { ClientEvents, GameEvent } from './events.js';
+export { Client } from './client.js';
+export type { ClientEvents, GameEvent, Stats } from './events.js';
 export type { CreateRequest, Entrance, JoinRequest, SpectateRequest } from './joining.js';
 export type { Chat } from './chat.js';
+export type { CommandFields, CommandName } from './command.js';
 export type { AnyGame, Entities, Entity, Game, KindName, Seen } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
 export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo, RoomList, RoomQuery } from './messages.js';

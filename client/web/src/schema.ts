@@ -24,7 +24,7 @@ export interface Field {
   readonly choice?: { readonly name: string; readonly variants: readonly string[] } | undefined;
 }
 
-/** The input, one kind of entity, or one kind of event. */
+/** The input, one kind of entity, of event, or of command. */
 export interface Kind {
   /** Its name in the game's rules. */
   readonly name: string;
@@ -44,6 +44,8 @@ export interface Schema {
   readonly entities: readonly Kind[];
   /** The kinds of event, by number. */
   readonly events: readonly Kind[];
+  /** The kinds of command, by number. */
+  readonly commands: readonly Kind[];
 }
 
 /** A point or direction in the plane. */
@@ -87,15 +89,17 @@ export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into
   }
 }
 
-/** The input as the numbers the core takes. */
-export class InputWriter {
+/** The input, or a command, as the numbers the core takes. */
+export class RecordWriter {
   readonly #kind: Kind;
+  readonly #noun: string;
   readonly #held: Record<string, FieldValue> = {};
   readonly #flat: Float64Array;
 
-  /** Starts with nothing held, false and zero, or with what `before` held. */
-  constructor(kind: Kind, before?: InputWriter) {
+  /** Starts with nothing held, false and zero, or with what `before` held. Errors call it by its noun. */
+  constructor(kind: Kind, { before, noun = 'the input' }: { before?: RecordWriter | undefined; noun?: string } = {}) {
     this.#kind = kind;
+    this.#noun = noun;
     if (before) Object.assign(this.#held, before.#held);
     this.#flat = new Float64Array(kind.fields.reduce((sum, field) => sum + field.components, 0));
   }
@@ -110,8 +114,8 @@ export class InputWriter {
     const given = Object.entries(changes).filter(([, value]) => value !== undefined);
     for (const [name, value] of given) {
       const field = this.#kind.fields.find((field) => field.name === name);
-      if (!field) throw new TypeError(`the input has no field "${name}"; it has ${this.#names()}`);
-      checkValue(field, value);
+      if (!field) throw new TypeError(`${this.#noun} has no field "${name}"; it has ${this.#names()}`);
+      checkValue(this.#noun, field, value);
     }
     Object.assign(this.#held, Object.fromEntries(given) as Record<string, FieldValue>);
     let at = 0;
@@ -127,28 +131,28 @@ export class InputWriter {
   }
 }
 
-function checkValue(field: Field, value: unknown): void {
+function checkValue(noun: string, field: Field, value: unknown): void {
   if (field.components === 1) {
     const fits = Number.isFinite(value) || (field.type === 'bool' && typeof value === 'boolean');
-    if (!fits) throw new TypeError(`the input field "${field.name}" takes ${NOUNS[field.type]}, not ${String(value)}`);
-    return checkRange(field, field.name, Number(value));
+    if (!fits) throw new TypeError(`${noun} field "${field.name}" takes ${NOUNS[field.type]}, not ${String(value)}`);
+    return checkRange(`${noun} field "${field.name}"`, field, Number(value));
   }
   for (const axis of AXES.slice(0, field.components)) {
     const part = (value as Record<string, unknown> | null)?.[axis];
     if (!Number.isFinite(part)) {
-      throw new TypeError(`the input field "${field.name}" takes ${NOUNS[field.type]} with finite ${axis}`);
+      throw new TypeError(`${noun} field "${field.name}" takes ${NOUNS[field.type]} with finite ${axis}`);
     }
-    checkRange(field, `${field.name}.${axis}`, part as number);
+    checkRange(`${noun} field "${field.name}.${axis}"`, field, part as number);
   }
 }
 
 /** Angles wrap, and a rotation is what its four numbers are in proportion. */
-function checkRange({ type, min, max, step = 1 }: Field, name: string, value: number): void {
+function checkRange(name: string, { type, min, max, step = 1 }: Field, value: number): void {
   if (type === 'angle' || type === 'quat' || min === undefined || max === undefined) return;
   // What is off by no more than rounding is meant to be at the end of the range.
   const slack = type === 'float' || type === 'vec2' || type === 'vec3' ? step / 2 : 0;
   if (value >= min - slack && value <= max + slack) return;
-  throw new RangeError(`the input field "${name}" takes ${min} to ${max}, not ${value}`);
+  throw new RangeError(`${name} takes ${min} to ${max}, not ${value}`);
 }
 
 const NOUNS: Record<FieldType, string> = {

@@ -22,6 +22,8 @@ export interface BuiltFor {
   readonly input: Fields;
   readonly entities: Readonly<Record<string, Fields>>;
   readonly events: Readonly<Record<string, Fields>>;
+  /** Absent in what was made before there were commands. */
+  readonly commands?: Readonly<Record<string, Fields>>;
 }
 
 const told = new Set<string>();
@@ -38,7 +40,8 @@ export function tellDifferences(core: Core, schema: Schema, builtFor: BuiltFor |
 export function difference(built: BuiltFor, schema: Schema): string | undefined {
   if (built.game !== schema.game) return `it was built for the game "${built.game}", and the server runs "${schema.game}"`;
   const input = fieldDifference('input', built.input, schema.input);
-  return input ?? kindDifference(built.entities, schema.entities) ?? kindDifference(built.events, schema.events);
+  const entities = input ?? kindDifference(built.entities, schema.entities);
+  return entities ?? kindDifference(built.events, schema.events) ?? kindDifference(built.commands ?? {}, schema.commands);
 }
 
 function kindDifference(built: BuiltFor['entities'], kinds: readonly Kind[]): string | undefined {

@@ -11,6 +11,16 @@ const SCHEMA = {
   input: { name: 'Helm', fields: [{ name: 'rudder', type: 'float', components: 1 }] },
   entities: [{ name: 'Boat', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
   events: [{ name: 'Splash', fields: [{ name: 'pos', type: 'vec2', components: 2 }] }],
+  commands: [
+    { name: 'Ready', fields: [] },
+    {
+      name: 'Trim',
+      fields: [
+        { name: 'sail', type: 'int', components: 1, min: 0, max: 9, step: 1 },
+        { name: 'wind', type: 'vec2', components: 2 },
+      ],
+    },
+  ],
 };
 const BAY = {
   name: 'bay',
@@ -68,6 +78,7 @@ class ScriptedCore {
   rooms = () => this.listed;
   leave = () => this.ask('leave');
   kick = (player: number) => this.ask(`kick ${player}`);
+  command = (kind: number, values: Float64Array) => this.ask(`command ${kind} ${values}`);
   say = (text: string) => this.ask(`say ${text}`);
   goodbye = () => this.asked.push('goodbye');
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);

@@ -6,6 +6,7 @@ interface Shapes {
   input: object;
   entities: { Ship: { pos: { x: number; y: number }; alive: boolean }; Rock: { radius: number } };
   events: Record<string, object>;
+  commands: Record<string, object>;
 }
 
 const KINDS: Kind[] = [

@@ -20,6 +20,7 @@ const SCHEMA: Schema = {
     },
   ],
   events: [],
+  commands: [],
 };
 
 interface Boats extends Game {

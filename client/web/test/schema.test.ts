@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InputWriter, type Kind, readRecord } from '../src/schema.js';
+import { RecordWriter, type Kind, readRecord } from '../src/schema.js';
 
 const EVERY_TYPE: Kind = {
   name: 'Thing',
@@ -49,19 +49,19 @@ const INPUT: Kind = {
 };
 
 test('an input is written in the order of the schema and held until it is changed', () => {
-  const writer = new InputWriter(INPUT);
+  const writer = new RecordWriter(INPUT);
   expect([...writer.write({})]).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
   expect([...writer.write({ turn: -0.5, thrust: true })]).toEqual([1, 0, 0, 0, 0, 0, 1, -0.5]);
   expect([...writer.write({ aim: { x: 3, y: 4 }, thrust: false })]).toEqual([0, 3, 4, 0, 0, 0, 1, -0.5]);
 });
 
 test('an input field the game does not have is named, with those it has', () => {
-  const writer = new InputWriter(INPUT);
+  const writer = new RecordWriter(INPUT);
   expect(() => writer.write({ trust: true })).toThrow('no field "trust"; it has "thrust", "aim", "look", "turn"');
 });
 
 test('an input value of the wrong type is refused and changes nothing', () => {
-  const writer = new InputWriter(INPUT);
+  const writer = new RecordWriter(INPUT);
   expect(() => writer.write({ turn: Number.NaN })).toThrow('"turn" takes a float');
   expect(() => writer.write({ turn: true })).toThrow('"turn" takes a float');
   expect(() => writer.write({ aim: { x: 1 } })).toThrow('"aim" takes a vec2 with finite y');
@@ -78,7 +78,7 @@ test('an input value beyond its range is refused as well, but for what rounds to
     { name: 'heading', type: 'angle', components: 1, min: -Math.PI, max: Math.PI, step: 0.01 },
     { name: 'look', type: 'quat', components: 4, min: -1, max: 1, step: 1 },
   ];
-  const writer = new InputWriter({ name: 'Controls', fields });
+  const writer = new RecordWriter({ name: 'Controls', fields });
   for (const [wrong, words] of [
     [{ turn: 99 }, '"turn" takes -1 to 1, not 99'],
     [{ turn: -1.1 }, '"turn" takes -1 to 1, not -1.1'],
@@ -95,5 +95,5 @@ test('an input value beyond its range is refused as well, but for what rounds to
 
 test('the article fits its noun', () => {
   const fields: Kind['fields'] = [{ name: 'gear', type: 'int', components: 1 }];
-  expect(() => new InputWriter({ name: 'Controls', fields }).write({ gear: 'first' })).toThrow('takes an int, not first');
+  expect(() => new RecordWriter({ name: 'Controls', fields }).write({ gear: 'first' })).toThrow('takes an int, not first');
 });

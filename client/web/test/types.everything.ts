@@ -35,6 +35,15 @@ export interface SpaceRace2 extends Game {
   };
   /** What happens once. */
   events: {};
+  /** What a player asks for once. */
+  commands: {
+    Ready: {};
+    Repair: {
+      tyres: Tyres;
+      /** Whole, 1 to 4. */
+      wheels: number;
+    };
+  };
 }
 
 export const Tyres = { Soft: 0, Medium: 1, Hard: 2 } as const;
@@ -52,4 +61,8 @@ export const spaceRace2Schema = {
     Flag: {},
   },
   events: {},
+  commands: {
+    Ready: {},
+    Repair: { tyres: "choice of Soft, Medium, Hard", wheels: "int" },
+  },
 };

@@ -106,6 +106,7 @@ test('what a server says never becomes code but as a name', () => {
   wrong((schema) => (schema.entities[0].fields[4].choice = { name: 'Fuel', variants: ['Full'] }), 'has not a name for each variant');
   wrong((schema) => (schema.input = null), 'is not a name');
   wrong((schema) => (schema.events = 3), '"events" is not a list');
+  wrong((schema) => (schema.commands = {}), '"commands" is not a list');
   expect(() => checkSchema(null)).toThrow('it has no "game"');
   const quoted = typesOf(checkSchema(edited((schema) => (schema.game = 'a\n */ evil() /*'))), 'Fine');
   expect(quoted).toContain('/** The game "a\\n *\\/ evil() /*", 30 ticks');

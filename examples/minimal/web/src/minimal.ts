@@ -21,6 +21,8 @@ export interface Minimal extends Game {
   };
   /** What happens once. */
   events: {};
+  /** What a player asks for once. */
+  commands: {};
 }
 
 /** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
@@ -31,4 +33,5 @@ export const minimalSchema = {
     Dot: { pos: "vec2", vel: "vec2" },
   },
   events: {},
+  commands: {},
 };
