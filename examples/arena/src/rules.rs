@@ -9,6 +9,7 @@ use tickwire_shared::{
 };
 
 mod asteroids;
+mod command;
 mod entity;
 mod event;
 mod fight;
@@ -22,10 +23,11 @@ mod referee;
 #[cfg(test)]
 mod tests;
 
+pub use command::{ChangeTeam, Command};
 pub use entity::{
     Asteroid, AsteroidSize, Controls, Entity, Gift, Leader, Pickup, Round, Ship, Shot, Team,
 };
-pub use event::{Crack, Event, Hit, Kill, RoundOver, Taken};
+pub use event::{Crack, Event, Hit, Kill, RoundOver, Taken, TeamChange};
 use grid::Grid;
 use motion::direction;
 pub use options::{ArenaOptions, REFUSED_OPTIONS, ROUND_SECONDS};
@@ -115,6 +117,7 @@ impl Simulation for Arena {
     type Input = Controls;
     type Entity = Entity;
     type Event = Event;
+    type Command = Command;
     type RoomOptions = ArenaOptions;
 
     fn room_policy(options: &ArenaOptions) -> Result<RoomPolicy, Refusal> {
@@ -163,6 +166,9 @@ impl Simulation for Arena {
     }
 
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+        for (player, command) in inputs.commands() {
+            self.obey(player, *command, outbox);
+        }
         self.fly(inputs);
         self.drift();
         self.index();

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tickwire_arena::rules::{Arena, Controls, Entity};
+use tickwire_arena::rules::{Arena, ChangeTeam, Command, Controls, Entity, Event as ArenaEvent};
 use tickwire_client::{Client, ClientEvent, ConnectError, ConnectOptions, Transport, Trust};
 use tickwire_server::{Server, ServerConfig, ServerError};
-use tickwire_shared::control::{CloseCode, RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{CloseCode, RefuseCode, RoomChoice, ServerChat, ServerFrame};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -115,6 +115,36 @@ async fn a_client_joins_flies_and_chats() {
     })
     .await;
     assert_eq!(left, CloseCode::Normal);
+}
+
+#[tokio::test]
+async fn a_pilot_changes_its_team_over_either_transport() {
+    let server = serve(|_, _| {}).await;
+    let mut near = joined(&format!("quic://{}", server.udp), "near").await;
+    let mut walled = joined(&format!("ws://{}/ws", server.http), "walled").await;
+    let change = Command::ChangeTeam(ChangeTeam {});
+    let answered = |event| match event {
+        Event::Control(ServerFrame::Done { request }) => Some((request, None)),
+        Event::Control(ServerFrame::Refused { request, code, .. }) => Some((request, Some(code))),
+        _ => None,
+    };
+    let told = |event| match event {
+        Event::Game { event: ArenaEvent::TeamChange(change), .. } => Some(change),
+        _ => None,
+    };
+    // One each, so either may: then two are on one side, and any of them may go.
+    for _ in 0..2 {
+        let request = walled.command(&change);
+        assert_eq!(until(&mut walled, answered).await, (request, None));
+        let heard = until(&mut near, told).await;
+        assert!(heard.is_granted && heard.player == walled.player(), "{heard:?}");
+    }
+    let request = near.command(&change);
+    assert_eq!(until(&mut near, answered).await, (request, None));
+    near.leave();
+    let late = near.command(&change);
+    let refused = until(&mut near, answered).await;
+    assert_eq!(refused, (late, Some(RefuseCode::NotInRoom)));
 }
 
 #[tokio::test]

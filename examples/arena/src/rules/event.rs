@@ -1,7 +1,7 @@
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{PlayerId, Replicate};
 
-use super::entity::{AsteroidSize, Gift};
+use super::entity::{AsteroidSize, Gift, Team};
 
 /// What happens once.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
@@ -16,6 +16,8 @@ pub enum Event {
     Taken(Taken),
     /// The round is over and the next one begins.
     RoundOver(RoundOver),
+    /// A pilot asked to change sides.
+    TeamChange(TeamChange),
 }
 
 /// A shot struck something.
@@ -69,4 +71,15 @@ pub struct RoundOver {
     pub azure: u16,
     /// Ships shot down by the orange team.
     pub amber: u16,
+}
+
+/// A pilot asked to change sides. Everyone is told of those who do, the others alone that they do not.
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub struct TeamChange {
+    /// Who.
+    pub player: PlayerId,
+    /// The team it flies for from now on.
+    pub team: Team,
+    /// Whether that is another one than before.
+    pub is_granted: bool,
 }

@@ -104,7 +104,7 @@ impl Arena {
         to_enemy.chain(to_rock).fold(f32::INFINITY, f32::min)
     }
 
-    fn members(&self, team: Team) -> usize {
+    pub(super) fn members(&self, team: Team) -> usize {
         self.pilots.iter().filter(|pilot| pilot.team == team).count()
     }
 

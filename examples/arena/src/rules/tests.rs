@@ -8,6 +8,8 @@ struct Field {
     arena: Arena,
     tick: Tick,
     inputs: Vec<(PlayerId, Controls)>,
+    /// Of the next tick.
+    commands: Vec<(PlayerId, Command)>,
     events: Vec<Event>,
     view_delays: Vec<f32>,
 }
@@ -27,7 +29,8 @@ impl Field {
         }
         let inputs = players.iter().map(|&player| (player, Controls::default())).collect();
         let view_delays = vec![0.0; players.len()];
-        Field { arena, tick: Tick(1), inputs, events: Vec::new(), view_delays }
+        let (commands, events) = (Vec::new(), Vec::new());
+        Field { arena, tick: Tick(1), inputs, commands, events, view_delays }
     }
 
     fn hold(&mut self, player: u32, controls: Controls) {
@@ -38,8 +41,9 @@ impl Field {
     fn run(&mut self, ticks: u32) {
         let mut outbox = Outbox::default();
         for _ in 0..ticks {
-            let inputs = Inputs::new(self.tick, &self.inputs);
+            let inputs = Inputs::new(self.tick, &self.inputs).with_commands(&self.commands);
             self.arena.step(&inputs.with_view_delays(&self.view_delays), &mut outbox);
+            self.commands.clear();
             self.tick = self.tick.next();
         }
         self.events.extend(outbox.drain().map(|sent| sent.event));
@@ -332,4 +336,28 @@ fn the_board_shows_the_best_eight_and_spectators_follow_the_first() {
     let view = View::Circle { center, radius: VIEW_RADIUS };
     assert_eq!(field.arena.view(Viewer::Spectator(PlayerId(999))), view);
     assert_eq!(field.arena.view(Viewer::Player(best)), view);
+}
+
+#[test]
+fn a_pilot_changes_to_a_team_that_is_not_the_larger_one_and_waits_for_a_ship() {
+    let mut field = Field::empty(3);
+    let mut ask = |player: u32| {
+        field.events.clear();
+        field.commands = vec![(PlayerId(player), Command::ChangeTeam(ChangeTeam {}))];
+        field.run_without_rocks(1);
+        let pilot = field.pilot(player);
+        (pilot.team, pilot.flying(), pilot.deaths, field.events.clone())
+    };
+    let told = |player: u32, team, is_granted| {
+        Event::TeamChange(TeamChange { player: PlayerId(player), team, is_granted })
+    };
+    // Azure, amber, azure.
+    let refused = vec![told(2, Team::Amber, false)];
+    assert_eq!(ask(2), (Team::Amber, true, 0, refused));
+    assert_eq!(ask(1), (Team::Amber, false, 1, vec![told(1, Team::Amber, true)]));
+    // Of those two anyone may go.
+    assert_eq!(ask(2), (Team::Azure, false, 1, vec![told(2, Team::Azure, true)]));
+    field.run_without_rocks(u32::from(RESPAWN_TICKS));
+    assert!(field.pilot(1).flying());
+    assert_eq!(field.pilot(1).team, Team::Amber);
 }

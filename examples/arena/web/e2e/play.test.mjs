@@ -111,6 +111,16 @@ test('a message to one is for that one', async () => {
   await ann.until('the whisper', () => window.arena.chat().some(({ text, private: only }) => text === 'psst' && only));
 });
 
+test('a key changes the team, and the game says whether it does', async () => {
+  await bob.down('x');
+  await bob.up('x');
+  await bob.until("the game's word", () => /You fly for \w+ now|Stay with \w+/.test(document.getElementById('banner').textContent));
+  const answer = await ann.evaluate(() => window.arena.client.command('ChangeTeam').then(() => 'done', ({ code }) => code));
+  assert.equal(answer, 'done');
+  const unknown = await ann.evaluate(() => window.arena.client.command('Fly').catch(({ message }) => message));
+  assert.match(unknown, /the game has no command "Fly"; it has "ChangeTeam"/);
+});
+
 test('chat faster than allowed is told to the one who did it', async () => {
   const send = (line) => void window.arena.client.chat.send(`line ${line}`);
   for (let line = 0; line < 8; line++) await ann.evaluate(send, line);

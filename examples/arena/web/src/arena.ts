@@ -110,6 +110,16 @@ export interface Arena extends Game {
       /** Whole, 0 to 65535. */
       amber: number;
     };
+    TeamChange: {
+      /** Whole, 0 to 4294967295. */
+      player: number;
+      team: Team;
+      is_granted: boolean;
+    };
+  };
+  /** What a player asks for once. */
+  commands: {
+    ChangeTeam: {};
   };
 }
 
@@ -140,5 +150,9 @@ export const arenaSchema = {
     Crack: { pos: "vec2", size: "choice of Large, Medium, Small" },
     Taken: { pos: "vec2", player: "int", gift: "choice of Repair, Overdrive" },
     RoundOver: { azure: "int", amber: "int" },
+    TeamChange: { player: "int", team: "choice of Azure, Amber", is_granted: "bool" },
+  },
+  commands: {
+    ChangeTeam: {},
   },
 };

@@ -146,6 +146,8 @@ export class Play {
     if (code === 'Enter' || code === 'NumpadEnter') this.chat.open();
     else if (code === 'KeyM') this.#hud.announce(this.#tools.toggleSound() ? 'Sound on' : 'Sound off');
     else if (code === 'KeyN') this.#tools.toggleStats();
+    // What comes of it is told by an event of the game, a refusal by one of the client.
+    else if (code === 'KeyX') void this.#client.command('ChangeTeam');
     else return false;
     return true;
   }

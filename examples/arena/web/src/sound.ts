@@ -57,6 +57,7 @@ export class Sound {
   /** Something that happened. */
   play(event: ArenaEvent, camera: Camera, { player }: Frame): void {
     if (event.kind === 'RoundOver') return this.#chime([523, 659, 784, 1047], 0.5);
+    if (event.kind === 'TeamChange') return;
     const near = camera.nearness(event.pos);
     if (near <= 0) return;
     if (event.kind === 'Kill') this.#boom(near, 1.1, 900);

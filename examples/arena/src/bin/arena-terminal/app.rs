@@ -40,6 +40,7 @@ pub(crate) enum Wish {
     Nothing,
     Quit,
     Say(String),
+    ChangeTeam,
 }
 
 impl App {
@@ -87,6 +88,7 @@ impl App {
                 self.keys.clear();
                 self.typing = Some(String::new());
             }
+            KeyCode::Char('x' | 'X') => return Wish::ChangeTeam,
             _ => {}
         }
         Wish::Nothing
@@ -145,6 +147,7 @@ mod tests {
         press(&mut app, KeyCode::Enter, now);
         assert_eq!(press(&mut app, KeyCode::Esc, now), Wish::Nothing);
         assert_eq!(app.typing, None);
+        assert_eq!(press(&mut app, KeyCode::Char('x'), now), Wish::ChangeTeam);
         assert_eq!(press(&mut app, KeyCode::Char('q'), now), Wish::Quit);
     }
 

@@ -26,7 +26,7 @@ const UPDATE_EVERY: Duration = Duration::from_millis(5);
 
 /// Fly in the arena from a terminal.
 ///
-/// Arrows or WASD fly, space fires, Enter opens the chat line, q quits. Terminals that tell of
+/// Arrows or WASD fly, space fires, Enter opens the chat line, x changes the team, q quits. Terminals that tell of
 /// released keys (kitty, foot, WezTerm, Ghostty, ...) steer best.
 #[derive(Debug, Parser)]
 #[command(name = "arena-terminal", version)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use ratatui::crossterm::event::Event as TerminalEvent;
-use tickwire_arena::rules::Arena;
+use tickwire_arena::rules::{Arena, ChangeTeam, Command};
 use tickwire_client::session::NetStats;
 use tickwire_client::{Client, ClientEvent};
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
@@ -101,6 +101,9 @@ impl Game {
                 Wish::Quit => return true,
                 Wish::Say(text) => {
                     self.client.say(&text);
+                }
+                Wish::ChangeTeam => {
+                    self.client.command(&Command::ChangeTeam(ChangeTeam {}));
                 }
                 Wish::Nothing => {}
             },

@@ -105,6 +105,16 @@ impl Scene {
                 };
                 return Some(format!("Round over, {winner} {} : {}", over.azure, over.amber));
             }
+            Event::TeamChange(change) => {
+                let team = match change.team {
+                    Team::Azure => "azure",
+                    Team::Amber => "amber",
+                };
+                return Some(match change.is_granted {
+                    true => format!("{} flies for {team} now", self.name(change.player)),
+                    false => format!("Stay with {team}: the other team is larger"),
+                });
+            }
         }
         None
     }

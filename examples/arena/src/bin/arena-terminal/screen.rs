@@ -98,7 +98,10 @@ fn draw_chat(frame: &mut Frame, area: Rect, app: &App) {
             frame.set_cursor_position((column.min(input.right().saturating_sub(1)), input.y));
             Line::from(format!("> {shown}"))
         }
-        None => Line::from("arrows or WASD fly · space fires · Enter chats · q quits").dim(),
+        None => {
+            Line::from("arrows or WASD fly · space fires · Enter chats · x changes team · q quits")
+                .dim()
+        }
     };
     frame.render_widget(Paragraph::new(prompt), input);
 }

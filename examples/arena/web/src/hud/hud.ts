@@ -1,4 +1,5 @@
 import type { Stats } from 'tickwire';
+import { Team } from '../arena';
 import { byId, setText } from '../dom';
 import { type ArenaEvent, type Frame, RESPAWN_MS } from '../game';
 import { recall, remember } from '../memory';
@@ -99,6 +100,11 @@ export class Hud {
         const { azure, amber } = event;
         const winner = azure === amber ? 'A draw' : azure > amber ? 'Azure wins' : 'Amber wins';
         return this.announce(`${winner}  ${azure} : ${amber}`);
+      }
+      case 'TeamChange': {
+        if (event.player !== player) return;
+        const team = event.team === Team.Azure ? 'Azure' : 'Amber';
+        return this.announce(event.is_granted ? `You fly for ${team} now` : `Stay with ${team}: the other team is larger`);
       }
     }
   }

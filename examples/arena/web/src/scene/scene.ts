@@ -104,6 +104,7 @@ export class Scene {
       case 'Taken':
         return this.#effects.taken(event.pos, event.gift);
       case 'RoundOver':
+      case 'TeamChange':
         return;
     }
   }
