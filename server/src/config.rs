@@ -228,7 +228,7 @@ settings! {
         /// Inputs that wait for a room's next tick; beyond it they are dropped.
         mailbox_inputs_max: usize = 8192, in 16..=1_048_576;
         /// Other messages that wait for a room's next tick; beyond it their senders wait.
-        mailbox_commands_max: usize = 1024, in 16..=1_048_576;
+        mailbox_messages_max: usize = 1024, in 16..=1_048_576;
         /// Ticks of a simulation thread that wait for the network; beyond it snapshots are dropped.
         outbox_ticks_max: usize = 1024, in 4..=1_048_576;
         /// Frames of a room that wait for the network; beyond it the room is stopped.

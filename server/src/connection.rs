@@ -150,14 +150,14 @@ pub(crate) async fn serve<S: Simulation>(
 }
 
 /// Hands a message to a room, waiting while the room is behind. A room that is gone gets nothing.
-async fn send_command<I>(room: &Mailbox<I>, command: ToRoom<I>) {
-    let mut command = command;
+async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
+    let mut message = message;
     while !room.is_closed() {
-        match room.try_command(command) {
+        match room.try_message(message) {
             Ok(()) => return,
-            Err(returned) => command = returned,
+            Err(returned) => message = returned,
         }
-        tokio::time::sleep(COMMAND_PAUSE).await;
+        tokio::time::sleep(MESSAGE_PAUSE).await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn watch_path<I>(link: &ClientLink<I>) -> SessionEnd {
         let Some(membership) = membership else { continue };
         let Some(datagram_bytes_max) = link.new_datagram_bytes_max() else { continue };
         let path = ToRoom::Path { player: link.player, datagram_bytes_max };
-        if membership.room().try_command(path).is_err() {
+        if membership.room().try_message(path).is_err() {
             link.forget_told();
         }
     }
@@ -200,7 +200,7 @@ async fn stay_without_room<S: Simulation>(
 async fn leave<I>(link: &ClientLink<I>, code: CloseCode) {
     if let Some(membership) = link.take_membership() {
         let leave = ToRoom::Leave { request: None, player: link.player, code };
-        send_command(membership.room(), leave).await;
+        send_message(membership.room(), leave).await;
     }
 }
 
@@ -222,7 +222,7 @@ async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) 
 /// How long a client that was told goodbye has for closing the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);
 /// How long to wait before a room that is behind is tried again.
-const COMMAND_PAUSE: Duration = Duration::from_millis(5);
+const MESSAGE_PAUSE: Duration = Duration::from_millis(5);
 /// How often the path is looked at.
 const PATH_LOOK: Duration = Duration::from_secs(1);
 /// How often a session is looked at that may be in no room.

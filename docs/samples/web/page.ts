@@ -63,7 +63,8 @@ client.on('close', ({ code, text }) => console.log(`over: ${code}, ${text}`));
 
 // ANCHOR: rooms
 export async function enter(room: string) {
-  for (const { name, players, playersMax } of await client.rooms()) console.log(name, players, playersMax);
+  const { rooms } = await client.listRooms();
+  for (const { name, players, playersMax } of rooms) console.log(name, players, playersMax);
   await client.leave();
   await client.join({ room, name: 'Ann' });
   await client.chat.send('hello');

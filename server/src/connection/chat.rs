@@ -7,7 +7,7 @@ use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
 use super::control::FRAME_PAUSE;
 use super::frames::FrameStream;
-use super::{ClientLink, SessionEnd, send_command};
+use super::{ClientLink, SessionEnd, send_message};
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
@@ -47,7 +47,7 @@ async fn say<I>(link: &Arc<ClientLink<I>>, chat: ClientChat) {
     match membership {
         Some(membership) => {
             let message = ToRoom::Chat { player: link.player, chat };
-            send_command(membership.room(), message).await;
+            send_message(membership.room(), message).await;
         }
         None => link.send_chat(&ServerChat::Refused {
             request: chat.request(),

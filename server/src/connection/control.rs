@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 use super::frames::FrameStream;
 use super::link::truncate;
-use super::{ClientLink, Handshake, ServerState, SessionEnd, send_command};
+use super::{ClientLink, Handshake, ServerState, SessionEnd, send_message};
 use crate::config::ServerConfig;
 use crate::room::{self, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
@@ -220,7 +220,7 @@ async fn send_to_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, mess
 /// Hands `message`, which is answered once, to a room.
 async fn send_to_room<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
     link.ask_room();
-    send_command(room, message).await;
+    send_message(room, message).await;
     // It broke after it was found; whoever told its members may have missed this one.
     if room.is_closed() {
         link.end(CloseCode::RoomFailed);

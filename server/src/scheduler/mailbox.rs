@@ -18,7 +18,7 @@ pub(crate) struct Mailbox<I> {
     /// Inputs; dropped when the room does not keep up.
     inputs: BoundedQueue<ToRoom<I>>,
     /// Everything else; its senders wait when the room does not keep up.
-    commands: BoundedQueue<ToRoom<I>>,
+    messages: BoundedQueue<ToRoom<I>>,
     /// As of the room's last tick.
     players: AtomicU32,
     spectators: AtomicU32,
@@ -38,7 +38,7 @@ impl<I> Mailbox<I> {
         Mailbox {
             listing,
             inputs: BoundedQueue::new(config.mailbox_inputs_max),
-            commands: BoundedQueue::new(config.mailbox_commands_max),
+            messages: BoundedQueue::new(config.mailbox_messages_max),
             players: AtomicU32::new(0),
             spectators: AtomicU32::new(0),
             entered: AtomicBool::new(false),
@@ -86,8 +86,8 @@ impl<I> Mailbox<I> {
     }
 
     /// Hands over anything else, or gives it back when the room is behind.
-    pub(crate) fn try_command(&self, command: ToRoom<I>) -> Result<(), ToRoom<I>> {
-        self.commands.push(command)?;
+    pub(crate) fn try_message(&self, message: ToRoom<I>) -> Result<(), ToRoom<I>> {
+        self.messages.push(message)?;
         self.wake();
         Ok(())
     }
@@ -103,9 +103,9 @@ impl<I> Mailbox<I> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// What came since the last tick, commands first.
+    /// What came since the last tick, inputs last.
     pub(super) fn drain(&self) -> impl Iterator<Item = ToRoom<I>> + '_ {
-        self.commands.drain().chain(self.inputs.drain())
+        self.messages.drain().chain(self.inputs.drain())
     }
 
     /// Tells what wakes the room once it sleeps.
@@ -114,11 +114,11 @@ impl<I> Mailbox<I> {
         let _ = self.woken.set((Arc::clone(woken), number));
     }
 
-    /// Whether the room may sleep: the alarm rings when the next command comes or the room is let go. Only the
+    /// Whether the room may sleep: the alarm rings when the next message comes or the room is let go. Only the
     /// thread of the room asks.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let has_work = !self.commands.is_empty() || self.closed.load(Ordering::SeqCst);
+        let has_work = !self.messages.is_empty() || self.closed.load(Ordering::SeqCst);
         // What came since either rang the alarm already, or was seen here.
         !(has_work && self.asleep.swap(false, Ordering::SeqCst))
     }
@@ -154,18 +154,18 @@ mod tests {
     }
 
     #[test]
-    fn a_sleeping_room_is_woken_once_by_a_command_or_its_end() {
+    fn a_sleeping_room_is_woken_once_by_a_message_or_its_end() {
         let mailbox = mailbox();
         let woken = Arc::new(WokenRooms::new(4));
         mailbox.set_alarm(&woken, 7);
         let rung = || woken.drain().collect::<Vec<_>>();
-        assert!(mailbox.try_command(notice()).is_ok());
+        assert!(mailbox.try_message(notice()).is_ok());
         assert!(!mailbox.fall_asleep(), "there is something to do");
         assert_eq!(mailbox.drain().count(), 1);
         assert!(mailbox.fall_asleep());
         assert_eq!(rung(), [0; 0]);
         for _ in 0..2 {
-            assert!(mailbox.try_command(notice()).is_ok());
+            assert!(mailbox.try_message(notice()).is_ok());
         }
         assert_eq!(rung(), [7]);
         assert_eq!(mailbox.drain().count(), 2);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_comes_while_the_room_falls_asleep_is_never_missed() {
+    fn a_message_that_comes_while_the_room_falls_asleep_is_never_missed() {
         let mailbox = mailbox();
         let woken = Arc::new(WokenRooms::new(4));
         mailbox.set_alarm(&woken, 7);
@@ -183,7 +183,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..sent {
-                    while mailbox.try_command(notice()).is_err() {
+                    while mailbox.try_message(notice()).is_err() {
                         std::thread::yield_now();
                     }
                 }

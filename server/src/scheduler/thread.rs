@@ -334,7 +334,7 @@ mod tests {
             options: "".into(),
             datagram_bytes_max: 1200,
         };
-        assert!(mailbox.try_command(join).is_ok());
+        assert!(mailbox.try_message(join).is_ok());
         let config = config.room.clone();
         let policy = RoomPolicy::default();
         let new = StartRoom { mailbox, seed: 0, config, options: (), policy, is_hosted: true };
