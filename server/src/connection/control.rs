@@ -61,8 +61,11 @@ pub(super) async fn serve<S: Simulation>(
                 }
                 drop(turn);
             }
-            // A client that ends its control stream leaves.
-            Ok(None) => return CloseCode::Normal.into(),
+            // A client that ends its control stream leaves, as by a goodbye.
+            Ok(None) => {
+                link.all_answered().await;
+                return CloseCode::Normal.into();
+            }
             Err(end) => return end,
         }
     }
