@@ -28,7 +28,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("Handshakes", &["handshake", "prefix_share"]),
     (
         "Sessions and requests",
-        &["connections_", "roomless", "joins", "request", "control_", "reliable"],
+        &["connections_", "roomless", "joins", "request", "control_", "commands_", "reliable"],
     ),
     ("Rooms", &["rooms_", "room_empty"]),
     ("A room", &["room."]),
@@ -92,8 +92,8 @@ fn the_reference_of_limits_is_of_this_code() {
     let limits = [
         ("version of the protocol", usize::from(PROTOCOL_VERSION)),
         ("bytes of a control or chat frame after its length", FRAME_BYTES_MAX),
-        ("lanes of a kind of entity, of an event, of an input", LANES_MAX),
-        ("kinds of entity, and kinds of event", KINDS_MAX),
+        ("lanes of a kind of entity, of an event, of a command, of an input", LANES_MAX),
+        ("kinds of entity, kinds of event and kinds of command", KINDS_MAX),
         ("inputs in one datagram", INPUTS_MAX),
         ("events in one snapshot: reliable, and as many unreliable ones", EVENTS_MAX),
         ("ticks: age of a snapshot's common baseline", BASELINE_AGE_MAX as usize),
