@@ -92,7 +92,7 @@ fn it_says_why_it_cannot_play() {
     let second = Terminal::run(&server, &["--name", "Second", "--room", "small"]);
     let screen = second.wait_for("ended with 1");
     assert!(screen.contains("error: you cannot play as \"Second\""), "{screen}");
-    assert!(screen.contains("taken; try another room"), "{screen}");
+    assert!(screen.contains("every seat in this room is taken, 1 of 1"), "{screen}");
 
     drop(server);
     let screen = first.wait_for("ended with 1");
