@@ -225,7 +225,7 @@ impl Prediction {
             return;
         }
         let before = confirmed.map(|step| &step.steered);
-        let Some(steered) = self.rules.from_entity(id, kind, lanes, before) else { return };
+        let Some(steered) = self.rules.state_of(id, kind, lanes, before) else { return };
         self.stats.corrections += u64::from(self.entity.is_some());
         self.entity = Some(id);
         let newest = known.inputs.newest();
@@ -296,8 +296,7 @@ impl Prediction {
         known.or_else(|| {
             entities.find(|entity| {
                 let newest = entity.states.lanes(entity.states.len() - 1);
-                entity.mine
-                    && self.rules.from_entity(entity.id, entity.kind, newest, None).is_some()
+                entity.mine && self.rules.state_of(entity.id, entity.kind, newest, None).is_some()
             })
         })
     }

@@ -128,7 +128,7 @@ impl Trajectory {
 
 impl RuleStep {
     fn of(entity: &Entity, lanes: &[i32], rules: &dyn Rules) -> Option<Self> {
-        let steered = rules.from_entity(entity.id, entity.kind, lanes, None)?;
+        let steered = rules.state_of(entity.id, entity.kind, lanes, None)?;
         let input = rules.guess_input(entity.kind, lanes);
         let (lanes, next) = (lanes.to_vec(), Vec::new());
         let mut stepped = RuleStep { steered, input, ticks: 0, lanes, next };

@@ -22,7 +22,7 @@ impl NumberStep for ScriptStep {
     /// Whatever the functions have for it. A clone is the same object: they never change one.
     type State = JsValue;
 
-    fn from_entity(&self, kind: u8, values: &[f64], before: Option<&JsValue>) -> Option<JsValue> {
+    fn state_of(&self, kind: u8, values: &[f64], before: Option<&JsValue>) -> Option<JsValue> {
         let values = Float64Array::from(values).into();
         let before = before.cloned().unwrap_or(JsValue::UNDEFINED);
         call(&self.adopt, [kind.into(), values, before])

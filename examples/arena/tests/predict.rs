@@ -164,12 +164,7 @@ struct Script {
 impl NumberStep for Script {
     type State = [f64; 4];
 
-    fn from_entity(
-        &self,
-        _kind: u8,
-        values: &[f64],
-        _before: Option<&[f64; 4]>,
-    ) -> Option<[f64; 4]> {
+    fn state_of(&self, _kind: u8, values: &[f64], _before: Option<&[f64; 4]>) -> Option<[f64; 4]> {
         values.try_into().ok()
     }
 

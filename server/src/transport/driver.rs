@@ -255,10 +255,10 @@ impl Driver {
         while let Some(waiting) = self.handshakes.pop(now) {
             match waiting {
                 QueuedPacket::Packet(packet) => {
-                    self.take_in(packet, now, IntakeTurn::OfHandshakes, service)
+                    self.take_in(packet, now, IntakeTurn::OfHandshakes, service);
                 }
                 QueuedPacket::Event(handle, packet) => {
-                    self.feed(handle, packet, IntakeTurn::OfHandshakes)
+                    self.feed(handle, packet, IntakeTurn::OfHandshakes);
                 }
             }
             self.drive_touched(now);

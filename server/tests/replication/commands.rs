@@ -336,7 +336,7 @@ impl Table {
                 };
                 self.ask(at, asked, ticks);
             }
-            if fates() % 64 == 0 {
+            if fates().is_multiple_of(64) {
                 self.lose(at);
             }
         }

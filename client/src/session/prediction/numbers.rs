@@ -21,7 +21,7 @@ pub trait NumberStep: Debug + MaybeSend {
 
     /// The state of an entity with these components; `None` if its kind is not stepped. `before` is what
     /// was predicted for the same tick, for all that is not sent.
-    fn from_entity(
+    fn state_of(
         &self,
         kind: u8,
         values: &[f64],
@@ -63,7 +63,7 @@ struct NumberState<T> {
 }
 
 impl<N: NumberStep> Rules for NumberRules<N> {
-    fn from_entity(
+    fn state_of(
         &self,
         _id: EntityId,
         kind: u8,
@@ -73,7 +73,7 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         let table = self.entities.get(usize::from(kind))?;
         let before = before.map(|before| before.get::<NumberState<N::State>>().expect(SAME_RULES));
         let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
-        let state = self.step.from_entity(kind, &numbers(table, lanes), before)?;
+        let state = self.step.state_of(kind, &numbers(table, lanes), before)?;
         Some(PredictedState::new(NumberState { kind, lanes: lanes.to_vec(), state }))
     }
 
@@ -169,7 +169,7 @@ mod tests {
     impl NumberStep for Adds {
         type State = (Vec<f64>, u32);
 
-        fn from_entity(
+        fn state_of(
             &self,
             kind: u8,
             values: &[f64],
@@ -220,16 +220,16 @@ mod tests {
     #[test]
     fn only_a_kind_that_is_stepped_is_adopted() {
         let rules = rules();
-        assert!(rules.from_entity(EntityId(1), 0, &[], None).is_none());
-        assert!(rules.from_entity(EntityId(1), 9, &[], None).is_none());
-        assert!(rules.from_entity(EntityId(1), 1, &[5, 7, 0], None).is_some());
+        assert!(rules.state_of(EntityId(1), 0, &[], None).is_none());
+        assert!(rules.state_of(EntityId(1), 9, &[], None).is_none());
+        assert!(rules.state_of(EntityId(1), 1, &[5, 7, 0], None).is_some());
     }
 
     #[test]
     fn a_step_is_quantised_as_the_server_would_and_a_failed_one_changes_nothing() {
         let rules = rules();
         let large = 4_000_000_000u32.cast_signed();
-        let mut steered = rules.from_entity(EntityId(1), 1, &[5, large, 0], None).unwrap();
+        let mut steered = rules.state_of(EntityId(1), 1, &[5, large, 0], None).unwrap();
         assert_eq!(lanes(&rules, &steered), [5, large, 0]);
         predict_step(&rules, &mut steered, &[2]);
         assert_eq!(lanes(&rules, &steered), [25, large.wrapping_add(2), 1]);
@@ -243,9 +243,9 @@ mod tests {
     #[test]
     fn a_correction_keeps_what_is_not_sent() {
         let rules = rules();
-        let mut before = rules.from_entity(EntityId(1), 1, &[5, 7, 0], None).unwrap();
+        let mut before = rules.state_of(EntityId(1), 1, &[5, 7, 0], None).unwrap();
         predict_step(&rules, &mut before, &[1]);
-        let after = rules.from_entity(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
+        let after = rules.state_of(EntityId(1), 1, &[50, 7, 0], Some(&before)).unwrap();
         assert_eq!(after.get::<NumberState<(Vec<f64>, u32)>>().unwrap().state.1, 1);
         assert_eq!(lanes(&rules, &after), [50, 7, 0]);
     }

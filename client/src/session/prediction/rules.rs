@@ -39,7 +39,7 @@ pub struct StepOutput {
 pub trait Rules: Debug + MaybeSend {
     /// What is steered, from the server's lanes; `None` if it is not this entity. `before` is what was
     /// predicted for the same tick.
-    fn from_entity(
+    fn state_of(
         &self,
         id: EntityId,
         kind: u8,
@@ -155,7 +155,7 @@ impl<S: Predict> Debug for GameRules<S> {
 }
 
 impl<S: Predict> Rules for GameRules<S> {
-    fn from_entity(
+    fn state_of(
         &self,
         id: EntityId,
         kind: u8,

@@ -244,29 +244,34 @@ impl Collector<'_, '_> {
         bits
     }
 
+    #[inline]
     fn code(&mut self, candidate: Candidate) {
         let (slot, priority) = (candidate.slot(), candidate.priority());
-        let world = self.context.world;
         let is_mine = self.context.scratch.mine.contains(slot);
-        let baseline = self.context.scratch.records.baseline.filter(|_| candidate.is_marked());
-        let code = baseline
-            .map(|baseline| self.context.delta_cache.delta_to(world, baseline, slot, is_mine))
-            .filter(|code| code.state != State::Void);
-        let Some(code) = code else {
-            let known = self.sent_snapshots.known_state(world, slot);
-            let record = self.context.record((slot, is_mine), known, priority);
-            return self.context.scratch.records.others.push(record);
+        let baseline = self.context.scratch.records.baseline;
+        let Some(baseline) = baseline.filter(|_| candidate.is_marked()) else {
+            return self.code_other((slot, is_mine), priority);
         };
+        let world = self.context.world;
+        let code = self.context.delta_cache.delta_to(world, baseline, slot, is_mine);
         let records = &mut self.context.scratch.records;
         let (at, bit) = (usize::from(slot) / 64, 1 << (slot % 64));
         match code.state {
+            State::Void => self.code_other((slot, is_mine), priority),
+            State::Same => self.up_to_date.insert(slot),
             State::Predicted => records.marks.predicted[at] |= bit,
             State::Differs => {
                 records.marks.coded[at] |= bit;
                 records.coded.push(Record::shared(slot, code, priority));
             }
-            State::Same | State::Void => self.up_to_date.insert(slot),
         }
+    }
+
+    /// Codes a slot that is not coded against the shared baseline.
+    fn code_other(&mut self, (slot, is_mine): (u16, bool), priority: Priority) {
+        let known = self.sent_snapshots.known_state(self.context.world, slot);
+        let record = self.context.record((slot, is_mine), known, priority);
+        self.context.scratch.records.others.push(record);
     }
 }
 
