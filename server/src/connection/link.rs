@@ -299,7 +299,7 @@ pub(super) fn truncate(text: &mut String, bytes_max: usize) {
 }
 
 /// Bytes of members in the first frame of a join, leaving place for the rest of it.
-const JOINED_MEMBERS_BYTES_MAX: usize = 60 * 1024;
+const JOINED_MEMBERS_BYTES_MAX: usize = 56 * 1024;
 /// Bytes of the text that ends a session: a QUIC close must fit one packet.
 const END_TEXT_BYTES_MAX: usize = 800;
 
@@ -323,7 +323,8 @@ mod tests {
             spectators: 100,
             needs_password: true,
             tags: vec!["x".repeat(32); 8],
-            metadata: "1".repeat(512),
+            // The most that a server can be set to.
+            metadata: "1".repeat(4096),
             name,
         };
         let (tick, host) = (Tick(u32::MAX), Some(PlayerId(u32::MAX)));
