@@ -168,7 +168,7 @@ impl Core {
     }
 
     /// Shows entities of the kind of this name by a mode: "interpolate", "extrapolate" or "forward-simulate", the
-    /// last two at most so many ticks from their newest state.
+    /// last two for a limited number of ticks from their newest state.
     #[wasm_bindgen(js_name = showBy)]
     pub fn show_by(&mut self, kind: &str, mode: &str, ticks_max: u32) {
         let mode = match mode {

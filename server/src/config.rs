@@ -42,7 +42,7 @@ settings! {
         far_interval_ticks: u32 = 2, in 1..=30;
         /// Inputs are accepted for this many ticks before and after the current one.
         input_window_ticks: u32 = 32, in 1..=1024;
-        /// Lag compensation goes back by so many ticks at most.
+        /// Most ticks that lag compensation goes back.
         rewind_ticks_max: u32 = 15, in 0..=63;
         /// Commands of one player that a tick hands to the game; the others wait for the next ticks.
         commands_per_tick_max: usize = 8, in 1..=1024;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::prefix::{Prefix, PrefixCounts};
 
-/// So many places, and who has how many of them.
+/// A number of places, and which network holds how many of them.
 #[derive(Debug)]
 pub(crate) struct Shares {
     places_max: usize,

@@ -106,7 +106,7 @@ pub fn code(class: u32) -> (u16, u32) {
 pub(crate) enum ClassLookup {
     /// The code of a class.
     Class(ClassBits),
-    /// That of an escape, of so many bits.
+    /// The class of an escape, by its number of bits.
     Escape(u32),
 }
 

@@ -186,7 +186,7 @@ pub enum ServerFrame {
         request: RequestId,
         /// The rooms, in the order asked for.
         rooms: Vec<RoomInfo>,
-        /// How many there are in all, of which a list holds so many at most.
+        /// How many rooms the query matches; the list may hold fewer.
         found: u32,
     },
     /// A request was not granted; the session goes on.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::schema::{FieldType, KindSchema, SendRule};
 
-/// The baseline is extrapolated by at most so many ticks; beyond it, motion has long changed.
+/// Most ticks that a baseline is extrapolated; beyond them, motion has long changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
 
 /// What a delta is coded against.

@@ -5,7 +5,7 @@ use crate::class_code::{self, CLASS_ESCAPE, ClassLookup};
 use crate::model::code::PrefixCode;
 use crate::model::token;
 
-/// There are at least so many bits after [`ReaderRun::refill`].
+/// Fewest bits that are there after [`ReaderRun::refill`].
 const REFILLED_BITS: u32 = 56;
 
 /// A stream that the lanes of entities are coded in.

@@ -267,7 +267,7 @@ impl<'a, G: Simulation> Inputs<'a, G> {
         }
     }
 
-    /// What `player` saw of the others when it sampled this input is so many ticks older than this tick:
+    /// How many ticks older than this tick the entities were that `player` saw when it sampled this input:
     /// the way to the server and back, and the delay at which they are shown. The server caps it. Take it
     /// to a [`Rewind`](crate::rewind::Rewind). 0 for one who is not seated.
     pub fn view_delay_ticks(&self, player: PlayerId) -> f32 {

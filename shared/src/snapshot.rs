@@ -179,7 +179,7 @@ impl EventHead {
 /// What stands before a record's lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordHead {
-    /// A delta against the slot's state so many ticks before the snapshot.
+    /// A delta against the slot's state of an earlier tick, by its age in ticks.
     Delta {
         /// At least 1. That of the common baseline only for a slot that its snapshot has not.
         age_ticks: u32,

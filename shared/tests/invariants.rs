@@ -3,6 +3,7 @@
 
 mod circles;
 mod sources;
+mod vocabulary;
 
 use sources::{Source, found, lines_where, sources};
 

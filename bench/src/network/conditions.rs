@@ -46,7 +46,7 @@ pub(crate) struct Conditions {
     /// Bytes of a UDP datagram's payload; larger ones vanish. TCP finds what fits.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
     mtu: Option<u16>,
-    /// Everything is lost from AT seconds after the start, FOR so many; may be given several times.
+    /// Everything is lost for FOR seconds, from AT seconds after the start; may be given several times.
     #[arg(long, value_name = "AT:FOR")]
     blackout: Vec<Blackout>,
 }

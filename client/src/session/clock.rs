@@ -38,9 +38,9 @@ const SHOWN_JUMP_TICKS: f64 = 20.0;
 const PAUSE_S: f64 = 0.75;
 /// What comes so much earlier than anything before was not faster: the clock stood still, as while a machine sleeps.
 const SLEPT_S: f64 = 0.5;
-/// Where nothing is reported, leads are tried that are so many ticks apart: a report tells of inputs as late as that.
+/// Step, in ticks, between the leads that are tried while no input is reported; a report covers inputs that late.
 const SEARCH_TICKS: f64 = 128.0;
-/// Up to so many seconds.
+/// Longest lead that is tried, in seconds.
 const SEARCH_S_MAX: f64 = 8.0;
 /// Where the round trip is known, not before it did not help so often.
 const KNOWN_TRIES: u32 = 8;
@@ -278,7 +278,7 @@ impl ServerClock {
         self.lead_by(now, newest_snapshot, more_ticks % most_ticks);
     }
 
-    /// So many snapshots go by until what was sent can be reported.
+    /// Snapshots until an input that was sent can be reported.
     pub(super) fn rtt_ticks(&self) -> f64 {
         self.rtt_ms / 1000.0 * self.tick_hz
     }

@@ -1,6 +1,6 @@
 //! Lanes as plain numbers, for a client that has the server's schema but not the game's types.
 //!
-//! A field is so many numbers, its components: `x y` of a vector, `x y z w` of a rotation, the index of
+//! The components of a field, its numbers: `x y` of a vector, `x y z w` of a rotation, the index of
 //! a choice, 0 or 1 of a bool, radians within (-π, π] of an angle.
 
 use std::f64::consts::{PI, TAU};

@@ -22,7 +22,7 @@ use super::visible_error::{ErrorFade, VisibleError};
 
 /// The most that [`Mode`] may be told to go ahead, in ticks.
 pub const MODE_TICKS_MAX: u32 = 120;
-/// What was shown wrong is an `e`th of itself after so many seconds.
+/// Time constant, in seconds, with which a visible error fades.
 const ERROR_FADE_S: f64 = 0.1;
 
 /// How entities of a kind are shown that the player does not steer.
@@ -34,13 +34,13 @@ pub enum Mode {
     /// At the tick that the player's own is shown at, moved on by the velocity fields; a kind without any, as
     /// it changed between its last two states.
     Extrapolate {
-        /// It goes no farther than so many ticks from its newest state.
+        /// Most ticks that it is extrapolated from its newest state.
         ticks_max: u32,
     },
     /// At the same tick, stepped by the rules of [`Predict`](tickwire_shared::predict::Predict); as
     /// `Extrapolate` without rules, and for what they do not adopt.
     ForwardSimulate {
-        /// It is stepped no farther than so many ticks from its newest state.
+        /// Most ticks that it is stepped from its newest state.
         ticks_max: u32,
     },
 }

@@ -104,7 +104,7 @@ impl FadingOut {
         part(times.shown - f64::from(first.since(times.start)), self.fade_ticks)
     }
 
-    /// The same of one that is shown ahead, so many ticks after its first frame.
+    /// The same of an extrapolated entity, by the ticks since its first frame.
     pub(super) fn entered_ahead(&self, ticks: f64) -> f64 {
         part(ticks, self.fade_ticks)
     }

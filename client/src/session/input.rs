@@ -12,13 +12,13 @@ use super::timeline::Timeline;
 /// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
 /// are skipped.
 const CATCH_UP_TICKS_MAX: i32 = 30;
-/// A clock that was set back by no more than so many ticks waits until it is there again.
+/// A clock that was set back by at most this many ticks waits until it has caught up.
 const SET_BACK_TICKS_MAX: i32 = 16;
-/// A datagram repeats at least so many inputs: one lost datagram is then made good by the next.
+/// Fewest inputs that a datagram repeats, so that the next datagram makes up for a lost one.
 const REPEAT_MIN: usize = 3;
 /// Inputs kept to be sent again and stepped again.
 const SENT_MAX: usize = 128;
-/// It is known of the inputs of so many seconds when they were sent: a report may take as long.
+/// Seconds for which the send times of inputs are kept; a report may take as long.
 const KNOWN_S: u32 = 6;
 
 /// Sent inputs, newest last.

@@ -4,7 +4,7 @@ use tickwire_shared::replica::Entity;
 use tickwire_shared::schema::{FieldType, KindSchema};
 use tickwire_shared::{EntityId, Tick};
 
-/// A change that comes after a longer silence began only so many ticks before it was seen.
+/// Ticks before its arrival at which a change is taken to have begun when it follows a longer silence.
 pub(super) const BLEND_TICKS_MAX: i32 = 6;
 
 /// What was shown wrong by more than this part of its range is a jump, and is seen as one.

@@ -4,20 +4,20 @@ use std::collections::VecDeque;
 
 /// Values remembered: half a minute at 60 a second.
 const KEPT_MAX: usize = 2048;
-/// Of those, the wait may leave out at most so many.
+/// Most of those values that may exceed the wait.
 const LEFT_OUT_MAX: usize = 96;
-/// The wait is computed anew once in so many values.
+/// Values between two computations of the wait.
 const FRESH_VALUES: u32 = 8;
-/// When so many values in a row were above the wait, the network is another one.
+/// Consecutive values above the wait that mean a changed network.
 const ABOVE_IN_A_ROW_MAX: usize = 8;
-/// So many values that all are far below what came before are another network too.
+/// Consecutive values far below the earlier ones that mean a changed network.
 const BELOW_IN_A_ROW_MAX: usize = 128;
 /// So much is far, in ticks.
 const FAR_BELOW_TICKS: f32 = 1.5;
-/// The worst values, of so many one, tell how fast worse ones become rare.
+/// One value in this many belongs to the tail, which tells how fast larger values become rare.
 const TAIL_SHARE: usize = 64;
 const TAIL_MAX: usize = 32;
-/// The worst of so many times the values that are kept is to be covered.
+/// The wait covers the worst value expected in this multiple of the kept values.
 const TO_COME: f64 = 2.0;
 /// But no more than this is added, in ticks.
 const TO_COME_MAX: f64 = 6.0;

@@ -33,9 +33,9 @@ use spawns::Spawns;
 
 /// Ticks that may be predicted ahead of the newest snapshot.
 const AHEAD_TICKS_MAX: i32 = 120;
-/// A visible error is an `e`th of itself after so many seconds.
+/// Time constant, in seconds, with which a visible error fades.
 const ERROR_FADE_S: f64 = 0.04;
-/// What is not in so many snapshots in a row is as it was last seen.
+/// Snapshots in a row without an entity after which it is taken to be as last seen.
 const ABSENT_SNAPSHOTS: u32 = 24;
 
 /// How well it went so far.

@@ -18,9 +18,9 @@ use super::presentation::Presentation;
 use super::roster::Roster;
 use super::timeline::Timeline;
 
-/// A keyframe is told of in so many datagrams.
+/// Datagrams in a row that acknowledge a keyframe.
 const TOLD_ALWAYS: u32 = 60;
-/// And then in one of so many.
+/// After those, one datagram in this many acknowledges it.
 const TOLD_EVERY: u32 = 16;
 
 /// The room as this client knows it.

@@ -8,7 +8,7 @@ use tickwire_shared::{GAP_TICKS_MAX, Tick};
 use super::clock::{ServerClock, tick_at};
 use super::net_stats::NetStats;
 
-/// With no report on any input for so many snapshots, and a round trip, the input clock is set anew.
+/// Snapshots, and a round trip, without a report on any input after which the input clock is reset.
 const UNREPORTED_SNAPSHOTS_MAX: u32 = 60;
 
 /// The times of one stay in a room.

@@ -19,7 +19,7 @@ pub(super) struct Trajectory {
 #[derive(Debug)]
 enum Motion {
     Velocity,
-    /// As from a state so many ticks before.
+    /// From a state this many ticks earlier.
     Change {
         ticks: i32,
         before: Vec<i32>,

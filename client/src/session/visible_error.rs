@@ -7,7 +7,7 @@ use super::interpolation::KindBlend;
 /// How fast errors fade, from frame to frame.
 #[derive(Debug)]
 pub(super) struct ErrorFade {
-    /// An error is an `e`th of itself after so many seconds.
+    /// Time constant of the fading, in seconds.
     time_s: f64,
     faded: Duration,
 }

@@ -4,9 +4,9 @@
 export const MADE_BY = '// Made by `npx tickwire types`';
 
 const VECTORS = { vec2: 'Vec2', vec3: 'Vec3', quat: 'Quat' };
-/** Up to so many variants without names an index is written as a union. */
+/** Most variants without names for which an index is written as a union. */
 const UNION_MAX = 16;
-/** Up to so many variants are written with their names. */
+/** Most variants that are written with their names. */
 const NAMES_MAX = 256;
 const RESERVED = /^(?:Game|default|class|const|enum|export|extends|function|import|new|return|static|super|switch|this|throw|typeof|var|with|yield|in|if|do|for|try|case|else|true|false|await|break|catch|while|delete|Vec2|Vec3|Quat|any|boolean|number|object|string|symbol|undefined|unknown|never|void|null)$/;
 

@@ -1,6 +1,6 @@
 /** Silence that is a stall, where there should be a snapshot each tick or an answer. */
 const STALL_MS = 3000;
-/** Of a slow game, so many snapshots. */
+/** The same for a slow game, in snapshots. */
 const STALL_TICKS = 12;
 /** A page that stands still has not read what came meanwhile: a long gap counts as so much. */
 const GAP_MS_MAX = 250;

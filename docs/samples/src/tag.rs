@@ -13,7 +13,7 @@ pub const SPEED: f32 = 20.0;
 pub const REACH: f32 = 4.0;
 /// Ticks until a runner can tag again.
 pub const PAUSE_TICKS: u32 = 30;
-/// Lag compensation goes back by so many ticks at most: 250 ms.
+/// Most ticks that lag compensation goes back: 250 ms.
 pub const REWIND_TICKS: u32 = 15;
 /// How far a runner sees, in units.
 pub const SIGHT: f32 = 60.0;

@@ -10,7 +10,7 @@ use crate::config::RoomConfig;
 pub(super) use allowance::ByteAllowance;
 use send_rate::SendRate;
 
-/// A part of a keyframe has so many bytes at least: less than this is left to the snapshots.
+/// Fewest bytes of a part of a keyframe; a smaller rest is left to the snapshots.
 pub(super) const PART_BYTES_MIN: usize = 1200;
 
 /// What one member may be sent.
@@ -49,12 +49,12 @@ impl Bandwidth {
         self.rate = SendRate::default();
     }
 
-    /// The path's datagrams have so many bytes at most from now on.
+    /// Sets the most bytes of a datagram on the path.
     pub(super) fn set_datagram_bytes_max(&mut self, bytes: usize) {
         self.datagram_bytes_max = bytes;
     }
 
-    /// The newest snapshot so far was acknowledged, so many ticks after it was made.
+    /// Takes the age, in ticks, at which the newest snapshot so far was acknowledged.
     pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
         self.rate.acknowledged(flight_ticks);
     }

@@ -273,7 +273,7 @@ mod tests {
         }
     }
 
-    /// What is found while a player plays `wrong` for so many ticks.
+    /// What is found while a player plays `wrong` for `ticks` ticks.
     fn found(wrong: Wrong, ticks: u32, go: bool) -> Vec<(Finding, String)> {
         let config = RoomConfig { entities_max: 3, events_queued_max: 4, ..RoomConfig::default() };
         let (now, player, name) = (Instant::now(), PlayerId(5), "p".to_owned());

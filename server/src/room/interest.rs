@@ -9,7 +9,7 @@ use tickwire_shared::{PlayerId, Tick};
 use super::view_area::ViewArea;
 use super::world::World;
 
-/// A client looks around once in so many ticks.
+/// Ticks between two looks at what is far.
 const LOOK_TICKS: u32 = 4;
 /// And when its view has moved by more than this part of the radius.
 const LOOK_AGAIN: f32 = 0.1;

@@ -17,7 +17,7 @@ use super::view_area::{ViewArea, known_place};
 #[derive(Debug, Default)]
 pub(super) struct TickEvents {
     list: Vec<(Audience, Arc<EventBits>)>,
-    /// So many of them, the first, are told until they are acknowledged.
+    /// How many of them, the first, are sent until they are acknowledged.
     reliable: usize,
 }
 

@@ -17,7 +17,7 @@ use super::message::FromRoom;
 use super::replication::DeltaCache;
 use super::world::World;
 
-/// An age of a room has so many ticks: within one any two can be compared. With the next one everybody begins anew.
+/// Ticks of an age of a room: any two ticks of one age can be compared. With the next age everybody begins anew.
 const AGE_TICKS: u32 = 1 << 31;
 
 impl<S: Simulation> Room<S> {

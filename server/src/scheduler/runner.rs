@@ -60,7 +60,7 @@ pub(super) struct TickTime {
 /// What became of a tick.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TickOutcome {
-    /// The room goes on. So many snapshots found no place in the outbox.
+    /// The room goes on; holds how many snapshots found no place in the outbox.
     On { snapshots_dropped: usize },
     /// Nobody is in the room, and it did not tick: it need not be run until its alarm rings.
     Asleep,

@@ -65,7 +65,7 @@ impl Warnings {
         tracing::warn!(room, count, "{}", finding.describe(&self.schema));
     }
 
-    /// So many ticks were skipped after this load; `room` had the longest tick of it.
+    /// Counts ticks that were skipped after this load; `room` had the longest tick of it.
     pub(super) fn skipped(
         &mut self,
         now_ns: u64,

@@ -71,7 +71,7 @@ fn inner(variant: &Variant) -> Result<&Type> {
     }
 }
 
-/// Kinds are told apart by the names of their structs, and there is room for so many only.
+/// Kinds are told apart by the names of their structs; their number is limited.
 fn check(data: &DataEnum, structs: &[&Type]) -> Result<()> {
     if structs.len() > KINDS_MAX {
         return Err(Error::new_spanned(

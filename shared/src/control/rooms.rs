@@ -110,7 +110,7 @@ pub enum RoomOrder {
 }
 
 impl RoomQuery {
-    /// Whether a room with so many players is in the list, whatever `room` says of them.
+    /// Whether the list has the room if it has this many players, whatever `room` says of them.
     pub fn matches(&self, room: &RoomInfo, players: u32) -> bool {
         (self.tag.is_empty() || room.tags.contains(&self.tag))
             && room.name.starts_with(&self.name_prefix)

@@ -3,7 +3,7 @@
 /// The longest code.
 pub const CODE_BITS_MAX: u32 = 15;
 
-/// Codes up to so many bits are looked up at once.
+/// Longest codes, in bits, that one look-up finds.
 const LOOKUP_BITS: u32 = 8;
 
 /// A canonical prefix code: shorter codes first, those of one length in the order of their symbols.

@@ -14,7 +14,7 @@ pub(crate) fn sources(places: &[&str]) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut paths = Vec::new();
     for place in places {
-        list(&root.join(place), &mut paths);
+        list(&root.join(place), &["rs"], &mut paths);
     }
     assert!(!paths.is_empty(), "no sources in {places:?}");
     let source = |path: &PathBuf| Source {
@@ -24,7 +24,17 @@ pub(crate) fn sources(places: &[&str]) -> Vec<Source> {
     paths.iter().map(source).collect()
 }
 
-fn list(place: &Path, paths: &mut Vec<PathBuf>) {
+/// The paths of the Rust files and the pages in these folders, below the repository's root.
+pub(crate) fn texts(places: &[&str]) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut paths = Vec::new();
+    for place in places {
+        list(&root.join(place), &["rs", "md"], &mut paths);
+    }
+    paths
+}
+
+fn list(place: &Path, extensions: &[&str], paths: &mut Vec<PathBuf>) {
     if place.is_file() {
         return paths.push(place.to_owned());
     }
@@ -32,8 +42,9 @@ fn list(place: &Path, paths: &mut Vec<PathBuf>) {
         fs::read_dir(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
     for entry in entries {
         let path = entry.unwrap().path();
-        if path.is_dir() || path.extension().is_some_and(|extension| extension == "rs") {
-            list(&path, paths);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if path.is_dir() || extension.is_some_and(|extension| extensions.contains(&extension)) {
+            list(&path, extensions, paths);
         }
     }
 }

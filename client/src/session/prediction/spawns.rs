@@ -13,9 +13,9 @@ use super::rules::LaneRecord;
 
 /// Things at once; more are not shown before the server has them.
 const SPAWNS_MAX: usize = 256;
-/// What the server does not have after so many ticks it will not have.
+/// Ticks after which a predicted spawn that the server does not have is removed.
 const UNCONFIRMED_TICKS_MAX: i32 = 12;
-/// The server may have it so many ticks before it was predicted.
+/// Ticks by which the server's entity may precede the predicted one.
 const EARLIER_TICKS_MAX: i32 = 6;
 /// Numbers of things the server has not numbered yet; a game's own should be below.
 const FIRST_ID: u32 = 0xf000_0000;

@@ -24,7 +24,7 @@ impl ByteAllowance {
         (self.saved / tick_hz).min(bytes_max) as usize
     }
 
-    /// So many were sent. A snapshot always has a header, however little was left.
+    /// Counts sent bytes. A snapshot always has a header, however little was left.
     pub(in crate::room) fn spend(&mut self, bytes: usize, tick_hz: u32) {
         self.saved = self.saved.saturating_sub(bytes as u64 * u64::from(tick_hz));
     }

@@ -8,13 +8,13 @@
 
 use std::collections::VecDeque;
 
-/// A wait of so many milliseconds is felt.
+/// Wait in a queue, in milliseconds, that a player feels.
 const FELT_MS: u32 = 50;
-/// The path's own time is the least of so many milliseconds, and of as many before.
+/// The path's own delay is the least in two windows of this many milliseconds.
 const EPOCH_MS: u32 = 4000;
-/// Decisions are so many milliseconds apart at least.
+/// Least time between two decisions, in milliseconds.
 const ROUND_MS: u32 = 200;
-/// Waits are judged by the least of so many: jitter is not a queue.
+/// Waits of which the least is judged: jitter is not a queue.
 const FLIGHTS: usize = 8;
 /// What is sent once a wait is felt, of what came through.
 const CUT: f32 = 0.75;
@@ -24,11 +24,11 @@ const SHRINKS: f32 = 1.2;
 const GROWTH: f32 = 1.08;
 /// The same after a silence.
 const FAST_GROWTH: f32 = 1.3;
-/// After so many milliseconds without any acknowledgement less is sent, whatever the cause.
+/// Milliseconds without any acknowledgement after which less is sent, whatever the cause.
 const SILENCE_MS: u32 = 1000;
 /// What is sent then, of what was sent.
 const SILENCE_CUT: f32 = 0.5;
-/// A snapshot may always have so many bytes.
+/// Bytes that a snapshot may always have.
 const BYTES_MIN: f32 = 96.0;
 /// It is never cut below this part of what was sent before the wait: other traffic may be the cause.
 const CUT_MOST: f32 = 0.2;
@@ -69,7 +69,7 @@ struct RateInterval {
 }
 
 impl SendRate {
-    /// The newest snapshot so far was acknowledged, so many ticks after it was made.
+    /// Takes the age, in ticks, at which the newest snapshot so far was acknowledged.
     pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
         let own = &mut self.own_ticks[0];
         *own = Some(own.map_or(flight_ticks, |own| own.min(flight_ticks)));
@@ -184,7 +184,7 @@ impl SendRate {
     }
 }
 
-/// So many milliseconds in ticks, one at least.
+/// Milliseconds as ticks, one at least.
 fn ticks(ms: u32, tick_hz: u32) -> u32 {
     (ms * tick_hz / 1000).max(1)
 }
@@ -198,7 +198,7 @@ mod tests {
     /// Around each snapshot.
     const HEADER_BYTES: f32 = 55.0;
 
-    /// A path of so many ticks that takes so many bytes a tick, with a queue of its own before it.
+    /// A path with a delay in ticks and a rate in bytes a tick, behind a queue of its own.
     struct PathEstimate {
         own_ticks: u32,
         takes: f32,

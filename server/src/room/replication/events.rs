@@ -10,7 +10,7 @@ use tickwire_shared::{EntityId, Tick};
 const EVENT_SHARE: usize = 3;
 /// A snapshot's header, with room to spare.
 const HEADER_BITS_MAX: usize = 128;
-/// An event is held back for so many ticks at most: an older one's tick could not be told.
+/// Most ticks that an event is held back; the tick of an older one could not be sent.
 const HELD_TICKS_MAX: i32 = 127;
 /// Snapshots with events that are remembered: more cannot be acknowledged.
 const TOLD_MAX: usize = 64;

@@ -2,7 +2,7 @@
 //!
 //! Records are taken from the highest [`Priority`] down while they fit, so what is left out rises until it is taken: with
 //! records of `D` bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
-//! ticks, where the game makes no difference; else so many times longer as others matter more. A record that no datagram
+//! ticks, where the game makes no difference; else longer by the factor by which others matter more. A record that no datagram
 //! of the path can hold is left out; one that only has to wait for place to be saved, or for the path to take more, is
 //! waited for. One that was once the first not to fit and is not sent for some snapshots, as a large one may be behind the
 //! client's own in every tick, goes before all; after some more, nothing else goes until it fits.
@@ -16,9 +16,9 @@ use crate::room::bandwidth::SendLimit;
 
 /// When all but so small a share of a snapshot is full, records get priorities.
 const CROWDED_SHARE: usize = 8;
-/// A record that was left out of so many snapshots goes before all others.
+/// Snapshots without a record after which it goes before all others.
 const BLOCKED_SNAPSHOTS_MAX: u32 = 8;
-/// After so many nothing else goes, so that place for it is saved.
+/// Snapshots without it after which nothing else goes, so that place is saved for it.
 const SAVED_FOR_SNAPSHOTS: u32 = 16;
 
 /// What one client's snapshots have no place for.
@@ -166,7 +166,7 @@ pub(super) fn fitting(records: &Records, ranks: &[RecordRank], bits_max: usize) 
         kept -= 1;
         too_many = too_many.saturating_sub(Record::bits_of(ranks[kept]));
     }
-    // So many fit, and so many do not. The guess is near: from it in growing steps, then by halving.
+    // `fit` records fit, and `over` do not. The guess is near: from it in growing steps, then by halving.
     let (mut fit, mut over) = (0, ranks.len() + 1);
     let (mut probe, mut step) = (kept, 1);
     while fit + 1 < over {

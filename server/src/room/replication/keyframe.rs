@@ -27,7 +27,7 @@ const WINDOW_BYTES_MAX: usize = 48 * 1024;
 /// A part that takes so much longer than the fastest waited in a queue: fewer bytes then.
 const QUEUED_MS: u32 = 200;
 
-/// So many newcomers are coded at once.
+/// Newcomers that are coded at once.
 const NEWCOMERS: usize = 256;
 /// A header, the number of records, and what fills the last byte take no more.
 const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;

@@ -1,6 +1,6 @@
 //! How much a record matters beside the others of its snapshot.
 //!
-//! A record has waited so many ticks, which counts as often as the game says the entity matters, and twice for what is
+//! The ticks that a record has waited count as often as the game says the entity matters, and twice for what is
 //! near. What is new to a client waits since it came into its view. The client's own entities and what it should forget
 //! come first.
 
@@ -12,7 +12,7 @@ use crate::room::world::World;
 
 /// What a client has never been sent is ahead of others, in ticks of waiting.
 pub(super) const FRESH_PRIORITY_TICKS: u32 = 30;
-/// What was sent is lost if it is not acknowledged so many ticks later than usual.
+/// Ticks beyond the usual after which an unacknowledged snapshot counts as lost.
 const LOST_TICKS: i32 = 8;
 
 /// How much a record matters beside the others of its snapshot.
@@ -25,7 +25,7 @@ impl Priority {
     /// Before even those.
     pub(super) const OVERDUE: Priority = Priority(u32::MAX);
 
-    /// Of something that has waited so many ticks: at 60 Hz it rises for a day and a half in any case.
+    /// Priority by the ticks that a record has waited: at 60 Hz it rises for a day and a half in any case.
     pub(super) fn of(waited_ticks: u32, matters: u8, is_near: bool) -> Self {
         let priority = waited_ticks.saturating_mul(u32::from(matters) << u32::from(is_near));
         Priority(priority.min(Priority::FIRST_OF_ALL.0 - 1))

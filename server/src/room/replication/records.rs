@@ -24,7 +24,7 @@ pub(super) struct Record {
 pub(super) enum RecordBaseline {
     /// The shared baseline: it has a mark and no head.
     Shared,
-    /// The slot's state so many ticks ago.
+    /// The slot's state, by its age in ticks.
     Age(u32),
     /// Nothing: they are whole.
     Nothing { is_mine: bool },

@@ -22,11 +22,11 @@ use crate::room::world::World;
 
 /// Snapshots in the ring: one a tick.
 const RING_TICKS: u32 = 64;
-/// An acknowledgement reaches so many ticks back from the newest.
+/// Ticks before the newest that an acknowledgement covers.
 const ACK_REACH_TICKS: u32 = 32;
-/// What is in flight is repeated after so many ticks at the latest.
+/// Most ticks until something in flight is repeated.
 const FLIGHT_TICKS_MAX: i32 = 32;
-/// A client keeps the states of so many ticks, whatever newer ones it has.
+/// Ticks whose states a client keeps, whatever newer ones it has.
 const KEPT_TICKS: u32 = 32;
 
 /// The snapshots of one client.

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use crate::token_bucket::TokenBucket;
 
 const HEAD_BYTES_MAX: usize = 14;
-/// A frame of so many bytes costs as much as two.
+/// Bytes that one frame costs besides its own.
 const COST_BYTES: u64 = 1024;
 /// A path that stalled for so long, and more, brings at once what was sent meanwhile.
 const BURST_S: f64 = 2.0;

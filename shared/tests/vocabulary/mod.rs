@@ -1,10 +1,8 @@
 //! One word for one thing: what the glossary asks for, held by reading the sources of the repository.
 
-mod sources;
-
 use std::collections::BTreeMap;
 
-use sources::{found, sources};
+use crate::sources::{found, sources, texts};
 
 const PRODUCT: [&str; 5] =
     ["shared/src", "shared/derive/src", "server/src", "client/src", "certs/src"];
@@ -90,4 +88,52 @@ fn no_type_has_a_house_word_for_its_name() {
     let found_types: Vec<&str> = types.filter(|name| house.contains(name)).collect();
     assert_eq!(found_types, [""; 0]);
     assert_eq!(found(&sources, &["crowded", "put_off", "owes", "aimed"]), [""; 0]);
+}
+
+/// Phrases that say nothing without their context, in comments and pages.
+#[test]
+fn no_comment_and_no_page_has_a_banned_phrase() {
+    let banned = ["so many", "told by whom", "what is not there yet", "for company"];
+    let mut found = Vec::new();
+    let mut seen = 0;
+    for path in texts(&[
+        "shared/src",
+        "shared/derive/src",
+        "server/src",
+        "client/src",
+        "certs/src",
+        "src",
+        "docs/src",
+    ]) {
+        if path.ends_with("tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let tests = text.find("\n#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        for (at, line) in text[..tests].lines().enumerate() {
+            seen += 1;
+            let line = line.to_lowercase();
+            if banned.iter().any(|phrase| line.contains(phrase)) {
+                found.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(seen > 10_000, "only {seen} lines were read");
+    assert_eq!(found, [""; 0]);
+}
+
+/// The glossary has a line for each term, none twice.
+#[test]
+fn the_glossary_has_each_term_once() {
+    let glossary = include_str!("../../../docs/src/glossary.md");
+    let mut terms: Vec<&str> = glossary
+        .lines()
+        .filter_map(|line| line.strip_prefix("| **"))
+        .flat_map(|line| line.split(" | ").next().unwrap_or_default().split(", **"))
+        .map(|term| term.trim_matches('*'))
+        .collect();
+    assert!(terms.len() >= 40, "only {} terms", terms.len());
+    terms.sort_unstable();
+    let twice: Vec<_> = terms.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }
