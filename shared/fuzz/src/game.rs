@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
-use tickwire_shared::{Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate, Simulation};
+use tickwire_shared::{
+    Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
+    Simulation,
+};
 
 /// The game. Nothing happens in it.
 #[derive(Serialize, Deserialize)]
