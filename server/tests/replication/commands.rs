@@ -420,11 +420,16 @@ proptest! {
 fn all_that_can_become_of_a_command_does() {
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     for seed in 0..200u32 {
-        let fates: Vec<u8> = (0..997u32)
-            .map(|at| {
-                (at.wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503)) >> 16) as u8
-            })
-            .collect();
+        // A linear congruential generator.
+        let mut state = u64::from(seed);
+        let fates: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .take(5000)
+        .collect();
         let table = play(&fates, 40);
         table.assert_once_and_in_order();
         for session in table.sessions.iter().chain(&table.ended) {
