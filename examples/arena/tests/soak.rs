@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tickwire_arena::rules::{Arena, Controls, Entity, Random, WORLD_HALF};
+use tickwire_arena::rules::{Arena, ChangeTeam, Command, Controls, Entity, Random, WORLD_HALF};
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
@@ -17,13 +17,15 @@ struct Game {
     tick: Tick,
     random: Random,
     inputs: Vec<(PlayerId, Controls)>,
+    /// For the next step.
+    commands: Vec<(PlayerId, Command)>,
     newest: u32,
 }
 
 impl Game {
     fn new(seed: u64, keys_seed: u64) -> Self {
         let (arena, random) = (Arena::new(&NewRoom::with_seed(seed)), Random::new(keys_seed));
-        Game { arena, tick: Tick(0), random, inputs: Vec::new(), newest: 0 }
+        Game { arena, tick: Tick(0), random, inputs: Vec::new(), commands: Vec::new(), newest: 0 }
     }
 
     fn join(&mut self) {
@@ -44,7 +46,9 @@ impl Game {
             }
         }
         self.tick = self.tick.next();
-        self.arena.step(&Inputs::new(self.tick, &self.inputs), outbox);
+        let inputs = Inputs::new(self.tick, &self.inputs).with_commands(&self.commands);
+        self.arena.step(&inputs, outbox);
+        self.commands.clear();
     }
 
     fn churn(&mut self) {
@@ -125,6 +129,10 @@ fn three_hundred_players_stay_within_every_bound_and_fight() {
     let mut events_seen = BTreeSet::new();
     for tick in 0..3600 {
         game.churn();
+        if tick % 60 == 0 {
+            let (player, _) = game.inputs[tick / 60 % game.inputs.len()];
+            game.commands.push((player, Command::ChangeTeam(ChangeTeam {})));
+        }
         game.step(&mut outbox);
         for OutboxEvent { event, .. } in outbox.drain() {
             events_seen.insert(event.kind());
