@@ -73,7 +73,8 @@ BYE = own_frame(b"\x06\x02")
 
 
 def join(room, name):
-    return own_frame(b"\x01\x01\x01" + text(room) + text(name))
+    """A frame that asks for a seat, with no options and no password."""
+    return own_frame(b"\x01\x01\x01" + text(room) + text(name) + text("") + text(""))
 
 
 def postcard_number(data, at):
