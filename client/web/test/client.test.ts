@@ -140,7 +140,7 @@ test('options are sent as JSON, and a password with them', async () => {
   void client.create({ name: 'Me', room: 'cove', roomOptions: { map: 'reef' }, options: null });
   void client.spectate({ name: 'Me', room: 'bay', password: 'sesame' });
   expect(core.asked).toEqual(['join bay Me {"team":"red"} sesame', 'create cove {"map":"reef"} Me null', 'spectate bay Me sesame']);
-  expect(() => client.join({ name: 'Me', options: () => {} })).toThrow(TypeError);
+  await expect(client.join({ name: 'Me', options: () => {} })).rejects.toThrow(TypeError);
 });
 
 test("a refusal by the game has the game's own code and text", async () => {
