@@ -166,9 +166,11 @@ impl Simulation for Arena {
     }
 
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+        // ANCHOR: commands
         for (player, command) in inputs.commands() {
             self.obey(player, *command, outbox);
         }
+        // ANCHOR_END: commands
         self.fly(inputs);
         self.drift();
         self.index();

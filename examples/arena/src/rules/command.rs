@@ -4,6 +4,7 @@ use super::Arena;
 use super::event::{Event, TeamChange};
 use super::pilot::RESPAWN_TICKS;
 
+// ANCHOR: command
 /// What a pilot asks for once.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub enum Command {
@@ -14,6 +15,7 @@ pub enum Command {
 /// To fly for the other team, unless that is the larger one. It costs the ship.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct ChangeTeam {}
+// ANCHOR_END: command
 
 impl Arena {
     pub(super) fn obey(&mut self, player: PlayerId, command: Command, outbox: &mut Outbox<Arena>) {

@@ -12,6 +12,7 @@ const ROCKS_MAX: u32 = 200;
 /// The game's code for options that no arena is made with.
 pub const REFUSED_OPTIONS: u16 = 1;
 
+// ANCHOR: options
 /// What a room is made with. What is left out is the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -51,6 +52,7 @@ impl ArenaOptions {
         })
     }
 }
+// ANCHOR_END: options
 
 #[cfg(test)]
 mod tests {
