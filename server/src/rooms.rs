@@ -115,6 +115,12 @@ impl<S: Simulation> Rooms<S> {
         if let Some(found) = find(&mut self.registry())? {
             return Ok(found);
         }
+        // Whoever has a password wants a room that is locked, and would sit in an open one in its place.
+        if matches!(choice, RoomChoice::Named(_)) && !password.is_empty() {
+            let text =
+                "there is no room of this name; make it with this password, or join without one";
+            return Err(RoomRefusal { code: RefuseCode::WrongPassword, text: text.to_owned() });
+        }
         let empty = Redacted::default();
         let plan = self.plan(match choice {
             RoomChoice::Create { options, .. } => options,

@@ -164,10 +164,14 @@ async fn the_game_turns_players_down_by_its_own_code_and_text() {
 #[tokio::test]
 async fn only_the_password_opens_a_room_but_for_the_one_who_made_it() {
     let server = Running::start_with(|config| config.joins_burst = 100).await;
+    // Before the room is there: an open one is not what was meant.
+    let mut guest = server.greeted(Over::WebSocket).await;
+    let (code, text) = join(&mut guest, "cave", ("", "sesame")).await.unwrap_err();
+    assert_eq!(code, RefuseCode::WrongPassword);
+    assert!(text.contains("make it"), "{text}");
     let mut maker = server.greeted(Over::Quic).await;
     let made = create(&mut maker, "cave", json!({ "password": "sesame" })).await.unwrap();
     assert!(made.needs_password);
-    let mut guest = server.greeted(Over::WebSocket).await;
     for wrong in ["", "sesam", "sesame ", "Sesame"] {
         let (code, text) = join(&mut guest, "cave", ("", wrong)).await.unwrap_err();
         assert_eq!(code, RefuseCode::WrongPassword);
