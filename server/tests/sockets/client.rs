@@ -120,15 +120,14 @@ impl Client {
 
     pub(crate) async fn join(&mut self, room: &str, name: &str) {
         let room = RoomChoice::Named(room.to_owned());
-        self.ask(|request| ClientFrame::Join {
-            request,
-            room,
-            name: name.to_owned(),
-            options: "".into(),
-            password: "".into(),
-        })
-        .await;
+        self.ask_to_join(room, name).await;
         self.joined().await;
+    }
+
+    /// Asks for a seat, with no options and no password.
+    pub(crate) async fn ask_to_join(&mut self, room: RoomChoice, name: &str) -> RequestId {
+        let (name, options, password) = (name.to_owned(), "".into(), "".into());
+        self.ask(|request| ClientFrame::Join { request, room, name, options, password }).await
     }
 
     /// Asks for something on the control stream, by the next number.

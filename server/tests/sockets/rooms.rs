@@ -11,15 +11,7 @@ use crate::harness::Running;
 
 async fn quick(client: &mut Client, name: &str) -> String {
     let (room, name) = (RoomChoice::Quick, name.to_owned());
-    client
-        .ask(|request| ClientFrame::Join {
-            request,
-            room,
-            name,
-            options: "".into(),
-            password: "".into(),
-        })
-        .await;
+    client.ask_to_join(room, &name).await;
     client
         .hear_until(|frame| match frame {
             ServerFrame::Joined { room, .. } => Some(room.name),
@@ -183,15 +175,7 @@ async fn a_name_that_looks_like_one_in_the_room_is_taken_and_some_are_reserved()
     ] {
         let (room, name) = (RoomChoice::Named("mirror".to_owned()), name.to_owned());
         let shown = name.clone();
-        client
-            .ask(|request| ClientFrame::Join {
-                request,
-                room,
-                name,
-                options: "".into(),
-                password: "".into(),
-            })
-            .await;
+        client.ask_to_join(room, &name).await;
         assert_eq!(client.refused().await, code, "{shown:?}");
     }
     client.join("mirror", "می\u{200c}خواهم").await;
@@ -235,14 +219,7 @@ async fn the_host_ends_a_stay_and_not_a_session() {
         .await;
     assert_eq!(left, (rude.player, CloseCode::Kicked));
     let (room, name) = (RoomChoice::Named("strict".to_owned()), "other".to_owned());
-    rude.ask(|request| ClientFrame::Join {
-        request,
-        room,
-        name,
-        options: "".into(),
-        password: "".into(),
-    })
-    .await;
+    rude.ask_to_join(room, &name).await;
     assert_eq!(rude.refused().await, RefuseCode::RemovedFromRoom);
     rude.join("lenient", "rude").await;
     rude.play(Keys::default()).await;
@@ -324,15 +301,7 @@ async fn one_address_makes_so_many_rooms_and_players_keep_their_ticks() {
         for number in 0..35 {
             let room = RoomChoice::Named(format!("flood-{session}-{number}"));
             let name = "x".to_owned();
-            let asked = client
-                .ask(|request| ClientFrame::Join {
-                    request,
-                    room,
-                    name,
-                    options: "".into(),
-                    password: "".into(),
-                })
-                .await;
+            let asked = client.ask_to_join(room, &name).await;
             client.ask(|request| ClientFrame::Leave { request }).await;
             let answer = |frame: ServerFrame| (frame.answers() == Some(asked)).then_some(frame);
             if let ServerFrame::Refused { code, .. } = client.hear_until(answer).await {

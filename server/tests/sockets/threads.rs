@@ -9,16 +9,7 @@ use crate::harness::{Running, soon};
 
 /// Asks to join a room; the answer may never come.
 async fn ask_to_join(client: &mut Client, room: &str, name: &str) {
-    let room = RoomChoice::Named(room.to_owned());
-    client
-        .ask(|request| ClientFrame::Join {
-            request,
-            room,
-            name: name.to_owned(),
-            options: "".into(),
-            password: "".into(),
-        })
-        .await;
+    client.ask_to_join(RoomChoice::Named(room.to_owned()), name).await;
 }
 
 /// Waits until `/readyz` answers with this status, and gives its text.
