@@ -3,8 +3,8 @@
 //! Natively, `Client` joins the protocol to plain QUIC, WebTransport or a WebSocket and speaks the
 //! game's own types. For browsers, `web` is the same core inside the npm package `tickwire` (`client/web`).
 //!
-//! Both drive [`session`], the whole protocol with no I/O: bytes and times go in, bytes come out. An engine that
-//! brings its own sockets does the same:
+//! Both drive [`session`], the whole protocol without I/O: bytes and times go in, bytes come out.
+//! An engine with its own sockets does the same:
 //!
 //! ```
 //! use std::time::Duration;

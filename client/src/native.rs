@@ -26,14 +26,14 @@ use link::{Incoming, Link};
 use mapping::Mapping;
 use target::Target;
 
-/// How to connect.
+/// Settings of a connection.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    /// Which certificates to accept.
+    /// Certificates to accept.
     pub trust: Trust,
-    /// What the client is, for the server's log: a name and a version.
+    /// The client's name and version, for the server's log.
     pub client: String,
-    /// The server must have said welcome by then.
+    /// Time until the server's welcome, after which connecting fails.
     pub timeout: Duration,
 }
 
@@ -47,60 +47,60 @@ impl Default for ConnectOptions {
     }
 }
 
-/// Something that happened.
+/// An event of the session or of the game.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientEvent<E> {
     /// Session control: joined, left, members, refusals, notices.
     Control(ServerFrame),
     /// Chat.
     Chat(ServerChat),
-    /// Something that happened once in the game, by the server's word, and was not predicted.
+    /// A game event, confirmed by the server and not predicted.
     Game {
-        /// When, by the room's ticks.
+        /// The room's tick at which it happened.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Something that happened once in the game as far as this client can tell: the server's own word of it
-    /// does not follow.
+    /// A predicted game event. When the server confirms it, no second event follows.
     Predicted {
-        /// When, by the room's ticks.
+        /// The room's tick for which it was predicted.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Something that was predicted and did not happen.
+    /// A predicted event that did not happen.
     Cancelled {
-        /// When, by the room's ticks.
+        /// The room's tick for which it was predicted.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Nothing is predicted in the room just joined, though [`Client::predict`] asked for it: the rules of this
-    /// build are not the server's.
+    /// Nothing is predicted in the room just joined, although [`Client::predict`] asked for it:
+    /// this build's rules differ from the server's.
     NotPredicted {
-        /// What differs and what to do, for the game's author.
+        /// The difference and the remedy, for the game's author.
         text: String,
     },
     /// The session is over.
     Over {
-        /// Why.
+        /// The reason.
         code: CloseCode,
-        /// Why and what to do.
+        /// The reason and the remedy, as text.
         text: String,
     },
 }
 
-/// An entity as it is to be shown now.
+/// An entity as it is shown now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen<E> {
     /// The game's id.
     pub id: EntityId,
     /// This client owns it.
     pub mine: bool,
-    /// How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it.
+    /// How far it has faded in, 0 to 1. It fades in when it comes into view and out when it leaves.
     pub presence: f32,
-    /// Its state as its [`Mode`] has it, by default between two received ones where a field is a number.
+    /// Its state, placed by its [`Mode`]. By default numbers are interpolated between two received
+    /// states.
     pub entity: E,
 }
 
@@ -114,9 +114,9 @@ pub struct Client<S: Simulation> {
     link: Link,
     epoch: Instant,
     mapping: Mapping,
-    /// What differs between this build and the server, if it is to predict and cannot.
+    /// The difference between this build and the server that prevents prediction, if any.
     not_predicted: Option<String>,
-    /// It is told with the next event.
+    /// The next poll reports `not_predicted`.
     tells_not_predicted: bool,
     _game: std::marker::PhantomData<fn() -> S>,
 }
@@ -125,11 +125,11 @@ impl<S: Simulation> Client<S> {
     /// Connects and waits for the server's welcome.
     ///
     /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`), `https://host:port` for
-    /// WebTransport, or, where the network lets no UDP through, `ws://host:port/ws` for a WebSocket,
+    /// WebTransport, or, where the network blocks UDP, `ws://host:port/ws` for a WebSocket,
     /// `wss://` with TLS. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`ConnectError`], in words for a person.
+    /// [`ConnectError`], worded for a person.
     pub async fn connect(target: &str, options: ConnectOptions) -> Result<Self, ConnectError> {
         let parsed = Target::parse(target)?;
         schema_of::<S>().validate().map_err(SessionError::from)?;
@@ -157,7 +157,7 @@ impl<S: Simulation> Client<S> {
         })
     }
 
-    /// Which transport carries the session.
+    /// The transport that carries the session.
     pub fn transport(&self) -> Transport {
         self.link.transport()
     }
@@ -167,19 +167,19 @@ impl<S: Simulation> Client<S> {
         self.session.welcome().map_or(PlayerId(0), |welcome| welcome.player)
     }
 
-    /// Asks for a seat; [`ServerFrame::Joined`] or [`ServerFrame::Refused`] follows as an event, and names this number
-    /// ([`ServerFrame::answers`]). What is asked takes effect in the order asked: to say something, or to leave, need
-    /// not wait for the answer to a join.
+    /// Asks for a seat. [`ServerFrame::Joined`] or [`ServerFrame::Refused`] follows as an event and
+    /// names the returned number ([`ServerFrame::answers`]). Requests take effect in order: you can
+    /// chat or leave without waiting for the answer to a join.
     pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {
         let request = self.session.join(room, name);
         self.flush();
         request
     }
 
-    /// The same with the game's join options, and the room's password; empty for none.
+    /// Joins with the game's join options and the room's password; empty for none.
     ///
     /// # Panics
-    /// If the options cannot be JSON, as a map whose keys are no strings.
+    /// If the options cannot be written as JSON, such as a map whose keys are not strings.
     pub fn join_with(
         &mut self,
         room: RoomChoice,
@@ -192,9 +192,10 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Asks for a seat in a new room of these options; answered as [`Client::join`]. Refused by
-    /// [`RefuseCode::RoomTaken`](tickwire_shared::control::RefuseCode::RoomTaken) where there is a room of this name, and by [`RefuseCode::ByGame`](tickwire_shared::control::RefuseCode::ByGame) where the game
-    /// makes none of these options. Whoever makes a room needs no password.
+    /// Asks for a seat in a new room with these options; answered as [`Client::join`]. Refused by
+    /// [`RefuseCode::RoomTaken`](tickwire_shared::control::RefuseCode::RoomTaken) if a room of this
+    /// name exists, and by [`RefuseCode::ByGame`](tickwire_shared::control::RefuseCode::ByGame) if
+    /// the game accepts no such options. The room's maker needs no password.
     ///
     /// # Panics
     /// As [`Client::join_with`].
@@ -214,7 +215,7 @@ impl<S: Simulation> Client<S> {
         self.spectate_with(room, name, "")
     }
 
-    /// The same with the room's password.
+    /// Asks to watch a room with its password; answered as [`Client::join`].
     pub fn spectate_with(&mut self, room: &str, name: &str, password: &str) -> RequestId {
         let request = self.session.spectate_with(room, name, password);
         self.flush();
@@ -228,29 +229,31 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Asks for [`ServerFrame::Rooms`], those that `query` says: `RoomQuery::default()` for all, the fullest first.
+    /// Asks for [`ServerFrame::Rooms`], the rooms that match `query`. `RoomQuery::default()` lists
+    /// all, the fullest first.
     pub fn list_rooms(&mut self, query: RoomQuery) -> RequestId {
         let request = self.session.list_rooms(query);
         self.flush();
         request
     }
 
-    /// Asks for [`ServerFrame::Rooms`], and for [`ServerFrame::RoomsChanged`] whenever something changes in that list:
-    /// [`Client::rooms`] has it then. [`ServerFrame::Refused`] follows if too many different lists are followed.
+    /// Asks for [`ServerFrame::Rooms`], then for [`ServerFrame::RoomsChanged`] on each change of
+    /// that list, which [`Client::rooms`] then holds. [`ServerFrame::Refused`] follows if the
+    /// server's limit of different lists is reached.
     pub fn subscribe_rooms(&mut self, query: RoomQuery) -> RequestId {
         let request = self.session.subscribe_rooms(query);
         self.flush();
         request
     }
 
-    /// Follows the list of rooms no more; [`ServerFrame::Done`] follows.
+    /// Stops following the list of rooms; [`ServerFrame::Done`] follows.
     pub fn unsubscribe_rooms(&mut self) -> RequestId {
         let request = self.session.unsubscribe_rooms();
         self.flush();
         request
     }
 
-    /// The list of rooms of [`Client::subscribe_rooms`] as it is now, in its order.
+    /// The current list of rooms of [`Client::subscribe_rooms`], in its order.
     pub fn rooms(&self) -> &[RoomInfo] {
         self.session.rooms()
     }
@@ -262,9 +265,10 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Asks something of the game, as a player in a room. [`ServerFrame::Done`] follows once a step had it: exactly once,
-    /// and after the commands asked before. [`ServerFrame::Refused`] says that no step will have it. If the session ends
-    /// before either comes, a step had it or not. A field out of its range is sent as the nearest value.
+    /// Sends a command to the game, as a player in a room. [`ServerFrame::Done`] follows once a
+    /// step had it: exactly once, and after earlier commands. [`ServerFrame::Refused`] says that no
+    /// step will have it. If the session ends before either answer, it is unknown whether a step
+    /// had it. A field out of its range is sent as the nearest value.
     pub fn command(&mut self, command: &S::Command) -> RequestId {
         let mut own = [0; LANES_MAX];
         Kinds::to_lanes(command, &mut own);
@@ -275,22 +279,24 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Says something to the room; [`ServerChat::Message`] or [`ServerChat::Refused`] follows.
+    /// Sends a chat message to the room; [`ServerChat::Message`] or [`ServerChat::Refused`]
+    /// follows.
     pub fn say(&mut self, text: &str) -> RequestId {
         let request = self.session.say(text);
         self.flush();
         request
     }
 
-    /// Says something to one member of the room; answered as [`Client::say`].
+    /// Sends a chat message to one member of the room; answered as [`Client::say`].
     pub fn tell(&mut self, player: PlayerId, text: &str) -> RequestId {
         let request = self.session.tell_player(player, text);
         self.flush();
         request
     }
 
-    /// Predicts what the player steers, from the next room joined on, if the server's inputs and entities
-    /// are those of this build, and says so by [`ClientEvent::NotPredicted`] if they are not; see [`Predict`].
+    /// Predicts what the player steers, from the next room joined on; see [`Predict`]. If this
+    /// build's inputs or entities differ from the server's, [`ClientEvent::NotPredicted`] follows
+    /// instead.
     pub fn predict(&mut self)
     where
         S: Predict,
@@ -303,12 +309,12 @@ impl<S: Simulation> Client<S> {
         });
     }
 
-    /// Shows entities of the kind of this name by `mode` from now on; all kinds are interpolated otherwise.
+    /// Sets the [`Mode`] of entities of the kind of this name; kinds are interpolated by default.
     pub fn show_by(&mut self, kind: &str, mode: Mode) {
         self.session.show_by(kind, mode);
     }
 
-    /// What the player holds from now on; sent with every tick until it is changed.
+    /// Sets the player's input. It is sent with every tick until it is changed.
     pub fn set_input(&mut self, input: S::Input) {
         let mut own = [0; LANES_MAX];
         Lanes::to_lanes(&input, &mut own);
@@ -317,7 +323,7 @@ impl<S: Simulation> Client<S> {
         self.session.hold(&lanes[..width]);
     }
 
-    /// Takes in what came, samples the input for every tick that is due, and sends.
+    /// Handles what arrived, samples the input for every due tick, and sends.
     pub fn update(&mut self) {
         while let Some((at, incoming)) = self.link.poll() {
             let at = at.saturating_duration_since(self.epoch);
@@ -331,7 +337,7 @@ impl<S: Simulation> Client<S> {
         self.flush();
     }
 
-    /// The next thing that happened.
+    /// The next event; `None` if there is none now.
     pub fn poll_event(&mut self) -> Option<ClientEvent<S::Event>> {
         if std::mem::take(&mut self.tells_not_predicted)
             && let Some(text) = self.not_predicted.clone()
@@ -348,7 +354,7 @@ impl<S: Simulation> Client<S> {
                 SessionEvent::Chat(chat) => ClientEvent::Chat(chat),
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
                 SessionEvent::Game(event) => {
-                    // An event of a kind that only the server knows was added there: passed over.
+                    // The kind exists only in the server's newer build: skip it.
                     let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
                     ClientEvent::Game { tick: event.tick, event: known }
                 }
@@ -364,7 +370,7 @@ impl<S: Simulation> Client<S> {
         }
     }
 
-    /// Everything in view, as it is to be shown since the last update.
+    /// All visible entities, as of the last update.
     pub fn entities(&self) -> impl Iterator<Item = Seen<S::Entity>> {
         let mut seen = Vec::new();
         if let Some(room) = self.session.room() {
@@ -392,27 +398,27 @@ impl<S: Simulation> Client<S> {
         self.session.room().map(|room| room.name())
     }
 
-    /// What the network is doing.
+    /// Statistics of the network.
     pub fn stats(&self) -> NetStats {
         self.session.stats(self.now())
     }
 
-    /// What the session cost on the wire so far.
+    /// Bytes and datagrams of the session on the wire so far.
     pub fn wire(&self) -> WireStats {
         self.link.wire()
     }
 
-    /// The protocol session itself.
+    /// The protocol session underneath.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Whether the session has ended.
+    /// True once the session has ended.
     pub fn is_over(&self) -> bool {
         self.session.is_over()
     }
 
-    /// Says goodbye and waits, a second at most, until the connection is closed.
+    /// Says goodbye and waits at most a second for the connection to close.
     pub async fn close(mut self) {
         self.session.goodbye();
         self.flush();

@@ -1,7 +1,7 @@
 //! The client's half of the protocol, with no I/O: bytes and the time go in, bytes and events come out.
 //!
-//! It is driven by the server's schema, so the same core serves a native game, which knows its types,
-//! and a browser, which knows none. Times are durations since any fixed moment of the caller's.
+//! The server's schema drives it, so one core serves a native game, which knows its types, and a
+//! browser, which knows none. Times are durations since any fixed moment of the caller's choice.
 
 pub mod component;
 
@@ -48,23 +48,23 @@ use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::SnapshotError;
 use tickwire_shared::schema::Schema;
 
-/// Events kept for a caller that does not poll; older ones are dropped beyond it.
+/// Events kept for a caller that does not poll; beyond that the oldest are dropped.
 pub const EVENTS_MAX: usize = 4096;
 
-/// Of what a client says it is, so much is told.
+/// Characters of the client's name that are sent; the rest is cut.
 const CLIENT_CHARACTERS_MAX: usize = 256;
 
 /// One session with a server.
 ///
-/// The caller has the sockets and the clock, and drives it in this order, once a frame:
+/// The caller owns the sockets and the clock, and drives the session in this order, once a frame:
 ///
-/// 1. what came: [`handle_control`](Session::handle_control), [`handle_chat`](Session::handle_chat),
-///    [`handle_datagram`](Session::handle_datagram);
-/// 2. the time: [`update`](Session::update), which samples what is held and steps what is predicted;
-/// 3. what goes out: [`take_control`](Session::take_control), [`take_chat`](Session::take_chat), and
-///    [`poll_datagram`](Session::poll_datagram) until there is none;
-/// 4. what happened: [`poll_event`](Session::poll_event) until there is none;
-/// 5. what is to be seen: [`room`](Session::room), and its [`for_each_shown`](RoomSession::for_each_shown).
+/// 1. arrivals: [`handle_control`](Session::handle_control), [`handle_chat`](Session::handle_chat),
+///   [`handle_datagram`](Session::handle_datagram);
+/// 2. time: [`update`](Session::update), which samples the held input and steps the prediction;
+/// 3. output: [`take_control`](Session::take_control), [`take_chat`](Session::take_chat), and
+///   [`poll_datagram`](Session::poll_datagram) until there is none;
+/// 4. events: [`poll_event`](Session::poll_event) until there is none;
+/// 5. view: [`room`](Session::room) and its [`for_each_shown`](RoomSession::for_each_shown).
 ///
 /// Requests such as [`join`](Session::join) may be made at any time; they go out with the next bytes.
 ///
@@ -116,27 +116,27 @@ pub struct Session {
     chat_in: FrameReader,
     control_out: Vec<u8>,
     chat_out: Vec<u8>,
-    /// The last number that a request was given.
+    /// The number of the last request.
     requests: u32,
     events: VecDeque<SessionEvent>,
     welcome: Option<Welcome>,
-    /// By the server's schema, since its welcome.
+    /// Follows the server's schema; there since its welcome.
     commands: Option<CommandCodec>,
     room: Option<RoomSession>,
-    /// The list of rooms that is followed.
+    /// The list of rooms that the client follows.
     rooms: RoomList,
-    /// Makes the rules to predict by, if there are any for this server.
+    /// Makes the prediction rules for a server's schema; `None` predicts nothing.
     rules: Option<RulesFor>,
-    /// How kinds are shown, by name; others are interpolated.
+    /// Modes of kinds by name; others are interpolated.
     modes: BTreeMap<String, Mode>,
-    /// What the player holds, in lanes of the server's schema.
+    /// The player's input, in lanes of the server's schema.
     held: Vec<i32>,
     stats: NetStats,
     is_lossless: bool,
     over: bool,
 }
 
-/// What the server said of itself.
+/// The server's answer to hello.
 #[derive(Clone, Debug)]
 pub struct Welcome {
     /// The client's number.
@@ -158,11 +158,12 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session that says hello as `client`. With a `schema` the server's must fit it; without, any
-    /// game is taken.
+    /// A session that says hello as `client`. If `schema` is given, the server's must fit it;
+    /// without one, any game is accepted.
     pub fn new(client: &str, schema: Option<Schema>) -> Self {
         let mut control_out = vec![STREAM_CONTROL];
-        // The model is the server's affair. A schema that no frame holds is compared here alone.
+        // The model is the server's choice. A schema too large for a frame is compared on this side
+        // alone.
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
         let told = told.filter(|schema| schema.validate().is_ok());
         let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
@@ -189,13 +190,14 @@ impl Session {
         }
     }
 
-    /// Predicts what the player steers in every room joined from now on, by the rules that `rules` makes for
-    /// the server's schema; `None` predicts nothing.
+    /// Predicts what the player steers in every room joined from now on, with the rules that
+    /// `rules` makes for the server's schema. If it makes none, nothing is predicted.
     pub fn predict_by(&mut self, rules: RulesFor) {
         self.rules = Some(rules);
     }
 
-    /// The same by the rules of a game in Rust, where the server's inputs and entities are its own.
+    /// Predicts with the rules of a Rust game, if the server's inputs and entities equal the
+    /// game's.
     pub fn predict<S: Predict>(&mut self) {
         self.predict_by(Box::new(|schema| {
             let rules = prediction::GameRules::<S>::for_server(schema)?;
@@ -203,7 +205,7 @@ impl Session {
         }));
     }
 
-    /// Predicts nothing any more: what the player steers is shown as the server sent it.
+    /// Stops predicting: what the player steers is shown as the server sent it.
     pub fn predict_nothing(&mut self) {
         self.rules = None;
         if let Some(room) = &mut self.room {
@@ -211,8 +213,8 @@ impl Session {
         }
     }
 
-    /// Shows entities of the kind of this name by `mode`, in this room and those joined from now on. A kind that
-    /// the server does not have is passed over.
+    /// Sets the [`Mode`] of entities of the kind of this name, in this room and those joined later.
+    /// An unknown kind is ignored.
     pub fn show_by(&mut self, kind: &str, mode: Mode) {
         self.modes.insert(kind.to_owned(), mode);
         if let (Some(room), Some(welcome)) = (&mut self.room, &self.welcome) {
@@ -220,8 +222,8 @@ impl Session {
         }
     }
 
-    /// Whether datagrams go over a path that loses none from now on, such as a WebSocket: then what does not come was
-    /// left out by the server, and is no loss in the statistics.
+    /// Says that datagrams now go over a lossless path, such as a WebSocket. A snapshot that does
+    /// not come was then left out by the server, and does not count as a loss in the statistics.
     pub fn set_lossless(&mut self, is_lossless: bool) {
         self.is_lossless = is_lossless;
         if let Some(room) = &mut self.room {
@@ -229,7 +231,7 @@ impl Session {
         }
     }
 
-    /// Takes bytes of the control stream.
+    /// Takes received bytes of the control stream.
     ///
     /// # Errors
     /// [`SessionError`]; close the connection with its code.
@@ -245,7 +247,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes bytes of the chat stream.
+    /// Takes received bytes of the chat stream.
     ///
     /// # Errors
     /// As [`Session::handle_control`].
@@ -258,7 +260,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a datagram that came at `now`. One that cannot be used is counted in the statistics.
+    /// Takes a datagram received at `now`. An unusable one is only counted in the statistics.
     pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
         self.stats.bytes_in += bytes.len() as u64;
         let Some(room) = &mut self.room else {
@@ -278,7 +280,7 @@ impl Session {
         }
     }
 
-    /// The connection ended.
+    /// Reports that the connection ended.
     pub fn handle_closed(&mut self, code: CloseCode, text: &str) {
         if !self.over {
             self.over = true;
@@ -300,7 +302,7 @@ impl Session {
         std::mem::take(&mut self.chat_out)
     }
 
-    /// Advances to `now`: samples the held input for each tick that is due.
+    /// Advances to `now`: samples the held input for each due tick.
     pub fn update(&mut self, now: Duration) {
         if let Some(room) = &mut self.room {
             room.update(now, &self.held);
@@ -315,12 +317,12 @@ impl Session {
         Some(datagram)
     }
 
-    /// The next event.
+    /// The next event; `None` if there is none now.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
         self.events.pop_front()
     }
 
-    /// What the player holds from now on, in lanes of the server's schema. Ignored before the welcome.
+    /// Sets the player's input, in lanes of the server's schema. Ignored before the welcome.
     pub fn hold(&mut self, lanes: &[i32]) {
         if let Some(welcome) = &self.welcome {
             self.held = welcome.schema.input.zero_lanes();
@@ -330,12 +332,12 @@ impl Session {
         }
     }
 
-    /// The list of rooms that is followed, in its order; empty without one.
+    /// The followed list of rooms, in its order; empty if none is followed.
     pub fn rooms(&self) -> &[RoomInfo] {
         self.rooms.rooms()
     }
 
-    /// What the server said of itself, once it has.
+    /// The server's welcome; `None` before it came.
     pub fn welcome(&self) -> Option<&Welcome> {
         self.welcome.as_ref()
     }
@@ -345,12 +347,12 @@ impl Session {
         self.room.as_ref()
     }
 
-    /// Whether the session has ended.
+    /// True once the session has ended.
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// What the network is doing as of `now`.
+    /// Statistics of the network as of `now`.
     pub fn stats(&self, now: Duration) -> NetStats {
         let mut stats = self.stats;
         if let Some(room) = &self.room {
@@ -437,7 +439,7 @@ impl Session {
     }
 }
 
-/// By the number of each kind.
+/// The mode of each kind, by the kind's number.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
     schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
 }

@@ -1,5 +1,5 @@
-//! The session core for a browser, inside the npm package: bytes in, bytes out; the TypeScript around
-//! it owns the transport.
+//! The session core for a browser, inside the npm package: bytes in, bytes out. The TypeScript
+//! around it owns the transport.
 
 mod js;
 mod objects;
@@ -30,13 +30,13 @@ use step::ScriptStep;
 pub struct Core {
     session: Session,
     view: Vec<f64>,
-    /// What the rules to predict by were built for.
+    /// The schema that the prediction rules were built for.
     built_for: Option<fn() -> Schema>,
 }
 
 impl Core {
-    /// A session that says hello as `client` and predicts what its player steers by the rules of `S`. A game's
-    /// own module exports a function that calls it; the TypeScript client is given that one.
+    /// A session that says hello as `client` and predicts with the rules of `S`. Call it from an
+    /// exported function of the game's own module, and pass that to the TypeScript client.
     pub fn predicting<S: Predict>(client: &str) -> Core {
         let mut core = Core::new(client);
         core.session.predict::<S>();
@@ -65,7 +65,7 @@ impl Core {
         self.session.handle_chat(bytes).map_err(|error| self.fail(&error))
     }
 
-    /// Whether datagrams go over a path that loses none, as a WebSocket does.
+    /// Sets whether datagrams go over a lossless path, such as a WebSocket.
     #[wasm_bindgen(js_name = setLossless)]
     pub fn set_lossless(&mut self, is_lossless: bool) {
         self.session.set_lossless(is_lossless);
@@ -77,19 +77,19 @@ impl Core {
         self.session.handle_datagram(at(now_ms), bytes);
     }
 
-    /// The transport ended with an application code and text.
+    /// Reports that the transport ended with an application code and text.
     #[wasm_bindgen(js_name = onClosed)]
     pub fn on_closed(&mut self, code: u32, text: &str) {
         self.session.handle_closed(CloseCode::from_number(u64::from(code)), text);
     }
 
-    /// Bytes for the control stream, maybe none.
+    /// Bytes for the control stream; may be empty.
     #[wasm_bindgen(js_name = takeControl)]
     pub fn take_control(&mut self) -> Vec<u8> {
         self.session.take_control()
     }
 
-    /// Bytes for the chat stream, maybe none.
+    /// Bytes for the chat stream; may be empty.
     #[wasm_bindgen(js_name = takeChat)]
     pub fn take_chat(&mut self) -> Vec<u8> {
         self.session.take_chat()
@@ -101,8 +101,8 @@ impl Core {
         self.session.poll_datagram().map(|bytes| Uint8Array::from(bytes.as_slice()))
     }
 
-    /// Asks for a seat in a room, or in any. Gives the number that the answer names, as all that follow.
-    /// `options` are the game's join options as JSON, empty for the default.
+    /// Asks for a seat in a room, or in any. Returns the number that the answer names, as do all
+    /// requests below. `options` are the game's join options as JSON, empty for the default.
     pub fn join(&mut self, room: Option<String>, name: &str, options: &str, password: &str) -> u32 {
         let room = room.map_or(RoomChoice::Quick, RoomChoice::Named);
         self.session.join_with(room, name, options, password).0
@@ -130,34 +130,34 @@ impl Core {
         self.session.list_rooms(query_of(query)).0
     }
 
-    /// Asks for the list of rooms, and for what changes in it.
+    /// Asks for the list of rooms and for its later changes.
     #[wasm_bindgen(js_name = subscribeRooms)]
     pub fn subscribe_rooms(&mut self, query: &JsValue) -> u32 {
         self.session.subscribe_rooms(query_of(query)).0
     }
 
-    /// Follows the list of rooms no more.
+    /// Stops following the list of rooms.
     #[wasm_bindgen(js_name = unsubscribeRooms)]
     pub fn unsubscribe_rooms(&mut self) -> u32 {
         self.session.unsubscribe_rooms().0
     }
 
-    /// The list of rooms that is followed, in its order.
+    /// The followed list of rooms, in its order.
     pub fn rooms(&self) -> Array {
         self.session.rooms().iter().map(room_object).collect()
     }
 
-    /// Says something to the room.
+    /// Sends a chat message to the room.
     pub fn say(&mut self, text: &str) -> u32 {
         self.session.say(text).0
     }
 
-    /// Says something to one member.
+    /// Sends a chat message to one member.
     pub fn tell(&mut self, player: u32, text: &str) -> u32 {
         self.session.tell_player(PlayerId(player), text).0
     }
 
-    /// Removes a member; only the host may.
+    /// Removes a member; only the room's host may.
     pub fn kick(&mut self, player: u32, reason: &str) -> u32 {
         self.session.kick(PlayerId(player), reason).0
     }
@@ -167,8 +167,8 @@ impl Core {
         self.session.goodbye();
     }
 
-    /// Shows entities of the kind of this name by a mode: "interpolate", "extrapolate" or "forward-simulate", the
-    /// last two for a limited number of ticks from their newest state.
+    /// Sets the mode of entities of the kind of this name: "interpolate", "extrapolate" or
+    /// "forward-simulate", the last two for at most `ticks_max` ticks from their newest state.
     #[wasm_bindgen(js_name = showBy)]
     pub fn show_by(&mut self, kind: &str, mode: &str, ticks_max: u32) {
         let mode = match mode {
@@ -179,7 +179,7 @@ impl Core {
         self.session.show_by(kind, mode);
     }
 
-    /// What the player holds: one number for each component of the input, in the schema's order.
+    /// Sets the player's input: one number for each component, in the schema's order.
     #[wasm_bindgen(js_name = setInput)]
     pub fn set_input(&mut self, values: &[f64]) {
         let Some(welcome) = self.session.welcome() else { return };
@@ -187,8 +187,8 @@ impl Core {
         self.session.hold(&lanes);
     }
 
-    /// Asks something of the game: the number of its kind in the server's schema, and one number for each component, as
-    /// for `setInput`.
+    /// Sends a command to the game: its kind's number in the server's schema, and one number for
+    /// each component, as for `setInput`.
     pub fn command(&mut self, kind: u8, values: &[f64]) -> u32 {
         let known = self.session.welcome().and_then(|welcome| {
             welcome.schema.commands.get(usize::from(kind)).map(|kind| kind_lanes(kind, values))
@@ -196,12 +196,12 @@ impl Core {
         self.session.command(known.is_some().then_some(kind), &known.unwrap_or_default()).0
     }
 
-    /// Predicts what the player steers, in rooms joined from now on, by functions of JavaScript.
+    /// Predicts what the player steers with JavaScript functions, in rooms joined from now on.
     ///
-    /// `adopt(kind, values, before)` gives the state of an entity with these components, or undefined if its
-    /// kind is not stepped; `before` is the state that was predicted for the same tick, if any.
-    /// `step(kind, state, input, values)` gives the state a tick later as a new one, and fills the
-    /// components it then has; undefined if it failed. Neither may throw.
+    /// `adopt(kind, values, before)` returns the state of an entity with these components, or
+    /// undefined if its kind is not stepped; `before` is the state that was predicted for the same
+    /// tick, if any. `step(kind, state, input, values)` returns a new state, one tick later, and
+    /// fills in its components; undefined if it failed. Neither may throw.
     #[wasm_bindgen(js_name = predictBy)]
     pub fn predict_by(&mut self, adopt: Function, step: Function) {
         self.session.predict_by(Box::new(move |schema| {
@@ -210,21 +210,21 @@ impl Core {
         }));
     }
 
-    /// Predicts nothing any more.
+    /// Stops predicting.
     #[wasm_bindgen(js_name = predictNothing)]
     pub fn predict_nothing(&mut self) {
         self.session.predict_nothing();
     }
 
-    /// Once the server has said welcome: in what the rules of this module differ from the server's, so that nothing is
-    /// predicted by them; undefined if they are the same, or there are none.
+    /// After the welcome: how this module's rules differ from the server's, which rules out
+    /// prediction; undefined if they are the same, or there are none.
     #[wasm_bindgen(js_name = rulesDiffer)]
     pub fn rules_differ(&self) -> Option<String> {
         let (own, welcome) = (self.built_for?(), self.session.welcome()?);
         own.difference(&welcome.schema)
     }
 
-    /// Advances the clock and samples the input for each tick that is due.
+    /// Advances the clock and samples the input for each due tick.
     pub fn update(&mut self, now_ms: f64) {
         self.session.update(at(now_ms));
     }
@@ -253,8 +253,9 @@ impl Core {
         }
     }
 
-    /// Every visible entity as it is to be shown since the last update, flat. For each: numbers of its
-    /// record (this one included), id, kind, 1 when own, how much of it is there, then its components.
+    /// Every visible entity as of the last update, in one flat array. For each: the length of its
+    /// record (this number included), id, kind, 1 if own, presence from 0 to 1, then its
+    /// components.
     pub fn view(&mut self) -> Float64Array {
         self.view.clear();
         if let (Some(room), Some(welcome)) = (self.session.room(), self.session.welcome()) {
@@ -276,14 +277,14 @@ impl Core {
         Float64Array::from(self.view.as_slice())
     }
 
-    /// The tick that is shown of what is interpolated, with a fraction.
+    /// The shown tick of interpolated entities, with a fraction.
     #[wasm_bindgen(js_name = shownTick)]
     pub fn shown_tick(&self) -> Option<f64> {
         let (tick, part) = self.session.room()?.shown_tick()?;
         Some(f64::from(tick.0) + part)
     }
 
-    /// What the network is doing, as plain numbers.
+    /// Statistics of the network, as plain numbers.
     pub fn stats(&self, now_ms: f64) -> JsValue {
         let stats = self.session.stats(at(now_ms));
         object(&[
@@ -314,7 +315,7 @@ impl Core {
         prediction.is_some_and(|prediction| prediction.entity().is_some())
     }
 
-    /// The session cannot go on: what to throw, with the code to close the transport with.
+    /// The error to throw when the session cannot go on, with the code to close the transport with.
     fn fail(&self, error: &SessionError) -> JsValue {
         let thrown = Error::new(&error.to_string());
         set(&thrown, "code", &error.close_code().number().into());
@@ -379,7 +380,7 @@ impl Core {
             }
             ServerFrame::Host(host) => typed("host", &[("player", player_or_none(*host))]),
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
-            // The session takes them and tells of none.
+            // The session handles them and does not report them.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
             ServerFrame::Resync { .. } => typed("resync", &[]),
             ServerFrame::Goodbye { code, text } => {
@@ -393,7 +394,7 @@ fn at(now_ms: f64) -> Duration {
     Duration::from_micros((now_ms.max(0.0) * 1000.0) as u64)
 }
 
-/// One number for each component of a kind, in the schema's order, as lanes.
+/// The lanes of a kind from one number for each component, in the schema's order.
 fn kind_lanes(kind: &KindSchema, values: &[f64]) -> Vec<i32> {
     let mut lanes = vec![0; kind.lanes()];
     let (mut value_at, mut lane_at) = (0, 0);

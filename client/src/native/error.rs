@@ -1,10 +1,10 @@
-//! Why a session was not opened.
+//! Reasons why no session was opened.
 
 use tickwire_shared::control::CloseCode;
 
 use crate::session::SessionError;
 
-/// Why there is no session.
+/// The reason why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address cannot be used.
@@ -12,10 +12,10 @@ pub enum ConnectError {
     Target {
         /// The address as given.
         target: String,
-        /// What is wrong and what to write.
+        /// The mistake and the correct form.
         reason: String,
     },
-    /// This machine gave no socket, or its certificates cannot be read.
+    /// This machine gave no socket, or its certificates are unreadable.
     #[error("cannot open a connection from this machine: {0}")]
     Local(String),
     /// Nobody answered, or the handshake failed.
@@ -26,23 +26,23 @@ pub enum ConnectError {
     Unreachable {
         /// The address as given.
         target: String,
-        /// The transport's own words.
+        /// The transport's own message.
         reason: String,
     },
     /// The server closed the session before its welcome.
     #[error("the server refused the session: {text}")]
     Refused {
-        /// Why.
+        /// The reason.
         code: CloseCode,
-        /// Why and what to do.
+        /// The reason and the remedy, as text.
         text: String,
     },
-    /// The server cannot be understood.
+    /// The server's answer cannot be understood.
     #[error(transparent)]
     Session(#[from] SessionError),
 }
 
-/// What must get through to a target.
+/// The protocol that the network must let through to reach `target`.
 fn protocol_of(target: &str) -> &'static str {
     if target.starts_with("ws") { "TCP" } else { "UDP" }
 }

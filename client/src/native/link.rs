@@ -16,12 +16,14 @@ use crate::session::WireStats;
 use quic::Quic;
 use websocket::WebSocketLink;
 
-/// Things that came and were not taken in yet; the stream readers wait beyond it, datagrams are dropped.
+/// Capacity of the queue of arrivals. When it is full, the stream readers wait and datagrams are
+/// dropped.
 const INCOMING_MAX: usize = 1024;
-/// Writes that wait for a stream; a server that does not read them is left beyond it.
+/// Capacity of a stream's write queue. When it is full, the server is not reading: the connection
+/// is closed.
 const OUTGOING_MAX: usize = 256;
 
-/// What came.
+/// An arrival.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Datagram(Bytes),
@@ -30,10 +32,10 @@ pub(super) enum Incoming {
     Closed { code: CloseCode, text: String },
 }
 
-/// Where what comes is put, with its time.
+/// The queue of arrivals, each with its time.
 type Arrivals = mpsc::Sender<(Instant, Incoming)>;
 
-/// What is to be written to the two streams, each from its first byte on.
+/// Bytes to write to the two streams, each from its first byte on.
 struct Queues {
     control: mpsc::Receiver<Vec<u8>>,
     chat: mpsc::Receiver<Vec<u8>>,
@@ -83,12 +85,12 @@ impl Link {
         }
     }
 
-    /// What has come, if anything.
+    /// The next arrival, if any.
     pub(super) fn poll(&mut self) -> Option<(Instant, Incoming)> {
         self.incoming.try_recv().ok()
     }
 
-    /// What comes next.
+    /// Waits for the next arrival.
     pub(super) async fn next(&mut self) -> (Instant, Incoming) {
         match self.incoming.recv().await {
             Some(next) => next,
@@ -111,13 +113,14 @@ impl Link {
         if bytes.is_empty() {
             return;
         }
-        // A writer that is gone means a connection that is; that is told through `incoming`.
+        // A writer that is gone means that the connection is gone, which `incoming` reports.
         if let Err(mpsc::error::TrySendError::Full(_)) = stream.try_send(bytes) {
             self.close(CloseCode::TooSlow, "the server does not read; connect again");
         }
     }
 
-    /// Sends a datagram, or drops it when the path cannot carry it: the next one repeats what matters.
+    /// Sends a datagram, or drops it if the path cannot carry it: the next one repeats what
+    /// matters.
     pub(super) fn send_datagram(&self, datagram: Vec<u8>) {
         match &self.carrier {
             Carrier::Quic(quic) => quic.send_datagram(datagram),
@@ -132,7 +135,7 @@ impl Link {
         }
     }
 
-    /// Waits for the server to close, a second at most, then closes.
+    /// Waits at most a second for the server to close, then closes.
     pub(super) async fn finish(&mut self) {
         let closed = async {
             match &self.carrier {

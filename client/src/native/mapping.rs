@@ -1,20 +1,20 @@
 //! From the server's field tables to the game's own types, matched by name.
 //!
-//! A field that only one side has is passed over, or reads as zero lanes: the side that has it is newer.
+//! A field that only one side has is skipped, or reads as zero: the side that has it is newer.
 
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::replica::Event;
 use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
 
-/// How the lanes of each kind are moved.
+/// Where the lanes of each kind move.
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
     input: Moves,
-    /// The server's input before anyone set it.
+    /// The server's neutral input.
     input_zero: Vec<i32>,
     entities: Vec<Option<KindMapping>>,
     events: Vec<Option<KindMapping>>,
-    /// By the game's own kind.
+    /// Indexed by the game's own kind.
     commands: Vec<Option<CommandMapping>>,
 }
 
@@ -26,17 +26,17 @@ struct KindMapping {
 
 #[derive(Debug)]
 struct CommandMapping {
-    /// The server's kind.
+    /// The server's number of the kind.
     server: u8,
     zero: Vec<i32>,
     moves: Moves,
 }
 
-/// From, to, how many.
+/// Triples of source lane, target lane and count.
 type Moves = Vec<(usize, usize, usize)>;
 
 impl Mapping {
-    /// Both schemas must be valid and fit each other.
+    /// Maps `own` to `server`. Both schemas must be valid and fit each other.
     pub(super) fn new(server: &Schema, own: &Schema) -> Self {
         Mapping {
             input: moves(&own.input, &server.input),
@@ -47,7 +47,7 @@ impl Mapping {
         }
     }
 
-    /// The game's input as lanes of the server's; returns how many.
+    /// Writes the game's input as the server's lanes; returns their count.
     pub(super) fn input(&self, own: &[i32], lanes: &mut [i32]) -> usize {
         lanes[..self.input_zero.len()].copy_from_slice(&self.input_zero);
         for &(from, to, count) in &self.input {
@@ -56,20 +56,21 @@ impl Mapping {
         self.input_zero.len()
     }
 
-    /// An entity in the game's own type; `None` for a kind that the game does not have.
+    /// An entity in the game's own type; `None` if the game lacks the kind.
     pub(super) fn entity<E: Kinds>(&self, kind: u8, lanes: &[f64]) -> Option<E> {
         let kind = self.entities.get(usize::from(kind))?.as_ref()?;
         let mut own = [0; LANES_MAX];
         for &(from, to, count) in &kind.moves {
             for (value, lane) in own[to..to + count].iter_mut().zip(&lanes[from..from + count]) {
-                // Whole numbers of any 32 bits come through as they were, blended ones rounded.
+                // Integers of up to 32 bits come through unchanged; blended values are rounded.
                 *value = lane.round() as i32;
             }
         }
         E::from_lanes(kind.own, &own)
     }
 
-    /// A command of the game's kind as lanes of the server's; returns its kind there, `None` if the server has none.
+    /// Writes a command of the game's kind as the server's lanes; returns the server's kind, or
+    /// `None` if the server lacks it.
     pub(super) fn command(&self, kind: u8, own: &[i32], lanes: &mut [i32]) -> Option<u8> {
         let kind = self.commands.get(usize::from(kind))?.as_ref()?;
         lanes[..kind.zero.len()].copy_from_slice(&kind.zero);
@@ -79,7 +80,7 @@ impl Mapping {
         Some(kind.server)
     }
 
-    /// An event in the game's own type; `None` for a kind that the game does not have.
+    /// An event in the game's own type; `None` if the game lacks the kind.
     pub(super) fn event<E: Kinds>(&self, event: &Event) -> Option<E> {
         let kind = self.events.get(usize::from(event.kind))?.as_ref()?;
         let mut own = [0; LANES_MAX];
@@ -90,7 +91,7 @@ impl Mapping {
     }
 }
 
-/// How a command of the game's `own` kind becomes one of the server's.
+/// The mapping of a command of the game's kind `own` to one of the server's.
 fn command(own: &KindSchema, server: &[KindSchema]) -> Option<CommandMapping> {
     let at = server.iter().position(|other| other.name == own.name)?;
     let (zero, moves) = (server[at].zero_lanes(), moves(own, &server[at]));

@@ -1,18 +1,18 @@
-//! Where to connect, and how.
+//! Addresses and transports to connect to.
 
 use tickwire_shared::websocket;
 use url::{Host, Url};
 
 use super::ConnectError;
 
-/// What carries a session.
+/// The transport that carries a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// Plain QUIC, protocol `tickwire/1`.
     Quic,
     /// WebTransport over HTTP/3.
     WebTransport,
-    /// A WebSocket, for networks that let no UDP through.
+    /// A WebSocket, for networks that block UDP.
     WebSocket,
 }
 
@@ -26,17 +26,17 @@ impl std::fmt::Display for Transport {
     }
 }
 
-/// An address that was read.
+/// A parsed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) given: String,
     pub(super) transport: Transport,
-    /// A name or an address, without brackets.
+    /// A name or an IP address, without brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// What a WebSocket asks for.
+    /// The path that a WebSocket requests.
     pub(super) path: String,
-    /// A WebSocket is over TLS; the others always are.
+    /// A WebSocket with TLS. The other transports always have it.
     pub(super) tls: bool,
 }
 

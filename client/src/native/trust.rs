@@ -1,4 +1,4 @@
-//! Which certificates a native client accepts.
+//! Certificates that a native client accepts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use rustls_platform_verifier::Verifier;
 
 use super::ConnectError;
 
-/// Which certificates to accept.
+/// Certificates to accept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// On this machine's own loopback any, elsewhere as [`Trust::System`].
+    /// Any certificate on this machine's loopback; elsewhere as [`Trust::System`].
     #[default]
     Loopback,
-    /// What the operating system accepts.
+    /// Certificates that the operating system trusts.
     System,
-    /// One with any of these SHA-256 hashes, as a development server publishes them.
+    /// A certificate with one of these SHA-256 hashes, as a development server publishes them.
     Hashes(Vec<[u8; 32]>),
 }
 
-/// The TLS settings for a connection to `address`.
+/// TLS settings for a connection to `address`.
 pub(super) fn client_tls(
     trust: &Trust,
     address: SocketAddr,
@@ -50,7 +50,7 @@ pub(super) fn client_tls(
     Ok(config)
 }
 
-/// Accepts certificates by their hash, or any.
+/// Accepts certificates by their hash, or any certificate.
 #[derive(Debug)]
 struct Pinned {
     provider: Arc<CryptoProvider>,

@@ -1,10 +1,10 @@
-//! Where the server's time stands: the tick to send inputs for, and the tick to show.
+//! The client's estimate of server time: the tick to send inputs for, and the tick to show.
 //!
-//! Inputs run ahead of the server so that each reaches it just before its tick. The server reports how
-//! early they came; from the last half minute of reports the client knows what lead each input would
-//! have needed, and goes towards the cheapest one (see [`Lateness`]) a little with each frame, or at
-//! once when the network has become another one. What is shown runs behind, by a delay that is found in
-//! the same way from when snapshots came.
+//! Inputs run ahead of the server so that each arrives just before its tick. The server reports
+//! their input margin. From the last half minute of reports the client computes the lead that each
+//! input would have needed, and moves towards the cheapest lead (see [`Lateness`]) a little each
+//! frame, or at once after the network has changed. What is shown runs behind, by a delay that is
+//! computed in the same way from the snapshots' arrivals.
 
 use std::time::Duration;
 
@@ -13,40 +13,45 @@ use tickwire_shared::snapshot::{InputReport, MARGIN_UNITS_PER_MS};
 
 use super::lateness::Lateness;
 
-/// Ticks of lead that are worth it if no input is late any more.
+/// Lead, in ticks, that is worth having no late input.
 const LATE_INPUT_PRICE: f64 = 6000.0;
-/// Ticks of delay that are worth it if nothing that is shown is starved any more.
+/// Interpolation delay, in ticks, that is worth never running out of states.
 const STARVED_PRICE: f64 = 1000.0;
-/// Lead beyond what the inputs so far needed.
+/// Ticks of lead on top of what the inputs so far needed.
 const SLACK_TICKS: f64 = 0.25;
-/// The same before anything is known, on top; it shrinks as inputs are reported.
+/// Extra ticks of lead before any report; it shrinks as reports come in.
 const UNKNOWN_TICKS: f64 = 1.0;
-/// Inputs after which half of it is gone.
+/// Reports after which half of the extra lead is gone.
 const UNKNOWN_INPUTS: f64 = 30.0;
-/// An input clock farther off than this is set, not moved.
+/// Error, in ticks, beyond which the input clock is set rather than moved.
 const JUMP_TICKS: f64 = 4.0;
-/// A clock moves by this part of the time at most: faster to be on time, slower to save delay.
+/// Largest speed-up of a clock, as a part of the time passed. It is larger than the slow-down:
+/// being late costs more than delay.
 const HASTE: f64 = 0.05;
 const EASE: f64 = 0.02;
-/// A report can tell of no input that was later.
+/// Smallest margin that a report can carry, in eighths of a millisecond: the input may have been
+/// later still.
 const LATE_EIGHTH_MS_TOLD: i32 = -2048;
-/// A frame that takes longer is an accident.
+/// Longest frame that counts, in ticks; a longer one is an accident.
 const FRAME_TICKS_MAX: f64 = 30.0;
-/// What is shown is set anew when it is farther off than this.
+/// Error, in ticks, beyond which the shown tick is set rather than moved.
 const SHOWN_JUMP_TICKS: f64 = 20.0;
-/// Without a call for longer than this the caller paused: a browser suspended the page, say.
+/// Gap between two calls, in seconds, that counts as a pause of the caller, such as a suspended
+/// page.
 const PAUSE_S: f64 = 0.75;
-/// What comes so much earlier than anything before was not faster: the clock stood still, as while a machine sleeps.
+/// A snapshot that is earlier than all before by more than this many seconds was not faster: the
+/// client's clock stood still, as during a machine's sleep.
 const SLEPT_S: f64 = 0.5;
-/// Step, in ticks, between the leads that are tried while no input is reported; a report covers inputs that late.
+/// Step, in ticks, between the leads that are tried while no input is reported. A report can tell
+/// of inputs that late.
 const SEARCH_TICKS: f64 = 128.0;
-/// Longest lead that is tried, in seconds.
+/// Longest lead that is tried, in seconds; then the search starts again.
 const SEARCH_S_MAX: f64 = 8.0;
-/// Where the round trip is known, not before it did not help so often.
+/// Attempts at the lead that a known round trip asks for before longer leads are tried.
 const KNOWN_TRIES: u32 = 8;
-/// For so long after it, what comes late waited for the caller.
+/// Seconds after a pause in which late snapshots count as having waited for the caller.
 const WAITED_S_MAX: f64 = 1.0;
-/// Far entities come every second tick, so theirs is needed one tick before it is shown.
+/// Ticks by which far entities' states are needed earlier: they come only every second tick.
 const FAR_TICKS: f64 = 1.0;
 
 /// The client's estimate of the server's clock.
@@ -54,38 +59,38 @@ const FAR_TICKS: f64 = 1.0;
 pub struct ServerClock {
     tick_hz: f64,
     start: Tick,
-    /// When the clock was made; it counts from then, for what is remembered has few digits.
+    /// Creation time. Times count from here, because stored values have few digits.
     zero: Duration,
-    /// Input ticks since `start` at `zero`.
+    /// The input clock at `zero`, in ticks since `start`.
     input_origin: f64,
-    /// Where it should be for each of the last inputs to come in time.
+    /// The origin that each of the last inputs would have needed to be in time.
     needed: Lateness,
-    /// The newest input that was reported, and by which snapshot.
+    /// The newest reported input, and the snapshot that reported it.
     reported: Option<(Tick, Tick)>,
     moved: Duration,
-    /// The caller's last call.
+    /// Time of the caller's last call.
     called: Duration,
-    /// When a pause of the caller ended, until all that waited meanwhile came.
+    /// End of the caller's last pause, until the snapshots that waited meanwhile have come.
     resumed: Option<Duration>,
-    /// The end of the last pause.
+    /// End of the last pause.
     paused: Duration,
-    /// Snapshots that were lost in pauses, or left out on a path that loses nothing.
+    /// Snapshots lost during pauses, or left out on a lossless path.
     missed: u64,
-    /// The path loses nothing: a snapshot that does not come was not sent.
+    /// The path is lossless: a snapshot that does not come was not sent.
     is_lossless: bool,
-    /// From one frame to the next, in ticks: inputs are sampled when a frame comes.
+    /// Duration of the last frame, in ticks: inputs are sampled once a frame.
     frame_ticks: f64,
-    /// Caller's time at which tick `start` could have been shown, in ticks, for each tick since.
+    /// For each snapshot, the caller's time in ticks at which tick `start` could have been shown.
     arrivals: Lateness,
     newest: Option<Tick>,
-    /// The earliest of them so far.
+    /// The earliest arrival so far.
     earliest: f64,
-    /// How often in a row the clock was set as nothing was reported.
+    /// Consecutive resets of the clock for lack of reports.
     unreported: u32,
-    /// Mean of the same, and the mean deviation from it.
+    /// Mean of the arrivals, and the mean deviation from it.
     mean_arrival: f64,
     jitter_ticks: f64,
-    /// After the clock was set, reports on inputs before this tick say nothing about it.
+    /// Reports on inputs before this tick are ignored: the clock was set after those were sent.
     judge_from: Tick,
     shown_ticks: Option<(Duration, f64)>,
     rtt_ms: f64,
@@ -93,7 +98,7 @@ pub struct ServerClock {
 }
 
 impl ServerClock {
-    /// A clock for a room that was at `tick` when the client, at `now`, learned of it.
+    /// A clock for a room that was at `tick` when the client learned of it at `now`.
     pub fn new(tick_hz: u32, now: Duration, tick: Tick) -> Self {
         let tick_hz = f64::from(tick_hz);
         ServerClock {
@@ -123,7 +128,7 @@ impl ServerClock {
         }
     }
 
-    /// The room goes on at another tick, over the path that `before` knew.
+    /// Keeps what `before` measured of the path, for a room that continues at another tick.
     pub(super) fn go_on_from(&mut self, before: &ServerClock) {
         self.is_lossless = before.is_lossless;
         self.rtt_ms = before.rtt_ms;
@@ -135,7 +140,7 @@ impl ServerClock {
         self.ticks_in(now.saturating_sub(self.zero))
     }
 
-    /// Ticks in so much time.
+    /// A duration in ticks.
     pub(super) fn ticks_in(&self, time: Duration) -> f64 {
         time.as_secs_f64() * self.tick_hz
     }
@@ -145,12 +150,12 @@ impl ServerClock {
         tick_at(self.start, self.input_ticks(now))
     }
 
-    /// The same as ticks since [`ServerClock::start`], with a fraction.
+    /// The input clock in ticks since [`ServerClock::start`], with a fraction.
     pub fn input_ticks(&self, now: Duration) -> f64 {
         self.input_origin + self.passed(now)
     }
 
-    /// Moves the input clock towards where it should be, as far as it may since the last time.
+    /// Moves the input clock towards its target, as far as the time since the last call allows.
     pub(super) fn advance(&mut self, now: Duration) {
         self.notice_pause(now);
         let passed = now.saturating_sub(self.moved).as_secs_f64() * self.tick_hz;
@@ -161,8 +166,8 @@ impl ServerClock {
         self.input_origin += error.clamp(-EASE * passed, HASTE * passed);
     }
 
-    /// A snapshot of `tick` came at `now`. Returns whether it had waited while the caller paused: it says nothing
-    /// of the network then.
+    /// Takes the arrival of the snapshot of `tick` at `now`. Returns true if it had waited while
+    /// the caller paused: then it says nothing about the network.
     pub(super) fn snapshot(&mut self, now: Duration, tick: Tick) -> bool {
         self.notice_pause(now);
         let arrival = self.passed(now) - f64::from(tick.since(self.start));
@@ -188,7 +193,7 @@ impl ServerClock {
             self.jitter_ticks += (late.abs() - self.jitter_ticks) * 0.05;
             self.mean_arrival += late * 0.05;
         }
-        // What was lost came with this one, but for what was lost in a pause.
+        // Lost snapshots count as having come with this one, except those lost in a pause.
         let lost = if self.resumed.take().is_some() { 0 } else { gap.min(64) - 1 };
         for ago in (1..=lost).rev() {
             self.arrivals.push_lost(arrival + f64::from(ago) + 1.0);
@@ -197,8 +202,8 @@ impl ServerClock {
         false
     }
 
-    /// The server reports on the newest input, which was sampled at `sent` when the clock's origin was
-    /// `origin`, with the snapshot of `tick` at `now`.
+    /// Takes the server's report on its newest input, which came with the snapshot of `tick` at
+    /// `now`. The input was sampled at `sent`, when the clock's origin was `origin`.
     pub(super) fn report(
         &mut self,
         now: Duration,
@@ -225,18 +230,18 @@ impl ServerClock {
         }
         let (margin, dip) = (margin_ms / period_ms, dip_ms / period_ms);
         if report.margin_eighth_ms <= LATE_EIGHTH_MS_TOLD {
-            // It was later than a margin can tell; its tick may tell more.
+            // Later than a margin can express; the input's tick may say more.
             self.needed.clear();
             let margin = margin.min(f64::from(report.newest_ticks));
             self.set_input_origin(now, origin - margin + SLACK_TICKS);
             return;
         }
-        // It waited for its frame. How long is chance, but never longer than a frame takes.
+        // The input waited for its frame: by chance, but at most one frame's duration.
         let sampled = origin + self.passed(sent);
         let waited = (sampled - f64::from(input.since(self.start))).clamp(0.0, self.frame_ticks);
         let needed = origin - margin - waited;
-        // Those between the last reported one and this: from the worst on, each better than the one
-        // before. After a lost snapshot only the worst of them is known.
+        // The inputs between the last reported one and this: the worst first, each better than the
+        // one before. After a lost snapshot only the worst of them is known.
         let count = match before {
             Some((known, _)) if known.next().since(self.judge_from) < 0 => 1,
             Some((known, of)) if tick.since(of) == 1 => input.since(known).clamp(1, 64),
@@ -258,7 +263,7 @@ impl ServerClock {
         self.called = now;
         if since_s > PAUSE_S {
             self.paused = now;
-            // One who always calls so rarely is not always after a pause.
+            // A caller that is always this slow must not restart the pause each time.
             self.resumed = self.resumed.or(Some(now));
         }
     }
@@ -268,8 +273,8 @@ impl ServerClock {
         self.judge_from = self.input_tick(now).next();
     }
 
-    /// Nothing of what was sent is reported: the input clock is far off in a way that no margin tells. One lead after
-    /// the other is tried, from what the round trip asks for on.
+    /// Handles that no sent input is reported: the input clock is off by more than a margin can
+    /// express. Each call tries a longer lead, beginning with the one that the round trip asks for.
     pub fn lost(&mut self, now: Duration, newest_snapshot: Tick) {
         let known_tries = if self.rtt_ms > 0.0 { KNOWN_TRIES } else { 0 };
         let more_ticks = f64::from(self.unreported.saturating_sub(known_tries)) * SEARCH_TICKS;
@@ -278,19 +283,20 @@ impl ServerClock {
         self.lead_by(now, newest_snapshot, more_ticks % most_ticks);
     }
 
-    /// Snapshots until an input that was sent can be reported.
+    /// The round trip in ticks: as many snapshots come before a sent input can be reported.
     pub(super) fn rtt_ticks(&self) -> f64 {
         self.rtt_ms / 1000.0 * self.tick_hz
     }
 
-    /// The clock stood still for a while: what it told of the path is of no use any more, but for the round trip.
+    /// Restarts after the client's clock stood still: arrivals measured before are useless, the
+    /// round trip stays.
     fn wake(&mut self, now: Duration, newest_snapshot: Tick) {
         self.arrivals.clear();
         (self.earliest, self.paused, self.resumed) = (f64::INFINITY, now, Some(now));
         self.lead_by(now, newest_snapshot, 0.0);
     }
 
-    /// Sets the input clock by the round trip, and so much more.
+    /// Sets the input clock to the lead that the round trip asks for, plus `more_ticks`.
     fn lead_by(&mut self, now: Duration, newest_snapshot: Tick, more_ticks: f64) {
         let extrapolated = 3.0 + self.rtt_ticks() + more_ticks;
         let target = f64::from(newest_snapshot.since(self.start)) + extrapolated;
@@ -298,7 +304,7 @@ impl ServerClock {
         self.set_input_origin(now, target - self.passed(now));
     }
 
-    /// Advances what is shown to `now` and returns it, in ticks since the room's `start` tick with a
+    /// Advances the shown tick to `now`. Returns it in ticks since the room's `start` tick, with a
     /// fraction; `None` before the first snapshot. It goes back only when it is far off, as after a
     /// change of the path.
     pub fn show(&mut self, now: Duration) -> Option<f64> {
@@ -320,14 +326,14 @@ impl ServerClock {
         self.start
     }
 
-    /// How far what is shown runs behind the snapshots' mean arrival, in ticks; 0 while what should be shown has not
-    /// come, as after a stall of the path.
+    /// Delay of the shown tick behind the snapshots' mean arrival, in ticks; 0 while the snapshot
+    /// to show has not come, as after a stall of the path.
     pub fn delay_ticks(&self) -> f64 {
         let delay = self.arrivals.wait().map_or(0.0, |wait| wait + FAR_TICKS - self.mean_arrival);
         delay.max(0.0)
     }
 
-    /// Whether the path is one on which nothing is lost.
+    /// Sets whether the path is lossless.
     pub(super) fn set_lossless(&mut self, is_lossless: bool) {
         self.is_lossless = is_lossless;
     }
@@ -337,28 +343,28 @@ impl ServerClock {
         (self.delay_ticks() * 1000.0 / self.tick_hz) as f32
     }
 
-    /// Round trip in milliseconds, smoothed; 0 before the first report.
+    /// Smoothed round trip in milliseconds; 0 before the first report.
     pub fn rtt_ms(&self) -> f32 {
         self.rtt_ms as f32
     }
 
-    /// Mean deviation of arrivals in milliseconds.
+    /// Mean deviation of the snapshots' arrivals, in milliseconds.
     pub fn jitter_ms(&self) -> f32 {
         (self.jitter_ticks * 1000.0 / self.tick_hz) as f32
     }
 
-    /// Snapshots that were lost while the caller paused, or left out on a path that loses nothing: no fault of the
-    /// network.
+    /// Snapshots lost while the caller paused, or left out on a lossless path: not the network's
+    /// fault.
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// The last reported margin in milliseconds.
+    /// The last reported input margin in milliseconds.
     pub fn margin_ms(&self) -> f32 {
         self.margin_ms as f32
     }
 
-    /// What an input sampled now is sampled by; [`ServerClock::report`] wants it back.
+    /// The current origin, to pass back to [`ServerClock::report`] with an input sampled now.
     pub(super) fn input_origin(&self) -> f64 {
         self.input_origin
     }

@@ -6,12 +6,14 @@ use tickwire_shared::control::{ClientFrame, RequestId};
 use super::Session;
 
 impl Session {
-    /// Asks something of the game, by the number of its kind in the server's schema and its lanes; those left out are
-    /// as near to zero as their ranges allow. [`Done`](tickwire_shared::control::ServerFrame::Done) says that a step had it, exactly once, after those
-    /// asked before; [`Refused`](tickwire_shared::control::ServerFrame::Refused), that none will. If the session ends
-    /// before either, a step had it or not.
+    /// Sends a command to the game: its kind's number in the server's schema and its lanes; missing
+    /// lanes are as near to zero as their ranges allow.
+    /// [`Done`](tickwire_shared::control::ServerFrame::Done) says that a step had it, exactly once,
+    /// after earlier commands; [`Refused`](tickwire_shared::control::ServerFrame::Refused) says
+    /// that no step will. If the session ends before either answer, it is unknown whether a step
+    /// had it.
     ///
-    /// A kind that the server's game does not have, `None` above all, is refused by the server.
+    /// The server refuses a kind that its game does not have; `None` always is one.
     pub fn command(&mut self, kind: Option<u8>, lanes: &[i32]) -> RequestId {
         let known =
             kind.and_then(|kind| Some((kind, self.commands.as_ref()?.encode(kind, lanes)?)));

@@ -1,6 +1,6 @@
 //! Lanes as plain numbers, for a client that has the server's schema but not the game's types.
 //!
-//! The components of a field, its numbers: `x y` of a vector, `x y z w` of a rotation, the index of
+//! Components are the numbers of a field: `x y` of a vector, `x y z w` of a rotation, the index of
 //! a choice, 0 or 1 of a bool, radians within (-π, π] of an angle.
 
 use std::f64::consts::{PI, TAU};
@@ -9,7 +9,7 @@ use tickwire_shared::glam::{Quat, Vec2, Vec3};
 use tickwire_shared::quantize::Field;
 use tickwire_shared::schema::{FieldType, KindSchema};
 
-/// Numbers a field of this type is.
+/// The number of components of a field of this type.
 pub fn components(ty: FieldType) -> usize {
     ty.lanes()
 }
@@ -30,7 +30,7 @@ pub fn push_components<T: FromNumber>(kind: &KindSchema, lanes: &[f64], out: &mu
     }
 }
 
-/// Fills the lanes of one field from its components; missing ones are zero.
+/// Fills the lanes of one field from its components; missing ones count as zero.
 pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
     let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
     let (x, y, z) = (value(0) as f32, value(1) as f32, value(2) as f32);
@@ -55,9 +55,9 @@ pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
     }
 }
 
-/// A number type that components are wanted in.
+/// A number type that components convert to.
 pub trait FromNumber {
-    /// The nearest of this type.
+    /// The nearest value of this type.
     fn from_number(number: f64) -> Self;
 }
 

@@ -1,55 +1,54 @@
-//! What a session tells its caller.
+//! Events that a session reports to its caller.
 
 use tickwire_shared::compatibility::SchemaError;
 use tickwire_shared::control::{CloseCode, FrameError, ServerChat, ServerFrame};
 use tickwire_shared::replica::Event;
 
-/// Something the caller should know.
+/// An event for the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A frame of the control stream, already taken into account. Keyframes, and that the world begins anew, are
-    /// not told.
+    /// A frame of the control stream, already handled. Keyframes and restarts of the world are not
+    /// reported.
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),
-    /// Something that happened once in the game, by the server's word, and was not predicted.
+    /// A game event, confirmed by the server and not predicted.
     Game(Event),
-    /// Something that happened once in the game as far as this client can tell: the server's own word of it
-    /// is not told.
+    /// A predicted game event. When the server confirms it, no second event follows.
     Predicted(Event),
-    /// Something that was predicted and did not happen.
+    /// A predicted event that did not happen.
     Cancelled(Event),
     /// The session is over; nothing more will come.
     Over {
-        /// Why.
+        /// The reason.
         code: CloseCode,
-        /// Why and what to do, for a person.
+        /// The reason and the remedy, for a person.
         text: String,
     },
 }
 
-/// Why a server cannot be understood. The session is over.
+/// A server's message that cannot be understood. The session is over.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SessionError {
-    /// A frame that cannot be read.
+    /// An unreadable frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The server's schema does not fit, or cannot be used.
+    /// The server's schema is invalid or does not fit.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// A part of a keyframe that cannot be read.
+    /// An unreadable part of a keyframe.
     #[error("the server sent a keyframe that cannot be read; update the client")]
     Keyframe,
-    /// A frame that may not come now.
+    /// A frame that is not allowed now.
     #[error("the server sent {what} at the wrong moment; update the client")]
     Unexpected {
-        /// What came.
+        /// The kind of frame.
         what: &'static str,
     },
 }
 
 impl SessionError {
-    /// The code the connection is closed with.
+    /// The close code for the connection.
     pub fn close_code(&self) -> CloseCode {
         match self {
             SessionError::Frame(error) => error.close_code(),

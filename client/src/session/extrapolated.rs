@@ -1,12 +1,12 @@
-//! Entities ahead of their newest state, at the tick that the player's own is shown at.
+//! Entities ahead of their newest state, at the same tick as the player's own.
 //!
 //! ```text
 //! ticks    ... 100   101   102   103   104
 //! server        S                             the newest state
 //! client        S ─ ─ ─ ─ ─ ─ ─ ─ ─ E         E: where its velocity, its last change or the rules take it
 //! ```
-//!
-//! When the next state comes, where it leads to is not quite where the one before led to. What was shown goes
+//! The next state leads to a slightly different place. The difference to what was shown is added to
+//! it and fades, so that nothing jumps.
 //! on being shown: the difference is added, and fades.
 
 use std::collections::BTreeMap;
@@ -20,33 +20,33 @@ use super::timeline::ShownTicks;
 use super::trajectory::{Trajectory, TrajectorySpace};
 use super::visible_error::{ErrorFade, VisibleError};
 
-/// The most that [`Mode`] may be told to go ahead, in ticks.
+/// Upper limit of the ticks that a [`Mode`] goes ahead.
 pub const MODE_TICKS_MAX: u32 = 120;
 /// Time constant, in seconds, with which a visible error fades.
 const ERROR_FADE_S: f64 = 0.1;
 
-/// How entities of a kind are shown that the player does not steer.
+/// Display of the entities of a kind that the player does not steer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Between two states, as far behind the newest as the network needs.
+    /// Between two received states, as far behind the newest as the network requires.
     #[default]
     Interpolate,
-    /// At the tick that the player's own is shown at, moved on by the velocity fields; a kind without any, as
-    /// it changed between its last two states.
+    /// At the same tick as the player's own entities, moved on by the velocity fields; without such
+    /// fields, by the change between the last two states.
     Extrapolate {
-        /// Most ticks that it is extrapolated from its newest state.
+        /// Most ticks ahead of its newest state.
         ticks_max: u32,
     },
-    /// At the same tick, stepped by the rules of [`Predict`](tickwire_shared::predict::Predict); as
-    /// `Extrapolate` without rules, and for what they do not adopt.
+    /// At the same tick, stepped by the rules of [`Predict`](tickwire_shared::predict::Predict).
+    /// Without rules, and for entities that the rules do not step, as `Extrapolate`.
     ForwardSimulate {
-        /// Most ticks that it is stepped from its newest state.
+        /// Most ticks ahead of its newest state.
         ticks_max: u32,
     },
 }
 
 impl Mode {
-    /// `None` for [`Mode::Interpolate`].
+    /// The limit in ticks; `None` for [`Mode::Interpolate`].
     fn ticks_max(self) -> Option<u32> {
         match self {
             Mode::Interpolate => None,
@@ -57,12 +57,12 @@ impl Mode {
     }
 }
 
-/// What is shown ahead.
+/// The entities that are shown ahead.
 #[derive(Debug)]
 pub(super) struct Extrapolated {
-    /// By kind.
+    /// Indexed by kind.
     modes: Vec<Mode>,
-    /// As many as the replica has.
+    /// At most as many as the replica has.
     carried: BTreeMap<EntityId, Carried>,
     frame: u64,
     fade: ErrorFade,
@@ -74,10 +74,10 @@ struct Carried {
     kind: u8,
     trajectory: Trajectory,
     shown: Vec<f64>,
-    /// Part of `shown`.
+    /// Included in `shown`.
     error: VisibleError,
     frame: u64,
-    /// When it was first shown.
+    /// The input time at which it was first shown.
     began: f64,
 }
 
@@ -91,23 +91,23 @@ impl Extrapolated {
         }
     }
 
-    /// Whether entities of this kind are shown ahead.
+    /// True if entities of this kind are shown ahead.
     pub(super) fn has_kind(&self, kind: u8) -> bool {
         self.mode(kind).ticks_max().is_some()
     }
 
-    /// The lanes of an entity as it is to be shown, if it is shown ahead.
+    /// The shown lanes of an entity; `None` if it is not shown ahead.
     pub(super) fn shown(&self, id: EntityId) -> Option<&[f64]> {
         self.carried.get(&id).map(|carried| &*carried.shown)
     }
 
-    /// Ticks for which an entity has been shown at `input_time`, if it is shown ahead.
+    /// Ticks for which an entity has been shown at `input_time`; `None` if it is not shown ahead.
     pub(super) fn ticks_shown(&self, id: EntityId, input_time: f64) -> Option<f64> {
         self.carried.get(&id).map(|carried| input_time - carried.began)
     }
 
-    /// Brings the entities of the replica and those that are `leaving` to the input time of `times`, but those that
-    /// `is_own` says are shown by prediction.
+    /// Moves the replica's entities and the `leaving` ones to the input time of `times`, except
+    /// those that prediction shows (`is_own`).
     pub(super) fn show<'a>(
         &mut self,
         (now, times): (Duration, ShownTicks),
@@ -180,7 +180,7 @@ impl Extrapolated {
 }
 
 impl Carried {
-    /// What is shown is `ticks` along the trajectory, but for the error.
+    /// Shows the place `ticks` along the trajectory, plus the visible error.
     fn follow(&mut self, ticks: f64, space: &TrajectorySpace<'_>) {
         self.trajectory.at(ticks, space, &mut self.shown);
         self.error.add_to(&mut self.shown);

@@ -1,4 +1,4 @@
-//! Entities that the server told to forget and that are still to be seen.
+//! Removed entities that are still visible while they fade out.
 
 use std::collections::VecDeque;
 
@@ -10,12 +10,12 @@ use super::interpolation::KindBlend;
 use super::timeline::ShownTicks;
 use super::trajectory::Trajectory;
 
-/// Entities at once; of more, those that left first are not seen any more.
+/// Most such entities; beyond it, the earliest disappear.
 const LEAVING_MAX: usize = 256;
-/// Seconds from nothing to all there, and back.
+/// Seconds of a complete fade, in or out.
 const PRESENCE_S: f64 = 0.2;
 
-/// What left, in order.
+/// Entities that left, in order.
 #[derive(Debug)]
 pub(super) struct FadingOut {
     fade_ticks: f64,
@@ -25,9 +25,9 @@ pub(super) struct FadingOut {
 #[derive(Debug)]
 struct FadingEntity {
     departed: Departed,
-    /// Where an interpolated one goes on to.
+    /// The motion of an interpolated entity after its last state.
     trajectory: Trajectory,
-    /// When one that is shown ahead was told to be forgotten, in the ticks that are shown of it.
+    /// The shown input time at which the entity was removed, for one that is shown ahead.
     told: f64,
 }
 
@@ -36,7 +36,7 @@ impl FadingOut {
         FadingOut { fade_ticks: PRESENCE_S * f64::from(tick_hz), list: VecDeque::new() }
     }
 
-    /// An entity departed, at `input_time` of what is shown ahead.
+    /// Adds an entity that departed at the shown input time `input_time`.
     pub(super) fn add(&mut self, departed: Departed, replica: &Replica, input_time: f64) {
         let Some(table) = replica.kind(departed.entity.kind) else { return };
         if self.list.len() >= LEAVING_MAX {
@@ -46,7 +46,7 @@ impl FadingOut {
         self.list.push_back(FadingEntity { departed, trajectory, told: input_time });
     }
 
-    /// Forgets what is not seen any more, and what came back.
+    /// Drops entities that are no longer visible or that came back.
     pub(super) fn advance(
         &mut self,
         times: ShownTicks,
@@ -62,12 +62,12 @@ impl FadingOut {
         });
     }
 
-    /// The entities, for those of them that are shown ahead.
+    /// All of its entities; for the display of those shown ahead.
     pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
         self.list.iter().map(|left| &left.departed.entity)
     }
 
-    /// Calls `each` with every one of them, how much it is there, and its lanes.
+    /// Calls `each` with every entity, its presence and its lanes.
     pub(super) fn for_each(
         &self,
         times: ShownTicks,
@@ -99,12 +99,12 @@ impl FadingOut {
         }
     }
 
-    /// How much an interpolated entity is there that was first in the state of `first`.
+    /// The presence of an interpolated entity whose first state is of tick `first`.
     pub(super) fn entered(&self, first: Tick, times: ShownTicks) -> f64 {
         part(times.shown - f64::from(first.since(times.start)), self.fade_ticks)
     }
 
-    /// The same of an extrapolated entity, by the ticks since its first frame.
+    /// The presence of an entity shown ahead, by the ticks since its first frame.
     pub(super) fn entered_ahead(&self, ticks: f64) -> f64 {
         part(ticks, self.fade_ticks)
     }
@@ -119,7 +119,7 @@ fn presence_of(left: &FadingEntity, times: ShownTicks, fade_ticks: f64, is_ahead
     };
     match in_world {
         true => 1.0 - part(since, fade_ticks),
-        // Its end is in the past of what is shown ahead.
+        // Entities shown ahead are already past their end.
         false if is_ahead || since >= 0.0 => 0.0,
         false => 1.0,
     }

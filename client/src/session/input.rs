@@ -1,4 +1,4 @@
-//! The inputs that the server may not have yet.
+//! Inputs that the server may not have yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use tickwire_shared::schema::Schema;
 
 use super::timeline::Timeline;
 
-/// Ticks sampled at once: one frame of a page that draws two a second. After a longer pause older ones
-/// are skipped.
+/// Most ticks sampled at once: one frame of a page that draws twice a second. After a longer pause
+/// older ticks are skipped.
 const CATCH_UP_TICKS_MAX: i32 = 30;
-/// A clock that was set back by at most this many ticks waits until it has caught up.
+/// Most ticks for which a clock that was set back waits until it has caught up.
 const SET_BACK_TICKS_MAX: i32 = 16;
-/// Fewest inputs that a datagram repeats, so that the next datagram makes up for a lost one.
+/// Fewest inputs in a datagram, so that it makes up for a lost one before.
 const REPEAT_MIN: usize = 3;
-/// Inputs kept to be sent again and stepped again.
+/// Inputs kept for sending and stepping again.
 const SENT_MAX: usize = 128;
-/// Seconds for which the send times of inputs are kept; a report may take as long.
+/// Seconds for which the send times of inputs are kept: the longest wait for a report.
 const KNOWN_S: u32 = 6;
 
 /// Sent inputs, newest last.
@@ -26,12 +26,12 @@ const KNOWN_S: u32 = 6;
 pub(super) struct InputQueue {
     codec: InputCodec,
     sent: VecDeque<SentInput>,
-    /// When each of the last was sent, and by which origin of the clock, in the order in which they were.
+    /// Tick, send time and clock origin of the last inputs, in the order in which they were sent.
     known: VecDeque<(Tick, Duration, f64)>,
     known_max: usize,
-    /// Something was sampled that no datagram told.
+    /// An input was sampled that no datagram contains yet.
     is_due: bool,
-    /// The newest the server has reported.
+    /// The newest input that the server has reported.
     reported: Option<Tick>,
 }
 
@@ -54,18 +54,19 @@ impl InputQueue {
         }
     }
 
-    /// The newest tick an input was sampled for.
+    /// The newest tick with a sampled input.
     pub(super) fn newest(&self) -> Option<Tick> {
         self.sent.back().map(|sent| sent.tick)
     }
 
-    /// The input of `tick`; the one before it that is known, if it is not, and the oldest before all.
+    /// The input of `tick`. If that is unknown, the nearest one before it; before the oldest, the
+    /// oldest.
     pub(super) fn lanes(&self, tick: Tick) -> &[i32] {
         let known = self.sent.iter().rev().find(|sent| tick.since(sent.tick) >= 0);
         known.or(self.sent.front()).map_or(&[], |sent| &sent.lanes)
     }
 
-    /// Samples `held` for each tick that is due at `now`.
+    /// Samples `held` for each due tick at `now`.
     pub(super) fn sample(&mut self, now: Duration, timeline: &Timeline, held: &[i32]) {
         let tick = timeline.clock().input_tick(now);
         let due_ticks = self.newest().map_or(1, |newest| tick.since(newest));
@@ -73,19 +74,19 @@ impl InputQueue {
             return;
         }
         self.is_due = true;
-        // A clock that was set back far begins anew at its own tick, as one that was set ahead does.
+        // A clock that was set back or ahead by too much restarts at its own tick.
         let first = if (1..=CATCH_UP_TICKS_MAX).contains(&due_ticks) { due_ticks - 1 } else { 0 };
         for back in (0..=first).rev() {
             self.push(tick.offset(-back), now, timeline, held);
         }
     }
 
-    /// Whether anything was sampled since the last call.
+    /// Returns true if anything was sampled since the last call.
     pub(super) fn take_due(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
 
-    /// Samples the input of `tick`. Ticks must be consecutive; after a gap the queue begins anew.
+    /// Adds the input of `tick`. Ticks must be consecutive; after a gap the queue starts afresh.
     fn push(&mut self, tick: Tick, at: Duration, timeline: &Timeline, held: &[i32]) {
         if self.newest().is_some_and(|newest| tick != newest.next()) {
             self.sent.clear();
@@ -103,8 +104,8 @@ impl InputQueue {
         self.known.push_back((tick, at, timeline.clock().input_origin()));
     }
 
-    /// The server has the input of `tick`. Returns when it was sent and by which origin of the clock, the
-    /// first time it is reported.
+    /// Takes the report that the server has the input of `tick`. Returns its send time and clock
+    /// origin, the first time it is reported.
     pub(super) fn report(&mut self, tick: Tick) -> Option<(Duration, f64)> {
         if self.reported.is_some_and(|reported| tick.since(reported) <= 0) {
             return None;
@@ -119,7 +120,7 @@ impl InputQueue {
         self.codec.encode(head, &[])
     }
 
-    /// A datagram with what the server has not reported, at most [`INPUTS_MAX`].
+    /// A datagram with the inputs that the server has not reported, at most [`INPUTS_MAX`].
     pub(super) fn datagram(&self, head: InputHead) -> Vec<u8> {
         let Some(&SentInput { tick: newest, view_delay, .. }) = self.sent.back() else {
             return self.acknowledgement(head);

@@ -1,31 +1,32 @@
-//! Entities between two of their states.
+//! Entities between two of their received states.
 
 use tickwire_shared::replica::Entity;
 use tickwire_shared::schema::{FieldType, KindSchema};
 use tickwire_shared::{EntityId, Tick};
 
-/// Ticks before its arrival at which a change is taken to have begun when it follows a longer silence.
+/// Longest blend, in ticks: a change after a longer silence begins this many ticks before it
+/// arrived.
 pub(super) const BLEND_TICKS_MAX: i32 = 6;
 
-/// What was shown wrong by more than this part of its range is a jump, and is seen as one.
+/// Largest error that fades, as a part of the lane's range; a larger one is shown as a jump.
 const FADE_PART_MAX: f64 = 1.0 / 16.0;
 
-/// One entity as it is to be shown now.
+/// One entity as it is shown now.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     /// The game's id.
     pub id: EntityId,
     /// Kind number in the server's schema.
     pub kind: u8,
-    /// The client owns it.
+    /// This client owns it.
     pub mine: bool,
-    /// How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it.
+    /// How far it has faded in, 0 to 1. It fades in when it comes into view and out when it leaves.
     pub presence: f64,
-    /// Lanes in steps, between two states where the field is a number.
+    /// Lanes in steps; numbers may lie between two states.
     pub lanes: &'a [f64],
 }
 
-/// How each lane of a kind is blended.
+/// The blending of each lane of a kind.
 #[derive(Clone, Debug)]
 pub(super) struct KindBlend {
     lanes: Vec<LaneBlend>,
@@ -33,11 +34,11 @@ pub(super) struct KindBlend {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum LaneBlend {
-    /// In between. An error of more steps than these is not faded.
+    /// Linear. An error of more than `fade_max` steps does not fade.
     Linear { fade_max: f64 },
-    /// The short way round; lanes in a turn.
+    /// The short way round; the number of lane steps in a turn.
     Turn(f64),
-    /// The older state until the newer is reached.
+    /// The older state until the newer one is reached.
     Step,
 }
 
@@ -68,7 +69,7 @@ impl KindBlend {
         let states = &entity.states;
         let whole = start.offset(shown.floor() as i32);
         let Some(before) = states.at_or_before(whole) else {
-            // It is newer than what is shown: its first state stands.
+            // Its first state is newer than the shown tick: show that one.
             out.extend(states.state(0).map(f64::from));
             return;
         };
@@ -91,8 +92,8 @@ impl KindBlend {
         out.extend(pairs.zip(&self.lanes).map(|((&a, &b), blend)| blend.mix(a, b, part)));
     }
 
-    /// Fills `out` with the lanes after `b`, `part` times as far as from `a` to it. What is not blended is as
-    /// in `b`.
+    /// Fills `out` with the lanes after `b`, `part` times as far as from `a` to `b`. Lanes that do
+    /// not blend are as in `b`.
     pub(super) fn beyond(&self, a: &[i32], b: &[i32], part: f64, out: &mut Vec<f64>) {
         out.clear();
         let pairs = a.iter().zip(b);
@@ -102,8 +103,8 @@ impl KindBlend {
         }));
     }
 
-    /// Fills `out` with what is to be added to `now` so that it is seen where `before` is; nothing for
-    /// lanes that are not blended, and those farther away than a blend may hide.
+    /// Fills `out` with the difference that, added to `now`, shows `before`. It is zero for lanes
+    /// that do not blend, and for errors too large to hide.
     pub(super) fn error(&self, before: &[f64], now: &[f64], out: &mut Vec<f64>) {
         out.clear();
         let pairs = before.iter().zip(now);

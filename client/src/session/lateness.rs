@@ -1,4 +1,4 @@
-//! How long to wait for what a network brings: as short as it can be, and as long as it must.
+//! The wait for data from the network: as short as possible, as long as necessary.
 
 use std::collections::VecDeque;
 
@@ -12,24 +12,24 @@ const FRESH_VALUES: u32 = 8;
 const ABOVE_IN_A_ROW_MAX: usize = 8;
 /// Consecutive values far below the earlier ones that mean a changed network.
 const BELOW_IN_A_ROW_MAX: usize = 128;
-/// So much is far, in ticks.
+/// Distance, in ticks, that counts as far below.
 const FAR_BELOW_TICKS: f32 = 1.5;
 /// One value in this many belongs to the tail, which tells how fast larger values become rare.
 const TAIL_SHARE: usize = 64;
 const TAIL_MAX: usize = 32;
 /// The wait covers the worst value expected in this multiple of the kept values.
 const TO_COME: f64 = 2.0;
-/// But no more than this is added, in ticks.
+/// Most that this adds to the wait, in ticks.
 const TO_COME_MAX: f64 = 6.0;
 
-/// The last values of how late something came, and the wait they ask for, both in ticks.
+/// The last values of how late something came, and the wait that covers them, both in ticks.
 ///
-/// A wait is bought with delay and paid for with what comes after it. The wait is where a longer one
-/// would cost more than it saves: one tick of delay is worth the `1 / price` part of all values being
-/// late. So it covers every value of an even network, the bursts of a bad one as far as they are
-/// worth it, and no outlier. Where it leaves out none the worst may still be to come: as for the largest
-/// of values with an exponential tail, the wait is longer by the mean excess of the worst values times
-/// the logarithm of how many are missing.
+/// A longer wait costs delay, a shorter one leaves more values late. The wait is where lengthening
+/// it would cost more than it saves: one tick of delay is worth the `1 / price` part of all values
+/// being late. So it covers every value of an even network, the bursts of a bad one as far as they
+/// are worth it, and no outlier. Where it covers all values the worst may still be to come: as for
+/// the largest of values with an exponential tail, the wait is longer by the mean excess of the
+/// worst values times the logarithm of the share of values still missing.
 #[derive(Clone, Debug)]
 pub(super) struct Lateness {
     price_ticks: f64,
@@ -41,7 +41,7 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
-    /// `price_ticks`: delay that is worth having no value late, in ticks.
+    /// `price_ticks`: the delay, in ticks, that is worth having no late value.
     pub(super) fn new(price_ticks: f64) -> Self {
         Lateness {
             price_ticks,
@@ -53,7 +53,7 @@ impl Lateness {
         }
     }
 
-    /// Something that was lost came late with what came after it.
+    /// Adds the value of something that was lost: it counts as having come with what followed it.
     pub(super) fn push_lost(&mut self, value: f64) {
         if self.values.len() == KEPT_MAX {
             self.values.pop_front();
@@ -61,8 +61,8 @@ impl Lateness {
         self.values.push_back(value as f32);
     }
 
-    /// A value came. Returns whether the network is no longer what it was: the wait may be far from the
-    /// one before.
+    /// Adds a value. Returns true if the network has changed: the wait may now be far from the one
+    /// before.
     pub(super) fn push(&mut self, value: f64) -> bool {
         self.push_lost(value);
         self.above = if self.wait.is_some_and(|wait| value > wait) { self.above + 1 } else { 0 };
@@ -87,7 +87,7 @@ impl Lateness {
         self.wait
     }
 
-    /// Values known.
+    /// The number of values kept.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
@@ -104,7 +104,7 @@ impl Lateness {
         self.values.drain(..self.values.len().saturating_sub(count));
     }
 
-    /// Whether the last values are all far below nine in ten of the others.
+    /// True if the last values are all far below nine in ten of the others.
     fn is_better(&self) -> bool {
         let Some(others) = self.values.len().checked_sub(BELOW_IN_A_ROW_MAX) else { return false };
         let last = self.values.iter().skip(others).fold(f32::MIN, |most, &value| most.max(value));
@@ -130,7 +130,7 @@ impl Lateness {
         f64::from(wait) + to_come
     }
 
-    /// By how much the worst of all values to be kept would be above the worst so far.
+    /// The expected excess of the worst value still to come over the worst so far, in ticks.
     fn to_come(&self) -> f64 {
         let tail = (self.values.len() / TAIL_SHARE).clamp(2, TAIL_MAX);
         let tail = &self.sorted[..tail.min(self.sorted.len())];

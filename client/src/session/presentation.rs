@@ -1,4 +1,4 @@
-//! Where entities are seen: by prediction, ahead, or between two of their states.
+//! The shown place of each entity: predicted, ahead, or between two of its states.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::interpolation::{KindBlend, Shown};
 use super::prediction::{KnownWorld, Prediction};
 use super::timeline::ShownTicks;
 
-/// What is to be seen of a room.
+/// The display of a room's entities.
 #[derive(Debug)]
 pub(super) struct Presentation {
     blends: Vec<KindBlend>,
@@ -21,13 +21,13 @@ pub(super) struct Presentation {
     fading_out: FadingOut,
 }
 
-/// How one entity is shown: the first of these that there is of it.
+/// An entity's display: the first of these that applies.
 enum Placement<'a> {
-    /// Not as itself: it is one of the player's own things, which have been shown by numbers of their own.
+    /// Not drawn itself: the player's predicted spawn stands for it.
     Spawn,
     /// Where the player's inputs take it.
     Predicted { lanes: &'a [f64] },
-    /// Where its newest state leads to at the same tick, as its kind's [`Mode`] says.
+    /// At the same tick, moved on from its newest state as its kind's [`Mode`] says.
     Ahead { lanes: &'a [f64], presence: f64 },
     /// Between two of its states.
     Interpolated { presence: f64 },
@@ -42,17 +42,17 @@ impl Presentation {
         }
     }
 
-    /// Shows entities of each kind by its mode from now on.
+    /// Sets the mode of each kind.
     pub(super) fn show_by(&mut self, modes: Vec<Mode>) {
         self.extrapolated = Extrapolated::new(modes);
     }
 
-    /// Whether entities of this kind are shown ahead, unless they are predicted.
+    /// True if entities of this kind are shown ahead, unless they are predicted.
     pub(super) fn is_ahead(&self, kind: u8) -> bool {
         self.extrapolated.has_kind(kind)
     }
 
-    /// What is known of the world, with how its kinds are blended.
+    /// The replica together with the blending of its kinds.
     pub(super) fn known<'a>(
         &'a self,
         replica: &'a Replica,
@@ -61,12 +61,13 @@ impl Presentation {
         KnownWorld { replica, inputs, blends: &self.blends }
     }
 
-    /// What departed at `input_time` of what is shown ahead is still to be seen.
+    /// Keeps showing an entity that departed at the shown input time `input_time`, until it has
+    /// faded out.
     pub(super) fn see_off(&mut self, departed: Departed, replica: &Replica, input_time: f64) {
         self.fading_out.add(departed, replica, input_time);
     }
 
-    /// Brings what is not predicted to `times`.
+    /// Moves all entities that are not predicted to `times`.
     pub(super) fn advance(
         &mut self,
         (now, times): (Duration, ShownTicks),
@@ -83,8 +84,8 @@ impl Presentation {
         extrapolated.show((now, times), known, fading_out.entities(), rules, is_own);
     }
 
-    /// Calls `each` with everything that is to be seen: what is in the replica, what left it and fades out, and what the
-    /// player made and the server does not have yet.
+    /// Calls `each` with every visible entity: those in the replica, removed ones that fade out,
+    /// and the player's predicted spawns.
     pub(super) fn for_each(
         &self,
         times: ShownTicks,

@@ -1,4 +1,5 @@
-//! What a client asks for. Each is answered exactly once, after its effect, and in the order asked, or the session is over.
+//! Requests of a client. Each is answered exactly once, after its effect and in the order asked,
+//! unless the session ends.
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
@@ -8,14 +9,14 @@ use tickwire_shared::control::{
 use super::Session;
 
 impl Session {
-    /// Asks for a seat. The number is the one that the answer names, as for all that follows: each is answered exactly
-    /// once, after its effect, and in the order asked, or the session is over.
+    /// Asks for a seat. Returns the number that the answer names, as do all requests below: each is
+    /// answered exactly once, after its effect and in the order asked, unless the session ends.
     pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {
         self.join_with(room, name, "", "")
     }
 
-    /// Asks for a seat, with the game's join options as JSON, empty for the default, and the room's password, empty for
-    /// none; answered as [`Session::join`].
+    /// Asks for a seat with the game's join options as JSON, empty for the default, and the room's
+    /// password, empty for none; answered as [`Session::join`].
     pub fn join_with(
         &mut self,
         room: RoomChoice,
@@ -36,12 +37,12 @@ impl Session {
         self.request(|request| ClientFrame::Join { request, room, name, options, password })
     }
 
-    /// Asks to watch.
+    /// Asks to watch a room.
     pub fn spectate(&mut self, room: &str, name: &str) -> RequestId {
         self.spectate_with(room, name, "")
     }
 
-    /// Asks to watch, with the room's password; empty for none.
+    /// Asks to watch a room with its password; empty for none.
     pub fn spectate_with(&mut self, room: &str, name: &str, password: &str) -> RequestId {
         let (room, name) = (clip_name(room), clip_name(name));
         let password = Redacted(clip_name(password));
@@ -59,7 +60,7 @@ impl Session {
         self.request(|request| ClientFrame::ListRooms { request, query })
     }
 
-    /// Asks for the list of rooms, and for what changes in it from then on: [`Session::rooms`] has it.
+    /// Asks for the list of rooms and for its later changes; [`Session::rooms`] holds it.
     pub fn subscribe_rooms(&mut self, query: RoomQuery) -> RequestId {
         let query = clip_query(query);
         let order = query.order;
@@ -68,31 +69,31 @@ impl Session {
         request
     }
 
-    /// Follows the list of rooms no more.
+    /// Stops following the list of rooms.
     pub fn unsubscribe_rooms(&mut self) -> RequestId {
         self.rooms.unsubscribe();
         self.request(|request| ClientFrame::UnsubscribeRooms { request })
     }
 
-    /// Removes a member; only the host may.
+    /// Removes a member; only the room's host may.
     pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
         let reason = clip(reason);
         self.request(|request| ClientFrame::Kick { request, player, reason })
     }
 
-    /// Says goodbye: the server will close.
+    /// Says goodbye; the server then closes.
     pub fn goodbye(&mut self) {
         self.request(|request| ClientFrame::Goodbye { request });
     }
 
-    /// Says something to the room.
+    /// Sends a chat message to the room.
     pub fn say(&mut self, text: &str) -> RequestId {
         let request = self.next_request();
         write_frame(&ClientChat::Say { request, text: clip(text) }, &mut self.chat_out);
         request
     }
 
-    /// Says something to one member.
+    /// Sends a chat message to one member.
     pub fn tell_player(&mut self, player: PlayerId, text: &str) -> RequestId {
         let request = self.next_request();
         write_frame(&ClientChat::Tell { request, player, text: clip(text) }, &mut self.chat_out);
@@ -111,17 +112,18 @@ impl Session {
     }
 }
 
-/// Text as long as a frame may surely hold; the server's own limit is far below and answers in words.
+/// Text as long as any frame may hold. The server's own limit is far below and is answered with an
+/// explanation.
 fn clip(text: &str) -> String {
     text.chars().take(4096).collect()
 }
 
-/// A name, or a password; no server takes longer ones.
+/// A name or a password; no server accepts longer ones.
 fn clip_name(text: &str) -> String {
     text.chars().take(256).collect()
 }
 
-/// Options that any server may take, and a little more of those that none does, for it to answer in words.
+/// Options a little longer than any server accepts, so that the server can explain the refusal.
 fn clip_options(text: &str) -> Redacted {
     let end = (0..=OPTIONS_BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     text[..end.unwrap_or(0)].into()
@@ -132,7 +134,7 @@ fn clip_query(query: RoomQuery) -> RoomQuery {
     RoomQuery { tag, name_prefix, ..query }
 }
 
-/// Bytes of options that are sent: more than the 16 KiB that a server takes at most.
+/// Bytes of options that are sent at most: more than the 16 KiB that a server accepts.
 const OPTIONS_BYTES_MAX: usize = 17 * 1024;
 
 #[cfg(test)]

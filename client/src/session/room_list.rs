@@ -2,10 +2,11 @@
 
 use tickwire_shared::control::{RequestId, RoomInfo, RoomOrder, ServerFrame};
 
-/// The rooms as the server told them last.
+/// The rooms as the server last listed them.
 #[derive(Debug, Default)]
 pub(super) struct RoomList {
-    /// Which request it begins with, until that is answered; what comes meanwhile is of the list before.
+    /// The request for a new list, until it is answered; frames before that belong to the previous
+    /// list.
     asked: Option<RequestId>,
     order: RoomOrder,
     is_followed: bool,
@@ -25,7 +26,7 @@ impl RoomList {
         *self = RoomList::default();
     }
 
-    /// Takes a frame that may be about the list.
+    /// Takes a frame and updates the list if it concerns it.
     pub(super) fn handle(&mut self, frame: &ServerFrame) {
         match frame {
             ServerFrame::Rooms { request, rooms, .. } if self.asked == Some(*request) => {

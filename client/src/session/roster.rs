@@ -1,33 +1,33 @@
-//! Who is in the room.
+//! The members of the room.
 
 use std::collections::BTreeMap;
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{Member, ServerFrame};
 
-/// The client's own stay in a room, and everyone in it.
+/// The client's own stay in a room, and the room's members.
 #[derive(Debug)]
 pub(super) struct Roster {
     pub(super) room: String,
-    /// Watching only.
+    /// This client only watches.
     pub(super) is_spectator: bool,
-    /// Who may kick.
+    /// The member who may kick.
     pub(super) host: Option<PlayerId>,
     members: BTreeMap<PlayerId, Member>,
 }
 
 impl Roster {
-    /// In a room of which nobody is known yet.
+    /// A stay in a room whose members are not known yet.
     pub(super) fn new(room: &str, is_spectator: bool) -> Self {
         Roster { room: room.to_owned(), is_spectator, host: None, members: BTreeMap::new() }
     }
 
-    /// Everyone in the room, by number.
+    /// All members, ordered by number.
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
 
-    /// These are in the room now.
+    /// Replaces the members and the host.
     pub(super) fn set_members(&mut self, host: Option<PlayerId>, members: &[Member]) {
         self.host = host;
         self.members = members.iter().map(|member| (member.player, member.clone())).collect();

@@ -1,4 +1,4 @@
-//! What a session says first.
+//! The hello of a session.
 
 use tickwire_shared::compatibility::SCHEMA_BYTES_MAX;
 use tickwire_shared::control::{ClientFrame, FrameReader};
@@ -6,7 +6,7 @@ use tickwire_shared::schema::{KindSchema, Schema};
 
 use super::Session;
 
-/// One whose bytes are nearly all in the game's name.
+/// A schema whose bytes are nearly all in the game's name.
 fn schema(name_bytes: usize) -> Schema {
     Schema {
         game: "x".repeat(name_bytes),
@@ -34,6 +34,6 @@ fn a_hello_fits_a_frame_whatever_the_client_is() {
     let (client, told) = hello(&"🚀".repeat(5000), largest.clone());
     assert!(client.starts_with('🚀') && client.chars().count() < 5000);
     assert_eq!(told, Some(largest));
-    // Compared by the client alone, once the server has told its own.
+    // Too large to send: the client compares it alone, when the server's schema arrives.
     assert_eq!(hello("client", schema(SCHEMA_BYTES_MAX)).1, None);
 }

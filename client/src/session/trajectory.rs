@@ -1,4 +1,4 @@
-//! Where an entity goes on to from its newest state.
+//! The motion of an entity beyond its newest state.
 
 use tickwire_shared::Tick;
 use tickwire_shared::delta::{Baseline, LaneTable};
@@ -8,7 +8,7 @@ use tickwire_shared::schema::LANES_MAX;
 use super::interpolation::{BLEND_TICKS_MAX, KindBlend};
 use super::prediction::{PredictedState, Rules, StepOutput};
 
-/// Where one state leads to.
+/// The motion that follows from one state.
 #[derive(Debug)]
 pub(super) struct Trajectory {
     from: Tick,
@@ -19,20 +19,20 @@ pub(super) struct Trajectory {
 #[derive(Debug)]
 enum Motion {
     Velocity,
-    /// From a state this many ticks earlier.
+    /// Continues the change from the state `before`, this many ticks earlier.
     Change {
         ticks: i32,
         before: Vec<i32>,
     },
-    /// It was not told of for so long that it has stopped.
+    /// At rest: it was not sent for so long that it has stopped.
     Rest,
     Rules(Box<RuleStep>),
 }
 
-/// A tick by the rules, and the one after it.
+/// A tick by the rules, and the next one.
 #[derive(Debug)]
 struct RuleStep {
-    /// Of the tick after.
+    /// The state at the next tick.
     steered: PredictedState,
     input: Vec<i32>,
     ticks: u32,
@@ -40,7 +40,7 @@ struct RuleStep {
     next: Vec<i32>,
 }
 
-/// What a trajectory is followed by.
+/// The environment in which a trajectory is computed.
 pub(super) struct TrajectorySpace<'a> {
     pub(super) table: &'a LaneTable,
     pub(super) blend: &'a KindBlend,
@@ -49,7 +49,7 @@ pub(super) struct TrajectorySpace<'a> {
 }
 
 impl Trajectory {
-    /// From the newest state of `entity`; by the rules if there are any that step it.
+    /// From the newest state of `entity`; by the rules if they step it.
     pub(super) fn of(
         entity: &Entity,
         newest: Tick,
@@ -76,7 +76,7 @@ impl Trajectory {
         self.from
     }
 
-    /// Whether it is still the way of `entity`.
+    /// True if it still belongs to the newest state of `entity`.
     pub(super) fn holds(&self, entity: &Entity, newest: Tick) -> bool {
         let goes_on = match self.way {
             Motion::Change { .. } => !is_silent(self.from, newest),
@@ -93,7 +93,7 @@ impl Trajectory {
         self.along(ticks, space.table, space.blend, space.owner, out);
     }
 
-    /// The same, no farther than the rules were stepped.
+    /// Like [`Trajectory::at`], but no farther than the rules were already stepped.
     pub(super) fn along(
         &self,
         ticks: f64,
@@ -118,7 +118,7 @@ impl Trajectory {
                 blend.between(&lanes[0][..count], &lanes[1][..count], part, out);
             }
             Motion::Rules(stepped) => {
-                // A clock that was set back by less than a tick stays at the tick it was at.
+                // If the clock was set back by less than a tick, stay at the tick already reached.
                 let part = if whole < stepped.ticks { 0.0 } else { part };
                 blend.between(&stepped.lanes, &stepped.next, part, out);
             }
@@ -147,9 +147,9 @@ impl RuleStep {
         }
     }
 
-    /// The lanes a tick later; `None` if it became another kind.
+    /// Steps once and returns the lanes; `None` if the entity became another kind.
     fn step(&mut self, rules: &dyn Rules, kind: u8) -> Option<Vec<i32>> {
-        // What is around would have to be stepped as well: they go as if alone.
+        // Neighbours are not stepped along, so it moves as if alone.
         rules.predict_step(&mut self.steered, &self.input, &|_| {}, &mut StepOutput::default());
         let mut lanes = [0; LANES_MAX];
         let (shown, count) = rules.show(&self.steered, &mut lanes);
@@ -157,7 +157,7 @@ impl RuleStep {
     }
 }
 
-/// Something that moves is told of more often.
+/// True if the last state is older than a moving entity's would be.
 fn is_silent(last: Tick, newest: Tick) -> bool {
     newest.since(last) > BLEND_TICKS_MAX
 }

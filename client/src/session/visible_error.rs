@@ -1,10 +1,11 @@
-//! What was shown wrong goes on being shown for a moment: the difference is added to what is right, and fades.
+//! Fading of visible errors: the difference to what was shown wrong is added to what is right, and
+//! fades.
 
 use std::time::Duration;
 
 use super::interpolation::KindBlend;
 
-/// How fast errors fade, from frame to frame.
+/// The fading of errors from frame to frame.
 #[derive(Debug)]
 pub(super) struct ErrorFade {
     /// Time constant of the fading, in seconds.
@@ -12,19 +13,19 @@ pub(super) struct ErrorFade {
     faded: Duration,
 }
 
-/// What is added to the lanes of an entity where they are shown.
+/// The difference added to the shown lanes of an entity.
 #[derive(Debug, Default)]
 pub(super) struct VisibleError {
     lanes: Vec<f64>,
 }
 
 impl ErrorFade {
-    /// An error is an `e`th of itself after `time_s` seconds.
+    /// Fades an error to an `e`th of itself in `time_s` seconds.
     pub(super) fn new(time_s: f64) -> Self {
         ErrorFade { time_s, faded: Duration::ZERO }
     }
 
-    /// What is left at `now` of an error of the last frame, 0 to 1.
+    /// The part, 0 to 1, that is left at `now` of the last frame's error.
     pub(super) fn next(&mut self, now: Duration) -> f64 {
         let passed = now.saturating_sub(self.faded).as_secs_f64();
         self.faded = now;
@@ -33,28 +34,28 @@ impl ErrorFade {
 }
 
 impl VisibleError {
-    /// In the lanes of the entity.
+    /// The error in the lanes of the entity.
     pub(super) fn lanes(&self) -> &[f64] {
         &self.lanes
     }
 
-    /// Keeps the `left` part of it.
+    /// Keeps the part `left` of the error.
     pub(super) fn fade(&mut self, left: f64) {
         self.lanes.iter_mut().for_each(|error| *error *= left);
     }
 
-    /// What was seen where `before` is goes on being seen there, though it is where `now` is: from now on that is the
-    /// error. Nothing for lanes that are not blended, and for those farther away than a blend may hide.
+    /// Sets the error so that an entity that is at `now` is still shown at `before`. It is zero for
+    /// lanes that do not blend, and for errors too large to hide.
     pub(super) fn hide(&mut self, blend: &KindBlend, before: &[f64], now: &[f64]) {
         blend.error(before, now, &mut self.lanes);
     }
 
-    /// Nothing is shown wrong.
+    /// Removes the error.
     pub(super) fn clear(&mut self) {
         self.lanes.clear();
     }
 
-    /// Adds it to what is right.
+    /// Adds the error to the true lanes.
     pub(super) fn add_to(&self, shown: &mut [f64]) {
         for (shown, error) in shown.iter_mut().zip(&self.lanes) {
             *shown += error;

@@ -1,4 +1,5 @@
-//! What the core names of JavaScript. `js-sys` names all of it, and takes longer to build than the client itself.
+//! The JavaScript that the core uses. `js-sys` declares all of it, and takes longer to build than
+//! the client itself.
 
 use wasm_bindgen::prelude::*;
 
@@ -52,15 +53,15 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(super) fn new() -> Object;
 
-    /// Fails where the text is no JSON.
+    /// Fails if the text is not JSON.
     #[wasm_bindgen(js_namespace = JSON, js_name = parse, catch)]
     pub(super) fn parse_json(text: &str) -> Result<JsValue, JsValue>;
 
-    /// Fails where it is no object.
+    /// Fails if it is not an object.
     #[wasm_bindgen(js_namespace = Reflect, js_name = get, catch)]
     pub(super) fn get_field(object: &JsValue, name: &str) -> Result<JsValue, JsValue>;
 
-    /// Fails where the object does not take the field.
+    /// Fails if the object does not accept the field.
     #[wasm_bindgen(js_namespace = Reflect, js_name = set, catch)]
     pub(super) fn set_field(object: &JsValue, name: &str, value: &JsValue)
     -> Result<bool, JsValue>;
@@ -96,7 +97,7 @@ impl From<&[u8]> for Uint8Array {
 }
 
 impl Float64Array {
-    /// Copies its numbers, as many as there are in both.
+    /// Copies numbers, as many as fit in both.
     pub(super) fn copy_to(&self, numbers: &mut [f64]) {
         let own = Float64Array::numbers_of(self);
         for (number, own) in numbers.iter_mut().zip(own) {

@@ -1,4 +1,4 @@
-//! What the core tells, as plain objects of JavaScript, and what it is asked.
+//! The core's answers as plain JavaScript objects, and queries read from them.
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
@@ -74,12 +74,12 @@ pub(super) fn room_object(room: &RoomInfo) -> JsValue {
     ])
 }
 
-/// What the JSON says; undefined without any, and where a page would not read it.
+/// The value of the JSON; undefined if it is empty or a page could not read it.
 fn metadata_value(metadata: &str) -> JsValue {
     parse_json(metadata).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// A query out of a plain object; what it lacks is as in the default.
+/// A query from a plain object; missing fields have their defaults.
 pub(super) fn query_of(query: &JsValue) -> RoomQuery {
     let field = |name: &str| get_field(query, name).unwrap_or_default();
     let text = |name: &str| field(name).as_string().unwrap_or_default();

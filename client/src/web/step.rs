@@ -1,4 +1,4 @@
-//! A tick of what the player steers, as functions of JavaScript have it.
+//! Prediction steps by JavaScript functions.
 
 use wasm_bindgen::prelude::*;
 
@@ -19,7 +19,7 @@ impl ScriptStep {
 }
 
 impl NumberStep for ScriptStep {
-    /// Whatever the functions have for it. A clone is the same object: they never change one.
+    /// The functions' own value. A clone is the same object: the functions never change one.
     type State = JsValue;
 
     fn state_of(&self, kind: u8, values: &[f64], before: Option<&JsValue>) -> Option<JsValue> {
@@ -43,7 +43,7 @@ impl NumberStep for ScriptStep {
     }
 }
 
-/// What a function gives; `None` for undefined, or when it throws against the contract.
+/// The function's result; `None` for undefined, or if it throws although it must not.
 fn call<const N: usize>(function: &Function, arguments: [JsValue; N]) -> Option<JsValue> {
     let arguments: Array = arguments.into_iter().collect();
     let given = function.apply(&JsValue::UNDEFINED, &arguments).ok()?;

@@ -27,7 +27,7 @@ pub(super) struct Quic {
     connection: quinn::Connection,
     /// The quarter stream id of a WebTransport session; empty for plain QUIC.
     prefix: Bytes,
-    /// A WebTransport session ends when it is dropped.
+    /// Dropping it ends the WebTransport session.
     _session: Option<Arc<wtransport::Connection>>,
 }
 
@@ -82,7 +82,7 @@ impl Quic {
         self.connection.close(code.number().into(), text.as_bytes());
     }
 
-    /// Waits until it is closed, by whichever side.
+    /// Waits until either side has closed.
     pub(super) async fn closed(&self) {
         self.connection.closed().await;
     }
@@ -182,7 +182,7 @@ fn halves(
     (Box::new(send), Box::new(recv))
 }
 
-/// Any free port of this machine, in the family of `address`.
+/// Any free port of this machine, in the address family of `address`.
 fn any_port(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
@@ -196,7 +196,8 @@ fn bind(address: SocketAddr) -> Result<quinn::Endpoint, ConnectError> {
     let runtime = quinn::default_runtime()
         .ok_or_else(|| ConnectError::Local("connect within a tokio runtime".to_owned()))?;
     let mut config = quinn::EndpointConfig::default();
-    // The socket has one connection: packets to it need no id, which saves 8 bytes of each.
+    // The socket has a single connection: packets to it need no connection id, which saves 8 bytes
+    // each.
     config.cid_generator(|| Box::new(quinn_proto::RandomConnectionIdGenerator::new(0)));
     quinn::Endpoint::new(config, None, socket, runtime).map_err(local)
 }
@@ -250,7 +251,8 @@ async fn read_datagrams(
         match connection.read_datagram().await {
             Ok(bytes) if bytes.starts_with(&prefix) => {
                 let datagram = Incoming::Datagram(bytes.slice(prefix.len()..));
-                // A caller that does not take in loses the newest; it is told by the lost snapshots.
+                // If the caller does not keep up, the newest is lost; the statistics show it as
+                // lost snapshots.
                 let _ = incoming.try_send((Instant::now(), datagram));
             }
             Ok(_) => {}
@@ -267,12 +269,13 @@ async fn read_datagrams(
     }
 }
 
-/// How a WebTransport session ended. One that the server closed has its connection closed by this side.
+/// Why a WebTransport session ended. When the server closed the session, this side closes the
+/// connection.
 async fn session_close_reason(
     session: &wtransport::Connection,
     error: &quinn::ConnectionError,
 ) -> (CloseCode, String) {
-    // Nothing else tells what the session's own end was.
+    // Only the session itself reports how it ended.
     match (error, session.accept_uni().await) {
         (
             quinn::ConnectionError::LocallyClosed,

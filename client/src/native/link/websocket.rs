@@ -1,5 +1,5 @@
-//! A WebSocket: both streams and the datagrams in one TCP connection. The lanes are drawn in
-//! [`tickwire_shared::websocket`].
+//! A WebSocket: both streams and the datagrams in one TCP connection.
+//! [`tickwire_shared::websocket`] shows its lanes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,11 +24,11 @@ use crate::native::target::Target;
 use crate::native::trust::{Trust, client_tls};
 use crate::session::WireStats;
 
-/// Silence after which the connection is lost; a server pings every few seconds.
+/// Silence after which the connection counts as lost; a server pings every few seconds.
 const IDLE_TIME: Duration = Duration::from_secs(15);
-/// How long a server may take to end what is closed.
+/// Time that a server has to end a closed connection.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
-/// Bytes of a stream in one message.
+/// Bytes of a stream in one message, at most.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one read.
 const READ_BYTES: usize = 16 * 1024;
@@ -40,17 +40,17 @@ trait RawStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> RawStream for T {}
 
-/// A connection that a task reads and writes.
+/// A connection that one task reads and writes.
 #[derive(Debug)]
 pub(super) struct WebSocketLink {
-    /// The newest datagram: one that was not sent is of no use beside it.
+    /// The newest datagram; it replaces one that was not sent yet, which is obsolete.
     datagram: watch::Sender<Vec<u8>>,
     closing: watch::Sender<Option<(CloseCode, String)>>,
     over: watch::Receiver<bool>,
     counts: Arc<MessageCounts>,
 }
 
-/// Messages and their bytes, both ways.
+/// Messages and their bytes, in both directions.
 #[derive(Debug, Default)]
 struct MessageCounts {
     messages_in: AtomicU64,
@@ -77,14 +77,14 @@ impl WebSocketLink {
             let mut reading = std::pin::pin!(read(reader, &arrivals, &counted));
             let why = tokio::select! {
                 why = &mut reading => why,
-                // It closed, or could not write: the end comes by itself.
+                // The connection closed, or writing failed: the reader ends by itself.
                 () = writing.run(queues) => {
                     let end = tokio::time::timeout(CLOSE_TIME, reading).await;
                     end.unwrap_or_else(|_| closed(CloseCode::Normal, String::new()))
                 }
             };
             ended.send_replace(true);
-            // A caller that is gone need not know.
+            // Fails if the caller is gone, which needs no report.
             let _ = arrivals.send((Instant::now(), why)).await;
         });
         Ok(WebSocketLink { datagram, closing, over, counts })
@@ -108,10 +108,10 @@ impl WebSocketLink {
         self.closing.send_replace(Some((code, text.to_owned())));
     }
 
-    /// Waits until it is closed, by whichever side.
+    /// Waits until either side has closed.
     pub(super) async fn closed(&self) {
         let mut over = self.over.clone();
-        // An error would mean the same.
+        // An error means the same: the connection is closed.
         let _ = over.wait_for(|over| *over).await;
     }
 }
@@ -146,7 +146,7 @@ async fn connect(target: &Target, trust: &Trust) -> Result<ClientWebSocket, Conn
     Ok(socket)
 }
 
-/// The writing side.
+/// The writing half.
 struct Writer {
     writer: SplitSink<ClientWebSocket, Message>,
     datagrams: watch::Receiver<Vec<u8>>,
@@ -155,7 +155,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes what is there until it is told to close, or everyone who might tell it is gone.
+    /// Writes what is queued until it should close, or until all senders are gone.
     async fn run(mut self, queues: Queues) {
         let Queues { mut control, mut chat } = queues;
         let (mut control_began, mut chat_began) = (false, false);
@@ -174,14 +174,14 @@ impl Writer {
                     self.send([&[LANE_DATAGRAM], &datagram[..]].concat()).await
                 }
             };
-            // The reader finds out why.
+            // The reader finds the reason.
             if sent.is_err() {
                 return;
             }
         }
     }
 
-    /// A stream's first byte is its lane, which each message after the first repeats.
+    /// Sends bytes of a stream. The stream's first byte is its lane; later messages repeat it.
     async fn send_stream(&mut self, lane: u8, began: &mut bool, bytes: &[u8]) -> Result<(), Error> {
         for part in bytes.chunks(PIECE_BYTES_MAX) {
             let prefix = if *began { &[lane][..] } else { &[] };
@@ -202,12 +202,12 @@ impl Writer {
         let (code, text) = asked.unwrap_or((CloseCode::Normal, String::new()));
         let reason = websocket::close_text(&text).into();
         let frame = CloseFrame { code: websocket::close_number(code).into(), reason };
-        // It fails when the connection is gone, which is as good.
+        // Fails only if the connection is already gone.
         let _ = self.writer.send(Message::Close(Some(frame))).await;
     }
 }
 
-/// The next of a queue; waits for ever once nothing can come.
+/// The next bytes of a queue; never returns once the queue is closed.
 async fn next(queue: &mut mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
     match queue.recv().await {
         Some(bytes) => bytes,
@@ -215,7 +215,7 @@ async fn next(queue: &mut mpsc::Receiver<Vec<u8>>) -> Vec<u8> {
     }
 }
 
-/// Sorts what comes until nothing more does. Says why.
+/// Distributes messages until the connection ends. Returns the reason.
 async fn read(
     mut reader: SplitStream<ClientWebSocket>,
     arrivals: &Arrivals,
@@ -229,11 +229,13 @@ async fn read(
         let message = match message {
             Message::Binary(message) => message,
             Message::Close(frame) => {
-                // Reading on answers it and waits for the server to end the connection.
+                // Reading once more answers the close and waits for the server to end the
+                // connection.
                 let _ = tokio::time::timeout(CLOSE_TIME, reader.next()).await;
                 return closed_by(frame);
             }
-            // Pings are answered by the socket; only the server speaks of anything else.
+            // The socket answers pings itself; other messages come only from a server that breaks
+            // the protocol.
             _ if arrivals.is_closed() => return closed(CloseCode::Normal, String::new()),
             Message::Text(_) => return misbehaved(),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
@@ -244,7 +246,8 @@ async fn read(
         let bytes = message.slice(1..);
         let passed_on = match lane {
             LANE_DATAGRAM => {
-                // A caller that does not take in loses the newest; the lost snapshots tell it so.
+                // If the caller does not keep up, the newest is lost; the statistics show it as
+                // lost snapshots.
                 let _ = arrivals.try_send((Instant::now(), Incoming::Datagram(bytes)));
                 !arrivals.is_closed()
             }
@@ -258,7 +261,7 @@ async fn read(
     }
 }
 
-/// Says whether anyone is there to take it.
+/// Returns true while the caller is still there to receive.
 async fn pass_on(arrivals: &Arrivals, incoming: Incoming) -> bool {
     arrivals.send((Instant::now(), incoming)).await.is_ok()
 }

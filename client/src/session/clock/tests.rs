@@ -1,13 +1,13 @@
-//! The clock over paths of many kinds.
+//! The clock over many kinds of paths.
 
 use super::*;
 
-/// A server of 60 Hz and a path of `delay_ms(tick)` each way; returns the margins it saw, in ticks.
+/// A server of 60 Hz and a path of `delay_ms(tick)` each way; returns the input margins in ticks.
 fn run(delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
     run_from(Duration::from_secs(5), delay_ms, ticks)
 }
 
-/// The same with a server whose first tick was so long after the client's time zero.
+/// Like [`run`], with a server whose first tick came at `zero` of the client's time.
 fn run_from(zero: Duration, delay_ms: impl Fn(u32) -> u64, ticks: u32) -> (Vec<f64>, ServerClock) {
     let period = Duration::from_secs(1) / 60;
     let deadline = |tick: u32| zero + period * tick;
@@ -78,7 +78,8 @@ fn what_a_path_that_loses_nothing_leaves_out_is_no_loss_and_a_stall_shows_nothin
         let now = period * tick;
         clock.advance(now);
         clock.show(now);
-        // A second in which nothing comes, then the newest alone, and every second one from then on.
+        // For one second nothing comes, then only the newest, and every second snapshot from then
+        // on.
         if (600..660).contains(&tick) || tick > 700 && tick % 2 == 0 {
             continue;
         }
@@ -102,7 +103,7 @@ fn inputs_are_in_time_within_five_round_trips_of_the_start() {
 fn a_path_that_grows_by_180_ms_and_shrinks_again_is_followed() {
     let path = |tick| if (600..1200).contains(&tick) { 100 } else { 10 };
     let (margins, _) = run(path, 2400);
-    // A second after the change every input is in time; a while later none is early any more.
+    // One second after the change every input is in time; later none is early any more.
     assert!(margins[660..1190].iter().all(|m| *m > 0.0));
     assert!(margins[900..1190].iter().all(|m| *m < 1.5), "{:?}", &margins[900..1190]);
     let end = &margins[margins.len() - 100..];
@@ -129,7 +130,7 @@ fn a_page_in_the_background_shows_others_late_and_never_early_and_is_soon_as_bef
     let mut before = 0.0;
     for tick in 1..3000 {
         let due = period * tick;
-        // For half a minute it runs every 400 ms, and takes in at once what came meanwhile.
+        // For half a minute it runs every 400 ms and handles all arrivals at once.
         let runs_ms = if (600..2400).contains(&tick) { 400 } else { 1 };
         let now = Duration::from_millis(due.as_millis().div_ceil(runs_ms) as u64 * runs_ms as u64);
         clock.snapshot(now, Tick(tick));
