@@ -9,14 +9,14 @@ export interface CertificateHash {
   value: Uint8Array<ArrayBuffer>;
 }
 
-/** Where a tickwire server publishes its hashes. */
+/** The path at which a tickwire server publishes its hashes. */
 export const CERTIFICATE_PATH = '/certificate.json';
 
 /**
- * The hashes that the server at `url` publishes: of its certificate and of the next one. Without `url`, those of the
- * server that served this page or worker.
+ * The hashes that the server at `url` publishes: of its certificate and of the next one. Without
+ * `url`, those of the server that served this page or worker.
  *
- * None when the server publishes none, as one with a certificate of a public authority does.
+ * Empty if the server publishes none, such as one with a certificate of a public authority.
  */
 export async function fetchCertificateHashes(url?: string | URL, signal?: AbortSignal): Promise<CertificateHash[]> {
   const addresses = certificateAddresses(url);
@@ -29,15 +29,15 @@ export async function fetchCertificateHashes(url?: string | URL, signal?: AbortS
       cause = error;
     }
   }
-  // A server elsewhere may serve no HTTP at all; then it has a certificate of a public authority.
+  // A server elsewhere may serve no HTTP at all: then it has a certificate of a public authority.
   if (!addresses.includes(ownAddress() ?? '')) return [];
   const text = `no answer from ${addresses[0]}: check that the server that served this page still runs, then try again`;
   throw new TickwireError('Unreachable', text, { cause });
 }
 
 /**
- * Where to ask. A development server has no TLS over TCP, and a page that came with TLS cannot ask one without; a page
- * that came without is of such a server more likely than not.
+ * The addresses to ask. A development server has no TLS over TCP, and a page loaded with TLS cannot
+ * ask without it; a page loaded without TLS most likely came from such a server.
  */
 function certificateAddresses(url: string | URL | undefined): string[] {
   const own = ownAddress();
@@ -49,7 +49,7 @@ function certificateAddresses(url: string | URL | undefined): string[] {
   return own?.startsWith('https:') ? [tls] : [plain, tls];
 }
 
-/** Of the server of this page or worker, if it came from one. */
+/** The address at the server of this page or worker, if it came from one. */
 function ownAddress(): string | undefined {
   const origin = ownOrigin();
   return origin && origin + CERTIFICATE_PATH;

@@ -1,10 +1,10 @@
 import { TickwireError } from './errors.js';
 
-/** How long to wait, and for whom. */
+/** Limits of a wait. */
 export interface Deadline {
-  /** Then it is a `ConnectTimeout`. */
+  /** Milliseconds after which it fails as `ConnectTimeout`. */
   timeoutMs: number;
-  /** When it fires, it is `Aborted`. */
+  /** Fails as `Aborted` when it fires. */
   signal?: AbortSignal | undefined;
 }
 
@@ -22,7 +22,7 @@ export function inTime<T>(promise: Promise<T>, { timeoutMs, signal }: Deadline):
   });
 }
 
-/** Waits so long. */
+/** Resolves after this many milliseconds. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

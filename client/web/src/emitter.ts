@@ -27,12 +27,12 @@ export class Emitter<Events> {
     this.#listeners.get(name)?.delete(listener as Listener<never>);
   }
 
-  /** Whether anyone listens for `name`. */
+  /** True if anyone listens for `name`. */
   has(name: keyof Events): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
-  /** Calls the listeners of `name`. One that throws does not keep the others from being called. */
+  /** Calls the listeners of `name`, also after one of them throws. */
   emit<K extends keyof Events>(name: K, value: Events[K]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
@@ -44,7 +44,7 @@ export class Emitter<Events> {
   }
 }
 
-/** Tells of an error that nobody caught, as of any other: node has no `reportError`. */
+/** Reports an error that nobody caught, as the browser does: node has no `reportError`. */
 export function report(error: unknown): void {
   if ('reportError' in globalThis) return reportError(error);
   setTimeout(() => {

@@ -2,23 +2,24 @@ import { TickwireError } from './errors.js';
 import type { Known, Plan } from './path.js';
 import type { Transport, TransportKind } from './transport.js';
 
-/** How to open each transport, until the signal fires. */
+/** Opens each transport, until the signal fires. */
 export type Openers = Record<TransportKind, (signal: AbortSignal) => Promise<Transport>>;
 
-/** For whom a race is run. */
+/** The caller of a race. */
 export interface Audience {
   /** Gives up when it fires. */
   signal?: AbortSignal | undefined;
-  /** Is told what the race showed of the path, maybe after it is over. */
+  /** Receives what the race showed of the path, maybe after the race is over. */
   learn?: (known: Known) => void;
 }
 
 /**
- * Opens a transport, WebTransport if the path lets it through. A WebSocket begins when the plan says so, or when
- * WebTransport fails, and waits for it while the plan says so.
+ * Opens a transport, WebTransport if the path allows it. The WebSocket starts when the plan says
+ * so, or when WebTransport fails; once open, it waits for WebTransport as long as the plan says.
  *
- * A WebTransport that comes after a WebSocket has won is closed, and told to `learn`: the next race waits for it. When
- * neither comes about, WebTransport's failure is thrown, or the WebSocket's where the browser has no WebTransport.
+ * A WebTransport that opens after the WebSocket has won is closed and reported to `learn`, so that
+ * the next race waits for it. If neither opens, WebTransport's failure is thrown, or the
+ * WebSocket's where the browser has no WebTransport.
  */
 export function race(open: Openers, plan: Plan, audience: Audience = {}): Promise<Transport> {
   return new Promise((resolve, reject) => new Race(open, plan, audience, { resolve, reject }).start());
@@ -39,7 +40,7 @@ class Race {
   readonly #begun = new Set<TransportKind>();
   readonly #failures: Partial<Record<TransportKind, unknown>> = {};
   #timers: (() => void)[] = [];
-  /** A WebSocket that waits for WebTransport. */
+  /** An open WebSocket that waits for WebTransport. */
   #held: Transport | undefined;
   #isHolding: boolean;
   #isOver = false;
@@ -93,7 +94,7 @@ class Race {
     this.#begin(kind === 'webtransport' ? 'websocket' : 'webtransport');
   }
 
-  /** A WebSocket waits no longer. */
+  /** Ends the WebSocket's wait. */
   #release(): void {
     this.#isHolding = false;
     if (this.#held) this.#win(this.#held);
@@ -121,20 +122,22 @@ function close(transport: Transport): void {
   void transport.close(0, 'the other transport is taken').catch(() => {});
 }
 
-/** Whether the browser has no WebTransport: that tells nothing of the path. */
+/** True if the browser has no WebTransport, which says nothing about the path. */
 function isMissing(failure: unknown): boolean {
   return failure instanceof TickwireError && (failure.code === 'NoWebTransport' || failure.code === 'InsecurePage');
 }
 
 const STEP_MS = 25;
-/** What counts of a longer step: a machine that is so busy is as slow with a handshake. */
+/**
+ * Most that one step counts: on a machine that is busier than this, a handshake is just as slow.
+ */
 const STEP_COUNTED_MS_MAX = 50;
-/** The same where timers are slow although nothing is. */
+/** The same for a hidden page, whose timers are slow on an idle machine too. */
 const HIDDEN_COUNTED_MS_MAX = 1000;
 
 /**
- * Calls `then` once the page has run for so long. A page that stands still has not read what came meanwhile, so a long
- * gap counts as a short one. Gives a function that forgets it.
+ * Calls `then` once the page has run for `ms`. A page that stood still has not read what arrived
+ * meanwhile, so a long gap counts as a short one. Returns a function that cancels it.
  */
 function whenRun(ms: number, then: () => void): () => void {
   let leftMs = ms;

@@ -1,13 +1,13 @@
-/** Silence that is a stall, where there should be a snapshot each tick or an answer. */
+/** Silence that counts as a stall, while a snapshot each tick or an answer is due. */
 const STALL_MS = 3000;
 /** The same for a slow game, in snapshots. */
 const STALL_TICKS = 12;
-/** A page that stands still has not read what came meanwhile: a long gap counts as so much. */
+/** Most that one gap counts: a page that stood still has not read what arrived meanwhile. */
 const GAP_MS_MAX = 250;
 
 /**
- * Notices a connection that is said to be open and brings nothing: datagrams that stop in a room, or streams that leave
- * a request without an answer. Time is of a page that runs.
+ * Detects a connection that is open and brings nothing: datagrams that stop in a room, or streams
+ * that leave a request unanswered. Only time in which the page runs counts.
  */
 export class StallWatch {
   #lastMs: number | undefined;
@@ -26,17 +26,20 @@ export class StallWatch {
     this.#streamsMs = 0;
   }
 
-  /** Something was sent that will be answered on a stream. */
+  /** A request was sent that will be answered on a stream. */
   asked(): void {
     this.#isAsking = true;
   }
 
-  /** Whether datagrams come: what stands still is not the path. */
+  /** True if datagrams come: then the path does not stand still. */
   get hearsDatagrams(): boolean {
     return this.#datagramsMs < STALL_MS;
   }
 
-  /** Takes note of the time. Whether the connection stalls; `tickHz` is that of the room, if there is one. */
+  /**
+   * Advances to `nowMs`. Returns true if the connection stalls; `tickHz` is the room's tick rate,
+   * if in a room.
+   */
   isStalled(nowMs: number, tickHz: number | undefined): boolean {
     const gapMs = Math.min(nowMs - (this.#lastMs ?? nowMs), GAP_MS_MAX);
     this.#lastMs = nowMs;

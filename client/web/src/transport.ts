@@ -1,33 +1,35 @@
-/** How bytes reach the server. Knows nothing of games, rooms or frames. */
+/** Transports carry bytes to the server. They know nothing of games, rooms or frames. */
 
-/** Which transport a connection uses: a WebSocket where the network lets no UDP through. */
+/** The transport of a connection: a WebSocket where the network blocks UDP. */
 export type TransportKind = 'webtransport' | 'websocket';
 
-/** What a transport reports. Called from its reading loops, never from inside its own methods. */
+/**
+ * Receives a transport's reports. Called from its reading loops, never from inside its own methods.
+ */
 export interface TransportHandler {
-  /** Bytes of the control stream, as they came. */
+  /** Bytes of the control stream, as they arrived. */
   onControl(bytes: Uint8Array): void;
-  /** Bytes of the chat stream, as they came. */
+  /** Bytes of the chat stream, as they arrived. */
   onChat(bytes: Uint8Array): void;
   /** One datagram. */
   onDatagram(bytes: Uint8Array): void;
-  /** Nothing more will come. Called once, last. */
+  /** The end: nothing more will come. Called once, last. */
   onClosed(end: TransportEnd): void;
 }
 
-/** How a transport ended. */
+/** The end of a transport. */
 export interface TransportEnd {
   /** The number of the peer's close code, if it gave one. */
   closeCode?: number | undefined;
-  /** What the peer or the browser said. */
+  /** The reason that the peer or the browser gave. */
   reason: string;
 }
 
 /** An open connection: two ordered byte streams and unreliable datagrams. */
 export interface Transport {
-  /** Which one it is. */
+  /** The kind of this transport. */
   readonly kind: TransportKind;
-  /** Datagrams that were not sent because earlier ones were still waiting. */
+  /** Datagrams dropped because earlier ones were still waiting to be sent. */
   readonly datagramsDropped: number;
   /** Starts reading. Called once. */
   start(handler: TransportHandler): void;

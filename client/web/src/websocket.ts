@@ -3,21 +3,21 @@ import { TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import { ownOrigin } from './origin.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
-/** The first byte of a message: what it carries. A stream's lane is the stream's own first byte. */
+/** The first byte of a message names its lane. A stream's lane is the stream's own first byte. */
 const LANE_DATAGRAM = 0;
 const LANE_CONTROL = 1;
 const LANE_CHAT = 2;
-/** A close code is this plus its number. */
+/** A WebSocket close code is this plus the number of ours. */
 const CLOSE_BASE = 4000;
 const CLOSE_NUMBERS = 1000;
-/** Bytes of a close's text. */
+/** Most bytes of a close's text. */
 const REASON_BYTES_MAX = 123;
-/** Bytes that may wait before datagrams are dropped: a newer one says what they say. */
+/** Waiting bytes from which on datagrams are dropped: a newer one repeats what they say. */
 const WAITING_BYTES_MAX = 4096;
-/** How long a server may take to answer a close. */
+/** Time that a server has to answer a close. */
 const CLOSE_MS = 200;
 
-/** Where a server takes WebSockets. */
+/** The path at which a server accepts WebSockets. */
 export const WEBSOCKET_PATH = '/ws';
 
 /** Opens a WebSocket. Throws a {@link TickwireError}. */
@@ -27,7 +27,8 @@ export async function openWebSocket(url: string, deadline: Deadline): Promise<Tr
   socket.binaryType = 'arraybuffer';
   const opened = new Promise<void>((resolve, reject) => {
     socket.onopen = () => resolve();
-    // A browser does not say why, and node 20 nothing of a close; but a server that closes at once may overtake the opening.
+    // A browser does not say why, and node 20 says nothing of a close; but a server's immediate
+    // close may overtake the opening.
     socket.onerror = () => reject(new TickwireError('Unreachable'));
     socket.onclose = (event) => reject(closedBy(event));
   });
@@ -41,7 +42,7 @@ export async function openWebSocket(url: string, deadline: Deadline): Promise<Tr
   }
 }
 
-/** Closes it once it is open: browsers write on the console of one that is closed before. */
+/** Closes the socket once it is open: browsers log an error for one that is closed before. */
 function giveUp(socket: WebSocket): void {
   if (socket.readyState !== socket.CONNECTING) return socket.close();
   socket.onopen = () => socket.close();
@@ -49,8 +50,9 @@ function giveUp(socket: WebSocket): void {
 }
 
 /**
- * The WebSocket of the server at `url`: the same host and port. Without TLS where `url` is, or where the server has but
- * a certificate for development, which it does not use over TCP; a page that came with TLS may not.
+ * The WebSocket address of the server at `url`, on the same host and port. Without TLS if `url` is,
+ * or if the server has only a certificate for development, which it does not use over TCP; with TLS
+ * in any case on a page that was loaded with it.
  */
 export function webSocketUrl(url: string | URL, hasHashes: boolean): string {
   const target = new URL(url);
@@ -58,11 +60,11 @@ export function webSocketUrl(url: string | URL, hasHashes: boolean): string {
   return `${plain ? 'ws' : 'wss'}://${target.host}${WEBSOCKET_PATH}`;
 }
 
-/** The part of a text that a close may carry. */
+/** The part of a text that fits into a close. */
 export function closeReason(text: string): string {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length <= REASON_BYTES_MAX) return text;
-  // Bytes that go on a character are 10xxxxxx.
+  // Bytes that continue a character are 10xxxxxx.
   let end = REASON_BYTES_MAX;
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return new TextDecoder().decode(bytes.subarray(0, end));
@@ -73,9 +75,9 @@ class SocketTransport implements Transport {
   readonly kind = 'websocket';
   datagramsDropped = 0;
   readonly #socket: WebSocket;
-  /** Lanes that began: the first message of a stream brings its lane along. */
+  /** Lanes that have begun: the first message of a stream contains its lane already. */
   readonly #began = new Set<number>();
-  /** How it ended before anybody listened. */
+  /** The end, if it came before anybody listened. */
   #end: TransportEnd | undefined;
 
   constructor(socket: WebSocket) {
@@ -151,7 +153,7 @@ function endOf({ code, reason }: { code: number; reason: string }): TransportEnd
   return { closeCode: ownNumber(code), reason };
 }
 
-/** Why a socket did not open. */
+/** The reason why a socket did not open. */
 function closedBy(event: { code: number; reason: string }): TickwireError {
   const { closeCode, reason } = endOf(event);
   if (closeCode === undefined) return new TickwireError('Unreachable');
@@ -159,7 +161,7 @@ function closedBy(event: { code: number; reason: string }): TickwireError {
   return new TickwireError(code, reason || textOf(code));
 }
 
-/** The number of a close code, if the peer gave one. */
+/** The number of a close code of ours; undefined for any other code. */
 function ownNumber(code: number): number | undefined {
   const number = code - CLOSE_BASE;
   return number >= 0 && number < CLOSE_NUMBERS ? number : undefined;

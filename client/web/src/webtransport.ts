@@ -3,14 +3,14 @@ import { type Deadline, delay, inTime } from './deadline.js';
 import { TickwireError, closeCodeOf, textOf } from './errors.js';
 import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 
-/** Datagrams the browser may hold for us; older ones are of no use to a game. */
+/** Datagrams the browser may hold for us; older ones are useless to a game. */
 const DATAGRAMS_IN_MAX = 64;
 /** Datagrams that may wait to be sent. */
 const DATAGRAMS_OUT_MAX = 8;
-/** How long a session's end may take to be told once its streams failed. */
+/** Milliseconds to wait for the session's close reason after its streams failed. */
 const CLOSED_MS = 2000;
 
-/** How to open a {@link Transport} over WebTransport. */
+/** Settings of {@link openWebTransport}. */
 export interface WebTransportOptions extends Deadline {
   /** Certificates to trust; empty for one of a public authority. */
   certificateHashes: readonly CertificateHash[];
@@ -24,7 +24,7 @@ export async function openWebTransport(url: string, options: WebTransportOptions
     requireUnreliable: true,
     serverCertificateHashes: [...options.certificateHashes],
   });
-  // Both also report what `ready` reports; unheard they would count as unhandled.
+  // Both also report what `ready` reports; without a handler they would count as unhandled.
   session.ready.catch(() => {});
   session.closed.catch(() => {});
   try {
@@ -45,7 +45,10 @@ async function begin(session: WebTransport): Promise<Transport> {
   return new BrowserTransport(session, control, chat);
 }
 
-/** Why the server closed a session that had just begun, if it did: its page may not connect, for instance. */
+/**
+ * The reason why the server closed a session that had just begun, if it did: its page may not
+ * connect, for instance.
+ */
 async function closedBy(session: WebTransport, cause: unknown): Promise<TickwireError | undefined> {
   const closed = session.closed.catch(() => undefined);
   const info = await Promise.race([closed, delay(CLOSED_MS)]);
@@ -87,7 +90,7 @@ class BrowserTransport implements Transport {
       pump(chat.readable, (bytes) => handler.onChat(bytes)),
       pump(this.#session.datagrams.readable, (bytes) => handler.onDatagram(bytes)),
     ];
-    // What came before the end, a goodbye above all, is read before the end is reported.
+    // What arrived before the end, such as a goodbye, is read before the end is reported.
     void this.#ended().then(async (end) => {
       await Promise.race([Promise.all(reading), delay(100)]);
       handler.onClosed(end);
@@ -111,7 +114,7 @@ class BrowserTransport implements Transport {
   }
 
   async close(closeCode: number, reason: string): Promise<void> {
-    // A closed stream has had its bytes taken; a peer that no longer reads must not hold us up.
+    // A closed stream has handed over its bytes; a peer that no longer reads must not hold us up.
     await Promise.race([Promise.allSettled([this.#control.close(), this.#chat.close()]), delay(200)]);
     this.#session.close({ closeCode, reason });
   }
@@ -145,7 +148,7 @@ function datagramWriter(datagrams: Datagrams): ByteWriter {
   return writable.getWriter();
 }
 
-/** Hands over every chunk until the stream ends, however it ends. */
+/** Passes on every chunk until the stream ends, however it ends. */
 async function pump(readable: ReadableStream<Uint8Array>, take: (bytes: Uint8Array) => void): Promise<void> {
   const reader = readable.getReader();
   try {
