@@ -1,4 +1,4 @@
-//! Defaults, file, environment and flags, joined into one [`ServerConfig`].
+//! Joins defaults, file, environment and flags into one [`ServerConfig`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,34 +12,34 @@ use figment::{Figment, Metadata, Profile, Provider};
 use super::settings::{OutOfRange, Setting};
 use super::{RoomConfig, ServerConfig};
 
-/// The default of a setting that has none.
+/// Shown as the default of a setting without one.
 const NOTHING: &str = "none";
 
-/// Why there is no configuration.
+/// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `--help`, or a command line that cannot be read; shows itself.
+    /// `--help`, or an unreadable command line; displays itself.
     #[error("{0}")]
     Usage(Box<clap::Error>),
-    /// The file of `--config` is not there.
+    /// The file of `--config` does not exist.
     #[error("no configuration file at {}; give an existing one with --config", .0.display())]
     NoFile(PathBuf),
-    /// A value that cannot be used.
+    /// An unusable value.
     #[error("{name} is wrong in {origin}: {reason}{}", allowed_suffix(.allowed.as_deref()))]
     Wrong {
         /// The setting, as a key of the file.
         name: String,
         /// The file, variable or flag it came from.
         origin: String,
-        /// What is wrong.
+        /// The mistake.
         reason: String,
-        /// What is allowed, where that is a range.
+        /// The allowed range, if there is one.
         allowed: Option<String>,
     },
 }
 
 impl ServerConfig {
-    /// Reads the configuration of this process: its command line, its environment and its file.
+    /// Reads the configuration of this process from its command line, environment and file.
     ///
     /// # Errors
     /// [`ConfigError`]; [`ConfigError::Usage`] for `--help` as well.
@@ -47,8 +47,8 @@ impl ServerConfig {
         ServerConfig::load_from(std::env::args_os(), |name| std::env::var(name).ok())
     }
 
-    /// As [`ServerConfig::load`], from a command line (its first word is the program) and a way to
-    /// look up variables.
+    /// As [`ServerConfig::load`], from a command line (its first word is the program) and a
+    /// function that looks up variables.
     ///
     /// # Errors
     /// As [`ServerConfig::load`].
@@ -89,7 +89,8 @@ impl ServerConfig {
         Ok(config)
     }
 
-    /// Everything a type alone does not hold: the key, what is wrong, what is allowed.
+    /// Checks everything that types alone do not. The error is the key, the mistake and the allowed
+    /// range.
     fn check_all(&self) -> Result<(), (String, String, Option<String>)> {
         let out_of_range = |prefix: &str, settings: &[Setting], wrong: OutOfRange| {
             let setting = settings.iter().find(|setting| setting.name == wrong.name);
@@ -115,8 +116,8 @@ impl ServerConfig {
     }
 }
 
-/// What is wrong with a web origin, and what to write instead. Browsers name scheme and host, and the port if
-/// it is not the scheme's own.
+/// The mistake in a web origin, and the correct form. Browsers send scheme and host, and the port
+/// if it is not the scheme's default.
 fn wrong_origin(origin: &str) -> Option<String> {
     if origin == "*" {
         return None;
@@ -135,7 +136,7 @@ fn wrong_origin(origin: &str) -> Option<String> {
         .then(|| format!("{origin:?} is no origin of a page; write {right}, or * for any"))
 }
 
-/// One value that was given as text, with where it was given.
+/// A value given as text, with its source.
 struct Given {
     key: String,
     text: String,
@@ -173,7 +174,7 @@ fn wrong(figment: &Figment, error: &figment::Error) -> ConfigError {
     }
 }
 
-/// What is wrong, for someone who does not know the types.
+/// The mistake in words, for someone who does not know the types.
 fn reason(kind: &Kind) -> String {
     let (Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected)) = kind else {
         return kind.to_string();
@@ -248,7 +249,7 @@ fn command() -> Command {
     command
 }
 
-/// A value as it would be given.
+/// A value in the form in which it is given.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => text.clone(),

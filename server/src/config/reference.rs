@@ -1,6 +1,6 @@
-//! The pages of the book that are made from the settings and the constants: `docs/src/reference`.
+//! The pages of the book generated from the settings and constants: `docs/src/reference`.
 //!
-//! `cargo xtask reference` writes them; the tests hold them equal to the code.
+//! `cargo xtask reference` writes them; the tests compare them with the code.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,7 +20,8 @@ use super::load::{every_setting, shown};
 use super::settings::Setting;
 use super::{PAGE_POLICY, ServerConfig};
 
-/// The sections of the page, each with what its settings' keys begin with. The first that fits takes a setting.
+/// The sections of the page, with the prefixes of their settings' keys. The first match takes a
+/// setting.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("Addresses and files", &["listen", "page_", "cert", "key_file", "http_listen"]),
     ("HTTP", &["http", "stats", "allowed_origins"]),
@@ -115,7 +116,7 @@ fn the_reference_of_limits_is_of_this_code() {
     hold("limits.md", &page);
 }
 
-/// Compares a page of the book with what it must be, or writes it where that is asked for.
+/// Compares a page of the book with the expected text, or writes it if asked to.
 fn hold(name: &str, page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/reference").join(name);
     if std::env::var_os("TICKWIRE_WRITE_REFERENCE").is_some() {

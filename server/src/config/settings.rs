@@ -1,4 +1,4 @@
-//! One definition of a setting: its field, its default, its help and what is allowed.
+//! The definition of a setting: its field, default, help and allowed range.
 
 /// A setting as the command line and error messages know it.
 #[derive(Clone, Debug)]
@@ -7,23 +7,23 @@ pub(crate) struct Setting {
     pub(crate) name: &'static str,
     /// The lines of its documentation.
     pub(crate) help: &'static [&'static str],
-    /// What a number may be.
+    /// The allowed range of a number.
     pub(crate) allowed: Option<(u64, u64)>,
 }
 
 impl Setting {
-    /// What it may be, for a person.
+    /// The allowed range in words.
     pub(crate) fn allowed_text(&self) -> Option<String> {
         self.allowed.map(|(min, max)| format!("{min} to {max}"))
     }
 }
 
-/// A number outside what its setting allows.
+/// A number out of its setting's range.
 #[derive(Debug)]
 pub(crate) struct OutOfRange {
-    /// Which setting.
+    /// The setting's name.
     pub(crate) name: &'static str,
-    /// What it was.
+    /// The value given.
     pub(crate) value: u64,
 }
 
@@ -65,7 +65,7 @@ macro_rules! settings {
                 },)*
             ];
 
-            /// The first number that is not allowed.
+            /// Returns the first number out of its range.
             pub(crate) fn check(&self) -> Result<(), $crate::config::settings::OutOfRange> {
                 $($(
                     let value = u64::try_from(self.$field).unwrap_or(u64::MAX);
