@@ -1,12 +1,12 @@
 //! One client's session from its first stream to its last frame.
 //!
-//! This is the only place where the transport, the session's control and the rooms meet:
+//! Only here do the transport, the session's control and the rooms meet:
 //!
-//! - `streams` tells the two streams apart, `control` and `chat` serve them;
+//! - `streams` identifies the two streams, `control` and `chat` serve them;
 //! - `datagrams` puts inputs into the room's mailbox;
-//! - `order` keeps what the client asks on both streams in the order it was written;
+//! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
-//! - `link` is the client as all of these know it.
+//! - `link` is the client as the others see it.
 
 mod chat;
 mod control;
@@ -40,7 +40,7 @@ use crate::transport::TransportSession;
 
 pub(crate) use link::{ClientLink, ClientLinks, SessionEnd};
 
-/// What all sessions share.
+/// State shared by all sessions.
 pub(crate) struct ServerState<S: Simulation> {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) schema: Schema,
@@ -48,9 +48,9 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: ClientLinks<S::Input>,
     pub(crate) counters: Counters,
-    /// Connections the driver keeps, with those that are not sessions yet or any more.
+    /// Connections of the driver, including those that are not yet or no longer sessions.
     pub(crate) quic_connections: AtomicUsize,
-    /// Sessions that said hello and are not over.
+    /// Sessions that have said hello and have not ended.
     sessions: Arc<Shares>,
     stopping: AtomicBool,
 }
@@ -74,19 +74,19 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// Sessions that said hello and are not over.
+    /// The number of sessions that have said hello and have not ended.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.taken()
     }
 
-    /// Ends every session, those that are about to begin included.
+    /// Ends every session, including those about to begin.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.links.end_all(CloseCode::ServerStopping);
     }
 }
 
-/// A session that has not said hello yet: until when it must, and its place among those.
+/// A session that has not said hello yet: its deadline and its place among the handshakes.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     pub(crate) deadline: Instant,
@@ -138,7 +138,7 @@ pub(crate) async fn serve<S: Simulation>(
         end = stay_without_room(&host, &link) => end,
         closed = link.session.closed() => SessionEnd::new(closed.code, closed.text),
     };
-    // Whoever else looks must know: its datagrams are not read any more.
+    // The end must be visible elsewhere: the session's datagrams are no longer read.
     link.end(end.clone());
     host.rooms.feed.unsubscribe(link.player);
     if end.code == CloseCode::TooSlow {
@@ -149,7 +149,7 @@ pub(crate) async fn serve<S: Simulation>(
     host.links.remove(link.player);
 }
 
-/// Hands a message to a room, waiting while the room is behind. A room that is gone gets nothing.
+/// Hands a message to a room, waiting while the room is behind. A closed room gets nothing.
 async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
     let mut message = message;
     while !room.is_closed() {
@@ -178,8 +178,8 @@ async fn watch_path<I>(link: &ClientLink<I>) -> SessionEnd {
     }
 }
 
-/// Waits until a session that said hello was in no room for too long: a place on the server is for
-/// those who play or watch.
+/// Waits until a greeted session was in no room for too long: places on the server are for players
+/// and spectators.
 async fn stay_without_room<S: Simulation>(
     host: &ServerState<S>,
     link: &ClientLink<S::Input>,
@@ -204,29 +204,29 @@ async fn leave<I>(link: &ClientLink<I>, code: CloseCode) {
     }
 }
 
-/// Says why, waits until the client has it, and closes.
+/// Sends the reason, waits until the client has it, and closes.
 async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) {
     let SessionEnd { code, text } = end.clone();
     link.reliable.finish(&ServerFrame::Goodbye { code, text });
-    // One that did not take its frames so far will not take this one.
+    // A client that did not take its frames so far will not take this one either.
     if code != CloseCode::TooSlow {
         let _ = tokio::time::timeout(time, link.reliable.flushed()).await;
-        // A browser may drop what it has not read when the session closes under it: one that
-        // heard the goodbye closes by itself.
+        // A browser may drop unread data when the session closes under it; after a goodbye it
+        // closes by itself.
         let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.session.closed()).await;
     }
     link.session.close(end.code, &end.text);
     let _ = tokio::time::timeout(2 * time, link.session.gone()).await;
 }
 
-/// How long a client that was told goodbye has for closing the session itself.
+/// Time for a client that got a goodbye to close the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);
-/// How long to wait before a room that is behind is tried again.
+/// Pause before a room that is behind is tried again.
 const MESSAGE_PAUSE: Duration = Duration::from_millis(5);
-/// How often the path is looked at.
+/// Interval of checks of the path.
 const PATH_LOOK: Duration = Duration::from_secs(1);
-/// How often a session is looked at that may be in no room.
+/// Interval of checks whether a session is in a room.
 const ROOM_LOOK: Duration = Duration::from_secs(1);
-/// What a session is told whose network has its share of the places.
+/// Said to a session whose network already has its share of the places.
 const SHARE_TAKEN: &str =
     "there are too many sessions from your network on this server; close some, or try again later";

@@ -13,14 +13,14 @@ use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
 use crate::transport::RecvHalf;
 
-/// Serves the chat stream until it says how the session ends.
+/// Serves the chat stream until it decides how the session ends.
 pub(super) async fn serve<I: Send + 'static>(
     config: &ServerConfig,
     link: &Arc<ClientLink<I>>,
     recv: &mut RecvHalf,
 ) -> SessionEnd {
     let mut frames = FrameStream::new(recv, config.idle_time());
-    // The room's own limit answers in words; this one keeps its mailbox free for others.
+    // The room's own limit answers with an explanation; this one keeps its mailbox free for others.
     let mut bucket =
         TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
     loop {

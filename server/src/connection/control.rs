@@ -1,4 +1,4 @@
-//! The control stream: hello, then rooms.
+//! The control stream: the hello, then rooms.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
 use crate::transport::RecvHalf;
 
-/// Serves the control stream until it says how the session ends.
+/// Serves the control stream until it decides how the session ends.
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
@@ -61,7 +61,7 @@ pub(super) async fn serve<S: Simulation>(
                 }
                 drop(turn);
             }
-            // A client that ends its control stream leaves, as by a goodbye.
+            // A client that ends its control stream leaves, as with a goodbye.
             Ok(None) => {
                 link.all_answered().await;
                 return CloseCode::Normal.into();
@@ -71,7 +71,7 @@ pub(super) async fn serve<S: Simulation>(
     }
 }
 
-/// Answers the first frame. The place on the server is held while the session lasts.
+/// Answers the first frame. Returns the place on the server, held while the session lasts.
 fn greet<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &ClientLink<S::Input>,
@@ -81,7 +81,7 @@ fn greet<S: Simulation>(
         return Err(CloseCode::TooEarly.into());
     };
     if let Some(schema) = &mut schema {
-        // Ours codes; a client's is not even looked at.
+        // The server's model is used; the client's is ignored.
         schema.model.clear();
     }
     check_schema(&host.schema, schema.as_ref())?;
@@ -112,13 +112,13 @@ fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), SessionEnd
     checked.map_err(|error| SessionEnd::new(CloseCode::SchemaMismatch, error.to_string()))
 }
 
-/// Does what a frame asks for, and comes back once that is done and answered.
+/// Carries out a frame's request; returns once it is done and answered.
 async fn handle<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
     frame: ClientFrame,
 ) -> Result<(), SessionEnd> {
-    // Commands follow each other in the room; anything else waits for their effect.
+    // Commands queue up in the room; any other request waits until they have taken effect.
     if !matches!(frame, ClientFrame::Command { .. }) {
         link.all_answered().await;
     }
@@ -127,7 +127,7 @@ async fn handle<S: Simulation>(
         ClientFrame::Goodbye { .. } => return Err(CloseCode::Normal.into()),
         ClientFrame::Join { request, room, name, options, password } => {
             let by = (link.player, link.session.remote_address().ip());
-            // What is too long is no burden of the room.
+            // Options that are too long never reach the room.
             let checked = room::options::check_length(&host.config.room, &options);
             let find = || {
                 checked?;
@@ -150,7 +150,7 @@ async fn handle<S: Simulation>(
         }
         ClientFrame::SubscribeRooms { request, query } => {
             let list = |query: &RoomQuery| host.rooms.list(query);
-            // Within the feed's lock: no change comes before the list.
+            // Under the feed's lock, so that no change comes before the list.
             let answer = |rooms, found| {
                 link.send_control(ServerFrame::Rooms { request, rooms, found });
             };
@@ -203,7 +203,7 @@ async fn enter<I>(
     link.all_answered().await;
 }
 
-/// Hands `message` to the client's room and waits until the room has answered it.
+/// Hands `message` to the client's room and waits for the room's answer.
 async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message: ToRoom<I>) {
     send_to_own_room(link, request, message).await;
     link.all_answered().await;
@@ -220,17 +220,17 @@ async fn send_to_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, mess
     }
 }
 
-/// Hands `message`, which is answered once, to a room.
+/// Hands `message`, which gets one answer, to a room.
 async fn send_to_room<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, message: ToRoom<I>) {
     link.ask_room();
     send_message(room, message).await;
-    // It broke after it was found; whoever told its members may have missed this one.
+    // The room failed after it was found; its notice to the members may have missed this one.
     if room.is_closed() {
         link.end(CloseCode::RoomFailed);
     }
 }
 
-/// How fast a client may ask.
+/// Rates of a client's requests.
 struct FrameRates {
     frames: TokenBucket,
     joins: TokenBucket,
@@ -246,7 +246,7 @@ impl FrameRates {
         }
     }
 
-    /// Waits until `frame` may be taken; says whether it is a command that may not.
+    /// Waits until `frame` may be handled. Returns true for a command that exceeds its rate.
     async fn wait_for(&mut self, frame: &ClientFrame) -> bool {
         let is_command = matches!(frame, ClientFrame::Command { .. });
         if is_command && self.commands.take(Instant::now()) {
@@ -276,9 +276,9 @@ fn refuse<I>(link: &ClientLink<I>, request: RequestId, RoomRefusal { code, text 
     link.send_control(ServerFrame::Refused { request, code, text });
 }
 
-/// Datagrams below this carry no game: every path of QUIC takes larger ones.
+/// Smallest usable datagram size: every QUIC path carries larger ones.
 const DATAGRAM_BYTES_MIN: usize = 200;
 /// Bytes of a client's name that are logged.
 const CLIENT_NAME_BYTES_MAX: usize = 64;
-/// How long a client that sends frames too fast is not read.
+/// Pause in reading a client that sends frames too fast.
 pub(super) const FRAME_PAUSE: Duration = Duration::from_millis(50);

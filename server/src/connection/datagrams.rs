@@ -12,7 +12,8 @@ use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
 use crate::transport::DatagramSink;
 
-/// Takes the datagrams of one client: counts, limits, decodes, and puts into the room's mailbox.
+/// Receives one client's datagrams: counts, limits and decodes them, and puts them into the room's
+/// mailbox.
 pub(super) struct InputReceiver<S: Simulation> {
     host: Arc<ServerState<S>>,
     link: Arc<ClientLink<S::Input>>,

@@ -1,4 +1,4 @@
-//! What the rooms want sent, given to the sessions.
+//! Delivers the rooms' output to the sessions.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// Delivers what one room wants sent after one tick.
+    /// Delivers one room's output of one tick.
     fn deliver_one(&self, outgoing: Outgoing<S::Input>, outbound: &mut Outbound) {
         let Outgoing { room, snapshots, frames, failed } = outgoing;
         if failed {
@@ -86,7 +86,7 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// Tells those who follow a list of rooms what changed in it.
+    /// Sends the changes of lists of rooms to their subscribers.
     pub(crate) fn push_rooms(&self) {
         let is_behind = |player| {
             let waiting = |link: Arc<ClientLink<_>>| link.reliable.waiting_bytes();
@@ -97,7 +97,7 @@ impl<S: Simulation> ServerState<S> {
         });
     }
 
-    /// One frame for many, coded once.
+    /// Sends one frame to many, coded once.
     fn deliver_all<T: Serialize>(&self, players: &[PlayerId], lane: StreamKind, frame: &T) {
         let bytes = frame_bytes(frame);
         if bytes > FRAME_BYTES_MAX {
@@ -111,7 +111,7 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// The room broke: nobody enters it any more, and everyone in it is told.
+    /// Reports a failed room: nobody can enter it any more, and its members are told.
     fn tell_failed(&self, room: &Arc<Mailbox<S::Input>>) {
         self.counters.rooms_failed.increment();
         self.rooms.forget(room);
@@ -121,5 +121,5 @@ impl<S: Simulation> ServerState<S> {
     }
 }
 
-/// A client that has so much to read is told of no rooms until it has.
+/// Unread bytes of a client beyond which it gets no updates of lists of rooms.
 const ROOMS_BEHIND_BYTES: usize = 32 * 1024;

@@ -1,4 +1,4 @@
-//! Whole frames out of a stream.
+//! Complete frames from a stream.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 use super::SessionEnd;
 use crate::transport::{RecvHalf, StreamOver};
 
-/// The frames of one stream, one after another.
+/// The successive frames of one stream.
 pub(super) struct FrameStream<'a> {
     recv: &'a mut RecvHalf,
     reader: FrameReader,
     time_max: Duration,
-    /// When the frame that has come in part must be whole.
+    /// The deadline of the frame that has arrived in part.
     due: Option<Instant>,
 }
 
 impl<'a> FrameStream<'a> {
-    /// A frame that began must be whole within `time_max`.
+    /// Each frame must be complete within `time_max` of its beginning.
     pub(super) fn new(recv: &'a mut RecvHalf, time_max: Duration) -> Self {
         FrameStream { recv, reader: FrameReader::default(), time_max, due: None }
     }
@@ -27,7 +27,7 @@ impl<'a> FrameStream<'a> {
     /// The next frame, or `None` at the stream's end. Safe to drop while waiting.
     ///
     /// # Errors
-    /// How the session must end: the frame cannot be read, or the stream was given up.
+    /// How the session must end: the frame is unreadable, or the stream was given up.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, SessionEnd> {
         loop {
             let polled = self.reader.poll();
@@ -56,12 +56,12 @@ impl<'a> FrameStream<'a> {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
                 Ok(None) => return Ok(None),
                 Err(StreamOver::GivenUp) => return Err(SessionEnd::given_up()),
-                // The session's own end says how.
+                // The session's own end gives the reason.
                 Err(StreamOver::WithSession) => std::future::pending().await,
             }
         }
     }
 }
 
-/// Frames from clients are small: this much of a stream is read at once.
+/// Bytes of one read: frames from clients are small.
 const READ_BYTES: usize = 1024;

@@ -1,4 +1,4 @@
-//! One client as the rest of the server knows it.
+//! One client as the rest of the server sees it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -16,21 +16,21 @@ use crate::rooms::Membership;
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
 
-/// One client: its transport, what waits for it, and the room it is in.
+/// One client: its transport, its waiting frames, and its room.
 #[derive(Debug)]
 pub(crate) struct ClientLink<I> {
     pub(crate) player: PlayerId,
     pub(crate) session: TransportSession,
     pub(crate) reliable: Reliable,
-    /// What it asked for on both streams, in the order it was written.
+    /// Its requests on both streams, in the order of writing.
     pub(crate) order: RequestOrder,
-    /// How much a room was asked on the control stream and has not answered yet.
+    /// Messages to rooms from the control stream that are not answered yet.
     unanswered: watch::Sender<usize>,
-    /// The room it is in, or asked to enter.
+    /// The room that the client is in, or has asked to enter.
     membership: ArcSwapOption<Membership<I>>,
-    /// Hello was said and answered.
+    /// The hello was answered.
     greeted: AtomicBool,
-    /// The datagram size its room was last told.
+    /// The datagram size that its room last got.
     told_bytes: AtomicUsize,
     /// A datagram did not fit the path.
     pub(crate) path_shrank: Notify,
@@ -38,7 +38,7 @@ pub(crate) struct ClientLink<I> {
     ended: Notify,
 }
 
-/// Why a session ends.
+/// The reason for a session's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SessionEnd {
     pub(crate) code: CloseCode,
@@ -52,13 +52,14 @@ impl SessionEnd {
         SessionEnd { code, text }
     }
 
-    /// The client gave up a stream of the session, in either direction: it has left, as by a goodbye.
+    /// The client gave up a stream of the session, in either direction: it has left, as with a
+    /// goodbye.
     pub(super) fn given_up() -> Self {
         SessionEnd::new(CloseCode::Normal, "a stream of the session was given up; keep both open")
     }
 }
 
-/// An end with the text of its code.
+/// An end with its code's own text.
 impl From<CloseCode> for SessionEnd {
     fn from(code: CloseCode) -> Self {
         SessionEnd::new(code, code.text())
@@ -72,7 +73,7 @@ impl<I> ClientLink<I> {
         self.ended.notify_waiters();
     }
 
-    /// Whether someone ended the session.
+    /// True if someone has ended the session.
     pub(crate) fn is_ending(&self) -> bool {
         self.end.get().is_some()
     }
@@ -96,7 +97,7 @@ impl<I> ClientLink<I> {
         self.greeted.load(Ordering::Acquire)
     }
 
-    /// The room it is in, or asked to enter.
+    /// The room that the client is in, or has asked to enter.
     pub(crate) fn membership(&self) -> arc_swap::Guard<Option<Arc<Membership<I>>>> {
         self.membership.load()
     }
@@ -112,7 +113,7 @@ impl<I> ClientLink<I> {
         }
     }
 
-    /// Gives back whatever place there is, and says where.
+    /// Gives back the client's place, if any, and returns it.
     pub(crate) fn take_membership(&self) -> Option<Arc<Membership<I>>> {
         self.membership.swap(None)
     }
@@ -121,36 +122,36 @@ impl<I> ClientLink<I> {
         self.membership().as_ref().is_some_and(|membership| Arc::ptr_eq(membership.room(), room))
     }
 
-    /// The path's datagram size, if it is not what was last told.
+    /// The path's datagram size, if it differs from the one last reported.
     pub(crate) fn new_datagram_bytes_max(&self) -> Option<usize> {
         let bytes = self.session.datagram_bytes_max();
         (self.told_bytes.swap(bytes, Ordering::Relaxed) != bytes).then_some(bytes)
     }
 
-    /// The path's datagram size, to tell a room.
+    /// The path's datagram size, to be reported to a room.
     pub(crate) fn tell_datagram_bytes_max(&self) -> usize {
         let bytes = self.session.datagram_bytes_max();
         self.told_bytes.store(bytes, Ordering::Relaxed);
         bytes
     }
 
-    /// Forgets what the room was told, for it was not.
+    /// Forgets the reported datagram size: the report did not arrive.
     pub(crate) fn forget_told(&self) {
         self.told_bytes.store(usize::MAX, Ordering::Relaxed);
     }
 
-    /// A room is about to be asked something that it answers once.
+    /// Counts a message to a room that will get one answer.
     pub(super) fn ask_room(&self) {
         self.unanswered.send_modify(|count| *count += 1);
     }
 
-    /// Waits until rooms have answered all they were asked.
+    /// Waits until rooms have answered every message.
     pub(super) async fn all_answered(&self) {
-        // Fails only when the link is gone, and this task with it.
+        // Fails only if the link is gone, and this task with it.
         let _ = self.unanswered.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    /// Queues what a room says on the control stream.
+    /// Queues a room's frame on the control stream.
     pub(crate) fn send_from_room(&self, frame: ServerFrame) {
         let is_answer = frame.answers().is_some();
         self.send_control(frame);
@@ -159,7 +160,7 @@ impl<I> ClientLink<I> {
         }
     }
 
-    /// Queues a control frame; a client that does not take its frames is ended.
+    /// Queues a control frame; a client that does not read its frames is ended.
     pub(crate) fn send_control(&self, frame: ServerFrame) {
         for frame in split_joined(frame) {
             let pushed = self.reliable.push(StreamKind::Control, &frame);
@@ -167,19 +168,19 @@ impl<I> ClientLink<I> {
         }
     }
 
-    /// Queues a chat frame; a client that does not take its frames is ended.
+    /// Queues a chat frame; a client that does not read its frames is ended.
     pub(crate) fn send_chat(&self, chat: &ServerChat) {
         let pushed = self.reliable.push(StreamKind::Chat, chat);
         self.end_if_failed(pushed);
     }
 
-    /// Queues a frame that is coded already; a client that does not take its frames is ended.
+    /// Queues a coded frame; a client that does not read its frames is ended.
     pub(super) fn send_coded(&self, lane: StreamKind, frame: &[u8]) {
         let pushed = self.reliable.push_coded(lane, frame);
         self.end_if_failed(pushed);
     }
 
-    /// What became of frames.
+    /// Ends the session if its frames could not be queued or written.
     pub(crate) fn end_if_failed(&self, result: Result<(), ReliableError>) {
         let Err(error) = result else { return };
         match error {
@@ -212,7 +213,7 @@ impl<I> Default for ClientLinks<I> {
 }
 
 impl<I> ClientLinks<I> {
-    /// Takes a new session in and numbers it, from 1.
+    /// Adds a new session and numbers it, from 1.
     pub(crate) fn open(
         &self,
         session: TransportSession,
@@ -241,7 +242,7 @@ impl<I> ClientLinks<I> {
         self.read().get(&player).cloned()
     }
 
-    /// Looks at all clients; nobody comes or goes meanwhile.
+    /// Locks the clients for reading; none comes or goes meanwhile.
     pub(crate) fn read(
         &self,
     ) -> std::sync::RwLockReadGuard<'_, HashMap<PlayerId, Arc<ClientLink<I>>>> {
@@ -264,7 +265,7 @@ impl<I> ClientLinks<I> {
         }
     }
 
-    /// Waits until nobody is left.
+    /// Waits until no client is left.
     pub(crate) async fn all_left(&self) {
         loop {
             let left = self.left.notified();
@@ -276,7 +277,7 @@ impl<I> ClientLinks<I> {
     }
 }
 
-/// A crowded room's members do not fit one frame: those beyond it follow as if they had just come.
+/// Splits the first frame of a join to a crowded room: members that do not fit follow as newcomers.
 fn split_joined(mut frame: ServerFrame) -> Vec<ServerFrame> {
     let ServerFrame::Joined { members, .. } = &mut frame else { return vec![frame] };
     let mut left_bytes = JOINED_MEMBERS_BYTES_MAX;
@@ -298,7 +299,7 @@ pub(super) fn truncate(text: &mut String, bytes_max: usize) {
     }
 }
 
-/// Bytes of members in the first frame of a join, leaving place for the rest of it.
+/// Bytes of members in the first frame of a join, which leaves space for its other fields.
 const JOINED_MEMBERS_BYTES_MAX: usize = 56 * 1024;
 /// Bytes of the text that ends a session: a QUIC close must fit one packet.
 const END_TEXT_BYTES_MAX: usize = 800;
@@ -312,7 +313,7 @@ mod tests {
     #[test]
     fn a_crowd_is_told_in_several_frames() {
         let member = |number| {
-            // As long as a server can be set to, and of a size of which frames can be just full.
+            // The longest name that settings allow, and a size that can fill a frame exactly.
             let name = format!("{number:03}{}", "🙂".repeat(61));
             Member { player: PlayerId(u32::MAX - number), name, spectator: false }
         };
@@ -324,7 +325,7 @@ mod tests {
             spectators: 100,
             needs_password: true,
             tags: vec!["x".repeat(32); 8],
-            // The most that a server can be set to.
+            // The longest that settings allow.
             metadata: "1".repeat(4096),
             name,
         };

@@ -1,4 +1,4 @@
-//! What a client asks on two streams, in the order in which it was written.
+//! The order of a client's requests on its two streams.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::sync::watch;
 
 use crate::config::ServerConfig;
 
-/// The requests of one client. They are numbered over both streams, which may overtake each other on the way: each
-/// waits until those before it are done.
+/// The requests of one client. They are numbered across both streams, which may overtake each
+/// other: each request waits until the earlier ones are done.
 #[derive(Debug)]
 pub(crate) struct RequestOrder {
-    /// The first that is not done.
+    /// The first request that is not done.
     next: watch::Sender<RequestId>,
     wait: Duration,
 }
 
-/// The turn of one request; when it is dropped the next one's comes.
+/// The turn of one request; dropping it starts the next one's.
 #[derive(Debug)]
 pub(crate) struct RequestTurn<'a> {
     order: &'a RequestOrder,
@@ -29,8 +29,8 @@ impl RequestOrder {
         RequestOrder { next: watch::Sender::new(RequestId(1)), wait }
     }
 
-    /// Waits for the turn of `request`. It comes anyway once nothing was done for too long: what went before may
-    /// never come.
+    /// Waits for the turn of `request`. After too long without progress the turn comes anyway: an
+    /// earlier request may never arrive.
     pub(crate) async fn turn(&self, request: RequestId) -> RequestTurn<'_> {
         let mut next = self.next.subscribe();
         while is_before(*next.borrow_and_update(), request) {
@@ -55,7 +55,7 @@ impl Drop for RequestTurn<'_> {
     }
 }
 
-/// Whether `a` was written before `b`; numbers begin anew after the last.
+/// True if `a` was written before `b`; numbers wrap around.
 fn is_before(a: RequestId, b: RequestId) -> bool {
     (b.0.wrapping_sub(a.0) as i32) > 0
 }
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// The turn of this number, if it is there without waiting.
+    /// The turn of this number, if it comes without waiting.
     fn turn(order: &RequestOrder, number: u32) -> Option<RequestTurn<'_>> {
         order.turn(RequestId(number)).now_or_never()
     }
@@ -89,7 +89,7 @@ mod tests {
         let order =
             RequestOrder::new(&ServerConfig { request_wait_ms: 1, ..ServerConfig::default() });
         drop(order.turn(RequestId(9)).await);
-        // One that was left out is taken at once when it comes, and the next is as well.
+        // A skipped request is handled at once when it comes, and so is the next.
         assert!(turn(&order, 4).is_some());
         assert!(turn(&order, 10).is_some());
     }

@@ -16,7 +16,7 @@ use crate::transport::{SendHalf, StreamOver};
 pub(crate) struct Reliable {
     control: StreamQueue,
     chat: StreamQueue,
-    /// Bytes of both lanes that the transport has not taken.
+    /// Bytes of both lanes that the transport has not accepted yet.
     waiting_bytes: AtomicUsize,
     bytes_max: usize,
     time_max: Duration,
@@ -26,7 +26,7 @@ pub(crate) struct Reliable {
 #[derive(Debug, Default)]
 struct StreamQueue {
     state: Mutex<StreamState>,
-    /// There is something to write, or nothing will follow.
+    /// There is something to write, or the lane is finished.
     changed: Notify,
     /// Everything was written.
     done: Notify,
@@ -35,20 +35,20 @@ struct StreamQueue {
 #[derive(Debug, Default)]
 struct StreamState {
     frames: Vec<u8>,
-    /// A writer has the stream.
+    /// A writer serves the stream.
     open: bool,
-    /// Nothing will follow.
+    /// Nothing follows.
     finished: bool,
 }
 
-/// Which stream.
+/// One of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamKind {
     Control,
     Chat,
 }
 
-/// Why frames do not reach a client.
+/// The reason why frames do not reach a client.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReliableError {
     #[error("more than {bytes_max} bytes of messages wait for the client; check the network")]
@@ -75,7 +75,7 @@ impl Reliable {
     /// Queues a frame. Never waits.
     ///
     /// # Errors
-    /// When too much waits already, or the frame is too large; nothing is queued then.
+    /// If too much waits already, or the frame is too large; then nothing is queued.
     pub(crate) fn push<T: Serialize>(
         &self,
         name: StreamKind,
@@ -90,17 +90,17 @@ impl Reliable {
         Ok(())
     }
 
-    /// Queues the bytes of a frame, its length before it. Never waits.
+    /// Queues a coded frame with its length in front. Never waits.
     ///
     /// # Errors
-    /// When too much waits already; nothing is queued then.
+    /// If too much waits already; then nothing is queued.
     pub(crate) fn push_coded(&self, name: StreamKind, frame: &[u8]) -> Result<(), ReliableError> {
         self.admit(frame.len() - FRAME_LENGTH_BYTES)?;
         self.append(name, |frames| frames.extend_from_slice(frame));
         Ok(())
     }
 
-    /// Bytes of both lanes that the transport has not taken.
+    /// Bytes of both lanes that the transport has not accepted yet.
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
@@ -112,7 +112,7 @@ impl Reliable {
         Ok(())
     }
 
-    /// Queues the last frame of the session, whatever waits, and ends both lanes after it.
+    /// Queues the session's last frame, regardless of the bound, and finishes both lanes.
     pub(crate) fn finish(&self, goodbye: &ServerFrame) {
         if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
             self.append(StreamKind::Control, |frames| write_frame(goodbye, frames));
@@ -123,7 +123,7 @@ impl Reliable {
         }
     }
 
-    /// Waits until both streams have ended and the client has what was on them.
+    /// Waits until both streams have ended and the client has received all of them.
     pub(crate) async fn flushed(&self) {
         for lane in [&self.control, &self.chat] {
             loop {
@@ -136,7 +136,7 @@ impl Reliable {
         }
     }
 
-    /// Says that a writer will come for this lane.
+    /// Announces a writer for this lane.
     pub(crate) fn open(&self, name: StreamKind) {
         self.lane(name).state().open = true;
     }
@@ -144,7 +144,7 @@ impl Reliable {
     /// Writes one lane to its stream until the session ends.
     ///
     /// # Errors
-    /// When the client did not take its frames in time, or will take no more.
+    /// If the client did not take its frames in time, or takes no more.
     pub(crate) async fn write(
         &self,
         name: StreamKind,
@@ -170,7 +170,7 @@ impl Reliable {
                 match written.map_err(|_| too_long)? {
                     Ok(()) => {}
                     Err(StreamOver::GivenUp) => return Err(ReliableError::GivenUp),
-                    // The session's own end says how.
+                    // The session's own end gives the reason.
                     Err(StreamOver::WithSession) => return Ok(()),
                 }
                 self.waiting_bytes.fetch_sub(frames.len(), Ordering::Relaxed);
@@ -215,7 +215,7 @@ impl StreamQueue {
     }
 }
 
-/// Bytes of a frame after its length.
+/// The size of a frame in bytes, without its length prefix.
 pub(super) fn frame_bytes<T: Serialize>(frame: &T) -> usize {
     let size = postcard::ser_flavors::Size::default();
     let body = postcard::serialize_with_flavor(frame, size).expect("frames are plain data");

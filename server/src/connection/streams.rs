@@ -1,4 +1,4 @@
-//! The streams of one session: which is which, who reads and who writes them.
+//! The streams of one session: their identification, readers and writers.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use super::reliable::StreamKind;
 use super::{ClientLink, ServerState, SessionEnd, chat, control};
 use crate::transport::{RecvHalf, SendHalf, StreamOver};
 
-/// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, on which
-/// Firefox drops what it has not read from the other half, the goodbye as well.
+/// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, which
+/// makes Firefox drop unread data of the other half, including the goodbye.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     control: Option<RecvHalf>,
     chat: Option<RecvHalf>,
 }
 
-/// Serves both streams until one of them says how the session ends.
+/// Serves both streams until one of them decides how the session ends.
 ///
-/// `permit` is given back once hello was said.
+/// `permit` is given back after the hello.
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
@@ -50,8 +50,8 @@ pub(super) async fn serve<S: Simulation>(
     }
 }
 
-/// Takes the two streams in, each of which must say within the deadline what it is, and ends the
-/// session when a third comes.
+/// Accepts the two streams, each of which must identify itself within the deadline, and ends the
+/// session if a third comes.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
     control: oneshot::Sender<RecvHalf>,
@@ -78,19 +78,19 @@ async fn accept<I: Send + 'static>(
         let Some(reader) = reader else { return CloseCode::UnexpectedStream.into() };
         link.reliable.open(name);
         tokio::spawn(write(Arc::clone(link), name, send));
-        // Its reader is gone only when the session is over.
+        // Fails only if the session is over.
         let _ = reader.send(recv);
     }
     next_stream(link).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
 }
 
-/// The next stream and its first byte.
+/// Accepts the next stream and reads its first byte.
 async fn open<I>(link: &ClientLink<I>) -> Result<(u8, SendHalf, RecvHalf), SessionEnd> {
     let (send, mut recv) = next_stream(link).await?;
     let mut kind = [0];
     match recv.read(&mut kind).await {
         Ok(Some(_)) => Ok((kind[0], send, recv)),
-        // It ended, or was given up, without a word.
+        // It ended, or was given up, before its first byte.
         Ok(None) | Err(StreamOver::GivenUp) => Err(CloseCode::UnexpectedStream.into()),
         Err(StreamOver::WithSession) => std::future::pending().await,
     }
