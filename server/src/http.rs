@@ -1,4 +1,5 @@
-//! The HTTP side: the game's page, its schema, the certificate's hashes, health, and how the server is doing.
+//! The HTTP side: the game's page, its schema, the certificate's hashes, health checks and
+//! statistics.
 
 mod asset;
 mod files;
@@ -33,12 +34,12 @@ pub use page::PageError;
 pub(crate) use page::check_dir;
 pub(crate) use websocket::WebSocketEntry;
 
-/// What the HTTP side shows that changes while the server runs.
+/// Facts that the HTTP side shows and that change while the server runs.
 #[derive(Debug, Default)]
 pub(crate) struct LiveInfo {
     /// SHA-256 of the current and the next certificate.
     pub(crate) hashes: ArcSwap<Vec<[u8; 32]>>,
-    /// Sessions are taken.
+    /// The server accepts sessions.
     pub(crate) ready: AtomicBool,
     /// Ticks that do not end.
     pub(crate) stalls: ArcSwap<Vec<Stall>>,
@@ -76,8 +77,9 @@ pub(crate) fn router<S: Simulation>(
     headers::around(router.layer(middleware::from_fn(permits::seat)), page_policy)
 }
 
-/// The hashes, in the form of the `serverCertificateHashes` of a browser. They are public: any page
-/// may read them, and how long they took, by which a client waits for datagrams.
+/// The certificate hashes, in the form of a browser's `serverCertificateHashes`. They are public:
+/// any page may read them. Their timing is public too: a client derives from it how long to wait
+/// for datagrams.
 async fn certificate(State(shown): State<Arc<LiveInfo>>) -> impl IntoResponse {
     let hash = |hash: &[u8; 32]| json!({ "algorithm": "sha-256", "value": STANDARD.encode(hash) });
     let hashes: Vec<_> = shown.hashes.load().iter().map(hash).collect();

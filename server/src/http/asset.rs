@@ -1,18 +1,19 @@
-//! The files of a page that the game's binary brings along.
+//! The files of a page built into the game's binary.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-/// One file of a page. Its type is told by the end of its name.
+/// One file of a page. Its extension gives its type.
 #[derive(Clone, Debug)]
 pub struct Asset {
-    /// What it holds.
+    /// The content.
     pub bytes: Cow<'static, [u8]>,
-    /// When it was made: browsers are told that they have it already as long as this stays. Without one it
-    /// is sent anew each time.
+    /// The time of its last change. Browsers keep their copy as long as this stays the same;
+    /// without it the file is sent each time.
     pub modified: Option<SystemTime>,
 }
 
-/// The files of a page by their path without a leading slash: `index.html`, `assets/game.js`, ... Where there
-/// is `assets/game.js.br` or `assets/game.js.gz` as well, browsers that take it get that one.
+/// The files of a page by their path without a leading slash: `index.html`, `assets/game.js`, ...
+/// If `assets/game.js.br` or `assets/game.js.gz` exists as well, browsers that accept it get that
+/// one.
 pub type Page = fn(path: &str) -> Option<Asset>;

@@ -1,4 +1,4 @@
-//! Where the files of a page come from: a directory, or the game's own binary.
+//! The source of a page's files: a directory, or the game's own binary.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -18,13 +18,13 @@ use super::asset::Page;
 /// The files of a page.
 #[derive(Clone, Debug)]
 pub(super) enum Files {
-    /// Those below a directory: no link leads out of it, and what begins with a dot is not there.
+    /// Files below a directory. Links out of it and names that begin with a dot are not served.
     Of(Arc<Path>),
-    /// Those that a binary brings along.
+    /// Files built into the binary.
     Held(Page),
 }
 
-/// What is known of a file without its bytes.
+/// The facts about a file, without its content.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileInfo {
     is_dir: bool,
@@ -81,7 +81,7 @@ impl Backend for Files {
     }
 }
 
-/// Finds a file of a directory, and does `then` with it, where waiting for the disk holds nobody up.
+/// Finds a file of a directory and calls `then` with it, on a thread that may wait for the disk.
 fn off_the_loop<T: Send + 'static>(
     dir: Arc<Path>,
     path: PathBuf,
@@ -96,7 +96,7 @@ fn off_the_loop<T: Send + 'static>(
     })
 }
 
-/// Where a file of `dir` is, links followed, and what it is.
+/// The path of a file of `dir`, with links resolved, and its facts.
 fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, FileInfo)> {
     let dir = dir.canonicalize()?;
     let place = dir.join(path).canonicalize()?;
@@ -105,7 +105,7 @@ fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, FileInfo)> {
         return Err(ErrorKind::NotFound.into());
     }
     let metadata = place.metadata()?;
-    // A pipe or a device would be waited for.
+    // Reading a pipe or a device would block.
     if !metadata.is_file() && !metadata.is_dir() {
         return Err(ErrorKind::NotFound.into());
     }
@@ -117,7 +117,7 @@ fn find(dir: &Path, path: &Path) -> io::Result<(PathBuf, FileInfo)> {
     Ok((place, facts))
 }
 
-/// Whether a name on the way begins with a dot. `.well-known` is there to be asked for (RFC 8615).
+/// True if a name of the path begins with a dot. `.well-known` is public (RFC 8615).
 fn is_hidden(path: &Path) -> bool {
     path.components().any(|part| match part {
         Component::Normal(name) => name.as_encoded_bytes()[0] == b'.' && name != ".well-known",
@@ -125,7 +125,7 @@ fn is_hidden(path: &Path) -> bool {
     })
 }
 
-/// A file of the game's binary.
+/// A file built into the game's binary.
 fn held(page: Page, path: &Path) -> io::Result<(FileInfo, Bytes)> {
     let names = path.components().filter_map(|part| match part {
         Component::Normal(name) => name.to_str(),
@@ -142,7 +142,7 @@ fn held(page: Page, path: &Path) -> io::Result<(FileInfo, Bytes)> {
 }
 
 impl FileInfo {
-    /// A folder of a binary.
+    /// The facts about a folder in a binary.
     const FOLDER: FileInfo = FileInfo { is_dir: true, bytes: 0, modified: None };
 }
 

@@ -1,4 +1,4 @@
-//! What every request must name, and what every answer tells browsers.
+//! Required headers of requests, and headers of every answer.
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,12 +10,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// Puts the rules of this file before and behind every route.
+/// Applies the rules of this file to every route.
 pub(super) fn around(router: Router, page_policy: HeaderValue) -> Router {
     let fixed = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "same-origin"),
-        // Other sites show neither the page's files nor the facts as their own.
+        // Keeps other sites from embedding the page's files and facts.
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let mut router = router
@@ -28,8 +28,8 @@ pub(super) fn around(router: Router, page_policy: HeaderValue) -> Router {
     router
 }
 
-/// Refuses a request without a host, and one with two, of which a proxy may have judged the other (RFC 9112,
-/// section 3.2).
+/// Refuses a request without a host, and one with two: a proxy may have judged by the other one
+/// (RFC 9112, section 3.2).
 async fn names_one_host(request: Request, next: Next) -> Response {
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_old = request.version() < Version::HTTP_11;

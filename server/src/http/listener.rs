@@ -1,4 +1,4 @@
-//! TCP connections of the HTTP side: places and times for them, TLS where a certificate is given.
+//! TCP connections of the HTTP side: their permits and timeouts, and TLS if a certificate is given.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,22 +32,22 @@ type TimedStream = Pin<Box<TimeoutStream<TcpStream>>>;
 
 const BACKLOG: i32 = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often connections that were not accepted are told of.
+/// Pause between two log lines about connections that were not accepted.
 const FAILURES_PAUSE: Duration = Duration::from_secs(10);
-/// Bytes of a request's head.
+/// Bytes of a request's head, at most.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpPeer(pub(crate) SocketAddr);
 
-/// Listens on `address`, for IPv4 as well if it is an IPv6 address.
+/// Listens on `address`; on an IPv6 address for IPv4 as well.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // A server that is started again takes its port back at once.
+    // A restarted server gets its port back at once.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -55,17 +55,16 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// How long connections may take.
+/// Timeouts of connections.
 #[derive(Clone, Copy, Debug)]
 struct HttpTimeouts {
-    /// For a TLS handshake, for a request's head, between two requests, and until the peer takes more
-    /// of an answer.
+    /// For a TLS handshake, a request's head, between two requests, and for a stalled answer.
     stall: Duration,
-    /// For all requests of a connection.
+    /// For all requests of a connection together.
     whole: Duration,
 }
 
-/// Answers requests until it is dropped. A connection that was upgraded is none any more.
+/// Answers requests until it is dropped. An upgraded connection no longer counts.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: HttpTls,
@@ -78,7 +77,7 @@ pub(crate) async fn serve(
     };
     let connections_max = config.http_connections_max;
     let permits = ConnectionPermits::new(connections_max, config.http_connections_prefix_max);
-    // Whatever comes from elsewhere, the machine's own health checks find room.
+    // Local connections wait apart, so that the machine's own health checks find room.
     let (mut near, mut far) =
         (PendingConnections::new(connections_max), PendingConnections::new(connections_max));
     let mut failures = AcceptFailures::default();
@@ -107,8 +106,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Connections that could not be accepted: out of descriptors, mostly. Others must end before it gets
-/// better, and the log must not fill meanwhile.
+/// Connections that could not be accepted, mostly for lack of file descriptors. That lasts until
+/// others end, and must not fill the log meanwhile.
 #[derive(Default)]
 struct AcceptFailures {
     untold: u64,
@@ -161,21 +160,20 @@ async fn answer_on(
         done = connection.as_mut() => return done.map_err(io::Error::other),
         () = tokio::time::sleep(times.whole) => connection.as_mut().graceful_shutdown(),
     }
-    // What is being answered may still arrive.
+    // An answer under way gets time to arrive.
     tokio::time::timeout(times.stall, connection).await?.map_err(io::Error::other)
 }
 
-/// The TCP connection of an upgraded one, with what came behind the request. The system will keep
-/// about `send_bytes` of what is sent on it until the peer has them. `None` for one that is not of
-/// this listener.
+/// The TCP connection beneath an upgraded one, with the bytes that came after the request. From now
+/// on the system buffers about `send_bytes` of outgoing data. `None` if it is not of this listener.
 pub(super) fn wire_of(
     upgraded: Upgraded,
     send_bytes: usize,
 ) -> Option<(Box<dyn UpgradedStream>, Bytes)> {
     let keep = |tcp: &mut TimedStream| {
-        // Less than the system's least is raised to it.
+        // The system raises a value below its minimum.
         let _ = SockRef::from(tcp.get_ref()).set_send_buffer_size(send_bytes);
-        // A session judges by itself who is too slow.
+        // A session decides for itself who is too slow.
         tcp.as_mut().set_write_timeout_pinned(None);
     };
     match upgraded.downcast::<TokioIo<TimedStream>>() {

@@ -1,4 +1,4 @@
-//! The game's page: files of a directory, or what the game's binary brings along.
+//! The game's page: files of a directory or of the game's binary.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use tower_http::services::ServeDir;
 use super::asset::Page;
 use super::files::Files;
 
-/// Of a bundler's hash in a file's name.
+/// Length of a bundler's hash in a file's name.
 const HASH_BYTES: usize = 8;
-/// For a file that is another one once its content is another.
+/// For files whose name changes with their content.
 const KEPT: &str = "public, max-age=31536000, immutable";
-/// For all else: it must fit the running server.
+/// For all others: they must fit the running server.
 const ASKED_AGAIN: &str = "no-cache";
-/// Said where a page would be.
+/// The answer in place of a missing page.
 const NO_PAGE: &str = "\
 This is a tickwire game server, and it is running, but it has no page to show.
 
@@ -35,31 +35,32 @@ The examples are built and served with their pages by `cargo xtask play` and `ca
 Native clients, and pages from elsewhere, can play on this server as it is.
 ";
 
-/// Why there is no page.
+/// The reason why there is no page.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// What `page_dir` names cannot be served.
+    /// The directory of `page_dir` cannot be served.
     #[error("page_dir is wrong: {}: {error}; name the folder that holds the page's index.html", .dir.display())]
     Dir {
-        /// What it names.
+        /// The directory.
         dir: PathBuf,
-        /// Why not.
+        /// The system's error.
         error: io::Error,
     },
-    /// `page_policy` is no header's value.
+    /// `page_policy` is not a valid header value.
     #[error(
         "page_policy is wrong: it must be one line of printable characters, as in Content-Security-Policy"
     )]
     Policy,
 }
 
-/// A `page_dir` that is not there is told at the start, not to the first player.
+/// Checks `page_dir` at the start, so that the operator learns of a missing one, not the first
+/// player.
 pub(crate) fn check_dir(dir: &Path) -> Result<(), PageError> {
     let wrong = |error| PageError::Dir { dir: dir.to_owned(), error };
     std::fs::read_dir(dir).map(drop).map_err(wrong)
 }
 
-/// Serves `dir` if there is one, else `page`.
+/// Serves `dir` if given, else `page`.
 pub(super) fn router(dir: Option<&Path>, page: Option<Page>) -> Router {
     let files = match (dir, page) {
         (Some(dir), _) => Some(Files::Of(Arc::from(dir))),
@@ -80,7 +81,7 @@ pub(super) fn router(dir: Option<&Path>, page: Option<Page>) -> Router {
     router.layer(middleware::from_fn(describe))
 }
 
-/// Tells the log what a browser would be told.
+/// Logs a warning if there is no page to show.
 pub(super) fn warn_if_missing(dir: Option<&Path>, page: Option<Page>) {
     let is_there = match (dir, page) {
         (Some(dir), _) => dir.join("index.html").is_file(),
@@ -100,9 +101,9 @@ async fn not_found(method: Method, uri: Uri) -> Response {
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-/// What browsers may keep, and how they read it.
+/// Sets how long browsers may keep an answer and how they read it.
 async fn describe(mut request: Request, next: Next) -> Response {
-    // A part of what may have changed since would not fit the rest: it is sent whole.
+    // A part of a file that has changed would not fit the rest: send it whole.
     if request.headers().contains_key(IF_RANGE) {
         request.headers_mut().remove(RANGE);
     }
@@ -123,8 +124,9 @@ async fn describe(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Whether a file's name has a bundler's hash of its content: in `assets`, eight characters behind a hyphen,
-/// as in `assets/index-Ck3_x9Qa.js`. Not a word: with a digit or an underline, or a capital beyond the first.
+/// True if a file's name contains a bundler's hash of its content: in `assets`, eight characters
+/// after a hyphen, as in `assets/index-Ck3_x9Qa.js`. A word is no hash: a hash has a digit, an
+/// underscore, or a capital after its first character.
 fn is_named_by_content(path: &str) -> bool {
     let Some(name) = path.strip_prefix("/assets/") else { return false };
     let Some((stem, _)) = name.split_once('.') else { return false };

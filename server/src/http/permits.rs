@@ -1,7 +1,7 @@
-//! Who may hold an HTTP connection: a bound on all, and a share of it for each network.
+//! Permits for HTTP connections: a bound on all, and a share of it for each network.
 //!
-//! A connection beyond them is taken all the same, but waits for a place before it is answered. Health
-//! checks need none: whatever others hold, who runs the server hears how it is.
+//! A connection beyond the bound is accepted, but waits for a permit before it is answered. Health
+//! checks need none, so that the operator always gets them.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,28 +18,29 @@ use tokio::task::AbortHandle;
 
 use crate::shares::{Share, Shares};
 
-/// What is answered to whoever asks, wherever they ask from.
+/// Paths that are answered without a permit, from any address.
 const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// How often a connection that waits looks for a place.
+/// Interval at which a waiting connection looks for a permit.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The places of HTTP connections.
+/// The permits of HTTP connections.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionPermits(Arc<Shares>);
 
 impl ConnectionPermits {
-    /// A /56 of IPv6 may have twice `prefix_max`, a /48 four times: one customer may have as many addresses.
+    /// A /56 of IPv6 may have twice `prefix_max`, a /48 four times: one customer may own as many
+    /// addresses.
     pub(super) fn new(connections_max: usize, prefix_max: usize) -> Self {
         ConnectionPermits(Arc::new(Shares::with_prefix_max(connections_max, prefix_max, [1, 2, 4])))
     }
 
-    /// A place for a connection from `address`, if there is one.
+    /// A permit for a connection from `address`, if one is free.
     fn take(&self, address: IpAddr) -> Option<Share> {
         self.0.take(address).ok()
     }
 }
 
-/// A connection that may have no place yet.
+/// A connection that may have no permit yet.
 #[derive(Clone, Debug)]
 pub(super) struct PendingConnection {
     permits: ConnectionPermits,
@@ -49,7 +50,7 @@ pub(super) struct PendingConnection {
 }
 
 impl PendingConnection {
-    /// Takes a place if there is one; a request that needs one will wait `wait` for it.
+    /// Takes a permit if one is free; otherwise a request that needs one waits for at most `wait`.
     pub(super) fn new(permits: &ConnectionPermits, address: IpAddr, wait: Duration) -> Self {
         let place = OnceLock::new();
         if let Some(free) = permits.take(address) {
@@ -62,12 +63,13 @@ impl PendingConnection {
         self.place.get().is_some()
     }
 
-    /// Where its place will be. Gone with the connection.
+    /// The slot of its permit, which goes with the connection.
     pub(super) fn place(&self) -> Weak<OnceLock<Share>> {
         Arc::downgrade(&self.place)
     }
 
-    /// Waits for a place. Requests of a connection come one after another.
+    /// Waits for a permit; false if none came in time. A connection's requests come one after
+    /// another.
     async fn wait_for_place(&self) -> bool {
         let looks = async {
             while !self.has_place() {
@@ -81,7 +83,7 @@ impl PendingConnection {
     }
 }
 
-/// Answers health checks at once, and what else is asked once there is a place.
+/// Answers health checks at once, other requests once there is a permit.
 pub(super) async fn seat(
     Extension(guest): Extension<PendingConnection>,
     request: Request,
@@ -96,7 +98,7 @@ pub(super) async fn seat(
         .into_response()
 }
 
-/// The connections without a place: of too many, the oldest is ended.
+/// The connections without a permit. Beyond the bound the oldest is ended.
 #[derive(Debug)]
 pub(super) struct PendingConnections {
     connections: VecDeque<(AbortHandle, Weak<OnceLock<Share>>)>,

@@ -1,4 +1,4 @@
-//! The game as `npx tickwire types` reads it: names, ranges and steps of all that travels.
+//! The game's schema for `npx tickwire types`: names, ranges and steps of everything on the wire.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 
 use crate::connection::ServerState;
 
-/// `GET /schema.json`. Every client is told as much at its welcome, so any page may read it.
+/// `GET /schema.json`. Any page may read it: every client gets as much in its welcome.
 pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> Response {
     let schema = &host.schema;
     let described = json!({
@@ -54,7 +54,7 @@ fn field(field: &FieldSchema) -> Value {
     })
 }
 
-/// The number that is written as `value` is: a step of 0.01 is meant, not the nearest `f32`.
+/// The decimal number as it was written: a step of 0.01 means 0.01, not the nearest `f32`.
 fn decimal(value: f32) -> f64 {
     value.to_string().parse().unwrap_or_else(|_| f64::from(value))
 }

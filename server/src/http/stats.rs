@@ -1,4 +1,4 @@
-//! How the server is doing, for whoever is on the same machine.
+//! Statistics of the server, for programs on the same machine.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,7 @@ use crate::counters::Counts;
 use crate::scheduler::Stall;
 use crate::transport::{host_of, is_this_machine};
 
-/// What proxies say of whom they ask for.
+/// Headers by which proxies name the origin of a request.
 const PROXIES: [&str; 9] = [
     "forwarded",
     "via",
@@ -35,14 +35,14 @@ const PROXIES: [&str; 9] = [
 const RESET_LOOKS: usize = 200;
 const RESET_PAUSE: Duration = Duration::from_millis(5);
 
-/// What `/stats.json` says.
+/// The content of `/stats.json`.
 #[derive(Debug, Serialize)]
 struct Stats {
-    /// Connections, those that have not said hello included.
+    /// Connections, including those before the hello.
     connections: usize,
-    /// Connections the network keeps: also those in their handshake, and those just closed.
+    /// Connections of the network driver, including those in their handshake and those just closed.
     quic_connections: usize,
-    /// Sessions that said hello.
+    /// Sessions that have said hello.
     sessions: usize,
     rooms: usize,
     players: u64,
@@ -54,21 +54,21 @@ struct Stats {
     lateness_us: HistogramSummary,
     /// From a tick's start to its end.
     tick_duration_us: HistogramSummary,
-    /// Ticks that began a whole tick late or more.
+    /// Ticks that began at least a whole tick late.
     overruns: u64,
-    /// Ticks that were not run because too many were due.
+    /// Ticks skipped because too many were due.
     ticks_skipped: u64,
-    /// Snapshots thrown away because the network did not take them.
+    /// Snapshots dropped because the network did not keep up.
     snapshots_dropped: u64,
     /// Ticks that do not end, each with its room.
     stalls: Vec<Stall>,
-    /// Events that a client never hears of, as too many waited for it.
+    /// Events lost to a client because too many waited for it.
     events_dropped: u64,
     #[serde(flatten)]
     counts: Counts,
 }
 
-/// The shape of a histogram.
+/// Percentiles of a histogram.
 #[derive(Debug, Serialize)]
 struct HistogramSummary {
     p50: u64,
@@ -118,7 +118,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
     .into_response()
 }
 
-/// `POST /stats/reset`: everything that counts begins anew once this is answered.
+/// `POST /stats/reset`: sets all counts to zero before it answers.
 pub(super) async fn reset<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> StatusCode {
     let scheduler = host.rooms.scheduler();
     scheduler.reset_timing();
@@ -132,8 +132,8 @@ pub(super) async fn reset<S: Simulation>(State(host): State<Arc<ServerState<S>>>
     StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// Lets only programs of this machine through: not those of others, not a web page that some other site
-/// sent here or that reached this machine under another name, and not whom a proxy on this machine asks for.
+/// Admits only programs on this machine: no others, no web page of another site, no request under
+/// another host name, and none passed on by a proxy on this machine.
 pub(super) async fn only_this_machine(
     Extension(HttpPeer(peer)): Extension<HttpPeer>,
     headers: HeaderMap,
@@ -143,7 +143,7 @@ pub(super) async fn only_this_machine(
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host_is_here = text(HOST).is_some_and(|host| is_this_machine(host_of(host)));
     let is_passed_on = PROXIES.iter().any(|name| headers.contains_key(*name))
-        // What proxies speak that were not told otherwise.
+        // Proxies speak HTTP/1.0 unless configured otherwise.
         || request.version() < Version::HTTP_11;
     let is_near = peer.ip().to_canonical().is_loopback() && host_is_here;
     if is_near && !is_passed_on && text(ORIGIN).is_none() {

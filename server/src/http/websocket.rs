@@ -1,4 +1,4 @@
-//! The way in for players whose network lets no UDP through: a request becomes a session.
+//! The entry for players whose network blocks UDP: turns a request into a session.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Once};
@@ -24,10 +24,10 @@ use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::transport::{Origins, TransportSession, WebSocket, host_of};
 
-/// 16 bytes in base64.
+/// Length of 16 bytes in base64.
 const KEY_BYTES: usize = 24;
 
-/// Who may come in, and where to.
+/// Checks and admits WebSocket requests.
 pub(crate) struct WebSocketEntry<S: Simulation> {
     host: Arc<ServerState<S>>,
     shown: Arc<LiveInfo>,
@@ -45,8 +45,8 @@ impl<S: Simulation> WebSocketEntry<S> {
         WebSocketEntry { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
     }
 
-    /// Says once why a browser plays over a WebSocket: it looked for `localhost` at another address than this
-    /// server's.
+    /// Warns once that a browser plays over a WebSocket because it looked for `localhost` at an
+    /// address other than this server's.
     fn tell_of_localhost(&self, host: &str) {
         static TOLD: Once = Once::new();
         let here = self.host.config.listen.ip();
@@ -62,7 +62,7 @@ impl<S: Simulation> WebSocketEntry<S> {
 }
 
 impl<S: Simulation> WebSocketEntry<S> {
-    /// Whether the page that asks may connect. One that may not is counted.
+    /// True if the page that asks may connect. Refusals are counted.
     fn allows(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else { return true };
@@ -84,7 +84,7 @@ impl<S: Simulation> Clone for WebSocketEntry<S> {
     }
 }
 
-/// `GET /ws`: upgrades and serves the session, or says why not.
+/// `GET /ws`: upgrades and serves the session, or answers with the reason against it.
 pub(super) async fn knock<S: Simulation>(
     State(door): State<WebSocketEntry<S>>,
     Extension(peer): Extension<HttpPeer>,
@@ -132,7 +132,7 @@ async fn serve<S: Simulation>(
     let messages_hz = messages_hz::<S>(&host.config);
     let socket = WebSocket::start(wire, peer, messages_hz, &host.config).await;
     if !is_allowed {
-        // A browser tells its page nothing of a request that was refused, but a close's code.
+        // A browser hides a refused request from its page, but not a close code.
         host.counters.handshakes_failed.increment();
         let session = TransportSession::WebSocket(socket);
         session.close(CloseCode::OriginRefused, CloseCode::OriginRefused.text());
@@ -142,14 +142,14 @@ async fn serve<S: Simulation>(
     connection::serve(host, TransportSession::WebSocket(socket), hello).await;
 }
 
-/// What a client has to say in a second: its inputs, frames on both streams, and as many answers to pings.
+/// Messages a second of a client: its inputs, frames on both streams, and as many answers to pings.
 fn messages_hz<S: Simulation>(config: &ServerConfig) -> u32 {
     let inputs_hz = S::TICK_HZ.saturating_mul(config.inputs_per_tick_max);
     inputs_hz.saturating_add(config.control_frames_hz.saturating_mul(3))
 }
 
-/// What proves that a request to upgrade was understood (RFC 6455, section 4.2.2); `None` if it is no
-/// such request.
+/// The proof that a request to upgrade was understood (RFC 6455, section 4.2.2); `None` if it is
+/// not one.
 fn accept_key(headers: &HeaderMap) -> Option<String> {
     let says = |name: HeaderName, word: &str| {
         let mut words = text(headers, &name).split(',').map(str::trim);
