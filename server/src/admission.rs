@@ -1,8 +1,8 @@
-//! Which connection attempts are answered: a bound on all, and a share and a rate for each network.
+//! Admission of connection attempts: a bound on all, and a share and a rate for each network.
 //!
-//! Anyone can write any address on a packet. So what is counted by address is counted only once the
-//! address has proven to be the sender's own: until then there is one rate and one bound for all of
-//! them together, beyond which they are asked for the proof. Asking costs no memory.
+//! Anyone can write any address on a packet. So an address is counted only once it has proven to be
+//! the sender's own. All unproven addresses share one rate and one bound; beyond it they are asked
+//! for the proof, which costs no memory.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -18,14 +18,14 @@ use crate::config::ServerConfig;
 use crate::prefix::Prefix;
 use crate::shares::{Share, Shares};
 
-/// Guards the handshakes, which cost the server much and the peer little.
+/// Guards handshakes, which cost the server much and the peer little.
 pub(crate) struct Admission<C: Clock = DefaultClock> {
-    /// For addresses that are proven.
+    /// Handshakes of proven addresses.
     places: Arc<Shares>,
-    /// For those that are not.
+    /// Handshakes of unproven addresses.
     unproven_places: Arc<Shares>,
     unproven_rate: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-    /// By the lengths of prefixes, the narrowest first.
+    /// One for each prefix length, the narrowest first.
     rates: Vec<PrefixRate<C>>,
     prefixes_max: usize,
 }
@@ -34,12 +34,12 @@ pub(crate) struct Admission<C: Clock = DefaultClock> {
 type PrefixRate<C> =
     RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// What to do with a connection attempt.
+/// The decision about a connection attempt.
 #[derive(Debug)]
 pub(crate) enum AdmissionDecision {
-    /// Go on; the place is held until the peer said hello.
+    /// Go on. The share is held until the peer has said hello.
     Admit(Share),
-    /// Let it prove its address first.
+    /// Ask for a proof of its address first.
     Retry,
     /// Do not answer.
     Ignore,
@@ -54,7 +54,7 @@ impl Admission {
 impl<C: Clock + Clone> Admission<C> {
     fn with_clock(config: &ServerConfig, clock: &C) -> Self {
         let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
-        // A /56 may have twice as much as a /64 or an IPv4 address, a /48 three times.
+        // A /56 has twice the rate of a /64 or an IPv4 address, a /48 three times.
         let rate = |wider: u32| {
             let burst = count(config.handshakes_prefix_burst.saturating_mul(wider));
             let hz = count(config.handshakes_prefix_hz.saturating_mul(wider));
@@ -74,7 +74,7 @@ impl<C: Clock + Clone> Admission<C> {
 }
 
 impl<C: Clock> Admission<C> {
-    /// Judges an attempt from `address`. `proven` says that it is known to be the sender's own.
+    /// Judges an attempt from `address`; `proven` if that is known to be the sender's own.
     pub(crate) fn judge(&self, address: IpAddr, proven: bool) -> AdmissionDecision {
         if !proven {
             let place = self.unproven_places.take(address);
@@ -90,7 +90,7 @@ impl<C: Clock> Admission<C> {
         self.places.take(address).map_or(AdmissionDecision::Ignore, AdmissionDecision::Admit)
     }
 
-    /// Forgets addresses that have been quiet. Called once a second.
+    /// Forgets addresses that were quiet. Called once a second.
     pub(crate) fn sweep(&self) {
         self.rates.iter().for_each(PrefixRate::<C>::retain_recent);
     }
@@ -99,7 +99,7 @@ impl<C: Clock> Admission<C> {
         if address.to_canonical().is_loopback() {
             return true;
         }
-        // The widest first: a network that has had enough makes no more entries of narrower ones.
+        // The widest first: a network above its rate adds no entries for narrower prefixes.
         let prefixes: Vec<_> = Prefix::all(address).zip(&self.rates).collect();
         prefixes
             .iter()
@@ -207,7 +207,7 @@ mod tests {
     fn many_attempts_without_proof_are_asked_for_it_though_none_is_pending() {
         let clock = FakeRelativeClock::default();
         let admission = admission(&clock);
-        // Each fails at once, and gives its place back.
+        // Each fails at once and gives its place back.
         let judge = |at| admission.judge(v4(at), false);
         let admitted = (0..1000).filter(|at| is_admitted(&judge(*at))).count();
         assert_eq!(admitted, 10);
@@ -222,7 +222,7 @@ mod tests {
         let held: Vec<AdmissionDecision> =
             (0..10_000).map(|at| admission.judge(v4(at), false)).collect();
         assert!(!held.iter().any(|verdict| matches!(verdict, AdmissionDecision::Ignore)));
-        // Neither the place nor the rate nor the memory of an address that they named.
+        // An address that others named keeps its place, its rate and its memory.
         assert!(is_admitted(&admission.judge(v4(0), true)));
         assert!(is_admitted(&admission.judge(v4(0), true)));
         assert!(is_admitted(&admission.judge(v4(20_000), true)));

@@ -1,4 +1,4 @@
-//! The certificate the server shows, and when it changes.
+//! The server's certificate and its rotation.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use time::OffsetDateTime;
 
 use crate::config::ServerConfig;
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 #[derive(Debug)]
 pub(crate) enum Certificates {
-    /// Made here, for browsers that take it by its hash.
+    /// Made by this server, for browsers that trust it by its hash.
     Development(Box<Store>),
-    /// Given as files, for everyone.
+    /// Given as files, for all clients.
     Files { cert: PathBuf, key: PathBuf, current: Box<Certificate> },
 }
 
 impl Certificates {
-    /// Loads or makes what `config` asks for.
+    /// Opens or makes the certificate that `config` asks for.
     pub(crate) fn open(config: &ServerConfig, now: OffsetDateTime) -> Result<Self, CertsError> {
         if let (Some(cert), Some(key)) = (&config.cert_file, &config.key_file) {
             let current = Box::new(load_pem(cert, key)?);
@@ -30,7 +30,7 @@ impl Certificates {
         Ok(Certificates::Development(Box::new(store)))
     }
 
-    /// What to show now.
+    /// The certificate to show now.
     pub(crate) fn current(&self) -> &Certificate {
         match self {
             Certificates::Development(store) => store.current(),
@@ -38,8 +38,8 @@ impl Certificates {
         }
     }
 
-    /// SHA-256 of this and the next certificate, for browsers; none for files, whose issuer browsers
-    /// know.
+    /// SHA-256 of the current and the next certificate, for browsers; empty for files, whose issuer
+    /// browsers know.
     pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
         match self {
             Certificates::Development(store) => {
@@ -49,13 +49,13 @@ impl Certificates {
         }
     }
 
-    /// Whether they were made here.
+    /// True if this server made them.
     pub(crate) fn are_for_development(&self) -> bool {
         matches!(self, Certificates::Development(_))
     }
 
-    /// Changes over if it is time, or the files changed. Says whether it did. Warns, each time, of files
-    /// that clients refuse today.
+    /// Rotates if it is time, or reloads changed files. Returns true if the certificate changed.
+    /// Warns, each time, of files that clients refuse today.
     pub(crate) fn refresh(&mut self, now: OffsetDateTime) -> Result<bool, CertsError> {
         match self {
             Certificates::Development(store) => store.rotate_if_due(now),
@@ -72,9 +72,9 @@ impl Certificates {
     }
 }
 
-/// What lets the clients of the server before this one know that it is gone. It is beside the
-/// development certificates whether those are used or not; where nothing can be kept, it is one that
-/// is forgotten.
+/// The secret by which clients of an earlier server process learn that it is gone. It lies beside
+/// the development certificates whether those are used or not; if it cannot be stored, it lasts as
+/// long as the process.
 pub(crate) fn reset_secret(config: &ServerConfig) -> Secret {
     Secret::open(&config.certs_dir).unwrap_or_else(|error| {
         tracing::warn!(
@@ -85,9 +85,10 @@ pub(crate) fn reset_secret(config: &ServerConfig) -> Secret {
     })
 }
 
-/// When the certificate is to be looked at again.
+/// Decides when to check the certificate again.
 ///
-/// The wall clock counts while the machine sleeps, and may be put back; the other does neither.
+/// The wall clock runs on while the machine sleeps, and may be put back; the steady clock does
+/// neither.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NextLook {
     pause: Duration,
@@ -100,7 +101,7 @@ impl NextLook {
         NextLook { pause, passed: Duration::ZERO, looked_at: now }
     }
 
-    /// Whether it is time, after `passed` more by the steady clock.
+    /// Advances the steady clock by `passed`. Returns true if it is time by either clock.
     pub(crate) fn is_due(&mut self, passed: Duration, now: OffsetDateTime) -> bool {
         self.passed += passed;
         let by_wall = now - self.looked_at;
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(reset_secret(&from_files).bytes(), secret.bytes());
         std::fs::remove_dir_all(&certs_dir).unwrap();
         std::fs::write(&certs_dir, "").unwrap();
-        // It starts all the same, with one that nobody else has.
+        // It starts all the same, with a fresh secret.
         assert_ne!(reset_secret(&from_files).bytes(), secret.bytes());
     }
 }

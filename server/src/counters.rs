@@ -1,4 +1,4 @@
-//! What the network counted.
+//! Counters of the network.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// Counts since the server began, or since they were last set to zero.
+        /// Counts since the server began, or since the last reset.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $($(#[doc = $doc])* pub(crate) $name: Counter,)*
@@ -31,31 +31,31 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Sessions that said hello.
+    /// Sessions that have said hello.
     sessions_started,
-    /// Sessions that ended, for whatever reason.
+    /// Sessions that have ended, for any reason.
     sessions_ended,
-    /// Connection attempts that were not answered: too many at once, or from one address.
+    /// Connection attempts without an answer: too many at once, or from one address.
     handshakes_ignored,
     /// Connection attempts that were asked to prove their address.
     handshakes_retried,
     /// Handshakes that failed or took too long.
     handshakes_failed,
-    /// Packets of handshakes that were dropped because too many waited for their turn.
+    /// Handshake packets dropped because too many waited for their turn.
     handshake_packets_dropped,
-    /// Times the system could not give the packets that came.
+    /// Times that the system could not deliver packets.
     udp_receive_failures,
-    /// Sessions that were not taken because their network has its share.
+    /// Sessions refused because their network has its share.
     sessions_over_share,
-    /// Sessions that were ended because they were in no room.
+    /// Sessions ended because they were in no room.
     sessions_without_room,
-    /// Pages of an origin that may not connect.
+    /// Connections refused because of the page's origin.
     origins_refused,
-    /// Datagrams that came and were read.
+    /// Datagrams received and read.
     datagrams_in,
     /// Their bytes.
     datagram_bytes_in,
-    /// Datagrams that were handed to the transport.
+    /// Datagrams handed to the transport.
     datagrams_out,
     /// Their bytes.
     datagram_bytes_out,
@@ -65,9 +65,9 @@ counters! {
     inputs_without_room,
     /// Inputs dropped because the room did not keep up.
     inputs_room_behind,
-    /// Snapshots the path had become too small for.
+    /// Snapshots larger than the path now allows.
     snapshots_too_large,
-    /// Snapshots for WebSockets that were behind: a newer one took their place.
+    /// Waiting snapshots of slow WebSockets that a newer one replaced.
     snapshots_replaced,
     /// Snapshots for members whose session was already over.
     snapshots_undeliverable,
@@ -77,7 +77,7 @@ counters! {
     rooms_failed,
 }
 
-/// One count. Threads never wait for each other on it.
+/// One counter, without locks.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 

@@ -1,7 +1,8 @@
-//! The log: one line for each event, whatever a peer put into it, and not more than anyone can read.
+//! The log: one line for each event, whatever text a peer sends, and no more lines than anyone can
+//! read.
 //!
-//! Text of peers gets into it by many ways: names, reasons, errors of libraries. So it is made harmless
-//! in the one place where every field is written, and the number of lines is bounded where every line
+//! Peers' text gets into the log in many ways: names, reasons, errors of libraries. So text is
+//! escaped in the one place where every field is written, and lines are limited where every line
 //! is.
 
 use std::collections::HashMap;
@@ -21,14 +22,15 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::token_bucket::TokenBucket;
 
-/// Seconds of lines that may come at once.
+/// Burst of lines, in seconds of the rate.
 const BURST_S: f64 = 10.0;
 
-/// Logs to standard error from now on, at most `lines_hz` lines a second of one kind.
+/// Logs to standard error from now on, at most `lines_hz` lines a second from one place in the
+/// code.
 pub(crate) fn start(filter: EnvFilter, lines_hz: u32) {
     let is_terminal = io::stderr().is_terminal();
     let log = subscriber(filter, lines_hz, is_terminal, io::stderr);
-    // It fails when the program that holds the server has a log of its own.
+    // Fails if the embedding program has a log of its own.
     let _ = tracing::subscriber::set_global_default(log);
 }
 
@@ -56,8 +58,8 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     }
 }
 
-/// Passes on what cannot end a line, move the cursor or turn the direction of writing; writes the rest
-/// as the escapes of Rust.
+/// Escapes, in Rust's notation, all characters that could end a line, move the cursor or change the
+/// direction of writing.
 struct Harmless<W>(W);
 
 impl<W: Write> Write for Harmless<W> {
@@ -80,11 +82,11 @@ fn is_harmful(letter: char) -> bool {
     letter.is_control() || separates_lines || turns_direction
 }
 
-/// Writes events as `tracing` does, those of one kind at a rate.
+/// Writes events as `tracing` does, with a rate limit for each place in the code.
 struct Lines {
     lines_hz: u32,
     format: Format,
-    /// By the place in the code that they come from.
+    /// By the place in the code of their events.
     samples: Mutex<HashMap<Identifier, Sample>>,
 }
 
@@ -111,7 +113,8 @@ where
 }
 
 impl Lines {
-    /// Whether an event is written, and how many of its kind were not since the last that was.
+    /// The number of events of this place left out since the last one written; `None` if this one
+    /// is to be left out.
     fn pass(&self, place: Identifier) -> Option<u64> {
         if self.lines_hz == 0 {
             return Some(0);
@@ -122,7 +125,7 @@ impl Lines {
     }
 }
 
-/// The lines of one kind.
+/// The lines of one place.
 struct Sample {
     lines: TokenBucket,
     left_out: u64,
@@ -150,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// What was logged.
+    /// The logged bytes.
     #[derive(Clone, Default)]
     struct LoggedLines(Arc<Mutex<Vec<u8>>>);
 
@@ -191,7 +194,7 @@ mod tests {
         });
         assert_eq!(text.lines().count(), 4, "{text:?}");
         assert!(!text.chars().any(|letter| letter != '\n' && is_harmful(letter)), "{text:?}");
-        // Nothing is lost by it.
+        // Escaping loses no text.
         for part in
             ["said a\\nb\\r\\u{1b}[2Jc\\u{9b}31m", "display=a\\nb", "d\\u{2066}e", "\\u{61c}f"]
         {

@@ -1,9 +1,9 @@
-//! The part of an address that counts as one peer, and how much of something each has.
+//! The part of an address that counts as one peer, and counts for each.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address as it is, or the first bits of an IPv6 address.
+/// A whole IPv4 address, or the first bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Prefix {
     address: IpAddr,
@@ -11,12 +11,11 @@ pub(crate) struct Prefix {
 }
 
 impl Prefix {
-    /// The lengths of IPv6 prefixes that are given to one household, to one site, and to one customer
-    /// of a data centre.
+    /// IPv6 prefix lengths usual for one household, one site, and one customer of a data centre.
     pub(crate) const IPV6_BITS: [u8; 3] = [64, 56, 48];
 
-    /// The prefix of `address`, `ipv6_bits` long if that is an IPv6 address. An IPv4 address that is
-    /// written as an IPv6 one is IPv4.
+    /// The prefix of `address`, `ipv6_bits` long for an IPv6 address. An IPv4-mapped IPv6 address
+    /// counts as IPv4.
     pub(crate) fn new(address: IpAddr, ipv6_bits: u8) -> Self {
         match address.to_canonical() {
             IpAddr::V6(v6) => {
@@ -29,7 +28,7 @@ impl Prefix {
         }
     }
 
-    /// The prefixes that an address counts for, the narrowest first: one for IPv4, three for IPv6.
+    /// The prefixes that an address belongs to, the narrowest first: one for IPv4, three for IPv6.
     pub(crate) fn all(address: IpAddr) -> impl Iterator<Item = Prefix> {
         let address = address.to_canonical();
         let count = if address.is_ipv6() { Self::IPV6_BITS.len() } else { 1 };
@@ -37,23 +36,23 @@ impl Prefix {
     }
 }
 
-/// How many of something each prefix has, and how many it may have.
+/// Counts of something for each prefix, with their limits.
 #[derive(Debug)]
 pub(crate) struct PrefixCounts {
     each_max: usize,
-    /// How many times as many each of [`Prefix::all`] may have.
+    /// The factor of the limit for each of [`Prefix::all`].
     factors: [usize; Prefix::IPV6_BITS.len()],
-    /// No prefix is here that has none.
+    /// Only prefixes with a count above zero.
     held: HashMap<Prefix, usize>,
 }
 
 impl PrefixCounts {
-    /// `each_max` for an IPv4 address, and for each IPv6 prefix that many times its factor.
+    /// The limit is `each_max` for an IPv4 address, and that times its factor for an IPv6 prefix.
     pub(crate) fn new(each_max: usize, factors: [usize; Prefix::IPV6_BITS.len()]) -> Self {
         PrefixCounts { each_max, factors, held: HashMap::new() }
     }
 
-    /// Whether all prefixes of `address` may have one more.
+    /// True if every prefix of `address` may have one more.
     pub(crate) fn has_room(&self, address: IpAddr) -> bool {
         Prefix::all(address).zip(self.factors).all(|(prefix, factor)| {
             let held = self.held.get(&prefix).copied().unwrap_or(0);
@@ -61,14 +60,14 @@ impl PrefixCounts {
         })
     }
 
-    /// The prefixes of `address` have one more.
+    /// Adds one to each prefix of `address`.
     pub(crate) fn add(&mut self, address: IpAddr) {
         for prefix in Prefix::all(address) {
             *self.held.entry(prefix).or_default() += 1;
         }
     }
 
-    /// One that was added for `address` is gone.
+    /// Takes one away from each prefix of `address`.
     pub(crate) fn remove(&mut self, address: IpAddr) {
         for prefix in Prefix::all(address) {
             if let Some(held) = self.held.get_mut(&prefix) {
@@ -80,7 +79,7 @@ impl PrefixCounts {
         }
     }
 
-    /// Prefixes that have any.
+    /// The number of prefixes with a count above zero.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held.len()
@@ -128,7 +127,7 @@ mod tests {
         };
         assert!(add("192.0.2.1") && add("::ffff:192.0.2.1") && !add("192.0.2.1"));
         assert!(add("192.0.2.2"));
-        // A /64 two, a /56 four, a /48 eight.
+        // Two in a /64, four in a /56, eight in a /48.
         let mut three = |part: u16| {
             let address = format!("2001:db8:0:{part:x}::1");
             (0..3).filter(|_| add(&address)).count()

@@ -15,24 +15,25 @@ use crate::http::Page;
 use crate::log;
 use crate::server::{Server, ServerError};
 
-/// Files that are no connection: standard ones, sockets, the page's, the system's own.
+/// Files beside connections: the standard ones, sockets, the page's, the system's own.
 const OTHER_FILES: u64 = 128;
-/// It did not start.
+/// The server did not start.
 const EXIT_FAILED: u8 = 1;
-/// A thread died that the server cannot do without.
+/// An essential thread died.
 const EXIT_DIED: u8 = 3;
 /// A tick of the game did not end within the time for a stop.
 const EXIT_STUCK: u8 = 4;
-/// A command line or a configuration that cannot be used.
+/// Invalid command line or configuration.
 const EXIT_USAGE: u8 = 2;
 /// Stopped by a second signal.
 const EXIT_IMPATIENT: i32 = 130;
 
 /// The `main` of a game's server: reads the configuration, serves the game, and stops on Ctrl-C and SIGTERM.
 ///
-/// A page is served from the folder of the setting `web_dir`; see [`run_with_page`] for one inside the program.
+/// The page is served from the folder of the setting `page_dir`; [`run_with_page`] serves one built
+/// into the program.
 ///
-/// Once it listens, it says so in one line on standard output:
+/// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
 ///
 /// ```no_run
@@ -45,7 +46,7 @@ pub fn run<G: Simulation>() -> ExitCode {
     run_process::<G>(None)
 }
 
-/// [`run`], with a page that is part of the program.
+/// [`run`], with a page built into the program.
 pub fn run_with_page<G: Simulation>(page: Page) -> ExitCode {
     run_process::<G>(Some(page))
 }
@@ -72,7 +73,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let served = match runtime {
         Ok(runtime) => {
             let served = runtime.block_on(serve::<S>(config, page));
-            // Nothing that still runs may hold up the end of the process.
+            // The process ends without waiting for anything that still runs.
             runtime.shutdown_background();
             served
         }
@@ -90,17 +91,18 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     }
 }
 
-/// Logs to standard error as [`run`] does: what peers sent is escaped, and a flood of one kind sampled. Call it
-/// once in a process.
+/// Logs to standard error as [`run`] does: text from peers is escaped, and floods from one place in
+/// the code are limited. Call it once in a process.
 ///
 /// # Errors
-/// When `config.log` is no list of filters.
+/// If `config.log` is not a valid list of filters.
 pub fn start_log(config: &ServerConfig) -> Result<(), ParseError> {
     log::start(EnvFilter::try_new(&config.log)?, config.log_lines_hz);
     Ok(())
 }
 
-/// Permits this process as many files as its settings may need, as far as the system does.
+/// Raises this process's limit of open files to what its settings may need, as far as the system
+/// permits.
 fn raise_file_limit(config: &ServerConfig) {
     let needed = files_needed(config);
     let limit = getrlimit(Resource::Nofile);
@@ -122,15 +124,15 @@ fn raise_file_limit(config: &ServerConfig) {
     }
 }
 
-/// The most files that are open at once: a WebSocket is one, and so is an HTTP connection with its place or
-/// without.
+/// The most files that are open at once: each WebSocket is one, and so is each HTTP connection,
+/// with or without a permit.
 fn files_needed(config: &ServerConfig) -> u64 {
     let sessions = if config.http && config.websocket { config.connections_max } else { 0 };
     let requests = if config.http { 3 * config.http_connections_max } else { 0 };
     (sessions + requests) as u64 + OTHER_FILES
 }
 
-/// What the process ends with when it did not start, or not end, as it should.
+/// The exit code for an error at the start or the stop.
 fn exit_code(error: &ServerError) -> u8 {
     match error {
         ServerError::Died { .. } => EXIT_DIED,
@@ -149,7 +151,7 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
     match server.http_addr() {
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
-            // Only a server on all addresses is surely where this machine's own name leads.
+            // `localhost` surely leads only to a server on all addresses.
             let place = match http.ip().is_unspecified() {
                 true => format!("localhost:{}", http.port()),
                 false => http.to_string(),
@@ -159,7 +161,8 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
         None => println!("listening udp={udp}"),
     }
     if udp.ip().is_loopback() {
-        // A browser that tries the other one over QUIC waits in vain, and then takes a WebSocket.
+        // A browser that tries the other address over QUIC waits in vain, and then takes a
+        // WebSocket.
         tracing::info!(
             "only this machine can connect, and only by {0}: open the page by it too, for localhost may \
              mean another address",
@@ -169,7 +172,7 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
     server.run(stop).await
 }
 
-/// Done when the process is asked to stop. A second request ends it at once.
+/// Completes when the process is asked to stop. A second request ends it at once.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

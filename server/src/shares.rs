@@ -1,15 +1,15 @@
-//! Places of which no network may have more than its share.
+//! Places with a largest share for each network.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::prefix::{Prefix, PrefixCounts};
 
-/// A number of places, and which network holds how many of them.
+/// A number of places, and the count that each network holds.
 #[derive(Debug)]
 pub(crate) struct Shares {
     places_max: usize,
-    /// This machine may have them all.
+    /// Loopback addresses may have them all.
     loopback_is_free: bool,
     held: Mutex<Held>,
 }
@@ -27,25 +27,25 @@ pub(crate) struct Share {
     address: IpAddr,
 }
 
-/// Why there is no place.
+/// The reason why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoPlace {
     /// All are taken.
     Full,
-    /// The network of this address has its share.
+    /// The address's network has its share.
     ShareTaken,
 }
 
 impl Shares {
-    /// `places_max` places, of which an IPv4 address or a /64 of IPv6 may have `prefix_percent`, and one at least; a /56
-    /// twice as many, a /48 three times.
+    /// `places_max` places. An IPv4 address or a /64 of IPv6 may have `prefix_percent` of them, at
+    /// least one; a /56 twice as many, a /48 three times.
     pub(crate) fn new(places_max: usize, prefix_percent: u32) -> Self {
         let prefix_places_max = places_max.saturating_mul(prefix_percent as usize) / 100;
         Shares::with_prefix_max(places_max, prefix_places_max.max(1), [1, 2, 3])
     }
 
-    /// `places_max` places, of which an IPv4 address may have `prefix_places_max`, and each IPv6 prefix that many times its
-    /// factor.
+    /// `places_max` places. An IPv4 address may have `prefix_places_max`, and each IPv6 prefix that
+    /// many times its factor.
     pub(crate) fn with_prefix_max(
         places_max: usize,
         prefix_places_max: usize,
@@ -56,8 +56,8 @@ impl Shares {
         Shares { places_max, loopback_is_free: false, held }
     }
 
-    /// The same, but for this machine, which may have all of them: players may come by way of a proxy
-    /// on it.
+    /// Lifts the share for loopback addresses, which may have all places: players may come through
+    /// a proxy on this machine.
     pub(crate) fn free_for_loopback(self) -> Self {
         Shares { loopback_is_free: true, ..self }
     }
@@ -65,7 +65,7 @@ impl Shares {
     /// A place for `address`.
     ///
     /// # Errors
-    /// Whether anyone else would get one.
+    /// [`NoPlace::ShareTaken`] if another network would still get a place.
     pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Share, NoPlace> {
         let mut held = self.lock();
         if held.places >= self.places_max {
@@ -80,7 +80,7 @@ impl Shares {
         Ok(Share { shares: Arc::clone(self), address })
     }
 
-    /// How many places are taken.
+    /// The number of taken places.
     pub(crate) fn taken(&self) -> usize {
         self.lock().places
     }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Tokens that come back at a steady rate; each thing done takes one, or what it costs.
+/// Tokens that return at a steady rate; each action takes one, or its cost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenBucket {
-    /// Below zero where more was charged than there was.
+    /// Negative after a charge that exceeded it.
     tokens: f64,
     burst: f64,
     refill_hz: f64,
@@ -13,13 +13,13 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket of `burst` tokens, `refill_hz` of which come back each second.
+    /// A full bucket of `burst` tokens, of which `refill_hz` return each second.
     pub(crate) fn new(burst: impl Into<f64>, refill_hz: impl Into<f64>, now: Instant) -> Self {
         let (burst, refill_hz) = (burst.into(), refill_hz.into());
         TokenBucket { tokens: burst, burst, refill_hz, filled_at: now }
     }
 
-    /// Takes a token, if there is one.
+    /// Takes a token if there is one; returns true if so.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         self.refill(now);
         let there = self.tokens >= 1.0;
@@ -29,8 +29,8 @@ impl TokenBucket {
         there
     }
 
-    /// Takes what something cost, whether it is there or not. Returns how long it takes, in `debt_s_max` seconds at most,
-    /// until what was lacking came back.
+    /// Takes the whole cost, even if that leaves a debt. Returns the time until the debt is paid
+    /// back, at most `debt_s_max` seconds.
     pub(crate) fn charge(&mut self, cost: u64, debt_s_max: f64, now: Instant) -> Duration {
         self.refill(now);
         self.tokens -= cost as f64;
