@@ -1,4 +1,5 @@
-//! What carries a session: datagrams both ways, two streams, a close code. It knows no game.
+//! Transports of a session: datagrams in both directions, two streams, a close code. They know no
+//! game.
 
 mod driver;
 mod endpoint;
@@ -33,19 +34,19 @@ pub(crate) use quinn_proto::ConnectionError;
 use http3::HttpError;
 use webtransport::WebTransport;
 
-/// The first byte of every datagram handed to [`TransportSession::send_datagram`] is zero and is not part of
-/// what the peer gets.
+/// Number of zero bytes in front of every datagram handed to [`TransportSession::send_datagram`].
+/// They are not part of what the peer gets.
 ///
-/// It is the whole WebTransport prefix of a browser's first session, and the lane of datagrams on a
-/// WebSocket, so all transports can be handed slices of one allocation.
+/// One zero byte is the whole WebTransport prefix of a browser's first session, and the datagram
+/// lane of a WebSocket: so all transports can share slices of one allocation.
 pub(crate) const DATAGRAM_HEADROOM_BYTES: usize = 1;
 
-/// The protocol's name for browsers.
+/// ALPN of browsers.
 pub(crate) const ALPN_WEBTRANSPORT: &[u8] = b"h3";
-/// The protocol's name for native clients.
+/// ALPN of native clients.
 pub(crate) const ALPN_QUIC: &[u8] = b"tickwire/1";
 
-/// One peer, over whichever transport it came.
+/// One peer's session over any transport.
 #[derive(Debug)]
 pub(crate) enum TransportSession {
     Quic(Connection),
@@ -53,7 +54,7 @@ pub(crate) enum TransportSession {
     WebSocket(WebSocket),
 }
 
-/// How the other side, or the way to it, ended a session.
+/// How the peer, or the path to it, ended a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Closed {
     pub(crate) code: CloseCode,
@@ -67,7 +68,7 @@ impl Closed {
     }
 }
 
-/// One with the text of its code.
+/// An end with its code's own text.
 impl From<CloseCode> for Closed {
     fn from(code: CloseCode) -> Self {
         Closed { code, text: code.text().to_owned() }
@@ -89,7 +90,7 @@ impl From<ConnectionError> for Closed {
     }
 }
 
-/// Why a peer that connected got no session.
+/// The reason why a connected peer got no session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EstablishError {
     #[error("the connection failed: {0}")]
@@ -120,7 +121,7 @@ impl TransportSession {
         }
     }
 
-    /// What it came over, for logs.
+    /// The name of the transport, for logs.
     pub(crate) fn transport_name(&self) -> &'static str {
         match self {
             TransportSession::Quic(_) => "quic",
@@ -137,7 +138,7 @@ impl TransportSession {
         }
     }
 
-    /// Most bytes of a datagram on its path now, without the headroom; 0 if it takes none.
+    /// Most bytes of a datagram on the path now, without the headroom; 0 if the peer takes none.
     pub(crate) fn datagram_bytes_max(&self) -> usize {
         match self {
             TransportSession::Quic(quic) => quic.datagram_bytes_max(),
@@ -146,8 +147,9 @@ impl TransportSession {
         }
     }
 
-    /// Sends a datagram that begins with [`DATAGRAM_HEADROOM_BYTES`]. Never waits: what the path does not
-    /// take now is replaced by the next. Says whether it took the place of one that was not sent.
+    /// Sends a datagram that begins with [`DATAGRAM_HEADROOM_BYTES`] zero bytes. Never waits: while
+    /// the path is full, the next datagram replaces it. Returns true if it replaced an unsent one
+    /// itself.
     pub(crate) fn send_datagram(
         &self,
         outbound: &mut Outbound,
@@ -170,7 +172,7 @@ impl TransportSession {
         }
     }
 
-    /// The next stream the peer opened both ways, or `None` once the session is over.
+    /// Accepts the peer's next bidirectional stream; `None` once the session is over.
     pub(crate) async fn accept_bi(&self) -> Option<(SendHalf, RecvHalf)> {
         let (send, recv) = match self {
             TransportSession::Quic(quic) => quic.accept_bi().await.ok()?,
@@ -183,12 +185,13 @@ impl TransportSession {
         Some((SendHalf::Stream(send), RecvHalf::Stream(recv)))
     }
 
-    /// Waits until the peer opened a stream one way, which no client does. `None` once it is over.
+    /// Waits until the peer opens a unidirectional stream, which no client does; `None` once the
+    /// session is over.
     pub(crate) async fn accept_uni(&self) -> Option<()> {
         match self {
             TransportSession::Quic(quic) => quic.accept_uni().await.ok().map(|_| ()),
             TransportSession::WebTransport(web) => web.accept_uni().await,
-            // It has no such thing.
+            // A WebSocket has no such streams.
             TransportSession::WebSocket(_) => std::future::pending().await,
         }
     }
@@ -203,7 +206,7 @@ impl TransportSession {
         quic.close(VarInt::from_u32(code.number()), text.as_bytes());
     }
 
-    /// Waits for the end of the session, from whichever side, or for what must end it.
+    /// Waits until the session ends, from either side, or until something must end it.
     pub(crate) async fn closed(&self) -> Closed {
         match self {
             TransportSession::Quic(quic) => quic.closed().await.into(),
@@ -212,7 +215,7 @@ impl TransportSession {
         }
     }
 
-    /// Waits, after a close, until the transport itself needs the session no more.
+    /// After a close, waits until the transport no longer needs the session.
     pub(crate) async fn gone(&self) {
         match self {
             TransportSession::Quic(_) => {}

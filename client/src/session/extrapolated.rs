@@ -5,9 +5,9 @@
 //! server        S                             the newest state
 //! client        S ─ ─ ─ ─ ─ ─ ─ ─ ─ E         E: where its velocity, its last change or the rules take it
 //! ```
-//! The next state leads to a slightly different place. The difference to what was shown is added to
-//! it and fades, so that nothing jumps.
-//! on being shown: the difference is added, and fades.
+//!
+//! The next state leads to a slightly different place. The difference to what was shown is added
+//! to it and fades, so that nothing jumps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

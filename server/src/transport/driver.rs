@@ -1,10 +1,10 @@
 //! QUIC on one thread: the socket, the endpoint and all connections of a server.
 //!
-//! The state machines are those of `quinn-proto`; this drives them. One loop receives a batch of
-//! packets, feeds each to its connection, hands the datagrams in them to their sinks, and sends what
-//! each connection then has to send, once. No packet wakes a task, none goes through a channel.
-//! A tick's datagrams are taken and sent by the same loop, when the simulation rings its bell. The
-//! packets of handshakes have their turn after all that, and a part of the time.
+//! The state machines are those of `quinn-proto`; the driver feeds them. One loop receives a batch
+//! of packets, passes each to its connection, hands datagrams to their sinks, and sends each
+//! connection's output once. No packet wakes a task or goes through a channel. The same loop sends
+//! a tick's datagrams, when the simulation rings its wake signal. Handshake packets come after all
+//! that, within a share of the time.
 //!
 //! Streams are read and written by tasks of the runtime: see [`Connection`].
 
@@ -47,23 +47,23 @@ use proof::{AddressProof, ProofReceived};
 use shared::{ConnectionShared, release};
 use socket::{DriverSocket, Packet, is_lasting};
 
-/// Larger packets than this are no packets of QUIC.
+/// Larger packets cannot be QUIC.
 const PACKET_BYTES_MAX: usize = 65_536;
-/// Batches taken in before anything else has its turn.
+/// Batches received before anything else has its turn.
 const BATCHES_IN_A_ROW_MAX: usize = 8;
-/// How long packets are not asked for after the system could not give any.
+/// Pause in receiving after the system could not deliver packets.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(5);
-/// How long handshakes are served in one turn, the last of them not counted.
+/// Time for handshakes in one turn, without the last of them.
 const HANDSHAKES_TURN: Duration = Duration::from_millis(1);
 
-/// Whose turn it is to have packets taken in.
+/// The turn in which a packet is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IntakeTurn {
     OfAll,
     OfHandshakes,
 }
 
-/// Whether what a connection has to send may wait for its next datagram.
+/// Whether a connection's output may wait for its next datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SendMode {
     AtOnce,
@@ -73,26 +73,26 @@ enum SendMode {
 /// The loop and what it owns.
 struct Driver {
     endpoint: quinn_proto::Endpoint,
-    /// By their handles.
+    /// Indexed by handle.
     connections: Vec<Option<Arc<ConnectionShared>>>,
     connections_open: usize,
     outbound: Outbound,
     remote: Arc<DriverHandle>,
     /// The packets of one batch.
     packets: Vec<Packet>,
-    /// The connections they were for.
+    /// The connections that the batch was for.
     touched: Vec<ConnectionHandle>,
     handshakes: Handshakes,
-    /// Connections that are over and still there, the longest first.
+    /// Closed connections that still exist, the oldest first.
     draining: VecDeque<ConnectionHandle>,
-    /// Where packets of the endpoint itself are made.
+    /// Buffer for packets of the endpoint itself.
     response: Vec<u8>,
-    /// There may be packets to receive.
+    /// The socket may have packets.
     readable: bool,
     limits: DriverLimits,
-    /// Until when packets gather.
+    /// Packets gather until this time.
     gather_until: Instant,
-    /// Every connection is being closed, and none is taken.
+    /// All connections are being closed, and new ones are refused.
     closing: bool,
 }
 
@@ -125,7 +125,7 @@ impl Driver {
         })
     }
 
-    /// Runs until it is told to quit, or the last connection is gone after a close.
+    /// Runs until it is told to quit, or until the last connection is gone after a close.
     fn run(mut self, mut service: Box<dyn Service>) {
         loop {
             let rung = self.remote.wake_signal.hear();
@@ -152,11 +152,12 @@ impl Driver {
         }
     }
 
-    /// Takes in packets, batch by batch, but not for so long that nothing else happens, and only one
-    /// batch when something waits to be sent.
+    /// Receives packets batch by batch, but not so long that everything else waits, and only one
+    /// batch when something is to be sent.
     ///
     /// # Errors
-    /// When there is no socket any more. Anything else may pass: it is tried again after a pause.
+    /// If the socket no longer exists. Other errors may pass: receiving is tried again after a
+    /// pause.
     fn receive(&mut self, rung: bool, service: &mut dyn Service) -> io::Result<()> {
         let mut batches = 0;
         let mut rung = rung;
@@ -193,7 +194,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Feeds one packet to whom it is for.
+    /// Passes one packet to its connection, or admits a new one.
     fn take_in(
         &mut self,
         packet: Packet,
@@ -216,8 +217,8 @@ impl Driver {
         }
     }
 
-    /// Feeds one packet to its connection. While that is in its handshake, all of them wait for the
-    /// turn of the handshakes, so that they come in order.
+    /// Passes one packet to its connection. During a connection's handshake all its packets wait
+    /// for the handshakes' turn, so that they stay in order.
     fn feed(
         &mut self,
         handle: ConnectionHandle,
@@ -238,7 +239,7 @@ impl Driver {
         }
     }
 
-    /// Lets the connections answer that packets came for.
+    /// Lets connections that got packets answer.
     fn drive_touched(&mut self, now: Instant) {
         let mut touched = std::mem::take(&mut self.touched);
         for handle in touched.drain(..) {
@@ -247,8 +248,8 @@ impl Driver {
         self.touched = touched;
     }
 
-    /// Takes in packets of handshakes: one at least if there is time for it, and no more once
-    /// something waits to be sent.
+    /// Handles handshake packets: at least one if there is time for it, and no more once something
+    /// is to be sent.
     fn serve_handshakes(&mut self, service: &mut dyn Service) {
         let start = Instant::now();
         let mut now = start;
@@ -294,7 +295,7 @@ impl Driver {
             },
             ConnectDecision::Retry => match self.endpoint.retry(incoming, &mut self.response) {
                 Ok(transmit) => self.respond(&transmit),
-                // It has proven itself already.
+                // It has already proven its address.
                 Err(error) => self.endpoint.ignore(error.into_incoming()),
             },
             ConnectDecision::Ignore => self.endpoint.ignore(incoming),
@@ -325,12 +326,12 @@ impl Driver {
         Ok(connection)
     }
 
-    /// Sends a packet of the endpoint itself. A peer that misses it will ask again.
+    /// Sends a packet of the endpoint itself. A peer that misses it asks again.
     fn respond(&self, transmit: &Transmit) {
         self.outbound.socket.send_or_drop(transmit, &self.response);
     }
 
-    /// Passes on everything one connection has to say, and sends what it has to send.
+    /// Passes on one connection's events and sends its output.
     fn drive(&mut self, handle: ConnectionHandle, now: Instant, sending: SendMode) {
         let Some(Some(shared)) = self.connections.get(handle.0) else { return };
         let mut state = shared.lock();
@@ -369,8 +370,8 @@ impl Driver {
         }
     }
 
-    /// Forgets the oldest of those that are over when there are too many: their peers, should they not
-    /// know yet, are told by a stateless reset.
+    /// Forgets the oldest closed connections if there are too many. Peers that do not know of the
+    /// close yet get a stateless reset.
     fn bound_draining(&mut self) {
         if self.draining.len() <= self.limits.draining_max {
             return;
@@ -381,7 +382,7 @@ impl Driver {
         self.connections_open -= 1;
     }
 
-    /// Does what other threads asked for. Says whether one of them asked to quit.
+    /// Carries out other threads' commands. Returns true if one of them was to quit.
     fn take_what_was_left(&mut self) -> bool {
         let left = self.remote.take();
         let now = Instant::now();
@@ -423,7 +424,7 @@ impl Driver {
         }
     }
 
-    /// Gives those their turn that had more to send than they might.
+    /// Resumes connections that had more to send than one turn allows.
     fn resume_held_up(&mut self) {
         if self.outbound.held_up.is_empty() || self.outbound.socket.is_full() {
             return;
@@ -437,7 +438,7 @@ impl Driver {
         }
     }
 
-    /// Sends the acknowledgements that no datagram came to take along.
+    /// Sends the acknowledgements that no datagram could carry in time.
     fn send_put_off(&mut self) {
         let now = Instant::now();
         for handle in self.outbound.take_put_off(now) {
@@ -460,7 +461,7 @@ impl Driver {
         let wake_signal = &self.remote.wake_signal;
         let now = Instant::now();
         if !wake_signal.may_sleep() {
-            // However often it is rung, packets have their turn.
+            // Packets have their turn however often the signal is rung.
             self.readable = now >= self.gather_until;
             return;
         }
@@ -476,7 +477,7 @@ impl Driver {
             PollFd::from_borrowed_fd(socket, readable | writable),
         ];
         if let Err(error) = poll(&mut waiting, timeout.as_ref()) {
-            // A signal, or a shortage that passes: the loop looks at everything, but not in a rush.
+            // A signal, or a passing shortage: the loop checks everything, after a pause.
             tracing::debug!(%error, "the driver could not wait");
             std::thread::sleep(RECEIVE_PAUSE);
             self.readable = true;

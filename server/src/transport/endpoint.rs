@@ -1,4 +1,4 @@
-//! The one UDP socket, and the limits of the connections on it.
+//! The UDP socket and the limits of its connections.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -14,32 +14,32 @@ use tickwire_certs::{Certificate, Secret};
 use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, DriverLimits, tls_config};
 use crate::config::ServerConfig;
 
-/// Room for the one datagram that is on its way into the next packet: larger than any path takes.
+/// Space for the one datagram on its way into the next packet: larger than any path carries.
 const DATAGRAM_SEND_BYTES: usize = 70_000;
-/// Between two resets: after a restart all who played are told within seconds.
+/// Time between two stateless resets: after a restart all players learn of it within seconds.
 const RESET_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-/// Why there is no endpoint.
+/// The reason why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The address cannot be used.
+    /// The address is unusable.
     #[error("cannot listen on {address} ({protocol}): {error}; choose another with --{flag}")]
     Socket {
-        /// Which.
+        /// The address.
         address: SocketAddr,
         /// UDP or TCP.
         protocol: &'static str,
         /// The flag that changes it.
         flag: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The certificate cannot be used.
+    /// The certificate is unusable.
     #[error("the certificate cannot be served: {0}; check cert_file and key_file")]
     Certificate(#[from] rustls::Error),
 }
 
-/// A bound socket that nobody reads yet, and what its connections will be like.
+/// A bound socket without a reader, and the settings of its connections.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) socket: UdpSocket,
@@ -48,8 +48,8 @@ pub(crate) struct Bound {
     pub(crate) limits: DriverLimits,
 }
 
-/// Binds the socket of `config`, to serve `certificate`. Peers of an earlier server that had the same
-/// `secret` are told that it is gone.
+/// Binds the socket of `config`, with `certificate`. Peers of an earlier server process with the
+/// same `secret` learn that it is gone.
 pub(crate) fn bind(
     config: &ServerConfig,
     certificate: &Certificate,
@@ -65,9 +65,8 @@ pub(crate) fn bind(
     Ok(Bound { socket: bind_socket(config)?, server, endpoint: endpoint_config(secret), limits })
 }
 
-/// How connections are numbered and, by a server that does not know them, reset
-/// (RFC 9000, section 10.3). Both come from `secret`, so that a server that starts anew knows the
-/// numbers that the one before it gave.
+/// Settings of connection ids and stateless resets (RFC 9000, section 10.3). Both come from
+/// `secret`, so that a restarted server recognises the ids of the one before it.
 fn endpoint_config(secret: &Secret) -> EndpointConfig {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.bytes());
     let reset_key = hmac::sign(&secret, b"stateless reset");
@@ -82,7 +81,7 @@ fn endpoint_config(secret: &Secret) -> EndpointConfig {
     endpoint
 }
 
-/// The limits of every connection, and the certificate new ones are shown.
+/// The limits of every connection, and the certificate for new ones.
 pub(crate) fn server_config(
     config: &ServerConfig,
     certificate: &Certificate,
@@ -112,8 +111,8 @@ fn transport_config(config: &ServerConfig) -> TransportConfig {
     transport
 }
 
-/// The socket, dual-stack for an IPv6 address. On a machine without IPv6 the default address falls
-/// back to IPv4, and the log says so.
+/// Binds the socket, dual-stack for an IPv6 address. On a machine without IPv6 the default address
+/// falls back to IPv4 with a log line.
 fn bind_socket(config: &ServerConfig) -> Result<UdpSocket, BindError> {
     let address = config.listen;
     match bind_to(address, config) {
@@ -132,7 +131,7 @@ fn bind_to(address: SocketAddr, config: &ServerConfig) -> io::Result<UdpSocket> 
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // The system may grant less than asked; losing packets in a burst is worth a line in the log.
+    // The system may grant less; burst losses are worth a log line.
     let _ = socket.set_recv_buffer_size(config.udp_receive_bytes);
     let _ = socket.set_send_buffer_size(config.udp_send_bytes);
     let granted = socket.recv_buffer_size().unwrap_or(0);

@@ -1,15 +1,15 @@
-//! The two halves of a stream, whichever transport it is on.
+//! The two halves of a stream on any transport.
 
 use super::driver::{ReadError, RecvStream, SendStream, WriteError};
 use super::websocket::{ChannelOver, ChannelReader, ChannelWriter};
 
-/// Why a stream takes or gives no more.
+/// The reason why a stream takes or gives no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StreamOver {
-    /// The peer gave up this stream alone.
+    /// The peer gave up only this stream.
     #[error("the peer gave the stream up")]
     GivenUp,
-    /// The session is over: its end says why.
+    /// The session is over; its end gives the reason.
     #[error("the session is over")]
     WithSession,
 }
@@ -32,7 +32,7 @@ impl SendHalf {
     /// Hands all of `bytes` to the transport, waiting while the peer takes no more.
     ///
     /// # Errors
-    /// When the peer will never take them.
+    /// If the peer will never take them.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), StreamOver> {
         match self {
             SendHalf::Stream(stream) => Ok(stream.write_all(bytes).await?),
@@ -50,8 +50,8 @@ impl SendHalf {
         std::future::pending::<()>().await;
     }
 
-    /// Ends the stream and waits until the peer has everything, or will never have it. A WebSocket
-    /// closes in order: nothing that was written before is lost.
+    /// Ends the stream and waits until the peer has all of it, or never will. A WebSocket closes in
+    /// order and loses nothing written before.
     pub(crate) async fn finish(&mut self) {
         match self {
             SendHalf::Stream(stream) => stream.finish().await,
@@ -61,10 +61,10 @@ impl SendHalf {
 }
 
 impl RecvHalf {
-    /// Reads what is there into `buffer`; `None` at the stream's end. Safe to drop while waiting.
+    /// Reads available bytes into `buffer`; `None` at the stream's end. Safe to drop while waiting.
     ///
     /// # Errors
-    /// When the end will never come.
+    /// If the end will never come.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, StreamOver> {
         match self {
             RecvHalf::Stream(stream) => Ok(stream.read(buffer).await?),

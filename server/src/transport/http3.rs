@@ -1,13 +1,14 @@
-//! As much of HTTP/3 as one WebTransport session needs, over our own connections.
+//! The part of HTTP/3 that one WebTransport session needs, over our own connections.
 //!
-//! What is here tells the peer's streams apart, each in a task of its own that ends with what the stream turned out to be:
+//! This file identifies the peer's streams. Each is read by a task of its own, whose result is the
+//! stream's purpose:
 //!
 //! - `frames` cuts streams into frames, `settings` reads what the peer can do;
 //! - `fields` reads the field lines of a request, `request` judges them;
 //! - `capsules` reads the session's own stream.
 //!
-//! What nobody knows is skipped: browsers send such things on purpose, so that nobody relies on their absence. What
-//! breaks a rule ends a stream or the connection with the code that the rule names.
+//! Unknown things are skipped: browsers send some on purpose, so that nobody relies on their
+//! absence. A broken rule ends a stream or the connection with the code that the rule names.
 
 mod capsules;
 mod code;
@@ -39,16 +40,16 @@ const KIND_CONTROL: u64 = 0x00;
 const KIND_PUSH: u64 = 0x01;
 const KIND_ENCODER: u64 = 0x02;
 const KIND_DECODER: u64 = 0x03;
-/// The streams a peer has for itself: control, and both of header compression.
+/// The peer's own streams: control, and both of header compression.
 const OWN_KINDS: [u64; 3] = [KIND_CONTROL, KIND_ENCODER, KIND_DECODER];
-/// A stream of a session, one way.
+/// A unidirectional stream of a session.
 const KIND_SESSION: u64 = 0x54;
-/// Sets the capacity of the table to zero.
+/// Instruction that sets the capacity of the table to zero.
 const CAPACITY_ZERO: u8 = 0x20;
-/// Begins the id of a stream whose field section will not be read.
+/// Instruction before the id of a stream whose field section will not be read.
 const CANCELLED: u8 = 0x40;
 const CLOSED_CRITICAL: HttpError = HttpError::Rule(Code::CLOSED_CRITICAL_STREAM);
-/// A browser says a dozen settings.
+/// Bytes of the settings; a browser sends a dozen settings.
 const SETTINGS_BYTES_MAX: u64 = 1024;
 const VARINT_BYTES_MAX: u64 = 8;
 
@@ -56,42 +57,42 @@ const VARINT_BYTES_MAX: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Http3 {
     connection: Arc<Connection>,
-    /// One for each of the peer's streams that are being read.
+    /// One task for each of the peer's streams being read.
     readers: JoinSet<Result<Sorted, HttpError>>,
     turns: ReadAllowance,
-    /// Our control stream: if it ended, the connection would.
+    /// Our control stream; the connection would end with it.
     control: SendStream,
-    /// Of the control stream and the two of header compression: which the peer opened.
+    /// Which of the peer's own streams ([`OWN_KINDS`]) are open.
     opened: [bool; 3],
     theirs: Option<PeerSettings>,
 }
 
-/// What the peer did.
+/// An action of the peer.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    /// It said what it can do.
+    /// It sent its settings.
     Settings,
-    /// It asks for a session.
+    /// It requests a session.
     Request(Request),
-    /// It opened a stream of session `session`, both ways.
+    /// It opened a bidirectional stream of session `session`.
     Stream { session: u64, send: SendStream, recv: RecvStream },
-    /// It opened one of session `session`, one way.
+    /// It opened a unidirectional stream of session `session`.
     OneWay { session: u64, recv: RecvStream },
     /// It ended the session's own stream.
     Ended(Ending, Capsules),
 }
 
-/// How the session's own stream ended.
+/// The end of the session's own stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Said(SessionClose),
     /// It was given up.
     Reset,
-    /// There was something on it that cannot be.
+    /// It carried something invalid.
     Malformed(Code),
 }
 
-/// A CONNECT that asks for a session, and the stream it came on.
+/// A CONNECT that requests a session, and its stream.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) wanted: SessionRequest,
@@ -99,7 +100,7 @@ pub(super) struct Request {
     pub(super) capsules: Capsules,
 }
 
-/// Why something of HTTP/3 goes no further.
+/// The reason why an exchange of HTTP/3 ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     #[error("the connection failed: {0}")]
@@ -114,20 +115,20 @@ pub(crate) enum HttpError {
     Over,
 }
 
-/// What a stream of the peer turned out to be.
+/// The purpose of a peer's stream.
 #[derive(Debug)]
 enum Sorted {
     Arrived(Arrival),
     /// The peer's settings, and the stream they came on.
     Settings(PeerSettings, Reader),
-    /// One of the peer's own, by [`OWN_KINDS`].
+    /// One of the peer's own streams, by [`OWN_KINDS`].
     Own(u64, Reader),
     /// Nothing of interest.
     Nothing,
 }
 
 impl Http3 {
-    /// Says what this side can do.
+    /// Sends this side's settings.
     pub(super) async fn open(
         connection: Arc<Connection>,
         limits: &ServerConfig,
@@ -147,15 +148,15 @@ impl Http3 {
         })
     }
 
-    /// Whether the peer takes datagrams; `None` until it said what it can do.
+    /// True if the peer takes datagrams; `None` before its settings came.
     pub(super) fn takes_datagrams(&self) -> Option<bool> {
         self.theirs.map(|theirs| theirs.datagrams)
     }
 
-    /// What the peer did next. Safe to drop while waiting.
+    /// The peer's next action. Safe to drop while waiting.
     ///
     /// # Errors
-    /// How the connection failed, or what the peer did wrong.
+    /// The connection's failure, or the rule that the peer broke.
     pub(super) async fn next(&mut self) -> Result<Arrival, HttpError> {
         loop {
             tokio::select! {
@@ -178,19 +179,19 @@ impl Http3 {
                     Ok(Err(error @ (HttpError::Rule(_) | HttpError::Connection(_)))) => {
                         return Err(error);
                     }
-                    // It concerned one stream, or the connection's end is about to be told.
+                    // It concerned one stream only, or the connection's end follows.
                     Ok(Ok(Sorted::Nothing) | Err(_)) | Err(_) => {}
                 },
             }
         }
     }
 
-    /// Reads the stream of the session that was accepted: [`Arrival::Ended`] comes of it.
+    /// Reads the stream of the accepted session, which leads to [`Arrival::Ended`].
     pub(super) fn watch(&mut self, connect: Capsules) {
         self.readers.spawn(read_session(connect));
     }
 
-    /// Reads one of the peer's own streams, each of which may be opened once and never closed.
+    /// Reads one of the peer's own streams, which it may open once and must never close.
     fn keep_own(&mut self, kind: u64, reader: Reader) -> Result<(), HttpError> {
         let place = OWN_KINDS.iter().position(|own| *own == kind).unwrap_or_default();
         if std::mem::replace(&mut self.opened[place], true) {
@@ -207,13 +208,14 @@ impl Http3 {
 
 impl Drop for Http3 {
     fn drop(&mut self) {
-        // It is closed already, but when its handshake took too long.
+        // The connection is closed already, unless its handshake took too long.
         let code = if self.theirs.is_some() { Code::NO_ERROR } else { Code::MISSING_SETTINGS };
         self.connection.close(code.number(), b"");
     }
 }
 
-/// Reads a stream up to what says whose it is; a request is judged, and answered if it is not for a session.
+/// Reads the beginning of a bidirectional stream. A request is judged, and answered if it is not
+/// for a session.
 async fn read_both_ways(
     mut send: SendStream,
     recv: RecvStream,
@@ -239,7 +241,7 @@ async fn read_both_ways(
             return Ok(Sorted::Arrived(Arrival::Request(Request { wanted, send, capsules })));
         }
         Ok(RequestOutcome::Other(answer)) => {
-            // Whether the peer takes it or not, nothing more comes of this stream.
+            // Nothing more comes of this stream, whether the peer takes the answer or not.
             let _ = send_answer(&mut send, answer).await;
             reader.stop(Code::NO_ERROR);
         }
@@ -271,7 +273,7 @@ async fn read_request(kind: u64, reader: &mut Reader) -> Result<RequestOutcome, 
     }
 }
 
-/// Answers a request with a status and no more.
+/// Answers a request with only a status.
 pub(super) async fn send_answer(send: &mut SendStream, answer: Answer) -> Result<(), HttpError> {
     let mut bytes = Vec::new();
     put_frame(FRAME_HEADERS, &fields::encode(answer.fields()), &mut bytes);
@@ -281,7 +283,7 @@ pub(super) async fn send_answer(send: &mut SendStream, answer: Answer) -> Result
 async fn read_one_way(recv: RecvStream, turns: ReadAllowance) -> Result<Sorted, HttpError> {
     turns.next().await;
     let mut reader = Reader::new(recv, turns);
-    // It may end at any byte of what says what it is (RFC 9114, section 6.2).
+    // It may end at any byte of its kind (RFC 9114, section 6.2).
     let Ok(Some(kind)) = reader.varint().await else { return Ok(Sorted::Nothing) };
     match kind {
         KIND_SESSION => {
@@ -301,12 +303,12 @@ async fn read_one_way(recv: RecvStream, turns: ReadAllowance) -> Result<Sorted, 
     }
 }
 
-/// A session's id is that of the stream a client asked for it on.
+/// Checks a session's id: the id of the stream on which a client requested it.
 fn session_id(id: u64) -> Result<u64, HttpError> {
     if id.is_multiple_of(4) { Ok(id) } else { Err(HttpError::Rule(Code::ID_ERROR)) }
 }
 
-/// The peer's settings are the first frame of its control stream.
+/// Reads the peer's settings: the first frame of its control stream.
 async fn read_settings(mut reader: Reader) -> Result<Sorted, HttpError> {
     if critical(reader.varint().await)? != FRAME_SETTINGS {
         return Err(HttpError::Rule(Code::MISSING_SETTINGS));
@@ -320,7 +322,8 @@ async fn read_settings(mut reader: Reader) -> Result<Sorted, HttpError> {
     Ok(Sorted::Settings(theirs, reader))
 }
 
-/// After its settings, a peer has nothing to say here that concerns a session; but it must say it rightly.
+/// Checks the rest of the peer's control stream. Nothing there concerns a session, but it must
+/// follow the rules.
 async fn read_control(mut reader: Reader) -> Result<Sorted, HttpError> {
     let (mut going, mut pushes) = (u64::MAX, 0);
     loop {
@@ -336,21 +339,22 @@ async fn read_control(mut reader: Reader) -> Result<Sorted, HttpError> {
                 if kind == FRAME_GOAWAY { going = id } else { pushes = id }
             }
             FRAME_GOAWAY | FRAME_MAX_PUSH_ID => return Err(CUT),
-            // Nothing was ever pushed that it could cancel.
+            // There are no pushes that it could cancel.
             FRAME_CANCEL_PUSH => return Err(HttpError::Rule(Code::ID_ERROR)),
             _ => return Err(HttpError::Rule(Code::FRAME_UNEXPECTED)),
         }
     }
 }
 
-/// The peer was told to keep no table: all it may say is that it keeps none (RFC 9204, section 4.3).
+/// Checks the peer's encoder stream. The peer must keep no table; it may only say so (RFC 9204,
+/// section 4.3).
 async fn read_encoder(mut reader: Reader) -> Result<Sorted, HttpError> {
     while critical(reader.byte().await)? == CAPACITY_ZERO {}
     Err(HttpError::Rule(Code::ENCODER_STREAM_ERROR))
 }
 
-/// No section of ours uses a table, so none is acknowledged: a peer may only say that it does not read one (RFC 9204, section
-/// 4.4).
+/// Checks the peer's decoder stream. Our sections use no table, so there is nothing to acknowledge:
+/// a peer may only cancel a stream (RFC 9204, section 4.4).
 async fn read_decoder(mut reader: Reader) -> Result<Sorted, HttpError> {
     loop {
         let first = critical(reader.byte().await)?;
@@ -364,7 +368,7 @@ async fn read_decoder(mut reader: Reader) -> Result<Sorted, HttpError> {
     }
 }
 
-/// Waits until the session's own stream ends, or says that the session does.
+/// Waits until the session's own stream ends, or closes the session.
 async fn read_session(mut capsules: Capsules) -> Result<Sorted, HttpError> {
     let ending = match capsules.end().await {
         Ok(said) => Ending::Said(said),
@@ -375,7 +379,7 @@ async fn read_session(mut capsules: Capsules) -> Result<Sorted, HttpError> {
     Ok(Sorted::Arrived(Arrival::Ended(ending, capsules)))
 }
 
-/// What a stream gave that must not end.
+/// The result of reading a stream that must not end.
 fn critical<T>(read: Result<Option<T>, HttpError>) -> Result<T, HttpError> {
     match read {
         Ok(Some(read)) => Ok(read),
@@ -384,7 +388,7 @@ fn critical<T>(read: Result<Option<T>, HttpError>) -> Result<T, HttpError> {
     }
 }
 
-/// The id of the session that a stream carries the CONNECT of.
+/// The id of the session whose CONNECT a stream carries.
 pub(super) fn session_of(id: StreamId) -> u64 {
     VarInt::from(id).into_inner()
 }

@@ -1,33 +1,34 @@
-//! Which web pages may connect.
+//! Origins of web pages that may connect.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long no other origin is warned of.
+/// Pause between two warnings about origins.
 const WARN_PAUSE: Duration = Duration::from_secs(60);
-/// So much of an origin is logged.
+/// Characters of an origin that are logged.
 const ORIGIN_CHARACTERS_MAX: usize = 200;
 
 /// The origins whose pages may open a session.
 ///
-/// A client that is no browser sends no origin and is not asked.
+/// Clients other than browsers send no origin and are not checked.
 #[derive(Debug)]
 pub(crate) struct Origins {
     listed: Vec<String>,
-    /// When one that was refused was last warned of.
+    /// Time of the last warning about a refused origin.
     warned: Mutex<Option<Instant>>,
 }
 
 impl Origins {
-    /// `listed` are whole origins such as `https://play.example`, or `*` for any. Without one, pages
-    /// on this machine may, and pages of the host the browser reached the server under.
+    /// `listed` are whole origins such as `https://play.example`, or `*` for any. If it is empty,
+    /// pages on this machine may connect, and pages of the host under which the browser reached the
+    /// server.
     pub(crate) fn new(listed: &[String]) -> Self {
         let normal = |origin: &String| origin.trim_end_matches('/').to_ascii_lowercase();
         Origins { listed: listed.iter().map(normal).collect(), warned: Mutex::new(None) }
     }
 
-    /// Whether a page of `origin` may open a session on a server it calls `authority`.
+    /// True if a page of `origin` may open a session on a server that it calls `authority`.
     pub(crate) fn allow(&self, origin: &str, authority: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
         if !self.listed.is_empty() {
@@ -38,8 +39,8 @@ impl Origins {
         is_this_machine(host) || host.eq_ignore_ascii_case(host_of(authority))
     }
 
-    /// Warns of a page that was refused. It is the server's owner who can help; but of many, or of one that tries again and
-    /// again, only one a minute is told.
+    /// Warns of a refused page, which only the server's operator can help. At most one warning a
+    /// minute, however many pages try.
     pub(crate) fn warn_of(&self, origin: &str) {
         if self.may_warn(Instant::now()) {
             let origin: String = origin.chars().take(ORIGIN_CHARACTERS_MAX).collect();
@@ -66,7 +67,7 @@ pub(crate) fn host_of(authority: &str) -> &str {
     authority.split(':').next().unwrap_or(authority)
 }
 
-/// Whether a host name stands for the machine it is used on.
+/// True if a host name stands for the machine on which it is used.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(loopback)

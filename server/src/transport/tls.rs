@@ -1,4 +1,4 @@
-//! TLS for both sides of the port.
+//! TLS for the UDP and the TCP side of the port.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tickwire_certs::Certificate;
 /// A TLS server that serves `certificate` and speaks the protocols `alpn`.
 ///
 /// # Errors
-/// When the key does not belong to the certificate.
+/// If the key does not belong to the certificate.
 pub(crate) fn tls_config(
     certificate: &Certificate,
     alpn: &[&[u8]],
@@ -18,7 +18,7 @@ pub(crate) fn tls_config(
         .with_no_client_auth()
         .with_single_cert(certificate.chain.clone(), certificate.key.clone_key())?;
     tls.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    // Early data can be replayed, and nothing here is worth that.
+    // Early data can be replayed, and saves nothing worth that here.
     tls.max_early_data_size = 0;
     Ok(tls)
 }

@@ -1,8 +1,8 @@
-//! A session over one TCP connection, for networks that let no UDP through.
+//! A session over one TCP connection, for networks that block UDP.
 //!
-//! The lanes are drawn in [`tickwire_shared::websocket`]. A WebSocket keeps order and loses nothing,
-//! which is wrong for snapshots: so of those that wait there is only ever the newest, and while the
-//! peer has not confirmed the older ones on their way, by answering a ping, none follows them.
+//! [`tickwire_shared::websocket`] shows the lanes. A WebSocket keeps order and loses nothing, which
+//! is wrong for snapshots. So only the newest waiting snapshot is kept, and none follows until the
+//! peer, by answering a ping, has confirmed enough of those on their way.
 
 mod channels;
 mod idle;
@@ -31,10 +31,10 @@ use intake::Intake;
 pub use pace::Pace;
 use pump::{Pump, PumpEnds};
 
-/// Clients send little at once.
+/// Bytes of one read: clients send little at once.
 const READ_BYTES: usize = 4096;
 
-/// A TCP connection whose HTTP is over, with or without TLS.
+/// A TCP connection after its HTTP upgrade, with or without TLS.
 pub(crate) trait UpgradedStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> UpgradedStream for T {}
@@ -44,26 +44,26 @@ pub(crate) struct WebSocket {
     shared: Arc<WebSocketShared>,
     peer: SocketAddr,
     streams: AsyncMutex<Receiver<Channel>>,
-    /// Gives the pump what takes the datagrams, once.
+    /// Passes the sink of datagrams to the pump, once.
     sink: Mutex<Option<oneshot::Sender<Box<dyn DatagramSink>>>>,
 }
 
-/// What the session and its pump share.
+/// The state that the session and its pump share.
 struct WebSocketShared {
-    /// The newest datagram that waits, behind its lane.
+    /// The newest waiting datagram, with its lane in front.
     newest: Mutex<Option<Bytes>>,
     newest_came: Notify,
-    /// Why nothing more comes from the peer, once that is so.
+    /// The reason why nothing more comes from the peer, once that is so.
     over: watch::Sender<Option<Closed>>,
-    /// How this side closes, once it does.
+    /// This side's close, once it closes.
     closing: watch::Sender<Option<CloseFrame>>,
     /// The TCP connection is gone.
     gone: watch::Sender<bool>,
 }
 
 impl WebSocket {
-    /// Serves a connection whose upgrade was granted; `early` is what came behind the request. The peer is
-    /// read at `messages_hz` small messages a second, and not faster.
+    /// Serves a connection whose upgrade was granted; `early` are the bytes after the request. The
+    /// peer is read at no more than `messages_hz` small messages a second.
     pub(crate) async fn start(
         (wire, early): (Box<dyn UpgradedStream>, Bytes),
         peer: SocketAddr,
@@ -75,7 +75,7 @@ impl WebSocket {
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max))
             .read_buffer_size(READ_BYTES)
-            // What is written is on its way at once: a snapshot that waits here cannot be replaced.
+            // Written data leaves at once: a snapshot waiting in this buffer could not be replaced.
             .write_buffer_size(0)
             .max_write_buffer_size(2 * message_bytes_max);
         let intake = Intake::new(wire, early, messages_hz);
@@ -100,7 +100,7 @@ impl WebSocket {
         self.peer
     }
 
-    /// Takes a datagram behind its lane. Says whether it takes the place of one that was not sent.
+    /// Takes a datagram with its lane in front. Returns true if it replaced an unsent one.
     pub(super) fn send_datagram(&self, datagram: Bytes) -> Result<bool, UnsentDatagram> {
         debug_assert_eq!(datagram[..DATAGRAM_HEADROOM_BYTES], [LANE_DATAGRAM]);
         if self.shared.over.borrow().is_some() {
@@ -116,7 +116,7 @@ impl WebSocket {
     pub(super) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
         let given = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(given) = given {
-            // A pump that is gone has no datagrams.
+            // Fails if the pump is gone: then there are no datagrams.
             let _ = given.send(sink);
         }
     }
@@ -135,10 +135,10 @@ impl WebSocket {
         closed.ok().and_then(|closed| closed.clone()).unwrap_or_else(|| Closed::lost("it is over"))
     }
 
-    /// Waits until the TCP connection is gone, after a close.
+    /// After a close, waits until the TCP connection is gone.
     pub(super) async fn gone(&self) {
         let mut gone = self.shared.gone.subscribe();
-        // An error would mean the same.
+        // An error means the same.
         let _ = gone.wait_for(|gone| *gone).await;
     }
 }
@@ -156,7 +156,7 @@ impl std::fmt::Debug for WebSocket {
 }
 
 impl WebSocketShared {
-    /// Asks the pump to close, unless it is asked already.
+    /// Asks the pump to close, unless it is already asked.
     fn close(&self, code: CloseCode, text: &str) {
         self.closing.send_if_modified(|closing| {
             let first = closing.is_none();
@@ -168,7 +168,7 @@ impl WebSocketShared {
         });
     }
 
-    /// Notes why nothing more comes from the peer, unless that is known.
+    /// Records why nothing more comes from the peer, unless a reason is known.
     fn end(&self, why: Closed) {
         self.over.send_if_modified(|over| {
             let first = over.is_none();
@@ -180,7 +180,7 @@ impl WebSocketShared {
     /// Waits until nothing more comes from the peer.
     async fn is_over(&self) {
         let mut over = self.over.subscribe();
-        // The sender is in this very struct.
+        // The sender lives in this struct.
         let _ = over.wait_for(Option::is_some).await;
     }
 
@@ -194,7 +194,7 @@ impl WebSocketShared {
         let asked = closing.wait_for(Option::is_some).await;
         match asked.ok().and_then(|asked| asked.clone()) {
             Some(frame) => frame,
-            // The sender is in this very struct.
+            // The sender lives in this struct.
             None => std::future::pending().await,
         }
     }

@@ -7,7 +7,7 @@
 //!   session id / 4; zero for a browser's first session
 //! ```
 //!
-//! One task watches the peer's streams while the session lasts. Datagrams do not pass through it.
+//! One task watches the peer's streams while the session lasts. Datagrams bypass it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,20 +27,21 @@ use super::http3::{
 use super::{Closed, DATAGRAM_HEADROOM_BYTES, EstablishError, Origins};
 use crate::config::ServerConfig;
 
-/// The id of a stream is below 2^62, so a quarter of it is below this (RFC 9297, section 2.1).
+/// Stream ids are below 2^62, so a quarter of one is below this (RFC 9297, section 2.1).
 const QUARTER_ID_MAX: u64 = (1 << 60) - 1;
-/// How long the end of a session's own stream may take once the peer has ended its side.
+/// Time for the end of a session's own stream after the peer has ended its side.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
-/// How long a peer may take to close the connection once it was told why: several round trips of a long path.
+/// Time for a peer to close the connection after it got the reason: several round trips of a long
+/// path.
 const TELL_TIME: Duration = Duration::from_secs(1);
 
-/// One browser session. The connection carries no other.
+/// One browser session, the only one on its connection.
 #[derive(Debug)]
 pub(crate) struct WebTransport {
     connection: Arc<Connection>,
-    /// The quarter session id as it stands before every datagram.
+    /// The quarter session id in front of every datagram.
     prefix: Bytes,
-    /// The peer said that it takes datagrams.
+    /// The peer takes datagrams.
     takes_datagrams: bool,
     streams: Mutex<Receiver<(SendStream, RecvStream)>>,
     one_way: Mutex<Receiver<()>>,
@@ -48,14 +49,14 @@ pub(crate) struct WebTransport {
     watcher: AbortHandle,
 }
 
-/// What a session and its watcher tell each other.
+/// The state that a session and its watcher share.
 #[derive(Debug)]
 struct WebTransportShared {
-    /// Why nothing more comes from the peer, once that is so.
+    /// The reason why nothing more comes from the peer, once that is so.
     over: watch::Sender<Option<Closed>>,
-    /// How this side closes, once it does.
+    /// This side's close, once it closes.
     closing: watch::Sender<Option<(CloseCode, String)>>,
-    /// A datagram came that cannot be of HTTP/3.
+    /// A datagram came that HTTP/3 does not allow.
     bad_datagram: Notify,
 }
 
@@ -66,15 +67,15 @@ impl WebTransportShared {
         let asked = closing.wait_for(Option::is_some).await.ok().and_then(|asked| asked.clone());
         match asked {
             Some(asked) => asked,
-            // The sender is in this very struct.
+            // The sender lives in this struct.
             None => std::future::pending().await,
         }
     }
 }
 
 impl WebTransport {
-    /// Waits for the CONNECT of a new connection and accepts it. A page whose origin may not connect is told so by a
-    /// close: a refusal would not tell it why.
+    /// Waits for the CONNECT of a new connection and accepts it. A page whose origin may not
+    /// connect gets a close with the reason, which a refusal could not carry.
     pub(super) async fn accept(
         connection: Connection,
         origins: &Origins,
@@ -102,7 +103,7 @@ impl WebTransport {
         Ok(session)
     }
 
-    /// The session of a request that was granted. `early` are streams that came before it.
+    /// The session of a granted request. `early` are streams that came before the request.
     fn watched(
         connection: Arc<Connection>,
         mut http: Http3,
@@ -144,13 +145,14 @@ impl WebTransport {
         &self.connection
     }
 
-    /// Most bytes of a datagram on the path now, without what says whose it is; 0 if the peer takes none.
+    /// Most bytes of a datagram on the path now, without the session prefix; 0 if the peer takes
+    /// none.
     pub(super) fn datagram_bytes_max(&self) -> usize {
         let bytes = if self.takes_datagrams { self.connection.datagram_bytes_max() } else { 0 };
         bytes.saturating_sub(self.prefix.len())
     }
 
-    /// The datagram as the browser must get it, from one with headroom.
+    /// The datagram with the session's prefix, from one with headroom.
     pub(super) fn with_prefix(&self, datagram: Bytes) -> Bytes {
         if self.prefix.as_ref() == [0; DATAGRAM_HEADROOM_BYTES] {
             return datagram;
@@ -174,7 +176,8 @@ impl WebTransport {
         self.one_way.lock().await.recv().await
     }
 
-    /// Ends the session with a code and a text that a page can read, and then the connection with the same.
+    /// Closes the session with a code and a text that a page can read, and then the connection with
+    /// the same.
     pub(super) fn close(&self, code: CloseCode, text: &str) {
         self.shared.closing.send_if_modified(|closing| {
             let first = closing.is_none();
@@ -190,7 +193,7 @@ impl WebTransport {
         closed.ok().and_then(|closed| closed.clone()).unwrap_or_else(|| Closed::lost("it is over"))
     }
 
-    /// Waits, after a close, until the connection is over.
+    /// After a close, waits until the connection is over.
     pub(super) async fn gone(&self) {
         self.connection.closed().await;
     }
@@ -198,7 +201,7 @@ impl WebTransport {
 
 impl Drop for WebTransport {
     fn drop(&mut self) {
-        // Nobody waits any longer for the peer to end its side.
+        // Nobody waits for the peer to end its side any longer.
         if let Some((code, text)) = &*self.shared.closing.borrow() {
             self.connection.close(code.number().into(), text.as_bytes());
         }
@@ -206,28 +209,28 @@ impl Drop for WebTransport {
     }
 }
 
-/// What goes on beside the session.
+/// The work beside the session.
 struct SessionWatcher {
     connection: Arc<Connection>,
     http: Http3,
     id: u64,
     stream_came: Sender<(SendStream, RecvStream)>,
     one_way_came: Sender<()>,
-    /// Our side of the session's own stream: ending it ends the session.
+    /// Our side of the session's own stream; ending it ends the session.
     connect: SendStream,
     shared: Arc<WebTransportShared>,
 }
 
-/// How the peer ended the session, or had it ended.
+/// How the peer ended the session, or broke it.
 enum SessionOver {
     Ended(Ending, Capsules),
-    /// It reads no more of the session's own stream.
+    /// It no longer reads the session's own stream.
     Stopped,
     Failed(HttpError),
 }
 
 impl SessionWatcher {
-    /// Sorts the peer's streams until the session is over, and closes the connection then.
+    /// Sorts the peer's streams until the session is over, then closes the connection.
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         tokio::select! {
@@ -242,7 +245,7 @@ impl SessionWatcher {
         }
     }
 
-    /// Sorts the peer's streams until the peer ended the session, or broke a rule.
+    /// Sorts the peer's streams until the peer has ended the session or broken a rule.
     async fn until_over(&mut self) -> SessionOver {
         loop {
             let arrival = tokio::select! {
@@ -255,7 +258,7 @@ impl SessionWatcher {
             match arrival {
                 Ok(Arrival::Stream { session, send, recv }) => self.sort(session, send, recv),
                 Ok(Arrival::OneWay { session, .. }) if session == self.id => {
-                    // When it is full, someone is about to hear of one anyway.
+                    // If it is full, the receiver is about to learn of one anyway.
                     let _ = self.one_way_came.try_send(());
                 }
                 Ok(Arrival::OneWay { recv, .. }) => refuse_one_way(recv),
@@ -293,14 +296,15 @@ impl SessionWatcher {
         self.connection.close(Code::NO_ERROR.number(), b"");
     }
 
-    /// Gives up this side of the session's own stream, and leaves the connection time to say so.
+    /// Gives up this side of the session's own stream, and leaves time to send that.
     async fn give_up(&mut self, code: Code) {
         self.connect.reset(code.number());
         let _ = timeout(ANSWER_TIME, self.connection.closed()).await;
     }
 
-    /// Closes the session, and leaves the connection to the peer to close: a browser that has ended its side may not yet
-    /// have told its page why, and hears of a lost connection instead if that is closed first.
+    /// Closes the session and lets the peer close the connection. A browser that has ended its side
+    /// may not have told its page the reason yet; if the connection closed first, the page would
+    /// only see a lost one.
     async fn tell(&mut self, code: CloseCode, text: &str) {
         let told = async {
             if self.connect.write_all(&close_frame(code.number(), text)).await.is_ok() {
@@ -313,7 +317,7 @@ impl SessionWatcher {
         self.connection.close(code.number().into(), text.as_bytes());
     }
 
-    /// Passes a stream of the session on; none of another, for there is none.
+    /// Passes on a stream of this session; refuses one of any other, which does not exist.
     fn sort(&self, session: u64, send: SendStream, recv: RecvStream) {
         if session != self.id {
             return refuse((send, recv));
@@ -324,7 +328,8 @@ impl SessionWatcher {
     }
 }
 
-/// What the end of a session is to the others: whoever says that it goes has left, in whatever way it says so.
+/// The close that other parts of the server see. A peer that says in any way that it goes has left
+/// normally.
 fn closed_by(over: &SessionOver) -> Closed {
     let left = |text: &str| Closed { code: CloseCode::Normal, text: text.to_owned() };
     let wrong = |text: String| Closed { code: CloseCode::MalformedFrame, text };
@@ -344,7 +349,7 @@ fn closed_by(over: &SessionOver) -> Closed {
     }
 }
 
-/// Passes on the datagrams of one session, without what says so.
+/// Passes on one session's datagrams, without their prefix.
 struct SessionDatagrams<T> {
     prefix: Bytes,
     sink: T,
@@ -360,7 +365,7 @@ impl<T: DatagramSink> DatagramSink for SessionDatagrams<T> {
         else {
             return self.shared.bad_datagram.notify_one();
         };
-        // The same number may be written longer. One of another session is of one that was never accepted.
+        // A varint may also have a longer form. Any other session was never accepted.
         if split_varint(&self.prefix).is_some_and(|own| own.0 == quarter) {
             let start = datagram.len() - rest.len();
             self.sink.take(datagram.split_off(start), at);
@@ -368,11 +373,11 @@ impl<T: DatagramSink> DatagramSink for SessionDatagrams<T> {
     }
 }
 
-/// A stream, and the session it says it is of.
+/// A stream and the session id on it.
 type SessionStream = (u64, SendStream, RecvStream);
 
-/// A session is asked for once both sides have said what they can do. Streams may overtake that: at
-/// most `streams_max` of them are kept.
+/// Waits for the request, which follows both sides' settings. Streams may overtake it; at most
+/// `streams_max` of them are kept.
 async fn wait_for_request(
     http: &mut Http3,
     streams_max: usize,
@@ -397,7 +402,7 @@ async fn wait_for_request(
     }
 }
 
-/// Refuses a stream of no session that is here.
+/// Refuses a stream of an unknown session.
 fn refuse((mut send, recv): (SendStream, RecvStream)) {
     send.reset(Code::BUFFERED_STREAM_REJECTED.number());
     refuse_one_way(recv);
@@ -407,13 +412,13 @@ fn refuse_one_way(mut recv: RecvStream) {
     recv.stop(Code::BUFFERED_STREAM_REJECTED.number());
 }
 
-/// Refuses a session beside another.
+/// Refuses a second session.
 fn reject(mut second: Request) {
     second.send.reset(Code::REQUEST_REJECTED.number());
     second.capsules.stop(Code::REQUEST_REJECTED);
 }
 
-/// Closes a connection whose peer broke a rule.
+/// Closes a connection whose peer has broken a rule.
 fn close_by(connection: &Connection, error: &HttpError) {
     if let HttpError::Rule(code) = error {
         connection.close(code.number(), b"");

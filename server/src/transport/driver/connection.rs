@@ -1,4 +1,4 @@
-//! One QUIC connection, as the tasks that serve it know it.
+//! One QUIC connection as its tasks see it.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use super::proof::AddressProof;
 use super::shared::{ConnectionShared, DatagramSink};
 use super::streams::{RecvStream, SendStream};
 
-/// A connection as its tasks know it. Dropping it closes the connection.
+/// A connection as its tasks see it. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) shared: Arc<ConnectionShared>,
@@ -32,10 +32,10 @@ impl Connection {
         Connection { shared: Arc::new(shared) }
     }
 
-    /// Waits until the peer said which protocol it speaks.
+    /// Waits until the peer has named its protocol.
     ///
     /// # Errors
-    /// How the connection failed.
+    /// The connection's failure.
     pub(crate) async fn protocol(&self) -> Result<Option<Vec<u8>>, ConnectionError> {
         self.shared.when(|state| state.named).await?;
         let state = self.shared.lock();
@@ -47,12 +47,12 @@ impl Connection {
     /// Waits until the handshake is done.
     ///
     /// # Errors
-    /// How the connection failed.
+    /// The connection's failure.
     pub(crate) async fn established(&self) -> Result<(), ConnectionError> {
         self.shared.when(|state| state.connected).await
     }
 
-    /// Waits for the end of the connection, from whichever side.
+    /// Waits until the connection ends, from either side.
     pub(crate) async fn closed(&self) -> ConnectionError {
         match self.shared.when(|_| false).await {
             Err(error) => error,
@@ -60,32 +60,32 @@ impl Connection {
         }
     }
 
-    /// The next stream the peer opened both ways. One task at a time may wait for it.
+    /// Accepts the peer's next bidirectional stream. Only one task at a time may wait for it.
     ///
     /// # Errors
-    /// How the connection ended.
+    /// The connection's end.
     pub(crate) async fn accept_bi(&self) -> Result<(SendStream, RecvStream), ConnectionError> {
         let id = self.accept(Dir::Bi).await?;
         let send = SendStream::new(Arc::clone(&self.shared), id);
         Ok((send, RecvStream::new(Arc::clone(&self.shared), id)))
     }
 
-    /// The next stream the peer opened one way. One task at a time may wait for it.
+    /// Accepts the peer's next unidirectional stream. Only one task at a time may wait for it.
     ///
     /// # Errors
-    /// How the connection ended.
+    /// The connection's end.
     pub(crate) async fn accept_uni(&self) -> Result<RecvStream, ConnectionError> {
         let id = self.accept(Dir::Uni).await?;
         Ok(RecvStream::new(Arc::clone(&self.shared), id))
     }
 
-    /// Opens a stream that only this side writes, if the peer takes one now.
+    /// Opens a unidirectional stream if the peer permits one now.
     pub(crate) fn open_uni(&self) -> Option<SendStream> {
         let id = self.shared.lock().proto.streams().open(Dir::Uni)?;
         Some(SendStream::new(Arc::clone(&self.shared), id))
     }
 
-    /// Hands all datagrams from now on, and those that wait, to `sink`.
+    /// Hands waiting and later datagrams to `sink`.
     pub(crate) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
         self.shared.lock().set_sink(sink, Instant::now());
     }
@@ -99,7 +99,7 @@ impl Connection {
         self.shared.lock().proto.remote_address()
     }
 
-    /// Ends the connection at once. What is not acknowledged may be lost.
+    /// Ends the connection at once. Unacknowledged data may be lost.
     pub(crate) fn close(&self, code: VarInt, text: &[u8]) {
         self.shared.close(code, Bytes::copy_from_slice(text));
     }

@@ -1,4 +1,4 @@
-//! The driver as the rest of the server knows it.
+//! The driver as the rest of the server sees it.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +11,15 @@ use tokio::sync::{oneshot, watch};
 use super::{Driver, Service, WakeSignal};
 use crate::transport::Bound;
 
-/// The driver of a server. Dropping it ends the driver, and its connections without a word.
+/// The driver of a server. Dropping it ends the driver, and its connections without notice.
 pub(crate) struct Endpoint {
     remote: Arc<DriverHandle>,
     over: watch::Receiver<bool>,
-    /// Until it is opened.
+    /// Present until the endpoint is opened.
     opening: Option<oneshot::Sender<Box<dyn Service>>>,
 }
 
-/// What other threads leave for the driver.
+/// Commands of other threads to the driver, and its wake signal.
 #[derive(Debug)]
 pub(super) struct DriverHandle {
     pub(super) wake_signal: Arc<WakeSignal>,
@@ -28,29 +28,29 @@ pub(super) struct DriverHandle {
 
 #[derive(Debug, Default)]
 pub(super) struct DriverCommands {
-    /// Connections that have something to send; each is here once at most.
+    /// Connections with something to send; each at most once.
     pub(super) dirty: Vec<ConnectionHandle>,
-    /// For connections from now on; `None` in it for no more of them.
+    /// The configuration of new connections; `Some(None)` refuses them.
     pub(super) server: Option<Option<Arc<ServerConfig>>>,
-    /// Close every connection, and be over when all are gone.
+    /// Close every connection, and end when all are gone.
     pub(super) close: Option<(VarInt, Bytes)>,
-    /// Be over now.
+    /// End now.
     pub(super) quit: bool,
 }
 
 impl Endpoint {
-    /// Gives a bound socket its driver, on a thread of its own. Nobody is answered until
-    /// [`Endpoint::open`]. `wake_signal` is rung when there is something to send.
+    /// Starts the driver of a bound socket on a thread of its own. It answers nobody until
+    /// [`Endpoint::open`]. Ring `wake_signal` when there is something to send.
     ///
     /// # Errors
-    /// When the system gives no more threads, or lacks what QUIC needs of a socket.
+    /// If the system gives no more threads, or its sockets lack what QUIC needs.
     pub(crate) fn start(bound: Bound, wake_signal: Arc<WakeSignal>) -> io::Result<Self> {
         let remote = Arc::new(DriverHandle { wake_signal, left: Mutex::default() });
         let (tell, over) = watch::channel(false);
         let (opening, opened) = oneshot::channel::<Box<dyn Service>>();
         let driver = Driver::new(bound, Arc::clone(&remote))?;
         std::thread::Builder::new().name("net".to_owned()).spawn(move || {
-            // Told when it is dropped as well: a fault must not go unheard.
+            // Sent on drop as well, so that a panic is noticed.
             let _told = EndSignal(tell);
             if let Ok(service) = opened.blocking_recv() {
                 driver.run(service);
@@ -59,29 +59,29 @@ impl Endpoint {
         Ok(Endpoint { remote, over, opening: Some(opening) })
     }
 
-    /// Answers connection attempts from now on, as `service` says.
+    /// Answers connection attempts from now on, as `service` decides.
     pub(crate) fn open(&mut self, service: impl Service + 'static) {
         if let Some(opening) = self.opening.take() {
-            // It fails when the thread is gone, which whoever waits for its end hears.
+            // Fails if the thread is gone, which `over` reports.
             let _ = opening.send(Box::new(service));
         }
     }
 
-    /// Changes what new connections are shown; without a configuration there are no new ones.
+    /// Sets the configuration of new connections; `None` refuses them.
     pub(crate) fn set_server_config(&self, server: Option<Arc<ServerConfig>>) {
         self.remote.leave(|left| left.server = Some(server));
     }
 
-    /// Closes every connection. The driver is over once their peers know.
+    /// Closes every connection. The driver ends once the peers know.
     pub(crate) fn close(&self, code: CloseCode, text: &'static str) {
         let end = (VarInt::from_u32(code.number()), Bytes::from_static(text.as_bytes()));
         self.remote.leave(|left| left.close = Some(end));
     }
 
-    /// Waits until the driver is over.
+    /// Waits until the driver has ended.
     pub(crate) async fn over(&self) {
         let mut over = self.over.clone();
-        // An error says that nobody is left to tell.
+        // An error means that the driver is gone.
         let _ = over.wait_for(|over| *over).await;
     }
 }
@@ -97,7 +97,7 @@ impl DriverHandle {
         self.leave(|left| left.dirty.push(handle));
     }
 
-    /// Takes what was left.
+    /// Takes the waiting commands.
     pub(super) fn take(&self) -> DriverCommands {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut left)
@@ -109,7 +109,7 @@ impl DriverHandle {
     }
 }
 
-/// Says that the driver is over, however it ended.
+/// Reports the driver's end, however it comes.
 struct EndSignal(watch::Sender<bool>);
 
 impl Drop for EndSignal {

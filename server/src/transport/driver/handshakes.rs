@@ -1,14 +1,14 @@
-//! The packets of handshakes wait here, so that whoever knocks takes no time from those who play.
+//! The queue of handshake packets, so that newcomers take no time from players.
 //!
 //! ```text
 //!  packet -- long header, or its connection is in its handshake --> queue --(budget)--> endpoint
 //!         -- any other -----------------------------------------------------------------> endpoint
 //! ```
 //!
-//! A handshake costs the thread a hundred times what a datagram does, and the peer little. So the
-//! packets of all handshakes together get a part of the thread's time, and each turn of its loop no
-//! more than a moment of it, after the snapshots. The sites that they come from take turns, so that
-//! one that sends many holds up only itself.
+//! A handshake costs this thread a hundred times as much as a datagram, and the peer little. So all
+//! handshake packets together get a share of the thread's time, and only a moment in each turn of
+//! its loop, after the snapshots. The sites that they come from take turns, so that one that floods
+//! delays only itself.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,42 +19,42 @@ use quinn_proto::{ConnectionEvent, ConnectionHandle};
 use super::proof::ProofReceived;
 use super::socket::Packet;
 
-/// The bit of a packet's first byte that says how its header goes on.
+/// The bit of a packet's first byte that marks a long header.
 const LONG_HEADER: u8 = 0x80;
-/// One site may have this part of the places.
+/// One site may have one in this many places.
 const SITE_PART: usize = 4;
-/// Time that is saved up while nobody knocks: for some tens of handshakes at once.
+/// Time saved up while no handshakes come: enough for some tens of them at once.
 const SAVED_NS_MAX: i64 = 20_000_000;
-/// However long the thread was held up in a packet, others need not wait longer for it than this
-/// earns.
+/// Largest debt of time. However long one packet held up the thread, others wait no longer than it
+/// takes to earn this.
 const OWED_NS_MAX: i64 = 10_000_000;
 
-/// The packets that wait, and the time that they may take.
+/// The waiting packets and their time budget.
 #[derive(Debug)]
 pub(super) struct Handshakes {
-    /// By the sites they come from; none is empty.
+    /// By site; no queue is empty.
     queues: HashMap<IpAddr, VecDeque<QueuedPacket>>,
-    /// Whose turn it is, each site once.
+    /// The order of the sites' turns, each site once.
     turns: VecDeque<IpAddr>,
-    /// In all queues.
+    /// The number of packets in all queues.
     packets: usize,
     packets_max: usize,
     budget: TimeBudget,
-    /// Packets that found no place since they were last asked for.
+    /// Packets dropped since [`Handshakes::take_dropped`].
     dropped: u64,
 }
 
 /// A packet of a handshake.
 #[derive(Debug)]
 pub(super) enum QueuedPacket {
-    /// One that the endpoint has not seen.
+    /// A packet that the endpoint has not seen.
     Packet(Packet),
-    /// One of a connection that is in its handshake.
+    /// A packet of a connection in its handshake.
     Event(ConnectionHandle, (ConnectionEvent, ProofReceived)),
 }
 
 impl Handshakes {
-    /// Room for `packets_max`, and `percent` of the thread's time.
+    /// A queue for `packets_max` packets, with `percent` of the thread's time.
     pub(super) fn new(packets_max: usize, percent: u32, now: Instant) -> Self {
         Handshakes {
             queues: HashMap::new(),
@@ -66,13 +66,14 @@ impl Handshakes {
         }
     }
 
-    /// Whether a packet is one of a handshake by its first byte: it has the long header
-    /// (RFC 9000, section 17.2).
+    /// True if a packet's first byte marks a handshake: it has the long header (RFC 9000, section
+    /// 17.2).
     pub(super) fn is_one(packet: &Packet) -> bool {
         packet.bytes.first().is_some_and(|first| first & LONG_HEADER != 0)
     }
 
-    /// Lets a packet from an address wait; what finds no place is lost, and its peer will send it again.
+    /// Queues a packet from an address. Without a free place the packet is dropped; its peer will
+    /// send it again.
     pub(super) fn push(&mut self, from: IpAddr, waiting: QueuedPacket) {
         let site = site_of(from);
         let of_site = self.queues.get(&site).map_or(0, VecDeque::len);
@@ -87,7 +88,7 @@ impl Handshakes {
         self.packets += 1;
     }
 
-    /// The next packet, while there is time for one.
+    /// The next packet, if there is one and time for it.
     pub(super) fn pop(&mut self, now: Instant) -> Option<QueuedPacket> {
         if self.packets == 0 || !self.budget.has_time(now) {
             return None;
@@ -104,27 +105,27 @@ impl Handshakes {
         Some(waiting)
     }
 
-    /// Takes note of how long packets took.
+    /// Charges the time that packets took.
     pub(super) fn spend(&mut self, time: Duration) {
         self.budget.spend(time);
     }
 
-    /// When the next packet may be taken, if there is one.
+    /// The time at which the next packet may be taken; `None` without packets.
     pub(super) fn next(&self) -> Option<Instant> {
         (self.packets > 0).then(|| self.budget.time_at())
     }
 
-    /// How many packets found no place since this was last asked.
+    /// Returns the number of packets dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
 }
 
-/// Time that comes back as it passes, a part of it.
+/// A time budget that refills at a share of the passing time.
 #[derive(Debug)]
 struct TimeBudget {
     percent: u32,
-    /// What is left; negative once the last one took longer than that.
+    /// Time left; negative if the last packet took longer.
     left_ns: i64,
     counted_at: Instant,
 }
@@ -146,15 +147,15 @@ impl TimeBudget {
         self.left_ns = self.left_ns.saturating_sub(as_ns(time)).max(-OWED_NS_MAX);
     }
 
-    /// When there is time again.
+    /// The time at which the budget is positive again.
     fn time_at(&self) -> Instant {
         let owed_ns = u64::try_from(1 - self.left_ns).unwrap_or(0);
         self.counted_at + Duration::from_nanos(owed_ns * 100 / u64::from(self.percent.max(1)) + 1)
     }
 }
 
-/// An IPv4 address as it is, the /48 of an IPv6 address. Anyone can write any address on a packet: this
-/// decides about turns, and not about who is answered.
+/// An IPv4 address as it is, the /48 of an IPv6 address. Anyone can write any address on a packet,
+/// so this decides only about turns, not about who is answered.
 fn site_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -175,7 +176,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// How much time packets that take 1 ms each get in a second that is asked for every 100 us.
+    /// The time that packets of 1 ms each get in one second, asked every 100 us.
     fn spent_in_a_second(percent: u32) -> Duration {
         let start = Instant::now();
         let mut budget = TimeBudget::new(percent, start);
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn handshakes_take_no_more_than_their_part_of_the_time() {
-        // What was saved up comes on top.
+        // Saved time comes on top.
         for percent in [5, 25, 50] {
             let part = Duration::from_secs(1) * percent / 100;
             let spent = spent_in_a_second(percent);

@@ -1,4 +1,4 @@
-//! What goes out: datagrams of a tick, and whatever else connections want sent.
+//! Outgoing packets: a tick's datagrams and all other output of connections.
 
 use std::time::{Duration, Instant};
 
@@ -10,29 +10,28 @@ use super::shared::ConnectionState;
 use super::socket::DriverSocket;
 use super::timers::Timers;
 
-/// How long an acknowledgement may wait for a datagram to go with: less than the 25 ms that peers
-/// are told to allow for it (RFC 9000, section 18.2), more than a tick of 60 Hz takes together with
-/// what it may be late.
+/// Longest wait of an acknowledgement for a datagram to travel with: less than the 25 ms that peers
+/// allow for it (RFC 9000, section 18.2), more than a tick at 60 Hz with its lateness.
 const PUT_OFF_TIME: Duration = Duration::from_millis(20);
 /// Packets of one connection sent before others have their turn.
 const PACKETS_IN_A_ROW_MAX: usize = 20;
 
-/// The way out of the driver.
+/// The sending side of the driver.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pub(super) socket: DriverSocket,
     pub(super) timers: Timers,
-    /// Connections that have more to send than they may now; each is here once at most.
+    /// Connections with more to send than one turn allows; each at most once.
     pub(super) held_up: Vec<ConnectionHandle>,
-    /// Connections that may owe an acknowledgement; each is here once at most.
+    /// Connections that may owe an acknowledgement; each at most once.
     ack_delayed: Vec<ConnectionHandle>,
-    /// When they are looked at.
+    /// The time at which they are checked.
     put_off_until: Option<Instant>,
-    /// Where packets are made.
+    /// Buffer for packets.
     packet: Vec<u8>,
 }
 
-/// Why a datagram was not sent.
+/// The reason why a datagram was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnsentDatagram {
     #[error("the path takes no datagram of this size any more")]
@@ -53,12 +52,12 @@ impl Outbound {
         }
     }
 
-    /// Sends a datagram with whatever else `connection` has to send. Never waits: while the path
-    /// takes none, one is on its way into the next packet and the newest other is kept. Says whether it took
-    /// the place of one that was not sent.
+    /// Sends a datagram together with other output of `connection`. Never waits: while the path is
+    /// full, one datagram is on its way into the next packet and only the newest other one is kept.
+    /// Returns true if it replaced an unsent one.
     ///
     /// # Errors
-    /// When it will not be sent at all.
+    /// If it will never be sent.
     pub(crate) fn send_datagram(
         &mut self,
         connection: &Connection,
@@ -76,7 +75,7 @@ impl Outbound {
         Ok(replaced)
     }
 
-    /// Sends what a connection has to send, but not so much that others wait long.
+    /// Sends a connection's output, within one turn's limit.
     pub(super) fn transmit(&mut self, handle: ConnectionHandle, state: &mut ConnectionState) {
         state.ack_owed = false;
         let now = Instant::now();
@@ -102,7 +101,7 @@ impl Outbound {
         }
     }
 
-    /// Leaves what a connection has to send to its next datagram, or to [`Outbound::take_put_off`]:
+    /// Delays a connection's output until its next datagram, or until [`Outbound::take_put_off`]:
     /// an acknowledgement in a packet of its own costs as much as a snapshot.
     pub(super) fn delay_ack(
         &mut self,
@@ -118,7 +117,7 @@ impl Outbound {
         }
     }
 
-    /// Those whose acknowledgements waited long enough.
+    /// Takes the connections whose acknowledgements have waited long enough.
     pub(super) fn take_put_off(&mut self, now: Instant) -> Vec<ConnectionHandle> {
         if self.put_off_until.is_none_or(|until| now < until) {
             return Vec::new();
@@ -127,7 +126,7 @@ impl Outbound {
         std::mem::take(&mut self.ack_delayed)
     }
 
-    /// When the driver must look again, whatever happens.
+    /// The time at which the driver must wake at the latest.
     pub(super) fn next(&self) -> Option<Instant> {
         self.timers.next().into_iter().chain(self.put_off_until).min()
     }

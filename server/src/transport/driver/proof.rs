@@ -1,28 +1,28 @@
-//! Whether a peer has shown that it is where its packets say.
+//! Proof that a peer is at the address on its packets.
 //!
-//! Until then it gets at most three times the bytes that came from there (RFC 9000, section 8.1): whoever it
-//! is may have been named by somebody else. `quinn-proto` holds to that but for the last datagram, which it makes as soon as a
-//! byte of the budget is left.
+//! Until then it gets at most three times the bytes that came from that address (RFC 9000, section
+//! 8.1), which somebody else may have written. `quinn-proto` keeps to that except for the last
+//! datagram, which it makes while a single byte of the budget is left.
 
-/// What may be sent of what was received.
+/// Bytes that may be sent for each byte received.
 const RATIO: u64 = 3;
-/// Bytes of a datagram before a path is known to take more (RFC 9000, section 14).
+/// Bytes of a datagram before the path is known to carry more (RFC 9000, section 14).
 const HANDSHAKE_DATAGRAM_BYTES: u64 = 1200;
 const LONG_HEADER: u8 = 0x80;
 const KIND_BITS: u8 = 0x30;
 const KIND_HANDSHAKE: u8 = 0x20;
-/// Before the ids: the first byte and the version.
+/// Bytes before the ids: the first byte and the version.
 const HEAD_BYTES: usize = 5;
 
-/// What a datagram says of its sender.
+/// Evidence in a datagram about its sender.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProofReceived {
     bytes: u64,
-    /// All of it is of the second half of a handshake.
+    /// All of it belongs to the second half of a handshake.
     is_handshake: bool,
 }
 
-/// What has passed with an address that may be somebody else's.
+/// The state of proof of an address that may be forged.
 #[derive(Debug)]
 pub(super) struct AddressProof {
     proven: bool,
@@ -31,7 +31,8 @@ pub(super) struct AddressProof {
 }
 
 impl AddressProof {
-    /// A peer after its `first` datagram; `proven` if it has shown already that it gets what is sent to it.
+    /// A peer after its `first` datagram; `proven` if it has already shown that it receives what is
+    /// sent to it.
     pub(super) fn new(proven: bool, first: ProofReceived) -> Self {
         AddressProof { proven, received_bytes: first.bytes, sent_bytes: 0 }
     }
@@ -40,12 +41,12 @@ impl AddressProof {
         self.proven
     }
 
-    /// It has shown it.
+    /// Marks the address as proven.
     pub(super) fn prove(&mut self) {
         self.proven = true;
     }
 
-    /// Takes note of a datagram; `was_read` says that there were frames in it.
+    /// Counts a datagram; `was_read` if frames could be read from it.
     pub(super) fn received(&mut self, datagram: ProofReceived, was_read: bool) {
         self.received_bytes += datagram.bytes;
         self.proven |= was_read && datagram.is_handshake;
@@ -55,7 +56,7 @@ impl AddressProof {
         self.sent_bytes += bytes as u64;
     }
 
-    /// Datagrams that may be made now, at most `wanted`. Each may be as large as a handshake's are.
+    /// Datagrams that may be sent now, at most `wanted`. Each may be as large as in a handshake.
     pub(super) fn datagrams_left(&self, wanted: usize) -> usize {
         if self.proven {
             return wanted;
@@ -71,8 +72,8 @@ impl ProofReceived {
     }
 }
 
-/// Whether a datagram has packets of the second half of a handshake and no others of it. Only who got an answer to its first
-/// packet can make one that is read.
+/// True if a datagram's long-header packets all belong to the second half of a handshake. Only a
+/// peer that got the answer to its first packet can make one that decrypts.
 fn is_handshake(datagram: &[u8]) -> bool {
     let mut rest = datagram;
     while let Some(first) = rest.first().filter(|first| *first & LONG_HEADER != 0) {
@@ -84,7 +85,7 @@ fn is_handshake(datagram: &[u8]) -> bool {
             None => return false,
         }
     }
-    // One with a short header is of what follows.
+    // A short header follows the handshake.
     rest.len() < datagram.len()
 }
 

@@ -1,4 +1,4 @@
-//! What a server does on the driver's thread, and within which bounds the driver runs.
+//! The server's callbacks on the driver's thread, and the driver's limits.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,49 +7,49 @@ use quinn_proto::ConnectionError;
 
 use super::{Connection, Outbound};
 
-/// What a server does on the driver's thread. None of it may wait.
+/// The server's callbacks on the driver's thread. None of them may wait.
 pub(crate) trait Service: Send {
-    /// Judges a connection attempt. `proven` says that the address is known to be the sender's own.
+    /// Judges a connection attempt; `proven` if the address is known to be the sender's own.
     fn knock(&mut self, address: IpAddr, proven: bool) -> ConnectDecision;
 
-    /// Takes note of an attempt that was admitted and failed with its first packet.
+    /// Reports an admitted attempt that failed with its first packet.
     fn fail(&mut self, address: SocketAddr, error: &ConnectionError);
 
-    /// Takes note of how many connections there are, those that are being closed included.
+    /// Reports the number of connections, including those being closed.
     fn count(&mut self, connections: usize);
 
-    /// Takes note of packets of handshakes that were dropped because too many waited.
+    /// Reports handshake packets that were dropped because too many waited.
     fn count_dropped(&mut self, packets: u64);
 
-    /// Takes note of packets that the system could not give.
+    /// Reports that the system could not deliver packets.
     fn count_receive_failure(&mut self);
 
-    /// Sends what waits to be sent. Called after the bell was rung, and at any other time.
+    /// Sends everything that waits. Called after the wake signal was rung, and at any other time.
     fn deliver(&mut self, outbound: &mut Outbound);
 }
 
-/// What to do with a connection attempt.
+/// The decision about a connection attempt.
 pub(crate) enum ConnectDecision {
-    /// Go on, and hand what becomes of it to this.
+    /// Go on, and pass the connection to this.
     Admit(Enter),
-    /// Let it prove its address first.
+    /// Ask for a proof of its address first.
     Retry,
     /// Do not answer.
     Ignore,
 }
 
-/// Takes a connection that was admitted, before its handshake.
+/// Takes an admitted connection, before its handshake.
 pub(crate) type Enter = Box<dyn FnOnce(SocketAddr, Connection) + Send>;
 
-/// The bounds of the driver.
+/// The limits of the driver.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DriverLimits {
-    /// How long packets gather, so that one wake-up does for several.
+    /// Time for which packets gather, so that one wake-up serves several.
     pub(crate) gather_time: Duration,
-    /// Packets of handshakes that wait for their turn.
+    /// Most handshake packets that wait for their turn.
     pub(crate) handshake_packets_max: usize,
-    /// The part of the thread's time that handshakes may take.
+    /// Percent of the thread's time for handshakes.
     pub(crate) handshakes_percent: u32,
-    /// Connections that are over and kept until their peers know.
+    /// Most closed connections kept until their peers know.
     pub(crate) draining_max: usize,
 }

@@ -1,7 +1,7 @@
-//! What the driver and the tasks of one QUIC connection share.
+//! The state that the driver and the tasks of one QUIC connection share.
 //!
-//! The driver feeds packets and deadlines to the state machine and sends what it wants sent; tasks read and write
-//! streams. Both do so under one lock that nobody holds while waiting.
+//! The driver feeds packets and deadlines to the state machine and sends its output; tasks read and
+//! write streams. Both do so under one lock that nobody holds while waiting.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,23 +20,23 @@ use super::DriverHandle;
 use super::proof::{AddressProof, ProofReceived};
 use super::timers::TimerEntry;
 
-/// How long a connection counts as stirred: several round trips of a long path.
+/// Time for which a connection counts as stirred: several round trips of a long path.
 const STIR_TIME: Duration = Duration::from_secs(1);
 
-/// What takes the datagrams of a connection, on the driver's thread and under the connection's
-/// lock: it must neither wait nor call the connection.
+/// Receives the datagrams of a connection, on the driver's thread and under the connection's lock:
+/// it must neither wait nor call the connection.
 pub(crate) trait DatagramSink: Send {
-    /// One datagram, and when it came.
+    /// Takes one datagram and its arrival time.
     fn take(&mut self, datagram: Bytes, at: Instant);
 }
 
-/// What the driver, the connection and its streams share.
+/// The state that the driver, the connection and its streams share.
 #[derive(Debug)]
 pub(super) struct ConnectionShared {
     state: Mutex<ConnectionState>,
-    /// The handshake got further, or the connection is over.
+    /// The handshake has progressed, or the connection is over.
     progress: Notify,
-    /// A task has something to send that the driver does not know of.
+    /// A task has something to send that the driver has not been told of.
     pub(super) dirty: AtomicBool,
     remote: Arc<DriverHandle>,
     pub(super) handle: ConnectionHandle,
@@ -46,39 +46,39 @@ pub(super) struct ConnectionShared {
 pub(super) struct ConnectionState {
     pub(super) proto: quinn_proto::Connection,
     pub(super) alarm: TimerEntry,
-    /// It is in the list of those that packets came for.
+    /// In the list of connections that got packets.
     pub(super) listed: bool,
-    /// It is in the list of those that have more to send than they may.
+    /// In the list of connections with more to send than one turn allows.
     pub(super) held_up: bool,
-    /// It is in the list of those whose acknowledgements may wait.
+    /// In the list of connections whose acknowledgements may wait.
     pub(super) ack_delayed: bool,
-    /// They still do.
+    /// An acknowledgement is still owed.
     pub(super) ack_owed: bool,
     /// It is over, and kept only until its peer knows.
     pub(super) draining: bool,
-    /// Until when nothing of it waits: something other than datagrams is going on.
+    /// Nothing of it waits until this time, because more than datagrams is going on.
     stirred_until: Instant,
     pub(super) proof: AddressProof,
-    /// Why it is over, once it is.
+    /// The reason why it is over, once it is.
     pub(super) over: Option<ConnectionError>,
     pub(super) waiting: Wakers,
     sink: Option<Box<dyn DatagramSink>>,
-    /// The datagram that goes next, while the path takes none: a newer one takes its place.
+    /// The datagram to send next, while the path is full; a newer one replaces it.
     next_datagram: Option<Bytes>,
-    /// Room for datagrams when none waits.
+    /// Free space of the send buffer while no datagram waits.
     datagram_space: usize,
     pub(super) named: bool,
     pub(super) connected: bool,
 }
 
-/// The tasks that wait for something of a connection: one for each thing.
+/// The tasks that wait for a connection's events: one for each.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     pub(super) readers: HashMap<StreamId, Waker>,
     pub(super) writers: HashMap<StreamId, Waker>,
-    /// Until the peer has, or will never have, all of a stream.
+    /// For the peer to have all of a stream, or to give it up.
     pub(super) finishers: HashMap<StreamId, Waker>,
-    /// For a stream the peer opens, by direction.
+    /// For streams that the peer opens, by direction.
     pub(super) acceptors: [Option<Waker>; 2],
 }
 
@@ -161,14 +161,14 @@ impl ConnectionShared {
 }
 
 impl ConnectionState {
-    /// Takes a datagram to send. While one waits for the path to take it, only the newest other one
-    /// is kept. Says whether this one took another's place.
+    /// Queues a datagram. While one waits for the path, only the newest other one is kept. Returns
+    /// true if this one replaced another.
     ///
     /// # Errors
-    /// When it will not be sent at all.
+    /// If it will never be sent.
     pub(super) fn push_datagram(&mut self, datagram: Bytes) -> Result<bool, SendDatagramError> {
         if self.proto.datagrams().send_buffer_space() == self.datagram_space {
-            // An older one that still waits would go after this one.
+            // An older waiting one would be sent after this one.
             let replaced = self.next_datagram.take().is_some();
             return self.proto.datagrams().send(datagram, true).map(|()| replaced);
         }
@@ -179,7 +179,7 @@ impl ConnectionState {
         Ok(self.next_datagram.replace(datagram).is_some())
     }
 
-    /// The datagram that waited goes next, once no other does.
+    /// Queues the waiting datagram once no other waits in the connection.
     pub(super) fn advance_datagrams(&mut self) {
         if self.next_datagram.is_some()
             && self.proto.datagrams().send_buffer_space() == self.datagram_space
@@ -190,7 +190,8 @@ impl ConnectionState {
         }
     }
 
-    /// Feeds a packet of the peer. Once its address is proven, what `datagram` is does not matter.
+    /// Passes a packet of the peer to the state machine. `datagram` matters only until the address
+    /// is proven.
     pub(super) fn take_in(&mut self, event: ConnectionEvent, datagram: ProofReceived) {
         if self.proof.is_proven() {
             return self.proto.handle_event(event);
@@ -200,23 +201,23 @@ impl ConnectionState {
         self.proof.received(datagram, self.frames_read() > read_before);
     }
 
-    /// Frames of a handshake that were in packets which could be read.
+    /// The number of handshake frames that could be read.
     fn frames_read(&self) -> u64 {
         let read = self.proto.stats().frame_rx;
         read.acks + read.crypto + read.ping
     }
 
-    /// Says that something other than datagrams is going on: nothing waits for a while.
+    /// Notes that more than datagrams is going on: for a while nothing waits.
     pub(super) fn stir(&mut self, now: Instant) {
         self.stirred_until = now + STIR_TIME;
     }
 
-    /// Whether nothing but datagrams has gone on for a while.
+    /// True if nothing but datagrams has gone on for a while.
     pub(super) fn is_calm(&self, now: Instant) -> bool {
         now >= self.stirred_until
     }
 
-    /// Passes on what the state machine has to say.
+    /// Passes on the state machine's events.
     pub(super) fn pass_on_events(&mut self, shared: &ConnectionShared, now: Instant) {
         while let Some(event) = self.proto.poll() {
             if let Event::DatagramReceived = event {
@@ -236,20 +237,20 @@ impl ConnectionState {
                     shared.progress.notify_waiters();
                 }
                 Event::ConnectionLost { reason } => self.finish(reason, shared),
-                // Nobody waits for room: what does not fit pushes older ones out.
+                // Nobody waits for space: new datagrams push older ones out.
                 Event::DatagramsUnblocked | Event::DatagramReceived => {}
             }
         }
     }
 
-    /// The connection is over: everyone who waits for something of it is told.
+    /// Ends the connection and wakes every task that waits for it.
     pub(super) fn finish(&mut self, why: ConnectionError, shared: &ConnectionShared) {
         self.over.get_or_insert(why);
         std::mem::take(&mut self.waiting).wake_all();
         shared.progress.notify_waiters();
     }
 
-    /// Hands all datagrams from now on, and those that wait, to `sink`.
+    /// Hands waiting and later datagrams to `sink`.
     pub(super) fn set_sink(&mut self, sink: Box<dyn DatagramSink>, now: Instant) {
         if self.over.is_none() {
             self.sink = Some(sink);
@@ -257,7 +258,7 @@ impl ConnectionState {
         }
     }
 
-    /// Hands the datagrams that came to the sink.
+    /// Hands received datagrams to the sink.
     fn hand_over_datagrams(&mut self, at: Instant) {
         let Some(sink) = self.sink.as_mut().filter(|_| self.over.is_none()) else { return };
         while let Some(datagram) = self.proto.datagrams().recv() {
@@ -266,8 +267,8 @@ impl ConnectionState {
     }
 }
 
-/// Unlocks a connection. The sink of one that is over goes, now that nobody holds the lock: with it
-/// may go the last that knows the connection, which closes it.
+/// Unlocks a connection. If it is over, its sink is dropped only then: the sink may hold the last
+/// handle of the connection, and dropping that closes it.
 pub(super) fn release(mut state: MutexGuard<'_, ConnectionState>) {
     let sink = if state.over.is_some() { state.sink.take() } else { None };
     drop(state);
@@ -287,7 +288,7 @@ impl Wakers {
                 self.finishers.remove(&id)
             }
             StreamEvent::Opened { dir } => self.acceptors[dir as usize].take(),
-            // Nobody waits to open a stream.
+            // No task waits to open a stream.
             StreamEvent::Available { .. } => None,
         };
         if let Some(waker) = waker {

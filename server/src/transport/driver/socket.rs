@@ -1,4 +1,4 @@
-//! The UDP socket: packets come in batches, and go out as soon as they are made.
+//! The UDP socket: packets arrive in batches and leave as soon as they are made.
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::UdpSocket;
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use quinn_proto::{EcnCodepoint, Transmit};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 
-/// More in a row would only hold up the packets of others.
+/// Packets in one call to the system; more would delay those of others.
 const SEGMENTS_MAX: usize = 10;
 
 /// The socket of the server.
@@ -16,13 +16,13 @@ const SEGMENTS_MAX: usize = 10;
 pub(super) struct DriverSocket {
     io: UdpSocket,
     state: UdpSocketState,
-    /// Room for a whole batch.
+    /// Buffer for a whole batch.
     received: Vec<u8>,
-    /// A packet that the system did not take yet.
+    /// A packet that the system has not accepted yet.
     unsent: Option<(Transmit, Vec<u8>)>,
 }
 
-/// One packet that came.
+/// One received packet.
 #[derive(Debug)]
 pub(super) struct Packet {
     pub(super) meta: RecvMeta,
@@ -31,7 +31,7 @@ pub(super) struct Packet {
 
 impl DriverSocket {
     /// # Errors
-    /// When the system lacks what QUIC needs of a socket.
+    /// If the system's sockets lack what QUIC needs.
     pub(super) fn new(io: UdpSocket, packet_bytes_max: usize) -> io::Result<Self> {
         let state = UdpSocketState::new((&io).into())?;
         let buffer_bytes = packet_bytes_max * state.gro_segments();
@@ -39,16 +39,16 @@ impl DriverSocket {
         Ok(DriverSocket { io, state, received, unsent: None })
     }
 
-    /// Whether packets leave whole, so that the size of the path can be found out.
+    /// True if packets are never fragmented, so that the path's datagram size can be found.
     pub(super) fn is_whole(&self) -> bool {
         !self.state.may_fragment()
     }
 
-    /// Takes in one batch and appends its packets. Says whether there may be more at once.
+    /// Receives one batch and appends its packets. Returns true if there may be more.
     ///
     /// # Errors
-    /// What the system says, but for the reports of packets that found nobody. Most of it passes:
-    /// see [`is_lasting`].
+    /// The system's error, except reports of unreachable peers. Most errors pass: see
+    /// [`is_lasting`].
     pub(super) fn receive(&mut self, packets: &mut Vec<Packet>) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
         let buffer_bytes = self.received.len() / BATCH_SIZE;
@@ -62,44 +62,44 @@ impl DriverSocket {
             Err(error) => return Err(error),
         };
         for (meta, slice) in metas.iter().zip(&slices).take(count) {
-            // One buffer may hold a row of packets of the same size and sender.
+            // One buffer may hold several packets of the same size and sender.
             let row = slice[..meta.len].chunks(meta.stride.max(1));
             packets.extend(row.map(|bytes| Packet { meta: *meta, bytes: bytes.into() }));
         }
         Ok(count == BATCH_SIZE)
     }
 
-    /// Sends a packet, or keeps it until the system takes it; then nothing more may be sent until
-    /// [`DriverSocket::retry`] says so.
+    /// Sends a packet, or keeps it until the system accepts it; then send nothing more until
+    /// [`DriverSocket::retry`] returns true.
     pub(super) fn send(&mut self, transmit: Transmit, bytes: &[u8]) {
         if self.is_blocked(&transmit, bytes) {
             self.unsent = Some((transmit, bytes.to_vec()));
         }
     }
 
-    /// Sends a packet that nobody misses if the system does not take it.
+    /// Sends a packet that may be lost if the system does not accept it.
     pub(super) fn send_or_drop(&self, transmit: &Transmit, bytes: &[u8]) {
         let _ = self.is_blocked(transmit, bytes);
     }
 
-    /// Sends what was left over. Says whether more can be sent.
+    /// Sends the kept packet. Returns true if more can be sent.
     pub(super) fn retry(&mut self) -> bool {
         let Some((transmit, bytes)) = self.unsent.take() else { return true };
         self.send(transmit, &bytes);
         self.unsent.is_none()
     }
 
-    /// Whether the system takes no more for now.
+    /// True while the system accepts no more.
     pub(super) fn is_full(&self) -> bool {
         self.unsent.is_some()
     }
 
-    /// Packets that may go out in one call.
+    /// Most packets of one call to the system.
     pub(super) fn segments_max(&self) -> usize {
         self.state.max_gso_segments().min(SEGMENTS_MAX)
     }
 
-    /// What to wait for.
+    /// The descriptor to wait for.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.io.as_fd()
     }
@@ -112,7 +112,7 @@ impl DriverSocket {
             segment_size: transmit.segment_size,
             src_ip: transmit.src_ip,
         };
-        // Any other failure is a packet lost on its way.
+        // Any other failure counts as a packet lost on its way.
         self.state.send((&self.io).into(), &packet).is_err()
     }
 }
@@ -123,7 +123,7 @@ impl Packet {
     }
 }
 
-/// Whether an error of the socket will not go away by itself: it is no socket any more.
+/// True if an error will not pass: the descriptor is no longer a socket.
 pub(super) fn is_lasting(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let numbers = [Errno::BADF, Errno::NOTSOCK].map(Errno::raw_os_error);

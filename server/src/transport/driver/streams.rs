@@ -8,8 +8,8 @@ use quinn_proto::{FinishError, StreamId, VarInt};
 
 use super::shared::ConnectionShared;
 
-/// The sending half of a stream. One that is dropped without [`SendStream::finish`] is ended, not
-/// reset.
+/// The sending half of a stream. Dropping it without [`SendStream::finish`] ends the stream; it
+/// does not reset it.
 #[derive(Debug)]
 pub(crate) struct SendStream {
     shared: Arc<ConnectionShared>,
@@ -21,11 +21,11 @@ pub(crate) struct SendStream {
 pub(crate) struct RecvStream {
     shared: Arc<ConnectionShared>,
     id: StreamId,
-    /// There is nothing more to read, for whatever reason.
+    /// There is nothing more to read.
     ended: bool,
 }
 
-/// Why a stream takes no more.
+/// The reason why a stream takes no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error("the peer reads no more of the stream: {0}")]
@@ -34,7 +34,7 @@ pub(crate) enum WriteError {
     Over,
 }
 
-/// Why a stream gives no more.
+/// The reason why a stream gives no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error("the peer gave the stream up: {0}")]
@@ -55,7 +55,7 @@ impl SendStream {
     /// Hands all of `bytes` to the connection, waiting while the peer takes no more.
     ///
     /// # Errors
-    /// When the peer will never take them.
+    /// If the peer will never take them.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -65,7 +65,7 @@ impl SendStream {
         Ok(())
     }
 
-    /// Ends the stream and waits until the peer has everything, or will never have it.
+    /// Ends the stream and waits until the peer has all of it, or never will.
     pub(crate) async fn finish(&mut self) {
         if self.shared.lock().proto.send_stream(self.id).finish().is_err() {
             return;
@@ -74,7 +74,7 @@ impl SendStream {
         self.stopped().await;
     }
 
-    /// Waits until the peer has everything of an ended stream, or wants no more of it: then with its reason.
+    /// Waits until the peer has all of an ended stream (`None`), or refuses the rest (its reason).
     pub(crate) async fn stopped(&mut self) -> Option<VarInt> {
         poll_fn(|context| {
             let mut state = self.shared.lock();
@@ -91,9 +91,9 @@ impl SendStream {
         .await
     }
 
-    /// Gives the stream up: what the peer has not got is not sent again.
+    /// Resets the stream: lost data is not sent again.
     pub(crate) fn reset(&mut self, code: VarInt) {
-        // It fails when the stream is over already.
+        // Fails if the stream is already over.
         if self.shared.lock().proto.send_stream(self.id).reset(code).is_ok() {
             self.shared.mark_dirty();
         }
@@ -153,10 +153,10 @@ impl RecvStream {
         RecvStream { shared, id, ended: false }
     }
 
-    /// Reads what is there into `buffer`; `None` at the stream's end. Safe to drop while waiting.
+    /// Reads available bytes into `buffer`; `None` at the stream's end. Safe to drop while waiting.
     ///
     /// # Errors
-    /// When the end will never come.
+    /// If the end will never come.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReadError> {
         poll_fn(|context| self.poll_read(context, buffer)).await
     }
@@ -166,7 +166,7 @@ impl RecvStream {
         self.ended = true;
         let mut state = self.shared.lock();
         state.waiting.readers.remove(&self.id);
-        // It fails when everything was read already.
+        // Fails if everything was already read.
         if state.over.is_none() && state.proto.recv_stream(self.id).stop(code).is_ok() {
             drop(state);
             self.shared.mark_dirty();

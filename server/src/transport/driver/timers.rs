@@ -1,4 +1,4 @@
-//! When which connection must be looked at again.
+//! Deadlines of connections.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,9 +6,9 @@ use std::time::Instant;
 
 /// The deadlines of all connections, the earliest first.
 ///
-/// A connection's deadline moves with every packet, mostly to later. So it keeps the entry it has
-/// while that is not too late, and is asked anew when that comes up: there is one live entry for a
-/// connection, and few are ever pushed.
+/// A connection's deadline moves with every packet, mostly to later. So it keeps its entry while
+/// that is early enough; when the entry comes up, the connection is asked for its deadline again.
+/// There is one live entry for each connection, and few are ever pushed.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     entries: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -19,7 +19,7 @@ pub(super) struct Timers {
 pub(super) struct TimerEntry(Option<Instant>);
 
 impl Timers {
-    /// Makes sure that connection `index` comes up at `deadline` or earlier.
+    /// Ensures that connection `index` comes up at `deadline` or earlier.
     pub(super) fn set(&mut self, index: usize, alarm: &mut TimerEntry, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
         if alarm.0.is_none_or(|set| deadline < set) {
@@ -28,12 +28,12 @@ impl Timers {
         }
     }
 
-    /// When the next one comes up.
+    /// The time of the earliest entry.
     pub(super) fn next(&self) -> Option<Instant> {
         self.entries.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
-    /// Takes one that is up at `now`: the deadline it was set for, and the connection's index.
+    /// Takes an entry that is due at `now`: its deadline and the connection's index.
     pub(super) fn pop(&mut self, now: Instant) -> Option<(Instant, usize)> {
         if self.next()? > now {
             return None;
@@ -43,7 +43,7 @@ impl Timers {
 }
 
 impl TimerEntry {
-    /// Takes note that the entry for `deadline` came up; `false` if that is not the live one.
+    /// Takes the entry for `deadline` out of use; `false` if it is not the live one.
     pub(super) fn came_up(&mut self, deadline: Instant) -> bool {
         let live = self.0 == Some(deadline);
         if live {
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(timers.pop(at(9)), None);
         assert_eq!(timers.pop(at(25)), Some((at(10), 7)));
         assert!(alarm.came_up(at(10)));
-        // What is left of the first one is nobody's.
+        // The rest of the first entry belongs to nobody.
         assert_eq!(timers.pop(at(25)), Some((at(20), 7)));
         assert!(!alarm.came_up(at(20)));
         assert_eq!(timers.pop(at(25)), None);

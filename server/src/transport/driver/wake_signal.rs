@@ -1,4 +1,4 @@
-//! What wakes the driver when another thread has something for it.
+//! The signal that wakes the driver when another thread has something for it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,47 +6,48 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// Rung by any thread, heard by the driver. Ringing takes no lock, and makes a system call only
-/// when the driver sleeps.
+/// Any thread rings it, the driver hears it. Ringing takes no lock, and makes a system call only if
+/// the driver sleeps.
 #[derive(Debug)]
 pub(crate) struct WakeSignal {
     wire: OwnedFd,
-    /// Rung since the driver last looked.
+    /// It was rung since the driver last heard it.
     rung: AtomicBool,
-    /// The driver waits, or is about to, and must be woken through the wire.
+    /// The driver waits, or is about to, and must be woken through `wire`.
     asleep: AtomicBool,
 }
 
 impl WakeSignal {
     /// # Errors
-    /// When the system gives no more descriptors.
+    /// If the system gives no more descriptors.
     pub(crate) fn new() -> io::Result<Self> {
         let wire = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
         Ok(WakeSignal { wire, rung: AtomicBool::new(false), asleep: AtomicBool::new(false) })
     }
 
-    /// Wakes the driver. What was queued before the call is found by it.
+    /// Wakes the driver, which then finds everything queued before the call.
     pub(crate) fn ring(&self) {
-        // Both flags in one total order: either the driver sees the ring before it sleeps, or this
-        // thread sees that it sleeps.
+        // Both flags have one total order: either the driver sees the ring before it sleeps, or
+        // this thread sees that it sleeps.
         self.rung.store(true, Ordering::SeqCst);
         if self.asleep.swap(false, Ordering::SeqCst) {
-            // It fails only when the counter is full, which is rung as well.
+            // Fails only if the counter is full, which wakes as well.
             let _ = rustix::io::write(&self.wire, &1u64.to_ne_bytes());
         }
     }
 
-    /// Forgets the rings so far: whatever is queued from now on rings again. Says whether there were any.
+    /// Clears the signal: anything queued later rings it again. Returns true if it was rung.
     pub(super) fn hear(&self) -> bool {
         self.rung.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether it was rung since [`WakeSignal::hear`].
+    /// True if it was rung since [`WakeSignal::hear`].
     pub(super) fn is_rung(&self) -> bool {
         self.rung.load(Ordering::Relaxed)
     }
 
-    /// Says that the driver is about to wait, unless it was rung since [`WakeSignal::hear`].
+    /// Announces that the driver is about to wait. Returns false if it was rung since
+    /// [`WakeSignal::hear`].
     pub(super) fn may_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let silent = !self.rung.load(Ordering::SeqCst);
@@ -56,7 +57,7 @@ impl WakeSignal {
         silent
     }
 
-    /// Says that the driver no longer waits, and silences the wire.
+    /// Announces that the driver no longer waits, and clears `wire`.
     pub(super) fn wake(&self, was_rung: bool) {
         self.asleep.store(false, Ordering::SeqCst);
         if was_rung {
@@ -64,7 +65,7 @@ impl WakeSignal {
         }
     }
 
-    /// What to wait for.
+    /// The descriptor to wait for.
     pub(super) fn wire(&self) -> BorrowedFd<'_> {
         self.wire.as_fd()
     }

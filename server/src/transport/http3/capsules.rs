@@ -1,4 +1,4 @@
-//! Capsules: what a session's own stream carries.
+//! Capsules: the content of a session's own stream.
 //!
 //! ```text
 //! +--------------+----------------+-------+
@@ -11,30 +11,30 @@ use super::HttpError;
 use super::code::Code;
 use super::frames::{CUT, FRAME_DATA, Reader, put_frame, put_varint};
 
-/// Bytes of the text with which a session is closed (draft-ietf-webtrans-http3-16, section 6).
+/// Bytes of the text that closes a session (draft-ietf-webtrans-http3-16, section 6).
 const CLOSE_TEXT_BYTES_MAX: u64 = 1024;
-/// Bytes of the code before it.
+/// Bytes of the code in front of it.
 const CLOSE_CODE_BYTES: u64 = 4;
 /// The capsule that closes a session.
 const CAPSULE_CLOSE: u64 = 0x2843;
 
-/// A capsule that is cut or cannot be (RFC 9297, section 3.3).
+/// A truncated or invalid capsule (RFC 9297, section 3.3).
 const MALFORMED: HttpError = HttpError::Message(Code::MESSAGE_ERROR);
 
-/// What the peer said at the end of a session.
+/// The peer's message at the end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionClose {
-    /// A number and a text of its own.
+    /// A close with a number and a text.
     Close(u32, String),
-    /// Nothing more comes.
+    /// The stream ended without one.
     Nothing,
 }
 
-/// A session's own stream as it is read.
+/// A session's own stream being read.
 #[derive(Debug)]
 pub(crate) struct Capsules {
     reader: Reader,
-    /// Bytes of the frame that are to come.
+    /// Bytes of the current frame still to come.
     left: u64,
 }
 
@@ -43,11 +43,12 @@ impl Capsules {
         Capsules { reader, left: 0 }
     }
 
-    /// Reads up to what ends the session. Of other capsules none matters here: flow control was not agreed on, and
-    /// datagrams have frames of their own.
+    /// Reads until the session ends. Other capsules are ignored: flow control was not agreed on,
+    /// and datagrams have frames of their own.
     ///
     /// # Errors
-    /// [`HttpError::Message`] for capsules that cannot be, [`HttpError::Stream`] when the peer gave the stream up.
+    /// [`HttpError::Message`] for invalid capsules, [`HttpError::Stream`] if the peer gave the
+    /// stream up.
     pub(crate) async fn end(&mut self) -> Result<SessionClose, HttpError> {
         while let Some(first) = self.byte().await? {
             let kind = self.varint_after(first).await?;
@@ -64,7 +65,8 @@ impl Capsules {
         Ok(SessionClose::Nothing)
     }
 
-    /// Waits for the end of the stream behind the capsule that closes it. Says whether there was none of the bytes that must not come.
+    /// Waits for the stream's end after the closing capsule. Returns true if no forbidden bytes
+    /// came before it.
     pub(crate) async fn is_over(&mut self) -> bool {
         matches!(self.byte().await, Ok(None) | Err(HttpError::Stream))
     }
@@ -101,12 +103,12 @@ impl Capsules {
         Ok(value)
     }
 
-    /// What is there next of the payloads, at most `bytes_max`; `None` at the stream's end.
+    /// The next bytes of the payloads, at most `bytes_max`; `None` at the stream's end.
     async fn bytes(&mut self, bytes_max: u64) -> Result<Option<&[u8]>, HttpError> {
         while self.left == 0 {
             match self.reader.frame().await? {
                 Some((FRAME_DATA, length)) => self.left = length,
-                // After a CONNECT there are no others (RFC 9114, section 4.4).
+                // Only DATA frames may follow a CONNECT (RFC 9114, section 4.4).
                 Some(_) => return Err(HttpError::Rule(Code::FRAME_UNEXPECTED)),
                 None => return Ok(None),
             }

@@ -1,10 +1,10 @@
-//! The error codes of HTTP/3 and of what extends it.
+//! The error codes of HTTP/3 and its extensions.
 
 use std::fmt;
 
 use quinn_proto::VarInt;
 
-/// Why a stream or a connection is given up (RFC 9114, section 8.1; the others are named where they stand).
+/// The reason why a stream or a connection is given up (RFC 9114, section 8.1, unless noted).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code(u32);
 
@@ -31,7 +31,7 @@ impl Code {
     /// draft-ietf-webtrans-http3-16, section 9.5.
     pub(crate) const BUFFERED_STREAM_REJECTED: Code = Code(0x3994_bd84);
 
-    /// As it goes into a frame of QUIC.
+    /// The code in a QUIC frame.
     pub(crate) fn number(self) -> VarInt {
         VarInt::from_u32(self.0)
     }

@@ -1,4 +1,4 @@
-//! Field lines out of a field section (RFC 9204), which may use no table but the static one.
+//! Decodes the field lines of a field section (RFC 9204) that may use only the static table.
 //!
 //! ```text
 //! +-------------------+------+-------------+
@@ -10,33 +10,33 @@
 //!   a value is H length (7+), bytes; H says that they are in the Huffman code
 //! ```
 //!
-//! The static table is that of `wtransport-proto`, whose own decoder keeps one line of each name and no
-//! value that is not UTF-8.
+//! The static table is that of `wtransport-proto`, whose own decoder keeps only one line of each
+//! name and no value that is not UTF-8.
 
 use wtransport_proto::qpack;
 
-/// A name and its value, as they came.
+/// A name and its value, as received.
 pub(super) type HeaderField = (Vec<u8>, Vec<u8>);
 
-/// Bytes of field lines, each with 32 beside its name and value (RFC 9114, section 4.2.2): a browser's request has a few
-/// hundred.
+/// Bytes of field lines, each with 32 on top of its name and value (RFC 9114, section 4.2.2). A
+/// browser's request has a few hundred.
 pub(super) const SECTION_BYTES_MAX: usize = 16_384;
 const LINE_BYTES: usize = 32;
 
-/// Why there are no field lines.
+/// The reason why there are no field lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldsError {
     /// They cannot be decoded, which ends the connection.
     Undecodable,
-    /// They are more than [`SECTION_BYTES_MAX`], which is answered.
+    /// They exceed [`SECTION_BYTES_MAX`], which gets an answer.
     TooLarge,
 }
 
-/// The field lines of a section in their order.
+/// The field lines of a section, in their order.
 pub(super) fn decode(section: &[u8]) -> Result<Vec<HeaderField>, FieldsError> {
     let mut rest = Section(section);
     let (insert_count, base) = (rest.integer(8)?, rest.first()?);
-    // A base before the first entry: there is none to be before.
+    // A base before the first entry is impossible.
     if insert_count != 0 || base & 0x80 != 0 {
         return Err(FieldsError::Undecodable);
     }
@@ -53,12 +53,12 @@ pub(super) fn decode(section: &[u8]) -> Result<Vec<HeaderField>, FieldsError> {
     Ok(fields)
 }
 
-/// A field section that says all of `fields`.
+/// A field section of all `fields`.
 pub(super) fn encode(fields: &[(&str, &str)]) -> Box<[u8]> {
     qpack::Encoder::encode(fields.iter().copied())
 }
 
-/// The rest of a section.
+/// The undecoded rest of a section.
 struct Section<'a>(&'a [u8]);
 
 impl<'a> Section<'a> {
@@ -80,15 +80,15 @@ impl<'a> Section<'a> {
             let (name, value) = of_static_table(index)?;
             return Ok((name, if indexed { value } else { self.string(7)? }));
         }
-        // All that is left but this names the dynamic table, which has no entries.
+        // All other forms refer to the dynamic table, which is empty.
         if first & 0xe0 != 0x20 {
             return Err(FieldsError::Undecodable);
         }
         Ok((self.string(3)?, self.string(7)?))
     }
 
-    /// An integer that begins in the low `prefix` bits (RFC 7541, section 5.1). None here needs more than 28 bits beyond
-    /// them.
+    /// An integer that begins in the low `prefix` bits (RFC 7541, section 5.1). It may have 28 more
+    /// bits, which is enough here.
     fn integer(&mut self, prefix: u32) -> Result<usize, FieldsError> {
         let mask = (1 << prefix) - 1;
         let mut value = usize::from(self.bytes(1)?[0]) & mask;
@@ -105,7 +105,8 @@ impl<'a> Section<'a> {
         Err(FieldsError::Undecodable)
     }
 
-    /// A string whose length begins in the low `prefix` bits, below the bit that says whether it is in the Huffman code.
+    /// A string whose length begins in the low `prefix` bits; the bit above them marks the Huffman
+    /// code.
     fn string(&mut self, prefix: u32) -> Result<Vec<u8>, FieldsError> {
         let is_huffman = self.first()? & (1 << prefix) != 0;
         let length = self.integer(prefix)?;
@@ -116,7 +117,7 @@ impl<'a> Section<'a> {
 
 fn of_static_table(index: usize) -> Result<HeaderField, FieldsError> {
     let index = u8::try_from(index).map_err(|_| FieldsError::Undecodable)?;
-    // A section of this one line. Six ones say that the rest of the index follows.
+    // A section of only this line. Six ones mean that the index continues.
     let long = [0, 0, 0xff, index.wrapping_sub(63)];
     let short = [0, 0, 0xc0 | index];
     let section = if index < 63 { &short[..] } else { &long[..] };
@@ -130,7 +131,8 @@ fn of_huffman(bytes: &[u8]) -> Result<Vec<u8>, FieldsError> {
     let speed = httlib_huffman::DecoderSpeed::OneBit;
     let result = httlib_huffman::decode(bytes, &mut decoded, speed);
     result.map_err(|_| FieldsError::Undecodable)?;
-    // A string has one code. Whatever else it came from was padded too long, or by other bits than ones.
+    // Each string has exactly one code. Any other input had too much padding, or padding other than
+    // ones.
     let mut again = Vec::new();
     let result = httlib_huffman::encode(&decoded, &mut again);
     if result.is_err() || again != bytes {
@@ -153,11 +155,11 @@ mod tests {
     fn lines_of_every_form_are_read_in_their_order() {
         let section = [
             &[0, 0, 0xc0 | 15][..],
-            // The last line of the table, and its name with another value.
+            // The table's last line, and its name with another value.
             &[0xff, 98 - 63, 0x5f, 98 - 15, 1, b'a'],
-            // Neither name nor value of the table, twice, the second not UTF-8.
+            // Two lines outside the table, the second not UTF-8.
             &[0x22, b'x', b'y', 1, b'1', 0x22, b'x', b'y', 1, 0xe9],
-            // "www.example.com" as RFC 7541, appendix C.4.1, has it.
+            // "www.example.com" from RFC 7541, appendix C.4.1.
             &[0x50, 0x8c, 0xf1, 0xe3, 0xc2, 0xe5, 0xf2, 0x3a, 0x6b, 0xa0, 0xab, 0x90, 0xf4, 0xff],
         ]
         .concat();

@@ -1,4 +1,4 @@
-//! Frames out of a stream, and what may be in which.
+//! Frames from a stream, and the kinds allowed on each.
 //!
 //! ```text
 //! +--------------+----------------+---------+
@@ -23,20 +23,20 @@ pub(super) const FRAME_SETTINGS: u64 = 0x04;
 pub(super) const FRAME_PUSH_PROMISE: u64 = 0x05;
 pub(super) const FRAME_GOAWAY: u64 = 0x07;
 pub(super) const FRAME_MAX_PUSH_ID: u64 = 0x0d;
-/// Begins a stream of a session: `WEBTRANSPORT_STREAM`, then the session's id and no length.
+/// Begins a stream of a session: `WEBTRANSPORT_STREAM`, then the session's id, without a length.
 pub(super) const FRAME_STREAM: u64 = 0x41;
-/// Kinds of HTTP/2 that must not be used (RFC 9114, section 7.2.8).
+/// Frame kinds of HTTP/2, which are forbidden (RFC 9114, section 7.2.8).
 const OF_HTTP2: [u64; 4] = [0x02, 0x06, 0x08, 0x09];
 
-/// A stream ended within a frame.
+/// The stream ended within a frame.
 pub(super) const CUT: HttpError = HttpError::Rule(Code::FRAME_ERROR);
-/// Bytes that are read ahead.
+/// Bytes read ahead.
 const HELD_BYTES: usize = 512;
-/// How long a connection waits that is out of turns.
+/// Pause of a connection that has used up its allowance.
 const TURN_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often one connection may open streams, and be read on those that belong to HTTP/3 alone: as often as frames of a
-/// session's streams are taken. Beyond that it waits, and so does the peer.
+/// How often one connection may open streams, and be read on streams of HTTP/3 itself: at the rate
+/// of frames on a session's streams. Beyond that it waits, and so does the peer.
 #[derive(Clone, Debug)]
 pub(super) struct ReadAllowance(Arc<DefaultDirectRateLimiter>);
 
@@ -48,7 +48,7 @@ impl ReadAllowance {
         ReadAllowance(Arc::new(DefaultDirectRateLimiter::direct(quota)))
     }
 
-    /// Waits for a turn.
+    /// Waits until the allowance permits one more.
     pub(super) async fn next(&self) {
         while self.0.check().is_err() {
             tokio::time::sleep(TURN_PAUSE).await;
@@ -60,7 +60,7 @@ impl ReadAllowance {
 #[derive(Debug)]
 pub(crate) struct Reader {
     recv: RecvStream,
-    /// Bytes that were read ahead are those from `at` to `end`.
+    /// The bytes read ahead lie between `at` and `end`.
     held: Vec<u8>,
     at: usize,
     end: usize,
@@ -68,19 +68,19 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads no further than it is asked to, so that somebody else may go on.
+    /// Reads only what is asked for, so that another reader can continue.
     pub(super) fn new(recv: RecvStream, turns: ReadAllowance) -> Self {
         Reader { recv, held: vec![0; 1], at: 0, end: 0, turns }
     }
 
-    /// Reads ahead from now on, and in turn: nobody else will go on.
+    /// From now on reads ahead, within the allowance: no other reader will continue.
     pub(super) fn read_ahead(&mut self) {
         if self.held.len() == 1 {
             self.held.resize(HELD_BYTES, 0);
         }
     }
 
-    /// The stream, of one that did not read ahead.
+    /// The stream itself; only if nothing was read ahead.
     pub(super) fn into_inner(self) -> RecvStream {
         debug_assert_eq!(self.at, self.end);
         self.recv
@@ -91,7 +91,7 @@ impl Reader {
         self.recv.stop(code.number());
     }
 
-    /// What is there next, at most `bytes_max`; `None` at the stream's end.
+    /// The next bytes, at most `bytes_max`; `None` at the stream's end.
     pub(super) async fn read(&mut self, bytes_max: u64) -> Result<Option<&[u8]>, HttpError> {
         if self.at == self.end {
             if self.held.len() > 1 {
@@ -109,7 +109,7 @@ impl Reader {
         Ok(self.read(1).await?.map(|bytes| bytes[0]))
     }
 
-    /// RFC 9000, section 16; `None` at the stream's end.
+    /// A varint (RFC 9000, section 16); `None` at the stream's end.
     pub(super) async fn varint(&mut self) -> Result<Option<u64>, HttpError> {
         let Some(first) = self.byte().await? else { return Ok(None) };
         let mut value = u64::from(first & 0x3f);
@@ -119,8 +119,8 @@ impl Reader {
         Ok(Some(value))
     }
 
-    /// The kind and the length of the next frame that is known here, or `None` at the stream's end. Others are
-    /// passed over; kinds that may nowhere be are errors.
+    /// The kind and length of the next known frame; `None` at the stream's end. Unknown frames are
+    /// skipped; forbidden kinds are errors.
     pub(super) async fn frame(&mut self) -> Result<Option<(u64, u64)>, HttpError> {
         match self.varint().await? {
             Some(kind) => self.frame_of(kind).await,
@@ -128,12 +128,12 @@ impl Reader {
         }
     }
 
-    /// The same where the kind of the next frame was read already.
+    /// Like [`Reader::frame`], after the kind of the next frame was already read.
     pub(super) async fn frame_of(&mut self, first: u64) -> Result<Option<(u64, u64)>, HttpError> {
         let mut kind = first;
         loop {
             if kind == FRAME_STREAM {
-                // It may only begin a stream, and is looked for there.
+                // It may only begin a stream, where it is handled.
                 return Err(HttpError::Rule(Code::FRAME_ERROR));
             }
             let length = self.varint().await?.ok_or(CUT)?;
@@ -152,7 +152,7 @@ impl Reader {
         }
     }
 
-    /// The payload of a frame. It takes memory as it comes, not as it is announced.
+    /// The payload of a frame. Memory grows with the received bytes, not with the announced length.
     pub(super) async fn payload(&mut self, length: u64) -> Result<Vec<u8>, HttpError> {
         let mut payload = Vec::new();
         while payload.len() as u64 != length {
@@ -162,7 +162,7 @@ impl Reader {
         Ok(payload)
     }
 
-    /// Passes over the payload of a frame.
+    /// Skips the payload of a frame.
     pub(super) async fn skip(&mut self, length: u64) -> Result<(), HttpError> {
         let mut left = length;
         while left > 0 {
@@ -185,7 +185,7 @@ pub(crate) fn put_varint(value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[skipped + 1..]);
 }
 
-/// The varint that `bytes` begin with, and the rest.
+/// The varint at the beginning of `bytes`, and the rest.
 pub(crate) fn split_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let first = *bytes.first()?;
     let (rest_of_it, rest) = bytes[1..].split_at_checked((1 << (first >> 6)) - 1)?;

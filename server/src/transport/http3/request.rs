@@ -1,32 +1,32 @@
-//! What a request asks for, if it is one (RFC 9114, section 4.3.1; RFC 9220).
+//! The meaning of a request (RFC 9114, section 4.3.1; RFC 9220).
 
 use super::fields::HeaderField;
 
 /// The `:protocol` of a session in all drafts before draft-ietf-webtrans-http3-15.
 const WEBTRANSPORT: &[u8] = b"webtransport";
-/// Names that speak of one connection of HTTP/1.1 (RFC 9114, section 4.2).
+/// Header names that concern one HTTP/1.1 connection (RFC 9114, section 4.2).
 const OF_ONE_CONNECTION: [&[u8]; 5] =
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
 
-/// What a request that is well formed comes to.
+/// The outcome of a well-formed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestOutcome {
-    /// A session.
+    /// It requests a session.
     Session(SessionRequest),
-    /// Nothing that this server has.
+    /// It requests something that this server does not have.
     Other(Answer),
 }
 
-/// A session as a client wants it.
+/// The session that a client requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SessionRequest {
-    /// What the client calls the server.
+    /// The server's name in the request.
     pub(crate) authority: String,
-    /// Of the page, if one asks.
+    /// The page's origin; `None` if no page asks.
     pub(crate) origin: Option<String>,
 }
 
-/// An answer that is only a status.
+/// An answer of only a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Ok,
@@ -37,12 +37,12 @@ pub(crate) enum Answer {
     NotImplemented,
 }
 
-/// The request breaks a rule of HTTP: it is not answered, its stream is given up.
+/// The request breaks a rule of HTTP: its stream is given up without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
 impl Answer {
-    /// Its field lines.
+    /// The field lines of the answer.
     pub(super) fn fields(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Answer::Ok => &[(":status", "200")],
@@ -64,7 +64,7 @@ pub(super) fn judge(fields: &[HeaderField]) -> Result<RequestOutcome, Malformed>
     let method = lines.method.ok_or(Malformed)?;
     let authority = lines.authority()?;
     if method == b"CONNECT" && lines.protocol.is_none() {
-        // A tunnel to somewhere else: it names only where.
+        // A tunnel to another host; it names nothing else.
         let is_tunnel = lines.scheme.is_none() && lines.path.is_none() && authority.is_some();
         return if is_tunnel {
             Ok(RequestOutcome::Other(Answer::NotImplemented))
@@ -95,7 +95,7 @@ pub(super) fn judge(fields: &[HeaderField]) -> Result<RequestOutcome, Malformed>
     Ok(RequestOutcome::Session(SessionRequest { authority: text(authority), origin }))
 }
 
-/// The field lines that matter here.
+/// The relevant field lines.
 #[derive(Default)]
 struct RequestFields<'a> {
     method: Option<&'a [u8]>,
@@ -105,7 +105,7 @@ struct RequestFields<'a> {
     protocol: Option<&'a [u8]>,
     hosts: Vec<&'a [u8]>,
     origins: Vec<&'a [u8]>,
-    /// A line came that is no pseudo-header.
+    /// A line that is not a pseudo-header has come.
     is_past_pseudo: bool,
 }
 
@@ -146,7 +146,7 @@ impl<'a> RequestFields<'a> {
         Ok(())
     }
 
-    /// What the client calls the server, by either name; both must say the same.
+    /// The server's name, from either header; if both are there they must agree.
     fn authority(&self) -> Result<Option<&'a [u8]>, Malformed> {
         let mut said = self.authority.into_iter().chain(self.hosts.iter().copied());
         let Some(first) = said.next() else { return Ok(None) };
@@ -158,7 +158,8 @@ impl<'a> RequestFields<'a> {
     }
 }
 
-/// There are no resources here, so what is not for a session is not found, or not even understood.
+/// The answer by method. There are no resources, so other requests are not found or not
+/// implemented.
 fn by_method(method: &[u8]) -> Answer {
     match method {
         b"GET" | b"HEAD" => Answer::NotFound,
@@ -167,7 +168,8 @@ fn by_method(method: &[u8]) -> Answer {
     }
 }
 
-/// Whether a name may have this character: those of a token (RFC 9110, section 5.6.2), but no capitals.
+/// True if a header name may contain this character: one of a token (RFC 9110, section 5.6.2), but
+/// no capital.
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -195,7 +197,7 @@ mod tests {
         judge(&fields)
     }
 
-    /// That session, with `name` as given, or without it.
+    /// A valid session request, with `name` set to `value`, or left out.
     fn changed(
         name: &'static str,
         value: Option<&'static str>,

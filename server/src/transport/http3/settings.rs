@@ -1,4 +1,4 @@
-//! What both sides of a connection can do.
+//! The settings of both sides of a connection.
 
 use super::code::Code;
 use super::fields::SECTION_BYTES_MAX;
@@ -13,13 +13,13 @@ const H3_DATAGRAM: u64 = 0x33;
 const ENABLE_WEBTRANSPORT: u64 = 0x2b60_3742;
 /// draft-ietf-webtrans-http3-07.
 const WEBTRANSPORT_MAX_SESSIONS: u64 = 0xc671_706a;
-/// Settings of HTTP/2 that must not be sent (RFC 9114, section 11.2.2).
+/// Settings of HTTP/2, which are forbidden (RFC 9114, section 11.2.2).
 const OF_HTTP2: [u64; 5] = [0x00, 0x02, 0x03, 0x04, 0x05];
 
-/// What this side says, as the payload of a SETTINGS frame.
+/// This side's settings, as the payload of a SETTINGS frame.
 ///
-/// WebTransport is told by the settings of two old drafts, which are those that every browser knows. Later drafts have
-/// flow control of their own, which is not here: their settings must not be sent.
+/// WebTransport is announced by the settings of two old drafts, which every browser knows. Later
+/// drafts require flow control, which is missing here: their settings must not be sent.
 pub(super) fn ours() -> Vec<u8> {
     let mut payload = Vec::new();
     for (id, value) in [
@@ -37,7 +37,7 @@ pub(super) fn ours() -> Vec<u8> {
     payload
 }
 
-/// What the peer said that matters here.
+/// The peer's relevant settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PeerSettings {
     /// It takes HTTP datagrams.

@@ -13,7 +13,7 @@ use crate::transport::Closed;
 
 /// Lanes that are streams: control and chat.
 const LANES: usize = 2;
-/// Bytes of a stream in one message: what a slow path takes in a part of a second.
+/// Bytes of a stream in one message: a slow path carries them in a fraction of a second.
 const PIECE_BYTES_MAX: usize = 8192;
 
 /// A lane, both ways.
@@ -24,12 +24,12 @@ pub(super) type Channel = (ChannelWriter, ChannelReader);
 #[error("the session is over")]
 pub(crate) struct ChannelOver;
 
-/// One message of a lane on its way out.
+/// An outgoing message of a lane.
 #[derive(Debug)]
 pub(super) struct ChannelMessage {
-    /// With the lane before it.
+    /// The bytes, with the lane in front.
     pub(super) message: Bytes,
-    /// Told once the system has it.
+    /// Signalled once the system has it.
     pub(super) written: oneshot::Sender<()>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct ChannelWriter {
 #[derive(Debug)]
 pub(crate) struct ChannelReader(ReadHalf<SimplexStream>);
 
-/// Where what comes on the lanes goes; a lane opens with its first message.
+/// Receives the lanes' messages and sorts them; a lane opens with its first message.
 #[derive(Debug)]
 pub(super) struct ChannelInputs {
     channels: [Option<WriteHalf<SimplexStream>>; LANES],
@@ -54,8 +54,8 @@ pub(super) struct ChannelInputs {
 }
 
 impl ChannelWriter {
-    /// Hands all of `bytes` to the system, waiting while it takes no more. In pieces: snapshots go
-    /// between them.
+    /// Hands all of `bytes` to the system, waiting while it takes no more. It writes them in
+    /// pieces, so that snapshots can go between.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> Result<(), ChannelOver> {
         for part in bytes.chunks(PIECE_BYTES_MAX) {
             let mut message = BytesMut::with_capacity(1 + part.len());
@@ -71,10 +71,10 @@ impl ChannelWriter {
 }
 
 impl ChannelReader {
-    /// Reads what is there into `buffer`. Safe to drop while waiting.
+    /// Reads available bytes into `buffer`. Safe to drop while waiting.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ChannelOver> {
         match self.0.read(buffer).await {
-            // A lane has no end of its own.
+            // A lane does not end before the session.
             Ok(0) | Err(_) => Err(ChannelOver),
             Ok(count) => Ok(Some(count)),
         }
@@ -82,8 +82,8 @@ impl ChannelReader {
 }
 
 impl ChannelInputs {
-    /// At most `lane_bytes_max` bytes of each lane wait to be read. Also gives the lanes as they are
-    /// opened, and what is then written to them.
+    /// At most `lane_bytes_max` bytes of each lane wait to be read. Also returns the lanes as they
+    /// open, and the messages written to them.
     pub(super) fn new(
         lane_bytes_max: usize,
     ) -> (Self, Receiver<Channel>, Receiver<ChannelMessage>) {
@@ -95,10 +95,10 @@ impl ChannelInputs {
         (incoming, streams, written)
     }
 
-    /// Passes on what came on a lane, waiting while too much of it is unread.
+    /// Passes on a lane's bytes, waiting while too many of them are unread.
     ///
     /// # Errors
-    /// When there is no such lane.
+    /// If there is no such lane.
     pub(super) async fn pass_on(&mut self, lane: u8, bytes: &[u8]) -> Result<(), Closed> {
         let at = match lane {
             STREAM_CONTROL => 0,
@@ -107,15 +107,15 @@ impl ChannelInputs {
         };
         if self.channels[at].is_none() {
             let (recv, mut writer) = simplex(self.lane_bytes_max);
-            // The stream's first byte says what it is, here as on QUIC.
+            // The stream's first byte is its kind, as on QUIC.
             let _ = writer.write_all(&[lane]).await;
             let send = ChannelWriter { lane, pieces: self.pieces.clone() };
-            // There is room for all lanes; nobody takes it only when the session is over.
+            // There is space for all lanes; it fails only if the session is over.
             let _ = self.opened.try_send((send, ChannelReader(recv)));
             self.channels[at] = Some(writer);
         }
         if let Some(writer) = &mut self.channels[at] {
-            // It fails when nobody reads any more: the session is over.
+            // Fails if nobody reads any more: the session is over.
             let _ = writer.write_all(bytes).await;
         }
         Ok(())

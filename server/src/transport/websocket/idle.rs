@@ -1,29 +1,30 @@
-//! When a peer has been silent for too long.
+//! Detects a peer that has been silent for too long.
 //!
-//! Time counts while the server looks. When its process stood still, as one that was stopped or whose
-//! machine slept, what the peer sent meanwhile waits unread: that is no silence.
+//! Only time in which the server looks counts. After its process stood still, because it was
+//! stopped or its machine slept, the peer's messages wait unread: that is no silence.
 
 use std::time::Duration;
 
-/// Looks until a peer has been silent for too long.
+/// Looks in the longest allowed silence.
 const LOOKS: u32 = 4;
 
-/// For how long nothing came from a peer, or nothing whole. It knows no clock: it is told of each look.
+/// Measures how long nothing, or nothing complete, came from a peer. It has no clock: the caller
+/// reports each look.
 #[derive(Debug)]
 pub(super) struct IdleTimer {
     time_max: Duration,
     silent: Duration,
-    /// The message that is there in part, 0 for none, and for how long it has been.
+    /// The number of the incomplete message, 0 for none, and how long it has been incomplete.
     message: u64,
     message_open: Duration,
 }
 
-/// What has lasted too long.
+/// The wait that was too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimedOut {
     /// Nothing came.
     Silence,
-    /// A message came in part.
+    /// A message stayed incomplete.
     Message,
 }
 
@@ -32,15 +33,16 @@ impl IdleTimer {
         IdleTimer { time_max, silent: Duration::ZERO, message: 0, message_open: Duration::ZERO }
     }
 
-    /// How long to look for a message, at most.
+    /// The longest wait of one look.
     pub(super) fn look(&self) -> Duration {
         self.time_max / LOOKS
     }
 
-    /// Notes a look that took `took`, whether it `heard` a message, and which message is unfinished now.
+    /// Records a look that took `took`, whether it `heard` a message, and the `unfinished` message
+    /// now.
     ///
     /// # Errors
-    /// When the peer has had its time.
+    /// If the peer has used up its time.
     pub(super) fn looked(
         &mut self,
         took: Duration,
@@ -48,7 +50,7 @@ impl IdleTimer {
         unfinished: u64,
     ) -> Result<(), TimedOut> {
         if took > 2 * self.look() {
-            // Whoever looked stood still: the peer gets its time anew.
+            // The server stood still: the peer's time starts again.
             *self = IdleTimer { message: unfinished, ..IdleTimer::new(self.time_max) };
             return Ok(());
         }

@@ -1,7 +1,7 @@
-//! What comes on a WebSocket, counted frame by frame while it is read, and read no faster than agreed.
+//! Reads a WebSocket, counts its frames, and keeps to an agreed rate.
 //!
-//! Messages, pings, empty fragments: whatever a peer sends costs the server a little. What comes faster
-//! is left with the system, whose window tells the peer to wait.
+//! Every message, ping or empty fragment costs the server a little. Whatever comes faster than the
+//! rate stays with the system, whose window then makes the peer wait.
 
 use std::io;
 use std::pin::Pin;
@@ -17,26 +17,26 @@ use tokio::time::Sleep;
 use crate::token_bucket::TokenBucket;
 
 const HEAD_BYTES_MAX: usize = 14;
-/// Bytes that one frame costs besides its own.
+/// Cost of one frame, in bytes, on top of its own bytes.
 const COST_BYTES: u64 = 1024;
-/// A path that stalled for so long, and more, brings at once what was sent meanwhile.
+/// Burst in seconds: a path that stalled this long delivers everything sent meanwhile at once.
 const BURST_S: f64 = 2.0;
-/// A frame that is announced longer than any may be is refused behind this.
+/// Longest pause, in seconds. A frame announced longer than any allowed one is refused after it.
 const DEBT_S_MAX: f64 = 10.0;
 
-/// A connection that is read frame by frame at a rate.
+/// A connection read frame by frame at a limited rate.
 pub(super) struct Intake<W> {
     wire: W,
-    /// What came behind the request.
+    /// Bytes that came after the request.
     early: Bytes,
     frames: FramePosition,
-    /// What was too much is a debt.
+    /// An excess becomes a debt.
     rate: TokenBucket,
     pause: Option<Pin<Box<Sleep>>>,
     unfinished: Unfinished,
 }
 
-/// The message that is there in part: its number, from 1; 0 when there is none.
+/// The number of the incomplete message, from 1; 0 if there is none.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unfinished(Arc<AtomicU64>);
 
@@ -47,7 +47,8 @@ impl Unfinished {
 }
 
 impl<W> Intake<W> {
-    /// `early` came before what `wire` will give; `messages_hz` small messages a second are read.
+    /// `early` are the bytes before those of `wire`; `messages_hz` small messages are read each
+    /// second.
     pub(super) fn new(wire: W, early: Bytes, messages_hz: u32) -> Self {
         Intake {
             wire,
@@ -111,7 +112,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Intake<W> {
     }
 }
 
-/// Where in its frames a stream of bytes is (RFC 6455, section 5.2):
+/// The position of a byte stream in its frames (RFC 6455, section 5.2):
 ///
 /// ```text
 /// | end 1 | 3 | opcode 4 | masked 1 | length 7 | more length 0, 16, 64 | mask 0, 32 | payload
@@ -123,12 +124,13 @@ struct FramePosition {
     payload_left: u64,
     /// A message has begun whose last frame has not.
     goes_on: bool,
-    /// The messages that have begun.
+    /// The number of messages begun.
     begun: u64,
 }
 
 impl FramePosition {
-    /// Takes in what came, and says what it costs: one for each frame, and one for each KiB announced.
+    /// Advances over received bytes and returns their cost: one for each frame, and one for each
+    /// KiB announced.
     fn take(&mut self, mut bytes: &[u8]) -> u64 {
         let mut cost = 0;
         while !bytes.is_empty() {
@@ -156,14 +158,14 @@ impl FramePosition {
         cost
     }
 
-    /// The number of the message that is there in part, 0 for none.
+    /// The number of the incomplete message, 0 for none.
     fn unfinished(&self) -> u64 {
         let is_between = self.head_bytes == 0 && self.payload_left == 0 && !self.goes_on;
         if is_between { 0 } else { self.begun }
     }
 }
 
-/// Bytes of a frame's head by its second byte.
+/// Bytes of a frame's head, from its second byte.
 fn head_bytes(second: u8) -> usize {
     let length = match second & 0x7f {
         126 => 2,
@@ -222,7 +224,7 @@ mod tests {
             assert_eq!(cost, 8 + 1 + 63 + 64, "{cut}");
             assert_eq!((frames.unfinished(), frames.begun), (0, 8));
         }
-        // Those of a server are not masked.
+        // A server's frames are not masked.
         assert_eq!(FramePosition::default().take(&[0x82, 1, 9, 0x82, 0]), 2);
     }
 

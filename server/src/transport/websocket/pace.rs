@@ -1,51 +1,51 @@
-//! When a snapshot may follow the others: pings tell how far the peer is.
+//! The pace of snapshots over a WebSocket: pings show how far the peer has got.
 //!
-//! What was written is in the hands of two systems and all between them, which may hold seconds of
-//! it. An answered ping says that everything before it has arrived and was taken.
+//! Written data passes through two systems and the path between them, which may hold seconds of it.
+//! An answered ping confirms that everything before it has arrived and was read.
 
 use std::time::{Duration, Instant};
 
-/// Pings in the time that may be unconfirmed, at most.
+/// Most pings within the time that may be unconfirmed.
 const PINGS_IN_TIME: u32 = 4;
 
-/// When a snapshot may follow the others over a WebSocket. It knows no socket and no clock: what is written
-/// to the peer is told to it, and what it asks for is to be written.
+/// Decides when the next snapshot may be written to a WebSocket. It has no socket and no clock: the
+/// caller reports what it writes, and writes the pings asked for.
 ///
-/// These are the pings of one connection; only one at a time is on its way.
+/// It counts one connection's pings, of which only one at a time is on its way.
 #[derive(Debug)]
 pub struct Pace {
     /// The number of the last ping.
     number: u64,
-    /// When it was sent.
+    /// The time it was sent.
     sent_at: Instant,
-    /// It was not answered.
+    /// It is not answered yet.
     waiting: bool,
     unconfirmed_time: Duration,
 }
 
 impl Pace {
-    /// A peer that has confirmed everything. More than `unconfirmed_time` of datagrams do not go out
-    /// before it has confirmed some.
+    /// A peer that has confirmed everything. At most `unconfirmed_time` of datagrams go out before
+    /// it must confirm some.
     pub fn new(unconfirmed_time: Duration, now: Instant) -> Self {
         Pace { number: 0, sent_at: now, waiting: false, unconfirmed_time }
     }
 
-    /// Takes the answer to a ping; one to none, or to an older one, says nothing.
+    /// Takes a pong. An answer to no ping, or to an older one, is ignored.
     pub fn pong(&mut self, payload: &[u8]) {
         self.waiting &= payload != self.number.to_be_bytes();
     }
 
-    /// Whether a datagram may go out.
+    /// True if a datagram may be sent.
     pub fn allows(&self, now: Instant) -> bool {
         !self.waiting || now.saturating_duration_since(self.sent_at) < self.unconfirmed_time
     }
 
-    /// The payload of the ping that is to follow a datagram, if one is due.
+    /// The payload of a ping to send after a datagram, if one is due.
     pub fn ping_behind_datagram(&mut self, now: Instant) -> Option<[u8; 8]> {
         self.ping_after(self.unconfirmed_time / PINGS_IN_TIME, now)
     }
 
-    /// The payload of a ping after `idle`, if one is due.
+    /// The payload of a ping after `idle` without one, if one is due.
     pub fn ping_after(&mut self, idle: Duration, now: Instant) -> Option<[u8; 8]> {
         if self.waiting || now.saturating_duration_since(self.sent_at) < idle {
             return None;

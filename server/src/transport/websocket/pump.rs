@@ -1,4 +1,4 @@
-//! What moves the bytes of one WebSocket, in a task of its own.
+//! The task that moves the bytes of one WebSocket.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,13 +37,13 @@ pub(super) struct Pump {
     goodbye_time: Duration,
 }
 
-/// The other ends of what it moves bytes between.
+/// The pump's connections to the rest of the session.
 pub(super) struct PumpEnds {
-    /// What is to be written to streams.
+    /// Messages to write.
     pub(super) pieces: Receiver<ChannelMessage>,
-    /// Where streams are read.
+    /// Receives the streams' bytes.
     pub(super) incoming: ChannelInputs,
-    /// Will take the datagrams.
+    /// Brings the sink of datagrams.
     pub(super) sink: oneshot::Receiver<Box<dyn DatagramSink>>,
 }
 
@@ -66,7 +66,7 @@ impl Pump {
         }
     }
 
-    /// Runs until this side was asked to close and has, or can write no more.
+    /// Runs until this side has closed as asked, or can write no more.
     pub(super) async fn run(self, socket: WebSocketConnection, ends: PumpEnds) {
         let (mut writer, mut reader) = socket.split();
         let PumpEnds { mut pieces, incoming, sink } = ends;
@@ -83,7 +83,7 @@ impl Pump {
             tokio::pin!(reading);
             tokio::select! {
                 written = self.write(&mut writer, &mut pieces) => if written.is_err() {
-                    // A peer that closed and went may be written to before its close is read.
+                    // If the peer closed and went, writing may fail before its close is read.
                     let closed = async { tokio::select! {
                         () = &mut reading => {}
                         () = self.shared.is_over() => {}
@@ -94,7 +94,7 @@ impl Pump {
                 () = overtime => {}
             }
         }
-        // Nothing is waited for that will not be written.
+        // Waiting writers learn that nothing more is written.
         drop(pieces);
         self.shared.end(Closed::lost("the connection failed"));
         if let Ok(socket) = writer.reunite(reader) {
@@ -103,7 +103,7 @@ impl Pump {
         self.shared.gone.send_replace(true);
     }
 
-    /// Writes what is there, the most important first, until it has written that this side closes.
+    /// Writes what waits, the most important first, until it has written this side's close.
     async fn write(
         &self,
         writer: &mut SplitSink<WebSocketConnection, Message>,
@@ -118,7 +118,7 @@ impl Pump {
                 }
                 Some(piece) = pieces.recv() => {
                     writer.send(Message::Binary(piece.message)).await?;
-                    // Nobody waits for it any more only when the session is over.
+                    // Fails only if the session is over.
                     let _ = piece.written.send(());
                 }
                 datagram = self.shared.newest(), if may_send => {
@@ -140,7 +140,7 @@ impl Pump {
         }
     }
 
-    /// Reads until nothing more comes, or something that may not. Says why.
+    /// Reads until nothing more comes, or something forbidden. Returns the reason.
     async fn read(
         &self,
         reader: &mut SplitStream<WebSocketConnection>,
@@ -177,13 +177,13 @@ impl Pump {
                     let _ = reader.next().await;
                     return closed;
                 }
-                // Answered by the socket itself; the last is never read.
+                // The socket answers pings itself and never returns raw frames.
                 Message::Ping(_) | Message::Frame(_) => {}
             }
         }
     }
 
-    /// The next message, or why none follows.
+    /// The next message, or the reason why none follows.
     async fn next_message(
         &self,
         reader: &mut SplitStream<WebSocketConnection>,
@@ -225,8 +225,8 @@ impl WebSocketShared {
     }
 }
 
-/// Ends what this side writes and waits until the peer has ended as well. Closing while something of
-/// the peer is unread would have the system throw away what the peer has not read.
+/// Shuts down writing and waits until the peer has ended as well. Closing with the peer's data
+/// unread would make the system discard what the peer has not read yet.
 async fn hang_up(socket: WebSocketConnection) {
     let mut wire = socket.into_inner();
     if wire.shutdown().await.is_err() {
@@ -236,7 +236,7 @@ async fn hang_up(socket: WebSocketConnection) {
     while wire.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }
 
-/// How a WebSocket that cannot be read ends.
+/// The close for a WebSocket that cannot be read.
 fn closed_by(error: &Error) -> Closed {
     use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
     match error {
