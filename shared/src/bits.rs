@@ -1,6 +1,6 @@
-//! Reading, writing and measuring bits from one definition.
+//! Reads, writes and measures bits from one definition.
 //!
-//! Bits fill bytes from the lowest up, numbers come lowest bit first, so a packet is one long
+//! Bits fill bytes from the lowest up, and numbers come lowest bit first: a packet is one long
 //! little-endian number. A layout is written once, as a function generic over [`BitStream`]:
 //!
 //! ```
@@ -26,16 +26,16 @@
 //! # Ok::<(), BitError>(())
 //! ```
 
-/// What is expected of every write: a [`BitWriter`] takes all bits, in memory.
+/// Message for the `expect` of writes: a [`BitWriter`] takes all bits, in memory.
 pub const INFALLIBLE: &str = "writing to memory never fails";
 
-/// Words that a writer begins with.
+/// Initial capacity of a writer, in words.
 const WORDS_MIN: usize = 32;
 
-/// The bits ended, or held something no writer writes.
+/// The bits ended early or are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BitError {
-    /// More bits were asked for than there are.
+    /// More bits were requested than there are.
     #[error("the bits ended early")]
     Ended,
     /// A value that no writer of this protocol writes.
@@ -45,7 +45,7 @@ pub enum BitError {
 
 /// One direction of a bit layout.
 pub trait BitStream {
-    /// True when values are filled in, false when they are taken.
+    /// True if values are filled in, false if they are taken.
     const READING: bool;
 
     /// The low `count` bits of `value`, 0 to 32.
@@ -66,11 +66,11 @@ pub trait BitStream {
         Ok(())
     }
 
-    /// A number by exponential Golomb code of order 0: 0 takes 1 bit, 1 and 2 take 3, 3 to 6 take 5.
-    /// Up to 2^31 - 2.
+    /// A number in exponential Golomb code of order 0: 0 takes 1 bit, 1 and 2 take 3, 3 to 6 take
+    /// 5. Up to 2^31 - 2.
     ///
     /// # Errors
-    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading a number beyond the limit.
+    /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading a number above the limit.
     #[inline]
     fn golomb(&mut self, value: &mut u32) -> Result<(), BitError> {
         let mut extra = 0;
@@ -98,13 +98,13 @@ pub trait BitStream {
     }
 }
 
-/// Bits of the exponential Golomb code of `value`.
+/// The number of bits of the exponential Golomb code of `value`.
 #[inline]
 pub fn golomb_bits(value: u32) -> u32 {
     2 * (31 - (value + 1).leading_zeros()) + 1
 }
 
-/// The exponential Golomb code of `value`, the first bit lowest, and its bits.
+/// The exponential Golomb code of `value`, first bit lowest, and its number of bits.
 #[inline]
 pub fn golomb_code(value: u32) -> (u64, u32) {
     let number = u64::from(value) + 1;
@@ -116,12 +116,12 @@ pub fn golomb_code(value: u32) -> (u64, u32) {
 /// Writes bits into 64-bit words.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
-    /// The first [`WordCursor::whole`] are full; the others are place.
+    /// The first [`WordCursor::whole`] words are full, the others are capacity.
     words: Vec<u64>,
     pen: WordCursor,
 }
 
-/// Where bits are written next, and those that fill no word yet.
+/// The write position, and the bits that do not fill a word yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WordCursor {
     whole: usize,
@@ -149,7 +149,8 @@ impl WordCursor {
         self.pending_bits = filled - 64;
     }
 
-    /// As [`WordCursor::push`], for many bits: whether they fill a word is chance, so the word is written in any case.
+    /// Like [`WordCursor::push`], for many bits. Whether they fill a word is unpredictable, so it
+    /// always writes the word.
     #[inline(always)]
     fn push_many(&mut self, words: &mut Vec<u64>, value: u64, count: u32) {
         debug_assert!(count == 64 || value >> count == 0);
@@ -166,10 +167,10 @@ impl WordCursor {
     }
 }
 
-/// What is left of `value` when its first bits have filled a word that had `pending_bits`.
+/// The rest of `value` after its first bits have filled a word that had `pending_bits`.
 #[inline(always)]
 fn rest(value: u64, pending_bits: u32) -> u64 {
-    // A shift by 64 would be one by 0.
+    // A shift by 64 would act like one by 0.
     value >> 1 >> (63 - pending_bits)
 }
 
@@ -190,7 +191,7 @@ impl BitWriter {
         self.pen.whole * 64 + self.pen.pending_bits as usize
     }
 
-    /// Bytes needed for what was written.
+    /// The number of bytes that the written bits take.
     #[inline]
     pub fn len_bytes(&self) -> usize {
         self.len_bits().div_ceil(8)
@@ -209,7 +210,7 @@ impl BitWriter {
         self.push(code, count);
     }
 
-    /// Appends `count` bits from whole words, as [`BitWriter::align`] left them.
+    /// Appends `count` bits from whole words that [`BitWriter::align`] completed.
     #[inline]
     pub fn push_words(&mut self, words: &[u64], count: usize) {
         let whole = count / 64;
@@ -222,7 +223,7 @@ impl BitWriter {
         }
     }
 
-    /// Fills the last word with zeros and returns the number of words so far.
+    /// Completes the last word with zeros and returns the number of words so far.
     pub fn align(&mut self) -> usize {
         let filling = self.pen.pending_bits.wrapping_neg() % 64;
         self.push(0, filling);
@@ -234,13 +235,13 @@ impl BitWriter {
         &self.words[..self.pen.whole]
     }
 
-    /// The words, and where the next bits go.
+    /// The words and the write position.
     #[inline]
     pub(crate) fn parts(&mut self) -> (&mut Vec<u64>, &mut WordCursor) {
         (&mut self.words, &mut self.pen)
     }
 
-    /// Sets `count` bits at bit `at`, which must have been written as zeros.
+    /// Sets the `count` bits from bit `at` on, which must have been written as zeros.
     pub fn patch(&mut self, at: usize, value: u32, count: u32) {
         for bit in 0..count as usize {
             let mask = u64::from(value >> bit & 1) << ((at + bit) % 64);
@@ -251,7 +252,7 @@ impl BitWriter {
         }
     }
 
-    /// Appends the bytes to `out`, the last one filled with zeros.
+    /// Appends the bytes to `out`; the last one ends in zeros.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.len_bytes());
         for word in self.words() {
@@ -261,7 +262,7 @@ impl BitWriter {
         out.extend_from_slice(&self.pen.pending.to_le_bytes()[..tail]);
     }
 
-    /// The bytes, the last one filled with zeros.
+    /// The bytes; the last one ends in zeros.
     pub fn into_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.append_to(&mut bytes);
@@ -293,15 +294,15 @@ impl<'a> BitReader<'a> {
         BitReader { bytes, at: 0 }
     }
 
-    /// Bits left, the filling of the last byte included.
+    /// The number of unread bits, including the zeros at the end of the last byte.
     pub fn left_bits(&self) -> usize {
         self.bytes.len() * 8 - self.at
     }
 
-    /// Checks that only the zero filling of the last byte is left.
+    /// Checks that only the zeros at the end of the last byte are left.
     ///
     /// # Errors
-    /// [`BitError::Invalid`] when more is left.
+    /// [`BitError::Invalid`] if more is left.
     pub fn finish(mut self) -> Result<(), BitError> {
         let left = self.left_bits();
         let mut filling = 0;
@@ -311,22 +312,22 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// The next 32 bits without taking them, zeros beyond the end.
+    /// The next 32 bits without consuming them; zeros beyond the end.
     #[inline]
     pub fn peek32(&self) -> u32 {
         (self.word() >> (self.at % 8)) as u32
     }
 
-    /// The bytes, and the next bit.
+    /// The bytes and the position of the next bit.
     #[inline]
     pub(crate) fn parts(&self) -> (&'a [u8], usize) {
         (self.bytes, self.at)
     }
 
-    /// Goes on at bit `at`.
+    /// Continues at bit `at`.
     ///
     /// # Errors
-    /// [`BitError::Ended`] when there are fewer.
+    /// [`BitError::Ended`] if there are fewer.
     #[inline]
     pub(crate) fn seek(&mut self, at: usize) -> Result<(), BitError> {
         if at > self.bytes.len() * 8 {
@@ -336,10 +337,10 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// Takes `count` bits that were peeked.
+    /// Consumes `count` bits.
     ///
     /// # Errors
-    /// [`BitError::Ended`] when there are fewer.
+    /// [`BitError::Ended`] if there are fewer.
     #[inline]
     pub fn skip(&mut self, count: u32) -> Result<(), BitError> {
         if self.left_bits() < count as usize {
@@ -349,7 +350,7 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// The eight bytes from the current one on, zeros beyond the end.
+    /// The next eight bytes, zeros beyond the end.
     #[inline]
     fn word(&self) -> u64 {
         let tail = &self.bytes[self.at / 8..];

@@ -1,14 +1,14 @@
-//! The code of a residual's class: static, canonical, and a prefix code.
+//! The code of a residual's class: a static, canonical prefix code.
 
 use crate::bits::BitError;
 
-/// The class that stands for "the plain lane follows".
+/// The class that announces the plain lane.
 pub(crate) const CLASS_ESCAPE: u32 = 33;
 const CLASSES: usize = 34;
 pub(crate) const CODE_BITS_MAX: u32 = 15;
 
-/// Code lengths of the classes for a game that trained no model: short residuals are common, long ones
-/// halve about every second class.
+/// Code lengths of the classes without a trained model: short residuals are common, long ones halve
+/// about every second class.
 const DEFAULT_LENGTHS: [u8; CLASSES] = {
     let mut lengths = [15; CLASSES];
     let short = [2, 3, 3, 3, 3];
@@ -20,7 +20,7 @@ const DEFAULT_LENGTHS: [u8; CLASSES] = {
     lengths
 };
 
-/// Codes as a [`BitStream`] wants them: first bit lowest.
+/// Codes in the order of a [`BitStream`]: first bit lowest.
 const DEFAULT_CODES: [u16; CLASSES] = {
     let mut codes = [0u16; CLASSES];
     let mut next = 0u16;
@@ -42,16 +42,16 @@ const DEFAULT_CODES: [u16; CLASSES] = {
 
 const LOOKUP_BITS: u32 = 9;
 
-/// How a class that is not escaped is read.
+/// Bits of a class without an escape.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClassBits {
-    /// Of its code.
+    /// Length of its code.
     pub(crate) code: u8,
-    /// Of the residual below its highest bit.
+    /// Number of bits of the residual below its highest.
     pub(crate) low: u8,
-    /// The residual's highest bit: 0 for class 0 alone.
+    /// The residual's highest bit: 0 only for class 0.
     pub(crate) highest: u8,
-    /// The two together, 0 for what is not in [`LOOKUP`].
+    /// The two lengths together; 0 for a class that is not in [`LOOKUP`].
     pub(crate) all: u8,
 }
 
@@ -62,7 +62,7 @@ impl ClassBits {
     }
 }
 
-/// Classes by the next bits, where their codes are not longer.
+/// Classes by the next [`LOOKUP_BITS`] bits, for codes that are not longer.
 static LOOKUP: [ClassBits; 1 << LOOKUP_BITS] = {
     let mut table = [ClassBits { code: 0, low: 0, highest: 0, all: 0 }; 1 << LOOKUP_BITS];
     let mut class = 0;
@@ -80,7 +80,7 @@ static LOOKUP: [ClassBits; 1 << LOOKUP_BITS] = {
     table
 };
 
-/// Each class's code, and its bits.
+/// Each class's code and its length.
 const CODES: [(u16, u8); CLASSES] = {
     let mut codes = [(0, 0); CLASSES];
     let mut class = 0;
@@ -91,7 +91,7 @@ const CODES: [(u16, u8); CLASSES] = {
     codes
 };
 
-/// The code of a class, the first bit lowest, and its bits.
+/// The code of a class, first bit lowest, and its length.
 ///
 /// # Panics
 /// For a class above 33.
@@ -101,16 +101,16 @@ pub fn code(class: u32) -> (u16, u32) {
     (code, u32::from(count))
 }
 
-/// What comes `next`.
+/// The class found in the next bits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ClassLookup {
-    /// The code of a class.
+    /// A residual with these bits.
     Class(ClassBits),
-    /// The class of an escape, by its number of bits.
+    /// An escape, with the length of its code.
     Escape(u32),
 }
 
-/// Finds the class whose code comes `next`.
+/// Finds the class whose code the bits `next` begin with.
 #[inline]
 pub(crate) fn find(next: u32) -> Result<ClassLookup, BitError> {
     let found = LOOKUP[(next & ((1 << LOOKUP_BITS) - 1)) as usize];
@@ -131,7 +131,7 @@ fn find_long(next: u32) -> Result<ClassLookup, BitError> {
     }
 }
 
-/// Small numbers for residuals near zero, whatever their sign.
+/// Maps residuals near zero, of either sign, to small numbers.
 #[inline]
 pub(crate) fn zigzag(value: i32) -> u32 {
     (value << 1 ^ value >> 31) as u32

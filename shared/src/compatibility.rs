@@ -1,16 +1,17 @@
-//! Whether two sides can play one game: their tables, compared, and each of them checked.
+//! Compatibility of two sides: compares their field tables and checks each of them.
 
 use crate::control::FRAME_BYTES_MAX;
 use crate::model::{Model, ModelError};
 use crate::schema::{FieldSchema, FieldType, KINDS_MAX, KindSchema, LANES_MAX, Schema};
 
-/// Most bytes of a [`Schema`] on the wire, its model included: it must fit a frame, with what else is said there.
+/// Most bytes of a [`Schema`] on the wire, including its model: a frame holds it with the welcome's
+/// other fields.
 pub const SCHEMA_BYTES_MAX: usize = FRAME_BYTES_MAX - 4096;
 
-/// Why two schemas do not fit, or one cannot be used.
+/// The reason why two schemas do not fit, or why one is unusable.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SchemaError {
-    /// Two different games.
+    /// The games differ.
     #[error(
         "this server runs the game \"{server}\", the client was built for \"{client}\"; connect to a server of that game"
     )]
@@ -20,7 +21,7 @@ pub enum SchemaError {
         /// The client's game.
         client: String,
     },
-    /// Two tick rates.
+    /// The tick rates differ.
     #[error(
         "the server ticks at {server} Hz, the client at {client} Hz; build both from the same rules"
     )]
@@ -30,7 +31,7 @@ pub enum SchemaError {
         /// The client's rate.
         client: u32,
     },
-    /// The same field, declared in two ways.
+    /// The same field is declared in two ways.
     #[error(
         "{kind}.{field} is {server} on the server and {client} in the client; build both from the same rules"
     )]
@@ -44,37 +45,37 @@ pub enum SchemaError {
         /// The client's declaration.
         client: String,
     },
-    /// A table that no codec can use.
+    /// A field table that no codec can use.
     #[error("{kind}{}{field} cannot be coded: {reason}", if .field.is_empty() { "" } else { "." })]
     Invalid {
         /// The struct.
         kind: String,
         /// The field, or empty for the struct as a whole.
         field: String,
-        /// What is wrong.
+        /// The mistake.
         reason: &'static str,
     },
-    /// Larger than a frame can hold.
+    /// The schema is larger than a frame can hold.
     #[error(
         "its tables take {bytes} bytes, of which {model} are the model's; {SCHEMA_BYTES_MAX} are allowed: have \
          fewer kinds and fields, shorter names or a smaller model"
     )]
     TooLarge {
-        /// All of it.
+        /// Bytes of the whole schema.
         bytes: usize,
-        /// The model alone.
+        /// Bytes of the model.
         model: usize,
     },
-    /// A model that cannot be used.
+    /// An unusable model.
     #[error(transparent)]
     Model(#[from] ModelError),
 }
 
 impl Schema {
-    /// Compares a client's schema with the server's (`self`). The model is the server's alone.
+    /// Compares a client's schema with the server's (`self`). The model is the server's choice.
     ///
     /// Kinds and fields are matched by name. One that only one side has is not an error: it was
-    /// added on that side, the other ignores it or reads its default. A field both have must be
+    /// added there, and the other side ignores it or reads its default. A field of both must be
     /// declared alike.
     ///
     /// # Errors
@@ -106,8 +107,9 @@ impl Schema {
         pairs(&self.commands, &client.commands)
     }
 
-    /// In what the inputs or entities of `other` are not the same, field by field: rules for the one cannot step the
-    /// other. `None` if they are.
+    /// The first difference between the inputs or entities of `self` and `other`, field by field;
+    /// `None` if they are equal. With a difference, one side's rules cannot step the other's
+    /// entities.
     pub fn difference(&self, other: &Schema) -> Option<String> {
         if let Err(error) = other.accepts(self) {
             return Some(error.to_string());
@@ -134,8 +136,8 @@ impl Schema {
         }
     }
 
-    /// Checks every number in the schema, as a client must before it uses what a server sent, and its size, as a
-    /// server must before it starts.
+    /// Checks every number in the schema, and its size. A client must check a server's schema
+    /// before it uses it, a server its own before it starts.
     ///
     /// # Errors
     /// [`SchemaError::Invalid`], naming the type and the field, or [`SchemaError::TooLarge`].
@@ -194,7 +196,8 @@ impl Schema {
     }
 }
 
-/// A name that stands there twice: two sides compare by name. Quadratic, over 64 names at most.
+/// The first name that occurs twice, since two sides compare by name. Quadratic, for at most 64
+/// names.
 fn repeated<'a>(names: impl Iterator<Item = &'a String> + Clone) -> Option<&'a str> {
     let twice = |(at, name): &(usize, &String)| names.clone().take(*at).any(|it| it == *name);
     names.clone().enumerate().find(twice).map(|(_, name)| name.as_str())
@@ -205,7 +208,7 @@ fn names_fit(field: &FieldSchema) -> bool {
     field.ty == FieldType::Choice { variants: choice.variants.len().try_into().unwrap_or(0) }
 }
 
-/// Names that one side does not know are no difference.
+/// Ignores names that one side does not know.
 fn has_other_names(field: &FieldSchema, other: &FieldSchema) -> bool {
     let both = field.choice.as_ref().zip(other.choice.as_ref());
     both.is_some_and(|(choice, other)| choice.variants != other.variants)

@@ -1,4 +1,4 @@
-//! One value's lanes as bits: whole, or against a baseline.
+//! Codes one value's lanes as bits: whole, or as a delta against a baseline.
 //!
 //! ```text
 //! whole   for each field sent to this client: each lane in its own number of bits
@@ -9,10 +9,10 @@
 //!         1 bit     any rare field differs; if set, the rare fields as above
 //! ```
 //!
-//! The prediction of a lane is its value in the baseline, moved by the velocity lane where the
-//! schema names one. A residual's class is the bit length of its zigzag form; classes have a static
-//! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual as
-//! long as the lane itself is escaped to the plain lane.
+//! The prediction of a lane is its value in the baseline, moved by the velocity lane if the schema
+//! names one. A residual's class is the bit length of its zigzag form; classes have a static
+//! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual
+//! as long as the lane itself is escaped: the plain lane follows.
 
 mod walk;
 
@@ -31,7 +31,7 @@ pub use crate::lane_layout::{Baseline, EXTRAPOLATION_TICKS_MAX, SecondBaseline};
 pub use crate::lane_stream::DeltaStream;
 pub use walk::SiteWalk;
 
-/// A kind's lanes, compiled from its field table, and how they are coded.
+/// A kind's lanes, compiled from its field table, and their coding.
 #[derive(Clone, Debug)]
 pub struct LaneTable {
     layout: LaneLayout,
@@ -39,15 +39,16 @@ pub struct LaneTable {
 }
 
 impl LaneTable {
-    /// Compiles `kind`, which must be part of a schema that [`validate`](crate::schema::Schema::validate) accepted.
+    /// Compiles `kind`, from a schema that [`validate`](crate::schema::Schema::validate) accepted.
     pub fn new(kind: &KindSchema, tick_hz: u32) -> Self {
         LaneTable { layout: LaneLayout::new(kind, tick_hz), model: None }
     }
 
-    /// As [`LaneTable::new`], with deltas coded by `model`. A model without sites leaves the defaults.
+    /// As [`LaneTable::new`], with deltas coded by `model`. A model without sites keeps the
+    /// defaults.
     ///
     /// # Errors
-    /// Why the model does not fit the kind.
+    /// The reason why the model does not fit the kind.
     pub fn with_model(
         kind: &KindSchema,
         tick_hz: u32,
@@ -61,8 +62,8 @@ impl LaneTable {
         Ok(table)
     }
 
-    /// The tables of a game's entities, coded by its model if it has one. The schema must be one that
-    /// [`validate`](Schema::validate) accepted.
+    /// The tables of a game's entities, coded by its model if it has one.
+    /// [`validate`](Schema::validate) must have accepted the schema.
     pub fn of_entities(schema: &Schema) -> Vec<Self> {
         let model = Model::from_bytes(&schema.model).ok();
         let kinds = schema.entities.iter().enumerate().map(|(number, kind)| {
@@ -76,52 +77,53 @@ impl LaneTable {
         kinds.collect()
     }
 
-    /// Number of lanes.
+    /// The number of lanes.
     #[inline]
     pub fn len(&self) -> usize {
         self.layout.len()
     }
 
-    /// A kind without fields.
+    /// True for a kind without fields.
     pub fn is_empty(&self) -> bool {
         self.layout.len() == 0
     }
 
-    /// Whether an owner is sent other bits than the rest.
+    /// True if the owner gets other bits than the rest.
     #[inline]
     pub fn has_owner_only(&self) -> bool {
         self.layout.owner_only
     }
 
-    /// Whether a velocity moves this lane.
+    /// True if a velocity moves this lane.
     pub fn has_velocity(&self, lane: usize) -> bool {
         self.layout.has_velocity(lane)
     }
 
-    /// Whether a velocity moves any lane.
+    /// True if a velocity moves any lane.
     pub fn any_velocity(&self) -> bool {
         self.layout.any_velocity()
     }
 
-    /// Whether the lanes are what a client expects without hearing of them: see [`LaneTable::extrapolate`].
+    /// True if the lanes are exactly what a client predicts from `baseline`: see
+    /// [`LaneTable::extrapolate`].
     #[inline]
     pub fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
         self.layout.is_predicted(baseline, lanes, owner)
     }
 
-    /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
+    /// Fills `lanes` with the prediction for `baseline.ticks` after the baseline.
     pub fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
         self.layout.extrapolate(baseline, lanes, owner);
     }
 
-    /// Whether a client would see a difference between two states of an entity.
+    /// True if a client would see a difference between two states of an entity.
     #[inline]
     pub fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
         self.layout.any_difference(a, b, owner)
     }
 
-    /// Whether two states differ in an initial field: then they are of two entities. With `owner`, in those that
-    /// others are not sent too.
+    /// True if two states differ in an initial field: then they belong to two entities. With
+    /// `owner`, owner-only fields count too.
     #[inline]
     pub fn any_initial_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
         self.layout.any_initial_difference(a, b, owner)
@@ -153,7 +155,7 @@ impl LaneTable {
         Ok(())
     }
 
-    /// The lanes against those of the same entity `ticks` ago.
+    /// The lanes as a delta against those of the same entity `ticks` ago.
     ///
     /// # Errors
     /// As the stream's; [`BitError::Invalid`] for a value outside its range.
@@ -218,7 +220,7 @@ impl LaneTable {
         Ok(())
     }
 
-    /// How likely an entity with this baseline is to be told of, by the model; `None` without one.
+    /// The model's chances that an entity with this baseline is coded; `None` without a model.
     pub fn chances(&self, baseline: &Baseline<'_>, owner: bool) -> Option<Chances> {
         let (plan, model) = &**self.model.as_ref()?;
         SiteCoder { plan, layout: &self.layout, owner }.chances(model, baseline)
@@ -241,7 +243,7 @@ impl LaneTable {
         }
         let mut changed = differing & group.mask() != 0;
         run.flag(&mut changed);
-        // No lane of a group is predicted from another of it.
+        // Lanes of one group do not predict each other.
         if changed && group.has_velocity {
             for at in group.range() {
                 let predicted = self.layout.predict(at, baseline, lanes);

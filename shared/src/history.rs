@@ -1,8 +1,8 @@
-//! The states one entity went through, by tick.
+//! The states of one entity by tick.
 
 use crate::Tick;
 
-/// Places of a history at first.
+/// Initial number of places.
 const PLACES_MIN: usize = 4;
 
 /// A queue of (tick, lanes), oldest first, each with the same number of lanes.
@@ -19,7 +19,7 @@ pub struct History {
     len: usize,
     /// Number of places, less one.
     last_place: usize,
-    /// Of each place the tick, as its bits, and the lanes.
+    /// For each place its tick, as bits, and its lanes.
     places: Vec<i32>,
 }
 
@@ -38,8 +38,8 @@ impl History {
         self.push_draft(tick);
     }
 
-    /// The lanes of state `at`, and those of the state to come, to be filled in: it is none before
-    /// [`History::push_draft`].
+    /// The lanes of state `at`, and those of the next state, to be filled in. It becomes a state
+    /// with [`History::push_draft`].
     #[inline]
     pub fn draft(&mut self, at: usize) -> (&[i32], &mut [i32]) {
         self.make_place();
@@ -53,8 +53,8 @@ impl History {
         }
     }
 
-    /// Appends what was put into the [draft](History::draft) as the state at `tick`, which must be later than
-    /// all before.
+    /// Appends the [draft](History::draft) as the state at `tick`, which must be later than all
+    /// before.
     #[inline]
     pub fn push_draft(&mut self, tick: Tick) {
         debug_assert!(self.is_empty() || tick.since(self.tick(self.len - 1)) > 0);
@@ -64,13 +64,13 @@ impl History {
         self.len += 1;
     }
 
-    /// Number of states.
+    /// The number of states.
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no state.
+    /// True if there is no state.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -101,11 +101,11 @@ impl History {
         self.lanes(at).iter().copied()
     }
 
-    /// The newest state not after `tick`.
+    /// The newest state at or before `tick`.
     #[inline]
     pub fn at_or_before(&self, tick: Tick) -> Option<usize> {
         let newest = self.len.checked_sub(1)?;
-        // No two states are of one tick: it is not further back than this, and mostly just there.
+        // Ticks are distinct, so the state is at most this far back, and usually exactly there.
         let behind_ticks = self.tick(newest).since(tick).max(0) as usize;
         let mut at = newest.saturating_sub(behind_ticks);
         if tick.since(self.tick(at)) < 0 {
@@ -123,7 +123,8 @@ impl History {
         self.at_or_before(tick).filter(|&at| self.tick(at) == tick)
     }
 
-    /// Forgets the states that no tick from `tick` on needs: all before the newest one not after it.
+    /// Drops the states that no tick from `tick` on needs: all before the newest one at or before
+    /// it.
     pub fn forget_before(&mut self, tick: Tick) {
         while self.len > 1 && tick.since(self.tick(1)) >= 0 {
             self.start = (self.start + 1) & self.last_place;
@@ -131,7 +132,7 @@ impl History {
         }
     }
 
-    /// Forgets the second oldest state.
+    /// Drops the second oldest state.
     pub fn forget_second(&mut self) {
         if self.len < 2 {
             return;
@@ -142,13 +143,13 @@ impl History {
         self.len -= 1;
     }
 
-    /// Where in `places` state `at` begins, or the one to come.
+    /// The index in `places` at which state `at`, or the next one, begins.
     #[inline]
     fn begin(&self, at: usize) -> usize {
         ((self.start + at) & self.last_place) * (self.width + 1)
     }
 
-    /// Sees to it that there is a place for one more.
+    /// Ensures that there is a place for one more.
     #[inline]
     fn make_place(&mut self) {
         if self.len > self.last_place {

@@ -1,20 +1,21 @@
-//! A kind's lanes: which values each takes, how a velocity moves them, and in what two states of them differ.
+//! A kind's lanes: their ranges, their motion by velocities, and the differences between two
+//! states.
 
 use std::ops::Range;
 
 use crate::schema::{FieldType, KindSchema, SendRule};
 
-/// Most ticks that a baseline is extrapolated; beyond them, motion has long changed.
+/// Most ticks for which a baseline is extrapolated; by then any motion has changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
 
-/// What a delta is coded against.
+/// The state that a delta is coded against.
 #[derive(Clone, Copy, Debug)]
 pub struct Baseline<'a> {
     /// Its lanes.
     pub lanes: &'a [i32],
-    /// How many ticks ago it was.
+    /// Its age in ticks.
     pub ticks: u32,
-    /// An older state, from which a [model](crate::model) tells how the entity moves.
+    /// An older state, from which a [model](crate::model) derives the entity's motion.
     pub second: Option<SecondBaseline<'a>>,
 }
 
@@ -23,7 +24,7 @@ pub struct Baseline<'a> {
 pub struct SecondBaseline<'a> {
     /// Its lanes.
     pub lanes: &'a [i32],
-    /// How many ticks before the baseline it was.
+    /// Its age in ticks relative to the baseline.
     pub ticks: u32,
 }
 
@@ -40,41 +41,41 @@ pub(crate) struct LaneLayout {
     pub(crate) lanes: Vec<Lane>,
     /// In coding order.
     pub(crate) groups: Vec<LaneGroup>,
-    /// Some field is sent rarely.
+    /// Some field has the send rule `Rare`.
     pub(crate) rare: bool,
-    /// Some field is sent to the owner only.
+    /// Some field is sent only to the owner.
     pub(crate) owner_only: bool,
     pub(crate) masks: Masks,
-    /// Lanes that a velocity moves, but for initial ones.
+    /// Lanes that a velocity moves, except initial ones.
     moving: Vec<usize>,
 }
 
 /// Sets of lanes: bit n is the nth.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Masks {
-    /// Of fields that a delta may tell of.
+    /// Lanes of fields that a delta may contain.
     pub(crate) told: u64,
     pub(crate) rare: u64,
-    /// That others than the owner are sent.
+    /// Lanes that others than the owner get.
     public: u64,
-    /// That a velocity moves, but for initial ones.
+    /// Lanes that a velocity moves, except initial ones.
     moving: u64,
-    /// Of initial fields.
+    /// Lanes of initial fields.
     initial: u64,
 }
 
-/// The values that a lane takes.
+/// The range of a lane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lane {
     pub(crate) min: i32,
-    /// The greatest value less the least.
+    /// The greatest value minus the least.
     pub(crate) span: u32,
     pub(crate) bits: u32,
     pub(crate) wraps: bool,
     velocity: Option<Velocity>,
 }
 
-/// What moves a lane.
+/// The velocity that moves a lane.
 #[derive(Clone, Copy, Debug)]
 struct Velocity {
     lane: usize,
@@ -93,7 +94,7 @@ pub(crate) struct LaneGroup {
 }
 
 impl LaneLayout {
-    /// Compiles `kind`, which must be part of a schema that [`validate`](crate::schema::Schema::validate) accepted.
+    /// Compiles `kind`, from a schema that [`validate`](crate::schema::Schema::validate) accepted.
     pub(crate) fn new(kind: &KindSchema, tick_hz: u32) -> Self {
         let mut lanes = Vec::new();
         let mut groups = Vec::new();
@@ -131,7 +132,7 @@ impl LaneLayout {
                 has_velocity: source.is_some(),
             });
         }
-        // A position is predicted from its velocity now, so velocities come first.
+        // A position's prediction uses the new velocity, so velocities come first.
         groups.sort_by_key(|group| group.has_velocity);
         let rare = groups.iter().any(|group| group.rule == SendRule::Rare);
         let owner_only = groups.iter().any(|group| group.owner_only);
@@ -146,28 +147,29 @@ impl LaneLayout {
         LaneLayout { lanes, groups, rare, owner_only, masks, moving }
     }
 
-    /// Number of lanes.
+    /// The number of lanes.
     pub(crate) fn len(&self) -> usize {
         self.lanes.len()
     }
 
-    /// Whether the lanes are what a client expects without hearing of them: see [`LaneLayout::extrapolate`].
+    /// True if the lanes are exactly what a client predicts from `baseline`: see
+    /// [`LaneLayout::extrapolate`].
     #[inline]
     pub(crate) fn is_predicted(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> bool {
         self.differing(baseline, lanes, owner) & self.masks.told == 0
     }
 
-    /// Whether a velocity moves this lane.
+    /// True if a velocity moves this lane.
     pub(crate) fn has_velocity(&self, lane: usize) -> bool {
         self.lanes.get(lane).is_some_and(|lane| lane.velocity.is_some())
     }
 
-    /// Whether a velocity moves any lane.
+    /// True if a velocity moves any lane.
     pub(crate) fn any_velocity(&self) -> bool {
         self.lanes.iter().any(|lane| lane.velocity.is_some())
     }
 
-    /// Fills `lanes` with what is expected of them `baseline.ticks` after the baseline.
+    /// Fills `lanes` with the prediction for `baseline.ticks` after the baseline.
     pub(crate) fn extrapolate(&self, baseline: &Baseline<'_>, lanes: &mut [i32], owner: bool) {
         lanes.copy_from_slice(&baseline.lanes[..lanes.len()]);
         for &at in &self.moving {
@@ -178,15 +180,15 @@ impl LaneLayout {
         }
     }
 
-    /// Whether a client would see a difference between two states of an entity.
+    /// True if a client would see a difference between two states of an entity.
     #[inline]
     pub(crate) fn any_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
         let seen = if owner { u64::MAX } else { self.masks.public };
         unequal(a, b) & self.masks.told & seen != 0
     }
 
-    /// Whether two states differ in an initial field: then they are of two entities. With `owner`, in those that
-    /// others are not sent too.
+    /// True if two states differ in an initial field: then they belong to two entities. With
+    /// `owner`, owner-only fields count too.
     #[inline]
     pub(crate) fn any_initial_difference(&self, a: &[i32], b: &[i32], owner: bool) -> bool {
         let seen = if owner { u64::MAX } else { self.masks.public };
@@ -194,14 +196,14 @@ impl LaneLayout {
         initial != 0 && unequal(a, b) & initial != 0
     }
 
-    /// Lanes that only the owner is sent are zeros for others.
+    /// Sets owner-only lanes to zero, as others see them.
     fn hide(&self, lanes: &mut [i32]) {
         for group in self.groups.iter().filter(|group| group.owner_only) {
             lanes[group.range()].fill(0);
         }
     }
 
-    /// The lanes sent to this client that are not as predicted.
+    /// The lanes sent to this client that differ from their prediction.
     #[inline]
     pub(crate) fn differing(&self, baseline: &Baseline<'_>, lanes: &[i32], owner: bool) -> u64 {
         let mut differing = unequal(lanes, baseline.lanes) & !self.masks.moving;
@@ -211,7 +213,7 @@ impl LaneLayout {
         if owner { differing } else { differing & self.masks.public }
     }
 
-    /// What a decoder expects in lane `at`, from the baseline and the lanes coded before.
+    /// The decoder's prediction of lane `at`, from the baseline and the lanes coded before.
     #[inline]
     pub(crate) fn predict(&self, at: usize, baseline: &Baseline<'_>, lanes: &[i32]) -> i32 {
         let lane = &self.lanes[at];
@@ -219,7 +221,8 @@ impl LaneLayout {
         let ticks = i64::from(baseline.ticks.min(EXTRAPOLATION_TICKS_MAX));
         let (before, now) =
             (i64::from(baseline.lanes[velocity.lane]), i64::from(lanes[velocity.lane]));
-        // The velocity went evenly from `before` to `now`; each tick moved by the velocity after it.
+        // The velocity changed evenly from `before` to `now`; each tick moves by the velocity after
+        // it.
         let twice = 2 * ticks * before + (ticks + 1) * (now - before);
         let moved = twice.wrapping_mul(velocity.scale).wrapping_add(1 << 16) >> 17;
         let min = i64::from(lane.min);
@@ -241,7 +244,7 @@ impl LaneGroup {
 }
 
 impl Lane {
-    /// The short way round for a lane that wraps.
+    /// Folds the difference of a lane that wraps to the short way round.
     #[inline]
     pub(crate) fn fold(&self, difference: i32) -> i32 {
         if !self.wraps {
@@ -252,7 +255,7 @@ impl Lane {
     }
 }
 
-/// The lanes of some groups.
+/// The lanes of the groups that `some` selects.
 fn mask(groups: &[LaneGroup], some: impl Fn(&LaneGroup) -> bool) -> u64 {
     groups.iter().filter(|group| some(group)).fold(0, |mask, group| mask | group.mask())
 }
@@ -263,7 +266,7 @@ pub(crate) fn lane_mask(first: usize, count: usize) -> u64 {
     ((1 << count) - 1) << first
 }
 
-/// The lanes that are not the same.
+/// The lanes that differ.
 #[inline]
 fn unequal(a: &[i32], b: &[i32]) -> u64 {
     let both = a.iter().zip(b).enumerate();

@@ -1,16 +1,16 @@
-//! The bits of one entity's lanes, read or written without going through memory for each of them.
+//! Reads and writes the bits of one entity's lanes in registers, without a memory access for each.
 
 use crate::bits::{BitError, BitMeasure, BitReader, BitWriter, WordCursor};
 use crate::class_code::{self, CLASS_ESCAPE, ClassLookup};
 use crate::model::code::PrefixCode;
 use crate::model::token;
 
-/// Fewest bits that are there after [`ReaderRun::refill`].
+/// Fewest bits available after [`ReaderRun::refill`].
 const REFILLED_BITS: u32 = 56;
 
-/// A stream that the lanes of entities are coded in.
+/// A stream that codes the lanes of entities.
 pub trait DeltaStream {
-    /// How it codes those of one entity.
+    /// The coder of one entity's lanes.
     type Run<'a>: LaneStream
     where
         Self: 'a;
@@ -19,9 +19,9 @@ pub trait DeltaStream {
     fn run(&mut self) -> Self::Run<'_>;
 }
 
-/// The bits of one entity. What is read past the end is zeros; [`LaneStream::end`] tells.
+/// The bits of one entity. Reads past the end give zeros; [`LaneStream::end`] reports them.
 pub trait LaneStream {
-    /// True when values are filled in, false when they are taken.
+    /// True if values are filled in, false if they are taken.
     const READING: bool;
 
     /// The low `count` bits of `value`, 0 to 32.
@@ -30,17 +30,17 @@ pub trait LaneStream {
     /// One bit.
     fn flag(&mut self, value: &mut bool);
 
-    /// A zigzagged residual of a lane of `lane_bits`: its class, and the bits below the highest. False if it is
-    /// escaped: then the lane follows plainly.
+    /// A zigzagged residual of a lane of `lane_bits`: its class, and the bits below the highest.
+    /// Returns false if it is escaped: then the plain lane follows.
     ///
     /// # Errors
-    /// [`BitError::Invalid`] when reading no code.
+    /// [`BitError::Invalid`] when reading bits that are no code.
     fn residual(&mut self, zigzag: &mut u32, lane_bits: u32) -> Result<bool, BitError>;
 
     /// A symbol of `code` and, if it is a [token](token), its low bits.
     ///
     /// # Errors
-    /// [`BitError::Invalid`] when reading no code.
+    /// [`BitError::Invalid`] when reading bits that are no code.
     fn symbol(
         &mut self,
         code: &PrefixCode,
@@ -51,17 +51,17 @@ pub trait LaneStream {
     /// Ends the entity's bits.
     ///
     /// # Errors
-    /// [`BitError::Ended`] when more was read than there is.
+    /// [`BitError::Ended`] if more was read than there is.
     fn end(self) -> Result<(), BitError>;
 }
 
-/// Bits on their way to a [`BitWriter`].
+/// Writes an entity's bits to a [`BitWriter`].
 #[derive(Debug)]
 pub struct WriterRun<'a> {
     words: &'a mut Vec<u64>,
-    /// The writer's, to be set at the end.
+    /// The writer's cursor, updated at the end.
     end: &'a mut WordCursor,
-    /// Its fields stay in registers.
+    /// A copy whose fields stay in registers.
     pen: WordCursor,
 }
 
@@ -129,12 +129,12 @@ impl LaneStream for WriterRun<'_> {
     }
 }
 
-/// Bits on their way from a [`BitReader`].
+/// Reads an entity's bits from a [`BitReader`].
 #[derive(Debug)]
 pub struct ReaderRun<'a, 'b> {
     reader: &'a mut BitReader<'b>,
     bytes: &'b [u8],
-    /// The next byte to take into `word`; past the end come zeros.
+    /// The next byte to load into `word`; zeros past the end.
     next: usize,
     word: u64,
     word_bits: u32,
@@ -143,7 +143,7 @@ pub struct ReaderRun<'a, 'b> {
 const _: () = assert!(class_code::CODE_BITS_MAX + 31 <= REFILLED_BITS);
 
 impl ReaderRun<'_, '_> {
-    /// Sees to it that there are `count` bits.
+    /// Ensures that `count` bits are available.
     #[inline(always)]
     fn need(&mut self, count: u32) {
         if self.word_bits < count {
@@ -157,7 +157,7 @@ impl ReaderRun<'_, '_> {
             Some(eight) => *eight,
             None => self.last_bytes(),
         };
-        // What is taken twice is the same bits.
+        // Bits that are loaded twice are equal.
         self.word |= u64::from_le_bytes(eight) << self.word_bits;
         self.next += ((63 - self.word_bits) / 8) as usize;
         self.word_bits |= REFILLED_BITS;

@@ -1,4 +1,4 @@
-//! What a snapshot says of the slots of its common baseline's snapshot, one mark each.
+//! The marks of a snapshot: one for each slot of its common baseline's snapshot.
 //!
 //! ```text
 //!  3 bits   mark code: which marks occur, the shortest first
@@ -11,9 +11,9 @@ use crate::slots::slots_of_word;
 const CODED: usize = 0;
 const PREDICTED: usize = 1;
 const LEFT: usize = 2;
-/// The marks that occur, by mark code, the shortest first. One alone takes no bits; of two each takes one
-/// bit; of three the first takes one, `0`, and the others two, `10` and `11` in the order they are sent.
-/// A slot takes a bit at least, in its mark or its delta.
+/// The marks that occur, by mark code, the shortest first. One alone takes no bits; of two each
+/// takes one bit; of three the first takes one, `0`, and the others two, `10` and `11`, in the
+/// order of sending. A slot takes at least one bit, in its mark or its delta.
 const MARK_CODES: [&[usize]; 7] = [
     &[CODED, PREDICTED],
     &[CODED, LEFT],
@@ -23,21 +23,21 @@ const MARK_CODES: [&[usize]; 7] = [
     &[LEFT, CODED, PREDICTED],
     &[CODED],
 ];
-/// The marks of any four slots by mark code. A slot's digit is 0 for one that has no mark, else one more than its
-/// mark; the low bits of the four digits stand below the high ones.
+/// The marks of any four slots by mark code. A slot's digit is 0 without a mark, else its mark plus
+/// one; the low bits of the four digits stand below the high ones.
 static MARKS_OF_FOUR: [[FourMarks; 256]; MARK_CODES.len()] = marks_of_four();
 
-/// What a snapshot says of the slots of its common baseline's snapshot, as sets of bits: word by word,
-/// 64 slots each. A slot in neither set is left as it is.
+/// Marks of the slots of the common baseline's snapshot, as sets of bits, 64 slots a word. A slot
+/// in neither set keeps its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// Its lanes follow as a delta.
+    /// The slot's lanes follow as a delta.
     pub coded: Vec<u64>,
-    /// Its lanes are as predicted.
+    /// The slot's lanes are as predicted.
     pub predicted: Vec<u64>,
 }
 
-/// Value and length of the `at`th of `marks` marks, the lowest bit first.
+/// Value and length of mark number `at` of `marks`, lowest bit first.
 const fn mark_bits(at: usize, marks: usize) -> (u32, u32) {
     match (marks, at) {
         (1, _) => (0, 0),
@@ -49,7 +49,7 @@ const fn mark_bits(at: usize, marks: usize) -> (u32, u32) {
 }
 
 impl Marks {
-    /// Marks nothing, with place for `words` words.
+    /// Clears all marks, with space for `words` words.
     pub fn reset(&mut self, words: usize) {
         for set in [&mut self.coded, &mut self.predicted] {
             set.clear();
@@ -57,7 +57,7 @@ impl Marks {
         }
     }
 
-    /// Whether `slot` is marked as coded or predicted: then no record tells of it.
+    /// True if `slot` is marked as coded or predicted: then it has no record.
     #[inline]
     pub fn tell_of(&self, slot: u16) -> bool {
         let word = usize::from(slot) / 64;
@@ -65,13 +65,13 @@ impl Marks {
         (told[0] | told[1]) >> (slot % 64) & 1 == 1
     }
 
-    /// Bits of a mark for each slot in `set`, the mark code included.
+    /// Bits of the marks of all slots in `set`, including the mark code.
     pub fn len_bits(&self, set: &[u64]) -> usize {
         3 + best_code(self.counts(set)).0
     }
 
-    /// Reads or writes a mark for each slot in `set`. Reading, `self` must be [`reset`](Marks::reset) to
-    /// the words of `set`.
+    /// Reads or writes a mark for each slot in `set`. Before reading, [`reset`](Marks::reset)
+    /// `self` to the words of `set`.
     ///
     /// # Errors
     /// As the stream's.
@@ -97,7 +97,7 @@ impl Marks {
         Ok(())
     }
 
-    /// How often each mark occurs.
+    /// The number of times that each mark occurs.
     fn counts(&self, set: &[u64]) -> [usize; 3] {
         let mut counts = [0; 3];
         for ((set, coded), predicted) in set.iter().zip(&self.coded).zip(&self.predicted) {
@@ -109,7 +109,7 @@ impl Marks {
     }
 }
 
-/// The fewest bits for marks of such counts, and the code that takes them.
+/// The fewest bits for marks with these counts, and the code that needs them.
 fn best_code(counts: [usize; 3]) -> (usize, u32) {
     let all: usize = counts.iter().sum();
     let bits = |order: &[usize]| {
@@ -138,7 +138,7 @@ fn read_mark<S: BitStream>(stream: &mut S, order: &[usize]) -> Result<usize, Bit
     Ok(order[at])
 }
 
-/// The marks of four slots: their bits, and how many.
+/// The marks of four slots: their bits and the number of bits.
 type FourMarks = (u8, u8);
 
 const fn marks_of_four() -> [[FourMarks; 256]; MARK_CODES.len()] {
@@ -181,7 +181,7 @@ fn write_marks<S: BitStream>(
     marks_of_four: &[FourMarks; 256],
 ) -> Result<(), BitError> {
     let left = set & !coded & !predicted;
-    // As digits: coded 1, predicted 2, left 3.
+    // As digits: 1 coded, 2 predicted, 3 left.
     let (low, high) = ((coded | left) & set, (predicted & !coded | left) & set);
     let (mut bits, mut count) = (0u32, 0);
     for first in (0..64).step_by(4) {
@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_commonest_mark_is_the_shortest() {
-        // Of the slots 0 to 59, the first so many coded, the next predicted, the others left.
+        // Of the slots 0 to 59, the first `coded` are coded, the next `predicted` are predicted,
+        // the others left.
         let bits = |coded: u32, predicted: u32| {
             let first = |count: u32| (1u64 << count) - 1;
             let both = first(coded + predicted);
@@ -234,7 +235,7 @@ mod tests {
             let set: Vec<u64> = words.iter().map(|(set, ..)| *set).collect();
             let mut marks = Marks::default();
             for (set, coded, predicted) in words {
-                // Some with marks that do not occur.
+                // Some sets lack one or more marks.
                 let coded = if only & 1 == 0 { set & coded } else { set };
                 let predicted = set & !coded & if only & 2 == 0 { predicted } else { u64::MAX };
                 let coded = if only & 4 == 0 { coded } else { 0 };

@@ -1,8 +1,8 @@
-//! Trained models: for each kind of entity, which code stands where, chosen by what both sides know.
+//! Trained models: for each kind of entity, the codes of its parts, chosen by what both sides know.
 //!
-//! A delta is coded at **sites**: one for each chunk of up to four fields, which says which of them
-//! changed, and one for each lane. A site has a decision tree over integer **features** of the
-//! entity's baselines and of what was already decoded of it; each leaf has a static canonical prefix
+//! A delta is coded at **sites**: one for each chunk of up to four fields, for the pattern of those
+//! that changed, and one for each lane. A site has a decision tree over integer **features** of the
+//! entity's baselines and of its already decoded lanes; each leaf has a static canonical prefix
 //! code. So the bits of (entity, baselines) are the same for every client and can be shared.
 
 use serde::{Deserialize, Serialize};
@@ -33,32 +33,32 @@ pub const MODEL_VERSION: u8 = 1;
 pub const LEAVES_MAX: usize = 128;
 /// Most fields in a chunk.
 pub const CHUNK_FIELDS_MAX: usize = 4;
-/// A leaf's weight that takes the whole predicted motion.
+/// A leaf's weight that adds the whole predicted motion.
 pub const WEIGHT_ONE: i64 = 16;
 
 const LEAF: u8 = 0x80;
 
-/// The codes of a game.
+/// The trained codes of a game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// [`MODEL_VERSION`].
     pub version: u8,
-    /// By kind number. A kind that is missing or has no sites is coded by the defaults.
+    /// Indexed by kind number. A kind that is missing or has no sites uses the default codes.
     pub kinds: Vec<KindModel>,
 }
 
 /// The codes of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KindModel {
-    /// For each chunk of fields: which of them usually change together, bit n for the nth.
+    /// For each chunk, the fields that usually change together: bit n for the nth.
     pub common: Vec<u8>,
     /// One for each chunk, then one for each lane.
     pub sites: Vec<Site>,
-    /// How likely an entity is to be told of.
+    /// The chances that an entity is coded.
     pub chances: ChanceTree,
 }
 
-/// A decision tree over what the baselines tell, that ends in chances.
+/// A decision tree over features of the baselines, with chances as leaves.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChanceTree {
     /// As in a [`Site`].
@@ -67,67 +67,67 @@ pub struct ChanceTree {
     pub leaves: Vec<Chances>,
 }
 
-/// Chances in [`chance::CHANCE_ONE`]: where none, one, or both of the two slots before in the snapshot
-/// are told of.
+/// Chances in [`chance::CHANCE_ONE`] that a slot is coded: if none, one, or both of the two slots
+/// before it are.
 pub type Chances = [u16; 3];
 
 /// A decision tree.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Site {
-    /// The first is the root; none where there is but one leaf. Children come after their parents.
+    /// The first is the root; empty with a single leaf. Children come after their parents.
     pub splits: Vec<Split>,
     /// The leaves.
     pub leaves: Vec<Leaf>,
 }
 
-/// One question.
+/// One decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Number of the feature.
     pub feature: u16,
-    /// Up to this value it goes to the first child, above it to the second.
+    /// A feature up to this value leads to the first child, above it to the second.
     pub threshold: i32,
     /// The two children.
     pub children: [Child; 2],
 }
 
-/// Where an answer leads.
+/// The target of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Child {
-    /// To the split of this number.
+    /// The split of this number.
     Split(u8),
-    /// To the leaf of this number.
+    /// The leaf of this number.
     Leaf(u8),
 }
 
-/// How a symbol is coded.
+/// The coding of a symbol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
-    /// How much of the predicted motion is taken, in sixteenths.
+    /// The part of the predicted motion to add, in sixteenths.
     pub weight: i8,
     /// Added to the prediction, in lane steps.
     pub bias: i16,
-    /// Length of each symbol's code, two to a byte, the first in the low half; 0 for no code.
+    /// Length of each symbol's code, two to a byte, the first in the low half; 0 for none.
     pub lengths: Vec<u8>,
 }
 
-/// Why a model cannot be used.
+/// The reason why a model is unusable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// Another format.
+    /// Another version of the format.
     #[error("the model has version {0}, this build reads version {MODEL_VERSION}; train it again")]
     Version(u8),
     /// Not a model.
     #[error("the model's bytes cannot be read; train it again")]
     Malformed,
-    /// A table that no codec can use, or one for another schema.
+    /// A table that no codec can use, or of another schema.
     #[error(
         "the model does not fit the kind {kind}: {reason}; train it again from a trace of this game"
     )]
     Unfit {
-        /// The kind's name, or its number where the schema has none.
+        /// The kind's name, or its number if the schema has none.
         kind: String,
-        /// What is wrong.
+        /// The mistake.
         reason: &'static str,
     },
 }
@@ -154,7 +154,7 @@ impl Model {
         postcard::to_allocvec(self).expect("a model has nothing that cannot be written")
     }
 
-    /// Checks it against the game it is for.
+    /// Checks the model against its game.
     ///
     /// # Errors
     /// [`ModelError::Unfit`], naming the kind.
@@ -170,7 +170,7 @@ impl Model {
     }
 }
 
-/// The fields that a delta may tell of, in coding order, in chunks.
+/// The fields that a delta may contain, in coding order, in chunks.
 pub(crate) fn chunks(kind: &KindSchema) -> Vec<Vec<usize>> {
     let told = |predicted: bool| {
         let fields = kind.fields.iter().enumerate();
@@ -184,13 +184,13 @@ pub(crate) fn chunks(kind: &KindSchema) -> Vec<Vec<usize>> {
     order.chunks(CHUNK_FIELDS_MAX).map(<[usize]>::to_vec).collect()
 }
 
-/// Whether a change of this field leaves one value only: then no lane is coded.
+/// True if a change of this field leaves only one value: then no lane is coded.
 pub(crate) fn flips(ty: &FieldType) -> bool {
     let (min, max) = ty.lane_range(0);
     ty.lanes() == 1 && max - min == 1
 }
 
-/// A kind's tables, ready to code with.
+/// A kind's tables, ready for coding.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
     pub common: Vec<u8>,
@@ -199,7 +199,8 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// Lets the trees ask for kept features only, of those of `kind`.
+    /// Renumbers the trees' features so that only those that a split uses are kept. Returns their
+    /// places.
     pub(crate) fn keep_asked(&mut self, kind: &KindSchema) -> FeatureStore {
         let trees = self.sites.iter().map(|site| &site.tree).chain([&self.chances.0]);
         let asked = trees.flat_map(|tree| tree.nodes.iter().map(|node| node.feature));
@@ -232,7 +233,7 @@ impl CompiledSite {
     }
 }
 
-/// A tree laid out to be descended fast.
+/// A tree laid out for fast descent.
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledTree {
     root: u8,
@@ -250,7 +251,7 @@ struct Node {
 const _: () = assert!(LEAVES_MAX <= LEAF as usize);
 
 impl CompiledTree {
-    /// Of splits that were checked.
+    /// From checked splits.
     fn new(splits: &[Split]) -> Self {
         let nodes = splits.iter().map(|split| Node {
             threshold: split.threshold,
@@ -263,7 +264,7 @@ impl CompiledTree {
         CompiledTree { root: if splits.is_empty() { LEAF } else { 0 }, nodes: nodes.collect() }
     }
 
-    /// The leaf that the features lead to.
+    /// The index of the leaf that the features lead to.
     #[inline]
     pub(crate) fn descend(&self, features: &[i32]) -> usize {
         let mut at = self.root;
@@ -274,7 +275,7 @@ impl CompiledTree {
         usize::from(at ^ LEAF)
     }
 
-    /// Whether there is but one leaf.
+    /// True if there is only one leaf.
     pub(crate) fn is_leaf(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -297,13 +298,13 @@ fn check_splits(splits: &[Split], leaves: usize, features: usize) -> Result<(), 
 }
 
 impl KindModel {
-    /// How many chunks the fields of a kind make.
+    /// The number of chunks of a kind's fields.
     pub fn chunks(kind: &KindSchema) -> usize {
         chunks(kind).len()
     }
 
-    /// Which symbols a site may have to code: the [tokens](token) of its lane, then its heads. None
-    /// for a site that is never coded.
+    /// The symbols that a site may have to code: the [tokens](token) of its lane, then its heads.
+    /// Empty for a site that is never coded.
     pub fn symbols(kind: &KindSchema, common: &[u8], site: usize) -> Vec<bool> {
         needed_symbols(kind, &chunks(kind), common, site)
     }
@@ -330,7 +331,7 @@ impl KindModel {
     }
 }
 
-/// Which symbols a site may have to code: [`TOKENS`] of a lane, then its heads.
+/// The symbols that a site may have to code: [`TOKENS`] of a lane, then its heads.
 pub(crate) fn needed_symbols(
     kind: &KindSchema,
     chunks: &[Vec<usize>],
@@ -341,7 +342,8 @@ pub(crate) fn needed_symbols(
         let merged = merged_field(kind, chunk, common[site]).is_some();
         let mut needs = vec![merged; TOKENS];
         needs.extend((0..1usize << chunk.len()).map(|pattern| {
-            // A chunk of all fields that is coded at all has a change, but chunks are coded alone.
+            // Keeps the empty pattern: a chunk of all fields always has a change, but chunks are
+            // coded independently.
             !merged || pattern != usize::from(common[site])
         }));
         return needs;
@@ -402,5 +404,5 @@ impl Leaf {
     }
 }
 
-// A kind's features are numbered in 16 bits.
+// Feature numbers take 16 bits.
 const _: () = assert!(16 * LANES_MAX < 1 << 16);

@@ -1,40 +1,41 @@
-//! Client-side prediction: what a client steps by itself, so that its player does not feel the network.
+//! Client-side prediction: the client's own steps, which hide the network's delay from its player.
 //!
-//! A game opts in by [`Predict`], or by [`PredictEntity`] where the entity is all that a step needs. A client then steps its
-//! player's entity as soon as an input is given, by the same code as the server. When the server's state arrives and
-//! differs, the client goes back to that tick and steps again from there.
+//! A game opts in with [`Predict`], or with [`PredictEntity`] if the entity is all that a step
+//! needs. A client then steps its player's entity at each input, with the server's code. If the
+//! server's state arrives and differs, the client goes back to that tick and steps again from
+//! there.
 
 use crate::quantize::Kinds;
 use crate::{EntityId, Simulation};
 
 /// A game whose clients predict the entities of their own player.
 pub trait Predict: Simulation {
-    /// All that one predicted step reads and writes. It may hold more than what is sent, such as the ticks until a gun
-    /// fires again.
+    /// The complete state that one predicted step reads and writes. It may hold more than is sent,
+    /// such as the ticks until a gun fires again.
     type State: Clone + Send + 'static;
 
-    /// The state to predict from, by an entity of the player as the server sent it; `None` for an entity that is not
-    /// predicted. `predicted` is the state that was predicted for the same tick, for everything that is not sent;
-    /// `None` the first time.
+    /// The state to predict from, for an entity of the player as the server sent it; `None` if the
+    /// entity is not predicted. Take everything that is not sent from `predicted`, the state
+    /// predicted for the same tick; it is `None` the first time.
     fn from_entity(
         id: EntityId,
         entity: &Self::Entity,
         predicted: Option<&Self::State>,
     ) -> Option<Self::State>;
 
-    /// The entity, as the server would capture it in this state.
+    /// The entity that the server would capture in this state.
     fn to_entity(state: &Self::State) -> Self::Entity;
 
-    /// One tick, as [`Simulation::step`] steps it. Other entities come from `tick`, and new entities and events, such as
-    /// a shot and its sound, go to `tick`.
+    /// Steps one tick, as [`Simulation::step`] does. `tick` gives other entities, and takes new
+    /// entities and events, such as a shot and its sound.
     fn predict_step(
         state: &mut Self::State,
         input: Self::Input,
         tick: &mut PredictedStep<'_, Self>,
     );
 
-    /// The input that another player most likely holds, for clients that extrapolate other players' entities by
-    /// the rules: see the client's `Mode::ForwardSimulate`. The default input unless the game says otherwise.
+    /// The most likely input of another player, for clients that show other players' entities by
+    /// forward simulation: see the client's `Mode::ForwardSimulate`. Defaults to the default input.
     fn guess_input(_entity: &Self::Entity) -> Self::Input {
         Self::Input::default()
     }
@@ -76,7 +77,7 @@ pub trait PredictEntity: Simulation<Entity: Clone> {
         tick: &mut PredictedStep<'_, Self>,
     );
 
-    /// Whether an entity of the player is predicted.
+    /// True if an entity of the player is predicted.
     fn is_predicted(_entity: &Self::Entity) -> bool {
         true
     }
@@ -114,7 +115,7 @@ impl<G: PredictEntity> Predict for G {
 /// Calls its argument with the id, the kind and the lanes of every other entity.
 pub type EachNearby<'a> = dyn Fn(&mut dyn FnMut(EntityId, u8, &[i32])) + 'a;
 
-/// What one predicted step sees besides its own state, and what it makes.
+/// The surroundings of one predicted step, and its output.
 pub struct PredictedStep<'a, G: Simulation> {
     nearby: &'a EachNearby<'a>,
     /// New entities, in the order in which they were spawned.
@@ -124,18 +125,19 @@ pub struct PredictedStep<'a, G: Simulation> {
 }
 
 impl<'a, G: Simulation> PredictedStep<'a, G> {
-    /// A step that sees the entities that `nearby` gives.
+    /// A step that sees the entities of `nearby`.
     pub fn new(nearby: &'a EachNearby<'a>) -> Self {
         PredictedStep { nearby, spawned: Vec::new(), events: Vec::new() }
     }
 
-    /// A step that sees no other entities, as tests take it.
+    /// A step without other entities, for tests.
     pub fn alone() -> Self {
         Self::new(&|_| {})
     }
 
-    /// Calls `visit` with every entity that the client knows but the one that is stepped, each where its velocity
-    /// takes it from its last known state; see the `velocity` attribute of [`Replicate`](crate::Replicate).
+    /// Calls `visit` with every known entity except the stepped one, each where its velocity takes
+    /// it from its last known state; see the `velocity` attribute of
+    /// [`Replicate`](crate::Replicate).
     pub fn for_each_nearby(&self, mut visit: impl FnMut(EntityId, G::Entity)) {
         (self.nearby)(&mut |id, kind, lanes| {
             if let Some(entity) = G::Entity::from_lanes(kind, lanes) {
@@ -144,14 +146,14 @@ impl<'a, G: Simulation> PredictedStep<'a, G> {
         });
     }
 
-    /// Shows a new entity of the player at once. It moves by its velocity, is replaced by the server's entity when that
-    /// arrives, and is removed otherwise.
+    /// Shows a new entity of the player at once. It moves by its velocity; the server's entity
+    /// replaces it when it arrives, otherwise it is removed.
     pub fn spawn(&mut self, entity: G::Entity) {
         self.spawned.push(entity);
     }
 
-    /// Gives the client an event at once. The server's own event of the same kind and about the same tick, whose whole
-    /// numbers, flags and choices are equal, is not given again.
+    /// Delivers an event to the client at once. The server's matching event is not delivered again:
+    /// one of the same kind, about the same tick, with equal whole numbers, flags and choices.
     pub fn emit(&mut self, event: G::Event) {
         self.events.push(event);
     }

@@ -1,4 +1,4 @@
-//! A client's copy of the world, kept from snapshots.
+//! A client's copy of the world, updated by snapshots.
 
 mod error;
 mod keyframe;
@@ -19,42 +19,42 @@ use crate::snapshot::{
     BASELINE_AGE_MAX, EventHead, InputReport, Marks, RecordHead, SnapshotHeader,
 };
 
-/// States kept of one entity: its baseline, and the newest others.
+/// Most states kept of one entity: its baseline, and the newest others.
 pub const STATES_MAX: usize = 192;
 
-/// States so far back are kept in any case, to be shown between: interpolation runs behind.
+/// Ticks for which states are kept in any case: interpolation runs behind.
 const SHOWN_TICKS: i32 = 32;
 
 const NOBODY: u32 = u32::MAX;
 
-/// What a snapshot, or a part of a keyframe, brought besides entities.
+/// Results of a snapshot, or of a part of a keyframe, besides entities.
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// Its tick.
     pub tick: Tick,
-    /// How the client's inputs come in.
+    /// The report on the client's inputs.
     pub input: Option<InputReport>,
-    /// Events not delivered before, in order; those that are told once come last.
+    /// Events not delivered before, in order; unreliable ones come last.
     pub events: Vec<Event>,
-    /// Entities that are not in the replica any more, in the order of their slots.
+    /// Entities removed from the replica, in the order of their slots.
     pub departed: Vec<Departed>,
 }
 
-/// An entity that the server told to forget.
+/// An entity that the server removed.
 #[derive(Clone, Debug)]
 pub struct Departed {
-    /// As it was last known.
+    /// Its last known state.
     pub entity: Entity,
-    /// The snapshot that told so.
+    /// The snapshot that removed it.
     pub tick: Tick,
-    /// It is in the world, out of the client's view.
+    /// It still exists, out of the client's view.
     pub in_world: bool,
 }
 
-/// Something that happened once.
+/// A game event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When, by the room's ticks.
+    /// The room's tick at which it happened.
     pub tick: Tick,
     /// Kind number in the server's schema.
     pub kind: u8,
@@ -70,11 +70,11 @@ pub struct Entity {
     pub id: EntityId,
     /// Kind number in the server's schema.
     pub kind: u8,
-    /// The client owns it.
+    /// This client owns it.
     pub mine: bool,
-    /// The snapshot that first had it.
+    /// The snapshot in which it first appeared.
     pub first: Tick,
-    /// Its states as received, oldest first; never empty.
+    /// Its received states, oldest first; never empty.
     pub states: History,
 }
 
@@ -88,19 +88,19 @@ impl Entity {
     }
 }
 
-/// The world by snapshots.
+/// The world as received in snapshots.
 #[derive(Clone, Debug)]
 pub struct Replica {
     kinds: Vec<LaneTable>,
     events: Vec<LaneTable>,
     entities: Vec<Entity>,
-    /// Place in `entities` by slot, or `NOBODY`. At most 65,536 places of four bytes.
+    /// Index in `entities` by slot, or `NOBODY`. At most 65,536 numbers of four bytes.
     places: Vec<u32>,
     seat: u8,
-    /// Snapshots up to this one are of an earlier stay.
+    /// Snapshots up to this one belong to an earlier stay.
     begin: Option<Tick>,
     newest: Option<Tick>,
-    /// The tick of the newest part of a keyframe: older snapshots tell less than what it brought.
+    /// The tick of the newest part of a keyframe: older snapshots contain less than it brought.
     keyframe: Option<Tick>,
     /// Bit `n`: the snapshot `n + 1` ticks before the newest was applied.
     before: u32,
@@ -108,8 +108,8 @@ pub struct Replica {
     /// The slots of each snapshot that may still be a common baseline, newest last.
     heard: VecDeque<(Tick, SlotSet)>,
     marks: Marks,
-    /// What the last snapshot tells, in its order, until all of it is known to be good. Lanes of a delta are in the
-    /// draft of their entity's history.
+    /// The records of the last snapshot, in its order, until all of it is known to be valid. A
+    /// delta's lanes are in the draft of its entity's history.
     decoded: Vec<Decoded>,
     /// The lanes of new entities.
     whole_lanes: Vec<i32>,
@@ -121,10 +121,10 @@ struct Decoded {
     told: SlotRecord,
 }
 
-/// What a snapshot tells of a slot.
+/// The record of a slot in a snapshot.
 #[derive(Clone, Copy, Debug)]
 enum SlotRecord {
-    /// Its lanes, from those of this tick.
+    /// New lanes, based on those of this tick.
     Since(Tick),
     Whole {
         kind: u8,
@@ -161,24 +161,26 @@ impl Replica {
         }
     }
 
-    /// The stay began at `tick`: a snapshot up to then is one of an earlier stay that had the same seat.
+    /// Says that the stay began at `tick`: snapshots up to then belong to an earlier stay with the
+    /// same seat.
     #[must_use]
     pub fn since(mut self, tick: Tick) -> Self {
         self.begin = Some(tick);
         self
     }
 
-    /// The same stay goes on where the world began anew: the events that `before` had do not come again.
+    /// Continues the stay after the world restarted: events that `before` delivered are not
+    /// repeated.
     pub fn go_on_from(&mut self, before: &Replica) {
         self.next_event = before.next_event;
     }
 
-    /// Applies a snapshot datagram. `near` is any tick of the room about now, used until the first
-    /// snapshot. What was applied last must be less than 32,768 ticks ago: nothing in the datagram tells a longer gap,
-    /// see [`GAP_TICKS_MAX`](crate::GAP_TICKS_MAX).
+    /// Applies a snapshot datagram. `near` is any recent tick of the room, used until the first
+    /// snapshot. The last snapshot applied must be less than 32,768 ticks old: a datagram cannot
+    /// express a longer gap, see [`GAP_TICKS_MAX`](crate::GAP_TICKS_MAX).
     ///
     /// # Errors
-    /// [`SnapshotError`]; the world is as it was.
+    /// [`SnapshotError`]; the world is then unchanged.
     pub fn apply(&mut self, bytes: &[u8], near: Tick) -> Result<Applied, SnapshotError> {
         let mut reader = BitReader::new(bytes);
         let mut header = SnapshotHeader::default();
@@ -189,7 +191,7 @@ impl Replica {
         let tick = Tick::expand(header.tick_low16, self.newest.unwrap_or(near));
         let known = self.newest.or(self.begin);
         let is_known = known.is_some_and(|known| tick.since(known) <= 0);
-        // The snapshot of a part's own tick says nothing of what is in the part.
+        // The snapshot of a part's own tick contains nothing of that part.
         if is_known || self.keyframe.is_some_and(|part| tick.since(part) < 0) {
             return Err(SnapshotError::Late);
         }
@@ -217,7 +219,7 @@ impl Replica {
         Ok(Applied { tick, input: header.input, events, departed })
     }
 
-    /// What to acknowledge.
+    /// The acknowledgement to send.
     pub fn ack(&self) -> Option<SnapshotAck> {
         self.newest.map(|tick| SnapshotAck { newest_low16: tick.low16(), before: self.before })
     }
@@ -232,11 +234,11 @@ impl Replica {
         &self.entities
     }
 
-    /// Where the velocity of `entity` takes it from its newest state to `tick`; that state itself for one
-    /// before it. `lanes` has room for its kind.
+    /// Fills `lanes`, sized for the entity's kind, with the place to which its velocity takes
+    /// `entity` from its newest state at `tick`; for an earlier tick with that state itself.
     ///
     /// # Panics
-    /// If the entity is of another replica.
+    /// If the entity belongs to another replica.
     pub fn extrapolate(&self, entity: &Entity, tick: Tick, lanes: &mut [i32]) {
         let newest = entity.states.len() - 1;
         let ticks = tick.since(entity.states.tick(newest)).max(0) as u32;
@@ -273,7 +275,7 @@ impl Replica {
         Ok(events)
     }
 
-    /// The slots of the common baseline's snapshot.
+    /// Reads the slots of the common baseline's snapshot.
     fn read_common(
         &mut self,
         reader: &mut BitReader<'_>,
@@ -352,7 +354,8 @@ impl Replica {
         Ok(())
     }
 
-    /// The lanes of a slot by its state of `since`, with the difference from what is expected, if any.
+    /// Computes the lanes of a slot from its state of `since`, with the residuals of `reader`, if
+    /// any.
     fn read_delta(
         &mut self,
         reader: Option<&mut BitReader<'_>>,
@@ -374,7 +377,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether what was read is of a slot whose state of `tick` is there already.
+    /// True if a decoded slot already has a state of `tick`.
     fn tells_again(&self, tick: Tick) -> bool {
         self.decoded.iter().any(|decoded| {
             let entity = self.place(decoded.slot).map(|place| &self.entities[place]);
@@ -382,7 +385,7 @@ impl Replica {
         })
     }
 
-    /// Returns what is not there any more.
+    /// Applies the decoded records and returns the removed entities.
     fn commit(&mut self, tick: Tick) -> Vec<Departed> {
         let mut departed = Vec::new();
         let mut heard = SlotSet::default();
@@ -417,7 +420,7 @@ impl Replica {
         departed
     }
 
-    /// Returns the entity that it takes the place of.
+    /// Adds a whole record and returns the entity that it replaces.
     fn push_whole(
         &mut self,
         tick: Tick,
@@ -439,8 +442,8 @@ impl Replica {
         place.map(|place| place as usize)
     }
 
-    /// The place of `slot`, cleared for a new entity unless this very one is there, and the one that was. One
-    /// whose initial fields are not what they were is another one.
+    /// The index of `slot`, cleared for a new entity unless it holds the same one, and the entity
+    /// replaced. An entity whose initial fields differ is another one.
     fn place_for(
         &mut self,
         (slot, first): (u16, Tick),

@@ -1,8 +1,9 @@
-//! What was, for lag compensation: a game asks where things were when a player saw them.
+//! A record of the past for lag compensation: the places of things when a player saw them.
 //!
-//! A [`Rewind`] is kept in the game's own state, so that a checkpoint has it and a replay gives the same
-//! hits. Record what can be hit at the end of each step; when something is aimed at, ask for it with
-//! [`Inputs::view_delay_ticks`](crate::Inputs::view_delay_ticks) of whoever aims.
+//! Keep a [`Rewind`] in the game's own state, so that a checkpoint includes it and a replay gives
+//! the same hits. Record everything that can be hit at the end of each step. For a shot, ask for
+//! the places with [`Inputs::view_delay_ticks`](crate::Inputs::view_delay_ticks) of the player who
+//! aims.
 
 use std::collections::VecDeque;
 
@@ -11,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EntityId, Tick};
 
-/// A value between two others.
+/// A value that can be interpolated.
 pub trait Blend: Copy {
-    /// `self` where `part` is 0, `other` where it is 1.
+    /// Returns `self` for a `part` of 0, `other` for 1.
     fn blend(self, other: Self, part: f32) -> Self;
 }
 
@@ -35,7 +36,7 @@ impl Blend for Vec3 {
     }
 }
 
-/// The last ticks of something that every entity of some sort has, such as its place.
+/// The last ticks of a property that entities of some sort have, such as their place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rewind<T> {
     /// Newest last; each sorted by entity.
@@ -43,7 +44,8 @@ pub struct Rewind<T> {
 }
 
 impl<T: Blend> Rewind<T> {
-    /// Takes what there is at the end of `tick`, and forgets what is more than `ticks_max` before it.
+    /// Records the property of all things at the end of `tick`, and drops ticks more than
+    /// `ticks_max` before it.
     pub fn record(
         &mut self,
         tick: Tick,
@@ -63,8 +65,8 @@ impl<T: Blend> Rewind<T> {
         self.ticks.push_back((tick, row));
     }
 
-    /// What `id` had `ticks_ago` before `tick`, between two ticks if need be. At most as far back as is
-    /// known; `None` if it was not there.
+    /// The value of `id` at `ticks_ago` before `tick`, interpolated between two ticks. Goes back at
+    /// most as far as the record; `None` if `id` was not there.
     pub fn at(&self, id: EntityId, tick: Tick, ticks_ago: f32) -> Option<T> {
         let (oldest, newest) = (self.ticks.front()?.0, self.ticks.back()?.0);
         let back = f32::max(ticks_ago, 0.0) - tick.since(newest) as f32;
@@ -79,7 +81,7 @@ impl<T: Blend> Rewind<T> {
         if part == 0.0 {
             return Some(later_value);
         }
-        // One that came in between is where it was first seen.
+        // An entity that appeared in between is where it was first seen.
         Some(row(later + 1).map_or(later_value, |earlier| later_value.blend(earlier, part)))
     }
 }

@@ -1,28 +1,29 @@
-//! Rotations by their smallest three components, and where a rotation goes on to.
+//! Rotations by their smallest three components, and their continuation.
 //!
-//! Only addition, multiplication, division and square root: they give the same bits on every machine.
+//! It uses only addition, multiplication, division and square root, which give the same bits on
+//! every machine.
 
 /// A rotation: x, y, z, w.
 type Quat = [f32; 4];
 
-/// What a second, older state of a rotation says about the next.
+/// The continuation of a rotation, from its last two states.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RotationTrend {
     scale: f32,
     middle: f32,
     last: Quat,
     next: Quat,
-    /// How far it turned between the two states, in about lane steps.
+    /// The turn between the two states, in about lane steps.
     pub(crate) spin: i32,
-    /// The component that will be largest if it turns on.
+    /// The component that will be largest if it keeps turning.
     pub(crate) largest: usize,
-    /// By how many lane steps it will be larger than the next.
+    /// Its lead over the second largest, in lane steps.
     pub(crate) lead: i32,
 }
 
 impl RotationTrend {
-    /// A rotation that was `before` and is `last`, in `bits` bits a component, and turns on for `ahead`
-    /// times the time between.
+    /// A rotation that went from `before` to `last`, in `bits` bits a component, and keeps turning
+    /// for `ahead` times the time between.
     pub(crate) fn new(bits: u32, before: &[i32], last: &[i32], ahead: f32) -> Self {
         let middle = ((1u32 << (bits - 1)) - 1) as f32;
         let scale = middle.max(1.0) * std::f32::consts::SQRT_2;
@@ -60,14 +61,14 @@ impl RotationTrend {
         }
     }
 
-    /// The three other components of the last and the next rotation, where `largest` is left out.
+    /// The three other components, without `largest`, of the last and the next rotation.
     pub(crate) fn lanes(&self, largest: usize) -> [[i32; 3]; 2] {
         [self.last, self.next].map(|q| {
             let sign = if q[largest] < 0.0 { -self.scale } else { self.scale };
             let mut others = (0..4).filter(|&at| at != largest);
             [(); 3].map(|()| {
                 let component = q[others.next().expect("three of four")];
-                // Rounds to the nearest; the cast of what is no number gives zero.
+                // Rounds to the nearest; casting NaN gives zero.
                 (component * sign + self.middle + 0.5).floor() as i32
             })
         })

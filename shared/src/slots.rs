@@ -1,19 +1,19 @@
-//! Sets of slots, an entity's numbers on the wire.
+//! Sets of slots: an entity's numbers on the wire.
 
-/// A set of slots as bits, 64 to a word. A word that is not there holds none.
+/// A set of slots as bits, 64 to a word. A missing word is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SlotSet {
     words: Vec<u64>,
 }
 
 impl SlotSet {
-    /// Empties the set and gives it place for the slots below `slots`.
+    /// Empties the set and makes space for the slots below `slots`.
     pub fn reset(&mut self, slots: usize) {
         self.words.clear();
         self.grow(slots);
     }
 
-    /// Gives the set place for the slots below `slots`.
+    /// Makes space for the slots below `slots`.
     pub fn grow(&mut self, slots: usize) {
         let words = slots.div_ceil(64);
         if self.words.len() < words {
@@ -28,7 +28,7 @@ impl SlotSet {
         self.words[usize::from(slot) / 64] |= 1 << (slot % 64);
     }
 
-    /// Takes `slot` out.
+    /// Removes `slot`.
     #[inline]
     pub fn remove(&mut self, slot: u16) {
         if let Some(word) = self.words.get_mut(usize::from(slot) / 64) {
@@ -36,7 +36,7 @@ impl SlotSet {
         }
     }
 
-    /// Whether `slot` is in it.
+    /// True if `slot` is in the set.
     #[inline]
     pub fn contains(&self, slot: u16) -> bool {
         self.word(usize::from(slot) / 64) >> (slot % 64) & 1 == 1
@@ -60,7 +60,7 @@ impl SlotSet {
         &mut self.words
     }
 
-    /// Number of slots in it.
+    /// The number of slots in the set.
     pub fn count(&self) -> usize {
         count(&self.words)
     }
@@ -71,7 +71,7 @@ impl SlotSet {
     }
 }
 
-/// Number of slots in a set's words.
+/// The number of slots in a set's words.
 pub fn count(words: &[u64]) -> usize {
     words.iter().map(|word| word.count_ones() as usize).sum()
 }

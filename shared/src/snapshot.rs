@@ -28,10 +28,11 @@
 //!                   11       gone: 1 bit, it is in the world
 //! ```
 //!
-//! Bits fill up as [`crate::bits`] says; the last byte ends in zeros. A snapshot's slots are those whose
-//! lanes it holds, marked or recorded. A slot of the common baseline's snapshot is marked: its lanes
-//! are as predicted, or follow as a delta, or nothing is said of it. Any other slot has a record. What
-//! is not in a snapshot has not changed since the client's baseline, or waits for a later one.
+//! Bits fill up as [`crate::bits`] says; the last byte ends in zeros. A snapshot's slots are those
+//! whose lanes it holds, marked or recorded. A slot of the common baseline's snapshot has a mark:
+//! its lanes are as predicted, follow as a delta, or keep their state. Any other slot has a record.
+//! A slot that is not in a snapshot has not changed since the client's baseline, or waits for a
+//! later one.
 
 use crate::bits::{BitError, BitStream, BitWriter, INFALLIBLE, golomb_bits, golomb_code};
 pub use crate::marks::Marks;
@@ -39,14 +40,14 @@ pub use crate::marks::Marks;
 /// First byte of a snapshot datagram.
 pub const DATAGRAM_SNAPSHOT: u8 = 0x53;
 
-/// Oldest common baseline, in ticks.
+/// Age of the oldest common baseline, in ticks.
 pub const BASELINE_AGE_MAX: u32 = 127;
-/// Most events of either sort in one datagram.
+/// Most events of either sort, reliable and unreliable, in one datagram.
 pub const EVENTS_MAX: usize = 64;
-/// Units of an input's earliness in a millisecond.
+/// Units of an input margin in a millisecond.
 pub const MARGIN_UNITS_PER_MS: f32 = 8.0;
 
-/// Most of [`InputReport::dip_eighth_ms`].
+/// Largest value of [`InputReport::dip_eighth_ms`].
 pub const DIP_EIGHTH_MS_MAX: i32 = 2047;
 
 /// The fixed part of a snapshot.
@@ -56,32 +57,33 @@ pub struct SnapshotHeader {
     pub tick_low16: u16,
     /// The seat that the `Joined` frame gave.
     pub seat: u8,
-    /// How the client's inputs come in; `None` before the first and for spectators.
+    /// The report on the client's inputs; `None` before the first and for spectators.
     pub input: Option<InputReport>,
-    /// The events in this datagram: number of the first (low 16 bits) and how many.
+    /// The reliable events in this datagram, which are numbered: number of the first (low 16 bits)
+    /// and their count.
     pub events: Option<(u16, usize)>,
-    /// How many events follow those: of this very tick, and told once.
+    /// The number of unreliable events after those, all of this tick.
     pub unreliable_events: usize,
     /// Age of the common baseline, 1 to [`BASELINE_AGE_MAX`]; 0 for none.
     pub baseline_age: u32,
 }
 
-/// How a client's inputs come in.
+/// A report on a client's inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputReport {
     /// The newest input's tick minus the snapshot's tick, within -128 to 127.
     pub newest_ticks: i32,
-    /// How early it came before the deadline of its tick, in 1/8 ms, within -2048 to 2047; negative
-    /// is late.
+    /// The input margin of the newest input: the deadline of its tick minus its arrival, in 1/8 ms,
+    /// within -2048 to 2047; negative is late.
     pub margin_eighth_ms: i32,
-    /// How much less early than the newest the worst of those inputs came that the snapshot one tick
-    /// before did not know of, in 1/8 ms, at most [`DIP_EIGHTH_MS_MAX`]. An input whose datagram was lost came with a
-    /// later one.
+    /// The margin of the newest input minus the smallest margin of the inputs that the snapshot one
+    /// tick before did not know of, in 1/8 ms, at most [`DIP_EIGHTH_MS_MAX`]. An input whose
+    /// datagram was lost counts as having come with a later one.
     pub dip_eighth_ms: u32,
 }
 
 impl SnapshotHeader {
-    /// Reads or writes everything up to the events.
+    /// Reads or writes the header up to the events.
     ///
     /// # Errors
     /// As the stream's; [`BitError::Invalid`] when reading another kind of datagram.
@@ -133,7 +135,7 @@ impl SnapshotHeader {
         Ok(())
     }
 
-    /// Reads or writes what stands between the events and the marks.
+    /// Reads or writes the header between the events and the marks.
     ///
     /// # Errors
     /// As the stream's.
@@ -150,7 +152,7 @@ fn event_count<S: BitStream>(stream: &mut S, count: &mut usize) -> Result<(), Bi
     Ok(())
 }
 
-/// What stands before an event's lanes.
+/// The part of an event before its lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventHead {
     /// Ticks before the snapshot's, at most 127.
@@ -160,7 +162,7 @@ pub struct EventHead {
 }
 
 impl EventHead {
-    /// Reads or writes it; the age of one that is not numbered is 0 and not written.
+    /// Reads or writes it. The age of an unreliable event is 0 and not written.
     ///
     /// # Errors
     /// As the stream's.
@@ -176,12 +178,12 @@ impl EventHead {
     }
 }
 
-/// What stands before a record's lanes.
+/// The part of a record before its lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordHead {
     /// A delta against the slot's state of an earlier tick, by its age in ticks.
     Delta {
-        /// At least 1. That of the common baseline only for a slot that its snapshot has not.
+        /// At least 1. The common baseline's age only for a slot that its snapshot lacks.
         age_ticks: u32,
     },
     /// The whole entity: it is new to the client.
@@ -193,15 +195,15 @@ pub enum RecordHead {
         /// The game's id.
         id: u32,
     },
-    /// The entity is not to be seen any more.
+    /// The entity is removed.
     Gone {
-        /// It is in the world, out of the client's view.
+        /// It still exists, out of the client's view.
         in_world: bool,
     },
 }
 
 impl RecordHead {
-    /// Reads or writes it, in a snapshot with a common baseline of `common_age` ticks, 0 for none.
+    /// Reads or writes it, in a snapshot with a common baseline of age `common_age`, 0 for none.
     ///
     /// # Errors
     /// As the stream's.
@@ -246,7 +248,7 @@ impl RecordHead {
         Ok(())
     }
 
-    /// Its bits.
+    /// Its length in bits.
     #[inline]
     pub fn len_bits(self, common_age: u32) -> usize {
         match self {
@@ -259,8 +261,8 @@ impl RecordHead {
     }
 }
 
-/// The distance from the common baseline's age, 1 tick older first, then 1 younger, 2 older. That age itself,
-/// which a part of a keyframe brings about, has the place of no age at all.
+/// Codes the distance from the common baseline's age: 1 tick older first, then 1 younger, 2 older.
+/// That age itself, which occurs after a part of a keyframe, takes the code of an age of 0.
 #[inline]
 fn age_code(age_ticks: u32, common_age: u32) -> u32 {
     debug_assert!(age_ticks >= 1);
@@ -282,12 +284,12 @@ fn age_of(code: u32, common_age: u32) -> Result<u32, BitError> {
     age.map(|age| if age == 0 { common_age } else { age }).ok_or(BitError::Invalid)
 }
 
-/// Bits that were coded before, to be copied: `count` bits from whole words.
+/// Coded bits to be copied: `count` bits from whole words.
 #[derive(Clone, Copy, Debug)]
 pub struct Fragment<'a> {
-    /// The words, the last one filled with zeros.
+    /// The words; the last one ends in zeros.
     pub words: &'a [u64],
-    /// Bits in them.
+    /// The number of bits in them.
     pub bits: usize,
 }
 
@@ -296,8 +298,8 @@ impl Fragment<'_> {
     pub const EMPTY: Fragment<'static> = Fragment { words: &[], bits: 0 };
 }
 
-/// Puts a snapshot together: begun, then the deltas of the common baseline's slots, then the other
-/// records, then finished.
+/// Writes a snapshot in this order: begin, the deltas of the common baseline's slots, the other
+/// records, finish.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotWriter {
     bits: BitWriter,
@@ -306,8 +308,8 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Starts a snapshot with its header and its events, the numbered ones first (head and lanes coded one
-    /// after the other).
+    /// Starts a snapshot with its header and its events, the reliable ones first (each event's
+    /// coded head and lanes in turn).
     pub fn begin<'a>(
         &mut self,
         mut header: SnapshotHeader,
@@ -325,8 +327,8 @@ impl SnapshotWriter {
         header.tail(&mut self.bits).expect(INFALLIBLE);
     }
 
-    /// Marks the slots of the common baseline's snapshot, if there is a common baseline. The deltas of
-    /// those marked as coded must follow.
+    /// Writes the marks of the common baseline's slots, if there is a common baseline. The deltas
+    /// of slots marked as coded must follow.
     pub fn marks(&mut self, marks: &mut Marks, set: &[u64]) {
         marks.stream(&mut self.bits, set).expect(INFALLIBLE);
     }
@@ -337,7 +339,7 @@ impl SnapshotWriter {
         self.bits.push_words(lanes.words, lanes.bits);
     }
 
-    /// Says how many other records follow.
+    /// Writes the number of other records.
     pub fn others(&mut self, count: u32) {
         self.bits.push_golomb(count);
     }
@@ -348,7 +350,7 @@ impl SnapshotWriter {
         self.bits.push_golomb(u32::from(slot) - self.next_slot);
         self.next_slot = u32::from(slot) + 1;
         if let RecordHead::Delta { age_ticks } = head {
-            // Nearly all are deltas: the flag and the age in one go.
+            // Nearly all are deltas: write the flag and the age at once.
             let (age, count) = golomb_code(age_code(age_ticks, self.common_age));
             self.bits.push(age << 1, count + 1);
         } else {
@@ -357,7 +359,7 @@ impl SnapshotWriter {
         self.bits.push_words(lanes.words, lanes.bits);
     }
 
-    /// Bits so far.
+    /// The number of bits so far.
     #[inline]
     pub fn len_bits(&self) -> usize {
         self.bits.len_bits()

@@ -1,12 +1,13 @@
 use serde::{Deserialize, Serialize};
 
-/// So far apart two ticks may be for one to be told from the low bits of the other, with some to spare. Who hears
-/// nothing of a room for longer begins anew: see
+/// Longest gap between two ticks that can be told from low bits, with some to spare. A client that
+/// hears nothing of a room for longer starts afresh: see
 /// [`ServerFrame::Resync`](crate::control::ServerFrame::Resync).
 pub const GAP_TICKS_MAX: i32 = 30_000;
 
-/// A step of the simulation, counted from the room's start. At 60 Hz a `u32` lasts 2.2 years; then a room goes on
-/// at 1. Compare two by [`Tick::since`], which is right across that as well.
+/// A step of the simulation, counted from the room's start. At 60 Hz a `u32` lasts 2.2 years; then
+/// a room continues at 1. Compare two ticks with [`Tick::since`], which is right across that as
+/// well.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -35,7 +36,7 @@ impl Tick {
 
     /// The tick nearest to `near` whose low 16 bits are `low`.
     ///
-    /// Right as long as the two are less than 32768 ticks apart (nine minutes at 60 Hz).
+    /// Right if the two are less than 32768 ticks apart (nine minutes at 60 Hz).
     pub fn expand(low: u16, near: Tick) -> Tick {
         near.offset(i32::from(low.wrapping_sub(near.low16()) as i16))
     }

@@ -1,4 +1,4 @@
-//! The session over a WebSocket, for networks that let no UDP through.
+//! The session over a WebSocket, for networks that block UDP.
 //!
 //! ```text
 //! +----------+------------------------------------------------+
@@ -8,21 +8,22 @@
 //!   1, 2      the next bytes of the control or the chat stream
 //! ```
 //!
-//! A stream's lane is its first byte, which is repeated with each message and not sent apart:
-//! [`STREAM_CONTROL`](crate::control::STREAM_CONTROL), [`STREAM_CHAT`](crate::control::STREAM_CHAT).
+//! A stream's lane is its own first byte; each later message repeats it, and it is not sent
+//! separately: [`STREAM_CONTROL`](crate::control::STREAM_CONTROL),
+//! [`STREAM_CHAT`](crate::control::STREAM_CHAT).
 
 use crate::control::{CloseCode, FRAME_BYTES_MAX, FRAME_LENGTH_BYTES};
 
-/// Where a server takes WebSockets.
+/// The path at which a server accepts WebSockets.
 pub const PATH: &str = "/ws";
 /// The lane of datagrams.
 pub const LANE_DATAGRAM: u8 = 0x00;
-/// Bytes of a message that holds the largest frame whole.
+/// Bytes of a message with the largest frame.
 pub const MESSAGE_BYTES_MAX: usize = 1 + FRAME_LENGTH_BYTES + FRAME_BYTES_MAX;
-/// A close code's number on a WebSocket is this plus its own. Numbers from here on are free for
-/// applications (RFC 6455, section 7.4.2).
+/// A close code's number on a WebSocket is this plus its own number. Numbers from here on are free
+/// for applications (RFC 6455, section 7.4.2).
 pub const CLOSE_NUMBER_BASE: u16 = 4000;
-/// Bytes of the text beside it: what a control frame has left (RFC 6455, section 5.5).
+/// Bytes of the close text: the space left in a WebSocket control frame (RFC 6455, section 5.5).
 pub const CLOSE_TEXT_BYTES_MAX: usize = 123;
 
 /// A close code's number on a WebSocket.
@@ -31,13 +32,13 @@ pub fn close_number(code: CloseCode) -> u16 {
     CLOSE_NUMBER_BASE + number
 }
 
-/// The close code of a number on a WebSocket; `None` for one that is no application's.
+/// The close code of a number on a WebSocket; `None` if it is not in the application's range.
 pub fn close_code(number: u16) -> Option<CloseCode> {
     let own = number.checked_sub(CLOSE_NUMBER_BASE).filter(|own| *own < 1000)?;
     Some(CloseCode::from_number(u64::from(own)))
 }
 
-/// The part of `text` that fits beside a close number.
+/// The part of `text` that fits into a close.
 pub fn close_text(text: &str) -> &str {
     &text[..text.floor_char_boundary(CLOSE_TEXT_BYTES_MAX)]
 }

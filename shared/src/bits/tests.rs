@@ -1,4 +1,4 @@
-//! What is written is read and measured.
+//! Written bits are read back and measured.
 
 use super::*;
 use proptest::prelude::*;

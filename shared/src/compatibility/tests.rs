@@ -1,4 +1,4 @@
-//! Two sides' tables, compared and checked.
+//! Two sides' field tables, compared and checked.
 
 use super::*;
 use crate::schema::{ChoiceSchema, SendRule};
@@ -128,7 +128,7 @@ fn commands_are_checked_and_compared_as_events_are() {
     let with = |commands| Schema { commands, ..team(&["Azure", "Amber"]) };
     let server = with(vec![kind("Ready", &[]), kind("Buy", &["item"])]);
     assert_eq!(server.validate(), Ok(()));
-    // One that only one side has is no difference, nor is their order.
+    // A field of only one side is no difference, nor is the order.
     assert_eq!(
         server.accepts(&with(vec![kind("Buy", &["item", "count"]), kind("Sell", &[])])),
         Ok(())

@@ -9,7 +9,7 @@ fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSc
     FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None, choice: None }
 }
 
-/// Every type and every rule.
+/// A kind with every field type and every send rule.
 fn kind() -> KindSchema {
     let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
     let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
@@ -111,7 +111,7 @@ proptest! {
     }
 }
 
-/// A model of [`kind`] whose trees ask what `seed` draws, and whose codes are flat.
+/// A model of [`kind`] whose trees split on features drawn by `seed`, with flat codes.
 fn model(seed: u64) -> KindModel {
     let kind = kind();
     let mut state = seed;
@@ -173,7 +173,7 @@ proptest! {
         table.delta(&mut measure, &baseline, &mut now.clone(), owner).unwrap();
         prop_assert_eq!(writer.len_bits(), measure.len_bits());
         let bytes = writer.into_bytes();
-        // What an owner alone is sent, others have as zeros.
+        // Others have zeros in owner-only lanes.
         let (mut before, mut older) = (before.clone(), older.clone());
         now[HUE] = before[HUE];
         if !owner {
@@ -261,7 +261,7 @@ fn a_rare_position_that_moves_as_predicted_arrives() {
 #[test]
 fn steady_motion_costs_one_bit_a_field() {
     let table = LaneTable::new(&kind(), 60);
-    // 60 units a second is 1 unit, or 16 steps, a tick.
+    // 60 units a second are 1 unit, or 16 steps, a tick.
     let mut before = vec![0; table.len()];
     (before[2], before[3]) = (240, -120);
     let mut now = before.clone();

@@ -1,4 +1,4 @@
-//! The sites of a model, walked without bits.
+//! Visits the sites of a model without coding bits.
 
 use crate::bits::BitError;
 use crate::model::coder::SiteCoder;
@@ -8,7 +8,7 @@ use crate::schema::KindSchema;
 
 use crate::lane_layout::{Baseline, LaneLayout};
 
-/// A kind's sites, to be walked by something other than bits, such as training.
+/// A kind's sites, to be visited without bits, such as for training.
 #[derive(Clone, Debug)]
 pub struct SiteWalk {
     plan: SitePlan,
@@ -17,7 +17,7 @@ pub struct SiteWalk {
 }
 
 impl SiteWalk {
-    /// The sites of `kind`, where `common` tells for each chunk which of its fields usually change
+    /// The sites of `kind`; `common` holds for each chunk the pattern of fields that usually change
     /// together.
     pub fn new(kind: &KindSchema, tick_hz: u32, common: &[u8]) -> Self {
         SiteWalk {
@@ -27,10 +27,11 @@ impl SiteWalk {
         }
     }
 
-    /// Takes the lanes of one entity through the sites, as [`LaneTable::delta`](super::LaneTable::delta) does.
+    /// Passes the lanes of one entity through the sites, as
+    /// [`LaneTable::delta`](super::LaneTable::delta) does.
     ///
     /// # Errors
-    /// As `sites` gives them.
+    /// The errors of `sites`.
     pub fn delta<C: SiteStream>(
         &self,
         sites: &mut C,
@@ -41,7 +42,7 @@ impl SiteWalk {
         self.coder(owner).delta(sites, baseline, lanes)
     }
 
-    /// What the baselines alone tell of an entity.
+    /// The features that the baselines alone give.
     pub fn look_back(&self, baseline: &Baseline<'_>, owner: bool) -> Vec<i32> {
         let mut features = vec![0; self.features];
         self.coder(owner).look_back(baseline, &mut features);

@@ -1,12 +1,13 @@
-//! Flags whose chances both sides know, as few bits: a static binary arithmetic coder.
+//! A static binary arithmetic coder: flags whose chances both sides know, in as few bits as
+//! possible.
 //!
-//! An interval of 32-bit numbers is parted at each flag, the lower part for "set", in proportion to its
-//! chance. Bits that both ends share are written as soon as they are known; in the end, the fewest
-//! bits that no continuation leads out of the interval.
+//! Each flag splits an interval of 32-bit numbers in proportion to its chance, the lower part for
+//! "set". Leading bits that both ends share are written at once; the last bits are the fewest whose
+//! every continuation stays inside the interval.
 
 use crate::bits::{BitError, BitReader, BitStream, BitWriter};
 
-/// A certain "set" would be this; a chance lies strictly between 0 and it.
+/// The chance of a certain "set"; chances lie strictly between 0 and it.
 pub const CHANCE_ONE: u32 = 1 << 16;
 
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,7 @@ struct Interval {
 impl Interval {
     const ALL: Interval = Interval { low: 0, high: u32::MAX };
 
-    /// The highest number that stands for "set".
+    /// The highest number that means "set".
     #[inline]
     fn middle(self, chance: u16) -> u32 {
         let span = u64::from(self.high - self.low);
@@ -35,20 +36,20 @@ impl Interval {
         }
     }
 
-    /// How many of the highest bits both ends share.
+    /// The number of leading bits that both ends share.
     #[inline]
     fn shared_bits(self) -> u32 {
         (self.low ^ self.high).leading_zeros()
     }
 
-    /// Drops the highest `count` bits, which are shared.
+    /// Drops the leading `count` bits, which are shared.
     #[inline]
     fn shift(&mut self, count: u32) {
         self.low = self.low.checked_shl(count).unwrap_or(0);
         self.high = !(!self.high).checked_shl(count).unwrap_or(0);
     }
 
-    /// The fewest bits, first one highest, that every continuation stays inside with; and how many.
+    /// The fewest bits, first one highest, whose every continuation stays inside; and their number.
     fn last_bits(self) -> (u32, u32) {
         for count in 1..32 {
             let rest = u32::MAX >> count;
@@ -79,7 +80,7 @@ impl<'a> ChanceWriter<'a> {
         ChanceWriter { bits, interval: Interval::ALL }
     }
 
-    /// One flag, which is set with a chance of `chance` in [`CHANCE_ONE`].
+    /// One flag, set with a chance of `chance` in [`CHANCE_ONE`].
     #[inline]
     pub fn flag(&mut self, chance: u16, set: bool) {
         self.interval.take(chance, set);
@@ -96,7 +97,7 @@ impl<'a> ChanceWriter<'a> {
         self.push(last, count);
     }
 
-    /// The low `count` bits, the highest of them first.
+    /// Appends the low `count` bits, the highest first.
     #[inline]
     fn push(&mut self, value: u32, count: u32) {
         self.bits.push(u64::from(value.reverse_bits() >> (32 - count)), count);
@@ -108,7 +109,7 @@ impl<'a> ChanceWriter<'a> {
 pub struct ChanceReader<'a, 'b> {
     bits: &'a mut BitReader<'b>,
     interval: Interval,
-    /// The next 32 bits, the first one highest; zeros beyond the end.
+    /// The next 32 bits, first one highest; zeros beyond the end.
     next: u32,
 }
 
@@ -122,7 +123,7 @@ impl<'a, 'b> ChanceReader<'a, 'b> {
     /// One flag.
     ///
     /// # Errors
-    /// [`BitError::Ended`] where the bits do.
+    /// [`BitError::Ended`] at the end of the bits.
     #[inline]
     pub fn flag(&mut self, chance: u16) -> Result<bool, BitError> {
         let set = self.next <= self.interval.middle(chance);
@@ -136,10 +137,11 @@ impl<'a, 'b> ChanceReader<'a, 'b> {
         Ok(set)
     }
 
-    /// Ends the flags; `bits` goes on right after them.
+    /// Ends the flags; `bits` continues directly after them.
     ///
     /// # Errors
-    /// [`BitError::Ended`] where the bits do; [`BitError::Invalid`] for an end no writer writes.
+    /// [`BitError::Ended`] at the end of the bits; [`BitError::Invalid`] for an end that no writer
+    /// writes.
     pub fn finish(self) -> Result<(), BitError> {
         let (last, count) = self.interval.last_bits();
         let mut read = 0;

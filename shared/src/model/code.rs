@@ -1,25 +1,25 @@
 //! A static canonical prefix code, built from the lengths of its codes.
 
-/// The longest code.
+/// Length of the longest code.
 pub const CODE_BITS_MAX: u32 = 15;
 
-/// Longest codes, in bits, that one look-up finds.
+/// Longest code, in bits, that one look-up finds.
 const LOOKUP_BITS: u32 = 8;
 
 /// A canonical prefix code: shorter codes first, those of one length in the order of their symbols.
 #[derive(Clone, Debug)]
 pub struct PrefixCode {
-    /// By symbol: the code, first bit lowest, and its length; length 0 where the symbol has none.
+    /// By symbol: the code, first bit lowest, and its length; length 0 without a code.
     codes: Vec<(u16, u8)>,
-    /// By the next [`LOOKUP_BITS`] bits: symbol and length; length 0 where the code is longer.
+    /// By the next [`LOOKUP_BITS`] bits: symbol and length; length 0 for a longer code.
     lookup: Vec<(u8, u8)>,
     /// Symbols with a longer code.
     long: Vec<u8>,
 }
 
 impl PrefixCode {
-    /// Builds the code of `lengths`, one a symbol, 0 for a symbol that has no code. `None` where no
-    /// prefix code has such lengths, or there are more than 256.
+    /// Builds the code of `lengths`, one for each symbol, 0 for a symbol without a code. `None` if
+    /// no prefix code has such lengths, or there are more than 256.
     pub fn new(lengths: &[u8]) -> Option<Self> {
         let kraft: u32 = lengths
             .iter()
@@ -57,7 +57,7 @@ impl PrefixCode {
         Some(PrefixCode { codes, lookup, long })
     }
 
-    /// The code of `symbol`, the first bit lowest, and its bits, 0 if it has no code.
+    /// The code of `symbol`, first bit lowest, and its length; 0 without a code.
     ///
     /// # Panics
     /// For a symbol beyond the lengths.
@@ -68,7 +68,7 @@ impl PrefixCode {
         (code, u32::from(length))
     }
 
-    /// The symbol whose code comes `next`, and its bits; `None` if none does.
+    /// The symbol whose code the bits `next` begin with, and its length; `None` if there is none.
     #[inline]
     pub fn find(&self, next: u32) -> Option<(usize, u32)> {
         let (symbol, length) = self.lookup[(next & ((1 << LOOKUP_BITS) - 1)) as usize];

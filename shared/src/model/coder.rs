@@ -1,4 +1,4 @@
-//! Takes an entity's lanes through its sites.
+//! Passes an entity's lanes through its sites.
 
 use super::coding::{SiteStream, SymbolHead};
 use super::features::{KEPT_FEW, KEPT_MAX};
@@ -9,7 +9,7 @@ use crate::bits::BitError;
 use crate::lane_layout::{Baseline, LaneLayout, SecondBaseline};
 use crate::rotation::RotationTrend;
 
-/// Codes a kind's entities for those who own them, or for those who do not.
+/// Codes a kind's entities, for their owners or for others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SiteCoder<'a> {
     pub(crate) plan: &'a SitePlan,
@@ -18,10 +18,10 @@ pub(crate) struct SiteCoder<'a> {
 }
 
 impl SiteCoder<'_> {
-    /// Takes the lanes of one entity through its sites.
+    /// Passes the lanes of one entity through its sites.
     ///
     /// # Errors
-    /// As the sites'.
+    /// The errors of `sites`.
     #[inline]
     pub(crate) fn delta<C: SiteStream>(
         &self,
@@ -36,12 +36,12 @@ impl SiteCoder<'_> {
         }
     }
 
-    /// Fills `features`, as many as are kept, with what the baselines tell.
+    /// Fills `features`, as many as are kept, from the baselines.
     pub(crate) fn look_back(&self, baseline: &Baseline<'_>, features: &mut [i32]) {
         EntityPass::new(self, baseline, features).look_back();
     }
 
-    /// The chances of a model that has some.
+    /// The chances of an entity; `None` if the model has none.
     pub(crate) fn chances(&self, model: &Compiled, baseline: &Baseline<'_>) -> Option<Chances> {
         let (tree, leaves) = &model.chances;
         let leaf = if tree.is_leaf() {
@@ -59,20 +59,20 @@ impl SiteCoder<'_> {
     }
 }
 
-/// One entity on its way through the sites.
+/// One entity's pass through the sites.
 struct EntityPass<'a> {
     plan: &'a SitePlan,
     layout: &'a LaneLayout,
     baseline: &'a Baseline<'a>,
     owner: bool,
-    /// Those that are kept.
+    /// The kept features.
     features: &'a mut [i32],
-    /// Of the last rotation looked at, by its field's first lane.
+    /// The last rotation used, with its field's first lane.
     turning: Option<(usize, RotationTrend)>,
 }
 
 impl<'a> EntityPass<'a> {
-    /// `features` are all 0.
+    /// `features` must all be 0.
     #[inline]
     fn new(coder: &SiteCoder<'a>, baseline: &'a Baseline<'a>, features: &'a mut [i32]) -> Self {
         let SiteCoder { plan, layout, owner } = *coder;
@@ -139,7 +139,7 @@ impl<'a> EntityPass<'a> {
         field.owner_only && !self.owner
     }
 
-    /// The features that the baselines give.
+    /// Fills in the features of the baselines.
     #[inline]
     fn look_back(&mut self) {
         let (plan, baseline) = (self.plan, self.baseline);
@@ -154,7 +154,7 @@ impl<'a> EntityPass<'a> {
         }
     }
 
-    /// The features that the second baseline gives.
+    /// Fills in the features of the second baseline.
     fn look_further_back(&mut self, second: &SecondBaseline<'_>) {
         let (plan, baseline) = (self.plan, self.baseline);
         self.features[usize::from(plan.gap)] = second.ticks.min(i32::MAX as u32) as i32;
@@ -273,7 +273,7 @@ impl<'a> EntityPass<'a> {
         turning
     }
 
-    /// What is expected of a lane, by its velocity or the second baseline.
+    /// A lane's prediction, by its velocity or the second baseline.
     #[inline]
     fn place_moving(&self, field: &PlanField, lane: usize, lanes: &[i32]) -> LanePlace {
         if !field.has_velocity {
@@ -299,14 +299,14 @@ impl<'a> EntityPass<'a> {
                 moved if second.ticks == self.baseline.ticks => moved,
                 moved => {
                     let (age, gap) = (self.baseline.ticks.min(127), second.ticks.clamp(1, 127));
-                    // To the nearest, halves up.
+                    // Rounds to the nearest, halves up.
                     (2 * moved * i64::from(age) + i64::from(gap)).div_euclid(2 * i64::from(gap))
                 }
             };
         LanePlace { last, next: last + moved, ..place }
     }
 
-    /// What a decoded lane tells about those to come.
+    /// Updates the features with a decoded lane, for later sites.
     #[inline(always)]
     fn note(&mut self, field: &PlanField, lane: usize, place: &LanePlace, lanes: &[i32]) {
         let now = lanes[lane];

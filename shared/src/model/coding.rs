@@ -6,33 +6,34 @@ use super::token::{self, TOKEN_PLAIN, TOKENS};
 use crate::bits::BitError;
 use crate::lane_stream::LaneStream;
 
-/// What stands before a lane's token in its symbol: one of `count` heads. The token follows only after
+/// The part of a symbol before a lane's token: one of `count` heads. The token follows only after
 /// the `usual` one.
 #[derive(Debug)]
 pub struct SymbolHead<'a> {
-    /// Which.
+    /// The head's number.
     pub value: &'a mut usize,
-    /// The one that says nothing of itself.
+    /// The head that is implied by a lane's token.
     pub usual: usize,
 }
 
 impl SymbolHead<'_> {
-    /// Whether it is coded itself, where a lane may stand in its place.
+    /// True if the head itself is coded: it is not the usual one, or no lane can stand in its
+    /// place.
     #[inline(always)]
     pub fn is_told(&self, has_lane: bool) -> bool {
         *self.value != self.usual || !has_lane
     }
 }
 
-/// Takes an entity's sites one after the other.
+/// Receives an entity's sites in order.
 pub trait SiteStream {
-    /// True when lanes are filled in.
+    /// True if lanes are filled in.
     const READING: bool;
 
-    /// Codes what stands at site `site`: a head, or a lane, or a lane if the head is the usual one.
+    /// Codes site `site`: a head, or a lane, or a lane if the head is the usual one.
     ///
     /// # Errors
-    /// [`BitError`] when reading what no writer writes.
+    /// [`BitError`] when reading bits that no writer writes.
     fn site(
         &mut self,
         site: usize,

@@ -1,4 +1,4 @@
-//! What both sides know of an entity when a site is coded.
+//! Features: the facts about an entity that both sides know when a site is coded.
 
 use super::chunks;
 use crate::schema::{KindSchema, LANES_MAX};
@@ -22,12 +22,12 @@ pub(super) const SPEED: usize = 0;
 pub(super) const ERROR: usize = 1;
 pub(super) const PATH: usize = 2;
 
-/// Most features that are kept on a small stack frame.
+/// Largest number of kept features that fits a small stack frame.
 pub(super) const KEPT_FEW: usize = 64;
 /// Features of a kind of 64 lanes in 64 fields, and [`FeatureStore::UNASKED`].
 pub(super) const KEPT_MAX: usize = FIRST + 9 * LANES_MAX + 17;
 
-/// Where the features of a kind stand. Of lanes `l`, fields `f` and chunks `c`:
+/// The numbers of a kind's features. Of lanes `l`, fields `f` and chunks `c`:
 ///
 /// ```text
 /// age, gap          ticks from the baseline to now, from the second baseline to the first
@@ -40,7 +40,7 @@ pub(super) const KEPT_MAX: usize = FIRST + 9 * LANES_MAX + 17;
 /// pattern c         which fields of the chunk changed
 /// ```
 ///
-/// What is not decoded yet, or is not sent to this client, is 0.
+/// A value that is not decoded yet, or not sent to this client, is 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Features {
     pub(super) lanes: usize,
@@ -48,7 +48,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// How many features a kind has.
+    /// The number of a kind's features.
     pub fn count(kind: &KindSchema) -> usize {
         let (lanes, fields) = (kind.lanes(), kind.fields.len());
         FIRST + 6 * lanes + 3 * fields + chunks(kind).len()
@@ -67,7 +67,7 @@ impl Features {
     }
 }
 
-/// Where features are kept while an entity is coded: only those that some split asks for.
+/// Where features are kept while an entity is coded: only those that a split uses.
 #[derive(Clone, Debug)]
 pub(crate) struct FeatureStore {
     places: Vec<u16>,
@@ -75,20 +75,21 @@ pub(crate) struct FeatureStore {
 }
 
 impl FeatureStore {
-    /// Where what nobody asks for is put.
+    /// The place of all unused features.
     const UNASKED: u16 = 0;
 
-    /// Whether what is put there is asked for. Not for the age, which has that very place if all are kept.
+    /// True if a split uses the feature at this place. Wrong for the age if all features are kept:
+    /// it has that place then.
     pub(super) fn is_asked(place: u16) -> bool {
         place != FeatureStore::UNASKED
     }
 
-    /// All `features`, each at its own number; there is no place for what is unasked.
+    /// Keeps all `features`, each at its own number; there is no place for unused ones.
     pub(super) fn all(features: usize) -> Self {
         FeatureStore { places: (0..features as u16).collect(), len: features }
     }
 
-    /// Those of `features` that are `asked` for.
+    /// Keeps those of `features` that are `asked` for.
     pub(super) fn only(features: usize, asked: impl Iterator<Item = u16>) -> Self {
         let mut kept = FeatureStore { places: vec![FeatureStore::UNASKED; features], len: 1 };
         for feature in asked {
@@ -106,7 +107,7 @@ impl FeatureStore {
         self.places[feature]
     }
 
-    /// Number of places.
+    /// The number of places.
     pub(super) fn len(&self) -> usize {
         self.len
     }

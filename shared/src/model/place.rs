@@ -1,23 +1,23 @@
-//! One lane: its range, and what is expected of it.
+//! A lane's range and prediction.
 
 use super::WEIGHT_ONE;
 use crate::bits::BitError;
 
-/// A lane's range, and what is expected of it.
+/// A lane's range and prediction.
 #[derive(Clone, Copy, Debug)]
 pub struct LanePlace {
     pub(super) min: i32,
     pub(super) span: i64,
     pub(super) bits: u32,
     pub(super) wraps: bool,
-    /// In the baseline, above `min`.
+    /// The value in the baseline, above `min`.
     pub(super) last: i64,
-    /// If it moves on as predicted, above `min`.
+    /// The predicted value, above `min`.
     pub(super) next: i64,
 }
 
 impl LanePlace {
-    /// Bits of the lane sent plainly.
+    /// Bits of the plain lane.
     pub fn bits(&self) -> u32 {
         self.bits
     }
@@ -34,7 +34,8 @@ impl LanePlace {
         if self.wraps { expected } else { expected.clamp(0, self.span) }
     }
 
-    /// `value` minus what a leaf of such weight and bias expects, the short way round if it wraps.
+    /// `value` minus the prediction of a leaf with this weight and bias, the short way round if it
+    /// wraps.
     #[inline]
     pub fn residual(&self, value: i32, weight: i64, bias: i64) -> i32 {
         self.fold((self.offset(value) - self.expected(weight, bias)) as i32)

@@ -1,4 +1,4 @@
-//! A kind's sites, in the order they are coded.
+//! A kind's sites in coding order.
 
 use std::ops::Range;
 
@@ -14,22 +14,22 @@ use crate::schema::{FieldSchema, FieldType, KindSchema};
 /// A kind's sites.
 #[derive(Clone, Debug)]
 pub(crate) struct SitePlan {
-    /// Number of features that are kept.
+    /// The number of kept features.
     pub(super) kept: usize,
     pub(super) age: u16,
     pub(super) gap: u16,
     pub(super) lanes: Vec<PlanLane>,
     pub(super) fields: Vec<PlanField>,
-    /// The lanes asked for as they are in the baseline, where that is kept, and whether they are owner-only.
+    /// Lanes whose baseline value is a used feature: lane, place of the feature, owner-only.
     pub(super) bases: Vec<(usize, u16, bool)>,
-    /// Numbers of the fields of whose motion some feature is asked for.
+    /// Numbers of the fields with a used feature of motion.
     pub(super) moved: Vec<usize>,
     pub(super) chunks: Vec<PlanChunk>,
     /// Some fields are owner-only.
     pub(super) owner_only: bool,
 }
 
-/// A lane, and where its features are kept.
+/// A lane, and the places of its features.
 #[derive(Clone, Debug)]
 pub(super) struct PlanLane {
     pub(super) place: LanePlace,
@@ -38,13 +38,13 @@ pub(super) struct PlanLane {
     pub(super) residual: u16,
     pub(super) residual_size: u16,
     pub(super) step: u16,
-    /// Whether later sites ask for its residual, or its field's.
+    /// True if later sites use its residual, or its field's.
     pub(super) residual_noted: bool,
-    /// As `residual_noted`, of its step.
+    /// True if later sites use its step, or its field's.
     pub(super) step_noted: bool,
 }
 
-/// A field, and where its features are kept.
+/// A field, and the places of its features.
 #[derive(Clone, Debug)]
 pub(super) struct PlanField {
     pub(super) first: usize,
@@ -63,24 +63,24 @@ pub(super) struct PlanChunk {
     pub(super) fields: Vec<PlanField>,
     /// The lanes of each of its fields.
     masks: [u64; CHUNK_FIELDS_MAX],
-    /// As a pattern: the fields that others than the owner are sent.
+    /// The pattern of the fields that others than the owner get.
     pub(super) public: usize,
-    /// As a pattern: the fields with a velocity.
+    /// The pattern of the fields with a velocity.
     pub(super) moving: usize,
     pub(super) usual: usize,
-    /// Which of its fields is merged with its pattern.
+    /// The field that is merged with the pattern, by its position in the chunk.
     pub(super) merged: Option<usize>,
-    /// Where its pattern is kept.
+    /// The place of its pattern's feature.
     pub(super) kept: u16,
 }
 
 impl SitePlan {
-    /// `common` as in a [`KindModel`](super::KindModel), one for each chunk. All features are kept.
+    /// `common` as in a [`KindModel`](super::KindModel), one for each chunk. Keeps all features.
     pub(crate) fn new(kind: &KindSchema, common: &[u8]) -> Self {
         SitePlan::keeping(kind, common, &FeatureStore::all(Features::count(kind)))
     }
 
-    /// As [`SitePlan::new`], with only the features that are asked for.
+    /// Like [`SitePlan::new`], keeping only the features that are used.
     pub(crate) fn keeping(kind: &KindSchema, common: &[u8], kept: &FeatureStore) -> Self {
         let at = Features { lanes: kind.lanes(), fields: kind.fields.len() };
         let (mut lanes, mut fields) = (Vec::new(), Vec::new());
@@ -197,7 +197,7 @@ impl PlanChunk {
         }
     }
 
-    /// Which of its fields have some of those lanes.
+    /// The pattern of its fields that have any of these lanes.
     #[inline]
     pub(super) fn pattern_of(&self, lanes: u64) -> usize {
         let bits = self.masks.iter().enumerate();

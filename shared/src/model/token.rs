@@ -1,21 +1,21 @@
-//! A residual as a token, which a prefix code carries, and plain low bits.
+//! Splits a residual into a token, which a prefix code carries, and plain low bits.
 //!
-//! Zigzagged residuals below 16 are their own tokens. Above, a token says how many bits the magnitude
-//! has, the bit below its highest, and the sign; the rest of the magnitude follows plainly. The last
-//! token stands for a lane sent plainly.
+//! Zigzagged residuals below 16 are their own tokens. Above, a token gives the magnitude's number
+//! of bits, the bit below its highest, and the sign; the rest of the magnitude follows plainly. The
+//! last token announces a plain lane.
 
-/// Residuals up to here are tokens by themselves.
+/// Residuals below this are tokens by themselves.
 const DIRECT: u32 = 16;
-/// Bits of the smallest and the largest magnitude beyond, less one.
+/// Bits of the smallest and the largest magnitude with low bits, minus one.
 const EXPONENT_MIN: u32 = 3;
 const EXPONENT_MAX: u32 = 14;
 
-/// "The lane follows plainly."
+/// The token that announces a plain lane.
 pub const TOKEN_PLAIN: usize = (DIRECT + 4 * (EXPONENT_MAX - EXPONENT_MIN + 1)) as usize;
-/// Number of tokens.
+/// The number of tokens.
 pub const TOKENS: usize = TOKEN_PLAIN + 1;
 
-/// A token, its low bits and how many they are.
+/// A residual's token, its low bits and their number.
 #[inline]
 pub fn split(residual: i32) -> (usize, u32, u32) {
     let zigzag = (residual << 1 ^ residual >> 31) as u32;
@@ -32,7 +32,7 @@ pub fn split(residual: i32) -> (usize, u32, u32) {
     (token as usize, magnitude & ((1 << low) - 1), low)
 }
 
-/// How many low bits a token has.
+/// The number of low bits of a token.
 #[inline]
 pub fn low_bits(token: usize) -> u32 {
     match (token as u32).checked_sub(DIRECT) {

@@ -1,28 +1,29 @@
-//! Which entities of a set a packet tells of: by their chances or by gaps, whichever takes fewer bits.
+//! Codes the subset of entities in a packet: by their chances or by gaps, whichever takes fewer
+//! bits.
 
 use super::Chances;
 use super::chance::{ChanceReader, ChanceWriter};
 use crate::bits::{BitError, BitReader, BitStream, BitWriter, golomb_bits};
 
-/// Which of the last two entities were told of.
+/// Which of the last two entities were in the packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecentlySent([bool; 2]);
 
 impl RecentlySent {
-    /// How many: which of an entity's [`Chances`] holds.
+    /// The number of those, which selects one of an entity's [`Chances`].
     #[inline]
     pub fn count(self) -> usize {
         usize::from(self.0[0]) + usize::from(self.0[1])
     }
 
-    /// Goes on to the next entity.
+    /// Moves on to the next entity.
     #[inline]
     pub fn push(&mut self, told: bool) {
         self.0 = [self.0[1], told];
     }
 }
 
-/// Writes which entities are told of; `chances` has those of each, or `None` where one has none.
+/// Writes which entities are in the packet; `chances` has the chances of each, or is `None`.
 ///
 /// ```text
 /// 1 bit    by chances
@@ -53,7 +54,7 @@ pub fn write(bits: &mut BitWriter, told: &[bool], chances: Option<&[Chances]>) {
     gaps().for_each(|gap| bits.push_golomb(gap));
 }
 
-/// Reads which of `told.len()` entities are told of.
+/// Reads which of `told.len()` entities are in the packet.
 ///
 /// # Errors
 /// [`BitError`] for bits that [`write()`] does not write.

@@ -1,17 +1,17 @@
-//! Why a snapshot is of no use.
+//! Reasons why a snapshot is not applied.
 
 use crate::bits::BitError;
 
-/// Why a snapshot was not applied. Nothing of it was.
+/// The reason why a snapshot was not applied. The world is then unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// Older than, or the same as, the newest one applied: reordered or repeated by the network.
+    /// Not newer than the newest applied one: the network reordered or repeated it.
     #[error("a snapshot that came late or twice")]
     Late,
-    /// Coded against a state this client does not have.
+    /// Coded against a baseline that this client lacks.
     #[error("a snapshot against an unknown baseline")]
     UnknownBaseline,
-    /// Of a room that was left.
+    /// From a room that was left.
     #[error("a snapshot of another room")]
     OtherSeat,
     /// Not a snapshot of this protocol and schema.

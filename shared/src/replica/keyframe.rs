@@ -1,9 +1,10 @@
-//! Parts of keyframes: entities that come on the control stream.
+//! Parts of keyframes: entities on the control stream.
 //!
-//! A part has the form of a snapshot with whole records and nothing else. It is of a tick, but comes when
-//! the stream brings it, before or after the snapshots of that tick and later ones. It is applied as if
-//! it had come in its turn: from a part's tick until its acknowledgement the server says nothing else of
-//! the entities in it, so no later snapshot has told of them, and snapshots of earlier ticks are late.
+//! A part has the form of a snapshot with only whole records. It belongs to a tick, but arrives
+//! with the stream, before or after the snapshots of that tick and later ones. It is applied as if
+//! it had come in its turn: from a part's tick until its acknowledgement the server sends nothing
+//! else about the entities in it, so no later snapshot has changed them, and snapshots of earlier
+//! ticks are late.
 
 use crate::Tick;
 use crate::bits::BitReader;
@@ -12,12 +13,12 @@ use crate::snapshot::SnapshotHeader;
 use super::{Applied, Decoded, Departed, Replica, SlotRecord, SnapshotError};
 
 impl Replica {
-    /// Applies one part of a keyframe; `near` is as in [`Replica::apply`]. Acknowledge it by counting the
-    /// parts. It brings neither events nor a report.
+    /// Applies one part of a keyframe; `near` is as in [`Replica::apply`]. Acknowledge it by
+    /// counting the parts. It brings neither events nor a report.
     ///
     /// # Errors
-    /// [`SnapshotError::OtherSeat`] for a part of another stay, [`SnapshotError::Malformed`] for what is no
-    /// part of a keyframe; the world is as it was.
+    /// [`SnapshotError::OtherSeat`] for a part of another stay, [`SnapshotError::Malformed`] for
+    /// anything that is not a part of a keyframe; the world is then unchanged.
     pub fn apply_keyframe(&mut self, bytes: &[u8], near: Tick) -> Result<Applied, SnapshotError> {
         let mut reader = BitReader::new(bytes);
         let mut header = SnapshotHeader::default();
@@ -52,7 +53,8 @@ impl Replica {
         Ok(Applied { tick, input: None, events: Vec::new(), departed })
     }
 
-    /// Returns the entity that it takes the place of.
+    /// Applies a whole record, unless a state at least as new is there. Returns the entity that it
+    /// replaces.
     fn take_whole(&mut self, Decoded { slot, told }: Decoded, tick: Tick) -> Option<Departed> {
         let SlotRecord::Whole { kind, mine, id, lanes_at } = told else { return None };
         let newest = self.place(slot).map(|place| {
@@ -98,13 +100,14 @@ mod tests {
         Replica::new(&schema, SEAT)
     }
 
-    /// A snapshot with these records and no baseline: whole where there is a value, else gone. Ids are as slots.
+    /// A snapshot of these records without a baseline: whole with a value, else removed. Ids equal
+    /// slots.
     fn packet(replica: &Replica, tick: u32, records: &[(u16, Option<u8>)]) -> Vec<u8> {
         let records = records.iter().map(|&(slot, value)| (slot, u32::from(slot), value));
         packet_of(replica, tick, &records.collect::<Vec<_>>())
     }
 
-    /// The same with an id for each.
+    /// Like [`packet`], with an id for each.
     fn packet_of(replica: &Replica, tick: u32, records: &[(u16, u32, Option<u8>)]) -> Vec<u8> {
         let mut writer = SnapshotWriter::default();
         let header =
