@@ -1,4 +1,4 @@
-//! A certificate with its key, and its hash in the forms browsers want.
+//! A certificate with its key, and its hash in the formats of browsers.
 
 use std::fmt;
 use std::path::Path;
@@ -12,13 +12,13 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::CertsError;
 
-/// A certificate chain, the key of its first certificate, and what is worth knowing about them.
+/// A certificate chain, the key of its first certificate, and facts about them.
 pub struct Certificate {
-    /// The server's own certificate first, then those that vouch for it.
+    /// The server's own certificate first, then its issuers.
     pub chain: Vec<CertificateDer<'static>>,
     /// The private key of the first certificate.
     pub key: PrivateKeyDer<'static>,
-    /// SHA-256 of the first certificate's DER bytes: what `serverCertificateHashes` takes.
+    /// SHA-256 of the first certificate's DER bytes, as `serverCertificateHashes` takes it.
     pub sha256: [u8; 32],
     /// First second of validity.
     pub not_before: OffsetDateTime,
@@ -27,7 +27,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Joins a chain and its key; `cert` and `key_file` only name them in errors.
+    /// Joins a chain and its key; `cert` and `key_file` are only named in errors.
     pub(crate) fn from_parts(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -76,12 +76,12 @@ impl Certificate {
         pem_block(label, self.key.secret_der())
     }
 
-    /// Whether `now` lies within the validity.
+    /// True if `now` lies within the validity.
     pub fn is_valid_at(&self, now: OffsetDateTime) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// The whole validity, backdating included.
+    /// The whole validity, including the backdating.
     pub fn validity(&self) -> time::Duration {
         self.not_after - self.not_before
     }
@@ -91,7 +91,7 @@ impl Certificate {
             .map_err(|error| CertsError::damaged(key_file, error))?;
         let pair = rustls::sign::CertifiedKey::new(self.chain.clone(), signing);
         match pair.keys_match() {
-            // `Unknown` is a key that cannot tell its public half: nothing speaks against it.
+            // `Unknown`: the key cannot give its public half, so nothing speaks against it.
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
                 Ok(())
             }
@@ -117,7 +117,7 @@ impl Clone for Certificate {
 }
 
 impl fmt::Debug for Certificate {
-    /// Says everything but the key.
+    /// Shows everything except the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate")
             .field("chain", &self.chain.len())
@@ -131,8 +131,8 @@ impl fmt::Debug for Certificate {
 /// Reads a certificate chain and its key from PEM files; both may be the same file.
 ///
 /// # Errors
-/// [`CertsError`] when a file cannot be read, holds no certificate or no key, is damaged, or when
-/// the key is not the certificate's. Whether it is valid today is [`Certificate::is_valid_at`].
+/// [`CertsError`] if a file cannot be read, holds no certificate or no key, or is damaged, or if
+/// the key is not the certificate's. [`Certificate::is_valid_at`] checks the validity.
 pub fn load_pem(cert_path: &Path, key_path: &Path) -> Result<Certificate, CertsError> {
     let cert_text = std::fs::read(cert_path).map_err(CertsError::io("read", cert_path))?;
     let key_text = std::fs::read(key_path).map_err(CertsError::io("read", key_path))?;

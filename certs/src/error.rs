@@ -1,20 +1,20 @@
-//! Everything that can go wrong with a certificate, and what to do about it.
+//! Errors of certificates, each with its remedy.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a certificate could not be made, read or kept.
+/// The reason why a certificate could not be made, read or stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertsError {
     /// A file or directory could not be read or written.
     #[error("cannot {action} {}: {reason}; check that it exists and who may use it", path.display())]
     Io {
-        /// What was tried: `read`, `write`, `create`.
+        /// The attempted action: `read`, `write`, `create`.
         action: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// Why it failed.
+        /// The system's error.
         reason: io::Error,
     },
     /// A file holds no certificate.
@@ -40,7 +40,7 @@ pub enum CertsError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         reason: String,
     },
     /// The key does not belong to the certificate.

@@ -9,14 +9,14 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{Certificate, CertsError};
 
-/// The whole validity of a development certificate. Browsers refuse 14 days and more.
+/// The whole validity of a development certificate. Browsers refuse 14 days or more.
 pub const VALIDITY_MAX: Duration = Duration::days(13);
-/// How long before its first use a certificate is already valid, for clocks that run behind.
+/// Time before its first use from which a certificate is valid, for clocks that run behind.
 pub const BACKDATE: Duration = Duration::hours(1);
-/// The names every development certificate carries.
+/// The names in every development certificate.
 pub const NAMES_DEFAULT: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Makes a self-signed ECDSA P-256 certificate to be used from `use_from` on. It is valid from
+/// Makes a self-signed ECDSA P-256 certificate for use from `use_from` on. It is valid from
 /// [`BACKDATE`] before that, for [`VALIDITY_MAX`] in all, for [`NAMES_DEFAULT`] and `names`.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub fn generate(names: &[String], use_from: OffsetDateTime) -> Result<Certificat
     Certificate::from_parts(vec![certificate.der().clone()], key, made, made)
 }
 
-/// The names as they stand in a certificate, the default ones first, each once.
+/// The names as a certificate lists them: the default ones first, each once.
 pub(crate) fn all_names(names: &[String]) -> Result<Vec<SanType>, CertsError> {
     let mut all: Vec<SanType> = Vec::new();
     for name in NAMES_DEFAULT.into_iter().chain(names.iter().map(String::as_str)) {

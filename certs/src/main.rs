@@ -13,10 +13,10 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// Where the development certificates are kept.
+    /// Directory of the development certificates.
     #[arg(long, global = true, default_value = ".tickwire/certs")]
     dir: PathBuf,
-    /// A DNS name or address they are for, besides localhost; may be given several times.
+    /// A further DNS name or address for them, besides localhost; may be given several times.
     #[arg(long = "name", global = true)]
     names: Vec<String>,
     /// Print one JSON object.
@@ -28,9 +28,9 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make what is missing or due, and show both certificates (the default).
+    /// Make missing or due certificates, and show both (the default).
     Show,
-    /// Change over to the next certificate now.
+    /// Rotate to the next certificate now.
     Rotate,
     /// Write a certificate and its key as PEM files.
     Export(Export),

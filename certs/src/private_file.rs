@@ -1,4 +1,4 @@
-//! Files that hold a key.
+//! Files that contain a key.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::CertsError;
 
-/// Writes a file that only its owner can read, and puts it in place as a whole: whoever reads it
-/// meanwhile sees the old contents or the new.
+/// Writes a file that only its owner can read, and replaces it as a whole: a concurrent reader sees
+/// the old contents or the new.
 ///
 /// # Errors
-/// [`CertsError::Io`]; the old file is then untouched.
+/// [`CertsError::Io`]; the old file is then unchanged.
 pub fn write_private(path: &Path, text: &str) -> Result<(), CertsError> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let tmp = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let written = write_new(&tmp, text).and_then(|()| fs::rename(&tmp, path));
     written.map_err(|error| {
-        // What could not be written may not exist either; the first error is the one to tell.
+        // The file may not exist; only the first error counts.
         let _ = fs::remove_file(&tmp);
         CertsError::io("write", path)(error)
     })
@@ -34,12 +34,12 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the directory of such files.
+/// Creates the directory of such files.
 pub(crate) fn create_dir(dir: &Path) -> Result<(), CertsError> {
     fs::create_dir_all(dir).map_err(CertsError::io("create", dir))
 }
 
-/// Whether nobody but its owner can read a file.
+/// True if only its owner can read the file.
 #[cfg(unix)]
 pub(crate) fn is_private(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;

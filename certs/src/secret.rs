@@ -1,4 +1,4 @@
-//! What a server remembers between two starts so that peers of the first trust the second.
+//! A secret that a server keeps between two starts, so that peers of the first trust the second.
 
 use std::fmt;
 use std::fs;
@@ -11,17 +11,17 @@ use crate::{CertsError, write_private};
 
 const SECRET_FILE: &str = "reset.key";
 
-/// Random bytes that are the same at every start. Whoever has them can end the connections of the
-/// server's clients.
+/// Random bytes that are the same at every start. Anyone who has them can end the connections of
+/// the server's clients.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// Loads the secret of `dir`, or makes it: a file that only its owner can read. One that is damaged
-    /// or that others may have read is replaced, with a line in the log.
+    /// Loads the secret of `dir`, or makes it: a file that only its owner can read. A secret that
+    /// is damaged, or that others could read, is replaced with a line in the log.
     ///
     /// # Errors
-    /// [`CertsError::Io`] when the directory or the file cannot be written.
+    /// [`CertsError::Io`] if the directory or the file cannot be written.
     pub fn open(dir: &Path) -> Result<Secret, CertsError> {
         create_dir(dir)?;
         let path = dir.join(SECRET_FILE);
@@ -39,7 +39,7 @@ impl Secret {
         Ok(secret)
     }
 
-    /// One that is forgotten when the server ends.
+    /// A secret that is not stored: it lasts as long as the server.
     pub fn random() -> Secret {
         let mut bytes = [0; 32];
         SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
@@ -53,7 +53,7 @@ impl Secret {
 }
 
 impl fmt::Debug for Secret {
-    /// Says nothing about it.
+    /// Hides the bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }

@@ -1,4 +1,4 @@
-//! The development certificates of one server: the one in use and the one that follows it.
+//! The development certificates of one server: the current one and its successor.
 //!
 //! ```text
 //!  current  |--------- use ---------|......... still valid .........|
@@ -6,9 +6,9 @@
 //!                                   ^ half of what current has left
 //! ```
 //!
-//! A page that was given both hashes at any moment can connect until the next one is retired: at
-//! least six days on a server that runs all the time. Each lives in one file with its key, so that
-//! the pair is replaced as a whole.
+//! A page that got both hashes can connect until the next one is retired: for at least six days on
+//! a server that runs all the time. Each certificate is in one file with its key, so that the pair
+//! is replaced as a whole.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::{Certificate, CertsError};
 
 mod file;
 
-/// Below this much validity left, a certificate is not worth starting with.
+/// Remaining validity below which the server does not start with a certificate.
 const VALIDITY_LEFT_MIN: Duration = Duration::days(1);
 
 const CURRENT_FILE: &str = "current.pem";
@@ -40,13 +40,13 @@ impl Store {
     /// another kind are replaced, each with a line in the log.
     ///
     /// # Errors
-    /// [`CertsError`] when the directory or its files cannot be written.
+    /// [`CertsError`] if the directory or its files cannot be written.
     pub fn open(dir: &Path, now: OffsetDateTime) -> Result<Store, CertsError> {
         Store::open_with_names(dir, now, &[])
     }
 
-    /// As [`Store::open`], for certificates that carry `names` besides the default ones: DNS names
-    /// and addresses under which the server is reached. Certificates without them are replaced.
+    /// As [`Store::open`], for certificates with `names` besides the default ones: DNS names and
+    /// addresses of the server. Certificates without them are replaced.
     ///
     /// # Errors
     /// As [`Store::open`], and [`CertsError::Name`].
@@ -78,27 +78,27 @@ impl Store {
         &self.current
     }
 
-    /// The certificate that will be served after it; publish its hash together with the current one.
+    /// The successor of the current certificate; publish both hashes.
     pub fn next(&self) -> &Certificate {
         &self.next
     }
 
-    /// When [`Store::rotate_if_due`] will change over.
+    /// The time at which [`Store::rotate_if_due`] will rotate.
     pub fn rotates_at(&self) -> OffsetDateTime {
         self.next.not_before + BACKDATE
     }
 
-    /// Changes over to the next certificate when its time has come, well before the current one
-    /// expires, and makes the one after it. Says whether it did.
+    /// Rotates to the next certificate when its time has come, well before the current one expires,
+    /// and makes a new successor. Returns true if it did.
     ///
-    /// A clock that was put back, or stood still while the machine slept, may leave it with certificates
-    /// of the future or of the past: no browser takes those, so both are made anew.
+    /// After a clock was put back, or stood still while the machine slept, the certificates may lie
+    /// in the future or the past: no browser accepts those, so both are made anew.
     ///
-    /// A directory that cannot be written does not stop it: the log says so, and the server goes on
-    /// with the new certificate in memory.
+    /// An unwritable directory is logged, and the server continues with the new certificate in
+    /// memory.
     ///
     /// # Errors
-    /// [`CertsError::Generate`] when no certificate can be made; the old ones stay.
+    /// [`CertsError::Generate`] if no certificate can be made; the old ones stay.
     pub fn rotate_if_due(&mut self, now: OffsetDateTime) -> Result<bool, CertsError> {
         let is_in_time = self.current.is_valid_at(now) && now < self.rotates_at();
         if is_in_time && follows(&self.next, &self.current) {
@@ -108,7 +108,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Changes over now, whatever the time: for a key that may have been seen.
+    /// Rotates now, whatever the time: for a key that may have leaked.
     ///
     /// # Errors
     /// As [`Store::rotate_if_due`].
@@ -129,24 +129,24 @@ impl Store {
         Ok(())
     }
 
-    /// Writes both, the current one first: a stop between the two loses only the next one.
+    /// Writes both, the current one first: an interruption loses only the next one.
     fn save(&self) -> Result<(), CertsError> {
         file::save(&self.dir.join(CURRENT_FILE), &self.current)?;
         file::save(&self.dir.join(NEXT_FILE), &self.next)
     }
 }
 
-/// Whether a certificate may be served from `now` on.
+/// True if a certificate may be served from `now` on.
 fn starts(certificate: &Certificate, now: OffsetDateTime) -> bool {
     certificate.is_valid_at(now) && certificate.not_after - now >= VALIDITY_LEFT_MIN
 }
 
-/// Whether `next` takes over while `current` is still valid, and outlives it.
+/// True if `next` takes over while `current` is still valid, and outlives it.
 fn follows(next: &Certificate, current: &Certificate) -> bool {
     next.not_before + BACKDATE < current.not_after && next.not_after > current.not_after
 }
 
-/// The certificate that takes over half-way through what `current` has left.
+/// The successor, which takes over half-way through the remaining validity of `current`.
 fn successor(
     current: &Certificate,
     names: &[String],

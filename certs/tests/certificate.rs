@@ -1,4 +1,4 @@
-//! One certificate: its hash, its kind, and PEM files that are right or wrong.
+//! One certificate: its hash, its kind, and valid or invalid PEM files.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The secret that is the same at every start.
+//! The secret stays the same at every start.
 
 use std::fs;
 

@@ -88,7 +88,7 @@ fn a_server_that_slept_past_the_change_serves_the_published_next() {
     let mut after = open(&dir, START + Duration::days(15));
     assert_eq!(after.current().sha256, before[1]);
     assert!(!before.contains(&after.next().sha256));
-    // What the current one has left is shared out anew: no second change at once.
+    // The current one's remaining validity is divided afresh: no second rotation at once.
     assert!(!after.rotate_if_due(START + Duration::days(15)).unwrap());
 }
 
@@ -120,7 +120,7 @@ fn a_clock_that_goes_back_in_a_running_server_makes_a_certificate_that_is_valid_
     assert!(store.rotates_at() < store.current().not_after);
     assert!(!store.rotate_if_due(now).unwrap(), "once is enough");
     assert_eq!(hashes(&open(&dir, now)), hashes(&store));
-    // The clock is right again: what was made meanwhile is long over.
+    // The clock is right again: certificates made meanwhile have long expired.
     assert!(store.rotate_if_due(START).unwrap());
     assert!(store.current().is_valid_at(START));
 }

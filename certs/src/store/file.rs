@@ -14,7 +14,7 @@ use crate::{Certificate, CertsError, load_pem, write_private};
 /// The elliptic curve P-256, as certificates name it.
 const P256_OID: &str = "1.2.840.10045.3.1.7";
 
-/// The certificate of a file, or `None`, with the reason in the log, when a new one is to be made.
+/// The certificate of a file; `None`, with the reason in the log, if a new one must be made.
 pub(super) fn load(
     path: &Path,
     names: &[String],
@@ -35,7 +35,8 @@ pub(super) fn load(
     Ok(None)
 }
 
-/// Writes a certificate and its key; a reader sees the old file or the new one, never a part.
+/// Writes a certificate and its key; a concurrent reader sees the old file or the new one, never a
+/// part.
 pub(super) fn save(path: &Path, certificate: &Certificate) -> Result<(), CertsError> {
     write_private(path, &(certificate.chain_pem() + &certificate.key_pem()))
 }
