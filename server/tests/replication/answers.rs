@@ -1,4 +1,4 @@
-//! What a room says of who comes and goes: the answer is the last word on it.
+//! Answers about joining and leaving: nothing about the request follows its answer.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ fn room() -> Room<Balls> {
     Room::new("test".to_owned(), 1, RoomConfig::default())
 }
 
-/// What one player, and whoever looks after its seat, hears of a message, in order.
+/// What one player, and the owner of its seat, hear after a message, in order.
 fn heard(room: &mut Room<Balls>, player: PlayerId, message: ToRoom<Push>) -> Vec<&'static str> {
     room.handle(Instant::now(), 0, message);
     let heard = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {
@@ -61,7 +61,7 @@ fn a_seat_is_free_before_its_player_hears_so() {
     assert_eq!(heard(&mut room, GUEST, join(GUEST, "host")), ["released", "name taken"]);
     assert_eq!(heard(&mut room, GUEST, join(GUEST, "guest")), ["joined"]);
     assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["released", "left"]);
-    // The second of two leaves has an answer of its own, and frees nothing.
+    // A second leave gets its own answer, and frees nothing.
     assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["not in room"]);
 }
 

@@ -60,26 +60,26 @@ pub(crate) const STILL: u64 = 0;
 /// The seed of a world with the wall and a ball that changes once, at tick [`ONCE_TICK`].
 pub(crate) const ONCE: u64 = 1 << 40;
 pub(crate) const ONCE_TICK: u32 = 70;
-/// In the seeds of worlds with far more balls than fit a snapshot, that stand still.
+/// Bit in the seeds of worlds with far more balls than fit a snapshot, all at rest.
 pub(crate) const CROWD: u64 = 1 << 63;
 pub(crate) const CROWD_BALLS: u32 = 600;
-/// In the seeds of worlds without flashes.
+/// Bit in the seeds of worlds without flashes.
 pub(crate) const QUIET: u64 = 1 << 61;
-/// In the seeds of worlds where half of the balls matter more than the others.
+/// Bit in the seeds of worlds where half of the balls have a higher send priority.
 pub(crate) const URGENT: u64 = 1 << 62;
 pub(crate) const URGENT_PRIORITY: u8 = 4;
 
-/// Balls fly, appear and vanish by a seeded generator; some stand still for long.
+/// Balls fly, appear and vanish by a seeded generator; some rest for a long time.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Balls {
     pub(crate) seed: u64,
     pub(crate) balls: BTreeMap<u32, (Ball, bool)>,
     pub(crate) players: Vec<PlayerId>,
     pub(crate) pings: u32,
-    /// Told in every tick, once.
+    /// An unreliable event in every tick.
     pub(crate) flashes: u32,
     pub(crate) busy: u32,
-    /// The comet is now inside, now outside of a narrow view, every third tick.
+    /// The comet moves into a narrow view or out of it every third tick.
     pub(crate) near: bool,
     urgent: bool,
     quiet: bool,

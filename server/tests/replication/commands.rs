@@ -1,4 +1,5 @@
-//! The game has each command once and in order, whatever becomes of the streams and sessions that bring them.
+//! The game gets each command once and in order, whatever happens to the streams and sessions that
+//! carry it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ struct Buy {
     number: u32,
 }
 
-/// Keeps what it was asked, and by whom.
+/// Records each command with its player.
 #[state]
 #[derive(Default)]
 struct Shop {
@@ -82,7 +83,7 @@ impl Simulation for Shop {
     fn capture(&self, _world: &mut Capture<Wall>) {}
 }
 
-/// What a client writes.
+/// A client's message.
 #[derive(Clone, Debug)]
 enum Asked {
     Join { is_spectator: bool },
@@ -92,7 +93,7 @@ enum Asked {
     Command { kind: u8, fields: Vec<u8>, is_valid: bool },
 }
 
-/// A stream: bytes are sent again until they come, so that what was lost holds up what follows.
+/// A stream: bytes are resent until they arrive, so a loss delays everything after it.
 #[derive(Default)]
 struct Stream {
     on_its_way: VecDeque<(u32, RequestId, Asked)>,
@@ -104,7 +105,7 @@ impl Stream {
         self.on_its_way.push_back((comes.max(after), request, asked));
     }
 
-    /// What has come, if it is this request.
+    /// Takes the next message if it has arrived and is this request.
     fn take(&mut self, now: u32, request: RequestId) -> Option<Asked> {
         self.on_its_way
             .pop_front_if(|(comes, is, _)| *comes <= now && *is == request)
@@ -112,8 +113,8 @@ impl Stream {
     }
 }
 
-/// A session, and the server's connection of it: what is asked is done in the order of its numbers, commands one after
-/// another, anything else once all before it was answered.
+/// A session and the server's connection of it: requests are handled in the order of their numbers.
+/// Commands follow one another; any other request waits until all before it are answered.
 struct Session {
     player: PlayerId,
     control: Stream,
@@ -122,7 +123,7 @@ struct Session {
     next: u32,
     unanswered: usize,
     commands: BTreeMap<RequestId, bool>,
-    /// How each request was answered: refused or not.
+    /// The answer to each request, with the refuse code if it was refused.
     answers: BTreeMap<RequestId, Option<RefuseCode>>,
 }
 
@@ -133,7 +134,7 @@ struct Table {
     now: Instant,
     tick: u32,
     sessions: Vec<Session>,
-    /// Those that ended before all was answered.
+    /// Sessions that ended before all was answered.
     ended: Vec<Session>,
     players: u32,
 }
@@ -170,7 +171,7 @@ impl Table {
         self.ask(at, Asked::Join { is_spectator: false }, 0);
     }
 
-    /// A session writes something that takes so many ticks.
+    /// Writes a message of a session that takes `ticks` to arrive.
     fn ask(&mut self, at: usize, asked: Asked, ticks: u32) {
         let session = &mut self.sessions[at];
         session.asked += 1;
@@ -182,7 +183,7 @@ impl Table {
         stream.write(self.tick + ticks, request, asked);
     }
 
-    /// A command; its number is that of the request.
+    /// A command whose number is that of the request.
     fn command(&self, at: usize, fate: u8) -> Asked {
         let number = self.sessions[at].asked + 1;
         let order = match number % 3 {
@@ -195,14 +196,14 @@ impl Table {
         let (kind, fields, is_valid) = match fate % 16 {
             0 => (7, fields, false),
             1 => (order.kind(), fields[1..].to_vec(), false),
-            // An item that is none: the low three bits are 7.
+            // An invalid item: its low three bits are 7.
             2 => (1, [&[fields[0] | 7], &fields[1..]].concat(), false),
             _ => (order.kind(), fields, true),
         };
         Asked::Command { kind, fields, is_valid }
     }
 
-    /// The session is over without a word.
+    /// Ends the session without a goodbye.
     fn lose(&mut self, at: usize) {
         let session = self.sessions.remove(at);
         let (player, code) = (session.player, CloseCode::ConnectionLost);
@@ -248,7 +249,7 @@ impl Table {
         self.sessions.iter_mut().find(|session| session.player == player)
     }
 
-    /// `Done` comes after its effect.
+    /// Asserts that the effect came before its `Done`.
     fn assert_done(&mut self, player: PlayerId, request: RequestId) {
         let is_command = self.session(player).is_some_and(|it| it.commands.contains_key(&request));
         let newest = &self.room.simulation().done;
@@ -256,7 +257,7 @@ impl Table {
         assert!(is_there || !is_command, "{request:?} of {player:?} is not done");
     }
 
-    /// What has come is done, as far as it may be.
+    /// Handles what has arrived, as far as the order allows.
     fn deliver(&mut self, at: usize) {
         loop {
             let (now, session) = (self.tick, &mut self.sessions[at]);
@@ -320,7 +321,7 @@ impl Table {
         self.hear_room();
     }
 
-    /// What the fates of a tick make of each session.
+    /// Applies the fates of a tick to each session.
     fn play(&mut self, fates: &mut impl FnMut() -> u8) {
         for at in (0..self.sessions.len()).rev() {
             let others: Vec<_> = self.sessions.iter().map(|session| session.player).collect();
@@ -363,7 +364,7 @@ impl Table {
                 match session.answers.get(request) {
                     Some(None) => assert!(was_done, "{request:?} was not done"),
                     Some(Some(_)) => assert!(!was_done, "{request:?} was refused and done"),
-                    // The session ended before: done or not.
+                    // The session ended before: the command was run or not.
                     None => {}
                 }
                 assert!(*is_valid || !was_done, "{request:?} is no command");
@@ -415,7 +416,7 @@ proptest! {
     }
 }
 
-/// The schedules have in them what they are for.
+/// The schedules cover every outcome.
 #[test]
 fn all_that_can_become_of_a_command_does() {
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();

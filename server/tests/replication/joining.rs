@@ -1,4 +1,4 @@
-//! What a room and its game say of who wants a seat.
+//! Answers of a room and its game to joins.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use tickwire_shared::{
 
 use crate::balls::{Ball, Push};
 
-/// Who has a seat, on one of two teams of a size by the room's options.
+/// Players on two teams, whose size is a room option.
 #[derive(Serialize, Deserialize)]
 struct Teams {
     size: usize,
@@ -72,7 +72,7 @@ fn room(size: usize, policy: &RoomPolicy) -> Room<Teams> {
     Room::with_options(&new, RoomConfig::default()).with_policy(policy)
 }
 
-/// What comes of a join with these options; `None` watches.
+/// The answer to a join with these options; `None` joins as a spectator.
 fn join(
     room: &mut Room<Teams>,
     player: u32,

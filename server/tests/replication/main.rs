@@ -32,12 +32,12 @@ struct Client {
     seat: u8,
     replica: Replica,
     in_flight: Vec<Vec<u8>>,
-    /// Parts of keyframes on the control stream, and how many came.
+    /// Parts of keyframes on the control stream, and the number that arrived.
     stream: VecDeque<Vec<u8>>,
     keyframes: u32,
     acks: Vec<InputDatagram<Push>>,
     pings: Vec<u32>,
-    /// Ticks of the flashes that came.
+    /// Ticks of the flashes that arrived.
     flashes: Vec<u32>,
     snapshots: usize,
 }
@@ -103,7 +103,7 @@ impl Table {
         Table { room, clients, now }
     }
 
-    /// One tick. `fate` decides for each datagram: lost, delayed, doubled or delivered.
+    /// Plays one tick. `fate` decides for each datagram: lost, delayed, duplicated or delivered.
     fn tick(&mut self, mut fate: impl FnMut() -> u8) {
         self.hear(&mut fate);
         self.step();
@@ -112,7 +112,7 @@ impl Table {
         }
     }
 
-    /// What the clients sent comes to the room.
+    /// Delivers the clients' datagrams to the room.
     fn hear(&mut self, fate: &mut impl FnMut() -> u8) {
         self.now += Duration::from_micros(16_667);
         for client in &mut self.clients {
@@ -131,7 +131,7 @@ impl Table {
         }
     }
 
-    /// What the room sends is on its way to the clients.
+    /// Steps the room and sends its output to the clients.
     fn step(&mut self) {
         self.room.step(self.now);
         while let Some(out) = self.room.poll() {
@@ -146,7 +146,8 @@ impl Table {
         }
     }
 
-    /// The most ticks since any moving ball was told to a client that sees everything.
+    /// The most ticks for which a client that sees everything has heard nothing of some moving
+    /// ball.
     fn longest_wait_ticks(&self) -> i32 {
         let client = self.clients.iter().find(|client| client.player.0.is_multiple_of(2)).unwrap();
         let now = self.room.tick();
@@ -231,7 +232,7 @@ impl Client {
             }
         }
         self.in_flight = later;
-        // A stream brings everything in its order, some time.
+        // A stream delivers everything in order, sooner or later.
         while !self.stream.is_empty() && !fate().is_multiple_of(4) {
             let part = self.stream.pop_front().expect("there is one");
             self.replica.apply_keyframe(&part, near).expect("every part is good");
@@ -249,7 +250,7 @@ impl Client {
     }
 }
 
-/// Ticks with no fault at the end, for what was lost to come again and what left view to be told.
+/// Ticks without faults at the end, for repeating losses and reporting what left the view.
 const CALM_TICKS: usize = 12;
 
 fn play(seed: u64, fates: &[u8], ticks: usize, snapshot_bytes_max: usize) -> Table {
@@ -268,7 +269,7 @@ fn play(seed: u64, fates: &[u8], ticks: usize, snapshot_bytes_max: usize) -> Tab
     table
 }
 
-/// How many schedules to try: a few where the tests are debugged, 10,000 in `cargo xtask test`.
+/// The number of schedules to try: few while debugging, 10,000 in `cargo xtask test`.
 fn cases() -> u32 {
     let told = std::env::var("TICKWIRE_CASES");
     told.map_or(400, |cases| cases.parse().expect("TICKWIRE_CASES is a number of cases"))
@@ -299,7 +300,7 @@ proptest! {
 }
 
 proptest! {
-    // Its worlds are large.
+    // Its worlds are large, so fewer cases.
     #![proptest_config(ProptestConfig::with_cases((cases() / 20).max(20)))]
     #[test]
     fn a_keyframe_on_a_slow_stream_ends_in_the_same_world(
@@ -314,7 +315,7 @@ proptest! {
 fn a_client_that_hears_but_is_not_heard_is_brought_up_to_date() {
     let mut table = play(ONCE, &[3], ONCE_TICK as usize - CALM_TICKS - 1, 1200);
     for _ in 0..1800 {
-        // Acknowledgements are lost, snapshots are not.
+        // Lose acknowledgements, but no snapshots.
         table.tick(|| 4);
     }
     for _ in 0..CALM_TICKS {
@@ -358,8 +359,8 @@ fn a_second_of_snapshots_is_as_large_as_allowed_and_nobody_waits_for_ever() {
     }
     let (least, most) = (9 * BYTES_PER_S as usize, 10 * BYTES_PER_S as usize);
     assert!((least..=most).contains(&sent), "{sent} bytes in ten seconds");
-    // Twice what there is to tell, by what fits a tick: 21 records of at most 80 bits, and 88 bits of
-    // 160 beside the header.
+    // Twice the pending bits divided by the bits that fit a tick: 21 records of at most 80 bits,
+    // and 88 bits of 160 beside the header.
     assert!(wait_ticks_max <= 2 * 21 * 80 / 88, "a moving ball waited {wait_ticks_max} ticks");
 }
 
@@ -421,7 +422,7 @@ fn one_who_joins_a_crowd_sees_all_of_it_within_a_few_round_trips() {
     }
     let bytes_all = CROWD_BALLS as usize * 12;
     assert!(table.clients[1].keyframes > 0);
-    // In snapshots alone it takes a tick for every 1200 bytes.
+    // In snapshots alone, each 1200 bytes take a tick.
     assert!(ticks <= bytes_all / 1200, "{ticks} ticks");
 }
 
@@ -456,7 +457,7 @@ fn what_matters_more_is_told_more_often_where_not_all_fits() {
         for _ in 0..900 {
             table.tick(|| 3);
             let balls = table.room.simulation();
-            // A player's own come first in any case.
+            // The player's own entities come first in any case.
             let entities = table.clients[1].replica.entities();
             for entity in entities.iter().filter(|entity| !entity.mine) {
                 let Some((_, true)) = balls.balls.get(&entity.id.0) else { continue };

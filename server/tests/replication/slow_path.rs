@@ -1,4 +1,4 @@
-//! A client behind a link that takes little, and keeps what it does not take in a long queue.
+//! A client behind a slow link with a long queue.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,9 @@ use crate::balls::{CROWD, CROWD_BALLS, QUIET};
 
 /// 100 kbit/s, in bytes a tick.
 const LINK_BYTES_PER_TICK: usize = 208;
-/// What a datagram has besides its snapshot: headers of IP, UDP and QUIC.
+/// Bytes of a datagram besides its snapshot: headers of IP, UDP and QUIC.
 const HEADERS_BYTES: usize = 28 + 30;
-/// Bytes of a stream's packet.
+/// Bytes of a packet with stream data.
 const PACKET_BYTES: usize = 1200;
 
 enum Sent {
@@ -19,7 +19,7 @@ enum Sent {
     Part(Vec<u8>),
 }
 
-/// The link's queue, which loses nothing.
+/// The link's queue, without losses.
 #[derive(Default)]
 struct Link {
     queue: VecDeque<(u32, usize, Sent)>,
@@ -28,7 +28,7 @@ struct Link {
 }
 
 impl Link {
-    /// A tick of what a client is sent goes in, and what the link took meanwhile comes out.
+    /// Queues one tick's data for the client, and returns what the link has carried meanwhile.
     fn tick(&mut self, now: u32, snapshots: &mut Vec<Vec<u8>>, parts: &mut VecDeque<Vec<u8>>) {
         for snapshot in snapshots.drain(..) {
             let bytes = snapshot.len() + HEADERS_BYTES;
@@ -56,8 +56,8 @@ impl Link {
     }
 }
 
-/// Joins the crowd over the link. Returns the ticks until all of it is known, and the longest wait of a packet
-/// of the first ten seconds.
+/// Joins the crowd over the link. Returns the ticks until all of it is known, and the longest wait
+/// of a packet in the first ten seconds.
 fn join(keyframe_bytes_per_s_max: u32) -> (u32, u32) {
     let config = RoomConfig { keyframe_bytes_per_s_max, ..RoomConfig::default() };
     let mut table = Table::with_config(CROWD | QUIET | 3, 2, config);

@@ -1,4 +1,4 @@
-//! Small worlds that say one thing each, and clients that have what they are sent.
+//! Small worlds for one behaviour each, and clients that know what they were sent.
 
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -16,16 +16,17 @@ use tickwire_shared::{
 
 use crate::balls::Push;
 
-/// What the world of a seed does.
+/// The behaviour of a seed's world.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Scene {
-    /// Crate 5 is another one from tick 10 on.
+    /// Crate 5 is another entity from tick 10 on.
     Replaced,
-    /// Crates and views that are nowhere.
+    /// Crates and views at invalid places.
     Nowhere,
     /// Many events in tick 10.
     Burst,
-    /// A full world; now and then a crate comes and an event that names it, held back for it or not.
+    /// A full world; now and then a crate appears with an event that names it, held back for it or
+    /// not.
     Named { is_held: bool },
     /// Many events in every tick.
     Loud,
@@ -42,10 +43,10 @@ const SCENES: [Scene; 6] = [
 const BURST_TICK: u32 = 10;
 const BURST_EVENTS: u32 = 300;
 const LOUD_EVENTS: u32 = 4;
-/// A named crate comes once in so many ticks, and stays for so many.
+/// Ticks between two named crates, and the ticks for which each stays.
 const NAMED_EVERY: u32 = 16;
 const NAMED_TICKS: u32 = 80;
-/// The others have numbers from here on.
+/// The other crates are numbered from here on.
 const FILLERS_FROM: u32 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
@@ -189,7 +190,8 @@ impl Table {
         Table { room, clients, now }
     }
 
-    /// One tick; what comes is acknowledged before the next. Returns what each client was told of.
+    /// Plays one tick; arrivals are acknowledged before the next. Returns the events that each
+    /// client got.
     fn tick(&mut self, mut comes: impl FnMut() -> bool) -> Vec<Vec<Event>> {
         self.now += Duration::from_micros(16_667);
         self.room.step(self.now);
@@ -211,7 +213,7 @@ impl Table {
     }
 }
 
-/// Without keyframes: all is in snapshots.
+/// Without keyframes: everything is in snapshots.
 fn small(snapshot_bytes_max: usize) -> RoomConfig {
     RoomConfig { snapshot_bytes_max, keyframe_bytes_per_s_max: 0, ..RoomConfig::default() }
 }
@@ -226,7 +228,7 @@ fn ids(entities: &[Entity]) -> Vec<u32> {
 fn what_takes_an_id_within_a_tick_has_its_own_initial_fields() {
     let mut table = Table::new(Scene::Replaced, 2, RoomConfig::default());
     for tick in 1..=30u32 {
-        // The second client misses the tick of the change.
+        // The second client misses the tick of the change and the one after it.
         table.tick(|| tick != 10 && tick != 11);
         let color = if tick < 10 { 1 } else { 2 };
         for client in &table.clients {
@@ -284,7 +286,7 @@ fn events_beyond_the_bound_are_counted_and_the_others_come_once() {
 
 #[test]
 fn however_many_events_were_dropped_the_next_one_comes() {
-    // More than the low bits of their numbers tell.
+    // More events than the low bits of their numbers can tell.
     let config = RoomConfig { events_queued_max: 70, ..RoomConfig::default() };
     let mut table = Table::new(Scene::Loud, 1, config);
     let mut numbers = Vec::new();
@@ -298,8 +300,8 @@ fn however_many_events_were_dropped_the_next_one_comes() {
     assert_eq!(numbers.len() as u64 + table.room.events_dropped(), 20_300 * u64::from(LOUD_EVENTS));
 }
 
-/// Plays a full world where one in `lost_every` snapshots is lost. Returns how many events came, and how many of them
-/// before what they name.
+/// Plays a full world in which one in `lost_every` snapshots is lost. Returns the number of events
+/// that came, and of those that came before the entity they name.
 fn named_events(is_held: bool, lost_every: u32) -> (usize, usize) {
     let mut table = Table::new(Scene::Named { is_held }, 1, small(200));
     let (mut came, mut early, mut sent) = (0, 0, 0);

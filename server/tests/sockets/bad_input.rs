@@ -1,4 +1,4 @@
-//! Whatever a client does wrong ends in its own code with a text, and touches nobody else.
+//! Each wrong input ends a session with its own code and text, and affects nobody else.
 
 use std::time::Duration;
 
@@ -15,29 +15,30 @@ use crate::client::{Client, Over, hello};
 use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
 
-/// One thing done wrong, and how it must end.
+/// One wrong input, and the expected end.
 struct Wrong {
     what: &'static str,
     deed: Deed,
     code: CloseCode,
-    /// Words of the text.
+    /// Words of the expected text.
     says: &'static str,
 }
 
 enum Deed {
-    /// Bytes on the control stream, in place of hello.
+    /// Bytes on the control stream, instead of the hello.
     Control(Vec<u8>),
-    /// Bytes on the control stream, after hello.
+    /// Bytes on the control stream, after the hello.
     AfterHello(Vec<u8>),
     /// A stream that begins with these bytes, before any other.
     Stream(Vec<u8>),
-    /// As before, after both streams were opened and hello was said.
+    /// The same, after both streams were opened and the hello was sent.
     ThirdStream(Vec<u8>),
     OneWayStream,
     /// Only the control stream and a hello.
     NoChatStream,
     Nothing,
-    /// A datagram before hello. `wtransport` may swallow the first, so it is sent more than once.
+    /// A datagram before the hello. `wtransport` may swallow the first, so it is sent more than
+    /// once.
     EarlyDatagram,
     /// A datagram from within a room.
     Datagram(Vec<u8>),
@@ -46,7 +47,7 @@ enum Deed {
 impl Deed {
     fn is_possible(&self, over: Over) -> bool {
         match self {
-            // It has two streams, each there from its first message.
+            // A WebSocket has two streams, each opened by its first message.
             Deed::OneWayStream | Deed::ThirdStream(_) => over != Over::WebSocket,
             _ => true,
         }
@@ -199,7 +200,7 @@ async fn commit(wrong: &Wrong, client: &mut Client) {
         Deed::ThirdStream(bytes) => {
             client.greet().await;
             let stream = client.open(bytes).await;
-            // All are kept: a stream that is dropped says more than nothing.
+            // Keep all streams: dropping one would send more than nothing.
             client.others.push(stream);
         }
         Deed::OneWayStream => {
@@ -311,11 +312,11 @@ async fn a_full_server_says_so() {
 async fn inputs_beyond_the_rate_are_dropped_unread() {
     let server = Running::start().await;
     let client = server.player(Over::Quic, "flood", "flooder").await;
-    // Garbage beyond the rate must not even be decoded: inputs with nothing in them are fine.
+    // Garbage beyond the rate must not even be decoded; empty input datagrams are valid.
     let codec = tickwire_shared::input::InputCodec::new(&schema_of::<Dots>());
     let idle = codec
         .encode(tickwire_shared::input::InputHead { seat: client.seat, ..Default::default() }, &[]);
-    // However fast this machine is, it is too fast: the rate is two a tick.
+    // Any machine is too fast for the rate of two a tick.
     soon("a drop", async {
         while server.stats().await["inputs_too_fast"].as_u64().unwrap() <= 50 {
             for _ in 0..100 {
@@ -338,7 +339,7 @@ async fn a_frame_that_does_not_end_ends_the_session_on_either_stream() {
         for on_chat in [false, true] {
             let mut client = server.greeted(over).await;
             let stream = if on_chat { &mut client.chat } else { &mut client.control };
-            // Four bytes of length, and then fewer.
+            // The length of four bytes, and then too few bytes.
             let half = [64, 0, 0, 0, PROTOCOL_VERSION, 2];
             stream.as_mut().unwrap().send.write_all(&half).await.unwrap();
             let (code, text) = client.goodbye().await;

@@ -1,4 +1,4 @@
-//! The certificate changes while the server runs, and connections do not notice.
+//! The certificate changes while the server runs, without affecting connections.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn write(dir: &Path) -> [u8; 32] {
     made.sha256
 }
 
-/// What the server shows a new connection with `hash`.
+/// Connects with trust in `hash` only; `None` if the server shows another certificate.
 async fn connect(server: &mut Running, hash: [u8; 32]) -> Option<Client> {
     server.hashes = vec![hash];
     let web = connect_web(server, None).await.ok()?;

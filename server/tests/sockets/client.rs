@@ -1,4 +1,5 @@
-//! A client of bare `quinn`, `wtransport` or `tokio-tungstenite`: nothing of it is tickwire's own but the frames.
+//! A client of bare `quinn`, `wtransport` or `tokio-tungstenite`: only its frames are tickwire's
+//! own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
 use crate::laned::{Laned, connect_socket};
 
-/// Which transport.
+/// The client's transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     Quic,
@@ -53,14 +54,14 @@ pub(crate) struct Client {
     /// Opened by [`Client::greet`].
     pub(crate) control: Option<Stream>,
     pub(crate) chat: Option<Stream>,
-    /// That nobody asked for.
+    /// Further streams, opened by tests.
     pub(crate) others: Vec<Stream>,
     pub(crate) player: PlayerId,
-    /// The last number given to a request.
+    /// The number of the last request.
     pub(crate) requests: u32,
-    /// Those of them that were answered, where a test counts.
+    /// The number of answered requests, where a test counts them.
     pub(crate) requests_answered: u32,
-    /// In a room.
+    /// Present while in a room.
     pub(crate) replica: Option<Replica>,
     pub(crate) seat: u8,
     pub(crate) tick: Tick,
@@ -100,7 +101,7 @@ impl Client {
         }
     }
 
-    /// Opens both streams, says hello and takes the welcome.
+    /// Opens both streams, says hello and waits for the welcome.
     pub(crate) async fn greet(&mut self) {
         self.open_both().await;
         self.say(&hello()).await;
@@ -124,13 +125,13 @@ impl Client {
         self.joined().await;
     }
 
-    /// Asks for a seat, with no options and no password.
+    /// Asks for a seat, without options and password.
     pub(crate) async fn ask_to_join(&mut self, room: RoomChoice, name: &str) -> RequestId {
         let (name, options, password) = (name.to_owned(), "".into(), "".into());
         self.ask(|request| ClientFrame::Join { request, room, name, options, password }).await
     }
 
-    /// Asks for something on the control stream, by the next number.
+    /// Sends a request on the control stream, with the next number.
     pub(crate) async fn ask(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
         let request = self.number();
         self.say(&frame(request)).await;
@@ -143,7 +144,7 @@ impl Client {
         RequestId(self.requests)
     }
 
-    /// Takes the answer to a join.
+    /// Waits for the answer to a join.
     pub(crate) async fn joined(&mut self) {
         match self.hear().await {
             ServerFrame::Joined { seat, tick, .. } => {
@@ -174,7 +175,7 @@ impl Client {
         stream
     }
 
-    /// Opens a stream that only this side writes.
+    /// Opens a unidirectional stream.
     pub(crate) async fn open_one_way(&self) {
         match &self.connection {
             Connection::Quic(quic) => {
@@ -203,7 +204,7 @@ impl Client {
         self.control.as_mut().unwrap().read().await.expect("the control stream ended")
     }
 
-    /// The next control frame that `wanted` makes something of.
+    /// Reads control frames until `wanted` returns something.
     pub(crate) async fn hear_until<T>(&mut self, wanted: impl Fn(ServerFrame) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(self.hear().await) {
@@ -212,7 +213,7 @@ impl Client {
         }
     }
 
-    /// The next refusal.
+    /// Waits for the next refusal.
     pub(crate) async fn refused(&mut self) -> RefuseCode {
         self.hear_until(|frame| match frame {
             ServerFrame::Refused { code, text, .. } => {
@@ -229,7 +230,7 @@ impl Client {
         self.chat.as_mut().unwrap().read().await.expect("the chat stream ended")
     }
 
-    /// Sends a datagram; a peer that is gone is found out by whoever reads.
+    /// Sends a datagram. If the peer is gone, the reader finds out.
     pub(crate) fn send_datagram(&self, bytes: &[u8]) {
         match &self.connection {
             Connection::Quic(quic) => {
@@ -255,7 +256,7 @@ impl Client {
         .await
     }
 
-    /// Takes the next snapshot and answers it with `keys`.
+    /// Applies the next snapshot and answers it with `keys`.
     pub(crate) async fn play(&mut self, keys: Keys) {
         let snapshot = self.recv_datagram().await;
         let replica = self.replica.as_mut().expect("in a room");
@@ -265,7 +266,7 @@ impl Client {
         self.set_input(keys);
     }
 
-    /// Sends `keys` for a tick soon to come.
+    /// Sends `keys` for a tick a little ahead.
     pub(crate) fn set_input(&self, keys: Keys) {
         let ack = self.replica.as_ref().expect("in a room").ack();
         let mut lanes = vec![0; Keys::LANES];
@@ -282,14 +283,14 @@ impl Client {
         self.send_datagram(&codec.encode(head, &lanes));
     }
 
-    /// The own dot's steps, as last seen.
+    /// The last known steps of the own dot.
     pub(crate) fn steps(&self) -> Option<i32> {
         let replica = self.replica.as_ref().expect("in a room");
         let own = replica.entities().iter().find(|entity| entity.id.0 == self.player.0)?;
         own.states.state(own.states.len() - 1).next()
     }
 
-    /// Waits for the end of the connection: its code and text.
+    /// Waits until the connection ends; returns its code and text.
     pub(crate) async fn closed(&self) -> (CloseCode, String) {
         let quic = match &self.connection {
             Connection::Quic(quic) => quic,
@@ -309,7 +310,7 @@ impl Client {
         }
     }
 
-    /// The goodbye, and the close that follows it with the same code.
+    /// Waits for the goodbye, and for the close that must follow with the same code.
     pub(crate) async fn goodbye(&mut self) -> (CloseCode, String) {
         let told = loop {
             match self.control.as_mut().unwrap().read().await {
@@ -336,7 +337,7 @@ impl Stream {
         Stream { send: Box::new(send), recv: Box::new(recv), frames: FrameReader::default() }
     }
 
-    /// Writes a frame; a peer that is gone is found out by whoever reads.
+    /// Writes a frame. If the peer is gone, the reader finds out.
     pub(crate) async fn write<T: Serialize>(&mut self, frame: &T) {
         let mut bytes = Vec::new();
         write_frame(frame, &mut bytes);
@@ -361,7 +362,7 @@ impl Stream {
     }
 }
 
-/// The end of a session as its own stream tells it: its code and text.
+/// The code and text of a session's end, read from its own stream.
 pub(crate) async fn session_closed(web: &wtransport::Connection) -> (CloseCode, String) {
     match soon("the close", web.accept_uni()).await {
         Err(wtransport::error::ConnectionError::ApplicationClosed(close)) => {
@@ -374,16 +375,16 @@ pub(crate) async fn session_closed(web: &wtransport::Connection) -> (CloseCode, 
 }
 
 pub(crate) fn hello() -> ClientFrame {
-    // A model is the server's affair: a client's is not looked at.
+    // The server ignores a client's model.
     let schema = Schema { model: vec![9; 40], ..schema_of::<Dots>() };
     ClientFrame::Hello { client: "test 1".to_owned(), schema: Some(schema) }
 }
 
-/// What native clients speak.
+/// The ALPN of native clients.
 pub(crate) const PROTOCOL: &str = "tickwire/1";
 
-/// A native client in a room, whose runtime is gone with all its tasks: nobody reads its packets, and
-/// nobody is left to say goodbye.
+/// A native client in a room whose runtime is gone with all its tasks: it reads no packets and says
+/// no goodbye.
 pub(crate) async fn vanished(server: &Running, room: &str, name: &'static str) -> Client {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = quic_config(server, PROTOCOL, quinn::TransportConfig::default());
@@ -402,7 +403,7 @@ pub(crate) async fn vanished(server: &Running, room: &str, name: &'static str) -
     client
 }
 
-/// A client's settings: the server's certificate and the protocol it speaks.
+/// A client's settings: the server's certificate and the protocol's ALPN.
 pub(crate) fn quic_config(
     server: &Running,
     protocol: &str,
@@ -436,7 +437,7 @@ pub(crate) async fn connect_quic(
     soon("a QUIC connection", connecting).await
 }
 
-/// A browser's way in, with an origin if a page has one.
+/// Connects as a browser, with an origin if given.
 pub(crate) async fn connect_web(
     server: &Running,
     origin: Option<&str>,

@@ -1,4 +1,4 @@
-//! What a player asks of the game comes to it once and in order, or is refused in words.
+//! A player's commands reach the game once and in order, or are refused with a text.
 
 use tickwire_shared::command::{COMMAND_BYTES_MAX, CommandCodec};
 use tickwire_shared::control::{ClientFrame, RefuseCode, RequestId, ServerFrame};
@@ -26,7 +26,7 @@ fn digit(digit: u8) -> Edit {
     Edit::Digit(Digit { digit })
 }
 
-/// The next answer, whatever else is told.
+/// The next answer; skips other frames.
 async fn answer(client: &mut Client) -> ServerFrame {
     client.hear_until(|frame| frame.answers().is_some().then_some(frame)).await
 }
@@ -41,7 +41,7 @@ async fn assert_refused(client: &mut Client, request: RequestId, wanted: RefuseC
     }
 }
 
-/// Waits until the client sees this of its dot.
+/// Waits until the client sees these steps of its dot.
 async fn until_steps(client: &mut Client, wanted: i32) {
     soon("the effect of commands", async {
         while client.steps() != Some(wanted) {
@@ -53,7 +53,7 @@ async fn until_steps(client: &mut Client, wanted: i32) {
 
 #[tokio::test]
 async fn commands_written_at_once_come_to_the_game_in_order_each_once() {
-    // Two a tick: what is beyond it comes later, in order all the same.
+    // Two a tick: more commands come later, still in order.
     let server = Running::start_with(|config| config.room.commands_per_tick_max = 2).await;
     for over in Over::ALL {
         let mut client = server.player(over, "sums", &format!("{over:?}")).await;
@@ -145,6 +145,6 @@ async fn commands_beyond_the_rate_are_refused_and_count_as_frames() {
             other => panic!("{other:?}"),
         }
     }
-    // More than the burst only if the machine took seconds over it.
+    // The machine would need seconds to admit more than the burst.
     assert!(done >= 3 && refused >= 1, "{done} done, {refused} refused");
 }

@@ -1,4 +1,4 @@
-//! Who knocks and never comes in.
+//! Floods of handshakes that are never completed.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, quic_confi
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 
-/// First packets that look right from outside and hold nothing, each of another connection.
+/// First packets with a valid outside and invalid content, each of another connection.
 fn garbage(count: u32) -> impl Iterator<Item = Vec<u8>> {
     (0..count).map(|number| {
         let number = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
@@ -35,7 +35,7 @@ async fn hellos(server: &Running, count: usize) -> Vec<Vec<u8>> {
         let mut bytes = vec![0; 2048];
         let length = soon("a first packet", catcher.recv(&mut bytes)).await.unwrap();
         bytes.truncate(length);
-        // One that is sent again is of a connection that is there already.
+        // A repeated packet belongs to a connection that is known already.
         let number = 5..14;
         if hellos.iter().all(|hello| hello[number.clone()] != bytes[number.clone()]) {
             hellos.push(bytes);
@@ -67,7 +67,7 @@ async fn garbage_is_counted_takes_no_place_and_is_soon_asked_for_proof() {
     assert!(stats["handshakes_failed"].as_u64().unwrap() > 0, "{stats}");
     assert_eq!(stats["connections"], 0);
     assert_eq!(stats["quic_connections"], 0);
-    // Whoever means it proves its address and comes in.
+    // An honest client proves its address and gets in.
     let mut client = server.player(Over::Quic, "calm", "honest").await;
     client.play(Keys::default()).await;
 }
@@ -114,8 +114,8 @@ async fn connections_that_are_over_are_kept_for_their_peers_only_up_to_a_bound()
         attacker.send(hello).unwrap();
     }
     server.until_stats("handshakes_failed", |count| count == 20).await;
-    // Nobody answers them, so each would be kept for seconds. The server has closed them all by the time
-    // another one came in, which takes it some rounds.
+    // Each would be kept for seconds, as nobody answers them. The server has closed them all by the
+    // time that another client is in, which takes it some rounds.
     let _honest = server.greeted(Over::Quic).await;
     let kept = server.stats().await["quic_connections"].as_u64().unwrap();
     assert!(kept <= 3, "{kept} connections");

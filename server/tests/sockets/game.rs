@@ -1,4 +1,4 @@
-//! A tiny game: dots that move, and some ways to break it.
+//! A tiny game: dots that move, and several ways to break it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use tickwire_shared::{
     Replicate, RoomPolicy, Simulation,
 };
 
-/// What a player holds down.
+/// The player's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 pub(crate) struct Keys {
     #[replicate(range = -1..=1)]
@@ -19,7 +19,7 @@ pub(crate) struct Keys {
     pub(crate) panic: bool,
 }
 
-/// What a player asks for once: the number of its dot gets a digit more, or begins anew.
+/// The player's commands: append a digit to the dot's number, or clear it.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub(crate) enum Edit {
     Digit(Digit),
@@ -35,7 +35,7 @@ pub(crate) struct Digit {
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub(crate) struct Clear {}
 
-/// What is seen.
+/// The visible entity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub(crate) struct Dot {
     #[replicate(range = 0..=100_000)]
@@ -45,22 +45,22 @@ pub(crate) struct Dot {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>, u32);
 
-/// What a room is made with.
+/// The room options.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Board {
-    /// The steps that a dot begins with.
+    /// The steps with which a dot begins.
     start: u32,
     seats: Option<u32>,
     password: String,
     unlisted: bool,
     quick_join: Option<bool>,
     tags: Vec<String>,
-    /// What is wrong with it: "refused", "panic".
+    /// The fault to cause: "refused", "panic".
     fault: String,
 }
 
-/// What a player joins with: one of two teams, the second of which begins [`TEAM_STEPS`] ahead.
+/// The join options: one of two teams; the second begins [`TEAM_STEPS`] ahead.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pawn {
@@ -69,25 +69,25 @@ pub(crate) struct Pawn {
 
 pub(crate) const TEAM_STEPS: u32 = 1000;
 
-/// Who takes this name makes every step slow.
+/// A player with this name slows down every step.
 pub(crate) const SLOW_NAME: &str = "molasses";
-/// Whom the host may not remove.
+/// The host may not remove a player with this name.
 pub(crate) const KING_NAME: &str = "king";
 
-/// Who takes a name that begins so holds a tick up until [`let_go`] of it.
+/// A player whose name begins with this holds up a tick until [`let_go`].
 pub(crate) const HOLD_NAME: &str = "abyss";
 
 static LET_GO: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Ends the tick that `name` holds up.
+/// Ends the tick that `name` is holding up.
 pub(crate) fn let_go(name: &str) {
     LET_GO.lock().unwrap().insert(name.to_owned());
 }
 
-/// Who takes this name breaks the game in a way that no thread survives.
+/// A player with this name panics in a way that no thread survives.
 pub(crate) const BOMB_NAME: &str = "bomb";
 
-/// What a panic carries that panics itself when it is dropped.
+/// A panic's payload that panics itself when dropped.
 struct Bomb;
 
 impl Drop for Bomb {

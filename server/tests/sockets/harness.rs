@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 use crate::client::{Client, Over};
 use crate::game::Dots;
 
-/// A running server; it is stopped and its files are removed when dropped.
+/// A running server; dropping it stops it and removes its files.
 pub(crate) struct Running {
     pub(crate) udp: SocketAddr,
     pub(crate) http: SocketAddr,
@@ -30,7 +30,7 @@ pub(crate) struct Running {
     task: JoinHandle<Result<(), ServerError>>,
 }
 
-/// Nothing here takes this long unless it hangs.
+/// Longest wait: only a hang takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for `future`, but not for ever.
@@ -44,12 +44,12 @@ impl Running {
         Running::start_with(|_| {}).await
     }
 
-    /// A server whose binary brings a page along.
+    /// A server with a page in its binary.
     pub(crate) async fn start_page(page: Page) -> Running {
         Running::start_server(|_| {}, Some(page)).await
     }
 
-    /// A server whose settings `change` changed.
+    /// A server with settings modified by `change`.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
         Running::start_server(change, None).await
     }
@@ -112,12 +112,12 @@ impl Running {
         self.dir.path().join("certs")
     }
 
-    /// A client that said nothing yet.
+    /// A client that has not said hello yet.
     pub(crate) async fn connect(&self, over: Over) -> Client {
         Client::connect(self, over).await
     }
 
-    /// A client that said hello.
+    /// A client that has said hello.
     pub(crate) async fn greeted(&self, over: Over) -> Client {
         let mut client = self.connect(over).await;
         client.greet().await;
@@ -136,17 +136,17 @@ impl Running {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// Waits until the server has stopped as it should.
+    /// Waits until the server has stopped without an error.
     pub(crate) async fn stopped(self) {
         self.ended().await.unwrap();
     }
 
-    /// Waits until the server has ended, in whichever way.
+    /// Waits until the server has ended, with or without an error.
     pub(crate) async fn ended(self) -> Result<(), ServerError> {
         soon("the end of the server", self.task).await.unwrap()
     }
 
-    /// Ends the server without a word to anyone, as a crash does. Its files stay, and its address is free.
+    /// Ends the server abruptly, as a crash does. Its files stay, and its address is free.
     pub(crate) async fn killed(self) -> tempfile::TempDir {
         self.task.abort();
         soon("the end of the task", self.task).await.unwrap_err();
@@ -176,14 +176,14 @@ impl Running {
         self.request(&text).await
     }
 
-    /// What `/stats.json` says.
+    /// The content of `/stats.json`.
     pub(crate) async fn stats(&self) -> Value {
         let (status, _, body) = self.get("/stats.json").await;
         assert_eq!(status, 200);
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Waits until a number of `/stats.json` is as `wanted`.
+    /// Waits until a number of `/stats.json` satisfies `wanted`.
     pub(crate) async fn until_stats(&self, name: &str, wanted: impl Fn(u64) -> bool) {
         soon(name, async {
             while !wanted(self.stats().await[name].as_u64().unwrap()) {

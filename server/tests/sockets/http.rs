@@ -134,7 +134,7 @@ async fn the_counts_are_not_for_whom_a_proxy_asks_for() {
     }
     let old = "GET /stats.json HTTP/1.0\r\nhost: localhost\r\n\r\n";
     assert_eq!(server.request(old).await.0, 403);
-    // One that says nothing of itself cannot be told from a program here.
+    // A proxy that sends no header looks like a program on this machine.
     let server = Running::start_with(|config| config.stats = false).await;
     assert_eq!(server.get("/stats.json").await.0, 404);
 }

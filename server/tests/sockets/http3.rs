@@ -1,4 +1,4 @@
-//! HTTP/3 by hand: what the server skips, what it refuses, and what ends a session.
+//! Hand-written HTTP/3: what the server skips, what it refuses, and what ends a session.
 
 use tickwire_shared::control::{FrameReader, STREAM_CONTROL, ServerFrame, write_frame};
 use wtransport_proto::session::SessionRequest;
@@ -9,7 +9,7 @@ use crate::harness::{Running, soon};
 
 /// The first byte of a control stream.
 const CONTROL: u8 = 0x00;
-/// A kind of frame, stream and setting that means nothing (RFC 9114, section 7.2.8).
+/// A kind of frame, stream and setting without meaning (RFC 9114, section 7.2.8).
 const GREASE: u8 = 0x21;
 const FRAME_UNEXPECTED: u64 = 0x105;
 
@@ -18,7 +18,7 @@ async fn browser(server: &Running) -> quinn::Connection {
     connect_quic(server, config).await.unwrap()
 }
 
-/// Opens a stream one way. It must be kept: one that is dropped ends.
+/// Opens a unidirectional stream. Keep it: dropping it ends it.
 async fn send_one_way(quic: &quinn::Connection, bytes: &[u8]) -> quinn::SendStream {
     let mut send = quic.open_uni().await.unwrap();
     send.write_all(bytes).await.unwrap();
@@ -48,7 +48,7 @@ fn connect_request() -> Vec<u8> {
     bytes
 }
 
-/// A frame of one-byte kind and length.
+/// A frame with one-byte kind and length.
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     [&[kind, u8::try_from(payload.len()).unwrap()], payload].concat()
 }
@@ -80,11 +80,11 @@ async fn what_means_nothing_is_skipped() {
     let priority = [&[0x80, 0x0f, 0x07, 0x00, 1], &[0][..]].concat();
     let _control = send_one_way(&quic, &[settings(), nothing.clone(), priority].concat()).await;
     let _grease = send_one_way(&quic, &[GREASE, 1, 2, 3]).await;
-    // A table of header compression that holds nothing.
+    // An encoder stream with an empty table.
     let _encoder = send_one_way(&quic, &[0x02, 0x20, 0x20]).await;
     let request = [frame(GREASE, &[0; 60]), connect_request()].concat();
     let (_connect, _answer) = send_both_ways(&quic, &request).await;
-    // A stream of the session: its kind, the session's id, then what is ours.
+    // A stream of the session: its kind, the session's id, then our bytes.
     let mut bytes = vec![0x40, 0x41, 0, STREAM_CONTROL];
     write_frame(&hello(), &mut bytes);
     // It may overtake the answer to the request.
@@ -117,7 +117,7 @@ async fn what_breaks_a_rule_ends_the_connection_with_its_code() {
         let _control = send_one_way(&quic, &bytes).await;
         assert_eq!(close_code(&quic).await, code, "{what}");
     }
-    // On a stream both ways.
+    // On bidirectional streams.
     for (what, bytes, code) in [
         ("data without a request", frame(0x00, b"x"), FRAME_UNEXPECTED),
         ("settings as a request", frame(0x04, &[]), FRAME_UNEXPECTED),
@@ -140,7 +140,7 @@ async fn what_breaks_a_rule_ends_the_connection_with_its_code() {
 #[tokio::test]
 async fn the_end_of_its_own_stream_ends_a_session() {
     let server = Running::start().await;
-    // A capsule in a DATA frame: its kind, its length, a code of four bytes.
+    // A capsule in a DATA frame: its kind, its length, and a code of four bytes.
     let close = frame(0x00, &[0x68, 0x43, 4, 0, 0, 0, 0]);
     let other = frame(0x00, &[0x37, 1, 0]);
     for (what, bytes, finishes) in

@@ -1,4 +1,4 @@
-//! How the game's page is sent: from where, in what form, under which rules.
+//! Serving the game's page: its sources, encodings and headers.
 
 use std::borrow::Cow;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use tickwire_server::{Asset, Server, ServerConfig};
 use crate::game::Dots;
 use crate::harness::Running;
 
-/// A page in a directory, and what lies beside it.
+/// A page in a directory, and files beside it.
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let page = dir.path().join("page");
@@ -43,7 +43,7 @@ async fn serve(dir: &Path) -> Running {
     Running::start_with(|config| config.page_dir = Some(page)).await
 }
 
-/// The same page out of a binary; only the path is looked at.
+/// The same page from a binary.
 fn held(path: &str) -> Option<Asset> {
     let text = match path {
         "index.html" => "<h1>game</h1>",
@@ -78,7 +78,7 @@ async fn a_folder_and_a_binary_serve_alike() {
         assert_eq!(header(&head, "cache-control"), "no-cache");
         assert!(header(&head, "vary").contains("accept-encoding"), "{head}");
 
-        // It is not sent to whoever has it.
+        // A client that has it already gets no body.
         let etag = header(&head, "etag").to_owned();
         assert!(etag.starts_with('"'), "{head}");
         let (status, head, body) =
@@ -87,7 +87,7 @@ async fn a_folder_and_a_binary_serve_alike() {
         let (status, ..) = get_with(&server, "/", "if-none-match: \"another\"\r\n").await;
         assert_eq!(status, 200);
 
-        // A file that is named by its content is kept, in whatever form it comes.
+        // A file named by its content may be kept, in any encoding.
         let path = "/assets/game-Ck3_x9Qa.js";
         for (accepted, encoding, text) in [
             ("gzip, br", "br", "by brotli"),
@@ -104,7 +104,7 @@ async fn a_folder_and_a_binary_serve_alike() {
         let (status, head, _) = server.get("/assets/gone-Ck3_x9Qa.js").await;
         assert_eq!((status, header(&head, "cache-control")), (404, "no-cache"));
 
-        // Parts, and none of what may be another file by now.
+        // Sends parts of a file, but no part of one that may have changed.
         let path = "/assets/plain.css";
         let (status, head, body) = get_with(&server, path, "range: bytes=2-4\r\n").await;
         assert_eq!((status, body.as_str()), (206, "234"));

@@ -1,4 +1,4 @@
-//! Who holds the HTTP side's connections, and for how long.
+//! Limits of the HTTP side's connections, in number and time.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -11,10 +11,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::harness::{Running, soon};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Another network than [`HERE`], and on this machine all the same.
+/// A network other than [`HERE`], also on this machine.
 const ELSEWHERE: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// A server with a page that fills every buffer between it and a client that does not read.
+/// A server with a file too large for all buffers between it and a client that does not read.
 async fn start(change: impl FnOnce(&mut ServerConfig)) -> (Running, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("large"), vec![b'x'; 16 << 20]).unwrap();
@@ -28,7 +28,7 @@ async fn start(change: impl FnOnce(&mut ServerConfig)) -> (Running, tempfile::Te
     (server, dir)
 }
 
-/// A connection from `from` that takes in little before it is read.
+/// A connection from `from` with a small receive buffer.
 async fn connect(server: &Running, from: IpAddr) -> TcpStream {
     let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -74,7 +74,7 @@ async fn those_of_one_address_that_read_nothing_lock_nobody_out() {
         let path = if at % 2 == 0 { "/large" } else { "/" };
         let mut stream = ask(&server, HERE, path).await;
         if at % 4 == 3 {
-            // Half a head behind a whole one.
+            // Half a head after a complete one.
             stream.write_all(b"GET / HT").await.unwrap();
         }
         greedy.push(stream);
@@ -95,14 +95,14 @@ async fn health_is_told_while_every_place_is_taken() {
     })
     .await;
     let held = [ask(&server, HERE, "/large").await, ask(&server, HERE, "/large").await];
-    // Silent ones are more than may wait.
+    // More silent connections than may wait.
     let mut silent = Vec::new();
     for _ in 0..8 {
         silent.push(connect(&server, HERE).await);
     }
     assert_eq!(status_of(&server, HERE, "/healthz").await, 200);
     assert_eq!(status_of(&server, ELSEWHERE, "/readyz").await, 200);
-    // Whoever waits gets the place of one that went.
+    // A waiting connection gets a place that is given back.
     let mut waiting = ask(&server, ELSEWHERE, "/").await;
     drop(held);
     assert_eq!(status(&mut waiting).await, 200);
@@ -117,7 +117,7 @@ async fn one_that_takes_no_more_of_an_answer_is_closed() {
     .await;
     let mut unread = ask(&server, HERE, "/large").await;
     assert_eq!(status(&mut unread).await, 200);
-    // It holds the only place of its address until then.
+    // Until then it holds its address's only place.
     soon("the place", async { while status_of(&server, HERE, "/").await != 200 {} }).await;
 }
 

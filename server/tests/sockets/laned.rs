@@ -1,4 +1,4 @@
-//! A client's WebSocket by bare `tokio-tungstenite`, with its lanes told apart.
+//! A client's WebSocket with bare `tokio-tungstenite`, and its lanes separated.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -17,17 +17,17 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::harness::{Running, soon};
 
-/// A WebSocket whose messages are sorted by a task.
+/// A WebSocket with a task that sorts its messages.
 pub(crate) struct Laned {
     out: mpsc::Sender<Message>,
     lanes: Mutex<HashMap<u8, ReadHalf<SimplexStream>>>,
     datagrams: tokio::sync::Mutex<mpsc::Receiver<Vec<u8>>>,
     closed: watch::Receiver<Option<(u16, String)>>,
-    /// Nothing is read from the socket while it is set.
+    /// While this is set, nothing is read from the socket.
     pub(crate) deaf: watch::Sender<bool>,
 }
 
-/// Asks for a WebSocket, with an origin if a page has one.
+/// Requests a WebSocket, with an origin if given.
 pub(crate) async fn connect_socket(
     server: &Running,
     origin: Option<&str>,
@@ -94,7 +94,7 @@ impl Laned {
         Laned { out, lanes, datagrams, closed, deaf }
     }
 
-    /// A stream both ways, of the lane that its first byte names.
+    /// A bidirectional stream of the lane `lane`.
     pub(crate) fn open(&self, lane: u8) -> (WriteHalf<SimplexStream>, ReadHalf<SimplexStream>) {
         let taken = self.lanes.lock().unwrap().remove(&lane);
         let recv = taken.unwrap_or_else(|| simplex(1).0);

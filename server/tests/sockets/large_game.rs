@@ -1,4 +1,4 @@
-//! A game whose tables are larger than the frame that tells them.
+//! A game whose field tables exceed the frame that carries them.
 
 use serde::{Deserialize, Serialize};
 use tickwire_server::{Server, ServerConfig, ServerError};

@@ -1,5 +1,5 @@
-//! How the others are told that a client left: `Normal` whenever it said so, `ConnectionLost` when nothing said so. The
-//! ways of QUIC and HTTP/3 are in `server/tests/http3/test_leaving.py`.
+//! How others learn that a client left: `Normal` if it said so in any way, otherwise
+//! `ConnectionLost`. `server/tests/http3/test_leaving.py` tests QUIC and HTTP/3.
 
 use futures_util::SinkExt as _;
 use tickwire_shared::control::{
@@ -16,7 +16,7 @@ use crate::client::{Client, Connection, Over, hello};
 use crate::harness::Running;
 use crate::laned::connect_socket;
 
-/// A race would be lost in some of so many.
+/// Attempts that would reveal a race.
 const TRIES: usize = 8;
 
 type Socket = WebSocketStream<TcpStream>;
@@ -64,12 +64,12 @@ fn close(number: u16) -> Option<CloseFrame> {
 async fn a_websocket_that_was_closed_has_left() {
     let server = Running::start().await;
     let mut witness = server.player(Over::Quic, "leaving", "witness").await;
-    // The client's own close, that of a tab that is closed, and one without a number.
+    // The client's own closes, a closed tab's, and one without a number.
     for frame in [close(4000), close(4017), close(1001), close(1000), None] {
         for number in 0..TRIES {
             let (mut socket, player) = seated(&server, &mut witness, &format!("p{number}")).await;
             socket.close(frame.clone()).await.unwrap();
-            // As a browser does that goes on to close what is below.
+            // A browser also closes the connection beneath.
             drop(socket);
             assert_eq!(told(&mut witness, player).await, CloseCode::Normal, "{frame:?}");
         }

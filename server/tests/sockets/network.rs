@@ -1,4 +1,4 @@
-//! What a network does to connections, and what they leave behind.
+//! Network faults of connections, and the state they leave behind.
 
 use std::net::UdpSocket;
 
@@ -10,7 +10,7 @@ use crate::harness::{Running, soon};
 
 const RIGHT: Keys = Keys { right: 1, panic: false };
 
-/// A native client, and the endpoint its packets come from.
+/// A native client and its endpoint.
 async fn with_endpoint(server: &Running) -> (quinn::Endpoint, Client) {
     let config = quic_config(server, PROTOCOL, quinn::TransportConfig::default());
     let endpoint = quinn::Endpoint::client("[::1]:0".parse().unwrap()).unwrap();
@@ -55,7 +55,7 @@ async fn a_client_that_acknowledges_nothing_holds_nobody_up() {
     for _ in 0..200 {
         active.play(RIGHT).await;
     }
-    // Snapshots for both are still made and handed over. Some of the 200 were out already.
+    // Snapshots for both are still made and handed over; some of the 200 had left already.
     assert!(server.stats().await["datagrams_out"].as_u64().unwrap() >= out + 300);
     drop(silent);
 }
@@ -75,7 +75,7 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
             }
         }
     }
-    // Some that never get as far as a session.
+    // Connections that never reach a session.
     for _ in 0..10 {
         drop(with_endpoint(&server).await);
     }
@@ -110,6 +110,6 @@ async fn a_client_hears_of_a_server_that_died_from_the_one_that_was_started_anew
         }
     })
     .await;
-    // Not by its timeout.
+    // The reset ended it, not its timeout.
     assert!(matches!(why, quinn::ConnectionError::Reset), "{why}");
 }

@@ -1,4 +1,4 @@
-//! What is asked is answered once, after its effect, and holds in the order in which it was written.
+//! Each request is answered once, after its effect, and takes effect in the order of writing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,12 +20,12 @@ fn leave(request: RequestId) -> ClientFrame {
     ClientFrame::Leave { request }
 }
 
-/// The next answer on the control stream, whatever else is told.
+/// The next answer on the control stream; skips other frames.
 async fn answer(client: &mut Client) -> ServerFrame {
     client.hear_until(|frame| frame.answers().is_some().then_some(frame)).await
 }
 
-/// The next answer on the chat stream: its number, and why not.
+/// The next answer on the chat stream: its number, and the refuse code if refused.
 async fn chat_answer(client: &mut Client) -> (RequestId, Option<RefuseCode>) {
     loop {
         match client.hear_chat().await {
@@ -38,7 +38,7 @@ async fn chat_answer(client: &mut Client) -> (RequestId, Option<RefuseCode>) {
     }
 }
 
-/// As many joins and leaves as a test wants.
+/// A server that permits any number of joins and leaves.
 async fn server() -> Running {
     Running::start_with(|config| {
         config.control_frames_burst = 10_000;
@@ -125,7 +125,7 @@ async fn chat_that_overtakes_the_join_before_it_waits() {
         let mut client = server.greeted(over).await;
         let joining = client.number();
         let said = client.say_chat("early").await;
-        // As if the packets of the control stream had been lost once.
+        // The delay of a control stream that lost a packet once.
         tokio::time::sleep(Duration::from_millis(150)).await;
         client.say(&join("late", "x")(joining)).await;
         assert_eq!(answer(&mut client).await.answers(), Some(joining));
@@ -166,7 +166,7 @@ async fn a_kick_is_answered_itself() {
         }
         other => panic!("{other:?}"),
     }
-    // Everyone heard of it before the answer came.
+    // The members heard of it before the answer came.
     let mut heard = Vec::new();
     loop {
         match host.hear().await {
@@ -180,7 +180,7 @@ async fn a_kick_is_answered_itself() {
     }
 }
 
-/// Numbers without end from a seed (a linear congruential generator).
+/// An endless sequence of numbers from a seed (a linear congruential generator).
 struct Dice(u64);
 
 impl Dice {
@@ -191,7 +191,7 @@ impl Dice {
     }
 }
 
-/// Writes something at random.
+/// Writes a random request.
 async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId]) {
     let room = format!("room{}", dice.roll(2));
     let player = players[dice.roll(players.len() as u32) as usize];
@@ -214,7 +214,7 @@ async fn ask_something(client: &mut Client, dice: &mut Dice, players: &[PlayerId
             client.ask(|request| ClientFrame::Kick { request, player, reason }).await
         }
         6 => client.say_chat("hello").await,
-        // Some of them no commands of the game.
+        // Some of them are invalid commands.
         7..10 => {
             let (kind, fields) =
                 (dice.roll(3) as u8, vec![dice.roll(10) as u8; dice.roll(3) as usize]);
@@ -256,7 +256,8 @@ async fn whatever_is_asked_at_random_each_request_is_answered_exactly_once() {
     }
 }
 
-/// How often each request was answered, up to a list that is asked for now: its answer is the last.
+/// Counts the answers to each request until a list requested now is answered: that answer is the
+/// last.
 async fn answers_until_listed(client: &mut Client) -> BTreeMap<RequestId, u32> {
     let last =
         client.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
@@ -268,7 +269,7 @@ async fn answers_until_listed(client: &mut Client) -> BTreeMap<RequestId, u32> {
             break;
         }
     }
-    // The chat stream may be behind: everything on it was asked before.
+    // The chat stream may be behind; all requests on it were made before.
     let missing = last.0 - client.requests_answered - answers.len() as u32;
     soon("answers on the chat stream", async {
         for _ in 0..missing {

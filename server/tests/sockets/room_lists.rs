@@ -1,4 +1,4 @@
-//! Lists of rooms: what they have, and what those who follow one are told.
+//! Lists of rooms: their content, and the changes sent to subscribers.
 
 use serde_json::json;
 use tickwire_shared::control::{
@@ -29,7 +29,7 @@ async fn subscribe(client: &mut Client, query: RoomQuery) -> Vec<RoomInfo> {
     rooms(client).await.0
 }
 
-/// The next change: rooms with their players, and those that are gone.
+/// The next change: changed rooms with their players, and removed rooms.
 async fn change(client: &mut Client) -> (Vec<(String, u32)>, Vec<String>) {
     let told = client.hear_until(|frame| match frame {
         ServerFrame::RoomsChanged { anew, changed, removed } => {
@@ -86,7 +86,7 @@ async fn who_follows_a_list_is_told_what_is_new_changes_and_goes() {
         assert_eq!(subscribe(&mut follower, query).await, []);
         let mut maker = server.greeted(Over::Quic).await;
         let room = format!("bay-{tag}");
-        // Of another tag: nothing is told of it.
+        // A room with another tag: no change is sent.
         let mut elsewhere = server.greeted(Over::Quic).await;
         create(&mut elsewhere, &format!("else-{tag}"), json!({})).await.unwrap();
         create(&mut maker, &room, json!({ "tags": [tag] })).await.unwrap();
@@ -122,7 +122,7 @@ async fn so_many_different_lists_are_followed_and_one_that_nobody_follows_makes_
     second.ask(|request| ClientFrame::SubscribeRooms { request, query }).await;
     assert_eq!(second.refused().await, RefuseCode::Busy);
     subscribe(&mut second, tagged("a")).await;
-    // Whose session is over follows nothing any more.
+    // An ended session follows no list.
     first.ask(|request| ClientFrame::Goodbye { request }).await;
     first.goodbye().await;
     assert_eq!(subscribe(&mut second, tagged("b")).await, []);

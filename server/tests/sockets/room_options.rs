@@ -1,4 +1,4 @@
-//! Rooms made and joined with options: what reaches the game, what the game decides, and what is refused.
+//! Rooms made and joined with options: what reaches the game, the game's decisions, and refusals.
 
 use serde_json::{Value, json};
 use tickwire_shared::control::{ClientFrame, RefuseCode, RoomChoice, RoomInfo, ServerFrame};
@@ -7,10 +7,10 @@ use crate::client::{Client, Over};
 use crate::game::{Keys, TEAM_STEPS};
 use crate::harness::Running;
 
-/// Why there is no seat.
+/// The reason for a refused seat.
 pub(crate) type NoSeat = (RefuseCode, String);
 
-/// What comes of a join.
+/// The answer to a join.
 async fn answer(client: &mut Client) -> Result<RoomInfo, NoSeat> {
     let answered = client.hear_until(|frame| match frame {
         ServerFrame::Joined { room, .. } => Some(Ok(room)),
@@ -20,7 +20,7 @@ async fn answer(client: &mut Client) -> Result<RoomInfo, NoSeat> {
     answered.await
 }
 
-/// Makes a room by options as they are on the wire.
+/// Makes a room from options in their wire form.
 pub(crate) async fn create_raw(
     client: &mut Client,
     room: &str,
@@ -164,7 +164,7 @@ async fn the_game_turns_players_down_by_its_own_code_and_text() {
 #[tokio::test]
 async fn only_the_password_opens_a_room_but_for_the_one_who_made_it() {
     let server = Running::start_with(|config| config.joins_burst = 100).await;
-    // Before the room is there: an open one is not what was meant.
+    // Before the room exists: the client did not mean to make an open one.
     let mut guest = server.greeted(Over::WebSocket).await;
     let (code, text) = join(&mut guest, "cave", ("", "sesame")).await.unwrap_err();
     assert_eq!(code, RefuseCode::WrongPassword);

@@ -1,4 +1,4 @@
-//! Rooms: found and made by name, listed, filled, left, emptied, broken.
+//! Rooms: found and made by name, listed, filled, left, emptied, failed.
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
@@ -26,7 +26,7 @@ async fn leave(client: &mut Client) {
     client.hear_until(|frame| matches!(frame, ServerFrame::Left { .. }).then_some(())).await;
 }
 
-/// Asks to remove a member, and takes the answer.
+/// Asks to remove a member, and waits for the answer.
 async fn kick(client: &mut Client, player: PlayerId) -> Result<(), RefuseCode> {
     let reason = "rude".to_owned();
     let asked = client.ask(|request| ClientFrame::Kick { request, player, reason }).await;
@@ -39,7 +39,7 @@ async fn kick(client: &mut Client, player: PlayerId) -> Result<(), RefuseCode> {
         .await
 }
 
-/// The next word that the room of a client has another host, or none.
+/// Waits until the client's room reports its new host, or that it has none.
 async fn next_host(client: &mut Client) -> Option<PlayerId> {
     client
         .hear_until(|frame| match frame {
@@ -77,7 +77,7 @@ async fn a_quick_match_fills_a_room_before_it_opens_another() {
 async fn a_quick_match_goes_to_the_fullest_room_of_its_kind_and_never_to_a_host() {
     let server = Running::start_with(|config| config.room.players_max = 3).await;
     let mut clients = Vec::new();
-    // Two in a room with a host and a free seat are no more inviting than an empty one.
+    // A room of two with a host and a free seat is no more attractive than an empty one.
     for (room, name) in [("castle", "a"), ("castle", "b"), ("hut", "c")] {
         clients.push(server.player(Over::Quic, room, name).await);
     }
@@ -89,7 +89,7 @@ async fn a_quick_match_goes_to_the_fullest_room_of_its_kind_and_never_to_a_host(
     leave(&mut clients[3]).await;
     let mut last = server.greeted(Over::Quic).await;
     assert_eq!(quick(&mut last, "h").await, "room-1");
-    // Nobody is host there, whoever came first and however it came.
+    // Such a room has no host, whoever came first and in whatever way.
     let mut named = server.greeted(Over::Quic).await;
     named.join("room-2", "i").await;
     for (client, player) in [(6, named.player), (4, last.player)] {
@@ -189,7 +189,7 @@ async fn leaving_gives_the_seat_back() {
     let mut other = server.player(Over::Quic, "single", "two").await;
     other.play(Keys::default()).await;
     client.join("another", "one").await;
-    // A client that vanishes gives its seat back as well.
+    // A client that vanishes also gives its seat back.
     drop(other);
     server.until_stats("sessions", |count| count == 1).await;
     server.player(Over::Quic, "single", "three").await;
@@ -200,7 +200,7 @@ async fn the_host_ends_a_stay_and_not_a_session() {
     let server = Running::start().await;
     let mut host = server.player(Over::Quic, "strict", "host").await;
     let mut rude = server.player(Over::WebTransport, "strict", "rude").await;
-    // The reason is cut, however long it is.
+    // A reason of any length is truncated.
     let reason = "rude ".repeat(10_000);
     let player = rude.player;
     host.ask(|request| ClientFrame::Kick { request, player, reason }).await;
@@ -243,7 +243,7 @@ async fn hosts_remove_at_a_bounded_rate_and_whom_the_game_lets_them() {
 async fn a_player_becomes_host_before_who_only_watches() {
     let server = Running::start().await;
     let mut host = server.player(Over::Quic, "stage", "host").await;
-    // It has a lower number than the player who comes later.
+    // The spectator has a lower number than the player who comes later.
     let mut watcher = server.greeted(Over::Quic).await;
     let (room, name) = ("stage".to_owned(), "watcher".to_owned());
     watcher.ask(|request| ClientFrame::Spectate { request, room, name, password: "".into() }).await;
@@ -267,7 +267,7 @@ async fn an_empty_room_stands_still_and_goes_on_when_somebody_comes() {
     }
     leave(&mut client).await;
     let left_at = client.tick;
-    // Another room's ticks say that time goes by.
+    // Another room's ticks serve as the clock.
     let mut clock = server.player(Over::Quic, "hall", "clock").await;
     let begun = clock.tick;
     while clock.tick.since(begun) < 60 {
@@ -310,11 +310,11 @@ async fn one_address_makes_so_many_rooms_and_players_keep_their_ticks() {
             }
         }
     }
-    // 69 beside the player's own, of 140; 30 of each session.
+    // 69 beside the player's own were made of 140 tries; 30 by each session.
     assert_eq!(refused, 140 - 69);
     let rooms = server.stats().await["rooms"].as_u64().unwrap();
     assert_eq!(rooms, 70);
-    // Of all those rooms only the player's ticks.
+    // Of all those rooms only the player's is ticking.
     let now = server.player(Over::Quic, "game", "late").await.tick;
     let reset = "POST /stats/reset HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
     assert_eq!(server.request(reset).await.0, 204);
@@ -340,7 +340,8 @@ async fn joins_beyond_the_rate_wait_and_are_answered_all_the_same() {
         ticks.push(client.tick);
         leave(&mut client).await;
     }
-    // Five of them waited for a tenth of a second each, which is six ticks; late ones are caught up.
+    // Five of them waited for a tenth of a second each, which is six ticks; late ticks are caught
+    // up.
     let waited = ticks[6].since(ticks[0]);
     assert!(waited >= 20, "{waited} ticks");
 }
@@ -363,7 +364,7 @@ async fn a_room_that_breaks_takes_no_other_with_it() {
     let mut victim = server.player(Over::WebTransport, "fragile", "victim").await;
     let mut other = server.player(Over::Quic, "solid", "other").await;
     breaker.play(Keys::default()).await;
-    // For many ticks, again and again: the client does not know how far the room is by now.
+    // Sends for many ticks, repeatedly: the client does not know the room's current tick.
     let first = breaker.tick;
     crate::harness::soon("the fault", async {
         while server.stats().await["rooms_failed"] == 0 {
@@ -382,7 +383,7 @@ async fn a_room_that_breaks_takes_no_other_with_it() {
     while other.tick.since(before) < 5 {
         other.play(Keys::default()).await;
     }
-    // Its name can be used again.
+    // Its name is free again.
     let mut again = server.player(Over::Quic, "fragile", "again").await;
     again.play(Keys::default()).await;
 }
@@ -413,7 +414,7 @@ async fn who_is_in_no_room_for_long_is_told_to_go_and_who_plays_is_not() {
         assert_eq!(code, CloseCode::NoRoom);
         assert!(text.contains("room"), "{text}");
         player.play(Keys::default()).await;
-        // A place in a room that was given back counts for nothing.
+        // A place in a room given back does not count.
         player.ask(|request| ClientFrame::Leave { request }).await;
         assert_eq!(player.goodbye().await.0, CloseCode::NoRoom);
     }

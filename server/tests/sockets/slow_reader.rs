@@ -1,4 +1,4 @@
-//! A client that does not take its frames is closed with a code that says so.
+//! A client that does not read its frames is closed with its own code.
 
 use tickwire_shared::control::{ClientFrame, CloseCode, RequestId, RoomQuery};
 
@@ -6,7 +6,7 @@ use crate::client::{Client, Connection, Over, PROTOCOL, connect_quic, quic_confi
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 
-/// A client whose streams take next to nothing until it reads.
+/// A client whose streams accept almost nothing until it reads.
 async fn reluctant(server: &Running) -> Client {
     let mut transport = quinn::TransportConfig::default();
     transport.stream_receive_window(quinn::VarInt::from_u32(8192));
@@ -71,7 +71,7 @@ async fn a_client_that_reads_none_of_its_snapshots_holds_nobody_up() {
         }
     })
     .await;
-    // It is still there, and its frames still come.
+    // The client is still connected, and its frames still arrive.
     deaf.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     deaf.hear().await;
 }

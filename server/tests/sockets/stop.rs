@@ -1,4 +1,4 @@
-//! A stop tells everyone first.
+//! A stopping server says goodbye to everyone first.
 
 use tickwire_shared::control::CloseCode;
 

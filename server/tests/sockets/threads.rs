@@ -1,4 +1,4 @@
-//! Threads that die, and ticks that do not end.
+//! Dying threads, and ticks that do not end.
 
 use tickwire_server::ServerError;
 use tickwire_shared::control::{ClientFrame, CloseCode, RoomChoice, RoomQuery};
@@ -12,7 +12,7 @@ async fn ask_to_join(client: &mut Client, room: &str, name: &str) {
     client.ask_to_join(RoomChoice::Named(room.to_owned()), name).await;
 }
 
-/// Waits until `/readyz` answers with this status, and gives its text.
+/// Waits until `/readyz` answers with this status; returns its text.
 async fn until_ready_is(server: &Running, status: u16) -> String {
     soon("the answer of /readyz", async {
         loop {
@@ -37,7 +37,7 @@ async fn a_tick_that_does_not_end_is_named_until_it_does() {
     let stall = server.stats().await["stalls"][0].clone();
     assert_eq!(stall["room"], "pit");
     assert!(stall["for_ms"].as_u64().unwrap() >= 100, "{stall}");
-    // The process lives, and says so.
+    // The process is alive, and `/healthz` says so.
     assert_eq!(server.get("/healthz").await.0, 200);
     let_go(&name);
     client.joined().await;
@@ -71,7 +71,7 @@ async fn a_tick_that_never_ends_does_not_outlive_the_time_for_a_stop() {
     let mut client = server.greeted(Over::Quic).await;
     ask_to_join(&mut client, "pit", &name).await;
     let mut other = server.greeted(Over::WebSocket).await;
-    // It is in that tick, not before it.
+    // The thread is in that tick, not before it.
     let mut second = server.greeted(Over::Quic).await;
     second.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     server.ask_to_stop();

@@ -33,8 +33,8 @@ async fn clients_of_all_transports_play_in_one_room() {
     }
 }
 
-/// The reading of datagrams past `wtransport` relies on its inside: of many datagrams sent by a real
-/// `wtransport` client, at most one may be lost to its own reader.
+/// Reading datagrams without `wtransport`'s driver relies on its internals. Of many datagrams from
+/// a real `wtransport` client, at most one may be lost to its own reader.
 #[tokio::test]
 async fn datagrams_of_a_web_transport_session_bypass_its_driver() {
     let server = Running::start().await;

@@ -1,4 +1,4 @@
-//! What is a WebSocket's own: how it comes about, its messages, and that it never brings old news.
+//! Features of WebSockets only: the upgrade, the messages, and that no old snapshots arrive.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::laned::{Laned, connect_socket};
 
 const RIGHT: Keys = Keys { right: 1, panic: false };
 
-/// A WebSocket of which both streams are open, and hello is said.
+/// A WebSocket with both streams open, after the hello.
 async fn greeted_socket(server: &Running) -> WebSocketStream<TcpStream> {
     let mut socket = connect_socket(server, None).await.unwrap();
     let mut control = vec![STREAM_CONTROL];
@@ -37,7 +37,7 @@ async fn greeted_socket(server: &Running) -> WebSocketStream<TcpStream> {
     socket
 }
 
-/// A write that takes so long is stuck.
+/// A write that takes this long is stuck.
 const STUCK: Duration = Duration::from_millis(500);
 
 fn laned(client: &Client) -> &Laned {
@@ -56,7 +56,7 @@ async fn a_page_of_a_foreign_origin_is_told_so_by_a_close() {
     }
     let socket = connect_socket(&server, Some("https://evil.example")).await.unwrap();
     let mut client = Client::on(Connection::WebSocket(Laned::on(socket)));
-    // What it says first is not even read.
+    // The server does not even read its first bytes.
     client.open_both().await;
     client.say(&hello()).await;
     let (code, text) = client.closed().await;
@@ -157,7 +157,7 @@ async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
     assert!(text.len() > close_text(&text).len(), "{text}");
 }
 
-/// The tick of a snapshot, by its low bits.
+/// The low bits of a snapshot's tick.
 fn tick_of(snapshot: &[u8]) -> u16 {
     u16::from_le_bytes([snapshot[1], snapshot[2]])
 }
@@ -171,7 +171,7 @@ async fn a_reader_that_stalls_goes_on_with_the_newest_state() {
     }
     let before = client.tick;
     laned(&client).deaf.send_replace(true);
-    // What takes three seconds where the machine keeps up.
+    // Three seconds on a machine that keeps up.
     let ticks = server.stats().await["ticks"].as_u64().unwrap();
     server.until_stats("ticks", |now| now >= ticks + 180).await;
     laned(&client).deaf.send_replace(false);
@@ -183,7 +183,7 @@ async fn a_reader_that_stalls_goes_on_with_the_newest_state() {
         }
         old += 1;
     }
-    // Half a second of them, and what came between two pings; of 180.
+    // Half a second of the 180 snapshots, and those between two pings.
     assert!(old <= 45, "{old} old snapshots");
     assert!(server.stats().await["snapshots_replaced"].as_u64().unwrap() > 100);
     let steps = client.steps().unwrap();
@@ -213,7 +213,7 @@ async fn a_client_that_answers_nothing_is_let_go_after_the_idle_time() {
         })
         .await;
     assert_eq!(left, (ghost.player, CloseCode::ConnectionLost));
-    // One that says nothing but answers pings is kept.
+    // A silent client that answers pings is kept.
     tokio::time::sleep(Duration::from_secs(3)).await;
     quiet.ask(|request| ClientFrame::ListRooms { request, query: RoomQuery::default() }).await;
     quiet.hear().await;
@@ -251,7 +251,7 @@ async fn what_comes_faster_than_a_game_needs_is_left_with_the_system() {
     let began = Instant::now();
     let wire = socket.get_mut();
     let flood = [0x82, 0x81, 0, 0, 0, 0, LANE_DATAGRAM].repeat(10_000);
-    // More than half a million, or as many as both systems keep.
+    // More than half a million messages, or as many as both systems buffer.
     for _ in 0..60 {
         match tokio::time::timeout(STUCK, wire.write_all(&flood)).await {
             Ok(written) => written.unwrap(),
@@ -260,7 +260,7 @@ async fn what_comes_faster_than_a_game_needs_is_left_with_the_system() {
     }
     tokio::time::sleep(STUCK).await;
     let read = server.stats().await["datagrams_in"].as_u64().unwrap();
-    // 180 messages a second, two seconds of them at once, and what one read brings.
+    // 180 messages a second, a burst of two seconds, and the content of one read.
     let allowed = 2000 + 2 * 180 * began.elapsed().as_secs();
     assert!((1..allowed).contains(&read), "{read} were read, {allowed} may be");
 }
@@ -275,7 +275,7 @@ async fn frames_that_wait_too_long_end_the_session() {
     .await;
     let mut client = server.greeted(Over::WebSocket).await;
     laned(&client).deaf.send_replace(true);
-    // What the systems of both sides hold, and more.
+    // More than the systems of both sides buffer.
     let asking = tokio::spawn(async move {
         loop {
             client.ask(|request| ClientFrame::Leave { request }).await;
