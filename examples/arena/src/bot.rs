@@ -1,4 +1,4 @@
-//! A player without a person: sees what a client sees, holds what a player may hold.
+//! A bot: it knows what a client sees, and holds what a player may hold.
 
 use std::borrow::Borrow;
 
@@ -16,29 +16,29 @@ mod chatter;
 /// Radians a ship turns in one tick at full rate.
 const TURN_PER_TICK: f32 = std::f32::consts::TAU * 12.0 / 1024.0;
 const SHOT_RANGE: f32 = SHOT_SPEED * SHOT_TICKS as f32 / TICK_HZ as f32;
-/// Bots look so many seconds ahead for rocks and walls.
+/// Seconds that bots look ahead for rocks and walls.
 const CAUTION_SECONDS: f32 = 1.1;
 const CAUTION_GAP: f32 = 22.0;
-/// Nearer than this to its enemy a bot no longer speeds up.
+/// A bot nearer than this to its enemy does not accelerate.
 const FIGHT_DISTANCE: f32 = 260.0;
 const GIFT_DISTANCE: f32 = 450.0;
 const ROCK_PRACTICE_DISTANCE: f32 = 380.0;
 
-/// One bot: what it remembers from tick to tick.
+/// One bot and its memory between ticks.
 #[derive(Clone, Debug)]
 pub struct Bot {
     random: Random,
-    /// Where it wanders when it sees nobody.
+    /// Its destination while it sees nobody.
     goal: Vec2,
     goal_ticks: u32,
-    /// How far it aims beside its target, in radians; it changes a few times a second.
+    /// Its aiming error, in radians; it changes a few times a second.
     wobble: f32,
     wobble_max: f32,
     quiet_ticks: u32,
     sight: Sight,
 }
 
-/// What matters of what it sees; kept to reuse its memory.
+/// The visible entities that matter; kept to reuse its memory.
 #[derive(Clone, Debug, Default)]
 struct Sight {
     enemies: Vec<Ship>,
@@ -48,18 +48,18 @@ struct Sight {
     own: Option<Ship>,
 }
 
-/// What to do with ship and gun in this tick.
+/// The decision for ship and gun in this tick.
 struct Plan {
-    /// Which way the nose should point, of any length.
+    /// The direction for the nose, of any length.
     towards: Vec2,
     speed_up: bool,
     slow_down: bool,
-    /// The most by which the nose may be off for a shot, in radians; `None` holds fire.
+    /// Largest error of the nose for a shot, in radians; `None` holds fire.
     aim: Option<f32>,
 }
 
 impl Bot {
-    /// Bots of different seeds play differently well.
+    /// Bots with different seeds have different skill.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         Bot {
@@ -73,12 +73,12 @@ impl Bot {
         }
     }
 
-    /// A display name for the bot of this number; different numbers give different names.
+    /// The display name of bot `number`; different numbers give different names.
     pub fn name(number: u32) -> String {
         chatter::name(number)
     }
 
-    /// What to hold in the next tick, from the entities in sight.
+    /// The input for the next tick, from the entities in sight.
     pub fn decide<E: Borrow<Entity>>(
         &mut self,
         me: PlayerId,
@@ -94,7 +94,7 @@ impl Bot {
         controls
     }
 
-    /// Something to say in chat, about twice a minute when asked at every tick.
+    /// A chat message, about every half minute if asked at every tick.
     pub fn remark(&mut self) -> Option<&'static str> {
         self.quiet_ticks = self.quiet_ticks.saturating_sub(1);
         if self.quiet_ticks > 0 {
@@ -183,7 +183,7 @@ impl Sight {
         self.rivals.extend(rivals.map(|leader| leader.pos));
     }
 
-    /// The way out, if a rock or a wall is about to be hit.
+    /// The direction of escape, if a rock or a wall is about to be hit.
     fn danger(&self, own: &Ship) -> Option<Vec2> {
         let ahead = own.pos + own.vel * CAUTION_SECONDS;
         if ahead.abs().max_element() > WORLD_HALF - 3.0 * SHIP_RADIUS {
@@ -223,7 +223,7 @@ impl Plan {
     }
 
     fn go(own: &Ship, place: Vec2) -> Plan {
-        // Steers against what the ship drifts sideways.
+        // Steers against the ship's sideways drift.
         let towards = place - own.pos - own.vel * 0.5;
         Plan { towards, speed_up: true, slow_down: false, aim: None }
     }
@@ -251,8 +251,9 @@ impl Plan {
     }
 }
 
-/// Where to aim at something `apart` that moves at `vel` as seen from here: where shot and target
-/// meet, the smaller root of |apart + vel t| = SHOT_SPEED t.
+/// The direction in which to shoot at a target `apart` from here, with relative velocity `vel`:
+/// towards the place where shot and target meet, by the smaller root of |apart + vel t| =
+/// SHOT_SPEED t.
 fn lead(apart: Vec2, vel: Vec2) -> Vec2 {
     let a = SHOT_SPEED * SHOT_SPEED - vel.length_squared();
     let half_b = apart.dot(vel);

@@ -44,18 +44,19 @@ pub const WORLD_HALF: f32 = 2048.0;
 pub const SHIP_RADIUS: f32 = 14.0;
 /// A pickup is a circle of this radius.
 pub const PICKUP_RADIUS: f32 = 14.0;
-/// How far a player sees: a little more than half the diagonal of a screen.
+/// Radius of a player's view: a little more than half the diagonal of a screen.
 pub const VIEW_RADIUS: f32 = 900.0;
 /// Ticks a shot flies.
 pub const SHOT_TICKS: u8 = 64;
 
-/// Below are players, which are numbered from 1; the score board and the round come first above.
+/// The first id that is not a player's: players are numbered from 1. The score board and the round
+/// come first.
 const FIRST_ID: u32 = 1 << 30;
 const FIRST_FREE_ID: u32 = FIRST_ID + 64;
 const SHOT_RADIUS: f32 = 3.0;
-/// Shots hit ships as far back as their pilots saw them, at most so many ticks.
+/// Most ticks that lag compensation goes back for a shot.
 const REWIND_TICKS: u32 = 15;
-/// A pilot of whom nothing comes lets go of everything after so many ticks.
+/// Ticks without input after which a pilot releases all controls.
 const HOLD_ON_TICKS: u32 = 30;
 const SHOTS_MAX: usize = 16_384;
 
@@ -66,19 +67,19 @@ pub struct Arena {
     next_id: u32,
     round_ticks_left: u32,
     round_seconds: u32,
-    /// Large rocks there would be if none were broken.
+    /// The number of large rocks if none were broken.
     rocks_max: u32,
     /// Ships shot down by each team in this round.
     team_kills: [u16; 2],
-    /// By player.
+    /// Ordered by player.
     pilots: Vec<Pilot>,
     rocks: Vec<Rock>,
     shots: Vec<Bullet>,
     crystals: Vec<Crystal>,
     leaders: Vec<Leader>,
-    /// Where ships were: shots hit what their pilots saw.
+    /// Past places of ships, for lag compensation of shots.
     ships_past: Rewind<Vec2>,
-    /// Made anew in every tick, as is the next.
+    /// Rebuilt in every tick, like the two grids below.
     #[serde(skip)]
     ship_cells: Grid,
     #[serde(skip)]
@@ -251,7 +252,7 @@ impl Arena {
         });
     }
 
-    /// Puts ships and rocks where a shot, a pickup or a ship's middle that touches them finds them.
+    /// Indexes ships and rocks, so that shots, pickups and ships' middles find those they touch.
     fn index(&mut self) {
         let flying = (0..).zip(&self.pilots).filter(|(_, pilot)| pilot.flying());
         self.ship_cells
@@ -285,7 +286,7 @@ impl Arena {
         near.map(|&at| at as usize).find(|&at| touches(&self.rocks[at]))
     }
 
-    /// The enemy ship that a shot touched at `pos` in `tick`, as it was seen `ticks_ago` before.
+    /// The enemy ship that a shot at `pos` touches in `tick`, at its place `ticks_ago` before.
     fn target_touching(&self, pos: Vec2, own: Team, tick: Tick, ticks_ago: f32) -> Option<usize> {
         let reach = SHIP_RADIUS + SHOT_RADIUS;
         let touches = |pilot: &Pilot| {

@@ -1,4 +1,4 @@
-//! A fixed game with nobody at the helm, to see that every machine plays it bit for bit alike.
+//! A fixed game without players, to check that every machine computes the same bits.
 
 use tickwire_shared::predict::{Predict as _, PredictedStep};
 use tickwire_shared::quantize::Kinds as _;
@@ -12,7 +12,7 @@ use crate::rules::{Arena, Controls, Entity, Random};
 const PLAYERS: u32 = 8;
 const SEED: u64 = 7;
 
-/// Plays so many ticks: a room with eight players who hold this and that, and a ship that is predicted
+/// Plays `ticks` ticks: a room with eight players and scripted inputs, and a ship that is predicted
 /// alone. Returns a hash (FNV-1a) of all lanes of all entities in all ticks.
 pub fn play(ticks: u32) -> u64 {
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
@@ -76,7 +76,7 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    /// The page's tests compare the same number in browsers.
+    /// The page's tests compare the same hash in browsers.
     const HASH: &str = include_str!("../web/e2e/script-hash.txt");
 
     #[test]

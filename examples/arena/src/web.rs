@@ -1,4 +1,4 @@
-//! The module of the page: the client's core with these rules to predict by.
+//! The page's module: the client's core with these rules for prediction.
 
 use tickwire_client::web::Core;
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,7 @@ use crate::rules::Arena;
 use crate::script;
 
 // ANCHOR: core
-/// A core that predicts the own ship and its shots. `client` is for the server's log.
+/// A core that predicts the own ship and its shots. `client` is the name in the server's log.
 #[wasm_bindgen(js_name = arenaCore)]
 pub fn arena_core(client: &str) -> Core {
     Core::predicting::<Arena>(client)

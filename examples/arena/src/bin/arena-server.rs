@@ -1,4 +1,4 @@
-//! The arena's server: the rules, and with the feature `page` the page if it was built.
+//! The arena's server: the rules and, with the feature `page`, the built page.
 
 use std::process::ExitCode;
 
@@ -22,7 +22,8 @@ mod page {
     use rust_embed::RustEmbed;
     use tickwire_server::Asset;
 
-    /// `cargo xtask web` builds it. A release build holds it, a debug build reads it from there.
+    /// `cargo xtask web` builds the page. A release build embeds it; a debug build reads it from
+    /// this folder.
     #[derive(RustEmbed)]
     #[folder = "web/dist"]
     #[allow_missing = true]

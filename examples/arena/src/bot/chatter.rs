@@ -1,4 +1,4 @@
-//! What bots are called and what they say.
+//! Names and chat messages of bots.
 
 use crate::rules::{Random, TICK_HZ};
 

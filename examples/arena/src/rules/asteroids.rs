@@ -1,4 +1,4 @@
-//! Rocks: where they come from and how they break.
+//! Rocks: their appearance and their breaking.
 
 use tickwire_shared::Outbox;
 use tickwire_shared::glam::Vec2;
@@ -10,14 +10,14 @@ use super::{Arena, Crystal, Rock, TICK_HZ, WORLD_HALF};
 
 const CRYSTALS_MAX: usize = 48;
 const CRYSTAL_TICKS: u16 = 20 * TICK_HZ as u16;
-/// One small rock in so many leaves a pickup.
+/// One small rock in this many leaves a pickup.
 const CRYSTAL_CHANCE: u32 = 3;
-/// A new rock does not appear nearer than this to a ship.
+/// Smallest distance of a new rock to a ship.
 const CLEAR_OF_SHIPS: f32 = 250.0;
 /// Spins are sent in steps of this, in radians a second.
 const SPIN_STEP: f32 = 0.125;
 
-/// What breaking a rock is worth.
+/// Points for breaking a rock.
 pub(super) fn points(size: AsteroidSize) -> u16 {
     match size {
         AsteroidSize::Large | AsteroidSize::Medium => 1,
@@ -33,7 +33,7 @@ fn hits(size: AsteroidSize) -> u8 {
     }
 }
 
-/// Small rocks that one of this size breaks into in the end.
+/// The small rocks that one of this size finally breaks into.
 fn mass(size: AsteroidSize) -> u32 {
     match size {
         AsteroidSize::Large => 4,
@@ -58,7 +58,8 @@ impl Arena {
         }
     }
 
-    /// Brings a large rock when a large rock's worth of small ones is gone, if it finds a place.
+    /// Adds a large rock when a large rock's worth of small ones is gone, if there is a place for
+    /// it.
     pub(super) fn restock_rocks(&mut self) {
         let mass_now: u32 = self.rocks.iter().map(|rock| mass(rock.asteroid.size)).sum();
         if mass_now + mass(AsteroidSize::Large) > self.rocks_max * mass(AsteroidSize::Large) {

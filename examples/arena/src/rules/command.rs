@@ -5,14 +5,14 @@ use super::event::{Event, TeamChange};
 use super::pilot::RESPAWN_TICKS;
 
 // ANCHOR: command
-/// What a pilot asks for once.
+/// The commands of a pilot.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub enum Command {
-    /// To fly for the other team.
+    /// Fly for the other team.
     ChangeTeam(ChangeTeam),
 }
 
-/// To fly for the other team, unless that is the larger one. It costs the ship.
+/// Flies for the other team, unless that is the larger one. It costs the ship.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct ChangeTeam {}
 // ANCHOR_END: command

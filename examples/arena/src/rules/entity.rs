@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{Input, PlayerId, Replicate};
 
-/// What a player holds down.
+/// A player's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 pub struct Controls {
     /// 1 turns from the x axis towards y at full rate, -1 the other way, less turns slower.
@@ -16,7 +16,7 @@ pub struct Controls {
     pub fire: bool,
 }
 
-/// Whose side a ship is on.
+/// The side of a ship.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Replicate)]
 pub enum Team {
     /// The blue team.
@@ -26,7 +26,7 @@ pub enum Team {
 }
 
 impl Team {
-    /// The ones to shoot at.
+    /// The opposing team.
     pub fn enemy(self) -> Team {
         match self {
             Team::Azure => Team::Amber,
@@ -35,7 +35,7 @@ impl Team {
     }
 }
 
-/// Everything there is to see.
+/// Everything that clients see.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub enum Entity {
     /// A player's ship; its entity id is the player's number. Absent while the player is dead.
@@ -44,7 +44,7 @@ pub enum Entity {
     Asteroid(Asteroid),
     /// A shot in flight.
     Shot(Shot),
-    /// Something good to fly over.
+    /// An item to fly over.
     Pickup(Pickup),
     /// A line of the score board, always seen.
     Leader(Leader),
@@ -62,7 +62,7 @@ pub struct Ship {
     /// Units a second.
     #[replicate(range = -400.0..=400.0, step = 0.25)]
     pub vel: Vec2,
-    /// Where the nose points.
+    /// Angle of the nose.
     #[replicate(angle, bits = 10)]
     pub heading: f32,
     /// The engine burns.
@@ -85,7 +85,7 @@ pub struct Ship {
     /// Ships shot down in this round.
     #[replicate(rare)]
     pub kills: u16,
-    /// Times lost in this round.
+    /// Ships lost in this round.
     #[replicate(rare)]
     pub deaths: u16,
     /// Heat of the gun: at 100 it does not fire.
@@ -102,15 +102,15 @@ pub struct Asteroid {
     /// Units a second, in multiples of 3.75: a whole number of steps of `pos` each tick.
     #[replicate(range = -150.0..=150.0, step = 3.75)]
     pub vel: Vec2,
-    /// How large.
+    /// Its size.
     #[replicate(initial)]
     pub size: AsteroidSize,
-    /// Radians a second by which the picture turns; the rules do not need it.
+    /// Rotation of the picture, in radians a second; the rules do not need it.
     #[replicate(range = -2.0..=2.0, step = 0.125, initial)]
     pub spin: f32,
 }
 
-/// How large a rock is.
+/// The size of a rock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Replicate)]
 pub enum AsteroidSize {
     /// Breaks into two medium ones.
@@ -122,7 +122,7 @@ pub enum AsteroidSize {
 }
 
 impl AsteroidSize {
-    /// In units.
+    /// The radius in units.
     pub fn radius(self) -> f32 {
         match self {
             AsteroidSize::Large => 60.0,
@@ -135,13 +135,13 @@ impl AsteroidSize {
 /// A shot in flight: a point.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub struct Shot {
-    /// Where it is.
+    /// Its position.
     #[replicate(range = -2048.0..=2048.0, step = 0.0625, velocity = vel)]
     pub pos: Vec2,
     /// Units a second, in multiples of 3.75: a whole number of steps of `pos` each tick.
     #[replicate(range = -1200.0..=1200.0, step = 3.75)]
     pub vel: Vec2,
-    /// Whom it does not hurt.
+    /// The team that it does not hurt.
     #[replicate(initial)]
     pub team: Team,
 }
@@ -153,18 +153,18 @@ impl Shot {
     }
 }
 
-/// Something good to fly over, left by broken rocks.
+/// An item that a broken rock left behind, to be flown over.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub struct Pickup {
     /// The middle; it does not move.
     #[replicate(range = -2048.0..=2048.0, step = 1.0, initial)]
     pub pos: Vec2,
-    /// What it does.
+    /// Its effect.
     #[replicate(initial)]
     pub gift: Gift,
 }
 
-/// What a pickup does.
+/// The effect of a pickup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Replicate)]
 pub enum Gift {
     /// Mends the ship.
@@ -173,7 +173,7 @@ pub enum Gift {
     Overdrive,
 }
 
-/// One of the best players of the round. Its entity id is the place on the board.
+/// One of the best players of the round. Its entity id is its place on the board.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Replicate)]
 pub struct Leader {
     /// 0 is the best.
@@ -185,7 +185,7 @@ pub struct Leader {
     pub team: Team,
     /// Points in this round.
     pub score: u16,
-    /// Roughly where, for the map.
+    /// Approximate position, for the map.
     #[replicate(range = -2048.0..=2048.0, step = 32.0)]
     pub pos: Vec2,
 }
@@ -197,6 +197,6 @@ pub struct Round {
     pub azure: u16,
     /// Ships shot down by the orange team.
     pub amber: u16,
-    /// Until it is decided.
+    /// Seconds until it is decided.
     pub seconds_left: u16,
 }

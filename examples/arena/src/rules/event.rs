@@ -3,7 +3,7 @@ use tickwire_shared::{PlayerId, Replicate};
 
 use super::entity::{AsteroidSize, Gift, Team};
 
-/// What happens once.
+/// The events of the game.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub enum Event {
     /// A shot struck something.
@@ -23,7 +23,7 @@ pub enum Event {
 /// A shot struck something.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct Hit {
-    /// Where.
+    /// The place.
     #[replicate(range = -2048.0..=2048.0, step = 1.0)]
     pub pos: Vec2,
     /// The player struck, 0 for a rock.
@@ -33,7 +33,7 @@ pub struct Hit {
 /// A ship was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct Kill {
-    /// Where.
+    /// The place.
     #[replicate(range = -2048.0..=2048.0, step = 1.0)]
     pub pos: Vec2,
     /// The player who did it, 0 for a rock.
@@ -45,22 +45,22 @@ pub struct Kill {
 /// A rock broke.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct Crack {
-    /// Where.
+    /// The place.
     #[replicate(range = -2048.0..=2048.0, step = 1.0)]
     pub pos: Vec2,
-    /// How large it was.
+    /// Its size.
     pub size: AsteroidSize,
 }
 
 /// A ship flew over a pickup.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct Taken {
-    /// Where.
+    /// The place.
     #[replicate(range = -2048.0..=2048.0, step = 1.0)]
     pub pos: Vec2,
-    /// Who.
+    /// The player.
     pub player: PlayerId,
-    /// What.
+    /// The item's effect.
     pub gift: Gift,
 }
 
@@ -73,13 +73,14 @@ pub struct RoundOver {
     pub amber: u16,
 }
 
-/// A pilot asked to change sides. Everyone is told of those who do, the others alone that they do not.
+/// A pilot asked to change sides. All players get the event if it is granted, only the pilot if
+/// not.
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
 pub struct TeamChange {
-    /// Who.
+    /// The pilot.
     pub player: PlayerId,
     /// The team it flies for from now on.
     pub team: Team,
-    /// Whether that is another one than before.
+    /// True if the team has changed.
     pub is_granted: bool,
 }

@@ -1,4 +1,4 @@
-//! Shots, crashes and pickups: everything that happens when two things touch.
+//! Shots, crashes and pickups: all contacts of two things.
 
 use std::mem;
 
@@ -14,18 +14,18 @@ const KILL_POINTS: u16 = 10;
 /// Impact speed, in units a second, that costs one point of health.
 const CRASH_SPEED_PER_DAMAGE: f32 = 10.0;
 const CRASH_DAMAGE_MAX: f32 = 45.0;
-/// Slower bumps do no harm.
+/// Slower impacts do no damage.
 const CRASH_DAMAGE_MIN: f32 = 4.0;
 
 impl Arena {
-    /// Shots against ships, where their pilots saw them, and rocks.
+    /// Checks shots against ships, at the places where their pilots saw them, and against rocks.
     pub(super) fn strike(&mut self, inputs: &Inputs<Arena>, outbox: &mut Outbox<Arena>) {
         let mut shots = mem::take(&mut self.shots);
         shots.retain(|bullet| !self.stop_shot(bullet, inputs, outbox));
         self.shots = shots;
     }
 
-    /// Ships against rocks.
+    /// Checks ships against rocks.
     pub(super) fn crash(&mut self, outbox: &mut Outbox<Arena>) {
         for at in 0..self.pilots.len() {
             let pilot = &self.pilots[at];
@@ -43,7 +43,7 @@ impl Arena {
         }
     }
 
-    /// Ships over pickups.
+    /// Checks ships against pickups.
     pub(super) fn collect(&mut self, outbox: &mut Outbox<Arena>) {
         let mut crystals = mem::take(&mut self.crystals);
         crystals.retain(|Crystal { pickup, .. }| {
@@ -59,7 +59,7 @@ impl Arena {
         self.crystals = crystals;
     }
 
-    /// Whether the shot struck something.
+    /// Returns true if the shot struck something.
     fn stop_shot(
         &mut self,
         bullet: &Bullet,

@@ -5,10 +5,11 @@ use super::WORLD_HALF;
 const CELL: f32 = 64.0;
 const SIDE: usize = (2.0 * WORLD_HALF / CELL) as usize;
 
-/// Circles by the cells they touch, rebuilt every tick: whoever looks from a point reads one cell.
+/// Circles by the cells they touch, rebuilt every tick, so that a look-up at a point reads one
+/// cell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Grid {
-    /// Where each cell begins in `items`, and the end of the last.
+    /// The beginning of each cell in `items`, and the end of the last.
     starts: Vec<u32>,
     items: Vec<u32>,
     cells: Vec<(u32, u32)>,
@@ -35,7 +36,7 @@ impl Grid {
         }
         self.items.clear();
         self.items.resize(self.cells.len(), 0);
-        // Filled from the back, each cell's start walks down from its end to its beginning.
+        // Filled from the back, so that each cell's start moves down from its end to its beginning.
         self.starts.rotate_left(1);
         for &(cell, number) in self.cells.iter().rev() {
             let start = &mut self.starts[cell as usize];

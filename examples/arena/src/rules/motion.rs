@@ -1,4 +1,4 @@
-//! How things move in one tick. The client's prediction may call the same functions.
+//! Motion of things in one tick. The client's prediction may call the same functions.
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
@@ -23,8 +23,8 @@ const TURN_PER_TICK: f32 = 12.0;
 const WALL_BOUNCE: f32 = 0.6;
 const ROCK_BOUNCE: f32 = 0.5;
 
-/// What moves of a ship. Velocity and heading sit on the steps in which they are sent, so that a
-/// client which steps what it received gets what the server gets.
+/// The moving state of a ship. Velocity and heading are multiples of their wire steps, so that a
+/// client which steps a received ship gets the server's result.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Body {
     /// The middle.
@@ -42,7 +42,8 @@ impl Body {
         Body { pos, vel: Vec2::ZERO, heading: heading.rem_euclid(HEADINGS) as u16 }
     }
 
-    /// The body of a ship as it was sent. A place is sent rounded: `before` stands if it is the same one.
+    /// The body of a received ship. Positions are rounded on the wire: `before` stands if it rounds
+    /// to the same one.
     pub(super) fn of_ship(ship: &Ship, before: Option<&Body>) -> Self {
         let turn = (ship.heading / std::f32::consts::TAU * HEADINGS as f32).round() as i32;
         let near = before.filter(|before| (before.pos - ship.pos).abs().max_element() < POS_STEP);
@@ -60,7 +61,7 @@ impl Body {
         centered as f32 * (std::f32::consts::TAU / HEADINGS as f32)
     }
 
-    /// The way the nose points, of length 1.
+    /// The direction of the nose, of length 1.
     pub fn nose(&self) -> Vec2 {
         direction(self.heading())
     }
@@ -75,7 +76,7 @@ impl Body {
             vel += self.nose() * (THRUST / TICK_HZ as f32);
             vel = (vel.clamp_length_max(SPEED_MAX) / SHIP_VEL_STEP).round();
         } else {
-            // Towards zero, so that a drifting ship comes to rest.
+            // Rounds towards zero, so that a drifting ship comes to rest.
             vel = (vel / SHIP_VEL_STEP).trunc();
         }
         self.vel = vel * SHIP_VEL_STEP;
@@ -83,7 +84,8 @@ impl Body {
         self.bounce_off_walls();
     }
 
-    /// Leaves a rock it has run into. Gives the speed of the impact, 0 when they were parting.
+    /// Moves the ship out of a rock it has run into. Returns the speed of the impact, 0 if they
+    /// were separating.
     pub fn bounce_off_rock(&mut self, rock_pos: Vec2, rock_vel: Vec2, rock_radius: f32) -> f32 {
         let normal = (self.pos - rock_pos).normalize_or(Vec2::X);
         self.pos = rock_pos + normal * (rock_radius + SHIP_RADIUS);
@@ -111,7 +113,7 @@ impl Body {
     }
 }
 
-/// Moves what drifts freely between the walls.
+/// Moves a freely drifting thing between the walls.
 pub fn drift(pos: &mut Vec2, vel: &mut Vec2, radius: f32) {
     let limit = WORLD_HALF - radius;
     *pos += *vel / TICK_HZ as f32;

@@ -1,29 +1,29 @@
-//! What a room of the arena can be made with.
+//! The room options of the arena.
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{Refusal, RoomPolicy};
 
-/// Seconds of a round, if its room was not made for another length.
+/// Seconds of a round by default.
 pub const ROUND_SECONDS: u32 = 300;
-/// Large rocks of a room, if it was not made with more or fewer.
+/// Large rocks of a room by default.
 const ROCKS: u32 = 56;
 const ROCKS_MAX: u32 = 200;
 
-/// The game's code for options that no arena is made with.
+/// The game's code for refused room options.
 pub const REFUSED_OPTIONS: u16 = 1;
 
 // ANCHOR: options
-/// What a room is made with. What is left out is the default.
+/// The room options. Missing ones have their defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ArenaOptions {
-    /// The length of a round, 30 to 3600.
+    /// Seconds of a round, 30 to 3600.
     pub round_seconds: u32,
-    /// Large rocks there would be if none were broken, 0 to 200.
+    /// Large rocks, counted as if none were broken, 0 to 200.
     pub rocks: u32,
-    /// Seats; 0 for as many as the server has.
+    /// Seats; 0 for as many as the server allows.
     pub seats: u32,
-    /// Empty for none.
+    /// The password; empty for none.
     pub password: String,
 }
 

@@ -7,7 +7,7 @@ use super::{SHIP_RADIUS, TICK_HZ};
 
 /// Ticks between a death and the next ship.
 pub const RESPAWN_TICKS: u16 = 3 * TICK_HZ as u16;
-/// Ticks a new ship cannot be hurt; it ends with the first shot it fires.
+/// Ticks for which a new ship cannot be hurt; its first shot ends them.
 pub const SHIELD_TICKS: u16 = 2 * TICK_HZ as u16;
 /// Units a second of a shot, on top of the ship's own.
 pub const SHOT_SPEED: f32 = 660.0;
@@ -16,7 +16,7 @@ pub const HEALTH_MAX: u8 = 100;
 
 const OVERDRIVE_TICKS: u16 = 8 * TICK_HZ as u16;
 const COOLDOWN_TICKS: u16 = 12;
-/// Cools by one a tick.
+/// Heat decreases by one a tick.
 const HEAT_MAX: u16 = 200;
 const SHOT_HEAT: u16 = 26;
 const REGEN_AFTER_TICKS: u16 = 4 * TICK_HZ as u16;
@@ -24,7 +24,7 @@ const REGEN_EVERY_TICKS: u16 = 6;
 const REPAIR: u8 = 50;
 const PICKUP_POINTS: u16 = 2;
 
-/// A player and the ship it flies, or is waiting for.
+/// A player and its ship, also while waiting for the next one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pilot {
     pub(super) player: PlayerId,
@@ -34,13 +34,13 @@ pub(super) struct Pilot {
     pub(super) deaths: u16,
     pub(super) body: Body,
     pub(super) health: u8,
-    /// Until the next ship; 0 while flying.
+    /// Ticks until the next ship; 0 while flying.
     pub(super) dead_ticks: u16,
     pub(super) shield_ticks: u16,
     overdrive_ticks: u16,
     cooldown_ticks: u16,
     heat: u16,
-    /// Since it was hurt last; stays around `REGEN_AFTER_TICKS` from then on.
+    /// Ticks since the last damage; later it stays around `REGEN_AFTER_TICKS`.
     calm_ticks: u16,
     thrusting: bool,
     hurt_by: PlayerId,
@@ -69,7 +69,7 @@ impl Pilot {
         pilot
     }
 
-    /// A fresh ship.
+    /// Starts with a fresh ship.
     pub(super) fn launch(&mut self, body: Body) {
         self.body = body;
         self.health = HEALTH_MAX;
@@ -87,7 +87,7 @@ impl Pilot {
         self.dead_ticks == 0
     }
 
-    /// One tick: flies, cools and mends. Gives the shot it fired, if it did.
+    /// Plays one tick: flies, cools and mends. Returns the shot if one was fired.
     pub(super) fn act(&mut self, controls: Controls) -> Option<Shot> {
         self.thrusting = controls.thrust;
         self.body.fly(controls);
@@ -105,12 +105,12 @@ impl Pilot {
         Some(self.fire())
     }
 
-    /// Takes away health. Gives whose doing it is if that was the end of the ship.
+    /// Takes away health. Returns the player responsible if that destroyed the ship.
     pub(super) fn hurt(&mut self, damage: u8, by: PlayerId) -> Option<PlayerId> {
         if !self.flying() || self.shield_ticks > 0 {
             return None;
         }
-        // A crash soon after a hit is the shooter's doing.
+        // A crash soon after a hit counts for the shooter.
         if by != PlayerId(0) || self.calm_ticks >= REGEN_AFTER_TICKS {
             self.hurt_by = by;
         }
@@ -124,7 +124,7 @@ impl Pilot {
         Some(self.hurt_by)
     }
 
-    /// Flies over a pickup.
+    /// Collects a pickup.
     pub(super) fn collect(&mut self, gift: Gift) {
         self.score = self.score.saturating_add(PICKUP_POINTS);
         match gift {
@@ -150,7 +150,8 @@ impl Pilot {
         }
     }
 
-    /// What a client knows of its pilot: what was sent, and what it predicted for all that is not sent.
+    /// A client's copy of its pilot: the fields that were sent, and the predicted values of all
+    /// others.
     pub(super) fn of_ship(player: PlayerId, ship: &Ship, before: Option<&Pilot>) -> Self {
         let body = Body::of_ship(ship, before.map(|before| &before.body));
         let fresh = || Pilot::new(player, ship.team, body);
@@ -170,22 +171,23 @@ impl Pilot {
         pilot
     }
 
-    /// Takes the health as it was sent. It tells when the ship was hurt last, which is not, and so when it mends.
+    /// Takes the received health. It shows when the ship was hurt last, which is not sent, and
+    /// thereby when it mends.
     fn take_health(&mut self, sent: u8) {
         let (predicted, mends) = (self.health, self.calm_ticks >= REGEN_AFTER_TICKS);
         self.health = sent;
         if sent == predicted + 1 {
             self.calm_ticks = REGEN_AFTER_TICKS;
         } else if sent + 1 == predicted && mends {
-            // It mended too early.
+            // The prediction mended too early.
             self.calm_ticks = REGEN_AFTER_TICKS + REGEN_EVERY_TICKS - 1;
         } else if sent < predicted {
             self.calm_ticks = 0;
         }
     }
 
-    /// Takes the heat as it was sent. It tells of the cooldown, which is not: a shot heats the gun by far more
-    /// than a tick cools it.
+    /// Takes the received heat. It shows the cooldown, which is not sent: a shot heats the gun by
+    /// far more than a tick cools it.
     fn take_heat(&mut self, sent: u8) {
         let (predicted, shot) = (shown_heat(self.heat), shown_heat(SHOT_HEAT));
         if predicted == sent {
@@ -226,7 +228,7 @@ impl Pilot {
     }
 }
 
-/// In percent of what the gun bears.
+/// Heat in percent of its maximum.
 fn shown_heat(heat: u16) -> u8 {
     (heat * 100 / HEAT_MAX) as u8
 }

@@ -1,4 +1,4 @@
-//! What a client steps by itself: its own ship, the shots it fires, and the pickups it flies over.
+//! The client's predicted steps: its own ship, its shots, and the pickups it flies over.
 
 use tickwire_shared::predict::{Predict, PredictedStep};
 use tickwire_shared::{EntityId, PlayerId};
@@ -11,11 +11,11 @@ use super::{Arena, PICKUP_RADIUS, SHIP_RADIUS};
 const TAKEN_KEPT: usize = 4;
 
 // ANCHOR: predict
-/// What a client steps.
+/// The state that a client predicts.
 #[derive(Clone, Debug)]
 pub struct Predicted {
     pilot: Pilot,
-    /// The last pickups that were flown over, the newest last: the server shows them for a while yet.
+    /// The last pickups flown over, the newest last: the server still shows them for a while.
     taken: [EntityId; TAKEN_KEPT],
 }
 
@@ -88,7 +88,7 @@ mod tests {
         let mut client = Arena::from_entity(id, &ship, None).unwrap();
         let mut corrected_at = Vec::new();
         for tick in 0..90 {
-            // The server has the first inputs too late.
+            // The first inputs reach the server too late.
             server.act(Controls { fire: tick >= 3, ..Controls::default() });
             let input = Controls { fire: true, ..Controls::default() };
             Arena::predict_step(&mut client, input, &mut PredictedStep::alone());

@@ -26,7 +26,7 @@ impl Random {
         folded.rotate_right((old >> 59) as u32)
     }
 
-    /// A number in `0..bound`; 0 when `bound` is 0.
+    /// A number in `0..bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.bits()) * u64::from(bound)) >> 32) as u32
     }
@@ -37,7 +37,7 @@ impl Random {
         low + (high - low) * unit
     }
 
-    /// A place in the square of half side `half` around the middle.
+    /// A point in the square of half side `half` around the middle.
     pub fn place(&mut self, half: f32) -> Vec2 {
         let x = self.between(-half, half);
         Vec2::new(x, self.between(-half, half))

@@ -1,4 +1,4 @@
-//! Teams, rounds, the score board, and where ships appear.
+//! Teams, rounds, the score board, and the places of new ships.
 
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{Outbox, Tick};
@@ -14,13 +14,13 @@ pub const LEADERS: usize = 8;
 
 const LEADERS_EVERY_TICKS: u32 = 15;
 const RESTOCK_EVERY_TICKS: u32 = 20;
-/// Places looked at for a new ship.
+/// Places tried for a new ship.
 const LAUNCH_TRIES: u32 = 6;
-/// New ships keep this far from enemies and rocks if they can.
+/// Preferred distance of new ships from enemies and rocks.
 const LAUNCH_CLEARANCE: f32 = 350.0;
 
 impl Arena {
-    /// Everything that goes by the clock.
+    /// Runs everything that depends on the clock.
     pub(super) fn referee(&mut self, tick: Tick, outbox: &mut Outbox<Arena>) {
         if tick.0.is_multiple_of(RESTOCK_EVERY_TICKS) {
             self.restock_rocks();
@@ -58,7 +58,8 @@ impl Arena {
         }
     }
 
-    /// After someone left: the newest member of a team that is two ahead changes sides.
+    /// Balances the teams after a player left: the newest member of a team that is two ahead
+    /// changes sides.
     pub(super) fn balance_teams(&mut self) {
         let azure = self.members(Team::Azure);
         let amber = self.pilots.len() - azure;
@@ -73,7 +74,7 @@ impl Arena {
         }
     }
 
-    /// A place for a new ship: near the middle while players are few, so that they meet.
+    /// A place for a new ship: near the middle while there are few players, so that they meet.
     pub(super) fn launch_place(&mut self, team: Team) -> Body {
         let crowd = (self.pilots.len() as f32).sqrt() * 250.0;
         let half = crowd.clamp(500.0, WORLD_HALF - 2.0 * SHIP_RADIUS);
@@ -97,7 +98,7 @@ impl Arena {
         let enemies = self.pilots.iter().filter(|pilot| pilot.flying() && pilot.team != team);
         let to_enemy = enemies.map(|pilot| pilot.body.pos.distance(place));
         let to_rock = self.rocks.iter().map(|rock| {
-            // A rock is no danger from a little farther than its edge.
+            // A rock is harmless from a short distance beyond its edge.
             let gap = rock.asteroid.pos.distance(place) - rock.asteroid.size.radius();
             if gap > 3.0 * SHIP_RADIUS { LAUNCH_CLEARANCE.max(gap) } else { gap - LAUNCH_CLEARANCE }
         });
@@ -118,7 +119,7 @@ impl Arena {
         }
     }
 
-    /// Fills the score board anew: its places are by rank.
+    /// Rebuilds the score board in order of rank.
     pub(super) fn rank(&mut self) {
         let mut order: Vec<&Pilot> = self.pilots.iter().collect();
         let best_first = |pilot: &&Pilot| (std::cmp::Reverse(pilot.score), pilot.player);

@@ -3,12 +3,12 @@ use tickwire_shared::{Tick, glam};
 use super::motion::Body;
 use super::*;
 
-/// Seated players with nothing but what a test puts there.
+/// Players in an arena with only the things that a test adds.
 struct Field {
     arena: Arena,
     tick: Tick,
     inputs: Vec<(PlayerId, Controls)>,
-    /// Of the next tick.
+    /// Commands for the next tick.
     commands: Vec<(PlayerId, Command)>,
     events: Vec<Event>,
     view_delays: Vec<f32>,
@@ -49,7 +49,7 @@ impl Field {
         self.events.extend(outbox.drain().map(|sent| sent.event));
     }
 
-    /// Rocks come back by themselves; this takes them away again.
+    /// Runs, and removes the rocks that come back by themselves.
     fn run_without_rocks(&mut self, ticks: u32) {
         for _ in 0..ticks {
             self.run(1);
@@ -99,8 +99,9 @@ fn nine_hits_shoot_an_enemy_down_and_score() {
     assert_eq!(field.arena.team_kills, [1, 0]);
 }
 
-/// Ship 1 flies up and down the y axis at full speed 300 units before ship 2's gun, which fires when it
-/// sees ship 1 cross its line of fire, `seen_ago` ticks after that happened. Whether it hits.
+/// Ship 1 flies up and down the y axis at full speed 300 units before ship 2's gun, which fires
+/// when it sees ship 1 cross its line of fire, `seen_ago` ticks after that happened. Returns true
+/// if it hits.
 fn hits_what_it_sees(seen_ago: u32, told: f32) -> bool {
     let mut field = Field::empty(2);
     field.pilot(1).body = Body::resting(glam::vec2(300.0, -400.0), Vec2::Y);
@@ -110,9 +111,9 @@ fn hits_what_it_sees(seen_ago: u32, told: f32) -> bool {
         field.pilot(1).body.vel = glam::vec2(0.0, 360.0);
         field.run_without_rocks(1);
     };
-    // A shot needs so many ticks to the line ship 1 flies on.
+    // Ticks of a shot to the line on which ship 1 flies.
     let shot_ticks = (300.0 / pilot::SHOT_SPEED * TICK_HZ as f32) as u32;
-    // Ship 1 crosses the line of fire so many ticks after it began.
+    // Ticks until ship 1 crosses the line of fire.
     let crosses = (400.0 / 360.0 * TICK_HZ as f32) as u32;
     for tick in 0..200 {
         let fires = tick == crosses + seen_ago - shot_ticks;
@@ -351,11 +352,11 @@ fn a_pilot_changes_to_a_team_that_is_not_the_larger_one_and_waits_for_a_ship() {
     let told = |player: u32, team, is_granted| {
         Event::TeamChange(TeamChange { player: PlayerId(player), team, is_granted })
     };
-    // Azure, amber, azure.
+    // The teams are azure, amber, azure.
     let refused = vec![told(2, Team::Amber, false)];
     assert_eq!(ask(2), (Team::Amber, true, 0, refused));
     assert_eq!(ask(1), (Team::Amber, false, 1, vec![told(1, Team::Amber, true)]));
-    // Of those two anyone may go.
+    // Either of amber's two may change.
     assert_eq!(ask(2), (Team::Azure, false, 1, vec![told(2, Team::Azure, true)]));
     field.run_without_rocks(u32::from(RESPAWN_TICKS));
     assert!(field.pilot(1).flying());

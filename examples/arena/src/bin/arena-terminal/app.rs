@@ -9,7 +9,7 @@ use crate::scene::Scene;
 const CHAT_LINES_MAX: usize = 200;
 const TYPED_CHARS_MAX: usize = 500;
 
-/// Everything the player sees and does that is not the connection.
+/// The player's view and input, without the connection.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) scene: Scene,
@@ -17,9 +17,9 @@ pub(crate) struct App {
     pub(crate) chat: VecDeque<Said>,
     /// The chat line, while it is open.
     pub(crate) typing: Option<String>,
-    /// Lines about the network.
+    /// Lines of network statistics.
     pub(crate) net: Vec<String>,
-    /// In the middle of the screen.
+    /// Text in the middle of the screen.
     pub(crate) banner: Option<String>,
     pub(crate) players: usize,
     pub(crate) spectator: bool,
@@ -29,12 +29,12 @@ pub(crate) struct App {
 /// A line of the chat pane.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Said {
-    /// `None` for what nobody said: notices and what happened.
+    /// `None` for lines that nobody said: notices and events.
     pub(crate) name: Option<String>,
     pub(crate) text: String,
 }
 
-/// What a key asks for.
+/// The action that a key requests.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Wish {
     Nothing,

@@ -15,9 +15,9 @@ use tickwire_shared::glam::{Vec2, vec2};
 
 use crate::scene::Scene;
 
-/// Units across the picture; a wide picture of the arena is what the browser shows as well.
+/// Width of the picture in units, as in the browser.
 const VIEW_WIDTH: f32 = 1200.0;
-/// Larger than it is, or it would be five dots.
+/// Drawn larger than it is: the true size would be five dots.
 const SHIP_DRAWN: f32 = SHIP_RADIUS * 1.5;
 const STAR_SPACING: f32 = 140.0;
 const CORNERS: u32 = 9;
@@ -59,7 +59,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, scene: &Scene, now: Instant, s
     frame.render_widget(canvas, area);
 }
 
-/// Draws the whole arena small: the leaders, who is near, and this player as a ring.
+/// Draws a map of the whole arena: the leaders, nearby ships, and this player as a ring.
 pub(crate) fn draw_map(frame: &mut Frame, area: Rect, scene: &Scene) {
     let bounds = [f64::from(-WORLD_HALF), f64::from(WORLD_HALF)];
     let canvas =
@@ -84,7 +84,7 @@ pub(crate) fn team_color(team: Team) -> Color {
     }
 }
 
-/// Half of what is seen, with square dots: a cell is two dots wide and four high.
+/// Half of the visible area, with square dots: a cell is two dots wide and four high.
 fn half_view(area: Rect) -> Vec2 {
     let (columns, rows) = (f32::from(area.width.max(1)), f32::from(area.height.max(1)));
     vec2(VIEW_WIDTH, VIEW_WIDTH * rows * 2.0 / columns) / 2.0
@@ -115,14 +115,14 @@ fn draw_ship(ctx: &mut Context, ship: &Ship, seconds: f32) {
 
 fn label(ctx: &mut Context, half: Vec2, ship: &Ship, name: String) {
     let text = if ship.health < 100 { format!("{name} {}%", ship.health) } else { name };
-    // A column is 1/100 of the width on a wide terminal; near enough to stand centred.
+    // A column is 1/100 of the width on a wide terminal: accurate enough for centring.
     let offset = vec2(-(text.chars().count() as f32) * half.x / 110.0, SHIP_RADIUS * 3.0);
     let at = ship.pos + offset;
     let style = Style::new().fg(team_color(ship.team)).dim();
     ctx.print(f64::from(at.x), f64::from(at.y), TextLine::styled(text, style));
 }
 
-/// A jagged outline, its own for each rock, that turns.
+/// A turning jagged outline, different for each rock.
 fn rock(ctx: &mut Context, id: EntityId, asteroid: &Asteroid, seconds: f32) {
     let corner = |n: u32| {
         let n = n % CORNERS;

@@ -3,17 +3,17 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use tickwire_arena::rules::Controls;
 
-/// A terminal that does not tell of releases repeats a held key, the first time after about half a
-/// second: what is bad to lose is held until then, what must be precise is not.
+/// A terminal that does not report releases repeats a held key, the first time after about half a
+/// second. Keys that must not be interrupted are held until then; keys that need precision are not.
 const HOLD_PUSH: Duration = Duration::from_millis(550);
 const HOLD_TURN: Duration = Duration::from_millis(110);
 
 const ACTIONS: usize = 5;
 
-/// What the player holds down.
+/// The keys that the player holds down.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    /// The terminal tells when a key is released.
+    /// The terminal reports when a key is released.
     tells_releases: bool,
     held: [Option<Instant>; ACTIONS],
 }
@@ -32,7 +32,7 @@ impl Keys {
         Keys { tells_releases, held: [None; ACTIONS] }
     }
 
-    /// Takes a key that is not for the chat line. Gives whether it flies the ship.
+    /// Takes a key that is not for the chat line. Returns true if it controls the ship.
     pub(crate) fn take(&mut self, key: KeyEvent, now: Instant) -> bool {
         let Some(action) = action(key.code) else { return false };
         let pressed = key.kind != KeyEventKind::Release;
@@ -43,14 +43,14 @@ impl Keys {
         true
     }
 
-    /// Lets go of everything: the chat line takes the keys from now on.
+    /// Releases all keys: the chat line takes them from now on.
     pub(crate) fn clear(&mut self) {
         self.held = [None; ACTIONS];
     }
 
     pub(crate) fn controls(&self, now: Instant) -> Controls {
         let holds = |action| self.holds(action, now);
-        // The arena is drawn with y up: from x towards y is to the left.
+        // The arena is drawn with y up: turning from x towards y is a left turn.
         let turn =
             f32::from(u8::from(holds(Action::Left))) - f32::from(u8::from(holds(Action::Right)));
         Controls {

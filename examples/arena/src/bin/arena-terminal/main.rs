@@ -26,19 +26,19 @@ const UPDATE_EVERY: Duration = Duration::from_millis(5);
 
 /// Fly in the arena from a terminal.
 ///
-/// Arrows or WASD fly, space fires, Enter opens the chat line, x changes the team, q quits. Terminals that tell of
-/// released keys (kitty, foot, WezTerm, Ghostty, ...) steer best.
+/// Arrows or WASD fly, space fires, Enter opens the chat line, x changes the team, q quits.
+/// Terminals that report released keys (kitty, foot, WezTerm, Ghostty, ...) steer best.
 #[derive(Debug, Parser)]
 #[command(name = "arena-terminal", version)]
 struct Flags {
-    /// Where the server is: host:port, quic://host:port, https://host:port for WebTransport or, where UDP
-    /// is blocked, ws://host:port/ws.
+    /// The server: host:port, quic://host:port, https://host:port for WebTransport or, where UDP is
+    /// blocked, ws://host:port/ws.
     #[arg(long, default_value = "localhost:4433", env = "TICKWIRE_SERVER")]
     server: String,
-    /// What others call you.
+    /// Your name for others.
     #[arg(long, env = "USER", default_value = "pilot", hide_env_values = true)]
     name: String,
-    /// The room, made if there is none; without it, any with a free seat.
+    /// The room, made if it does not exist; without it, any room with a free seat.
     #[arg(long)]
     room: Option<String>,
     /// Watch the room without a ship.
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Connects, joins, plays. Gives the last words.
+/// Connects, joins and plays. Returns a text to print at the end.
 async fn run(flags: Flags) -> anyhow::Result<String> {
     let trust = if flags.certificates.is_empty() {
         Trust::default()

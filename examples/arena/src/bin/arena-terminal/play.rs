@@ -1,4 +1,4 @@
-//! Where the client, the keys and the screen meet.
+//! Connects the client, the keys and the screen.
 
 use std::time::{Duration, Instant};
 
@@ -16,16 +16,16 @@ use crate::screen;
 use crate::terminal::{self, Screen};
 
 const UPDATE_EVERY: Duration = Duration::from_micros(16_667);
-/// The screen is drawn at every second update: faster than that, terminals fall behind.
+/// The screen is drawn at every second update: terminals cannot keep up with more.
 const UPDATES_PER_FRAME: u32 = 2;
-/// A silent server is mentioned after so long; the session ends by itself after 15 s of it.
+/// Silence of the server after which it is mentioned; the session ends by itself after 15 s of it.
 const SILENCE_SHOWN: Duration = Duration::from_secs(2);
 const NET_EVERY: Duration = Duration::from_millis(500);
 
-/// Plays until the player quits. Gives the last words.
+/// Plays until the player quits. Returns a text to print at the end.
 ///
 /// # Errors
-/// Why the server ended the session, or what the terminal lacks.
+/// The reason why the server ended the session, or the terminal's failure.
 pub(crate) async fn play(client: Client<Arena>, watching: bool) -> anyhow::Result<String> {
     let mut screen = Screen::take()?;
     let mut game = Game::new(client, watching, screen.can_tell_releases());
@@ -46,7 +46,7 @@ struct Game {
     meter: Meter,
 }
 
-/// What the network did in the last moment.
+/// Measures the network over the last moment.
 struct Meter {
     since: Instant,
     stats: NetStats,
@@ -94,7 +94,7 @@ impl Game {
         }
     }
 
-    /// Takes what the terminal tells. Gives whether the player wants to leave.
+    /// Handles a terminal event. Returns true if the player wants to leave.
     fn take_terminal(&mut self, event: &TerminalEvent) -> bool {
         match event {
             TerminalEvent::Key(key) => match self.app.press(*key, Instant::now()) {
@@ -108,7 +108,7 @@ impl Game {
                 Wish::Nothing => {}
             },
             TerminalEvent::Paste(text) => self.app.paste(text),
-            // Keys released elsewhere are never told.
+            // The terminal does not report keys released elsewhere.
             TerminalEvent::FocusLost => self.app.keys.clear(),
             _ => {}
         }
@@ -144,7 +144,7 @@ impl Game {
         now: Instant,
     ) -> anyhow::Result<()> {
         match event {
-            // A burst that was seen cannot be taken back.
+            // An explosion that was seen cannot be undone.
             ClientEvent::Cancelled { .. } => {}
             ClientEvent::Game { event, .. } | ClientEvent::Predicted { event, .. } => {
                 if let Some(line) = self.app.scene.happen(event, now) {

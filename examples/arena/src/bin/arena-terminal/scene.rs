@@ -11,7 +11,7 @@ use tickwire_shared::{EntityId, PlayerId};
 const BLAST: Duration = Duration::from_millis(600);
 const BLASTS_MAX: usize = 200;
 
-/// Everything the screen shows of the arena.
+/// The part of the arena that the screen shows.
 #[derive(Debug, Default)]
 pub(crate) struct Scene {
     pub(crate) me: PlayerId,
@@ -26,28 +26,28 @@ pub(crate) struct Scene {
     pub(crate) round: Option<Round>,
     pub(crate) names: BTreeMap<PlayerId, String>,
     pub(crate) blasts: Vec<Blast>,
-    /// Who shot this player down, and when, while waiting for the next ship.
+    /// The player who shot this one down, and when, while waiting for the next ship.
     pub(crate) lost: Option<(PlayerId, Instant)>,
 }
 
-/// Something bursting.
+/// An explosion.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blast {
     pub(crate) pos: Vec2,
-    /// Its last radius, in units.
+    /// Its final radius, in units.
     pub(crate) radius: f32,
     pub(crate) since: Instant,
 }
 
 impl Blast {
-    /// From 0 to 1 while it lasts.
+    /// Its progress, from 0 to 1.
     pub(crate) fn phase(&self, now: Instant) -> f32 {
         now.duration_since(self.since).as_secs_f32() / BLAST.as_secs_f32()
     }
 }
 
 impl Scene {
-    /// Takes what the client sees now.
+    /// Takes the entities that the client sees now.
     pub(crate) fn look(
         &mut self,
         entities: impl IntoIterator<Item = (EntityId, Entity)>,
@@ -80,7 +80,7 @@ impl Scene {
         self.blasts.retain(|blast| blast.phase(now) < 1.0);
     }
 
-    /// Takes something that happened. Gives a line for the player to read, if it is worth one.
+    /// Handles an event. Returns a line to read, if the event deserves one.
     pub(crate) fn happen(&mut self, event: Event, now: Instant) -> Option<String> {
         match event {
             Event::Hit(hit) => self.burst(hit.pos, 12.0, now),
@@ -131,7 +131,7 @@ impl Scene {
         self.own.map(|own| own.team)
     }
 
-    /// Until the next ship, rounded up.
+    /// Seconds until the next ship, rounded up.
     pub(crate) fn seconds_to_respawn(&self, now: Instant) -> Option<u64> {
         let (_, since) = self.lost?;
         let wait = Duration::from_millis(u64::from(RESPAWN_TICKS) * 1000 / u64::from(TICK_HZ));

@@ -1,4 +1,4 @@
-//! What stands where on the screen.
+//! The layout of the screen.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::field::{self, team_color};
 
 const SIDE_WIDTH: u16 = 30;
 const CHAT_HEIGHT: u16 = 7;
-/// Smaller screens give all they have to the arena.
+/// Smaller screens leave all their space to the arena.
 const WIDTH_FOR_SIDE: u16 = 72;
 const HEIGHT_FOR_CHAT: u16 = 20;
 
@@ -90,7 +90,7 @@ fn draw_chat(frame: &mut Frame, area: Rect, app: &App) {
     frame.render_widget(Paragraph::new(lines), log);
     let prompt = match &app.typing {
         Some(text) => {
-            // The end of a long line stays in view.
+            // Keeps the end of a long line in view.
             let room = usize::from(input.width.saturating_sub(3));
             let skipped = text.chars().count().saturating_sub(room);
             let shown: String = text.chars().skip(skipped).collect();

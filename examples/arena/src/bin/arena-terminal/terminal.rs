@@ -1,4 +1,4 @@
-//! Taking the terminal over, and giving it back.
+//! Takes over the terminal and restores it.
 
 use std::io::stdout;
 use std::thread;
@@ -12,13 +12,13 @@ use ratatui::crossterm::event::{
 use ratatui::crossterm::{execute, terminal};
 use tokio::sync::mpsc;
 
-/// Keys that wait to be taken; the reader waits beyond it.
+/// Most keys that wait to be handled; beyond it the reader waits.
 const EVENTS_MAX: usize = 256;
 
-/// The terminal while the game has it. Dropping it gives it back as it was.
+/// The terminal during the game. Dropping it restores the terminal.
 pub(crate) struct Screen {
     pub(crate) terminal: DefaultTerminal,
-    /// The terminal can tell of released keys.
+    /// The terminal can report released keys.
     tells_releases: bool,
     telling: bool,
 }
@@ -38,7 +38,7 @@ impl Screen {
         self.tells_releases
     }
 
-    /// Asks for releases, or, for typing, for characters as the keyboard makes them.
+    /// Turns on reports of releases or, for typing, characters as the keyboard gives them.
     pub(crate) fn tell_releases(&mut self, wanted: bool) -> anyhow::Result<()> {
         if !self.tells_releases || wanted == self.telling {
             return Ok(());
@@ -58,14 +58,14 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Nothing can be done about a terminal that is gone.
+        // Nothing helps if the terminal is gone.
         let _ = self.tell_releases(false);
         let _ = execute!(stdout(), DisableFocusChange, DisableBracketedPaste);
         ratatui::restore();
     }
 }
 
-/// What the terminal tells, read on a thread of its own that ends with the process.
+/// The terminal's events, read on a thread of its own that ends with the process.
 pub(crate) fn events() -> mpsc::Receiver<Event> {
     let (sender, events) = mpsc::channel(EVENTS_MAX);
     thread::spawn(move || {
