@@ -11,21 +11,21 @@ import { Sound } from './sound';
 import { type Stay, take, takeAgain } from './stay';
 
 const FRAME_SECONDS_MAX = 0.1;
-/** The player can mend these by another name. */
+/** Errors that another name may solve. */
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
-/** So many attempts long the own name may still be taken by the seat that was lost. */
+/** Attempts during which the own name may still be taken by the lost seat. */
 const OLD_SEAT_ATTEMPTS = 5;
 
-/** What the page shows. While it tries again by itself, that is the message. */
+/** The page's state. During automatic retries it is `message`. */
 export type State = 'enter' | 'connecting' | 'playing' | 'message';
 
-/** The page: screens before and after, the game between. */
+/** The page: the screens before and after the game, and the game itself. */
 export class App {
-  /** What it shows. */
+  /** The current state. */
   state: State = 'enter';
   /** The game while playing or watching. */
   play: Play | undefined;
-  /** Why the last session ended, or did not come about. */
+  /** The reason why the last session ended or failed to open. */
   error: ErrorCode | undefined;
   readonly #scene: Scene;
   readonly #sound = new Sound();
@@ -38,10 +38,10 @@ export class App {
     (seconds) => this.#message.countDown(seconds),
   );
   #stay: Stay | undefined;
-  /** The room of the session that was lost. */
+  /** The room of the lost session. */
   #lastRoom: string | undefined;
   #isBusy = false;
-  /** Settles once the seat that was left is free. */
+  /** Settles once the previous seat is free. */
   #left: Promise<void> | undefined;
   #lastMs = performance.now();
 
@@ -61,7 +61,7 @@ export class App {
     this.#lobby = new Lobby(this.#session, {
       show: (list) => rooms.show(list),
       paused: () => rooms.paused(),
-      // Nothing this page asks for would be understood: it is told before a name is typed.
+      // An outdated page could not be understood: say so before a name is typed.
       failed: (code) => (endingOf(code, '').reload ? this.#tell(code, '') : rooms.failed(code)),
     });
     this.#start();
@@ -69,12 +69,15 @@ export class App {
     addEventListener('pagehide', () => void this.client?.close());
   }
 
-  /** The session, while there is one. */
+  /** The open session, if any. */
   get client(): ArenaClient | undefined {
     return this.#session.client;
   }
 
-  /** Connects and takes this place. Settles once it is taken, or the page says why not. */
+  /**
+   * Connects and joins as `stay` asks. Settles once that succeeds or the page shows the reason why
+   * not.
+   */
   async enter(stay: Stay): Promise<void> {
     if (this.#isBusy || this.state === 'playing') return;
     this.#stay = stay;
@@ -87,7 +90,7 @@ export class App {
     await this.#takePlace((client) => take(client, stay));
   }
 
-  /** Tries to get the place back that was lost. */
+  /** Tries to get the lost place back. */
   async #tryAgain(): Promise<void> {
     const stay = this.#stay;
     if (this.#isBusy || !stay) return;
@@ -123,15 +126,15 @@ export class App {
     play.begin();
   }
 
-  /** Back to the start page, as the player wished. */
+  /** Returns to the start page, as the player wished. */
   #leave(): void {
     this.#play(undefined);
     this.#start();
-    // The session goes on. If it ends meanwhile, that is told elsewhere.
+    // The session goes on. If it ends meanwhile, that is reported elsewhere.
     this.#left = this.client?.leave().catch(() => {});
   }
 
-  /** From watching to playing, in the same room. */
+  /** Changes from watching to playing, in the same room. */
   async #join(): Promise<void> {
     const stay = this.#stay;
     if (!stay) return;
@@ -141,7 +144,7 @@ export class App {
   }
 
   #onEnded(closed: Closed): void {
-    // Whoever waits for a place is told by its refusal.
+    // A pending request reports the failure itself.
     if (this.#isBusy) return;
     if (this.state === 'enter') this.#lobby.lost(closed.code);
     else if (this.state === 'playing') this.#end(closed);
@@ -164,7 +167,7 @@ export class App {
     else this.#tell(code, text);
   }
 
-  /** Shows the start page; `text` says what was wrong with the last answer. */
+  /** Shows the start page; `text` says what was wrong with the last input. */
   #start(code?: ErrorCode, text = ''): void {
     this.state = 'enter';
     this.error = code;

@@ -1,15 +1,15 @@
 import type { ErrorCode } from 'tickwire';
 
-/** How an error is told to a player. */
+/** An error as the player sees it. */
 export interface Ending {
   title: string;
   text: string;
   action: string;
-  /** The page itself is too old: it must be loaded again. */
+  /** The page is outdated and must be reloaded. */
   reload: boolean;
 }
 
-/** The server is gone or full for now: the page may try again by itself. */
+/** The server is gone or full for now, so the page may retry by itself. */
 const RETRIED: ReadonlySet<ErrorCode> = new Set([
   'ConnectionLost',
   'ServerStopping',
@@ -86,15 +86,15 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
   WasmFailed: { ...RELOAD, title: 'The page is incomplete', text: 'A part of it could not be loaded. Reload the page.' },
 };
 
-/** Whether the same request may succeed later, with nothing changed by the player. */
+/** True if the same request may succeed later, without a change by the player. */
 export function canRetry(code: ErrorCode): boolean {
   return RETRIED.has(code);
 }
 
-/** What to tell a player about this code. `text` is the server's own words, for codes not listed. */
+/** The explanation of a code for the player. `text` is the server's own, for codes not listed. */
 export function endingOf(code: ErrorCode, text: string): Ending {
   const ending = ENDINGS[code] ?? { ...TRY_AGAIN, title: 'The game ended', text: sentence(text) };
-  // Whoever removed a player may have said why.
+  // The host may have given a reason for the removal.
   return code === 'Kicked' && text ? { ...ending, text: sentence(text) } : ending;
 }
 

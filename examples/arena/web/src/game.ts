@@ -1,4 +1,4 @@
-/** The rules as this page needs them: names and shapes of `examples/arena/src/rules`. */
+/** The rules as this page needs them: names and shapes from `examples/arena/src/rules`. */
 import type { Client, Entities, Entity, GameEvent } from 'tickwire';
 import type { Arena } from './arena';
 import type { Roster } from './roster';
@@ -6,14 +6,14 @@ import type { Roster } from './roster';
 export { AsteroidSize, Gift, Team } from './arena';
 export type { Arena };
 
-/** What a player holds down: `turn` is -1 to the right at full rate, 1 to the left. */
+/** A player's input: `turn` is -1 to the right at full rate, 1 to the left. */
 export type Controls = Arena['input'];
 
 /** A session of the arena. */
 export type ArenaClient = Client<Arena>;
-/** What is seen of the arena. */
+/** The visible entities of the arena. */
 export type ArenaEntities = Entities<Arena>;
-/** What happened in the arena. */
+/** An event of the arena. */
 export type ArenaEvent = GameEvent<Arena>;
 /** A ship. */
 export type Ship = Entity<Arena, 'Ship'>;
@@ -21,34 +21,34 @@ export type Ship = Entity<Arena, 'Ship'>;
 export type Asteroid = Entity<Arena, 'Asteroid'>;
 /** A shot in flight. */
 export type Shot = Entity<Arena, 'Shot'>;
-/** Something good to fly over. */
+/** An item to fly over. */
 export type Pickup = Entity<Arena, 'Pickup'>;
 
 /** The world is the square from minus this to this. */
 export const WORLD_HALF = 2048;
 /** Radii of rocks by size. */
 export const ROCK_RADII: readonly number[] = [60, 36, 20];
-/** How far the server shows the world around a ship. */
+/** Radius of the world that the server shows around a ship. */
 export const VIEW_RADIUS = 900;
-/** From the loss of a ship to the next one. */
+/** Time from the loss of a ship to the next one. */
 export const RESPAWN_MS = 3000;
 /** Radians a ship turns in a tick at full rate. */
 export const TURN_PER_TICK = (12 / 1024) * 2 * Math.PI;
 
-/** What one frame is drawn from. */
+/** The data for drawing one frame. */
 export interface Frame {
-  /** Of `performance.now()`. */
+  /** Time by `performance.now()`. */
   nowMs: number;
-  /** Since the frame before, at most a tenth of a second. */
+  /** Time since the previous frame, at most a tenth of a second. */
   seconds: number;
-  /** What is seen. */
+  /** The visible entities. */
   entities: ArenaEntities;
   /** This player's number. */
   player: number;
   /** This player's ship while it flies. */
   own: Ship | undefined;
-  /** The ship in the middle: the own one, or for who only watches that of the best pilot. */
+  /** The ship in the middle: the own one, or for spectators that of the best pilot. */
   followed: Ship | undefined;
-  /** Who is who. */
+  /** Names and teams of players. */
   roster: Roster;
 }

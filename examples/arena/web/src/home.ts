@@ -3,23 +3,28 @@ import { arenaSchema } from './arena';
 import type { Arena, ArenaClient } from './game';
 import { loadRules } from './rules';
 
-/** Another way to the server may do. */
+/** Errors that another way to the server may avoid. */
 const NO_WAY_CODES: readonly ErrorCode[] = ['Unreachable', 'ConnectTimeout', 'NoWebTransport', 'InsecurePage'];
-/** Rocks drift evenly, and the own ship bounces off them: they are shown where it will meet them. */
+/**
+ * Rocks drift evenly and the own ship bounces off them, so they are extrapolated to where it will
+ * meet them.
+ */
 const OPTIONS = { client: 'arena-web 0.1.0', core: loadRules, schema: arenaSchema, modes: { Asteroid: 'extrapolate' } } as const;
 const TRANSPORTS: readonly TransportKind[] = ['webtransport', 'websocket'];
 
-/** One way to the server of a page. Without a transport, WebTransport if it comes about. */
+/** A way to the page's server. Without a transport, it prefers WebTransport. */
 export interface Way {
   readonly host: string;
   readonly transport: TransportKind | undefined;
 }
 
 /**
- * The ways to the server of the page at this address, to be tried in turn: the same host and port number, over UDP or,
- * where that is blocked, TCP. `?transport=webtransport` or `websocket` takes that one and no other.
+ * The ways to the server of the page at this address, to be tried in turn: the same host and port
+ * number, over UDP or, where that is blocked, TCP. `?transport=webtransport` or `websocket` forces
+ * that one.
  *
- * `?port=` is for people who look at bad networks: that of a proxy on this host, which passes both on.
+ * `?port=` is for tests of bad networks: the port of a proxy on this host, which passes on both UDP
+ * and TCP.
  */
 export function waysHome({ hostname, port, searchParams }: URL): Way[] {
   const proxy = searchParams.get('port');

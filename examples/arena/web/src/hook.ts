@@ -5,23 +5,23 @@ import type { ChatLine } from './hud/chat';
 import { scriptHash } from './rules';
 
 /**
- * For tests only: what a test in a browser reads from `window.arena`. It only looks; whatever a
- * player does, a test does as well, with keys and clicks.
+ * For browser tests only, which read it from `window.arena`. It is read-only: tests play with keys
+ * and clicks, as players do.
  */
 export interface ArenaHook {
-  /** Settles once the first screen can be used. */
+  /** Settles once the first screen is usable. */
   readonly ready: Promise<void>;
-  /** What the page is doing. */
+  /** The state of the page. */
   readonly state: State | 'loading';
-  /** Why the last session ended, or did not come about. */
+  /** The reason why the last session ended or failed to open. */
   readonly error: ErrorCode | undefined;
-  /** The session, while there is one: the start page has one as well, to list the rooms. */
+  /** The open session, if any: the start page has one too, to list the rooms. */
   readonly client: ArenaClient | undefined;
-  /** Copies of everything seen, in plain objects. */
+  /** Copies of all visible entities, as plain objects. */
   entities(): unknown[];
   /** The lines of the chat, oldest first. */
   chat(): ChatLine[];
-  /** Plays a fixed game with the rules of the page's module. */
+  /** The hash of a fixed game played with the rules of the page's module. */
   scriptHash(ticks: number): Promise<string>;
 }
 
@@ -31,7 +31,7 @@ declare global {
   }
 }
 
-/** Puts the hook in place. */
+/** Installs the hook. */
 export function installHook(app: Promise<App>): void {
   let current: App | undefined;
   const ready = app.then((made) => {

@@ -3,20 +3,20 @@ import { pauseMs } from './retry';
 import type { Session } from './session';
 
 const EVERY_MS = 4000;
-/** What a person does who is back at the page. */
+/** Events that show a person's return to the page. */
 const RETURNS = ['pointermove', 'pointerdown', 'keydown', 'focus'] as const;
 
-/** Where the rooms are shown. */
+/** Shows the rooms. */
 export interface LobbyView {
-  /** The rooms of the server as they are now. */
+  /** Shows the server's current rooms. */
   show(rooms: readonly RoomInfo[]): void;
-  /** The rooms are not known; the lobby asks again by itself. */
+  /** The rooms are unknown; the lobby asks again by itself. */
   failed(code: ErrorCode): void;
-  /** Nobody used the page for long; the lobby asks again once someone does. */
+  /** Nobody used the page for a long time; the lobby asks again once someone does. */
   paused(): void;
 }
 
-/** Asks for the server's rooms again and again, while the start page is in front. */
+/** Asks for the server's rooms repeatedly while the start page is shown. */
 export class Lobby {
   readonly #session: Session;
   readonly #view: LobbyView;
@@ -26,7 +26,7 @@ export class Lobby {
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Begins with {@link start}. */
+  /** Idle until {@link start}. */
   constructor(session: Session, view: LobbyView) {
     this.#session = session;
     this.#view = view;
@@ -42,20 +42,21 @@ export class Lobby {
     void this.#ask();
   }
 
-  /** Asks no more. The session stays open. */
+  /** Stops asking. The session stays open. */
   stop(): void {
     this.#isRunning = false;
     clearTimeout(this.#timer);
   }
 
-  /** The session ended between two questions. */
+  /** The session ended between two requests. */
   lost(code: ErrorCode): void {
     if (!this.#isAsking) this.#fail(code);
   }
 
   #fail(code: ErrorCode): void {
     if (!this.#isRunning) return;
-    // The server gives places to those who play or watch: no new one is asked for until someone is there.
+    // The server's places are for players and spectators: wait for a person before opening another
+    // session.
     if (code === 'NoRoom') {
       this.#isPaused = true;
       return this.#view.paused();
@@ -75,7 +76,7 @@ export class Lobby {
     this.#isAsking = true;
     try {
       const client = await this.#session.open();
-      // The page asks nobody for a password.
+      // The page has no password field.
       const { rooms } = await client.listRooms({ noPassword: true });
       this.#failures = 0;
       if (this.#isRunning) this.#view.show(rooms);

@@ -1,7 +1,9 @@
-/** What this browser remembers of its player. Storage may be forbidden; then nothing is remembered. */
+/**
+ * Facts that this browser remembers of its player. If storage is forbidden, nothing is remembered.
+ */
 export type Memory = 'name' | 'statistics';
 
-/** The value kept under this key; empty if there is none. */
+/** The stored value of this key; empty if there is none. */
 export function recall(key: Memory): string {
   try {
     return localStorage.getItem(`tickwire-arena-${key}`) ?? '';
@@ -10,11 +12,11 @@ export function recall(key: Memory): string {
   }
 }
 
-/** Keeps a value for the next visit. */
+/** Stores a value for the next visit. */
 export function remember(key: Memory, value: string): void {
   try {
     localStorage.setItem(`tickwire-arena-${key}`, value);
   } catch {
-    // The player chooses it again.
+    // The player has to choose it again.
   }
 }

@@ -1,8 +1,8 @@
-/** Colours of the scene; those of the page are in `style/base.css`. */
+/** Colours of the scene; `style/base.css` has those of the page. */
 
-/** By team. */
+/** Indexed by team. */
 export const TEAM_COLORS: readonly number[] = [0x58ccff, 0xffae4a];
-/** By team, for class names. */
+/** Class names, indexed by team. */
 export const TEAM_NAMES: readonly string[] = ['azure', 'amber'];
 /** Own shots and marks. */
 export const OWN = 0xffffff;
@@ -12,7 +12,7 @@ export const DANGER = 0xff5468;
 export const EMBER = 0xffc27a;
 export const DUST = 0xb7a594;
 
-/** `0xrrggbb` as CSS wants it. */
+/** Converts `0xrrggbb` to CSS. */
 export function css(color: number, alpha = 1): string {
   return `rgb(${(color >> 16) & 255} ${(color >> 8) & 255} ${color & 255} / ${alpha})`;
 }

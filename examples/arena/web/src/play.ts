@@ -9,15 +9,15 @@ import { Roster } from './roster';
 import type { Scene } from './scene/scene';
 import type { Sound } from './sound';
 
-/** How a stay ends from within. */
+/** The player's ways to end a stay. */
 export interface PlayActions {
-  /** Back to the start page. */
+  /** Return to the start page. */
   leave(): void;
-  /** From watching to playing. */
+  /** Change from watching to playing. */
   join(): void;
 }
 
-/** One stay in a room: joins the session, the scene, the controls and what lies over them. */
+/** One stay in a room: connects the session, the scene, the controls and the overlay. */
 export class Play {
   /** The chat. */
   readonly chat: ChatPanel;
@@ -32,11 +32,11 @@ export class Play {
   readonly #actions: PlayActions;
   #watching: Watching | undefined;
   readonly #off: (() => void)[];
-  /** Losses of others, until their ships are shown at them. */
+  /** Losses of other players, until the shown tick reaches them. */
   #ahead: ArenaEvent[] = [];
   #frame: Frame;
 
-  /** Made before the client asks for a seat, so that nothing said at once is missed. */
+  /** Create it before the client asks for a seat, so that early messages are not missed. */
   constructor(client: ArenaClient, scene: Scene, sound: Sound, actions: PlayActions) {
     this.#client = client;
     this.#scene = scene;
@@ -62,7 +62,7 @@ export class Play {
     ];
   }
 
-  /** The client has a seat. */
+  /** Starts once the client has a seat. */
   begin(): void {
     const { me, room } = this.#client;
     if (me?.spectator) this.#watching = new Watching(room?.name ?? '', this.#actions.join);
@@ -70,7 +70,7 @@ export class Play {
     this.#touch.begin();
   }
 
-  /** One frame. */
+  /** Draws one frame. */
   draw(nowMs: number, seconds: number): void {
     const before = this.#frame.followed;
     if (!this.#watching) this.#client.setInput(this.#controls());
@@ -86,7 +86,7 @@ export class Play {
     this.#sound.draw(this.#frame);
   }
 
-  /** Takes everything away again. */
+  /** Removes everything. */
   stop(): void {
     for (const off of this.#off) off();
     this.#keyboard.stop();
@@ -104,7 +104,7 @@ export class Play {
     return { nowMs, seconds, entities, player, own, followed: own ?? this.#bestShip(), roster: this.#roster };
   }
 
-  /** The server shows spectators what is around the best pilot. */
+  /** The best pilot's ship, around which the server shows the world to spectators. */
   #bestShip(): Ship | undefined {
     if (!this.#watching) return undefined;
     const { entities } = this.#client;
@@ -146,13 +146,16 @@ export class Play {
     if (code === 'Enter' || code === 'NumpadEnter') this.chat.open();
     else if (code === 'KeyM') this.#hud.announce(this.#tools.toggleSound() ? 'Sound on' : 'Sound off');
     else if (code === 'KeyN') this.#tools.toggleStats();
-    // What comes of it is told by an event of the game, a refusal by one of the client.
+    // A game event reports success; a refusal is an event of the client.
     else if (code === 'KeyX') void this.#client.command('ChangeTeam');
     else return false;
     return true;
   }
 
-  /** `/w name text` is for one person; everything else for the room. A refusal is reported by an event. */
+  /**
+   * Sends `/w name text` to one person, anything else to the room. A refusal is reported as an
+   * event.
+   */
   async #say(text: string): Promise<void> {
     const [, name, rest] = /^\/w\s+(\S+)\s+(.+)$/.exec(text) ?? [];
     const to = [...this.#client.members.values()].find((member) => member.name === name);

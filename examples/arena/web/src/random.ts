@@ -1,4 +1,4 @@
-/** Numbers that are the same for the same seed: looks only, nothing the game depends on. */
+/** Numbers that depend only on the seed: for looks, never for the game. */
 export class Random {
   #state: number;
 
@@ -7,7 +7,7 @@ export class Random {
     this.#state = (seed ^ 0x9e3779b9) >>> 0;
   }
 
-  /** From 0 to below 1 (mulberry32). */
+  /** A number from 0 to below 1 (mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -16,7 +16,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** From `low` to below `high`. */
+  /** A number from `low` to below `high`. */
   between(low: number, high: number): number {
     return low + (high - low) * this.next();
   }

@@ -1,11 +1,13 @@
-/** Longest pause before the first attempt; it doubles with each one, up to {@link LONGEST_MS}. */
+/**
+ * Longest pause before the first attempt; it doubles with each attempt, up to {@link LONGEST_MS}.
+ */
 const FIRST_MS = 2000;
 const LONGEST_MS = 30_000;
 const SECOND_MS = 1000;
 
 /**
- * The pause before an attempt, 0 being the first: exponential backoff. `random`, 0 to 1, chooses within its upper half, so that
- * the players of a server that stopped do not all come back at once.
+ * The pause before an attempt, 0 being the first: exponential backoff. `random`, 0 to 1, chooses
+ * within its upper half, so that the players of a stopped server do not all return at once.
  */
 export function pauseMs(attempt: number, random: number = Math.random()): number {
   const longest = Math.min(FIRST_MS * 2 ** attempt, LONGEST_MS);
@@ -20,7 +22,7 @@ export class Retry {
   readonly #show: (seconds: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `show` is told the whole seconds left, once a second. */
+  /** `show` gets the whole seconds left, once a second. */
   constructor(attempt: () => void, show: (seconds: number) => void) {
     this.#attempt = attempt;
     this.#show = show;
@@ -32,14 +34,14 @@ export class Retry {
     this.#countDown(performance.now() + pauseMs(this.attempts));
   }
 
-  /** Makes the attempt that is waited for at once. */
+  /** Makes the pending attempt at once. */
   now(): void {
     this.#clear();
     this.attempts++;
     this.#attempt();
   }
 
-  /** No more attempts. The next pause is a short one again. */
+  /** Stops the attempts. The next pause is short again. */
   stop(): void {
     this.#clear();
     this.attempts = 0;

@@ -11,13 +11,13 @@ interface Row {
   isFull: boolean;
 }
 
-/** What a person may choose to do with a room. */
+/** Actions that a person may choose for a room. */
 export interface RoomActions {
   join(room: string): void;
   watch(room: string): void;
 }
 
-/** The list of rooms on the start page. Rows stay where the focus is while their numbers change. */
+/** The list of rooms on the start page. The focused row stays in place while its numbers change. */
 export class RoomList implements LobbyView {
   readonly #table = byId('rooms-table');
   readonly #body = byId('rooms-body');
@@ -43,12 +43,12 @@ export class RoomList implements LobbyView {
     this.#tell(rooms.length === 0 ? 'No room is open yet. Press Play to open one.' : '');
   }
 
-  /** Says why there is no list. */
+  /** Shows why there is no list. */
   failed(code: ErrorCode): void {
     this.#clear(`${endingOf(code, 'The rooms are not known').title}. Looking again soon …`);
   }
 
-  /** Says that nothing is asked for now. */
+  /** Shows that requests are paused. */
   paused(): void {
     this.#clear('Nobody was here for a while. The rooms are shown again when you are back.');
   }
@@ -65,7 +65,7 @@ export class RoomList implements LobbyView {
     this.#state.hidden = text === '';
   }
 
-  /** Moving the row in which the focus is would lose it. */
+  /** Moving the focused row would lose the focus. */
   #place({ line }: Row, at: number): void {
     const there = this.#body.children[at];
     if (there === line || line.contains(document.activeElement)) return;
@@ -100,7 +100,7 @@ export class RoomList implements LobbyView {
 function roomButton(room: string, text: string, act: () => void): HTMLButtonElement {
   const button = element('button', 'small', text);
   button.type = 'button';
-  // A screen reader reads the room with it.
+  // A screen reader reads the room's name with the button.
   button.setAttribute('aria-description', `room ${room}`);
   button.addEventListener('click', act);
   return button;

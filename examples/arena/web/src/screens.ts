@@ -3,9 +3,9 @@ import { recall, remember } from './memory';
 import { RoomList } from './rooms';
 import type { Stay } from './stay';
 
-/** The start page: asks for a name, and what to do. */
+/** The start page: asks for a name and an action. */
 export class EnterScreen {
-  /** The list of rooms on it. */
+  /** Its list of rooms. */
   readonly rooms: RoomList;
   readonly #root = byId('enter');
   readonly #name = byId<HTMLInputElement>('name');
@@ -15,7 +15,7 @@ export class EnterScreen {
   readonly #enter: (stay: Stay) => void;
   #isWaiting = false;
 
-  /** `room` is where Play leads; any room if it is undefined. `enter` is given what was chosen. */
+  /** `room` is the target of Play; undefined for any room. `enter` gets the choice. */
   constructor(room: string | undefined, enter: (stay: Stay) => void) {
     this.#room = room;
     this.#enter = enter;
@@ -27,26 +27,26 @@ export class EnterScreen {
     });
   }
 
-  /** Asks, and says what was wrong with the last answer. */
+  /** Shows the page, with the mistake in the last input if any. */
   show(error = ''): void {
     this.#root.hidden = false;
     this.#setWaiting(false);
     setText(this.#error, error);
     this.#name.setAttribute('aria-invalid', String(error !== ''));
-    // On a phone that would bring up its keyboard, over half of the page.
+    // On a phone the focus would open the keyboard over half of the page.
     if (document.body.classList.contains('touch') && !error) return;
     this.#name.focus();
     this.#name.select();
   }
 
-  /** The answer is being worked on. */
+  /** Shows that the request is being handled. */
   wait(): void {
     this.#root.hidden = false;
     this.#setWaiting(true);
     setText(this.#error, '');
   }
 
-  /** Out of the way. */
+  /** Hides the page. */
   hide(): void {
     this.#root.hidden = true;
     this.#name.blur();
@@ -54,7 +54,7 @@ export class EnterScreen {
 
   #setWaiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting;
-    // Not `disabled`, which would lose the focus.
+    // `disabled` would lose the focus.
     this.#play.setAttribute('aria-disabled', String(isWaiting));
     setText(this.#play, isWaiting ? 'Connecting …' : this.#room === undefined ? 'Play' : `Play in ${this.#room}`);
   }
@@ -67,7 +67,7 @@ export class EnterScreen {
     this.#enter({ name, room, watches: false });
   }
 
-  /** To watch, no name need be typed. */
+  /** Watching needs no typed name. */
   #watch(room: string): void {
     if (this.#isWaiting) return;
     const name = this.#name.value.trim() || `Guest-${1000 + Math.floor(Math.random() * 9000)}`;
@@ -75,28 +75,28 @@ export class EnterScreen {
   }
 }
 
-/** What a full-screen message says and offers. */
+/** The content of a full-screen message. */
 export interface Message {
   title: string;
   text: string;
-  /** Small print: the code, for reports. */
+  /** The code in small print, for reports. */
   code: string;
   /** The button's text. */
   action: string;
-  /** What the button does. */
+  /** The button's action. */
   act(): void;
-  /** The way back to the start page, if there is one. */
+  /** The way back to the start page, if any. */
   back?: (() => void) | undefined;
 }
 
-/** A message over everything, with a way on and a way back. */
+/** A full-screen message, with buttons to continue and to go back. */
 export class MessageScreen {
   readonly #root = byId('message');
   readonly #action = byId<HTMLButtonElement>('message-action');
   readonly #back = byId<HTMLButtonElement>('message-back');
   readonly #retry = byId('message-retry');
 
-  /** Shows it until {@link hide}. The focus goes to its button when it comes up. */
+  /** Shows the message until {@link hide}, and focuses its button. */
   show({ title, text, code, action, act, back }: Message): void {
     setText(byId('message-title'), title);
     setText(byId('message-text'), text);
@@ -112,13 +112,13 @@ export class MessageScreen {
     this.#action.focus();
   }
 
-  /** Says when the next attempt is made. */
+  /** Shows the time until the next attempt. */
   countDown(seconds: number): void {
     setText(this.#retry, `Trying again in ${seconds} s`);
     this.#retry.hidden = false;
   }
 
-  /** An attempt is being made; the button does nothing until the next {@link show}. */
+  /** Shows that an attempt is being made; the button does nothing until the next {@link show}. */
   wait(): void {
     setText(this.#retry, 'Connecting …');
     this.#retry.hidden = false;
@@ -126,7 +126,7 @@ export class MessageScreen {
     this.#action.onclick = null;
   }
 
-  /** Out of the way. */
+  /** Hides the message. */
   hide(): void {
     this.#root.hidden = true;
   }

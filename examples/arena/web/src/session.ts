@@ -1,10 +1,10 @@
 import type { Closed } from 'tickwire';
 import type { ArenaClient } from './game';
 
-/** How the page reaches its server. */
+/** Connects the page to its server. */
 export type Connect = () => Promise<ArenaClient>;
 
-/** What a session tells by itself. */
+/** Events that a session reports by itself. */
 export interface SessionEvents {
   /** The host removed this player from the room; the session goes on. */
   removed(text: string): void;
@@ -12,9 +12,9 @@ export interface SessionEvents {
   ended(closed: Closed): void;
 }
 
-/** The page's session: one at a time, opened by whoever needs it first. */
+/** The page's session: one at a time, opened by its first user. */
 export class Session {
-  /** The open session. */
+  /** The open session, if any. */
   client: ArenaClient | undefined;
   readonly #connect: Connect;
   readonly #events: SessionEvents;
@@ -26,14 +26,14 @@ export class Session {
     this.#events = events;
   }
 
-  /** The open session, or a new one. Calls made meanwhile share its outcome. */
+  /** Returns the open session, or opens one. Concurrent calls share its outcome. */
   open(): Promise<ArenaClient> {
     if (this.client) return Promise.resolve(this.client);
     this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  /** Ends the session without a word to {@link SessionEvents}. */
+  /** Ends the session without calling {@link SessionEvents}. */
   close(): void {
     const { client } = this;
     this.client = undefined;

@@ -3,7 +3,10 @@ import type { Camera } from './scene/camera';
 
 const VOLUME = 0.25;
 
-/** Sounds made on the spot: no files. Silent until the player has touched the page, as browsers want. */
+/**
+ * Synthesised sounds, without files. Silent until the player has used the page, as browsers
+ * require.
+ */
 export class Sound {
   #context: AudioContext | undefined;
   #out: GainNode | undefined;
@@ -12,7 +15,7 @@ export class Sound {
   #on = true;
   #shots = new Set<number>();
 
-  /** Called from a click or key: then browsers allow sound. */
+  /** Call it from a click or key, where browsers allow sound. */
   start(): void {
     if (this.#context || typeof AudioContext === 'undefined') return;
     const context = new AudioContext();
@@ -28,19 +31,19 @@ export class Sound {
     rumble.start();
   }
 
-  /** Whether it is on. */
+  /** True if sound is on. */
   get isOn(): boolean {
     return this.#on;
   }
 
-  /** On or off; gives which it is now. */
+  /** Turns sound on or off. Returns true if it is now on. */
   toggle(): boolean {
     this.#on = !this.#on;
     if (this.#out) this.#out.gain.value = this.#on ? VOLUME : 0;
     return this.#on;
   }
 
-  /** The engine, and shots that have just been fired. */
+  /** Updates the engine, and plays newly fired shots. */
   draw({ followed, entities }: Frame): void {
     if (!this.#context) return;
     this.#engine?.gain.setTargetAtTime(followed?.thrusting ? 0.55 : 0, this.#context.currentTime, 0.06);
@@ -54,7 +57,7 @@ export class Sound {
     this.#shots = seen;
   }
 
-  /** Something that happened. */
+  /** Plays an event. */
   play(event: ArenaEvent, camera: Camera, { player }: Frame): void {
     if (event.kind === 'RoundOver') return this.#chime([523, 659, 784, 1047], 0.5);
     if (event.kind === 'TeamChange') return;
@@ -66,7 +69,7 @@ export class Sound {
     else if (event.player === player) this.#chime([660, 990], 0.4);
   }
 
-  /** Nothing more is heard. */
+  /** Silences everything. */
   silence(): void {
     if (this.#context) this.#engine?.gain.setTargetAtTime(0, this.#context.currentTime, 0.02);
   }

@@ -1,6 +1,6 @@
 import type { ArenaClient } from './game';
 
-/** What a person asked for: to play or to watch, by which name and where. */
+/** A person's request: to play or to watch, with a name and a room. */
 export interface Stay {
   readonly name: string;
   /** The room's name; undefined for any with a free seat. */
@@ -8,7 +8,7 @@ export interface Stay {
   readonly watches: boolean;
 }
 
-/** Takes the place asked for. A session that is in a room already leaves it first. */
+/** Takes the requested place. A session that is in a room leaves it first. */
 export async function take(client: ArenaClient, { name, room, watches }: Stay): Promise<void> {
   if (client.room) await client.leave();
   if (watches) await client.spectate({ name, room: room ?? '' });
@@ -16,8 +16,8 @@ export async function take(client: ArenaClient, { name, room, watches }: Stay): 
 }
 
 /**
- * The same place in a new session. `last` is the room that the old session was in: who had asked for no room by name comes back to it
- * only while it is there, so that all who had not meet again.
+ * Takes the same place in a new session. `last` is the old session's room. A player who had asked
+ * for no particular room returns there only while it exists, so that such players meet again.
  */
 export async function takeAgain(client: ArenaClient, stay: Stay, last: string | undefined): Promise<void> {
   const isOpen = last !== undefined && stay.room === undefined && (await client.listRooms()).rooms.some(({ name }) => name === last);

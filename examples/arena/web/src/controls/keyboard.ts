@@ -1,6 +1,6 @@
 import type { Controls } from '../game';
 
-/** By `KeyboardEvent.code`, so that the keys lie alike on every layout. */
+/** By `KeyboardEvent.code`, so that the keys have the same places on every layout. */
 const KEYS: Record<string, 'left' | 'right' | 'thrust' | 'brake' | 'fire'> = {
   KeyA: 'left',
   ArrowLeft: 'left',
@@ -18,7 +18,7 @@ export class Keyboard {
   readonly #held = new Set<string>();
   readonly #stop = new AbortController();
 
-  /** Listens until {@link stop}. `onPress` is told of keys that are not for steering. */
+  /** Listens until {@link stop}. `onPress` gets the keys that do not steer. */
   constructor(onPress: (code: string) => boolean) {
     const { signal } = this.#stop;
     addEventListener(
@@ -33,11 +33,11 @@ export class Keyboard {
     );
     addEventListener('keyup', (event) => this.#held.delete(event.code), { signal });
     addEventListener('blur', () => this.#held.clear(), { signal });
-    // A key held while a field takes over would stay held for ever.
+    // A key held while a field takes the focus would stay held for ever.
     addEventListener('focusin', () => this.#held.clear(), { signal });
   }
 
-  /** What is held now. */
+  /** The current input. */
   read(): Controls {
     const held = (what: string) => [...this.#held].some((code) => KEYS[code] === what);
     return {
@@ -48,7 +48,7 @@ export class Keyboard {
     };
   }
 
-  /** Listens no more. */
+  /** Stops listening. */
   stop(): void {
     this.#stop.abort();
   }
@@ -58,7 +58,7 @@ function isTyping(event: KeyboardEvent): boolean {
   return event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
 }
 
-/** Whoever came to a button by the Tab key presses it by these; Escape goes back to flying. */
+/** Handles the keys of a button that has the focus from the Tab key; Escape returns to flying. */
 function pressesButton({ target, code }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLButtonElement && target.matches(':focus-visible'))) return false;
   if (code === 'Escape') target.blur();

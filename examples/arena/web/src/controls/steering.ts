@@ -1,6 +1,6 @@
 import { type Controls, TURN_PER_TICK } from '../game';
 
-/** Where a virtual stick is pushed: right and up are positive, 1 is all the way. */
+/** The position of a virtual stick: right and up are positive, 1 is the maximum. */
 export interface Stick {
   x: number;
   y: number;
@@ -8,10 +8,13 @@ export interface Stick {
 
 const DEAD_ZONE = 0.18;
 const THRUST_FROM = 0.55;
-/** Ticks it may take to come round: turning slows down before the nose is there, so it does not swing. */
+/**
+ * Ticks in which a turn may be completed: turning slows down in advance, so that the nose does not
+ * swing.
+ */
 const SETTLE_TICKS = 6;
 
-/** How to fly where the stick points. */
+/** The input that flies in the direction of the stick. */
 export function steer(stick: Stick, heading: number): Pick<Controls, 'turn' | 'thrust'> {
   const reach = Math.hypot(stick.x, stick.y);
   if (reach < DEAD_ZONE) return { turn: 0, thrust: false };

@@ -4,7 +4,10 @@ import { steer, type Stick } from './steering';
 
 const STICK_PIXELS = 54;
 
-/** Marks the page as one on a touch screen: at once where there is no finer pointer, else at the first touch. */
+/**
+ * Marks the page as one on a touch screen: at once if there is no finer pointer, else at the first
+ * touch.
+ */
 export function noteTouch(): void {
   const note = () => document.body.classList.add('touch');
   if (matchMedia('(pointer: coarse)').matches) note();
@@ -21,7 +24,7 @@ export class Touch {
   #stick: Stick = { x: 0, y: 0 };
   #firing = false;
 
-  /** `onChat` opens the chat: there is no Enter key. */
+  /** `onChat` opens the chat, as there is no Enter key. */
   constructor(onChat: () => void) {
     const { signal } = this.#stop;
     byId('touch-chat').addEventListener('click', onChat, { signal });
@@ -29,18 +32,18 @@ export class Touch {
     this.#listen(this.#fire, () => this.#setFiring(true), () => this.#setFiring(false));
   }
 
-  /** Shows itself on a touch screen: see {@link noteTouch}. */
+  /** Shows the controls on a touch screen: see {@link noteTouch}. */
   begin(): void {
     this.#root.hidden = false;
   }
 
-  /** What the thumbs say, for a ship with this heading. */
+  /** The input of the thumbs, for a ship with this heading. */
   read(heading: number | undefined): Controls {
     const { turn, thrust } = steer(this.#stick, heading ?? 0);
     return { turn, thrust, brake: false, fire: this.#firing };
   }
 
-  /** Hides itself. */
+  /** Hides the controls. */
   stop(): void {
     this.#stop.abort();
     this.#root.hidden = true;

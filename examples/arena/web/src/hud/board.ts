@@ -19,11 +19,11 @@ export class Board {
   readonly #amber = byId('round-amber');
   readonly #time = byId('round-time');
   #lastMs = 0;
-  /** This player's line as of its last ship. */
+  /** This player's line, from its last ship. */
   #own: Row | undefined;
   #shown = '';
 
-  /** Shows it, four times a second. */
+  /** Updates the board four times a second. */
   draw(frame: Frame): void {
     if (frame.nowMs - this.#lastMs < EVERY_MS) return;
     this.#lastMs = frame.nowMs;
@@ -54,7 +54,7 @@ export class Board {
   }
 }
 
-/** The leaders by rank, and this player below if it is not one of them. */
+/** The leaders by rank, followed by this player if it is not among them. */
 function rowsOf({ entities, player }: Frame, own: Row | undefined): Row[] {
   const leaders = [...entities.of('Leader')].sort((a, b) => a.rank - b.rank);
   const rows: Row[] = leaders.map(({ rank, player, team, score }) => ({ place: String(rank + 1), player, team, score }));

@@ -11,12 +11,12 @@ export interface ChatLine {
   name?: string;
   /** The sender's team, if known. */
   team?: number | undefined;
-  /** For one person only. */
+  /** Sent to one person only. */
   private?: boolean;
   text: string;
 }
 
-/** The chat: its last lines, and a field opened by Enter. */
+/** The chat: its last lines, and a field that Enter opens. */
 export class ChatPanel {
   /** Every line so far, oldest first. */
   readonly lines: ChatLine[] = [];
@@ -25,7 +25,7 @@ export class ChatPanel {
   readonly #text = byId<HTMLInputElement>('chat-text');
   readonly #stop = new AbortController();
 
-  /** `send` is given what was typed. */
+  /** `send` gets each typed line. */
   constructor(send: (text: string) => void) {
     const { signal } = this.#stop;
     this.#log.replaceChildren();
@@ -44,18 +44,18 @@ export class ChatPanel {
     this.#text.addEventListener('blur', () => this.#root.classList.remove('open'), { signal });
   }
 
-  /** Ready to type. */
+  /** Focuses the field. */
   open(): void {
     this.#text.focus();
   }
 
-  /** Back to flying; what was typed is dropped. */
+  /** Returns to flying and discards the typed text. */
   close(): void {
     this.#text.value = '';
     this.#text.blur();
   }
 
-  /** Adds a line. It goes out of sight after a while, unless the field is open. */
+  /** Adds a line. It disappears after a while, unless the field is open. */
   add(line: ChatLine): void {
     this.lines.push(line);
     const item = element('li', line.kind);
@@ -68,7 +68,7 @@ export class ChatPanel {
     setTimeout(() => item.classList.add('old'), SHOWN_MS);
   }
 
-  /** Listens no more. */
+  /** Stops listening. */
   stop(): void {
     this.#stop.abort();
     this.close();

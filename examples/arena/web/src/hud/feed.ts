@@ -4,7 +4,7 @@ import { TEAM_NAMES } from '../palette';
 
 const LINES_MAX = 6;
 
-/** Who shot down whom. */
+/** The list of ships shot down. */
 export class Feed {
   readonly #list = byId('feed');
 
@@ -19,7 +19,7 @@ export class Feed {
     while (this.#list.children.length > LINES_MAX) this.#list.lastElementChild?.remove();
   }
 
-  /** Forgets everything. */
+  /** Removes all lines. */
   clear(): void {
     this.#list.replaceChildren();
   }

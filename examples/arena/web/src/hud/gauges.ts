@@ -3,7 +3,7 @@ import type { Ship } from '../game';
 
 const OVERHEATED = 87;
 
-/** The own ship's hull and gun, and what is special about it now. */
+/** The own ship's hull, gun and current effects. */
 export class Gauges {
   readonly #root = byId('gauges');
   readonly #health = byId('health-bar');
@@ -13,7 +13,7 @@ export class Gauges {
   readonly #badges = byId('badges');
   #shown = '';
 
-  /** Shows them; nothing while there is no ship. */
+  /** Updates the gauges; hidden without a ship. */
   draw(own: Ship | undefined): void {
     this.#root.hidden = !own;
     if (!own) return;

@@ -2,10 +2,10 @@ import type { Stats } from 'tickwire';
 import { byId } from '../dom';
 import { css, DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
 
-/** Frames that are kept, and shown where there is room: about eight seconds. */
+/** Frames kept and, space permitting, shown: about eight seconds. */
 export const FRAMES_SHOWN = 480;
 const HEIGHT = 120;
-/** Room for the names, at the left. */
+/** Width of the names, at the left. */
 const NAMES = 116;
 const MAX_MS_LEAST = 100;
 const MAX_MS_MOST = 1000;
@@ -24,44 +24,44 @@ const CURVES: readonly Curve[] = [
   { name: 'input margin', color: REPAIR, value: (s) => s.inputMarginMs },
 ];
 
-/** The last values of one line, oldest first, as many as are kept. */
+/** The last values of one line, oldest first, up to {@link FRAMES_SHOWN}. */
 export class History {
   readonly #values = new Float32Array(FRAMES_SHOWN);
   #next = 0;
   #count = 0;
 
-  /** How many there are. */
+  /** The number of values. */
   get size(): number {
     return this.#count;
   }
 
-  /** Adds one, and forgets the oldest beyond what is kept. */
+  /** Adds a value and drops the oldest one beyond the limit. */
   push(value: number): void {
     this.#values[this.#next] = value;
     this.#next = (this.#next + 1) % FRAMES_SHOWN;
     this.#count = Math.min(this.#count + 1, FRAMES_SHOWN);
   }
 
-  /** Number `at`, 0 being the oldest. */
+  /** Value number `at`, 0 being the oldest. */
   at(at: number): number {
     return this.#values[(this.#next - this.#count + at + FRAMES_SHOWN) % FRAMES_SHOWN]!;
   }
 }
 
-/** What the network did in the last seconds, drawn: one column a frame. */
+/** Curves of the network in the last seconds: one column a frame. */
 export class NetCurves {
   readonly #canvas = byId<HTMLCanvasElement>('net-curves');
   readonly #curves = CURVES.map(() => new History());
-  /** 1 where a prediction was put right. */
+  /** 1 in frames with a correction of the prediction. */
   readonly #corrected = new History();
   #corrections = 0;
 
-  /** Shows or hides it. */
+  /** Shows or hides the curves. */
   set shown(shown: boolean) {
     this.#canvas.hidden = !shown;
   }
 
-  /** Takes the values of a frame, and draws if it is shown. */
+  /** Adds the values of a frame, and draws if visible. */
   draw(read: () => Stats): void {
     if (this.#canvas.hidden) return;
     const stats = read();

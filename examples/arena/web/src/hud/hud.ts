@@ -13,12 +13,12 @@ import { WorldMap } from './map';
 import { NetCurves } from './graph';
 import { NetGraph } from './net';
 
-/** Without a snapshot for this long the player is told. */
+/** Time without a snapshot after which the player is told. */
 const STALLED_MS = 1200;
 const BANNER_MS = 6000;
 const FLASH_SECONDS = 0.5;
 
-/** What lies over the scene, except for the chat. */
+/** The overlay of the scene, without the chat. */
 export class Hud {
   readonly #root = byId('hud');
   readonly #vignette = byId('vignette');
@@ -33,7 +33,7 @@ export class Hud {
   readonly #map = new WorldMap();
   readonly #net = new NetGraph();
   readonly #curves = new NetCurves();
-  /** Whether the network statistics are shown. */
+  /** True if the network statistics are shown. */
   showsStats = recall('statistics') === 'shown';
   #bannerTimer: ReturnType<typeof setTimeout> | undefined;
   #flash = 0;
@@ -41,20 +41,23 @@ export class Hud {
   #killer: number | undefined;
   #hadShip = false;
 
-  /** Shows it. */
+  /** Shows the overlay. */
   show(): void {
     this.#feed.clear();
     this.#showStats();
     this.#root.hidden = false;
   }
 
-  /** Hides it. */
+  /** Hides the overlay. */
   stop(): void {
     this.#root.hidden = true;
     this.#vignette.style.opacity = '0';
   }
 
-  /** Shows or hides the network statistics, now and on the next visit. Gives whether they are shown. */
+  /**
+   * Shows or hides the network statistics, now and on the next visit. Returns true if they are now
+   * shown.
+   */
   toggleStats(): boolean {
     this.showsStats = !this.showsStats;
     remember('statistics', this.showsStats ? 'shown' : 'hidden');
@@ -66,7 +69,7 @@ export class Hud {
     this.#net.shown = this.#curves.shown = this.showsStats;
   }
 
-  /** Brings everything up to date. */
+  /** Updates everything. */
   draw(frame: Frame, camera: Camera, stats: () => Stats): void {
     this.#board.draw(frame);
     this.#gauges.draw(frame.own);
@@ -84,7 +87,7 @@ export class Hud {
     this.#vignette.style.opacity = Math.max(this.#flash, warning).toFixed(2);
   }
 
-  /** Shows something that happened. */
+  /** Shows an event. */
   play(event: ArenaEvent, { player, roster }: Frame): void {
     switch (event.kind) {
       case 'Hit':
@@ -109,7 +112,7 @@ export class Hud {
     }
   }
 
-  /** Large text for some seconds. */
+  /** Shows large text for some seconds. */
   announce(text: string): void {
     setText(this.#banner, text);
     this.#banner.classList.add('shown');

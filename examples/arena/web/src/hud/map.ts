@@ -5,13 +5,13 @@ import type { Camera } from '../scene/camera';
 
 const EVERY_MS = 66;
 
-/** The whole world, small: what is seen, and where the best players roughly are. */
+/** A map of the whole world: visible things, and the approximate places of the best players. */
 export class WorldMap {
   readonly #canvas = byId<HTMLCanvasElement>('map');
   readonly #pen = this.#canvas.getContext('2d');
   #lastMs = 0;
 
-  /** Draws it, about fifteen times a second. */
+  /** Draws the map, about fifteen times a second. */
   draw(frame: Frame, camera: Camera): void {
     if (frame.nowMs - this.#lastMs < EVERY_MS || !this.#pen) return;
     this.#lastMs = frame.nowMs;

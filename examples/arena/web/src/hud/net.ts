@@ -6,7 +6,7 @@ const EVERY_MS = 500;
 interface Line {
   name: string;
   show(stats: Stats, rates: Rates): string;
-  /** From where on it is fair, and bad. */
+  /** Values from which on it is fair, and bad. */
   limits?: readonly [fair: number, bad: number];
   value?(stats: Stats, rates: Rates): number;
 }
@@ -30,7 +30,7 @@ const LINES: readonly Line[] = [
   { name: 'frames/s', show: (_, r) => r.fps.toFixed(0), value: (_, r) => -r.fps, limits: [-40, -20] },
 ];
 
-/** The small net statistics. */
+/** The compact network statistics. */
 export class NetGraph {
   readonly #root = byId('net');
   readonly #cells: HTMLElement[];
@@ -38,18 +38,18 @@ export class NetGraph {
   #lastMs = 0;
   #last: Stats | undefined;
 
-  /** Fills its place in the page. */
+  /** Fills its element in the page. */
   constructor() {
     this.#cells = LINES.map(() => element('b'));
     this.#root.replaceChildren(...LINES.flatMap(({ name }, at) => [element('span', '', name), this.#cells[at]!]));
   }
 
-  /** Shows or hides them. */
+  /** Shows or hides the statistics. */
   set shown(shown: boolean) {
     this.#root.hidden = !shown;
   }
 
-  /** Counts a frame, and shows new numbers twice a second. */
+  /** Counts a frame, and updates the numbers twice a second. */
   draw(nowMs: number, read: () => Stats): void {
     this.#frames++;
     const seconds = (nowMs - this.#lastMs) / 1000;

@@ -1,20 +1,20 @@
 import { byId } from '../dom';
 
-/** What the buttons at the top do. `sound` and `stats` give whether it is on now. */
+/** Actions of the buttons at the top. `sound` and `stats` return true if it is now on. */
 export interface ToolActions {
   leave(): void;
   sound(): boolean;
   stats(): boolean;
 }
 
-/** The buttons at the top; two of them have a key as well. */
+/** The buttons at the top; two of them also have a key. */
 export class Tools {
   readonly #sound = byId('sound');
   readonly #stats = byId('stats');
   readonly #actions: ToolActions;
   readonly #stop = new AbortController();
 
-  /** Listens until {@link stop}. `on` says what is on already. */
+  /** Listens until {@link stop}. `on` says what is on initially. */
   constructor(actions: ToolActions, on: { sound: boolean; stats: boolean }) {
     this.#actions = actions;
     this.#sound.ariaPressed = String(on.sound);
@@ -24,19 +24,19 @@ export class Tools {
     this.#listen(this.#stats, () => this.toggleStats());
   }
 
-  /** Sound on or off; gives which it is now. */
+  /** Turns sound on or off. Returns true if it is now on. */
   toggleSound(): boolean {
     const isOn = this.#actions.sound();
     this.#sound.ariaPressed = String(isOn);
     return isOn;
   }
 
-  /** The network statistics, shown or hidden. */
+  /** Shows or hides the network statistics. */
   toggleStats(): void {
     this.#stats.ariaPressed = String(this.#actions.stats());
   }
 
-  /** Listens no more. */
+  /** Stops listening. */
   stop(): void {
     this.#stop.abort();
   }
@@ -44,7 +44,7 @@ export class Tools {
   #listen(button: HTMLElement, act: () => void): void {
     const press = (event: MouseEvent) => {
       act();
-      // After a click the keys steer again; who came by the Tab key stays on the button.
+      // After a click the keys steer again; after the Tab key the focus stays on the button.
       if (event.detail > 0) button.blur();
     };
     button.addEventListener('click', press, { signal: this.#stop.signal });

@@ -1,14 +1,14 @@
 import { byId, setText } from '../dom';
 import type { Frame } from '../game';
 
-/** In place of the gauges of someone who only watches: whom the camera follows, and the way to play. */
+/** Replaces the gauges for spectators: the pilot whom the camera follows, and a button to play. */
 export class Watching {
   readonly #root = byId('watching');
   readonly #text = byId('watching-text');
   readonly #room: string;
   readonly #stop = new AbortController();
 
-  /** Shows itself. `join` is called for the button. */
+  /** Shows the panel. The button calls `join`. */
   constructor(room: string, join: () => void) {
     this.#room = room;
     byId('watching-join').addEventListener('click', join, { signal: this.#stop.signal });
@@ -16,13 +16,13 @@ export class Watching {
     this.#root.hidden = false;
   }
 
-  /** Says who is followed. */
+  /** Names the followed pilot. */
   draw({ followed, roster }: Frame): void {
     const name = followed && roster.nameOf(followed.id);
     setText(this.#text, name ? `Watching ${name} in ${this.#room}` : `Watching ${this.#room}`);
   }
 
-  /** Hides itself. */
+  /** Hides the panel. */
   stop(): void {
     this.#stop.abort();
     this.#root.hidden = true;

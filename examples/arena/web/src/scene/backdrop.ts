@@ -5,18 +5,18 @@ import type { Camera } from './camera';
 import { painted, type Textures } from './textures';
 
 const GRID_UNITS = 128;
-/** The sky is painted this much larger than the screen, for it to move. */
+/** Size of the sky relative to the screen, which lets it move. */
 const SKY_OVERSIZE = 1.25;
 const SKY_WIDTH = 1200;
 const SKY_HEIGHT = 800;
-/** Stars by layer: how many, how large, how much they move with the camera. */
+/** Layers of stars: their number, size, and motion with the camera. */
 const LAYERS = [
   { stars: 190, size: 2.2, depth: 0.05, alpha: 0.5 },
   { stars: 110, size: 3.4, depth: 0.12, alpha: 0.75 },
   { stars: 40, size: 6, depth: 0.26, alpha: 1 },
 ] as const;
 const STAR_TINTS = [0xffffff, 0xbed7ff, 0xffe2c4, 0xcdbeff] as const;
-/** Clouds of the nebula: place and size as shares of the sky. */
+/** Clouds of the nebula: place and size as parts of the sky. */
 const CLOUDS = [
   [0.25, 0.3, 0.42, '24 52 120', 0.5],
   [0.72, 0.62, 0.4, '84 34 112', 0.42],
@@ -33,16 +33,16 @@ interface Star {
   depth: number;
 }
 
-/** Nebula and stars far away, and the grid and walls of the world. */
+/** The distant nebula and stars, and the grid and walls of the world. */
 export class Backdrop {
-  /** Behind everything, in pixels. */
+  /** The background, in pixels. */
   readonly sky = new Container();
   /** Part of the world, in units. */
   readonly ground = new Container();
   readonly #nebula: Sprite;
   readonly #stars: Star[];
 
-  /** Paints it. */
+  /** Paints the backdrop. */
   constructor(textures: Textures) {
     const random = new Random(7);
     this.#nebula = new Sprite({ texture: painted(SKY_WIDTH, SKY_HEIGHT, paintNebula), anchor: 0.5, blendMode: 'none' });
@@ -54,7 +54,7 @@ export class Backdrop {
     this.ground.addChild(...grid(line), ...walls(line));
   }
 
-  /** Moves the far things by their depth. */
+  /** Moves the distant layers by their depth. */
   draw(camera: Camera): void {
     const { width, height, scale, shakeX, shakeY } = camera;
     const grow = Math.max(width / SKY_WIDTH, height / SKY_HEIGHT) * SKY_OVERSIZE;
@@ -69,7 +69,7 @@ export class Backdrop {
   }
 }
 
-/** Somewhere on a screen with a margin, so that no star vanishes in sight. */
+/** Wraps a coordinate beyond a margin, so that no star vanishes in sight. */
 function wrap(at: number, length: number): number {
   const span = length + 16;
   return at - span * Math.floor((at + 8) / span);
@@ -105,7 +105,7 @@ function paintNebula(pen: CanvasRenderingContext2D): void {
   dither(pen, random);
 }
 
-/** A little noise, or the soft gradients would show their steps. */
+/** Adds a little noise, which hides the steps of soft gradients. */
 function dither(pen: CanvasRenderingContext2D, random: Random): void {
   const image = pen.getImageData(0, 0, SKY_WIDTH, SKY_HEIGHT);
   for (let at = 0; at < image.data.length; at += 4) {
@@ -115,7 +115,7 @@ function dither(pen: CanvasRenderingContext2D, random: Random): void {
   pen.putImageData(image, 0, 0);
 }
 
-/** A line across its width, soft at both sides. */
+/** Paints a line, soft at both sides. */
 function paintLine(pen: CanvasRenderingContext2D): void {
   const gradient = pen.createLinearGradient(0, 0, 8, 0);
   gradient.addColorStop(0, 'rgb(255 255 255 / 0)');
@@ -134,7 +134,7 @@ function grid(texture: Texture): Sprite[] {
   return lines;
 }
 
-/** A bright line with a halo, and darkness beyond. */
+/** A bright line with a halo, and darkness beyond it. */
 function walls(line: Texture): Sprite[] {
   const deep = 2200;
   const beyond = ([[-1, 0], [1, 0], [0, -1], [0, 1]] as const).map(([x, y]) => {
@@ -152,7 +152,7 @@ function walls(line: Texture): Sprite[] {
   return [...beyond, ...looks.flatMap((look) => [-WORLD_HALF, WORLD_HALF].flatMap((at) => cross(line, at, look)))];
 }
 
-/** One upright and one level line through the world. */
+/** One vertical and one horizontal line through the world. */
 function cross(texture: Texture, at: number, look: { width: number; alpha: number; color: number }): Sprite[] {
   return [0, Math.PI / 2].map((rotation) => {
     const sprite = new Sprite({ texture, tint: look.color, alpha: look.alpha, anchor: 0.5, rotation, blendMode: 'add' });

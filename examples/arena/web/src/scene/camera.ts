@@ -1,25 +1,25 @@
 import type { Vec2 } from 'tickwire';
 import { VIEW_RADIUS } from '../game';
 
-/** How fast the camera closes in on what it follows, per second. */
+/** Rate, per second, at which the camera approaches its target. */
 const STIFFNESS = 6;
-/** Seconds of flight it looks ahead. */
+/** Seconds of flight that the camera looks ahead. */
 const LEAD_SECONDS = 0.32;
-/** The farthest corner of the screen must lie within what the server shows. */
+/** The farthest corner of the screen must lie within the shown world. */
 const SEEN = VIEW_RADIUS * 0.93;
-/** On small screens the view shrinks instead of the ships. */
+/** On small screens the visible area shrinks, not the ships. */
 const SCALE_MIN = 0.72;
 const SHAKE_PER_SECOND = 2.4;
 const SHAKE_PIXELS = 26;
 
-/** Where the screen is in the world. World y points up, screen y down. */
+/** The screen's place in the world. World y points up, screen y down. */
 export class Camera {
   /** The middle of the screen, in world units. */
   x = 0;
   y = 0;
-  /** Pixels a unit. */
+  /** Pixels per unit. */
   scale = 1;
-  /** In pixels. */
+  /** Size of the screen in pixels. */
   width = 1;
   height = 1;
   /** Offset by shaking, in pixels. */
@@ -27,20 +27,20 @@ export class Camera {
   shakeY = 0;
   #shake = 0;
 
-  /** The screen has this size now. */
+  /** Sets the size of the screen. */
   resize(width: number, height: number): void {
     this.width = width;
     this.height = height;
     this.scale = Math.max(SCALE_MIN, Math.hypot(width, height) / 2 / SEEN);
   }
 
-  /** Is at once where it should be. */
+  /** Moves to its target at once. */
   jump(to: Vec2): void {
     this.x = to.x;
     this.y = to.y;
   }
 
-  /** Moves towards what it follows; with nothing to follow it stays. */
+  /** Moves towards the target; stays without one. */
   follow(target: { pos: Vec2; vel: Vec2 } | undefined, seconds: number, nowMs: number): void {
     if (target) {
       const x = target.pos.x + target.vel.x * LEAD_SECONDS;
@@ -56,12 +56,12 @@ export class Camera {
     this.shakeY = Math.cos(nowMs * 0.107) * reach;
   }
 
-  /** Shakes by up to 1. */
+  /** Shakes with a strength of up to 1. */
   shake(strength: number): void {
     this.#shake = Math.min(1, Math.max(this.#shake, strength));
   }
 
-  /** Pixels from the left and top of a place in the world. */
+  /** The pixels from the left and top for a place in the world. */
   toScreen(at: Vec2): Vec2 {
     return {
       x: this.width / 2 + this.shakeX + (at.x - this.x) * this.scale,
@@ -69,7 +69,7 @@ export class Camera {
     };
   }
 
-  /** How near a place is to the middle: 1 there, 0 outside the screen. */
+  /** The nearness of a place to the middle: 1 there, 0 outside the screen. */
   nearness(at: Vec2): number {
     const reach = Math.hypot(this.width, this.height) / 2 / this.scale;
     return Math.max(0, 1 - Math.hypot(at.x - this.x, at.y - this.y) / reach);

@@ -5,13 +5,13 @@ import { DUST, EMBER, OVERDRIVE, REPAIR } from '../palette';
 import { Particles } from './particles';
 import type { Textures } from './textures';
 
-/** What bursts, glows and smokes. Random on purpose: nothing but the eye depends on it. */
+/** Explosions, glows and smoke. They are random, as nothing else depends on them. */
 export class Effects {
   readonly #sparks: Particles;
   readonly #glows: Particles;
   readonly #rings: Particles;
 
-  /** Adds itself to the world, over what is there. */
+  /** Adds itself to the world, above what is there. */
   constructor(world: Container, textures: Textures) {
     this.#glows = new Particles(textures.glow);
     this.#rings = new Particles(textures.ring);
@@ -19,7 +19,7 @@ export class Effects {
     world.addChild(this.#glows.container, this.#rings.container, this.#sparks.container);
   }
 
-  /** Moves everything on. */
+  /** Advances all effects. */
   draw(seconds: number): void {
     this.#glows.draw(seconds);
     this.#rings.draw(seconds);

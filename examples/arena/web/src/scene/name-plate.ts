@@ -3,15 +3,15 @@ import { css } from '../palette';
 import { painted } from './textures';
 
 const FONT = '600 13px "Chakra Petch", system-ui, sans-serif';
-/** Pixels of the picture for each of the page's. */
+/** Pixels of the picture per pixel of the page. */
 const DETAIL = 2;
 const HEIGHT = 20;
 const MARGIN = 4;
 const OUTLINE = 3;
 
-/** A name over a ship: a picture of its own, painted when the name changes. */
+/** A name above a ship: a picture of its own, repainted when the name changes. */
 export class NamePlate {
-  /** Stands on its lower edge. */
+  /** Anchored at its lower edge. */
   readonly sprite = new Sprite({ texture: Texture.EMPTY, anchor: { x: 0.5, y: 1 }, scale: 1 / DETAIL });
   #name = '';
 

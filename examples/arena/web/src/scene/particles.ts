@@ -2,13 +2,13 @@ import { Particle, ParticleContainer, type Texture } from 'pixi.js';
 
 const PARTICLES_MAX = 900;
 
-/** How a particle begins and changes. Lengths in units, times in seconds. */
+/** The initial state and motion of a particle. Lengths are in units, times in seconds. */
 export interface Spawn {
   x: number;
   y: number;
   vx?: number;
   vy?: number;
-  /** Share of the speed that is lost in a second. */
+  /** Part of the speed lost in a second. */
   drag?: number;
   life: number;
   /** Diameter at the start and at the end. */
@@ -25,15 +25,17 @@ interface Live extends Required<Spawn> {
   sprite: Particle;
 }
 
-/** Short-lived lights: sparks, smoke, rings. All of one texture, added to what is behind. */
+/**
+ * Short-lived lights: sparks, smoke, rings. All have one texture and are added to the light behind.
+ */
 export class Particles {
-  /** To be put into the world. */
+  /** Add it to the world. */
   readonly container: ParticleContainer;
   readonly #texture: Texture;
   readonly #live: Live[] = [];
   readonly #free: Particle[] = [];
 
-  /** With none alive. */
+  /** Starts without particles. */
   constructor(texture: Texture) {
     this.#texture = texture;
     this.container = new ParticleContainer({
@@ -43,7 +45,7 @@ export class Particles {
     });
   }
 
-  /** Adds one; nothing when too many are alive. World y points up. */
+  /** Adds a particle, unless too many are alive. World y points up. */
   add(spawn: Spawn): void {
     if (this.#live.length >= PARTICLES_MAX) return;
     const sprite = this.#free.pop() ?? new Particle({ texture: this.#texture, anchorX: 0.5, anchorY: 0.5 });
@@ -62,7 +64,7 @@ export class Particles {
     });
   }
 
-  /** Moves all of them on. */
+  /** Advances all particles. */
   draw(seconds: number): void {
     for (let at = this.#live.length - 1; at >= 0; at--) {
       const one = this.#live[at]!;

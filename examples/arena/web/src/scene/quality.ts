@@ -1,16 +1,19 @@
-/** Frames a second below which the picture is made coarser, and above which it stays. */
+/** Frames a second below which the picture becomes coarser. */
 const FPS_LOW = 26;
 const LOOK_SECONDS = 3;
-/** Shares of the screen's own resolution. */
+/** Parts of the screen's own resolution. */
 const STEPS: readonly number[] = [1, 0.75, 0.5];
 
-/** Trades sharpness for frames on slow graphics. It only goes down: a picture that changes back and forth is worse. */
+/**
+ * Trades sharpness for frames on slow graphics. It never goes up again: a picture that keeps
+ * changing is worse.
+ */
 export class Quality {
   #step = 0;
   #seconds = 0;
   #frames = 0;
 
-  /** Counts a frame. Gives the share of the resolution to draw with from now on, when it changes. */
+  /** Counts a frame. Returns the new part of the resolution when it changes. */
   frame(seconds: number): number | undefined {
     this.#seconds += seconds;
     this.#frames++;

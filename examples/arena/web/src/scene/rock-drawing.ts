@@ -2,7 +2,7 @@ import type { Random } from '../random';
 
 const CORNERS = 22;
 
-/** Draws a rock around (`middle`, `middle`) that fills a circle of `radius` pixels on the average. */
+/** Draws a rock around (`middle`, `middle`) with a mean radius of `radius` pixels. */
 export function drawRock(pen: CanvasRenderingContext2D, middle: number, radius: number, random: Random): void {
   pen.translate(middle, middle);
   const outline = smooth(corners(radius, random));

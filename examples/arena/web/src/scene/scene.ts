@@ -1,4 +1,4 @@
-// Despite its name it is what makes PixiJS do without eval, which the server's policy for pages forbids.
+// Despite its name it makes PixiJS work without eval, which the server's page policy forbids.
 import 'pixi.js/unsafe-eval';
 import { Application, Container, Sprite } from 'pixi.js';
 import type { Vec2 } from 'tickwire';
@@ -16,9 +16,9 @@ import { Things } from './things';
 const FONT_WAIT_MS = 1500;
 const DRIFT_UNITS_PER_SECOND = 14;
 
-/** Everything that is drawn into the canvas. */
+/** The canvas and everything drawn into it. */
 export class Scene {
-  /** Where the screen is in the world. */
+  /** The screen's place in the world. */
   readonly camera = new Camera();
   readonly #app: Application;
   readonly #backdrop: Backdrop;
@@ -35,7 +35,7 @@ export class Scene {
     const labels = new Container();
     this.#backdrop = new Backdrop(textures);
     this.#world.addChild(this.#backdrop.ground);
-    // Effects are made first, because others use them, and drawn over everything.
+    // Effects are created first, because others use them, and drawn last.
     const over = new Container();
     this.#effects = new Effects(over, textures);
     this.#things = new Things(this.#world, textures, this.#effects);
@@ -47,9 +47,9 @@ export class Scene {
     app.stage.addChild(this.#backdrop.sky, this.#world, labels);
   }
 
-  /** Makes the canvas in `parent` and keeps it as large. */
+  /** Creates the canvas in `parent` and keeps it as large. */
   static async create(parent: HTMLElement): Promise<Scene> {
-    // Names are painted with the page's font: it must be there before.
+    // Names are painted with the page's font, which must be loaded first.
     await Promise.race([document.fonts.load('600 13px "Chakra Petch"'), new Promise((done) => setTimeout(done, FONT_WAIT_MS))]);
     const app = new Application();
     await app.init({
@@ -78,7 +78,7 @@ export class Scene {
     this.#render(seconds);
   }
 
-  /** Draws the empty sky, drifting: behind the screens before and after the game. */
+  /** Draws the empty drifting sky: behind the screens before and after the game. */
   idle(seconds: number): void {
     if (!calm()) this.camera.x += DRIFT_UNITS_PER_SECOND * seconds;
     this.#place();
@@ -86,7 +86,7 @@ export class Scene {
     this.#render(seconds);
   }
 
-  /** Shows something that happened. */
+  /** Shows an event. */
   play(event: ArenaEvent, frame: Frame): void {
     switch (event.kind) {
       case 'Hit':
@@ -138,7 +138,7 @@ export class Scene {
   }
 }
 
-/** More than two pixels for one of the page's are not seen, but cost. */
+/** More than two pixels per pixel of the page are invisible, but cost time. */
 function fullResolution(): number {
   return Math.min(devicePixelRatio, 2);
 }

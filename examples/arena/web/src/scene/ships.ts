@@ -28,7 +28,7 @@ interface ShipView {
   flashSeconds: number;
 }
 
-/** Every ship with its flame, shield, name and health. */
+/** All ships with their flames, shields, names and health. */
 export class Ships {
   readonly #bodies = new Container();
   readonly #labels: Container;
@@ -36,7 +36,7 @@ export class Ships {
   readonly #effects: Effects;
   readonly #views: Views<Ship, ShipView>;
 
-  /** Bodies go into the world, labels over everything in pixels. */
+  /** Bodies are in the world, labels above everything in pixels. */
   constructor(world: Container, labels: Container, textures: Textures, effects: Effects) {
     world.addChild(this.#bodies);
     this.#labels = labels;
@@ -52,7 +52,7 @@ export class Ships {
     );
   }
 
-  /** Draws all of them. */
+  /** Draws all ships. */
   draw(frame: Frame, camera: Camera): void {
     this.#views.sync(frame.entities.of('Ship'), (view, ship, fresh) => {
       if (view.team !== ship.team) this.#paint(view, ship.team);
@@ -63,7 +63,7 @@ export class Ships {
     });
   }
 
-  /** A ship was hit. */
+  /** Shows that a ship was hit. */
   flash(player: number): void {
     const view = this.#views.get(player);
     if (view) view.flashSeconds = FLASH_SECONDS;

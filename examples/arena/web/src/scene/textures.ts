@@ -3,12 +3,12 @@ import { css, TEAM_COLORS } from '../palette';
 import { Random } from '../random';
 import { drawRock } from './rock-drawing';
 
-/** Pixels a world unit in textures of things: sharp up to this zoom. */
+/** Texture pixels per world unit: sharp up to this zoom. */
 export const DETAIL = 3;
-/** Different rocks of each size. */
+/** Number of different rocks of each size. */
 export const ROCK_SHAPES = 5;
 
-/** Everything that is drawn, painted once at the start: no files to load. */
+/** All pictures, painted once at the start: there are no files to load. */
 export interface Textures {
   /** A soft round light. */
   glow: Texture;
@@ -34,7 +34,7 @@ export interface Textures {
   arrow: Texture;
 }
 
-/** Paints them all; takes some ten milliseconds. */
+/** Paints all textures; takes some tens of milliseconds. */
 export function paintTextures(): Textures {
   return {
     glow: painted(128, 128, (pen) => radial(pen, 64, [[0, 1], [0.25, 0.5], [0.55, 0.14], [1, 0]])),
@@ -107,7 +107,7 @@ function paintFlame(pen: Pen): void {
   pen.fill();
 }
 
-/** Drawn in world units around the ship's middle. */
+/** Paints in world units around the ship's middle. */
 function paintShip(pen: Pen, color: number): void {
   pen.setTransform(DETAIL, 0, 0, DETAIL, 30 * DETAIL, 24 * DETAIL);
   pen.lineJoin = 'round';

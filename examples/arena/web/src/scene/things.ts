@@ -5,7 +5,7 @@ import type { Effects } from './effects';
 import { ROCK_SHAPES, type Textures } from './textures';
 import { Views } from './views';
 
-/** Texture pixels of a rock for each of its diameter: its drawing leaves a margin. */
+/** Texture size of a rock relative to its diameter: its drawing leaves a margin. */
 const ROCK_MARGIN = 2.3 / 2;
 
 interface Lit {
@@ -32,14 +32,14 @@ export class Things {
     this.#shots = new Views<Shot, Sprite>((shot) => makeShot(shots, textures, shot), (sprite) => sprite.destroy());
   }
 
-  /** Draws all of them. */
+  /** Draws all things. */
   draw({ entities, nowMs }: Frame): void {
     this.#rocks.sync(entities.of('Asteroid'), ({ body, spinning }, { pos, spin, id, presence }) => {
       body.alpha = presence;
       body.position.set(pos.x, -pos.y);
       spinning.rotation = id - (spin * nowMs) / 1000;
     });
-    // A shot is fired, or flies in beyond the edge of the screen: nothing to fade.
+    // A shot is fired, or flies in from beyond the screen: there is nothing to fade.
     const fired = entities.of('Shot').filter(({ presence }) => presence > 0);
     this.#shots.sync(fired, (sprite, { pos, vel, team }, fresh) => {
       sprite.position.set(pos.x, -pos.y);

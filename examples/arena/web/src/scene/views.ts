@@ -1,17 +1,17 @@
-/** One picture for each entity seen: made when it appears, removed when it is gone. */
+/** One picture for each visible entity: created when it appears, removed when it is gone. */
 export class Views<E extends { readonly id: number }, V> {
   readonly #views = new Map<number, { view: V; frame: number }>();
   readonly #make: (entity: E) => V;
   readonly #remove: (view: V) => void;
   #frame = 0;
 
-  /** `make` is called with an entity's first frame. */
+  /** `make` is called at an entity's first frame. */
   constructor(make: (entity: E) => V, remove: (view: V) => void) {
     this.#make = make;
     this.#remove = remove;
   }
 
-  /** Shows these and only these. `fresh` is true in an entity's first frame. */
+  /** Shows exactly these entities. `fresh` is true in an entity's first frame. */
   sync(entities: readonly E[], show: (view: V, entity: E, fresh: boolean) => void): void {
     this.#frame++;
     for (const entity of entities) {
@@ -28,7 +28,7 @@ export class Views<E extends { readonly id: number }, V> {
     }
   }
 
-  /** The picture of an entity that was seen in the last frame. */
+  /** The picture of an entity that the last frame showed. */
   get(id: number): V | undefined {
     return this.#views.get(id)?.view;
   }
