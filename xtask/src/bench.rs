@@ -1,4 +1,4 @@
-//! The bench binaries, run for a moment: that they work, not how fast.
+//! Runs the bench binaries briefly: checks that they work, not their speed.
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::step::Outcome;
 const CLIENTS: u64 = 5;
 
 pub(crate) fn criterion(repo: &Repo) -> anyhow::Result<Outcome> {
-    // Unoptimised: the same build as the tests', and nothing here is measured.
+    // Unoptimised: the same build as the tests', as nothing here is measured.
     let bench = [&["bench", "--bench=*", "--profile=dev"], &PACKAGES[..], &["--", "--test"]];
     Run::new("cargo", &bench.concat(), repo.root()).show()?;
     Ok(Outcome::Passed)
@@ -47,7 +47,7 @@ pub(crate) fn field(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Floods against a server of this build: that the bots play on, not how fast.
+/// Floods against a server of this build: checks that the bots play on, not their speed.
 pub(crate) fn attack(repo: &Repo) -> anyhow::Result<Outcome> {
     for flood in
         ["none", "rooms", "joins", "handshakes", "initials", "garbage", "http", "websocket"]
@@ -63,7 +63,7 @@ pub(crate) fn attack(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// In virtual time from one seed, so the figures are the same on every machine.
+/// Runs in virtual time from one seed, so the figures are the same on every machine.
 pub(crate) fn feel(repo: &Repo) -> anyhow::Result<Outcome> {
     for (transport, profile, late_max, starved_max) in [
         ("quic", "lan", 0.0, 0.0),

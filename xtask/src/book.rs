@@ -1,4 +1,4 @@
-//! The book in `docs`: built, and its links, includes and paths checked.
+//! Builds the book in `docs`, and checks its links, includes and paths.
 
 mod links;
 mod markdown;
@@ -26,14 +26,14 @@ const DOCUMENTS: [&str; 6] = [
     "shared/fuzz/README.md",
 ];
 
-/// `cargo xtask book`: builds the book and says where it is.
+/// `cargo xtask book`: builds the book and prints its path.
 pub(crate) fn show(repo: &Repo) -> anyhow::Result<ExitCode> {
     check(repo)?;
     println!("{}", output(repo).join("index.html").display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// The step `book`: the book builds, and what it refers to is there.
+/// The step `book`: checks that the book builds and that its references exist.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
     build(repo)?;
     let mut faults = sources::faults(repo.root(), &files(&repo.root().join("docs/src"), "md")?)?;
@@ -46,8 +46,8 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
     bail!("{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-/// `cargo xtask reference`: writes the pages that are made from the code. The test that holds them equal to the
-/// code writes them.
+/// `cargo xtask reference`: writes the pages generated from the code. The test that compares them
+/// with the code writes them.
 pub(crate) fn write_reference(repo: &Repo) -> anyhow::Result<ExitCode> {
     let test = [&["test", "--lib"], &PACKAGES[..], &["--", "the_reference_"]].concat();
     Run::new("cargo", &test, repo.root()).env("TICKWIRE_WRITE_REFERENCE", "1").show()?;

@@ -1,4 +1,4 @@
-//! The examples played by a real browser, against real servers.
+//! Plays the examples in real browsers, against real servers.
 
 use crate::command::Run;
 use crate::repo::Repo;
@@ -14,7 +14,7 @@ pub(crate) fn firefox(repo: &Repo) -> anyhow::Result<Outcome> {
     play_in(repo, "firefox")
 }
 
-/// The tests start and stop servers of their own: some of them are about how a session ends.
+/// The tests start and stop their own servers: some of them check how a session ends.
 fn play_in(repo: &Repo, browser: &str) -> anyhow::Result<Outcome> {
     web::build_all(repo)?;
     build_binaries(repo)?;
@@ -22,7 +22,7 @@ fn play_in(repo: &Repo, browser: &str) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The tests in a browser, or those of one file, with the programs of the debug build.
+/// Runs the tests in a browser, or those of one file, with the programs of the debug build.
 pub(crate) fn run(repo: &Repo, words: &[&str]) -> Run {
     let browser = words.first().copied().unwrap_or_default();
     Run::new("npm", &[&["run", "--silent", "e2e", "--"], words].concat(), &repo.page())

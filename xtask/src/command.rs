@@ -1,4 +1,4 @@
-//! Runs a program, and says which one failed and how to run it alone.
+//! Runs programs, and reports which one failed and how to run it alone.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, bail};
 
-/// A program with its arguments, to be run in a directory.
+/// A program with its arguments and its directory.
 pub(crate) struct Run {
     command: Command,
     shown: String,
@@ -33,18 +33,19 @@ impl Run {
         self
     }
 
-    /// The command itself, for a caller that starts it in its own way.
+    /// The command itself, for a caller that starts it differently.
     pub(crate) fn into_command(self) -> Command {
         self.command
     }
 
-    /// Runs it with its output shown.
+    /// Runs the program and shows its output.
     pub(crate) fn show(mut self) -> anyhow::Result<()> {
         let status = self.command.status().with_context(|| self.cannot_start())?;
         self.check(status)
     }
 
-    /// Runs it with its errors shown, and gives each line of its standard output to `each` when it comes.
+    /// Runs the program, shows its errors, and passes each line of its standard output to `each` as
+    /// it comes.
     pub(crate) fn lines(mut self, mut each: impl FnMut(&str)) -> anyhow::Result<()> {
         self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| self.cannot_start())?;
@@ -56,7 +57,7 @@ impl Run {
         self.check(status)
     }
 
-    /// Runs it in silence; its output is shown when it fails.
+    /// Runs the program silently; shows its output if it fails.
     pub(crate) fn quiet(mut self) -> anyhow::Result<()> {
         let output = self.command.output().with_context(|| self.cannot_start())?;
         if !output.status.success() {
@@ -65,7 +66,7 @@ impl Run {
         self.check(output.status)
     }
 
-    /// Runs it in silence and returns what it printed on its standard output.
+    /// Runs the program silently and returns its standard output.
     pub(crate) fn read(mut self) -> anyhow::Result<String> {
         let output = self.command.output().with_context(|| self.cannot_start())?;
         if !output.status.success() {
@@ -87,14 +88,14 @@ impl Run {
     }
 }
 
-/// Whether a program is found on the path.
+/// True if a program is on the path.
 pub(crate) fn is_on_path(program: &str) -> bool {
     let paths = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&paths).any(|directory| directory.join(program).is_file())
 }
 
-/// What `cargo run` sets for this program alone. Build scripts that watch these variables would
-/// build again each time a chore and a person take turns.
+/// Variables that `cargo run` sets for this program alone. Build scripts that watch them would run
+/// again each time a chore and a person take turns.
 fn leaked_variables() -> impl Iterator<Item = String> {
     let own = |name: &String| {
         name == "CARGO"

@@ -1,4 +1,4 @@
-//! `cargo xtask connect-race`: over what sessions of a browser go, by how bad the network is.
+//! `cargo xtask connect-race`: the transports of a browser's sessions on better and worse networks.
 
 use std::process::ExitCode;
 
@@ -14,13 +14,13 @@ const NEEDS: &[Need] = &[Need::WasmTarget, Need::NodeModules, Need::Chromium];
 
 #[derive(Args)]
 pub(crate) struct ConnectRaceFlags {
-    /// Connections over each network, each of a browser that remembers nothing.
+    /// Connections over each network, each from a browser without memory of earlier ones.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
 }
 
-/// Headless Chromium connects through the proxy, by UDP and by TLS over TCP; prints a table, and fails when datagrams
-/// passed and were not taken.
+/// Connects headless Chromium through the proxy, by UDP and by TLS over TCP. Prints a table, and
+/// fails if datagrams passed and were not used.
 pub(crate) fn connect_race(repo: &Repo, flags: &ConnectRaceFlags) -> anyhow::Result<ExitCode> {
     NEEDS.iter().try_for_each(|need| need.satisfy(repo))?;
     web::build_all(repo)?;

@@ -1,10 +1,10 @@
-//! What the project depends on: licences, bans, known faults.
+//! Checks the dependencies: licences, bans, known vulnerabilities.
 
 use crate::command::Run;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
-/// Where cargo-deny gets the known faults from.
+/// Source of cargo-deny's known vulnerabilities.
 const ADVISORIES_URL: &str = "https://github.com/RustSec/advisory-db";
 
 pub(crate) fn deny(repo: &Repo) -> anyhow::Result<Outcome> {
@@ -12,7 +12,7 @@ pub(crate) fn deny(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Not run where the database cannot be reached: nothing is known about the dependencies then.
+/// Not run if the database is unreachable: then nothing is known about the dependencies.
 pub(crate) fn advisories(repo: &Repo) -> anyhow::Result<Outcome> {
     let reach = ["ls-remote", "--exit-code", ADVISORIES_URL, "HEAD"];
     if Run::new("git", &reach, repo.root()).env("GIT_TERMINAL_PROMPT", "0").read().is_err() {

@@ -1,14 +1,14 @@
-//! Whether what was built is newer than what it was built from.
+//! Checks whether an output is newer than its inputs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Directories that hold what is built or fetched, never what is written by hand.
+/// Directories with built or fetched files only.
 const NOT_INPUTS: [&str; 4] = ["node_modules", "dist", "target", "wasm"];
 
-/// Whether `output` exists and nothing under `inputs` changed after it. An input that does not
-/// exist makes the output stale.
+/// True if `output` exists and nothing under `inputs` changed after it. A missing input makes the
+/// output stale.
 pub(crate) fn is_fresh(output: &Path, inputs: &[PathBuf]) -> bool {
     let Some(built) = modified(output) else { return false };
     inputs.iter().all(|input| newest(input).is_some_and(|changed| changed <= built))
@@ -18,8 +18,8 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|found| found.modified()).ok()
 }
 
-/// When a file, or the newest file or directory in a directory, changed. A directory itself counts,
-/// because that is what changes when a file in it is removed.
+/// The time of the last change of a file, or of anything in a directory. The directory itself
+/// counts, because it changes when a file in it is removed.
 fn newest(path: &Path) -> Option<SystemTime> {
     let own = modified(path)?;
     let Ok(entries) = fs::read_dir(path) else { return Some(own) };

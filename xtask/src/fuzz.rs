@@ -1,4 +1,4 @@
-//! Every decoder against random bytes, for a few seconds each.
+//! Runs every decoder on random bytes, for a few seconds each.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
-/// For all targets together.
+/// Seconds for all targets together.
 const SECONDS_TOTAL: usize = 20;
 
 pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
@@ -18,7 +18,7 @@ pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
     let limit = format!("-max_total_time={seconds}");
     let shared = repo.root().join("shared");
     let folder = repo.target().join("fuzz");
-    // All at once: the cores are busy, and each run finds its target built.
+    // All at once: this keeps the cores busy, and each run finds its target built.
     let build = ["+nightly", "fuzz", "build"];
     Run::new("cargo", &build, &shared)
         .env("CARGO_TARGET_DIR", &folder)
@@ -26,7 +26,7 @@ pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
         .context("the fuzz targets do not build")?;
     for target in &targets {
         println!("--- {target}, {seconds} s");
-        // A run that finds a fault fails, and says where it put the bytes.
+        // A run that finds a fault fails and prints the path of the bytes.
         let run = ["+nightly", "fuzz", "run", target, "--", &limit, "-print_final_stats=0"];
         Run::new("cargo", &run, &shared)
             .env("CARGO_TARGET_DIR", &folder)
@@ -36,7 +36,7 @@ pub(crate) fn all(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// One for each file, so that a new target is run without being named here.
+/// The targets, one for each file, so that new ones need not be listed here.
 fn targets(repo: &Repo) -> anyhow::Result<Vec<String>> {
     let folder = repo.fuzz().join("fuzz_targets");
     let entries = fs::read_dir(&folder)

@@ -1,4 +1,4 @@
-//! What the chores need beyond Rust, node and git: found, or installed, with one line each.
+//! Tools that the chores need beyond Rust, node and git: found or installed, with one line each.
 
 use std::path::{Path, PathBuf};
 
@@ -9,12 +9,12 @@ use crate::fresh::is_fresh;
 use crate::probes;
 use crate::repo::Repo;
 
-/// Something a step needs.
+/// A tool that a step needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// The compiler's target for browsers.
     WasmTarget,
-    /// The toolchain that sanitizers need.
+    /// The toolchain for sanitizers.
     Nightly,
     /// `cargo nextest`.
     Nextest,
@@ -30,11 +30,11 @@ pub(crate) enum Need {
     Firefox,
     /// A terminal for the terminal client's test.
     Tmux,
-    /// What gives a network namespace its addresses.
+    /// The tool that gives a network namespace its addresses.
     Ip,
     /// Python with the QUIC library of the HTTP/3 probes.
     Probes,
-    /// The packages that `client/web` and the pages of the examples name.
+    /// The npm packages of `client/web` and the examples' pages.
     NodeModules,
 }
 
@@ -56,7 +56,7 @@ impl Need {
         }
     }
 
-    /// Finds it or installs it.
+    /// Finds or installs the tool.
     pub(crate) fn satisfy(self, repo: &Repo) -> anyhow::Result<()> {
         let installed = match self {
             Need::WasmTarget => rustup_target(repo),
@@ -86,7 +86,7 @@ fn rustup_target(repo: &Repo) -> anyhow::Result<()> {
             println!("install: rustup target add {TARGET}");
             Run::new("rustup", &["target", "add", TARGET], repo.root()).quiet()
         }
-        // Rust without rustup may bring the target; the build says so if it does not.
+        // Rust without rustup may include the target; otherwise the build says so.
         Err(_) if !is_on_path("rustup") => Ok(()),
         Err(error) => Err(error),
     }
@@ -110,8 +110,8 @@ fn cargo_tool(repo: &Repo, tool: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("install: cargo install --debug --locked {tool} (takes minutes)");
-    // Unoptimised, as it mostly waits for others, and in one folder for all, as they share crates: building
-    // the tools took longer than building all that they test.
+    // Unoptimised, as the tools mostly wait, and in one folder for all, as they share crates:
+    // building the tools took longer than building everything that they test.
     Run::new("cargo", &["install", "--debug", "--locked", "--quiet", tool], repo.root())
         .env("CARGO_TARGET_DIR", repo.target().join("tools"))
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
@@ -122,7 +122,7 @@ fn debian_package(repo: &Repo, program: &str, package: &str) -> anyhow::Result<(
     if is_on_path(program) { Ok(()) } else { debian_install(repo, program, package) }
 }
 
-/// Installs a package of Debian for the sake of `program`.
+/// Installs a Debian package that provides `program`.
 pub(crate) fn debian_install(repo: &Repo, program: &str, package: &str) -> anyhow::Result<()> {
     let by_hand = format!("run: apt-get update && apt-get install {package}");
     if !is_on_path("apt-get") {
@@ -148,12 +148,12 @@ fn node_modules(repo: &Repo) -> anyhow::Result<()> {
     node_modules_in(&[repo.package(), repo.page(), repo.minimal_page()])
 }
 
-/// Fetches what the `package.json` of each folder names.
+/// Installs the packages of each folder's `package.json`.
 pub(crate) fn node_modules_in(folders: &[PathBuf]) -> anyhow::Result<()> {
     if !is_on_path("npm") {
         bail!("there is no npm; install node 20 or newer");
     }
-    // The pages link to the package, so the order does not matter: they are fetched side by side.
+    // The pages link to the package, so the order does not matter: fetch them in parallel.
     std::thread::scope(|scope| {
         let fetching: Vec<_> =
             folders.iter().map(|folder| scope.spawn(move || npm_ci(folder))).collect();

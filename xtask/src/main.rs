@@ -39,17 +39,18 @@ struct Flags {
 enum Chore {
     /// Build an example, server and page, and serve it.
     Play(play::PlayFlags),
-    /// Run everything that must hold before a change is merged.
+    /// Run all checks required before a change is merged.
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,
-    /// Build the book and check its links; print where it is.
+    /// Build the book and check its links; print its path.
     Book,
-    /// Write the book's pages that are made from the code: settings and limits.
+    /// Write the book's pages generated from the code: settings and limits.
     Reference,
-    /// Show over what Chromium's sessions go, by how bad the network is, and when the first snapshot is there.
+    /// Show which transport Chromium's sessions use on better and worse networks, and when the
+    /// first snapshot arrives.
     ConnectRace(connect_race::ConnectRaceFlags),
-    /// Measure how fast Chromium takes in snapshots, against the same code natively.
+    /// Measure how fast Chromium applies snapshots, compared with the same code natively.
     WasmSpeed(wasm_speed::WasmSpeedFlags),
 }
 

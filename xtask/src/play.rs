@@ -18,10 +18,11 @@ use crate::web::{self, Module, Profile, text};
 
 #[derive(Args)]
 pub(crate) struct PlayFlags {
-    /// What to play.
+    /// The game to play.
     #[arg(value_enum, default_value_t)]
     game: Game,
-    /// Play the arena over a bad network: a proxy goes before it, both on free ports of this machine.
+    /// Play the arena over a bad network: starts a proxy before it, both on free ports of this
+    /// machine.
     #[arg(long, value_parser = ["lan", "wifi", "lte", "awful"])]
     profile: Option<String>,
     /// Flags for the server, after `--`; `-- --help` shows them.
@@ -35,18 +36,18 @@ enum Game {
     /// Ships of two teams among asteroids.
     #[default]
     Arena,
-    /// A dot that runs about: the game of the README.
+    /// A dot that moves about: the game of the README.
     Minimal,
 }
 
-/// An example: where its page is, and what server and page are made of.
+/// An example: the folder of its page, and the parts of its server and page.
 struct Example {
     page: PathBuf,
     build_page: fn(&Repo) -> anyhow::Result<()>,
-    /// For cargo.
+    /// Arguments for cargo.
     server: &'static [&'static str],
     program: &'static str,
-    /// With the folder that each one goes to.
+    /// Each with its output folder.
     modules: Vec<(Module, PathBuf)>,
 }
 
@@ -72,7 +73,7 @@ impl Game {
     }
 }
 
-/// Without a page in its binary, it is not to be built after the page.
+/// Without a page in its binary, so that it need not be built after the page.
 const ARENA_SERVER: &[&str] = &[
     "--package=tickwire-arena",
     "--bin=arena-server",
@@ -80,7 +81,7 @@ const ARENA_SERVER: &[&str] = &[
     "--features=tickwire-arena/server",
 ];
 
-/// Builds what is stale and becomes the server, which prints its address.
+/// Builds everything stale and becomes the server, which prints its address.
 pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
     let is_arena = flags.game == Game::Arena;
     ensure!(is_arena || flags.profile.is_none(), "only the arena plays over a --profile");
@@ -107,7 +108,7 @@ pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
     serve(Run::new(text(&server)?, &arguments, repo.root()).into_command())
 }
 
-/// Cargo is at work all the time; what npm does goes on beside it.
+/// Builds the example: npm works in parallel while cargo is busy.
 fn build(repo: &Repo, example: &Example, progress: &mut Progress) -> anyhow::Result<()> {
     thread::scope(|scope| {
         progress.step("the client for browsers; beside it the node modules");
@@ -126,7 +127,7 @@ fn build(repo: &Repo, example: &Example, progress: &mut Progress) -> anyhow::Res
         let programs = [example.server, &[web::BINDGEN, "--bin=tickwire-bindgen"]].concat();
         let server = build_programs(repo, &programs, |program| {
             if program == "tickwire-bindgen" {
-                // Without a reader the page has failed, which is told below.
+                // Without a reader the page has failed, which is reported below.
                 let _ = bindgen_is_built.send(());
             }
         });
@@ -137,7 +138,7 @@ fn build(repo: &Repo, example: &Example, progress: &mut Progress) -> anyhow::Res
     })
 }
 
-/// The modules, the package and the page, once `tickwire-bindgen` is there.
+/// Builds the modules, the package and the page, once `tickwire-bindgen` exists.
 fn build_page(repo: &Repo, example: &Example, bindgen: &Receiver<()>) -> anyhow::Result<()> {
     bindgen.recv().context("tickwire-bindgen was not built")?;
     for (module, output) in &example.modules {
@@ -147,7 +148,8 @@ fn build_page(repo: &Repo, example: &Example, bindgen: &Receiver<()>) -> anyhow:
     (example.build_page)(repo)
 }
 
-/// Builds programs by the profile `play`, with cargo's own progress shown, and names each as soon as it is there.
+/// Builds programs with the profile `play`, with cargo's own progress shown, and calls `built` with
+/// each finished one.
 fn build_programs(repo: &Repo, what: &[&str], mut built: impl FnMut(&str)) -> anyhow::Result<()> {
     let json = "--message-format=json-render-diagnostics";
     let build = [&["build", "--profile=play", json], what].concat();
@@ -162,7 +164,7 @@ fn build_programs(repo: &Repo, what: &[&str], mut built: impl FnMut(&str)) -> an
     })
 }
 
-/// The same with a proxy before it, which ends soon after the server has.
+/// Like [`serve`], with a proxy before the server; it ends soon after the server.
 fn serve_over(
     repo: &Repo,
     profile: &str,
@@ -185,7 +187,7 @@ fn serve_over(
     serve(server)
 }
 
-/// The server takes this process's place, so that Ctrl-C and SIGTERM reach it alone.
+/// Replaces this process by the server, so that Ctrl-C and SIGTERM reach only the server.
 #[cfg(unix)]
 fn serve(mut server: Command) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;

@@ -1,4 +1,5 @@
-//! The server against clients that break every rule of HTTP/3 one by one: `server/tests/http3`, in Python.
+//! Tests the server with clients that break every rule of HTTP/3 in turn: `server/tests/http3`, in
+//! Python.
 
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use crate::repo::Repo;
 use crate::step::Outcome;
 use crate::web::text;
 
-/// Runs them all against the server of the minimal example.
+/// Runs all probes against the server of the minimal example.
 pub(crate) fn http3(repo: &Repo) -> anyhow::Result<Outcome> {
     let build = ["build", "--package=tickwire-minimal"];
     Run::new("cargo", &build, repo.root()).show()?;
@@ -21,7 +22,7 @@ pub(crate) fn http3(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A virtual environment under the target directory with what the probes name.
+/// A virtual environment under the target directory with the probes' packages.
 pub(crate) fn environment(repo: &Repo) -> anyhow::Result<()> {
     if !is_on_path("python3") {
         debian_install(repo, "python3", "python3-venv")?;
@@ -33,7 +34,7 @@ pub(crate) fn environment(repo: &Repo) -> anyhow::Result<()> {
     if runs && is_fresh(&installed, std::slice::from_ref(&wanted)) {
         return Ok(());
     }
-    // Debian's python3 comes without what makes an environment.
+    // Debian's python3 lacks the modules that create an environment.
     let check = ["-c", "import ensurepip, venv"];
     if Run::new("python3", &check, repo.root()).read().is_err() {
         debian_install(repo, "python3 -m venv", "python3-venv")?;

@@ -1,4 +1,4 @@
-//! How far a chore is, for who waits for it.
+//! Progress of a chore, for the person who waits for it.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ impl Progress {
         Progress { began: Instant::now(), steps, step: 0 }
     }
 
-    /// Prints what begins now.
+    /// Prints the step that begins now.
     pub(crate) fn step(&mut self, about: &str) {
         println!("{}", self.next(about));
     }

@@ -10,7 +10,7 @@ use crate::command::Run;
 
 const PORTS_TRIED: usize = 16;
 
-/// A proxy that listens.
+/// A listening proxy.
 pub(crate) struct Proxy {
     child: Child,
     /// Its port on 127.0.0.1, for UDP and for TCP.
@@ -18,12 +18,12 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it. `proxy` says where it listens in its first line, as `tickwire-bench proxy` does, and ends once its
-    /// standard input has.
+    /// Starts the proxy. `proxy` must print its address in the first line, as `tickwire-bench
+    /// proxy` does, and end once its standard input has ended.
     pub(crate) fn start(proxy: Run) -> anyhow::Result<Proxy> {
         let mut command = proxy.into_command();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // Ctrl-C in a terminal is for the server, whose farewell has to pass.
+        // Ctrl-C in a terminal is for the server, whose goodbye must still pass.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().context("the proxy cannot be started")?;
@@ -37,19 +37,19 @@ impl Proxy {
         Ok(Proxy { child, port })
     }
 
-    /// As long as a process has this for its standard input, the proxy goes on.
+    /// The proxy runs as long as a process has this as its standard input.
     pub(crate) fn into_hold(mut self) -> anyhow::Result<ChildStdin> {
         self.child.stdin.take().context("the proxy has no input")
     }
 }
 
-/// A port of this machine, for UDP and for TCP, that nothing else is given while this lives.
+/// A port of this machine, reserved for UDP and TCP while this lives.
 pub(crate) struct Reserved {
     pub(crate) address: SocketAddr,
     _sockets: (UdpSocket, TcpListener),
 }
 
-/// Reserves a port that is free.
+/// Reserves a free port.
 pub(crate) fn reserve() -> anyhow::Result<Reserved> {
     for _ in 0..PORTS_TRIED {
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
@@ -114,7 +114,8 @@ mod tests {
         let address = reserved.address;
         assert!(UdpSocket::bind(address).is_err() && TcpListener::bind(address).is_err());
         drop(reserved);
-        // A program that another test starts at this moment holds what this one has, until it runs.
+        // A program that another test starts at this moment inherits this one's sockets until it
+        // runs.
         let begin = Instant::now();
         while UdpSocket::bind(address).is_err() || TcpListener::bind(address).is_err() {
             assert!(begin.elapsed() < Duration::from_secs(10), "{address}");

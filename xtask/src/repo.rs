@@ -1,11 +1,11 @@
-//! Where things are.
+//! Paths of the repository.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// The checkout the chores work in.
+/// The checkout that the chores work in.
 pub(crate) struct Repo {
     root: PathBuf,
     target: PathBuf,
@@ -25,7 +25,7 @@ impl Repo {
         &self.root
     }
 
-    /// Where cargo builds, for every command of every chore.
+    /// The target directory of every cargo command.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }

@@ -1,4 +1,4 @@
-//! The steps that are one command of cargo.
+//! The steps that run one cargo command.
 
 use std::fs;
 
@@ -8,8 +8,9 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
-/// What is built for this machine, with the same features by every step. The programs that make ES modules and the
-/// book are built alone: among the rest they would be built once more, with other features.
+/// The packages built for this machine, with the same features in every step. The programs that
+/// make ES modules and the book are built alone: together with the rest they would be built once
+/// more, with other features.
 pub(crate) const PACKAGES: [&str; 3] =
     ["--workspace", "--exclude=tickwire-bindgen", "--exclude=tickwire-book"];
 
@@ -24,11 +25,11 @@ pub(crate) fn clippy(repo: &Repo) -> anyhow::Result<Outcome> {
     cargo(repo, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
 }
 
-/// Counts by nextest's own report, so that the totals are what ran and not what was meant to.
+/// Takes the totals from nextest's own report, so that they count tests that ran.
 pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
-    // Where nextest keeps it, whatever the target directory is.
+    // Nextest writes it here, whatever the target directory is.
     let report = repo.root().join("target/nextest/ci/junit.xml");
-    // One left by an earlier run must not count for this one.
+    // An earlier run's report must not count for this one.
     let _ = fs::remove_file(&report);
     let ran = cargo(repo, &[&["nextest", "run", "--profile=ci"], &PACKAGES[..]].concat());
     let Ok(text) = fs::read_to_string(&report) else {
@@ -42,8 +43,8 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Counted { passed, failed })
 }
 
-/// The properties of replication, over as many schedules of packets as take a minute, by the program that the
-/// tests were built as.
+/// The properties of replication, over as many schedules of packets as fit a minute, with the
+/// program built for the tests.
 pub(crate) fn schedules(repo: &Repo) -> anyhow::Result<Outcome> {
     let test = [&["test", "--test=replication"], &PACKAGES[..]].concat();
     let properties = ["--", "any_loss_", "every_event_", "a_keyframe_"];
@@ -68,8 +69,8 @@ pub(crate) fn docs(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Builds every binary of the workspace, along with all its tests: for the binaries alone cargo takes
-/// other features of the dependencies, and builds most of them a second time.
+/// Builds every binary of the workspace together with all tests: for the binaries alone cargo
+/// selects other features of the dependencies, and builds most of them a second time.
 pub(crate) fn build_binaries(repo: &Repo) -> anyhow::Result<()> {
     let build = [&["build", "--all-targets"], &PACKAGES[..]].concat();
     Run::new("cargo", &build, repo.root()).show()
@@ -80,7 +81,7 @@ fn cargo(repo: &Repo, arguments: &[&str]) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Passed and failed tests of a JUnit report, by the attributes of its root.
+/// Passed and failed tests of a JUnit report, from the attributes of its root.
 fn counts(report: &str) -> Option<(u64, u64)> {
     let root = report.split("<testsuites").nth(1)?.split('>').next()?;
     let attribute = |name: &str| -> Option<u64> {

@@ -1,19 +1,19 @@
-//! Steps of a chore, run one after the other, and what became of them.
+//! Steps of a chore, run in turn, and their outcomes.
 
 use std::time::{Duration, Instant};
 
 use crate::install::Need;
 use crate::repo::Repo;
 
-/// One step: what it is called, what it needs, what it does.
+/// One step: its name, its needs and its action.
 pub(crate) struct Step {
-    /// For `--step`.
+    /// The name for `--step`.
     pub(crate) name: &'static str,
-    /// For the heading.
+    /// The text of the heading.
     pub(crate) about: &'static str,
-    /// Installed before the first step runs.
+    /// Tools to install before the first step runs.
     pub(crate) needs: &'static [Need],
-    /// Does it.
+    /// The action.
     pub(crate) run: fn(&Repo) -> anyhow::Result<Outcome>,
 }
 
@@ -28,23 +28,23 @@ impl Step {
     }
 }
 
-/// What a step that ran to its end found.
+/// The outcome of a step that ran to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The step is one check, and it holds.
+    /// The step is a single check, and it holds.
     Passed,
-    /// The step is a test runner that counted.
+    /// The step is a test runner with counts.
     Counted {
         /// Tests that passed.
         passed: u64,
         /// Tests that failed.
         failed: u64,
     },
-    /// It could not be tried here, for a reason outside the repository. Counts as neither.
+    /// It could not run here, for a reason outside the repository. Counts as neither.
     NotRun(String),
 }
 
-/// What became of every step.
+/// The outcomes of all steps.
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
@@ -57,7 +57,7 @@ struct Row {
 }
 
 impl Report {
-    /// Runs a step under its heading. `missing` is what of its needs could not be had.
+    /// Runs a step under its heading. `missing` names a need that could not be met.
     pub(crate) fn run(&mut self, repo: &Repo, step: &Step, missing: Option<&str>) {
         println!("\n=== {}: {}", step.name, step.about);
         let start = Instant::now();
@@ -73,7 +73,7 @@ impl Report {
         self.rows.push(Row { name: step.name, took: start.elapsed(), result });
     }
 
-    /// Prints the table and, last, the totals. Says whether nothing failed.
+    /// Prints the table and, last, the totals. Returns true if nothing failed.
     pub(crate) fn finish(&self) -> bool {
         println!("\n{}", self.table());
         let (passed, failed) = self.totals();

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold before a change is merged.
+//! `cargo xtask test`: all checks required before a change is merged.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::repo::Repo;
 use crate::step::{Report, Step};
 use crate::{bench, book, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
 
-/// In the order they run: quick and telling first.
+/// In the order of running: quick and informative ones first.
 const STEPS: &[Step] = &[
     Step::new("fmt", "rustfmt has nothing to change", &[], rust::fmt),
     Step::new("clippy", "no warnings", &[], rust::clippy),
@@ -43,7 +43,7 @@ const FUZZ: &[Need] = &[Need::Nightly, Need::Cxx, Need::Fuzz];
 
 #[derive(Args)]
 pub(crate) struct TestFlags {
-    /// Only this step; may be given several times. Without it, all.
+    /// Run only this step; may be given several times. Without it, all.
     #[arg(long = "step", value_name = "NAME")]
     steps: Vec<String>,
     /// Show the steps and run none.
@@ -51,7 +51,7 @@ pub(crate) struct TestFlags {
     list: bool,
 }
 
-/// Runs the chosen steps to the end, whatever fails; the last line printed counts them.
+/// Runs the chosen steps to the end despite failures; the last line printed has the totals.
 pub(crate) fn test(repo: &Repo, flags: &TestFlags) -> anyhow::Result<ExitCode> {
     let steps = chosen(&flags.steps)?;
     if flags.list {
@@ -80,7 +80,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Step>> {
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-/// Finds or installs what the steps need; what cannot be had is returned with the reason.
+/// Finds or installs the steps' needs; returns those that are unavailable, with the reasons.
 fn install(repo: &Repo, steps: &[&Step]) -> Vec<(Need, String)> {
     let mut needs: Vec<Need> = Vec::new();
     for need in steps.iter().flat_map(|step| step.needs) {

@@ -1,4 +1,5 @@
-//! `cargo xtask wasm-speed`: how fast a browser takes in snapshots, against the same natively.
+//! `cargo xtask wasm-speed`: how fast a browser applies snapshots, compared with the same code
+//! natively.
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use crate::rust::build_binaries;
 use crate::step::Outcome;
 use crate::web::{self, text};
 
-/// Of the browser's side.
+/// Tools for the browser's side.
 const NEEDS: &[Need] = &[Need::WasmTarget, Need::NodeModules, Need::Chromium];
 
 #[derive(Args)]
@@ -26,7 +27,7 @@ pub(crate) struct WasmSpeedFlags {
     json: bool,
 }
 
-/// Both sides as they are shipped: the release build, and the profile of the npm package.
+/// Measures both sides as shipped: the release build, and the profile of the npm package.
 pub(crate) fn wasm_speed(repo: &Repo, flags: &WasmSpeedFlags) -> anyhow::Result<ExitCode> {
     NEEDS.iter().try_for_each(|need| need.satisfy(repo))?;
     let build = ["build", "--release", "--package=tickwire-bench"];
@@ -37,7 +38,7 @@ pub(crate) fn wasm_speed(repo: &Repo, flags: &WasmSpeedFlags) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// Both sides end in the same world; how fast is not looked at.
+/// Checks that both sides end in the same world; ignores the speed.
 pub(crate) fn smoke(repo: &Repo) -> anyhow::Result<Outcome> {
     build_binaries(repo)?;
     let short = ["--runs", "1", "--sample-ms", "1", "--ticks-max", "12", "--json"];

@@ -1,4 +1,4 @@
-//! Builds what the browser gets: the wasm client, the npm package, the examples' pages.
+//! Builds the browser's files: the wasm client, the npm package, the examples' pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::Outcome;
 
-/// The profile of cargo that a module is built by.
+/// The cargo profile of a module's build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// Small, as it is downloaded from far away.
+    /// Small, for downloads over slow paths.
     Wasm,
-    /// Built in little time, as somebody waits for it.
+    /// Built quickly, as somebody waits for it.
     Play,
 }
 
@@ -31,15 +31,15 @@ impl Profile {
 
 /// A library for browsers that becomes an ES module.
 pub(crate) struct Module {
-    /// For the line that is printed.
+    /// Name in the printed line.
     about: &'static str,
     package: &'static [&'static str],
     library: &'static str,
-    /// Of the module's files.
+    /// Name of the module's files.
     name: &'static str,
 }
 
-/// In `client/web/wasm`: the client's core.
+/// The client's core, in `client/web/wasm`.
 pub(crate) const CLIENT: Module = Module {
     about: "the wasm client",
     package: &["--package=tickwire-client"],
@@ -47,7 +47,7 @@ pub(crate) const CLIENT: Module = Module {
     name: "tickwire",
 };
 
-/// In `examples/arena/web/wasm`: the same with the arena's rules.
+/// The client's core with the arena's rules, in `examples/arena/web/wasm`.
 pub(crate) const ARENA_RULES: Module = Module {
     about: "the arena's wasm rules",
     package: &["--package=tickwire-arena", "--no-default-features", "--features=web"],
@@ -62,10 +62,10 @@ const REPLAY: Module = Module {
     name: "replay",
 };
 
-/// Everything, what is fresh left alone.
+/// Builds everything that is stale.
 pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     Need::WasmTarget.satisfy(repo)?;
-    // The network is slow where the compiler is busy: both at once.
+    // The network is slow while the compiler is busy: run both at once.
     std::thread::scope(|scope| {
         let modules = scope.spawn(|| Need::NodeModules.satisfy(repo));
         let wasm = build_wasm(repo).and_then(|()| build_rules(repo));
@@ -76,7 +76,7 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     build_minimal_page(repo)
 }
 
-/// The types, the unit tests and the build of the package and the pages.
+/// Checks the types, runs the unit tests, and builds the package and the pages.
 pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     build_wasm(repo)?;
     build_rules(repo)?;
@@ -99,13 +99,14 @@ fn build_rules(repo: &Repo) -> anyhow::Result<()> {
     ARENA_RULES.build(repo, &repo.page().join("wasm"))
 }
 
-/// The module that `wasm-speed` measures, in `output`: by the profile of the package, but no part of it.
+/// Builds the module that `wasm-speed` measures, in `output`, with the profile of the package. It
+/// is not part of the package.
 pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
     REPLAY.build(repo, output)
 }
 
 impl Module {
-    /// As it is published.
+    /// Builds the module as it is published.
     fn build(&self, repo: &Repo, output: &Path) -> anyhow::Result<()> {
         let profile = Profile::Wasm;
         self.compile(repo, profile)?;
@@ -127,7 +128,8 @@ impl Module {
         build.show().with_context(|| format!("{} does not build", self.about))
     }
 
-    /// Makes it an ES module in `output`, which is left alone if it is that already. `tickwire-bindgen` is there.
+    /// Makes the library an ES module in `output`, unless it is up to date. `tickwire-bindgen` must
+    /// exist.
     pub(crate) fn bind(&self, repo: &Repo, profile: Profile, output: &Path) -> anyhow::Result<()> {
         if self.is_bound(repo, profile, output) {
             return Ok(());
@@ -155,7 +157,7 @@ impl Module {
     }
 }
 
-/// Whether a module was made of what is compiled now: a newer one of the other profile was not.
+/// True if a module was made from the current library with this profile.
 fn is_made_of(compiled: &Path, profile: Profile, module: &Path) -> bool {
     let made_by = fs::read_to_string(module.with_file_name(STAMP)).unwrap_or_default();
     made_by == profile.name() && is_fresh(module, &[compiled.to_path_buf()])
@@ -163,7 +165,7 @@ fn is_made_of(compiled: &Path, profile: Profile, module: &Path) -> bool {
 
 /// The program that makes ES modules.
 pub(crate) const BINDGEN: &str = "--package=tickwire-bindgen";
-/// Beside a module: the profile that it was built by.
+/// The file beside a module that names its profile.
 const STAMP: &str = "profile";
 
 /// `client/web/dist`: the npm package `tickwire`.
@@ -179,7 +181,7 @@ pub(crate) fn build_package(repo: &Repo) -> anyhow::Result<()> {
     npm_build(&folder)
 }
 
-/// `examples/arena/web/dist`: the page the arena server shows.
+/// `examples/arena/web/dist`: the page of the arena server.
 pub(crate) fn build_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.page(), &[repo.page().join("wasm/arena.js")])
 }
@@ -189,7 +191,7 @@ pub(crate) fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.minimal_page(), &[])
 }
 
-/// A page that is made of the package, of its own folder and of what `more` names.
+/// Builds a page from the package, its own folder and the files `more`.
 fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result<()> {
     let mut inputs = inputs(folder, &["src", "index.html", "package.json", "package-lock.json"]);
     inputs.extend(present(folder, &["public", "tsconfig.json", "vite.config.ts"]));
@@ -210,7 +212,7 @@ fn npm_run(folder: &Path, script: &str) -> anyhow::Result<()> {
         .with_context(|| format!("`npm run {script}` in {}", folder.display()))
 }
 
-/// Builds a folder in silence: cargo may be at work beside it.
+/// Builds a folder silently: cargo may be printing in parallel.
 fn npm_build(folder: &Path) -> anyhow::Result<()> {
     Run::new("npm", &["run", "--silent", "build"], folder)
         .quiet()
@@ -221,7 +223,7 @@ fn inputs(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     names.iter().map(|name| folder.join(name)).collect()
 }
 
-/// Inputs that need not exist.
+/// Inputs that may be missing.
 fn present(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     inputs(folder, names).into_iter().filter(|path| path.exists()).collect()
 }

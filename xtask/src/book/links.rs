@@ -1,17 +1,17 @@
-//! Links of the built book: every page, picture and anchor that a page names is there.
+//! Checks the links of the built book: every page, picture and anchor must exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::{files, read};
 
-/// A page: the anchors it has, and what it links to.
+/// A page's anchors and link targets.
 struct Page {
     anchors: BTreeSet<String>,
     links: BTreeSet<String>,
 }
 
-/// Every link of the pages in `folder` that leads nowhere. Links with a scheme are not followed.
+/// All broken links of the pages in `folder`. Links with a scheme are not checked.
 pub(super) fn faults(folder: &Path) -> anyhow::Result<Vec<String>> {
     let mut pages = BTreeMap::new();
     for path in files(folder, "html")? {
@@ -19,7 +19,7 @@ pub(super) fn faults(folder: &Path) -> anyhow::Result<Vec<String>> {
         pages.insert(path, Page::of(&html));
     }
     let mut faults = Vec::new();
-    // The page for printing repeats all others; the one for errors is served from anywhere.
+    // The page for printing repeats all others; the error page is served from any path.
     let repeats = ["print.html", "404.html", "toc.html"].map(|name| folder.join(name));
     for (path, page) in pages.iter().filter(|(path, _)| !repeats.contains(path)) {
         for link in &page.links {
@@ -32,7 +32,7 @@ pub(super) fn faults(folder: &Path) -> anyhow::Result<Vec<String>> {
     Ok(faults)
 }
 
-/// What is wrong with a link of the page at `from`.
+/// The fault of a link on the page `from`, if any.
 fn fault(pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &str) -> Option<&'static str> {
     if is_external(link) {
         return None;
@@ -49,13 +49,13 @@ fn fault(pages: &BTreeMap<PathBuf, Page>, from: &Path, link: &str) -> Option<&'s
     (!page.anchors.contains(anchor)).then_some("there is no such anchor")
 }
 
-/// Whether a link has a scheme or a host: those are not followed.
+/// True if a link has a scheme or a host; such links are not checked.
 pub(super) fn is_external(link: &str) -> bool {
     let scheme = link.split(['/', '#', '?']).next().unwrap_or_default();
     link.starts_with("//") || scheme.contains(':')
 }
 
-/// `place` as seen from `folder`, without asking the file system.
+/// Resolves `place` relative to `folder`, without the file system.
 pub(super) fn resolve(folder: &Path, place: &str) -> PathBuf {
     let mut resolved = PathBuf::new();
     for part in folder.join(place.split('?').next().unwrap_or_default()).components() {
@@ -77,7 +77,8 @@ impl Page {
     }
 }
 
-/// The values of an attribute in all tags. Text between tags has its quotes escaped, or stands in no tag.
+/// The values of an attribute in all tags. Text between tags has no unescaped quotes, or is in no
+/// tag.
 fn attribute<'a>(html: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
     let tags = html.split('<').skip(1).filter_map(|tag| tag.split_once('>'));
     tags.filter_map(move |(tag, _)| {

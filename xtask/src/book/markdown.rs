@@ -1,11 +1,11 @@
-//! Links of documents that are read as they are, on a site for code or in an editor.
+//! Checks the links of documents that are read unbuilt, on a code hosting site or in an editor.
 
 use std::path::{Path, PathBuf};
 
 use super::links::{is_external, resolve};
 use super::read;
 
-/// Every link of `documents` that leads nowhere. Links with a scheme are not followed.
+/// All broken links of `documents`. Links with a scheme are not checked.
 pub(super) fn faults(documents: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for path in documents {
@@ -35,7 +35,7 @@ fn fault(from: &Path, link: &str) -> anyhow::Result<Option<&'static str>> {
     Ok((!found).then_some("there is no such heading"))
 }
 
-/// Lines outside of code blocks.
+/// The lines outside of code blocks.
 pub(super) fn prose(text: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     text.lines().filter(move |line| {
@@ -52,7 +52,7 @@ fn links(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The anchors of the headings: lower case, blanks as hyphens, without punctuation.
+/// The anchors of the headings: lower case, with hyphens for blanks, without punctuation.
 fn headings(text: &str) -> impl Iterator<Item = String> {
     prose(text).filter(|line| line.starts_with('#')).map(|line| {
         let heading = line.trim_start_matches('#').trim().to_lowercase();

@@ -1,17 +1,18 @@
-//! The book's sources: their code is included from files that are compiled, and the paths they name are there.
+//! Checks the book's sources: their code is included from compiled files, and the paths in them
+//! exist.
 
 use std::path::{Path, PathBuf};
 
 use super::markdown::prose;
 use super::read;
 
-/// Languages whose code is included and never written in the book itself.
+/// Languages whose code must be included, not written in the book itself.
 const COMPILED: [&str; 2] = ["rust", "ts"];
-/// What a path in the repository begins with.
+/// Prefixes of paths in the repository.
 const ROOTS: [&str; 9] =
     ["bench/", "certs/", "client/", "docs/", "examples/", "server/", "shared/", "xtask/", ".ci/"];
 
-/// Everything in `pages` that the repository does not bear out.
+/// All statements in `pages` that contradict the repository.
 pub(super) fn faults(root: &Path, pages: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for page in pages {
@@ -42,7 +43,7 @@ fn include_fault(page: &Path, target: &str) -> Option<String> {
     (!whole).then(|| format!("{file} has no anchor `{anchor}`"))
 }
 
-/// Blocks of a compiled language that hold anything but includes.
+/// Blocks of a compiled language that contain anything but includes.
 fn own_code(text: &str) -> impl Iterator<Item = String> {
     let blocks = text.split("\n```").skip(1).step_by(2);
     blocks.filter_map(|block| {
@@ -53,7 +54,7 @@ fn own_code(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Paths in code marks that begin as those of the repository do, and lead nowhere.
+/// Paths in code marks that look like the repository's and do not exist.
 fn missing_paths(root: &Path, text: &str) -> Vec<String> {
     let words = prose(text).flat_map(|line| line.split('`').skip(1).step_by(2));
     let paths = words.filter(|word| {
