@@ -1,7 +1,7 @@
-//! What an attack costs the players: honest bots play while one kind of flood runs beside them.
+//! Measures the cost of an attack for the players: honest bots play while one kind of flood runs.
 //!
-//! Server, bots and attacker share one machine, in a network namespace made for the run, where each has
-//! an address of its own: the server's limits for each address hold as they would on a network.
+//! Server, bots and attacker share one machine, in a network namespace made for the run, where each
+//! has its own address: so the server's limits for each address apply as on a network.
 
 mod counts;
 mod floods;
@@ -23,10 +23,10 @@ use watch::{Seen, Watch};
 
 /// The room of the honest bots.
 const ROOM: &str = "swarm";
-/// The flood lasts for this much longer than the measured time.
+/// Time by which the flood lasts longer than the measurement.
 const MARGIN: Duration = Duration::from_secs(4);
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AttackArguments {
     /// A flood to run; may be given several times. Without it all run, one after the other.
@@ -46,29 +46,29 @@ pub(crate) struct AttackArguments {
     inside: bool,
 }
 
-/// One kind of attack. All but `initials` come from a single address.
+/// One kind of attack. All except `initials` come from a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Flood {
-    /// Nothing: what the others are compared with.
+    /// No attack, for comparison.
     None,
     /// 34 sessions that make rooms and leave them.
     Rooms,
-    /// 34 sessions that join and leave the room of the bots.
+    /// 34 sessions that join and leave the bots' room.
     Joins,
-    /// The first session in the room of the bots, which removes everyone who comes.
+    /// A session that is first in the bots' room and removes everyone who joins.
     Kicks,
     /// 34 sessions that chat without a pause.
     Chat,
     /// 2000 sessions that say hello and nothing more.
     Idle,
-    /// 64 connections at once that are closed as soon as their handshake is done.
+    /// 64 concurrent connections that are closed as soon as their handshake is done.
     Handshakes,
-    /// 2000 packets a second that begin handshakes and lead nowhere, from 400 addresses.
+    /// 2000 packets a second that begin handshakes and never continue, from 400 addresses.
     Initials,
     /// 20,000 packets a second of random bytes.
     Garbage,
-    /// 1200 TCP connections that ask for pages and read none.
+    /// 1200 TCP connections that request pages and read none.
     Http,
     /// 8 WebSockets that send inputs as fast as they are taken.
     Websocket,
@@ -76,11 +76,11 @@ enum Flood {
     Streams,
 }
 
-/// What one flood did.
+/// The effect of one flood.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     flood: Flood,
-    /// Of 60 that were due.
+    /// Of 60 expected ones.
     snapshots_per_client_second: f64,
     missing_fraction: f64,
     rtt_ms_p99: f64,

@@ -1,5 +1,5 @@
-//! A world far larger than a client's budget: how near the cap its snapshots come, and how long what is
-//! in sight waits.
+//! Measures a world far larger than a client's send budget: how close its snapshots come to the
+//! cap, and how long visible entities wait.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -14,10 +14,10 @@ use crate::child::ServerProcess;
 use crate::crowd::{Crowd, MOVERS, enter, look};
 use crate::swarm::certs_dir;
 
-/// Every mover is seen, and its waits are of the steady state.
+/// After this every mover has been seen, and the waits are those of the steady state.
 const WARM_UP_TICKS: u32 = 300;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BudgetArguments {
     /// Clients, each of which sees all of the crowd.
@@ -26,7 +26,7 @@ pub(crate) struct BudgetArguments {
     /// Seconds measured.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// Bytes a second that a client's snapshots may take.
+    /// Cap of a client's snapshots, in bytes a second.
     #[arg(long, default_value_t = 32_000)]
     bytes_per_s: u32,
     /// Print one JSON object and nothing else.
@@ -34,21 +34,21 @@ pub(crate) struct BudgetArguments {
     json: bool,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     clients: usize,
     entities: u32,
     cap_bytes_per_s: u32,
-    /// The snapshots of the client with the most.
+    /// Payload of the client that received most.
     bytes_per_s: f64,
     of_cap: f64,
-    /// Updates of one entity at one client.
+    /// Ticks between two updates of one entity at one client.
     wait_ticks_p50: u32,
     wait_ticks_p99: u32,
-    /// The longest, of any entity at any client.
+    /// The longest wait of any entity at any client.
     wait_ticks_max: u32,
-    /// Until a client had seen everything.
+    /// Seconds until a client had seen everything.
     whole_view_s: f64,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &BudgetArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What one client counted.
+/// Counters of one client.
 struct Watched {
     bytes_per_s: f64,
     waits: Vec<u32>,
@@ -135,7 +135,7 @@ async fn watch(target: &str, number: usize, ticks: u32) -> anyhow::Result<Watche
         }
         let Some((from, bytes)) = begin else { continue };
         if newest.0 >= from + ticks {
-            // What has not come yet waits as well.
+            // Updates that have not come yet have waited as well.
             waits.extend(last.values().map(|tick| newest.0 - tick));
             let seconds = f64::from(newest.0 - from) / f64::from(Crowd::TICK_HZ);
             let watched = Watched {

@@ -1,4 +1,4 @@
-//! Cores kept busy while something is measured.
+//! Keeps cores busy during a measurement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// Threads that spin, each pinned to a core of its own, until dropped.
+/// Threads that spin until dropped, each pinned to its own core.
 #[derive(Debug)]
 pub(crate) struct BusyCores {
     stop: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! A server as a child process, and what the system says of it.
+//! Runs a server as a child process and reads its resource usage.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const STOP_LOOKS: usize = 300;
 const STOP_PAUSE: Duration = Duration::from_millis(20);
 
-/// A server this process started. It is stopped when this is dropped.
+/// A server started by this process. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     child: Child,
@@ -30,12 +30,12 @@ pub(crate) struct Usage {
 }
 
 impl ServerProcess {
-    /// Starts this program again with `arguments`, and waits until it says where it listens.
+    /// Starts this program again with `arguments`, and waits until it prints its addresses.
     pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
         Self::start_with(arguments, Stdio::inherit())
     }
 
-    /// The same, with what it logs in the new file `log`.
+    /// Like [`ServerProcess::start`], with its log in the new file `log`.
     pub(crate) fn start_logged(arguments: &[String], log: &Path) -> anyhow::Result<Self> {
         let file = File::create(log).with_context(|| format!("creating {}", log.display()))?;
         Self::start_with(arguments, file.into())
@@ -63,11 +63,11 @@ impl ServerProcess {
         Ok(ServerProcess { child, udp, http: value("http=") })
     }
 
-    /// What it used so far.
+    /// The resources used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let path = format!("/proc/{}/stat", self.child.id());
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        // The name in parentheses may hold anything; fields 3 and on follow it (proc(5)).
+        // The name in parentheses may contain anything; fields 3 and on follow it (proc(5)).
         let after = text.rsplit_once(')').map_or("", |(_, after)| after);
         let fields: Vec<&str> = after.split_whitespace().collect();
         let field = |number: usize| -> anyhow::Result<u64> {

@@ -1,4 +1,4 @@
-//! A world of thousands of entities that all move, each seen by everyone.
+//! A world of thousands of moving entities that everyone sees.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use tokio::time::timeout;
 use crate::random::Splitmix;
 use crate::serve;
 
-/// A join that takes longer has failed.
+/// Duration after which a join has failed.
 pub(crate) const JOIN_TIME: Duration = Duration::from_secs(30);
-/// Entities of the crowd.
+/// The number of entities.
 pub(crate) const MOVERS: u32 = 5000;
 /// Half the side of their square, in units.
 const HALF: f32 = 500.0;
-/// Units a second.
+/// Speed in units a second.
 const SPEED: f32 = 12.0;
-/// Each turns once in about so many ticks.
+/// Each turns once in about this many ticks.
 const TURN_TICKS: u64 = 8;
 
-/// One of the crowd.
+/// An entity of the crowd.
 #[derive(Clone, Debug, Serialize, Deserialize, Replicate)]
 pub(crate) struct Mover {
     #[replicate(range = -512.0..=512.0, step = 0.015625, velocity = vel)]
@@ -37,7 +37,7 @@ pub(crate) struct Mover {
     vel: Vec2,
 }
 
-/// Nothing is held.
+/// An input without content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
 pub(crate) struct Nothing {
     idle: bool,
@@ -91,7 +91,7 @@ pub(crate) fn serve(arguments: &serve::ServeArguments) -> anyhow::Result<ExitCod
     serve::run::<Crowd>(arguments)
 }
 
-/// A client with a seat among the crowd.
+/// Connects a client and joins the crowd.
 pub(crate) async fn enter(target: &str, name: &str) -> anyhow::Result<Client<Crowd>> {
     let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
     let mut client = Client::connect(target, options).await?;
@@ -117,7 +117,7 @@ async fn seat(client: &mut Client<Crowd>) -> anyhow::Result<()> {
     }
 }
 
-/// Takes what has come.
+/// Handles what has arrived.
 pub(crate) fn look(client: &mut Client<Crowd>) -> anyhow::Result<()> {
     client.update();
     while let Some(event) = client.poll_event() {

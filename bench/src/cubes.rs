@@ -1,7 +1,7 @@
-//! The codec on recorded cube scenes, against what others reached on them.
+//! Measures the codec on recorded cube scenes, for comparison with published results.
 //!
-//! A frame is coded against the one six before it and, for motion, the one twelve before. Each packet
-//! stands alone: a set of changed cubes, then their fragments, as a room would send them.
+//! A frame is coded against the frame six before it and, for motion, the one twelve before. Each
+//! packet stands alone: the set of changed cubes, then their deltas, as a room would send them.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,10 +24,10 @@ const FRAME_HZ: u32 = 60;
 /// Frames from the baseline to the coded frame, and from the second baseline to the first.
 const AGE: usize = 6;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CubesArguments {
-    /// Traces to train on; without them the general defaults are used.
+    /// Traces to train on; without them the default codes are used.
     #[arg(long, num_args = 1..)]
     train: Vec<PathBuf>,
     /// The trace to code.
@@ -44,18 +44,18 @@ pub(crate) struct CubesArguments {
     json: bool,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     frames: usize,
     changed_per_frame: f64,
     bytes_per_frame: f64,
-    /// Of them, the set of changed cubes.
+    /// The part that codes the set of changed cubes.
     set_bytes_per_frame: f64,
     kbps: f64,
     encode_ns_per_changed_cube: f64,
     decode_ns_per_changed_cube: f64,
-    /// Every packet was decoded, and gave the frame.
+    /// Every packet was decoded and gave the original frame.
     verified: bool,
     model_bytes: usize,
 }
@@ -135,7 +135,7 @@ fn kind_of(cube: usize) -> usize {
     usize::from(cube == 0)
 }
 
-/// Runs it.
+/// Runs the measurement.
 pub(crate) fn run(arguments: &CubesArguments) -> anyhow::Result<ExitCode> {
     let kinds = kinds();
     let test = Trace::load(&arguments.test)?;
@@ -186,14 +186,14 @@ fn sights(traces: &[Trace], kind: usize, take: &mut dyn FnMut(&Sight<'_>)) {
     }
 }
 
-/// How likely each cube is to be told of, if the model knows.
+/// The chances that each cube is coded, if the model has them.
 fn chances(trace: &Trace, frame: usize, tables: &[LaneTable]) -> Option<Vec<Chances>> {
     let each =
         (0..CUBES).map(|cube| tables[kind_of(cube)].chances(&baseline(trace, frame, cube), true));
     each.collect()
 }
 
-/// Codes and decodes every frame.
+/// Encodes and decodes every frame.
 fn code(trace: &Trace, kinds: &[KindSchema; 2], model: &Model) -> anyhow::Result<Report> {
     let tables: Result<Vec<LaneTable>, &str> = kinds
         .iter()
@@ -267,7 +267,7 @@ fn code(trace: &Trace, kinds: &[KindSchema; 2], model: &Model) -> anyhow::Result
 mod tests {
     use super::*;
 
-    /// A scene in which every ninth cube flies, turns and wakes at a time of its own.
+    /// A scene in which every ninth cube flies, turns and wakes at its own time.
     fn scene(seed: i32) -> Trace {
         let mut lanes = Vec::new();
         for frame in 0..60 {

@@ -1,5 +1,5 @@
-//! What players feel of a bad network: bots on the real client core and the real room, joined by seeded
-//! links, in virtual time and one thread.
+//! Measures what players feel of a bad network: bots on the real client core and the real room,
+//! connected by seeded links, in virtual time and one thread.
 
 mod inputs;
 mod motion;
@@ -22,60 +22,64 @@ use world::{Felt, World};
 /// Half a second.
 const AHEAD_TICKS_MAX: u32 = 30;
 
-/// How it is measured: bots fly in the arena at 60 Hz, each with a 60 Hz screen that is in step with
-/// nothing, over two links of its own. The first 4 seconds do not count. Delays are spread evenly over
-/// their range; datagrams keep their order but in `awful`. Figures are medians of the runs.
+/// Method: bots fly in the arena at 60 Hz, each with an unsynchronised 60 Hz screen, over two links
+/// of its own. The first 4 seconds do not count. Delays are spread evenly over their range;
+/// datagrams keep their order except in `awful`. Figures are medians of the runs.
 ///
-/// Over a WebSocket the same links carry the segments of a TCP connection as Linux has it by default:
-/// lost ones are sent again about a round trip later, or after silence, and what is behind them waits.
-/// Server and client write to it by their own rules: a snapshot that waits gives way to a newer one.
+/// Over a WebSocket the same links carry the segments of a TCP connection with Linux's defaults:
+/// lost ones are resent about a round trip later, or after silence, and everything behind them
+/// waits. Server and client write to it by their own rules: a newer snapshot replaces a waiting
+/// one.
 ///
-/// late_input_fraction: of the inputs that the room needed, those it did not have when their tick was due.
+/// late_input_fraction: the part of the needed inputs that the room did not have when their tick
+/// was due.
 ///
-/// input_margin_ticks: the time from an input's first sending to the deadline of its tick, in the mean,
-/// less the least constant such time with which no more than the profile's wanted part of the same inputs
-/// would have come late on the same network (lan 0, wifi 0.05 %, lte 0.2 %, awful 1 %): what is held
-/// beyond what is needed. It includes the wait for the next frame, half a tick in the mean. None if more
-/// of the inputs than the wanted part never came.
+/// input_margin_ticks: the mean time from an input's first sending to the deadline of its tick,
+/// minus the smallest constant such time with which no more than the profile's wanted part of the
+/// same inputs would have been late on the same network (lan 0, wifi 0.05 %, lte 0.2 %, awful 1 %):
+/// the lead beyond the necessary one. It includes the wait for the next frame, half a tick in the
+/// mean. None if more of the inputs than the wanted part never came.
 ///
-/// input_early_ticks: the time from an input's first arrival to the deadline of its tick, in the mean.
+/// input_early_ticks: the mean time from an input's first arrival to the deadline of its tick.
 ///
-/// starved_fraction: of the remote ships in all frames, those shown at or past the newest snapshot, or
-/// past their own newest state while they moved.
+/// starved_fraction: the part of the remote ships in all frames that are shown at or past the
+/// newest snapshot, or past their own newest state while they moved.
 ///
-/// velocity_jump_p99: the change of a remote ship's velocity from frame to frame on the screen, over the
-/// same from tick to tick in the room; the 99th percentile of each.
+/// velocity_jump_p99: the change of a remote ship's velocity from frame to frame on the screen,
+/// divided by the same from tick to tick in the room; the 99th percentile of each.
 ///
-/// view_delay_ms: how far the ships of others are shown behind the server, in the mean; negative is ahead of it.
+/// view_delay_ms: the mean delay of others' ships on the screen behind the server; negative is
+/// ahead of it.
 ///
-/// extra_input_frames: frames from a turn of the own helm to the first frame that shows it, beyond the one
-/// it came in, in the mean.
+/// extra_input_frames: the mean number of frames from a turn of the own helm to the first frame
+/// that shows it, without the frame of the input.
 ///
-/// corrections_per_minute: of the own ship by more than a unit, a player and minute; fade_ms: from one of
-/// them until the ship is shown within a unit of where it is, the 99th percentile.
+/// corrections_per_minute: corrections of the own ship by more than a unit, for each player and
+/// minute; fade_ms: from one of them until the ship is shown within a unit of its true place, the
+/// 99th percentile.
 ///
-/// shots_confirmed, shots_cancelled, shots_missed: of the own shots, a player and minute: shown at once and
-/// the server's too; shown and not the server's; the server's and not shown before. pickups_confirmed,
-/// pickups_cancelled, pickups_missed: the same of the pickups that the own ship flew over.
+/// shots_confirmed, shots_cancelled, shots_missed: the own shots for each player and minute:
+/// predicted and confirmed; predicted and cancelled; not predicted. pickups_confirmed,
+/// pickups_cancelled, pickups_missed: the same for the pickups that the own ship flew over.
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FeelArguments {
     /// The network; `all` for each in turn.
     #[arg(long, value_enum, default_value_t = Profiles::All)]
     profile: Profiles,
-    /// What carries inputs and snapshots.
+    /// The transport of inputs and snapshots.
     #[arg(long, value_enum, default_value_t = Transport::Quic)]
     transport: Transport,
-    /// How ships of others are shown.
+    /// The display of others' ships.
     #[arg(long, value_enum, default_value_t = Ships::Interpolate)]
     ships: Ships,
-    /// Seconds measured, of virtual time.
+    /// Measured seconds, in virtual time.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
     /// Bots in the room.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=200))]
     clients: u32,
-    /// Seed of the first run; each other one has the next.
+    /// Seed of the first run; each later run adds one.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Runs of each profile.
@@ -96,29 +100,29 @@ enum Profiles {
     Lte,
     /// 100 ± 25 ms, 5 % lost in bursts of four in the mean, the rest out of order.
     Awful,
-    /// Each of them.
+    /// All of them in turn.
     All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Transport {
-    /// Datagrams, of plain QUIC and of WebTransport alike.
+    /// Datagrams, as of plain QUIC and WebTransport.
     Quic,
-    /// Messages on one TCP connection: what is behind a lost segment waits for it.
+    /// Messages on one TCP connection: everything behind a lost segment waits.
     Websocket,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ships {
-    /// Between their states.
+    /// Between two received states.
     Interpolate,
-    /// Ahead of their newest state by their velocity, half a second at most.
+    /// Ahead of their newest state by their velocity, by half a second at most.
     Extrapolate,
-    /// Ahead of it by the arena's rules, half a second at most.
+    /// Ahead of their newest state by the arena's rules, by half a second at most.
     ForwardSimulate,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     profile: &'static str,

@@ -1,7 +1,8 @@
-//! Many players on one field, all seen by all: the workload that other servers were measured with.
+//! Many players on one field, all visible to all: the workload with which other servers were
+//! measured.
 //!
-//! Server and clients are two processes on a processor each. The server writes down what every walker
-//! was in every tick; two clients write down what they had, and all what they had in the end.
+//! Server and clients are two processes, on one processor each. The server records every walker in
+//! every tick; two clients record their states in every tick, and all clients their final states.
 
 mod rules;
 mod walker;
@@ -29,7 +30,7 @@ use walker::Outcome;
 
 const SERVER_CORE: usize = 0;
 const CLIENT_CORE: usize = 1;
-/// Clients that write down every tick.
+/// Clients that record every tick.
 const SAMPLES: usize = 2;
 const CONNECTING_MAX: usize = 16;
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -37,7 +38,7 @@ const WARM_UP: Duration = Duration::from_secs(3);
 /// Bytes of an IPv4 and a UDP header.
 const PACKET_HEADER_BYTES: u64 = 28;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FieldArguments {
     /// Players, each with a connection of its own.
@@ -46,10 +47,10 @@ pub(crate) struct FieldArguments {
     /// Seconds measured, after everyone has joined and walked for three.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// What carries the sessions.
+    /// The transport of the sessions.
     #[arg(long, value_enum, default_value_t = Carrier::Quic)]
     transport: Carrier,
-    /// Run a bare quinn server with the same datagrams after it, and compare.
+    /// Afterwards run a bare quinn server with the same datagrams, and compare.
     #[arg(long)]
     floor: bool,
     /// Print one JSON object and nothing else.
@@ -62,19 +63,19 @@ pub(crate) struct FieldArguments {
 pub(crate) struct ServeFieldArguments {
     #[command(flatten)]
     serve: serve::ServeArguments,
-    /// Where to write what every walker was in every tick, at the end.
+    /// File for the state of every walker in every tick, written at the end.
     #[arg(long)]
     truth: PathBuf,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     clients: usize,
     transport: String,
     connected: usize,
     server_cpu_us_per_client_tick: f64,
-    /// IPv4 packets and all that is in them, acknowledgements included.
+    /// IPv4 packets with all content, acknowledgements included.
     down_bytes_per_client_tick: f64,
     up_bytes_per_client_tick: f64,
     down_packets_per_client_tick: f64,
@@ -83,9 +84,9 @@ struct Report {
     snapshot_bytes: f64,
     snapshots_per_client_second: f64,
     missing_fraction: f64,
-    /// Of all walkers and ticks, those that two clients had as they were.
+    /// The part of all walkers and ticks for which two clients had the true state.
     update_rate: f64,
-    /// In the end every client had every walker as it was.
+    /// In the end every client had the true state of every walker.
     states_equal: bool,
     server_rss_mb: f64,
     lateness_us_p99: u64,
@@ -167,7 +168,7 @@ async fn walk(
         );
     }
     tokio::time::sleep(WARM_UP + Duration::from_millis(20 * arguments.clients as u64)).await;
-    // Each drops its turn at the gate once it has joined: the last may take longer on a slow machine.
+    // Each gives its turn back once it has joined: the last may take longer on a slow machine.
     drop(gate.acquire_many(CONNECTING_MAX as u32).await.context("the gate is closed")?);
     stats::reset(&http)?;
     let before = server.usage()?;
@@ -213,7 +214,7 @@ async fn walk(
     Ok((report, outcomes))
 }
 
-/// What the clients had against what was.
+/// Compares the clients' states with the true ones.
 fn compare(report: &mut Report, outcomes: &[Outcome], truth: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(truth).context("the server left no truth")?;
     let truth: Vec<State> = postcard::from_bytes(&bytes).context("the truth")?;

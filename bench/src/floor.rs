@@ -1,7 +1,7 @@
-//! How far the arena server is from what bare quinn costs for the same datagrams.
+//! Compares the arena server's cost with that of bare quinn for the same datagrams.
 //!
-//! The two run in turn, A B A B, each as a child process: first the arena with a swarm, then a quinn
-//! server that does nothing but send and receive datagrams of the sizes and at the rates just seen.
+//! The two run in turn, A B A B, each as a child process: first the arena with a swarm, then a
+//! quinn server that only sends and receives datagrams of the measured sizes and rates.
 
 pub(crate) mod client;
 mod server;
@@ -16,7 +16,7 @@ use crate::stats::median;
 use crate::swarm::{self, Carrier, SwarmArguments};
 pub(crate) use server::{BareArguments, serve as serve_bare};
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FloorArguments {
     /// Clients of each server.
@@ -33,7 +33,7 @@ pub(crate) struct FloorArguments {
     json: bool,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct FloorReport {
     clients: usize,

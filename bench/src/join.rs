@@ -1,5 +1,5 @@
-//! Joins into a room of thousands of entities: how long until one sees all of them, and whether the ticks
-//! are late for it.
+//! Measures joins into a room of thousands of entities: the time until the client sees all of them,
+//! and the effect on the ticks' lateness.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,25 +16,25 @@ use crate::crowd::{Crowd, JOIN_TIME, MOVERS, enter, look};
 use crate::stats::{self, ServerStats, Spread};
 use crate::swarm::certs_dir;
 
-/// The residents have seen all by then.
+/// By then the residents have seen everything.
 const WARM_UP: Duration = Duration::from_secs(4);
-/// A client looks for what is new so often.
+/// Interval at which a client looks for news.
 const LOOK: Duration = Duration::from_millis(4);
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct JoinArguments {
-    /// Clients that are there all the time.
+    /// Clients that stay in the room.
     #[arg(long, default_value_t = 4)]
     clients: usize,
     /// Joins a second. Each leaves as soon as it has seen everything.
     #[arg(long, default_value_t = 50)]
     joins_per_s: u32,
-    /// Seconds measured without joins, and as many with them.
+    /// Seconds measured without joins, and again with joins.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Bytes a second of keyframes to one client; 0 sends all in snapshots. The server's default if it is
-    /// not given.
+    /// Bytes a second of keyframes to one client; 0 sends everything in snapshots. Without it, the
+    /// server's default.
     #[arg(long)]
     keyframe_bytes_per_s_max: Option<u32>,
     /// Run the server's simulation in the real-time class where the system permits it.
@@ -45,22 +45,22 @@ pub(crate) struct JoinArguments {
     json: bool,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     entities: u32,
     residents: usize,
     joins: usize,
     failed: usize,
-    /// The first failure, in words.
+    /// The first failure, as text.
     error: Option<String>,
     /// Milliseconds from the request to the seat.
     seat_ms: Times,
     /// Milliseconds from the seat to the whole view.
     whole_view_ms: Times,
-    /// Without joins.
+    /// The ticks without joins.
     quiet: Ticks,
-    /// With them.
+    /// The ticks with joins.
     joining: Ticks,
 }
 
@@ -95,7 +95,7 @@ impl From<ServerStats> for Ticks {
     }
 }
 
-/// What one who joined saw.
+/// The view of a client that joined.
 #[derive(Clone, Copy, Debug)]
 struct Joined {
     seat_ms: f64,
@@ -161,7 +161,7 @@ async fn measure(arguments: &JoinArguments, server: &ServerProcess) -> anyhow::R
     })
 }
 
-/// What the server counts meanwhile.
+/// The server's counts during `meanwhile`.
 async fn count<T>(
     http: &str,
     meanwhile: impl Future<Output = T>,

@@ -1,3 +1,3 @@
-//! What the criterion benches and `tickwire-bench` both measure.
+//! Code shared by the criterion benches and `tickwire-bench`.
 
 pub mod rooms;

@@ -44,21 +44,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plays the arena with many bots and reports how they and the server fared.
+    /// Plays the arena with many bots and reports on them and the server.
     Swarm(swarm::SwarmArguments),
     /// Compares the arena server's CPU time with a bare quinn server's for the same datagrams.
     Floor(floor::FloorArguments),
-    /// Measures many players who all see each other, the same as other servers were measured with.
+    /// Measures many players who all see each other, for comparison with other servers.
     Field(field::FieldArguments),
     /// Plays as `swarm` does, and records what eight of the bots see.
     Record(record::RecordArguments),
     /// Trains a model of a game on recordings of it.
     Train(train::TrainArguments),
-    /// Plays as `swarm` does, and compares the snapshots with simpler ways to say the same.
+    /// Plays as `swarm` does, and compares the snapshots with simpler codings of the same data.
     Sizes(sizes::SizesArguments),
-    /// Measures a world far larger than its clients' byte budget.
+    /// Measures a world far larger than its clients' send budget.
     Budget(budget::BudgetArguments),
-    /// Measures what floods cost the players.
+    /// Measures the cost of floods for the players.
     Attack(attack::AttackArguments),
     /// Measures joins into a room of thousands of entities.
     Join(join::JoinArguments),
@@ -68,9 +68,10 @@ enum Command {
     Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
     Cubes(cubes::CubesArguments),
-    /// Compares taking in snapshots natively and in a browser; `cargo xtask wasm-speed` builds what it needs.
+    /// Compares applying snapshots natively and in a browser; `cargo xtask wasm-speed` builds what
+    /// it needs.
     WasmSpeed(wasm_speed::WasmSpeedArguments),
-    /// The arena server as the other commands start it.
+    /// The arena server that the other commands start.
     #[command(hide = true)]
     ServeArena(serve::ServeArguments),
     /// The server of `budget` and `join`.

@@ -1,7 +1,7 @@
-//! Wakes many clients evenly spread over a period, as independent players are.
+//! Wakes many clients at times spread evenly over a period, like independent players.
 //!
-//! Timers of the runtime have a granularity of a millisecond: clients that share one wake in bursts, a
-//! server takes their datagrams in batches, and costs less than it would in the field.
+//! The runtime's timers have a granularity of a millisecond. Clients that share one wake in bursts,
+//! so the server handles their datagrams in batches, which costs less than in practice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ pub(crate) struct Metronome {
 }
 
 impl Metronome {
-    /// Starts to beat for `clients` clients.
+    /// Starts beating for `clients` clients.
     pub(crate) fn start(clients: usize, period: Duration) -> Self {
         let beats: Vec<Arc<Notify>> = (0..clients).map(|_| Arc::default()).collect();
         let stop = Arc::new(AtomicBool::new(false));
@@ -41,7 +41,7 @@ impl Metronome {
         Metronome { beats, stop, thread: Some(thread) }
     }
 
-    /// The beat of one client. A client that is late misses beats, it does not make up for them.
+    /// The beat of one client. A late client misses beats and does not make up for them.
     pub(crate) fn beat(&self, number: usize) -> Arc<Notify> {
         self.beats[number].clone()
     }

@@ -1,5 +1,5 @@
-//! Bad networks: `feel` plays over them in virtual time, `proxy` puts them between real sockets. What
-//! they do follows from their seeds.
+//! Bad networks: `feel` plays over them in virtual time, `proxy` puts them between real sockets.
+//! Their behaviour follows from their seeds.
 
 mod conditions;
 mod link;

@@ -1,21 +1,21 @@
-//! How far a run is: a bar on a terminal, and elsewhere a line every few seconds.
+//! The progress of a run: a bar on a terminal, elsewhere a line every few seconds.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Between two lines where there is no terminal.
+/// Interval of lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// What is shown on the standard error while a run goes on.
+/// The progress shown on standard error during a run.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// Where there is no terminal.
+    /// Used without a terminal.
     lines: Option<Lines>,
 }
 
-/// Lines in place of a bar.
+/// Lines instead of a bar.
 struct Lines {
     what: &'static str,
     length: u64,
@@ -23,7 +23,7 @@ struct Lines {
 }
 
 impl Progress {
-    /// Of `length` steps; shows nothing if it is `silent`.
+    /// Shows `length` steps; shows nothing if `silent`.
     pub(crate) fn new(what: &'static str, length: u64, silent: bool) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         let target = match is_terminal && !silent {
@@ -37,7 +37,7 @@ impl Progress {
         Progress { bar, lines }
     }
 
-    /// `at` steps are done; `message` says more.
+    /// Shows that `at` steps are done, with `message`.
     pub(crate) fn show(&mut self, at: u64, message: String) {
         let line = self.lines.as_mut().and_then(|lines| lines.line(at, &message, Instant::now()));
         if let Some(line) = line {
@@ -47,14 +47,14 @@ impl Progress {
         self.bar.set_message(message);
     }
 
-    /// It is over: a bar vanishes.
+    /// Ends the display: a bar vanishes.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }
 
 impl Lines {
-    /// The first line comes at once.
+    /// The first line is due at once.
     fn new(what: &'static str, length: u64, now: Instant) -> Self {
         Lines { what, length, due: now }
     }

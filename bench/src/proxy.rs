@@ -16,41 +16,42 @@ use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use crate::network::{Conditions, Faults, Link, Weather};
 
 const PORTS_TRIED: usize = 16;
-/// From the end of the input to that of the proxy.
+/// Time from the end of the input to the end of the proxy.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Passes UDP datagrams and TCP connections on to a server, and its answers back, over a bad network. Each
-/// client, and each TCP connection, has a link of its own in each direction; the same seed makes
-/// the same decisions for the same datagrams. Arrivals are to the millisecond.
+/// Passes UDP datagrams and TCP connections on to a server, and its answers back, over a bad
+/// network. Each client, and each TCP connection, has its own link in each direction; the same seed
+/// makes the same decisions for the same datagrams. Arrivals have a resolution of a millisecond.
 ///
-/// TCP goes through the same links as segments of a connection like Linux's: what is lost is sent again
-/// about a round trip later, or after silence, and all behind it waits. The system has a connection at once; nothing
-/// passes on it until its handshake would have gone through the links.
+/// TCP passes through the same links as segments of a connection like Linux's: lost segments are
+/// resent about a round trip later, or after silence, and everything behind them waits. The system
+/// accepts a connection at once, but nothing passes on it until its handshake would have passed the
+/// links.
 ///
-/// Prints where it listens, and each blackout and rebinding as it happens.
+/// Prints its addresses, and each blackout and rebinding when it happens.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProxyArguments {
-    /// Where the server is.
+    /// Address of the server.
     #[arg(long)]
     to: SocketAddr,
-    /// Where clients connect to, by UDP and by TCP; port 0 takes a free one.
+    /// Address for clients, for UDP and TCP; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     #[command(flatten)]
     conditions: Conditions,
-    /// Seconds after which the server sees a UDP client come from another port, as behind a router that
-    /// forgot it.
+    /// Seconds after which a UDP client's source port changes at the server, as behind a router
+    /// that forgot it.
     #[arg(long, value_name = "S", value_parser = rebind_every)]
     rebind_every: Option<Duration>,
     /// Seed of all links.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// End a second after the standard input does, as when the program that holds it is gone.
+    /// End a second after the standard input ends, as when the parent program is gone.
     #[arg(long)]
     until_eof: bool,
 }
 
-/// What all paths through the proxy have in common.
+/// State shared by all paths through the proxy.
 #[derive(Clone, Debug)]
 struct Network {
     to: SocketAddr,
@@ -82,7 +83,7 @@ pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// One port for both.
+/// Binds one port for both.
 fn listen(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
     let udp = |address| {
         std::net::UdpSocket::bind(address)
@@ -95,7 +96,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<(UdpSocket, TcpListener)> {
     if address.port() != 0 {
         return Ok((udp(address)?, tcp::listen(address)?));
     }
-    // A port that is free for UDP may be taken for TCP.
+    // A free UDP port may be taken for TCP.
     for _ in 0..PORTS_TRIED {
         let socket = udp(address)?;
         if let Ok(listener) = tcp::listen(socket.local_addr()?) {
@@ -110,7 +111,7 @@ impl Network {
         self.start.elapsed()
     }
 
-    /// The link of a client's way, by the client's number.
+    /// The link of a client's path in one direction, seeded by the client's number.
     fn link(&self, number: u64, way: u64) -> Link {
         Link::new(self.conditions.0, (self.seed << 20 | number) ^ way << 40)
             .with_faults(self.conditions.1.clone())
@@ -118,7 +119,7 @@ impl Network {
     }
 }
 
-/// What is under way is passed on first: a server that stops has said so.
+/// Data on its way is passed on first: a stopping server has said goodbye.
 async fn end_of_input() {
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Seeded numbers for worlds that are measured.
+//! Seeded random numbers for measured worlds.
 
 use serde::{Deserialize, Serialize};
 

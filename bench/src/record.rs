@@ -1,4 +1,4 @@
-//! Records what some bots of a swarm see, to train a model on.
+//! Records what some bots of a swarm see, for training a model.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +10,12 @@ use tickwire_arena::rules::Arena;
 use crate::swarm::{self, SwarmArguments};
 use crate::trace::Recorder;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RecordArguments {
     #[command(flatten)]
     swarm: SwarmArguments,
-    /// The trace to write; one that is there is replaced.
+    /// The trace file to write; an existing one is replaced.
     #[arg(long)]
     out: PathBuf,
 }

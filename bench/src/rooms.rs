@@ -1,4 +1,4 @@
-//! Rooms without sockets, with all their clients, and what one of these receives.
+//! Rooms and their clients without sockets, and the snapshots of one client.
 
 pub mod arena;
 pub mod drift;
@@ -14,20 +14,21 @@ use tickwire_shared::simulation::schema_of;
 use drift::Seen;
 use table::{Player, Table};
 
-/// Snapshots of one client in a row that are timed.
+/// Consecutive snapshots of one client that are timed.
 const STREAM_TICKS: u32 = 120;
 
-/// Records a stream. Plays no more ticks than it is given, neither before the snapshots that are timed nor of these.
+/// Records a stream. Plays at most the given number of ticks, both before the timed snapshots and
+/// for them.
 pub type Record = fn(u32) -> Stream;
 
-/// What is taken in by `snapshot_apply` and `wasm-speed`, with names.
+/// The named streams that `snapshot_apply` and `wasm-speed` apply.
 pub const STREAMS: [(&str, Record); 3] = [
     ("arena_players/200", |ticks_max| record(arena::arena(200), arena::WARM_UP_TICKS, ticks_max)),
     ("drift_near_60/1000", |ticks_max| drifting(1000, Seen::Near, ticks_max)),
     ("drift_all/100", |ticks_max| drifting(100, Seen::All, ticks_max)),
 ];
 
-/// Processor time of this thread so far: what runs beside it does not count.
+/// Processor time of this thread so far, which excludes other threads.
 pub fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).expect("time runs forward");
@@ -38,7 +39,7 @@ fn drifting(entities: u32, seen: Seen, ticks_max: u32) -> Stream {
     record(drift::drift(entities, 1, seen), drift::WARM_UP_TICKS, ticks_max)
 }
 
-/// Everything that the first client of a new table receives.
+/// Records everything that the first client of a new table receives.
 fn record<S: Simulation, P: Player<S>>(
     mut table: Table<S, P>,
     warm_up_ticks: u32,

@@ -1,4 +1,4 @@
-//! A game's server as the measuring commands start it.
+//! The servers that the measuring commands start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use tickwire_shared::Simulation;
 
 use crate::core;
 
-/// Settings that measuring needs; all others are the server's defaults.
+/// Settings for measuring; all others are the server's defaults.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArguments {
     /// Directory of the certificates.
@@ -20,7 +20,7 @@ pub(crate) struct ServeArguments {
     /// Address of both sockets; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// What is logged, as `tracing` filters.
+    /// Log filters, as for `tracing`.
     #[arg(long, default_value = "warn")]
     log: String,
     /// Run the simulation in the real-time class where the system permits it.
@@ -29,11 +29,11 @@ pub(crate) struct ServeArguments {
     /// Run on this processor only.
     #[arg(long)]
     core: Option<usize>,
-    /// Bytes a second that a client's snapshots may take; 0 for no limit but the datagram's.
+    /// Bytes a second of a client's snapshots; 0 for no limit but the datagram's.
     #[arg(long, default_value_t = 0)]
     snapshot_bytes_per_s_max: u32,
-    /// Bytes a second of keyframes to one client; 0 sends all in snapshots. The server's default if it is
-    /// not given.
+    /// Bytes a second of keyframes to one client; 0 sends everything in snapshots. Without it, the
+    /// server's default.
     #[arg(long)]
     keyframe_bytes_per_s_max: Option<u32>,
 }

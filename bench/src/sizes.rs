@@ -1,8 +1,9 @@
-//! What the arena's snapshots would take by simpler means.
+//! The size of the arena's snapshots with simpler codings.
 //!
-//! Eight bots of a swarm count, for each tick that they were told of, what they then saw: all of it; what
-//! had changed since [`AGE_TICKS`] before, as an acknowledged baseline is; and that packed by zstd. All in
-//! postcard, of lanes that are quantised already: what is not would take more.
+//! In each tick with a snapshot, eight bots of a swarm code what they then see in three ways:
+//! everything; the changes since [`AGE_TICKS`] before, the age of an acknowledged baseline; and
+//! those changes packed by zstd. All use postcard, on lanes that are already quantised: raw values
+//! would take more.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +21,14 @@ use crate::swarm::{self, SwarmArguments, Watch};
 const AGE_TICKS: u32 = 4;
 const ZSTD_LEVEL: i32 = 3;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SizesArguments {
     #[command(flatten)]
     swarm: SwarmArguments,
 }
 
-/// Bytes a client and tick, what `--json` prints.
+/// Bytes for each client and tick: the output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     clients: usize,
@@ -35,11 +36,11 @@ struct Report {
     entities_changed: f64,
     /// Everything in sight.
     full_postcard: f64,
-    /// What changed since the baseline, and what is gone.
+    /// Entities that are new or changed since the baseline; removed ones are not coded.
     changed_postcard: f64,
-    /// The same, packed by zstd; never more than unpacked.
+    /// The same packed by zstd; never more than unpacked.
     changed_zstd: f64,
-    /// Our snapshots.
+    /// Tickwire's payload, including chat and control.
     tickwire: f64,
 }
 
@@ -56,7 +57,7 @@ struct Sums {
     zstd_bytes: u64,
 }
 
-/// One entity as it would be sent.
+/// One entity in the form to be coded.
 #[derive(Serialize)]
 struct OutboxEvent<'a> {
     id: EntityId,

@@ -1,9 +1,9 @@
-//! The server's own statistics, over its HTTP side, and medians.
+//! The server's own statistics from its HTTP side, and medians.
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
-/// The part of `/stats.json` that is reported.
+/// The reported part of `/stats.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ServerStats {
     pub(crate) ticks: u64,
@@ -16,7 +16,7 @@ pub(crate) struct ServerStats {
     pub(crate) datagram_bytes_out: u64,
 }
 
-/// The shape of a distribution.
+/// Percentiles of a distribution.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) p50: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Spread {
     pub(crate) max: u64,
 }
 
-/// Begins all counts anew.
+/// Resets all counts.
 pub(crate) fn reset(http: &str) -> anyhow::Result<()> {
     let url = format!("{}/stats/reset", http.trim_end_matches('/'));
     ureq::post(&url).send_empty().with_context(|| format!("POST {url}"))?;
@@ -39,7 +39,7 @@ pub(crate) fn read(http: &str) -> anyhow::Result<ServerStats> {
     answer.body_mut().read_json().with_context(|| format!("reading {url}"))
 }
 
-/// The middle value; 0 of none.
+/// The middle value; 0 for no values.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

@@ -24,15 +24,15 @@ pub(crate) use bot::Phase;
 use bot::{BotResult, PhaseSender, play};
 pub(crate) use report::Report;
 
-/// Connections opened at once; more only wait for each other's handshakes.
+/// Most connections opened at once; more would only wait for each other's handshakes.
 const CONNECTING_MAX: usize = 16;
-/// Play before measuring: clocks settle, the world fills up.
+/// Time of play before measuring, in which clocks settle and the world fills up.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Bots whose sight is watched, if that is asked for.
+/// Number of watched bots, if watching is asked for.
 const WATCHERS: usize = 8;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SwarmArguments {
     /// Bots, each with a connection of its own.
@@ -41,19 +41,19 @@ pub(crate) struct SwarmArguments {
     /// Seconds measured, after everyone has joined and played for two.
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u64,
-    /// What carries the sessions.
+    /// The transport of the sessions.
     #[arg(long, value_enum, default_value_t = Carrier::Quic)]
     pub(crate) transport: Carrier,
     /// `host:port` of a running server; without it an arena server is started for the run.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// The room they play in; without it they go where a quick match leads, as players in a page do.
+    /// The room to play in; without it the bots use quick match, as a page's players do.
     #[arg(long)]
     pub(crate) room: Option<String>,
-    /// Threads of the bots; 0 for one a processor.
+    /// Threads of the bots; 0 for one per processor.
     #[arg(long, default_value_t = 0)]
     pub(crate) threads: usize,
-    /// Cores that something else keeps busy meanwhile.
+    /// Cores kept busy by something else meanwhile.
     #[arg(long, default_value_t = 0)]
     pub(crate) busy_cores: usize,
     /// Run the server's simulation in the real-time class where the system permits it.
@@ -62,14 +62,15 @@ pub(crate) struct SwarmArguments {
     /// Print one JSON object and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
-    /// What a few of the bots do with what they see.
+    /// Receives the view of a few bots.
     #[arg(skip)]
     pub(crate) watch: Option<Arc<dyn Watch>>,
 }
 
-/// Something to do with what a bot sees, each tick of the measured time.
+/// Receives a bot's view in each tick of the measured time.
 pub(crate) trait Watch: std::fmt::Debug + Send + Sync {
-    /// Looks at what a client was told of since tick `from`, and returns the tick after the last.
+    /// Handles the snapshots that a client got since tick `from`, and returns the tick after the
+    /// last.
     fn look(
         &self,
         viewer: u8,
@@ -78,7 +79,7 @@ pub(crate) trait Watch: std::fmt::Debug + Send + Sync {
     ) -> anyhow::Result<Option<u32>>;
 }
 
-/// What carries a session.
+/// The transport of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Carrier {
     /// Plain QUIC.
@@ -99,7 +100,7 @@ pub(crate) fn run(arguments: &SwarmArguments) -> anyhow::Result<ExitCode> {
     Ok(report.exit_code())
 }
 
-/// Runs a swarm and gives its figures.
+/// Runs a swarm and returns its figures.
 pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
     if arguments.clients == 0 || arguments.seconds == 0 {
         bail!("a swarm needs at least one client and one second; give larger numbers");
@@ -122,7 +123,7 @@ pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
     let target = match arguments.transport {
         Carrier::Quic => format!("quic://{address}"),
         Carrier::Webtransport => format!("https://{address}/"),
-        // The HTTP side has the same number.
+        // The HTTP side has the same port number.
         Carrier::Websocket => format!("ws://{address}/ws"),
     };
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -134,7 +135,7 @@ pub(crate) fn measure(arguments: &SwarmArguments) -> anyhow::Result<Report> {
     runtime.block_on(play_all(arguments, &target, own.as_ref()))
 }
 
-/// A directory of its own for each server, so that runs do not share certificates.
+/// A separate directory for each server, so that runs do not share certificates.
 pub(crate) fn certs_dir() -> String {
     std::env::temp_dir()
         .join(format!("tickwire-bench-{}", std::process::id()))

@@ -1,4 +1,5 @@
-//! What some clients of a room saw, tick by tick, in a file: `record` writes it, `train` reads it.
+//! Trace files: what some clients of a room saw, tick by tick. `record` writes them, `train` reads
+//! them.
 //!
 //! Packed by zstd: the version, the schema, then one [`TraceState`] after the other, all in postcard.
 
@@ -19,10 +20,10 @@ use tickwire_shared::{Simulation, Tick};
 use crate::swarm::Watch;
 
 const TRACE_VERSION: u8 = 1;
-/// An unpacked trace may be so large; more would not make a better model.
+/// Most bytes of an unpacked trace; more would not improve the model.
 const TRACE_BYTES_MAX: usize = 1 << 30;
 
-/// One entity as a client had it at one tick.
+/// A client's state of one entity at one tick.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TraceState {
     viewer: u8,
@@ -33,7 +34,7 @@ pub(crate) struct TraceState {
     lanes: Vec<i32>,
 }
 
-/// Writes a trace from several clients at once.
+/// Writes a trace from several clients concurrently.
 pub(crate) struct Recorder {
     out: Mutex<zstd::Encoder<'static, BufWriter<File>>>,
 }
@@ -45,7 +46,7 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// Begins a file for the game `S`.
+    /// Creates a file for the game `S`.
     pub(crate) fn create<S: Simulation>(path: &Path) -> anyhow::Result<Self> {
         let file = File::create(path)
             .with_context(|| format!("{}: cannot be written; name another file", path.display()))?;
@@ -55,7 +56,7 @@ impl Recorder {
         Ok(Recorder { out: Mutex::new(out) })
     }
 
-    /// Ends the file.
+    /// Completes the file.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         self.out.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?.flush()?;
         Ok(())
@@ -93,7 +94,7 @@ impl Watch for Recorder {
     }
 }
 
-/// What one client had of one entity, by ticks.
+/// One client's states of one entity, by tick.
 pub(crate) struct Track {
     pub(crate) kind: u8,
     /// Tick, whether the client owns it, lanes.

@@ -1,8 +1,8 @@
-//! Trains a model of a game from what its entities did.
+//! Trains a model of a game on recordings of its entities.
 //!
-//! Every changed entity is taken through its sites as the codec does. For each site a decision tree is
-//! grown over what both sides know there, the split first that saves most bits; each leaf gets the
-//! prediction and the prefix code that suit it best.
+//! Every changed entity passes through its sites as in the codec. For each site a decision tree is
+//! grown over the features that both sides know there, by the split that saves most bits first;
+//! each leaf gets the best prediction and prefix code.
 
 mod command;
 mod prefix;
@@ -20,7 +20,7 @@ use tickwire_shared::schema::KindSchema;
 pub(crate) use command::{TrainArguments, run};
 use samples::{Samples, What};
 
-/// Of entities that do not move and are not told of, which are most, one in so many is looked at.
+/// One in this many of the resting entities that are not coded, which are the majority, is used.
 const RESTING_STEP: u32 = 16;
 const NEVER_FAILS: &str = "collecting never fails";
 
@@ -30,25 +30,27 @@ pub(crate) struct Sight<'a> {
     pub lanes: &'a [i32],
     /// It belongs to the client.
     pub owner: bool,
-    /// How many of the two slots before it are told of.
+    /// How many of the two slots before it are coded.
     pub recent: usize,
 }
 
-/// All entities of a kind in all snapshots, in their order, as often as they are asked for.
+/// Passes all entities of a kind in all snapshots, in order, to its argument; may be called
+/// repeatedly.
 pub(crate) type Sights<'a> = dyn Fn(&mut dyn FnMut(&Sight<'_>)) + Sync + 'a;
 
-/// How far to go.
+/// Limits of the training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
     /// Most leaves of a site's tree.
     pub leaves_max: usize,
-    /// A split must save so many bits over the whole training.
+    /// Fewest bits that a split must save over the whole training.
     pub gain_bits_min: f64,
-    /// Whether to learn how likely entities are told of.
+    /// Whether to learn the chances that entities are coded.
     pub with_chances: bool,
 }
 
-/// Trains one kind; one that was never seen to change keeps the defaults. `report` hears of each site: its number, leaves, symbols and bits a symbol.
+/// Trains one kind; a kind that never changed keeps the defaults. `report` gets a line for each
+/// site: its number, leaves, symbols and bits a symbol.
 pub(crate) fn train_kind(
     kind: &KindSchema,
     tick_hz: u32,
@@ -57,7 +59,7 @@ pub(crate) fn train_kind(
     report: &(dyn Fn(String) + Sync),
 ) -> KindModel {
     let table = LaneTable::new(kind, tick_hz);
-    // Only what is not as expected is told.
+    // Only entities that differ from their prediction are coded.
     let told = |take: &mut dyn FnMut(&Sight<'_>)| {
         sights(&mut |sight| {
             if !table.is_predicted(&sight.baseline, sight.lanes, sight.owner) {
@@ -141,7 +143,7 @@ fn chances(
     tree::grow_chances(&samples, &recent, effort)
 }
 
-/// For each chunk the pattern that occurs most; `None` where nothing is told at all.
+/// The most frequent pattern of each chunk; `None` if nothing is coded at all.
 fn common_patterns(kind: &KindSchema, tick_hz: u32, sights: &Sights<'_>) -> Option<Vec<u8>> {
     struct Counting(Vec<[u64; 16]>);
     impl SiteStream for Counting {

@@ -1,7 +1,8 @@
-//! Taking in snapshots in a browser, against the same natively.
+//! Compares applying snapshots in a browser with the same natively.
 //!
-//! The two take turns, A B A B, with the same bytes: this program, and a page of Chromium with the same code as wasm. Both
-//! are timed by the clock on the wall, because a page has no other, and both must end in the same world.
+//! The two take turns, A B A B, with the same bytes: this program, and a page of Chromium with the
+//! same code as wasm. Both are timed by the wall clock, because a page has no other, and both must
+//! end in the same world.
 
 mod page;
 
@@ -18,13 +19,14 @@ use tickwire_replay::Replay;
 use crate::stats::median;
 use page::Page;
 
-/// Samples of each side before those that count: a browser compiles what is hot once more, and takes its time over it.
+/// Samples of each side before those that count: a browser recompiles hot code, after a while.
 const WARM_UP_SAMPLES: usize = 5;
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WasmSpeedArguments {
-    /// Folder of the module of `bench/replay`, built for the web; the streams are put there too.
+    /// Folder of the module of `bench/replay`, built for the web; the streams are written there
+    /// too.
     #[arg(long)]
     module: PathBuf,
     /// The script that opens the page.
@@ -33,10 +35,10 @@ pub(crate) struct WasmSpeedArguments {
     /// Samples of each side and stream, taken in turn.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Milliseconds of one sample, at least.
+    /// Least duration of a sample, in milliseconds.
     #[arg(long, default_value_t = 200)]
     sample_ms: u64,
-    /// Ticks of a room at most, before the snapshots that are timed and of these: to try it out.
+    /// Most ticks of a room, both before the timed snapshots and for them: for trying it out.
     #[arg(long, default_value_t = u32::MAX)]
     ticks_max: u32,
     /// Print one JSON object for each stream and nothing else.
@@ -44,12 +46,12 @@ pub(crate) struct WasmSpeedArguments {
     json: bool,
 }
 
-/// What `--json` prints of each stream.
+/// The output of `--json` for each stream.
 #[derive(Clone, Debug, Serialize)]
 struct Report {
     stream: &'static str,
     browser: String,
-    /// Snapshots of one pass, and changed entities in one of them.
+    /// Snapshots of one pass, and changed entities in each of them.
     snapshots: usize,
     entities_mean: f64,
     runs: usize,
@@ -59,19 +61,19 @@ struct Report {
     wasm_ns_per_entity_min: f64,
     /// The median of the runs' ratios.
     ratio: f64,
-    /// Of the fastest samples.
+    /// The ratio of the fastest samples.
     ratio_min: f64,
-    /// Of the world in the end, on both sides.
+    /// The hash of the final world on both sides.
     hash: String,
 }
 
-/// What some passes took, and the hash of the world in the end.
+/// The time of some passes, and the hash of the final world.
 struct Sample {
     took: Duration,
     hash: u64,
 }
 
-/// One side: how to run passes, and how many.
+/// One side: a function that runs passes, and their number.
 struct Side<R> {
     run: R,
     passes: u32,
@@ -148,7 +150,7 @@ fn natively(replay: &Replay, passes: u32) -> Sample {
 }
 
 impl<R: FnMut(u32) -> anyhow::Result<Sample>> Side<R> {
-    /// Warms up, and finds how many passes take `long` then.
+    /// Warms up, and finds the number of passes that then take `long`.
     fn new(entities: f64, long: Duration, run: R) -> anyhow::Result<Self> {
         let mut side = Side { run, passes: 1, entities, hash: 0 };
         side.lengthen(long)?;
@@ -166,12 +168,12 @@ impl<R: FnMut(u32) -> anyhow::Result<Sample>> Side<R> {
                 return Ok(());
             }
             let part = took.as_secs_f64() / long.as_secs_f64();
-            // A little more than it seems, and not too much by a sample that was cut short by the clock.
+            // A little more than estimated, and limited, as the clock may have cut a sample short.
             self.passes = (f64::from(self.passes) * (1.1 / part).min(10.0)).ceil() as u32;
         }
     }
 
-    /// Nanoseconds for one changed entity.
+    /// The nanoseconds for one changed entity.
     fn sample_ns(&mut self) -> anyhow::Result<f64> {
         let Sample { took, hash } = (self.run)(self.passes)?;
         self.hash = hash;

@@ -1,4 +1,4 @@
-//! One value: as lanes, as bits against a baseline, and inputs as a datagram.
+//! Benches of one value: as lanes, as bits against a baseline, and of input datagrams.
 
 use std::cell::LazyCell;
 use std::collections::HashMap;
@@ -16,11 +16,11 @@ use tickwire_shared::{Capture, EntityId, Simulation as _};
 use crate::measure::{ThreadTime, brief};
 use crate::rooms::arena;
 
-/// Ships with what they were a moment before; a power of two, so that going round costs nothing.
+/// Ships with their earlier states; a power of two, so that wrapping around costs nothing.
 pub(crate) const PAIRS: usize = 1024;
 /// Age of a baseline.
 const AGE_TICKS: u32 = 3;
-/// Players whose ships are taken.
+/// Players whose ships are used.
 const PLAYERS: u32 = 100;
 
 /// A ship now and [`AGE_TICKS`] before.
@@ -34,7 +34,7 @@ pub(crate) struct ShipPair {
 pub(crate) type Ships = LazyCell<Vec<ShipPair>>;
 
 impl ShipPair {
-    /// Writes the difference, as others than the owner get it.
+    /// Writes the delta, as clients other than the owner get it.
     pub(crate) fn write(&self, table: &LaneTable, writer: &mut BitWriter) {
         let baseline = Baseline::new(&self.before, AGE_TICKS);
         let mut lanes = self.now;
@@ -47,7 +47,7 @@ pub(crate) fn ship_table() -> LaneTable {
     LaneTable::new(&<Ship as Lanes>::schema(), TICK_HZ)
 }
 
-/// Ships of a fight.
+/// Ships from a fight.
 pub(crate) fn ship_pairs() -> Vec<ShipPair> {
     let mut table = arena(PLAYERS);
     let mut pairs = Vec::new();
@@ -64,7 +64,7 @@ pub(crate) fn ship_pairs() -> Vec<ShipPair> {
     pairs
 }
 
-/// A ship to lanes and back.
+/// Converts a ship to lanes and back.
 pub(crate) fn lanes(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let mut group = brief(c, "lanes");
     let mut lanes = [0; Ship::LANES];
@@ -82,7 +82,7 @@ pub(crate) fn lanes(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     });
 }
 
-/// A ship against its baseline, by the general defaults and by the arena's model.
+/// Codes a ship against its baseline, by the default codes and by the arena's model.
 pub(crate) fn delta(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let mut group = brief(c, "delta");
     let mut next = going_round();
@@ -146,7 +146,7 @@ pub(crate) fn input(c: &mut Criterion<ThreadTime>) {
     }
 }
 
-/// Players that change what they hold every few ticks.
+/// Datagrams of players that change their input every few ticks.
 fn input_datagrams(codec: &InputCodec, inputs: usize) -> Vec<Vec<u8>> {
     let ack = SnapshotAck { newest_low16: 1000, before: u32::MAX };
     let controls = |at: usize| Controls {

@@ -1,4 +1,4 @@
-//! Criterion benches of the tick, the codec and the round trip. `bench/README.md` says what each measures.
+//! Criterion benches of the tick, the codec and the round trip. `bench/README.md` describes each.
 
 mod codec;
 mod measure;

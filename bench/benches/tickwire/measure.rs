@@ -1,4 +1,4 @@
-//! What is measured, and for how long: all benches together take less than four minutes.
+//! The clock and the durations of the benches: all together take less than four minutes.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 use tickwire_bench::rooms::thread_time;
 
-/// Processor time of this thread: what runs beside the benches does not count. A tick and a codec wait
-/// for nothing, so on an idle machine it is the time they take.
+/// Processor time of this thread, which excludes other threads. A tick and a codec wait for
+/// nothing, so on an idle machine it equals the elapsed time.
 pub(crate) struct ThreadTime;
 
 impl ThreadTime {
-    /// So far.
+    /// The time so far.
     pub(crate) fn now() -> Duration {
         thread_time()
     }
@@ -46,7 +46,7 @@ impl Measurement for ThreadTime {
     }
 }
 
-/// A group of things that take nanoseconds.
+/// A group of operations that take nanoseconds.
 pub(crate) fn brief<'a>(
     c: &'a mut Criterion<ThreadTime>,
     name: &str,
@@ -58,7 +58,7 @@ pub(crate) fn brief<'a>(
     group
 }
 
-/// A group of things that take milliseconds, with more around each that is not measured.
+/// A group of operations that take milliseconds, with more unmeasured work around each.
 pub(crate) fn long<'a>(
     c: &'a mut Criterion<ThreadTime>,
     name: &str,
@@ -71,7 +71,7 @@ pub(crate) fn long<'a>(
     group
 }
 
-/// `ticks` of play before anything is measured; only a few when the benches are merely tried out.
+/// Ticks to play before measuring: `ticks`, or only a few when the benches are merely tried out.
 pub(crate) fn warm_up_ticks(ticks: u32) -> u32 {
     let asked = |argument: &str| std::env::args().any(|given| given == argument);
     if asked("--bench") && !asked("--test") { ticks } else { ticks.min(12) }

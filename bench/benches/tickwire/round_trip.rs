@@ -1,4 +1,5 @@
-//! From an input to the snapshot that shows what it did, through a real server and real sockets.
+//! The time from an input to the snapshot that shows its effect, through a real server and real
+//! sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::sleep;
@@ -20,14 +21,14 @@ use tokio::task::JoinHandle;
 
 use crate::measure::warm_up_ticks;
 
-/// The client looks for news this often.
+/// Interval at which the client looks for news.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
-/// Until the client's clock has settled on the server's.
+/// Ticks until the client's clock has settled on the server's.
 const SETTLE_TICKS: u32 = 180;
-/// No answer for so long is a fault.
+/// Time without an answer that counts as a fault.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Both transports at the usual rate, and QUIC at a high one.
+/// Both transports at the usual tick rate, and QUIC at a high one.
 pub(crate) fn all(c: &mut Criterion) {
     let runtime = Runtime::new().expect("the network threads start");
     let mut group = c.benchmark_group("round_trip");
@@ -60,7 +61,7 @@ fn echo<const HZ: u32>(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runti
     }
 }
 
-/// A server, and a client in a room of it.
+/// A server and a client in one of its rooms.
 struct Line<const HZ: u32> {
     client: Client<Echo<HZ>>,
     sent: u16,
@@ -101,8 +102,8 @@ impl<const HZ: u32> Line<HZ> {
 
     /// The time from `set_input` to the first snapshot that shows it.
     fn echo(&mut self) -> Duration {
-        // A trip ends with a snapshot: without a pause of any length within a tick, all would begin
-        // at the same moment of one.
+        // A trip ends with a snapshot: without a pause of varying length, all trips would begin at
+        // the same point of a tick.
         let golden = f64::from(self.sent) * 0.618_034;
         self.play(Duration::from_secs_f64(golden.fract() / f64::from(HZ)));
         self.sent = self.sent.wrapping_add(1);
@@ -113,7 +114,7 @@ impl<const HZ: u32> Line<HZ> {
         start.elapsed()
     }
 
-    /// The time from a question on the control stream to its answer.
+    /// The time from a request on the control stream to its answer.
     fn ask(&mut self) -> Duration {
         let start = Instant::now();
         self.client.list_rooms(RoomQuery::default());
@@ -147,7 +148,7 @@ impl<const HZ: u32> Line<HZ> {
     fn close(self, runtime: &Runtime) {
         runtime.block_on(async {
             self.client.close().await;
-            // A server that has stopped already needs no telling.
+            // Fails if the server has already stopped.
             let _ = self.stop.send(());
             let ended = self.server.await.expect("the server stops");
             ended.expect("the server stops as it should");
@@ -155,13 +156,13 @@ impl<const HZ: u32> Line<HZ> {
     }
 }
 
-/// The number that the newest snapshot shows.
+/// The number in the newest snapshot.
 fn heard<const HZ: u32>(client: &Client<Echo<HZ>>) -> Option<i32> {
     let own = client.session().room()?.replica().entities().iter().find(|entity| entity.mine)?;
     own.states.state(own.states.len() - 1).next()
 }
 
-/// Shows to everyone the number each player holds.
+/// Shows each player's number to everyone.
 #[derive(Serialize, Deserialize)]
 struct Echo<const HZ: u32> {
     heard: Vec<(PlayerId, u16)>,

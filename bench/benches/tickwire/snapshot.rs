@@ -1,4 +1,4 @@
-//! One snapshot: put together, and taken apart.
+//! Benches of writing and applying one snapshot.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -15,10 +15,10 @@ use tickwire_shared::snapshot::{Fragment, InputReport, Marks, SnapshotHeader, Sn
 use crate::codec::{PAIRS, ShipPair, Ships, ship_table};
 use crate::measure::{ThreadTime, brief, warm_up_ticks};
 
-/// Entities in a snapshot that is put together.
+/// Entities in a written snapshot.
 const RECORDS: usize = 60;
 
-/// One client's snapshot of sixty changed ships: from codes that are there already, and with coding.
+/// Writes one client's snapshot of sixty changed ships: from codes in the cache, and with coding.
 pub(crate) fn encode(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     let table = ship_table();
     let mut writer = SnapshotWriter::default();
@@ -56,7 +56,7 @@ pub(crate) fn encode(c: &mut Criterion<ThreadTime>, pairs: &Ships) {
     });
 }
 
-/// A client that takes in the snapshots of two seconds, one after another, over and over.
+/// A client that applies the snapshots of two seconds, over and over.
 pub(crate) fn apply(c: &mut Criterion<ThreadTime>) {
     let streams = STREAMS.map(|(name, record)| {
         let replay = move || {
@@ -79,14 +79,14 @@ pub(crate) fn apply(c: &mut Criterion<ThreadTime>) {
     }
 }
 
-/// What applying so many snapshots takes, measured in whole passes over the stream.
+/// The time to apply about `snapshots` snapshots, measured in whole passes over the stream.
 fn apply_about(replay: &Replay, snapshots: f64) -> Duration {
     let passes = (snapshots / replay.snapshots() as f64).ceil();
     let (spent, _) = replay.run(passes as u32, ThreadTime::now);
     spent.mul_f64(snapshots / (passes * replay.snapshots() as f64))
 }
 
-/// Where an entity's code is.
+/// The place of an entity's code.
 #[derive(Clone, Copy)]
 struct Code {
     word: usize,
@@ -100,7 +100,8 @@ impl Code {
 }
 
 impl ShipPair {
-    /// Codes the ship against what it was, as a room does for every client that has that.
+    /// Codes the ship against its earlier state, as a room does once for all clients with that
+    /// baseline.
     fn code(&self, table: &LaneTable, codes: &mut BitWriter) -> Code {
         let word = codes.align();
         self.write(table, codes);
@@ -110,7 +111,7 @@ impl ShipPair {
     }
 }
 
-/// The slots of a common baseline, and marks that say that every third has changed.
+/// The slots of a common baseline, and marks of every third as changed.
 fn every_third() -> (Vec<u64>, Marks) {
     let (mut all, mut coded) = (SlotSet::default(), SlotSet::default());
     (0..3 * RECORDS as u16).for_each(|slot| all.insert(slot));

@@ -1,4 +1,4 @@
-//! The tick of a room, whole and in parts.
+//! Benches of a room's tick, whole and in parts.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::rooms;
 
 const PLAYERS: [u32; 4] = [10, 100, 200, 1000];
 const ENTITIES: [u32; 3] = [100, 1000, 5000];
-/// Who watches the drifting world.
+/// Clients that watch the drifting world.
 const WATCHERS: usize = 100;
-/// Clients, and entities that each of them sees.
+/// Number of clients, and of entities that each of them sees.
 const CROWD: u32 = 1000;
 
 /// Rooms of the arena by number of players.
@@ -40,7 +40,7 @@ pub(crate) fn arena(c: &mut Criterion<ThreadTime>) {
     }
 }
 
-/// Rooms of the drifting world by number of entities, seen by nobody and by a hundred clients.
+/// Rooms of the drifting world by number of entities, seen by no client and by a hundred.
 pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
     for entities in ENTITIES {
         let mut unseen = None;
@@ -69,7 +69,7 @@ pub(crate) fn drift(c: &mut Criterion<ThreadTime>) {
     }
 }
 
-/// A thousand clients that all see a thousand moving entities, as many in a snapshot as fit into it.
+/// A thousand clients that all see a thousand moving entities; each snapshot holds as many as fit.
 pub(crate) fn crowd(c: &mut Criterion<ThreadTime>) {
     let mut pair = None;
     let open =
@@ -89,8 +89,8 @@ fn whole_tick(spent: Spent) -> Duration {
     spent.inputs + spent.step
 }
 
-/// The game's own step on a copy of the state, and what the room's step took beyond that and the
-/// capture.
+/// The time of the game's own step on a copy of the state, and the room's time beyond that step and
+/// the capture.
 fn arena_step(table: &mut ArenaTable) -> (Duration, Duration) {
     let held = table.held();
     let mut copy = table.room().simulation().clone();
@@ -103,7 +103,7 @@ fn arena_step(table: &mut ArenaTable) -> (Duration, Duration) {
     (step, table.tick().step.saturating_sub(step))
 }
 
-/// What the same tick takes with clients beyond what it takes without.
+/// The additional time of the same tick with clients.
 fn replication(unseen: &mut DriftTable, watched: &mut DriftTable) -> Duration {
     let alone = unseen.tick().step;
     watched.tick().step.saturating_sub(alone)

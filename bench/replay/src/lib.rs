@@ -1,4 +1,4 @@
-//! What a client received, taken in again: the same code natively and in a browser.
+//! Replays the snapshots that a client received: the same code natively and in a browser.
 
 #[cfg(target_arch = "wasm32")]
 pub mod web;
@@ -11,37 +11,37 @@ use tickwire_shared::Tick;
 use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::schema::Schema;
 
-/// Every snapshot that one client received, from its first on.
+/// All snapshots that one client received.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stream {
-    /// Of the room's game.
+    /// The schema of the room's game.
     pub schema: Schema,
-    /// The client's.
+    /// The client's seat.
     pub seat: u8,
     /// The room's tick when the client joined.
     pub near: Tick,
-    /// So many of the snapshots only make the world that the others find.
+    /// Number of first snapshots that only build the world for the others.
     pub warm_up: usize,
-    /// As they came, one a tick.
+    /// In the order of arrival, one a tick.
     pub snapshots: Vec<Vec<u8>>,
 }
 
 impl Stream {
-    /// As bytes, for a browser.
+    /// Serialises the stream for a browser.
     pub fn to_bytes(&self) -> Vec<u8> {
         postcard::to_allocvec(self).expect("a stream holds nothing that cannot be written")
     }
 
-    /// From [its bytes](Stream::to_bytes).
+    /// Reads a stream from [its bytes](Stream::to_bytes).
     ///
     /// # Errors
-    /// If they are of something else.
+    /// If the bytes are not a stream.
     pub fn from_bytes(bytes: &[u8]) -> postcard::Result<Self> {
         postcard::from_bytes(bytes)
     }
 }
 
-/// A stream whose warm-up was taken in.
+/// A stream after its warm-up.
 #[derive(Clone, Debug)]
 pub struct Replay {
     stream: Stream,
@@ -50,10 +50,10 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Takes in the warm-up.
+    /// Applies the warm-up.
     ///
     /// # Errors
-    /// Whatever is wrong with one of the snapshots.
+    /// If one of the snapshots cannot be applied.
     pub fn new(stream: Stream) -> Result<Self, SnapshotError> {
         let mut start = Replica::new(&stream.schema, stream.seat);
         let (warm_up, timed) = stream.snapshots.split_at(stream.warm_up);
@@ -70,18 +70,18 @@ impl Replay {
         Ok(Replay { stream, start, entities_mean })
     }
 
-    /// Changed entities in a snapshot after the warm-up.
+    /// Mean number of changed entities in a snapshot after the warm-up.
     pub fn entities_mean(&self) -> f64 {
         self.entities_mean
     }
 
-    /// Snapshots of one pass.
+    /// The number of snapshots in one pass.
     pub fn snapshots(&self) -> usize {
         self.stream.snapshots.len() - self.stream.warm_up
     }
 
-    /// Takes in what follows the warm-up `passes` times, each time into the world that the warm-up left. Returns what that
-    /// took by the clock `now`, and the [hash] of the world in the end.
+    /// Applies the snapshots after the warm-up `passes` times, each time to the world that the
+    /// warm-up left. Returns the time by the clock `now`, and the [hash] of the final world.
     pub fn run(&self, passes: u32, now: impl Fn() -> Duration) -> (Duration, u64) {
         let (mut spent, mut end) = (Duration::ZERO, 0);
         for pass in 1..=passes {
@@ -99,7 +99,7 @@ impl Replay {
     }
 }
 
-/// Of the newest state of every entity, whatever their order.
+/// A hash of the newest state of every entity, independent of their order.
 pub fn hash(replica: &Replica) -> u64 {
     let mut entities: Vec<_> = replica.entities().iter().collect();
     entities.sort_by_key(|entity| entity.id.0);

@@ -1,4 +1,4 @@
-//! For a page.
+//! The replay for a page.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use wasm_bindgen::prelude::*;
 
 use crate::{Replay, Stream};
 
-/// A stream to take in, in a page.
+/// A stream to replay in a page.
 #[wasm_bindgen(js_name = Replay)]
 pub struct WebReplay(Replay);
 
-/// What some passes took.
+/// The result of some passes.
 #[wasm_bindgen]
 pub struct Sample {
     /// Milliseconds by `performance.now()`.
@@ -20,7 +20,7 @@ pub struct Sample {
 
 #[wasm_bindgen(js_class = Replay)]
 impl WebReplay {
-    /// Of a stream's bytes.
+    /// From a stream's bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8]) -> Result<Self, JsError> {
         Ok(WebReplay(Replay::new(Stream::from_bytes(bytes)?)?))
@@ -35,7 +35,7 @@ impl WebReplay {
 
 #[wasm_bindgen]
 impl Sample {
-    /// Of the world in the end, in hexadecimal.
+    /// The hash of the final world, in hexadecimal.
     #[wasm_bindgen(getter)]
     pub fn hash(&self) -> String {
         format!("{:016x}", self.hash)

@@ -1,19 +1,19 @@
-//! What came of a flood.
+//! Counters of a flood.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// What came of a flood.
+/// The result of a flood.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(super) struct Tally {
-    /// Of whatever the flood is made of: rooms made, packets sent, connections kept, ...
+    /// Number of the flood's actions: rooms made, packets sent, connections kept, ...
     pub(super) done: u64,
-    /// What the server did not take.
+    /// Actions that the server refused.
     pub(super) refused: u64,
 }
 
-/// Counted by many tasks.
+/// The counters that many tasks share.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     done: AtomicU64,

@@ -1,4 +1,4 @@
-//! What the attacker does. Every flood is bounded in time, and in how much it has at once.
+//! The attacker's actions. Every flood is limited in time and in concurrency.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::{Flood, namespace};
 use crate::floor::client::connect as connect_quic;
 use crate::random::Splitmix;
 
-/// The header of a packet that begins a handshake: version 1, connection ids of 8 bytes that are left to
-/// chance, no token, 1174 bytes (RFC 9000, section 17.2.2).
+/// The header of a packet that begins a handshake: version 1, random connection ids of 8 bytes, no
+/// token, 1174 bytes (RFC 9000, section 17.2.2).
 const INITIAL: &[(usize, u8)] =
     &[(0, 0xc3), (1, 0), (2, 0), (3, 0), (4, 1), (5, 8), (14, 8), (23, 0), (24, 0x44), (25, 0x96)];
 const SESSIONS: usize = 34;
@@ -31,7 +31,7 @@ const WEBSOCKETS: usize = 8;
 const INPUTS_AT_ONCE: usize = 2000;
 const H3_CONNECTIONS: usize = 8;
 
-/// Runs one for `time`.
+/// Runs one flood for `time`.
 pub(super) async fn run(flood: Flood, port: u16, time: Duration, first: Option<Peer>) -> Tally {
     let end = Instant::now() + time;
     let counts = Arc::new(Counts::default());
@@ -122,7 +122,7 @@ async fn handshakes(port: u16, end: Instant, counts: &Arc<Counts>) {
 struct Packets {
     rate_hz: u64,
     addresses: usize,
-    /// What is not random: where, and what.
+    /// The bytes that are not random: their positions and values.
     fixed: &'static [(usize, u8)],
 }
 
@@ -179,7 +179,7 @@ async fn http(port: u16, end: Instant, counts: &Counts) {
     }
     tokio::time::sleep_until(end.into()).await;
     for stream in held {
-        // What the server ended has an end to read after what it wrote.
+        // If the server has closed the socket, its end follows the data.
         let mut buffer = [0; 65_536];
         let open = loop {
             match stream.try_read(&mut buffer) {
@@ -236,7 +236,7 @@ async fn websocket(port: u16, end: Instant, counts: &Counts) -> std::io::Result<
     }
 }
 
-/// A short binary message of a client, under a mask of zeros (RFC 6455, section 5.2).
+/// A client's short binary message with a mask of zeros (RFC 6455, section 5.2).
 fn message(payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).expect("a short message");
     assert!(length < 126, "a message of one length byte");

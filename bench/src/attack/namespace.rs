@@ -1,13 +1,14 @@
-//! A network of the run's own: loopback only, with 65,536 addresses.
+//! The run's own network: only loopback, with 65,536 addresses.
 
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
 
-/// Every address of it is this machine's. A socket that connects to one of them comes from the same.
+/// All of its addresses belong to this machine. A socket that connects to one of them uses the same
+/// address as its source.
 const NETWORK: &str = "10.9.0.0/16";
 
-/// Runs this program again, with the same words, in a network namespace of its own.
+/// Runs this program again, with the same arguments, in its own network namespace.
 pub(super) fn run_inside() -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("this program's own path is unknown")?;
     let status = Command::new("unshare")

@@ -1,4 +1,4 @@
-//! Floods by sessions that keep to the protocol.
+//! Floods by sessions that follow the protocol.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const KICK_PAUSE: Duration = Duration::from_millis(50);
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 const CHATS_AT_ONCE: u64 = 20;
 
-/// Whom the bots find in their room, for the flood that needs to be there first.
+/// Joins the bots' room before them, for the flood that must be first there.
 pub(super) async fn before_the_bots(flood: Flood, port: u16) -> anyhow::Result<Option<Peer>> {
     if flood != Flood::Kicks {
         return Ok(None);
@@ -32,7 +32,7 @@ pub(super) async fn before_the_bots(flood: Flood, port: u16) -> anyhow::Result<O
     Ok(Some(peer))
 }
 
-/// How the attacker connects from its own address.
+/// The attacker's connection settings.
 pub(super) fn options(port: u16) -> anyhow::Result<ConnectOptions> {
     #[derive(Deserialize)]
     struct Certificate {
@@ -60,7 +60,7 @@ pub(super) async fn connect(port: u16, options: &ConnectOptions) -> anyhow::Resu
     Ok(Client::connect(&format!("quic://{address}"), options.clone()).await?)
 }
 
-/// Joins and leaves rooms, each time another if `elsewhere`.
+/// Joins and leaves rooms, a different one each time if `elsewhere`.
 pub(super) async fn come_and_go(
     peer: &mut Peer,
     number: usize,
@@ -89,7 +89,7 @@ pub(super) async fn come_and_go(
     Ok(())
 }
 
-/// Chats as fast as the connection takes it.
+/// Chats as fast as the connection permits.
 pub(super) async fn chat(
     peer: &mut Peer,
     number: usize,
@@ -114,7 +114,7 @@ pub(super) async fn chat(
     Ok(())
 }
 
-/// Removes everyone who comes.
+/// Removes every other member.
 pub(super) async fn kick_all(peer: &mut Peer, counts: &Counts, end: Instant) -> anyhow::Result<()> {
     while Instant::now() < end {
         peer.update();
@@ -136,7 +136,7 @@ pub(super) async fn kick_all(peer: &mut Peer, counts: &Counts, end: Instant) -> 
     Ok(())
 }
 
-/// Stays as long as it may.
+/// Stays as long as the server permits.
 pub(super) async fn stay(peer: &mut Peer, end: Instant) -> anyhow::Result<()> {
     while Instant::now() < end {
         peer.update();

@@ -1,4 +1,4 @@
-//! What the server needs meanwhile, seen from outside.
+//! Observes the server's use of resources from outside.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::child::ServerProcess;
 
-/// For the bots to be there.
+/// Time for the bots to join.
 const JOIN_TIME: Duration = Duration::from_secs(30);
-/// Between two looks.
+/// Time between two observations.
 const LOOK: Duration = Duration::from_millis(100);
-/// A health check that takes longer has failed.
+/// Duration after which a health check has failed.
 const HEALTH_TIME: Duration = Duration::from_secs(5);
 
-/// Looks at a server.
+/// Observes a server.
 pub(super) struct Watch<'a> {
     server: &'a ServerProcess,
     log: &'a Path,
     port: u16,
 }
 
-/// What was seen.
+/// The observations.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Seen {
-    /// Processors that the server kept busy.
+    /// Mean number of processors that the server kept busy.
     pub(super) server_cores: f64,
     pub(super) memory_before_mb: f64,
     pub(super) memory_most_mb: f64,
-    /// Bytes it logged.
+    /// Bytes that the server logged.
     pub(super) log_bytes: u64,
-    /// The longest time in which `/healthz` was answered; the limit where it was not.
+    /// The longest time of an answer from `/healthz`; the limit if there was none.
     pub(super) health_ms_most: f64,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Watch<'a> {
         Watch { server, log, port }
     }
 
-    /// Waits until so many have a seat.
+    /// Waits until `players` players have a seat.
     pub(super) fn wait_for_players(&self, players: usize) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         struct Players {
@@ -55,11 +55,11 @@ impl<'a> Watch<'a> {
             }
             std::thread::sleep(LOOK);
         }
-        // The one that removes everyone keeps them from ever being there at once.
+        // The session that removes everyone never lets them all be there at once.
         Ok(())
     }
 
-    /// Looks for so long.
+    /// Observes for `time`.
     pub(super) fn look_for(&self, time: Duration) -> anyhow::Result<Seen> {
         let (begin, before, logged) = (Instant::now(), self.server.usage()?, self.log_bytes()?);
         let mut last = before;
@@ -81,7 +81,7 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// How long a health check takes on a connection of its own.
+    /// Duration of a health check on a new connection.
     fn health(&self) -> Duration {
         let begin = Instant::now();
         let config = ureq::Agent::config_builder().timeout_global(Some(HEALTH_TIME)).build();

@@ -1,11 +1,11 @@
-//! How one client's inputs reached the room, seen from both ends.
+//! The arrival of one client's inputs at the room, seen from both ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tickwire_shared::Tick;
 
-/// When each input was first sent and first came.
+/// The times at which each input was first sent and first arrived.
 #[derive(Debug, Default)]
 pub(crate) struct InputLog {
     inputs: BTreeMap<u32, Way>,
@@ -17,22 +17,23 @@ struct Way {
     came: Option<Duration>,
 }
 
-/// What an [`InputLog`] says of a stretch of ticks.
+/// Figures of an [`InputLog`] for a range of ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Margins {
     /// Inputs whose first datagram came after their deadline, or never.
     pub(crate) late: usize,
     pub(crate) inputs: usize,
-    /// From sending to the deadline, in the mean, less the least such lead with which no more than the
-    /// wanted part of the inputs would have been late on the same network; `None` if more of them never
-    /// came.
+    /// The mean time from sending to the deadline, minus the smallest lead with which no more than
+    /// the wanted part of the inputs would have been late on the same network; `None` if more of
+    /// them never came.
     pub(crate) beyond_need_ticks: Option<f64>,
-    /// From arrival to the deadline, in the mean.
+    /// The mean time from arrival to the deadline.
     pub(crate) early_ticks: f64,
 }
 
 impl InputLog {
-    /// A datagram with the inputs of `count` ticks, the newest being `newest`, was sent at `now`.
+    /// Records that a datagram with the inputs of the `count` ticks up to `newest` was sent at
+    /// `now`.
     pub(crate) fn sent(&mut self, now: Duration, newest: Tick, count: usize) {
         for age in 0..count as u32 {
             let tick = newest.0.wrapping_sub(age);
@@ -40,7 +41,7 @@ impl InputLog {
         }
     }
 
-    /// It came at `now`.
+    /// Records that the datagram arrived at `now`.
     pub(crate) fn came(&mut self, now: Duration, newest: Tick, count: usize) {
         for age in 0..count as u32 {
             if let Some(way) = self.inputs.get_mut(&newest.0.wrapping_sub(age)) {
@@ -49,7 +50,7 @@ impl InputLog {
         }
     }
 
-    /// Judges the inputs of `ticks`, each due at `deadline`.
+    /// Evaluates the inputs of `ticks`, each due at `deadline`.
     pub(crate) fn margins(
         &self,
         ticks: std::ops::Range<u32>,
@@ -97,7 +98,7 @@ mod tests {
         for tick in 100..200u32 {
             let sent = deadline(tick) - Duration::from_millis(25);
             log.sent(sent, Tick(tick), 3);
-            // Twenty milliseconds on the way; one in a hundred is lost.
+            // Twenty milliseconds of delay; one in a hundred is lost.
             if tick != 150 {
                 log.came(sent + Duration::from_millis(20), Tick(tick), 3);
             }
@@ -105,7 +106,7 @@ mod tests {
         let margins = |late_target| log.margins(100..200, deadline, PERIOD, late_target);
         let strict = margins(0.0);
         assert_eq!((strict.late, strict.inputs), (1, 100));
-        // Three ticks were needed, two and a half were held.
+        // Three ticks were needed, the lead was two and a half.
         let beyond_need = |margins: Margins| margins.beyond_need_ticks.unwrap();
         assert!((beyond_need(strict) + 0.5).abs() < 1e-6, "{strict:?}");
         assert!((beyond_need(margins(0.01)) - 0.5).abs() < 1e-6);

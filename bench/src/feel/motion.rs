@@ -1,10 +1,10 @@
-//! How evenly things move from frame to frame.
+//! The evenness of motion from frame to frame.
 
 use std::collections::HashMap;
 
 use tickwire_shared::EntityId;
 
-/// Changes of velocity between two frames, of everything that was seen in three frames in a row.
+/// Changes of velocity between two frames, of everything seen in three consecutive frames.
 #[derive(Debug, Default)]
 pub(crate) struct Motion {
     frame: u64,
@@ -21,7 +21,7 @@ struct Seen {
 }
 
 impl Motion {
-    /// The next frame begins.
+    /// Begins the next frame.
     pub(crate) fn begin_frame(&mut self) {
         self.frame += 1;
     }
@@ -44,7 +44,7 @@ impl Motion {
     }
 }
 
-/// The value that 99 % of `values` are not above; `None` of none.
+/// The value that 99 % of `values` do not exceed; `None` for no values.
 pub(crate) fn p99(mut values: Vec<f64>) -> Option<f64> {
     let at = (values.len() * 99 / 100).min(values.len().checked_sub(1)?);
     Some(*values.select_nth_unstable_by(at, f64::total_cmp).1)

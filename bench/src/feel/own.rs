@@ -1,4 +1,4 @@
-//! How the own ship felt.
+//! The feel of the own ship.
 
 use std::time::Duration;
 
@@ -7,25 +7,26 @@ use tickwire_client::session::RoomSession;
 use tickwire_client::session::prediction::{Prediction, PredictionStats};
 use tickwire_shared::{EntityId, PlayerId};
 
-/// Lanes of a ship: its place, its velocity, its heading.
+/// Lanes of a ship: its position, its velocity, its heading.
 const PLACE_X: usize = 0;
 const PLACE_Y: usize = 1;
 const HEADING: usize = 4;
-/// A correction or an error that is seen, in units.
+/// Smallest visible correction or error, in units.
 const SEEN_UNITS: f64 = 1.0;
 
-/// What became of inputs and corrections.
+/// Figures of inputs and corrections.
 #[derive(Debug, Default)]
 pub(crate) struct OwnShip {
     /// Corrections that moved the ship by more than [`SEEN_UNITS`].
     pub(crate) corrections: u64,
-    /// Seconds from each until the ship was shown no farther than that from where it is.
+    /// Seconds from each of them until the ship was shown within that distance of its true place.
     pub(crate) faded_s: Vec<f64>,
-    /// Frames from each turn of the helm to the first that showed it, beyond the frame it came in.
+    /// Frames from each turn of the helm to the first frame that showed it, without the frame of
+    /// the input.
     pub(crate) extra_frames: Vec<f64>,
-    /// At the last frame.
+    /// As of the last frame.
     pub(crate) stats: PredictionStats,
-    /// Before the first counted one.
+    /// As of the start of the measurement.
     pub(crate) stats_before: Option<PredictionStats>,
     corrections_seen: u64,
     correcting_since: Option<Duration>,
@@ -35,7 +36,7 @@ pub(crate) struct OwnShip {
 }
 
 impl OwnShip {
-    /// The helm was put over, or back, before the frame now drawn.
+    /// Notes whether the helm is turned before the next frame.
     pub(crate) fn turn(&mut self, is_turning: bool) {
         if is_turning && !self.was_turning {
             self.turning = Some(0);
@@ -45,7 +46,7 @@ impl OwnShip {
         self.was_turning = is_turning;
     }
 
-    /// A snapshot came.
+    /// Handles a snapshot's correction.
     pub(crate) fn corrected(&mut self, now: Duration, prediction: &Prediction, is_counted: bool) {
         let corrections = prediction.stats().corrections;
         if corrections == self.corrections_seen {
@@ -58,7 +59,7 @@ impl OwnShip {
         }
     }
 
-    /// A frame was drawn.
+    /// Handles a drawn frame.
     pub(crate) fn look(
         &mut self,
         now: Duration,

@@ -1,4 +1,4 @@
-//! A bot on the real client core, and what it sees.
+//! A bot on the real client core, and its screen.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +20,10 @@ use super::websocket::WebSocket;
 use super::{Ships, Transport};
 use crate::network::{Link, Weather};
 
-/// A bot looks around and decides once in so many frames, as those of the swarm do.
+/// Frames between two decisions of a bot, as in the swarm.
 const FRAMES_PER_DECISION: u64 = 3;
 
-/// One client and its way to the server.
+/// One client and its path to the server.
 pub(crate) struct Player {
     pub(crate) id: PlayerId,
     pub(crate) way: Way,
@@ -36,10 +36,10 @@ pub(crate) struct Player {
     ship: (u8, KindSchema),
 }
 
-/// What carries datagrams between a client and the server.
+/// The path of datagrams between a client and the server.
 #[derive(Debug)]
 pub(crate) enum Way {
-    /// QUIC, whichever protocol is on it.
+    /// QUIC, with either protocol on it.
     Datagrams {
         up: Box<Link>,
         down: Box<Link>,
@@ -47,19 +47,19 @@ pub(crate) enum Way {
     WebSocket(Box<WebSocket>),
 }
 
-/// What was on the screen.
+/// Figures of the screen.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
-    /// Remote ships, once for each frame they were in.
+    /// Remote ships, counted in each frame.
     pub(crate) ships: u64,
-    /// Of those, the ones that had nothing left to be shown.
+    /// Of those, ships without a state left to show.
     pub(crate) starved: u64,
     pub(crate) motion: Motion,
     /// The own ship.
     pub(crate) own: OwnShip,
-    /// Pickups of the own ship that the server told of and that were not predicted.
+    /// Pickups of the own ship that the server reported and that were not predicted.
     pub(crate) pickups_missed: u64,
-    /// Server ticks from what is shown to now, summed over `frames`.
+    /// Ticks from the shown to the server's, summed over `frames`.
     pub(crate) behind_ticks: f64,
     pub(crate) frames: u64,
 }
@@ -93,12 +93,12 @@ impl Player {
         }
     }
 
-    /// A frame of the control stream came.
+    /// Handles a frame of the control stream.
     pub(crate) fn handle_control(&mut self, now: Duration, frame: &[u8]) {
         handle_control(&mut self.session, now, frame);
     }
 
-    /// A snapshot came.
+    /// Handles a snapshot.
     pub(crate) fn handle_datagram(&mut self, now: Duration, bytes: &[u8], is_counted: bool) {
         self.session.handle_datagram(now, bytes);
         if let Some(prediction) = self.session.room().and_then(RoomSession::prediction) {
@@ -114,7 +114,7 @@ impl Player {
         }
     }
 
-    /// One frame of the screen, `server_ticks` after the room began. Returns the datagrams to send.
+    /// Draws one frame, `server_ticks` after the room began. Returns the datagrams to send.
     pub(crate) fn frame(
         &mut self,
         now: Duration,
@@ -143,7 +143,7 @@ impl Player {
 }
 
 impl Way {
-    /// Over two links of its own, which follow from the player's seed.
+    /// Over two links of its own, seeded by the player's seed.
     pub(crate) fn new(transport: Transport, weather: Weather, seed: u64, zero: Instant) -> Self {
         let of = |way: u64| Link::new(weather, seed.wrapping_mul(1_000_003) ^ (way << 32));
         let (up, down) = (of(1), of(2));
@@ -196,7 +196,7 @@ impl Shown {
     }
 }
 
-/// A frame as it is on the control stream.
+/// The bytes of a frame on the control stream.
 pub(crate) fn bytes_of(frame: &ServerFrame) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_frame(frame, &mut bytes);

@@ -1,4 +1,4 @@
-//! A player's WebSocket over a modelled TCP connection: what server and client put into it, and when.
+//! A player's WebSocket over a modelled TCP connection: the writing rules of server and client.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use tickwire_server::{ServerConfig, WebSocketPace};
 use crate::network::Link;
 use crate::network::tcp::{Connection, End};
 
-/// What a message is longer than its payload: 22 bytes of a TLS 1.3 record (RFC 8446, section 5.2), 4 of
-/// a WebSocket frame (RFC 6455, section 5.2), 1 of the lane.
+/// Bytes of a message beyond its payload: 22 of a TLS 1.3 record (RFC 8446, section 5.2), 4 of a
+/// WebSocket frame (RFC 6455, section 5.2), 1 of the lane.
 const OVERHEAD_BYTES: usize = 22 + 4 + 1;
 /// Linux's default of `net.ipv4.tcp_wmem`.
 const CLIENT_SEND_BYTES: usize = 16 * 1024;
@@ -17,17 +17,17 @@ const CLIENT_SEND_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct WebSocket {
     tcp: Connection,
-    /// The server's rule, by its own code.
+    /// The server's rule: its own code.
     pace: WebSocketPace,
     /// Virtual time zero, for `pace`.
     zero: Instant,
-    /// At each end, the datagram that waits to be written; a newer one takes its place.
+    /// The waiting datagram at each end; a newer one replaces it.
     newest: [Option<Vec<u8>>; 2],
-    /// At each end, what came and is no whole message yet.
+    /// The bytes of an incomplete message at each end.
     partial: [Vec<u8>; 2],
 }
 
-/// What came over a WebSocket.
+/// A message that arrived over a WebSocket.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Arrived {
     /// A datagram, at the server.
@@ -47,7 +47,8 @@ enum Kind {
 }
 
 impl WebSocket {
-    /// Connected over the links from the client and from the server, with the server's default limits.
+    /// Connected over the links from the client and from the server, with the server's default
+    /// limits.
     pub(crate) fn new(links: [Link; 2], zero: Instant) -> Self {
         let limits = ServerConfig::default();
         let unconfirmed_time = Duration::from_millis(limits.websocket_unconfirmed_ms.into());
@@ -60,7 +61,7 @@ impl WebSocket {
         }
     }
 
-    /// The server has a snapshot. Says whether it takes the place of one that was not written.
+    /// Queues a snapshot at the server. Returns true if it replaced an unwritten one.
     pub(crate) fn send_down(&mut self, now: Duration, snapshot: Vec<u8>) -> bool {
         self.tcp.advance(now);
         let replaced = self.newest[End::Server as usize].replace(snapshot).is_some();
@@ -68,25 +69,25 @@ impl WebSocket {
         replaced
     }
 
-    /// The client has inputs.
+    /// Queues inputs at the client.
     pub(crate) fn send_up(&mut self, now: Duration, inputs: Vec<u8>) {
         self.tcp.advance(now);
         self.newest[End::Client as usize] = Some(inputs);
         self.write(now);
     }
 
-    /// The server writes a frame of the control stream.
+    /// Writes a frame of the control stream at the server.
     pub(crate) fn send_control(&mut self, now: Duration, frame: &[u8]) {
         self.tcp.advance(now);
         self.put(now, End::Server, Kind::Control, frame);
     }
 
-    /// When [`WebSocket::advance`] has something to do.
+    /// The time at which [`WebSocket::advance`] has something to do.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.tcp.next()
     }
 
-    /// Does what is due by `now`, and gives what came.
+    /// Advances to `now` and returns the messages that arrived.
     pub(crate) fn advance(&mut self, now: Duration) -> Vec<Arrived> {
         self.tcp.advance(now);
         let mut arrived = Vec::new();
@@ -107,7 +108,7 @@ impl WebSocket {
         arrived
     }
 
-    /// Writes the datagrams that may be: what the server's pump does, and the client's writer.
+    /// Writes the permitted datagrams, as the server's pump and the client's writer do.
     fn write(&mut self, now: Duration) {
         if self.pace.allows(self.zero + now)
             && let Some(snapshot) = self.take_if_writable(End::Server)
@@ -160,8 +161,8 @@ mod tests {
     const PERIOD: Duration = Duration::from_micros(16_667);
     const SNAPSHOTS: u32 = 6000;
 
-    /// Sends numbered snapshots of 100 bytes; gives when each that came was sent and came, and how many
-    /// were replaced.
+    /// Sends numbered snapshots of 100 bytes. Returns the send time and the arrival time of each
+    /// that arrived, and the number of replaced ones.
     fn play(weather: Weather, seed: u64) -> (Vec<(Duration, Duration)>, u32) {
         let links = [1, 2].map(|way| Link::new(weather, seed ^ way));
         let mut socket = WebSocket::new(links, Instant::now());
@@ -198,7 +199,7 @@ mod tests {
         let (came, replaced) = play(weather, 1);
         assert!(replaced > 100, "{replaced}");
         assert!(came.is_sorted(), "in order");
-        // What went out since the last answered ping was sent, and behind the one after it.
+        // The snapshots since the last answered ping, and those behind the next one.
         let limit_ms = ServerConfig::default().websocket_unconfirmed_ms;
         let at_once_max = 2 * limit_ms as usize / PERIOD.as_millis() as usize + 1;
         let at_once = came.chunk_by(|one, other| one.1 == other.1).map(<[_]>::len).max();

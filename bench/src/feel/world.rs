@@ -1,4 +1,4 @@
-//! A room and its players, joined by simulated links in virtual time.
+//! A room and its players, connected by simulated links in virtual time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use super::{Ships, Transport};
 use crate::network::Profile;
 
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
-/// Players join within so many ticks.
+/// Ticks in which the players join.
 const JOIN_TICKS: u32 = 60;
-/// From the last join to the first tick that counts.
+/// Ticks from the last join to the first one that counts.
 const WARM_UP_TICKS: u32 = 180;
-/// Bytes of IPv4 and UDP before it.
+/// Bytes of the IPv4 and UDP headers.
 const HEADER_BYTES: usize = 28;
 /// Bytes of a datagram on every path.
 const DATAGRAM_BYTES_MAX: usize = 1200;
 
-/// The room, its players, and what is on the way between them.
+/// The room, its players, and the data on its way between them.
 pub(crate) struct World {
     profile: Profile,
     /// Virtual time zero.
@@ -40,7 +40,7 @@ pub(crate) struct World {
     arrived: Vec<ToRoom<Controls>>,
     events: BTreeMap<(Duration, u64), Happens>,
     numbers: u64,
-    /// The times at which WebSockets are looked at.
+    /// Times of pending work of WebSockets.
     awaited: BTreeSet<(usize, Duration)>,
     counted: std::ops::Range<u32>,
     counts_before: Vec<InputCounts>,
@@ -48,25 +48,25 @@ pub(crate) struct World {
     capture: Capture<Entity>,
 }
 
-/// What one run gave.
+/// The figures of one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Felt {
     pub(crate) late_fraction: f64,
     pub(crate) margin_ticks: Option<f64>,
     pub(crate) early_ticks: f64,
     pub(crate) starved_fraction: Option<f64>,
-    /// p99 of the jumps shown over p99 of those the ships made.
+    /// p99 of the shown jumps over p99 of the ships' own jumps.
     pub(crate) velocity_jump: Option<f64>,
     pub(crate) behind_ms: f64,
-    /// Frames from an input to the screen beyond the first, in the mean.
+    /// Mean number of frames from an input to the screen, without the first.
     pub(crate) extra_frames: Option<f64>,
-    /// Corrections that are seen, a player and minute.
+    /// Visible corrections for each player and minute.
     pub(crate) corrections_per_minute: f64,
-    /// p99 of the seconds from one of them until it is not seen any more.
+    /// p99 of the seconds until such a correction is no longer visible.
     pub(crate) fade_s: Option<f64>,
-    /// Shots shown at once that the server had too, had not, and had alone.
+    /// Shots that were confirmed, cancelled and missed.
     pub(crate) shots: [f64; 3],
-    /// The same of the pickups flown over.
+    /// The same for pickups.
     pub(crate) pickups: [f64; 3],
 }
 
@@ -90,7 +90,7 @@ enum Happens {
         player: usize,
         frame: Vec<u8>,
     },
-    /// Something is due on a WebSocket.
+    /// A WebSocket has pending work.
     WebSocket {
         player: usize,
     },
@@ -121,7 +121,7 @@ impl World {
             capture: Capture::default(),
         };
         for number in 0..clients {
-            // No two screens are in step, with the server or with each other.
+            // No two screens are synchronised with the server or with each other.
             let period = PERIOD.mul_f32(random.between(0.999, 1.001));
             let seed = seed << 20 | u64::from(number);
             let way = Way::new(transport, profile.weather(), seed, world.zero);
@@ -254,7 +254,7 @@ impl World {
         self.await_socket(player);
     }
 
-    /// Sees to it that what is due next on a WebSocket happens, once.
+    /// Schedules the next pending work of a WebSocket, once.
     fn await_socket(&mut self, player: usize) {
         if let Way::WebSocket(socket) = &self.players[player].way
             && let Some(at) = socket.next()
@@ -264,14 +264,15 @@ impl World {
         }
     }
 
-    /// The newest input's tick, and how many inputs there are.
+    /// The newest input's tick, and the number of inputs.
     fn inputs_in(&self, bytes: &[u8]) -> (Tick, usize) {
         let datagram =
             self.codec.decode::<Controls>(bytes).expect("the client speaks the protocol");
         (Tick::expand(datagram.head.newest_low16, self.room.tick()), datagram.inputs.len())
     }
 
-    /// What is reliable comes in the mean time, once; on a WebSocket with all else.
+    /// Delivers reliable frames after the mean delay; over a WebSocket they travel with everything
+    /// else.
     fn send_control(&mut self, now: Duration) {
         let delay = Duration::from_secs_f32(self.profile.weather().delay_ms / 1000.0);
         while let Some(out) = self.room.poll() {

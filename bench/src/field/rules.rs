@@ -1,4 +1,4 @@
-//! The game: walkers on a square, each led by one player, all seen by all.
+//! The game: walkers on a square, each controlled by one player, all visible to all.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,16 +14,16 @@ use tickwire_shared::{
 
 /// Side of the square, in units.
 const SIDE: f32 = 1000.0;
-/// Units a second.
+/// Speed in units a second.
 const SPEED: f32 = 60.0;
 /// The value of [`Held::direction`] for standing still.
 pub(crate) const STILL: u8 = 8;
 
-/// Whether the server writes down what every walker was in every tick.
+/// True if the server records every walker in every tick.
 pub(crate) static TRUTH_WANTED: AtomicBool = AtomicBool::new(false);
 static TRUTH: Mutex<Vec<State>> = Mutex::new(Vec::new());
 
-/// What a player holds.
+/// A player's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
 pub(crate) struct Held {
     /// One of eight, or [`STILL`].
@@ -63,7 +63,7 @@ impl Simulation for Field {
     }
 
     fn join(&mut self, player: &NewPlayer<Self>) {
-        // Spread evenly by the number (Roberts 2018, R2).
+        // Spread evenly by the player's number (Roberts 2018, R2).
         let part = (Vec2::new(0.754_877_7, 0.569_840_3) * player.id.0 as f32).fract();
         let walker = Walker { pos: part * SIDE, health: 100, ..Walker::default() };
         self.walkers.insert(player.id, (walker, Held { direction: STILL, buttons: 0 }));
@@ -97,7 +97,7 @@ impl Simulation for Field {
 }
 
 impl Walker {
-    /// A new direction sets the velocity; one that is held on to keeps it, bounces and all.
+    /// A new direction sets the velocity; an unchanged one keeps it, including bounces.
     fn turn(&mut self, direction: u8, before: u8) {
         if direction == before {
             return;
@@ -121,7 +121,7 @@ impl Walker {
     }
 }
 
-/// One walker at one tick, as it is on the wire.
+/// One walker at one tick, in its wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) tick: u32,
@@ -129,7 +129,7 @@ pub(crate) struct State {
     pub(crate) lanes: [i32; Walker::LANES],
 }
 
-/// What was written down.
+/// Takes the recorded states.
 pub(crate) fn take_truth() -> Vec<State> {
     std::mem::take(&mut TRUTH.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }

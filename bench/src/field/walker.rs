@@ -15,28 +15,28 @@ use super::rules::{Field, Held, STILL, State};
 use crate::random::Splitmix;
 use crate::swarm::Phase;
 
-/// Inputs are drawn anew so many times a second.
+/// Random inputs a second.
 const DRAWS_HZ: u32 = 4;
 const JOIN_TIME: Duration = Duration::from_secs(30);
 
-/// What one player counted while it was measured.
+/// Counters of one player during the measurement.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) number: usize,
     pub(super) snapshots: u64,
     pub(super) expected: u64,
     pub(super) wire: WireStats,
-    /// Payload of one input datagram, about.
+    /// Approximate payload of one input datagram.
     pub(super) input_bytes: usize,
-    /// The ticks that a sample wrote down.
+    /// The ticks that a sample recorded.
     pub(super) ticks: Range<u32>,
-    /// What every walker was to it in each.
+    /// The state of every walker in each of them.
     pub(super) had: Vec<State>,
-    /// What every walker was to it in the end, at the tick of the last snapshot.
+    /// The final state of every walker, at the tick of the last snapshot.
     pub(super) last: Vec<State>,
 }
 
-/// Walks from hello to goodbye.
+/// Walks from the hello to the goodbye.
 pub(super) async fn walk(
     target: &str,
     number: usize,
@@ -86,7 +86,7 @@ pub(super) async fn walk(
 }
 
 impl Outcome {
-    /// What every walker was in each tick since the last call.
+    /// Records the state of every walker in each tick since the last call.
     fn write_down(&mut self, client: &Client<Field>) {
         let end = newest(client).0 + 1;
         for tick in self.ticks.end..end {
@@ -118,7 +118,7 @@ fn newest(client: &Client<Field>) -> Tick {
     client.session().room().and_then(|room| room.replica().newest()).unwrap_or_default()
 }
 
-/// What the client holds of every walker as of a tick.
+/// The client's states of all walkers at a tick.
 fn states_at(client: &Client<Field>, tick: Tick, out: &mut Vec<State>) {
     let Some(room) = client.session().room() else { return };
     for entity in room.replica().entities() {

@@ -19,7 +19,7 @@ use crate::child::ServerProcess;
 use crate::metronome::Metronome;
 use crate::swarm::certs_dir;
 
-/// What the arena server's datagrams were like.
+/// The arena server's datagrams, as measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) clients: usize,
@@ -28,11 +28,11 @@ pub(crate) struct Load {
     pub(crate) up_bytes: usize,
     pub(crate) down_hz: f64,
     pub(crate) up_hz: f64,
-    /// The processor of the bare server, if it has only one.
+    /// The processor of the bare server, if it is pinned to one.
     pub(crate) server_core: Option<usize>,
 }
 
-/// What the bare server cost, and what went through it.
+/// The bare server's cost and throughput.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bare {
     pub(crate) cpu_us_per_client_tick: f64,
@@ -46,7 +46,7 @@ struct Counts {
     up: AtomicU64,
 }
 
-/// Runs the bare server with the load and measures it.
+/// Runs the bare server with the load and measures its cost.
 pub(crate) fn measure(load: &Load) -> anyhow::Result<Bare> {
     let mut words = vec![
         "serve-bare".to_owned(),
@@ -107,7 +107,7 @@ async fn send(connection: quinn::Connection, load: Load, beat: Arc<Notify>, coun
     }
 }
 
-/// Connects to a server that this process has started, whose certificate is not looked at.
+/// Connects to a server started by this process, without checking its certificate.
 pub(crate) async fn connect(address: SocketAddr, alpn: &[u8]) -> anyhow::Result<quinn::Connection> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())

@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub(crate) const ALPN: &[u8] = b"tickwire-floor/1";
 
-/// What it sends.
+/// Its datagrams.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BareArguments {
     /// Directory of the certificates.

@@ -1,4 +1,4 @@
-//! What a network is like, as it is given on a command line.
+//! The properties of a network, as command line flags.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use super::profile::Profile;
 
 const SECONDS_MAX: f64 = 86_400.0;
 
-/// The network. What is given stands in place of the profile's.
+/// The network. Given values replace those of the profile.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Conditions {
     /// The network.
@@ -22,36 +22,38 @@ pub(crate) struct Conditions {
     /// Milliseconds one way.
     #[arg(long, value_name = "MS", value_parser = number::<0, 10_000>)]
     delay: Option<f32>,
-    /// Milliseconds by which delays are spread to either side.
+    /// Milliseconds by which delays vary to either side.
     #[arg(long, value_name = "MS", value_parser = number::<0, 10_000>)]
     jitter: Option<f32>,
     /// Percent of the datagrams that are lost.
     #[arg(long, value_name = "PERCENT", value_parser = number::<0, 90>)]
     loss: Option<f32>,
-    /// Datagrams lost in a row, in the mean.
+    /// Mean number of consecutive datagrams lost.
     #[arg(long, value_name = "DATAGRAMS", value_parser = number::<1, 1000>)]
     burst: Option<f32>,
-    /// Whether a datagram may overtake another, as far as the jitter goes.
+    /// Whether a datagram may overtake another, within the jitter.
     #[arg(long, value_name = "BOOL")]
     reorder: Option<bool>,
-    /// Percent of the datagrams that come twice.
+    /// Percent of the datagrams that arrive twice.
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = number::<0, 100>)]
     duplicate: f32,
     /// Kilobits a second in each direction of each client, IP headers included.
     #[arg(long, value_name = "KBIT", value_parser = number::<8, 10_000_000>)]
     rate: Option<f32>,
-    /// Milliseconds that a datagram may wait for `rate`; those that would wait longer are lost.
+    /// Milliseconds that a datagram may wait because of `rate`; those that would wait longer are
+    /// lost.
     #[arg(long, value_name = "MS", default_value = "200", value_parser = number::<0, 60_000>)]
     queue: f32,
-    /// Bytes of a UDP datagram's payload; larger ones vanish. TCP finds what fits.
+    /// Bytes of a UDP datagram's payload; larger ones vanish. TCP uses a size that fits.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
     mtu: Option<u16>,
-    /// Everything is lost for FOR seconds, from AT seconds after the start; may be given several times.
+    /// Everything is lost for FOR seconds, beginning AT seconds after the start; may be given
+    /// several times.
     #[arg(long, value_name = "AT:FOR")]
     blackout: Vec<Blackout>,
 }
 
-/// A time in which everything is lost.
+/// A period in which everything is lost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Blackout {
     begins: Duration,
@@ -59,10 +61,10 @@ struct Blackout {
 }
 
 impl Conditions {
-    /// What all links have in common.
+    /// The properties that all links share.
     ///
     /// # Errors
-    /// When values contradict each other, with what to give.
+    /// If values contradict each other; the text says what to give.
     pub(crate) fn resolve(&self) -> anyhow::Result<(Weather, Faults)> {
         let of_profile = self.profile.weather();
         let weather = Weather {
@@ -101,7 +103,7 @@ impl Conditions {
         Ok((weather, faults))
     }
 
-    /// When everything is lost.
+    /// The periods in which everything is lost.
     pub(crate) fn blackouts(&self) -> impl Iterator<Item = Range<Duration>> {
         self.blackout.iter().map(|dark| dark.begins..dark.begins + dark.lasts)
     }

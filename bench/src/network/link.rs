@@ -6,36 +6,36 @@ use std::time::Duration;
 
 use tickwire_arena::rules::Random;
 
-/// The pace of datagrams that bursts are counted in.
+/// Interval of datagrams by which bursts are counted.
 const PERIOD: Duration = Duration::from_micros(16_667);
 
-/// What a path does to datagrams.
+/// The normal behaviour of a path.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weather {
     pub(crate) delay_ms: f32,
-    /// Delays are spread evenly by so much to either side.
+    /// Delays vary evenly by this much to either side.
     pub(crate) jitter_ms: f32,
     /// Part of all datagrams that is lost.
     pub(crate) loss: f32,
-    /// Datagrams lost in a row, in the mean.
+    /// Mean number of consecutive datagrams lost.
     pub(crate) burst: f32,
     /// A datagram may overtake another.
     pub(crate) reorders: bool,
 }
 
-/// What else may be wrong with a path; by default nothing.
+/// Further faults of a path; none by default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Faults {
-    /// Part of the datagrams that come twice.
+    /// Part of the datagrams that arrive twice.
     pub(crate) duplicate: f32,
     pub(crate) bottleneck: Option<Bottleneck>,
-    /// Larger datagrams vanish; bytes of payload.
+    /// Largest payload in bytes; larger datagrams vanish.
     pub(crate) datagram_bytes_max: Option<usize>,
-    /// When all that is sent is lost.
+    /// Periods in which everything sent is lost.
     pub(crate) blackouts: Arc<[Range<Duration>]>,
 }
 
-/// Datagrams pass one after another, and those that would wait for too long are lost.
+/// Datagrams pass one after another; those that would wait too long are lost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bottleneck {
     pub(crate) bytes_per_s: f64,
@@ -43,21 +43,21 @@ pub(crate) struct Bottleneck {
     pub(crate) queue: Duration,
 }
 
-/// One way of one client's path.
+/// One direction of one client's path.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     weather: Weather,
     faults: Faults,
     random: Random,
-    /// Apart, so that what is lost does not depend on what comes twice.
+    /// Separate, so that losses do not depend on duplicates.
     duplicates: Random,
-    /// The bad state of Gilbert and Elliott's model, in which everything is lost.
+    /// The bad state of the Gilbert-Elliott model, in which everything is lost.
     is_bad: bool,
-    /// When the bottleneck is free.
+    /// The time at which the bottleneck is free.
     free: Duration,
-    /// The last arrival.
+    /// Time of the last arrival.
     last: Duration,
-    /// The last sending.
+    /// Time of the last sending.
     sent: Duration,
     bursts_pass: bool,
 }
@@ -77,13 +77,14 @@ impl Link {
         }
     }
 
-    /// The same, where bursts of losses end in time too, not only by what is lost: each 60th of a second
-    /// of silence counts as a datagram. Who waits and sends again then meets what he would.
+    /// Ends bursts of losses by time as well, not only by lost datagrams: each 60th of a second of
+    /// silence counts as a datagram. A sender that waits before it sends again then meets a
+    /// realistic path.
     pub(crate) fn with_passing_bursts(self) -> Self {
         Link { bursts_pass: true, ..self }
     }
 
-    /// The same for segments, which are made as small as they need to be.
+    /// Removes the size limit, for segments, which are made to fit.
     pub(crate) fn with_any_size(mut self) -> Self {
         self.faults.datagram_bytes_max = None;
         self
@@ -94,8 +95,8 @@ impl Link {
         Link { faults, ..self }
     }
 
-    /// When a datagram sent at `now` arrives: never, once or twice. Its payload has `bytes`, and
-    /// `header_bytes` go before it.
+    /// The arrival times of a datagram sent at `now`: none, one or two. Its payload has `bytes`,
+    /// and its headers have `header_bytes`.
     pub(crate) fn send(
         &mut self,
         now: Duration,
@@ -106,14 +107,16 @@ impl Link {
         arrivals.unwrap_or_default().into_iter().flatten()
     }
 
-    /// The delays of a datagram and of its second copy, in milliseconds, unless it is lost by chance.
+    /// The delays of a datagram and of its duplicate, in milliseconds; `None` if it is lost by
+    /// chance.
     fn draw(&mut self, now: Duration) -> Option<[Option<f32>; 2]> {
         let Weather { delay_ms, jitter_ms, loss, burst, .. } = self.weather;
         if self.bursts_pass {
             self.pass_time(now.saturating_sub(self.sent));
         }
         self.sent = now;
-        // A burst of mean length b ends with chance 1/b; bad is so often that `loss` of all are lost.
+        // A burst of mean length b ends with chance 1/b; the bad state is frequent enough to lose
+        // `loss` of all.
         let change = if self.is_bad { 1.0 / burst } else { loss / (1.0 - loss) / burst };
         if self.random.between(0.0, 1.0) < change {
             self.is_bad = !self.is_bad;
@@ -124,7 +127,7 @@ impl Link {
         (!self.is_bad).then_some([Some(delay_ms), is_double.then_some(second_ms)])
     }
 
-    /// What the path itself does.
+    /// The path without the faults.
     fn pass(
         &mut self,
         now: Duration,
@@ -147,7 +150,7 @@ impl Link {
         })
     }
 
-    /// When it is through the bottleneck; `None` if too much waits there.
+    /// The time at which it has passed the bottleneck; `None` if too much waits there.
     fn leave(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
         let Some(Bottleneck { bytes_per_s, queue }) = self.faults.bottleneck else {
             return Some(now);

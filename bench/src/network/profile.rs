@@ -1,10 +1,10 @@
-//! Networks as players have them.
+//! Typical networks of players.
 
 use clap::ValueEnum;
 
 use super::link::Weather;
 
-/// A network as players have it.
+/// A typical network of players.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     /// No delay and no loss.
@@ -46,7 +46,7 @@ impl Profile {
         }
     }
 
-    /// The part of inputs that may come late.
+    /// The part of the inputs that may be late.
     pub(crate) fn late_target(self) -> f64 {
         match self {
             Profile::Lan => 0.0,

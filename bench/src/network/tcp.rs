@@ -1,7 +1,8 @@
-//! A TCP connection over two links, with no socket and no clock: what a WebSocket does on a bad network.
+//! A TCP connection over two links, without sockets and clocks: it models a WebSocket on a bad
+//! network.
 //!
-//! A lost segment is sent again and everything behind it waits, which is what a player feels. It is
-//! the TCP that Linux has by default, in the parts that matter to a thin stream:
+//! A lost segment is sent again and everything behind it waits, which players feel. It models
+//! Linux's default TCP, in the parts that matter to a thin stream:
 //!
 //! | part | as |
 //! | --- | --- |
@@ -14,10 +15,10 @@
 //! | what waits to be sent | is joined to full segments (`TCP_NODELAY` without cork) |
 //! | connecting ([`connected`]) | a SYN that is not answered is sent again after 1 s, 2 s, 4 s, …, six times (RFC 6298; Linux `tcp_syn_retries`) |
 //!
-//! Left out: undoing what proved needless, pacing, and the receiver's window.
-//! A selective acknowledgement names all that has come, not three ranges. An MTU hole
-//! holds nothing up: a connection finds what fits. Segments that are lost,
-//! acknowledgements and what is sent again all go through the same links.
+//! Left out: undoing unnecessary recoveries, pacing, and the receiver's window. A selective
+//! acknowledgement names everything that has arrived, not three ranges. A small MTU delays nothing:
+//! a connection finds the size that fits. Lost segments, acknowledgements and repeated segments all
+//! pass through the same links.
 
 mod cubic;
 mod receiver;
@@ -32,9 +33,9 @@ use super::link::Link;
 use receiver::Receiver;
 use sender::Sender;
 
-/// IPv4, TCP and its timestamps.
+/// Bytes of IPv4, TCP and its timestamps.
 const HEADER_BYTES: usize = 20 + 20 + 12;
-/// Until a SYN that is not answered is sent again, the first time.
+/// Time until the first repetition of an unanswered SYN.
 const SYN_TIMEOUT: Duration = Duration::from_secs(1);
 const SYN_RETRIES: u32 = 6;
 
@@ -45,7 +46,7 @@ pub(crate) enum End {
     Server = 1,
 }
 
-/// A connection, with what is on its way.
+/// A connection with the segments on their way.
 #[derive(Debug)]
 pub(crate) struct Connection {
     ends: [Endpoint; 2],
@@ -59,13 +60,13 @@ pub(crate) struct Connection {
 struct Endpoint {
     sender: Sender,
     receiver: Receiver,
-    /// Bytes that may wait here until the peer has them.
+    /// Bytes that may be held here until the peer has them.
     send_bytes: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Segment {
-    /// Of the first byte; the stream begins at 0.
+    /// Number of the first byte; the stream begins at 0.
     sequence: u64,
     bytes: Vec<u8>,
     acknowledgement: Acknowledgement,
@@ -73,14 +74,14 @@ struct Segment {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Acknowledgement {
-    /// All bytes before this have come.
+    /// All bytes before this have arrived.
     next: u64,
-    /// And these, beyond a gap; in order.
+    /// Ranges that have arrived beyond a gap, in order.
     early: Vec<Range<u64>>,
 }
 
-/// When a client that asks for a connection at `now` has it: the SYN went up and its answer came down. `None` if neither
-/// of all that it sends came through.
+/// The time at which a client that connects at `now` is connected: its SYN and the answer have
+/// passed. `None` if no attempt succeeds.
 pub(crate) fn connected([up, down]: &mut [Link; 2], now: Duration) -> Option<Duration> {
     let mut sent = now;
     for retry in 0..=SYN_RETRIES {
@@ -95,7 +96,8 @@ pub(crate) fn connected([up, down]: &mut [Link; 2], now: Duration) -> Option<Dur
 }
 
 impl Connection {
-    /// Connected, and idle. Each end holds at most its `send_bytes` of what the other does not have.
+    /// A connected, idle connection. Each end holds at most its `send_bytes` that the other does
+    /// not have.
     pub(crate) fn new(links: [Link; 2], send_bytes: [usize; 2]) -> Self {
         let ends = send_bytes.map(|send_bytes| Endpoint {
             sender: Sender::default(),
@@ -106,41 +108,42 @@ impl Connection {
         Connection { ends, links, on_the_way: BTreeMap::new(), numbers: 0 }
     }
 
-    /// Bytes that `end` may write now.
+    /// The number of bytes that `end` may write now.
     pub(crate) fn writable(&self, end: End) -> usize {
         let end = &self.ends[end as usize];
         end.send_bytes.saturating_sub(end.sender.held())
     }
 
-    /// Bytes written at `end` that were never sent.
+    /// The number of written bytes at `end` that were never sent.
     pub(crate) fn unsent(&self, end: End) -> usize {
         self.ends[end as usize].sender.unsent()
     }
 
-    /// Puts bytes into the stream from `end`. Who writes more than is writable should have waited.
+    /// Writes bytes into the stream from `end`. A caller that exceeds the writable bytes should
+    /// have waited.
     pub(crate) fn write(&mut self, now: Duration, end: End, bytes: &[u8]) {
         self.ends[end as usize].sender.write(bytes);
         self.transmit(now);
     }
 
-    /// Takes what has come at `end`, in order.
+    /// Takes the bytes that have arrived at `end`, in order.
     pub(crate) fn read(&mut self, end: End) -> Vec<u8> {
         self.ends[end as usize].receiver.take()
     }
 
-    /// Bytes that came at `end` and were not read.
+    /// The number of unread bytes at `end`.
     #[cfg(test)]
     fn readable(&self, end: End) -> usize {
         self.ends[end as usize].receiver.ready()
     }
 
-    /// When [`Connection::advance`] has something to do.
+    /// The time at which [`Connection::advance`] has something to do.
     pub(crate) fn next(&self) -> Option<Duration> {
         let arrival = self.on_the_way.first_key_value().map(|((at, _), _)| *at);
         self.timeout().into_iter().chain(arrival).min()
     }
 
-    /// Does all that is due by `now`, each at its time.
+    /// Handles everything due by `now`, each at its time.
     pub(crate) fn advance(&mut self, now: Duration) {
         while let Some(at) = self.next().filter(|at| *at <= now) {
             while let Some(arrival) = self.on_the_way.first_entry().filter(|it| it.key().0 <= at) {

@@ -11,20 +11,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::network::Link;
 
-/// Datagrams on their way; more are lost, as at a router.
+/// Most datagrams on their way; more are lost, as at a router.
 const ON_THE_WAY_MAX: usize = 4096;
-/// IPv4 and UDP.
+/// Bytes of the IPv4 and UDP headers.
 const HEADER_BYTES: usize = 28;
 
-/// The socket that datagrams leave from; it may become another.
+/// The socket from which datagrams leave; it may be replaced.
 pub(super) type Outlet = Arc<Mutex<Arc<UdpSocket>>>;
 
-/// One direction.
+/// One direction of a path.
 #[derive(Debug)]
 pub(super) struct Lane {
     link: Link,
     leaving: UnboundedSender<Leaving>,
-    /// Bounds what is in `leaving` and behind it.
+    /// Limits the datagrams in `leaving` and beyond.
     room: Arc<Semaphore>,
 }
 
@@ -36,7 +36,7 @@ struct Leaving {
 }
 
 impl Lane {
-    /// Ends when it is dropped and all that was on its way has left.
+    /// Ends once it is dropped and everything on its way has left.
     pub(super) fn new(link: Link, start: Instant, outlet: Outlet, to: SocketAddr) -> Self {
         let (leaving, arrivals) = unbounded_channel();
         tokio::spawn(release(arrivals, start, outlet, to));
@@ -46,13 +46,13 @@ impl Lane {
     pub(super) fn send(&mut self, now: Duration, bytes: &[u8]) {
         for at in self.link.send(now, bytes.len(), HEADER_BYTES) {
             let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else { return };
-            // It fails only when the program ends.
+            // Fails only when the program ends.
             let _ = self.leaving.send(Leaving { at, bytes: bytes.to_vec(), _permit: permit });
         }
     }
 }
 
-/// Lets each datagram out when it is due, in the order of their times.
+/// Sends each datagram when it is due, in the order of their times.
 async fn release(
     mut arrivals: UnboundedReceiver<Leaving>,
     start: Instant,
@@ -79,7 +79,7 @@ async fn release(
                 while let Some(first) = waiting.first_entry().filter(|it| it.key().0 <= now) {
                     let leaving = first.remove();
                     let socket = Arc::clone(&outlet.lock().unwrap_or_else(PoisonError::into_inner));
-                    // Lost as any other, if the system does not take it.
+                    // If the system does not accept it, it counts as lost.
                     let _ = socket.send_to(&leaving.bytes, to).await;
                 }
             }

@@ -1,4 +1,4 @@
-//! The proxy's TCP side: between two real connections goes a modelled one.
+//! The proxy's TCP side: a modelled connection between two real ones.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -14,33 +14,33 @@ use tokio::sync::Semaphore;
 use super::{Network, tcp_socket};
 use crate::network::tcp::{Connection, End, connected};
 
-/// Connections at once; others wait to be taken.
+/// Most concurrent connections; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 1024;
 const BACKLOG: u32 = 1024;
-/// After the system could take none.
+/// Pause after the system could accept no connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What the system keeps of a client's or the server's bytes: little, so that they feel when the modelled
-/// connection is backed up. Less than the system's least is raised to it.
+/// The system's buffer for bytes from a client or the server: small, so that they notice when the
+/// modelled connection is full. The system raises a value below its minimum.
 const RECEIVE_BYTES: u32 = 4096;
-/// Bytes that the peer has not acknowledged, as Linux's `tcp_wmem` grows for one that sends much.
+/// Most unacknowledged bytes: the size to which Linux's `tcp_wmem` grows for a fast sender.
 const SEND_BYTES: usize = 1 << 20;
-/// Of those, the ones that may wait to be sent: Linux's default of `tcp_wmem`.
+/// Of those, the bytes that may wait to be sent: Linux's default of `tcp_wmem`.
 const UNSENT_BYTES: usize = 16 * 1024;
-/// Bytes that came and that the other side does not take.
+/// Most arrived bytes that the other side has not taken.
 const UNTAKEN_BYTES: usize = 64 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 
-/// What goes from one end to the other.
+/// The bytes from one end to the other.
 struct Stream<'a> {
     from: End,
     to: End,
     reader: ReadHalf<'a>,
     writer: WriteHalf<'a>,
-    /// The reader has no more.
+    /// The reader has reached the end.
     has_ended: bool,
-    /// Bytes that were put into the modelled connection, less those that came out.
+    /// The bytes inside the modelled connection.
     within: usize,
-    /// What came out and is not written.
+    /// Bytes that left the modelled connection and are not written yet.
     untaken: Vec<u8>,
     is_shut: bool,
 }
@@ -68,7 +68,7 @@ pub(super) async fn pass(listener: TcpListener, network: &Network) -> anyhow::Re
         };
         let network = network.clone();
         tokio::spawn(async move {
-            // Whichever side failed, both are told by the end of their connections.
+            // Whichever side failed, both learn it from the end of their connections.
             let _ = join(client, &network, number).await;
             drop(permit);
         });
@@ -76,7 +76,7 @@ pub(super) async fn pass(listener: TcpListener, network: &Network) -> anyhow::Re
     unreachable!("there are fewer connections than numbers")
 }
 
-/// Passes everything on until both sides have ended, or one fails.
+/// Passes on everything until both sides have ended, or one fails.
 async fn join(mut client: TcpStream, network: &Network, number: u64) -> std::io::Result<()> {
     let mut links = [3, 4].map(|way| network.link(number, way));
     let Some(connected) = connected(&mut links, network.now()) else { return Ok(()) };
@@ -144,7 +144,7 @@ impl<'a> Stream<'a> {
         path.write(now, self.from, bytes);
     }
 
-    /// Writes what has come out as far as the system takes it; the end, behind all bytes.
+    /// Writes the arrived bytes as far as the system accepts them, and the end after all bytes.
     async fn take_out(&mut self, path: &mut Connection) -> std::io::Result<()> {
         let came = path.read(self.to);
         self.within -= came.len();
@@ -164,7 +164,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Nothing at the end. Safe to drop while waiting.
+/// Reads bytes; none at the end. Safe to drop while waiting.
 async fn read(reader: &mut ReadHalf<'_>) -> std::io::Result<Vec<u8>> {
     let mut bytes = vec![0; READ_BYTES];
     let count = reader.read(&mut bytes).await?;
@@ -202,7 +202,7 @@ mod tests {
         let (mut peer, _) = server.accept().await.unwrap();
         let mut hello = [0; 5];
         peer.read_exact(&mut hello).await.unwrap();
-        // The handshake, and one way.
+        // The handshake, and one direction.
         assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
     }
 

@@ -13,19 +13,19 @@ use tokio::task::JoinHandle;
 use super::Network;
 use super::lane::{Lane, Outlet};
 
-/// Clients at once; those that were silent longest make room.
+/// Most concurrent clients; beyond that the longest silent ones are dropped.
 const CLIENTS_MAX: usize = 4096;
 /// The largest datagram that is passed on.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 struct Client {
     address: SocketAddr,
-    /// Towards the server, as this client.
+    /// The socket towards the server, for this client.
     outlet: Outlet,
     up: Lane,
     down: Arc<Mutex<Lane>>,
     receiving: JoinHandle<()>,
-    /// A router that forgot a port answers nothing there, so it stays bound.
+    /// The old socket stays bound: a router that forgot a port answers nothing there.
     forgotten: Option<Arc<UdpSocket>>,
     bound: Duration,
     heard: Duration,
@@ -38,7 +38,7 @@ pub(super) async fn pass(outside: UdpSocket, network: &Network) -> anyhow::Resul
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
         let Ok((bytes, from)) = outside.recv_from(&mut buffer).await else {
-            // What the system says of a datagram sent before: the client is gone.
+            // The system reports on an earlier datagram: the client is gone.
             continue;
         };
         let client = match clients.entry(from) {
@@ -74,8 +74,8 @@ impl Client {
         Ok(Client { address, outlet, up, down, receiving, forgotten: None, bound: now, heard: now })
     }
 
-    /// What a router does that forgot a client: its next datagram leaves from another port, and what comes
-    /// to the old one is lost.
+    /// Acts like a router that forgot a client: the next datagram leaves from another port, and
+    /// arrivals at the old port are lost.
     async fn rebind_if_due(&mut self, network: &Network) -> anyhow::Result<()> {
         let now = network.now();
         if network.rebind_every.is_none_or(|every| now - self.bound < every) {
@@ -103,7 +103,7 @@ impl Drop for Client {
 async fn receive(socket: Arc<UdpSocket>, down: Arc<Mutex<Lane>>, network: Network) {
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
-        // An error is what the system says of a datagram sent before.
+        // An error is the system's report on an earlier datagram.
         if let Ok((bytes, _)) = socket.recv_from(&mut buffer).await {
             let mut down = down.lock().unwrap_or_else(PoisonError::into_inner);
             down.send(network.now(), &buffer[..bytes]);

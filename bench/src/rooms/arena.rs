@@ -12,12 +12,12 @@ use crate::rooms::table::{Player, Table};
 /// A room of the arena.
 pub type ArenaTable = Table<Arena, Pilot>;
 
-/// Long enough for everyone to be in the fight.
+/// Ticks until every player is in the fight.
 pub const WARM_UP_TICKS: u32 = 240;
-/// A bot looks around and decides once in so many ticks, as those of the swarm do.
+/// Ticks between two decisions of a bot, as in the swarm.
 const TICKS_PER_DECISION: u32 = 3;
 
-/// A bot at the controls.
+/// A bot and its input.
 pub struct Pilot {
     bot: Bot,
     controls: Controls,

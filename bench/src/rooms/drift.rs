@@ -1,4 +1,4 @@
-//! A world of any number of entities that all move all the time, and players that only watch.
+//! A world of any number of constantly moving entities, and players that only watch.
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
@@ -13,16 +13,16 @@ use crate::rooms::table::{Player, Table};
 /// A room of the drifting world.
 pub type DriftTable = Table<Drift, Watcher>;
 
-/// Entities within a [`Seen::Near`] view, about.
+/// Approximate number of entities within a [`Seen::Near`] view.
 const NEAR_ENTITIES: f32 = 60.0;
-/// Entities circle around places in the square of this half side.
+/// Entities circle around points in the square of this half side.
 const HOMES_HALF: f32 = 1800.0;
 /// Longer than the room's history.
 pub const WARM_UP_TICKS: u32 = 150;
-/// By these steps of a turn, numbers spread evenly over the plane (Roberts 2018, R2).
+/// Steps of a turn that spread numbers evenly over the plane (Roberts 2018, R2).
 const SPREAD: Vec2 = Vec2::new(0.754_877_7, 0.569_840_3);
 
-/// What a player of [`Drift`] sees.
+/// The view of a player of [`Drift`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// Everything.
@@ -49,7 +49,7 @@ pub struct Drifter {
     heading: f32,
 }
 
-/// Nothing to hold.
+/// An input without content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 pub struct Idle {
     awake: bool,
@@ -77,7 +77,7 @@ impl Simulation for Drift {
     type Input = Idle;
     type Entity = Drifter;
 
-    /// The seed is twice the number of entities, and one more if players see only what is near.
+    /// The seed is twice the number of entities, plus one if players see only near ones.
     fn new(room: &NewRoom<Self>) -> Self {
         let seen = if room.seed & 1 == 1 { Seen::Near } else { Seen::All };
         Drift { drifters: (0..room.seed as u32 >> 1).map(Drifter::new).collect(), seen }
@@ -118,12 +118,12 @@ impl Drifter {
     fn new(number: u32) -> Self {
         let speed = 60.0 + (number % 120) as f32;
         let vel = Vec2::from_angle(number as f32) * speed;
-        // At a radian a second the circle's radius is the speed.
+        // At a radian a second the circle's radius equals the speed.
         Drifter { pos: spread(number) * HOMES_HALF - vel.perp(), vel, heading: 0.0 }
     }
 }
 
-/// A place in the square from -1 to 1.
+/// A point in the square from -1 to 1.
 fn spread(number: u32) -> Vec2 {
     (SPREAD * number as f32).fract() * 2.0 - 1.0
 }

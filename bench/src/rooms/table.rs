@@ -1,4 +1,4 @@
-//! A room and its clients, joined by a network that only delays.
+//! A room and its clients, connected by a network with delays only.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use tickwire_shared::{PlayerId, Simulation};
 
 use crate::rooms::thread_time;
 
-/// An input reaches the room so many ticks before its own, as a client's clock sees to.
+/// Input margin in ticks, as a client's clock keeps it.
 const MARGIN_TICKS: i32 = 2;
 /// Inputs in each datagram: as many as the client library repeats on a good network.
 const INPUTS_REPEATED: usize = 3;
-/// A client's datagrams are this many ticks on their way, or one or two more.
+/// Shortest delay of a client's datagrams, in ticks; some take one or two more.
 const DELAY_TICKS_MIN: usize = 1;
 
-/// What a client does.
+/// A client's behaviour.
 pub trait Player<S: Simulation> {
-    /// What it holds from now on.
+    /// The client's input from now on.
     fn hold(&mut self, me: PlayerId, replica: &Replica) -> S::Input;
 }
 
@@ -34,7 +34,7 @@ pub struct Table<S: Simulation, P> {
     now: Instant,
 }
 
-/// What one tick took.
+/// The time of one tick's parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
     /// `Room::handle` of one input datagram from each client.
@@ -57,7 +57,7 @@ struct Client<I, P> {
 impl<S: Simulation, P: Player<S>> Table<S, P> {
     /// A room of `seed` with one client for each of `players`, numbered from 1.
     pub fn new(seed: u64, players: impl Iterator<Item = P>) -> Self {
-        // All comes in snapshots: nobody takes what is on the control stream.
+        // Everything is in snapshots: nobody reads the control stream.
         let config = RoomConfig { keyframe_bytes_per_s_max: 0, ..RoomConfig::default() };
         let mut room = Room::<S>::new("bench".to_owned(), seed, config);
         let now = Instant::now();
@@ -78,7 +78,7 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
         Table { room, clients, arrived: Vec::new(), now }
     }
 
-    /// One tick for everyone. Only the room's own work is timed.
+    /// Plays one tick of everyone. Only the room's own work is timed.
     pub fn tick(&mut self) -> Spent {
         self.now += Duration::from_secs(1) / S::TICK_HZ;
         for client in &mut self.clients {
@@ -111,7 +111,7 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
         &self.room
     }
 
-    /// What every client holds now, by player.
+    /// The current input of every client, by player.
     pub fn held(&self) -> Vec<(PlayerId, S::Input)> {
         let newest = |client: &Client<S::Input, P>| client.held.front().copied();
         self.clients

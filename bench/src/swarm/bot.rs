@@ -13,18 +13,18 @@ use tickwire_shared::control::{RefuseCode, RoomChoice, ServerChat, ServerFrame};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
-/// A bot looks around and decides once in so many ticks.
+/// Ticks between two decisions of a bot.
 const TICKS_PER_DECISION: u64 = 3;
-/// One bot in so many chats, about twice a minute.
+/// One bot in this many chats, about twice a minute.
 const BOTS_PER_TALKER: usize = 10;
 /// Ticks between two samples of the round trip.
 const TICKS_PER_SAMPLE: u64 = 60;
-/// Swarms that may play in one room.
+/// Most swarms in one room.
 const NAMES_TRIED: usize = 8;
-/// Seconds to connect and to join when hundreds do at once.
+/// Longest time to connect and to join, when hundreds do so at once.
 const JOIN_TIME: Duration = Duration::from_secs(30);
 
-/// What part of the run it is.
+/// The phase of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Connecting, joining, warming up.
@@ -35,7 +35,7 @@ pub(crate) enum Phase {
     Over,
 }
 
-/// What the bots and the one who runs them share.
+/// State shared by the bots and their leader.
 #[derive(Debug)]
 struct Shared {
     joined: AtomicUsize,
@@ -51,7 +51,7 @@ pub(super) struct PhaseSender {
     shared: Arc<Shared>,
 }
 
-/// A bot's end of it.
+/// A bot's receiver of the phases.
 #[derive(Clone, Debug)]
 pub(super) struct PhaseReceiver {
     phase: watch::Receiver<Phase>,
@@ -77,12 +77,12 @@ impl PhaseSender {
         self.phase.send_replace(phase);
     }
 
-    /// Bots that have a seat.
+    /// The number of bots with a seat.
     pub(super) fn joined(&self) -> usize {
         self.shared.joined.load(Ordering::Relaxed)
     }
 
-    /// What happened since the last call, for the live line.
+    /// A line about the time since the last call, for the live display.
     pub(super) fn live_line(&self) -> String {
         let snapshots = self.shared.snapshots.swap(0, Ordering::Relaxed);
         let samples = self.shared.rtt_samples.swap(0, Ordering::Relaxed);
@@ -92,10 +92,10 @@ impl PhaseSender {
     }
 }
 
-/// What one bot counted.
+/// The counters of one bot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BotResult {
-    /// Why it did not play to the end.
+    /// The reason why it did not play to the end.
     pub(super) error: Option<String>,
     /// Within the measured time.
     pub(super) snapshots: u64,
@@ -109,7 +109,7 @@ pub(super) struct BotResult {
     pub(super) rtt_ms: Vec<f32>,
 }
 
-/// Plays from hello to goodbye.
+/// Plays from the hello to the goodbye.
 pub(super) async fn play(
     target: &str,
     room: Option<&str>,
@@ -214,7 +214,8 @@ impl Player {
     }
 }
 
-/// Takes a seat under the bot's own name, or the next free one of another swarm's size.
+/// Joins under the bot's own name, or the next free one of those that another swarm of this size
+/// would leave.
 async fn join(
     client: &mut Client<Arena>,
     room: Option<&str>,
@@ -232,7 +233,7 @@ async fn join(
     bail!("all {NAMES_TRIED} names tried are taken in this room; name another with --room")
 }
 
-/// Whether there is a seat; false when the name is taken.
+/// Waits for the answer to a join. Returns true with a seat, false if the name is taken.
 async fn wait_for_seat(client: &mut Client<Arena>) -> anyhow::Result<bool> {
     loop {
         client.update();

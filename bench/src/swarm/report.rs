@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::bot::BotResult;
 use super::{ServerSide, SwarmArguments};
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) clients: usize,
@@ -18,20 +18,20 @@ pub(crate) struct Report {
     pub(crate) missing_fraction: f64,
     pub(crate) rtt_ms_p50: f64,
     pub(crate) rtt_ms_p99: f64,
-    /// Payload of what came, chat and control included.
+    /// Received payload, including chat and control.
     pub(crate) down_bytes_per_client_tick: f64,
-    /// Payload of what was sent, chat and control included.
+    /// Sent payload, including chat and control.
     pub(crate) up_bytes_per_client_tick: f64,
     pub(crate) chat_sent: u64,
     pub(crate) chat_received: u64,
     pub(crate) errors: u64,
-    /// The first few, in words.
+    /// The first few errors, as text.
     pub(crate) error_texts: Vec<String>,
     #[serde(flatten)]
     pub(crate) server: Option<ServerReport>,
 }
 
-/// The part about the server, where the swarm owns it.
+/// The server's part, if the swarm started it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ServerReport {
     pub(crate) server_cpu_us_per_client_tick: f64,
@@ -43,7 +43,7 @@ pub(crate) struct ServerReport {
     pub(crate) tick_us_p50: u64,
     pub(crate) tick_us_p99: u64,
     pub(crate) ticks_skipped: u64,
-    /// Snapshot datagrams: how many a client and second, and their mean size.
+    /// Snapshot datagrams: the number for each client and second, and their mean size.
     pub(crate) down_datagrams_per_client_second: f64,
     pub(crate) down_datagram_bytes: f64,
     /// Input datagrams.
@@ -88,7 +88,7 @@ impl Report {
         }
     }
 
-    /// Success if everyone connected and nothing went wrong.
+    /// Success if everyone connected and no error occurred.
     pub(crate) fn exit_code(&self) -> ExitCode {
         let clean = self.connected == self.clients && self.errors == 0;
         if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }

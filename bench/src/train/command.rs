@@ -13,19 +13,19 @@ use tickwire_shared::schema::Schema;
 use super::{Effort, Sight, train_kind};
 use crate::trace::{Trace, Track};
 
-/// Ages of baselines that a room's clients have, from near to far away, in ticks.
+/// Ages of the baselines of a room's clients, from near to far away, in ticks.
 const AGES: [u32; 6] = [2, 3, 4, 5, 7, 11];
 
-/// What to run.
+/// Arguments of the run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// Traces that `record` wrote, all of one game.
+    /// Traces written by `record`, all of one game.
     #[arg(required = true)]
     traces: Vec<PathBuf>,
-    /// Traces to try the model on, that it is not trained with.
+    /// Further traces on which to test the model.
     #[arg(long, num_args = 1..)]
     test: Vec<PathBuf>,
-    /// The model to write; one that is there is replaced.
+    /// The model file to write; an existing one is replaced.
     #[arg(long)]
     out: PathBuf,
     /// Most leaves of a site's tree.
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what the deltas of some tracks take by the defaults and by the model.
+/// Prints the size of some tracks' deltas by the defaults and by the model.
 fn compare(name: &str, schema: &Schema, model: &[u8], tracks: &[Track]) -> anyhow::Result<()> {
     let trained = Schema { model: model.to_vec(), ..schema.clone() };
     let tables = [schema, &trained].map(LaneTable::of_entities);

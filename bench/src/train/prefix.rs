@@ -1,13 +1,13 @@
-//! Code lengths for symbols that occur so often.
+//! Code lengths for symbols with given counts.
 
 use tickwire_shared::model::code::CODE_BITS_MAX;
 
 const NEVER: f64 = 0.02;
 
-/// Lengths of a prefix code with the fewest bits for `counts`, none above [`CODE_BITS_MAX`]. Symbols
-/// that are needed but never occurred get a code as well; those not needed get none.
+/// Lengths of a prefix code with the fewest bits for `counts`, none above [`CODE_BITS_MAX`]. Needed
+/// symbols that never occurred get a code as well; others get none.
 pub(crate) fn lengths(counts: &[u32], needed: &[bool]) -> Vec<u8> {
-    // What never occurred may yet: a little less often than what occurred once.
+    // A symbol that never occurred gets a little less weight than one that occurred once.
     let mut weights: Vec<f64> = counts
         .iter()
         .zip(needed)
@@ -27,7 +27,7 @@ pub(crate) fn lengths(counts: &[u32], needed: &[bool]) -> Vec<u8> {
     }
 }
 
-/// Huffman's lengths; 0 for what has no weight.
+/// The lengths of a Huffman code; 0 for symbols without weight.
 fn huffman(weights: &[f64]) -> Vec<u8> {
     let mut lengths = vec![0u8; weights.len()];
     let mut leaves: Vec<(f64, usize)> =
@@ -37,7 +37,7 @@ fn huffman(weights: &[f64]) -> Vec<u8> {
         return lengths;
     }
     leaves.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    // Two queues, both ascending: leaves, and pairs as they are made.
+    // Two queues, both ascending: the leaves, and the pairs in the order of creation.
     let mut pairs: Vec<(f64, [usize; 2])> = Vec::new();
     let (mut leaf, mut pair) = (0, 0);
     let count = leaves.len();

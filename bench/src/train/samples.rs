@@ -1,25 +1,25 @@
-//! What stood at one site in the training.
+//! The samples of one site in the training.
 
 use tickwire_shared::bits::BitError;
 use tickwire_shared::model::token::{self, TOKENS};
 use tickwire_shared::model::{Features, LanePlace, SiteStream, SymbolHead};
 use tickwire_shared::schema::KindSchema;
 
-/// The weights that a split is judged by, in sixteenths.
+/// Weights tried when a split is judged, in sixteenths.
 pub(crate) const WEIGHTS: [i64; 6] = [0, 4, 8, 12, 14, 16];
 
-/// Everything that was coded at one site.
+/// All samples coded at one site.
 pub(crate) struct Samples {
     site: usize,
     features: usize,
-    /// Features of each sample, one after the other.
+    /// The features of each sample in turn.
     rows: Vec<i32>,
     what: Vec<What>,
-    /// How many each stands for.
+    /// The number of cases that each sample stands for.
     weights: Vec<u32>,
 }
 
-/// What one sample is.
+/// The coded value of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     /// A head other than the usual one, as a symbol.
@@ -29,7 +29,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// Symbol and plain bits, under a leaf of such weight and bias.
+    /// The symbol and the number of plain bits, under a leaf with this weight and bias.
     #[inline]
     pub(crate) fn symbol(&self, weight: i64, bias: i64) -> (usize, u32) {
         match self {
@@ -53,14 +53,14 @@ impl Samples {
         }
     }
 
-    /// Adds a sample that stands for `weight`.
+    /// Adds a sample that stands for `weight` cases.
     pub(crate) fn push(&mut self, features: &[i32], what: What, weight: u32) {
         self.rows.extend_from_slice(&features[..self.features]);
         self.what.push(what);
         self.weights.push(weight);
     }
 
-    /// How many a sample stands for.
+    /// The number of cases that a sample stands for.
     #[inline]
     pub(crate) fn weight(&self, sample: u32) -> u32 {
         self.weights[sample as usize]

@@ -7,22 +7,23 @@ use super::Effort;
 use super::prefix;
 use super::samples::{Samples, WEIGHTS, What};
 
-/// Samples of a node that splits are judged by; beyond so many, an even choice of them.
+/// Most samples of a node by which splits are judged; of more, an even selection.
 const JUDGED_MAX: usize = 40_000;
-/// Thresholds tried for a feature.
+/// Thresholds tried for each feature.
 const THRESHOLDS: usize = 24;
-/// Samples on each side of a split.
+/// Fewest samples on each side of a split.
 const SIDE_MIN: u32 = 60;
-/// What one more symbol in a leaf's code costs, in bits: its length must be told, and is less sure.
+/// Cost in bits of each further symbol in a leaf's code: its length must be sent, and is less
+/// certain.
 const SYMBOL_BITS: f64 = 6.0;
 
-/// A tree, and the bits that the training takes with it.
+/// A tree, and the bits of the training with it.
 pub(crate) struct Grown {
     pub site: Site,
     pub bits: f64,
 }
 
-/// A leaf while the tree grows.
+/// A leaf of the growing tree.
 struct Bud {
     samples: Vec<u32>,
     place: usize,
@@ -41,7 +42,7 @@ enum Node {
     Split(usize, i32, [usize; 2]),
 }
 
-/// Grows the tree of a site that codes the `symbols` that are true.
+/// Grows the tree of a site that codes the symbols marked true in `symbols`.
 pub(crate) fn grow(samples: &Samples, symbols: &[bool], effort: Effort) -> Grown {
     let (nodes, buds) = split(samples, symbols.len(), effort);
     let mut bits = 0.0;
@@ -53,8 +54,8 @@ pub(crate) fn grow(samples: &Samples, symbols: &[bool], effort: Effort) -> Grown
     Grown { site: Site { splits, leaves }, bits }
 }
 
-/// Grows the tree of the chances that entities are told of: samples are heads, 1 if told, and `recent`
-/// of two slots before each was.
+/// Grows the tree of chances that entities are coded. Samples are heads: 1 if coded, after `recent`
+/// coded ones among the two slots before each.
 pub(crate) fn grow_chances(samples: &Samples, recent: &[usize], effort: Effort) -> ChanceTree {
     let (nodes, buds) = split(samples, 2, effort);
     let (splits, leaves) = finish(&nodes, &buds, |of| {
@@ -96,7 +97,7 @@ fn split(samples: &Samples, alphabet: usize, effort: Effort) -> (Vec<Node>, Vec<
     (nodes, buds)
 }
 
-/// Numbers splits and leaves, parents first, and makes each leaf of its samples.
+/// Numbers splits and leaves, parents first, and makes each leaf from its samples.
 fn finish<L>(
     nodes: &[Node],
     buds: &[Bud],
@@ -134,7 +135,7 @@ fn finish<L>(
     (splits, leaves)
 }
 
-/// The weight, bias and code that suit a leaf best, and the bits it then takes.
+/// The best weight, bias and code of a leaf, and the bits with them.
 fn leaf(samples: &Samples, symbols: &[bool], of: &[u32]) -> (Leaf, f64) {
     let cost = |weight: i64, bias: i64| {
         let mut counts = vec![0; symbols.len()];
@@ -188,10 +189,10 @@ fn median_residual(samples: &Samples, of: &[u32], weight: i64) -> i32 {
 /// Finds the best split of a node.
 struct Judge<'a> {
     samples: &'a Samples,
-    /// Symbol and plain bits of each sample under each of [`WEIGHTS`].
+    /// The symbol and plain bits of each sample under each of [`WEIGHTS`].
     symbols: Vec<[(u8, u8); WEIGHTS.len()]>,
     alphabet: usize,
-    /// Features that tell samples apart.
+    /// Features that differ between samples.
     features: Vec<usize>,
 }
 
@@ -223,7 +224,7 @@ impl<'a> Judge<'a> {
         cuts.filter(|cut| cut.gain > effort.gain_bits_min).max_by(|a, b| a.gain.total_cmp(&b.gain))
     }
 
-    /// The best threshold of one feature.
+    /// Finds the best threshold of one feature.
     fn cut(&self, of: &[u32], feature: usize, scale: f64) -> Option<Cut> {
         let values: Vec<i32> = of.iter().map(|&it| self.samples.feature(it, feature)).collect();
         let thresholds = thresholds(&values);
@@ -276,7 +277,7 @@ impl<'a> Judge<'a> {
         best
     }
 
-    /// Bits under the best weight, the code's own included.
+    /// The bits under the best weight, including the code's own.
     fn cost(&self, counts: &[u32], plain: &[u64; WEIGHTS.len()], scale: f64) -> f64 {
         let each = counts.chunks(self.alphabet).zip(plain).map(|(counts, &plain)| {
             let used = counts.iter().filter(|count| **count > 0).count() as f64;
@@ -290,7 +291,7 @@ fn add(sums: &mut [u32], more: &[u32]) {
     sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
-/// Values that part the samples about evenly.
+/// Thresholds that split the samples about evenly.
 fn thresholds(values: &[i32]) -> Vec<i32> {
     let mut some: Vec<i32> = values.iter().copied().step_by((values.len() / 1000).max(1)).collect();
     some.sort_unstable();

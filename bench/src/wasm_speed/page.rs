@@ -1,4 +1,4 @@
-//! A page that takes in streams, in a browser that another process drives.
+//! A page that applies streams, in a browser driven by another process.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,15 +12,15 @@ use serde::de::DeserializeOwned;
 
 use super::Sample;
 
-/// An open page. It is closed, and its browser with it, when this is dropped.
+/// An open page. Dropping it closes the page and its browser.
 pub(super) struct Page {
     script: Child,
-    /// A line for each wish; the script ends with it.
+    /// A line for each request; the script ends with it.
     wishes: Option<ChildStdin>,
     /// A line for each answer.
     answers: BufReader<ChildStdout>,
     folder: PathBuf,
-    /// As it calls itself.
+    /// The browser's own name.
     pub(super) browser: String,
 }
 
@@ -52,13 +52,13 @@ impl Page {
         Ok(page)
     }
 
-    /// Puts a stream where the page finds it.
+    /// Writes a stream where the page finds it.
     pub(super) fn give(&self, name: &str, stream: &[u8]) -> anyhow::Result<()> {
         let path = self.folder.join(name);
         fs::write(&path, stream).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Takes in the stream of this name so many times.
+    /// Applies the stream of this name `passes` times.
     pub(super) fn run(&mut self, name: &str, passes: u32) -> anyhow::Result<Sample> {
         let mut wishes = self.wishes.as_ref().context("the page is closed")?;
         writeln!(wishes, "{name} {passes}").context("the page ended; its error is above")?;

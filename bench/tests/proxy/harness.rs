@@ -13,11 +13,11 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tickwire-bench");
-/// Not how long anything takes, but when it is given up.
+/// When a wait is given up; not an expected duration.
 const DEADLINE: Duration = Duration::from_secs(120);
 const FRAME: Duration = Duration::from_millis(10);
 
-/// A server behind a proxy; both end with it.
+/// A server behind a proxy; dropping it ends both.
 pub(crate) struct Path {
     address: String,
     direct: String,
@@ -50,7 +50,7 @@ impl Path {
         format!("quic://{}", self.address)
     }
 
-    /// Past the proxy.
+    /// The address without the proxy.
     pub(crate) fn direct(&self) -> String {
         format!("quic://{}", self.direct)
     }
@@ -59,13 +59,13 @@ impl Path {
         format!("ws://{}/ws", self.address)
     }
 
-    /// Lines of the proxy that begin so.
+    /// The number of the proxy's lines with this beginning.
     pub(crate) fn count(&self, begins: &str) -> usize {
         self.said.lock().unwrap().iter().filter(|line| line.starts_with(begins)).count()
     }
 }
 
-/// What the proxy says to these values before it ends.
+/// The proxy's error for these values.
 pub(crate) fn refused(network: &[&str]) -> String {
     let words = [&["proxy", "--to", "127.0.0.1:9"][..], network].concat();
     let output = Command::new(PROGRAM).args(words).output().unwrap();
@@ -73,7 +73,7 @@ pub(crate) fn refused(network: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// How long a proxy that ends with its input goes on without.
+/// How long a proxy that ends with its input outlives it.
 pub(crate) fn outlives_its_input() -> Duration {
     let mut command = Command::new(PROGRAM);
     command.args(["proxy", "--to", "127.0.0.1:9", "--until-eof"]);
@@ -121,7 +121,7 @@ fn value(line: &str, name: &str) -> String {
 pub(crate) struct Player {
     client: Client<Arena>,
     bot: Bot,
-    /// Another, in the same room, who sees it as it is.
+    /// A second client in the same room, connected without the proxy.
     beside: Option<Client<Arena>>,
     joined: usize,
     heard: usize,
@@ -135,19 +135,20 @@ impl Player {
         player
     }
 
-    /// With another one beside it.
+    /// Adds a second client beside it.
     pub(crate) async fn beside(mut self, target: &str) -> Player {
         self.beside = Some(connect(target, "Bob").await);
         self.until("the other's seat", |it| it.now() > 0).await;
         self
     }
 
-    /// The newest tick that the other has seen.
+    /// The newest tick that the second client has seen.
     fn now(&self) -> u32 {
         self.beside.as_ref().map_or(0, |beside| beside.stats().tick)
     }
 
-    /// Plays for 15 seconds of ticks, and until what it sees is no older than `ticks`, ten times.
+    /// Ten times, for 15 seconds of ticks in all: plays for 90 ticks, and until its view is at most
+    /// `ticks` old.
     pub(crate) async fn keeps_up(&mut self, ticks: u32) {
         for _ in 0..10 {
             let then = self.now() + 90;
@@ -160,14 +161,14 @@ impl Player {
         self.client.stats()
     }
 
-    /// Plays until so many more snapshots have come.
+    /// Plays until `more` snapshots have arrived.
     pub(crate) async fn sees(&mut self, more: u64) {
         let wanted = self.stats().snapshots + more;
         self.until("snapshots", |it| it.stats().snapshots >= wanted).await;
         assert_eq!(self.joined, 1, "it is the same session");
     }
 
-    /// Plays until a message that it says has come back.
+    /// Plays until its own chat message has come back.
     pub(crate) async fn chats(&mut self) {
         let wanted = self.heard + 1;
         self.client.say(&"x".repeat(500));

@@ -1,4 +1,4 @@
-//! The real server and the real client, and between them the proxy: sessions go on whatever the network does.
+//! The real server and the real client with the proxy between them: sessions survive every network.
 
 mod harness;
 
@@ -60,7 +60,8 @@ async fn a_websocket_plays_over_an_awful_network() {
     assert_eq!(player.stats().snapshots_malformed, 0);
 }
 
-/// Half of what the session takes: who sends on as before fills any queue, and what comes is ever older.
+/// Half of what the session needs: a sender that does not slow down fills any queue, and arrivals
+/// become ever older.
 #[tokio::test]
 async fn at_half_its_rate_a_session_is_behind_by_the_queue_and_no_more() {
     let path = Path::start(&["--profile", "lan", "--rate", "40", "--queue", "200"]);
@@ -68,7 +69,8 @@ async fn at_half_its_rate_a_session_is_behind_by_the_queue_and_no_more() {
     player.keeps_up(60).await;
 }
 
-/// The queue alone would hold ten seconds; a WebSocket's snapshots wait for the answers to its pings.
+/// The queue alone would hold ten seconds; a WebSocket's snapshots wait for the answers to its
+/// pings.
 #[tokio::test]
 async fn at_half_its_rate_a_websocket_is_behind_by_what_goes_unconfirmed() {
     let path = Path::start(&["--profile", "lan", "--rate", "40", "--queue", "10000"]);

@@ -6,7 +6,7 @@ use super::*;
 const COUNT: u32 = 200_000;
 const PACE: Duration = PERIOD;
 
-/// When each of `COUNT` datagrams of 100 bytes came, the first time.
+/// The first arrival of each of `COUNT` datagrams of 100 bytes.
 fn arrivals(mut link: Link) -> Vec<Option<Duration>> {
     (0..COUNT).map(|number| link.send(PACE * number, 100, 28).next()).collect()
 }

@@ -1,10 +1,10 @@
-//! How many segments may be on their way: CUBIC, RFC 9438.
+//! The number of segments that may be on their way: CUBIC, RFC 9438.
 
 use std::time::Duration;
 
 /// RFC 6928.
 const INITIAL_SEGMENTS: f64 = 10.0;
-/// RFC 9438, section 4.6: what is left after a loss.
+/// RFC 9438, section 4.6: the part of the window left after a loss.
 const BETA: f64 = 0.7;
 /// RFC 9438, section 5.1.
 const CUBIC_C: f64 = 0.4;
@@ -17,18 +17,18 @@ const WINDOW_MIN: f64 = 2.0;
 #[derive(Clone, Debug)]
 pub(super) struct Cubic {
     window: f64,
-    /// Slow start below it.
+    /// Below it the window is in slow start.
     threshold: f64,
     /// The window before the last loss.
     window_max: f64,
-    /// Since growth after the last loss began: the time, the window then, and Reno's estimate.
+    /// Since growth began after the last loss: the time, the window then, and Reno's estimate.
     epoch: Option<Epoch>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Epoch {
     began: Duration,
-    /// Seconds until the window is what it was before the loss.
+    /// Seconds until the window regains its size before the loss.
     plateau_s: f64,
     reno: f64,
 }
@@ -40,12 +40,13 @@ impl Default for Cubic {
 }
 
 impl Cubic {
-    /// Segments that may be on their way.
+    /// The number of segments that may be on their way.
     pub(super) fn window(&self) -> usize {
         self.window as usize
     }
 
-    /// `acked` more have come, of `on_the_way` before. A window that did not bind does not grow.
+    /// Handles the acknowledgement of `acked` segments of the `on_the_way` ones before. A window
+    /// that did not limit the sender does not grow.
     pub(super) fn acked(&mut self, now: Duration, acked: usize, on_the_way: usize, rtt: Duration) {
         let is_slow_start = self.window < self.threshold;
         let bound = if is_slow_start { 2.0 * on_the_way as f64 } else { on_the_way as f64 + 1.0 };
@@ -63,7 +64,7 @@ impl Cubic {
             plateau_s: ((self.window_max - window).max(0.0) / CUBIC_C).cbrt(),
             reno: window,
         });
-        // Reno's growth, for the same part lost (section 4.3).
+        // Reno's growth with the same decrease after a loss (section 4.3).
         let alpha = if epoch.reno < self.window_max { RENO_ALPHA } else { 1.0 };
         epoch.reno += alpha * acked / window;
         let at = |time: Duration| {
@@ -79,7 +80,7 @@ impl Cubic {
         }
     }
 
-    /// Some were lost.
+    /// Handles a loss.
     pub(super) fn lost(&mut self) {
         // Fast convergence (section 4.7).
         let was_falling = self.window < self.window_max;
@@ -89,7 +90,7 @@ impl Cubic {
         self.epoch = None;
     }
 
-    /// Nothing came for too long: slow start, after [`Cubic::lost`] if these losses are new.
+    /// Handles a timeout: slow start, after [`Cubic::lost`] if the losses are new.
     pub(super) fn timed_out(&mut self) {
         self.window = 1.0;
     }

@@ -1,4 +1,4 @@
-//! What comes, put in order.
+//! Puts received segments in order.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,9 +15,9 @@ const DELAY_MAX: Duration = Duration::from_millis(40);
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
     next: u64,
-    /// In order and not read.
+    /// Bytes in order that are unread.
     ready: Vec<u8>,
-    /// What came before what precedes it, by its first byte.
+    /// Segments that arrived early, by their first byte.
     early: BTreeMap<u64, Vec<u8>>,
     /// Segments since the last acknowledgement.
     unacknowledged: u32,
@@ -26,14 +26,14 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// Takes a segment's bytes; an empty one is none.
+    /// Takes a segment's bytes; an empty segment is ignored.
     pub(super) fn handle(&mut self, now: Duration, sequence: u64, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
         }
         let had_gap = !self.early.is_empty();
         let is_next = sequence == self.next;
-        // Segments are sent again as they were, so one that came is known by its first byte.
+        // Segments are resent unchanged, so the first byte identifies one that has arrived.
         if sequence >= self.next {
             self.early.entry(sequence).or_insert(bytes);
         }
@@ -69,7 +69,7 @@ impl Receiver {
         self.must_acknowledge
     }
 
-    /// Says what has come, in a segment that is now sent.
+    /// The acknowledgement for a segment sent now.
     pub(super) fn acknowledge(&mut self) -> Acknowledgement {
         self.unacknowledged = 0;
         self.must_acknowledge = false;

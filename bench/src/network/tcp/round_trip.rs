@@ -1,8 +1,8 @@
-//! How long an answer may take: RFC 6298, with the least that Linux has.
+//! The retransmission timeout: RFC 6298, with Linux's minimum.
 
 use std::time::Duration;
 
-/// Linux `TCP_RTO_MIN`, which is the least that four variations count for.
+/// Linux `TCP_RTO_MIN`: the least value of four variations.
 const VARIATION_MIN: Duration = Duration::from_millis(200);
 /// RFC 6298, section 2.1.
 const INITIAL: Duration = Duration::from_secs(1);
@@ -10,7 +10,7 @@ const INITIAL: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(120);
 const DOUBLINGS_MAX: u32 = 10;
 
-/// What the round trips so far say.
+/// Estimates from the measured round trips.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RoundTrip {
     smoothed: Option<Duration>,
@@ -19,7 +19,7 @@ pub(super) struct RoundTrip {
 }
 
 impl RoundTrip {
-    /// One more was measured, on a segment that was sent once.
+    /// Adds a measurement, of a segment that was sent once.
     pub(super) fn measured(&mut self, rtt: Duration) {
         self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
         match self.smoothed {
@@ -31,7 +31,7 @@ impl RoundTrip {
         }
     }
 
-    /// Zero before the first.
+    /// The smoothed round trip; zero before the first measurement.
     pub(super) fn smoothed(&self) -> Duration {
         self.smoothed.unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl RoundTrip {
         self.least.unwrap_or_default()
     }
 
-    /// Silence after which what was sent is lost, after so many silences in a row.
+    /// The silence after which everything sent counts as lost, after `silences` silences in a row.
     pub(super) fn timeout(&self, silences: u32) -> Duration {
         let first = match self.smoothed {
             Some(smoothed) => smoothed + (self.variation * 4).max(VARIATION_MIN),

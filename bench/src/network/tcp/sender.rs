@@ -1,4 +1,4 @@
-//! What is to be sent, and sent again.
+//! Sends data, and sends it again after losses.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,9 +7,10 @@ use super::Acknowledgement;
 use super::cubic::Cubic;
 use super::round_trip::RoundTrip;
 
-/// Ethernet's 1500 bytes less 20 of IPv4, 20 of TCP and 12 of its timestamps.
+/// Ethernet's 1500 bytes minus 20 of IPv4, 20 of TCP and 12 of its timestamps.
 const SEGMENT_BYTES_MAX: usize = 1448;
-/// RFC 8985, section 7.2: without a round trip, and what one segment's acknowledgement may wait.
+/// RFC 8985, section 7.2: the wait without a measured round trip, and the longest delay of one
+/// segment's acknowledgement.
 const PROBE_FIRST: Duration = Duration::from_secs(1);
 const ACKNOWLEDGEMENT_DELAY_MAX: Duration = Duration::from_millis(200);
 /// RFC 5681, section 3.2.
@@ -18,36 +19,36 @@ const DUPLICATES: usize = 3;
 /// The sending half of an end.
 #[derive(Debug, Default)]
 pub(super) struct Sender {
-    /// Written and never sent.
+    /// Bytes written and never sent.
     unsent: VecDeque<u8>,
-    /// Sent and not yet acknowledged with all before it, in order.
+    /// Segments sent and not yet acknowledged together with everything before, in order.
     sent: VecDeque<Sent>,
-    /// Bytes of those.
+    /// Their bytes.
     sent_bytes: usize,
-    /// Of the first byte that was never sent.
+    /// Number of the first byte that was never sent.
     next: u64,
     round_trip: RoundTrip,
     window: Cubic,
     newest: Newest,
-    /// All before this must be acknowledged until another loss counts.
+    /// Until everything before this is acknowledged, further losses do not count.
     recovery: Option<Recovery>,
-    /// When it is too long silent.
+    /// The time at which the silence is too long.
     silent_at: Option<Duration>,
     silences: u32,
-    /// When a segment that was overtaken counts as lost.
+    /// The time at which an overtaken segment counts as lost.
     overtaken_at: Option<Duration>,
-    /// The first of a recovery goes out whatever the window says.
+    /// The first segment of a recovery may exceed the window.
     may_exceed: bool,
     probe: Probe,
 }
 
-/// A segment sent to learn what became of the ones before it (RFC 8985, section 7).
+/// A segment sent to learn the fate of the ones before it (RFC 8985, section 7).
 #[derive(Debug, Default)]
 struct Probe {
     at: Option<Duration>,
-    /// It goes out now, whatever the window says.
+    /// It is sent now, even beyond the window.
     is_due: bool,
-    /// The last one is not acknowledged: all before this must be.
+    /// The last probe is unacknowledged: everything before this must be.
     until: Option<u64>,
 }
 
@@ -61,13 +62,13 @@ struct Sent {
     is_lost: bool,
 }
 
-/// Of what has come, what was sent last (RFC 8985, section 5.3).
+/// The most recently sent of the arrived segments (RFC 8985, section 5.3).
 #[derive(Debug, Default)]
 struct Newest {
     sent: Duration,
     end: u64,
     rtt: Duration,
-    /// The highest byte that has come.
+    /// The highest byte that has arrived.
     highest: u64,
     reordering_seen: bool,
 }
@@ -83,7 +84,7 @@ impl Sender {
         self.unsent.extend(bytes);
     }
 
-    /// Bytes that the peer is not known to have.
+    /// The number of bytes that the peer is not known to have.
     pub(super) fn held(&self) -> usize {
         self.unsent.len() + self.sent_bytes
     }
@@ -123,7 +124,7 @@ impl Sender {
         }
     }
 
-    /// What goes out now: lost segments first, then new bytes, as the window allows.
+    /// The next segment to send: lost segments first, then new bytes, as the window permits.
     pub(super) fn poll_transmit(&mut self, now: Duration) -> Option<(u64, Vec<u8>)> {
         let may_send = self.on_the_way() < self.window.window();
         if std::mem::take(&mut self.probe.is_due) {
@@ -208,7 +209,7 @@ impl Sender {
         }
     }
 
-    /// Counts the segments that are new to have come.
+    /// Marks newly arrived segments and returns their number.
     fn note_arrivals(&mut self, now: Duration, says: &Acknowledgement) -> usize {
         let has_come = |sent: &Sent| {
             sent.end() <= says.next
@@ -224,7 +225,7 @@ impl Sender {
             acked += 1;
             let rtt = now.saturating_sub(sent.at);
             if sent.was_resent && rtt < self.round_trip.least() {
-                // It was the first that came, not the second (RFC 8985, section 6.2, step 2).
+                // The first copy arrived, not the second (RFC 8985, section 6.2, step 2).
                 continue;
             }
             if !sent.was_resent {
@@ -237,14 +238,16 @@ impl Sender {
                 self.newest.rtt = rtt;
             }
         }
-        // One measurement an acknowledgement, and none of what was sent twice (RFC 6298, section 3).
+        // One measurement for each acknowledgement, and none of a repeated segment (RFC 6298,
+        // section 3).
         if let Some(rtt) = measured {
             self.round_trip.measured(rtt);
         }
         acked
     }
 
-    /// Marks as lost what was overtaken for long enough (RFC 8985, section 6.2, steps 4 and 5).
+    /// Marks segments that were overtaken long enough ago as lost (RFC 8985, section 6.2, steps 4
+    /// and 5).
     fn find_lost(&mut self, now: Duration) {
         let early = self.sent.iter().filter(|sent| sent.has_come).count();
         let is_sure = self.recovery.is_some() || early >= DUPLICATES;
@@ -274,7 +277,7 @@ impl Sender {
         }
     }
 
-    /// Segments thought to be between the ends (`pipe` in RFC 6675).
+    /// The number of segments believed to be on their way (`pipe` in RFC 6675).
     fn on_the_way(&self) -> usize {
         self.sent.iter().filter(|sent| !sent.has_come && !sent.is_lost).count()
     }

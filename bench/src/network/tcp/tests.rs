@@ -1,4 +1,4 @@
-//! Two ends, joined by links.
+//! Two ends connected by links.
 
 use super::*;
 use crate::network::{Profile, Weather};
@@ -11,8 +11,8 @@ fn connection(weather: Weather, seed: u64) -> Connection {
     Connection::new(links, [SEND_BYTES; 2])
 }
 
-/// The client writes `length` numbers, one a period, while the server writes 20 bytes each; gives when each
-/// came.
+/// The client writes `length` numbers, one a period, while the server writes 20 bytes each time.
+/// Returns the arrival time of each number.
 fn thin_stream(weather: Weather, seed: u64, length: u16) -> Vec<Duration> {
     let mut connection = connection(weather, seed);
     let (mut arrivals, mut came) = (Vec::new(), Vec::new());
@@ -79,8 +79,8 @@ fn a_lost_segment_holds_what_follows_until_it_was_sent_again() {
         }
         number += burst.len();
     }
-    // A later segment has come, a quarter of a round trip goes by, and the lost one goes the way again:
-    // 125 and 50 ms. Shorter stalls are those of a window that binds for a moment.
+    // A later segment arrives, a quarter of a round trip passes, and the lost segment travels
+    // again: 125 and 50 ms. Shorter stalls come from a window that is full for a moment.
     stalls.retain(|stall| *stall >= 150);
     assert!((40..80).contains(&stalls.len()), "{stalls:?}");
     let typical = stalls.iter().filter(|stall| (170..=180).contains(*stall)).count();
@@ -105,8 +105,8 @@ fn the_last_segment_is_sent_again_after_silence() {
     {
         connection.advance(at);
         let passed_ms = at.saturating_sub(begin).as_millis();
-        // One round trip was measured, of 140 ms with the delay of its acknowledgement, and half of it
-        // is its variation: 140 and four times 70 ms, and the way.
+        // One round trip was measured, of 140 ms with the delay of its acknowledgement, and half of
+        // it is its variation: 140 plus four times 70 ms, plus the way.
         assert!(passed_ms <= 470, "{passed_ms}");
     }
     assert_eq!(connection.read(End::Server), b"lost");
@@ -146,7 +146,7 @@ fn connecting_takes_a_round_trip_and_seconds_when_a_segment_of_it_is_lost() {
     let weather = Weather { jitter_ms: 0.0, loss: 0.0, ..Profile::Lte.weather() };
     let links = |weather| [1, 2].map(|way| Link::new(weather, way));
     let now = Duration::from_secs(5);
-    // Delays are added up as floats.
+    // Delays are summed as floats, so round.
     let ms = |at: Option<Duration>| at.map(|at| (at - now).as_millis());
     assert_eq!(ms(connected(&mut links(weather), now)), Some(100));
 
@@ -159,7 +159,7 @@ fn connecting_takes_a_round_trip_and_seconds_when_a_segment_of_it_is_lost() {
         retry.into_iter().for_each(|retry| seen[retry] += 1);
     }
     let [first, second, third, fourth] = seen;
-    // A quarter of all tries come through both ways.
+    // A quarter of all attempts pass in both directions.
     assert!((70..130).contains(&first), "{seen:?}");
     assert!(first > second && second > third && third > fourth && fourth > 20, "{seen:?}");
 }
