@@ -34,7 +34,7 @@ export interface Textures {
   arrow: Texture;
 }
 
-/** Paints all textures; takes some tens of milliseconds. */
+/** Paints all textures; takes about ten milliseconds. */
 export function paintTextures(): Textures {
   return {
     glow: painted(128, 128, (pen) => radial(pen, 64, [[0, 1], [0.25, 0.5], [0.55, 0.14], [1, 0]])),
