@@ -1,7 +1,7 @@
 //! Trace files: what some clients of a room saw, tick by tick. `record` writes them, `train` reads
 //! them.
 //!
-//! Packed by zstd: the version, the schema, then one [`TraceState`] after the other, all in postcard.
+//! Packed by zstd: the version, the schema, then the [`TraceState`]s in turn, all in postcard.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,7 +1,8 @@
 //! The tickwire client.
 //!
 //! Natively, `Client` joins the protocol to plain QUIC, WebTransport or a WebSocket and speaks the
-//! game's own types. For browsers, `web` is the same core inside the npm package `tickwire` (`client/web`).
+//! game's own types. For browsers, `web` is the same core inside the npm package `tickwire`
+//! (`client/web`).
 //!
 //! Both drive [`session`], the whole protocol without I/O: bytes and times go in, bytes come out.
 //! An engine with its own sockets does the same:

@@ -124,8 +124,8 @@ pub struct Client<S: Simulation> {
 impl<S: Simulation> Client<S> {
     /// Connects and waits for the server's welcome.
     ///
-    /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`), `https://host:port` for
-    /// WebTransport, or, where the network blocks UDP, `ws://host:port/ws` for a WebSocket,
+    /// `target` is `quic://host:port` for plain QUIC (also plain `host:port`), `https://host:port`
+    /// for WebTransport, or, where the network blocks UDP, `ws://host:port/ws` for a WebSocket,
     /// `wss://` with TLS. Must be called within a tokio runtime.
     ///
     /// # Errors
@@ -258,7 +258,8 @@ impl<S: Simulation> Client<S> {
         self.session.rooms()
     }
 
-    /// Removes a member; only the room's host may. [`ServerFrame::Done`] or [`ServerFrame::Refused`] follows.
+    /// Removes a member; only the room's host may. [`ServerFrame::Done`] or
+    /// [`ServerFrame::Refused`] follows.
     pub fn kick(&mut self, player: PlayerId, reason: &str) -> RequestId {
         let request = self.session.kick(player, reason);
         self.flush();

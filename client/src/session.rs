@@ -1,4 +1,5 @@
-//! The client's half of the protocol, with no I/O: bytes and the time go in, bytes and events come out.
+//! The client's half of the protocol, without I/O: bytes and the time go in, bytes and events come
+//! out.
 //!
 //! The server's schema drives it, so one core serves a native game, which knows its types, and a
 //! browser, which knows none. Times are durations since any fixed moment of the caller's choice.
@@ -59,14 +60,15 @@ const CLIENT_CHARACTERS_MAX: usize = 256;
 /// The caller owns the sockets and the clock, and drives the session in this order, once a frame:
 ///
 /// 1. arrivals: [`handle_control`](Session::handle_control), [`handle_chat`](Session::handle_chat),
-///   [`handle_datagram`](Session::handle_datagram);
+///    [`handle_datagram`](Session::handle_datagram);
 /// 2. time: [`update`](Session::update), which samples the held input and steps the prediction;
 /// 3. output: [`take_control`](Session::take_control), [`take_chat`](Session::take_chat), and
-///   [`poll_datagram`](Session::poll_datagram) until there is none;
+///    [`poll_datagram`](Session::poll_datagram) until there is none;
 /// 4. events: [`poll_event`](Session::poll_event) until there is none;
 /// 5. view: [`room`](Session::room) and its [`for_each_shown`](RoomSession::for_each_shown).
 ///
-/// Requests such as [`join`](Session::join) may be made at any time; they go out with the next bytes.
+/// Requests such as [`join`](Session::join) may be made at any time; they go out with the next
+/// bytes.
 ///
 /// ```
 /// use std::time::Duration;

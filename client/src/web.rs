@@ -53,7 +53,8 @@ impl Core {
         Core { session: Session::new(client, None), view: Vec::new(), built_for: None }
     }
 
-    /// Takes bytes of the control stream; throws an error with the close code's number (`code`) and a text.
+    /// Takes received bytes of the control stream; throws an error with the close code's number
+    /// (`code`) and a text.
     #[wasm_bindgen(js_name = onControl)]
     pub fn on_control(&mut self, bytes: &[u8], now_ms: f64) -> Result<(), JsValue> {
         self.session.handle_control(at(now_ms), bytes).map_err(|error| self.fail(&error))

@@ -29,7 +29,7 @@ settings! {
         entities_max: usize = 65_535, in 1..=65_535;
         /// Most bytes of a snapshot datagram, also bounded by each connection's path.
         snapshot_bytes_max: usize = 1200, in 200..=1400;
-        /// Most bytes of snapshots to one client in a second; 0 for no limit but that of each datagram.
+        /// Bytes a second of snapshots to one client; 0 for no limit but that of each datagram.
         snapshot_bytes_per_s_max: u32 = 0, in 0..=100_000_000;
         /// Bytes a second of the world that a client gets as keyframes on its control stream,
         /// beside its snapshots, after it has joined or was silent for long; sent in parts of at

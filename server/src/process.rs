@@ -28,7 +28,8 @@ const EXIT_USAGE: u8 = 2;
 /// Stopped by a second signal.
 const EXIT_IMPATIENT: i32 = 130;
 
-/// The `main` of a game's server: reads the configuration, serves the game, and stops on Ctrl-C and SIGTERM.
+/// The `main` of a game's server: reads the configuration, serves the game, and stops on Ctrl-C and
+/// SIGTERM.
 ///
 /// The page is served from the folder of the setting `page_dir`; [`run_with_page`] serves one built
 /// into the program.

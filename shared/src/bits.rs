@@ -66,8 +66,8 @@ pub trait BitStream {
         Ok(())
     }
 
-    /// A number in exponential Golomb code of order 0: 0 takes 1 bit, 1 and 2 take 3, 3 to 6 take
-    /// 5. Up to 2^31 - 2.
+    /// A number in exponential Golomb code of order 0: 0 takes 1 bit, 1 and 2 take 3 bits, 3 to
+    /// 6 take 5 bits. Up to 2^31 - 2.
     ///
     /// # Errors
     /// As [`BitStream::bits`]; [`BitError::Invalid`] when reading a number above the limit.

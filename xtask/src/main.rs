@@ -1,5 +1,5 @@
-//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`, `cargo xtask book`,
-//! `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
+//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`, `cargo
+//! xtask book`, `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
 
 mod bench;
 mod book;

@@ -73,7 +73,10 @@ async function fetchFrom(address: string, signal: AbortSignal | undefined): Prom
   }
 }
 
-/** Reads `{"hashes": [{"algorithm": "sha-256", "value": "<base64>"}]}`. Throws a `TypeError` for anything else. */
+/**
+ * Reads `{"hashes": [{"algorithm": "sha-256", "value": "<base64>"}]}`. Throws a `TypeError` for
+ * anything else.
+ */
 export function parseCertificateHashes(json: unknown): CertificateHash[] {
   const hashes = (json as { hashes?: unknown } | null)?.hashes;
   if (!Array.isArray(hashes)) throw new TypeError('no list "hashes"');

@@ -131,7 +131,7 @@ class BrowserTransport implements Transport {
 
 type ByteWriter = WritableStreamDefaultWriter<Uint8Array>;
 
-/** Newer browsers have `createWritable()`, older ones one `writable`; buffer sizes differ as well. */
+/** Newer browsers have `createWritable()`, older ones one `writable`; buffer sizes differ too. */
 function datagramWriter(datagrams: Datagrams): ByteWriter {
   const found = datagrams as unknown as Record<string, unknown> & {
     createWritable?: () => WritableStream<Uint8Array>;

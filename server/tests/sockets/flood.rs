@@ -11,7 +11,8 @@ use crate::harness::{Running, soon};
 fn garbage(count: u32) -> impl Iterator<Item = Vec<u8>> {
     (0..count).map(|number| {
         let number = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
-        // A long header of version 1, both connection ids of 8 bytes, no token, a length of two bytes.
+        // A long header of version 1, two connection ids of 8 bytes, no token, a length of two
+        // bytes.
         let mut packet = vec![0xc3, 0, 0, 0, 1, 8];
         packet.extend([[1; 4], number].concat());
         packet.push(8);
