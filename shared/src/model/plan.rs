@@ -38,9 +38,9 @@ pub(super) struct PlanLane {
     pub(super) residual: u16,
     pub(super) residual_size: u16,
     pub(super) step: u16,
-    /// True if later sites use its residual, or its field's.
+    /// True if later sites use its residual or its field's error.
     pub(super) residual_noted: bool,
-    /// True if later sites use its step, or its field's.
+    /// True if later sites use its step or its field's path.
     pub(super) step_noted: bool,
 }
 
