@@ -36,3 +36,4 @@ pub mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Client, ClientEvent, ConnectError, ConnectOptions, Seen, Transport, Trust};
+pub use session::ConnectionEvent;

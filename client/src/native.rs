@@ -3,6 +3,7 @@
 mod error;
 mod link;
 mod mapping;
+mod reconnect;
 mod target;
 mod trust;
 
@@ -21,9 +22,12 @@ use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, Options, PlayerId, Simulation, Tick};
 
-use crate::session::{Mode, NetStats, Session, SessionError, SessionEvent, WireStats};
+use crate::session::{
+    ConnectionEvent, Mode, NetStats, Session, SessionError, SessionEvent, WireStats,
+};
 use link::{Incoming, Link};
 use mapping::Mapping;
+use reconnect::Reconnect;
 use target::Target;
 
 /// Settings of a connection.
@@ -81,6 +85,9 @@ pub enum ClientEvent<E> {
         /// The difference and the remedy, for the game's author.
         text: String,
     },
+    /// The connection was lost, and what becomes of it. What was asked is asked again once the session resumes; nothing is
+    /// done twice.
+    Connection(ConnectionEvent),
     /// The session is over.
     Over {
         /// The reason.
@@ -112,6 +119,7 @@ pub struct Seen<E> {
 pub struct Client<S: Simulation> {
     session: Session,
     link: Link,
+    reconnect: Reconnect,
     epoch: Instant,
     mapping: Mapping,
     /// The difference between this build and the server that prevents prediction, if any.
@@ -136,12 +144,13 @@ impl<S: Simulation> Client<S> {
         let within = options.timeout;
         let connecting = async {
             let link = Link::open(&parsed, &options.trust).await?;
-            let mut session = Session::new(&options.client, Some(schema_of::<S>()));
+            let mut session = Session::resumable(&options.client, Some(schema_of::<S>()));
             session.set_lossless(link.transport() == Transport::WebSocket);
             let (epoch, mapping) = (Instant::now(), Mapping::default());
             let mut client = Client {
                 session,
                 link,
+                reconnect: Reconnect::new(parsed.clone(), &options),
                 epoch,
                 mapping,
                 not_predicted: None,
@@ -335,6 +344,7 @@ impl<S: Simulation> Client<S> {
             }
         }
         self.session.update(self.now());
+        self.advance_reconnect();
         self.flush();
     }
 
@@ -354,6 +364,7 @@ impl<S: Simulation> Client<S> {
                 }
                 SessionEvent::Chat(chat) => ClientEvent::Chat(chat),
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
+                SessionEvent::Connection(state) => ClientEvent::Connection(state),
                 SessionEvent::Game(event) => {
                     // The kind exists only in the server's newer build: skip it.
                     let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };
@@ -448,6 +459,9 @@ impl<S: Simulation> Client<S> {
             Incoming::Datagram(bytes) => self.session.handle_datagram(at, bytes),
             Incoming::Control(bytes) => self.session.handle_control(at, bytes)?,
             Incoming::Chat(bytes) => self.session.handle_chat(bytes)?,
+            Incoming::Closed { code: CloseCode::ConnectionLost, text } => {
+                self.session.handle_lost(at, text);
+            }
             Incoming::Closed { code, text } => self.session.handle_closed(*code, text),
         }
         Ok(())

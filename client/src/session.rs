@@ -18,6 +18,7 @@ mod net_stats;
 pub mod prediction;
 mod presentation;
 mod requests;
+mod resume;
 mod room;
 mod room_list;
 mod roster;
@@ -26,12 +27,13 @@ mod trajectory;
 mod visible_error;
 
 pub use clock::ServerClock;
-pub use event::{SessionError, SessionEvent};
+pub use event::{ConnectionEvent, SessionError, SessionEvent};
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
 use prediction::PredictedEventOutcome;
 pub use prediction::RulesFor;
+use resume::Resume;
 use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
@@ -135,6 +137,7 @@ pub struct Session {
     held: Vec<i32>,
     stats: NetStats,
     is_lossless: bool,
+    resume: Resume,
     over: bool,
 }
 
@@ -163,13 +166,23 @@ impl Session {
     /// A session that says hello as `client`. If `schema` is given, the server's must fit it;
     /// without one, any game is accepted.
     pub fn new(client: &str, schema: Option<Schema>) -> Self {
+        Session::begin(client, schema, false)
+    }
+
+    /// The same for a caller that opens another connection when this one is lost: it gives
+    /// [`handle_lost`](Session::handle_lost) in place of [`handle_closed`](Session::handle_closed) then, and the session goes on.
+    pub fn resumable(client: &str, schema: Option<Schema>) -> Self {
+        Session::begin(client, schema, true)
+    }
+
+    fn begin(client: &str, schema: Option<Schema>, resumable: bool) -> Self {
         let mut control_out = vec![STREAM_CONTROL];
         // The model is the server's choice. A schema too large for a frame is compared on this side
         // alone.
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
         let told = told.filter(|schema| schema.validate().is_ok());
         let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
-        let hello = ClientFrame::Hello { client, schema: told };
+        let hello = ClientFrame::Hello { client, schema: told, resumable };
         write_frame(&hello, &mut control_out);
         Session {
             own_schema: schema,
@@ -188,6 +201,7 @@ impl Session {
             held: Vec::new(),
             stats: NetStats::default(),
             is_lossless: false,
+            resume: Resume::default(),
             over: false,
         }
     }
@@ -241,8 +255,13 @@ impl Session {
         self.stats.bytes_in += bytes.len() as u64;
         self.control_in.push(bytes);
         while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
+            self.resume.heard_control(&frame);
             self.handle_frame(now, &frame)?;
-            if !matches!(frame, ServerFrame::Keyframe(_) | ServerFrame::Resync { .. }) {
+            let is_internal = matches!(
+                frame,
+                ServerFrame::Keyframe(_) | ServerFrame::Resync { .. } | ServerFrame::Resumed { .. }
+            );
+            if !is_internal {
                 self.tell(SessionEvent::Control(frame));
             }
         }
@@ -256,7 +275,10 @@ impl Session {
     pub fn handle_chat(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
         self.chat_in.push(bytes);
+        let player = self.welcome.as_ref().map(|welcome| welcome.player);
         while let Some(chat) = self.chat_in.poll::<ServerChat>()? {
+            let is_own = matches!(&chat, ServerChat::Message(said) if Some(said.from) == player);
+            self.resume.heard_chat(&chat, is_own);
             self.tell(SessionEvent::Chat(chat));
         }
         Ok(())
@@ -309,12 +331,18 @@ impl Session {
         if let Some(room) = &mut self.room {
             room.update(now, &self.held);
         }
+        self.advance_resume(now);
         self.tell_predicted();
     }
 
-    /// The next datagram to send.
+    /// The next datagram to send. Without a connection there is none: what is held is not sent.
     pub fn poll_datagram(&mut self) -> Option<Vec<u8>> {
-        let datagram = self.room.as_mut()?.poll_datagram()?;
+        let room = self.room.as_mut()?;
+        if !self.resume.is_connected() {
+            while room.poll_datagram().is_some() {}
+            return None;
+        }
+        let datagram = room.poll_datagram()?;
         self.stats.bytes_out += datagram.len() as u64;
         Some(datagram)
     }
@@ -365,7 +393,7 @@ impl Session {
 
     fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
         match frame {
-            ServerFrame::Welcome { server, player, schema } => {
+            ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms } => {
                 if self.welcome.is_some() {
                     return Err(SessionError::Unexpected { what: "a second welcome" });
                 }
@@ -374,6 +402,8 @@ impl Session {
                     schema.accepts(own)?;
                 }
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
+                let grace = Duration::from_millis(u64::from(*resume_grace_ms));
+                self.resume.allow(*resume, grace);
                 self.held = schema.input.zero_lanes();
                 self.commands = Some(CommandCodec::new(&schema));
                 self.welcome = Some(Welcome { player, server, schema });
@@ -408,9 +438,12 @@ impl Session {
                 room.show_by(modes_of(&welcome.schema, &self.modes));
             }
             ServerFrame::Left { .. } | ServerFrame::Removed { .. } => self.room = None,
+            ServerFrame::Resumed { next } => self.handle_resumed(now, *next)?,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
             ServerFrame::MemberJoined(_)
             | ServerFrame::MemberLeft { .. }
+            | ServerFrame::MemberAway { .. }
+            | ServerFrame::MemberBack { .. }
             | ServerFrame::Host(_) => {
                 if let Some(room) = &mut self.room {
                     room.handle_presence(frame);

@@ -240,6 +240,8 @@ impl Core {
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
+            // Its sessions do not resume.
+            SessionEvent::Connection(_) => typed("connection", &[]),
             SessionEvent::Game(event) => self.game_object("event", event, false),
             SessionEvent::Predicted(event) => self.game_object("event", event, true),
             SessionEvent::Cancelled(event) => self.game_object("cancelled", event, true),
@@ -384,6 +386,13 @@ impl Core {
             // The session handles them and does not report them.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
             ServerFrame::Resync { .. } => typed("resync", &[]),
+            ServerFrame::Resumed { .. } => typed("resumed", &[]),
+            ServerFrame::MemberAway { player } => {
+                typed("memberAway", &[("player", player.0.into())])
+            }
+            ServerFrame::MemberBack { player } => {
+                typed("memberBack", &[("player", player.0.into())])
+            }
             ServerFrame::Goodbye { code, text } => {
                 typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
             }

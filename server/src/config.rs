@@ -134,6 +134,9 @@ settings! {
         prefix_share_percent: u32 = 25, in 1..=100;
         /// Milliseconds after which a session that is in no room is ended.
         roomless_ms: u32 = 300_000, in 1000..=86_400_000;
+        /// Milliseconds for which a session whose connection was lost keeps its place in its room, for its client to come
+        /// back; 0 for none.
+        resume_grace_ms: u32 = 30_000, in 0..=600_000;
         /// Rooms at once.
         rooms_max: usize = 10_000, in 1..=1_000_000;
         /// Open rooms that one session has made.

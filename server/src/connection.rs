@@ -6,6 +6,7 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
+//! - `resume` lets a session whose connection was lost go on over another one;
 //! - `link` is the client as the others see it.
 
 mod chat;
@@ -16,6 +17,8 @@ mod frames;
 mod link;
 mod order;
 mod reliable;
+mod resume;
+mod served;
 mod streams;
 
 use std::net::IpAddr;
@@ -23,11 +26,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tickwire_shared::Simulation;
-use tickwire_shared::control::{CloseCode, ServerFrame};
+use tickwire_shared::control::{CloseCode, Received, ServerFrame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
@@ -37,8 +40,26 @@ use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::TransportSession;
+use control::FrameRates;
+use resume::{Return, ReturnSlot, Returns, take_return, wait_for_return};
+use served::Served;
+use streams::Streams;
 
 pub(crate) use link::{ClientLink, ClientLinks, SessionEnd};
+
+/// Time for a client that got a goodbye to close the session itself.
+const HANG_UP_TIME: Duration = Duration::from_millis(250);
+/// Pause before a room that is behind is tried again.
+const MESSAGE_PAUSE: Duration = Duration::from_millis(5);
+/// Interval of checks of the path.
+const PATH_LOOK: Duration = Duration::from_secs(1);
+/// Interval of checks whether a session is in a room.
+const ROOM_LOOK: Duration = Duration::from_secs(1);
+/// Said to a session whose network already has its share of the places.
+const SHARE_TAKEN: &str =
+    "there are too many sessions from your network on this server; close some, or try again later";
+/// Said on a connection whose session goes on over another one.
+const ELSEWHERE: &str = "the session goes on over another connection";
 
 /// State shared by all sessions.
 pub(crate) struct ServerState<S: Simulation> {
@@ -52,6 +73,8 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) quic_connections: AtomicUsize,
     /// Sessions that have said hello and have not ended.
     sessions: Arc<Shares>,
+    /// Where sessions wait for their clients to come back.
+    returns: Returns,
     stopping: AtomicBool,
 }
 
@@ -69,6 +92,7 @@ impl<S: Simulation> ServerState<S> {
                 Shares::new(config.connections_max, config.prefix_share_percent)
                     .free_for_loopback(),
             ),
+            returns: Returns::default(),
             stopping: AtomicBool::new(false),
             config,
         }
@@ -119,27 +143,61 @@ impl<S: Simulation> Drop for SessionPermit<S> {
     }
 }
 
-/// Serves one session to its end.
+/// What a session has beside its link, over all its connections.
+struct SessionScope<S: Simulation> {
+    /// Since hello.
+    permit: Option<SessionPermit<S>>,
+    rates: FrameRates,
+}
+
+/// What follows on one connection of a session.
+enum AfterConnection {
+    /// The session is over.
+    Over(SessionEnd),
+    /// The session goes on over this one.
+    Returned(Box<Return>),
+    /// It is given to the session of this number, whose client has these frames.
+    Resume(PlayerId, Received),
+}
+
+/// Serves one session to its end, over one connection after another.
 pub(crate) async fn serve<S: Simulation>(
     host: Arc<ServerState<S>>,
-    session: TransportSession,
+    transport: TransportSession,
     hello: Handshake,
 ) {
-    let link = host.links.open(session, &host.config);
+    let link = host.links.open(transport, &host.config);
+    let returns = host.returns.open(link.player);
     if host.stopping.load(Ordering::SeqCst) {
         link.end(CloseCode::ServerStopping);
     }
-    let mut readers = streams::Readers::default();
-    link.session.set_sink(datagrams::InputReceiver::new(&host, &link));
-    let end = tokio::select! {
-        end = link.ended() => end,
-        end = streams::serve(&host, &link, hello, &mut readers) => end,
-        end = watch_path(&link) => end,
-        end = stay_without_room(&host, &link) => end,
-        closed = link.session.closed() => SessionEnd::new(closed.code, closed.text),
+    let rates = FrameRates::new(&host.config, std::time::Instant::now());
+    let mut session = SessionScope { permit: None, rates };
+    let mut streams = Streams::new(Arc::clone(&link.transport()), hello);
+    let end = loop {
+        match carry(&host, &link, &mut session, (&mut streams, &returns)).await {
+            AfterConnection::Over(end) => break end,
+            AfterConnection::Returned(back) => streams = take_return(&host, &link, *back).await,
+            AfterConnection::Resume(player, received) => {
+                let back = Return { streams: streams.release(&link).await, received };
+                let Err(back) = host.returns.give(player, back) else {
+                    host.returns.close(link.player);
+                    return host.links.remove(link.player);
+                };
+                // That session ended meanwhile.
+                streams = back.streams;
+                streams.write_again(&link);
+                break CloseCode::ResumeRefused.into();
+            }
+        }
     };
     // The end must be visible elsewhere: the session's datagrams are no longer read.
     link.end(end.clone());
+    host.returns.close(link.player);
+    if let Some(late) = returns.take() {
+        let code = CloseCode::ResumeRefused;
+        late.streams.transport.close(code, code.text());
+    }
     host.rooms.feed.unsubscribe(link.player);
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
@@ -147,6 +205,57 @@ pub(crate) async fn serve<S: Simulation>(
     tracing::info!(player = link.player.0, code = ?end.code, text = end.text, "session ended");
     tokio::join!(leave(&link, end.code), say_goodbye(&link, &end, host.config.goodbye_time()));
     host.links.remove(link.player);
+}
+
+/// Serves a session over one connection, and waits for the next one if it is lost.
+async fn carry<S: Simulation>(
+    host: &Arc<ServerState<S>>,
+    link: &Arc<ClientLink<S::Input>>,
+    session: &mut SessionScope<S>,
+    (streams, returns): (&mut Streams, &ReturnSlot),
+) -> AfterConnection {
+    let transport = Arc::clone(&streams.transport);
+    transport.set_sink(datagrams::InputReceiver::new(host, link));
+    let mut next = None;
+    {
+        let served = streams::serve(host, link, session, streams);
+        let (path, idle) = (watch_path(link), stay_without_room(host, link));
+        tokio::pin!(served, path, idle);
+        loop {
+            tokio::select! {
+                end = link.ended() => return AfterConnection::Over(end),
+                served = &mut served => match served {
+                    Served::Over(end) => return AfterConnection::Over(end),
+                    Served::Resume { player, received } => {
+                        return AfterConnection::Resume(player, received);
+                    }
+                    Served::Lost => break,
+                },
+                end = &mut path => return AfterConnection::Over(end),
+                end = &mut idle => return AfterConnection::Over(end),
+                back = returns.arrival(), if next.is_none() => {
+                    // The client has left this connection, though nobody knew.
+                    next = Some(back);
+                    transport.close(CloseCode::ConnectionLost, ELSEWHERE);
+                }
+            }
+        }
+    }
+    if let Some(back) = next {
+        streams.end_writers(link).await;
+        return AfterConnection::Returned(Box::new(back));
+    }
+    let closed = transport.closed().await;
+    let lost = SessionEnd::new(closed.code, closed.text);
+    if closed.code != CloseCode::ConnectionLost || link.secret().is_none() {
+        // Some transports still carry a goodbye.
+        return AfterConnection::Over(lost);
+    }
+    streams.end_writers(link).await;
+    match wait_for_return(host, link, returns, lost).await {
+        Ok(back) => AfterConnection::Returned(Box::new(back)),
+        Err(end) => AfterConnection::Over(end),
+    }
 }
 
 /// Hands a message to a room, waiting while the room is behind. A closed room gets nothing.
@@ -213,20 +322,8 @@ async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) 
         let _ = tokio::time::timeout(time, link.reliable.flushed()).await;
         // A browser may drop unread data when the session closes under it; after a goodbye it
         // closes by itself.
-        let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.session.closed()).await;
+        let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.transport().closed()).await;
     }
-    link.session.close(end.code, &end.text);
-    let _ = tokio::time::timeout(2 * time, link.session.gone()).await;
+    link.transport().close(end.code, &end.text);
+    let _ = tokio::time::timeout(2 * time, link.transport().gone()).await;
 }
-
-/// Time for a client that got a goodbye to close the session itself.
-const HANG_UP_TIME: Duration = Duration::from_millis(250);
-/// Pause before a room that is behind is tried again.
-const MESSAGE_PAUSE: Duration = Duration::from_millis(5);
-/// Interval of checks of the path.
-const PATH_LOOK: Duration = Duration::from_secs(1);
-/// Interval of checks whether a session is in a room.
-const ROOM_LOOK: Duration = Duration::from_secs(1);
-/// Said to a session whose network already has its share of the places.
-const SHARE_TAKEN: &str =
-    "there are too many sessions from your network on this server; close some, or try again later";

@@ -35,6 +35,12 @@ counters! {
     sessions_started,
     /// Sessions that have ended, for any reason.
     sessions_ended,
+    /// Sessions whose connection was lost and whose place was kept.
+    sessions_lost,
+    /// Sessions that went on over another connection.
+    sessions_resumed,
+    /// Attempts to resume a session that is over, or that is another client's.
+    resumes_refused,
     /// Connection attempts without an answer: too many at once, or from one address.
     handshakes_ignored,
     /// Connection attempts that were asked to prove their address.

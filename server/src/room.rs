@@ -3,6 +3,7 @@
 //! Pure: it is handed messages and the time, and what it wants sent is polled from it. Nothing here
 //! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
 
+mod away;
 mod bandwidth;
 mod chat;
 mod commands;

@@ -41,6 +41,9 @@ use webtransport::WebTransport;
 /// lane of a WebSocket: so all transports can share slices of one allocation.
 pub(crate) const DATAGRAM_HEADROOM_BYTES: usize = 1;
 
+/// The number of [`CloseCode::ConnectionLost`] as QUIC has it.
+const CONNECTION_LOST: VarInt = VarInt::from_u32(CloseCode::ConnectionLost as u32);
+
 /// ALPN of browsers.
 pub(crate) const ALPN_WEBTRANSPORT: &[u8] = b"h3";
 /// ALPN of native clients.
@@ -78,6 +81,10 @@ impl From<CloseCode> for Closed {
 impl From<ConnectionError> for Closed {
     fn from(error: ConnectionError) -> Self {
         let code = match &error {
+            // A client that goes on over another connection says so of this one.
+            ConnectionError::ApplicationClosed(close) if close.error_code == CONNECTION_LOST => {
+                CloseCode::ConnectionLost
+            }
             ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
             ConnectionError::ConnectionClosed(close)
                 if close.error_code == TransportErrorCode::NO_ERROR =>

@@ -13,6 +13,7 @@
 mod chat;
 mod close_code;
 mod frames;
+mod resume;
 mod rooms;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use crate::{PlayerId, Tick};
 pub use chat::{ChatMessage, ClientChat, ServerChat};
 pub use close_code::CloseCode;
 pub use frames::{FrameError, FrameReader, write_frame};
+pub use resume::{Received, ResumeSecret};
 pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 
 /// First byte of the control stream, opened by the client before the chat stream.
@@ -51,6 +53,9 @@ pub enum ClientFrame {
         client: String,
         /// The client's schema, or `None` for a client that takes the server's.
         schema: Option<Schema>,
+        /// The client resumes its session when the connection is lost: it sends [`ClientFrame::Received`], and the
+        /// server keeps what the client does not have yet.
+        resumable: bool,
     },
     /// Asks for a seat. Answered by [`ServerFrame::Joined`] or [`ServerFrame::Refused`].
     Join {
@@ -126,13 +131,27 @@ pub enum ClientFrame {
         /// Its lanes, whole: see [`crate::command`].
         fields: Vec<u8>,
     },
+    /// The first frame of a connection by which a session goes on, in place of hello. Answered by
+    /// [`ServerFrame::Resumed`], or by a goodbye with [`CloseCode::ResumeRefused`].
+    Resume {
+        /// The session's number, from [`ServerFrame::Welcome`].
+        player: PlayerId,
+        /// The session's secret, from [`ServerFrame::Welcome`].
+        secret: ResumeSecret,
+        /// The frames that the client has.
+        received: Received,
+    },
+    /// The frames that the client has; the server keeps them no longer. Not answered.
+    Received(Received),
 }
 
 impl ClientFrame {
-    /// Its number; hello has none.
+    /// Its number; the frames that have no answer of their own have none.
     pub fn request(&self) -> Option<RequestId> {
         match self {
-            ClientFrame::Hello { .. } => None,
+            ClientFrame::Hello { .. } | ClientFrame::Resume { .. } | ClientFrame::Received(_) => {
+                None
+            }
             ClientFrame::Join { request, .. }
             | ClientFrame::Spectate { request, .. }
             | ClientFrame::Leave { request }
@@ -157,6 +176,10 @@ pub enum ServerFrame {
         player: PlayerId,
         /// The server's schema: it drives the codec on both sides.
         schema: Schema,
+        /// Resumes this session over another connection; `None` where the client or the server does not.
+        resume: Option<ResumeSecret>,
+        /// For how long the server keeps a session whose connection was lost.
+        resume_grace_ms: u32,
     },
     /// The client has a seat, or watches.
     Joined {
@@ -250,6 +273,22 @@ pub enum ServerFrame {
         /// The names of those that are not in it any more.
         removed: Vec<String>,
     },
+    /// Answer to [`ClientFrame::Resume`], the first frame of the connection and in no count of frames. Those that the
+    /// client does not have yet follow on both streams.
+    Resumed {
+        /// The first request that the server has not done: the client sends it and those after it again.
+        next: RequestId,
+    },
+    /// A member's connection was lost: it keeps its seat for a while.
+    MemberAway {
+        /// Who.
+        player: PlayerId,
+    },
+    /// A member that was away is back.
+    MemberBack {
+        /// Who.
+        player: PlayerId,
+    },
 }
 
 impl ServerFrame {
@@ -270,7 +309,10 @@ impl ServerFrame {
             | ServerFrame::Keyframe(_)
             | ServerFrame::Removed { .. }
             | ServerFrame::Resync { .. }
-            | ServerFrame::RoomsChanged { .. } => None,
+            | ServerFrame::RoomsChanged { .. }
+            | ServerFrame::Resumed { .. }
+            | ServerFrame::MemberAway { .. }
+            | ServerFrame::MemberBack { .. } => None,
         }
     }
 }

@@ -125,6 +125,14 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// A player leaves.
     fn leave(&mut self, player: PlayerId, reason: LeaveReason);
 
+    /// A player's connection was lost. It keeps its seat for the server's `resume_grace_ms`, and its inputs are those of
+    /// [`Simulation::missing_input`]. [`Simulation::back`] follows once it resumes its session, [`Simulation::leave`] with
+    /// [`LeaveReason::Lost`] if it does not.
+    fn away(&mut self, _player: PlayerId) {}
+
+    /// A player that was away is back.
+    fn back(&mut self, _player: PlayerId) {}
+
     /// One tick, `1 / TICK_HZ` seconds.
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>);
 

@@ -214,7 +214,10 @@ async fn websocket(port: u16, end: Instant, counts: &Counts) -> std::io::Result<
     );
     stream.write_all(upgrade.as_bytes()).await?;
     let mut hello = vec![STREAM_CONTROL];
-    write_frame(&ClientFrame::Hello { client: "attacker".to_owned(), schema: None }, &mut hello);
+    write_frame(
+        &ClientFrame::Hello { client: "attacker".to_owned(), schema: None, resumable: false },
+        &mut hello,
+    );
     stream.write_all(&message(&hello)).await?;
     let inputs = message(&[websocket::LANE_DATAGRAM, b'I', 0, 0]).repeat(INPUTS_AT_ONCE);
     let (mut reads, mut writes) = stream.split();

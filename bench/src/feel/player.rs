@@ -78,7 +78,8 @@ impl Player {
         session.show_by("Ship", ships.mode());
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
-        let welcome = ServerFrame::Welcome { server, player: id, schema };
+        let welcome =
+            ServerFrame::Welcome { server, player: id, schema, resume: None, resume_grace_ms: 0 };
         handle_control(&mut session, Duration::ZERO, &bytes_of(&welcome));
         Player {
             id,

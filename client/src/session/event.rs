@@ -1,8 +1,29 @@
 //! Events that a session reports to its caller.
 
+use std::time::Duration;
+
 use tickwire_shared::compatibility::SchemaError;
 use tickwire_shared::control::{CloseCode, FrameError, ServerChat, ServerFrame};
 use tickwire_shared::replica::Event;
+
+/// What becomes of a lost connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionEvent {
+    /// The connection was lost, or an attempt to resume the session over another one failed; another follows.
+    Reconnecting {
+        /// Which attempt follows, from 1.
+        attempt: u32,
+        /// After which time.
+        wait: Duration,
+    },
+    /// The session goes on over another connection, in the same room and seat.
+    Resumed {
+        /// How many attempts it took.
+        attempts: u32,
+        /// For how long there was no connection.
+        lost_for: Duration,
+    },
+}
 
 /// An event for the caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +39,8 @@ pub enum SessionEvent {
     Predicted(Event),
     /// A predicted event that did not happen.
     Cancelled(Event),
+    /// The connection was lost, and what becomes of it.
+    Connection(ConnectionEvent),
     /// The session is over; nothing more will come.
     Over {
         /// The reason.

@@ -89,20 +89,22 @@ impl Session {
     /// Sends a chat message to the room.
     pub fn say(&mut self, text: &str) -> RequestId {
         let request = self.next_request();
-        write_frame(&ClientChat::Say { request, text: clip(text) }, &mut self.chat_out);
+        self.ask_chat(request, &ClientChat::Say { request, text: clip(text) });
         request
     }
 
     /// Sends a chat message to one member.
     pub fn tell_player(&mut self, player: PlayerId, text: &str) -> RequestId {
         let request = self.next_request();
-        write_frame(&ClientChat::Tell { request, player, text: clip(text) }, &mut self.chat_out);
+        self.ask_chat(request, &ClientChat::Tell { request, player, text: clip(text) });
         request
     }
 
     pub(super) fn request(&mut self, frame: impl FnOnce(RequestId) -> ClientFrame) -> RequestId {
         let request = self.next_request();
-        write_frame(&frame(request), &mut self.control_out);
+        let mut bytes = Vec::new();
+        write_frame(&frame(request), &mut bytes);
+        self.ask(request, false, bytes);
         request
     }
 

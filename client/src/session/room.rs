@@ -104,6 +104,11 @@ impl RoomSession {
         self.roster.members()
     }
 
+    /// Whether the connection of a member was lost, and the server keeps its place for a while.
+    pub fn is_away(&self, player: PlayerId) -> bool {
+        self.roster.is_away(player)
+    }
+
     /// The world as received.
     pub fn replica(&self) -> &Replica {
         &self.replica

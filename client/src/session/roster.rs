@@ -1,6 +1,6 @@
 //! The members of the room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{Member, ServerFrame};
@@ -14,17 +14,30 @@ pub(super) struct Roster {
     /// The member who may kick.
     pub(super) host: Option<PlayerId>,
     members: BTreeMap<PlayerId, Member>,
+    /// Whose connection was lost.
+    away: BTreeSet<PlayerId>,
 }
 
 impl Roster {
     /// A stay in a room whose members are not known yet.
     pub(super) fn new(room: &str, is_spectator: bool) -> Self {
-        Roster { room: room.to_owned(), is_spectator, host: None, members: BTreeMap::new() }
+        Roster {
+            room: room.to_owned(),
+            is_spectator,
+            host: None,
+            members: BTreeMap::new(),
+            away: BTreeSet::new(),
+        }
     }
 
     /// All members, ordered by number.
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
+    }
+
+    /// Whether the connection of a member was lost, and the server keeps its place.
+    pub(super) fn is_away(&self, player: PlayerId) -> bool {
+        self.away.contains(&player)
     }
 
     /// Replaces the members and the host.
@@ -41,6 +54,13 @@ impl Roster {
             }
             ServerFrame::MemberLeft { player, .. } => {
                 self.members.remove(player);
+                self.away.remove(player);
+            }
+            ServerFrame::MemberAway { player } => {
+                self.away.insert(*player);
+            }
+            ServerFrame::MemberBack { player } => {
+                self.away.remove(player);
             }
             ServerFrame::Host(host) => self.host = *host,
             _ => {}

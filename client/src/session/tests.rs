@@ -23,7 +23,7 @@ fn hello(client: &str, schema: Schema) -> (String, Option<Schema>) {
     let mut reader = FrameReader::default();
     reader.push(&Session::new(client, Some(schema)).take_control()[1..]);
     match reader.poll().unwrap() {
-        Some(ClientFrame::Hello { client, schema }) => (client, schema),
+        Some(ClientFrame::Hello { client, schema, .. }) => (client, schema),
         other => panic!("{other:?}"),
     }
 }

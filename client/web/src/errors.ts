@@ -24,6 +24,7 @@ export const CLOSE_CODES = [
   'ServerMisbehaved',
   'NoRoom',
   'NoDatagrams',
+  'ResumeRefused',
 ] as const;
 
 /** Why a session ended. */
@@ -132,6 +133,7 @@ const TEXTS: Record<ErrorCode, string> = {
   ServerMisbehaved: 'the server sent something this client cannot use; update the client',
   NoRoom: 'you were in no room for too long; connect again to play',
   NoDatagrams: 'the connection carries no datagrams; connect over a WebSocket',
+  ResumeRefused: 'the session is over; connect again to begin a new one',
   NameInvalid: 'a display name is 1 to 32 visible characters, and some are reserved; choose another',
   NameTaken: 'someone in the room has this name, or one that looks like it; choose another',
   RoomFull: 'every seat in the room is taken; join another room or watch',

@@ -8,11 +8,12 @@ test('the numbers of the close codes are those of the protocol', () => {
   expect(closeCodeOf(17)).toBe('ServerMisbehaved');
   expect(closeCodeOf(18)).toBe('NoRoom');
   expect(closeCodeOf(19)).toBe('NoDatagrams');
+  expect(closeCodeOf(20)).toBe('ResumeRefused');
   expect(CLOSE_CODES.map(closeNumberOf)).toEqual(CLOSE_CODES.map((_, number) => number));
 });
 
 test('a number this version does not know is a lost connection', () => {
-  expect(closeCodeOf(20)).toBe('ConnectionLost');
+  expect(closeCodeOf(21)).toBe("ConnectionLost");
   expect(closeCodeOf(-1)).toBe('ConnectionLost');
 });
 

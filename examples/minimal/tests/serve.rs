@@ -112,7 +112,11 @@ impl Session {
         }
         assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
         let mut session = Session(stream);
-        session.say(&ClientFrame::Hello { client: "test".to_owned(), schema: None });
+        session.say(&ClientFrame::Hello {
+            client: "test".to_owned(),
+            schema: None,
+            resumable: false,
+        });
         session.send(0x82, &[STREAM_CHAT]);
         session.hear();
         session

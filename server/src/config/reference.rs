@@ -29,7 +29,16 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("Handshakes", &["handshake", "prefix_share"]),
     (
         "Sessions and requests",
-        &["connections_", "roomless", "joins", "request", "control_", "commands_", "reliable"],
+        &[
+            "connections_",
+            "roomless",
+            "resume",
+            "joins",
+            "request",
+            "control_",
+            "commands_",
+            "reliable",
+        ],
     ),
     ("Rooms", &["rooms_", "room_empty"]),
     ("A room", &["room."]),

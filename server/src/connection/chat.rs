@@ -6,20 +6,21 @@ use std::time::Instant;
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
 use super::control::FRAME_PAUSE;
-use super::frames::FrameStream;
-use super::{ClientLink, SessionEnd, send_message};
+use super::frames::{FrameStream, NoFrame};
+use super::served::Served;
+use super::{ClientLink, send_message};
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
-use crate::transport::RecvHalf;
+use crate::transport::TransportSession;
 
-/// Serves the chat stream until it decides how the session ends.
+/// Serves the chat stream of one connection to its end.
 pub(super) async fn serve<I: Send + 'static>(
     config: &ServerConfig,
     link: &Arc<ClientLink<I>>,
-    recv: &mut RecvHalf,
-) -> SessionEnd {
-    let mut frames = FrameStream::new(recv, config.idle_time());
+    transport: &TransportSession,
+    frames: &mut FrameStream,
+) -> Served {
     // The room's own limit answers with an explanation; this one keeps its mailbox free for others.
     let mut bucket =
         TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
@@ -27,17 +28,25 @@ pub(super) async fn serve<I: Send + 'static>(
         while !bucket.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
         }
-        match frames.next::<ClientChat>().await {
-            Ok(Some(_)) if !link.is_greeted() => return CloseCode::TooEarly.into(),
-            Ok(Some(chat)) => {
-                let turn = link.order.turn(chat.request()).await;
+        match frames.next_on::<ClientChat>(transport).await {
+            Ok(_) if !link.is_greeted() => return Served::Over(CloseCode::TooEarly.into()),
+            Ok(chat) if link.was_done(chat.request()) => {}
+            Ok(chat) => {
+                let turn = tokio::select! {
+                    turn = link.order.turn(chat.request()) => turn,
+                    _ = transport.closed() => return Served::Lost,
+                };
                 link.all_answered().await;
                 say(link, chat).await;
                 drop(turn);
             }
             // The client has no more to say; it may still listen.
-            Ok(None) => std::future::pending().await,
-            Err(end) => return end,
+            Err(NoFrame::Finished) => {
+                transport.closed().await;
+                return Served::Lost;
+            }
+            Err(NoFrame::Lost) => return Served::Lost,
+            Err(NoFrame::End(end)) => return Served::Over(end),
         }
     }
 }

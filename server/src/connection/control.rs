@@ -3,71 +3,93 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_shared::Simulation;
+use subtle::ConstantTimeEq as _;
 use tickwire_shared::command::COMMAND_BYTES_MAX;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, Redacted, RefuseCode, RequestId, RoomQuery, ServerFrame,
+    ClientFrame, CloseCode, Received, Redacted, RefuseCode, RequestId, ResumeSecret, RoomQuery,
+    ServerFrame,
 };
 use tickwire_shared::schema::Schema;
+use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::timeout_at;
 
-use super::frames::FrameStream;
+use super::frames::{FrameStream, NoFrame};
 use super::link::truncate;
-use super::{ClientLink, Handshake, ServerState, SessionEnd, send_message};
+use super::served::Served;
+use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, send_message};
 use crate::config::ServerConfig;
 use crate::room::{self, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
-use crate::transport::RecvHalf;
+use crate::transport::TransportSession;
 
-/// Serves the control stream until it decides how the session ends.
+/// Serves the control stream of one connection to its end.
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
-    recv: &mut RecvHalf,
-    handshake: Handshake,
-) -> SessionEnd {
-    let mut frames = FrameStream::new(recv, host.config.idle_time());
-    let hello = match timeout_at(handshake.deadline, frames.next::<ClientFrame>()).await {
-        Ok(Ok(Some(frame))) => frame,
-        Ok(Ok(None)) => return CloseCode::Normal.into(),
-        Ok(Err(end)) => return end,
-        Err(_) => return CloseCode::HandshakeTimeout.into(),
-    };
-    let _place = match greet(host, link, hello) {
-        Ok(place) => place,
-        Err(end) => return end,
-    };
-    drop(handshake);
-    let mut rates = FrameRates::new(&host.config, Instant::now());
-    loop {
-        match frames.next::<ClientFrame>().await {
-            Ok(Some(frame)) => {
-                let is_too_fast = rates.wait_for(&frame).await;
-                let turn = match frame.request() {
-                    Some(request) => Some(link.order.turn(request).await),
-                    None => None,
+    session: &mut SessionScope<S>,
+    (transport, frames): (&TransportSession, &mut FrameStream),
+    handshake: &mut Option<Handshake>,
+) -> Served {
+    if let Some(handshake) = &handshake
+        && !link.is_greeted()
+    {
+        match timeout_at(handshake.deadline, frames.next_on::<ClientFrame>(transport)).await {
+            Ok(Ok(ClientFrame::Resume { player, secret, received })) => {
+                return match may_resume(host, player, secret, received) {
+                    true => Served::Resume { player, received },
+                    false => Served::Over(CloseCode::ResumeRefused.into()),
                 };
-                match frame {
-                    ClientFrame::Command { request, .. } if is_too_fast => {
-                        refuse(link, request, too_fast(&host.config));
-                    }
-                    frame => {
-                        if let Err(end) = handle(host, link, frame).await {
-                            return end;
-                        }
-                    }
-                }
-                drop(turn);
             }
-            // A client that ends its control stream leaves, as with a goodbye.
-            Ok(None) => {
-                link.all_answered().await;
-                return CloseCode::Normal.into();
-            }
-            Err(end) => return end,
+            Ok(Ok(hello)) => match greet(host, link, hello) {
+                Ok(permit) => session.permit = Some(permit),
+                Err(end) => return Served::Over(end),
+            },
+            Ok(Err(NoFrame::Finished)) => return Served::Over(CloseCode::Normal.into()),
+            Ok(Err(NoFrame::Lost)) => return Served::Lost,
+            Ok(Err(NoFrame::End(end))) => return Served::Over(end),
+            Err(_) => return Served::Over(CloseCode::HandshakeTimeout.into()),
         }
+    }
+    *handshake = None;
+    loop {
+        let frame = match frames.next_on::<ClientFrame>(transport).await {
+            Ok(frame) => frame,
+            // A client that ends its control stream leaves, as by a goodbye.
+            Err(NoFrame::Finished) => {
+                link.all_answered().await;
+                return Served::Over(CloseCode::Normal.into());
+            }
+            Err(NoFrame::Lost) => return Served::Lost,
+            Err(NoFrame::End(end)) => return Served::Over(end),
+        };
+        let is_too_fast = session.rates.wait_for(&frame).await;
+        let request = frame.request();
+        if request.is_some_and(|request| link.was_done(request)) {
+            continue;
+        }
+        let turn = async {
+            match request {
+                Some(request) => Some(link.order.turn(request).await),
+                None => None,
+            }
+        };
+        let turn = tokio::select! {
+            turn = turn => turn,
+            _ = transport.closed() => return Served::Lost,
+        };
+        match frame {
+            ClientFrame::Command { request, .. } if is_too_fast => {
+                refuse(link, request, too_fast(&host.config));
+            }
+            frame => {
+                if let Err(end) = handle(host, link, frame).await {
+                    return Served::Over(end);
+                }
+            }
+        }
+        drop(turn);
     }
 }
 
@@ -77,7 +99,7 @@ fn greet<S: Simulation>(
     link: &ClientLink<S::Input>,
     frame: ClientFrame,
 ) -> Result<super::SessionPermit<S>, SessionEnd> {
-    let ClientFrame::Hello { mut client, mut schema } = frame else {
+    let ClientFrame::Hello { mut client, mut schema, resumable } = frame else {
         return Err(CloseCode::TooEarly.into());
     };
     if let Some(schema) = &mut schema {
@@ -85,25 +107,50 @@ fn greet<S: Simulation>(
         schema.model.clear();
     }
     check_schema(&host.schema, schema.as_ref())?;
-    if link.session.datagram_bytes_max() < DATAGRAM_BYTES_MIN {
+    let transport = link.transport();
+    if transport.datagram_bytes_max() < DATAGRAM_BYTES_MIN {
         return Err(CloseCode::NoDatagrams.into());
     }
-    let place = super::SessionPermit::take(host, link.session.remote_address().ip())?;
+    let place = super::SessionPermit::take(host, transport.remote_address().ip())?;
     truncate(&mut client, CLIENT_NAME_BYTES_MAX);
     tracing::info!(
         player = link.player.0,
         client,
-        transport = link.session.transport_name(),
-        address = %link.session.remote_address(),
+        transport = transport.transport_name(),
+        address = %transport.remote_address(),
         "session started"
     );
+    let resume_grace_ms = host.config.resume_grace_ms;
+    let resume = (resumable && resume_grace_ms > 0).then(|| link.allow_resume());
     link.greet();
     link.send_control(ServerFrame::Welcome {
         server: concat!("tickwire-server ", env!("CARGO_PKG_VERSION")).to_owned(),
         player: link.player,
         schema: host.schema.clone(),
+        resume,
+        resume_grace_ms,
     });
     Ok(place)
+}
+
+/// Whether there is a session of this number, the secret is its own, and everything is kept that its client lacks.
+fn may_resume<S: Simulation>(
+    host: &ServerState<S>,
+    player: PlayerId,
+    secret: ResumeSecret,
+    received: Received,
+) -> bool {
+    let link = host.links.get(player);
+    let own = link.as_ref().and_then(|link| link.secret());
+    // The same work whether there is such a session or not.
+    let is_own = own.unwrap_or(ResumeSecret([0; 16])).0.ct_eq(&secret.0);
+    let is_known = own.is_some() && bool::from(is_own);
+    let can_resume =
+        link.is_some_and(|link| !link.is_ending() && link.reliable.can_resume(received));
+    if !(is_known && can_resume) {
+        host.counters.resumes_refused.increment();
+    }
+    is_known && can_resume
 }
 
 fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), SessionEnd> {
@@ -119,14 +166,22 @@ async fn handle<S: Simulation>(
     frame: ClientFrame,
 ) -> Result<(), SessionEnd> {
     // Commands queue up in the room; any other request waits until they have taken effect.
-    if !matches!(frame, ClientFrame::Command { .. }) {
+    if !matches!(frame, ClientFrame::Command { .. } | ClientFrame::Received(_)) {
         link.all_answered().await;
     }
     match frame {
-        ClientFrame::Hello { .. } => return Err(CloseCode::SecondHello.into()),
+        ClientFrame::Hello { .. } | ClientFrame::Resume { .. } => {
+            return Err(CloseCode::SecondHello.into());
+        }
+        ClientFrame::Received(received) => {
+            if !link.reliable.acknowledge(received) {
+                let text = "more frames were counted than were sent; update the client";
+                return Err(SessionEnd::new(CloseCode::MalformedFrame, text));
+            }
+        }
         ClientFrame::Goodbye { .. } => return Err(CloseCode::Normal.into()),
         ClientFrame::Join { request, room, name, options, password } => {
-            let by = (link.player, link.session.remote_address().ip());
+            let by = (link.player, link.transport().remote_address().ip());
             // Options that are too long never reach the room.
             let checked = room::options::check_length(&host.config.room, &options);
             let find = || {
@@ -231,14 +286,14 @@ async fn send_to_room<I>(link: &Arc<ClientLink<I>>, room: &Arc<Mailbox<I>>, mess
 }
 
 /// Rates of a client's requests.
-struct FrameRates {
+pub(super) struct FrameRates {
     frames: TokenBucket,
     joins: TokenBucket,
     commands: TokenBucket,
 }
 
 impl FrameRates {
-    fn new(config: &ServerConfig, now: Instant) -> Self {
+    pub(super) fn new(config: &ServerConfig, now: Instant) -> Self {
         FrameRates {
             frames: TokenBucket::new(config.control_frames_burst, config.control_frames_hz, now),
             joins: TokenBucket::new(config.joins_burst, config.joins_hz, now),

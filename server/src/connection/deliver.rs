@@ -41,7 +41,7 @@ impl<S: Simulation> ServerState<S> {
                 continue;
             };
             let count = bytes.len() - DATAGRAM_HEADROOM_BYTES;
-            match link.session.send_datagram(outbound, bytes) {
+            match link.transport().send_datagram(outbound, bytes) {
                 Ok(replaced) => {
                     sent += 1;
                     sent_bytes += count as u64;

@@ -1,4 +1,4 @@
-//! Complete frames from a stream.
+//! Whole frames out of a stream.
 
 use std::time::Duration;
 
@@ -7,36 +7,66 @@ use tickwire_shared::control::{CloseCode, FrameReader};
 use tokio::time::Instant;
 
 use super::SessionEnd;
-use crate::transport::{RecvHalf, StreamOver};
+use crate::transport::{RecvHalf, StreamOver, TransportSession};
 
-/// The successive frames of one stream.
-pub(super) struct FrameStream<'a> {
-    recv: &'a mut RecvHalf,
+/// Frames from clients are small: this much of a stream is read at once.
+const READ_BYTES: usize = 1024;
+
+/// The frames of one stream, one after another.
+#[derive(Debug)]
+pub(super) struct FrameStream {
+    recv: RecvHalf,
     reader: FrameReader,
     time_max: Duration,
-    /// The deadline of the frame that has arrived in part.
+    /// When the frame that has come in part must be whole.
     due: Option<Instant>,
 }
 
-impl<'a> FrameStream<'a> {
-    /// Each frame must be complete within `time_max` of its beginning.
-    pub(super) fn new(recv: &'a mut RecvHalf, time_max: Duration) -> Self {
+/// Why a stream gives no frame.
+#[derive(Debug)]
+pub(super) enum NoFrame {
+    /// The client ended the stream.
+    Finished,
+    /// The connection is over.
+    Lost,
+    /// The session must end: the frame cannot be read, or the stream was given up.
+    End(SessionEnd),
+}
+
+impl FrameStream {
+    /// A frame that began must be whole within `time_max`.
+    pub(super) fn new(recv: RecvHalf, time_max: Duration) -> Self {
         FrameStream { recv, reader: FrameReader::default(), time_max, due: None }
     }
 
-    /// The next frame, or `None` at the stream's end. Safe to drop while waiting.
+    /// The next frame, or that the connection is over and every frame was read that had come. Safe to drop while waiting.
     ///
     /// # Errors
-    /// How the session must end: the frame is unreadable, or the stream was given up.
-    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, SessionEnd> {
+    /// Why there will be none.
+    pub(super) async fn next_on<T: DeserializeOwned>(
+        &mut self,
+        transport: &TransportSession,
+    ) -> Result<T, NoFrame> {
+        tokio::select! {
+            biased;
+            frame = self.next() => frame,
+            _ = transport.closed() => Err(NoFrame::Lost),
+        }
+    }
+
+    /// The next frame. Safe to drop while waiting.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub(super) async fn next<T: DeserializeOwned>(&mut self) -> Result<T, NoFrame> {
         loop {
             let polled = self.reader.poll();
             let failed = |error: tickwire_shared::control::FrameError| {
-                SessionEnd::new(error.close_code(), error.to_string())
+                NoFrame::End(SessionEnd::new(error.close_code(), error.to_string()))
             };
             if let Some(frame) = polled.map_err(failed)? {
                 self.due = None;
-                return Ok(Some(frame));
+                return Ok(frame);
             }
             if self.reader.is_within_frame() && self.due.is_none() {
                 self.due = Some(Instant::now() + self.time_max);
@@ -46,22 +76,16 @@ impl<'a> FrameStream<'a> {
             let read = match self.due {
                 None => read.await,
                 Some(due) => tokio::time::timeout_at(due, read).await.map_err(|_| {
-                    SessionEnd::new(
-                        CloseCode::MalformedFrame,
-                        "a frame began and did not end in time",
-                    )
+                    let text = "a frame began and did not end in time";
+                    NoFrame::End(SessionEnd::new(CloseCode::MalformedFrame, text))
                 })?,
             };
             match read {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
-                Ok(None) => return Ok(None),
-                Err(StreamOver::GivenUp) => return Err(SessionEnd::given_up()),
-                // The session's own end gives the reason.
-                Err(StreamOver::WithSession) => std::future::pending().await,
+                Ok(None) => return Err(NoFrame::Finished),
+                Err(StreamOver::GivenUp) => return Err(NoFrame::End(SessionEnd::given_up())),
+                Err(StreamOver::WithSession) => return Err(NoFrame::Lost),
             }
         }
     }
 }
-
-/// Bytes of one read: frames from clients are small.
-const READ_BYTES: usize = 1024;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
+use tickwire_shared::control::{CloseCode, RequestId, ResumeSecret, ServerChat, ServerFrame};
 use tokio::sync::{Notify, watch};
 
 use super::order::RequestOrder;
@@ -16,11 +17,14 @@ use crate::rooms::Membership;
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
 
-/// One client: its transport, its waiting frames, and its room.
+/// One client: its connection, what waits for it, and the room it is in.
 #[derive(Debug)]
 pub(crate) struct ClientLink<I> {
     pub(crate) player: PlayerId,
-    pub(crate) session: TransportSession,
+    /// Of its connection now, or of the last one.
+    transport: ArcSwap<TransportSession>,
+    /// By which it resumes the session, if it does.
+    secret: OnceLock<ResumeSecret>,
     pub(crate) reliable: Reliable,
     /// Its requests on both streams, in the order of writing.
     pub(crate) order: RequestOrder,
@@ -89,6 +93,33 @@ impl<I> ClientLink<I> {
         }
     }
 
+    /// Its connection now, or the last one.
+    pub(crate) fn transport(&self) -> arc_swap::Guard<Arc<TransportSession>> {
+        self.transport.load()
+    }
+
+    /// It goes on over another connection.
+    pub(super) fn set_transport(&self, transport: Arc<TransportSession>) {
+        self.transport.store(transport);
+        self.forget_told();
+    }
+
+    /// It may resume the session, by this secret.
+    pub(super) fn allow_resume(&self) -> ResumeSecret {
+        self.reliable.keep();
+        *self.secret.get_or_init(new_secret)
+    }
+
+    /// Whether a request was done before: a client that resumes its session may send it again.
+    pub(super) fn was_done(&self, request: RequestId) -> bool {
+        self.secret().is_some() && self.order.is_done(request)
+    }
+
+    /// By which it resumes the session, if it may.
+    pub(super) fn secret(&self) -> Option<ResumeSecret> {
+        self.secret.get().copied()
+    }
+
     pub(crate) fn greet(&self) {
         self.greeted.store(true, Ordering::Release);
     }
@@ -124,13 +155,13 @@ impl<I> ClientLink<I> {
 
     /// The path's datagram size, if it differs from the one last reported.
     pub(crate) fn new_datagram_bytes_max(&self) -> Option<usize> {
-        let bytes = self.session.datagram_bytes_max();
+        let bytes = self.transport().datagram_bytes_max();
         (self.told_bytes.swap(bytes, Ordering::Relaxed) != bytes).then_some(bytes)
     }
 
     /// The path's datagram size, to be reported to a room.
     pub(crate) fn tell_datagram_bytes_max(&self) -> usize {
-        let bytes = self.session.datagram_bytes_max();
+        let bytes = self.transport().datagram_bytes_max();
         self.told_bytes.store(bytes, Ordering::Relaxed);
         bytes
     }
@@ -213,7 +244,7 @@ impl<I> Default for ClientLinks<I> {
 }
 
 impl<I> ClientLinks<I> {
-    /// Adds a new session and numbers it, from 1.
+    /// Takes a new session in and numbers it, from 1.
     pub(crate) fn open(
         &self,
         session: TransportSession,
@@ -222,7 +253,8 @@ impl<I> ClientLinks<I> {
         let player = PlayerId(self.last_player.fetch_add(1, Ordering::Relaxed) + 1);
         let link = Arc::new(ClientLink {
             player,
-            session,
+            transport: ArcSwap::from_pointee(session),
+            secret: OnceLock::new(),
             reliable: Reliable::new(config),
             order: RequestOrder::new(config),
             unanswered: watch::Sender::new(0),
@@ -275,6 +307,13 @@ impl<I> ClientLinks<I> {
             left.await;
         }
     }
+}
+
+/// A secret from the system's random numbers.
+fn new_secret() -> ResumeSecret {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+    ResumeSecret(bytes)
 }
 
 /// Splits the first frame of a join to a crowded room: members that do not fit follow as newcomers.

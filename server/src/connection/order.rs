@@ -29,6 +29,16 @@ impl RequestOrder {
         RequestOrder { next: watch::Sender::new(RequestId(1)), wait }
     }
 
+    /// The first request that is not done.
+    pub(crate) fn next(&self) -> RequestId {
+        *self.next.borrow()
+    }
+
+    /// Whether `request` was done before: a client that lost its connection may send it again.
+    pub(crate) fn is_done(&self, request: RequestId) -> bool {
+        is_before(request, self.next())
+    }
+
     /// Waits for the turn of `request`. After too long without progress the turn comes anyway: an
     /// earlier request may never arrive.
     pub(crate) async fn turn(&self, request: RequestId) -> RequestTurn<'_> {

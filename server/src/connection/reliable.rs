@@ -1,15 +1,26 @@
-//! Frames on their way to one client: two lanes, one bound.
+//! Frames on their way to one client: two streams, one bound.
+//!
+//! For a client that resumes its session, what was written is kept until the client says that it has it: see [`kept`].
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod kept;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
-use tickwire_shared::control::{FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, ServerFrame, write_frame};
+use tickwire_shared::control::{
+    FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, Received, RequestId, ServerFrame, write_frame,
+};
 use tokio::sync::Notify;
 
 use crate::config::ServerConfig;
 use crate::transport::{SendHalf, StreamOver};
+use kept::KeptFrames;
+
+/// Bytes of the version in each frame.
+const VERSION_BYTES: usize = 1;
 
 /// The frames that wait for one client's streams.
 #[derive(Debug)]
@@ -20,6 +31,8 @@ pub(crate) struct Reliable {
     waiting_bytes: AtomicUsize,
     bytes_max: usize,
     time_max: Duration,
+    /// The client resumes its session: what was written is kept until it has it.
+    keeps: AtomicBool,
 }
 
 /// The frames of one stream.
@@ -34,7 +47,14 @@ struct StreamQueue {
 
 #[derive(Debug, Default)]
 struct StreamState {
+    /// What goes before everything else and is in no count.
+    prefix: Vec<u8>,
     frames: Vec<u8>,
+    /// Frames in `frames`.
+    count: u32,
+    kept: KeptFrames,
+    /// The writer gives the stream back.
+    released: bool,
     /// A writer serves the stream.
     open: bool,
     /// Nothing follows.
@@ -69,7 +89,56 @@ impl Reliable {
             waiting_bytes: AtomicUsize::new(0),
             bytes_max: config.reliable_bytes_max,
             time_max: Duration::from_millis(u64::from(config.reliable_ms)),
+            keeps: AtomicBool::new(false),
         }
+    }
+
+    /// Keeps what is written from now on until the client has it.
+    pub(crate) fn keep(&self) {
+        self.keeps.store(true, Ordering::Relaxed);
+    }
+
+    /// The client has these frames. Says whether that can be.
+    pub(crate) fn acknowledge(&self, received: Received) -> bool {
+        self.each(received).all(|(stream, count)| stream.state().kept.acknowledge(count))
+    }
+
+    /// Whether all is there that a client lacks that has these frames.
+    pub(crate) fn can_resume(&self, received: Received) -> bool {
+        self.keeps.load(Ordering::Relaxed)
+            && self.each(received).all(|(stream, count)| stream.state().kept.reaches(count))
+    }
+
+    /// Begins anew on two new streams, by the frame that says so and what the client lacks. Nobody writes meanwhile.
+    pub(crate) fn resume(&self, received: Received, next: RequestId) {
+        for (stream, count) in self.each(received) {
+            let mut state = stream.state();
+            let (mut frames, again) = state.kept.take_after(count);
+            self.waiting_bytes.fetch_add(frames.len(), Ordering::Relaxed);
+            frames.append(&mut state.frames);
+            state.frames = frames;
+            state.count += again;
+        }
+        write_frame(&ServerFrame::Resumed { next }, &mut self.control.state().prefix);
+    }
+
+    /// Asks the writers to give their streams back.
+    pub(crate) fn release(&self) {
+        for stream in [&self.control, &self.chat] {
+            stream.state().released = true;
+            stream.changed.notify_one();
+        }
+    }
+
+    /// Writers keep their streams again.
+    pub(crate) fn hold_again(&self) {
+        for stream in [&self.control, &self.chat] {
+            stream.state().released = false;
+        }
+    }
+
+    fn each(&self, received: Received) -> impl Iterator<Item = (&StreamQueue, u32)> {
+        [(&self.control, received.control), (&self.chat, received.chat)].into_iter()
     }
 
     /// Queues a frame. Never waits.
@@ -163,9 +232,17 @@ impl Reliable {
         send: &mut SendHalf,
     ) -> Result<(), ReliableError> {
         loop {
-            let (frames, finished) = lane.take();
-            if !frames.is_empty() {
-                let written = tokio::time::timeout(self.time_max, send.write_all(&frames)).await;
+            let Taken { prefix, frames, finished, released } =
+                lane.take(self.keeps.load(Ordering::Relaxed).then_some(self.bytes_max));
+            if released {
+                return Ok(());
+            }
+            if !frames.is_empty() || !prefix.is_empty() {
+                let write = async {
+                    send.write_all(&prefix).await?;
+                    send.write_all(&frames).await
+                };
+                let written = tokio::time::timeout(self.time_max, write).await;
                 let too_long = ReliableError::TooLong { time_max_ms: self.time_max.as_millis() };
                 match written.map_err(|_| too_long)? {
                     Ok(()) => {}
@@ -191,6 +268,7 @@ impl Reliable {
         let mut state = lane.state();
         let before = state.frames.len();
         write(&mut state.frames);
+        state.count += 1;
         self.waiting_bytes.fetch_add(state.frames.len() - before, Ordering::Relaxed);
         drop(state);
         lane.changed.notify_one();
@@ -204,10 +282,27 @@ impl Reliable {
     }
 }
 
+/// What a writer is to do next.
+struct Taken {
+    prefix: Vec<u8>,
+    frames: Bytes,
+    finished: bool,
+    released: bool,
+}
+
 impl StreamQueue {
-    fn take(&self) -> (Vec<u8>, bool) {
+    /// What is to be written; it is kept, within a bound of bytes, if one is given.
+    fn take(&self, kept_bytes_max: Option<usize>) -> Taken {
         let mut state = self.state();
-        (std::mem::take(&mut state.frames), state.finished)
+        let frames = Bytes::from(std::mem::take(&mut state.frames));
+        let count = std::mem::take(&mut state.count);
+        state.kept.wrote(count, frames.clone(), kept_bytes_max);
+        Taken {
+            prefix: std::mem::take(&mut state.prefix),
+            frames,
+            finished: state.finished,
+            released: state.released,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, StreamState> {
@@ -221,8 +316,6 @@ pub(super) fn frame_bytes<T: Serialize>(frame: &T) -> usize {
     let body = postcard::serialize_with_flavor(frame, size).expect("frames are plain data");
     body + VERSION_BYTES
 }
-
-const VERSION_BYTES: usize = 1;
 
 #[cfg(test)]
 mod tests {

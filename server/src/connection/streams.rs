@@ -1,115 +1,257 @@
-//! The streams of one session: their identification, readers and writers.
+//! The streams of one connection: which is which, who reads and who writes them.
 
 use std::sync::Arc;
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::frames::FrameStream;
 use super::reliable::StreamKind;
-use super::{ClientLink, ServerState, SessionEnd, chat, control};
-use crate::transport::{RecvHalf, SendHalf, StreamOver};
+use super::served::Served;
+use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, chat, control};
+use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 
-/// The reading halves. They outlive [`serve`]: dropping one tells the client to stop sending, which
-/// makes Firefox drop unread data of the other half, including the goodbye.
-#[derive(Debug, Default)]
-pub(super) struct Readers {
-    control: Option<RecvHalf>,
-    chat: Option<RecvHalf>,
+/// One connection with its streams, as far as they have come.
+///
+/// The reading halves outlive [`serve`]: dropping one tells the client to stop sending, on which Firefox drops what it
+/// has not read from the other half, the goodbye as well.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    pub(super) transport: Arc<TransportSession>,
+    /// Until hello was said.
+    pub(super) handshake: Option<Handshake>,
+    /// When both must have come.
+    deadline: Instant,
+    opening: Opening,
+    control: Reading,
+    chat: Reading,
 }
 
-/// Serves both streams until one of them decides how the session ends.
-///
-/// `permit` is given back after the hello.
-pub(super) async fn serve<S: Simulation>(
-    host: &Arc<ServerState<S>>,
-    link: &Arc<ClientLink<S::Input>>,
-    permit: super::Handshake,
-    readers: &mut Readers,
-) -> SessionEnd {
-    let deadline = permit.deadline;
-    let (control_opened, control_stream) = oneshot::channel();
-    let (chat_opened, chat_stream) = oneshot::channel();
-    let control = async {
-        match control_stream.await {
-            Ok(recv) => control::serve(host, link, readers.control.insert(recv), permit).await,
-            Err(_) => std::future::pending().await,
+/// The streams that have not come, and the writers of those that have.
+#[derive(Debug)]
+struct Opening {
+    /// One that has not said yet which it is.
+    unnamed: Option<(SendHalf, RecvHalf)>,
+    control: Option<oneshot::Sender<RecvHalf>>,
+    chat: Option<oneshot::Sender<RecvHalf>>,
+    writers: Vec<(StreamKind, JoinHandle<SendHalf>)>,
+    /// Given by another session, and without a writer yet.
+    unwritten: Vec<(StreamKind, SendHalf)>,
+}
+
+/// The reading half of a stream, once it has come.
+#[derive(Debug)]
+struct Reading {
+    coming: Option<oneshot::Receiver<RecvHalf>>,
+    frames: Option<FrameStream>,
+}
+
+impl Streams {
+    pub(super) fn new(transport: Arc<TransportSession>, handshake: Handshake) -> Self {
+        let (control_opened, control) = Reading::new();
+        let (chat_opened, chat) = Reading::new();
+        let opening = Opening {
+            unnamed: None,
+            control: Some(control_opened),
+            chat: Some(chat_opened),
+            writers: Vec::new(),
+            unwritten: Vec::new(),
+        };
+        let deadline = handshake.deadline;
+        Streams { transport, handshake: Some(handshake), deadline, opening, control, chat }
+    }
+
+    /// Takes the writing halves from their writers, for another session to write.
+    pub(super) async fn release<I>(mut self, link: &ClientLink<I>) -> Self {
+        link.reliable.release();
+        self.handshake = None;
+        for (name, writer) in self.opening.writers.drain(..) {
+            if let Ok(send) = writer.await {
+                self.opening.unwritten.push((name, send));
+            }
         }
-    };
-    let chat = async {
-        match chat_stream.await {
-            Ok(recv) => chat::serve(&host.config, link, readers.chat.insert(recv)).await,
-            Err(_) => std::future::pending().await,
+        self
+    }
+
+    /// Takes up writing where it was left by [`Streams::release`].
+    pub(super) fn write_again<I: Send + 'static>(&mut self, link: &Arc<ClientLink<I>>) {
+        link.reliable.hold_again();
+        for (name, send) in std::mem::take(&mut self.opening.unwritten) {
+            self.opening.write(link, name, send);
         }
-    };
-    tokio::select! {
-        end = accept(link, control_opened, chat_opened, deadline) => end,
-        end = control => end,
-        end = chat => end,
+    }
+
+    /// Ends the writers of a connection that is over: frames wait for the next one.
+    pub(super) async fn end_writers<I>(&mut self, link: &ClientLink<I>) {
+        link.reliable.release();
+        for (_, writer) in self.opening.writers.drain(..) {
+            let _ = writer.await;
+        }
+        link.reliable.hold_again();
     }
 }
 
-/// Accepts the two streams, each of which must identify itself within the deadline, and ends the
-/// session if a third comes.
+impl Reading {
+    fn new() -> (oneshot::Sender<RecvHalf>, Self) {
+        let (opened, coming) = oneshot::channel();
+        (opened, Reading { coming: Some(coming), frames: None })
+    }
+
+    /// The frames, once the stream has come; `None` if the connection is over before.
+    async fn frames(
+        &mut self,
+        transport: &TransportSession,
+        time_max: std::time::Duration,
+    ) -> Option<&mut FrameStream> {
+        if let Some(coming) = &mut self.coming {
+            let recv = tokio::select! {
+                recv = coming => recv.ok()?,
+                _ = transport.closed() => return None,
+            };
+            self.coming = None;
+            self.frames = Some(FrameStream::new(recv, time_max));
+        }
+        self.frames.as_mut()
+    }
+}
+
+/// Serves both streams until the session or the connection is over. A request that has begun is done though the
+/// connection is lost meanwhile.
+pub(super) async fn serve<S: Simulation>(
+    host: &Arc<ServerState<S>>,
+    link: &Arc<ClientLink<S::Input>>,
+    session: &mut SessionScope<S>,
+    streams: &mut Streams,
+) -> Served {
+    let Streams { transport, handshake, deadline, opening, control, chat } = streams;
+    let (transport, idle) = (&**transport, host.config.idle_time());
+    let accept = accept(link, transport, opening, *deadline);
+    let control = async {
+        match control.frames(transport, idle).await {
+            Some(frames) => {
+                control::serve(host, link, session, (transport, frames), handshake).await
+            }
+            None => Served::Lost,
+        }
+    };
+    let chat = async {
+        match chat.frames(transport, idle).await {
+            Some(frames) => chat::serve(&host.config, link, transport, frames).await,
+            None => Served::Lost,
+        }
+    };
+    tokio::pin!(accept, control, chat);
+    let (mut control_lost, mut chat_lost) = (false, false);
+    while !(control_lost && chat_lost) {
+        let served = tokio::select! {
+            end = &mut accept => return Served::Over(end),
+            served = &mut control, if !control_lost => {
+                control_lost = true;
+                served
+            }
+            served = &mut chat, if !chat_lost => {
+                chat_lost = true;
+                served
+            }
+        };
+        if !matches!(served, Served::Lost) {
+            return served;
+        }
+    }
+    Served::Lost
+}
+
+/// Takes the two streams in, each of which must say within the deadline what it is, and ends the
+/// session when a third comes.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
-    control: oneshot::Sender<RecvHalf>,
-    chat: oneshot::Sender<RecvHalf>,
+    transport: &TransportSession,
+    opening: &mut Opening,
     deadline: Instant,
 ) -> SessionEnd {
-    let (mut control, mut chat) = (Some(control), Some(chat));
-    while control.is_some() || chat.is_some() {
-        let opened = timeout_at(deadline, open(link)).await;
+    for (name, send) in std::mem::take(&mut opening.unwritten) {
+        opening.write(link, name, send);
+    }
+    while opening.control.is_some() || opening.chat.is_some() {
+        let opened = timeout_at(deadline, opening.open(transport)).await;
         let (kind, send, recv) = match opened {
             Ok(Ok(stream)) => stream,
             Ok(Err(end)) => return end,
-            Err(_) if control.is_some() => return CloseCode::HandshakeTimeout.into(),
+            Err(_) if opening.control.is_some() => return CloseCode::HandshakeTimeout.into(),
             Err(_) => {
                 let text = "the chat stream did not come in time; open it and send its first byte";
                 return SessionEnd::new(CloseCode::HandshakeTimeout, text);
             }
         };
         let (name, reader) = match kind {
-            STREAM_CONTROL => (StreamKind::Control, control.take()),
-            STREAM_CHAT => (StreamKind::Chat, chat.take()),
+            STREAM_CONTROL => (StreamKind::Control, opening.control.take()),
+            STREAM_CHAT => (StreamKind::Chat, opening.chat.take()),
             _ => (StreamKind::Control, None),
         };
         let Some(reader) = reader else { return CloseCode::UnexpectedStream.into() };
-        link.reliable.open(name);
-        tokio::spawn(write(Arc::clone(link), name, send));
-        // Fails only if the session is over.
+        opening.write(link, name, send);
+        // Its reader is gone only when the session is over.
         let _ = reader.send(recv);
     }
-    next_stream(link).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
+    next_stream(transport).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
 }
 
-/// Accepts the next stream and reads its first byte.
-async fn open<I>(link: &ClientLink<I>) -> Result<(u8, SendHalf, RecvHalf), SessionEnd> {
-    let (send, mut recv) = next_stream(link).await?;
-    let mut kind = [0];
-    match recv.read(&mut kind).await {
-        Ok(Some(_)) => Ok((kind[0], send, recv)),
-        // It ended, or was given up, before its first byte.
-        Ok(None) | Err(StreamOver::GivenUp) => Err(CloseCode::UnexpectedStream.into()),
-        Err(StreamOver::WithSession) => std::future::pending().await,
+impl Opening {
+    /// The next stream and its first byte. Nothing is lost if it is dropped while waiting.
+    async fn open(
+        &mut self,
+        transport: &TransportSession,
+    ) -> Result<(u8, SendHalf, RecvHalf), SessionEnd> {
+        if self.unnamed.is_none() {
+            self.unnamed = Some(next_stream(transport).await?);
+        }
+        let mut kind = [0];
+        let read = match &mut self.unnamed {
+            Some((_, recv)) => recv.read(&mut kind).await,
+            None => Err(StreamOver::WithSession),
+        };
+        match (read, self.unnamed.take()) {
+            (Ok(Some(_)), Some((send, recv))) => Ok((kind[0], send, recv)),
+            // It ended, or was given up, without a word.
+            (Ok(_) | Err(StreamOver::GivenUp), _) => Err(CloseCode::UnexpectedStream.into()),
+            (Err(StreamOver::WithSession), _) => std::future::pending().await,
+        }
+    }
+
+    /// Writes what waits for one stream from now on.
+    fn write<I: Send + 'static>(
+        &mut self,
+        link: &Arc<ClientLink<I>>,
+        name: StreamKind,
+        send: SendHalf,
+    ) {
+        link.reliable.open(name);
+        self.writers.push((name, tokio::spawn(write(Arc::clone(link), name, send))));
     }
 }
 
-async fn next_stream<I>(link: &ClientLink<I>) -> Result<(SendHalf, RecvHalf), SessionEnd> {
+async fn next_stream(transport: &TransportSession) -> Result<(SendHalf, RecvHalf), SessionEnd> {
     tokio::select! {
-        stream = link.session.accept_bi() => match stream {
+        stream = transport.accept_bi() => match stream {
             Some(stream) => Ok(stream),
             None => std::future::pending().await,
         },
-        one_way = link.session.accept_uni() => match one_way {
+        one_way = transport.accept_uni() => match one_way {
             Some(()) => Err(CloseCode::UnexpectedStream.into()),
             None => std::future::pending().await,
         },
     }
 }
 
-async fn write<I: Send>(link: Arc<ClientLink<I>>, name: StreamKind, mut send: SendHalf) {
+async fn write<I: Send>(
+    link: Arc<ClientLink<I>>,
+    name: StreamKind,
+    mut send: SendHalf,
+) -> SendHalf {
     let written = link.reliable.write(name, &mut send).await;
     link.end_if_failed(written);
+    send
 }

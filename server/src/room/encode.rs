@@ -34,6 +34,11 @@ impl<S: Simulation> Room<S> {
             self.events_dropped += member.hear(&events, &view_area, &mut self.findings);
             let start = self.sent_snapshots.len();
             member.write_snapshot(&mut context, &view_area, settings, &mut self.sent_snapshots);
+            if member.is_away {
+                // Written as on a path that takes nothing: what the client had stays known, tick by tick.
+                self.sent_snapshots.truncate(start);
+                continue;
+            }
             self.spans.push((member.player, start..self.sent_snapshots.len()));
             if let Some(part) = member.write_keyframe(&mut context, settings, keyframe_bytes) {
                 keyframe_bytes = keyframe_bytes.saturating_sub(part.len());

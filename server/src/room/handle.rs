@@ -25,6 +25,8 @@ impl<S: Simulation> Room<S> {
                 }
             }
             ToRoom::Leave { request, player, code } => self.leave(time_ms, request, player, code),
+            ToRoom::Away { player } => self.away(player),
+            ToRoom::Back { player, datagram_bytes_max } => self.back(player, datagram_bytes_max),
             ToRoom::Input { player, at, datagram } => self.take_input(now, player, at, &datagram),
             ToRoom::Path { player, datagram_bytes_max } => {
                 self.set_path(player, datagram_bytes_max);

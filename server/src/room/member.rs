@@ -29,6 +29,8 @@ pub(super) struct RoomMember<I> {
     pub(super) bandwidth: Bandwidth,
     /// Messages it may still send.
     pub(super) chat: TokenBucket,
+    /// Its connection was lost; nothing is sent to it.
+    pub(super) is_away: bool,
 }
 
 impl<I: Copy + Default> RoomMember<I> {
@@ -48,6 +50,7 @@ impl<I: Copy + Default> RoomMember<I> {
             replication: Replication::new(config, player, seat),
             bandwidth: Bandwidth::new(config),
             chat: chat::bucket(config, now),
+            is_away: false,
         }
     }
 

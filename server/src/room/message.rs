@@ -36,6 +36,18 @@ pub enum ToRoom<I> {
         /// How.
         code: CloseCode,
     },
+    /// A member's connection was lost; it keeps its place.
+    Away {
+        /// Who.
+        player: PlayerId,
+    },
+    /// A member goes on over another connection.
+    Back {
+        /// Who.
+        player: PlayerId,
+        /// Most bytes of a datagram on its path now.
+        datagram_bytes_max: usize,
+    },
     /// A decoded input datagram.
     Input {
         /// Whose.

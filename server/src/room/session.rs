@@ -70,6 +70,7 @@ impl<S: Simulation> Room<S> {
             members: self.members.values().map(RoomMember::info).collect(),
         };
         self.tell(player, frame);
+        self.tell_who_is_away(player);
         if host_changed && self.members.len() > 1 {
             self.tell_everyone(ServerFrame::Host(self.host));
         }

@@ -18,6 +18,7 @@ mod large_game;
 mod leaving;
 mod network;
 mod requests;
+mod resume;
 mod room_lists;
 mod room_options;
 mod rooms;

@@ -151,7 +151,13 @@ async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
     let mut client = server.connect(Over::WebSocket).await;
     client.open_both().await;
     let schema = Schema { game: "é".repeat(100), ..schema_of::<Dots>() };
-    client.say(&ClientFrame::Hello { client: "test".to_owned(), schema: Some(schema) }).await;
+    client
+        .say(&ClientFrame::Hello {
+            client: "test".to_owned(),
+            schema: Some(schema),
+            resumable: false,
+        })
+        .await;
     let (code, text) = client.goodbye().await;
     assert_eq!(code, CloseCode::SchemaMismatch);
     assert!(text.len() > close_text(&text).len(), "{text}");

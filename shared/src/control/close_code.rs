@@ -47,11 +47,13 @@ pub enum CloseCode {
     NoRoom = 18,
     /// The connection carries no datagrams, or none that are large enough.
     NoDatagrams = 19,
+    /// The session that the client wants to resume is over, or is not its own.
+    ResumeRefused = 20,
 }
 
 impl CloseCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [CloseCode; 20] = [
+    pub const ALL: [CloseCode; 21] = [
         CloseCode::Normal,
         CloseCode::ServerStopping,
         CloseCode::Kicked,
@@ -72,6 +74,7 @@ impl CloseCode {
         CloseCode::ServerMisbehaved,
         CloseCode::NoRoom,
         CloseCode::NoDatagrams,
+        CloseCode::ResumeRefused,
     ];
 
     /// The number on the wire.
@@ -124,6 +127,7 @@ impl CloseCode {
             CloseCode::NoDatagrams => {
                 "the connection carries no datagrams; allow them, or connect over a WebSocket"
             }
+            CloseCode::ResumeRefused => "the session is over; connect again to begin a new one",
         }
     }
 }

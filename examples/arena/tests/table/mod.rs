@@ -54,7 +54,16 @@ impl<S: Simulation> Table<S> {
         let codec = InputCodec::new(&schema);
         let room = Room::new("table".to_owned(), seed, RoomConfig::default());
         let mut room = room.going_on_after(after);
-        take(&mut session, &ServerFrame::Welcome { server: "test".into(), player: ME, schema });
+        take(
+            &mut session,
+            &ServerFrame::Welcome {
+                server: "test".into(),
+                player: ME,
+                schema,
+                resume: None,
+                resume_grace_ms: 0,
+            },
+        );
         let (player, name) = (ME, "Ann".to_owned());
         let join = ToRoom::Join {
             request: RequestId(1),

@@ -6,7 +6,7 @@ use anyhow::bail;
 use ratatui::crossterm::event::Event as TerminalEvent;
 use tickwire_arena::rules::{Arena, ChangeTeam, Command};
 use tickwire_client::session::NetStats;
-use tickwire_client::{Client, ClientEvent};
+use tickwire_client::{Client, ClientEvent, ConnectionEvent};
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
@@ -169,6 +169,14 @@ impl Game {
                 bail!("the game is over: {text}")
             }
             ClientEvent::Control(_) => self.take_members(),
+            ClientEvent::Connection(ConnectionEvent::Reconnecting { attempt, .. }) => {
+                if attempt == 1 {
+                    self.app.note(None, "the connection was lost; trying to come back".to_owned());
+                }
+            }
+            ClientEvent::Connection(ConnectionEvent::Resumed { .. }) => {
+                self.app.note(None, "the connection is back".to_owned());
+            }
             ClientEvent::Over { code: CloseCode::Normal, .. } => bail!("the server said goodbye"),
             ClientEvent::Over { text, .. } => bail!("the game is over: {text}"),
         }

@@ -1,0 +1,88 @@
+//! New connections for a session whose own was lost.
+
+use std::time::Duration;
+
+use tickwire_shared::Simulation;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::link::Link;
+use super::target::{Target, Transport};
+use super::trust::Trust;
+use super::{Client, ConnectError, ConnectOptions};
+
+/// How a client connects, and the attempt under way.
+#[derive(Debug)]
+pub(super) struct Reconnect {
+    target: Target,
+    trust: Trust,
+    timeout: Duration,
+    runtime: Handle,
+    opening: Option<oneshot::Receiver<Result<Link, ConnectError>>>,
+}
+
+impl Reconnect {
+    /// Called on the runtime that opens connections.
+    pub(super) fn new(target: Target, options: &ConnectOptions) -> Self {
+        let ConnectOptions { trust, timeout, .. } = options;
+        let runtime = Handle::current();
+        Reconnect { target, trust: trust.clone(), timeout: *timeout, runtime, opening: None }
+    }
+
+    /// Begins an attempt, in a task of its own.
+    fn open(&mut self) {
+        let (opened, opening) = oneshot::channel();
+        let (target, trust, timeout) = (self.target.clone(), self.trust.clone(), self.timeout);
+        self.opening = Some(opening);
+        self.runtime.spawn(async move {
+            let open = Link::open(&target, &trust);
+            let link = tokio::time::timeout(timeout, open).await.unwrap_or_else(|_| {
+                let reason = format!("no answer within {} s", timeout.as_secs_f32());
+                Err(ConnectError::Unreachable { target: target.given.clone(), reason })
+            });
+            let _ = opened.send(link);
+        });
+    }
+
+    /// The attempt under way, if it is done.
+    fn poll(&mut self) -> Option<Result<Link, ConnectError>> {
+        let done = match self.opening.as_mut()?.try_recv() {
+            Ok(done) => done,
+            Err(oneshot::error::TryRecvError::Empty) => return None,
+            Err(oneshot::error::TryRecvError::Closed) => {
+                Err(ConnectError::Local("the runtime has ended".to_owned()))
+            }
+        };
+        self.opening = None;
+        Some(done)
+    }
+}
+
+impl<S: Simulation> Client<S> {
+    /// Tries the next attempt at once: the network is known to be back.
+    pub fn reconnect_now(&mut self) {
+        self.session.reconnect_now(self.now());
+    }
+
+    /// Whether the connection was lost and the session may still go on over another one.
+    pub fn is_reconnecting(&self) -> bool {
+        self.session.is_reconnecting()
+    }
+
+    /// Opens a new connection when it is time, and goes on over one that is open.
+    pub(super) fn advance_reconnect(&mut self) {
+        let now = self.now();
+        match self.reconnect.poll() {
+            Some(Ok(link)) if self.session.is_reconnecting() => {
+                self.session.set_lossless(link.transport() == Transport::WebSocket);
+                self.link = link;
+                self.session.resume();
+            }
+            Some(Err(_)) => self.session.handle_connect_failed(now),
+            Some(Ok(_)) | None => {}
+        }
+        if self.reconnect.opening.is_none() && self.session.poll_reconnect(now) {
+            self.reconnect.open();
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A session that outlives its connection.
+//!
+//! ```text
+//! connected --handle_lost--> waiting --poll_reconnect--> connecting --resume--> resuming --Resumed--> connected
+//!                               ^------handle_connect_failed----'                  |
+//!                               '-------------------handle_lost--------------------'
+//! ```
+//!
+//! The client keeps its requests until they are answered and counts the frames that it has; see
+//! [`Received`] for the server's side of it. The world goes on meanwhile: what is predicted is predicted further, and
+//! what comes first after the connection is coded against what the client still has.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tickwire_shared::control::{
+    ClientChat, ClientFrame, CloseCode, FrameReader, Received, RequestId, ResumeSecret,
+    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+};
+
+use super::event::ConnectionEvent;
+use super::{Session, SessionError, SessionEvent};
+
+/// The wait before the second attempt is at most this; it doubles with each attempt.
+const BACKOFF_FIRST: Duration = Duration::from_millis(250);
+/// The wait before an attempt is at most this.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Frames until the server is told that they came.
+const RECEIVED_FRAMES: u32 = 32;
+/// Time until the server is told of the last frames.
+const RECEIVED_TIME: Duration = Duration::from_millis(500);
+
+/// What a session resumes by.
+#[derive(Debug, Default)]
+pub(super) struct Resume {
+    secret: Option<ResumeSecret>,
+    grace: Duration,
+    /// Requests that are not answered, as they were written.
+    asked: VecDeque<Asked>,
+    received: Received,
+    /// What the server was last told of it, and when.
+    told: Received,
+    told_at: Duration,
+    lost: Option<LostConnection>,
+}
+
+/// A request that is not answered.
+#[derive(Debug)]
+struct Asked {
+    request: RequestId,
+    is_chat: bool,
+    frame: Vec<u8>,
+}
+
+/// The connection was lost.
+#[derive(Debug)]
+struct LostConnection {
+    at: Duration,
+    text: String,
+    attempts: u32,
+    phase: Phase,
+}
+
+/// What is done about a lost connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting { until: Duration },
+    Connecting,
+    Resuming,
+}
+
+impl Resume {
+    /// The server lets the session resume, if it gave a secret.
+    pub(super) fn allow(&mut self, secret: Option<ResumeSecret>, grace: Duration) {
+        (self.secret, self.grace) = (secret, grace);
+    }
+
+    /// Whether requests go out as they are made.
+    pub(super) fn is_connected(&self) -> bool {
+        self.lost.is_none()
+    }
+
+    pub(super) fn ask(&mut self, request: RequestId, is_chat: bool, frame: Vec<u8>) {
+        if self.secret.is_some() {
+            self.asked.push_back(Asked { request, is_chat, frame });
+        }
+    }
+
+    fn answered(&mut self, request: RequestId) {
+        // Answers come nearly in the order asked.
+        if let Some(at) = self.asked.iter().position(|asked| asked.request == request) {
+            self.asked.remove(at);
+        }
+    }
+
+    /// Counts a frame of the control stream, and lets go of the request that it answers.
+    pub(super) fn heard_control(&mut self, frame: &ServerFrame) {
+        if !matches!(frame, ServerFrame::Resumed { .. }) {
+            self.received.control = self.received.control.wrapping_add(1);
+        }
+        if let Some(request) = frame.answers() {
+            self.answered(request);
+        }
+    }
+
+    /// The same for a frame of the chat stream.
+    pub(super) fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) {
+        self.received.chat = self.received.chat.wrapping_add(1);
+        match chat {
+            ServerChat::Message(message) if is_own => self.answered(message.request),
+            ServerChat::Refused { request, .. } => self.answered(*request),
+            _ => {}
+        }
+    }
+
+    /// What the server is to be told of the frames that came, if it is time.
+    fn poll_received(&mut self, now: Duration) -> Option<Received> {
+        self.secret?;
+        let frames = |received: Received| received.control.wrapping_add(received.chat);
+        let untold = frames(self.received).wrapping_sub(frames(self.told));
+        let is_time = untold > 0 && now.saturating_sub(self.told_at) >= RECEIVED_TIME;
+        if untold == 0 {
+            self.told_at = now;
+        }
+        (is_time || untold >= RECEIVED_FRAMES).then(|| {
+            (self.told, self.told_at) = (self.received, now);
+            self.received
+        })
+    }
+
+    /// The wait after that many attempts: any time up to a bound that doubles, so that clients that lost their
+    /// connections at once do not come back at once.
+    fn backoff(&self, attempts: u32) -> Duration {
+        let most = BACKOFF_FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(10));
+        let most = most.min(BACKOFF_MAX);
+        most.mul_f64(self.random(attempts))
+    }
+
+    /// A number from 0 to 1 for each attempt, another one for each session.
+    fn random(&self, attempt: u32) -> f64 {
+        let secret = self.secret.unwrap_or(ResumeSecret([0; 16])).0;
+        let (half, _) = secret.split_first_chunk::<8>().expect("a secret has 16 bytes");
+        let mut x = u64::from_le_bytes(*half)
+            .wrapping_add(u64::from(attempt).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+impl Session {
+    /// The connection was lost at `now`, or an attempt to resume over a new one was. Says whether the session can go on over
+    /// another one: then [`Session::poll_reconnect`] says when to open it. If not, the session is over.
+    pub fn handle_lost(&mut self, now: Duration, text: &str) -> bool {
+        if self.over || self.resume.secret.is_none() || self.resume.grace.is_zero() {
+            self.handle_closed(CloseCode::ConnectionLost, text);
+            return false;
+        }
+        self.control_out.clear();
+        self.chat_out.clear();
+        match &mut self.resume.lost {
+            Some(_) => self.wait_for_attempt(now),
+            None => {
+                let phase = Phase::Waiting { until: now };
+                let lost = LostConnection { at: now, text: text.to_owned(), attempts: 0, phase };
+                self.resume.lost = Some(lost);
+                let reconnecting =
+                    ConnectionEvent::Reconnecting { attempt: 1, wait: Duration::ZERO };
+                self.tell(SessionEvent::Connection(reconnecting));
+            }
+        }
+        true
+    }
+
+    /// Whether a new connection is to be opened now. After a yes, [`Session::resume`] or
+    /// [`Session::handle_connect_failed`] follows.
+    pub fn poll_reconnect(&mut self, now: Duration) -> bool {
+        let Some(lost) = &mut self.resume.lost else { return false };
+        let is_due = matches!(lost.phase, Phase::Waiting { until } if until <= now);
+        if is_due {
+            lost.attempts += 1;
+            lost.phase = Phase::Connecting;
+        }
+        is_due
+    }
+
+    /// The wait for the next attempt is over: the network is back, or somebody looks at the page again.
+    pub fn reconnect_now(&mut self, now: Duration) {
+        if let Some(LostConnection { phase: phase @ Phase::Waiting { .. }, .. }) =
+            &mut self.resume.lost
+        {
+            *phase = Phase::Waiting { until: now };
+        }
+    }
+
+    /// No connection came about.
+    pub fn handle_connect_failed(&mut self, now: Duration) {
+        if self.resume.lost.is_some() {
+            self.wait_for_attempt(now);
+        }
+    }
+
+    /// A new connection is open: its streams begin by what resumes the session. Datagrams go out once the server has
+    /// said that it did.
+    pub fn resume(&mut self) {
+        let (Some(lost), Some(secret)) = (&mut self.resume.lost, self.resume.secret) else {
+            return;
+        };
+        let Some(welcome) = &self.welcome else { return };
+        lost.phase = Phase::Resuming;
+        self.control_in = FrameReader::default();
+        self.chat_in = FrameReader::default();
+        self.control_out = vec![STREAM_CONTROL];
+        self.chat_out = vec![STREAM_CHAT];
+        let received = self.resume.received;
+        let resume = ClientFrame::Resume { player: welcome.player, secret, received };
+        write_frame(&resume, &mut self.control_out);
+    }
+
+    /// Whether the connection was lost, and the session may still go on over another one.
+    pub fn is_reconnecting(&self) -> bool {
+        !self.over && self.resume.lost.is_some()
+    }
+
+    /// The server goes on with the session: what it has not done is asked again.
+    pub(super) fn handle_resumed(
+        &mut self,
+        now: Duration,
+        next: RequestId,
+    ) -> Result<(), SessionError> {
+        let Some(lost) = self.resume.lost.take_if(|lost| lost.phase == Phase::Resuming) else {
+            return Err(SessionError::Unexpected { what: "a resumed session" });
+        };
+        self.resume.told = self.resume.received;
+        for Asked { request, is_chat, frame } in &self.resume.asked {
+            if request.0.wrapping_sub(next.0) as i32 >= 0 {
+                let out = if *is_chat { &mut self.chat_out } else { &mut self.control_out };
+                out.extend_from_slice(frame);
+            }
+        }
+        let resumed = ConnectionEvent::Resumed {
+            attempts: lost.attempts,
+            lost_for: now.saturating_sub(lost.at),
+        };
+        self.tell(SessionEvent::Connection(resumed));
+        Ok(())
+    }
+
+    /// Tells the server what came, and gives up a session that the server has given up.
+    pub(super) fn advance_resume(&mut self, now: Duration) {
+        if let Some(lost) = &self.resume.lost {
+            if now.saturating_sub(lost.at) > self.resume.grace {
+                let text = lost.text.clone();
+                self.handle_closed(CloseCode::ConnectionLost, &text);
+            }
+        } else if let Some(received) = self.resume.poll_received(now) {
+            write_frame(&ClientFrame::Received(received), &mut self.control_out);
+        }
+    }
+
+    pub(super) fn ask_chat(&mut self, request: RequestId, chat: &ClientChat) {
+        let mut frame = Vec::new();
+        write_frame(chat, &mut frame);
+        self.ask(request, true, frame);
+    }
+
+    pub(super) fn ask(&mut self, request: RequestId, is_chat: bool, frame: Vec<u8>) {
+        if self.resume.is_connected() {
+            let out = if is_chat { &mut self.chat_out } else { &mut self.control_out };
+            out.extend_from_slice(&frame);
+        }
+        self.resume.ask(request, is_chat, frame);
+    }
+
+    fn wait_for_attempt(&mut self, now: Duration) {
+        let Some(attempts) = self.resume.lost.as_ref().map(|lost| lost.attempts) else { return };
+        let wait = self.resume.backoff(attempts);
+        if let Some(lost) = &mut self.resume.lost {
+            lost.phase = Phase::Waiting { until: now + wait };
+        }
+        let reconnecting = ConnectionEvent::Reconnecting { attempt: attempts + 1, wait };
+        self.tell(SessionEvent::Connection(reconnecting));
+    }
+}

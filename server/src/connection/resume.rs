@@ -1,0 +1,135 @@
+//! A session that goes on over another connection.
+//!
+//! A client whose connection was lost opens another one and says whose session it is. That connection begins as any other,
+//! with a link of its own; once the secret is the right one, its transport and streams are given to the session that it
+//! resumes. Nothing of that session changes before.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tickwire_shared::control::Received;
+use tickwire_shared::{PlayerId, Simulation};
+use tokio::sync::Notify;
+
+use super::streams::Streams;
+use super::{ClientLink, ServerState, SessionEnd, send_message};
+use crate::room::ToRoom;
+
+/// A connection over which a session goes on.
+#[derive(Debug)]
+pub(super) struct Return {
+    pub(super) streams: Streams,
+    /// The frames that the client has.
+    pub(super) received: Received,
+}
+
+/// Where sessions wait for their clients to come back, by the number of the session.
+#[derive(Debug, Default)]
+pub(crate) struct Returns {
+    slots: Mutex<HashMap<PlayerId, Arc<ReturnSlot>>>,
+}
+
+/// Where one session waits.
+#[derive(Debug, Default)]
+pub(super) struct ReturnSlot {
+    /// At most one: the newest.
+    back: Mutex<Option<Return>>,
+    arrived: Notify,
+}
+
+impl Returns {
+    /// The session of this number takes connections from now on.
+    pub(super) fn open(&self, player: PlayerId) -> Arc<ReturnSlot> {
+        Arc::clone(self.slots().entry(player).or_default())
+    }
+
+    /// It takes none any more.
+    pub(super) fn close(&self, player: PlayerId) {
+        self.slots().remove(&player);
+    }
+
+    /// Gives a session its new connection.
+    ///
+    /// # Errors
+    /// The connection, if the session is over.
+    pub(super) fn give(&self, player: PlayerId, back: Return) -> Result<(), Box<Return>> {
+        let slots = self.slots();
+        let Some(slot) = slots.get(&player) else { return Err(Box::new(back)) };
+        // One that waits still is of an earlier attempt: its client has left it.
+        *slot.back() = Some(back);
+        slot.arrived.notify_one();
+        Ok(())
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<PlayerId, Arc<ReturnSlot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ReturnSlot {
+    /// Waits for the session's client to come back. Safe to drop while waiting.
+    pub(super) async fn arrival(&self) -> Return {
+        loop {
+            if let Some(back) = self.take() {
+                return back;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// What has come, if anything.
+    pub(super) fn take(&self) -> Option<Return> {
+        self.back().take()
+    }
+
+    fn back(&self) -> MutexGuard<'_, Option<Return>> {
+        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for a session whose connection was lost to go on over another one. Its room keeps its place meanwhile.
+///
+/// # Errors
+/// How the session ends if it does not go on.
+pub(super) async fn wait_for_return<S: Simulation>(
+    host: &ServerState<S>,
+    link: &ClientLink<S::Input>,
+    returns: &ReturnSlot,
+    lost: SessionEnd,
+) -> Result<Return, SessionEnd> {
+    host.counters.sessions_lost.increment();
+    tracing::info!(player = link.player.0, text = lost.text, "connection lost");
+    tell_room(link, ToRoom::Away { player: link.player }).await;
+    let grace = Duration::from_millis(u64::from(host.config.resume_grace_ms));
+    tokio::select! {
+        end = link.ended() => Err(end),
+        back = returns.arrival() => Ok(back),
+        () = tokio::time::sleep(grace) => Err(lost),
+    }
+}
+
+/// The session goes on over the connection that came.
+pub(super) async fn take_return<S: Simulation>(
+    host: &ServerState<S>,
+    link: &ClientLink<S::Input>,
+    back: Return,
+) -> Streams {
+    let Return { streams, received } = back;
+    host.counters.sessions_resumed.increment();
+    link.set_transport(Arc::clone(&streams.transport));
+    link.reliable.resume(received, link.order.next());
+    let transport = link.transport().transport_name();
+    let address = link.transport().remote_address();
+    tracing::info!(player = link.player.0, transport, %address, "session resumed");
+    let datagram_bytes_max = link.tell_datagram_bytes_max();
+    tell_room(link, ToRoom::Back { player: link.player, datagram_bytes_max }).await;
+    streams
+}
+
+async fn tell_room<I>(link: &ClientLink<I>, message: ToRoom<I>) {
+    let membership = link.membership().as_ref().map(Arc::clone);
+    if let Some(membership) = membership {
+        send_message(membership.room(), message).await;
+    }
+}
