@@ -64,9 +64,9 @@
 //! rules alone, which build for `wasm32-unknown-unknown`.
 
 pub use tickwire_shared::{
-    Audience, Capture, EntityId, GAP_TICKS_MAX, Input, Inputs, LeaveReason, NewPlayer, NewRoom,
-    NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Refusal, Replicate, RoomPolicy, Simulation,
-    Tick, View, Viewer, game, glam, serde, state,
+    Area, Audience, Capture, Captured, EntityId, GAP_TICKS_MAX, Groups, Input, Inputs, LeaveReason,
+    NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position, Refusal,
+    Replicate, RoomPolicy, Simulation, Tick, View, Viewer, game, glam, serde, state,
 };
 pub use tickwire_shared::{predict, rewind};
 
@@ -94,8 +94,8 @@ pub mod prelude {
     pub use tickwire_shared::glam::{Quat, Vec2, Vec3};
     pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
-        Audience, Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand,
-        NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy, Simulation, Tick, View, Viewer,
-        game, state,
+        Area, Audience, Capture, EntityId, Groups, Input, Inputs, LeaveReason, NewPlayer, NewRoom,
+        NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy, Simulation, Tick,
+        View, Viewer, game, state,
     };
 }

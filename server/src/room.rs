@@ -17,6 +17,7 @@ mod member;
 mod message;
 pub(crate) mod options;
 mod replication;
+mod restrictions;
 mod session;
 mod slot_summary;
 mod spatial_grid;

@@ -112,9 +112,9 @@ pub mod websocket;
 pub use glam;
 pub use serde;
 pub use simulation::{
-    Audience, Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent,
-    Options, Outbox, OutboxEvent, PlayerId, Refusal, RoomPolicy, Simulation, UnreliableOutbox,
-    View, Viewer,
+    Area, Audience, Capture, Captured, EntityId, Groups, Inputs, LeaveReason, NewPlayer, NewRoom,
+    NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal, RoomPolicy,
+    Simulation, UnreliableOutbox, View, Viewer,
 };
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};

@@ -3,11 +3,17 @@
 //! One type holds the whole state of a room and implements [`Simulation`]. The server steps it, and
 //! clients read what it captured. Nothing else changes the world.
 
+mod capture;
+mod groups;
 mod rooms;
+mod view;
 
+pub use capture::{Capture, Captured, Position};
+pub use groups::Groups;
 pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
+pub use view::{Area, View, Viewer};
 
-use glam::Vec2;
+use glam::Vec3;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::Tick;
@@ -152,9 +158,16 @@ pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
     /// Shows every entity as it is now. The order does not matter.
     fn capture(&self, world: &mut Capture<Self::Entity>);
 
-    /// What someone in the room sees.
+    /// What someone in the room sees. Asked in each tick for each member, after the step: it is quick.
     fn view(&self, _viewer: Viewer) -> View {
-        View::Everything
+        View::everything()
+    }
+
+    /// Whether `viewer` sees an entity that was captured [`checked`](Captured::checked), such as one in its line of
+    /// sight. Asked in each tick, after the step, if the viewer's area reaches the entity and its groups let it see it,
+    /// and never of its owner, who sees it. Unless the game says otherwise nobody else does.
+    fn can_see(&self, _viewer: Viewer, _entity: EntityId) -> bool {
+        false
     }
 }
 
@@ -169,48 +182,6 @@ pub fn schema_of<S: Simulation>() -> Schema {
         commands: S::Command::schemas(),
         model: S::MODEL.to_vec(),
     }
-}
-
-/// Who sees a [`View`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Viewer {
-    /// A player with a seat.
-    Player(PlayerId),
-    /// Someone who watches. The id is the session's; the game was never told of it.
-    Spectator(PlayerId),
-}
-
-impl Viewer {
-    /// The session's number.
-    pub fn id(self) -> PlayerId {
-        match self {
-            Viewer::Player(id) | Viewer::Spectator(id) => id,
-        }
-    }
-
-    /// The player, if it is one.
-    pub fn player(self) -> Option<PlayerId> {
-        match self {
-            Viewer::Player(player) => Some(player),
-            Viewer::Spectator(_) => None,
-        }
-    }
-}
-
-/// The part of the world a player is shown.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum View {
-    /// All of it.
-    Everything,
-    /// What was captured with a place no farther than `radius` from `center`, everything captured
-    /// without a place, and the player's own entities. A place or a `center` that is not finite, and a `radius` that
-    /// is no number or below zero, hide what they would have shown.
-    Circle {
-        /// The middle, in the game's units.
-        center: Vec2,
-        /// In the game's units. An entity already seen is kept until it is a tenth farther away.
-        radius: f32,
-    },
 }
 
 /// The inputs of one tick, one for each seated player, ordered by player.
@@ -300,7 +271,7 @@ impl<'a, G: Simulation> Inputs<'a, G> {
 /// settings the oldest are dropped, counted and logged.
 pub struct Outbox<G: Simulation> {
     events: Vec<OutboxEvent<G::Event>>,
-    unreliable: Vec<(Audience, G::Event)>,
+    unreliable: Vec<OutboxEvent<G::Event>>,
 }
 
 /// An event of an [`Outbox`].
@@ -308,6 +279,8 @@ pub struct Outbox<G: Simulation> {
 pub struct OutboxEvent<E> {
     /// Who is told.
     pub audience: Audience,
+    /// Of those, who is told: viewers in one of these groups; `None` for all.
+    pub groups: Option<Groups>,
     /// What happened.
     pub event: E,
     /// The entity that a client has before it hears of it.
@@ -322,6 +295,12 @@ impl<E> OutboxEvent<E> {
         self.after = Some(entity);
         self
     }
+
+    /// Tells nobody who is in none of `groups` in the tick of the event.
+    pub fn only_for(&mut self, groups: Groups) -> &mut Self {
+        self.groups = Some(groups);
+        self
+    }
 }
 
 /// Who is told of an event.
@@ -331,8 +310,8 @@ pub enum Audience {
     Room,
     /// One player.
     Player(PlayerId),
-    /// Whoever sees this place.
-    Place(Vec2),
+    /// Whoever's area holds this place.
+    Place(Vec3),
 }
 
 impl<G: Simulation> std::fmt::Debug for Outbox<G> {
@@ -348,7 +327,7 @@ impl<G: Simulation> Default for Outbox<G> {
 }
 
 impl<G: Simulation> Outbox<G> {
-    /// Sends an event to everyone in the room. Refine the result with [`OutboxEvent::after`].
+    /// Sends an event to everyone in the room. Refine the result by the calls of [`OutboxEvent`].
     pub fn to_room(&mut self, event: G::Event) -> &mut OutboxEvent<G::Event> {
         self.send(Audience::Room, event)
     }
@@ -358,16 +337,26 @@ impl<G: Simulation> Outbox<G> {
         self.send(Audience::Player(player), event)
     }
 
-    /// Sends an event to everyone who sees `place`.
-    pub fn to_place(&mut self, place: Vec2, event: G::Event) -> &mut OutboxEvent<G::Event> {
+    /// Sends an event to everyone whose area holds `place`, a [`Vec2`](glam::Vec2) or a [`Vec3`].
+    pub fn to_place(
+        &mut self,
+        place: impl Into<Position>,
+        event: G::Event,
+    ) -> &mut OutboxEvent<G::Event> {
+        let Position(place) = place.into();
         self.send(Audience::Place(place), event)
+    }
+
+    /// Sends an event to everyone who is in one of `groups` in this tick.
+    pub fn to_groups(&mut self, groups: Groups, event: G::Event) -> &mut OutboxEvent<G::Event> {
+        self.send(Audience::Room, event).only_for(groups)
     }
 
     /// Events that go into the snapshot of this tick and no other: `outbox.unreliable().to_place(at, spark)`. A client
     /// whose snapshot is lost or full never gets them. For what is of no use later, and for many events a tick: they
     /// wait for no acknowledgement.
     pub fn unreliable(&mut self) -> UnreliableOutbox<'_, G> {
-        UnreliableOutbox { outbox: self }
+        UnreliableOutbox { outbox: self, groups: None }
     }
 
     /// Takes out all reliable events, in the order in which they were sent.
@@ -376,13 +365,13 @@ impl<G: Simulation> Outbox<G> {
     }
 
     /// Takes out the events of [`Outbox::unreliable`], in the order in which they were sent.
-    pub fn drain_unreliable(&mut self) -> impl Iterator<Item = (Audience, G::Event)> + '_ {
+    pub fn drain_unreliable(&mut self) -> impl Iterator<Item = OutboxEvent<G::Event>> + '_ {
         self.unreliable.drain(..)
     }
 
     fn send(&mut self, audience: Audience, event: G::Event) -> &mut OutboxEvent<G::Event> {
         let at = self.events.len();
-        self.events.push(OutboxEvent { audience, event, after: None });
+        self.events.push(OutboxEvent { audience, groups: None, event, after: None });
         &mut self.events[at]
     }
 }
@@ -391,84 +380,40 @@ impl<G: Simulation> Outbox<G> {
 #[derive(Debug)]
 pub struct UnreliableOutbox<'a, G: Simulation> {
     outbox: &'a mut Outbox<G>,
+    groups: Option<Groups>,
 }
 
 impl<G: Simulation> UnreliableOutbox<'_, G> {
+    /// To nobody who is in none of `groups` in this tick: `outbox.unreliable().only_for(team).to_place(at, spark)`.
+    #[must_use]
+    pub fn only_for(self, groups: Groups) -> Self {
+        UnreliableOutbox { groups: Some(groups), ..self }
+    }
+
     /// To everyone in the room.
     pub fn to_room(self, event: G::Event) {
-        self.outbox.unreliable.push((Audience::Room, event));
+        self.send(Audience::Room, event);
     }
 
     /// To one player.
     pub fn to_player(self, player: PlayerId, event: G::Event) {
-        self.outbox.unreliable.push((Audience::Player(player), event));
+        self.send(Audience::Player(player), event);
     }
 
-    /// To everyone who sees `place`.
-    pub fn to_place(self, place: Vec2, event: G::Event) {
-        self.outbox.unreliable.push((Audience::Place(place), event));
-    }
-}
-
-/// Where [`Simulation::capture`] shows its entities.
-#[derive(Debug)]
-pub struct Capture<E> {
-    entities: Vec<Captured<E>>,
-}
-
-/// One entity of a [`Capture`].
-#[derive(Debug)]
-pub struct Captured<E> {
-    /// The game's id.
-    pub id: EntityId,
-    /// Whose it is.
-    pub owner: Option<PlayerId>,
-    /// Where it is, for [`View::Circle`]; without a place it is always seen.
-    pub place: Option<Vec2>,
-    /// How much it matters where not everything fits a client's snapshots.
-    pub priority: u8,
-    /// Its state.
-    pub entity: E,
-}
-
-impl<E> Default for Capture<E> {
-    fn default() -> Self {
-        Capture { entities: Vec::new() }
-    }
-}
-
-impl<E> Capture<E> {
-    /// Shows an entity. Refine the result with [`Captured::owned_by`] and [`Captured::at`].
-    pub fn show(&mut self, id: EntityId, entity: E) -> &mut Captured<E> {
-        let at = self.entities.len();
-        self.entities.push(Captured { id, owner: None, place: None, priority: 1, entity });
-        &mut self.entities[at]
+    /// To everyone whose area holds `place`, a [`Vec2`](glam::Vec2) or a [`Vec3`].
+    pub fn to_place(self, place: impl Into<Position>, event: G::Event) {
+        let Position(place) = place.into();
+        self.send(Audience::Place(place), event);
     }
 
-    /// Takes all entities out.
-    pub fn drain(&mut self) -> impl Iterator<Item = Captured<E>> + '_ {
-        self.entities.drain(..)
-    }
-}
-
-impl<E> Captured<E> {
-    /// `player` owns it: sees its owner-only fields, and always sees it.
-    pub fn owned_by(&mut self, player: PlayerId) -> &mut Self {
-        self.owner = Some(player);
-        self
+    /// To everyone who is in one of `groups` in this tick.
+    pub fn to_groups(self, groups: Groups, event: G::Event) {
+        self.only_for(groups).to_room(event);
     }
 
-    /// It is at `place`. Where that is not finite, it is seen by its owner and those who see everything.
-    pub fn at(&mut self, place: Vec2) -> &mut Self {
-        self.place = Some(place);
-        self
-    }
-
-    /// Relative send priority; 1 is the lowest. Where not everything fits a client's snapshots, an entity of priority 3 is
-    /// sent three times as often as one of priority 1.
-    pub fn priority(&mut self, priority: u8) -> &mut Self {
-        self.priority = priority;
-        self
+    fn send(self, audience: Audience, event: G::Event) {
+        let UnreliableOutbox { outbox, groups } = self;
+        outbox.unreliable.push(OutboxEvent { audience, groups, event, after: None });
     }
 }
 

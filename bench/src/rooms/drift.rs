@@ -104,13 +104,13 @@ impl Simulation for Drift {
 
     fn view(&self, viewer: Viewer) -> View {
         if self.seen == Seen::All {
-            return View::Everything;
+            return View::everything();
         }
         let area = (2.0 * HOMES_HALF).powi(2);
         let share = NEAR_ENTITIES / self.drifters.len().max(1) as f32;
         let radius = (area * share / std::f32::consts::PI).sqrt();
         let center = spread(viewer.id().0) * (HOMES_HALF - radius).max(0.0);
-        View::Circle { center, radius }
+        View::circle(center, radius)
     }
 }
 

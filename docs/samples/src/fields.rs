@@ -68,7 +68,7 @@ pub fn show(world: &mut Capture<Entity>, owner: PlayerId, tank: &Tank) {
     world
         .show(EntityId(owner.0), Entity::Tank(tank.clone()))
         .owned_by(owner)
-        .at(tank.pos.truncate())
+        .at(tank.pos)
         .priority(4);
 }
 // ANCHOR_END: capture

@@ -5,6 +5,7 @@
 
 pub mod bot;
 pub mod fields;
+pub mod hunt;
 pub mod lobby;
 pub mod predict;
 pub mod tag;

@@ -123,8 +123,8 @@ impl Simulation for Tag {
     // ANCHOR: view
     fn view(&self, viewer: Viewer) -> View {
         match viewer.player().and_then(|player| self.runners.get(&player)) {
-            Some(runner) => View::Circle { center: runner.pos, radius: SIGHT },
-            None => View::Everything,
+            Some(runner) => View::circle(runner.pos, SIGHT),
+            None => View::everything(),
         }
     }
     // ANCHOR_END: view

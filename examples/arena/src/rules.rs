@@ -210,7 +210,7 @@ impl Simulation for Arena {
         let at = viewer.player().and_then(|player| self.pilot_at(player).ok());
         let pilot = at.map_or_else(|| self.best_pilot(), |at| Some(&self.pilots[at]));
         let center = pilot.map_or(Vec2::ZERO, |pilot| pilot.body.pos);
-        View::Circle { center, radius: VIEW_RADIUS }
+        View::circle(center, VIEW_RADIUS)
     }
 }
 

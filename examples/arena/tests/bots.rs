@@ -7,8 +7,7 @@ use tickwire_arena::rules::{
     Arena, Asteroid, AsteroidSize, Controls, Entity, Event, Gift, Pickup, Ship, Team, WORLD_HALF,
 };
 use tickwire_shared::{
-    Capture, EntityId, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick, View,
-    Viewer, glam,
+    Capture, EntityId, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick, Viewer, glam,
 };
 
 struct Match {
@@ -34,12 +33,9 @@ impl Match {
         self.arena.capture(&mut capture);
         let world: Vec<_> = capture.drain().map(|e| (e.id, e.place, e.entity)).collect();
         let decide = |(player, bot): &mut (PlayerId, Bot)| {
-            let View::Circle { center, radius } = self.arena.view(Viewer::Player(*player)) else {
-                unreachable!()
-            };
-            let in_sight = |place: Option<glam::Vec2>| {
-                place.is_none_or(|place| place.distance(center) < radius)
-            };
+            let view = self.arena.view(Viewer::Player(*player));
+            let in_sight =
+                |place: Option<glam::Vec3>| place.is_none_or(|place| view.contains(place));
             let seen = world.iter().filter(|(_, place, _)| in_sight(*place));
             (*player, bot.decide(*player, seen.map(|(id, _, entity)| (*id, entity))))
         };
@@ -82,9 +78,8 @@ fn a_bot_alone_travels_and_breaks_rocks_without_dying() {
     let mut places = BTreeSet::new();
     for _ in 0..60 * 60 {
         game.step();
-        let View::Circle { center, .. } = game.arena.view(Viewer::Player(PlayerId(1))) else {
-            unreachable!()
-        };
+        let view = game.arena.view(Viewer::Player(PlayerId(1)));
+        let center = view.areas().next().expect("a circle").center();
         assert!(center.abs().max_element() < WORLD_HALF);
         places.insert(((center.x / 300.0) as i32, (center.y / 300.0) as i32));
     }

@@ -67,7 +67,7 @@ impl Simulation for Sky {
     }
 
     fn view(&self, _viewer: Viewer) -> View {
-        View::Circle { center: Vec2::ZERO, radius: 100.0 }
+        View::circle(Vec2::ZERO, 100.0)
     }
 }
 

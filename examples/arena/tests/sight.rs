@@ -13,7 +13,7 @@ use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::replica::Replica;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, EntityId, PlayerId, Simulation as _, View, Viewer};
+use tickwire_shared::{Capture, EntityId, PlayerId, Simulation as _, Viewer};
 
 /// What is so deep in sight is surely seen.
 const SURELY_SEEN: f32 = 0.8;
@@ -130,14 +130,10 @@ impl Table {
         let now = self.room.tick();
         for client in &mut self.clients {
             let view = self.room.simulation().view(Viewer::Player(client.player));
+            let area = view.areas().next().expect("a circle");
             let mut missing = HashMap::new();
             for shown in &world {
-                let sure = match (view, shown.place) {
-                    (View::Circle { center, radius }, Some(place)) => {
-                        center.distance(place) < radius * SURELY_SEEN
-                    }
-                    _ => true,
-                };
+                let sure = shown.place.is_none_or(|place| area.contains(place, SURELY_SEEN));
                 let mut lanes = [0; LANES_MAX];
                 shown.entity.to_lanes(&mut lanes);
                 let known = client.replica.entities().iter().find(|known| known.id == shown.id);

@@ -1,14 +1,14 @@
 //! The second half of a tick: each member's snapshot.
 
+use tickwire_shared::Simulation;
 use tickwire_shared::control::ServerFrame;
-use tickwire_shared::{Simulation, View};
 
 use super::Room;
 use super::findings::Fault;
 use super::message::FromRoom;
 use super::replication::SnapshotContext;
 use super::tick_events::TickEvents;
-use super::view_area::ViewArea;
+use super::view_area::{MemberView, ViewArea};
 
 impl<S: Simulation> Room<S> {
     /// The second half of [`Room::step`]: each member's snapshot, and parts of keyframes.
@@ -26,16 +26,22 @@ impl<S: Simulation> Room<S> {
             scratch: &mut self.scratch,
         };
         for member in self.members.values_mut() {
-            let view = self.simulation.view(member.viewer());
-            if is_nowhere(view) {
+            let viewer = member.viewer();
+            let view = self.simulation.view(viewer);
+            if view.is_faulty() {
                 self.findings.note(Fault::View, member.player.0);
             }
-            let view_area = ViewArea::new(view, self.config.far_from_percent);
-            self.events_dropped += member.hear(&events, &view_area, &mut self.findings);
+            let view = MemberView {
+                viewer,
+                area: &ViewArea::new(view, self.config.far_from_percent),
+                groups: view.groups(),
+                can_see: &|entity| self.simulation.can_see(viewer, entity),
+            };
+            self.events_dropped += member.hear(&events, &view, &mut self.findings);
             let start = self.sent_snapshots.len();
-            member.write_snapshot(&mut context, &view_area, settings, &mut self.sent_snapshots);
+            member.write_snapshot(&mut context, &view, settings, &mut self.sent_snapshots);
             if member.is_away {
-                // Written as on a path that takes nothing: what the client had stays known, tick by tick.
+                // Written as on a path that loses everything: the room still knows what the client has.
                 self.sent_snapshots.truncate(start);
                 continue;
             }
@@ -47,9 +53,4 @@ impl<S: Simulation> Room<S> {
             }
         }
     }
-}
-
-/// As a calculation that went wrong leaves it.
-fn is_nowhere(view: View) -> bool {
-    matches!(view, View::Circle { center, radius } if center.is_nan() || radius.is_nan())
 }

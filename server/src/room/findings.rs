@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::schema::{FieldType, KindSchema, Schema};
+use tickwire_shared::{PlayerId, View};
 
 /// Seconds of play without anything of a player's own that are no chance.
 const UNOWNED_S: u32 = 10;
@@ -45,7 +45,7 @@ pub enum Fault {
         /// Number of the kind of event.
         kind: u8,
     },
-    /// A player's view is no number.
+    /// A player's view is no number, or has too many areas.
     View,
     /// Players play, and nothing was ever their own.
     NothingOwned,
@@ -145,7 +145,10 @@ impl Finding {
                      room.events_queued_max wait; tell fewer, or those of no use later by Outbox::unreliable"
                 )
             }
-            Fault::View => format!("the view of player {first} is no number"),
+            Fault::View => format!(
+                "the view of player {first} is no number, or has more than {} areas: it hides what is not certain",
+                View::AREAS_MAX
+            ),
             Fault::NothingOwned => format!(
                 "player {first} and others have played for {UNOWNED_S} s, and no entity was ever shown as \
                  owned_by anyone: nothing can be predicted, and nobody sees owner-only fields"
@@ -180,12 +183,12 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
     use tickwire_shared::control::RequestId;
-    use tickwire_shared::glam::Vec2;
+    use tickwire_shared::glam::{Vec2, Vec3};
     use tickwire_shared::input::{InputDatagram, InputHead};
     use tickwire_shared::simulation::schema_of;
     use tickwire_shared::{
         Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, Replicate,
-        Simulation, View, Viewer,
+        Simulation, Viewer,
     };
 
     use super::*;
@@ -229,7 +232,7 @@ mod tests {
         floors: Vec<u8>,
         lean: f32,
         headings: Vec<f32>,
-        place: Option<Vec2>,
+        place: Option<Vec3>,
         owner: Option<PlayerId>,
         bangs: Vec<u8>,
         radius: f32,
@@ -269,7 +272,7 @@ mod tests {
         }
 
         fn view(&self, _viewer: Viewer) -> View {
-            View::Circle { center: Vec2::ZERO, radius: self.radius }
+            View::circle(Vec2::ZERO, self.radius)
         }
     }
 
@@ -353,12 +356,15 @@ mod tests {
 
     #[test]
     fn a_place_and_a_view_that_are_no_numbers_are_told() {
-        let place = Some(Vec2::new(0.0, f32::NAN));
+        let place = Some(Vec3::new(0.0, f32::NAN, 0.0));
         let (_, text) =
             only(Wrong { floors: vec![1], place, ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
         assert_eq!(text, "Tower, entity 10, is at a place that is no number");
         let (_, text) = only(Wrong { radius: f32::NAN, ..Wrong::new(&NewRoom::with_seed(0)) }, 1);
-        assert_eq!(text, "the view of player 5 is no number");
+        assert_eq!(
+            text,
+            "the view of player 5 is no number, or has more than 8 areas: it hides what is not certain"
+        );
     }
 
     #[test]

@@ -1,29 +1,38 @@
 //! What one client sees.
 //!
-//! A client looks around every few ticks; in between only what vanishes, and what has just appeared, changes its view.
+//! A client looks around every few ticks; in between only what vanishes, and what has just appeared, changes its view. What
+//! it must not see is taken out in every tick.
 
-use glam::Vec2;
+use tickwire_shared::Tick;
 use tickwire_shared::slots::{SlotSet, slots_of, slots_of_word};
-use tickwire_shared::{PlayerId, Tick};
 
-use super::view_area::ViewArea;
+use super::view_area::{MemberView, Reach, ViewArea};
 use super::world::World;
 
 /// Ticks between two looks at what is far.
 const LOOK_TICKS: u32 = 4;
-/// And when its view has moved by more than this part of the radius.
-const LOOK_AGAIN: f32 = 0.1;
 
 /// What one client sees, kept from tick to tick.
 #[derive(Debug, Default)]
 pub(super) struct Interest {
     visible: SlotSet,
     near: SlotSet,
+    /// What it must not see, wherever it is; nothing where no entity is restricted.
+    hidden: SlotSet,
     has_far: bool,
-    /// The middle of the view when it last looked around.
-    looked_from: Option<Vec2>,
+    /// The view when it last looked around.
+    looked: Option<ViewArea>,
     /// By slot, the tick it last came into view.
     entered: Vec<u32>,
+}
+
+/// Sets that all clients use in turn.
+#[derive(Debug, Default)]
+pub(super) struct InterestScratch {
+    /// The slots that may be in view.
+    found: Vec<u64>,
+    /// What the client might not see in the last tick.
+    hidden_before: SlotSet,
 }
 
 impl Interest {
@@ -31,9 +40,8 @@ impl Interest {
     pub(super) fn update(
         &mut self,
         world: &World,
-        view_area: &ViewArea,
-        player: PlayerId,
-        found: &mut Vec<u64>,
+        view: &MemberView<'_>,
+        scratch: &mut InterestScratch,
     ) {
         let Tick(tick) = world.tick();
         let slots = world.slots().len();
@@ -41,18 +49,17 @@ impl Interest {
             set.grow(slots);
         }
         self.entered.resize(slots, 0);
-        let moved = |from: Vec2| {
-            from.distance_squared(view_area.center)
-                > view_area.radius_squared * (LOOK_AGAIN * LOOK_AGAIN)
-        };
-        let turn = tick.wrapping_add(player.0).is_multiple_of(LOOK_TICKS);
-        if turn || self.looked_from.is_none_or(moved) {
-            self.looked_from = Some(view_area.center);
-            self.look_around(world, view_area, found);
+        self.hide(world, view, scratch);
+        let turn = tick.wrapping_add(view.viewer.id().0).is_multiple_of(LOOK_TICKS);
+        // What is excepted is hidden at once.
+        let is_due = turn || view.area.has_excepted();
+        if is_due || self.looked.as_ref().is_none_or(|before| view.area.is_another(before)) {
+            self.looked = Some(*view.area);
+            self.look_around(world, view.area, &mut scratch.found);
         } else {
-            self.take_over(world, view_area);
+            self.take_over(world, view.area, &scratch.hidden_before);
         }
-        for slot in world.grid().owned_by(player) {
+        for slot in world.grid().owned_by(view.owner()) {
             for set in [&mut self.visible, &mut self.near] {
                 set.insert(slot);
             }
@@ -79,65 +86,109 @@ impl Interest {
         self.has_far
     }
 
-    fn look_around(&mut self, world: &World, view_area: &ViewArea, found: &mut Vec<u64>) {
-        let Tick(tick) = world.tick();
-        if view_area.radius_squared == f32::INFINITY {
-            let words = self.visible.words().iter().zip(world.alive().words());
-            for (at, (before, alive)) in words.enumerate() {
-                slots_of_word(at, alive & !before)
-                    .for_each(|slot| self.entered[usize::from(slot)] = tick);
+    /// Finds what the client must not see, but for its own.
+    fn hide(&mut self, world: &World, view: &MemberView<'_>, scratch: &mut InterestScratch) {
+        std::mem::swap(&mut self.hidden, &mut scratch.hidden_before);
+        let restrictions = world.restrictions();
+        if restrictions.is_empty() {
+            return self.hidden.reset(0);
+        }
+        restrictions.hidden_from(view.groups, &mut self.hidden);
+        for &slot in restrictions.checked() {
+            let summary = &world.summaries()[usize::from(slot)];
+            if self.hidden.contains(slot) || view.owns(summary) {
+                continue;
             }
-            self.visible.clone_from(world.alive());
-            self.near.clone_from(world.alive());
-            self.has_far = false;
-            return;
+            let may_reach = view.area.reach(summary.place, true).is_seen();
+            if !may_reach || !(view.can_see)(world.slots()[usize::from(slot)].id) {
+                self.hidden.insert(slot);
+            }
+        }
+    }
+
+    fn look_around(&mut self, world: &World, view_area: &ViewArea, found: &mut Vec<u64>) {
+        if view_area.is_everything() {
+            return self.look_everywhere(world);
         }
         found.clear();
-        found.resize(world.alive().words().len(), 0);
-        world.grid().add_visible(view_area, found);
+        if view_area.is_everywhere() {
+            found.extend_from_slice(world.alive().words());
+        } else {
+            found.resize(world.alive().words().len(), 0);
+            world.grid().add_visible(view_area, found);
+        }
         let (visible, near) = (self.visible.words_mut(), self.near.words_mut());
         near.fill(0);
         let mut far = 0;
         for (at, &found) in found.iter().enumerate() {
             let (before, mut now) = (visible[at], 0);
+            let found = found & !self.hidden.word(at);
             for slot in slots_of(std::slice::from_ref(&found)) {
                 let summary = &world.summaries()[at * 64 + usize::from(slot)];
-                let distance_squared = view_area.distance_squared(summary.place);
-                if view_area.reaches(distance_squared, before >> slot & 1 == 1) {
-                    now |= 1 << slot;
-                    near[at] |= u64::from(view_area.is_near(distance_squared)) << slot;
-                }
+                let reach = view_area.reach(summary.place, before >> slot & 1 == 1);
+                now |= u64::from(reach.is_seen()) << slot;
+                near[at] |= u64::from(reach.is_near()) << slot;
             }
+            let entered = &mut self.entered;
             slots_of_word(at, now & !before)
-                .for_each(|slot| self.entered[usize::from(slot)] = tick);
+                .for_each(|slot| entered[usize::from(slot)] = world.tick().0);
             visible[at] = now;
             far |= now & !near[at];
         }
         self.has_far = far != 0;
     }
 
-    /// Without looking around: what is gone is gone, what is new may be in view.
-    fn take_over(&mut self, world: &World, view_area: &ViewArea) {
+    /// Where everything is near.
+    fn look_everywhere(&mut self, world: &World) {
+        let Tick(tick) = world.tick();
+        for (at, alive) in world.alive().words().iter().enumerate() {
+            let now = alive & !self.hidden.word(at);
+            let before = &mut self.visible.words_mut()[at];
+            slots_of_word(at, now & !*before)
+                .for_each(|slot| self.entered[usize::from(slot)] = tick);
+            *before = now;
+        }
+        self.near.clone_from(&self.visible);
+        self.has_far = false;
+    }
+
+    /// Without looking around: what is gone is gone, what is new, or no longer hidden, may be in view.
+    fn take_over(&mut self, world: &World, view_area: &ViewArea, hidden_before: &SlotSet) {
         for set in [&mut self.visible, &mut self.near] {
-            for (word, alive) in set.words_mut().iter_mut().zip(world.alive().words()) {
-                *word &= alive;
+            for (at, (word, alive)) in
+                set.words_mut().iter_mut().zip(world.alive().words()).enumerate()
+            {
+                *word &= alive & !self.hidden.word(at);
             }
         }
         for &slot in world.fresh() {
-            let place = world.summaries()[usize::from(slot)].place;
-            let distance_squared = view_area.distance_squared(place);
-            let was_visible = self.visible.contains(slot);
-            self.visible.remove(slot);
-            self.near.remove(slot);
-            if view_area.reaches(distance_squared, false) {
-                self.visible.insert(slot);
-                if !was_visible {
-                    self.entered[usize::from(slot)] = world.tick().0;
-                }
-                if view_area.is_near(distance_squared) {
-                    self.near.insert(slot);
-                }
+            self.look_at(slot, world, view_area);
+        }
+        for (at, before) in hidden_before.words().iter().enumerate() {
+            let shown = before & !self.hidden.word(at) & world.alive().word(at);
+            for slot in slots_of_word(at, shown) {
+                self.look_at(slot, world, view_area);
             }
+        }
+    }
+
+    /// Whether a slot is in view that was perhaps another entity's, elsewhere, or hidden.
+    fn look_at(&mut self, slot: u16, world: &World, view_area: &ViewArea) {
+        let reach = match self.hidden.contains(slot) {
+            true => Reach::Hidden,
+            false => view_area.reach(world.summaries()[usize::from(slot)].place, false),
+        };
+        let was_visible = self.visible.contains(slot);
+        self.visible.remove(slot);
+        self.near.remove(slot);
+        if reach.is_seen() {
+            self.visible.insert(slot);
+            if !was_visible {
+                self.entered[usize::from(slot)] = world.tick().0;
+            }
+        }
+        if reach.is_near() {
+            self.near.insert(slot);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::inputs::InputBuffer;
 use super::replication::{Replication, SnapshotContext};
 use super::text::NameKey;
 use super::tick_events::TickEvents;
-use super::view_area::ViewArea;
+use super::view_area::MemberView;
 use crate::config::RoomConfig;
 use crate::token_bucket::TokenBucket;
 
@@ -77,12 +77,12 @@ impl<I: Copy + Default> RoomMember<I> {
     pub(super) fn hear(
         &mut self,
         events: &TickEvents,
-        view_area: &ViewArea,
+        view: &MemberView<'_>,
         findings: &mut Findings,
     ) -> u64 {
         let mut dropped = 0;
         let queue = self.replication.events();
-        for (event, is_reliable) in events.for_member(self.player, view_area) {
+        for (event, is_reliable) in events.for_member(view) {
             if !is_reliable {
                 queue.tell_once(event);
             } else if let Some(old) = queue.tell(event) {
@@ -97,7 +97,7 @@ impl<I: Copy + Default> RoomMember<I> {
     pub(super) fn write_snapshot(
         &mut self,
         context: &mut SnapshotContext<'_>,
-        view_area: &ViewArea,
+        view: &MemberView<'_>,
         (config, tick_hz): (&RoomConfig, u32),
         out: &mut Vec<u8>,
     ) {
@@ -106,7 +106,7 @@ impl<I: Copy + Default> RoomMember<I> {
         let lacks_bytes = self.replication.lacks_bytes();
         let limit = self.bandwidth.next_snapshot(config, tick_hz, lacks_bytes);
         let before = out.len();
-        self.replication.write(context, view_area, report, limit, out);
+        self.replication.write(context, view, report, limit, out);
         self.bandwidth.snapshot_made(out.len() - before, limit, tick_hz);
     }
 

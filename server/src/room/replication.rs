@@ -26,8 +26,8 @@ use tickwire_shared::snapshot::{InputReport, SnapshotHeader, SnapshotWriter};
 use tickwire_shared::{EntityId, GAP_TICKS_MAX, PlayerId, Tick};
 
 use super::bandwidth::SendLimit;
-use super::interest::Interest;
-use super::view_area::ViewArea;
+use super::interest::{Interest, InterestScratch};
+use super::view_area::MemberView;
 use super::world::World;
 use crate::config::RoomConfig;
 use candidates::{Candidate, MeanBits};
@@ -74,8 +74,7 @@ pub(super) struct SnapshotScratch {
     writer: SnapshotWriter,
     /// The slots that the client owns.
     mine: SlotSet,
-    /// The slots that may be in view.
-    found: Vec<u64>,
+    interest: InterestScratch,
     records: Records,
     /// Where the records stand, for those to be found that matter most.
     ranks: Vec<RecordRank>,
@@ -138,12 +137,12 @@ impl Replication {
     pub(super) fn write(
         &mut self,
         context: &mut SnapshotContext<'_>,
-        view_area: &ViewArea,
+        view: &MemberView<'_>,
         input: Option<InputReport>,
         limit: SendLimit,
         out: &mut Vec<u8>,
     ) {
-        self.look(context, view_area);
+        self.look(context, view);
         self.pick_baseline(context, limit);
         let head = self.begin(context, input, limit);
         let bits = self.collect(context, head.limit);
@@ -192,13 +191,13 @@ impl Replication {
     }
 
     /// Finds what the client sees and owns.
-    fn look(&mut self, context: &mut SnapshotContext<'_>, view_area: &ViewArea) {
+    fn look(&mut self, context: &mut SnapshotContext<'_>, view: &MemberView<'_>) {
         let slots = context.world.slots().len();
         self.sent_snapshots.grow(slots);
         self.up_to_date.grow(slots);
-        self.interest.update(context.world, view_area, self.player, &mut context.scratch.found);
+        self.interest.update(context.world, view, &mut context.scratch.interest);
         context.scratch.mine.reset(slots);
-        let owned = context.world.grid().owned_by(self.player);
+        let owned = context.world.grid().owned_by(view.owner());
         owned.for_each(|slot| context.scratch.mine.insert(slot));
     }
 

@@ -1,13 +1,13 @@
 //! A slot in short.
 
-use glam::Vec2;
+use glam::Vec3;
 
 /// What every client asks of a slot in every tick, close together in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SlotSummary {
     /// Not a number for what has no place: no distance rules it out. Infinite for one at no place that there is:
     /// every distance does.
-    pub(super) place: Vec2,
+    pub(super) place: Vec3,
     /// Number of the owner, 0 for none.
     pub(super) owner: u32,
     /// The tick this entity took the slot; what a client knows from before is of another one.

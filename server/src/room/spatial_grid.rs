@@ -1,26 +1,32 @@
 //! Which slots are where, and whose.
 //!
-//! A grid is laid over all places in every tick. Each cell holds its slots as a set of bits, so that what a client may
-//! see is a few sets joined, and comes out in the order of slots.
+//! A grid is laid over all places in every tick. It has as many cells in each direction as makes them most like cubes: a
+//! world that is flat along any axis has a plane of cells, one as high as it is wide has cells in layers, a corridor a
+//! row of them. Each cell holds its slots as a set of bits, so that what a client may see is a few sets joined, and comes
+//! out in the order of slots.
 
-use glam::Vec2;
+use glam::{UVec3, Vec3};
 use tickwire_shared::PlayerId;
 use tickwire_shared::slots::SlotSet;
 
 use super::slot_summary::SlotSummary;
-use super::view_area::ViewArea;
+use super::view_area::{HYSTERESIS, ViewArea};
 
-/// Cells of the grid in each direction.
-const CELLS: usize = 16;
+/// The number of cells, as a power of 2.
+const HALVINGS: u32 = 8;
+/// A world is taken to be so large at least, in units.
+const SIZE_MIN: f32 = 1e-3;
 
 /// Which slots are where.
 #[derive(Debug, Default)]
 pub(super) struct SpatialGrid {
     /// Words of a set.
     words: usize,
-    origin: Vec2,
-    cells_per_unit: Vec2,
-    /// Row by row, a set for each cell.
+    origin: Vec3,
+    cells_per_unit: Vec3,
+    /// Cells along each axis.
+    counts: UVec3,
+    /// Layer by layer and row by row, a set for each cell.
     cells: Vec<u64>,
     /// What has no place.
     everywhere: Vec<u64>,
@@ -32,26 +38,26 @@ impl SpatialGrid {
     /// Lays the grid over the world as it is now.
     pub(super) fn rebuild(&mut self, summaries: &[SlotSummary], alive: &SlotSet) {
         self.words = summaries.len().div_ceil(64);
-        clear(&mut self.cells, self.words * CELLS * CELLS);
+        clear(&mut self.cells, self.words << HALVINGS);
         clear(&mut self.everywhere, self.words);
         self.owned.clear();
         let alive = || alive.iter().map(|slot| (usize::from(slot), &summaries[usize::from(slot)]));
         let places = || alive().map(|(_, summary)| summary.place).filter(|place| place.is_finite());
-        let low = places().fold(Vec2::INFINITY, Vec2::min);
-        let high = places().fold(Vec2::NEG_INFINITY, Vec2::max);
+        let low = places().fold(Vec3::INFINITY, Vec3::min);
+        let high = places().fold(Vec3::NEG_INFINITY, Vec3::max);
+        let size = (high - low).max(Vec3::splat(SIZE_MIN));
         self.origin = low;
-        self.cells_per_unit = CELLS as f32 / (high - low).max(Vec2::splat(1e-3));
+        self.counts = cell_counts(size);
+        self.cells_per_unit = self.counts.as_vec3() / size;
         for (slot, summary) in alive() {
             if summary.owner != 0 {
                 self.owned.push((summary.owner, slot as u16));
             }
-            let set = if summary.place.is_finite() {
-                let at = ((summary.place - low) * self.cells_per_unit)
-                    .clamp(Vec2::ZERO, Vec2::splat(CELLS as f32 - 1.0));
-                let cell = at.y as usize * CELLS + at.x as usize;
-                &mut self.cells[cell * self.words..][..self.words]
-            } else {
-                &mut self.everywhere[..]
+            let cell =
+                summary.place.is_finite().then(|| self.cell(self.coordinates(summary.place)));
+            let set = match cell {
+                Some(cell) => &mut self.cells[cell * self.words..][..self.words],
+                None => &mut self.everywhere[..],
             };
             set[slot / 64] |= 1 << (slot % 64);
         }
@@ -59,7 +65,7 @@ impl SpatialGrid {
     }
 
     /// Whether an entity that went from one place to the other went farther than a cell.
-    pub(super) fn is_jump(&self, from: Option<Vec2>, to: Option<Vec2>) -> bool {
+    pub(super) fn is_jump(&self, from: Option<Vec3>, to: Option<Vec3>) -> bool {
         match (from, to) {
             (Some(from), Some(to)) => {
                 let cells = ((to - from) * self.cells_per_unit).abs().max_element();
@@ -79,22 +85,42 @@ impl SpatialGrid {
     /// Adds to `set` at least all that may be in sight.
     pub(super) fn add_visible(&self, view_area: &ViewArea, set: &mut [u64]) {
         join(set, &self.everywhere);
-        let radius = view_area.radius_seen_squared.max(0.0).sqrt();
-        let (center, low, scale) = (view_area.center, self.origin, self.cells_per_unit);
-        let (left, right) = cells(center.x, radius, low.x, scale.x);
-        let (bottom, top) = cells(center.y, radius, low.y, scale.y);
-        for row in bottom..=top {
-            for cell in row * CELLS + left..=row * CELLS + right {
-                join(set, &self.cells[cell * self.words..][..self.words]);
+        for area in view_area.areas() {
+            let reach = area.half_size() * HYSTERESIS;
+            let first = self.coordinates(area.center() - reach);
+            let last = self.coordinates(area.center() + reach);
+            for z in first.z..=last.z {
+                for y in first.y..=last.y {
+                    let row = self.cell(UVec3::new(0, y, z));
+                    for cell in row + first.x as usize..=row + last.x as usize {
+                        join(set, &self.cells[cell * self.words..][..self.words]);
+                    }
+                }
             }
         }
     }
+
+    /// The cell at a place, or the nearest one.
+    fn coordinates(&self, place: Vec3) -> UVec3 {
+        let last = self.counts.saturating_sub(UVec3::ONE).as_vec3();
+        ((place - self.origin) * self.cells_per_unit).clamp(Vec3::ZERO, last).as_uvec3()
+    }
+
+    fn cell(&self, at: UVec3) -> usize {
+        ((at.z * self.counts.y + at.y) * self.counts.x + at.x) as usize
+    }
 }
 
-/// First and last cell in one direction, for a grid that starts at `origin`.
-fn cells(center: f32, radius: f32, origin: f32, cells_per_unit: f32) -> (usize, usize) {
-    let cell = |at: f32| ((at - origin) * cells_per_unit).clamp(0.0, CELLS as f32 - 1.0);
-    (cell(center - radius) as usize, cell(center + radius) as usize)
+/// Cells along each axis of a world of this size: whichever cells are longest along an axis are halved, as often as gives
+/// all the cells there are.
+fn cell_counts(size: Vec3) -> UVec3 {
+    let (mut counts, mut cell) = (UVec3::ONE, size);
+    for _ in 0..HALVINGS {
+        let axis = cell.max_position();
+        counts[axis] *= 2;
+        cell[axis] /= 2.0;
+    }
+    counts
 }
 
 fn clear(set: &mut Vec<u64>, words: usize) {
@@ -110,11 +136,12 @@ fn join(set: &mut [u64], other: &[u64]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
-    use tickwire_shared::View;
+    use tickwire_shared::{Area, View};
 
-    fn summary(place: Vec2, owner: u32) -> SlotSummary {
+    use super::*;
+
+    fn summary(place: Vec3, owner: u32) -> SlotSummary {
         SlotSummary {
             place,
             owner,
@@ -126,24 +153,45 @@ mod tests {
         }
     }
 
-    fn place() -> impl Strategy<Value = Vec2> {
+    /// A place in a world that is flat along one axis, or along none. One that is no number stands for none.
+    fn place(flat: usize) -> impl Strategy<Value = Vec3> {
         let number = prop_oneof![-500f32..500.0, -5f32..5.0, Just(f32::NAN), Just(3e38)];
-        (number.clone(), number).prop_map(|(x, y)| Vec2::new(x, y))
+        [number.clone(), number.clone(), number].prop_map(move |numbers| {
+            let mut place = Vec3::from_array(numbers);
+            if flat < 3 {
+                place[flat] = 7.0;
+            }
+            if place.is_nan() { Vec3::NAN } else { place }
+        })
+    }
+
+    fn area(flat: usize) -> impl Strategy<Value = Area> {
+        let size = prop_oneof![0f32..800.0, Just(f32::INFINITY)];
+        let sphere = (place(flat), 0f32..800.0).prop_map(|(at, radius)| Area::sphere(at, radius));
+        let cuboid = (place(flat), [size.clone(), size.clone(), size])
+            .prop_map(|(at, half_size)| Area::cuboid(at, Vec3::from_array(half_size)));
+        prop_oneof![sphere, cuboid]
+    }
+
+    type Things = Vec<(Vec3, u32, bool)>;
+
+    fn world() -> impl Strategy<Value = (Things, Vec<Area>)> {
+        (0usize..4).prop_flat_map(|flat| {
+            let thing = (place(flat), 0u32..4, any::<bool>());
+            let areas = prop::collection::vec(area(flat), 0..4);
+            (prop::collection::vec(thing, 0..200), areas)
+        })
     }
 
     proptest! {
         #[test]
-        fn the_grid_gives_at_least_everything_in_sight(
-            world in prop::collection::vec((place(), 0u32..4, any::<bool>()), 0..200),
-            center in place(), radius in 0f32..800.0, everything: bool,
-        ) {
-            let summaries: Vec<SlotSummary> = world.iter().map(|&(p, o, _)| summary(p, o)).collect();
+        fn the_grid_gives_at_least_everything_in_sight((things, areas) in world()) {
+            let summaries: Vec<SlotSummary> = things.iter().map(|&(p, o, _)| summary(p, o)).collect();
             let mut alive = SlotSet::default();
-            for (slot, _) in world.iter().enumerate().filter(|(_, (.., alive))| *alive) {
+            for (slot, _) in things.iter().enumerate().filter(|(_, (.., alive))| *alive) {
                 alive.insert(slot as u16);
             }
-            let view = if everything { View::Everything } else { View::Circle { center, radius } };
-            let view_area = ViewArea::new(view, 50);
+            let view_area = ViewArea::new(areas.into_iter().fold(View::nothing(), View::and), 50);
             let mut grid = SpatialGrid::default();
             grid.rebuild(&summaries, &alive);
             let mut set = vec![0; summaries.len().div_ceil(64)];
@@ -152,14 +200,43 @@ mod tests {
             for slot in alive.iter() {
                 let summary = &summaries[usize::from(slot)];
                 prop_assert_eq!(owned.contains(&slot), summary.owner == 1);
-                let distance_squared = view_area.distance_squared(summary.place);
-                // A view from nowhere shows nothing but what is everywhere.
-                let placed = center.is_finite() || everything || !summary.place.is_finite();
-                if placed && view_area.reaches(distance_squared, true) {
+                if view_area.reach(summary.place, true).is_seen() {
                     let found = set[usize::from(slot) / 64] >> (slot % 64) & 1 == 1;
                     prop_assert!(found, "{slot}: {summary:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn cells_are_as_good_as_cubes_whatever_the_world_is_like() {
+        let of = |x: f32, y: f32, z: f32| cell_counts(Vec3::new(x, y, z)).to_array();
+        assert_eq!(of(100.0, 100.0, SIZE_MIN), [16, 16, 1], "a plane");
+        assert_eq!(of(100.0, SIZE_MIN, 100.0), [16, 1, 16], "another axis is up");
+        assert_eq!(of(400.0, 100.0, SIZE_MIN), [32, 8, 1], "a wide one");
+        assert_eq!(of(SIZE_MIN, SIZE_MIN, 100.0), [1, 1, 256], "a corridor");
+        assert_eq!(of(100.0, 100.0, 100.0), [8, 8, 4], "space");
+    }
+
+    #[test]
+    fn a_sphere_in_space_joins_the_cells_around_it_alone() {
+        // A place in each cell.
+        let steps = || (0..8).map(|step| step as f32);
+        let places: Vec<Vec3> = steps()
+            .flat_map(|x| steps().flat_map(move |y| steps().map(move |z| Vec3::new(x, y, z))))
+            .collect();
+        let summaries: Vec<SlotSummary> = places.iter().map(|place| summary(*place, 0)).collect();
+        let mut alive = SlotSet::default();
+        (0..places.len()).for_each(|slot| alive.insert(slot as u16));
+        let mut grid = SpatialGrid::default();
+        grid.rebuild(&summaries, &alive);
+        let found = |view: View| {
+            let mut set = vec![0; places.len().div_ceil(64)];
+            grid.add_visible(&ViewArea::new(view, 50), &mut set);
+            tickwire_shared::slots::count(&set)
+        };
+        let of_512 = found(View::sphere(Vec3::splat(3.9), 0.5));
+        assert!(of_512 <= 3 * 3 * 2 * 2, "{of_512}");
+        assert_eq!(found(View::sphere(Vec3::splat(-900.0), 5.0)), 2, "those in the nearest cell");
     }
 }

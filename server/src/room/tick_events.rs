@@ -7,18 +7,26 @@ use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::Audience;
-use tickwire_shared::{EntityId, Outbox, OutboxEvent, PlayerId, Simulation, Tick};
+use tickwire_shared::{EntityId, Groups, Outbox, OutboxEvent, Simulation, Tick};
 
 use super::findings::{Fault, Findings};
 use super::replication::EventBits;
-use super::view_area::{ViewArea, known_place};
+use super::view_area::{MemberView, known_place};
 
 /// The events of one tick.
 #[derive(Debug, Default)]
 pub(super) struct TickEvents {
-    list: Vec<(Audience, Arc<EventBits>)>,
+    list: Vec<TickEvent>,
     /// How many of them, the first, are sent until they are acknowledged.
     reliable: usize,
+}
+
+/// An event and who is told.
+#[derive(Debug)]
+struct TickEvent {
+    audience: Audience,
+    groups: Option<Groups>,
+    event: Arc<EventBits>,
 }
 
 impl TickEvents {
@@ -29,38 +37,36 @@ impl TickEvents {
         tables: &[LaneTable],
         findings: &mut Findings,
     ) -> Self {
-        let mut list: Vec<_> = outbox
-            .drain()
-            .map(|OutboxEvent { audience, event, after }| {
-                (audience, Arc::new(code(tick, &event, after, tables, findings)))
-            })
-            .collect();
+        let mut coded = |told: OutboxEvent<S::Event>| {
+            let OutboxEvent { audience, groups, event, after } = told;
+            let event = Arc::new(code(tick, &event, after, tables, findings));
+            TickEvent { audience, groups, event }
+        };
+        let mut list: Vec<_> = outbox.drain().map(&mut coded).collect();
         let reliable = list.len();
-        list.extend(outbox.drain_unreliable().map(|(audience, event)| {
-            (audience, Arc::new(code(tick, &event, None, tables, findings)))
-        }));
+        list.extend(outbox.drain_unreliable().map(coded));
         TickEvents { list, reliable }
     }
 
     /// Those that a member with this view is told, and whether until it acknowledges them.
     pub(super) fn for_member(
         &self,
-        player: PlayerId,
-        view_area: &ViewArea,
+        view: &MemberView<'_>,
     ) -> impl Iterator<Item = (Arc<EventBits>, bool)> {
         let events = self.list.iter().enumerate();
-        let heard = events.filter(move |(_, (audience, _))| hears(*audience, player, view_area));
-        heard.map(|(at, (_, event))| (Arc::clone(event), at < self.reliable))
+        let heard = events.filter(move |(_, event)| event.is_for(view));
+        heard.map(|(at, event)| (Arc::clone(&event.event), at < self.reliable))
     }
 }
 
-fn hears(audience: Audience, player: PlayerId, view_area: &ViewArea) -> bool {
-    match audience {
-        Audience::Room => true,
-        Audience::Player(only) => only == player,
-        Audience::Place(place) => {
-            view_area.reaches(view_area.distance_squared(known_place(place)), false)
-        }
+impl TickEvent {
+    fn is_for(&self, view: &MemberView<'_>) -> bool {
+        self.groups.is_none_or(|groups| groups.intersects(view.groups))
+            && match self.audience {
+                Audience::Room => true,
+                Audience::Player(only) => only == view.viewer.id(),
+                Audience::Place(place) => view.area.reach(known_place(place), false).is_seen(),
+            }
     }
 }
 

@@ -1,95 +1,202 @@
 //! A client's view in one tick: which places it reaches.
 
-use glam::Vec2;
-use tickwire_shared::View;
+use glam::Vec3;
+use tickwire_shared::{Area, EntityId, Groups, PlayerId, View, Viewer};
 
-/// An entity already seen is kept until it is so much farther away than the radius.
-const HYSTERESIS: f32 = 1.1;
+use super::slot_summary::SlotSummary;
+
+/// An entity already seen is kept until it is so much farther away than an area reaches.
+pub(super) const HYSTERESIS: f32 = 1.1;
+/// A view that moved by more than this part of an area, or changed its size by it, is another one.
+const ANOTHER: f32 = 0.1;
 
 /// A client's view in one tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ViewArea {
-    pub(super) center: Vec2,
-    pub(super) radius_squared: f32,
-    /// The same for what is seen already.
-    pub(super) radius_seen_squared: f32,
-    far_squared: f32,
+    /// Without areas that are nowhere.
+    view: View,
+    has_excepted: bool,
+    /// What is beyond this part of an area is far.
+    far_from: f32,
+}
+
+/// How a place stands to a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Hidden,
+    Far,
+    Near,
+}
+
+/// What one member may see in one tick: a place by its area, an entity that not everyone may see by groups and the game.
+pub(super) struct MemberView<'a> {
+    pub(super) viewer: Viewer,
+    pub(super) area: &'a ViewArea,
+    pub(super) groups: Groups,
+    /// What the game says of an entity that was captured so that it is asked.
+    pub(super) can_see: &'a dyn Fn(EntityId) -> bool,
+}
+
+impl MemberView<'_> {
+    /// Whose entities are the member's own: nobody's for a spectator, whom the game may know as a player that left.
+    pub(super) fn owner(&self) -> PlayerId {
+        self.viewer.player().unwrap_or_default()
+    }
+
+    /// Whether an entity is the member's own.
+    pub(super) fn owns(&self, summary: &SlotSummary) -> bool {
+        summary.owner != 0 && summary.owner == self.owner().0
+    }
 }
 
 impl ViewArea {
-    /// Nothing but what has no place.
-    const NOTHING: ViewArea = ViewArea {
-        center: Vec2::ZERO,
-        radius_squared: -1.0,
-        radius_seen_squared: -1.0,
-        far_squared: -1.0,
-    };
-
-    /// What is beyond `far_from_percent` of the view's radius is far.
+    /// What is beyond `far_from_percent` of an area's reach is far.
     pub(super) fn new(view: View, far_from_percent: u32) -> Self {
-        let (center, radius) = match view {
-            View::Everything => (Vec2::ZERO, f32::INFINITY),
-            View::Circle { center, radius } if center.is_finite() && radius >= 0.0 => {
-                (center, radius)
-            }
-            View::Circle { .. } => return ViewArea::NOTHING,
-        };
-        let seen = radius * HYSTERESIS;
-        let far = radius * far_from_percent as f32 / 100.0;
-        ViewArea {
-            center,
-            radius_squared: radius * radius,
-            radius_seen_squared: seen * seen,
-            far_squared: far * far,
+        let view = view.without_faults();
+        let has_excepted = view.excepted_areas().next().is_some();
+        ViewArea { view, has_excepted, far_from: far_from_percent as f32 / 100.0 }
+    }
+
+    /// Whether every place is in it, and near.
+    #[inline]
+    pub(super) fn is_everything(&self) -> bool {
+        self.view.is_everywhere() && !self.has_excepted
+    }
+
+    /// Whether it holds all places but some.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.view.is_everywhere()
+    }
+
+    /// Whether some places are excepted.
+    pub(super) fn has_excepted(&self) -> bool {
+        self.has_excepted
+    }
+
+    /// The areas that are shown.
+    pub(super) fn areas(&self) -> impl Iterator<Item = Area> + '_ {
+        self.view.areas()
+    }
+
+    /// How something at `place` is seen. What has no place, which is not a number, is near everywhere; one that is infinite
+    /// is seen by who sees everything.
+    #[inline]
+    pub(super) fn reach(&self, place: Vec3, seen_before: bool) -> Reach {
+        if place.x.is_nan() || self.is_everything() {
+            return Reach::Near;
         }
+        if place.x == f32::INFINITY || self.has_excepted && self.excepts(place, seen_before) {
+            return Reach::Hidden;
+        }
+        let scale = if seen_before { HYSTERESIS } else { 1.0 };
+        let mut reach = if self.view.is_everywhere() { Reach::Near } else { Reach::Hidden };
+        for area in self.view.areas() {
+            if area.contains(place, self.far_from) {
+                return Reach::Near;
+            }
+            if area.contains(place, scale) {
+                reach = Reach::Far;
+            }
+        }
+        reach
     }
 
-    /// The square of the distance of `place`; not a number for no place.
-    #[inline]
-    pub(super) fn distance_squared(&self, place: Vec2) -> f32 {
-        self.center.distance_squared(place)
+    /// Whether it differs so much from the `other` that another look is due.
+    pub(super) fn is_another(&self, other: &ViewArea) -> bool {
+        let of = |view: &View| (view.is_everywhere(), view.areas().count());
+        of(&self.view) != of(&other.view)
+            || self.view.areas().zip(other.view.areas()).any(|(now, then)| differ(now, then))
     }
 
-    /// Whether something at that distance is seen. What has no place always is.
-    #[inline]
-    pub(super) fn reaches(&self, distance_squared: f32, seen_before: bool) -> bool {
-        let reach = if seen_before { self.radius_seen_squared } else { self.radius_squared };
-        distance_squared <= reach || distance_squared.is_nan()
+    /// What comes out of an area is shown when it is a little beyond.
+    fn excepts(&self, place: Vec3, seen_before: bool) -> bool {
+        let scale = if seen_before { 1.0 } else { HYSTERESIS };
+        self.view.excepted_areas().any(|area| area.contains(place, scale))
+    }
+}
+
+impl Reach {
+    pub(super) fn is_seen(self) -> bool {
+        self != Reach::Hidden
     }
 
-    /// Whether something at that distance is near. What has no place always is.
-    #[inline]
-    pub(super) fn is_near(&self, distance_squared: f32) -> bool {
-        distance_squared <= self.far_squared || distance_squared.is_nan()
+    pub(super) fn is_near(self) -> bool {
+        self == Reach::Near
     }
+}
+
+fn differ(now: Area, then: Area) -> bool {
+    let (was, is) = (then.half_size(), now.half_size());
+    let moved = (now.center() - then.center()).abs();
+    // Two infinite sizes are the same, and their difference is no number.
+    let grown = (is - was).abs();
+    moved.cmpgt(was * ANOTHER).any() || (grown.cmpgt(was * ANOTHER) & is.cmpne(was)).any()
 }
 
 /// A place that is none, as a calculation that went wrong leaves it, is out of everybody's sight but theirs who
 /// see everything.
-pub(super) fn known_place(place: Vec2) -> Vec2 {
-    if place.is_finite() { place } else { Vec2::INFINITY }
+pub(super) fn known_place(place: Vec3) -> Vec3 {
+    if place.is_finite() { place } else { Vec3::INFINITY }
 }
 
 #[cfg(test)]
 mod tests {
+    use glam::Vec2;
+
     use super::*;
+
+    fn at(x: f32) -> Vec3 {
+        Vec3::new(x, 0.0, 0.0)
+    }
 
     #[test]
     fn what_is_seen_stays_a_little_beyond_the_edge() {
-        let view_area = ViewArea::new(View::Circle { center: Vec2::ZERO, radius: 100.0 }, 50);
-        let at = |x| view_area.distance_squared(Vec2::new(x, 0.0));
-        assert!(view_area.reaches(at(99.0), false));
-        assert!(!view_area.reaches(at(101.0), false));
-        assert!(view_area.reaches(at(109.0), true));
-        assert!(!view_area.reaches(at(111.0), true));
-        assert!(view_area.reaches(at(f32::NAN), false), "what has no place is seen everywhere");
-        assert!(view_area.is_near(at(49.0)) && !view_area.is_near(at(51.0)));
+        let circle = View::circle(Vec2::ZERO, 100.0);
+        let rectangle = View::rectangle(Vec2::ZERO, Vec2::new(100.0, 7.0));
+        for view in [circle, rectangle] {
+            let area = ViewArea::new(view, 50);
+            assert_eq!(area.reach(at(99.0), false), Reach::Far);
+            assert_eq!(area.reach(at(101.0), false), Reach::Hidden);
+            assert_eq!(area.reach(at(-109.0), true), Reach::Far);
+            assert_eq!(area.reach(at(111.0), true), Reach::Hidden);
+            assert_eq!(area.reach(Vec3::NAN, false), Reach::Near, "it has no place");
+            assert_eq!(area.reach(at(49.0), false), Reach::Near);
+            assert_eq!(area.reach(at(51.0), false), Reach::Far);
+            assert_eq!(area.reach(Vec3::INFINITY, true), Reach::Hidden);
+        }
+    }
+
+    #[test]
+    fn what_is_excepted_is_hidden_at_once_and_comes_back_a_little_beyond_the_edge() {
+        let fog = Area::circle(Vec2::ZERO, 100.0);
+        let area = ViewArea::new(View::everything().except(fog), 50);
+        assert_eq!(area.reach(at(99.0), true), Reach::Hidden);
+        assert_eq!(area.reach(at(101.0), true), Reach::Near);
+        assert_eq!(area.reach(at(109.0), false), Reach::Hidden);
+        assert_eq!(area.reach(at(111.0), false), Reach::Near);
+        assert_eq!(area.reach(Vec3::INFINITY, true), Reach::Hidden);
     }
 
     #[test]
     fn who_sees_everything_sees_it_at_any_distance() {
-        let view_area = ViewArea::new(View::Everything, 50);
-        let far = view_area.distance_squared(Vec2::splat(1e9));
-        assert!(view_area.reaches(far, false));
+        let area = ViewArea::new(View::everything(), 50);
+        assert_eq!(area.reach(Vec3::splat(1e9), false), Reach::Near);
+        assert_eq!(area.reach(Vec3::INFINITY, false), Reach::Near);
+    }
+
+    #[test]
+    fn a_view_that_moves_by_a_tenth_or_zooms_is_another_one() {
+        let view = |x: f32, radius: f32| ViewArea::new(View::sphere(at(x), radius), 50);
+        let before = view(0.0, 100.0);
+        assert!(!view(9.0, 105.0).is_another(&before));
+        assert!(view(11.0, 100.0).is_another(&before));
+        assert!(view(0.0, 120.0).is_another(&before));
+        assert!(ViewArea::new(View::everything(), 50).is_another(&before));
+        let column = |x: f32| {
+            let half = Vec3::new(50.0, f32::INFINITY, 50.0);
+            ViewArea::new(View::cuboid(at(x), half), 50)
+        };
+        assert!(!column(4.0).is_another(&column(0.0)));
+        assert!(column(6.0).is_another(&column(0.0)));
     }
 }

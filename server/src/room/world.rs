@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use glam::Vec2;
+use glam::Vec3;
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{LANES_MAX, Schema};
@@ -11,6 +11,7 @@ use tickwire_shared::slots::SlotSet;
 use tickwire_shared::{Capture, EntityId, PlayerId, Tick};
 
 use super::findings::{Fault, Findings};
+use super::restrictions::Restrictions;
 use super::slot_summary::SlotSummary;
 use super::spatial_grid::SpatialGrid;
 use super::states::States;
@@ -39,6 +40,8 @@ pub(super) struct World {
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: SpatialGrid,
+    /// What not everyone may see.
+    restrictions: Restrictions,
     /// Some entity was ever someone's.
     owned: bool,
 }
@@ -50,7 +53,7 @@ pub(super) struct Slot {
     pub(super) id: EntityId,
     kind: u8,
     owner: Option<PlayerId>,
-    place: Option<Vec2>,
+    place: Option<Vec3>,
     priority: u8,
     /// The tick this entity took the slot; what a client knows from before is of another one.
     spawned: Tick,
@@ -78,6 +81,7 @@ impl World {
             changed_public: SlotSet::default(),
             fresh: Vec::new(),
             grid: SpatialGrid::default(),
+            restrictions: Restrictions::default(),
             owned: false,
         }
     }
@@ -93,6 +97,7 @@ impl World {
         self.fresh.clear();
         self.changed_public.reset(self.slots.len());
         self.states.begin(tick);
+        self.restrictions.reset(self.slots.len());
         let mut lanes = [0; LANES_MAX];
         let before = std::mem::take(&mut self.shown);
         let mut next = 0;
@@ -114,8 +119,11 @@ impl World {
             for field in shown.entity.to_lanes(&mut lanes).fields() {
                 findings.note(Fault::EntityField { kind, field: field as u8 }, shown.id.0);
             }
-            if shown.place.is_some_and(Vec2::is_nan) {
+            if shown.place.is_some_and(Vec3::is_nan) {
                 findings.note(Fault::EntityPlace { kind }, shown.id.0);
+            }
+            if shown.groups.is_some() || shown.is_checked {
+                self.restrictions.add(slot, shown.groups, shown.is_checked);
             }
             let lanes = &lanes[..self.tables[usize::from(kind)].len()];
             self.record(slot, lanes);
@@ -149,6 +157,11 @@ impl World {
 
     pub(super) fn grid(&self) -> &SpatialGrid {
         &self.grid
+    }
+
+    /// What not everyone may see.
+    pub(super) fn restrictions(&self) -> &Restrictions {
+        &self.restrictions
     }
 
     /// By slot.
@@ -298,7 +311,7 @@ impl Slot {
 
     fn summary(&self) -> SlotSummary {
         SlotSummary {
-            place: self.place.unwrap_or(Vec2::NAN),
+            place: self.place.unwrap_or(Vec3::NAN),
             owner: self.owner.map_or(0, |owner| owner.0),
             spawned: self.spawned.0,
             changed: self.changed.0,

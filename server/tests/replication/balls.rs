@@ -208,8 +208,8 @@ impl Simulation for Balls {
 
     fn view(&self, viewer: Viewer) -> View {
         match viewer.id().0 % 2 {
-            0 => View::Everything,
-            _ => View::Circle { center: Vec2::ZERO, radius: 200.0 },
+            0 => View::everything(),
+            _ => View::circle(Vec2::ZERO, 200.0),
         }
     }
 }

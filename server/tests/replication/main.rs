@@ -3,6 +3,7 @@
 mod answers;
 mod balls;
 mod commands;
+
 mod joining;
 mod slow_path;
 mod stage;
@@ -14,12 +15,12 @@ use proptest::prelude::*;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
 use tickwire_shared::control::{RequestId, ServerFrame};
-use tickwire_shared::glam::Vec2;
+use tickwire_shared::glam::Vec3;
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::replica::{Replica, SnapshotError};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, View, Viewer};
+use tickwire_shared::{Capture, EntityId, PlayerId, Simulation, Tick, Viewer};
 
 use balls::{
     Ball, BallEvent, Balls, CROWD, CROWD_BALLS, ONCE, ONCE_TICK, Push, QUIET, STILL, Thing, URGENT,
@@ -162,7 +163,7 @@ impl Table {
     fn assert_equal(&self) {
         let mut capture = Capture::default();
         self.room.simulation().capture(&mut capture);
-        let mut world: BTreeMap<EntityId, (Option<PlayerId>, Option<Vec2>, Thing)> =
+        let mut world: BTreeMap<EntityId, (Option<PlayerId>, Option<Vec3>, Thing)> =
             BTreeMap::new();
         for shown in capture.drain() {
             world.insert(shown.id, (shown.owner, shown.place, shown.entity));
@@ -173,12 +174,7 @@ impl Table {
             for (id, (owner, place, thing)) in &world {
                 let mine = *owner == Some(client.player);
                 let entity = client.replica.entities().iter().find(|e| e.id == *id);
-                let must = match (view, place) {
-                    (View::Circle { center, radius }, Some(place)) => {
-                        mine || center.distance(*place) <= radius
-                    }
-                    _ => true,
-                };
+                let must = mine || place.is_none_or(|place| view.contains(place));
                 let Some(entity) = entity else {
                     assert!(!must, "{:?} lacks {id:?}", client.player);
                     continue;

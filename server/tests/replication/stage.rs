@@ -140,13 +140,12 @@ impl Simulation for Stage {
     }
 
     fn view(&self, viewer: Viewer) -> View {
-        let circle = |center, radius| View::Circle { center, radius };
         match (self.scene, viewer.id().0) {
-            (Scene::Nowhere, 1) => circle(Vec2::ZERO, 100.0),
-            (Scene::Nowhere, 2) => circle(Vec2::new(0.0, f32::NAN), 100.0),
-            (Scene::Nowhere, 3) => circle(Vec2::ZERO, f32::NAN),
-            (Scene::Nowhere, 4) => circle(Vec2::ZERO, -5.0),
-            _ => View::Everything,
+            (Scene::Nowhere, 1) => View::circle(Vec2::ZERO, 100.0),
+            (Scene::Nowhere, 2) => View::circle(Vec2::new(0.0, f32::NAN), 100.0),
+            (Scene::Nowhere, 3) => View::circle(Vec2::ZERO, f32::NAN),
+            (Scene::Nowhere, 4) => View::circle(Vec2::ZERO, -5.0),
+            _ => View::everything(),
         }
     }
 }

@@ -334,7 +334,7 @@ fn the_board_shows_the_best_eight_and_spectators_follow_the_first() {
     let best = leaders[0].player;
     assert_eq!(leaders[0].score, 119);
     let center = field.pilot(best.0).body.pos;
-    let view = View::Circle { center, radius: VIEW_RADIUS };
+    let view = View::circle(center, VIEW_RADIUS);
     assert_eq!(field.arena.view(Viewer::Spectator(PlayerId(999))), view);
     assert_eq!(field.arena.view(Viewer::Player(best)), view);
 }

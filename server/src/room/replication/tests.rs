@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::{KindSchema, Schema};
-use tickwire_shared::{Capture, EntityId, Replicate, View};
+use tickwire_shared::{Capture, EntityId, Replicate, View, Viewer};
 
 use super::delta_cache::CachedDelta;
 use super::priority::{FRESH_PRIORITY_TICKS, Priority, WaitingFor};
@@ -13,6 +13,7 @@ use super::records::{Record, RecordBaseline, gapped_bits};
 use super::*;
 use crate::room::bandwidth::ByteAllowance;
 use crate::room::findings::Findings;
+use crate::room::view_area::ViewArea;
 
 #[derive(Clone, Copy, Replicate)]
 struct Wide {
@@ -35,7 +36,12 @@ enum Thing {
 
 const WIDE: Thing = Thing::Wide(Wide { a: u32::MAX, b: u32::MAX, c: u32::MAX, d: u32::MAX });
 const SMALL: Thing = Thing::Small(Small { a: u8::MAX });
-const SIGHT: View = View::Everything;
+const SIGHT: View = View::everything();
+
+fn member_view(area: &ViewArea) -> MemberView<'_> {
+    let viewer = Viewer::Player(PlayerId(1));
+    MemberView { viewer, area, groups: SIGHT.groups(), can_see: &|_| false }
+}
 
 /// A room of things that stand still, and a client that sees them all.
 struct Table {
@@ -96,7 +102,9 @@ impl Table {
         let mut out = Vec::new();
         let (allowed_bytes, path_bytes_max) = (bytes_max, bytes_most);
         let limit = SendLimit { bytes_max, allowed_bytes, path_bytes_max };
-        client.write(&mut context, &ViewArea::new(SIGHT, 50), None, limit, &mut out);
+        let area = ViewArea::new(SIGHT, 50);
+        let view = member_view(&area);
+        client.write(&mut context, &view, None, limit, &mut out);
         (out.len(), scratch.records.coded.len() + scratch.records.others.len())
     }
 
@@ -136,7 +144,9 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
     // Nothing was written for the client meanwhile: it sees the third thing only now, where it looks around.
     (0..2).for_each(|_| table.step());
     let Table { world, scratch, client, .. } = &mut table;
-    client.interest.update(world, &ViewArea::new(SIGHT, 50), PlayerId(1), &mut scratch.found);
+    let area = ViewArea::new(SIGHT, 50);
+    let view = member_view(&area);
+    client.interest.update(world, &view, &mut scratch.interest);
     assert_eq!(table.priority(2), Priority(FRESH_PRIORITY_TICKS));
     assert_eq!(table.priority(0), Priority(2002));
 }
