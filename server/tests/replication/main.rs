@@ -3,7 +3,7 @@
 mod answers;
 mod balls;
 mod commands;
-
+mod hidden;
 mod joining;
 mod slow_path;
 mod stage;
