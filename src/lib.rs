@@ -50,7 +50,7 @@
 //!     fn capture(&self, world: &mut Capture<Dot>) {
 //!         for (player, x) in &self.dots {
 //!             let pos = Vec2::new(*x, 0.0);
-//!             world.show(EntityId(player.0), Dot { pos }).owned_by(*player).at(pos);
+//!             world.show(EntityId::of_player(*player), Dot { pos }).owned_by(*player).at(pos);
 //!         }
 //!     }
 //! }
@@ -64,9 +64,9 @@
 //! rules alone, which build for `wasm32-unknown-unknown`.
 
 pub use tickwire_shared::{
-    Area, Audience, Capture, Captured, EntityId, GAP_TICKS_MAX, Groups, Input, Inputs, LeaveReason,
-    NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position, Refusal,
-    Replicate, RoomPolicy, Simulation, Tick, View, Viewer, game, glam, serde, state,
+    Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input, Inputs,
+    LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
+    Refusal, Replicate, RoomPolicy, Simulation, Tick, View, Viewer, game, glam, serde, state,
 };
 pub use tickwire_shared::{predict, rewind};
 
@@ -94,8 +94,8 @@ pub mod prelude {
     pub use tickwire_shared::glam::{Quat, Vec2, Vec3};
     pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
-        Area, Audience, Capture, EntityId, Groups, Input, Inputs, LeaveReason, NewPlayer, NewRoom,
-        NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy, Simulation, Tick,
-        View, Viewer, game, state,
+        Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
+        NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy,
+        Simulation, Tick, View, Viewer, game, state,
     };
 }

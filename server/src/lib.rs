@@ -46,7 +46,7 @@
 //!
 //!     fn capture(&self, world: &mut Capture<Guest>) {
 //!         for player in &self.0 {
-//!             world.show(EntityId(player.0), Guest {}).owned_by(*player);
+//!             world.show(EntityId::of_player(*player), Guest {}).owned_by(*player);
 //!         }
 //!     }
 //! }

@@ -54,7 +54,7 @@
 //!
 //!     fn capture(&self, world: &mut Capture<Runner>) {
 //!         for (player, runner) in &self.0 {
-//!             world.show(EntityId(player.0), runner.clone()).owned_by(*player);
+//!             world.show(EntityId::of_player(*player), runner.clone()).owned_by(*player);
 //!         }
 //!     }
 //! }
@@ -112,9 +112,9 @@ pub mod websocket;
 pub use glam;
 pub use serde;
 pub use simulation::{
-    Area, Audience, Capture, Captured, EntityId, Groups, Inputs, LeaveReason, NewPlayer, NewRoom,
-    NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal, RoomPolicy,
-    Simulation, UnreliableOutbox, View, Viewer,
+    Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason, NewPlayer,
+    NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal,
+    RoomPolicy, Simulation, UnreliableOutbox, View, Viewer,
 };
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};

@@ -5,36 +5,22 @@
 
 mod capture;
 mod groups;
+mod ids;
 mod rooms;
 mod view;
 
 pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
+pub use ids::{EntityId, EntityIds, PlayerId};
 pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
 pub use view::{Area, View, Viewer};
 
 use glam::Vec3;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Tick;
 use crate::quantize::{Kinds, Lanes, Misfits};
 use crate::schema::{KindSchema, Schema};
-
-/// A session's number, unique in a server's life. Zero is the server itself.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct PlayerId(pub u32);
-
-/// A game's own name for an entity: any number that no other entity has at the same time.
-///
-/// An id may be used again once its entity is gone; clients then see the old one vanish and a new
-/// one appear. From one tick to the next an entity of the same id is another one if its kind, its owner or a field
-/// marked `initial` is another; else it is the same, and moved.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct EntityId(pub u32);
 
 /// The rules of a game and the state of one room.
 ///

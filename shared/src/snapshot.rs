@@ -238,12 +238,14 @@ impl RecordHead {
         };
         stream.bits(&mut kind, 6)?;
         stream.flag(&mut mine)?;
-        let mut length = 32 - id.leading_zeros();
+        let mut coded = id_code(id);
+        let mut length = 32 - coded.leading_zeros();
         stream.bits(&mut length, 6)?;
         if length > 32 {
             return Err(BitError::Invalid);
         }
-        stream.bits(&mut id, length)?;
+        stream.bits(&mut coded, length)?;
+        id = coded.rotate_right(1);
         *self = RecordHead::Whole { kind, mine, id };
         Ok(())
     }
@@ -256,9 +258,18 @@ impl RecordHead {
                 1 + golomb_bits(age_code(age_ticks, common_age)) as usize
             }
             RecordHead::Gone { .. } => 3,
-            RecordHead::Whole { id, .. } => 2 + 6 + 1 + 6 + (32 - id.leading_zeros()) as usize,
+            RecordHead::Whole { id, .. } => {
+                2 + 6 + 1 + 6 + (32 - id_code(id).leading_zeros()) as usize
+            }
         }
     }
+}
+
+/// The number by which an id is written. Ids that [`EntityIds`](crate::EntityIds) gave have the highest bit: turned to the
+/// lowest place, they are as short as those of players.
+#[inline]
+fn id_code(id: u32) -> u32 {
+    id.rotate_left(1)
 }
 
 /// Codes the distance from the common baseline's age: 1 tick older first, then 1 younger, 2 older.

@@ -88,7 +88,10 @@ impl Simulation for Field {
 
     fn capture(&self, world: &mut Capture<Walker>) {
         for (player, (walker, _)) in &self.walkers {
-            world.show(EntityId(player.0), walker.clone()).owned_by(*player).at(walker.pos);
+            world
+                .show(EntityId::of_player(*player), walker.clone())
+                .owned_by(*player)
+                .at(walker.pos);
         }
         if TRUTH_WANTED.load(Ordering::Relaxed) {
             self.tell_truth();

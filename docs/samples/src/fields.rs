@@ -66,7 +66,7 @@ pub enum Entity {
 /// Shows a tank with owner, place and send priority.
 pub fn show(world: &mut Capture<Entity>, owner: PlayerId, tank: &Tank) {
     world
-        .show(EntityId(owner.0), Entity::Tank(tank.clone()))
+        .show(EntityId::of_player(owner), Entity::Tank(tank.clone()))
         .owned_by(owner)
         .at(tank.pos)
         .priority(4);

@@ -31,6 +31,8 @@ pub struct Body {
 pub struct Hunt {
     hunters: BTreeMap<PlayerId, Body>,
     coins: Vec<(EntityId, Body)>,
+    /// Of coins.
+    ids: EntityIds,
 }
 
 /// A coin was taken.
@@ -47,13 +49,16 @@ impl Simulation for Hunt {
     type Entity = Body;
     type Event = Taken;
 
+    // ANCHOR: ids
     fn new(_room: &NewRoom<Self>) -> Self {
-        let coin = |team: u8| Body { team, is_coin: true, ..Body::default() };
-        Hunt {
-            coins: vec![(EntityId(1000), coin(0)), (EntityId(1001), coin(1))],
-            ..Hunt::default()
+        let mut hunt = Hunt::default();
+        for team in [0, 1] {
+            let coin = Body { team, is_coin: true, ..Body::default() };
+            hunt.coins.push((hunt.ids.take(), coin));
         }
+        hunt
     }
+    // ANCHOR_END: ids
 
     fn join(&mut self, player: &NewPlayer<Self>) {
         let team = (self.hunters.len() % 2) as u8;
@@ -83,7 +88,8 @@ impl Simulation for Hunt {
             world.show(*id, *coin).at(coin.pos).only_for(Groups::of(coin.team));
         }
         for (player, hunter) in &self.hunters {
-            let shown = world.show(EntityId(player.0), *hunter).at(hunter.pos).owned_by(*player);
+            let shown =
+                world.show(EntityId::of_player(*player), *hunter).at(hunter.pos).owned_by(*player);
             if hunter.hides {
                 shown.checked();
             }
@@ -106,7 +112,7 @@ impl Simulation for Hunt {
         let Some(viewer) = viewer.player().and_then(|player| self.hunters.get(&player)) else {
             return false;
         };
-        let hider = self.hunters.get(&PlayerId(entity.0));
+        let hider = entity.player().and_then(|player| self.hunters.get(&player));
         hider.is_some_and(|hider| {
             hider.team == viewer.team || hider.pos.distance(viewer.pos) < NOTICED
         })
@@ -130,10 +136,10 @@ mod tests {
         let hider = hunt.hunters.get_mut(&players[0]).unwrap();
         (hider.hides, hider.pos) = (true, Vec3::new(0.0, 10.0, 0.0));
         let sees = |hunt: &Hunt, by: usize| {
-            hunt.can_see(Viewer::Player(players[by]), EntityId(players[0].0))
+            hunt.can_see(Viewer::Player(players[by]), EntityId::of_player(players[0]))
         };
         assert!(!sees(&hunt, 1) && sees(&hunt, 2));
-        assert!(!hunt.can_see(Viewer::Spectator(PlayerId(9)), EntityId(1)));
+        assert!(!hunt.can_see(Viewer::Spectator(PlayerId(9)), EntityId::of_player(players[0])));
         hunt.hunters.get_mut(&players[1]).unwrap().pos.y = 6.0;
         assert!(sees(&hunt, 1));
     }

@@ -109,13 +109,14 @@ impl Simulation for Tag {
             run(self.runners.entry(player).or_default(), keys);
         }
         self.tag(inputs, outbox);
-        let places = self.runners.iter().map(|(player, runner)| (EntityId(player.0), runner.pos));
+        let places =
+            self.runners.iter().map(|(player, runner)| (EntityId::of_player(*player), runner.pos));
         self.past.record(inputs.tick(), REWIND_TICKS, places);
     }
 
     fn capture(&self, world: &mut Capture<Runner>) {
         for (player, runner) in &self.runners {
-            world.show(EntityId(player.0), *runner).owned_by(*player).at(runner.pos);
+            world.show(EntityId::of_player(*player), *runner).owned_by(*player).at(runner.pos);
         }
     }
     // ANCHOR_END: simulation
@@ -157,7 +158,7 @@ impl Tag {
         let ticks_ago = inputs.view_delay_ticks(player);
         let others = self.runners.keys().filter(|other| **other != player);
         let distances = others.filter_map(|other| {
-            let pos = self.past.at(EntityId(other.0), inputs.tick(), ticks_ago)?;
+            let pos = self.past.at(EntityId::of_player(*other), inputs.tick(), ticks_ago)?;
             Some((pos.distance(own), *other))
         });
         let (distance, nearest) = distances.min_by(|a, b| a.0.total_cmp(&b.0))?;

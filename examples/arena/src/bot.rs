@@ -169,7 +169,7 @@ impl Sight {
         let mut leaders = [None; crate::rules::LEADERS];
         for (id, entity) in entities {
             match *entity.borrow() {
-                Entity::Ship(ship) if id == EntityId(me.0) => self.own = Some(ship),
+                Entity::Ship(ship) if id == EntityId::of_player(me) => self.own = Some(ship),
                 Entity::Ship(ship) => self.enemies.push(ship),
                 Entity::Asteroid(rock) => self.rocks.push(rock),
                 Entity::Pickup(pickup) => self.gifts.push(pickup.pos),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::rewind::Rewind;
 use tickwire_shared::{
-    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
-    RoomPolicy, Simulation, Tick, View, Viewer,
+    Capture, EntityId, EntityIds, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId,
+    Refusal, RoomPolicy, Simulation, Tick, View, Viewer,
 };
 
 mod asteroids;
@@ -49,10 +49,6 @@ pub const VIEW_RADIUS: f32 = 900.0;
 /// Ticks a shot flies.
 pub const SHOT_TICKS: u8 = 64;
 
-/// The first id that is not a player's: players are numbered from 1. The score board and the round
-/// come first.
-const FIRST_ID: u32 = 1 << 30;
-const FIRST_FREE_ID: u32 = FIRST_ID + 64;
 const SHOT_RADIUS: f32 = 3.0;
 /// Most ticks that lag compensation goes back for a shot.
 const REWIND_TICKS: u32 = 15;
@@ -64,7 +60,10 @@ const SHOTS_MAX: usize = 16_384;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Arena {
     random: Random,
-    next_id: u32,
+    ids: EntityIds,
+    /// Of the round and of the lines of the score board.
+    round_id: EntityId,
+    leader_ids: [EntityId; LEADERS],
     round_ticks_left: u32,
     round_seconds: u32,
     /// The number of large rocks if none were broken.
@@ -90,14 +89,14 @@ pub struct Arena {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Rock {
-    id: u32,
+    id: EntityId,
     hits_left: u8,
     asteroid: Asteroid,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Bullet {
-    id: u32,
+    id: EntityId,
     owner: PlayerId,
     ticks_left: u8,
     shot: Shot,
@@ -105,7 +104,7 @@ struct Bullet {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Crystal {
-    id: u32,
+    id: EntityId,
     ticks_left: u16,
     pickup: Pickup,
 }
@@ -126,9 +125,12 @@ impl Simulation for Arena {
     }
 
     fn new(room: &NewRoom<Self>) -> Self {
+        let mut ids = EntityIds::default();
         let mut arena = Arena {
+            round_id: ids.take(),
+            leader_ids: std::array::from_fn(|_| ids.take()),
+            ids,
             random: Random::new(room.seed),
-            next_id: FIRST_FREE_ID,
             round_ticks_left: room.options.round_seconds * TICK_HZ,
             round_seconds: room.options.round_seconds,
             rocks_max: room.options.rocks,
@@ -181,29 +183,29 @@ impl Simulation for Arena {
         self.break_rocks(outbox);
         self.referee(inputs.tick(), outbox);
         let flying = self.pilots.iter().filter(|pilot| pilot.flying());
-        let places = flying.map(|pilot| (EntityId(pilot.player.0), pilot.body.pos));
+        let places = flying.map(|pilot| (EntityId::of_player(pilot.player), pilot.body.pos));
         self.ships_past.record(inputs.tick(), REWIND_TICKS, places);
     }
 
     fn capture(&self, world: &mut Capture<Entity>) {
         for pilot in self.pilots.iter().filter(|pilot| pilot.flying()) {
             let ship = pilot.ship();
-            let shown = world.show(EntityId(pilot.player.0), Entity::Ship(ship));
+            let shown = world.show(EntityId::of_player(pilot.player), Entity::Ship(ship));
             shown.at(ship.pos).owned_by(pilot.player);
         }
         for Rock { id, asteroid, .. } in &self.rocks {
-            world.show(EntityId(*id), Entity::Asteroid(*asteroid)).at(asteroid.pos);
+            world.show(*id, Entity::Asteroid(*asteroid)).at(asteroid.pos);
         }
         for Bullet { id, owner, shot, .. } in &self.shots {
-            world.show(EntityId(*id), Entity::Shot(*shot)).at(shot.pos).owned_by(*owner);
+            world.show(*id, Entity::Shot(*shot)).at(shot.pos).owned_by(*owner);
         }
         for Crystal { id, pickup, .. } in &self.crystals {
-            world.show(EntityId(*id), Entity::Pickup(*pickup)).at(pickup.pos);
+            world.show(*id, Entity::Pickup(*pickup)).at(pickup.pos);
         }
-        for (id, leader) in (FIRST_ID + 1..).zip(&self.leaders) {
-            world.show(EntityId(id), Entity::Leader(*leader));
+        for (id, leader) in self.leader_ids.iter().zip(&self.leaders) {
+            world.show(*id, Entity::Leader(*leader));
         }
-        world.show(EntityId(FIRST_ID), Entity::Round(self.round()));
+        world.show(self.round_id, Entity::Round(self.round()));
     }
 
     fn view(&self, viewer: Viewer) -> View {
@@ -231,7 +233,7 @@ impl Arena {
             if let Some(shot) = pilot.act(inputs.get(owner))
                 && self.shots.len() < SHOTS_MAX
             {
-                let id = self.take_id();
+                let id = self.ids.take();
                 self.shots.push(Bullet { id, owner, ticks_left: SHOT_TICKS, shot });
             }
         }
@@ -267,12 +269,6 @@ impl Arena {
         }));
     }
 
-    fn take_id(&mut self) -> u32 {
-        let id = self.next_id;
-        self.next_id = id.checked_add(1).unwrap_or(FIRST_FREE_ID);
-        id
-    }
-
     fn pilot_at(&self, player: PlayerId) -> Result<usize, usize> {
         self.pilots.binary_search_by_key(&player, |pilot| pilot.player)
     }
@@ -290,7 +286,7 @@ impl Arena {
     fn target_touching(&self, pos: Vec2, own: Team, tick: Tick, ticks_ago: f32) -> Option<usize> {
         let reach = SHIP_RADIUS + SHOT_RADIUS;
         let touches = |pilot: &Pilot| {
-            let id = EntityId(pilot.player.0);
+            let id = EntityId::of_player(pilot.player);
             let seen = match ticks_ago > 0.0 {
                 true => self.ships_past.at(id, tick, ticks_ago),
                 false => Some(pilot.body.pos),

@@ -82,7 +82,7 @@ impl Simulation for Balls {
 
     fn capture(&self, world: &mut Capture<Ball>) {
         for (player, ball) in &self.balls {
-            world.show(EntityId(player.0), *ball).owned_by(*player);
+            world.show(EntityId::of_player(*player), *ball).owned_by(*player);
         }
     }
 }

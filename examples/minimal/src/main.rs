@@ -59,7 +59,7 @@ impl Simulation for Plane {
 
     fn capture(&self, world: &mut Capture<Dot>) {
         for (player, dot) in &self.dots {
-            world.show(EntityId(player.0), dot.clone()).owned_by(*player).at(dot.pos);
+            world.show(EntityId::of_player(*player), dot.clone()).owned_by(*player).at(dot.pos);
         }
     }
 }

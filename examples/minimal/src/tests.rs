@@ -63,7 +63,7 @@ async fn two_clients_see_each_other_walk() {
     let mut watcher = join(address, "watcher").await;
     walker.set_input(Keys { right: 1, up: -1 });
     let walked = |dot: &Dot| dot.pos.x > 5.0 && dot.pos.y < -5.0;
-    let id = EntityId(walker.player().0);
+    let id = EntityId::of_player(walker.player());
     until(&mut watcher, |watcher| {
         walker.update();
         watcher.entities().any(|seen| seen.id == id && !seen.mine && walked(&seen.entity))
@@ -121,7 +121,7 @@ impl Simulation for Older {
 
     fn capture(&self, world: &mut Capture<older::Dot>) {
         for (player, dot) in &self.0.dots {
-            world.show(EntityId(player.0), older::Dot { pos: dot.pos }).owned_by(*player);
+            world.show(EntityId::of_player(*player), older::Dot { pos: dot.pos }).owned_by(*player);
         }
     }
 }

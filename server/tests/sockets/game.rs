@@ -175,7 +175,7 @@ impl Simulation for Dots {
 
     fn capture(&self, world: &mut Capture<Dot>) {
         for (player, dot) in &self.0 {
-            world.show(EntityId(player.0), *dot).owned_by(*player);
+            world.show(EntityId::of_player(*player), *dot).owned_by(*player);
         }
     }
 }

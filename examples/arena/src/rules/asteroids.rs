@@ -114,7 +114,7 @@ impl Arena {
             size,
             spin,
         };
-        let id = self.take_id();
+        let id = self.ids.take();
         self.rocks.push(Rock { id, hits_left: hits(size), asteroid });
     }
 
@@ -123,7 +123,7 @@ impl Arena {
             return;
         }
         let gift = if self.random.below(2) == 0 { Gift::Repair } else { Gift::Overdrive };
-        let id = self.take_id();
+        let id = self.ids.take();
         let pickup = Pickup { pos: snap(pos, 1.0), gift };
         self.crystals.push(Crystal { id, ticks_left: CRYSTAL_TICKS, pickup });
     }

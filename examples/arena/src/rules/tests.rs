@@ -64,7 +64,7 @@ impl Field {
 
     fn add_rock(&mut self, size: AsteroidSize, pos: Vec2) {
         let asteroid = Asteroid { pos, vel: Vec2::ZERO, size, spin: 0.0 };
-        self.arena.rocks.push(Rock { id: 7, hits_left: 1, asteroid });
+        self.arena.rocks.push(Rock { id: EntityId(7), hits_left: 1, asteroid });
     }
 
     fn kills(&self) -> Vec<(u32, u32)> {
@@ -223,7 +223,8 @@ fn rocks_come_back_but_never_near_a_ship() {
     }
     let mut came = 0;
     for _ in 0..60 * 60 {
-        let first_new = field.arena.next_id;
+        let mut ids = field.arena.ids;
+        let first_new = ids.take();
         field.run(1);
         for rock in field.arena.rocks.iter().filter(|rock| rock.id >= first_new) {
             let gap = |pilot: &Pilot| pilot.body.pos.distance(rock.asteroid.pos);
@@ -277,7 +278,7 @@ fn a_pickup_is_taken_once() {
     let mut field = Field::empty(1);
     field.pilot(1).health = 20;
     let pickup = Pickup { pos: glam::vec2(10.0, 0.0), gift: Gift::Repair };
-    field.arena.crystals.push(Crystal { id: 9, ticks_left: 100, pickup });
+    field.arena.crystals.push(Crystal { id: EntityId(9), ticks_left: 100, pickup });
     field.run_without_rocks(2);
     assert_eq!(field.pilot(1).health, 70);
     assert!(field.arena.crystals.is_empty());
