@@ -10,8 +10,8 @@ use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::replica::{Entity, Event, Replica};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Capture, EntityId, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
-    Simulation, View, Viewer,
+    Capture, EntityId, Groups, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId,
+    Replicate, Simulation, View, Viewer,
 };
 
 use crate::balls::Push;
@@ -30,15 +30,18 @@ enum Scene {
     Named { is_held: bool },
     /// Many events in every tick.
     Loud,
+    /// Crates for a group that the first two players come into and leave, and crates that the game is asked of.
+    Secret,
 }
 
-const SCENES: [Scene; 6] = [
+const SCENES: [Scene; 7] = [
     Scene::Replaced,
     Scene::Nowhere,
     Scene::Burst,
     Scene::Named { is_held: true },
     Scene::Named { is_held: false },
     Scene::Loud,
+    Scene::Secret,
 ];
 const BURST_TICK: u32 = 10;
 const BURST_EVENTS: u32 = 300;
@@ -66,6 +69,17 @@ struct Note {
 struct Stage {
     scene: Scene,
     tick: u32,
+}
+
+impl Stage {
+    /// Not in step with the ticks in which clients look around.
+    fn is_member(&self) -> bool {
+        self.tick / 5 % 2 == 1
+    }
+
+    fn is_noticed(&self) -> bool {
+        self.tick / 7 % 2 == 1
+    }
 }
 
 #[tickwire_shared::game]
@@ -107,7 +121,7 @@ impl Simulation for Stage {
                     outbox.to_room(Note { number: self.tick * LOUD_EVENTS + number });
                 }
             }
-            Scene::Replaced | Scene::Burst | Scene::Named { .. } => {}
+            Scene::Replaced | Scene::Burst | Scene::Named { .. } | Scene::Secret => {}
         }
     }
 
@@ -135,6 +149,14 @@ impl Simulation for Stage {
                     world.show(EntityId(FILLERS_FROM + id), moving(id)).priority(40);
                 }
             }
+            Scene::Secret => {
+                world.show(EntityId(1), at(0.0, 0.0)).at(Vec2::ZERO).only_for(Groups::of(63));
+                world.show(EntityId(2), at(0.0, 0.0)).at(Vec2::ZERO).checked();
+                let far = world.show(EntityId(3), at(0.0, 0.0)).at(Vec2::new(300.0, 0.0));
+                far.only_for(Groups::of(63)).checked();
+                world.show(EntityId(4), at(0.0, 0.0)).only_for(Groups::NONE).owned_by(PlayerId(3));
+                world.show(EntityId(5), at(0.0, 0.0));
+            }
             Scene::Burst | Scene::Loud => {}
         }
     }
@@ -145,8 +167,19 @@ impl Simulation for Stage {
             (Scene::Nowhere, 2) => View::circle(Vec2::new(0.0, f32::NAN), 100.0),
             (Scene::Nowhere, 3) => View::circle(Vec2::ZERO, f32::NAN),
             (Scene::Nowhere, 4) => View::circle(Vec2::ZERO, -5.0),
+            (Scene::Secret, 1) if self.is_member() => {
+                View::circle(Vec2::ZERO, 100.0).in_groups(Groups::of(63))
+            }
+            (Scene::Secret, 1) => View::circle(Vec2::ZERO, 100.0),
+            (Scene::Secret, 2) if self.is_member() => View::everything().in_groups(!Groups::NONE),
             _ => View::everything(),
         }
+    }
+
+    fn can_see(&self, viewer: Viewer, entity: EntityId) -> bool {
+        let is_near = viewer.id() == PlayerId(2) || entity == EntityId(2);
+        assert!(is_near, "the game is asked of what is out of {viewer:?}'s area");
+        viewer.id() != PlayerId(3) && self.is_noticed()
     }
 }
 
@@ -257,6 +290,26 @@ fn what_is_nowhere_is_hidden_and_who_is_nowhere_sees_nothing() {
     }
     assert_eq!(seen[4], [1, 2, 3, 4, 9], "everything");
     assert_eq!(told, [0, 0, 0, 0, 60]);
+}
+
+#[test]
+fn secrets_come_and_go_with_the_very_snapshot() {
+    let mut table = Table::new(Scene::Secret, 3, RoomConfig::default());
+    for tick in 1..=80 {
+        table.tick(|| true);
+        let stage = table.room.simulation();
+        let (is_member, is_noticed) = (stage.is_member(), stage.is_noticed());
+        let [near, all, owner] = [0, 1, 2].map(|at| ids(table.clients[at].replica.entities()));
+        let shown = |crates: [(u32, bool); 5]| -> Vec<u32> {
+            crates.iter().filter(|(_, is_shown)| *is_shown).map(|(id, _)| *id).collect()
+        };
+        let of_near = [(1, is_member), (2, is_noticed), (3, false), (4, false), (5, true)];
+        let of_all = [(3, is_member && is_noticed), (4, false), (5, true)];
+        let of_all = [(1, is_member), (2, is_noticed), of_all[0], of_all[1], of_all[2]];
+        assert_eq!(near, shown(of_near), "at tick {tick}");
+        assert_eq!(all, shown(of_all), "at tick {tick}");
+        assert_eq!(owner, [4, 5], "at tick {tick}");
+    }
 }
 
 #[test]
