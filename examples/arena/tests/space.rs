@@ -1,0 +1,248 @@
+//! A game in three dimensions: gliders with a rotation, a view of a sphere, and the own one predicted.
+
+mod table;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tickwire_arena::rules::Random;
+use tickwire_client::session::Session;
+use tickwire_shared::glam::{EulerRot, Quat, Vec3};
+use tickwire_shared::predict::{PredictEntity, PredictedStep};
+use tickwire_shared::quantize::Kinds;
+use tickwire_shared::{
+    Capture, EntityId, EntityIds, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId,
+    Replicate, Simulation, Tick, View, Viewer,
+};
+
+use table::{ME, PERIOD, Table};
+
+/// How far a player sees, in metres.
+const SIGHT: f32 = 120.0;
+/// Half of the side of the cube of air that the gliders keep to.
+const HALF: f32 = 200.0;
+const SPEED: f32 = 24.0;
+const DRONES: u32 = 200;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
+struct Stick {
+    #[replicate(range = -1..=1)]
+    turn: i8,
+    #[replicate(range = -1..=1)]
+    climb: i8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Replicate)]
+struct Glider {
+    #[replicate(range = -256.0..=256.0, step = 0.015625, velocity = vel)]
+    pos: Vec3,
+    #[replicate(range = -32.0..=32.0, step = 0.0625)]
+    vel: Vec3,
+    #[replicate(bits = 9)]
+    facing: Quat,
+    /// Degrees, from which `facing` follows; others need it not.
+    #[replicate(range = -180..=179, owner)]
+    yaw: i16,
+    #[replicate(range = -60..=60, owner)]
+    pitch: i16,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Sky {
+    gliders: BTreeMap<PlayerId, Glider>,
+    drones: Vec<(EntityId, Glider)>,
+    ids: EntityIds,
+}
+
+impl PredictEntity for Sky {
+    fn predict_step(glider: &mut Glider, stick: Stick, _tick: &mut PredictedStep<'_, Self>) {
+        glider.yaw = (glider.yaw + 2 * i16::from(stick.turn) + 180).rem_euclid(360) - 180;
+        glider.pitch = (glider.pitch + i16::from(stick.climb)).clamp(-60, 60);
+        let [yaw, pitch] = [glider.yaw, glider.pitch].map(|angle| f32::from(angle).to_radians());
+        glider.facing = Quat::from_euler(EulerRot::YXZ, yaw, pitch, 0.0);
+        // In steps that are sent, so that client and server add up the same.
+        glider.vel = (glider.facing * Vec3::NEG_Z * SPEED * 16.0).round() / 16.0;
+        let pos = glider.pos + glider.vel / Self::TICK_HZ as f32;
+        glider.pos = pos.clamp(Vec3::splat(-HALF), Vec3::splat(HALF));
+    }
+}
+
+/// What somebody who is no player holds: it turns and climbs for a while, each at its own times.
+fn drone_stick(number: u32, tick: Tick) -> Stick {
+    let phase = (tick.0 / 40 + number * 7) % 9;
+    Stick {
+        turn: [0, 1, 1, 0, -1, 0, 1, 0, 0][phase as usize],
+        climb: [1, 0, -1][phase as usize % 3],
+    }
+}
+
+#[tickwire_shared::game]
+impl Simulation for Sky {
+    const NAME: &'static str = "sky";
+    type Input = Stick;
+    type Entity = Glider;
+
+    fn new(room: &NewRoom<Self>) -> Self {
+        let (mut sky, mut random) = (Sky::default(), Random::new(room.seed));
+        for _ in 0..DRONES {
+            let pos = Vec3::from_array([0; 3].map(|_| random.between(-HALF, HALF).round()));
+            let yaw = random.between(-180.0, 179.0) as i16;
+            sky.drones.push((sky.ids.take(), Glider { pos, yaw, ..Glider::default() }));
+        }
+        sky
+    }
+
+    fn join(&mut self, player: &NewPlayer<Self>) {
+        self.gliders.insert(player.id, Glider::default());
+    }
+
+    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
+        self.gliders.remove(&player);
+    }
+
+    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
+        let step = |glider: &mut Glider, stick| {
+            <Sky as PredictEntity>::predict_step(glider, stick, &mut PredictedStep::alone());
+        };
+        for (player, glider) in &mut self.gliders {
+            step(glider, inputs.get(*player));
+        }
+        for (number, (_, drone)) in (0..).zip(&mut self.drones) {
+            step(drone, drone_stick(number, inputs.tick()));
+        }
+    }
+
+    fn capture(&self, world: &mut Capture<Glider>) {
+        for (player, glider) in &self.gliders {
+            world.show(EntityId::of_player(*player), *glider).at(glider.pos).owned_by(*player);
+        }
+        for (id, drone) in &self.drones {
+            world.show(*id, *drone).at(drone.pos);
+        }
+    }
+
+    fn view(&self, viewer: Viewer) -> View {
+        let glider = viewer.player().and_then(|player| self.gliders.get(&player));
+        glider.map_or(View::everything(), |glider| View::sphere(glider.pos, SIGHT))
+    }
+}
+
+/// What a player saw and was sent in some seconds of flight.
+#[derive(Debug, Default)]
+struct Flight {
+    snapshots: usize,
+    bytes: usize,
+    /// Of every frame, the others that were shown.
+    seen: usize,
+    corrections: u64,
+    /// Most that was shown beside what was predicted, in metres.
+    visible_error: f64,
+    /// Most that a shown state of another one is off the server's own at that tick, in metres.
+    others_off: f32,
+    /// Of the snapshots.
+    lost_fraction: f32,
+}
+
+/// Flies loops for 30 seconds, `delay_ticks` away each way, one of `lost_every` snapshots lost.
+fn fly(delay_ticks: usize, lost_every: u32) -> Flight {
+    let mut session = Session::new("test", None);
+    session.predict::<Sky>();
+    let mut table = Table::<Sky>::join(session, (5, Tick(0)), (delay_ticks, delay_ticks));
+    let (mut flight, mut corrections_before) = (Flight::default(), 0);
+    let mut past: BTreeMap<u32, Vec<(EntityId, Glider)>> = BTreeMap::new();
+    for tick in 0..30 * 60u32 {
+        table.is_silent = tick % lost_every == lost_every - 1;
+        let phase = tick / 30;
+        table.advance(&[[1, 0, -1, 1][phase as usize % 4], [1, -1, 0][phase as usize % 3]]);
+        past.insert(table.room.tick().0, table.room.simulation().drones.clone());
+        if tick < 240 {
+            // The clocks settle, and with them what is predicted.
+            let room = table.session.room();
+            let prediction = room.and_then(|room| room.prediction());
+            corrections_before = prediction.map_or(0, |prediction| prediction.stats().corrections);
+            continue;
+        }
+        for (_, datagram) in table.room.datagrams() {
+            flight.snapshots += 1;
+            flight.bytes += datagram.len();
+        }
+        let room = table.session.room().expect("it is in the room");
+        let (shown_tick, part) = room.shown_tick_of(0).expect("it is shown");
+        let (before, after) = (&past[&shown_tick.0], &past[&(shown_tick.0 + 1)]);
+        room.for_each_shown(|shown| {
+            if shown.mine || shown.presence < 1.0 {
+                return;
+            }
+            flight.seen += 1;
+            let at = (shown.id.0 & 0xFFFF) as usize;
+            let pos = Vec3::from_array([0, 1, 2].map(|lane| shown.lanes[lane] as f32)) / 64.0;
+            let is = before[at].1.pos.lerp(after[at].1.pos, part as f32);
+            flight.others_off = flight.others_off.max(pos.distance(is));
+        });
+        let prediction = room.prediction().expect("it predicts");
+        flight.corrections = prediction.stats().corrections - corrections_before;
+        let error = prediction.visible_error();
+        let error = error.iter().take(3).map(|lane| lane * lane).sum::<f64>().sqrt() / 64.0;
+        flight.visible_error = flight.visible_error.max(error);
+    }
+    flight.lost_fraction = table.session.stats(PERIOD * table.tick).loss_fraction();
+    flight
+}
+
+#[test]
+fn a_player_in_space_is_predicted_and_sees_what_is_around() {
+    for (delay_ticks, lost_every) in [(0, u32::MAX), (6, u32::MAX), (6, 20)] {
+        let flight = fly(delay_ticks, lost_every);
+        let seen = flight.seen as f64 / flight.snapshots as f64;
+        let bytes = flight.bytes as f64 / flight.snapshots as f64;
+        println!(
+            "{delay_ticks} ticks each way, {:.1} % lost: {seen:.1} others seen, {bytes:.1} bytes a datagram, \
+             {:.2} bytes for each and tick, {} corrections, visible error {:.3} m, others off by {:.3} m",
+            flight.lost_fraction * 100.0,
+            bytes / seen,
+            flight.corrections,
+            flight.visible_error,
+            flight.others_off,
+        );
+        assert!(seen > 10.0, "{flight:?}");
+        assert!((flight.lost_fraction > 0.04) == (lost_every < 25), "{flight:?}");
+        assert!(flight.corrections == 0 && flight.visible_error < 1e-3, "{flight:?}");
+        // Those far away come every second tick, and stop at the edge of the air.
+        assert!(flight.others_off < if lost_every == u32::MAX { 0.25 } else { 1.0 }, "{flight:?}");
+    }
+}
+
+#[test]
+fn a_sphere_shows_what_is_in_it_above_and_below_too() {
+    let session = Session::new("test", None);
+    let mut table = Table::<Sky>::join(session, (5, Tick(0)), (0, 0));
+    (0..120).for_each(|_| table.advance(&[0, 0]));
+    let sky = table.room.simulation();
+    let (mut capture, view) = (Capture::default(), sky.view(Viewer::Player(ME)));
+    sky.capture(&mut capture);
+    let world: Vec<_> = capture.drain().collect();
+    let mut shown = Vec::new();
+    table.session.room().expect("it is in the room").for_each_shown(|seen| {
+        let lanes: Vec<i32> = seen.lanes.iter().map(|lane| lane.round() as i32).collect();
+        let glider = Glider::from_lanes(seen.kind, &lanes).expect("of this game");
+        assert!((glider.facing.length() - 1.0).abs() < 0.01);
+        shown.push(seen.id);
+    });
+    let center = view.areas().next().expect("a sphere").center();
+    let (mut high, mut hidden) = (0, 0);
+    for captured in &world {
+        let place = captured.place.expect("all have one");
+        if place.distance(center) < SIGHT * 0.95 {
+            assert!(shown.contains(&captured.id), "{:?} is near and not shown", captured.id);
+            high += usize::from((place.y - center.y).abs() > SIGHT / 2.0);
+        } else if place.distance(center) > SIGHT * 1.15 {
+            assert!(!shown.contains(&captured.id), "{:?} is far and shown", captured.id);
+            let level = (place - center).with_y(0.0).length();
+            hidden += usize::from(level < SIGHT / 2.0);
+        }
+    }
+    assert!(
+        high > 2 && hidden > 2,
+        "{high} seen far above or below, {hidden} too far above or below"
+    );
+}
