@@ -13,9 +13,11 @@ const ANOTHER: f32 = 0.1;
 /// A client's view in one tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ViewArea {
-    /// Without areas that are nowhere.
-    view: View,
-    has_excepted: bool,
+    is_everywhere: bool,
+    /// None is nowhere. Those that are shown come first, then those excepted.
+    areas: [Area; View::AREAS_MAX],
+    shown: u8,
+    count: u8,
     /// What is beyond this part of an area is far.
     far_from: f32,
 }
@@ -53,29 +55,41 @@ impl ViewArea {
     /// What is beyond `far_from_percent` of an area's reach is far.
     pub(super) fn new(view: View, far_from_percent: u32) -> Self {
         let view = view.without_faults();
-        let has_excepted = view.excepted_areas().next().is_some();
-        ViewArea { view, has_excepted, far_from: far_from_percent as f32 / 100.0 }
+        let mut area = ViewArea {
+            is_everywhere: view.is_everywhere(),
+            areas: [Area::sphere(Vec3::ZERO, 0.0); View::AREAS_MAX],
+            shown: view.areas().count() as u8,
+            count: 0,
+            far_from: far_from_percent as f32 / 100.0,
+        };
+        for of_view in view.areas().chain(view.excepted_areas()) {
+            area.areas[usize::from(area.count)] = of_view;
+            area.count += 1;
+        }
+        area
     }
 
     /// Whether every place is in it, and near.
     #[inline]
     pub(super) fn is_everything(&self) -> bool {
-        self.view.is_everywhere() && !self.has_excepted
+        self.is_everywhere && !self.has_excepted()
     }
 
     /// Whether it holds all places but some.
     pub(super) fn is_everywhere(&self) -> bool {
-        self.view.is_everywhere()
+        self.is_everywhere
     }
 
     /// Whether some places are excepted.
+    #[inline]
     pub(super) fn has_excepted(&self) -> bool {
-        self.has_excepted
+        self.shown < self.count
     }
 
     /// The areas that are shown.
-    pub(super) fn areas(&self) -> impl Iterator<Item = Area> + '_ {
-        self.view.areas()
+    #[inline]
+    pub(super) fn areas(&self) -> &[Area] {
+        &self.areas[..usize::from(self.shown)]
     }
 
     /// How something at `place` is seen. What has no place, which is not a number, is near everywhere; one that is infinite
@@ -85,33 +99,35 @@ impl ViewArea {
         if place.x.is_nan() || self.is_everything() {
             return Reach::Near;
         }
-        if place.x == f32::INFINITY || self.has_excepted && self.excepts(place, seen_before) {
+        if place.x == f32::INFINITY || self.has_excepted() && self.excepts(place, seen_before) {
             return Reach::Hidden;
         }
+        if self.is_everywhere {
+            return Reach::Near;
+        }
         let scale = if seen_before { HYSTERESIS } else { 1.0 };
-        let mut reach = if self.view.is_everywhere() { Reach::Near } else { Reach::Hidden };
-        for area in self.view.areas() {
+        let mut reach = Reach::Hidden;
+        for area in self.areas().iter().filter(|area| area.contains(place, scale)) {
             if area.contains(place, self.far_from) {
                 return Reach::Near;
             }
-            if area.contains(place, scale) {
-                reach = Reach::Far;
-            }
+            reach = Reach::Far;
         }
         reach
     }
 
     /// Whether it differs so much from the `other` that another look is due.
     pub(super) fn is_another(&self, other: &ViewArea) -> bool {
-        let of = |view: &View| (view.is_everywhere(), view.areas().count());
-        of(&self.view) != of(&other.view)
-            || self.view.areas().zip(other.view.areas()).any(|(now, then)| differ(now, then))
+        let mut areas = self.areas().iter().zip(other.areas());
+        (self.is_everywhere, self.shown) != (other.is_everywhere, other.shown)
+            || areas.any(|(now, then)| differ(*now, *then))
     }
 
     /// What comes out of an area is shown when it is a little beyond.
     fn excepts(&self, place: Vec3, seen_before: bool) -> bool {
         let scale = if seen_before { 1.0 } else { HYSTERESIS };
-        self.view.excepted_areas().any(|area| area.contains(place, scale))
+        let excepted = &self.areas[usize::from(self.shown)..usize::from(self.count)];
+        excepted.iter().any(|area| area.contains(place, scale))
     }
 }
 
@@ -175,6 +191,17 @@ mod tests {
         assert_eq!(area.reach(at(109.0), false), Reach::Hidden);
         assert_eq!(area.reach(at(111.0), false), Reach::Near);
         assert_eq!(area.reach(Vec3::INFINITY, true), Reach::Hidden);
+    }
+
+    #[test]
+    fn of_several_areas_the_nearest_counts() {
+        let other = Area::circle(Vec2::new(120.0, 0.0), 100.0);
+        let area = ViewArea::new(View::circle(Vec2::ZERO, 100.0).and(other), 50);
+        assert_eq!(area.reach(at(80.0), false), Reach::Near, "far from one, near the other");
+        assert_eq!(area.reach(at(60.0), false), Reach::Far);
+        assert_eq!(area.reach(at(221.0), false), Reach::Hidden);
+        let too = ViewArea::new(View::everything().and(other), 50);
+        assert_eq!(too.reach(at(60.0), false), Reach::Near);
     }
 
     #[test]
