@@ -6,7 +6,7 @@ export const MADE_BY = '// Made by `npx tickwire types`';
 const VECTORS = { vec2: 'Vec2', vec3: 'Vec3', quat: 'Quat' };
 /** Most variants without names for which an index is written as a union. */
 const UNION_MAX = 16;
-/** Most variants that are written with their names. */
+/** Most variants that are written as a union of their names. */
 const NAMES_MAX = 256;
 const RESERVED = /^(?:Game|default|class|const|enum|export|extends|function|import|new|return|static|super|switch|this|throw|typeof|var|with|yield|in|if|do|for|try|case|else|true|false|await|break|catch|while|delete|Vec2|Vec3|Quat|any|boolean|number|object|string|symbol|undefined|unknown|never|void|null)$/;
 
@@ -36,7 +36,7 @@ export function typesOf(schema, name = nameOf(schema.game), isAmbient = false) {
     '  /** What a player asks for once. */',
     ...kinds('commands', schema.commands, choices),
     '}',
-    ...[...new Set(choices.values())].flatMap((choice) => choiceOf(choice, isAmbient)),
+    ...[...new Set(choices.values())].flatMap(({ name, variants }) => ['', `export type ${name} = ${unionOf(variants)};`]),
     ...(isAmbient ? [] : builtFor(schema, name)),
     '',
   ].join('\n');
@@ -68,10 +68,8 @@ function sameNames(some, others) {
   return some?.length === others.length && some.every((name, at) => name === others[at]);
 }
 
-function choiceOf({ name, variants }, isAmbient) {
-  const numbered = variants.map((variant, index) => `${variant}: ${index}`).join(', ');
-  if (isAmbient) return ['', `/** ${numbered}. */`, `export type ${name} = ${variants.map((_, index) => index).join(' | ')};`];
-  return ['', `export const ${name} = { ${numbered} } as const;`, `export type ${name} = (typeof ${name})[keyof typeof ${name}];`];
+function unionOf(variants) {
+  return variants.map((variant) => `'${variant}'`).join(' | ');
 }
 
 /** What a client compares with its server's schema; see `src/showing.ts`. */
@@ -115,20 +113,21 @@ function kind(indent, name, { fields }, choices) {
   if (fields.length === 0) return [`${indent}${name}: {};`];
   const lines = fields.flatMap((field) => {
     const choice = choices.get(field);
-    const words = doc(field, choice);
+    const words = doc(field);
     return [...(words ? [`${indent}  /** ${words} */`] : []), `${indent}  ${field.name}: ${choice?.name ?? typeOf(field)};`];
   });
   return [`${indent}${name}: {`, ...lines, `${indent}};`];
 }
 
-function typeOf({ type, max }) {
+function typeOf({ type, max, choice }) {
   if (type === 'bool') return 'boolean';
   if (type !== 'choice') return VECTORS[type] ?? 'number';
+  if (choice) return choice.variants.length <= NAMES_MAX ? unionOf(choice.variants) : 'string';
   return max < UNION_MAX ? Array.from({ length: max + 1 }, (_, variant) => variant).join(' | ') : 'number';
 }
 
 /** What the values of a field are, as far as its type does not say. */
-function doc({ type, min, max, step, ownerOnly, velocity }, choice) {
+function doc({ type, min, max, step, ownerOnly, velocity, choice }) {
   const what = {
     bool: '',
     int: `Whole, ${min} to ${max}.`,
@@ -137,7 +136,7 @@ function doc({ type, min, max, step, ownerOnly, velocity }, choice) {
     vec2: `Each ${min} to ${max} in steps of ${step}.`,
     vec3: `Each ${min} to ${max} in steps of ${step}.`,
     quat: 'A rotation.',
-    choice: choice ? '' : `The index of one of ${max + 1} variants.`,
+    choice: choice ? (choice.variants.length > NAMES_MAX ? `The name of one of ${max + 1} variants.` : '') : `The index of one of ${max + 1} variants.`,
   }[type];
   const moved = velocity === undefined ? '' : `Changes by \`${velocity}\` a second.`;
   return [what, moved, ownerOnly ? 'Told to its owner only.' : ''].filter((words) => words !== '').join(' ');

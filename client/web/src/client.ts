@@ -205,13 +205,13 @@ export class Client<G extends Game = AnyGame> {
    *
    * Rejected with a {@link TickwireError} whose code is `NotInRoom`, `NotPlaying`, `CommandTooFast` or `CommandInvalid`, no
    * step will have it; if the session or its connection ended first, a step had it or not. Rejected with a `TypeError` or
-   * `RangeError` for a command or field that the game does not have, or a value that does not fit.
+   * `RangeError` for a command or field that the game does not have, a field that is missing, or a value that does not fit.
    */
   command<K extends CommandName<G>>(kind: K, ...fields: CommandFields<G, K>): Promise<void> {
-    return this.#ask(() => this.#core.command(...commandRecord(this.schema.commands, kind, fields[0] ?? {})));
+    return this.#ask(() => this.#core.command(...commandRecord(this.schema.commands, kind, fields[0] ?? {}, this.#showing.schema)));
   }
 
-  /** Holds these fields of the input from now on; those not named stay as they are. */
+  /** Holds these fields of the input from now on; those not named stay as they are: at first false, zero, the first variant. */
   setInput(changes: Partial<G['input']>): void {
     if (this.#end || !this.#input) return;
     this.#core.setInput(this.#input.write(changes));

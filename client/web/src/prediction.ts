@@ -1,7 +1,8 @@
 import type { Core } from './core.js';
 import type { AnyGame, Game, KindName, Seen } from './entities.js';
 import { TickwireError } from './errors.js';
-import { AXES, type Field, type Kind, readRecord, type Schema } from './schema.js';
+import { type Kind, readRecord, type Schema } from './schema.js';
+import { copyOf, roundValue } from './value.js';
 
 /**
  * One tick of what the player steers: changes `own`, which has the fields of its kind, by the `input`, as the
@@ -66,7 +67,7 @@ export class Predictor {
   adopt(number: number, values: ArrayLike<number>, before: Values | undefined): Values | undefined {
     const stepped = this.#stepped.get(number);
     if (!stepped) return undefined;
-    const own = before ? copyOf(stepped.kind, before) : {};
+    const own = before ? ownState(stepped.kind, before) : {};
     readRecord(stepped.kind, values, 0, own);
     return own;
   }
@@ -77,7 +78,7 @@ export class Predictor {
     if (!stepped || this.error) return undefined;
     const { kind, step } = stepped;
     try {
-      const own = copyOf(kind, state);
+      const own = ownState(kind, state);
       const held: Values = {};
       readRecord(this.#input, input, 0, held);
       const given = step(own, held, this.#seconds);
@@ -86,7 +87,7 @@ export class Predictor {
       }
       writeRecord(kind, own, values);
       // What the step goes on with is of the precision of the server's types, and no vector of the game's own.
-      const after = copyOf(kind, own);
+      const after = ownState(kind, own);
       readRecord(kind, values, 0, after);
       return after;
     } catch (cause) {
@@ -99,33 +100,17 @@ export class Predictor {
 }
 
 /** A state of its own: its vectors are not those of `state`. */
-function copyOf(kind: Kind, state: Values): Values {
-  const copy = { ...state };
-  for (const { name, components } of kind.fields) {
-    if (components > 1) copy[name] = { ...(state[name] as object) };
-  }
-  return copy;
+function ownState(kind: Kind, state: Values): Values {
+  const own = { ...state };
+  for (const { name } of kind.fields) own[name] = copyOf(state[name]);
+  return own;
 }
 
 /** Writes the fields as numbers that the server's types hold. Throws a `TypeError` for one that is none. */
 function writeRecord(kind: Kind, own: Values, values: Float64Array): void {
   let at = 0;
   for (const field of kind.fields) {
-    const value = own[field.name];
-    for (let axis = 0; axis < field.components; axis++) {
-      const component = field.components === 1 ? value : (value as Values | undefined)?.[AXES[axis]!];
-      const number = rounded(field, Number(component ?? Number.NaN));
-      if (!Number.isFinite(number)) throw new TypeError(`"${field.name}" is ${shown(value)} after it, which is no ${field.type}`);
-      values[at++] = number;
-    }
+    roundValue(field, own[field.name], values, at);
+    at += field.components;
   }
-}
-
-function rounded({ type }: Field, value: number): number {
-  return type === 'bool' || type === 'int' || type === 'choice' ? Math.round(value) : Math.fround(value);
-}
-
-function shown(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value);
-  return `{ ${Object.entries(value).map(([axis, part]) => `${axis}: ${String(part)}`).join(', ')} }`;
 }

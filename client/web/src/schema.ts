@@ -2,6 +2,7 @@
  * The server's description of its game, and how values travel between it and the wasm core as flat
  * numbers.
  */
+import { checkValue, readValue, writeValue } from './value.js';
 
 /** How a field is made up. */
 export type FieldType = 'bool' | 'int' | 'float' | 'angle' | 'vec2' | 'vec3' | 'quat' | 'choice';
@@ -69,24 +70,23 @@ export interface Quat {
   w: number;
 }
 
-/** The value of a field. */
-export type FieldValue = boolean | number | Vec2 | Vec3 | Quat;
-
-/** The components of vectors and quaternions. */
-export const AXES = ['x', 'y', 'z', 'w'] as const;
+/** The value of a field; of an enum the name of its variant. */
+export type FieldValue = boolean | number | string | Vec2 | Vec3 | Quat;
 
 /** Writes one record of numbers into an object with the fields of `kind`, reusing its vectors. */
 export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into: Record<string, unknown>): void {
   for (const field of kind.fields) {
-    if (field.components === 1) {
-      const value = flat[at]!;
-      into[field.name] = field.type === 'bool' ? value >= 0.5 : value;
-    } else {
-      const vector = (into[field.name] ??= {}) as Record<string, number>;
-      for (let axis = 0; axis < field.components; axis++) vector[AXES[axis]!] = flat[at + axis]!;
-    }
+    into[field.name] = readValue(field, flat, at, into[field.name]);
     at += field.components;
   }
+}
+
+/** How a {@link RecordWriter} begins. */
+export interface RecordStart {
+  /** Starts with what this one held. */
+  before?: RecordWriter | undefined;
+  /** What errors call the record. */
+  noun?: string;
 }
 
 /** The input, or a command, as the numbers the core takes. */
@@ -96,8 +96,8 @@ export class RecordWriter {
   readonly #held: Record<string, FieldValue> = {};
   readonly #flat: Float64Array;
 
-  /** Starts with nothing held, false and zero, or with what `before` held. Errors call it by its noun. */
-  constructor(kind: Kind, { before, noun = 'the input' }: { before?: RecordWriter | undefined; noun?: string } = {}) {
+  /** Starts with nothing set: false, zero, the first variant. */
+  constructor(kind: Kind, { before, noun = 'the input' }: RecordStart = {}) {
     this.#kind = kind;
     this.#noun = noun;
     if (before) Object.assign(this.#held, before.#held);
@@ -115,7 +115,7 @@ export class RecordWriter {
     for (const [name, value] of given) {
       const field = this.#kind.fields.find((field) => field.name === name);
       if (!field) throw new TypeError(`${this.#noun} has no field "${name}"; it has ${this.#names()}`);
-      checkValue(this.#noun, field, value);
+      checkValue(this.#noun, name, field, value);
     }
     Object.assign(this.#held, Object.fromEntries(given) as Record<string, FieldValue>);
     let at = 0;
@@ -126,54 +126,15 @@ export class RecordWriter {
     return this.#flat;
   }
 
+  /** As {@link write}, of all fields at once. Throws a `TypeError` that names one that is missing, unless it `mayLack` it. */
+  writeAll(fields: object, mayLack: (name: string) => boolean): Float64Array {
+    const given = fields as Record<string, unknown>;
+    const missing = this.#kind.fields.find(({ name }) => given[name] === undefined && !mayLack(name));
+    if (missing) throw new TypeError(`${this.#noun} lacks its field "${missing.name}"; it has ${this.#names()}`);
+    return this.write(fields);
+  }
+
   #names(): string {
     return this.#kind.fields.map((field) => `"${field.name}"`).join(', ') || 'none';
-  }
-}
-
-function checkValue(noun: string, field: Field, value: unknown): void {
-  if (field.components === 1) {
-    const fits = Number.isFinite(value) || (field.type === 'bool' && typeof value === 'boolean');
-    if (!fits) throw new TypeError(`${noun} field "${field.name}" takes ${NOUNS[field.type]}, not ${String(value)}`);
-    return checkRange(`${noun} field "${field.name}"`, field, Number(value));
-  }
-  for (const axis of AXES.slice(0, field.components)) {
-    const part = (value as Record<string, unknown> | null)?.[axis];
-    if (!Number.isFinite(part)) {
-      throw new TypeError(`${noun} field "${field.name}" takes ${NOUNS[field.type]} with finite ${axis}`);
-    }
-    checkRange(`${noun} field "${field.name}.${axis}"`, field, part as number);
-  }
-}
-
-/** Angles wrap, and a rotation is what its four numbers are in proportion. */
-function checkRange(name: string, { type, min, max, step = 1 }: Field, value: number): void {
-  if (type === 'angle' || type === 'quat' || min === undefined || max === undefined) return;
-  // What is off by no more than rounding is meant to be at the end of the range.
-  const slack = type === 'float' || type === 'vec2' || type === 'vec3' ? step / 2 : 0;
-  if (value >= min - slack && value <= max + slack) return;
-  throw new RangeError(`${name} takes ${min} to ${max}, not ${value}`);
-}
-
-const NOUNS: Record<FieldType, string> = {
-  bool: 'a bool',
-  int: 'an int',
-  float: 'a float',
-  angle: 'an angle',
-  vec2: 'a vec2',
-  vec3: 'a vec3',
-  quat: 'a quat',
-  choice: 'a choice',
-};
-
-function writeValue(field: Field, value: FieldValue | undefined, flat: Float64Array, at: number): void {
-  if (field.components === 1) {
-    flat[at] = Number(value ?? 0);
-    return;
-  }
-  const vector = value as Record<string, number> | undefined;
-  const rest = field.type === 'quat' ? 1 : 0;
-  for (let axis = 0; axis < field.components; axis++) {
-    flat[at + axis] = vector?.[AXES[axis]!] ?? (axis === 3 ? rest : 0);
   }
 }

@@ -5,14 +5,15 @@ import type { Core } from '../src/core.js';
 import type { AnyGame } from '../src/entities.js';
 import type { CoreEvent } from '../src/messages.js';
 import type { Kind, Schema } from '../src/schema.js';
+import type { BuiltFor } from '../src/showing.js';
 import type { Transport, TransportHandler } from '../src/transport.js';
 import everything from './schema.everything.json';
-import { type SpaceRace2, Tyres } from './types.everything.js';
+import { type SpaceRace2, type Tyres, spaceRace2Schema } from './types.everything.js';
 
 const SCHEMA = everything as unknown as Schema;
 
-const record = (kinds: readonly Kind[], name: string, fields: object) => {
-  const [kind, values] = commandRecord(kinds, name, fields);
+const record = (kinds: readonly Kind[], name: string, fields: object, builtFor?: BuiltFor) => {
+  const [kind, values] = commandRecord(kinds, name, fields, builtFor);
   return [kind, ...values];
 };
 
@@ -47,23 +48,35 @@ function start() {
 
 test('a command is its number and the components of its fields', () => {
   expect(record(SCHEMA.commands, 'Ready', {})).toEqual([0]);
-  expect(record(SCHEMA.commands, 'Repair', { wheels: 4, tyres: Tyres.Hard })).toEqual([1, 2, 4]);
-  // A field that only the server has is zero.
-  expect(record(SCHEMA.commands, 'Repair', { wheels: 1 })).toEqual([1, 0, 1]);
+  expect(record(SCHEMA.commands, 'Repair', { wheels: 4, tyres: 'Hard' })).toEqual([1, 2, 4]);
+});
+
+test('a field that is missing is named, unless the page was built for a server without it', () => {
+  const lacks = 'the Repair command lacks its field "tyres"; it has "tyres", "wheels"';
+  expect(() => record(SCHEMA.commands, 'Repair', { wheels: 1 })).toThrow(new TypeError(lacks));
+  expect(() => record(SCHEMA.commands, 'Repair', { wheels: 1, tyres: undefined })).toThrow(lacks);
+  expect(() => record(SCHEMA.commands, 'Repair', { wheels: 1 }, spaceRace2Schema)).toThrow(lacks);
+  const older = { ...spaceRace2Schema, commands: { Repair: { wheels: 'int' } } };
+  expect(record(SCHEMA.commands, 'Repair', { wheels: 1 }, older)).toEqual([1, 0, 1]);
+  expect(() => record(SCHEMA.commands, 'Repair', {}, older)).toThrow('lacks its field "wheels"');
 });
 
 test('a command that the game does not have is named, and so is a field or value', () => {
   const wrong = (name: string, fields: object) => expect(() => record(SCHEMA.commands, name, fields));
   wrong('Fly', {}).toThrow(new TypeError('the game has no command "Fly"; it has "Ready", "Repair"'));
-  wrong('Repair', { wings: 1 }).toThrow(new TypeError('the Repair command has no field "wings"; it has "tyres", "wheels"'));
-  wrong('Repair', { wheels: 'all' }).toThrow(new TypeError('the Repair command field "wheels" takes an int, not all'));
-  wrong('Repair', { wheels: 5 }).toThrow(new RangeError('the Repair command field "wheels" takes 1 to 4, not 5'));
+  wrong('Repair', { tyres: 'Soft', wheels: 1, wings: 1 }).toThrow(new TypeError('the Repair command has no field "wings"; it has "tyres", "wheels"'));
+  wrong('Repair', { tyres: 'Soft', wheels: 'all' }).toThrow(new TypeError('the Repair command field "wheels" takes an int, not "all"'));
+  const names = 'the Repair command field "tyres" takes one of "Soft", "Medium", "Hard", not ';
+  for (const [tyres, told] of [['soft', '"soft"'], [0, '0'], [null, 'null']] as const) {
+    wrong('Repair', { tyres, wheels: 1 }).toThrow(new TypeError(names + told));
+  }
+  wrong('Repair', { tyres: 'Soft', wheels: 5 }).toThrow(new RangeError('the Repair command field "wheels" takes 1 to 4, not 5'));
   expect(() => commandRecord([], 'Fly', {})).toThrow('it has none');
 });
 
 test('its promise is fulfilled once a step had it, and rejected with why none will', async () => {
   const { client, asked, say } = start();
-  const [ready, repair] = [client.command('Ready'), client.command('Repair', { tyres: Tyres.Soft, wheels: 4 })];
+  const [ready, repair] = [client.command('Ready'), client.command('Repair', { tyres: 'Soft', wheels: 4 })];
   expect(asked).toEqual(['0: ', '1: 0,4']);
   const settled = vi.fn();
   void ready.then(settled);
@@ -73,7 +86,7 @@ test('its promise is fulfilled once a step had it, and rejected with why none wi
   await expect(ready).resolves.toBeUndefined();
   say({ type: 'refused', request: 2, code: 'CommandTooFast', text: 'wait a moment' });
   await expect(repair).rejects.toMatchObject({ name: 'TickwireError', code: 'CommandTooFast', message: 'wait a moment' });
-  await expect(client.command('Repair', { tyres: Tyres.Soft, wheels: 9 })).rejects.toThrow(RangeError);
+  await expect(client.command('Repair', { tyres: 'Soft', wheels: 9 })).rejects.toThrow(RangeError);
   const last = client.command('Ready');
   await client.close();
   await expect(last).rejects.toMatchObject({ code: 'Normal' });

@@ -113,6 +113,23 @@ test('a step that throws, or makes no number, is told with its cause, and is not
   expect(stepOnce(same).error).toBeUndefined();
 });
 
+test('a step sees the variants of an enum by their names, and leaves a name', () => {
+  const sail = { name: 'sail', type: 'choice', components: 1, choice: { name: 'Sail', variants: ['Furled', 'Set'] } } as const;
+  const schema = { ...SCHEMA, input: { name: 'Helm', fields: [sail] }, entities: [{ name: 'Boat', fields: [sail] }] };
+  const stepped = (after: string) => {
+    const step = (own: Record<string, unknown>, input: Record<string, unknown>) => {
+      expect([own['sail'], input['sail']]).toEqual(['Furled', 'Set']);
+      own['sail'] = after;
+    };
+    const predicts = new Predictor(schema, { Boat: step });
+    const values = new Float64Array(1);
+    const state = predicts.step(0, predicts.adopt(0, [0], undefined)!, [1], values);
+    return { state, values: [...values], error: predicts.error?.message };
+  };
+  expect(stepped('Set')).toMatchObject({ state: { sail: 'Set' }, values: [1] });
+  expect(stepped('Sett').error).toMatch('"sail" is "Sett" after it, which is not one of "Furled", "Set"');
+});
+
 test('a step for what the game does not have is refused by name', () => {
   const nothing = () => {};
   expect(() => new Predictor(SCHEMA, { Bote: nothing })).toThrow('"Bote", which the game does not have; it has "Buoy", "Boat"');

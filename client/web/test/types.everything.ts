@@ -46,11 +46,9 @@ export interface SpaceRace2 extends Game {
   };
 }
 
-export const Tyres = { Soft: 0, Medium: 1, Hard: 2 } as const;
-export type Tyres = (typeof Tyres)[keyof typeof Tyres];
+export type Tyres = 'Soft' | 'Medium' | 'Hard';
 
-export const RacerWing = { Up: 0, Down: 1 } as const;
-export type RacerWing = (typeof RacerWing)[keyof typeof RacerWing];
+export type RacerWing = 'Up' | 'Down';
 
 /** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
 export const spaceRace2Schema = {

@@ -123,14 +123,11 @@ export interface Arena extends Game {
   };
 }
 
-export const Team = { Azure: 0, Amber: 1 } as const;
-export type Team = (typeof Team)[keyof typeof Team];
+export type Team = 'Azure' | 'Amber';
 
-export const AsteroidSize = { Large: 0, Medium: 1, Small: 2 } as const;
-export type AsteroidSize = (typeof AsteroidSize)[keyof typeof AsteroidSize];
+export type AsteroidSize = 'Large' | 'Medium' | 'Small';
 
-export const Gift = { Repair: 0, Overdrive: 1 } as const;
-export type Gift = (typeof Gift)[keyof typeof Gift];
+export type Gift = 'Repair' | 'Overdrive';
 
 /** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
 export const arenaSchema = {

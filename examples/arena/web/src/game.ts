@@ -1,10 +1,9 @@
 /** The rules as this page needs them: names and shapes from `examples/arena/src/rules`. */
 import type { Client, Entities, Entity, GameEvent } from 'tickwire';
-import type { Arena } from './arena';
+import type { Arena, AsteroidSize, Gift, Team } from './arena';
 import type { Roster } from './roster';
 
-export { AsteroidSize, Gift, Team } from './arena';
-export type { Arena };
+export type { Arena, AsteroidSize, Gift, Team };
 
 /** A player's input: `turn` is -1 to the right at full rate, 1 to the left. */
 export type Controls = Arena['input'];
@@ -27,7 +26,7 @@ export type Pickup = Entity<Arena, 'Pickup'>;
 /** The world is the square from minus this to this. */
 export const WORLD_HALF = 2048;
 /** Radii of rocks by size. */
-export const ROCK_RADII: readonly number[] = [60, 36, 20];
+export const ROCK_RADII: Readonly<Record<AsteroidSize, number>> = { Large: 60, Medium: 36, Small: 20 };
 /** Radius of the world that the server shows around a ship. */
 export const VIEW_RADIUS = 900;
 /** Time from the loss of a ship to the next one. */

@@ -1,9 +1,8 @@
 /** Colours of the scene; `style/base.css` has those of the page. */
+import type { Team } from './arena';
 
-/** Indexed by team. */
-export const TEAM_COLORS: readonly number[] = [0x58ccff, 0xffae4a];
-/** Class names, indexed by team. */
-export const TEAM_NAMES: readonly string[] = ['azure', 'amber'];
+/** By team. */
+export const TEAM_COLORS: Readonly<Record<Team, number>> = { Azure: 0x58ccff, Amber: 0xffae4a };
 /** Own shots and marks. */
 export const OWN = 0xffffff;
 export const REPAIR = 0x67f2b0;
@@ -11,6 +10,11 @@ export const OVERDRIVE = 0xff6ad5;
 export const DANGER = 0xff5468;
 export const EMBER = 0xffc27a;
 export const DUST = 0xb7a594;
+
+/** The class of what is of a team; none of one that is not known. */
+export function teamClass(team: Team | undefined): string {
+  return team?.toLowerCase() ?? '';
+}
 
 /** Converts `0xrrggbb` to CSS. */
 export function css(color: number, alpha = 1): string {

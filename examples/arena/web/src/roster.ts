@@ -1,10 +1,10 @@
-import type { ArenaClient } from './game';
+import type { ArenaClient, Team } from './game';
 
 /** Names and teams of players: names from the server, teams as last seen. */
 export class Roster {
   readonly #client: ArenaClient;
   readonly #names = new Map<number, string>();
-  readonly #teams = new Map<number, number>();
+  readonly #teams = new Map<number, Team>();
 
   /** For one session. */
   constructor(client: ArenaClient) {
@@ -24,7 +24,7 @@ export class Roster {
   }
 
   /** The team; undefined if it was never seen. */
-  teamOf(player: number): number | undefined {
+  teamOf(player: number): Team | undefined {
     return this.#teams.get(player);
   }
 }

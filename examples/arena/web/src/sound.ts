@@ -1,4 +1,4 @@
-import { AsteroidSize, type ArenaEvent, type Frame } from './game';
+import type { ArenaEvent, Frame } from './game';
 import type { Camera } from './scene/camera';
 
 const VOLUME = 0.25;
@@ -64,7 +64,7 @@ export class Sound {
     const near = camera.nearness(event.pos);
     if (near <= 0) return;
     if (event.kind === 'Kill') this.#boom(near, 1.1, 900);
-    else if (event.kind === 'Crack') this.#boom(near * 0.6, event.size === AsteroidSize.Large ? 0.7 : 0.4, 600);
+    else if (event.kind === 'Crack') this.#boom(near * 0.6, event.size === 'Large' ? 0.7 : 0.4, 600);
     else if (event.kind === 'Hit') this.#boom(near * (event.victim === player ? 0.8 : 0.3), 0.14, 2600);
     else if (event.player === player) this.#chime([660, 990], 0.4);
   }

@@ -1,6 +1,6 @@
 import { byId, element, setText } from '../dom';
-import type { Frame } from '../game';
-import { TEAM_NAMES } from '../palette';
+import type { Frame, Team } from '../game';
+import { teamClass } from '../palette';
 
 const EVERY_MS = 250;
 const LAST_SECONDS = 30;
@@ -8,7 +8,7 @@ const LAST_SECONDS = 30;
 interface Row {
   place: string;
   player: number;
-  team: number;
+  team: Team;
   score: number;
 }
 
@@ -44,7 +44,7 @@ export class Board {
     if (shown === this.#shown) return;
     this.#shown = shown;
     const lines = rows.map((row) => {
-      const line = element('tr', TEAM_NAMES[row.team] ?? '');
+      const line = element('tr', teamClass(row.team));
       if (row.player === player) line.classList.add('me');
       const name = roster.nameOf(row.player) || `player ${row.player}`;
       line.append(element('td', '', row.place), element('td', '', name), element('td', '', String(row.score)));

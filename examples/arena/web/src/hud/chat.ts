@@ -1,5 +1,6 @@
 import { byId, element } from '../dom';
-import { TEAM_NAMES } from '../palette';
+import type { Team } from '../game';
+import { teamClass } from '../palette';
 
 const LINES_MAX = 80;
 const SHOWN_MS = 12_000;
@@ -10,7 +11,7 @@ export interface ChatLine {
   /** The sender's display name. */
   name?: string;
   /** The sender's team, if known. */
-  team?: number | undefined;
+  team?: Team | undefined;
   /** Sent to one person only. */
   private?: boolean;
   text: string;
@@ -60,7 +61,7 @@ export class ChatPanel {
     this.lines.push(line);
     const item = element('li', line.kind);
     if (line.private) item.classList.add('private');
-    if (line.name !== undefined) item.append(element('b', TEAM_NAMES[line.team ?? -1] ?? '', line.name));
+    if (line.name !== undefined) item.append(element('b', teamClass(line.team), line.name));
     item.append(line.text);
     this.#log.append(item);
     while (this.#log.children.length > LINES_MAX) this.#log.firstElementChild?.remove();

@@ -1,6 +1,6 @@
 import { byId, element } from '../dom';
 import type { Roster } from '../roster';
-import { TEAM_NAMES } from '../palette';
+import { teamClass } from '../palette';
 
 const LINES_MAX = 6;
 
@@ -11,7 +11,7 @@ export class Feed {
   /** Adds a line; it fades by itself. `killer` is 0 for a rock. */
   add({ killer, victim }: { killer: number; victim: number }, roster: Roster, player: number): void {
     const line = element('li', killer === player || victim === player ? 'me' : '');
-    const name = (who: number) => element('span', TEAM_NAMES[roster.teamOf(who) ?? -1] ?? '', roster.nameOf(who) || `player ${who}`);
+    const name = (who: number) => element('span', teamClass(roster.teamOf(who)), roster.nameOf(who) || `player ${who}`);
     if (killer === 0) line.append(name(victim), element('i', '', 'hit a rock'));
     else line.append(name(killer), element('i', '', '✕'), name(victim));
     line.addEventListener('animationend', () => line.remove());

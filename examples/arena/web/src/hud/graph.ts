@@ -18,9 +18,9 @@ interface Curve {
 
 /** All in milliseconds. */
 const CURVES: readonly Curve[] = [
-  { name: 'round trip', color: TEAM_COLORS[0]!, value: (s) => s.rttMs },
+  { name: 'round trip', color: TEAM_COLORS.Azure, value: (s) => s.rttMs },
   { name: 'view delay', color: OVERDRIVE, value: (s) => s.interpolationMs },
-  { name: 'snapshot age', color: TEAM_COLORS[1]!, value: (s) => s.snapshotAgeMs },
+  { name: 'snapshot age', color: TEAM_COLORS.Amber, value: (s) => s.snapshotAgeMs },
   { name: 'input margin', color: REPAIR, value: (s) => s.inputMarginMs },
 ];
 

@@ -1,10 +1,8 @@
 import type { Stats } from 'tickwire';
-import { Team } from '../arena';
 import { byId, setText } from '../dom';
 import { type ArenaEvent, type Frame, RESPAWN_MS } from '../game';
 import { recall, remember } from '../memory';
 import { calm } from '../motion';
-import { TEAM_NAMES } from '../palette';
 import type { Camera } from '../scene/camera';
 import { Board } from './board';
 import { Feed } from './feed';
@@ -106,8 +104,8 @@ export class Hud {
       }
       case 'TeamChange': {
         if (event.player !== player) return;
-        const team = event.team === Team.Azure ? 'Azure' : 'Amber';
-        return this.announce(event.is_granted ? `You fly for ${team} now` : `Stay with ${team}: the other team is larger`);
+        const { team, is_granted: isGranted } = event;
+        return this.announce(isGranted ? `You fly for ${team} now` : `Stay with ${team}: the other team is larger`);
       }
     }
   }
@@ -122,7 +120,7 @@ export class Hud {
 
   #drawRespawn({ own, nowMs, roster }: Frame): void {
     if (own) {
-      if (!this.#hadShip) this.announce(`You fly for ${capital(TEAM_NAMES[own.team] ?? '')}`);
+      if (!this.#hadShip) this.announce(`You fly for ${own.team}`);
       this.#hadShip = true;
       this.#lostMs = this.#killer = undefined;
     }
@@ -136,8 +134,4 @@ export class Hud {
     const left = Math.max(0, RESPAWN_MS - (nowMs - this.#lostMs));
     setText(this.#seconds, String(Math.max(1, Math.ceil(left / 1000))));
   }
-}
-
-function capital(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }

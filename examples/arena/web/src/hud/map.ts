@@ -48,14 +48,14 @@ function drawGround(pen: Pen, camera: Camera, unit: number): void {
 }
 
 function drawSeen(pen: Pen, { entities, player, roster }: Frame, unit: number): void {
-  for (const { pos, size } of entities.of('Asteroid')) dot(pen, pos, Math.max(1.1 * unit, ROCK_RADII[size] ?? 20), 0x8a8494, 0.75);
-  for (const { pos, gift } of entities.of('Pickup')) dot(pen, pos, 2 * unit, gift === 0 ? REPAIR : OVERDRIVE);
+  for (const { pos, size } of entities.of('Asteroid')) dot(pen, pos, Math.max(1.1 * unit, ROCK_RADII[size]), 0x8a8494, 0.75);
+  for (const { pos, gift } of entities.of('Pickup')) dot(pen, pos, 2 * unit, gift === 'Repair' ? REPAIR : OVERDRIVE);
   for (const leader of entities.of('Leader')) {
     if (leader.player === player || entities.get(leader.player)?.kind === 'Ship') continue;
-    ring(pen, leader.pos, 3 * unit, TEAM_COLORS[leader.team] ?? 0xffffff, unit);
+    ring(pen, leader.pos, 3 * unit, TEAM_COLORS[leader.team], unit);
   }
   for (const { pos, id } of entities.of('Ship')) {
-    if (id !== player) dot(pen, pos, 2.4 * unit, TEAM_COLORS[roster.teamOf(id) ?? 0] ?? 0xffffff);
+    if (id !== player) dot(pen, pos, 2.4 * unit, TEAM_COLORS[roster.teamOf(id) ?? 'Azure']);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Container } from 'pixi.js';
 import type { Vec2 } from 'tickwire';
-import { AsteroidSize, Gift, ROCK_RADII } from '../game';
+import { type AsteroidSize, type Gift, ROCK_RADII } from '../game';
 import { DUST, EMBER, OVERDRIVE, REPAIR } from '../palette';
 import { Particles } from './particles';
 import type { Textures } from './textures';
@@ -50,9 +50,9 @@ export class Effects {
   }
 
   /** A rock broke. */
-  crack({ x, y }: Vec2, size: number): void {
-    const radius = ROCK_RADII[size] ?? 20;
-    const pieces = size === AsteroidSize.Large ? 34 : size === AsteroidSize.Medium ? 22 : 14;
+  crack({ x, y }: Vec2, size: AsteroidSize): void {
+    const radius = ROCK_RADII[size];
+    const pieces = size === 'Large' ? 34 : size === 'Medium' ? 22 : 14;
     this.#glows.add({ x, y, life: 0.3, size: radius * 3, sizeEnd: radius, color: EMBER, alpha: 0.8 });
     this.#rings.add({ x, y, life: 0.5, size: radius, sizeEnd: radius * 4, color: DUST, alpha: 0.4 });
     this.#burst({ x, y }, pieces, { speed: 90 + radius * 2, life: 1, size: 16, color: DUST });
@@ -60,8 +60,8 @@ export class Effects {
   }
 
   /** A pickup was taken. */
-  taken({ x, y }: Vec2, gift: number): void {
-    const color = gift === Gift.Overdrive ? OVERDRIVE : REPAIR;
+  taken({ x, y }: Vec2, gift: Gift): void {
+    const color = gift === 'Overdrive' ? OVERDRIVE : REPAIR;
     this.#rings.add({ x, y, life: 0.5, size: 16, sizeEnd: 140, color });
     this.#glows.add({ x, y, life: 0.4, size: 120, sizeEnd: 40, color });
     this.#burst({ x, y }, 16, { speed: 130, life: 0.7, size: 15, color });

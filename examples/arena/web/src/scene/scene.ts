@@ -144,5 +144,6 @@ function fullResolution(): number {
 }
 
 function colorOf(player: number, { roster }: Frame): number | undefined {
-  return TEAM_COLORS[roster.teamOf(player) ?? -1];
+  const team = roster.teamOf(player);
+  return team && TEAM_COLORS[team];
 }

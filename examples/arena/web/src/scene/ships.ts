@@ -1,5 +1,5 @@
 import { Container, Sprite, Texture } from 'pixi.js';
-import type { Frame, Ship } from '../game';
+import type { Frame, Ship, Team } from '../game';
 import { DANGER, OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
 import type { Camera } from './camera';
 import type { Effects } from './effects';
@@ -24,7 +24,7 @@ interface ShipView {
   name: NamePlate;
   bar: Sprite;
   barBack: Sprite;
-  team: number;
+  team: Team;
   flashSeconds: number;
 }
 
@@ -85,7 +85,7 @@ export class Ships {
       name: new NamePlate(),
       bar: new Sprite({ texture: Texture.WHITE, anchor: { x: 0, y: 0.5 } }),
       barBack: new Sprite({ texture: Texture.WHITE, anchor: 0.5, tint: 0x0a1122, alpha: 0.75 }),
-      team: -1,
+      team: ship.team,
       flashSeconds: 0,
     };
     view.body.addChild(view.halo, view.flame, hull, flash, view.shield);
@@ -96,10 +96,10 @@ export class Ships {
     return view;
   }
 
-  #paint(view: ShipView, team: number): void {
-    const color = TEAM_COLORS[team] ?? 0xffffff;
+  #paint(view: ShipView, team: Team): void {
+    const color = TEAM_COLORS[team];
     view.team = team;
-    view.hull.texture = view.flash.texture = this.#textures.ships[team] ?? Texture.WHITE;
+    view.hull.texture = view.flash.texture = this.#textures.ships[team];
     view.halo.tint = view.shield.tint = color;
   }
 
@@ -142,5 +142,5 @@ export class Ships {
 }
 
 function colorOf(ship: Ship): number {
-  return TEAM_COLORS[ship.team] ?? 0xffffff;
+  return TEAM_COLORS[ship.team];
 }

@@ -1,4 +1,5 @@
 import { CanvasSource, Texture } from 'pixi.js';
+import { type AsteroidSize, ROCK_RADII, type Team } from '../game';
 import { css, TEAM_COLORS } from '../palette';
 import { Random } from '../random';
 import { drawRock } from './rock-drawing';
@@ -23,9 +24,9 @@ export interface Textures {
   /** An engine's flame, pointing to -x with its root at the right edge. */
   flame: Texture;
   /** Ships by team, the nose along x. */
-  ships: Texture[];
+  ships: Record<Team, Texture>;
   /** Rocks by size, then shape. */
-  rocks: Texture[][];
+  rocks: Record<AsteroidSize, Texture[]>;
   /** Light from above left on a round body. */
   shade: Texture;
   /** A faceted crystal, white. */
@@ -43,8 +44,8 @@ export function paintTextures(): Textures {
     bubble: painted(192, 192, (pen) => radial(pen, 96, [[0, 0.04], [0.7, 0.1], [0.92, 0.75], [1, 0]])),
     bolt: painted(128, 48, paintBolt),
     flame: painted(128, 64, paintFlame),
-    ships: TEAM_COLORS.map((color) => painted(60 * DETAIL, 48 * DETAIL, (pen) => paintShip(pen, color))),
-    rocks: [60, 36, 20].map((radius) =>
+    ships: mapped(TEAM_COLORS, (color) => painted(60 * DETAIL, 48 * DETAIL, (pen) => paintShip(pen, color))),
+    rocks: mapped(ROCK_RADII, (radius) =>
       Array.from({ length: ROCK_SHAPES }, (_, shape) => {
         const side = Math.ceil(radius * 2.3 * DETAIL * 0.75);
         return painted(side, side, (pen) => drawRock(pen, side / 2, side / 2.3, new Random(radius * 31 + shape)));
@@ -54,6 +55,12 @@ export function paintTextures(): Textures {
     crystal: painted(96, 96, paintCrystal),
     arrow: painted(48, 48, paintArrow),
   };
+}
+
+/** What `make` makes of each value, by the same names. */
+function mapped<K extends string, T>(values: Readonly<Record<K, number>>, make: (value: number) => T): Record<K, T> {
+  const made = Object.entries<number>(values).map(([name, value]) => [name, make(value)]);
+  return Object.fromEntries(made) as Record<K, T>;
 }
 
 /** A texture from a canvas that `paint` drew on. */

@@ -1,5 +1,5 @@
 import { Container, Sprite } from 'pixi.js';
-import { type Asteroid, type Frame, Gift, type Pickup, ROCK_RADII, type Shot } from '../game';
+import { type Asteroid, type Frame, type Pickup, ROCK_RADII, type Shot } from '../game';
 import { OVERDRIVE, REPAIR, TEAM_COLORS } from '../palette';
 import type { Effects } from './effects';
 import { ROCK_SHAPES, type Textures } from './textures';
@@ -44,7 +44,7 @@ export class Things {
     this.#shots.sync(fired, (sprite, { pos, vel, team }, fresh) => {
       sprite.position.set(pos.x, -pos.y);
       sprite.rotation = Math.atan2(-vel.y, vel.x);
-      if (fresh) this.#effects.muzzle(pos, TEAM_COLORS[team] ?? 0xffffff);
+      if (fresh) this.#effects.muzzle(pos, TEAM_COLORS[team]);
     });
     this.#pickups.sync(entities.of('Pickup'), ({ body, spinning, light }, { pos, id, presence }) => {
       body.alpha = presence;
@@ -57,8 +57,8 @@ export class Things {
 }
 
 function makeRock(layer: Container, textures: Textures, { id, size }: Asteroid): Lit {
-  const radius = ROCK_RADII[size] ?? 20;
-  const texture = textures.rocks[size]![id % ROCK_SHAPES]!;
+  const radius = ROCK_RADII[size];
+  const texture = textures.rocks[size][id % ROCK_SHAPES]!;
   const spinning = new Sprite({ texture, anchor: 0.5 });
   spinning.setSize(radius * 2 * ROCK_MARGIN);
   const light = new Sprite({ texture: textures.shade, anchor: 0.5 });
@@ -67,7 +67,7 @@ function makeRock(layer: Container, textures: Textures, { id, size }: Asteroid):
 }
 
 function makePickup(layer: Container, textures: Textures, { gift }: Pickup): Lit {
-  const color = gift === Gift.Overdrive ? OVERDRIVE : REPAIR;
+  const color = gift === 'Overdrive' ? OVERDRIVE : REPAIR;
   const spinning = new Sprite({ texture: textures.crystal, anchor: 0.5, tint: color });
   const light = new Sprite({ texture: textures.glow, anchor: 0.5, tint: color, blendMode: 'add' });
   light.setSize(110);
@@ -84,7 +84,7 @@ function lit(layer: Container, spinning: Sprite, light: Sprite, order: Sprite[])
 function makeShot(layer: Container, textures: Textures, { team }: Shot): Sprite {
   const sprite = new Sprite({ texture: textures.bolt, anchor: { x: 0.82, y: 0.5 }, blendMode: 'add' });
   sprite.setSize(58, 22);
-  sprite.tint = TEAM_COLORS[team] ?? 0xffffff;
+  sprite.tint = TEAM_COLORS[team];
   layer.addChild(sprite);
   return sprite;
 }
