@@ -14,7 +14,7 @@ use tickwire_shared::bits::{BitReader, BitWriter};
 use tickwire_shared::delta::{Baseline, LaneTable, SecondBaseline};
 use tickwire_shared::model::told::{self, RecentlySent};
 use tickwire_shared::model::{Chances, KindModel, MODEL_VERSION, Model};
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SendRule};
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 
 use crate::train::{Effort, Sight, train_kind};
 
@@ -113,21 +113,14 @@ fn baseline(trace: &Trace, frame: usize, cube: usize) -> Baseline<'_> {
 
 /// The cubes, and the player's larger one.
 fn kinds() -> [KindSchema; 2] {
-    let field = |name: &str, ty| FieldSchema {
-        name: name.into(),
-        ty,
-        rule: SendRule::Always,
-        owner_only: false,
-        velocity: None,
-        choice: None,
-    };
-    ["Cube", "Player"].map(|name| KindSchema {
-        name: name.into(),
-        fields: vec![
-            field("position", FieldType::Vec3 { min: -32.0, max: 32.0, step: 1.0 / 512.0 }),
-            field("orientation", FieldType::Quat { bits: 9 }),
-            field("interacting", FieldType::Bool),
-        ],
+    let position = FieldType::Vec3 { min: -32.0, max: 32.0, step: 1.0 / 512.0 };
+    ["Cube", "Player"].map(|name| {
+        let fields = vec![
+            FieldSchema::new("position", position),
+            FieldSchema::new("orientation", FieldType::Quat { bits: 9 }),
+            FieldSchema::new("interacting", FieldType::Bool),
+        ];
+        KindSchema::new(name, fields)
     })
 }
 

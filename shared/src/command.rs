@@ -90,30 +90,19 @@ impl CommandCodec {
 mod tests {
     use super::*;
     use crate::quantize::Misfits;
-    use crate::schema::{FieldSchema, FieldType, SendRule};
+    use crate::schema::{FieldSchema, FieldType};
 
     /// Bet { coins: 10..=20, red: bool } and Fold {}.
     fn schema() -> Schema {
-        let field = |name: &str, ty| FieldSchema {
-            name: name.into(),
-            ty,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
-        };
-        let coins = field("coins", FieldType::Int { min: 10, max: 20 });
-        let fields = vec![coins, field("red", FieldType::Bool)];
+        let coins = FieldSchema::new("coins", FieldType::Int { min: 10, max: 20 });
+        let fields = vec![coins, FieldSchema::new("red", FieldType::Bool)];
         Schema {
             game: "table".into(),
             tick_hz: 60,
-            input: KindSchema { name: "Input".into(), fields: vec![] },
+            input: KindSchema::new("Input", vec![]),
             entities: vec![],
             events: vec![],
-            commands: vec![
-                KindSchema { name: "Bet".into(), fields },
-                KindSchema { name: "Fold".into(), fields: vec![] },
-            ],
+            commands: vec![KindSchema::new("Bet", fields), KindSchema::new("Fold", vec![])],
             model: vec![],
         }
     }

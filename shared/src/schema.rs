@@ -208,6 +208,20 @@ pub struct FieldSchema {
     pub choice: Option<ChoiceSchema>,
 }
 
+impl FieldSchema {
+    /// A field that is sent to everyone whenever it changes, and has no velocity.
+    pub fn new(name: impl Into<String>, ty: FieldType) -> Self {
+        FieldSchema {
+            name: name.into(),
+            ty,
+            rule: SendRule::Always,
+            owner_only: false,
+            velocity: None,
+            choice: None,
+        }
+    }
+}
+
 /// An enum without fields, as a client without the game's types knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceSchema {
@@ -235,6 +249,11 @@ pub struct KindSchema {
 }
 
 impl KindSchema {
+    /// A kind of this name and these fields.
+    pub fn new(name: impl Into<String>, fields: Vec<FieldSchema>) -> Self {
+        KindSchema { name: name.into(), fields }
+    }
+
     /// Lanes of a value of this kind.
     pub fn lanes(&self) -> usize {
         self.fields.iter().map(|field| field.ty.lanes()).sum()

@@ -92,18 +92,10 @@ fn number(ty: FieldType, lane: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickwire_shared::schema::{FieldSchema, SendRule};
+    use tickwire_shared::schema::FieldSchema;
 
     fn round_trip(ty: FieldType, values: &[f64]) -> Vec<f64> {
-        let field = FieldSchema {
-            name: "f".into(),
-            ty,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
-        };
-        let kind = KindSchema { name: "K".into(), fields: vec![field] };
+        let kind = KindSchema::new("K", vec![FieldSchema::new("f", ty)]);
         let mut lanes = [0; 4];
         lanes_of(ty, values, &mut lanes);
         let lanes: Vec<f64> = lanes[..ty.lanes()].iter().copied().map(f64::from).collect();

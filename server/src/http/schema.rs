@@ -61,21 +61,19 @@ fn decimal(value: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::schema::{ChoiceSchema, SendRule};
+    use tickwire_shared::schema::ChoiceSchema;
 
     use super::*;
 
     fn described(ty: FieldType) -> Value {
         let schema = FieldSchema {
-            name: "at".into(),
-            ty,
-            rule: SendRule::Always,
             owner_only: true,
             velocity: Some("vel".into()),
             choice: matches!(ty, FieldType::Choice { .. }).then(|| ChoiceSchema {
                 name: "Team".into(),
                 variants: ["Azure", "Amber", "Jade"].map(str::to_owned).into(),
             }),
+            ..FieldSchema::new("at", ty)
         };
         field(&schema)
     }

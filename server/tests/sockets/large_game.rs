@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::compatibility::SchemaError;
 use tickwire_shared::quantize::{Kinds, Misfits};
-use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema, SendRule};
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 use tickwire_shared::{
     Capture, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation,
 };
@@ -16,18 +16,14 @@ struct Part;
 
 impl Kinds for Part {
     fn schemas() -> Vec<KindSchema> {
-        let field = |number: usize| FieldSchema {
-            name: format!("the_value_of_the_gauge_with_number_{number}"),
-            ty: FieldType::Bool,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
+        let field = |number: usize| {
+            FieldSchema::new(
+                format!("the_value_of_the_gauge_with_number_{number}"),
+                FieldType::Bool,
+            )
         };
-        let kind = |number: usize| KindSchema {
-            name: format!("Panel{number}"),
-            fields: (0..64).map(field).collect(),
-        };
+        let kind =
+            |number: usize| KindSchema::new(format!("Panel{number}"), (0..64).map(field).collect());
         (0..32).map(kind).collect()
     }
 

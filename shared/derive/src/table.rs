@@ -180,12 +180,11 @@ fn schema(place: usize, field: &DeriveField) -> TokenStream {
     };
     quote! {
         ::tickwire_shared::schema::FieldSchema {
-            name: ::std::string::String::from(#name),
-            ty: Self::__TICKWIRE_FIELDS[#place],
             rule: ::tickwire_shared::schema::SendRule::#rule,
             owner_only: #owner_only,
             velocity: #velocity,
             choice: #choice,
+            ..::tickwire_shared::schema::FieldSchema::new(#name, Self::__TICKWIRE_FIELDS[#place])
         }
     }
 }

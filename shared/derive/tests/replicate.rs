@@ -104,12 +104,6 @@ fn ship() -> Ship {
     }
 }
 
-fn field(name: &str, ty: FieldType) -> FieldSchema {
-    let name = name.to_owned();
-    let (rule, owner_only) = (SendRule::Always, false);
-    FieldSchema { name, ty, rule, owner_only, velocity: None, choice: None }
-}
-
 #[test]
 fn a_struct_on_its_steps_survives_the_lanes() {
     let mut lanes = [77; 64];
@@ -144,6 +138,7 @@ fn lanes_stand_in_the_order_of_the_fields() {
 
 #[test]
 fn the_field_table_says_what_the_attributes_say() {
+    let field = |name: &str, ty| FieldSchema::new(name, ty);
     let int = |min: i64, max: i64| FieldType::Int { min, max };
     let expected = KindSchema {
         name: "Ship".into(),

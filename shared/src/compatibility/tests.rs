@@ -1,18 +1,11 @@
 //! Two sides' field tables, compared and checked.
 
 use super::*;
-use crate::schema::{ChoiceSchema, SendRule};
+use crate::schema::ChoiceSchema;
 
 fn kind(name: &str, fields: &[&str]) -> KindSchema {
-    let field = |name: &&str| FieldSchema {
-        name: (*name).to_owned(),
-        ty: FieldType::Bool,
-        rule: SendRule::Always,
-        owner_only: false,
-        velocity: None,
-        choice: None,
-    };
-    KindSchema { name: name.to_owned(), fields: fields.iter().map(field).collect() }
+    let field = |name: &&str| FieldSchema::new(*name, FieldType::Bool);
+    KindSchema::new(name, fields.iter().map(field).collect())
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::schema::{FieldSchema, FieldType};
 use proptest::prelude::*;
 
 fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
-    FieldSchema { name: name.into(), ty, rule, owner_only, velocity: None, choice: None }
+    FieldSchema { rule, owner_only, ..FieldSchema::new(name, ty) }
 }
 
 /// A kind with every field type and every send rule.

@@ -73,26 +73,18 @@ mod tests {
     use super::*;
     use crate::EntityId;
     use crate::bits::BitWriter;
-    use crate::schema::{FieldSchema, FieldType, KindSchema, Schema, SendRule};
+    use crate::schema::{FieldSchema, FieldType, KindSchema, Schema};
     use crate::snapshot::{Fragment, RecordHead, SnapshotWriter};
 
     const SEAT: u8 = 3;
 
     fn replica() -> Replica {
-        let kind = |name: &str, fields| KindSchema { name: name.into(), fields };
-        let value = FieldSchema {
-            name: "value".into(),
-            ty: FieldType::Int { min: 0, max: 255 },
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
-        };
+        let value = FieldSchema::new("value", FieldType::Int { min: 0, max: 255 });
         let schema = Schema {
             game: "things".into(),
             tick_hz: 60,
-            input: kind("Nothing", vec![]),
-            entities: vec![kind("Thing", vec![value])],
+            input: KindSchema::new("Nothing", vec![]),
+            entities: vec![KindSchema::new("Thing", vec![value])],
             events: vec![],
             commands: vec![],
             model: vec![],

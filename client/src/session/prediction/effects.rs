@@ -128,23 +128,16 @@ const fn is_exact(ty: FieldType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::schema::{FieldSchema, SendRule};
+    use tickwire_shared::schema::FieldSchema;
 
     use super::*;
 
     /// Someone took something somewhere: who, and where.
     fn effects() -> PredictedEvents {
-        let field = |ty: FieldType| FieldSchema {
-            name: "field".into(),
-            ty,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
-        };
-        let who = field(FieldType::Int { min: 0, max: 255 });
-        let place = field(FieldType::Float { min: -100.0, max: 100.0, step: 0.5 });
-        PredictedEvents::new(&[KindSchema { name: "Taken".into(), fields: vec![who, place] }])
+        let who = FieldSchema::new("who", FieldType::Int { min: 0, max: 255 });
+        let place = FieldType::Float { min: -100.0, max: 100.0, step: 0.5 };
+        let fields = vec![who, FieldSchema::new("place", place)];
+        PredictedEvents::new(&[KindSchema::new("Taken", fields)])
     }
 
     fn event(tick: u32, who: i32, place: i32) -> Event {

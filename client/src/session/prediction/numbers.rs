@@ -146,20 +146,13 @@ fn quantize(kind: &KindSchema, values: &[f64], lanes: &mut [i32]) {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::schema::{FieldSchema, SendRule};
+    use tickwire_shared::schema::FieldSchema;
 
     use super::*;
 
     fn kind(name: &str, types: &[FieldType]) -> KindSchema {
-        let field = |(at, ty): (usize, &FieldType)| FieldSchema {
-            name: format!("field{at}"),
-            ty: *ty,
-            rule: SendRule::Always,
-            owner_only: false,
-            velocity: None,
-            choice: None,
-        };
-        KindSchema { name: name.into(), fields: types.iter().enumerate().map(field).collect() }
+        let field = |(at, ty): (usize, &FieldType)| FieldSchema::new(format!("field{at}"), *ty);
+        KindSchema::new(name, types.iter().enumerate().map(field).collect())
     }
 
     /// Adds the input to every component, and counts its steps; fails from the third on.
