@@ -409,11 +409,12 @@ fn kind_lanes(kind: &KindSchema, values: &[f64]) -> Vec<i32> {
     let mut lanes = vec![0; kind.lanes()];
     let (mut value_at, mut lane_at) = (0, 0);
     for field in &kind.fields {
-        let width = components(field.ty);
+        let width = components(field);
         let given = values.get(value_at..value_at + width).unwrap_or(&[]);
-        lanes_of(field.ty, given, &mut lanes[lane_at..]);
+        let wide = field.lanes();
+        lanes_of(field, given, &mut lanes[lane_at..lane_at + wide]);
         value_at += width;
-        lane_at += field.ty.lanes();
+        lane_at += wide;
     }
     lanes
 }

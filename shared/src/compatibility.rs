@@ -2,7 +2,9 @@
 
 use crate::control::FRAME_BYTES_MAX;
 use crate::model::{Model, ModelError};
-use crate::schema::{FieldSchema, FieldType, KINDS_MAX, KindSchema, LANES_MAX, Schema};
+use crate::schema::{
+    ARRAY_LENGTH_MAX, FieldSchema, FieldType, FieldValues, KINDS_MAX, KindSchema, LANES_MAX, Schema,
+};
 
 /// Most bytes of a [`Schema`] on the wire, including its model: a frame holds it with the welcome's
 /// other fields.
@@ -168,6 +170,10 @@ impl Schema {
                 if !field.ty.is_valid() {
                     return invalid(&kind.name, &field.name, "its range or step is out of bounds");
                 }
+                let length = field.values.length().map(usize::from);
+                if length.is_some_and(|length| length == 0 || length > ARRAY_LENGTH_MAX) {
+                    return invalid(&kind.name, &field.name, "an array has 1 to 32 values");
+                }
                 if !names_fit(field) {
                     return invalid(&kind.name, &field.name, "it has not a name for each variant");
                 }
@@ -175,6 +181,8 @@ impl Schema {
                 let fits = kind.fields.iter().any(|other| {
                     &other.name == velocity
                         && other.ty.lanes() == field.ty.lanes()
+                        && field.values == FieldValues::One
+                        && other.values == FieldValues::One
                         && other.velocity.is_none()
                         && (other.owner_only <= field.owner_only)
                         && other.rule == field.rule
@@ -219,13 +227,17 @@ fn compare_kind(server: &KindSchema, client: &KindSchema) -> Result<(), SchemaEr
         let Some(other) = client.fields.iter().find(|other| other.name == field.name) else {
             continue;
         };
-        let differs = other.ty != field.ty || other.owner_only != field.owner_only;
+        let declared = |field: &FieldSchema| (field.ty, field.values, field.owner_only);
+        let differs = declared(field) != declared(other);
         if differs || has_other_names(field, other) {
             let show = |field: &FieldSchema| {
                 let owner = if field.owner_only { ", owner only" } else { "" };
+                let optional = if field.values.is_optional() { ", optional" } else { "" };
+                let values = field.values.length().map(|length| format!("{length} values of "));
+                let values = values.unwrap_or_default();
                 let names = field.choice.as_ref().map(|choice| choice.variants.join(", "));
                 let names = names.map(|names| format!(" ({names})")).unwrap_or_default();
-                format!("{:?}{names}{owner}", field.ty)
+                format!("{values}{:?}{names}{optional}{owner}", field.ty)
             };
             return Err(SchemaError::FieldDiffers {
                 kind: server.name.clone(),

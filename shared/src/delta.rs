@@ -9,11 +9,14 @@
 //!         1 bit     any rare field differs; if set, the rare fields as above
 //! ```
 //!
+//! Fields that are optional, arrays and texts are of parts: see the file `parts`.
+//!
 //! The prediction of a lane is its value in the baseline, moved by the velocity lane if the schema
 //! names one. A residual's class is the bit length of its zigzag form; classes have a static
 //! canonical prefix code, so the code of (value, baseline) is the same for every client. A residual
 //! as long as the lane itself is escaped: the plain lane follows.
 
+mod parts;
 mod walk;
 
 use crate::bits::{BitError, BitStream};
@@ -148,6 +151,10 @@ impl LaneTable {
                 }
                 continue;
             }
+            if let Some(parts) = group.parts {
+                self.whole_parts(stream, (range, parts), lanes)?;
+                continue;
+            }
             for (lane, value) in self.layout.lanes[range.clone()].iter().zip(&mut lanes[range]) {
                 lane.plain(stream, value)?;
             }
@@ -243,6 +250,9 @@ impl LaneTable {
         }
         let mut changed = differing & group.mask() != 0;
         run.flag(&mut changed);
+        if changed && let Some(parts) = group.parts {
+            return self.delta_parts(run, (group.range(), parts), baseline, lanes);
+        }
         // Lanes of one group do not predict each other.
         if changed && group.has_velocity {
             for at in group.range() {

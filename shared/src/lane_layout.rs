@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::schema::{FieldType, KindSchema, SendRule};
+use crate::schema::{FieldType, FieldValues, KindSchema, SendRule};
 
 /// Most ticks for which a baseline is extrapolated; by then any motion has changed.
 pub const EXTRAPOLATION_TICKS_MAX: u32 = 32;
@@ -48,6 +48,8 @@ pub(crate) struct LaneLayout {
     pub(crate) masks: Masks,
     /// Lanes that a velocity moves, except initial ones.
     moving: Vec<usize>,
+    /// Each lane as near to zero as its range allows.
+    pub(crate) zeros: Vec<i32>,
 }
 
 /// Sets of lanes: bit n is the nth.
@@ -83,6 +85,18 @@ struct Velocity {
     scale: i64,
 }
 
+/// How the lanes of a field are split that is optional, an array, or a text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupParts {
+    /// The first lane tells whether the others are there.
+    pub(crate) optional: bool,
+    pub(crate) is_array: bool,
+    /// A value is a text: a length, and its bytes.
+    pub(crate) is_text: bool,
+    /// Lanes of one value.
+    pub(crate) width: usize,
+}
+
 /// The lanes of one field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LaneGroup {
@@ -91,6 +105,8 @@ pub(crate) struct LaneGroup {
     pub(crate) rule: SendRule,
     pub(crate) owner_only: bool,
     pub(crate) has_velocity: bool,
+    /// None for one value of a number of lanes that are always there.
+    pub(crate) parts: Option<GroupParts>,
 }
 
 impl LaneLayout {
@@ -103,7 +119,7 @@ impl LaneLayout {
             .iter()
             .scan(0, |next, field| {
                 let first = *next;
-                *next += field.ty.lanes();
+                *next += field.lanes();
                 Some(first)
             })
             .collect();
@@ -114,22 +130,29 @@ impl LaneLayout {
                     / (f64::from(tick_hz) * f64::from(field.ty.step()));
                 Some((first_lanes[at], (ratio * 65536.0).round() as i64))
             });
-            for lane in 0..field.ty.lanes() {
-                let (min, max) = field.ty.lane_range(lane);
+            for lane in 0..field.lanes() {
+                let (min, max) = field.lane_range(lane);
                 lanes.push(Lane {
                     min: min as i32,
                     span: (max - min) as u32,
                     bits: 64 - ((max - min) as u64).leading_zeros(),
-                    wraps: matches!(field.ty, FieldType::Angle { .. }),
+                    wraps: field.wraps(lane),
                     velocity: source.map(|(at, scale)| Velocity { lane: at + lane, scale }),
                 });
             }
+            let is_text = matches!(field.ty, FieldType::Text { .. });
             groups.push(LaneGroup {
                 first,
-                count: field.ty.lanes(),
+                count: field.lanes(),
                 rule: field.rule,
                 owner_only: field.owner_only,
                 has_velocity: source.is_some(),
+                parts: (is_text || field.values != FieldValues::One).then_some(GroupParts {
+                    is_text,
+                    optional: field.values.is_optional(),
+                    is_array: field.values.length().is_some(),
+                    width: field.ty.lanes(),
+                }),
             });
         }
         // A position's prediction uses the new velocity, so velocities come first.
@@ -144,7 +167,8 @@ impl LaneLayout {
             initial: mask(&groups, |group| group.rule == SendRule::Initial),
         };
         let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
-        LaneLayout { lanes, groups, rare, owner_only, masks, moving }
+        let zeros = kind.zero_lanes();
+        LaneLayout { lanes, groups, rare, owner_only, masks, moving, zeros }
     }
 
     /// The number of lanes.

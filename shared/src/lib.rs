@@ -107,6 +107,7 @@ pub mod schema;
 pub mod simulation;
 pub mod slots;
 pub mod snapshot;
+pub mod text;
 pub mod websocket;
 
 pub use glam;
@@ -116,6 +117,7 @@ pub use simulation::{
     NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal,
     RoomPolicy, Simulation, UnreliableOutbox, View, Viewer,
 };
+pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};
 

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{FieldType, KindSchema, LANES_MAX, Schema, SendRule};
+use crate::schema::{FieldSchema, FieldType, FieldValues, KindSchema, LANES_MAX, Schema, SendRule};
 
 pub mod chance;
 pub mod code;
@@ -185,9 +185,17 @@ pub(crate) fn chunks(kind: &KindSchema) -> Vec<Vec<usize>> {
 }
 
 /// True if a change of this field leaves only one value: then no lane is coded.
-pub(crate) fn flips(ty: &FieldType) -> bool {
-    let (min, max) = ty.lane_range(0);
-    ty.lanes() == 1 && max - min == 1
+pub(crate) fn flips(field: &FieldSchema) -> bool {
+    let (min, max) = field.lane_range(0);
+    field.lanes() == 1 && max - min == 1
+}
+
+/// The bits of a field that is one rotation. Of an optional one, and of an array, each lane is a number.
+pub(crate) fn rotation_bits(field: &FieldSchema) -> Option<u32> {
+    match field.ty {
+        FieldType::Quat { bits } if field.values == FieldValues::One => Some(u32::from(bits)),
+        _ => None,
+    }
 }
 
 /// A kind's tables, ready for coding.
@@ -350,14 +358,14 @@ pub(crate) fn needed_symbols(
     }
     let mut lane = site - chunks.len();
     for field in &kind.fields {
-        if lane < field.ty.lanes() {
-            let mut needs = vec![field.rule != SendRule::Initial && !flips(&field.ty); TOKENS];
-            if matches!(field.ty, FieldType::Quat { .. }) && lane == 0 {
+        if lane < field.lanes() {
+            let mut needs = vec![field.rule != SendRule::Initial && !flips(field); TOKENS];
+            if rotation_bits(field).is_some() && lane == 0 {
                 needs.extend([false, true, true, true]);
             }
             return needs;
         }
-        lane -= field.ty.lanes();
+        lane -= field.lanes();
     }
     Vec::new()
 }
@@ -365,12 +373,10 @@ pub(crate) fn needed_symbols(
 /// The field whose first lane shares the chunk's symbol: the first of those that usually change, if
 /// its prediction needs nothing of the chunk.
 pub(crate) fn merged_field(kind: &KindSchema, chunk: &[usize], common: u8) -> Option<usize> {
-    let field = *chunk.get(common.trailing_zeros() as usize)?;
-    let FieldType::Quat { .. } = kind.fields[field].ty else {
-        let alone = kind.fields[field].velocity.is_none() && !flips(&kind.fields[field].ty);
-        return alone.then_some(field);
-    };
-    None
+    let number = *chunk.get(common.trailing_zeros() as usize)?;
+    let field = &kind.fields[number];
+    let is_alone = field.velocity.is_none() && !flips(field) && rotation_bits(field).is_none();
+    is_alone.then_some(number)
 }
 
 impl Site {

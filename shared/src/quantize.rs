@@ -2,7 +2,7 @@
 //!
 //! [`Lanes`] is one struct (`#[derive(Replicate)]` or `#[derive(Input)]` on a struct), [`Kinds`] a
 //! choice of such structs (`#[derive(Replicate)]` on an enum of one-field variants), [`Choice`] an
-//! enum without fields used as a field itself, [`Field`] anything that can be a field.
+//! enum without fields used as a field itself, [`Field`] anything that can be a field, [`OwnType`] one without numbers.
 //!
 //! Rounding is to the nearest step, half away from zero, in `f64` with nothing but the four basic
 //! operations and the square root, so it is the same on every platform. Quantising what was
@@ -18,17 +18,21 @@
 //! | a quaternion of any length | the rotation it points at; `q` and `-q` are one rotation |
 //! | a quaternion of length zero, or with a NaN or an infinity | no rotation |
 //! | a lane no value has | the nearest value |
+//! | `None` | 0 in the first lane, and values nearest to zero in the others |
 
+mod parts;
 mod real;
 mod rotation;
+mod text;
 mod whole;
 
-use crate::schema::{FieldType, KindSchema, LANES_MAX};
+use crate::schema::{ChoiceSchema, FieldType, KindSchema, LANES_MAX};
 
 /// A struct as lanes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no field table",
-    label = "needs `#[derive(Replicate)]` (or `#[derive(Input)]`) on a struct with named fields"
+    label = "write `#[derive(Input)]` above an input, `#[derive(Replicate)]` above an entity, an event or a command",
+    note = "it is a struct with named fields"
 )]
 pub trait Lanes: Sized {
     /// Lanes a value takes.
@@ -43,9 +47,10 @@ pub trait Lanes: Sized {
 
 /// A value of one of several kinds, each a struct as lanes.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a kind of entity or event",
-    label = "needs `#[derive(Replicate)]`",
-    note = "derive `Replicate` on a struct, or on an enum whose variants each hold one such struct"
+    message = "`{Self}` is not a kind of entity, event or command",
+    label = "write `#[derive(Replicate)]` above this type",
+    note = "it is a struct with named fields, or an enum whose variants each hold one such struct; a game without events or \
+            commands takes `NoEvent` and `NoCommand`"
 )]
 pub trait Kinds: Sized {
     /// The field tables, by kind number.
@@ -58,6 +63,7 @@ pub trait Kinds: Sized {
     fn from_lanes(kind: u8, lanes: &[i32]) -> Option<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Lanes> Kinds for T {
     fn schemas() -> Vec<KindSchema> {
         vec![T::schema()]
@@ -113,12 +119,6 @@ impl Misfits {
 }
 
 /// An enum without fields, as a field of a struct: `#[derive(Replicate)]` on the enum.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a field",
-    label = "not a type that can be sent",
-    note = "a field is a bool, i8, u8, i16, u16, i32, u32, f32, Vec2, Vec3, Quat, PlayerId, EntityId, \
-            Tick, or an enum without fields that has `#[derive(Replicate)]`"
-)]
 pub trait Choice: Copy {
     /// The enum's name.
     const NAME: &'static str;
@@ -132,17 +132,58 @@ pub trait Choice: Copy {
     fn from_index(index: u16) -> Self;
 }
 
+/// A type that says itself how it is quantised, where a field of another takes numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field",
+    label = "write `#[derive(Clone, Copy, Replicate)]` above it if it is an enum without fields",
+    note = "a field is a bool, i8, u8, i16, u16, i32, u32, f32, Vec2, Vec3, Quat, PlayerId, EntityId, Tick, Text<16>, an \
+            enum without fields that has `#[derive(Replicate)]`, an Option of one of them, or an array"
+)]
+pub trait OwnType {
+    /// How it is quantised.
+    const TYPE: FieldType;
+    /// The names of its values, if it is an enum.
+    fn choice() -> Option<ChoiceSchema>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Choice> OwnType for T {
+    const TYPE: FieldType = FieldType::Choice { variants: T::VARIANTS };
+
+    fn choice() -> Option<ChoiceSchema> {
+        Some(ChoiceSchema::new(T::NAME, T::VARIANT_NAMES))
+    }
+}
+
 /// A type that can be a field: the derive calls these with the field's own [`FieldType`].
 ///
 /// A [`FieldType`] that is not for this type quantises to zero.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field",
+    label = "no lanes hold this type"
+)]
 pub trait Field: Sized {
-    /// Quantises into the front of `lanes`, which holds at least [`FieldType::lanes`]. Returns whether it is
-    /// within its range, give or take half a step.
+    /// Quantises into `lanes`, which are those of the field: see [`FieldValues::lanes`](crate::schema::FieldValues::lanes). Returns
+    /// whether it is within its range, give or take half a step.
     fn quantize(&self, ty: FieldType, lanes: &mut [i32]) -> bool;
-    /// The value the front of `lanes` stands for.
+    /// The value that the field's `lanes` stand for.
     fn dequantize(ty: FieldType, lanes: &[i32]) -> Self;
 }
 
+/// Where the lanes of each field begin, and where those of the last end: `N` is one more than the fields. For the derives.
+#[doc(hidden)]
+pub const fn first_lanes<const FIELDS: usize, const N: usize>(
+    lanes: [usize; FIELDS],
+) -> [usize; N] {
+    let (mut first, mut at) = ([0; N], 0);
+    while at < FIELDS {
+        first[at + 1] = first[at] + lanes[at];
+        at += 1;
+    }
+    first
+}
+
+#[diagnostic::do_not_recommend]
 impl<T: Choice> Field for T {
     #[inline]
     fn quantize(&self, _ty: FieldType, lanes: &mut [i32]) -> bool {

@@ -6,11 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::TEXT_BYTES_MAX;
+
 /// Most lanes a kind, an input, an event or a command may have.
 pub const LANES_MAX: usize = 64;
 
 /// Most kinds of entity in a game, of event, and of command.
 pub const KINDS_MAX: usize = 64;
+
+/// Most values in a field that is an array.
+pub const ARRAY_LENGTH_MAX: usize = 32;
 
 /// Steps from zero to an end of a range are fewer than this: beyond it an `f32` cannot hold every one.
 const STEPS_MAX: f64 = (1 << 23) as f64;
@@ -71,6 +76,12 @@ pub enum FieldType {
         /// Number of variants.
         variants: u16,
     },
+    /// A text of at most `bytes` bytes of UTF-8: a lane with its length in bytes, then four bytes to a lane, the first
+    /// lowest, filled with zeros.
+    Text {
+        /// Most bytes, 1 to [`TEXT_BYTES_MAX`].
+        bytes: u8,
+    },
 }
 
 impl FieldType {
@@ -85,6 +96,7 @@ impl FieldType {
             FieldType::Vec2 { .. } => 2,
             FieldType::Vec3 { .. } => 3,
             FieldType::Quat { .. } => 4,
+            FieldType::Text { bytes } => 1 + (*bytes as usize).div_ceil(4),
         }
     }
 
@@ -102,7 +114,18 @@ impl FieldType {
             FieldType::Quat { .. } if lane == 0 => (0, 3),
             FieldType::Quat { bits } => (0, (1i64 << bits) - 1),
             FieldType::Choice { variants } => (0, i64::from(variants.max(1)) - 1),
+            FieldType::Text { bytes } if lane == 0 => (0, i64::from(bytes)),
+            FieldType::Text { bytes } => {
+                let here = (usize::from(bytes) + 4).saturating_sub(4 * lane).min(4);
+                (0, (1i64 << (8 * here)) - 1)
+            }
         }
+    }
+
+    /// The value of lane `lane` that is nearest to zero.
+    pub fn zero_lane(&self, lane: usize) -> i32 {
+        let (min, max) = self.lane_range(lane);
+        0i64.clamp(min, max) as i32
     }
 
     /// The distance between two values of a lane, in the field's unit; 1 for what is not a number.
@@ -127,10 +150,11 @@ impl FieldType {
             FieldType::Vec3 { .. } => "vec3",
             FieldType::Quat { .. } => "quat",
             FieldType::Choice { .. } => "choice",
+            FieldType::Text { .. } => "text",
         }
     }
 
-    /// The smallest and largest number in a value of this type, in the field's unit.
+    /// The smallest and largest number in a value of this type, in the field's unit; of a text, its bytes.
     pub fn range(&self) -> (f64, f64) {
         use std::f64::consts::PI;
         match *self {
@@ -142,6 +166,7 @@ impl FieldType {
             FieldType::Angle { .. } => (-PI, PI),
             FieldType::Quat { .. } => (-1.0, 1.0),
             FieldType::Choice { variants } => (0.0, f64::from(variants.max(1)) - 1.0),
+            FieldType::Text { bytes } => (0.0, f64::from(bytes)),
         }
     }
 
@@ -169,6 +194,7 @@ impl FieldType {
             FieldType::Angle { bits } => 1 <= bits && bits <= 24,
             FieldType::Quat { bits } => 2 <= bits && bits <= 15,
             FieldType::Choice { variants } => variants >= 1,
+            FieldType::Text { bytes } => 1 <= bytes && bytes as usize <= TEXT_BYTES_MAX,
         }
     }
 }
@@ -176,6 +202,57 @@ impl FieldType {
 /// `value` in units of `step`, rounded half away from zero.
 pub(crate) fn lane_of(value: f32, step: f32) -> i32 {
     (f64::from(value) / f64::from(step)).round() as i32
+}
+
+/// How many values a field has.
+///
+/// An optional field has a lane before the others: 1 if it has its value or values; if not, it is 0 and the others are as
+/// near to zero as their ranges allow. The values of an array follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FieldValues {
+    /// One.
+    #[default]
+    One,
+    /// One or none.
+    Optional,
+    /// This many, 1 to [`ARRAY_LENGTH_MAX`].
+    Array(u8),
+    /// This many or none.
+    OptionalArray(u8),
+}
+
+impl FieldValues {
+    /// By whether it is optional and the length of an array.
+    pub const fn new(optional: bool, length: Option<u8>) -> Self {
+        match (optional, length) {
+            (false, None) => FieldValues::One,
+            (true, None) => FieldValues::Optional,
+            (false, Some(length)) => FieldValues::Array(length),
+            (true, Some(length)) => FieldValues::OptionalArray(length),
+        }
+    }
+
+    /// There may be none.
+    pub const fn is_optional(self) -> bool {
+        matches!(self, FieldValues::Optional | FieldValues::OptionalArray(_))
+    }
+
+    /// The length of an array.
+    pub const fn length(self) -> Option<u8> {
+        match self {
+            FieldValues::One | FieldValues::Optional => None,
+            FieldValues::Array(length) | FieldValues::OptionalArray(length) => Some(length),
+        }
+    }
+
+    /// Lanes of a field with values of this type.
+    pub const fn lanes(self, ty: FieldType) -> usize {
+        let values = match self.length() {
+            Some(length) => length as usize,
+            None => 1,
+        };
+        self.is_optional() as usize + values * ty.lanes()
+    }
 }
 
 /// When a field is sent.
@@ -196,8 +273,10 @@ pub enum SendRule {
 pub struct FieldSchema {
     /// The field's name in its struct.
     pub name: String,
-    /// How it is quantised.
+    /// How a value of it is quantised.
     pub ty: FieldType,
+    /// How many values it has.
+    pub values: FieldValues,
     /// When it is sent.
     pub rule: SendRule,
     /// Sent to the entity's owner only; others read zero lanes.
@@ -214,11 +293,32 @@ impl FieldSchema {
         FieldSchema {
             name: name.into(),
             ty,
+            values: FieldValues::One,
             rule: SendRule::Always,
             owner_only: false,
             velocity: None,
             choice: None,
         }
+    }
+
+    /// Lanes it takes.
+    pub fn lanes(&self) -> usize {
+        self.values.lanes(self.ty)
+    }
+
+    /// The smallest and largest value of lane `lane` (`0..self.lanes()`).
+    pub fn lane_range(&self, lane: usize) -> (i64, i64) {
+        self.lane_of_value(lane).map_or((0, 1), |lane| self.ty.lane_range(lane))
+    }
+
+    /// Whether lane `lane` is an angle.
+    pub fn wraps(&self, lane: usize) -> bool {
+        matches!(self.ty, FieldType::Angle { .. }) && self.lane_of_value(lane).is_some()
+    }
+
+    /// Which lane of a value lane `lane` is; `None` for the one that tells whether there is a value.
+    fn lane_of_value(&self, lane: usize) -> Option<usize> {
+        Some(lane.checked_sub(usize::from(self.values.is_optional()))? % self.ty.lanes())
     }
 }
 
@@ -256,17 +356,16 @@ impl KindSchema {
 
     /// Lanes of a value of this kind.
     pub fn lanes(&self) -> usize {
-        self.fields.iter().map(|field| field.ty.lanes()).sum()
+        self.fields.iter().map(FieldSchema::lanes).sum()
     }
 
     /// Lanes as near to zero as their ranges allow: what a value is before anyone set it.
     pub fn zero_lanes(&self) -> Vec<i32> {
-        let zero = |field: &FieldSchema, lane| {
-            let (min, max) = field.ty.lane_range(lane);
-            0i64.clamp(min, max) as i32
-        };
-        let fields = self.fields.iter();
-        fields.flat_map(|field| (0..field.ty.lanes()).map(move |lane| zero(field, lane))).collect()
+        let ranges = self
+            .fields
+            .iter()
+            .flat_map(|field| (0..field.lanes()).map(move |lane| field.lane_range(lane)));
+        ranges.map(|(min, max)| 0i64.clamp(min, max) as i32).collect()
     }
 }
 

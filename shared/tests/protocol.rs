@@ -13,7 +13,9 @@ use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::model::{ChanceTree, KindModel, Leaf, Model, Site, Split};
 use tickwire_shared::quantize::Lanes;
-use tickwire_shared::schema::{ChoiceSchema, FieldSchema, FieldType, KindSchema, Schema, SendRule};
+use tickwire_shared::schema::{
+    ChoiceSchema, FieldSchema, FieldType, FieldValues, KindSchema, Schema, SendRule,
+};
 use tickwire_shared::snapshot::{
     Fragment, InputReport, Marks, RecordHead, SnapshotHeader, SnapshotWriter,
 };
@@ -54,6 +56,7 @@ fn frames() {
     variants::<ClientChat>("## ClientChat");
     variants::<ServerChat>("## ServerChat");
     variants::<FieldType>("## FieldType");
+    variants::<FieldValues>("## FieldValues");
     variants::<SendRule>("## SendRule");
 }
 

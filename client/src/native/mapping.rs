@@ -4,7 +4,7 @@
 
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{FieldSchema, KindSchema, LANES_MAX, Schema};
 
 /// Where the lanes of each kind move.
 #[derive(Debug, Default)]
@@ -108,11 +108,11 @@ fn kinds(server: &[KindSchema], own: &[KindSchema]) -> Vec<Option<KindMapping>> 
 
 fn moves(from: &KindSchema, to: &KindSchema) -> Moves {
     let first_lane = |kind: &KindSchema, field: usize| -> usize {
-        kind.fields[..field].iter().map(|field| field.ty.lanes()).sum()
+        kind.fields[..field].iter().map(FieldSchema::lanes).sum()
     };
-    let one = |(at, field): (usize, &tickwire_shared::schema::FieldSchema)| {
+    let one = |(at, field): (usize, &FieldSchema)| {
         let other = to.fields.iter().position(|other| other.name == field.name)?;
-        Some((first_lane(from, at), first_lane(to, other), field.ty.lanes()))
+        Some((first_lane(from, at), first_lane(to, other), field.lanes()))
     };
     from.fields.iter().enumerate().filter_map(one).collect()
 }

@@ -1,37 +1,62 @@
 //! Lanes as plain numbers, for a client that has the server's schema but not the game's types.
 //!
 //! Components are the numbers of a field: `x y` of a vector, `x y z w` of a rotation, the index of
-//! a choice, 0 or 1 of a bool, radians within (-π, π] of an angle.
+//! a choice, 0 or 1 of a bool, radians within (-π, π] of an angle; the length of a text, and its bytes four to a number, the first
+//! lowest. An optional field has 1 before them, or 0 for no value; the values of an array follow each other.
 
 use std::f64::consts::{PI, TAU};
 
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
 use tickwire_shared::quantize::Field;
-use tickwire_shared::schema::{FieldType, KindSchema};
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 
-/// The number of components of a field of this type.
-pub fn components(ty: FieldType) -> usize {
-    ty.lanes()
+/// The number of components of a field.
+pub fn components(field: &FieldSchema) -> usize {
+    field.lanes()
 }
 
-/// Appends the components of a value, given as lanes that may lie between two steps.
+/// Appends the components of an entity, given as lanes that may lie between two steps.
 pub fn push_components<T: FromNumber>(kind: &KindSchema, lanes: &[f64], out: &mut Vec<T>) {
     let mut at = 0;
     for field in &kind.fields {
-        let lanes = &lanes[at..at + field.ty.lanes()];
+        let mut lanes = &lanes[at..at + field.lanes()];
         at += lanes.len();
-        if let FieldType::Quat { .. } = field.ty {
-            let whole: Vec<i32> = lanes.iter().map(|lane| lane.round() as i32).collect();
-            let rotation = Quat::dequantize(field.ty, &whole).to_array();
-            out.extend(rotation.map(|component| T::from_number(f64::from(component))));
-        } else {
-            out.extend(lanes.iter().map(|&lane| T::from_number(number(field.ty, lane))));
+        if field.values.is_optional() {
+            out.push(T::from_number(lanes[0]));
+            lanes = &lanes[1..];
+        }
+        for value in lanes.chunks_exact(field.ty.lanes()) {
+            push_value(field.ty, value, out);
         }
     }
 }
 
+fn push_value<T: FromNumber>(ty: FieldType, lanes: &[f64], out: &mut Vec<T>) {
+    if let FieldType::Quat { .. } = ty {
+        let whole: Vec<i32> = lanes.iter().map(|lane| lane.round() as i32).collect();
+        let rotation = Quat::dequantize(ty, &whole).to_array();
+        out.extend(rotation.map(|component| T::from_number(f64::from(component))));
+    } else {
+        out.extend(lanes.iter().map(|&lane| T::from_number(number(ty, lane))));
+    }
+}
+
 /// Fills the lanes of one field from its components; missing ones count as zero.
-pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
+pub fn lanes_of(field: &FieldSchema, mut values: &[f64], mut lanes: &mut [i32]) {
+    if field.values.is_optional() {
+        let has_value = values.first().is_some_and(|value| *value != 0.0);
+        lanes[0] = i32::from(has_value);
+        lanes = &mut lanes[1..];
+        // Lanes without a value are those of zeros.
+        values = if has_value { &values[1..] } else { &[] };
+    }
+    let mut values = values.chunks(field.ty.lanes());
+    for lanes in lanes.chunks_exact_mut(field.ty.lanes()) {
+        value_lanes(field.ty, values.next().unwrap_or_default(), lanes);
+    }
+}
+
+fn value_lanes(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
     let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
     let (x, y, z) = (value(0) as f32, value(1) as f32, value(2) as f32);
     match ty {
@@ -51,6 +76,12 @@ pub fn lanes_of(ty: FieldType, values: &[f64], lanes: &mut [i32]) {
         }
         FieldType::Quat { .. } => {
             Quat::from_xyzw(x, y, z, value(3) as f32).quantize(ty, lanes);
+        }
+        FieldType::Text { .. } => {
+            for (at, lane) in lanes.iter_mut().enumerate() {
+                let (min, max) = ty.lane_range(at);
+                *lane = (value(at) as i64).clamp(min, max) as i32;
+            }
         }
     }
 }
@@ -76,6 +107,7 @@ impl FromNumber for f32 {
 fn number(ty: FieldType, lane: f64) -> f64 {
     match ty {
         FieldType::Int { max, .. } if max > i64::from(i32::MAX) => f64::from(lane as i32 as u32),
+        FieldType::Text { .. } => f64::from(lane as i32 as u32),
         FieldType::Angle { bits } => {
             let turn = lane / f64::from(1u32 << bits) * TAU;
             if turn > PI { turn - TAU } else { turn }
@@ -92,16 +124,45 @@ fn number(ty: FieldType, lane: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickwire_shared::schema::FieldSchema;
+    use tickwire_shared::schema::FieldValues;
 
     fn round_trip(ty: FieldType, values: &[f64]) -> Vec<f64> {
-        let kind = KindSchema::new("K", vec![FieldSchema::new("f", ty)]);
-        let mut lanes = [0; 4];
-        lanes_of(ty, values, &mut lanes);
-        let lanes: Vec<f64> = lanes[..ty.lanes()].iter().copied().map(f64::from).collect();
+        field_round_trip(FieldSchema::new("f", ty), values)
+    }
+
+    fn field_round_trip(field: FieldSchema, values: &[f64]) -> Vec<f64> {
+        let mut lanes = vec![77; field.lanes()];
+        lanes_of(&field, values, &mut lanes);
+        let lanes: Vec<f64> = lanes.into_iter().map(f64::from).collect();
         let mut out = Vec::new();
-        push_components(&kind, &lanes, &mut out);
+        push_components(&KindSchema::new("K", vec![field]), &lanes, &mut out);
         out
+    }
+
+    #[test]
+    fn optional_fields_arrays_and_texts_come_back() {
+        let whole = FieldType::Int { min: 10, max: i64::from(u32::MAX) };
+        let field =
+            FieldSchema { values: FieldValues::OptionalArray(3), ..FieldSchema::new("f", whole) };
+        assert_eq!(
+            field_round_trip(field.clone(), &[1.0, 10.0, 4e9, 11.0]),
+            [1.0, 10.0, 4e9, 11.0]
+        );
+        assert_eq!(
+            field_round_trip(field.clone(), &[0.0, 50.0, 50.0, 50.0]),
+            [0.0, 10.0, 10.0, 10.0]
+        );
+        assert_eq!(field_round_trip(field, &[]), [0.0, 10.0, 10.0, 10.0], "nothing given");
+        let rotations = FieldSchema {
+            values: FieldValues::Array(2),
+            ..FieldSchema::new("f", FieldType::Quat { bits: 9 })
+        };
+        let turned = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+        assert_eq!(field_round_trip(rotations, &turned), turned);
+        let text = FieldType::Text { bytes: 5 };
+        let words = [5.0, f64::from(u32::from_le_bytes(*b"\xe2\x82\xacZ")), f64::from(b'!')];
+        assert_eq!(round_trip(text, &words), words);
+        assert_eq!(round_trip(text, &[9.0, -1.0, 1e12]), [5.0, 0.0, 255.0], "what no text has");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Entities between two of their received states.
 
+use std::ops::Range;
+
 use tickwire_shared::replica::Entity;
 use tickwire_shared::schema::{FieldType, KindSchema};
 use tickwire_shared::{EntityId, Tick};
@@ -30,6 +32,8 @@ pub struct Shown<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct KindBlend {
     lanes: Vec<LaneBlend>,
+    /// The lanes of each optional field: the first tells whether the others are of a value.
+    optional: Vec<Range<usize>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +48,9 @@ enum LaneBlend {
 
 impl KindBlend {
     pub(super) fn new(kind: &KindSchema) -> Self {
-        let lanes = kind.fields.iter().flat_map(|field| {
+        let (mut lanes, mut optional) = (Vec::new(), Vec::new());
+        for field in &kind.fields {
+            let first = lanes.len();
             let blend = match field.ty {
                 FieldType::Float { min, max, step }
                 | FieldType::Vec2 { min, max, step }
@@ -56,11 +62,19 @@ impl KindBlend {
                 FieldType::Bool
                 | FieldType::Int { .. }
                 | FieldType::Choice { .. }
-                | FieldType::Quat { .. } => LaneBlend::Step,
+                | FieldType::Quat { .. }
+                | FieldType::Text { .. } => LaneBlend::Step,
             };
-            std::iter::repeat_n(blend, field.ty.lanes())
-        });
-        KindBlend { lanes: lanes.collect() }
+            if field.values.is_optional() {
+                optional.push(first..first + field.lanes());
+                lanes.push(LaneBlend::Step);
+            }
+            lanes.extend(std::iter::repeat_n(
+                blend,
+                field.lanes() - usize::from(field.values.is_optional()),
+            ));
+        }
+        KindBlend { lanes, optional }
     }
 
     /// Fills `out` with the lanes of `entity` at `shown` ticks after `start`.
@@ -90,6 +104,7 @@ impl KindBlend {
         out.clear();
         let pairs = a.iter().zip(b);
         out.extend(pairs.zip(&self.lanes).map(|((&a, &b), blend)| blend.mix(a, b, part)));
+        self.step_where_values_come_and_go(a, b, |at| out[at] = f64::from(a[at]));
     }
 
     /// Fills `out` with the lanes after `b`, `part` times as far as from `a` to `b`. Lanes that do
@@ -101,6 +116,7 @@ impl KindBlend {
             LaneBlend::Step => f64::from(b),
             LaneBlend::Linear { .. } | LaneBlend::Turn(_) => blend.mix(a, b, 1.0 + part),
         }));
+        self.step_where_values_come_and_go(a, b, |at| out[at] = f64::from(b[at]));
     }
 
     /// Fills `out` with the difference that, added to `now`, shows `before`. It is zero for lanes
@@ -109,6 +125,18 @@ impl KindBlend {
         out.clear();
         let pairs = before.iter().zip(now);
         out.extend(pairs.zip(&self.lanes).map(|((&before, &now), blend)| blend.error(before, now)));
+        self.step_where_values_come_and_go(before, now, |at| out[at] = 0.0);
+    }
+
+    /// Calls `step` with each lane of a field that has a value on one side only: there is nothing in between.
+    fn step_where_values_come_and_go<T: PartialEq>(
+        &self,
+        a: &[T],
+        b: &[T],
+        step: impl FnMut(usize),
+    ) {
+        let come_and_go = self.optional.iter().filter(|field| a[field.start] != b[field.start]);
+        come_and_go.cloned().flatten().for_each(step);
     }
 }
 
@@ -136,7 +164,31 @@ impl LaneBlend {
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::schema::{FieldSchema, FieldValues};
+
     use super::*;
+
+    #[test]
+    fn a_value_that_comes_or_goes_is_not_blended_with_none() {
+        let place = FieldType::Float { min: -100.0, max: 100.0, step: 1.0 };
+        let aim = FieldSchema { values: FieldValues::Optional, ..FieldSchema::new("aim", place) };
+        let kind = KindSchema::new("Tank", vec![FieldSchema::new("x", place), aim]);
+        let blend = KindBlend::new(&kind);
+        let mut out = Vec::new();
+        let mut between = |a: &[i32], b: &[i32]| {
+            blend.between(a, b, 0.5, &mut out);
+            out.clone()
+        };
+        assert_eq!(between(&[0, 1, 10], &[4, 1, 20]), [2.0, 1.0, 15.0]);
+        assert_eq!(between(&[0, 1, 10], &[4, 0, 0]), [2.0, 1.0, 10.0], "it goes");
+        assert_eq!(between(&[0, 0, 0], &[4, 1, 20]), [2.0, 0.0, 0.0], "it comes");
+        blend.beyond(&[0, 0, 0], &[4, 1, 20], 1.0, &mut out);
+        assert_eq!(out, [8.0, 1.0, 20.0]);
+        blend.error(&[1.0, 1.0, 3.0], &[0.0, 0.0, 0.0], &mut out);
+        assert_eq!(out, [1.0, 0.0, 0.0]);
+        blend.error(&[1.0, 1.0, 3.0], &[0.0, 1.0, 0.0], &mut out);
+        assert_eq!(out, [1.0, 0.0, 3.0]);
+    }
 
     #[test]
     fn angles_blend_the_short_way_round() {

@@ -129,7 +129,12 @@ fn field_object(field: &FieldSchema) -> JsValue {
     object(&[
         ("name", (&field.name).into()),
         ("type", field.ty.name().into()),
-        ("components", (components(field.ty) as u32).into()),
+        ("components", (components(field) as u32).into()),
+        ("optional", field.values.is_optional().into()),
+        (
+            "length",
+            field.values.length().map_or(JsValue::UNDEFINED, |length| u32::from(length).into()),
+        ),
         ("min", min.into()),
         ("max", max.into()),
         ("step", field.ty.step().into()),

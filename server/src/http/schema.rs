@@ -41,7 +41,9 @@ fn field(field: &FieldSchema) -> Value {
     json!({
         "name": field.name,
         "type": field.ty.name(),
-        "components": field.ty.lanes(),
+        "components": field.lanes(),
+        "optional": field.values.is_optional(),
+        "length": field.values.length(),
         "min": min,
         "max": max,
         "step": decimal(field.ty.step()),
@@ -82,7 +84,7 @@ mod tests {
     fn numbers_are_those_of_the_attributes() {
         let place = described(FieldType::Vec2 { min: -0.3, max: 100.1, step: 0.01 });
         let expected = json!({
-            "name": "at", "type": "vec2", "components": 2, "min": -0.3, "max": 100.1,
+            "name": "at", "type": "vec2", "components": 2, "optional": false, "length": null, "min": -0.3, "max": 100.1,
             "step": 0.01, "ownerOnly": true, "velocity": "vel", "choice": null,
         });
         assert_eq!(place, expected);

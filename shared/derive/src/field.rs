@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Ident, PathArguments, Result, Type};
+use syn::{Error, Expr, GenericArgument, Ident, PathArguments, Result, Type};
 
 use crate::attributes::{Attributes, Range, Value};
 
@@ -14,6 +14,7 @@ pub(crate) struct DeriveField {
     /// On the wire: without `r#`.
     pub(crate) name: String,
     pub(crate) ty: Type,
+    pub(crate) values: Values,
     pub(crate) shape: FieldShape,
     /// An expression of type `FieldType`.
     pub(crate) table: TokenStream,
@@ -22,7 +23,15 @@ pub(crate) struct DeriveField {
     pub(crate) attributes: Attributes,
 }
 
-/// What a field is, by the last part of its type's path.
+/// How many values a field has, and of which type.
+pub(crate) struct Values {
+    pub(crate) optional: bool,
+    /// The length of an array.
+    pub(crate) length: Option<Expr>,
+    pub(crate) ty: Type,
+}
+
+/// What a value of a field is, by the last part of its type's path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FieldShape {
     Bool,
@@ -32,7 +41,8 @@ pub(crate) enum FieldShape {
     Vec2,
     Vec3,
     Quat,
-    Choice,
+    /// An enum without fields, a text, or what else is an `OwnType`.
+    Own,
 }
 
 impl DeriveField {
@@ -43,14 +53,75 @@ impl DeriveField {
                 "give this field a name: it is how two sides compare it",
             ));
         };
-        let shape = FieldShape::of(&field.ty)?;
+        let values = Values::of(&field.ty)?;
+        let shape = FieldShape::of(&values.ty)?;
         let attributes = Attributes::parse(&field.attrs)?;
         if let (Some(_), Some(second)) = (attributes.rare, attributes.initial) {
             return Err(Error::new(second, "a field is either `rare` or `initial`"));
         }
         let name = ident.unraw().to_string();
-        let (table, numbers) = table(&shape, &field.ty, &attributes)?;
-        Ok(DeriveField { ident, name, ty: field.ty.clone(), shape, table, numbers, attributes })
+        let (table, numbers) = table(&shape, &values.ty, &attributes)?;
+        let ty = field.ty.clone();
+        Ok(DeriveField { ident, name, ty, values, shape, table, numbers, attributes })
+    }
+}
+
+impl Values {
+    fn of(ty: &Type) -> Result<Self> {
+        match ty {
+            Type::Group(group) => Values::of(&group.elem),
+            Type::Paren(paren) => Values::of(&paren.elem),
+            Type::Array(array) => {
+                let one = Values::of(&array.elem)?;
+                if one.optional || one.length.is_some() {
+                    return Err(Error::new_spanned(
+                        &array.elem,
+                        "an array holds values that are always there, one after the other: write one array for each \
+                         of them, or `Option<[T; N]>` for an array that may be absent",
+                    ));
+                }
+                Ok(Values { length: Some(array.len.clone()), ..one })
+            }
+            _ => match optional(ty) {
+                Some(inner) => {
+                    let one = Values::of(inner)?;
+                    if one.optional {
+                        return Err(Error::new_spanned(inner, "one `Option` is enough"));
+                    }
+                    Ok(Values { optional: true, ..one })
+                }
+                None => Ok(Values { optional: false, length: None, ty: ty.clone() }),
+            },
+        }
+    }
+
+    /// One value, always there.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.optional && self.length.is_none()
+    }
+
+    /// An expression of type `FieldValues`. The length is checked elsewhere.
+    pub(crate) fn table(&self) -> TokenStream {
+        let optional = self.optional;
+        let length = match &self.length {
+            Some(length) => quote!(::core::option::Option::Some({
+                let length: usize = #length;
+                length as u8
+            })),
+            None => quote!(::core::option::Option::None),
+        };
+        quote!(::tickwire_shared::schema::FieldValues::new(#optional, #length))
+    }
+}
+
+/// The type in an `Option`.
+fn optional(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(inner)) if arguments.args.len() == 1 => Some(inner),
+        _ => None,
     }
 }
 
@@ -61,24 +132,26 @@ impl FieldShape {
                 ty,
                 format!(
                     "this type cannot be sent; {instead}. A field is a bool, i8, u8, i16, u16, i32, u32, \
-                     f32, Vec2, Vec3, Quat, PlayerId, EntityId, Tick, or an enum without fields that has \
-                     `#[derive(Replicate)]`"
+                     f32, Vec2, Vec3, Quat, PlayerId, EntityId, Tick, Text<16>, an enum without fields that has \
+                     `#[derive(Replicate)]`, an Option of one of them, or an array"
                 ),
             ))
         };
         let path = match ty {
-            Type::Group(group) => return FieldShape::of(&group.elem),
-            Type::Paren(paren) => return FieldShape::of(&paren.elem),
             Type::Path(path) => &path.path,
             _ => return unsupported("write one field for each value"),
         };
-        let Some(last) = path.segments.last() else { return Ok(FieldShape::Choice) };
-        if !matches!(last.arguments, PathArguments::None) {
-            return unsupported(
-                "write one field for each value, and a bool for what may be absent",
-            );
-        }
+        let Some(last) = path.segments.last() else { return Ok(FieldShape::Own) };
         Ok(match last.ident.to_string().as_str() {
+            "Text" => FieldShape::Own,
+            "Vec" | "VecDeque" | "HashMap" | "BTreeMap" | "HashSet" | "BTreeSet" => {
+                return unsupported(
+                    "a list without a fixed length is an entity for each of its items, or an array",
+                );
+            }
+            _ if !matches!(last.arguments, PathArguments::None) => {
+                return unsupported("write one field for each value");
+            }
             "bool" => FieldShape::Bool,
             "i8" | "u8" | "i16" | "u16" | "i32" | "u32" => FieldShape::Int(last.ident.clone()),
             "PlayerId" | "EntityId" | "Tick" => FieldShape::Int(format_ident!("u32")),
@@ -91,20 +164,23 @@ impl FieldShape {
                 return unsupported("use i32 or u32");
             }
             "char" | "String" | "str" => {
-                return unsupported("text belongs into chat or a player's name");
+                return unsupported(
+                    "use Text<16>, which holds at most 16 bytes; long texts belong into chat",
+                );
             }
             "Vec3A" => return unsupported("use Vec3"),
-            _ => FieldShape::Choice,
+            _ => FieldShape::Own,
         })
     }
 
-    /// Lanes it takes, as `FieldType::lanes`.
-    pub(crate) fn lanes(&self) -> usize {
+    /// Lanes that a value takes, as `FieldType::lanes`, where the type says so without being asked.
+    pub(crate) fn lanes(&self) -> Option<usize> {
         match self {
-            FieldShape::Bool | FieldShape::Int(_) | FieldShape::Float | FieldShape::Choice => 1,
-            FieldShape::Vec2 => 2,
-            FieldShape::Vec3 => 3,
-            FieldShape::Quat => 4,
+            FieldShape::Bool | FieldShape::Int(_) | FieldShape::Float => Some(1),
+            FieldShape::Vec2 => Some(2),
+            FieldShape::Vec3 => Some(3),
+            FieldShape::Quat => Some(4),
+            FieldShape::Own => None,
         }
     }
 
@@ -120,7 +196,7 @@ impl FieldShape {
                  more; widen the step or narrow the range"
             }
             FieldShape::Quat => "a quaternion has 2 to 15 bits",
-            FieldShape::Choice => "an enum needs a variant",
+            FieldShape::Own => "an enum needs a variant, and a text has 1 to 64 bytes",
         }
     }
 }
@@ -134,15 +210,13 @@ fn table(shape: &FieldShape, ty: &Type, given: &Attributes) -> Result<(TokenStre
             given.only(&[], "a bool takes no numbers")?;
             Ok((quote!(#field_type::Bool), ty.span()))
         }
-        FieldShape::Choice => {
+        FieldShape::Own => {
             given.only(
                 &[],
-                "the derive takes a type it does not know for an enum without fields, and that \
-                 takes no numbers",
+                "the derive takes a type it does not know for an enum without fields or a text, and \
+                 those take no numbers",
             )?;
-            let here = Span::call_site().located_at(ty.span());
-            let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
-            Ok((quote!(#field_type::Choice { variants: #choice::VARIANTS }), ty.span()))
+            Ok((own_type(ty, &quote!(TYPE)), ty.span()))
         }
         FieldShape::Int(number) => int(number, ty, given),
         FieldShape::Float if given.angle.is_some() => {
@@ -167,6 +241,12 @@ fn table(shape: &FieldShape, ty: &Type, given: &Attributes) -> Result<(TokenStre
                 .map(|(bits, at)| (quote!(#field_type::Quat { bits: #bits }), at))
         }
     }
+}
+
+/// An item of `OwnType` of a type, blamed on the type should it be none.
+pub(crate) fn own_type(ty: &Type, item: &TokenStream) -> TokenStream {
+    let here = Span::call_site().located_at(ty.span());
+    quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::OwnType>::#item)
 }
 
 fn int(number: &Ident, ty: &Type, given: &Attributes) -> Result<(TokenStream, Span)> {

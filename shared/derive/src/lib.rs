@@ -79,6 +79,8 @@ use proc_macro2::TokenStream as TokenStream2;
 /// | `f32` | `range = min..=max, step = unit`, or `angle, bits = 1 to 24` for radians |
 /// | `Vec2`, `Vec3` | `range = min..=max, step = unit`, of each coordinate |
 /// | `Quat` | `bits = 2 to 15`, of each of its smallest three components; `quat, bits = ..` is the same |
+/// | `Text<N>` of at most `N` bytes, 1 to 64 | none |
+/// | `Option<T>` of one of them, `[T; N]` of 1 to 32 of them, `Option<[T; N]>` | as of `T` |
 ///
 /// Ranges, steps and bits may be any constant expression, `Self::CONSTANT` included. A value that does not
 /// fit is sent as the nearest that does, and told as a `Misfits` of `to_lanes`.
@@ -89,10 +91,10 @@ use proc_macro2::TokenStream as TokenStream2;
 ///
 /// A number, an angle or a vector may name its rate of change per second, `velocity = other_field`, for the
 /// codec to predict from: a number or vector of as many lanes, with the same `rare` and `initial`, no
-/// `velocity` of its own, and `owner` only where this field is.
+/// `velocity` of its own, and `owner` only where this field is; neither is optional or an array.
 ///
-/// A kind has at most 64 lanes: a `Vec2` takes two, a `Vec3` three, a `Quat` four, everything else one. A
-/// game has at most 64 kinds of entity, and as many of event.
+/// A kind has at most 64 lanes: a `Vec2` takes two, a `Vec3` three, a `Quat` four, a `Text<N>` one and one more for each
+/// four bytes, everything else one; an array as many times that, and an `Option` one more. A game has at most 64 kinds of entity, and as many of event.
 #[proc_macro_derive(Replicate, attributes(replicate))]
 pub fn replicate(item: TokenStream) -> TokenStream {
     finish(expand::replicate(item.into()))

@@ -4,9 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, Fields, Ident, Result};
+use syn::{Error, Expr, Fields, Ident, Result};
 
-use crate::field::{DeriveField, FieldShape};
+use crate::field::{DeriveField, FieldShape, own_type};
 
 /// What the struct is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,22 +19,27 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: TableUse) -> Result
     let fields = parse(fields)?;
     check(&fields, purpose)?;
     let count = fields.len();
-    let lanes: usize = fields.iter().map(|field| field.shape.lanes()).sum();
+    let all_lanes = fields.iter().enumerate().map(lanes_of);
     let tables = fields.iter().map(|field| &field.table);
     let schemas = fields.iter().enumerate().map(|(place, field)| schema(place, field));
     let label = name.unraw().to_string();
-    let limits = limits(name, &fields, lanes);
-    let to_lanes = to_lanes(&fields, lanes);
-    let from_lanes = from_lanes(&fields, lanes);
+    let limits = limits(name, &fields);
+    let to_lanes = to_lanes(&fields);
+    let from_lanes = from_lanes(&fields);
     let held = (count > 0).then(|| {
+        let ends = count + 1;
         quote! {
             #[automatically_derived]
             impl #name {
                 const __TICKWIRE_FIELDS: [::tickwire_shared::schema::FieldType; #count] =
                     [#(#tables),*];
+                /// Where the lanes of each field begin, and those of the last end.
+                const __TICKWIRE_LANES: [usize; #ends] =
+                    ::tickwire_shared::quantize::first_lanes([#(#all_lanes),*]);
             }
         }
     });
+    let lanes = if count > 0 { quote!(#name::__TICKWIRE_LANES[#count]) } else { quote!(0) };
     Ok(quote! {
         #held
 
@@ -110,11 +115,19 @@ fn check_velocity(field: &DeriveField, fields: &[DeriveField]) -> Result<()> {
     let Some(other) = fields.iter().find(|other| other.ident == *velocity) else {
         return wrong(format!("this struct has no field `{velocity}`"));
     };
-    if matches!(field.shape, FieldShape::Bool | FieldShape::Quat | FieldShape::Choice) {
-        return wrong("only a number, an angle or a vector has a velocity".into());
+    let counts = |shape: &FieldShape| {
+        !matches!(shape, FieldShape::Bool | FieldShape::Quat | FieldShape::Own)
+    };
+    if !counts(&field.shape) || !field.values.is_plain() || !other.values.is_plain() {
+        return wrong(
+            "only a number, an angle or a vector has a velocity: no optional field, and no array"
+                .into(),
+        );
     }
-    let counts = !matches!(other.shape, FieldShape::Bool | FieldShape::Quat | FieldShape::Choice);
-    if !counts || other.attributes.angle.is_some() || other.shape.lanes() != field.shape.lanes() {
+    if !counts(&other.shape)
+        || other.attributes.angle.is_some()
+        || other.shape.lanes() != field.shape.lanes()
+    {
         return wrong(format!(
             "`{velocity}` is not the change of `{}` per second: it has another shape",
             field.name
@@ -135,21 +148,55 @@ fn check_velocity(field: &DeriveField, fields: &[DeriveField]) -> Result<()> {
     Ok(())
 }
 
+/// An expression: lanes that a field takes.
+fn lanes_of((place, field): (usize, &DeriveField)) -> TokenStream {
+    let values = field.values.table();
+    quote!(#values.lanes(Self::__TICKWIRE_FIELDS[#place]))
+}
+
 /// Checks, where the compiler knows the constants, that every number can be used.
-fn limits(name: &Ident, fields: &[DeriveField], lanes: usize) -> TokenStream {
+fn limits(name: &Ident, fields: &[DeriveField]) -> TokenStream {
     let each = fields.iter().enumerate().map(|(place, field)| {
         let here = Span::call_site().located_at(field.numbers);
         let text = format!("`{}`: {}", field.name, field.shape.limits(&field.attributes));
+        let length = field.values.length.as_ref().map(|length| length_limit(&field.name, length));
         quote_spanned! {here=>
             const _: () = ::core::assert!(#name::__TICKWIRE_FIELDS[#place].is_valid(), #text);
+            #length
         }
     });
     let here = Span::call_site().located_at(name.span());
-    let text = format!("`{name}` takes {lanes} lanes, more than a kind may have; split it in two");
-    let all = quote_spanned! {here=>
-        const _: () = ::core::assert!(#lanes <= ::tickwire_shared::schema::LANES_MAX, #text);
-    };
+    let lanes = fields.iter().map(|field| field.shape.lanes().filter(|_| field.values.is_plain()));
+    let lanes: Option<usize> = lanes.sum();
+    let takes = lanes.map_or("more".to_owned(), |lanes| format!("{lanes} lanes, more"));
+    let text =
+        format!("`{name}` takes {takes} than the 64 lanes that a kind may have; split it in two");
+    let count = fields.len();
+    let all = (count > 0).then(|| {
+        quote_spanned! {here=>
+            const _: () = ::core::assert!(
+                #name::__TICKWIRE_LANES[#count] <= ::tickwire_shared::schema::LANES_MAX,
+                #text
+            );
+        }
+    });
     quote!(#(#each)* #all)
+}
+
+fn length_limit(name: &str, length: &Expr) -> TokenStream {
+    let here = Span::call_site().located_at(length.span());
+    let text = format!(
+        "`{name}`: an array that is sent has 1 to 32 values; for more show an entity for each of them"
+    );
+    quote_spanned! {here=>
+        const _: () = {
+            let length: usize = #length;
+            ::core::assert!(
+                1 <= length && length <= ::tickwire_shared::schema::ARRAY_LENGTH_MAX,
+                #text
+            );
+        };
+    }
 }
 
 fn schema(place: usize, field: &DeriveField) -> TokenStream {
@@ -168,18 +215,13 @@ fn schema(place: usize, field: &DeriveField) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let choice = match field.shape {
-        FieldShape::Choice => {
-            let ty = &field.ty;
-            let here = Span::call_site().located_at(ty.span());
-            let choice = quote_spanned!(here=> <#ty as ::tickwire_shared::quantize::Choice>);
-            let schema = quote!(::tickwire_shared::schema::ChoiceSchema);
-            let choice = quote!(#schema::new(#choice::NAME, #choice::VARIANT_NAMES));
-            quote!(::core::option::Option::Some(#choice))
-        }
+        FieldShape::Own => own_type(&field.values.ty, &quote!(choice())),
         _ => quote!(::core::option::Option::None),
     };
+    let values = field.values.table();
     quote! {
         ::tickwire_shared::schema::FieldSchema {
+            values: #values,
             rule: ::tickwire_shared::schema::SendRule::#rule,
             owner_only: #owner_only,
             velocity: #velocity,
@@ -189,62 +231,57 @@ fn schema(place: usize, field: &DeriveField) -> TokenStream {
     }
 }
 
-fn to_lanes(fields: &[DeriveField], lanes: usize) -> TokenStream {
+fn to_lanes(fields: &[DeriveField]) -> TokenStream {
     if fields.is_empty() {
         return quote! {
             let _ = lanes;
             ::tickwire_shared::quantize::Misfits::NONE
         };
     }
-    let each = placed(fields).map(|(place, at, field)| {
-        let (ident, trait_) = (&field.ident, field_trait(field));
-        let end = at + field.shape.lanes();
+    let each = fields.iter().enumerate().map(|(place, field)| {
+        let (ident, trait_, lanes) = (&field.ident, field_trait(field), lane_range(place));
         quote! {
             misfits.note(#place, #trait_::quantize(
                 &self.#ident,
                 const { Self::__TICKWIRE_FIELDS[#place] },
-                &mut lanes[#at..#end],
+                &mut lanes[#lanes],
             ));
         }
     });
     quote! {
-        let lanes = &mut lanes[..#lanes];
+        let lanes = &mut lanes[..<Self as ::tickwire_shared::quantize::Lanes>::LANES];
         let mut misfits = ::tickwire_shared::quantize::Misfits::NONE;
         #(#each)*
         misfits
     }
 }
 
-fn from_lanes(fields: &[DeriveField], lanes: usize) -> TokenStream {
+fn from_lanes(fields: &[DeriveField]) -> TokenStream {
     if fields.is_empty() {
         return quote! {
             let _ = lanes;
             Self {}
         };
     }
-    let each = placed(fields).map(|(place, at, field)| {
-        let (ident, trait_) = (&field.ident, field_trait(field));
-        let end = at + field.shape.lanes();
+    let each = fields.iter().enumerate().map(|(place, field)| {
+        let (ident, trait_, lanes) = (&field.ident, field_trait(field), lane_range(place));
         quote! {
             #ident: #trait_::dequantize(
                 const { Self::__TICKWIRE_FIELDS[#place] },
-                &lanes[#at..#end],
+                &lanes[#lanes],
             )
         }
     });
     quote! {
-        let lanes = &lanes[..#lanes];
+        let lanes = &lanes[..<Self as ::tickwire_shared::quantize::Lanes>::LANES];
         Self { #(#each),* }
     }
 }
 
-/// Every field with its place in the table and its first lane.
-fn placed(fields: &[DeriveField]) -> impl Iterator<Item = (usize, usize, &DeriveField)> {
-    fields.iter().enumerate().scan(0, |next, (place, field)| {
-        let at = *next;
-        *next += field.shape.lanes();
-        Some((place, at, field))
-    })
+/// The lanes of a field, as a range of constants.
+fn lane_range(place: usize) -> TokenStream {
+    let end = place + 1;
+    quote!(const { Self::__TICKWIRE_LANES[#place] }..const { Self::__TICKWIRE_LANES[#end] })
 }
 
 /// `<Type as DeriveField>`, blamed on the type should it be none.

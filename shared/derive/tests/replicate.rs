@@ -6,8 +6,10 @@ use std::f32::consts::{FRAC_PI_2, PI};
 
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
 use tickwire_shared::quantize::{Choice, Kinds, Lanes};
-use tickwire_shared::schema::{ChoiceSchema, FieldSchema, FieldType, KindSchema, Schema, SendRule};
-use tickwire_shared::{EntityId, Input, PlayerId, Replicate};
+use tickwire_shared::schema::{
+    ChoiceSchema, FieldSchema, FieldType, FieldValues, KindSchema, Schema, SendRule,
+};
+use tickwire_shared::{EntityId, Input, PlayerId, Replicate, Text};
 
 const HALF_WIDTH: f32 = 2048.0;
 
@@ -85,6 +87,46 @@ struct Pilot {
     aim: f32,
 }
 
+const SLOTS: usize = 4;
+
+/// Fields that are optional, arrays, texts, and several of it.
+#[derive(Clone, Debug, PartialEq, Replicate)]
+struct Crew {
+    name: Text<10>,
+    call: Name,
+    #[replicate(range = -8.0..=8.0, step = 0.5)]
+    aim: Option<Vec3>,
+    team: Option<Team>,
+    #[replicate(range = 5..=9)]
+    slots: [u8; SLOTS],
+    #[replicate(range = -8.0..=8.0, step = 0.5, rare)]
+    path: [Vec2; 2],
+    flags: std::option::Option<[bool; 3]>,
+    teams: [Team; 2],
+    title: Option<Text<4>>,
+    names: [Text<4>; 2],
+    #[replicate(bits = 9)]
+    turned: Option<Quat>,
+}
+
+type Name = Text<8>;
+
+fn crew() -> Crew {
+    Crew {
+        name: "Zoë".parse().unwrap(),
+        call: "Ann".parse().unwrap(),
+        aim: Some(Vec3::new(1.0, -8.0, 0.5)),
+        team: Some(Team::Blue),
+        slots: [5, 6, 7, 9],
+        path: [Vec2::new(1.0, 2.0), Vec2::new(3.0, -4.0)],
+        flags: Some([true, false, true]),
+        teams: [Team::Green, Team::Red],
+        title: Text::new("Dr").ok(),
+        names: ["a", "bcde"].map(|name| name.parse().unwrap()),
+        turned: Some(Quat::IDENTITY),
+    }
+}
+
 fn ship() -> Ship {
     Ship {
         pos: Vec2::new(-2048.0, 1.03125),
@@ -111,6 +153,40 @@ fn a_struct_on_its_steps_survives_the_lanes() {
     assert_eq!(<Ship as Lanes>::from_lanes(&lanes), ship());
     assert_eq!(Ship::LANES, 24);
     assert_eq!(lanes[Ship::LANES..], [77; 64 - 24], "it keeps to its own lanes");
+}
+
+#[test]
+fn optional_fields_arrays_and_texts_survive_the_lanes() {
+    let gone = Crew { aim: None, team: None, flags: None, title: None, turned: None, ..crew() };
+    for crew in [crew(), gone] {
+        let mut lanes = [77; 64];
+        assert!(Lanes::to_lanes(&crew, &mut lanes).is_empty());
+        assert_eq!(<Crew as Lanes>::from_lanes(&lanes), crew);
+        assert_eq!(lanes[Crew::LANES..], [77; 64 - 39], "it keeps to its own lanes");
+    }
+    let schema = Crew::schema();
+    let values = schema.fields.iter().map(|field| (field.values, field.lanes()));
+    let expected = [
+        (FieldValues::One, 4),
+        (FieldValues::One, 3),
+        (FieldValues::Optional, 4),
+        (FieldValues::Optional, 2),
+        (FieldValues::Array(4), 4),
+        (FieldValues::Array(2), 4),
+        (FieldValues::OptionalArray(3), 4),
+        (FieldValues::Array(2), 2),
+        (FieldValues::Optional, 3),
+        (FieldValues::Array(2), 4),
+        (FieldValues::Optional, 5),
+    ];
+    assert_eq!(values.collect::<Vec<_>>(), expected);
+    assert_eq!(schema.lanes(), Crew::LANES);
+    assert_eq!(schema.fields[0].ty, FieldType::Text { bytes: 10 });
+    let teams = [3, 7].map(|at: usize| schema.fields[at].choice.as_ref().unwrap().name.clone());
+    assert_eq!(teams, ["Team", "Team"]);
+    let mut lanes = [0; 64];
+    let misfits = Lanes::to_lanes(&Crew { slots: [5, 6, 70, 9], ..crew() }, &mut lanes);
+    assert_eq!(misfits.fields().collect::<Vec<_>>(), [4], "the field of a value that does not fit");
 }
 
 #[test]
@@ -188,7 +264,7 @@ fn a_derived_schema_is_valid() {
         input: Pilot::schema(),
         entities: Entity::schemas(),
         events: Ship::schemas(),
-        commands: Ship::schemas(),
+        commands: Crew::schemas(),
         model: Vec::new(),
     };
     assert_eq!(game.validate(), Ok(()));

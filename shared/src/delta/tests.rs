@@ -2,7 +2,9 @@ use super::*;
 use crate::bits::{BitMeasure, BitReader, BitWriter};
 use crate::model::Features;
 use crate::model::{ChanceTree, Child, Leaf, Site, Split};
-use crate::schema::{FieldSchema, FieldType};
+use crate::quantize::{Field, OwnType};
+use crate::schema::{FieldSchema, FieldType, FieldValues};
+use crate::text::Text;
 use proptest::prelude::*;
 
 fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSchema {
@@ -12,6 +14,7 @@ fn field(name: &str, ty: FieldType, rule: SendRule, owner_only: bool) -> FieldSc
 /// A kind with every field type and every send rule.
 fn kind() -> KindSchema {
     let vec2 = FieldType::Vec2 { min: -1000.0, max: 1000.0, step: 0.0625 };
+    let count = FieldType::Int { min: 3, max: 40 };
     let speed = FieldType::Vec2 { min: -100.0, max: 100.0, step: 0.25 };
     let mut home = field("home", vec2, SendRule::Rare, false);
     home.velocity = Some("homing".into());
@@ -35,33 +38,78 @@ fn kind() -> KindSchema {
             field("turn", FieldType::Quat { bits: 9 }, SendRule::Always, false),
             field("homing", speed, SendRule::Rare, false),
             home,
+            FieldSchema {
+                values: FieldValues::Optional,
+                ..field("aim", vec2, SendRule::Always, false)
+            },
+            FieldSchema {
+                values: FieldValues::Array(3),
+                ..field("teeth", count, SendRule::Always, false)
+            },
+            FieldSchema {
+                values: FieldValues::OptionalArray(2),
+                ..field("marks", FieldType::Angle { bits: 4 }, SendRule::Rare, false)
+            },
+            FieldSchema {
+                values: FieldValues::Optional,
+                ..field("nick", FieldType::Text { bytes: 6 }, SendRule::Always, false)
+            },
         ],
     }
 }
 
 fn lanes() -> impl Strategy<Value = Vec<i32>> {
-    let kind = kind();
-    let ranges: Vec<(i64, i64)> = kind
-        .fields
-        .iter()
-        .flat_map(|field| (0..field.ty.lanes()).map(|lane| field.ty.lane_range(lane)))
-        .collect();
-    ranges.into_iter().map(|(min, max)| (min..=max).prop_map(|v| v as i32)).collect::<Vec<_>>()
+    let fields: Vec<_> = kind().fields.iter().map(field_lanes).collect();
+    fields.prop_map(|fields| fields.concat())
+}
+
+/// Any lanes that a value of the field has.
+fn field_lanes(field: &FieldSchema) -> BoxedStrategy<Vec<i32>> {
+    let zeros = KindSchema::new("Zero", vec![field.clone()]).zero_lanes();
+    if let FieldType::Text { .. } = field.ty {
+        return proptest::option::of(".{0,7}")
+            .prop_map(move |text| {
+                let mut lanes = zeros.clone();
+                text.map(|text| Text::<6>::cut(&text)).quantize(Text::<6>::TYPE, &mut lanes);
+                lanes
+            })
+            .boxed();
+    }
+    let ranges = (0..field.lanes()).map(|lane| field.lane_range(lane));
+    let lanes = ranges.map(|(min, max)| (min..=max).prop_map(|v| v as i32)).collect::<Vec<_>>();
+    let is_optional = field.values.is_optional();
+    lanes
+        .prop_map(move |lanes| if is_optional && lanes[0] == 0 { zeros.clone() } else { lanes })
+        .boxed()
+}
+
+/// `now`, but where `pick` says so a field as it is in `before`.
+fn mixed(before: &[i32], now: &mut [i32], pick: u32) {
+    let mut first = 0;
+    for (number, field) in kind().fields.iter().enumerate() {
+        // A text, and a value that may be absent, are one thing; of the others any lane may stay.
+        let whole = field.values.is_optional() || matches!(field.ty, FieldType::Text { .. });
+        for at in first..first + field.lanes() {
+            let bit = if whole { number } else { at };
+            if pick >> (bit % 32) & 1 == 1 {
+                now[at] = before[at];
+            }
+        }
+        first += field.lanes();
+    }
 }
 
 const AMMO: usize = 6;
 const HUE: usize = 8;
+/// The first lane of the fields of parts.
+const OPTIONAL: usize = 17;
 
 proptest! {
     #[test]
     fn a_delta_decodes_to_exactly_the_lanes(
         before in lanes(), mut now in lanes(), ticks in 1u32..200, owner: bool, same in any::<u32>(),
     ) {
-        for at in 0..now.len() {
-            if same >> at & 1 == 1 {
-                now[at] = before[at];
-            }
-        }
+        mixed(&before, &mut now, same);
         let table = LaneTable::new(&kind(), 60);
         let baseline = Baseline::new(&before, ticks);
         let mut writer = BitWriter::default();
@@ -153,10 +201,8 @@ proptest! {
         older in lanes(), before in lanes(), mut now in lanes(), ticks in 1u32..200, gap in 0u32..200,
         owner: bool, same: u32, steady: u32, seed: u64,
     ) {
-        for at in 0..now.len() {
-            if same >> at & 1 == 1 {
-                now[at] = before[at];
-            }
+        mixed(&before, &mut now, same);
+        for at in 0..OPTIONAL {
             if steady >> at & 1 == 1 {
                 now[at] = now[at].wrapping_sub(now[at].wrapping_sub(before[at]) / 64 * 64);
             }
@@ -244,8 +290,8 @@ fn a_model_that_does_not_fit_is_refused() {
 #[test]
 fn a_rare_position_that_moves_as_predicted_arrives() {
     let table = LaneTable::new(&kind(), 60);
-    let (homing, home) = (table.len() - 4, table.len() - 2);
-    let mut before = vec![0; table.len()];
+    let (homing, home) = (13, 15);
+    let mut before = kind().zero_lanes();
     before[homing] = 240;
     let mut now = before.clone();
     now[home] = 16;
@@ -262,11 +308,81 @@ fn a_rare_position_that_moves_as_predicted_arrives() {
 fn steady_motion_costs_one_bit_a_field() {
     let table = LaneTable::new(&kind(), 60);
     // 60 units a second are 1 unit, or 16 steps, a tick.
-    let mut before = vec![0; table.len()];
+    let mut before = kind().zero_lanes();
     (before[2], before[3]) = (240, -120);
     let mut now = before.clone();
     (now[0], now[1]) = (5 * 16, -5 * 8);
     let mut measure = BitMeasure::default();
     table.delta(&mut measure, &Baseline::new(&before, 5), &mut now, false).unwrap();
-    assert_eq!(measure.len_bits(), 6, "five fields and the rare ones");
+    assert_eq!(measure.len_bits(), 9, "eight fields and the rare ones");
+}
+
+/// Bits of a field of a kind of its own: whole, unchanged, and changed from `before` to `now`.
+fn field_bits<T: Field>(field: FieldSchema, before: &T, now: &T) -> [usize; 3] {
+    let (ty, count) = (field.ty, field.lanes());
+    let table = LaneTable::new(&KindSchema::new("One", vec![field]), 60);
+    let [mut before, mut now] = [before, now].map(|value| {
+        let mut lanes = vec![0; count];
+        value.quantize(ty, &mut lanes);
+        lanes
+    });
+    let delta = |from: &[i32], lanes: &mut [i32]| {
+        let mut measure = BitMeasure::default();
+        table.delta(&mut measure, &Baseline::new(from, 1), lanes, true).unwrap();
+        measure.len_bits()
+    };
+    let mut whole = BitMeasure::default();
+    table.whole(&mut whole, &mut before, true).unwrap();
+    let from = before.clone();
+    [whole.len_bits(), delta(&from, &mut before), delta(&from, &mut now)]
+}
+
+#[test]
+fn fields_of_parts_cost_what_they_hold() {
+    let vec3 = FieldType::Vec3 { min: -512.0, max: 512.0, step: 0.03125 };
+    let aim = FieldSchema { values: FieldValues::Optional, ..FieldSchema::new("aim", vec3) };
+    let at = Some(glam::Vec3::new(400.0, -3.0, 80.0));
+    assert_eq!(field_bits(aim.clone(), &None, &None::<glam::Vec3>), [1, 1, 1]);
+    assert_eq!(field_bits(aim, &at, &None), [1 + 3 * 16, 1, 2], "none takes one bit more");
+    let name = FieldSchema::new("name", Text::<16>::TYPE);
+    let [ann, michael] = ["Ann", "Michael12345"].map(Text::<16>::cut);
+    assert_eq!(field_bits(name.clone(), &ann, &michael), [5 + 3 * 8, 1, 1 + 5 + 12 * 8]);
+    assert_eq!(field_bits(name, &michael, &michael), [5 + 12 * 8, 1, 1]);
+    let byte = FieldType::Int { min: 0, max: 255 };
+    let slots = FieldSchema { values: FieldValues::Array(8), ..FieldSchema::new("slots", byte) };
+    let one_more = [0, 0, 0, 1, 0, 0, 0, 0u8];
+    assert_eq!(field_bits(slots, &[0; 8], &one_more), [64, 1, 1 + 8 + 4], "a bit for each value");
+}
+
+#[test]
+fn a_text_that_no_writer_writes_is_refused() {
+    let table =
+        LaneTable::new(&KindSchema::new("One", vec![FieldSchema::new("t", Text::<5>::TYPE)]), 60);
+    let read = |length: u64, text: &[u8]| {
+        let (mut whole, mut delta) = (BitWriter::default(), BitWriter::default());
+        delta.push(1, 1);
+        for writer in [&mut whole, &mut delta] {
+            writer.push(length, 3);
+            text.iter().for_each(|byte| writer.push((*byte).into(), 8));
+        }
+        let (whole, delta) = (whole.into_bytes(), delta.into_bytes());
+        let [mut a, mut b] = [vec![9; 3], vec![9; 3]];
+        let mut reader = BitReader::new(&whole);
+        let read = table.whole(&mut reader, &mut a, true).and_then(|()| reader.finish());
+        let mut reader = BitReader::new(&delta);
+        let zeros = [0; 3];
+        let differs = table.delta(&mut reader, &Baseline::new(&zeros, 1), &mut b, true);
+        assert_eq!(read.is_ok(), differs.and_then(|()| reader.finish()).is_ok());
+        read.map(|()| {
+            assert_eq!(a, b);
+            Text::<5>::dequantize(Text::<5>::TYPE, &a)
+        })
+    };
+    assert_eq!(read(5, b"Z\xc3\xbcri").unwrap(), "Züri");
+    assert_eq!(read(0, b"").unwrap(), "");
+    assert_eq!(read(6, b"sixsix"), Err(BitError::Invalid), "too long");
+    assert_eq!(read(2, b"Z\xc3"), Err(BitError::Invalid), "half a character");
+    assert_eq!(read(3, b"a\nb"), Err(BitError::Invalid), "a control character");
+    assert_eq!(read(3, b"\xe2\x80\xae"), Err(BitError::Invalid), "turns the direction");
+    assert!(read(4, b"ab").is_err(), "cut off");
 }

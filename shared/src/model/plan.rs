@@ -7,9 +7,9 @@ use super::features::{
     RESIDUAL_SIZE, SPEED, STEP,
 };
 use super::place::LanePlace;
-use super::{CHUNK_FIELDS_MAX, chunks, flips, merged_field};
+use super::{CHUNK_FIELDS_MAX, chunks, flips, merged_field, rotation_bits};
 use crate::lane_layout::lane_mask;
-use crate::schema::{FieldSchema, FieldType, KindSchema};
+use crate::schema::{FieldSchema, KindSchema};
 
 /// A kind's sites.
 #[derive(Clone, Debug)]
@@ -126,14 +126,11 @@ impl PlanField {
     fn new(field: &FieldSchema, first: usize, kept: impl Fn(usize) -> u16) -> Self {
         PlanField {
             first,
-            count: field.ty.lanes(),
+            count: field.lanes(),
             owner_only: field.owner_only,
-            rotation_bits: match field.ty {
-                FieldType::Quat { bits } => Some(u32::from(bits)),
-                _ => None,
-            },
+            rotation_bits: rotation_bits(field),
             has_velocity: field.velocity.is_some(),
-            flips: flips(&field.ty),
+            flips: flips(field),
             speed: kept(SPEED),
             error: kept(ERROR),
             path: kept(PATH),
@@ -154,12 +151,12 @@ impl PlanLane {
         plan: &PlanField,
         kept: impl Fn(usize) -> u16,
     ) -> Self {
-        let (min, max) = field.ty.lane_range(lane);
+        let (min, max) = field.lane_range(lane);
         let place = LanePlace {
             min: min as i32,
             span: max - min,
             bits: 64 - ((max - min) as u64).leading_zeros(),
-            wraps: matches!(field.ty, FieldType::Angle { .. }),
+            wraps: field.wraps(lane),
             last: 0,
             next: 0,
         };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tickwire_shared::Tick;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{FieldType, KindSchema};
+use tickwire_shared::schema::{FieldSchema, FieldType, KindSchema};
 
 use super::PredictionStats;
 use super::rules::LaneRecord;
@@ -43,8 +43,12 @@ struct PredictedEvent {
 impl PredictedEvents {
     pub(super) fn new(kinds: &[KindSchema]) -> Self {
         let exact = |kind: &KindSchema| {
-            let of = |ty: FieldType| std::iter::repeat_n(is_exact(ty), ty.lanes());
-            kind.fields.iter().flat_map(|field| of(field.ty)).collect()
+            let of = |field: &FieldSchema| {
+                let optional = std::iter::repeat_n(true, usize::from(field.values.is_optional()));
+                let values = field.lanes() - optional.len();
+                optional.chain(std::iter::repeat_n(is_exact(field.ty), values))
+            };
+            kind.fields.iter().flat_map(of).collect()
         };
         let exact = kinds.iter().map(exact).collect();
         PredictedEvents { list: Vec::new(), exact, told: VecDeque::new() }
@@ -123,13 +127,12 @@ impl PredictedEvents {
 
 /// Places and the like differ by what was not predicted exactly; who and what do not.
 const fn is_exact(ty: FieldType) -> bool {
-    matches!(ty, FieldType::Bool | FieldType::Int { .. } | FieldType::Choice { .. })
+    use FieldType::{Bool, Choice, Int, Text};
+    matches!(ty, Bool | Int { .. } | Choice { .. } | Text { .. })
 }
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::schema::FieldSchema;
-
     use super::*;
 
     /// Someone took something somewhere: who, and where.

@@ -106,7 +106,7 @@ impl<N: NumberStep> Rules for NumberRules<N> {
 
 /// Components of a kind.
 fn count(kind: &KindSchema) -> usize {
-    kind.fields.iter().map(|field| components(field.ty)).sum()
+    kind.fields.iter().map(components).sum()
 }
 
 /// The components that the server's rules would read from these lanes.
@@ -116,7 +116,7 @@ fn numbers(kind: &KindSchema, lanes: &[i32]) -> Vec<f64> {
     push_components(kind, &lanes, &mut values);
     let mut at = 0;
     for field in &kind.fields {
-        let width = components(field.ty);
+        let width = components(field);
         if !is_whole(field.ty) {
             values[at..at + width].iter_mut().for_each(|value| *value = f64::from(*value as f32));
         }
@@ -127,18 +127,15 @@ fn numbers(kind: &KindSchema, lanes: &[i32]) -> Vec<f64> {
 
 /// Whether `f64` components of a type are whole numbers, and not reals.
 const fn is_whole(ty: FieldType) -> bool {
-    matches!(ty, FieldType::Bool | FieldType::Int { .. } | FieldType::Choice { .. })
+    use FieldType::{Bool, Choice, Int, Text};
+    matches!(ty, Bool | Int { .. } | Choice { .. } | Text { .. })
 }
 
 fn quantize(kind: &KindSchema, values: &[f64], lanes: &mut [i32]) {
     let (mut value_at, mut lane_at) = (0, 0);
     for field in &kind.fields {
-        let (width, wide) = (components(field.ty), field.ty.lanes());
-        lanes_of(
-            field.ty,
-            &values[value_at..value_at + width],
-            &mut lanes[lane_at..lane_at + wide],
-        );
+        let (width, wide) = (components(field), field.lanes());
+        lanes_of(field, &values[value_at..value_at + width], &mut lanes[lane_at..lane_at + wide]);
         value_at += width;
         lane_at += wide;
     }

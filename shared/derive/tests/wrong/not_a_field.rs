@@ -9,6 +9,7 @@ enum Weapon {
 #[derive(Replicate)]
 struct Ship {
     weapon: Weapon,
+    spare: Option<Weapon>,
 }
 
 #[derive(Replicate)]
@@ -16,8 +17,8 @@ struct Rock {
     name: String,
     mass: f64,
     id: u64,
-    corners: [u8; 4],
-    target: Option<u32>,
+    corners: Vec<u8>,
+    place: (f32, f32),
 }
 
 fn main() {}
