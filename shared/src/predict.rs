@@ -9,6 +9,11 @@ use crate::quantize::Kinds;
 use crate::{EntityId, Simulation};
 
 /// A game whose clients predict the entities of their own player.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how its clients predict",
+    label = "write `impl PredictEntity for {Self}`, or `impl Predict for {Self}` where a step needs more than the entity",
+    note = "the book's page on prediction has an example of each"
+)]
 pub trait Predict: Simulation {
     /// The complete state that one predicted step reads and writes. It may hold more than is sent,
     /// such as the ticks until a gun fires again.
@@ -88,6 +93,7 @@ pub trait PredictEntity: Simulation<Entity: Clone> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<G: PredictEntity> Predict for G {
     type State = G::Entity;
 

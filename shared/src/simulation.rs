@@ -7,16 +7,18 @@ mod capture;
 mod groups;
 mod ids;
 mod rooms;
+mod state;
 mod view;
 
 pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
 pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
+pub use state::GameState;
 pub use view::{Area, View, Viewer};
 
 use glam::Vec3;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use crate::Tick;
 use crate::quantize::{Kinds, Lanes, Misfits};
@@ -27,7 +29,7 @@ use crate::schema::{KindSchema, Schema};
 /// Everything a step needs is in `self` and its arguments: no clock, no thread, no randomness from
 /// outside (keep a seeded generator in the state). Then the same seed and inputs give the same
 /// states on every machine, and the serialised state is a checkpoint.
-pub trait Simulation: Serialize + DeserializeOwned + Send + 'static {
+pub trait Simulation: GameState {
     /// The game's name; a client of another game is refused.
     const NAME: &'static str;
 

@@ -6,8 +6,14 @@ use super::{PlayerId, Simulation};
 use crate::control::Redacted;
 
 /// A type that [`Simulation::RoomOptions`] or [`Simulation::JoinOptions`] can be. The default stands for what a client leaves out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the options of a room or a join",
+    label = "write `#[state]` and `#[derive(Clone, Default)]` above this type, or take `()` for none",
+    note = "options are Serialize, DeserializeOwned, Clone, Default, Send and Sync"
+)]
 pub trait Options: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {}
 
 /// A room that is made.
