@@ -8,8 +8,9 @@ const BYTES_MAX = 1024 * 1024;
 const KINDS_MAX = 64;
 const FIELDS_MAX = 64;
 const VARIANTS_MAX = 65536;
-/** Numbers in a value of each type. */
-const COMPONENTS = { bool: 1, int: 1, float: 1, angle: 1, vec2: 2, vec3: 3, quat: 4, choice: 1 };
+const TEXT_BYTES_MAX = 64;
+const ARRAY_LENGTH_MAX = 32;
+const TYPES = new Set(['bool', 'int', 'float', 'angle', 'vec2', 'vec3', 'quat', 'choice', 'text']);
 const IDENTIFIER = /^[\p{ID_Start}_][\p{ID_Continue}]*$/u;
 const NAME_CHARACTERS_MAX = 128;
 
@@ -84,15 +85,19 @@ function checkKind(kind) {
 
 function checkField(kind, field) {
   const name = checkName(field?.name);
-  const { type, min, max, step, ownerOnly = false, velocity, choice } = field;
-  if (!Object.hasOwn(COMPONENTS, type)) throw new Error(`${kind}.${name} is of the unknown type ${JSON.stringify(type)}`);
+  const { type, min, max, step, optional = false, length, ownerOnly = false, velocity, choice } = field;
+  if (!TYPES.has(type)) throw new Error(`${kind}.${name} is of the unknown type ${JSON.stringify(type)}`);
   for (const number of [min, max, step]) {
     if (!Number.isFinite(number)) throw new Error(`${kind}.${name} has no "min", "max" and "step"`);
   }
   const indexes = type !== 'choice' || (min === 0 && Number.isInteger(max) && max < VARIANTS_MAX);
-  if (max < min || step <= 0 || !indexes) throw new Error(`${kind}.${name} has no range`);
+  const bytes = type !== 'text' || (Number.isInteger(max) && max > 0 && max <= TEXT_BYTES_MAX);
+  if (max < min || step <= 0 || !indexes || !bytes) throw new Error(`${kind}.${name} has no range`);
+  const values = length == null || (Number.isInteger(length) && length > 0 && length <= ARRAY_LENGTH_MAX);
+  if (!values) throw new Error(`${kind}.${name} has no length of 1 to ${ARRAY_LENGTH_MAX}`);
   const names = choice == null ? undefined : checkChoice(`${kind}.${name}`, choice, type === 'choice' ? max + 1 : 0);
-  return { name, type, min, max, step, ownerOnly: ownerOnly === true, velocity: velocity == null ? undefined : checkName(velocity), choice: names };
+  const shape = { optional: optional === true, length: length ?? undefined };
+  return { name, type, ...shape, min, max, step, ownerOnly: ownerOnly === true, velocity: velocity == null ? undefined : checkName(velocity), choice: names };
 }
 
 /** An enum's name and those of its variants. Servers before it was told have none. */

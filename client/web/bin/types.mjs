@@ -75,8 +75,10 @@ function unionOf(variants) {
 /** What a client compares with its server's schema; see `src/showing.ts`. */
 function builtFor({ game, input, entities, events, commands }, name) {
   const table = ({ fields }) => {
-    const types = fields.map(({ name, type, choice }) => {
-      return `${name}: ${JSON.stringify(choice ? `${type} of ${choice.variants.join(', ')}` : type)}`;
+    const types = fields.map(({ name, type, choice, length, optional }) => {
+      const one = choice ? `${type} of ${choice.variants.join(', ')}` : type;
+      const times = length === undefined ? '' : `${length} times `;
+      return `${name}: ${JSON.stringify(`${times}${one}${optional ? ', or none' : ''}`)}`;
     });
     return types.length > 0 ? `{ ${types.join(', ')} }` : '{}';
   };
@@ -114,20 +116,27 @@ function kind(indent, name, { fields }, choices) {
   const lines = fields.flatMap((field) => {
     const choice = choices.get(field);
     const words = doc(field);
-    return [...(words ? [`${indent}  /** ${words} */`] : []), `${indent}  ${field.name}: ${choice?.name ?? typeOf(field)};`];
+    return [...(words ? [`${indent}  /** ${words} */`] : []), `${indent}  ${field.name}: ${typeOf(field, choice)};`];
   });
   return [`${indent}${name}: {`, ...lines, `${indent}};`];
 }
 
-function typeOf({ type, max, choice }) {
+function typeOf(field, choice) {
+  const one = choice?.name ?? typeOfOne(field);
+  const all = field.length === undefined ? one : one.includes('|') ? `(${one})[]` : `${one}[]`;
+  return field.optional ? `${all} | null` : all;
+}
+
+function typeOfOne({ type, max, choice }) {
   if (type === 'bool') return 'boolean';
+  if (type === 'text') return 'string';
   if (type !== 'choice') return VECTORS[type] ?? 'number';
   if (choice) return choice.variants.length <= NAMES_MAX ? unionOf(choice.variants) : 'string';
   return max < UNION_MAX ? Array.from({ length: max + 1 }, (_, variant) => variant).join(' | ') : 'number';
 }
 
 /** What the values of a field are, as far as its type does not say. */
-function doc({ type, min, max, step, ownerOnly, velocity, choice }) {
+function doc({ type, min, max, step, length, optional, ownerOnly, velocity, choice }) {
   const what = {
     bool: '',
     int: `Whole, ${min} to ${max}.`,
@@ -136,8 +145,10 @@ function doc({ type, min, max, step, ownerOnly, velocity, choice }) {
     vec2: `Each ${min} to ${max} in steps of ${step}.`,
     vec3: `Each ${min} to ${max} in steps of ${step}.`,
     quat: 'A rotation.',
+    text: `At most ${max} bytes of UTF-8.`,
     choice: choice ? (choice.variants.length > NAMES_MAX ? `The name of one of ${max + 1} variants.` : '') : `The index of one of ${max + 1} variants.`,
   }[type];
   const moved = velocity === undefined ? '' : `Changes by \`${velocity}\` a second.`;
-  return [what, moved, ownerOnly ? 'Told to its owner only.' : ''].filter((words) => words !== '').join(' ');
+  const values = length === undefined ? '' : `${length} values${optional ? ', or none' : ''}.`;
+  return [values, what, moved, ownerOnly ? 'Told to its owner only.' : ''].filter((words) => words !== '').join(' ');
 }

@@ -211,7 +211,7 @@ export class Client<G extends Game = AnyGame> {
     return this.#ask(() => this.#core.command(...commandRecord(this.schema.commands, kind, fields[0] ?? {}, this.#showing.schema)));
   }
 
-  /** Holds these fields of the input from now on; those not named stay as they are: at first false, zero, the first variant. */
+  /** Holds these fields of the input from now on; those not named stay as they are: at first false, zero, the first variant, null or empty. */
   setInput(changes: Partial<G['input']>): void {
     if (this.#end || !this.#input) return;
     this.#core.setInput(this.#input.write(changes));

@@ -11,7 +11,7 @@ export type CommandFields<G extends Game, K extends CommandName<G>> =
 
 /**
  * The number of a command and its fields as the numbers the core takes. A page that was `builtFor` a command with fewer
- * fields leaves the others out: they are false, zero, the first variant.
+ * fields leaves the others out: they are as if nobody had set them.
  *
  * Throws a `TypeError` for a command or field that the game does not have, a field that is missing, or a value that does
  * not fit its type, and a `RangeError` for one beyond its range.

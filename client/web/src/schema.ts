@@ -5,19 +5,23 @@
 import { checkValue, readValue, writeValue } from './value.js';
 
 /** How a field is made up. */
-export type FieldType = 'bool' | 'int' | 'float' | 'angle' | 'vec2' | 'vec3' | 'quat' | 'choice';
+export type FieldType = 'bool' | 'int' | 'float' | 'angle' | 'vec2' | 'vec3' | 'quat' | 'choice' | 'text';
 
 /** One named field. */
 export interface Field {
   /** Its name in the game's rules. */
   readonly name: string;
-  /** How it is made up. */
+  /** How a value of it is made up. */
   readonly type: FieldType;
-  /** Numbers it takes in a flat record: 1, or 2 to 4 for vectors and quaternions. */
+  /** Numbers it takes in a flat record, all its values and whether there are any included. */
   readonly components: number;
+  /** Whether it may be null. */
+  readonly optional?: boolean;
+  /** How many values it has, where it is an array. */
+  readonly length?: number | undefined;
   /** Smallest value of a number or coordinate, where the type has one. */
   readonly min?: number;
-  /** Largest value. */
+  /** Largest value; of a text, the most bytes of UTF-8. */
   readonly max?: number;
   /** Distance between two neighbouring values. */
   readonly step?: number;
@@ -70,8 +74,11 @@ export interface Quat {
   w: number;
 }
 
-/** The value of a field; of an enum the name of its variant. */
-export type FieldValue = boolean | number | string | Vec2 | Vec3 | Quat;
+/**
+ * The value of a field: of an enum the name of its variant, of an optional field maybe null, of an array as many as it has.
+ * A field that nobody has set is false, zero, the first variant, null, or empty.
+ */
+export type FieldValue = boolean | number | string | null | Vec2 | Vec3 | Quat | readonly FieldValue[];
 
 /** Writes one record of numbers into an object with the fields of `kind`, reusing its vectors. */
 export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into: Record<string, unknown>): void {
@@ -96,7 +103,7 @@ export class RecordWriter {
   readonly #held: Record<string, FieldValue> = {};
   readonly #flat: Float64Array;
 
-  /** Starts with nothing set: false, zero, the first variant. */
+  /** Starts with nothing set. */
   constructor(kind: Kind, { before, noun = 'the input' }: RecordStart = {}) {
     this.#kind = kind;
     this.#noun = noun;

@@ -63,8 +63,9 @@ function fieldDifference(kind: string, built: Fields, { fields }: Kind): string 
 }
 
 /** As `bin/types.mjs` writes it. */
-function typeOf({ type, choice }: Field): string {
-  return choice ? `${type} of ${choice.variants.join(', ')}` : type;
+function typeOf({ type, choice, length, optional }: Field): string {
+  const one = choice ? `${type} of ${choice.variants.join(', ')}` : type;
+  return `${length ? `${length} times ` : ''}${one}${optional ? ', or none' : ''}`;
 }
 
 function warnOnce(text: string): void {

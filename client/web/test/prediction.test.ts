@@ -130,6 +130,32 @@ test('a step sees the variants of an enum by their names, and leaves a name', ()
   expect(stepped('Sett').error).toMatch('"sail" is "Sett" after it, which is not one of "Furled", "Set"');
 });
 
+test('a step has texts, what may be null, and arrays as its own', () => {
+  const fields = [
+    { name: 'label', type: 'text', components: 2, max: 4 },
+    { name: 'aim', type: 'vec2', components: 3, optional: true },
+    { name: 'laps', type: 'int', components: 2, length: 2 },
+  ] as const;
+  const schema = { ...SCHEMA, entities: [{ name: 'Boat', fields }] };
+  const stepped = (change: (own: any) => void) => {
+    const predicts = new Predictor(schema, { Boat: change });
+    const before = predicts.adopt(0, [2, 0x6261, 1, 3, 4, 7, 8], undefined)!;
+    const values = new Float64Array(7);
+    const state = predicts.step(0, before, [0], values);
+    expect(before).toEqual({ label: 'ab', aim: { x: 3, y: 4 }, laps: [7, 8] });
+    return { state, values: [...values], error: predicts.error?.message };
+  };
+  const changed = stepped((own) => {
+    own.label = 'héllo';
+    own.aim.x = 5;
+    own.laps[1] += 1.2;
+  });
+  expect(changed).toMatchObject({ state: { label: 'hél', aim: { x: 5, y: 4 }, laps: [7, 9] }, error: undefined });
+  expect(stepped((own) => (own.aim = null)).values).toEqual([2, 0x6261, 0, 0, 0, 7, 8]);
+  expect(stepped((own) => own.laps.pop()).error).toMatch('"laps" is an array of 1 after it, which is no array of 2');
+  expect(stepped((own) => (own.label = 7)).error).toMatch('"label" is 7 after it, which is no text');
+});
+
 test('a step for what the game does not have is refused by name', () => {
   const nothing = () => {};
   expect(() => new Predictor(SCHEMA, { Bote: nothing })).toThrow('"Bote", which the game does not have; it has "Buoy", "Boat"');

@@ -104,6 +104,81 @@ test('an input value beyond its range is refused as well, but for what rounds to
   expect([...writer.write(fine)]).toEqual([1.0000001, 0, 0, -10.2, 10, 7, 2, 0, 0, 2]);
 });
 
+const PARTS: Kind = {
+  name: 'Racer',
+  fields: [
+    { name: 'label', type: 'text', components: 3, min: 0, max: 6 },
+    { name: 'aim', type: 'vec2', components: 3, optional: true, min: -8, max: 8, step: 0.5 },
+    { name: 'laps', type: 'int', components: 3, length: 3, min: 0, max: 9 },
+    { name: 'path', type: 'vec2', components: 4, length: 2, min: -8, max: 8, step: 0.5 },
+    { name: 'teams', type: 'choice', components: 3, optional: true, length: 2, choice: { name: 'Team', variants: ['Red', 'Blue'] } },
+    { name: 'nick', type: 'text', components: 3, optional: true, min: 0, max: 1 },
+  ],
+};
+/** `Züri!`, which has six bytes. */
+const LABEL = [6, 0x72bcc35a, 0x2169];
+const FULL = [...LABEL, 1, 3, -4, 1, 2, 3, 5, 6, 7, 8, 1, 1, 0, 1, 1, 0x61];
+const FULL_FIELDS = {
+  label: 'Züri!',
+  aim: { x: 3, y: -4 },
+  laps: [1, 2, 3],
+  path: [{ x: 5, y: 6 }, { x: 7, y: 8 }],
+  teams: ['Blue', 'Red'],
+  nick: 'a',
+};
+const NOTHING = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const NO_FIELDS = { label: '', aim: null, laps: [0, 0, 0], path: [{ x: 0, y: 0 }, { x: 0, y: 0 }], teams: null, nick: null };
+
+test('texts, optional fields and arrays are read and written', () => {
+  const writer = new RecordWriter(PARTS);
+  expect([...writer.write({})]).toEqual(NOTHING);
+  expect([...writer.write(FULL_FIELDS)]).toEqual(FULL);
+  expect([...writer.write({ aim: null, teams: null })]).toEqual(FULL.with(3, 0).fill(0, 4, 6).fill(0, 13, 16));
+  const racer: Record<string, unknown> = {};
+  readRecord(PARTS, FULL, 0, racer);
+  expect(racer).toEqual(FULL_FIELDS);
+  const { path } = racer;
+  readRecord(PARTS, FULL.with(9, 1), 0, racer);
+  expect(racer['path']).toBe(path);
+  expect(racer).toEqual({ ...FULL_FIELDS, path: [{ x: 1, y: 6 }, { x: 7, y: 8 }] });
+  readRecord(PARTS, NOTHING, 0, racer);
+  expect(racer).toEqual(NO_FIELDS);
+});
+
+test('a text is read anew when any of its bytes is another', () => {
+  const read = (before: string, bytes: number[]) => {
+    const into = { label: before };
+    readRecord({ name: 'K', fields: [PARTS.fields[0]!] }, [bytes.length, ...words(bytes)], 0, into);
+    return into.label;
+  };
+  const words = (bytes: number[]) => [0, 4].map((at) => new DataView(Uint8Array.from([...bytes, 0, 0, 0, 0, 0, 0, 0, 0]).buffer).getUint32(at, true));
+  for (const text of ['abcdef', 'abcdeg', 'Abcdef', 'abc', '', 'Züri!', '\ufeffabc', '€€']) {
+    const bytes = [...new TextEncoder().encode(text)];
+    for (const before of ['abcdef', 'abc', 'Züri!', '']) expect(read(before, bytes)).toBe(text);
+  }
+});
+
+test('a value that is no text, of another length, or absent where it may not be is refused', () => {
+  const writer = new RecordWriter(PARTS);
+  for (const [wrong, words] of [
+    [{ label: 7 }, '"label" takes a text, not 7'],
+    [{ label: null }, '"label" takes a text, not null'],
+    [{ label: 'Zürich' }, '"label" takes at most 6 bytes of UTF-8, not 7'],
+    [{ label: 'a\nb' }, '"label" takes no control characters'],
+    [{ label: '\u202eab' }, '"label" takes no control characters'],
+    [{ aim: 3 }, '"aim" takes a vec2 with finite x'],
+    [{ laps: [1, 2] }, '"laps" takes an array of 3, each an int'],
+    [{ laps: null }, '"laps" takes an array of 3, each an int'],
+    [{ laps: [1, 2, 10] }, '"laps[2]" takes 0 to 9, not 10'],
+    [{ laps: [1, 2, null] }, '"laps[2]" takes an int, not null'],
+    [{ path: [{ x: 0, y: 0 }, { x: 0, y: 9 }] }, '"path[1].y" takes -8 to 8, not 9'],
+    [{ teams: ['Red', 'Green'] }, '"teams[1]" takes one of "Red", "Blue", not "Green"'],
+  ] as const) {
+    expect(() => writer.write(wrong), words).toThrow(words);
+  }
+  expect([...writer.write({})]).toEqual(NOTHING);
+});
+
 test('the article fits its noun', () => {
   const fields: Kind['fields'] = [{ name: 'gear', type: 'int', components: 1 }];
   expect(() => new RecordWriter({ name: 'Controls', fields }).write({ gear: 'first' })).toThrow('takes an int, not "first"');

@@ -30,6 +30,14 @@ export interface SpaceRace2 extends Game {
       gearbox: 0 | 1;
       /** The index of one of 200 variants. Told to its owner only. */
       country: number;
+      /** At most 16 bytes of UTF-8. */
+      label: string;
+      /** Each -1 to 1 in steps of 0.5. */
+      aim: Vec3 | null;
+      /** 3 values. Whole, 0 to 9. */
+      laps: number[];
+      /** 4 values, or none. */
+      stock: Tyres[] | null;
     };
     Flag: {};
   };
@@ -55,7 +63,7 @@ export const spaceRace2Schema = {
   game: "space-race 2 */",
   input: { gear: "int", fire: "bool" },
   entities: {
-    Racer: { pos: "vec3", vel: "vec3", turned: "quat", heading: "angle", fuel: "float", tyres: "choice of Soft, Medium, Hard", spare: "choice of Soft, Medium, Hard", wing: "choice of Up, Down", gearbox: "choice", country: "choice" },
+    Racer: { pos: "vec3", vel: "vec3", turned: "quat", heading: "angle", fuel: "float", tyres: "choice of Soft, Medium, Hard", spare: "choice of Soft, Medium, Hard", wing: "choice of Up, Down", gearbox: "choice", country: "choice", label: "text", aim: "vec3, or none", laps: "3 times int", stock: "4 times choice of Soft, Medium, Hard, or none" },
     Flag: {},
   },
   events: {},

@@ -112,6 +112,12 @@ test('what a server says never becomes code but as a name', () => {
   expect(quoted).toContain('/** The game "a\\n *\\/ evil() /*", 30 ticks');
 });
 
+test('a text and an array have bounds', () => {
+  const wrong = (field, edit, words) => expect(() => checkSchema(edited(({ entities }) => edit(entities[0].fields[field])))).toThrow(words);
+  for (const max of [0, 65, 1.5]) wrong(10, (label) => (label.max = max), 'Racer.label has no range');
+  for (const length of [0, 33, '3', 2.5]) wrong(12, (laps) => (laps.length = length), 'Racer.laps has no length of 1 to 32');
+});
+
 test('an enum keeps its names, whatever else has them', () => {
   const renamed = (name) => {
     const schema = edited((schema) => schema.entities[0].fields.forEach(({ choice }) => choice && (choice.name = name)));
