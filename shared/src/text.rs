@@ -106,8 +106,8 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// Whether a text has none such.
-pub(crate) fn is_control(character: char) -> bool {
+/// Whether a [`Text`] has no such character: it is not shown, separates lines, or turns the direction of what follows.
+pub fn is_control(character: char) -> bool {
     let separates_lines = matches!(character, '\u{2028}' | '\u{2029}');
     let turns_direction = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || separates_lines || turns_direction

@@ -1,7 +1,10 @@
 //! Options of a game, out of a peer's JSON, and what holds for a room by them.
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 use tickwire_shared::control::{Redacted, RefuseCode, RoomInfo};
+use tickwire_shared::text::is_control;
 use tickwire_shared::{Options, Refusal, RoomPolicy};
 
 use crate::config::RoomConfig;
@@ -18,10 +21,58 @@ pub(crate) fn parse<T: Options>(
     if text.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_str(text.as_str()).map_err(|error| {
-        let told: String = error.to_string().chars().take(ERROR_CHARACTERS_MAX).collect();
-        (RefuseCode::OptionsInvalid, format!("these options are none of this game's: {told}"))
-    })
+    let mut json = serde_json::Deserializer::from_str(text.as_str());
+    let read = serde_path_to_error::deserialize::<_, T>(&mut json);
+    let error = match (read, json.end()) {
+        (Ok(options), Ok(())) => return Ok(options),
+        (Ok(_), Err(error)) => error.to_string(),
+        (Err(error), _) => describe::<T>(text.as_str(), &error),
+    };
+    let told = error.chars().flat_map(|c| escaped(c, is_control(c)));
+    let told: String = told.take(ERROR_CHARACTERS_MAX).collect();
+    Err((RefuseCode::OptionsInvalid, format!("these options are none of this game's: {told}")))
+}
+
+/// What is wrong, with its place; of an enum, what it may be instead of what it was.
+fn describe<T: Options>(
+    text: &str,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+) -> String {
+    let field = match error.path().iter().next() {
+        Some(Segment::Unknown) | None => String::new(),
+        Some(_) => {
+            let path = error.path().to_string();
+            format!("{}: ", path.chars().take(PATH_CHARACTERS_MAX).collect::<String>())
+        }
+    };
+    match names::<T>(text, error.path()) {
+        Some(names) => format!("{field}expected {names}"),
+        None => format!("{field}{}", error.inner()),
+    }
+}
+
+/// The names that stand for a value of the enum at `path`, as serde lists them; none of what is no enum of names. Serde
+/// tells them of a wrong name alone, and after that name, which may be long.
+fn names<T: Options>(text: &str, path: &Path) -> Option<String> {
+    let mut options: Value = serde_json::from_str(text).ok()?;
+    let mut at = &mut options;
+    for segment in path.iter() {
+        at = match segment {
+            Segment::Map { key } => at.get_mut(key)?,
+            Segment::Enum { variant } => at.get_mut(variant)?,
+            Segment::Seq { index } => at.get_mut(index)?,
+            Segment::Unknown => return None,
+        };
+    }
+    *at = Value::String(String::new());
+    let error = serde_json::from_value::<T>(options).err()?.to_string();
+    error.strip_prefix("unknown variant ``, expected ").map(str::to_owned)
+}
+
+fn escaped(character: char, is_escaped: bool) -> impl Iterator<Item = char> {
+    let as_it_is = (!is_escaped).then_some(character);
+    let escape = is_escaped.then(|| character.escape_default());
+    as_it_is.into_iter().chain(escape.into_iter().flatten())
 }
 
 /// # Errors
@@ -98,6 +149,8 @@ pub(crate) const WORD_CHARACTERS_MAX: usize = 32;
 const TAGS_MAX: usize = 8;
 /// Characters of what is told of options that cannot be read.
 const ERROR_CHARACTERS_MAX: usize = 200;
+/// Characters of that which say where in the options.
+const PATH_CHARACTERS_MAX: usize = 60;
 /// Characters of the text of a game's refusal.
 const REFUSAL_CHARACTERS_MAX: usize = 1000;
 
@@ -114,6 +167,35 @@ mod tests {
         rounds: u8,
         speed: f32,
         more: Vec<serde_json::Value>,
+        side: Side,
+        sides: Vec<Option<Side>>,
+    }
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+    enum Side {
+        #[default]
+        Azure,
+        Amber,
+    }
+
+    #[test]
+    fn a_wrong_value_of_an_enum_is_told_its_names_whatever_it_is_and_however_long() {
+        let long = format!(r#"{{"side":"{}"}}"#, "x".repeat(2000));
+        let sides = |place| format!("{place}: expected `Azure` or `Amber`");
+        for (options, place) in [
+            (r#"{"side":"Azur"}"#, "side"),
+            (r#"{"side":1}"#, "side"),
+            (r#"{"side":null}"#, "side"),
+            (long.as_str(), "side"),
+            (r#"{"sides":["Azure",null,2]}"#, "sides[2]"),
+        ] {
+            let text = parsed(options).unwrap_err();
+            assert!(text.ends_with(&sides(place)), "{options}: {text}");
+        }
+        let text = parsed(r#"{"rounds":"two"}"#).unwrap_err();
+        assert!(text.contains("rounds: invalid type: string \"two\", expected u8"), "{text}");
+        let text = parsed(r#"{"rounds":"\u202etwo"}"#).unwrap_err();
+        assert!(text.contains(r"\u{202e}two"), "{text}");
     }
 
     fn parsed(text: &str) -> Result<Match, String> {
