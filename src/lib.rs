@@ -66,9 +66,9 @@
 pub use tickwire_shared::{
     Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input, Inputs,
     LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
-    Refusal, Replicate, RoomPolicy, Simulation, Tick, View, Viewer, game, glam, serde, state,
+    Refusal, Replicate, RoomPolicy, Simulation, Text, Tick, View, Viewer, game, glam, serde, state,
 };
-pub use tickwire_shared::{predict, rewind};
+pub use tickwire_shared::{predict, rewind, text};
 
 // The derives name it; a game has no need to.
 #[doc(hidden)]
@@ -96,6 +96,6 @@ pub mod prelude {
     pub use tickwire_shared::{
         Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
         NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy,
-        Simulation, Tick, View, Viewer, game, state,
+        Simulation, Text, Tick, View, Viewer, game, state,
     };
 }

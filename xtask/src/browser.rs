@@ -30,6 +30,7 @@ pub(crate) fn run(repo: &Repo, words: &[&str]) -> Run {
         .env("ARENA_TERMINAL", repo.target().join("debug/arena-terminal"))
         .env("TICKWIRE_BENCH", repo.target().join("debug/tickwire-bench"))
         .env("TICKWIRE_CERTS", repo.target().join("debug/tickwire-certs"))
+        .env("ECHO_SERVER", repo.target().join("debug/tickwire-echo"))
         .env("MINIMAL_SERVER", repo.target().join("debug/tickwire-minimal"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
 }

@@ -10,6 +10,7 @@ const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
 export const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
+const ECHO = { name: 'tickwire-echo', variable: 'ECHO_SERVER' };
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 
@@ -27,6 +28,11 @@ export function startServer(...flags) {
 /** The same of the minimal example. `page` is a directory in place of its own page. */
 export function startMinimal(page = MINIMAL.page, ...flags) {
   return start({ ...MINIMAL, page }, flags);
+}
+
+/** The same of the game with a field of every type, which has no page. */
+export function startEcho(...flags) {
+  return start(ECHO, flags);
 }
 
 /** A bad network before a server: a proxy on a port of its own, which ends with this program. */
@@ -78,7 +84,7 @@ class Server {
 
   /** Starts it, or starts it again at the same address. */
   async start(listen = new URL(this.url).host) {
-    const flags = ['--listen', listen, '--page-dir', this.#game.page, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
+    const flags = ['--listen', listen, '--page-dir', this.#game.page ?? this.#folder, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
     this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
@@ -138,6 +144,6 @@ export function program(name, variable) {
   const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-bench\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
   return newest;
 }
