@@ -46,7 +46,8 @@ pub trait Predict: Simulation {
     }
 }
 
-/// [`Predict`] in one function, for games whose entity is the whole state of a step.
+/// [`Predict`] in one function, for games whose entity is the whole state of a step. Where the server's differs from what
+/// was predicted, the fields that do not differ go on as they were predicted, unrounded.
 ///
 /// ```
 /// # use tickwire_shared::{*, glam::Vec2};
@@ -100,9 +101,13 @@ impl<G: PredictEntity> Predict for G {
     fn from_entity(
         _id: EntityId,
         entity: &G::Entity,
-        _predicted: Option<&G::Entity>,
+        predicted: Option<&G::Entity>,
     ) -> Option<G::Entity> {
-        G::is_predicted(entity).then(|| entity.clone())
+        let mut state = G::is_predicted(entity).then(|| entity.clone())?;
+        if let Some(predicted) = predicted {
+            state.refine(predicted);
+        }
+        Some(state)
     }
 
     fn to_entity(state: &G::Entity) -> G::Entity {

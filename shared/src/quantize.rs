@@ -43,6 +43,9 @@ pub trait Lanes: Sized {
     fn to_lanes(&self, lanes: &mut [i32]) -> Misfits;
     /// The value that `lanes[..Self::LANES]` stand for.
     fn from_lanes(lanes: &[i32]) -> Self;
+    /// Takes the fields of `predicted` that have the same lanes: this value was rounded when it was sent, and that one was
+    /// not. Derived; without it every field stays.
+    fn refine(&mut self, _predicted: &Self) {}
 }
 
 /// A value of one of several kinds, each a struct as lanes.
@@ -61,6 +64,8 @@ pub trait Kinds: Sized {
     fn to_lanes(&self, lanes: &mut [i32]) -> Misfits;
     /// The value of kind `kind` that `lanes` stand for, or `None` for an unknown kind.
     fn from_lanes(kind: u8, lanes: &[i32]) -> Option<Self>;
+    /// As [`Lanes::refine`], if both are of one kind.
+    fn refine(&mut self, _predicted: &Self) {}
 }
 
 #[diagnostic::do_not_recommend]
@@ -79,6 +84,10 @@ impl<T: Lanes> Kinds for T {
 
     fn from_lanes(kind: u8, lanes: &[i32]) -> Option<Self> {
         (kind == 0).then(|| <T as Lanes>::from_lanes(lanes))
+    }
+
+    fn refine(&mut self, predicted: &Self) {
+        Lanes::refine(self, predicted);
     }
 }
 

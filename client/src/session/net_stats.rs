@@ -35,7 +35,7 @@ pub struct NetStats {
     pub snapshots_malformed: u64,
     /// Datagrams received while in no room.
     pub datagrams_unused: u64,
-    /// Snapshots in this room that differed from the prediction.
+    /// Snapshots in this room that differed from the prediction, in fields that predicted steps change.
     pub corrections: u64,
     /// Visible error of the predicted entity, in steps of its first two lanes.
     pub prediction_error: f32,

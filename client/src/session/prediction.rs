@@ -43,7 +43,8 @@ const ABSENT_SNAPSHOTS: u32 = 24;
 pub struct PredictionStats {
     /// Ticks stepped, replays not counted.
     pub ticks: u64,
-    /// Snapshots that differed from what was predicted.
+    /// Snapshots that differed from what was predicted, in lanes that a velocity moves or that some predicted step changed:
+    /// what only the server changes, such as a score, was not predicted.
     pub corrections: u64,
     /// Ticks stepped again because of it.
     pub replayed_ticks: u64,
@@ -81,6 +82,8 @@ pub struct Prediction {
     fade: ErrorFade,
     /// What the last correction moved.
     corrected: Vec<f64>,
+    /// By kind, the lanes that some step changed: bit n is the nth.
+    stepped: Vec<u64>,
     /// The newest snapshot by which it was corrected, and the newest, where some in between waited.
     unreconciled: Option<(Option<Tick>, Tick)>,
     stats: PredictionStats,
@@ -116,6 +119,7 @@ impl Prediction {
             error: VisibleError::default(),
             fade: ErrorFade::new(ERROR_FADE_S),
             corrected: Vec::new(),
+            stepped: Vec::new(),
             unreconciled: None,
             stats: PredictionStats::default(),
         }
@@ -218,15 +222,17 @@ impl Prediction {
             self.steps.pop_front();
         }
         let confirmed = self.steps.front().filter(|step| step.tick == tick);
-        if let Some(step) = confirmed
-            && step.kind == kind
-            && self.agrees(known.replica, kind, &step.lanes, lanes)
-        {
+        let wrong = confirmed.map_or(u64::MAX, |step| match step.kind == kind {
+            true => wrong_lanes(known.replica, kind, &step.lanes, lanes),
+            false => u64::MAX,
+        });
+        if wrong == 0 {
             return;
         }
+        let was_predicted = wrong & self.predicted_lanes(known.replica, kind) != 0;
         let before = confirmed.map(|step| &step.steered);
         let Some(steered) = self.rules.state_of(id, kind, lanes, before) else { return };
-        self.stats.corrections += u64::from(self.entity.is_some());
+        self.stats.corrections += u64::from(self.entity.is_some() && was_predicted);
         self.entity = Some(id);
         let newest = known.inputs.newest();
         self.steps.clear();
@@ -301,22 +307,30 @@ impl Prediction {
         })
     }
 
-    /// The server's lanes are those predicted; by one step, where a velocity moves them: what is sent is
-    /// rounded, what is stepped is not.
-    fn agrees(&self, replica: &Replica, kind: u8, predicted: &[i32], lanes: &[i32]) -> bool {
-        let Some(table) = replica.kind(kind) else { return false };
-        predicted.len() == lanes.len()
-            && predicted
-                .iter()
-                .zip(lanes)
-                .enumerate()
-                .all(|(at, (a, b))| a == b || table.has_velocity(at) && a.abs_diff(*b) <= 1)
+    /// The lanes of a kind that a step may change, as far as is known: those that a velocity moves, and those that one did
+    /// change.
+    fn predicted_lanes(&self, replica: &Replica, kind: u8) -> u64 {
+        let moving = replica.kind(kind).map_or(0, |table| {
+            (0..table.len()).fold(0, |lanes, at| lanes | u64::from(table.has_velocity(at)) << at)
+        });
+        moving | self.stepped.get(usize::from(kind)).copied().unwrap_or(0)
+    }
+
+    fn note_stepped(&mut self, kind: usize, changed: u64) {
+        if self.stepped.len() <= kind {
+            self.stepped.resize(kind + 1, 0);
+        }
+        self.stepped[kind] |= changed;
     }
 
     fn step_once(&mut self, known: KnownWorld<'_>) {
         let Some(last) = self.steps.back() else { return };
         let input = known.inputs.lanes(last.tick.next());
         let (step, made) = self.steer_from(last, input, known);
+        if step.kind == last.kind {
+            let changed = differing(&last.lanes, &step.lanes, |_| 0);
+            self.note_stepped(usize::from(step.kind), changed);
+        }
         self.spawns.stepped(step.tick, made.spawned, &mut self.stats);
         self.effects.stepped(step.tick, made.events, &mut self.stats);
         self.steps.push_back(step);
@@ -381,6 +395,23 @@ impl Prediction {
         self.error.clear();
         self.absent = 0;
     }
+}
+
+/// The lanes of which the server's are not those predicted; where a velocity moves them, by more than one step: what is
+/// sent is rounded, what is stepped is not.
+fn wrong_lanes(replica: &Replica, kind: u8, predicted: &[i32], lanes: &[i32]) -> u64 {
+    match replica.kind(kind) {
+        Some(table) if predicted.len() == lanes.len() => {
+            differing(predicted, lanes, |at| u32::from(table.has_velocity(at)))
+        }
+        _ => u64::MAX,
+    }
+}
+
+/// The lanes that differ by more than `slack`.
+fn differing(a: &[i32], b: &[i32], slack: impl Fn(usize) -> u32) -> u64 {
+    let both = a.iter().zip(b).enumerate();
+    both.fold(0, |lanes, (at, (a, b))| lanes | u64::from(a.abs_diff(*b) > slack(at)) << at)
 }
 
 fn around(

@@ -34,7 +34,7 @@ export interface CoreStats {
   interpolationMs: number;
   /** Whether what the player steers is predicted. */
   predicting: boolean;
-  /** Snapshots in this room that differed from what was predicted. */
+  /** Snapshots in this room that differed from what was predicted, in fields that steps change. */
   corrections: number;
   /** How far what the player steers is shown from where it is, in steps of its first two numbers. */
   predictionError: number;

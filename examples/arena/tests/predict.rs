@@ -36,6 +36,9 @@ struct Ball {
     pos: Vec2,
     #[replicate(range = -20.0..=20.0, step = 0.01)]
     vel: Vec2,
+    /// No predicted step changes it.
+    #[replicate(range = 0..=999)]
+    score: u16,
 }
 
 impl PredictEntity for Balls {
@@ -59,7 +62,7 @@ impl Simulation for Balls {
     }
 
     fn join(&mut self, player: &NewPlayer<Self>) {
-        self.balls.insert(player.id, Ball { pos: Vec2::ZERO, vel: Vec2::ZERO });
+        self.balls.insert(player.id, Ball { pos: Vec2::ZERO, vel: Vec2::ZERO, score: 0 });
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
@@ -71,6 +74,7 @@ impl Simulation for Balls {
             if inputs.tick() == BLOW {
                 ball.vel.y += 12.0;
             }
+            ball.score += u16::from(inputs.tick().0.is_multiple_of(50));
             <Balls as PredictEntity>::predict_step(
                 ball,
                 inputs.get(*player),
@@ -155,28 +159,29 @@ fn what_no_client_can_know_is_put_right_once_and_fades() {
     assert!((last.unwrap() - is).length() < 0.2, "shown at {last:?}, is at {is}");
 }
 
-/// The rules once more, as a script has them: plain numbers of 64 bits. Its state is x, y and both velocities.
+/// The rules once more, as a script has them: plain numbers of 64 bits. Its state is x, y, both velocities and the score.
 #[derive(Debug)]
 struct Script {
     push: f64,
 }
 
 impl NumberStep for Script {
-    type State = [f64; 4];
+    type State = [f64; 5];
 
-    fn state_of(&self, _kind: u8, values: &[f64], _before: Option<&[f64; 4]>) -> Option<[f64; 4]> {
+    fn state_of(&self, _kind: u8, values: &[f64], _before: Option<&[f64; 5]>) -> Option<[f64; 5]> {
         values.try_into().ok()
     }
 
     fn step(
         &self,
         _kind: u8,
-        &[x, y, vx, vy]: &[f64; 4],
+        &[x, y, vx, vy, score]: &[f64; 5],
         input: &[f64],
         values: &mut [f64],
-    ) -> Option<[f64; 4]> {
+    ) -> Option<[f64; 5]> {
         let vx = vx + input[0] * self.push;
-        let after = [x + vx / 60.0, y + vy / 60.0, vx, vy].map(|value| f64::from(value as f32));
+        let after =
+            [x + vx / 60.0, y + vy / 60.0, vx, vy, score].map(|value| f64::from(value as f32));
         values.copy_from_slice(&after);
         Some(after)
     }

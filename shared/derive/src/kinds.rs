@@ -45,6 +45,16 @@ pub(crate) fn expand(name: &Ident, data: &DataEnum) -> Result<TokenStream> {
                     _ => ::core::option::Option::None,
                 }
             }
+
+            fn refine(&mut self, predicted: &Self) {
+                #[allow(unreachable_patterns)]
+                match (self, predicted) {
+                    #((Self::#variants(value), Self::#variants(predicted)) => {
+                        <#structs as #lanes>::refine(value, predicted);
+                    })*
+                    _ => {}
+                }
+            }
         }
     })
 }

@@ -26,6 +26,7 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: TableUse) -> Result
     let limits = limits(name, &fields);
     let to_lanes = to_lanes(&fields);
     let from_lanes = from_lanes(&fields);
+    let refine = (count > 0).then(|| refine(&fields));
     let held = (count > 0).then(|| {
         let ends = count + 1;
         quote! {
@@ -65,6 +66,8 @@ pub(crate) fn expand(name: &Ident, fields: &Fields, purpose: TableUse) -> Result
             fn from_lanes(lanes: &[i32]) -> Self {
                 #from_lanes
             }
+
+            #refine
         }
     })
 }
@@ -275,6 +278,26 @@ fn from_lanes(fields: &[DeriveField]) -> TokenStream {
     quote! {
         let lanes = &lanes[..<Self as ::tickwire_shared::quantize::Lanes>::LANES];
         Self { #(#each),* }
+    }
+}
+
+fn refine(fields: &[DeriveField]) -> TokenStream {
+    let each = fields.iter().enumerate().map(|(place, field)| {
+        let (ident, lanes) = (&field.ident, lane_range(place));
+        quote! {
+            if sent[#lanes] == known[#lanes] {
+                self.#ident = ::core::clone::Clone::clone(&predicted.#ident);
+            }
+        }
+    });
+    let lanes = quote!([0; <Self as ::tickwire_shared::quantize::Lanes>::LANES]);
+    quote! {
+        fn refine(&mut self, predicted: &Self) {
+            let (mut sent, mut known) = (#lanes, #lanes);
+            ::tickwire_shared::quantize::Lanes::to_lanes(self, &mut sent);
+            ::tickwire_shared::quantize::Lanes::to_lanes(predicted, &mut known);
+            #(#each)*
+        }
     }
 }
 

@@ -285,6 +285,23 @@ fn kinds_are_numbered_in_the_order_of_their_variants() {
 }
 
 #[test]
+fn what_was_rounded_is_refined_by_fields_of_the_same_lanes_alone() {
+    let predicted = Ship { pos: Vec2::new(1.01, 2.0), spin: 3.1, health: 9, ..ship() };
+    let mut lanes = [0; Ship::LANES];
+    Lanes::to_lanes(&Ship { health: 7, lift: Vec3::ZERO, ..predicted.clone() }, &mut lanes);
+    let mut sent = <Ship as Lanes>::from_lanes(&lanes);
+    assert_eq!((sent.pos, sent.spin), (Vec2::new(1.0, 2.0), 3.0));
+    Lanes::refine(&mut sent, &predicted);
+    assert_eq!(sent, Ship { health: 7, lift: Vec3::ZERO, ..predicted.clone() });
+    let mut other = Entity::Flash(Flash {});
+    Kinds::refine(&mut other, &Entity::Ship(predicted.clone()));
+    assert_eq!(other, Entity::Flash(Flash {}));
+    let mut same = Entity::Ship(<Ship as Lanes>::from_lanes(&lanes));
+    Kinds::refine(&mut same, &Entity::Ship(predicted));
+    assert_eq!(same, Entity::Ship(sent));
+}
+
+#[test]
 fn a_struct_alone_is_the_one_kind() {
     assert_eq!(Ship::schemas(), [Ship::schema()]);
     assert_eq!(ship().kind(), 0);

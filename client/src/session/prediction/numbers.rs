@@ -59,6 +59,8 @@ impl<N: NumberStep> NumberRules<N> {
 struct NumberState<T> {
     kind: u8,
     lanes: Vec<i32>,
+    /// Its components, not rounded to lanes.
+    values: Vec<f64>,
     state: T,
 }
 
@@ -72,9 +74,13 @@ impl<N: NumberStep> Rules for NumberRules<N> {
     ) -> Option<PredictedState> {
         let table = self.entities.get(usize::from(kind))?;
         let before = before.map(|before| before.get::<NumberState<N::State>>().expect(SAME_RULES));
-        let before = before.filter(|before| before.kind == kind).map(|before| &before.state);
-        let state = self.step.state_of(kind, &numbers(table, lanes), before)?;
-        Some(PredictedState::new(NumberState { kind, lanes: lanes.to_vec(), state }))
+        let before = before.filter(|before| before.kind == kind);
+        let mut values = numbers(table, lanes);
+        if let Some(before) = before {
+            refine(table, (&mut values, lanes), before);
+        }
+        let state = self.step.state_of(kind, &values, before.map(|before| &before.state))?;
+        Some(PredictedState::new(NumberState { kind, lanes: lanes.to_vec(), values, state }))
     }
 
     fn show(&self, steered: &PredictedState, lanes: &mut [i32; LANES_MAX]) -> (u8, usize) {
@@ -100,6 +106,20 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         if let Some(state) = self.step.step(stepped.kind, &stepped.state, &input, &mut values) {
             stepped.state = state;
             quantize(table, &values, &mut stepped.lanes);
+            stepped.values = values;
+        }
+    }
+}
+
+/// Fields whose lanes are those that were predicted have the components that were: not rounded, as those that are sent.
+fn refine<T>(kind: &KindSchema, (values, lanes): (&mut [f64], &[i32]), before: &NumberState<T>) {
+    let mut at = 0;
+    for field in &kind.fields {
+        // As many components as lanes.
+        let range = at..at + components(field);
+        at = range.end;
+        if lanes[range.clone()] == before.lanes[range.clone()] {
+            values[range.clone()].copy_from_slice(&before.values[range]);
         }
     }
 }
