@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::{Quat, Vec2, Vec3};
 use tickwire_shared::{
     Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
-    Simulation,
+    Simulation, Text,
 };
 
 /// The game. Nothing happens in it.
@@ -22,6 +22,8 @@ pub struct Stick {
     pub thrust: f32,
     /// One bit.
     pub fire: bool,
+    /// Some bytes.
+    pub say: Text<6>,
 }
 
 /// What is seen.
@@ -59,6 +61,12 @@ pub struct Rock {
     place: Vec3,
     #[replicate(quat, bits = 9)]
     turn: Quat,
+    #[replicate(range = -64.0..=64.0, step = 0.125)]
+    aim: Option<Vec3>,
+    #[replicate(range = 0..=9)]
+    teeth: [u8; 3],
+    #[replicate(rare)]
+    name: Option<Text<10>>,
 }
 
 /// No fields.

@@ -135,3 +135,44 @@ fn commands_are_checked_and_compared_as_events_are() {
     let many = (0..=KINDS_MAX).map(|number| kind(&format!("Kind{number}"), &[])).collect();
     assert!(with(many).validate().unwrap_err().to_string().contains("more than 64 kinds"));
 }
+
+#[test]
+fn how_many_values_a_field_has_is_checked_and_compared() {
+    let with = |ty, values| {
+        let mut schema = team(&["Azure", "Amber"]);
+        let at = FieldType::Vec2 { min: -8.0, max: 8.0, step: 0.5 };
+        let field = FieldSchema { values, ..FieldSchema::new("values", ty) };
+        schema.entities[0].fields.extend([field, FieldSchema::new("vel", at)]);
+        schema
+    };
+    let byte = FieldType::Int { min: 0, max: 255 };
+    let optional = with(byte, FieldValues::Optional);
+    assert_eq!(optional.accepts(&optional), Ok(()));
+    let error = optional.accepts(&with(byte, FieldValues::Array(4))).unwrap_err().to_string();
+    let words = "is Int { min: 0, max: 255 }, optional on the server and 4 values of Int";
+    assert!(error.contains(words), "{error}");
+    for length in [1, 32] {
+        assert_eq!(with(FieldType::Bool, FieldValues::Array(length)).validate(), Ok(()));
+        assert_eq!(with(FieldType::Bool, FieldValues::OptionalArray(length)).validate(), Ok(()));
+    }
+    for values in [FieldValues::Array(0), FieldValues::OptionalArray(33)] {
+        let error = with(FieldType::Bool, values).validate().unwrap_err().to_string();
+        assert_eq!(error, "Flag.values cannot be coded: an array has 1 to 32 values");
+    }
+    for (bytes, is_valid) in [(0, false), (1, true), (64, true), (65, false)] {
+        let schema = with(FieldType::Text { bytes }, FieldValues::One);
+        assert_eq!(schema.validate().is_ok(), is_valid, "{bytes} bytes");
+    }
+    assert!(
+        with(FieldType::Text { bytes: 64 }, FieldValues::Array(4)).validate().is_err(),
+        "lanes"
+    );
+    let place = FieldType::Vec2 { min: -8.0, max: 8.0, step: 0.5 };
+    for (values, is_valid) in
+        [(FieldValues::One, true), (FieldValues::Optional, false), (FieldValues::Array(1), false)]
+    {
+        let mut schema = with(place, values);
+        schema.entities[0].fields[1].velocity = Some("vel".into());
+        assert_eq!(schema.validate().is_ok(), is_valid, "{values:?}");
+    }
+}
