@@ -72,7 +72,8 @@
 //! builds for `wasm32-unknown-unknown`. Read it in this order:
 //!
 //! 1. [`simulation`]: the game, as its author writes it;
-//! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes; [`compatibility`]: whether two sides' tables fit;
+//! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes; [`text`]: short texts among them;
+//!    [`compatibility`]: whether two sides' tables fit;
 //! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
 //! 5. [`control`]: the frames of the reliable streams, and every way a session can end; [`command`]: what a player asks

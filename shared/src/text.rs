@@ -23,7 +23,7 @@ pub const TEXT_BYTES_MAX: usize = 64;
 /// assert_eq!(name, "Ann");
 /// assert_eq!(format!("Hello {name}"), "Hello Ann");
 /// assert!(Text::<4>::new("Michael").is_err());
-/// assert_eq!(Text::<4>::cut("Zoë Müller"), "Zoë", "the fourth byte is half of the ë");
+/// assert_eq!(Text::<3>::cut("Zoë"), "Zo", "the ë has two bytes");
 /// # Ok::<(), tickwire_shared::text::TextError>(())
 /// ```
 ///
