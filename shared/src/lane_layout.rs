@@ -45,6 +45,8 @@ pub(crate) struct LaneLayout {
     pub(crate) rare: bool,
     /// Some field is sent only to the owner.
     pub(crate) owner_only: bool,
+    /// Some field is optional, an array, or a text.
+    pub(crate) has_parts: bool,
     pub(crate) masks: Masks,
     /// Lanes that a velocity moves, except initial ones.
     moving: Vec<usize>,
@@ -168,7 +170,8 @@ impl LaneLayout {
         };
         let moving = (0..lanes.len()).filter(|at| masks.moving >> at & 1 == 1).collect();
         let zeros = kind.zero_lanes();
-        LaneLayout { lanes, groups, rare, owner_only, masks, moving, zeros }
+        let has_parts = groups.iter().any(|group| group.parts.is_some());
+        LaneLayout { lanes, groups, rare, owner_only, has_parts, masks, moving, zeros }
     }
 
     /// The number of lanes.

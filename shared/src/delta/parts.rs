@@ -23,7 +23,10 @@ use crate::text::{TEXT_BYTES_MAX, is_control};
 /// The lanes of a field, and how they are split.
 type FieldParts = (Range<usize>, GroupParts);
 
+/// Out of the way of the fields of one value, which are most: it is not inlined into theirs.
 impl LaneTable {
+    #[cold]
+    #[inline(never)]
     pub(super) fn whole_parts<S: BitStream>(
         &self,
         stream: &mut S,
@@ -52,6 +55,8 @@ impl LaneTable {
         Ok(())
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn delta_parts<R: LaneStream>(
         &self,
         run: &mut R,
