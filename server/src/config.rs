@@ -25,7 +25,9 @@ settings! {
         players_max: usize = 1000, in 1..=100_000;
         /// Spectators in a room.
         spectators_max: usize = 100, in 0..=100_000;
-        /// Entities in a room; the game's further entities are not sent.
+        /// Bots in a room, where the game has any; 0 for none.
+        bots_max: usize = 64, in 0..=1000;
+        /// Entities in a room; what a game shows beyond it is not sent.
         entities_max: usize = 65_535, in 1..=65_535;
         /// Most bytes of a snapshot datagram, also bounded by each connection's path.
         snapshot_bytes_max: usize = 1200, in 200..=1400;

@@ -84,8 +84,8 @@ impl<S: Simulation> ServerState<S> {
         ServerState {
             inputs: InputCodec::new(&schema),
             schema,
+            links: ClientLinks::new(rooms.numbers()),
             rooms,
-            links: ClientLinks::default(),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(

@@ -5,6 +5,7 @@
 
 mod away;
 mod bandwidth;
+mod bots;
 mod chat;
 mod commands;
 mod encode;
@@ -44,6 +45,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Capture, Inputs, NewRoom, Outbox, PlayerId, RoomPolicy, Simulation, Tick};
 
 use crate::config::RoomConfig;
+use bots::Bots;
 use commands::CommandQueue;
 use findings::{Findings, Unowned};
 use inputs::DueClock;
@@ -101,6 +103,7 @@ pub struct Room<S: Simulation> {
     /// Who may kick.
     host: Option<PlayerId>,
     kicks: Kicks,
+    bots: Bots,
     /// Seats given so far.
     seats: u8,
     chat_id: u64,
@@ -144,6 +147,7 @@ impl<S: Simulation> Room<S> {
             is_hosted: true,
             host: None,
             kicks: Kicks::default(),
+            bots: Bots::default(),
             seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
@@ -174,9 +178,10 @@ impl<S: Simulation> Room<S> {
         Room { is_hosted: false, ..self }
     }
 
-    /// The same room by the game's policy for it, within the limits of its configuration. Passwords are for whoever
-    /// leads players to it.
-    pub fn with_policy(mut self, policy: &RoomPolicy) -> Self {
+    /// The same room by the game's policy for it, within the limits of its configuration. Its bots are numbered from
+    /// `first_bot` on, and nobody else may have these numbers. Passwords are for whoever leads players to it.
+    pub fn with_policy(mut self, policy: &RoomPolicy, first_bot: PlayerId) -> Self {
+        self.bots = Bots::new(&self.config, policy, first_bot);
         (self.config.players_max, self.config.spectators_max) =
             options::limits(&self.config, policy);
         self.listing = options::listing(&self.listing.name, &self.config, policy);
@@ -198,12 +203,13 @@ impl<S: Simulation> Room<S> {
         let spectators = self.members.values().filter(|member| member.is_spectator()).count();
         RoomInfo {
             players: (self.members.len() - spectators) as u32,
+            bots: self.bots.count() as u32,
             spectators: spectators as u32,
             ..self.listing.clone()
         }
     }
 
-    /// Nobody is in it.
+    /// Nobody is in it. Bots are nobody.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -274,6 +280,7 @@ impl<S: Simulation> Room<S> {
                 self.view_delays.push(delay.min(self.config.rewind_ticks_max as f32));
             }
         }
+        self.take_bot_inputs();
     }
 
     /// Where the room's clock stands, to judge how early an input is. Before the first step, now.

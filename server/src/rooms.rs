@@ -2,6 +2,7 @@
 
 mod creators;
 mod feed;
+mod numbers;
 mod password;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use crate::room::options;
 use crate::scheduler::{Mailbox, Scheduler, StartRoom};
 use creators::{CreatedRoom, RoomCreators};
 pub(crate) use feed::RoomsFeed;
+pub(crate) use numbers::PlayerNumbers;
 use password::PasswordDigest;
 
 /// Every room of the server by name.
@@ -30,6 +32,8 @@ pub(crate) struct Rooms<S: Simulation> {
     scheduler: Scheduler<S>,
     config: Arc<ServerConfig>,
     registry: Mutex<Registry<S::Input>>,
+    /// The numbers of sessions and bots.
+    numbers: Arc<PlayerNumbers>,
     /// The lists that clients follow.
     pub(crate) feed: RoomsFeed,
 }
@@ -93,7 +97,13 @@ impl<S: Simulation> Rooms<S> {
     pub(crate) fn new(scheduler: Scheduler<S>, config: Arc<ServerConfig>) -> Self {
         let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
         let feed = RoomsFeed::new(config.rooms_queries_max);
-        Rooms { scheduler, config, registry: Mutex::new(registry), feed }
+        let numbers = Arc::default();
+        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed }
+    }
+
+    /// The numbers that sessions share with bots.
+    pub(crate) fn numbers(&self) -> Arc<PlayerNumbers> {
+        Arc::clone(&self.numbers)
     }
 
     /// A place in the room that the player `by`, at this address, chose; it is made if there is none. Whether there is
@@ -299,6 +309,7 @@ impl<S: Simulation> Rooms<S> {
             seed: RandomState::new().hash_one(&name),
             config: self.config.room.clone(),
             options,
+            first_bot: self.numbers.take(options::bots(&self.config.room, &policy)),
             policy,
             is_hosted: !is_quick,
         };

@@ -326,6 +326,8 @@ pub struct Member {
     pub name: String,
     /// Watching only.
     pub spectator: bool,
+    /// A player of the server's own, that no person steers.
+    pub bot: bool,
 }
 
 /// Why a request was refused while the session goes on. Public API: numbers never change meaning.

@@ -105,7 +105,8 @@ pub trait Simulation: GameState {
         Ok(RoomPolicy::default())
     }
 
-    /// Whether a player may take a seat now. [`Simulation::join`] follows if so.
+    /// Whether a player may take a seat now. [`Simulation::join`] follows if so. No bot is asked for, and one that would
+    /// make way still has its seat: count people.
     ///
     /// # Errors
     /// [`Refusal`], which the player is told.
@@ -136,6 +137,12 @@ pub trait Simulation: GameState {
     /// The player's client predicts with what it sent; where that never comes, this is where the two part.
     fn missing_input(last: Self::Input, _missed_ticks: u32) -> Self::Input {
         last
+    }
+
+    /// What a bot of [`RoomPolicy::bots`] holds in the step of `tick`, by the state before it. What a bot remembers is
+    /// part of the state, and changes in a step.
+    fn bot_input(&self, _bot: PlayerId, _tick: Tick) -> Self::Input {
+        Self::Input::default()
     }
 
     /// Whether the room's host may remove this member now. Only rooms that were made by name have a host.

@@ -66,6 +66,7 @@ pub(super) fn room_object(room: &RoomInfo) -> JsValue {
         ("name", (&room.name).into()),
         ("players", room.players.into()),
         ("playersMax", room.players_max.into()),
+        ("bots", room.bots.into()),
         ("spectators", room.spectators.into()),
         ("full", room.is_full().into()),
         ("needsPassword", room.needs_password.into()),
@@ -102,6 +103,7 @@ pub(super) fn member_object(member: &Member) -> JsValue {
         ("player", member.player.0.into()),
         ("name", (&member.name).into()),
         ("spectator", member.spectator.into()),
+        ("bot", member.bot.into()),
     ])
 }
 

@@ -5,10 +5,12 @@ import type { CloseCode, RefuseCode } from './errors.js';
 export interface RoomInfo {
   /** Its name. */
   name: string;
-  /** Seats taken. */
+  /** Seats taken by people. */
   players: number;
   /** Seats in all. */
   playersMax: number;
+  /** Bots of the server's own, which make way for people. */
+  bots: number;
   /** Watching. */
   spectators: number;
   /** Every seat is taken. */
@@ -51,6 +53,8 @@ export interface Member {
   name: string;
   /** Watching only. */
   spectator: boolean;
+  /** A player of the server's own, that no person steers. */
+  bot: boolean;
 }
 
 /** A seat, or a place to watch from. */

@@ -29,7 +29,7 @@ export class Room {
 
   /** Someone is gone. Gives who it was. */
   remove({ player, code }: { player: number; code: number }): Member & { code: CloseCode } {
-    const member = this.members.get(player) ?? { player, name: '', spectator: false };
+    const member = this.members.get(player) ?? { player, name: '', spectator: false, bot: false };
     this.members.delete(player);
     return { ...member, code: closeCodeOf(code) };
   }

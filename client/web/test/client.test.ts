@@ -26,6 +26,7 @@ const BAY = {
   name: 'bay',
   players: 2,
   playersMax: 8,
+  bots: 0,
   spectators: 0,
   full: false,
   needsPassword: false,
@@ -40,8 +41,8 @@ const JOINED: CoreEvent = {
   spectator: false,
   host: 4,
   members: [
-    { player: 4, name: 'Host', spectator: false },
-    { player: 7, name: 'Me', spectator: false },
+    { player: 4, name: 'Host', spectator: false, bot: false },
+    { player: 7, name: 'Me', spectator: false, bot: false },
   ],
 };
 
@@ -172,7 +173,7 @@ test('who comes and goes is known and told', () => {
   client.on('memberJoined', ({ name }) => told.push(`+${name}`));
   client.on('memberLeft', ({ name, code }) => told.push(`-${name} ${code}`));
   client.on('host', (player) => told.push(`host ${player}`));
-  const guest = { player: 9, name: 'Guest', spectator: true };
+  const guest = { player: 9, name: 'Guest', spectator: true, bot: false };
   say(JOINED, { type: 'memberJoined', member: guest }, { type: 'memberLeft', player: 4, code: 15 }, { type: 'host', player: 7 });
   expect(told).toEqual(['+Guest', '-Host ConnectionLost', 'host 7']);
   expect([...client.members.keys()]).toEqual([7, 9]);
@@ -368,7 +369,7 @@ function sailor() {
   return { client, core, pipe, nextCore, nextPipe, detour, told, say, open: () => open };
 }
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-const SEAT: CoreEvent = { ...JOINED, members: [{ player: 12, name: 'Me', spectator: false }] };
+const SEAT: CoreEvent = { ...JOINED, members: [{ player: 12, name: 'Me', spectator: false, bot: false }] };
 
 test('a connection that stalls is left for the other one: the same room by the same name, with what is held', async () => {
   const { client, pipe, nextCore, nextPipe, detour, told, say, open } = sailor();

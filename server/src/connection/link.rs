@@ -1,7 +1,7 @@
 //! One client as the rest of the server sees it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use super::order::RequestOrder;
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use crate::config::ServerConfig;
-use crate::rooms::Membership;
+use crate::rooms::{Membership, PlayerNumbers};
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
 
@@ -228,29 +228,24 @@ impl<I> ClientLink<I> {
 #[derive(Debug)]
 pub(crate) struct ClientLinks<I> {
     links: RwLock<HashMap<PlayerId, Arc<ClientLink<I>>>>,
-    last_player: AtomicU32,
+    numbers: Arc<PlayerNumbers>,
     /// A client left.
     left: Notify,
 }
 
-impl<I> Default for ClientLinks<I> {
-    fn default() -> Self {
-        ClientLinks {
-            links: RwLock::new(HashMap::new()),
-            last_player: AtomicU32::new(0),
-            left: Notify::new(),
-        }
-    }
-}
-
 impl<I> ClientLinks<I> {
-    /// Takes a new session in and numbers it, from 1.
+    /// No clients; `numbers` has those they will get.
+    pub(crate) fn new(numbers: Arc<PlayerNumbers>) -> Self {
+        ClientLinks { links: RwLock::new(HashMap::new()), numbers, left: Notify::new() }
+    }
+
+    /// Takes a new session in and numbers it.
     pub(crate) fn open(
         &self,
         session: TransportSession,
         config: &ServerConfig,
     ) -> Arc<ClientLink<I>> {
-        let player = PlayerId(self.last_player.fetch_add(1, Ordering::Relaxed) + 1);
+        let player = self.numbers.take(1);
         let link = Arc::new(ClientLink {
             player,
             transport: ArcSwap::from_pointee(session),
@@ -354,13 +349,14 @@ mod tests {
         let member = |number| {
             // The longest name that settings allow, and a size that can fill a frame exactly.
             let name = format!("{number:03}{}", "🙂".repeat(61));
-            Member { player: PlayerId(u32::MAX - number), name, spectator: false }
+            Member { player: PlayerId(u32::MAX - number), name, spectator: false, bot: true }
         };
         let members: Vec<_> = (0..1000).map(member).collect();
         let name = "x".repeat(32);
         let room = RoomInfo {
             players: 1000,
             players_max: 1000,
+            bots: 1000,
             spectators: 100,
             needs_password: true,
             tags: vec!["x".repeat(32); 8],

@@ -45,7 +45,9 @@ struct Stats {
     /// Sessions that have said hello.
     sessions: usize,
     rooms: usize,
+    /// People who play.
     players: u64,
+    bots: u64,
     spectators: u64,
     tick_hz: u32,
     /// Ticks counted below.
@@ -103,6 +105,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         sessions: host.sessions(),
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u64::from(room.players)).sum(),
+        bots: rooms.iter().map(|room| u64::from(room.bots)).sum(),
         spectators: rooms.iter().map(|room| u64::from(room.spectators)).sum(),
         tick_hz: S::TICK_HZ,
         ticks: timing.duration_us.len(),

@@ -124,6 +124,11 @@ impl<I: Copy + Default> RoomMember<I> {
     }
 
     pub(super) fn info(&self) -> MemberInfo {
-        MemberInfo { player: self.player, name: self.name.clone(), spectator: self.is_spectator() }
+        MemberInfo {
+            player: self.player,
+            name: self.name.clone(),
+            spectator: self.is_spectator(),
+            bot: false,
+        }
     }
 }

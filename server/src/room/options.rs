@@ -7,6 +7,7 @@ use tickwire_shared::control::{Redacted, RefuseCode, RoomInfo};
 use tickwire_shared::text::is_control;
 use tickwire_shared::{Options, Refusal, RoomPolicy};
 
+use super::chat;
 use crate::config::RoomConfig;
 
 /// Options out of their JSON; without any text the default.
@@ -116,6 +117,10 @@ pub(crate) fn check_policy(config: &RoomConfig, policy: &RoomPolicy) -> Result<(
     if bytes > most {
         return Err(format!("{bytes} bytes of metadata for a room; {most} are the most"));
     }
+    let no_name = policy.bot_names.iter().find(|name| chat::clean_name(config, name).is_err());
+    if let Some(name) = no_name {
+        return Err(format!("a bot's name, {name:?}, that nobody may have"));
+    }
     if !metadata.is_empty() && serde_json::from_str::<IgnoredAny>(metadata).is_err() {
         return Err("metadata of a room that is no JSON".to_owned());
     }
@@ -129,6 +134,14 @@ pub(crate) fn limits(config: &RoomConfig, policy: &RoomPolicy) -> (usize, usize)
     (seats.min(config.players_max), spectators.min(config.spectators_max))
 }
 
+/// How many bots a room may have.
+pub(crate) fn bots(config: &RoomConfig, policy: &RoomPolicy) -> u32 {
+    let (seats, _) = limits(config, policy);
+    let seats = u32::try_from(seats.min(config.bots_max)).unwrap_or(u32::MAX);
+    let wanted = if policy.bots_replace_lost { seats } else { policy.bots.unwrap_or(0) };
+    wanted.min(seats)
+}
+
 /// The line in the list of a room that nobody is in.
 pub(crate) fn listing(name: &str, config: &RoomConfig, policy: &RoomPolicy) -> RoomInfo {
     let (seats, _) = limits(config, policy);
@@ -136,6 +149,7 @@ pub(crate) fn listing(name: &str, config: &RoomConfig, policy: &RoomPolicy) -> R
         name: name.to_owned(),
         players: 0,
         players_max: u32::try_from(seats).unwrap_or(u32::MAX),
+        bots: 0,
         spectators: 0,
         needs_password: !policy.password.is_empty(),
         tags: policy.tags.clone(),

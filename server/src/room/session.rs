@@ -40,15 +40,23 @@ impl<S: Simulation> Room<S> {
             return Err((RefuseCode::NameTaken, text));
         }
         let spectator = seat_options.is_none();
+        if let Some(bot) = self.bots.named_like(&key).filter(|_| spectator) {
+            let text = format!("a bot, {bot:?}, has a name like this; choose another");
+            return Err((RefuseCode::NameTaken, text));
+        }
         self.check_place(spectator)?;
         let options = match seat_options {
             Some(options) => options::parse(&self.config, options)?,
             None => S::JoinOptions::default(),
         };
-        let new = NewPlayer { id: player, name: &name, options };
+        let new = NewPlayer { id: player, name: &name, options, is_bot: false };
         if !spectator {
             self.simulation.may_join(&new).map_err(options::told)?;
         }
+        if !spectator {
+            self.bot_makes_way(player, &key);
+        }
+        let is_first = self.members.is_empty();
         let seat = self.next_seat();
         let named = (player, name.clone(), key);
         let mut member = RoomMember::new(&self.config, now, named, seat, spectator);
@@ -60,6 +68,10 @@ impl<S: Simulation> Room<S> {
         if !spectator {
             self.simulation.join(&new);
         }
+        if is_first {
+            // Nobody else is here to be told.
+            self.fill_with_bots();
+        }
         let frame = ServerFrame::Joined {
             request,
             room: self.info(),
@@ -67,7 +79,7 @@ impl<S: Simulation> Room<S> {
             seat,
             spectator,
             host: self.host,
-            members: self.members.values().map(RoomMember::info).collect(),
+            members: self.members.values().map(RoomMember::info).chain(self.bots.infos()).collect(),
         };
         self.tell(player, frame);
         self.tell_who_is_away(player);
@@ -126,10 +138,10 @@ impl<S: Simulation> Room<S> {
         let Some(member) = self.members.remove(&player) else { return false };
         self.everyone = None;
         self.drop_commands(player);
-        if !member.is_spectator() {
-            self.simulation.leave(player, reason_of(code));
-        }
         self.tell_everyone(ServerFrame::MemberLeft { player, code });
+        if !member.is_spectator() {
+            self.seat_is_free(player, reason_of(code));
+        }
         let how = match code {
             CloseCode::Normal => "left",
             CloseCode::Kicked => "was removed",
@@ -172,6 +184,10 @@ impl<S: Simulation> Room<S> {
         if self.host != Some(by) {
             let text = "only the room's host may remove a member".to_owned();
             return Err((RefuseCode::NotHost, text));
+        }
+        if self.bots.is_playing(player) {
+            let text = "a bot goes by itself once somebody joins".to_owned();
+            return Err((RefuseCode::KickNotAllowed, text));
         }
         if !self.members.contains_key(&player) {
             let text = "that member is not in this room any more".to_owned();

@@ -164,7 +164,7 @@ pub(super) const LIST_BYTES_MAX: usize = 60 * 1024;
 /// Bytes of a text's length: none here has 16 KiB.
 const LENGTH_BYTES_MAX: usize = 2;
 /// Bytes of a room's numbers, and of how many tags it has.
-const NUMBERS_BYTES_MAX: usize = 3 * 5 + 2;
+const NUMBERS_BYTES_MAX: usize = 4 * 5 + 2;
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +268,7 @@ mod tests {
             metadata: "1".repeat(512),
             players: u32::MAX,
             players_max: u32::MAX,
+            bots: u32::MAX,
             spectators: u32::MAX,
             needs_password: true,
         };

@@ -21,6 +21,7 @@ pub(crate) struct Mailbox<I> {
     messages: BoundedQueue<ToRoom<I>>,
     /// As of the room's last tick.
     players: AtomicU32,
+    bots: AtomicU32,
     spectators: AtomicU32,
     /// Somebody was in it once.
     entered: AtomicBool,
@@ -40,6 +41,7 @@ impl<I> Mailbox<I> {
             inputs: BoundedQueue::new(config.mailbox_inputs_max),
             messages: BoundedQueue::new(config.mailbox_messages_max),
             players: AtomicU32::new(0),
+            bots: AtomicU32::new(0),
             spectators: AtomicU32::new(0),
             entered: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -61,7 +63,7 @@ impl<I> Mailbox<I> {
         &self.listing
     }
 
-    /// Seats taken.
+    /// Seats taken by people.
     pub(crate) fn players(&self) -> u32 {
         self.players.load(Ordering::Relaxed)
     }
@@ -70,6 +72,7 @@ impl<I> Mailbox<I> {
     pub(crate) fn info(&self) -> RoomInfo {
         RoomInfo {
             players: self.players(),
+            bots: self.bots.load(Ordering::Relaxed),
             spectators: self.spectators.load(Ordering::Relaxed),
             ..self.listing.clone()
         }
@@ -133,6 +136,7 @@ impl<I> Mailbox<I> {
 
     pub(super) fn publish(&self, info: &RoomInfo) {
         self.players.store(info.players, Ordering::Relaxed);
+        self.bots.store(info.bots, Ordering::Relaxed);
         self.spectators.store(info.spectators, Ordering::Relaxed);
         if info.players + info.spectators > 0 {
             self.entered.store(true, Ordering::Relaxed);

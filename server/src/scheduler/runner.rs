@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut as _, BytesMut};
-use tickwire_shared::{NewRoom, RoomPolicy, Simulation};
+use tickwire_shared::{NewRoom, PlayerId, RoomPolicy, Simulation};
 
 use super::clock::MonotonicClock;
 use super::mailbox::Mailbox;
@@ -27,6 +27,8 @@ pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) options: S::RoomOptions,
     /// The game's, by the options.
     pub(crate) policy: RoomPolicy,
+    /// The number of its first bot.
+    pub(crate) first_bot: PlayerId,
     /// Somebody may kick there.
     pub(crate) is_hosted: bool,
 }
@@ -70,12 +72,12 @@ pub(super) enum TickOutcome {
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let StartRoom { mailbox, seed, config, options, policy, is_hosted } = new;
+        let StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted } = new;
         let name = mailbox.name();
         // The options are the game's own and dropped here, whatever it does with them.
         let room = catch_unwind(AssertUnwindSafe(|| {
             let room = Room::with_options(&NewRoom { seed, name, options }, config);
-            let room = room.with_policy(&policy);
+            let room = room.with_policy(&policy, first_bot);
             if is_hosted { room } else { room.without_host() }
         }));
         let room = room.ok();

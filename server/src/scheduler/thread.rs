@@ -337,7 +337,9 @@ mod tests {
         assert!(mailbox.try_message(join).is_ok());
         let config = config.room.clone();
         let policy = RoomPolicy::default();
-        let new = StartRoom { mailbox, seed: 0, config, options: (), policy, is_hosted: true };
+        let (seed, first_bot) = (0, PlayerId(2));
+        let new =
+            StartRoom { mailbox, seed, config, options: (), policy, first_bot, is_hosted: true };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

@@ -69,7 +69,7 @@ impl Simulation for Teams {
 
 fn room(size: usize, policy: &RoomPolicy) -> Room<Teams> {
     let new = NewRoom { seed: 1, name: "hall", options: Size { size } };
-    Room::with_options(&new, RoomConfig::default()).with_policy(policy)
+    Room::with_options(&new, RoomConfig::default()).with_policy(policy, PlayerId(1000))
 }
 
 /// The answer to a join with these options; `None` joins as a spectator.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod balls;
+mod bots;
 mod commands;
 mod hidden;
 mod joining;

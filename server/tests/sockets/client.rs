@@ -285,8 +285,13 @@ impl Client {
 
     /// The last known steps of the own dot.
     pub(crate) fn steps(&self) -> Option<i32> {
+        self.steps_of(self.player)
+    }
+
+    /// The steps of a player's dot, as last seen.
+    pub(crate) fn steps_of(&self, player: PlayerId) -> Option<i32> {
         let replica = self.replica.as_ref().expect("in a room");
-        let own = replica.entities().iter().find(|entity| entity.id.0 == self.player.0)?;
+        let own = replica.entities().iter().find(|entity| entity.id.0 == player.0)?;
         own.states.state(own.states.len() - 1).next()
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
-    Replicate, RoomPolicy, Simulation,
+    Replicate, RoomPolicy, Simulation, Tick,
 };
 
 /// The player's input.
@@ -52,6 +52,7 @@ pub(crate) struct Board {
     /// The steps with which a dot begins.
     start: u32,
     seats: Option<u32>,
+    bots: Option<u32>,
     password: String,
     unlisted: bool,
     quick_join: Option<bool>,
@@ -113,6 +114,7 @@ impl Simulation for Dots {
         }
         Ok(RoomPolicy {
             seats: board.seats,
+            bots: board.bots,
             unlisted: board.unlisted,
             password: board.password.as_str().into(),
             quick_join: board.quick_join,
@@ -152,6 +154,11 @@ impl Simulation for Dots {
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.0.remove(&player);
+    }
+
+    /// A bot walks on.
+    fn bot_input(&self, _bot: PlayerId, _tick: Tick) -> Keys {
+        Keys { right: 1, panic: false }
     }
 
     fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {

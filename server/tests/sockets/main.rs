@@ -6,6 +6,7 @@ mod harness;
 mod laned;
 
 mod bad_input;
+mod bots;
 mod certificates;
 mod chat;
 mod commands;

@@ -61,10 +61,12 @@ impl std::fmt::Debug for Redacted {
 pub struct RoomInfo {
     /// Its name.
     pub name: String,
-    /// Seats taken.
+    /// Seats taken by people.
     pub players: u32,
     /// Seats in all.
     pub players_max: u32,
+    /// Bots, which make way for people.
+    pub bots: u32,
     /// Watching.
     pub spectators: u32,
     /// Only those who know its password come in.

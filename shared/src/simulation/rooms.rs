@@ -43,12 +43,14 @@ pub struct NewPlayer<'a, G: Simulation> {
     pub name: &'a str,
     /// What it asks for.
     pub options: G::JoinOptions,
+    /// The server plays it; see [`RoomPolicy::bots`].
+    pub is_bot: bool,
 }
 
 impl<'a, G: Simulation> NewPlayer<'a, G> {
     /// A player with the default options, as tests and benchmarks seat it.
     pub fn named(id: PlayerId, name: &'a str) -> Self {
-        NewPlayer { id, name, options: G::JoinOptions::default() }
+        NewPlayer { id, name, options: G::JoinOptions::default(), is_bot: false }
     }
 }
 
@@ -61,6 +63,12 @@ pub enum LeaveReason {
     Lost,
     /// It was removed by the room's host or by the server.
     Removed,
+    /// A bot made way for a person, or a bot goes on for a player who was lost; see [`RoomPolicy`]. The other one joins
+    /// right after this: a game that keeps the ship for it gives it to `by` here, and finds it there in `join`.
+    Replaced {
+        /// Who takes the place.
+        by: PlayerId,
+    },
 }
 
 /// What holds for a room, by [`Simulation::room_policy`]. The default is what the server's settings say.
@@ -108,6 +116,15 @@ pub struct RoomPolicy {
     /// What lists show of the room beside its name and numbers, as JSON text; at most `room.metadata_bytes_max` of
     /// the server's settings. Empty for nothing.
     pub metadata: String,
+    /// Players up to which bots of the server's own fill the room: one makes way for each person who joins, and comes back
+    /// when one leaves. At most as many bots as seats, and as `room.bots_max` of the server's settings. They hold what
+    /// [`Simulation::bot_input`] says, and stand still with the room while nobody is in it.
+    pub bots: Option<u32>,
+    /// The names of bots, in the order in which they come. One without a name, or whose name somebody in the room has, is
+    /// `Bot 1`, `Bot 2` and so on.
+    pub bot_names: Vec<String>,
+    /// A bot goes on for a player whose connection was lost, also where `bots` are enough.
+    pub bots_replace_lost: bool,
 }
 
 /// Why the game does not make a room or does not let a player in, by [`Simulation::room_policy`] and
