@@ -49,6 +49,8 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
         log: arguments.log.clone(),
         ..ServerConfig::default()
     };
+    // Players are counted.
+    config.room.bots_max = 0;
     config.room.snapshot_bytes_per_s_max = arguments.snapshot_bytes_per_s_max;
     if let Some(bytes) = arguments.keyframe_bytes_per_s_max {
         config.room.keyframe_bytes_per_s_max = bytes;

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{EntityId, PlayerId};
 
@@ -24,8 +25,8 @@ const FIGHT_DISTANCE: f32 = 260.0;
 const GIFT_DISTANCE: f32 = 450.0;
 const ROCK_PRACTICE_DISTANCE: f32 = 380.0;
 
-/// One bot and its memory between ticks.
-#[derive(Clone, Debug)]
+/// One bot: what it remembers from tick to tick.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bot {
     random: Random,
     /// Its destination while it sees nobody.
@@ -35,6 +36,7 @@ pub struct Bot {
     wobble: f32,
     wobble_max: f32,
     quiet_ticks: u32,
+    #[serde(skip)]
     sight: Sight,
 }
 

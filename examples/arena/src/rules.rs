@@ -9,6 +9,7 @@ use tickwire_shared::{
 };
 
 mod asteroids;
+mod bots;
 mod command;
 mod entity;
 mod event;
@@ -23,6 +24,7 @@ mod referee;
 #[cfg(test)]
 mod tests;
 
+use bots::BotPilot;
 pub use command::{ChangeTeam, Command};
 pub use entity::{
     Asteroid, AsteroidSize, Controls, Entity, Gift, Leader, Pickup, Round, Ship, Shot, Team,
@@ -72,6 +74,8 @@ pub struct Arena {
     team_kills: [u16; 2],
     /// Ordered by player.
     pilots: Vec<Pilot>,
+    /// Those that no person steers.
+    bots: Vec<BotPilot>,
     rocks: Vec<Rock>,
     shots: Vec<Bullet>,
     crystals: Vec<Crystal>,
@@ -136,6 +140,7 @@ impl Simulation for Arena {
             rocks_max: room.options.rocks,
             team_kills: [0; 2],
             pilots: Vec::new(),
+            bots: Vec::new(),
             rocks: Vec::new(),
             shots: Vec::new(),
             crystals: Vec::new(),
@@ -158,11 +163,15 @@ impl Simulation for Arena {
         let team = self.smaller_team();
         let body = self.launch_place(team);
         self.pilots.insert(at, Pilot::new(player.id, team, body));
+        if player.is_bot {
+            self.add_bot(player.id);
+        }
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         if let Ok(at) = self.pilot_at(player) {
             self.pilots.remove(at);
+            self.bots.retain(|bot| bot.player != player);
             self.balance_teams();
             self.rank();
         }
@@ -185,7 +194,14 @@ impl Simulation for Arena {
         let flying = self.pilots.iter().filter(|pilot| pilot.flying());
         let places = flying.map(|pilot| (EntityId::of_player(pilot.player), pilot.body.pos));
         self.ships_past.record(inputs.tick(), REWIND_TICKS, places);
+        self.think();
     }
+
+    // ANCHOR: bot_input
+    fn bot_input(&self, bot: PlayerId, _tick: Tick) -> Controls {
+        self.controls_of_bot(bot)
+    }
+    // ANCHOR_END: bot_input
 
     fn capture(&self, world: &mut Capture<Entity>) {
         for pilot in self.pilots.iter().filter(|pilot| pilot.flying()) {

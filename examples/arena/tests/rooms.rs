@@ -76,7 +76,7 @@ async fn rooms_are_made_with_options_and_found() {
     assert_eq!(text, "a round has 30 to 3600 seconds");
 
     let password = "sesame".to_owned();
-    let options = ArenaOptions { round_seconds: 60, rocks: 2, seats: 2, password };
+    let options = ArenaOptions { round_seconds: 60, rocks: 2, seats: 2, bots: 0, password };
     let asked = maker.create("duel", &options, "Ann", &());
     assert_eq!(answer(&mut maker, asked).await, Ok(()));
     let seconds_left = until(&mut maker, |client, _| {

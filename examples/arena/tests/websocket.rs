@@ -27,6 +27,7 @@ async fn serve(change: impl FnOnce(&mut ServerConfig, PathBuf)) -> Running {
     let certs_dir = dir.path().join("certs");
     let listen = "[::1]:0".parse().unwrap();
     let mut config = ServerConfig { listen, certs_dir, ..ServerConfig::default() };
+    config.room.bots_max = 0;
     change(&mut config, dir.path().to_owned());
     let server = Server::<Arena>::bind(config).await.unwrap();
     let (udp, http) = (server.local_addr(), server.http_addr().unwrap());

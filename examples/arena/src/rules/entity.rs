@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{Input, PlayerId, Replicate};
 
-/// A player's input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
+/// What a player holds down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
 pub struct Controls {
     /// 1 turns from the x axis towards y at full rate, -1 the other way, less turns slower.
     #[replicate(range = -1.0..=1.0, step = 0.125)]

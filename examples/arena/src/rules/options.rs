@@ -3,11 +3,17 @@
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{Refusal, RoomPolicy};
 
-/// Seconds of a round by default.
+use crate::bot::Bot;
+
+/// Seconds of a round, if its room was not made for another length.
 pub const ROUND_SECONDS: u32 = 300;
 /// Large rocks of a room by default.
 const ROCKS: u32 = 56;
 const ROCKS_MAX: u32 = 200;
+const BOTS_MAX: u32 = 32;
+
+/// Players up to which bots fill a room, if it was not made with more or fewer.
+const BOTS: u32 = 6;
 
 /// The game's code for refused room options.
 pub const REFUSED_OPTIONS: u16 = 1;
@@ -23,31 +29,38 @@ pub struct ArenaOptions {
     pub rocks: u32,
     /// Seats; 0 for as many as the server allows.
     pub seats: u32,
-    /// The password; empty for none.
+    /// Players up to which bots fill the room; 0 for no bots.
+    pub bots: u32,
+    /// Empty for none.
     pub password: String,
 }
 
 impl Default for ArenaOptions {
     fn default() -> Self {
         let password = String::new();
-        ArenaOptions { round_seconds: ROUND_SECONDS, rocks: ROCKS, seats: 0, password }
+        ArenaOptions { round_seconds: ROUND_SECONDS, rocks: ROCKS, seats: 0, bots: BOTS, password }
     }
 }
 
 impl ArenaOptions {
     pub(super) fn policy(&self) -> Result<RoomPolicy, Refusal> {
-        let ArenaOptions { round_seconds, rocks, seats, password } = self;
+        let ArenaOptions { round_seconds, rocks, seats, bots, password } = self;
         if !(30..=3600).contains(round_seconds) {
             return Err(Refusal::new(REFUSED_OPTIONS, "a round has 30 to 3600 seconds"));
         }
         if *rocks > ROCKS_MAX {
             return Err(Refusal::new(REFUSED_OPTIONS, "an arena has at most 200 rocks"));
         }
+        if *bots > BOTS_MAX {
+            return Err(Refusal::new(REFUSED_OPTIONS, "bots fill an arena up to 32 players"));
+        }
         let metadata = format!(r#"{{"roundSeconds":{round_seconds},"rocks":{rocks}}}"#);
         Ok(RoomPolicy {
             seats: (*seats > 0).then_some(*seats),
             password: password.as_str().into(),
             metadata,
+            bots: Some(*bots),
+            bot_names: (0..*bots).map(Bot::name).collect(),
             ..RoomPolicy::default()
         })
     }
@@ -78,6 +91,7 @@ mod tests {
             ArenaOptions { round_seconds: 29, ..ArenaOptions::default() },
             ArenaOptions { round_seconds: 3601, ..ArenaOptions::default() },
             ArenaOptions { rocks: 201, ..ArenaOptions::default() },
+            ArenaOptions { bots: 33, ..ArenaOptions::default() },
         ] {
             assert_eq!(policy(options).unwrap_err().code, REFUSED_OPTIONS);
         }

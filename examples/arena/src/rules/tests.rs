@@ -3,7 +3,31 @@ use tickwire_shared::{Tick, glam};
 use super::motion::Body;
 use super::*;
 
-/// Players in an arena with only the things that a test adds.
+#[test]
+fn bots_fight_and_are_part_of_the_state() {
+    let mut arena = Arena::new(&NewRoom::with_seed(1));
+    let bots: Vec<PlayerId> = (1..=6).map(PlayerId).collect();
+    for &bot in &bots {
+        arena.join(&NewPlayer { is_bot: true, ..NewPlayer::named(bot, "bot") });
+    }
+    let step = |arena: &mut Arena, tick: u32| {
+        let inputs: Vec<_> =
+            bots.iter().map(|bot| (*bot, arena.bot_input(*bot, Tick(tick)))).collect();
+        arena.step(&Inputs::new(Tick(tick), &inputs), &mut Outbox::default());
+    };
+    (1..1200).for_each(|tick| step(&mut arena, tick));
+    let checkpoint = postcard::to_allocvec(&arena).unwrap();
+    let mut again: Arena = postcard::from_bytes(&checkpoint).unwrap();
+    (1200..3600).for_each(|tick| step(&mut arena, tick));
+    (1200..3600).for_each(|tick| step(&mut again, tick));
+    assert_eq!(postcard::to_allocvec(&arena), postcard::to_allocvec(&again));
+    let shot_down: u16 = arena.pilots.iter().map(|pilot| pilot.deaths).sum();
+    assert!(shot_down > 0, "a minute of fighting");
+    arena.leave(PlayerId(3), LeaveReason::Replaced { by: PlayerId(9) });
+    assert_eq!((arena.bots.len(), arena.pilots.len()), (5, 5));
+}
+
+/// Seated players with nothing but what a test puts there.
 struct Field {
     arena: Arena,
     tick: Tick,

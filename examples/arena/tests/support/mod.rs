@@ -21,7 +21,7 @@ impl ArenaServer {
     pub(crate) fn start(flags: &[&str]) -> ArenaServer {
         let certs = std::env::temp_dir().join(format!("tickwire-arena-{}", unique()));
         let mut child = Command::new(env!("CARGO_BIN_EXE_arena-server"))
-            .args(["--listen", "[::1]:0", "--log", "warn", "--certs-dir"])
+            .args(["--listen", "[::1]:0", "--log", "warn", "--room-bots-max", "0", "--certs-dir"])
             .arg(&certs)
             .args(flags)
             .stdout(Stdio::piped())

@@ -20,9 +20,14 @@ export async function findServer() {
   return url ? { url, stop: async () => 0, clean: () => {} } : startServer();
 }
 
-/** Starts an arena server on a free port, with flags of its own. */
+/** Starts an arena server on a free port, with flags of its own. Its rooms have no bots: tests count players. */
 export function startServer(...flags) {
-  return start(ARENA, flags);
+  return start(ARENA, ['--room-bots-max', '0', ...flags]);
+}
+
+/** The same with the bots of a server that is played on. */
+export function startServerWithBots() {
+  return start(ARENA, []);
 }
 
 /** The same of the minimal example. `page` is a directory in place of its own page. */

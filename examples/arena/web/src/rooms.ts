@@ -75,7 +75,8 @@ export class RoomList implements LobbyView {
   #update(room: RoomInfo): Row {
     let row = this.#rows.get(room.name);
     if (!row) this.#rows.set(room.name, (row = this.#make(room.name)));
-    setText(row.players, `${room.players} / ${room.playersMax}`);
+    const bots = room.bots > 0 ? `, ${room.bots} bots` : '';
+    setText(row.players, `${room.players} / ${room.playersMax}${bots}`);
     setText(row.spectators, String(room.spectators));
     row.isFull = room.full;
     setText(row.join, row.isFull ? 'Full' : 'Join');

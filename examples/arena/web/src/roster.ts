@@ -23,6 +23,11 @@ export class Roster {
     return this.#client.members.get(player)?.name ?? this.#names.get(player) ?? '';
   }
 
+  /** Whether no person steers it. */
+  isBot(player: number): boolean {
+    return this.#client.members.get(player)?.bot ?? false;
+  }
+
   /** The team; undefined if it was never seen. */
   teamOf(player: number): Team | undefined {
     return this.#teams.get(player);

@@ -22,6 +22,7 @@ pub(crate) struct App {
     /// Text in the middle of the screen.
     pub(crate) banner: Option<String>,
     pub(crate) players: usize,
+    pub(crate) bots: usize,
     pub(crate) spectator: bool,
     started: Instant,
 }
@@ -53,6 +54,7 @@ impl App {
             net: Vec::new(),
             banner: None,
             players: 0,
+            bots: 0,
             spectator: false,
             started: now,
         }

@@ -7,7 +7,7 @@ use ratatui::crossterm::event::Event as TerminalEvent;
 use tickwire_arena::rules::{Arena, ChangeTeam, Command};
 use tickwire_client::session::NetStats;
 use tickwire_client::{Client, ClientEvent, ConnectionEvent};
-use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
+use tickwire_shared::control::{CloseCode, Member, ServerChat, ServerFrame};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
@@ -186,7 +186,9 @@ impl Game {
     fn take_members(&mut self) {
         let members = self.client.members();
         self.app.scene.names = members.map(|member| (member.player, member.name.clone())).collect();
-        self.app.players = self.client.members().filter(|member| !member.spectator).count();
+        let people = |member: &&Member| !member.spectator && !member.bot;
+        self.app.players = self.client.members().filter(people).count();
+        self.app.bots = self.client.members().filter(|member| member.bot).count();
     }
 
     fn measure(&mut self, now: Instant) {

@@ -162,7 +162,8 @@ fn draw_board(frame: &mut Frame, area: Rect, app: &App) {
         if leader.player == app.scene.me { line.bold().reversed() } else { line }
     };
     let lines: Vec<Line> = app.scene.leaders.iter().map(line).collect();
-    let title = format!("{} in the room", app.players);
+    let bots = if app.bots > 0 { format!(", {} bots", app.bots) } else { String::new() };
+    let title = format!("{} in the room{bots}", app.players);
     frame.render_widget(Paragraph::new(lines).block(titled(&title)), area);
 }
 

@@ -46,8 +46,9 @@ export class Board {
     const lines = rows.map((row) => {
       const line = element('tr', teamClass(row.team));
       if (row.player === player) line.classList.add('me');
-      const name = roster.nameOf(row.player) || `player ${row.player}`;
-      line.append(element('td', '', row.place), element('td', '', name), element('td', '', String(row.score)));
+      const name = element('td', '', roster.nameOf(row.player) || `player ${row.player}`);
+      if (roster.isBot(row.player)) name.append(element('small', 'bot', 'bot'));
+      line.append(element('td', '', row.place), name, element('td', '', String(row.score)));
       return line;
     });
     this.#rows.replaceChildren(...lines);
