@@ -121,6 +121,25 @@ impl Simulation for Tag {
     }
     // ANCHOR_END: simulation
 
+    // ANCHOR: policy
+    fn room_policy(_options: &()) -> Result<RoomPolicy, Refusal> {
+        Ok(RoomPolicy { bots: Some(4), ..RoomPolicy::default() })
+    }
+    // ANCHOR_END: policy
+
+    // ANCHOR: bot_input
+    fn bot_input(&self, bot: PlayerId, _tick: Tick) -> Keys {
+        let Some(own) = self.runners.get(&bot) else { return Keys::default() };
+        let others = self.runners.iter().filter(|(player, _)| **player != bot);
+        let gaps = others.map(|(_, runner)| runner.pos - own.pos);
+        let Some(gap) = gaps.min_by(|a, b| a.length().total_cmp(&b.length())) else {
+            return Keys::default();
+        };
+        let axis = |gap: f32| if gap.abs() < 1.0 { 0 } else { gap.signum() as i8 };
+        Keys { right: axis(gap.x), up: axis(gap.y), tag: gap.length() < REACH }
+    }
+    // ANCHOR_END: bot_input
+
     // ANCHOR: view
     fn view(&self, viewer: Viewer) -> View {
         match viewer.player().and_then(|player| self.runners.get(&player)) {

@@ -12,13 +12,14 @@ use tickwire_samples::{bot, lobby};
 use tokio::sync::oneshot;
 
 /// A server on a free port, and what stops it.
-async fn serve(certs: &Path) -> (String, oneshot::Sender<()>) {
-    let config = ServerConfig {
+async fn serve(certs: &Path, bots_max: usize) -> (String, oneshot::Sender<()>) {
+    let mut config = ServerConfig {
         listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
         http: false,
         certs_dir: certs.to_owned(),
         ..ServerConfig::default()
     };
+    config.room.bots_max = bots_max;
     let server = Server::<Tag>::bind(config).await.unwrap();
     let address = format!("quic://{}", server.local_addr());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -48,7 +49,7 @@ async fn until(
 #[tokio::test]
 async fn a_bot_tags_a_player_who_runs_and_predicts() {
     let certs = tempfile::tempdir().unwrap();
-    let (address, stop) = serve(certs.path()).await;
+    let (address, stop) = serve(certs.path(), 0).await;
     let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
     client.predict();
     client.join(RoomChoice::Quick, "Ann");
@@ -66,12 +67,29 @@ async fn a_bot_tags_a_player_who_runs_and_predicts() {
 }
 
 #[tokio::test]
+async fn who_plays_alone_is_tagged_by_the_servers_bots() {
+    let certs = tempfile::tempdir().unwrap();
+    let (address, _stop) = serve(certs.path(), 64).await;
+    let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
+    client.join(RoomChoice::Quick, "Ann");
+    client.set_input(Keys { right: 1, ..Keys::default() });
+    let own = client.player();
+    until(
+        &mut client,
+        |event| matches!(event, ClientEvent::Game { event, .. } if event.runner == own),
+    )
+    .await;
+    assert_eq!(client.members().filter(|member| member.bot).count(), 3);
+    client.close().await;
+}
+
+#[tokio::test]
 async fn a_message_follows_a_join_without_waiting_for_it() {
     let certs = tempfile::tempdir().unwrap();
-    let (address, _stop) = serve(certs.path()).await;
+    let (address, _stop) = serve(certs.path(), 64).await;
     let mut client = Client::<Tag>::connect(&address, ConnectOptions::default()).await.unwrap();
     lobby::enter(&mut client);
-    for line in ["0 rooms are open", "in friends with 1 members", "Ann: hello"] {
+    for line in ["0 rooms are open", "in friends with 4 members", "Ann: hello"] {
         until(&mut client, |event| lobby::describe(event) == line).await;
     }
     client.close().await;
