@@ -80,12 +80,41 @@ pub struct Bang {
     place: Vec2,
 }
 
+/// What a player asks for once.
+#[derive(Replicate)]
+pub enum Ask {
+    /// Has no lanes.
+    Ready(Ready),
+    /// Has some of all sizes.
+    Buy(Buy),
+}
+
+/// No fields.
+#[derive(Replicate)]
+pub struct Ready {}
+
+/// Narrow, wide, signed, real and wrapped fields.
+#[derive(Replicate)]
+pub struct Buy {
+    #[replicate(range = 10..=20)]
+    item: u8,
+    count: u32,
+    debt: i32,
+    now: bool,
+    #[replicate(range = -2048.0..=2048.0, step = 0.03125)]
+    place: Vec2,
+    #[replicate(angle, bits = 10)]
+    heading: f32,
+    whom: PlayerId,
+}
+
 #[tickwire_shared::game]
 impl Simulation for Game {
     const NAME: &'static str = "fuzz";
     type Input = Stick;
     type Entity = Thing;
     type Event = Bang;
+    type Command = Ask;
 
     fn new(_room: &NewRoom<Self>) -> Self {
         Game

@@ -7,5 +7,5 @@ mod snapshots;
 
 pub use allocation::bounded;
 pub use frames::read_frames;
-pub use game::{Game, Stick};
+pub use game::{Ask, Game, Stick};
 pub use snapshots::{SCHEMA, SEAT, SNAPSHOT_MULTIPLE, begun, snapshot_memory};
