@@ -259,7 +259,7 @@ async fn carry<S: Simulation>(
 }
 
 /// Hands a message to a room, waiting while the room is behind. A closed room gets nothing.
-async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
+pub(crate) async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
     let mut message = message;
     while !room.is_closed() {
         match room.try_message(message) {

@@ -71,7 +71,9 @@ counters! {
     inputs_without_room,
     /// Inputs dropped because the room did not keep up.
     inputs_room_behind,
-    /// Snapshots larger than the path now allows.
+    /// Commands that were refused, by the server or a room: no step had them.
+    commands_refused,
+    /// Snapshots the path had become too small for.
     snapshots_too_large,
     /// Waiting snapshots of slow WebSockets that a newer one replaced.
     snapshots_replaced,

@@ -83,6 +83,7 @@ mod connection;
 mod counters;
 mod http;
 mod log;
+mod notices;
 mod prefix;
 mod process;
 pub mod room;
@@ -95,6 +96,7 @@ mod transport;
 
 pub use config::ServerConfig;
 pub use http::{Asset, Page, PageError};
+pub use notices::Notices;
 pub use process::{run, run_with_page, start_log};
 pub use server::{Server, ServerError};
 pub use transport::{BindError, WebSocketPace};

@@ -269,6 +269,11 @@ impl<S: Simulation> Rooms<S> {
         }
     }
 
+    /// The room of this name.
+    pub(crate) fn mailbox(&self, name: &str) -> Option<Arc<Mailbox<S::Input>>> {
+        self.registry().entries.get(name).map(|entry| Arc::clone(&entry.mailbox))
+    }
+
     /// Every room there is.
     pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox<S::Input>>> {
         self.registry().entries.values().map(|entry| Arc::clone(&entry.mailbox)).collect()

@@ -24,6 +24,7 @@ use crate::certificates::{Certificates, NextLook, reset_secret};
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
+use crate::notices::Notices;
 use crate::rooms::Rooms;
 use crate::scheduler::{NetworkQueue, Scheduler, Watchdog};
 use crate::transport::{
@@ -140,6 +141,11 @@ impl<S: Simulation> Server<S> {
     /// The TCP address of the HTTP side, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Says something to those who play, while the server runs.
+    pub fn notices(&self) -> Notices<S> {
+        Notices::new(&self.host)
     }
 
     /// SHA-256 of the current and the next development certificate; empty with one from files.

@@ -232,7 +232,7 @@ pub enum ServerFrame {
     },
     /// Who may kick changed, because the host left or the first player came.
     Host(Option<PlayerId>),
-    /// The server has something to say to everyone.
+    /// The server's program has something to say, to everyone or to those in a room.
     Notice(String),
     /// The session is over; the connection is closed with the same code.
     Goodbye {

@@ -30,7 +30,7 @@ export interface ClientEvents<G extends Game> {
   message: ChatMessage;
   /** Someone joined or left, in order with the chat. */
   chatNotice: ChatNotice;
-  /** The server has something to say to everyone. */
+  /** The server's program has something to say, to everyone or to those in the room. */
   notice: string;
   /** A request or chat message was turned down. Its promise was rejected as well. */
   refused: Refused;

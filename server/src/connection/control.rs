@@ -81,6 +81,7 @@ pub(super) async fn serve<S: Simulation>(
         };
         match frame {
             ClientFrame::Command { request, .. } if is_too_fast => {
+                host.counters.commands_refused.increment();
                 refuse(link, request, too_fast(&host.config));
             }
             frame => {
@@ -130,6 +131,7 @@ fn greet<S: Simulation>(
         resume,
         resume_grace_ms,
     });
+    link.welcome();
     Ok(place)
 }
 
@@ -223,11 +225,14 @@ async fn handle<S: Simulation>(
         }
         ClientFrame::Command { request, fields, .. } if fields.len() > COMMAND_BYTES_MAX => {
             let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");
+            host.counters.commands_refused.increment();
             refuse(link, request, RoomRefusal { code: RefuseCode::CommandInvalid, text });
         }
         ClientFrame::Command { request, kind, fields } => {
             let command = ToRoom::Command { request, player: link.player, kind, fields };
-            send_to_own_room(link, request, command).await;
+            if !send_to_own_room(link, request, command).await {
+                host.counters.commands_refused.increment();
+            }
         }
     }
     Ok(())
@@ -264,15 +269,20 @@ async fn ask_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message:
     link.all_answered().await;
 }
 
-async fn send_to_own_room<I>(link: &Arc<ClientLink<I>>, request: RequestId, message: ToRoom<I>) {
+/// Refuses in the place of a room where the client is in none: then it is `false`.
+async fn send_to_own_room<I>(
+    link: &Arc<ClientLink<I>>,
+    request: RequestId,
+    message: ToRoom<I>,
+) -> bool {
     let membership = link.membership().as_ref().map(Arc::clone);
-    match membership {
-        Some(membership) => send_to_room(link, membership.room(), message).await,
-        None => {
-            let text = "you are in no room; join one first".to_owned();
-            refuse(link, request, RoomRefusal { code: RefuseCode::NotInRoom, text });
-        }
-    }
+    let Some(membership) = membership else {
+        let text = "you are in no room; join one first".to_owned();
+        refuse(link, request, RoomRefusal { code: RefuseCode::NotInRoom, text });
+        return false;
+    };
+    send_to_room(link, membership.room(), message).await;
+    true
 }
 
 /// Hands `message`, which gets one answer, to a room.

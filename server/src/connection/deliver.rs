@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, write_frame};
+use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, ServerFrame, write_frame};
 use tickwire_shared::{PlayerId, Simulation};
 
 use super::reliable::{StreamKind, frame_bytes};
@@ -78,6 +78,12 @@ impl<S: Simulation> ServerState<S> {
                     link.send_chat(&chat);
                 }
             }
+            FromRoom::CommandRefused { player, frame } => {
+                self.counters.commands_refused.increment();
+                if let Some(link) = self.links.get(player) {
+                    link.send_from_room(frame);
+                }
+            }
             FromRoom::Released { player } => {
                 if let Some(link) = self.links.get(player) {
                     link.release(room);
@@ -86,7 +92,15 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// Sends the changes of lists of rooms to their subscribers.
+    /// One frame for every session that was welcomed.
+    pub(crate) fn tell_all(&self, frame: &ServerFrame) {
+        let welcomed = |link: &&Arc<ClientLink<_>>| link.is_welcomed();
+        let players: Vec<PlayerId> =
+            self.links.read().values().filter(welcomed).map(|link| link.player).collect();
+        self.deliver_all(&players, StreamKind::Control, frame);
+    }
+
+    /// Tells those who follow a list of rooms what changed in it.
     pub(crate) fn push_rooms(&self) {
         let is_behind = |player| {
             let waiting = |link: Arc<ClientLink<_>>| link.reliable.waiting_bytes();

@@ -34,7 +34,9 @@ pub(crate) struct ClientLink<I> {
     membership: ArcSwapOption<Membership<I>>,
     /// The hello was answered.
     greeted: AtomicBool,
-    /// The datagram size that its room last got.
+    /// It may be told anything.
+    welcomed: AtomicBool,
+    /// The datagram size its room was last told.
     told_bytes: AtomicUsize,
     /// A datagram did not fit the path.
     pub(crate) path_shrank: Notify,
@@ -128,7 +130,16 @@ impl<I> ClientLink<I> {
         self.greeted.load(Ordering::Acquire)
     }
 
-    /// The room that the client is in, or has asked to enter.
+    /// The welcome is on its way: whatever is said from now on follows it.
+    pub(crate) fn welcome(&self) {
+        self.welcomed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_welcomed(&self) -> bool {
+        self.welcomed.load(Ordering::Acquire)
+    }
+
+    /// The room it is in, or asked to enter.
     pub(crate) fn membership(&self) -> arc_swap::Guard<Option<Arc<Membership<I>>>> {
         self.membership.load()
     }
@@ -255,6 +266,7 @@ impl<I> ClientLinks<I> {
             unanswered: watch::Sender::new(0),
             membership: ArcSwapOption::empty(),
             greeted: AtomicBool::new(false),
+            welcomed: AtomicBool::new(false),
             told_bytes: AtomicUsize::new(0),
             path_shrank: Notify::new(),
             end: OnceLock::new(),

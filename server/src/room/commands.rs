@@ -132,7 +132,7 @@ impl<S: Simulation> Room<S> {
         let by = (player, request);
         let queued = seated.and_then(|()| self.commands.push(&self.config, by, (kind, fields)));
         if let Err(refusal) = queued {
-            self.refuse(player, request, refusal);
+            self.refuse_command(by, refusal);
         }
     }
 
@@ -149,7 +149,16 @@ impl<S: Simulation> Room<S> {
     pub(super) fn drop_commands(&mut self, player: PlayerId) {
         for request in self.commands.drop_of(player) {
             let text = "you were out of the room before the game came to it".to_owned();
-            self.refuse(player, request, (RefuseCode::NotInRoom, text));
+            self.refuse_command((player, request), (RefuseCode::NotInRoom, text));
         }
+    }
+
+    fn refuse_command(
+        &mut self,
+        (player, request): (PlayerId, RequestId),
+        (code, text): ChatRefusal,
+    ) {
+        let frame = ServerFrame::Refused { request, code, text };
+        self.outgoing.push_back(FromRoom::CommandRefused { player, frame });
     }
 }

@@ -131,6 +131,13 @@ pub enum FromRoom {
         /// What.
         chat: ServerChat,
     },
+    /// A command was refused.
+    CommandRefused {
+        /// Whose.
+        player: PlayerId,
+        /// For its control stream.
+        frame: ServerFrame,
+    },
     /// The member is out of the room (left, was removed, or was never let in) and may join another. Comes before
     /// the frame that tells it so.
     Released {

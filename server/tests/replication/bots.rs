@@ -119,7 +119,7 @@ impl Hall {
                 FromRoom::ControlAll { players, frame } => {
                     players.iter().for_each(|player| self.hear_one(*player, &frame));
                 }
-                FromRoom::Chat { .. } | FromRoom::ChatAll { .. } | FromRoom::Released { .. } => {}
+                _ => {}
             }
         }
     }

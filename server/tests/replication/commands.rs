@@ -219,7 +219,8 @@ impl Table {
     fn hear_room(&mut self) {
         while let Some(out) = self.room.poll() {
             match out {
-                FromRoom::Control { player, frame } => {
+                FromRoom::Control { player, frame }
+                | FromRoom::CommandRefused { player, frame } => {
                     let code = match &frame {
                         ServerFrame::Refused { code, .. } => Some(*code),
                         _ => None,

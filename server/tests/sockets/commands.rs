@@ -103,10 +103,12 @@ async fn a_command_that_is_none_is_refused_and_the_session_goes_on() {
         (0, vec![0; COMMAND_BYTES_MAX + 1]),
         (0, vec![0; 60_000]),
     ];
+    let count = wrong.len();
     for (kind, fields) in wrong {
         let request = client.ask(raw(kind, fields)).await;
         assert_refused(&mut client, request, RefuseCode::CommandInvalid).await;
     }
+    assert_eq!(server.stats().await["commands_refused"], count);
     let request = client.ask(command(digit(4))).await;
     assert_eq!(answer(&mut client).await, ServerFrame::Done { request });
     until_steps(&mut client, 4).await;
@@ -124,6 +126,7 @@ async fn who_has_no_seat_has_no_commands() {
     client.joined().await;
     let request = client.ask(command(digit(1))).await;
     assert_refused(&mut client, request, RefuseCode::NotPlaying).await;
+    assert_eq!(server.stats().await["commands_refused"], 2);
 }
 
 #[tokio::test]
@@ -147,4 +150,5 @@ async fn commands_beyond_the_rate_are_refused_and_count_as_frames() {
     }
     // The machine would need seconds to admit more than the burst.
     assert!(done >= 3 && refused >= 1, "{done} done, {refused} refused");
+    assert_eq!(server.stats().await["commands_refused"], refused);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
-use tickwire_server::{Page, Server, ServerConfig, ServerError};
+use tickwire_server::{Notices, Page, Server, ServerConfig, ServerError};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -24,6 +24,7 @@ use crate::game::Dots;
 pub(crate) struct Running {
     pub(crate) udp: SocketAddr,
     pub(crate) http: SocketAddr,
+    pub(crate) notices: Notices<Dots>,
     pub(crate) hashes: Vec<[u8; 32]>,
     pub(crate) dir: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
@@ -66,7 +67,7 @@ impl Running {
         let server = page.into_iter().fold(server, Server::with_page);
         let port = server.local_addr().port();
         let http = server.http_addr().map_or(0, |addr| addr.port());
-        let hashes = server.certificate_hashes();
+        let (hashes, notices) = (server.certificate_hashes(), server.notices());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
             let _ = stopped.await;
@@ -74,6 +75,7 @@ impl Running {
         Running {
             udp: SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
             http: SocketAddr::from((Ipv6Addr::LOCALHOST, http)),
+            notices,
             hashes,
             dir,
             stop: Some(stop),

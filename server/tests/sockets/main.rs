@@ -18,6 +18,7 @@ mod http_places;
 mod large_game;
 mod leaving;
 mod network;
+mod notices;
 mod requests;
 mod resume;
 mod room_lists;
