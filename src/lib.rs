@@ -66,7 +66,8 @@
 pub use tickwire_shared::{
     Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input, Inputs,
     LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
-    Refusal, Replicate, RoomPolicy, Simulation, Text, Tick, View, Viewer, game, glam, serde, state,
+    Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer, game, glam,
+    serde, state,
 };
 pub use tickwire_shared::{predict, rewind, text};
 
@@ -96,6 +97,6 @@ pub mod prelude {
     pub use tickwire_shared::{
         Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
         NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy,
-        Simulation, Text, Tick, View, Viewer, game, state,
+        Simulation, StaticData, Text, Tick, View, Viewer, game, state,
     };
 }

@@ -35,5 +35,8 @@ mod native;
 pub mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Client, ClientEvent, ConnectError, ConnectOptions, Seen, Transport, Trust};
+pub use native::{
+    Client, ClientEvent, ConnectError, ConnectOptions, DirCache, Seen, StaticCache, Transport,
+    Trust,
+};
 pub use session::ConnectionEvent;

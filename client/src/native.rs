@@ -1,30 +1,33 @@
 //! The session core over real sockets, with a game's own types.
 
 mod error;
+mod event;
 mod link;
 mod mapping;
 mod reconnect;
+mod static_cache;
 mod target;
 mod trust;
 
 pub use error::ConnectError;
+pub use event::{ClientEvent, Seen};
+pub use static_cache::{DirCache, StaticCache};
 pub use target::Transport;
 pub use trust::Trust;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::control::{
-    CloseCode, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerChat, ServerFrame,
+    CloseCode, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::{Kinds, Lanes};
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{EntityId, Options, PlayerId, Simulation, Tick};
+use tickwire_shared::{Options, PlayerId, Simulation};
 
-use crate::session::{
-    ConnectionEvent, Mode, NetStats, Session, SessionError, SessionEvent, WireStats,
-};
+use crate::session::{Mode, NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
 use reconnect::Reconnect;
@@ -39,6 +42,8 @@ pub struct ConnectOptions {
     pub client: String,
     /// Time until the server's welcome, after which connecting fails.
     pub timeout: Duration,
+    /// Where static data of rooms is kept between sessions, if anywhere.
+    pub static_cache: Option<Arc<dyn StaticCache>>,
 }
 
 impl Default for ConnectOptions {
@@ -47,68 +52,9 @@ impl Default for ConnectOptions {
             trust: Trust::default(),
             client: concat!("tickwire-client ", env!("CARGO_PKG_VERSION")).to_owned(),
             timeout: Duration::from_secs(5),
+            static_cache: None,
         }
     }
-}
-
-/// An event of the session or of the game.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClientEvent<E> {
-    /// Session control: joined, left, members, refusals, notices.
-    Control(ServerFrame),
-    /// Chat.
-    Chat(ServerChat),
-    /// A game event, confirmed by the server and not predicted.
-    Game {
-        /// The room's tick at which it happened.
-        tick: Tick,
-        /// The event.
-        event: E,
-    },
-    /// A predicted game event. When the server confirms it, no second event follows.
-    Predicted {
-        /// The room's tick for which it was predicted.
-        tick: Tick,
-        /// The event.
-        event: E,
-    },
-    /// A predicted event that did not happen.
-    Cancelled {
-        /// The room's tick for which it was predicted.
-        tick: Tick,
-        /// The event.
-        event: E,
-    },
-    /// Nothing is predicted in the room just joined, although [`Client::predict`] asked for it:
-    /// this build's rules differ from the server's.
-    NotPredicted {
-        /// The difference and the remedy, for the game's author.
-        text: String,
-    },
-    /// The connection was lost, and what becomes of it. What was asked is asked again once the session resumes; nothing is
-    /// done twice.
-    Connection(ConnectionEvent),
-    /// The session is over.
-    Over {
-        /// The reason.
-        code: CloseCode,
-        /// The reason and the remedy, as text.
-        text: String,
-    },
-}
-
-/// An entity as it is shown now.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seen<E> {
-    /// The game's id.
-    pub id: EntityId,
-    /// This client owns it.
-    pub mine: bool,
-    /// How far it has faded in, 0 to 1. It fades in when it comes into view and out when it leaves.
-    pub presence: f32,
-    /// Its state, placed by its [`Mode`]. By default numbers are interpolated between two received
-    /// states.
-    pub entity: E,
 }
 
 /// A session with a server that runs the game `S`.
@@ -124,7 +70,8 @@ pub struct Client<S: Simulation> {
     mapping: Mapping,
     /// The difference between this build and the server that prevents prediction, if any.
     not_predicted: Option<String>,
-    /// The next poll reports `not_predicted`.
+    static_cache: Option<Arc<dyn StaticCache>>,
+    /// It is told with the next event.
     tells_not_predicted: bool,
     _game: std::marker::PhantomData<fn() -> S>,
 }
@@ -146,6 +93,9 @@ impl<S: Simulation> Client<S> {
             let link = Link::open(&parsed, &options.trust).await?;
             let mut session = Session::resumable(&options.client, Some(schema_of::<S>()));
             session.set_lossless(link.transport() == Transport::WebSocket);
+            if options.static_cache.is_some() {
+                session.use_static_cache();
+            }
             let (epoch, mapping) = (Instant::now(), Mapping::default());
             let mut client = Client {
                 session,
@@ -154,6 +104,7 @@ impl<S: Simulation> Client<S> {
                 epoch,
                 mapping,
                 not_predicted: None,
+                static_cache: options.static_cache,
                 tells_not_predicted: false,
                 _game: std::marker::PhantomData,
             };
@@ -363,6 +314,12 @@ impl<S: Simulation> Client<S> {
                     ClientEvent::Control(frame)
                 }
                 SessionEvent::Chat(chat) => ClientEvent::Chat(chat),
+                SessionEvent::StaticData { key, received, total } => {
+                    ClientEvent::StaticData { key, received, total }
+                }
+                SessionEvent::StaticChanged { key, offset, length } => {
+                    ClientEvent::StaticChanged { key, offset, length }
+                }
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
                 SessionEvent::Connection(state) => ClientEvent::Connection(state),
                 SessionEvent::Game(event) => {
@@ -398,6 +355,11 @@ impl<S: Simulation> Client<S> {
             });
         }
         seen.into_iter()
+    }
+
+    /// The room's static data under a key of the game's; `None` until all of it is here.
+    pub fn static_data(&self, key: u8) -> Option<&[u8]> {
+        self.session.static_data(key).map(|(bytes, _)| bytes)
     }
 
     /// Everyone in the room.
@@ -462,6 +424,7 @@ impl<S: Simulation> Client<S> {
             Incoming::Closed { code: CloseCode::ConnectionLost, text } => {
                 self.session.handle_lost(at, text);
             }
+            Incoming::Static(bytes) => self.session.handle_static(bytes)?,
             Incoming::Closed { code, text } => self.session.handle_closed(*code, text),
         }
         Ok(())
@@ -470,6 +433,8 @@ impl<S: Simulation> Client<S> {
     fn flush(&mut self) {
         self.link.send_control(self.session.take_control());
         self.link.send_chat(self.session.take_chat());
+        static_cache::serve(&mut self.session, self.static_cache.as_deref());
+        self.link.send_static(self.session.take_static());
         while let Some(datagram) = self.session.poll_datagram() {
             self.link.send_datagram(datagram);
         }

@@ -22,6 +22,8 @@ mod resume;
 mod room;
 mod room_list;
 mod roster;
+mod static_data;
+mod static_stream;
 mod timeline;
 mod trajectory;
 mod visible_error;
@@ -37,6 +39,7 @@ use resume::Resume;
 use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
+use static_data::StaticCopies;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -129,7 +132,8 @@ pub struct Session {
     room: Option<RoomSession>,
     /// The list of rooms that the client follows.
     rooms: RoomList,
-    /// Makes the prediction rules for a server's schema; `None` predicts nothing.
+    static_data: StaticCopies,
+    /// Makes the rules to predict by, if there are any for this server.
     rules: Option<RulesFor>,
     /// Modes of kinds by name; others are interpolated.
     modes: BTreeMap<String, Mode>,
@@ -196,6 +200,7 @@ impl Session {
             commands: None,
             room: None,
             rooms: RoomList::default(),
+            static_data: StaticCopies::default(),
             rules: None,
             modes: BTreeMap::new(),
             held: Vec::new(),
@@ -257,11 +262,7 @@ impl Session {
         while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
             self.resume.heard_control(&frame);
             self.handle_frame(now, &frame)?;
-            let is_internal = matches!(
-                frame,
-                ServerFrame::Keyframe(_) | ServerFrame::Resync { .. } | ServerFrame::Resumed { .. }
-            );
-            if !is_internal {
+            if !is_of_the_session(&frame) {
                 self.tell(SessionEvent::Control(frame));
             }
         }
@@ -423,6 +424,7 @@ impl Session {
                 joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
                 joined.show_by(modes_of(&welcome.schema, &self.modes));
                 self.room = Some(joined);
+                self.static_data.clear();
             }
             ServerFrame::Keyframe(part) => {
                 let room = self.room.as_mut();
@@ -437,7 +439,14 @@ impl Session {
                 room.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
                 room.show_by(modes_of(&welcome.schema, &self.modes));
             }
-            ServerFrame::Left { .. } | ServerFrame::Removed { .. } => self.room = None,
+            ServerFrame::Left { .. } | ServerFrame::Removed { .. } => {
+                self.room = None;
+                self.static_data.clear();
+            }
+            ServerFrame::StaticData { .. } | ServerFrame::StaticChanged { .. } => {
+                let told = self.static_data.handle(frame)?;
+                told.into_iter().for_each(|event| self.tell(event));
+            }
             ServerFrame::Resumed { next } => self.handle_resumed(now, *next)?,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
             ServerFrame::MemberJoined(_)
@@ -474,7 +483,19 @@ impl Session {
     }
 }
 
-/// The mode of each kind, by the kind's number.
+/// What the session takes for itself, and tells in its own words if at all.
+fn is_of_the_session(frame: &ServerFrame) -> bool {
+    matches!(
+        frame,
+        ServerFrame::Keyframe(_)
+            | ServerFrame::Resync { .. }
+            | ServerFrame::Resumed { .. }
+            | ServerFrame::StaticData { .. }
+            | ServerFrame::StaticChanged { .. }
+    )
+}
+
+/// By the number of each kind.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
     schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
 }

@@ -8,7 +8,7 @@ mod step;
 use std::time::Duration;
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{CloseCode, RoomChoice, ServerFrame};
+use tickwire_shared::control::{CloseCode, ContentHash, RoomChoice, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
 use tickwire_shared::schema::{KindSchema, Schema};
@@ -78,7 +78,13 @@ impl Core {
         self.session.handle_datagram(at(now_ms), bytes);
     }
 
-    /// Reports that the transport ended with an application code and text.
+    /// Takes bytes of the static stream; throws as `onControl`.
+    #[wasm_bindgen(js_name = onStatic)]
+    pub fn on_static(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.session.handle_static(bytes).map_err(|error| self.fail(&error))
+    }
+
+    /// The transport ended with an application code and text.
     #[wasm_bindgen(js_name = onClosed)]
     pub fn on_closed(&mut self, code: u32, text: &str) {
         self.session.handle_closed(CloseCode::from_number(u64::from(code)), text);
@@ -94,6 +100,44 @@ impl Core {
     #[wasm_bindgen(js_name = takeChat)]
     pub fn take_chat(&mut self) -> Vec<u8> {
         self.session.take_chat()
+    }
+
+    /// Bytes for the static stream, maybe none; the first ones open it.
+    #[wasm_bindgen(js_name = takeStatic)]
+    pub fn take_static(&mut self) -> Vec<u8> {
+        self.session.take_static()
+    }
+
+    /// From now on `pollStaticLoaded` has what is loaded.
+    #[wasm_bindgen(js_name = useStaticCache)]
+    pub fn use_static_cache(&mut self) {
+        self.session.use_static_cache();
+    }
+
+    /// The SHA-256 of static data that the room has and this client lacks.
+    #[wasm_bindgen(js_name = pollStaticWanted)]
+    pub fn poll_static_wanted(&mut self) -> Option<Uint8Array> {
+        self.session.poll_static_wanted().map(|hash| Uint8Array::from(&hash.0[..]))
+    }
+
+    /// The bytes of this hash out of a cache, or undefined to ask the server for them.
+    #[wasm_bindgen(js_name = giveStatic)]
+    pub fn give_static(&mut self, hash: &[u8], found: Option<Vec<u8>>) {
+        if let Ok(hash) = hash.try_into() {
+            self.session.give_static(ContentHash(hash), found.as_deref());
+        }
+    }
+
+    /// Bytes that were loaded.
+    #[wasm_bindgen(js_name = pollStaticLoaded)]
+    pub fn poll_static_loaded(&mut self) -> Option<Uint8Array> {
+        self.session.poll_static_loaded().map(|(_, bytes)| Uint8Array::from(bytes.as_slice()))
+    }
+
+    /// The room's static data under a key, a copy; undefined until all of it is here.
+    #[wasm_bindgen(js_name = staticData)]
+    pub fn static_data(&self, key: u8) -> Option<Uint8Array> {
+        self.session.static_data(key).map(|(bytes, _)| Uint8Array::from(bytes))
     }
 
     /// The next datagram to send.
@@ -237,6 +281,24 @@ impl Core {
         match &event {
             SessionEvent::Control(frame) => self.control_object(frame),
             SessionEvent::Chat(chat) => chat_object(chat),
+            SessionEvent::StaticData { key, received, total } => {
+                let fields = [
+                    ("key", (*key).into()),
+                    ("received", (*received as f64).into()),
+                    ("total", (*total as f64).into()),
+                ];
+                typed("staticData", &fields)
+            }
+            SessionEvent::StaticChanged { key, offset, length } => {
+                let all = self.session.static_data(*key).map_or(&[][..], |(bytes, _)| bytes);
+                let part = all.get(*offset..offset + length).unwrap_or(&[]);
+                let fields = [
+                    ("key", (*key).into()),
+                    ("offset", (*offset as f64).into()),
+                    ("bytes", Uint8Array::from(part).into()),
+                ];
+                typed("staticChanged", &fields)
+            }
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
@@ -392,6 +454,9 @@ impl Core {
             }
             ServerFrame::MemberBack { player } => {
                 typed("memberBack", &[("player", player.0.into())])
+            }
+            ServerFrame::StaticData { .. } | ServerFrame::StaticChanged { .. } => {
+                typed("static", &[])
             }
             ServerFrame::Goodbye { code, text } => {
                 typed("goodbye", &[("code", code.number().into()), ("text", text.into())])

@@ -64,7 +64,9 @@ settings! {
         name_characters_max: usize = 32, in 1..=64;
         /// Reserved display names, separated by commas. Names that look like them are refused too.
         names_reserved: List = List::of(&["admin", "administrator", "moderator", "server", "system"]);
-        /// Bytes of the room options or join options, as JSON.
+        /// Bytes of a room's static data, all keys together.
+        static_bytes_max: usize = 4_194_304, in 0..=67_108_864;
+        /// Bytes of the options, as JSON, that a room is made or joined with.
         options_bytes_max: usize = 4096, in 0..=16_384;
         /// Bytes of a room's metadata in lists, as JSON.
         metadata_bytes_max: usize = 512, in 0..=4096;
@@ -221,7 +223,9 @@ settings! {
         reliable_bytes_max: usize = 262_144, in 65_536..=67_108_864;
         /// Milliseconds frames may wait for a slow client before it is closed.
         reliable_ms: u32 = 5000, in 100..=600_000;
-        /// Frames a second on each stream of one client; more have to wait.
+        /// Bytes a second of a room's static data to one client.
+        static_bytes_per_s_max: u32 = 1_048_576, in 4096..=1_000_000_000;
+        /// Frames a second on each stream of one client; it waits beyond that.
         control_frames_hz: u32 = 20, in 1..=10_000;
         /// Frames at once on each stream of one client.
         control_frames_burst: u32 = 40, in 2..=10_000;

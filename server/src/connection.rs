@@ -19,6 +19,8 @@ mod order;
 mod reliable;
 mod resume;
 mod served;
+mod static_data;
+mod static_offers;
 mod streams;
 
 use std::net::IpAddr;
@@ -219,8 +221,9 @@ async fn carry<S: Simulation>(
     let mut next = None;
     {
         let served = streams::serve(host, link, session, streams);
-        let (path, idle) = (watch_path(link), stay_without_room(host, link));
-        tokio::pin!(served, path, idle);
+        let (path, offers) = (watch_path(link), look_after(link));
+        let idle = stay_without_room(host, link);
+        tokio::pin!(served, path, offers, idle);
         loop {
             tokio::select! {
                 end = link.ended() => return AfterConnection::Over(end),
@@ -232,6 +235,7 @@ async fn carry<S: Simulation>(
                     Served::Lost => break,
                 },
                 end = &mut path => return AfterConnection::Over(end),
+                end = &mut offers => return AfterConnection::Over(end),
                 end = &mut idle => return AfterConnection::Over(end),
                 back = returns.arrival(), if next.is_none() => {
                     // The client has left this connection, though nobody knew.
@@ -267,6 +271,14 @@ pub(crate) async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
             Err(returned) => message = returned,
         }
         tokio::time::sleep(MESSAGE_PAUSE).await;
+    }
+}
+
+/// Ends the session of a client that does not answer to what it was told of.
+async fn look_after<I>(link: &ClientLink<I>) -> SessionEnd {
+    loop {
+        tokio::time::sleep(PATH_LOOK).await;
+        static_data::end_overdue(link);
     }
 }
 

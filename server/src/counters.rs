@@ -71,6 +71,8 @@ counters! {
     inputs_without_room,
     /// Inputs dropped because the room did not keep up.
     inputs_room_behind,
+    /// Bytes of static data that clients loaded.
+    static_bytes_out,
     /// Commands that were refused, by the server or a room: no step had them.
     commands_refused,
     /// Snapshots the path had become too small for.

@@ -23,6 +23,8 @@ mod session;
 mod slot_summary;
 mod spatial_grid;
 mod states;
+mod static_blob;
+mod static_data;
 mod text;
 mod tick_events;
 mod touch;
@@ -32,6 +34,7 @@ mod world;
 pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
+pub use static_blob::StaticBlob;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -52,6 +55,7 @@ use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
 use replication::{DeltaCache, SnapshotScratch};
+use static_data::StaticStore;
 use world::World;
 
 /// One room.
@@ -104,6 +108,7 @@ pub struct Room<S: Simulation> {
     host: Option<PlayerId>,
     kicks: Kicks,
     bots: Bots,
+    static_data: StaticStore,
     /// Seats given so far.
     seats: u8,
     chat_id: u64,
@@ -137,7 +142,7 @@ impl<S: Simulation> Room<S> {
     /// An empty room at tick 0.
     pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
-        Room {
+        let mut room = Room {
             simulation: S::new(new),
             listing: options::listing(new.name, &config, &RoomPolicy::default()),
             tick: Tick(0),
@@ -148,6 +153,7 @@ impl<S: Simulation> Room<S> {
             host: None,
             kicks: Kicks::default(),
             bots: Bots::default(),
+            static_data: StaticStore::default(),
             seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
@@ -170,7 +176,9 @@ impl<S: Simulation> Room<S> {
             unowned: Unowned::default(),
             events_dropped: 0,
             config,
-        }
+        };
+        room.begin_static_data();
+        room
     }
 
     /// The same room without a host: nobody may remove anybody.
@@ -246,6 +254,7 @@ impl<S: Simulation> Room<S> {
             .with_view_delays(&self.view_delays);
         self.simulation.step(&inputs, &mut self.outbox);
         self.answer_commands();
+        self.take_static_data();
         self.simulation.capture(&mut self.capture);
         self.world.capture(self.tick, &mut self.capture, &mut self.findings);
         if !self.world.owned() {

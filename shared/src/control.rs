@@ -1,6 +1,6 @@
-//! The frames of the two reliable streams, and every way a session can end.
+//! The frames of the reliable streams, and every way a session can end.
 //!
-//! A stream begins with one byte that says which it is ([`STREAM_CONTROL`], [`STREAM_CHAT`]), then
+//! A stream begins with one byte that says which it is ([`STREAM_CONTROL`], [`STREAM_CHAT`], [`STREAM_STATIC`]), then
 //! carries frames both ways:
 //!
 //! ```text
@@ -15,6 +15,7 @@ mod close_code;
 mod frames;
 mod resume;
 mod rooms;
+mod static_data;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +27,16 @@ pub use close_code::CloseCode;
 pub use frames::{FrameError, FrameReader, write_frame};
 pub use resume::{Received, ResumeSecret};
 pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
+pub use static_data::{
+    ClientStatic, ContentHash, STATIC_BYTES_MAX, STATIC_CHUNK_BYTES_MAX, ServerStatic, StaticChange,
+};
 
 /// First byte of the control stream, opened by the client before the chat stream.
 pub const STREAM_CONTROL: u8 = 0x01;
 /// First byte of the chat stream.
 pub const STREAM_CHAT: u8 = 0x02;
+/// First byte of the static stream, opened by a client once it is told of static data.
+pub const STREAM_STATIC: u8 = 0x03;
 /// Most bytes of a frame after its length.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a frame's length.
@@ -289,6 +295,28 @@ pub enum ServerFrame {
         /// Who.
         player: PlayerId,
     },
+    /// The static data under a key, as of `tick`: its [`StaticChanged`](ServerFrame::StaticChanged) follow. After
+    /// [`ServerFrame::Joined`] for each key there is, and whenever all of it is another. The client asks for the bytes, or
+    /// says that it has them, by [`ClientStatic`].
+    StaticData {
+        /// The game's own number for it.
+        key: u8,
+        /// Of the bytes.
+        hash: ContentHash,
+        /// How many there are; 0 if there are none any more, of which none is asked for.
+        bytes: u32,
+        /// The step after which they are so.
+        tick: Tick,
+    },
+    /// Parts of the static data under a key are others, as of `tick`.
+    StaticChanged {
+        /// Which.
+        key: u8,
+        /// The step after which they are so.
+        tick: Tick,
+        /// The parts, in order.
+        changes: Vec<StaticChange>,
+    },
 }
 
 impl ServerFrame {
@@ -312,7 +340,9 @@ impl ServerFrame {
             | ServerFrame::RoomsChanged { .. }
             | ServerFrame::Resumed { .. }
             | ServerFrame::MemberAway { .. }
-            | ServerFrame::MemberBack { .. } => None,
+            | ServerFrame::MemberBack { .. }
+            | ServerFrame::StaticData { .. }
+            | ServerFrame::StaticChanged { .. } => None,
         }
     }
 }

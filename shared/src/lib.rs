@@ -116,7 +116,7 @@ pub use serde;
 pub use simulation::{
     Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason, NewPlayer,
     NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal,
-    RoomPolicy, Simulation, UnreliableOutbox, View, Viewer,
+    RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
 };
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};

@@ -6,23 +6,26 @@
 mod capture;
 mod groups;
 mod ids;
+mod no_event;
 mod rooms;
 mod state;
+mod static_data;
 mod view;
 
 pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
+pub use no_event::{NoCommand, NoEvent};
 pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
 pub use state::GameState;
+pub use static_data::{StaticData, StaticEdit};
 pub use view::{Area, View, Viewer};
 
 use glam::Vec3;
-use serde::{Deserialize, Serialize};
 
 use crate::Tick;
-use crate::quantize::{Kinds, Lanes, Misfits};
-use crate::schema::{KindSchema, Schema};
+use crate::quantize::{Kinds, Lanes};
+use crate::schema::Schema;
 
 /// The rules of a game and the state of one room.
 ///
@@ -153,6 +156,9 @@ pub trait Simulation: GameState {
     /// Shows every entity as it is now. The order does not matter.
     fn capture(&self, world: &mut Capture<Self::Entity>);
 
+    /// What all in the room need once, such as its map, as it is now. Asked when the room begins; see [`StaticData`].
+    fn static_data(&self, _data: &mut StaticData) {}
+
     /// What someone in the room sees. Asked in each tick for each member, after the step: it is quick.
     fn view(&self, _viewer: Viewer) -> View {
         View::everything()
@@ -267,6 +273,7 @@ impl<'a, G: Simulation> Inputs<'a, G> {
 pub struct Outbox<G: Simulation> {
     events: Vec<OutboxEvent<G::Event>>,
     unreliable: Vec<OutboxEvent<G::Event>>,
+    static_data: StaticData,
 }
 
 /// An event of an [`Outbox`].
@@ -317,7 +324,7 @@ impl<G: Simulation> std::fmt::Debug for Outbox<G> {
 
 impl<G: Simulation> Default for Outbox<G> {
     fn default() -> Self {
-        Outbox { events: Vec::new(), unreliable: Vec::new() }
+        Outbox { events: Vec::new(), unreliable: Vec::new(), static_data: StaticData::default() }
     }
 }
 
@@ -352,6 +359,11 @@ impl<G: Simulation> Outbox<G> {
     /// wait for no acknowledgement.
     pub fn unreliable(&mut self) -> UnreliableOutbox<'_, G> {
         UnreliableOutbox { outbox: self, groups: None }
+    }
+
+    /// Where the step edits what [`Simulation::static_data`] began.
+    pub fn static_data(&mut self) -> &mut StaticData {
+        &mut self.static_data
     }
 
     /// Takes out all reliable events, in the order in which they were sent.
@@ -409,30 +421,5 @@ impl<G: Simulation> UnreliableOutbox<'_, G> {
     fn send(self, audience: Audience, event: G::Event) {
         let UnreliableOutbox { outbox, groups } = self;
         outbox.unreliable.push(OutboxEvent { audience, groups, event, after: None });
-    }
-}
-
-/// The command type of a game that has none.
-pub type NoCommand = NoEvent;
-
-/// The event type of a game that has none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoEvent {}
-
-impl Kinds for NoEvent {
-    fn schemas() -> Vec<KindSchema> {
-        Vec::new()
-    }
-
-    fn kind(&self) -> u8 {
-        match *self {}
-    }
-
-    fn to_lanes(&self, _lanes: &mut [i32]) -> Misfits {
-        match *self {}
-    }
-
-    fn from_lanes(_kind: u8, _lanes: &[i32]) -> Option<Self> {
-        None
     }
 }

@@ -5,12 +5,12 @@
 //! | lane: u8 | what QUIC carries there                        |   one binary message
 //! +----------+------------------------------------------------+
 //!   0         one datagram
-//!   1, 2      the next bytes of the control or the chat stream
+//!   1, 2, 3   the next bytes of the control, the chat or the static stream
 //! ```
 //!
-//! A stream's lane is its own first byte; each later message repeats it, and it is not sent
-//! separately: [`STREAM_CONTROL`](crate::control::STREAM_CONTROL),
-//! [`STREAM_CHAT`](crate::control::STREAM_CHAT).
+//! A stream's lane is its first byte, which is repeated with each message and not sent apart:
+//! [`STREAM_CONTROL`](crate::control::STREAM_CONTROL), [`STREAM_CHAT`](crate::control::STREAM_CHAT),
+//! [`STREAM_STATIC`](crate::control::STREAM_STATIC).
 
 use crate::control::{CloseCode, FRAME_BYTES_MAX, FRAME_LENGTH_BYTES};
 

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, ClientFrame, CloseCode, Member, RefuseCode, RoomChoice, RoomInfo,
-    RoomOrder, RoomQuery, ServerChat, ServerFrame,
+    ChatMessage, ClientChat, ClientFrame, ClientStatic, CloseCode, Member, RefuseCode, RoomChoice,
+    RoomInfo, RoomOrder, RoomQuery, ServerChat, ServerFrame, ServerStatic, StaticChange,
 };
 use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
@@ -55,6 +55,8 @@ fn frames() {
     variants::<ServerFrame>("## ServerFrame");
     variants::<ClientChat>("## ClientChat");
     variants::<ServerChat>("## ServerChat");
+    variants::<ClientStatic>("## ClientStatic");
+    variants::<ServerStatic>("## ServerStatic");
     variants::<FieldType>("## FieldType");
     variants::<FieldValues>("## FieldValues");
     variants::<SendRule>("## SendRule");
@@ -66,6 +68,7 @@ fn structs() {
         zero::<RoomInfo>(),
         zero::<RoomQuery>(),
         zero::<Member>(),
+        zero::<StaticChange>(),
         zero::<ChatMessage>(),
         zero::<Schema>(),
         zero::<KindSchema>(),

@@ -29,16 +29,18 @@ pub(super) enum Incoming {
     Datagram(Bytes),
     Control(Bytes),
     Chat(Bytes),
+    Static(Bytes),
     Closed { code: CloseCode, text: String },
 }
 
 /// The queue of arrivals, each with its time.
 type Arrivals = mpsc::Sender<(Instant, Incoming)>;
 
-/// Bytes to write to the two streams, each from its first byte on.
+/// What is to be written to the streams, each from its first byte on. The static one is opened with its first.
 struct Queues {
     control: mpsc::Receiver<Vec<u8>>,
     chat: mpsc::Receiver<Vec<u8>>,
+    static_data: mpsc::Receiver<Vec<u8>>,
 }
 
 /// An open connection with its two streams.
@@ -49,6 +51,7 @@ pub(super) struct Link {
     incoming: mpsc::Receiver<(Instant, Incoming)>,
     control: mpsc::Sender<Vec<u8>>,
     chat: mpsc::Sender<Vec<u8>>,
+    static_data: mpsc::Sender<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +65,8 @@ impl Link {
         let (arrivals, incoming) = mpsc::channel(INCOMING_MAX);
         let (control, control_queue) = mpsc::channel(OUTGOING_MAX);
         let (chat, chat_queue) = mpsc::channel(OUTGOING_MAX);
-        let queues = Queues { control: control_queue, chat: chat_queue };
+        let (static_data, static_queue) = mpsc::channel(OUTGOING_MAX);
+        let queues = Queues { control: control_queue, chat: chat_queue, static_data: static_queue };
         let carrier = match target.transport {
             Transport::Quic | Transport::WebTransport => {
                 Carrier::Quic(Quic::open(target, trust, queues, arrivals).await?)
@@ -71,7 +75,7 @@ impl Link {
                 Carrier::WebSocket(WebSocketLink::open(target, trust, queues, arrivals).await?)
             }
         };
-        Ok(Link { transport: target.transport, carrier, incoming, control, chat })
+        Ok(Link { transport: target.transport, carrier, incoming, control, chat, static_data })
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -107,6 +111,10 @@ impl Link {
 
     pub(super) fn send_chat(&self, bytes: Vec<u8>) {
         self.send_stream(&self.chat, bytes);
+    }
+
+    pub(super) fn send_static(&self, bytes: Vec<u8>) {
+        self.send_stream(&self.static_data, bytes);
     }
 
     fn send_stream(&self, stream: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {

@@ -28,8 +28,8 @@ pub enum ConnectionEvent {
 /// An event for the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A frame of the control stream, already handled. Keyframes and restarts of the world are not
-    /// reported.
+    /// A frame of the control stream, already taken into account. Keyframes, that the world begins anew, and static data
+    /// are not told so.
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),
@@ -41,6 +41,25 @@ pub enum SessionEvent {
     Cancelled(Event),
     /// The connection was lost, and what becomes of it.
     Connection(ConnectionEvent),
+    /// The room's static data under a key: how much of it is here. It begins with 0, also where all of it is another; with
+    /// as many as there are in all it can be read; 0 in all is none any more.
+    StaticData {
+        /// The game's own number for it.
+        key: u8,
+        /// Bytes that are here.
+        received: usize,
+        /// Bytes in all.
+        total: usize,
+    },
+    /// A part of it is another.
+    StaticChanged {
+        /// The game's own number for it.
+        key: u8,
+        /// Where the part begins.
+        offset: usize,
+        /// Bytes of it.
+        length: usize,
+    },
     /// The session is over; nothing more will come.
     Over {
         /// The reason.

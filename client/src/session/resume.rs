@@ -232,6 +232,7 @@ impl Session {
             return Err(SessionError::Unexpected { what: "a resumed session" });
         };
         self.resume.told = self.resume.received;
+        self.static_data.resume();
         for Asked { request, is_chat, frame } in &self.resume.asked {
             if request.0.wrapping_sub(next.0) as i32 >= 0 {
                 let out = if *is_chat { &mut self.chat_out } else { &mut self.control_out };

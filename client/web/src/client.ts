@@ -16,6 +16,7 @@ import { Room, type RoomEvent } from './room.js';
 import { RecordWriter, readRecord, type Schema } from './schema.js';
 import { type Showing, tellDifferences } from './showing.js';
 import { StallWatch } from './stall.js';
+import { StaticLoader } from './static-data.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
@@ -46,6 +47,7 @@ export class Client<G extends Game = AnyGame> {
   readonly #requests = new Requests();
   readonly #room = new Room();
   readonly #showing: Showing<G>;
+  readonly #static: StaticLoader;
   readonly #idle: ReturnType<typeof setInterval>;
   #predictor: Predictor | undefined;
   #input: RecordWriter | undefined;
@@ -69,6 +71,7 @@ export class Client<G extends Game = AnyGame> {
   /** Takes an open transport and begins the session. @internal */
   constructor(core: Core, transport: Transport, showing: Showing<G> = {}) {
     this.#showing = showing;
+    this.#static = new StaticLoader(showing.staticCache, (core) => core === this.#core && !this.#end && this.#drain());
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
     this.#begin(core, transport);
@@ -82,11 +85,13 @@ export class Client<G extends Game = AnyGame> {
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
     this.#welcome.catch(() => {});
     core.setLossless(transport.kind === 'websocket');
+    this.#static.begin(core);
     const ifCurrent = (run: () => void) => transport === this.#transport && run();
     const take = (give: () => void) => ifCurrent(() => (this.#watch.heardStream(), this.#take(give)));
     transport.start({
       onControl: (bytes) => take(() => core.onControl(bytes, performance.now())),
       onChat: (bytes) => take(() => core.onChat(bytes)),
+      onStatic: (bytes) => take(() => core.onStatic(bytes)),
       onDatagram: (bytes) => ifCurrent(() => this.#takeDatagram(bytes)),
       onClosed: (end) => ifCurrent(() => this.#onTransportClosed(end)),
     });
@@ -232,6 +237,14 @@ export class Client<G extends Game = AnyGame> {
     return this.#core.shownTick();
   }
 
+  /**
+   * The room's static data under a key of the game's, such as its map, as it is now: a copy, to keep. Undefined until all of it
+   * is here, which `staticData` reports; `staticChanged` has what becomes of it.
+   */
+  staticData(key: number): Uint8Array | undefined {
+    return this.#core.staticData(key);
+  }
+
   /** How the connection does. */
   stats(): Stats {
     const { kind: transport, datagramsDropped } = this.#transport;
@@ -328,7 +341,9 @@ export class Client<G extends Game = AnyGame> {
       if (!event) break;
       this.#dispatch(event);
     }
-    if (!this.#end) this.#flush();
+    if (this.#end) return;
+    this.#static.serve(this.#core);
+    this.#flush();
   }
 
   /** A step that failed is told once, and no other is tried. */
@@ -346,6 +361,8 @@ export class Client<G extends Game = AnyGame> {
     if (control.length > 0) this.#transport.sendControl(control);
     const chat = this.#core.takeChat();
     if (chat.length > 0) this.#transport.sendChat(chat);
+    const asked = this.#core.takeStatic();
+    if (asked.length > 0) this.#transport.sendStatic(asked);
   }
 
   #dispatch(event: CoreEvent): void {
@@ -379,6 +396,10 @@ export class Client<G extends Game = AnyGame> {
         return this.#emitter.emit('message', event);
       case 'chatNotice':
         return this.#emitter.emit('chatNotice', event);
+      case 'staticData':
+        return this.#emitter.emit('staticData', event);
+      case 'staticChanged':
+        return this.#emitter.emit('staticChanged', event);
       case 'event':
       case 'cancelled':
         return this.#onGameEvent(event);

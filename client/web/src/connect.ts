@@ -8,6 +8,7 @@ import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
 import type { BuiltFor } from './showing.js';
+import { browserCache, type StaticCache } from './static-data.js';
 import type { Transport, TransportKind } from './transport.js';
 import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
@@ -37,6 +38,8 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   modes?: Modes<G> | undefined;
   /** What the page was built for, from the file that `npx tickwire types` made: a server of other rules is told on the console. */
   schema?: BuiltFor | undefined;
+  /** Where static data of rooms is kept between sessions: the browser's own cache if not given, `false` for nowhere. */
+  staticCache?: StaticCache | false | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -83,7 +86,9 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   };
   let client: Client<G>;
   try {
-    client = new Client<G>(await core, transport, { predict, modes, schema, detour: options.transport ? undefined : detour });
+    const staticCache = options.staticCache === false ? undefined : (options.staticCache ?? browserCache());
+    const showing = { predict, modes, schema, staticCache, detour: options.transport ? undefined : detour };
+    client = new Client<G>(await core, transport, showing);
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;

@@ -56,11 +56,21 @@ export interface Core {
   onControl(bytes: Uint8Array, nowMs: number): void;
   onChat(bytes: Uint8Array): void;
   setLossless(isLossless: boolean): void;
+  onStatic(bytes: Uint8Array): void;
   onDatagram(bytes: Uint8Array, nowMs: number): void;
   onClosed(code: number, text: string): void;
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
+  takeStatic(): Uint8Array;
   takeDatagram(): Uint8Array | undefined;
+  /** What is loaded from now on is handed out as well. */
+  useStaticCache(): void;
+  /** The hash of what the room has and this client lacks, to be answered by `giveStatic`. */
+  pollStaticWanted(): Uint8Array | undefined;
+  giveStatic(hash: Uint8Array, found: Uint8Array | undefined): void;
+  /** What was loaded. */
+  pollStaticLoaded(): Uint8Array | undefined;
+  staticData(key: number): Uint8Array | undefined;
   /** What asks something gives the number that the answer names. */
   join(room: string | undefined, name: string, options: string, password: string): number;
   create(room: string, roomOptions: string, name: string, options: string): number;

@@ -2,6 +2,7 @@ import type { CoreStats } from './core.js';
 import type { Game, Seen } from './entities.js';
 import type { CloseCode, TickwireError } from './errors.js';
 import type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
+import type { StaticChange, StaticProgress } from './static-data.js';
 import type { TransportKind } from './transport.js';
 
 /**
@@ -32,6 +33,10 @@ export interface ClientEvents<G extends Game> {
   chatNotice: ChatNotice;
   /** The server's program has something to say, to everyone or to those in the room. */
   notice: string;
+  /** How much of the room's static data is here: 0 when it is told of, also where all of it is another. */
+  staticData: StaticProgress;
+  /** A part of it is another. */
+  staticChanged: StaticChange;
   /** A request or chat message was turned down. Its promise was rejected as well. */
   refused: Refused;
   /** A step function failed: the session goes on, and what the player steers is shown as the server sends it. */

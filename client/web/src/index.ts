@@ -18,4 +18,5 @@ export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
 export type { BuiltFor } from './showing.js';
+export { browserCache, type StaticCache, type StaticChange, type StaticProgress } from './static-data.js';
 export type { TransportKind } from './transport.js';

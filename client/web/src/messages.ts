@@ -1,5 +1,6 @@
 /** What the server says, as the core hands it over. */
 import type { CloseCode, RefuseCode } from './errors.js';
+import type { StaticChange, StaticProgress } from './static-data.js';
 
 /** One room of the list. */
 export interface RoomInfo {
@@ -139,4 +140,6 @@ export type CoreEvent =
   | ({ type: 'chat' } & Answer & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Answer & Refused)
+  | ({ type: 'staticData' } & StaticProgress)
+  | ({ type: 'staticChanged' } & StaticChange)
   | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };

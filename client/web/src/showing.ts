@@ -4,12 +4,15 @@ import type { Game } from './entities.js';
 import type { Modes } from './modes.js';
 import type { Steps } from './prediction.js';
 import type { Field, Kind, Schema } from './schema.js';
+import type { StaticCache } from './static-data.js';
 
 /** What the game's author asks of a client. */
 export interface Showing<G extends Game> {
   predict?: Steps<G> | undefined;
   modes?: Modes<G> | undefined;
   schema?: BuiltFor | undefined;
+  /** Where static data is kept between sessions, if anywhere. */
+  staticCache?: StaticCache | undefined;
   /** Where the session goes on if its connection stalls; without it, it ends. */
   detour?: Detour | undefined;
 }

@@ -11,6 +11,8 @@ export interface TransportHandler {
   onControl(bytes: Uint8Array): void;
   /** Bytes of the chat stream, as they arrived. */
   onChat(bytes: Uint8Array): void;
+  /** Bytes of the static stream, as they came. */
+  onStatic(bytes: Uint8Array): void;
   /** One datagram. */
   onDatagram(bytes: Uint8Array): void;
   /** The end: nothing more will come. Called once, last. */
@@ -25,7 +27,7 @@ export interface TransportEnd {
   reason: string;
 }
 
-/** An open connection: two ordered byte streams and unreliable datagrams. */
+/** An open connection: ordered byte streams and unreliable datagrams. */
 export interface Transport {
   /** The kind of this transport. */
   readonly kind: TransportKind;
@@ -37,6 +39,8 @@ export interface Transport {
   sendControl(bytes: Uint8Array): void;
   /** Queues bytes on the chat stream. */
   sendChat(bytes: Uint8Array): void;
+  /** Queues bytes on the static stream, which is opened with the first. */
+  sendStatic(bytes: Uint8Array): void;
   /** Sends a datagram now, or drops it. */
   sendDatagram(bytes: Uint8Array): void;
   /** Sends what is queued, then closes with a number and a reason. */

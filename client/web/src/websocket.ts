@@ -7,7 +7,8 @@ import type { Transport, TransportEnd, TransportHandler } from './transport.js';
 const LANE_DATAGRAM = 0;
 const LANE_CONTROL = 1;
 const LANE_CHAT = 2;
-/** A WebSocket close code is this plus the number of ours. */
+const LANE_STATIC = 3;
+/** A close code is this plus its number. */
 const CLOSE_BASE = 4000;
 const CLOSE_NUMBERS = 1000;
 /** Most bytes of a close's text. */
@@ -70,7 +71,7 @@ export function closeReason(text: string): string {
   return new TextDecoder().decode(bytes.subarray(0, end));
 }
 
-/** Both streams and the datagrams in one socket. */
+/** The streams and the datagrams in one socket. */
 class SocketTransport implements Transport {
   readonly kind = 'websocket';
   datagramsDropped = 0;
@@ -96,6 +97,8 @@ class SocketTransport implements Transport {
           return handler.onControl(message.subarray(1));
         case LANE_CHAT:
           return handler.onChat(message.subarray(1));
+        case LANE_STATIC:
+          return handler.onStatic(message.subarray(1));
         default:
           return ended({ closeCode: closeNumberOf('ServerMisbehaved'), reason: textOf('ServerMisbehaved') });
       }
@@ -115,6 +118,10 @@ class SocketTransport implements Transport {
 
   sendChat(bytes: Uint8Array): void {
     this.#sendStream(LANE_CHAT, bytes);
+  }
+
+  sendStatic(bytes: Uint8Array): void {
+    this.#sendStream(LANE_STATIC, bytes);
   }
 
   sendDatagram(bytes: Uint8Array): void {

@@ -74,6 +74,9 @@ class BrowserTransport implements Transport {
   readonly #chat: ByteWriter;
   readonly #datagrams: WritableStreamDefaultWriter<Uint8Array>;
   readonly #streams: readonly [Stream, Stream];
+  #handler: TransportHandler | undefined;
+  /** Opened when something is to be written to it. */
+  #static: Promise<ByteWriter> | undefined;
 
   constructor(session: WebTransport, control: Stream, chat: Stream) {
     this.#session = session;
@@ -84,6 +87,7 @@ class BrowserTransport implements Transport {
   }
 
   start(handler: TransportHandler): void {
+    this.#handler = handler;
     const [control, chat] = this.#streams;
     const reading = [
       pump(control.readable, (bytes) => handler.onControl(bytes)),
@@ -103,6 +107,17 @@ class BrowserTransport implements Transport {
 
   sendChat(bytes: Uint8Array): void {
     this.#chat.write(bytes).catch(() => {});
+  }
+
+  sendStatic(bytes: Uint8Array): void {
+    this.#static ??= this.#openStatic();
+    this.#static.then((writer) => writer.write(bytes)).catch(() => {});
+  }
+
+  async #openStatic(): Promise<ByteWriter> {
+    const stream = await this.#session.createBidirectionalStream();
+    void pump(stream.readable, (bytes) => this.#handler?.onStatic(bytes));
+    return stream.writable.getWriter();
   }
 
   sendDatagram(bytes: Uint8Array): void {

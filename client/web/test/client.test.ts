@@ -59,6 +59,16 @@ class ScriptedCore {
   };
   onChat = () => {};
   onDatagram = () => {};
+  wanted: Uint8Array[] = [];
+  loaded: Uint8Array[] = [];
+  maps = new Map<number, Uint8Array>();
+  onStatic = (bytes: Uint8Array) => this.asked.push(`static ${bytes}`);
+  takeStatic = () => new Uint8Array();
+  useStaticCache = () => {};
+  pollStaticWanted = () => this.wanted.shift();
+  pollStaticLoaded = () => this.loaded.shift();
+  giveStatic = (hash: Uint8Array, found: Uint8Array | undefined) => this.asked.push(`give ${hash[0]} ${found}`);
+  staticData = (key: number) => this.maps.get(key);
   setLossless = () => {};
   onClosed = (code: number, text: string) => this.asked.push(`closed ${code} ${text}`);
   takeControl = () => new Uint8Array();
@@ -102,6 +112,7 @@ class Pipe {
   start = (handler: TransportHandler) => (this.handler = handler);
   sendControl = () => {};
   sendChat = () => {};
+  sendStatic = () => {};
   sendDatagram = (bytes: Uint8Array) => this.sent.push(bytes);
   close = async (code: number, reason: string) => void this.closes.push(`${code} ${reason}`);
 }

@@ -1,12 +1,14 @@
 //! The code that the book shows.
 //!
 //! [`tag`] is the game that the tutorial builds, [`predict`] its prediction, [`bot`] a player without a person,
-//! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types.
+//! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types,
+//! [`map`] a game with static data.
 
 pub mod bot;
 pub mod echo;
 pub mod fields;
 pub mod hunt;
 pub mod lobby;
+pub mod map;
 pub mod predict;
 pub mod tag;

@@ -130,13 +130,13 @@ impl Simulation for Tag {
     // ANCHOR: bot_input
     fn bot_input(&self, bot: PlayerId, _tick: Tick) -> Keys {
         let Some(own) = self.runners.get(&bot) else { return Keys::default() };
-        let others = self.runners.iter().filter(|(player, _)| **player != bot);
-        let gaps = others.map(|(_, runner)| runner.pos - own.pos);
-        let Some(gap) = gaps.min_by(|a, b| a.length().total_cmp(&b.length())) else {
-            return Keys::default();
-        };
+        let mut others = self.runners.iter().filter(|(player, _)| **player != bot);
+        let Some((_, prey)) = others.next() else { return Keys::default() };
+        // Each takes a side of its own, or all would run as one.
+        let sides = [Vec2::X, Vec2::NEG_X, Vec2::Y, Vec2::NEG_Y];
+        let gap = prey.pos + sides[bot.0 as usize % 4] * 2.0 - own.pos;
         let axis = |gap: f32| if gap.abs() < 1.0 { 0 } else { gap.signum() as i8 };
-        Keys { right: axis(gap.x), up: axis(gap.y), tag: gap.length() < REACH }
+        Keys { right: axis(gap.x), up: axis(gap.y), tag: prey.pos.distance(own.pos) < REACH }
     }
     // ANCHOR_END: bot_input
 

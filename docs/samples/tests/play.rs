@@ -7,6 +7,7 @@ use std::time::Duration;
 use tickwire::client::{Client, ClientEvent, ConnectOptions};
 use tickwire::control::RoomChoice;
 use tickwire::server::{Server, ServerConfig};
+use tickwire_samples::map::{Mine, SIDE, Shovel, TILES};
 use tickwire_samples::tag::{Keys, Tag};
 use tickwire_samples::{bot, lobby};
 use tokio::sync::oneshot;
@@ -81,6 +82,50 @@ async fn who_plays_alone_is_tagged_by_the_servers_bots() {
     .await;
     assert_eq!(client.members().filter(|member| member.bot).count(), 3);
     client.close().await;
+}
+
+#[tokio::test]
+async fn who_comes_later_has_the_map_as_it_was_dug() {
+    let certs = tempfile::tempdir().unwrap();
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        http: false,
+        certs_dir: certs.path().to_owned(),
+        ..ServerConfig::default()
+    };
+    let server = Server::<Mine>::bind(config).await.unwrap();
+    let address = format!("quic://{}", server.local_addr());
+    tokio::spawn(server.run(std::future::pending()));
+    let mut maps = Vec::new();
+    let mut clients = Vec::new();
+    for name in ["Ann", "Bob"] {
+        let mut client =
+            Client::<Mine>::connect(&address, ConnectOptions::default()).await.unwrap();
+        client.join(RoomChoice::Quick, name);
+        client.set_input(Shovel { right: 1, down: 0 });
+        clients.push(client);
+        // Each of them digs a few tiles before the next one comes, and at last all of a row.
+        let dug = if clients.len() == 1 { 5 } else { SIDE };
+        for _ in 0..6000 {
+            clients.iter_mut().for_each(|client| {
+                client.update();
+                while client.poll_event().is_some() {}
+            });
+            maps = clients
+                .iter()
+                .map(|client| client.static_data(TILES).map(<[u8]>::to_vec))
+                .collect();
+            let is_dug = |map: &Option<Vec<u8>>| {
+                map.as_ref().is_some_and(|map| map.iter().filter(|tile| **tile == 0).count() >= dug)
+            };
+            if maps.iter().all(is_dug) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let row = [vec![0; SIDE], vec![1; SIDE * (SIDE - 1)]].concat();
+    assert!(maps == [Some(row.clone()), Some(row)]);
 }
 
 #[tokio::test]

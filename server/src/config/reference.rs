@@ -38,6 +38,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "control_",
             "commands_",
             "reliable",
+            "static_",
         ],
     ),
     ("Rooms", &["rooms_", "room_empty"]),

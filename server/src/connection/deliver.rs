@@ -78,6 +78,12 @@ impl<S: Simulation> ServerState<S> {
                     link.send_chat(&chat);
                 }
             }
+            FromRoom::StaticData { players, key, tick, blob } => {
+                let links = self.links.read();
+                for link in players.iter().filter_map(|player| links.get(player)) {
+                    link.offer_static((key, tick), blob.clone());
+                }
+            }
             FromRoom::CommandRefused { player, frame } => {
                 self.counters.commands_refused.increment();
                 if let Some(link) = self.links.get(player) {

@@ -6,13 +6,17 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tickwire_shared::PlayerId;
-use tickwire_shared::control::{CloseCode, RequestId, ResumeSecret, ServerChat, ServerFrame};
+use tickwire_shared::control::{
+    CloseCode, ContentHash, RequestId, ResumeSecret, ServerChat, ServerFrame,
+};
+use tickwire_shared::{PlayerId, Tick};
 use tokio::sync::{Notify, watch};
 
 use super::order::RequestOrder;
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
+use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
+use crate::room::StaticBlob;
 use crate::rooms::{Membership, PlayerNumbers};
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
@@ -40,6 +44,8 @@ pub(crate) struct ClientLink<I> {
     told_bytes: AtomicUsize,
     /// A datagram did not fit the path.
     pub(crate) path_shrank: Notify,
+    /// The static data that it was told of.
+    pub(super) static_offers: StaticOffers,
     end: OnceLock<SessionEnd>,
     ended: Notify,
 }
@@ -151,6 +157,7 @@ impl<I> ClientLink<I> {
     /// Gives the place back, if it is one in `room`.
     pub(crate) fn release(&self, room: &Arc<Mailbox<I>>) {
         if self.is_in(room) {
+            self.static_offers.clear();
             self.membership.store(None);
         }
     }
@@ -210,7 +217,15 @@ impl<I> ClientLink<I> {
         }
     }
 
-    /// Queues a chat frame; a client that does not read its frames is ended.
+    /// Tells of static data.
+    pub(super) fn offer_static(&self, (key, tick): (u8, Tick), blob: Option<StaticBlob>) {
+        let hash = blob.as_ref().map_or(ContentHash([0; 32]), |blob| blob.hash);
+        let bytes = blob.as_ref().map_or(0, |blob| blob.bytes.len() as u32);
+        self.static_offers.offer(key, blob);
+        self.send_control(ServerFrame::StaticData { key, hash, bytes, tick });
+    }
+
+    /// Queues a chat frame; a client that does not take its frames is ended.
     pub(crate) fn send_chat(&self, chat: &ServerChat) {
         let pushed = self.reliable.push(StreamKind::Chat, chat);
         self.end_if_failed(pushed);
@@ -269,6 +284,7 @@ impl<I> ClientLinks<I> {
             welcomed: AtomicBool::new(false),
             told_bytes: AtomicUsize::new(0),
             path_shrank: Notify::new(),
+            static_offers: StaticOffers::default(),
             end: OnceLock::new(),
             ended: Notify::new(),
         });
@@ -353,7 +369,6 @@ const END_TEXT_BYTES_MAX: usize = 800;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickwire_shared::Tick;
     use tickwire_shared::control::{FRAME_BYTES_MAX, Member, RequestId, RoomInfo};
 
     #[test]

@@ -1,9 +1,10 @@
 //! The streams of one connection: which is which, who reads and who writes them.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
+use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use super::frames::FrameStream;
 use super::reliable::StreamKind;
 use super::served::Served;
-use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, chat, control};
+use super::{
+    ClientLink, Handshake, ServerState, SessionEnd, SessionScope, chat, control, static_data,
+};
 use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 
 /// One connection with its streams, as far as they have come.
@@ -28,6 +31,7 @@ pub(crate) struct Streams {
     opening: Opening,
     control: Reading,
     chat: Reading,
+    static_data: StaticStream,
 }
 
 /// The streams that have not come, and the writers of those that have.
@@ -37,9 +41,17 @@ struct Opening {
     unnamed: Option<(SendHalf, RecvHalf)>,
     control: Option<oneshot::Sender<RecvHalf>>,
     chat: Option<oneshot::Sender<RecvHalf>>,
+    static_data: Option<oneshot::Sender<(SendHalf, RecvHalf)>>,
     writers: Vec<(StreamKind, JoinHandle<SendHalf>)>,
     /// Given by another session, and without a writer yet.
     unwritten: Vec<(StreamKind, SendHalf)>,
+}
+
+/// The static stream, once it has come.
+#[derive(Debug)]
+struct StaticStream {
+    coming: oneshot::Receiver<(SendHalf, RecvHalf)>,
+    halves: Option<(FrameStream, SendHalf)>,
 }
 
 /// The reading half of a stream, once it has come.
@@ -53,15 +65,26 @@ impl Streams {
     pub(super) fn new(transport: Arc<TransportSession>, handshake: Handshake) -> Self {
         let (control_opened, control) = Reading::new();
         let (chat_opened, chat) = Reading::new();
+        let (static_opened, coming) = oneshot::channel();
+        let static_data = StaticStream { coming, halves: None };
         let opening = Opening {
             unnamed: None,
             control: Some(control_opened),
             chat: Some(chat_opened),
+            static_data: Some(static_opened),
             writers: Vec::new(),
             unwritten: Vec::new(),
         };
         let deadline = handshake.deadline;
-        Streams { transport, handshake: Some(handshake), deadline, opening, control, chat }
+        Streams {
+            transport,
+            handshake: Some(handshake),
+            deadline,
+            opening,
+            control,
+            chat,
+            static_data,
+        }
     }
 
     /// Takes the writing halves from their writers, for another session to write.
@@ -91,6 +114,24 @@ impl Streams {
             let _ = writer.await;
         }
         link.reliable.hold_again();
+    }
+}
+
+impl StaticStream {
+    /// Serves it, once it has come, until it says how the session ends.
+    async fn serve<S: Simulation>(
+        &mut self,
+        host: &Arc<ServerState<S>>,
+        link: &Arc<ClientLink<S::Input>>,
+    ) -> SessionEnd {
+        if self.halves.is_none() {
+            let Ok((send, recv)) = (&mut self.coming).await else { return pending().await };
+            self.halves = Some((FrameStream::new(recv, host.config.idle_time()), send));
+        }
+        match &mut self.halves {
+            Some((frames, send)) => static_data::serve(host, link, (frames, send)).await,
+            None => pending().await,
+        }
     }
 }
 
@@ -126,7 +167,7 @@ pub(super) async fn serve<S: Simulation>(
     session: &mut SessionScope<S>,
     streams: &mut Streams,
 ) -> Served {
-    let Streams { transport, handshake, deadline, opening, control, chat } = streams;
+    let Streams { transport, handshake, deadline, opening, control, chat, static_data } = streams;
     let (transport, idle) = (&**transport, host.config.idle_time());
     let accept = accept(link, transport, opening, *deadline);
     let control = async {
@@ -143,11 +184,13 @@ pub(super) async fn serve<S: Simulation>(
             None => Served::Lost,
         }
     };
-    tokio::pin!(accept, control, chat);
+    let static_data = static_data.serve(host, link);
+    tokio::pin!(accept, control, chat, static_data);
     let (mut control_lost, mut chat_lost) = (false, false);
     while !(control_lost && chat_lost) {
         let served = tokio::select! {
             end = &mut accept => return Served::Over(end),
+            end = &mut static_data => return Served::Over(end),
             served = &mut control, if !control_lost => {
                 control_lost = true;
                 served
@@ -164,8 +207,8 @@ pub(super) async fn serve<S: Simulation>(
     Served::Lost
 }
 
-/// Takes the two streams in, each of which must say within the deadline what it is, and ends the
-/// session when a third comes.
+/// Takes the two streams in, each of which must say within the deadline what it is, and then the static stream, if the
+/// client opens it. Ends the session when another comes.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
     transport: &TransportSession,
@@ -196,6 +239,16 @@ async fn accept<I: Send + 'static>(
         // Its reader is gone only when the session is over.
         let _ = reader.send(recv);
     }
+    if let Some(opened) = opening.static_data.take() {
+        match opening.open(transport).await {
+            Ok((STREAM_STATIC, send, recv)) => {
+                // Its reader is gone only when the session is over.
+                let _ = opened.send((send, recv));
+            }
+            Ok(_) => return CloseCode::UnexpectedStream.into(),
+            Err(end) => return end,
+        }
+    }
     next_stream(transport).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
 }
 
@@ -217,7 +270,7 @@ impl Opening {
             (Ok(Some(_)), Some((send, recv))) => Ok((kind[0], send, recv)),
             // It ended, or was given up, without a word.
             (Ok(_) | Err(StreamOver::GivenUp), _) => Err(CloseCode::UnexpectedStream.into()),
-            (Err(StreamOver::WithSession), _) => std::future::pending().await,
+            (Err(StreamOver::WithSession), _) => pending().await,
         }
     }
 
@@ -237,11 +290,11 @@ async fn next_stream(transport: &TransportSession) -> Result<(SendHalf, RecvHalf
     tokio::select! {
         stream = transport.accept_bi() => match stream {
             Some(stream) => Ok(stream),
-            None => std::future::pending().await,
+            None => pending().await,
         },
         one_way = transport.accept_uni() => match one_way {
             Some(()) => Err(CloseCode::UnexpectedStream.into()),
-            None => std::future::pending().await,
+            None => pending().await,
         },
     }
 }

@@ -45,6 +45,16 @@ pub enum Fault {
         /// Number of the kind of event.
         kind: u8,
     },
+    /// Static data was changed beyond its end.
+    StaticChange {
+        /// Its key.
+        key: u8,
+    },
+    /// There is more static data than a room may have.
+    StaticTooLarge {
+        /// The key of what was passed over.
+        key: u8,
+    },
     /// A player's view is no number, or has too many areas.
     View,
     /// Players play, and nothing was ever their own.
@@ -57,7 +67,8 @@ pub struct Finding {
     /// What.
     pub fault: Fault,
     /// Where it was found first: the number of an entity; of a player for [`Fault::EventDropped`],
-    /// [`Fault::View`] and [`Fault::NothingOwned`]; a tick for [`Fault::EventField`].
+    /// [`Fault::View`] and [`Fault::NothingOwned`]; a tick for [`Fault::EventField`],
+    /// [`Fault::StaticChange`] and [`Fault::StaticTooLarge`].
     pub first: u32,
     /// How often it was found since it was last polled.
     pub count: u64,
@@ -145,6 +156,13 @@ impl Finding {
                      room.events_queued_max wait; tell fewer, or those of no use later by Outbox::unreliable"
                 )
             }
+            Fault::StaticChange { key } => format!(
+                "static data {key} was changed beyond its end in tick {first}: the change was passed over"
+            ),
+            Fault::StaticTooLarge { key } => format!(
+                "static data {key} of tick {first} is more than room.static_bytes_max with the rest of it, and was \
+                 passed over; raise it, or send less"
+            ),
             Fault::View => format!(
                 "the view of player {first} is no number, or has more than {} areas: it hides what is not certain",
                 View::AREAS_MAX

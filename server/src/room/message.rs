@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientChat, CloseCode, Redacted, RequestId, ServerChat, ServerFrame,
 };
 use tickwire_shared::input::InputDatagram;
+use tickwire_shared::{PlayerId, Tick};
+
+use super::static_blob::StaticBlob;
 
 /// Into a room.
 #[derive(Debug)]
@@ -130,6 +132,17 @@ pub enum FromRoom {
         player: PlayerId,
         /// What.
         chat: ServerChat,
+    },
+    /// The static data under a key is another, for some members.
+    StaticData {
+        /// To whom.
+        players: Arc<[PlayerId]>,
+        /// Which.
+        key: u8,
+        /// The step after which it is so.
+        tick: Tick,
+        /// The bytes; `None` if there are none any more.
+        blob: Option<StaticBlob>,
     },
     /// A command was refused.
     CommandRefused {

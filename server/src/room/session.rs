@@ -83,6 +83,7 @@ impl<S: Simulation> Room<S> {
         };
         self.tell(player, frame);
         self.tell_who_is_away(player);
+        self.tell_static_data(player);
         if host_changed && self.members.len() > 1 {
             self.tell_everyone(ServerFrame::Host(self.host));
         }
@@ -271,7 +272,7 @@ impl<S: Simulation> Room<S> {
     }
 
     /// Every member now.
-    fn everyone(&mut self) -> Arc<[PlayerId]> {
+    pub(super) fn everyone(&mut self) -> Arc<[PlayerId]> {
         let members = &self.members;
         Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
     }

@@ -8,6 +8,7 @@ mod hidden;
 mod joining;
 mod slow_path;
 mod stage;
+mod static_data;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -25,6 +25,7 @@ mod room_lists;
 mod room_options;
 mod rooms;
 mod slow_reader;
+mod static_data;
 mod stop;
 mod threads;
 mod transports;

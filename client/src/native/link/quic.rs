@@ -51,6 +51,8 @@ impl Quic {
         tokio::spawn(read_stream(control.1, arrivals.clone(), Incoming::Control));
         tokio::spawn(read_stream(chat.1, arrivals.clone(), Incoming::Chat));
         let session = session.map(Arc::new);
+        let opener = (connection.clone(), session.as_ref().map(Arc::downgrade));
+        tokio::spawn(carry_static(opener, queues.static_data, arrivals.clone()));
         let known = session.as_ref().map(Arc::downgrade);
         tokio::spawn(read_datagrams(connection.clone(), prefix.clone(), known, arrivals));
         Ok(Quic { connection, prefix, _session: session })
@@ -239,6 +241,33 @@ async fn read_stream(
             return;
         }
     }
+}
+
+/// Opens the static stream with the first bytes for it.
+async fn carry_static(
+    (connection, session): (quinn::Connection, Option<Weak<wtransport::Connection>>),
+    mut queue: mpsc::Receiver<Vec<u8>>,
+    arrivals: Arrivals,
+) {
+    let Some(first) = queue.recv().await else { return };
+    let opened = match session {
+        None => connection.open_bi().await.ok().map(|(send, recv)| halves(send, recv)),
+        Some(session) => match session.upgrade() {
+            Some(session) => open_within(&session).await,
+            None => None,
+        },
+    };
+    // Whatever is wrong with the connection is told by its end.
+    let Some((mut send, recv)) = opened else { return };
+    tokio::spawn(read_stream(recv, arrivals, Incoming::Static));
+    if send.write_all(&first).await.is_ok() {
+        write_stream(send, queue).await;
+    }
+}
+
+async fn open_within(session: &wtransport::Connection) -> Option<QuicHalves> {
+    let (send, recv) = session.open_bi().await.ok()?.await.ok()?;
+    Some(halves(send, recv))
 }
 
 async fn read_datagrams(

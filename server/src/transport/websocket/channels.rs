@@ -7,13 +7,13 @@ use tokio::io::{
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
-use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL};
+use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC};
 
 use crate::transport::Closed;
 
-/// Lanes that are streams: control and chat.
-const LANES: usize = 2;
-/// Bytes of a stream in one message: a slow path carries them in a fraction of a second.
+/// Lanes that are streams: control, chat and static data.
+const LANES: usize = 3;
+/// Bytes of a stream in one message: what a slow path takes in a part of a second.
 const PIECE_BYTES_MAX: usize = 8192;
 
 /// A lane, both ways.
@@ -103,6 +103,7 @@ impl ChannelInputs {
         let at = match lane {
             STREAM_CONTROL => 0,
             STREAM_CHAT => 1,
+            STREAM_STATIC => 2,
             _ => return Err(CloseCode::UnexpectedStream.into()),
         };
         if self.channels[at].is_none() {

@@ -1,0 +1,202 @@
+//! What all members of a room need once: one copy of it for all of them, and what became of it since.
+
+use std::collections::BTreeMap;
+
+use tickwire_shared::control::{STATIC_CHUNK_BYTES_MAX, ServerFrame, StaticChange};
+use tickwire_shared::{PlayerId, Simulation, StaticEdit, Tick};
+
+use super::findings::{Fault, Findings};
+use super::static_blob::StaticBlob;
+use super::{FromRoom, Room};
+
+/// The static data of one room.
+#[derive(Debug, Default)]
+pub(super) struct StaticStore {
+    items: BTreeMap<u8, StaticItem>,
+}
+
+#[derive(Debug)]
+struct StaticItem {
+    /// What those who join load.
+    base: StaticBlob,
+    /// The tick of which it is.
+    tick: Tick,
+    /// What became of it since, in order.
+    changes: Vec<(Tick, Vec<StaticChange>)>,
+    /// What they take in frames.
+    changes_cost: usize,
+}
+
+/// What members are told after a step.
+#[derive(Debug)]
+enum StaticNews {
+    Anew(u8),
+    Changed { key: u8, changes: Vec<StaticChange> },
+}
+
+impl StaticStore {
+    /// Takes the edits of a step.
+    fn edit(
+        &mut self,
+        (tick, bytes_max): (Tick, usize),
+        edits: impl Iterator<Item = StaticEdit>,
+        findings: &mut Findings,
+    ) -> Vec<StaticNews> {
+        // What is set in this step, and changed where it is not.
+        let mut anew: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+        let mut changed: BTreeMap<u8, Vec<StaticChange>> = BTreeMap::new();
+        for edit in edits {
+            match edit {
+                StaticEdit::Set { key, bytes } => {
+                    let others = self.items.iter().filter(|(other, _)| !anew.contains_key(other));
+                    let others = others.map(|(other, item)| (other, item.base.bytes.len()));
+                    let lengths = others.chain(anew.iter().map(|(key, bytes)| (key, bytes.len())));
+                    let rest: usize =
+                        lengths.filter(|(other, _)| **other != key).map(|(_, bytes)| bytes).sum();
+                    if rest + bytes.len() > bytes_max {
+                        findings.note(Fault::StaticTooLarge { key }, tick.0);
+                        continue;
+                    }
+                    changed.remove(&key);
+                    anew.insert(key, bytes);
+                }
+                StaticEdit::Change { key, offset, bytes } => {
+                    let length = self.items.get(&key).map_or(0, |item| item.base.bytes.len());
+                    let length = anew.get(&key).map_or(length, Vec::len);
+                    let is_within =
+                        offset.checked_add(bytes.len()).is_some_and(|end| end <= length);
+                    if !is_within {
+                        findings.note(Fault::StaticChange { key }, tick.0);
+                    } else if let Some(base) = anew.get_mut(&key) {
+                        base[offset..offset + bytes.len()].copy_from_slice(&bytes);
+                    } else {
+                        changed.entry(key).or_default().extend(pieces(offset, &bytes));
+                    }
+                }
+            }
+        }
+        let mut news = Vec::new();
+        for (key, bytes) in anew {
+            self.set(key, bytes, tick);
+            news.push(StaticNews::Anew(key));
+        }
+        for (key, changes) in changed {
+            news.extend(self.change(key, tick, changes));
+        }
+        news
+    }
+
+    fn set(&mut self, key: u8, bytes: Vec<u8>, tick: Tick) {
+        if bytes.is_empty() {
+            self.items.remove(&key);
+            return;
+        }
+        let base = StaticBlob::new(bytes);
+        self.items.insert(key, StaticItem { base, tick, changes: Vec::new(), changes_cost: 0 });
+    }
+
+    fn change(&mut self, key: u8, tick: Tick, changes: Vec<StaticChange>) -> Option<StaticNews> {
+        let item = self.items.get_mut(&key)?;
+        let cost: usize = changes.iter().map(cost_of).sum();
+        item.changes.push((tick, changes.clone()));
+        item.changes_cost += cost;
+        if cost > STEP_COST_MAX {
+            item.rebase();
+            return Some(StaticNews::Anew(key));
+        }
+        if item.changes_cost > item.base.bytes.len().max(JOIN_COST_MAX) {
+            item.rebase();
+        }
+        (!changes.is_empty()).then_some(StaticNews::Changed { key, changes })
+    }
+
+    fn begin(&self, key: u8) -> (u8, Tick, Option<StaticBlob>) {
+        let item = self.items.get(&key);
+        (key, item.map_or(Tick(0), |item| item.tick), item.map(|item| item.base.clone()))
+    }
+}
+
+impl StaticItem {
+    /// The changes become part of what those who join load.
+    fn rebase(&mut self) {
+        let mut bytes = self.base.bytes.to_vec();
+        for (tick, changes) in self.changes.drain(..) {
+            self.tick = tick;
+            for StaticChange { offset, bytes: part } in changes {
+                let at = offset as usize;
+                bytes[at..at + part.len()].copy_from_slice(&part);
+            }
+        }
+        self.changes_cost = 0;
+        self.base = StaticBlob::new(bytes);
+    }
+}
+
+impl<S: Simulation> Room<S> {
+    /// What the game has when the room begins.
+    pub(super) fn begin_static_data(&mut self) {
+        self.simulation.static_data(self.outbox.static_data());
+        self.take_static_data();
+    }
+
+    /// Takes what a step did to the static data, and tells everyone.
+    pub(super) fn take_static_data(&mut self) {
+        if self.outbox.static_data().is_empty() {
+            return;
+        }
+        let limits = (self.tick, self.config.static_bytes_max);
+        let edits = self.outbox.static_data().drain();
+        let news = self.static_data.edit(limits, edits, &mut self.findings);
+        let players = self.everyone();
+        for news in news.into_iter().filter(|_| !players.is_empty()) {
+            match news {
+                StaticNews::Anew(key) => {
+                    let (key, tick, blob) = self.static_data.begin(key);
+                    let (players, tick) =
+                        (players.clone(), if blob.is_some() { tick } else { self.tick });
+                    self.outgoing.push_back(FromRoom::StaticData { players, key, tick, blob });
+                }
+                StaticNews::Changed { key, changes } => {
+                    self.tell_everyone(ServerFrame::StaticChanged {
+                        key,
+                        tick: self.tick,
+                        changes,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tells one who joined of all there is.
+    pub(super) fn tell_static_data(&mut self, player: PlayerId) {
+        for (&key, item) in &mut self.static_data.items {
+            if item.changes_cost > JOIN_COST_MAX {
+                item.rebase();
+            }
+            let (players, blob) = ([player].into(), Some(item.base.clone()));
+            self.outgoing.push_back(FromRoom::StaticData { players, key, tick: item.tick, blob });
+            for (tick, changes) in &item.changes {
+                let (tick, changes) = (*tick, changes.clone());
+                let frame = ServerFrame::StaticChanged { key, tick, changes };
+                self.outgoing.push_back(FromRoom::Control { player, frame });
+            }
+        }
+    }
+}
+
+/// A change in pieces that a frame has room for.
+fn pieces(offset: usize, bytes: &[u8]) -> impl Iterator<Item = StaticChange> {
+    let offsets = (offset..).step_by(STATIC_CHUNK_BYTES_MAX);
+    let parts = offsets.zip(bytes.chunks(STATIC_CHUNK_BYTES_MAX));
+    parts.map(|(offset, part)| StaticChange { offset: offset as u32, bytes: part.to_vec() })
+}
+
+/// No fewer bytes than a change takes in a frame.
+fn cost_of(change: &StaticChange) -> usize {
+    change.bytes.len() + 8
+}
+
+/// What the changes of a step may take in a frame; with more, all is loaded anew.
+const STEP_COST_MAX: usize = 32 * 1024;
+/// What the changes may take that one who joins is told beside the base.
+const JOIN_COST_MAX: usize = 32 * 1024;
