@@ -40,6 +40,11 @@ export function startEcho(...flags) {
   return start(ECHO, flags);
 }
 
+/** A server whose rooms have a map, with the page in this directory. */
+export function startMine(page) {
+  return start({ name: 'tickwire-mine', variable: 'MINE_SERVER', page }, []);
+}
+
 /** A bad network before a server: a proxy on a port of its own, which ends with this program. */
 export async function startProxy(server, ...network) {
   const flags = ['proxy', '--to', new URL(server.url).host, ...network, '--until-eof'];
