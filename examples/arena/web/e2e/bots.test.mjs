@@ -1,5 +1,7 @@
 // Who plays alone has bots to play with, and the page says which they are.
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launchBrowser } from './browsers.mjs';
 import { startServerWithBots } from './server.mjs';
@@ -28,7 +30,7 @@ test('who plays alone meets bots, marked on the score board', async () => {
   assert.equal(names.length, 5, `six play: ${names}`);
   assert.ok(!names.includes('Vega'), 'a bot of that name made way');
   await page.until('a marked bot', () => document.querySelector('#board-rows small.bot')?.textContent === 'bot');
-  await page.picture('bots');
+  await page.save(join(process.env.SCREENSHOTS ?? tmpdir(), 'bots.png'));
 });
 
 test('a bot makes way for who comes, and comes back', async () => {

@@ -36,7 +36,7 @@ const sent = async () => (await (await fetch(`${server.url}stats.json`)).json())
 
 /** Joins, and gives how the map came: what was told on the way, and its bytes by their sum. */
 async function load(page, options) {
-  await page.until('a page', () => window.connectTo);
+  await page.until('a page', () => window.connectTo !== undefined);
   return page.evaluate(async (options) => {
     const client = await window.connectTo(options);
     const told = [];
