@@ -378,6 +378,26 @@ fn one_that_comes_again_takes_it_from_its_cache_with_what_changed_since() {
 }
 
 #[test]
+fn who_comes_after_many_changes_loads_them_with_the_rest() {
+    let set = Edit::Set { key: 0, length: 100_000, fill: 0 };
+    let change =
+        |step: usize| Edit::Change { key: 0, offset: step * 15_000, length: 15_000, fill: 1 };
+    let script: Vec<_> =
+        std::iter::once(vec![set]).chain((0..4).map(|step| vec![change(step)])).collect();
+    let mut world = World::new(script, 2);
+    world.join(0, None);
+    (0..5).for_each(|_| world.step());
+    world.join(1, None);
+    let frames = |at: usize| world.peers[at].as_ref().unwrap().control.len();
+    assert!(frames(0) >= 4 + frames(1), "no change is told to who comes later");
+    (0..2).for_each(|at| settle(&mut world, at));
+    for at in 0..2 {
+        let (bytes, tick) = world.peers[at].as_ref().unwrap().session.static_data(0).unwrap();
+        assert_eq!((bytes.iter().filter(|byte| **byte == 1).count(), tick.0), (60_000, 5));
+    }
+}
+
+#[test]
 fn all_members_are_given_the_same_bytes_and_not_a_copy_each() {
     let mut world = World::new(Vec::new(), 2);
     world.join(0, None);
