@@ -71,7 +71,7 @@ pub struct Client<S: Simulation> {
     /// The difference between this build and the server that prevents prediction, if any.
     not_predicted: Option<String>,
     static_cache: Option<Arc<dyn StaticCache>>,
-    /// It is told with the next event.
+    /// The next poll reports `not_predicted`.
     tells_not_predicted: bool,
     _game: std::marker::PhantomData<fn() -> S>,
 }

@@ -133,7 +133,7 @@ pub struct Session {
     /// The list of rooms that the client follows.
     rooms: RoomList,
     static_data: StaticCopies,
-    /// Makes the rules to predict by, if there are any for this server.
+    /// Makes the prediction rules for a server's schema; `None` predicts nothing.
     rules: Option<RulesFor>,
     /// Modes of kinds by name; others are interpolated.
     modes: BTreeMap<String, Mode>,
@@ -495,7 +495,7 @@ fn is_of_the_session(frame: &ServerFrame) -> bool {
     )
 }
 
-/// By the number of each kind.
+/// The mode of each kind, by the kind's number.
 fn modes_of(schema: &Schema, modes: &BTreeMap<String, Mode>) -> Vec<Mode> {
     schema.entities.iter().map(|kind| modes.get(&kind.name).copied().unwrap_or_default()).collect()
 }

@@ -84,7 +84,7 @@ impl Core {
         self.session.handle_static(bytes).map_err(|error| self.fail(&error))
     }
 
-    /// The transport ended with an application code and text.
+    /// Reports that the transport ended with an application code and text.
     #[wasm_bindgen(js_name = onClosed)]
     pub fn on_closed(&mut self, code: u32, text: &str) {
         self.session.handle_closed(CloseCode::from_number(u64::from(code)), text);

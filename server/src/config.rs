@@ -27,7 +27,7 @@ settings! {
         spectators_max: usize = 100, in 0..=100_000;
         /// Bots in a room, where the game has any; 0 for none.
         bots_max: usize = 64, in 0..=1000;
-        /// Entities in a room; what a game shows beyond it is not sent.
+        /// Entities in a room; the game's further entities are not sent.
         entities_max: usize = 65_535, in 1..=65_535;
         /// Most bytes of a snapshot datagram, also bounded by each connection's path.
         snapshot_bytes_max: usize = 1200, in 200..=1400;
@@ -66,7 +66,7 @@ settings! {
         names_reserved: List = List::of(&["admin", "administrator", "moderator", "server", "system"]);
         /// Bytes of a room's static data, all keys together.
         static_bytes_max: usize = 4_194_304, in 0..=67_108_864;
-        /// Bytes of the options, as JSON, that a room is made or joined with.
+        /// Bytes of the room options or join options, as JSON.
         options_bytes_max: usize = 4096, in 0..=16_384;
         /// Bytes of a room's metadata in lists, as JSON.
         metadata_bytes_max: usize = 512, in 0..=4096;
@@ -225,7 +225,7 @@ settings! {
         reliable_ms: u32 = 5000, in 100..=600_000;
         /// Bytes a second of a room's static data to one client.
         static_bytes_per_s_max: u32 = 1_048_576, in 4096..=1_000_000_000;
-        /// Frames a second on each stream of one client; it waits beyond that.
+        /// Frames a second on each stream of one client; more have to wait.
         control_frames_hz: u32 = 20, in 1..=10_000;
         /// Frames at once on each stream of one client.
         control_frames_burst: u32 = 40, in 2..=10_000;

@@ -75,7 +75,7 @@ counters! {
     static_bytes_out,
     /// Commands that were refused, by the server or a room: no step had them.
     commands_refused,
-    /// Snapshots the path had become too small for.
+    /// Snapshots larger than the path now allows.
     snapshots_too_large,
     /// Waiting snapshots of slow WebSockets that a newer one replaced.
     snapshots_replaced,

@@ -8,9 +8,9 @@
 //!   1, 2, 3   the next bytes of the control, the chat or the static stream
 //! ```
 //!
-//! A stream's lane is its first byte, which is repeated with each message and not sent apart:
-//! [`STREAM_CONTROL`](crate::control::STREAM_CONTROL), [`STREAM_CHAT`](crate::control::STREAM_CHAT),
-//! [`STREAM_STATIC`](crate::control::STREAM_STATIC).
+//! A stream's lane is its own first byte; each later message repeats it, and it is not sent
+//! separately: [`STREAM_CONTROL`](crate::control::STREAM_CONTROL),
+//! [`STREAM_CHAT`](crate::control::STREAM_CHAT), [`STREAM_STATIC`](crate::control::STREAM_STATIC).
 
 use crate::control::{CloseCode, FRAME_BYTES_MAX, FRAME_LENGTH_BYTES};
 

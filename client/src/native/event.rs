@@ -1,62 +1,62 @@
-//! What a client is told, and what it shows.
+//! What a client reports, and what it shows.
 
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
 use tickwire_shared::{EntityId, Tick};
 
 use crate::session::ConnectionEvent;
 
-/// Something that happened.
+/// An event of the session or of the game.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientEvent<E> {
     /// Session control: joined, left, members, refusals, notices.
     Control(ServerFrame),
     /// Chat.
     Chat(ServerChat),
-    /// Something that happened once in the game, by the server's word, and was not predicted.
+    /// A game event, confirmed by the server and not predicted.
     Game {
-        /// When, by the room's ticks.
+        /// The room's tick at which it happened.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Something that happened once in the game as far as this client can tell: the server's own word of it
-    /// does not follow.
+    /// A predicted game event. When the server confirms it, no second event follows.
     Predicted {
-        /// When, by the room's ticks.
+        /// The room's tick for which it was predicted.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Something that was predicted and did not happen.
+    /// A predicted event that did not happen.
     Cancelled {
-        /// When, by the room's ticks.
+        /// The room's tick for which it was predicted.
         tick: Tick,
-        /// What.
+        /// The event.
         event: E,
     },
-    /// Nothing is predicted in the room just joined, though [`Client::predict`] asked for it: the rules of this
-    /// build are not the server's.
+    /// Nothing is predicted in the room just joined, although [`Client::predict`](crate::Client::predict) asked for it:
+    /// this build's rules differ from the server's.
     NotPredicted {
-        /// What differs and what to do, for the game's author.
+        /// The difference and the remedy, for the game's author.
         text: String,
     },
-    /// The room's static data under a key: how much of it is here. [`Client::static_data`] has it once that is all of
-    /// it. It begins with 0, also where all of it is another; 0 in all is none any more.
+    /// The room's static data under a key: how much of it is here. [`Client::static_data`](crate::Client::static_data) has it
+    /// once that is all of it. It begins with 0, also when all of it was replaced; a total of 0 means that there is none
+    /// any more.
     StaticData {
         /// The game's own number for it.
         key: u8,
-        /// Bytes that are here.
+        /// Bytes received.
         received: usize,
         /// Bytes in all.
         total: usize,
     },
-    /// A part of it is another.
+    /// A part of the static data changed.
     StaticChanged {
         /// The game's own number for it.
         key: u8,
-        /// Where the part begins.
+        /// The part's first byte.
         offset: usize,
-        /// Bytes of it.
+        /// Bytes of the part.
         length: usize,
     },
     /// The connection was lost, and what becomes of it. What was asked is asked again once the session resumes; nothing is
@@ -64,22 +64,23 @@ pub enum ClientEvent<E> {
     Connection(ConnectionEvent),
     /// The session is over.
     Over {
-        /// Why.
+        /// The reason.
         code: CloseCode,
-        /// Why and what to do.
+        /// The reason and the remedy, as text.
         text: String,
     },
 }
 
-/// An entity as it is to be shown now.
+/// An entity as it is shown now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen<E> {
     /// The game's id.
     pub id: EntityId,
     /// This client owns it.
     pub mine: bool,
-    /// How much of it is there, 0 to 1: it fades in where it comes into view, and out where it leaves it.
+    /// How far it has faded in, 0 to 1. It fades in when it comes into view and out when it leaves.
     pub presence: f32,
-    /// Its state as its [`Mode`] has it, by default between two received ones where a field is a number.
+    /// Its state, placed by its [`Mode`](crate::session::Mode). By default numbers are interpolated between two received
+    /// states.
     pub entity: E,
 }

@@ -36,7 +36,7 @@ pub(super) enum Incoming {
 /// The queue of arrivals, each with its time.
 type Arrivals = mpsc::Sender<(Instant, Incoming)>;
 
-/// What is to be written to the streams, each from its first byte on. The static one is opened with its first.
+/// Bytes to write to the streams, each from its first byte on. The first bytes of the static stream open it.
 struct Queues {
     control: mpsc::Receiver<Vec<u8>>,
     chat: mpsc::Receiver<Vec<u8>>,

@@ -28,8 +28,8 @@ pub enum ConnectionEvent {
 /// An event for the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
-    /// A frame of the control stream, already taken into account. Keyframes, that the world begins anew, and static data
-    /// are not told so.
+    /// A frame of the control stream, already handled. Keyframes, restarts of the world and static data are not reported
+    /// so.
     Control(ServerFrame),
     /// A frame of the chat stream.
     Chat(ServerChat),

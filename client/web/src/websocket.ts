@@ -8,7 +8,7 @@ const LANE_DATAGRAM = 0;
 const LANE_CONTROL = 1;
 const LANE_CHAT = 2;
 const LANE_STATIC = 3;
-/** A close code is this plus its number. */
+/** A WebSocket close code is this plus the number of ours. */
 const CLOSE_BASE = 4000;
 const CLOSE_NUMBERS = 1000;
 /** Most bytes of a close's text. */

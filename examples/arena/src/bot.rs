@@ -25,7 +25,7 @@ const FIGHT_DISTANCE: f32 = 260.0;
 const GIFT_DISTANCE: f32 = 450.0;
 const ROCK_PRACTICE_DISTANCE: f32 = 380.0;
 
-/// One bot: what it remembers from tick to tick.
+/// One bot and its memory between ticks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bot {
     random: Random,

@@ -106,7 +106,7 @@ impl<S: Simulation> ServerState<S> {
         self.deliver_all(&players, StreamKind::Control, frame);
     }
 
-    /// Tells those who follow a list of rooms what changed in it.
+    /// Sends the changes of lists of rooms to their subscribers.
     pub(crate) fn push_rooms(&self) {
         let is_behind = |player| {
             let waiting = |link: Arc<ClientLink<_>>| link.reliable.waiting_bytes();

@@ -40,7 +40,7 @@ pub(crate) struct ClientLink<I> {
     greeted: AtomicBool,
     /// It may be told anything.
     welcomed: AtomicBool,
-    /// The datagram size its room was last told.
+    /// The datagram size that its room last got.
     told_bytes: AtomicUsize,
     /// A datagram did not fit the path.
     pub(crate) path_shrank: Notify,
@@ -145,7 +145,7 @@ impl<I> ClientLink<I> {
         self.welcomed.load(Ordering::Acquire)
     }
 
-    /// The room it is in, or asked to enter.
+    /// The room that the client is in, or has asked to enter.
     pub(crate) fn membership(&self) -> arc_swap::Guard<Option<Arc<Membership<I>>>> {
         self.membership.load()
     }
@@ -225,7 +225,7 @@ impl<I> ClientLink<I> {
         self.send_control(ServerFrame::StaticData { key, hash, bytes, tick });
     }
 
-    /// Queues a chat frame; a client that does not take its frames is ended.
+    /// Queues a chat frame; a client that does not read its frames is ended.
     pub(crate) fn send_chat(&self, chat: &ServerChat) {
         let pushed = self.reliable.push(StreamKind::Chat, chat);
         self.end_if_failed(pushed);
@@ -265,7 +265,7 @@ impl<I> ClientLinks<I> {
         ClientLinks { links: RwLock::new(HashMap::new()), numbers, left: Notify::new() }
     }
 
-    /// Takes a new session in and numbers it.
+    /// Adds a new session and numbers it.
     pub(crate) fn open(
         &self,
         session: TransportSession,

@@ -207,8 +207,8 @@ pub(super) async fn serve<S: Simulation>(
     Served::Lost
 }
 
-/// Takes the two streams in, each of which must say within the deadline what it is, and then the static stream, if the
-/// client opens it. Ends the session when another comes.
+/// Accepts the two streams, each of which must identify itself within the deadline, and then the static stream, if the
+/// client opens it. Ends the session if another comes.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
     transport: &TransportSession,

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{Input, PlayerId, Replicate};
 
-/// What a player holds down.
+/// A player's input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
 pub struct Controls {
     /// 1 turns from the x axis towards y at full rate, -1 the other way, less turns slower.

@@ -5,7 +5,7 @@ use tickwire_shared::{Refusal, RoomPolicy};
 
 use crate::bot::Bot;
 
-/// Seconds of a round, if its room was not made for another length.
+/// Seconds of a round by default.
 pub const ROUND_SECONDS: u32 = 300;
 /// Large rocks of a room by default.
 const ROCKS: u32 = 56;
@@ -31,7 +31,7 @@ pub struct ArenaOptions {
     pub seats: u32,
     /// Players up to which bots fill the room; 0 for no bots.
     pub bots: u32,
-    /// Empty for none.
+    /// The password; empty for none.
     pub password: String,
 }
 

@@ -27,7 +27,7 @@ fn bots_fight_and_are_part_of_the_state() {
     assert_eq!((arena.bots.len(), arena.pilots.len()), (5, 5));
 }
 
-/// Seated players with nothing but what a test puts there.
+/// Players in an arena with only the things that a test adds.
 struct Field {
     arena: Arena,
     tick: Tick,

@@ -13,7 +13,7 @@ use crate::transport::Closed;
 
 /// Lanes that are streams: control, chat and static data.
 const LANES: usize = 3;
-/// Bytes of a stream in one message: what a slow path takes in a part of a second.
+/// Bytes of a stream in one message: a slow path carries them in a fraction of a second.
 const PIECE_BYTES_MAX: usize = 8192;
 
 /// A lane, both ways.
