@@ -197,11 +197,9 @@ impl Simulation for Arena {
         self.think();
     }
 
-    // ANCHOR: bot_input
     fn bot_input(&self, bot: PlayerId, _tick: Tick) -> Controls {
         self.controls_of_bot(bot)
     }
-    // ANCHOR_END: bot_input
 
     fn capture(&self, world: &mut Capture<Entity>) {
         for pilot in self.pilots.iter().filter(|pilot| pilot.flying()) {
