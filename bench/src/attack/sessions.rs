@@ -52,6 +52,7 @@ pub(super) fn options(port: u16) -> anyhow::Result<ConnectOptions> {
         trust: Trust::Hashes(hashes.collect()),
         client: "attacker".to_owned(),
         timeout: Duration::from_secs(5),
+        ..ConnectOptions::default()
     })
 }
 

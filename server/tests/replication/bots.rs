@@ -26,8 +26,8 @@ struct Diary {
 
 /// What a bot holds: another thing for each bot, tick and past.
 fn held_by_bot(bot: PlayerId, tick: Tick, sum: i64) -> Push {
-    let x = (bot.0 as i64 * 7 + i64::from(tick.0) * 3 + sum).rem_euclid(3) - 1;
-    Push { x: x as i8, ..Push::default() }
+    let x = (i64::from(bot.0) * 7 + i64::from(tick.0) * 3 + sum).rem_euclid(3) - 1;
+    Push { x: x as i8 }
 }
 
 #[tickwire_shared::game]

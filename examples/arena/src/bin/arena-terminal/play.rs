@@ -177,6 +177,8 @@ impl Game {
             ClientEvent::Connection(ConnectionEvent::Resumed { .. }) => {
                 self.app.note(None, "the connection is back".to_owned());
             }
+            // The arena has none.
+            ClientEvent::StaticData { .. } | ClientEvent::StaticChanged { .. } => {}
             ClientEvent::Over { code: CloseCode::Normal, .. } => bail!("the server said goodbye"),
             ClientEvent::Over { text, .. } => bail!("the game is over: {text}"),
         }
