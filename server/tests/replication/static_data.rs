@@ -131,7 +131,13 @@ impl World {
         session.take_control();
         let mut control = VecDeque::new();
         let (player, schema) = (PlayerId(at as u32 + 1), schema_of::<Atlas>());
-        control.push_back(coded(&ServerFrame::Welcome { server: String::new(), player, schema }));
+        control.push_back(coded(&ServerFrame::Welcome {
+            server: String::new(),
+            player,
+            schema,
+            resume: None,
+            resume_grace_ms: 0,
+        }));
         let answers = FrameReader::default();
         self.peers[at] = Some(Peer {
             session,

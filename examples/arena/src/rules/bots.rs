@@ -42,13 +42,13 @@ impl Arena {
     fn seen_from(&self, place: Vec2) -> impl Iterator<Item = (EntityId, Entity)> + '_ {
         let near = move |pos: Vec2| pos.distance_squared(place) < VIEW_RADIUS * VIEW_RADIUS;
         let flying = self.pilots.iter().filter(move |it| it.flying() && near(it.body.pos));
-        let ships = flying.map(|it| (EntityId(it.player.0), Entity::Ship(it.ship())));
+        let ships = flying.map(|it| (EntityId::of_player(it.player), Entity::Ship(it.ship())));
         let rocks = self.rocks.iter().filter(move |it| near(it.asteroid.pos));
-        let rocks = rocks.map(|it| (EntityId(it.id), Entity::Asteroid(it.asteroid)));
+        let rocks = rocks.map(|it| (it.id, Entity::Asteroid(it.asteroid)));
         let crystals = self.crystals.iter().filter(move |it| near(it.pickup.pos));
-        let crystals = crystals.map(|it| (EntityId(it.id), Entity::Pickup(it.pickup)));
-        let leaders = (0..).zip(&self.leaders);
-        let leaders = leaders.map(|(id, it)| (EntityId(id), Entity::Leader(*it)));
+        let crystals = crystals.map(|it| (it.id, Entity::Pickup(it.pickup)));
+        let leaders = self.leader_ids.iter().zip(&self.leaders);
+        let leaders = leaders.map(|(id, it)| (*id, Entity::Leader(*it)));
         ships.chain(rocks).chain(crystals).chain(leaders)
     }
 }
