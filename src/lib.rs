@@ -60,8 +60,8 @@
 //! }
 //! ```
 //!
-//! Features: `server` (default) is the server, [`run`] above all; `client` is the Rust client. Neither is needed for the
-//! rules alone, which build for `wasm32-unknown-unknown`.
+//! Features: `server` (default) is the server, [`run`] above all; `client` is the Rust client, for bots and native clients.
+//! Neither is needed for the rules alone, which build for `wasm32-unknown-unknown`; [`web_rules!`] has a page predict by them.
 
 pub use tickwire_shared::{
     Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input, Inputs,
@@ -75,12 +75,16 @@ pub use tickwire_shared::{predict, rewind, text};
 #[doc(hidden)]
 pub use tickwire_shared as shared;
 
+#[doc(hidden)]
+#[cfg(target_arch = "wasm32")]
+pub use wasm_bindgen;
+
 /// What a client and a server say to each other beside the world: rooms, members, chat, and why a session ends.
 #[cfg(feature = "client")]
 pub use tickwire_shared::control;
 
 /// The client: a session with a server, natively over QUIC, WebTransport or a WebSocket, or as the core of a page's wasm.
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", target_arch = "wasm32"))]
 pub use tickwire_client as client;
 
 /// The server, its configuration, and the room as a core without sockets or clocks.
@@ -89,6 +93,55 @@ pub use tickwire_server as server;
 
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]
 pub use tickwire_server::{run, run_with_page};
+
+/// Has browsers predict by the rules of a game that implements [`Predict`](predict::Predict): one line at the end of its library.
+///
+/// It exports what a page's `connect` takes as `core`. `npx tickwire wasm`, or the plugin for Vite, builds the library for
+/// browsers. For any other machine the line is nothing.
+///
+/// ```
+/// # use tickwire::prelude::*;
+/// # #[derive(Clone, Copy, Default, PartialEq, Input)]
+/// # struct Keys { right: bool }
+/// # #[derive(Clone, Default, Replicate)]
+/// # struct Dot { #[replicate(range = 0.0..=9.0, step = 0.1)] x: f32 }
+/// # #[state]
+/// # #[derive(Default)]
+/// # struct Line;
+/// # #[game]
+/// # impl Simulation for Line {
+/// #     const NAME: &'static str = "line";
+/// #     type Input = Keys;
+/// #     type Entity = Dot;
+/// #     fn new(_: &NewRoom<Self>) -> Self { Line }
+/// #     fn join(&mut self, _: &NewPlayer<Self>) {}
+/// #     fn leave(&mut self, _: PlayerId, _: LeaveReason) {}
+/// #     fn step(&mut self, _: &Inputs<Self>, _: &mut Outbox<Self>) {}
+/// #     fn capture(&self, _: &mut Capture<Dot>) {}
+/// # }
+/// impl PredictEntity for Line {
+///     fn predict_step(dot: &mut Dot, keys: Keys, _tick: &mut PredictedStep<'_, Self>) {
+///         dot.x = (dot.x + f32::from(u8::from(keys.right))).min(9.0);
+///     }
+/// }
+///
+/// tickwire::web_rules!(Line);
+/// ```
+#[macro_export]
+macro_rules! web_rules {
+    ($game:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            #[$crate::wasm_bindgen::prelude::wasm_bindgen(
+                                        js_name = tickwireCore,
+                                        wasm_bindgen = $crate::wasm_bindgen
+                                    )]
+            pub fn tickwire_core(client: &str) -> $crate::client::web::Core {
+                $crate::client::web::Core::predicting::<$game>(client)
+            }
+        };
+    };
+}
 
 /// What the rules of a game are written with.
 pub mod prelude {

@@ -1,17 +1,25 @@
 #!/usr/bin/env node
 // `npx tickwire types URL`: the types of a game, from the schema its server tells.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+// `npx tickwire wasm FOLDER`: the rules of a game for a page.
 import { parseArgs } from 'node:util';
+import { buildRules } from './rules.mjs';
 import { fetchSchema } from './schema.mjs';
-import { MADE_BY, typesOf } from './types.mjs';
+import { typesOf } from './types.mjs';
+import { checkTypes, writeTypes } from './write.mjs';
 
 const USAGE = `usage: npx tickwire types URL [-o FILE] [--name NAME] [--check]
+       npx tickwire wasm FOLDER -o FOLDER [--fast]
 
-Prints the TypeScript types of the game that the server at URL runs, such as http://localhost:4433/.
+types prints the TypeScript types of the game that the server at URL runs, such as http://localhost:4433/.
 
   -o, --out FILE   write them to this file; one that was made by this command is replaced
   --name NAME      what the interface is called; the game's name in capitals and small letters if not given
   --check          write nothing; fail if the file is not what it would be now
+
+wasm builds the rules of a game, a crate in FOLDER that ends with \`tickwire::web_rules!(…)\`, for a page to predict by them.
+
+  -o, --out FOLDER where the module goes; a page imports \`core\` from it, for the option \`core\` of \`connect\`
+  --fast           build it in little time, and larger
 `;
 
 /** Something that the caller can put right. */
@@ -19,23 +27,24 @@ class Refused extends Error {}
 
 async function main() {
   const { values, positionals } = read(process.argv.slice(2));
-  const [command, url, ...more] = positionals;
+  const [command, of, ...more] = positionals;
   if (values.help) return void process.stdout.write(USAGE);
-  if (command !== 'types' || !url || more.length > 0) throw new Refused(USAGE.trimEnd());
-  if (values.check && !values.out) throw new Refused('--check compares with a file: name it with -o');
-  const text = typesOf(await fetchSchema(url), values.name, values.out?.endsWith('.d.ts'));
-  if (!values.out) return void process.stdout.write(text);
-  const found = existsSync(values.out) ? readFileSync(values.out, 'utf8') : undefined;
-  if (found === text) return console.error(`${values.out} is up to date`);
-  if (values.check) {
-    const what = found === undefined ? 'does not exist' : 'is not what the server says';
-    throw new Refused(`${values.out} ${what}; run this again without --check`);
-  }
-  if (found !== undefined && !found.startsWith(MADE_BY)) {
-    throw new Refused(`${values.out} was not made by this command, so it is left alone; give another file, or delete it`);
-  }
-  writeFileSync(values.out, text);
-  console.error(`${values.out} is ${found === undefined ? 'written' : 'brought up to date'}`);
+  const run = { types, wasm }[command];
+  if (!run || !of || more.length > 0) throw new Refused(USAGE.trimEnd());
+  await run(of, values);
+}
+
+async function types(url, { out, name, check }) {
+  if (check && !out) throw new Refused('--check compares with a file: name it with -o');
+  const text = typesOf(await fetchSchema(url), name, out?.endsWith('.d.ts'));
+  if (!out) return void process.stdout.write(text);
+  console.error(`${out} is ${check ? checkTypes(out, text) : writeTypes(out, text)}`);
+}
+
+async function wasm(rules, { out, fast }) {
+  if (!out) throw new Refused('name the folder that the module goes to, with -o');
+  const isNew = await buildRules({ rules, out, fast });
+  console.error(`${out} is ${isNew ? 'built' : 'up to date'}`);
 }
 
 function read(args) {
@@ -43,6 +52,7 @@ function read(args) {
     out: { type: 'string', short: 'o' },
     name: { type: 'string' },
     check: { type: 'boolean' },
+    fast: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   };
   try {

@@ -11,3 +11,7 @@ impl PredictEntity for Tag {
     }
 }
 // ANCHOR_END: predict
+
+// ANCHOR: web
+tickwire::web_rules!(Tag);
+// ANCHOR_END: web
