@@ -103,6 +103,11 @@ export class Client<G extends Game = AnyGame> {
     return this.#welcome;
   }
 
+  /** What it came into the room with. @internal */
+  get entrance(): Entrance {
+    return this.#entrance;
+  }
+
   /** This client's number on the server. */
   get player(): number {
     return this.#player;

@@ -1,4 +1,4 @@
-import { type CertificateHash, fetchCertificateHashes } from './certificates.js';
+import { type CertificateHash, type Directions, fetchDirections } from './certificates.js';
 import { Client } from './client.js';
 import { loadCore, type MakeCore } from './core.js';
 import { type Deadline, inTime } from './deadline.js';
@@ -7,6 +7,7 @@ import type { Modes } from './modes.js';
 import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
+import { joinAgain } from './rejoin.js';
 import type { BuiltFor } from './showing.js';
 import { browserCache, type StaticCache } from './static-data.js';
 import type { Transport, TransportKind } from './transport.js';
@@ -48,6 +49,11 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   options?: unknown;
   /** The room's password. */
   password?: string | undefined;
+  /**
+   * Goes back, when the page is loaded anew, into the room that this tab was in (beside `name`). The tab's `sessionStorage` holds the
+   * room's name, the join options and the password until the tab is closed or the player leaves the room.
+   */
+  rejoin?: boolean | undefined;
   /** Gives up when it fires, until the promise has settled. */
   signal?: AbortSignal | undefined;
   /** How long to wait for the server, in milliseconds. */
@@ -66,7 +72,7 @@ const TIMEOUT_MS = 10_000;
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
-  const { name, room, options: joinOptions, password, signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
+  const { signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
@@ -96,7 +102,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   client.on('moved', ({ from }) => from === 'webtransport' && learn('stalled'));
   try {
     await inTime(client.welcomed(), deadline);
-    if (name !== undefined) await inTime(client.join({ name, room, options: joinOptions, password }), deadline);
+    await inTime(enter(client, host, options), deadline);
     return client;
   } catch (error) {
     void client.close();
@@ -104,15 +110,27 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   }
 }
 
+/** Takes a seat, if a name was given. */
+async function enter<G extends Game>(client: Client<G>, host: string, given: ConnectOptions<G>): Promise<void> {
+  const { name, room, options, password, rejoin } = given;
+  if (name === undefined) return;
+  const request = { name, room, options, password };
+  await (rejoin ? joinAgain(client, host, request) : client.join(request));
+}
+
 /** How to open each transport to the server at `url`. */
 async function openers(url: string | URL, options: ConnectOptions<never>, deadline: Deadline): Promise<Record<TransportKind, Open>> {
-  const { timeoutMs, signal } = deadline;
-  const certificateHashes = options.certificateHashes ?? (await inTime(fetchCertificateHashes(url, signal), deadline));
+  const { timeoutMs } = deadline;
+  const { certificateHashes, webTransportUrl = url } = await directions(url, options, deadline);
   const socketUrl = String(options.webSocketUrl ?? webSocketUrl(url, certificateHashes.length > 0));
   return {
-    webtransport: (signal) => openWebTransport(String(url), { certificateHashes, timeoutMs, signal }),
+    webtransport: (signal) => openWebTransport(String(webTransportUrl), { certificateHashes, timeoutMs, signal }),
     websocket: (signal) => openWebSocket(socketUrl, { timeoutMs, signal }),
   };
+}
+
+async function directions(url: string | URL, { certificateHashes }: ConnectOptions<never>, deadline: Deadline): Promise<Directions> {
+  return certificateHashes ? { certificateHashes } : inTime(fetchDirections(url, deadline.signal), deadline);
 }
 
 type Open = (signal?: AbortSignal) => Promise<Transport>;

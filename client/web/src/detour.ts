@@ -18,7 +18,7 @@ interface Seats {
 }
 
 /** Joins a room again by the name that one had there. */
-export async function sitAgain(client: Seats, room: string, { name, spectator }: Member, entrance: Entrance): Promise<void> {
+export async function sitAgain(client: Seats, room: string, { name, spectator }: Pick<Member, 'name' | 'spectator'>, entrance: Entrance): Promise<void> {
   const { options, password } = entrance;
   for (let leftMs = NAME_HELD_MS; ; leftMs -= PAUSE_MS) {
     try {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { fetchCertificateHashes, parseCertificateHashes } from '../src/certificates.js';
+import { fetchCertificateHashes, fetchDirections, parseCertificateHashes } from '../src/certificates.js';
 
 const HASH = btoa(String.fromCharCode(...Array.from({ length: 32 }, (_, at) => at)));
 
@@ -74,4 +74,27 @@ test('what cannot be read says where it is, and giving up is told as such', asyn
   stop.abort();
   vi.stubGlobal('fetch', async () => Promise.reject(new DOMException('aborted', 'AbortError')));
   await expect(fetchCertificateHashes('https://play.example/', stop.signal)).rejects.toMatchObject({ code: 'Aborted' });
+});
+
+const told = (json: object) => vi.stubGlobal('fetch', async () => new Response(JSON.stringify({ hashes: [], ...json })));
+
+test("a page's own server may say that WebTransport is elsewhere, and no other server may", async () => {
+  vi.stubGlobal('origin', 'http://localhost:5173');
+  told({ webTransportUrl: 'https://localhost:4433/' });
+  expect(await fetchDirections('http://localhost:5173')).toMatchObject({ webTransportUrl: 'https://localhost:4433/' });
+  expect((await fetchDirections('https://play.example/')).webTransportUrl).toBeUndefined();
+  told({});
+  expect((await fetchDirections('http://localhost:5173')).webTransportUrl).toBeUndefined();
+  for (const webTransportUrl of ['http://localhost:4433/', 'localhost', 7]) {
+    told({ webTransportUrl });
+    await expect(fetchDirections('http://localhost:5173')).rejects.toMatchObject({ code: 'ServerMisbehaved' });
+  }
+});
+
+test('what stands before a server that is gone says so in its own words, if they are plain', async () => {
+  const words = 'the game server does not answer';
+  vi.stubGlobal('fetch', async () => new Response(words, { status: 503, headers: { 'content-type': 'text/plain' } }));
+  await expect(fetchDirections()).rejects.toMatchObject({ code: 'Unreachable', message: words });
+  vi.stubGlobal('fetch', async () => new Response('<h1>Bad gateway</h1>', { status: 502, headers: { 'content-type': 'text/html' } }));
+  await expect(fetchDirections()).rejects.toMatchObject({ code: 'Unreachable', message: expect.not.stringContaining('<') });
 });

@@ -2,8 +2,9 @@ import { type Client, connect } from 'tickwire';
 import type { Tag } from './tag';
 
 // ANCHOR: connect
-const client = await connect<Tag>('https://localhost:4433/', {
+const client = await connect<Tag>(location.origin, {
   name: 'Ann',
+  rejoin: true,
   predict: {
     Runner(runner, keys, seconds) {
       runner.vel = { x: keys.right * 20, y: keys.up * 20 };
