@@ -1,5 +1,5 @@
-//! The chores of this repository: `cargo xtask play`, `cargo xtask test`, `cargo xtask web`, `cargo
-//! xtask book`, `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
+//! The chores of this repository: `cargo xtask play`, `cargo xtask new`, `cargo xtask test`, `cargo xtask web`, `cargo xtask book`,
+//! `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
 
 mod bench;
 mod book;
@@ -10,6 +10,7 @@ mod dependencies;
 mod fresh;
 mod fuzz;
 mod install;
+mod new;
 mod play;
 mod probes;
 mod progress;
@@ -39,7 +40,9 @@ struct Flags {
 enum Chore {
     /// Build an example, server and page, and serve it.
     Play(play::PlayFlags),
-    /// Run all checks required before a change is merged.
+    /// Write a game of your own beside this repository: rules, server, page, tests.
+    New(new::NewFlags),
+    /// Run everything that must hold before a change is merged.
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let chore = Flags::parse().chore;
     let done = Repo::find().and_then(|repo| match chore {
         Chore::Play(flags) => play::play(&repo, &flags),
+        Chore::New(flags) => new::new(&repo, &flags),
         Chore::Test(flags) => test::test(&repo, &flags),
         Chore::Web => web::build_all(&repo).map(|()| ExitCode::SUCCESS),
         Chore::Book => book::show(&repo),

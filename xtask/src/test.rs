@@ -8,7 +8,7 @@ use clap::Args;
 use crate::install::Need;
 use crate::repo::Repo;
 use crate::step::{Report, Step};
-use crate::{bench, book, browser, dependencies, fuzz, probes, rust, wasm_speed, web};
+use crate::{bench, book, browser, dependencies, fuzz, new, probes, rust, wasm_speed, web};
 
 /// In the order of running: quick and informative ones first.
 const STEPS: &[Step] = &[
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step::new("web", "the package and the pages: types, tests, build", WEB, web::checks),
     Step::new("chromium", "the examples in Chromium", CHROMIUM, browser::chromium),
     Step::new("firefox", "the examples in Firefox", FIREFOX, browser::firefox),
+    Step::new("new", "a game of one's own: builds, tests, plays in Chromium", CHROMIUM, new::check),
     Step::new("docs", "the documentation, no warnings", &[], rust::docs),
     Step::new("book", "the book builds, and every link leads somewhere", &[], book::check),
     Step::new("deny", "licences, bans, sources", &[Need::Deny], dependencies::deny),

@@ -99,8 +99,14 @@ fn build_rules(repo: &Repo) -> anyhow::Result<()> {
     ARENA_RULES.build(repo, &repo.page().join("wasm"))
 }
 
-/// Builds the module that `wasm-speed` measures, in `output`, with the profile of the package. It
-/// is not part of the package.
+/// The client for the package `tickwire`: as it is if it was built to be published, otherwise in little time.
+pub(crate) fn prepare_package(repo: &Repo) -> anyhow::Result<()> {
+    let output = repo.package().join("wasm");
+    let is_small = CLIENT.is_bound(repo, Profile::Wasm, &output);
+    CLIENT.build_by(repo, if is_small { Profile::Wasm } else { Profile::Play }, &output)
+}
+
+/// The module that `wasm-speed` measures, in `output`: by the profile of the package, but no part of it.
 pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
     REPLAY.build(repo, output)
 }
@@ -108,7 +114,10 @@ pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
 impl Module {
     /// Builds the module as it is published.
     fn build(&self, repo: &Repo, output: &Path) -> anyhow::Result<()> {
-        let profile = Profile::Wasm;
+        self.build_by(repo, Profile::Wasm, output)
+    }
+
+    fn build_by(&self, repo: &Repo, profile: Profile, output: &Path) -> anyhow::Result<()> {
         self.compile(repo, profile)?;
         if self.is_bound(repo, profile, output) {
             return Ok(());
@@ -196,7 +205,7 @@ fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result
     let mut inputs = inputs(folder, &["src", "index.html", "package.json", "package-lock.json"]);
     inputs.extend(present(folder, &["public", "tsconfig.json", "vite.config.ts"]));
     inputs.push(repo.package().join("dist/index.js"));
-    inputs.push(repo.root().join("examples/precompress.ts"));
+    inputs.push(repo.package().join("vite"));
     inputs.extend_from_slice(more);
     if is_fresh(&folder.join("dist/index.html"), &inputs) {
         return Ok(());

@@ -1,0 +1,158 @@
+// What `cargo xtask new` wrote, played in a real Chromium: by its development server, and by its own server.
+//
+// GAME        the folder of the game
+// GAME_SERVER its server's program
+// SCREENSHOTS where pictures go
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { launchBrowser, launchPhone, Page } from '../../examples/arena/web/e2e/browsers.mjs';
+import { startGame, startVite } from './game.mjs';
+
+const { GAME: folder, GAME_SERVER: program, SCREENSHOTS: pictures } = process.env;
+const page = join(folder, 'page');
+/** Not how long a build takes, but when it is given up. */
+const BUILD_MS = 300_000;
+let browser;
+let server;
+let vite;
+let ann;
+let bob;
+
+before(async () => {
+  browser = await launchBrowser();
+  server = await startGame(program, folder);
+  vite = await startVite(page, server.url);
+});
+
+after(async () => {
+  await browser?.close();
+  await vite?.stop();
+  await server?.stop();
+});
+
+async function open(url, options = {}) {
+  const opened = await browser.open(url, { kind: Page, width: 1280, height: 800, ...options });
+  await ownRunner(opened);
+  return opened;
+}
+
+const ownRunner = (page) =>
+  page.until('an own runner that is predicted', () => window.client?.entities.mine('Runner') && window.client.stats().predicting);
+
+/** Changes a file, and waits until the page is loaded anew and plays. */
+async function edit(page, file, change) {
+  const path = join(folder, file);
+  const text = readFileSync(path, 'utf8');
+  assert.notEqual(change(text), text, file);
+  await page.evaluate(() => (window.isOld = true));
+  writeFileSync(path, change(text));
+  await untilAnew(page, file, () => !window.isOld && window.client?.entities.mine('Runner') !== undefined);
+}
+
+/** The same as `Page.until`, through a load of the page: what runs in it then is lost. */
+async function untilAnew(page, what, run) {
+  for (const end = Date.now() + BUILD_MS; ; ) {
+    if (await page.evaluate(run).catch(() => false)) return;
+    if (Date.now() > end) throw new Error(`waited for ${what}: ${await page.state()}\n${vite.log}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+test('two pages of the development server see each other, over WebTransport', async () => {
+  [ann, bob] = [await open(vite.url), await open(vite.url)];
+  for (const page of [ann, bob]) {
+    await page.until('two runners', () => window.client.entities.of('Runner').length === 2);
+    assert.equal(await page.evaluate(() => window.client.transport), 'webtransport');
+  }
+});
+
+test('the own runner moves in the frame of its input, by the rules in the page', async () => {
+  const moved = await ann.evaluate(() => {
+    const { client } = window;
+    client.update();
+    const from = client.entities.mine('Runner').pos.x;
+    const moved = () => client.entities.mine('Runner').pos.x - from;
+    client.setInput({ right: 1, up: 0 });
+    const end = performance.now() + 5000;
+    while (moved() <= 0.1 && performance.now() < end) client.update();
+    return moved();
+  });
+  assert.ok(moved > 0.1, `moved by ${moved}`);
+});
+
+test('what one steers the other sees, and what one says the other reads', async () => {
+  const id = await ann.evaluate(() => window.client.player);
+  const x = await bob.until("Ann's runner", (id) => window.client.entities.get(id)?.pos.x + 1000, id);
+  await ann.raw.bringToFront();
+  await ann.down('ArrowRight');
+  await bob.until('it further right', ([id, x]) => window.client.entities.get(id)?.pos.x + 1000 > x + 10, [id, x]);
+  await ann.up('ArrowRight');
+  await ann.raw.type('#chat input', 'hello there');
+  await ann.raw.keyboard.press('Enter');
+  await bob.until('the message', () => document.querySelector('#messages').innerText.includes('hello there'));
+  await ann.save(join(pictures, 'new-desktop.png'));
+});
+
+test('an edit of the page loads it anew, in the room that it was in', async () => {
+  const name = await ann.evaluate(async () => {
+    const { name } = window.client.me;
+    await window.client.leave();
+    await window.client.join({ name, room: 'den' });
+    return name;
+  });
+  assert.notEqual(await bob.evaluate(() => window.client.room.name), 'den');
+  await edit(ann, 'page/src/draw.ts', (text) => `${text}// ${Date.now()}\n`);
+  assert.equal(await ann.evaluate(() => window.client.room.name), 'den');
+  assert.equal(await ann.evaluate(() => window.client.me.name), name);
+});
+
+test('an edit of the rules builds them anew for the page', async () => {
+  await edit(ann, 'src/lib.rs', (text) => text.replace('SPEED: f32 = 20.0', 'SPEED: f32 = 19.0'));
+  assert.match(vite.log, /the rules are built/);
+  assert.equal(await ann.evaluate(() => window.client.room.name), 'den');
+});
+
+test('rules that do not build are shown over the page, and the next edit mends it', async () => {
+  const path = join(folder, 'src/lib.rs');
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace('fn run(', 'fn run('.repeat(2)));
+  await untilAnew(ann, 'the error', () => document.querySelector('vite-error-overlay')?.shadowRoot.textContent.includes('lib.rs'));
+  await edit(ann, 'src/lib.rs', () => text.replace('SPEED: f32 = 19.0', 'SPEED: f32 = 20.0'));
+});
+
+test('a page says what to do while no server runs, and plays once there is one', async () => {
+  const { host } = new URL(server.url);
+  await server.stop();
+  await bob.until('the text', () => /cargo run/.test(document.querySelector('#state').value));
+  server = await startGame(program, folder, { listen: host });
+  await ownRunner(bob);
+});
+
+test('the types are those of the running game, and the page that is built plays on the game server', async () => {
+  const npm = (...args) => spawnSync('npm', args, { cwd: page, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const types = spawnSync('npx', ['tickwire', 'types', server.url, '--check', '-o', typesFile()], { cwd: page, encoding: 'utf8' });
+  assert.equal(types.status, 0, types.stderr);
+  const built = npm('run', 'build');
+  assert.equal(built.status, 0, built.stdout + built.stderr);
+  const own = await startGame(program, folder, { flags: ['--page-dir', join(page, 'dist')] });
+  const phone = await launchPhone();
+  try {
+    const hand = await phone.open(own.url, { kind: Page, width: 390, height: 844, scale: 2 });
+    await ownRunner(hand);
+    await hand.save(join(pictures, 'new-phone.png'));
+    assert.deepEqual(hand.errors, []);
+  } finally {
+    await phone.close();
+    await own.stop();
+  }
+  assert.deepEqual([...ann.errors, ...bob.errors], []);
+});
+
+/** As `package.json` names it. */
+function typesFile() {
+  const { scripts } = JSON.parse(readFileSync(join(page, 'package.json'), 'utf8'));
+  return /-o (\S+)/.exec(scripts.types)[1];
+}

@@ -1,0 +1,41 @@
+import { type Client, connect } from 'tickwire';
+import { chat } from './chat';
+import { draw } from './draw';
+import { held } from './keys';
+import { type MyGame, myGameSchema } from './types';
+import { core } from './rules';
+
+const state = document.querySelector<HTMLOutputElement>('#state')!;
+/** A tab keeps its name. */
+const name = (sessionStorage['name'] ??= `Runner ${1000 + Math.floor(Math.random() * 9000)}`) as string;
+/** How long after the end of a session the next one is tried, as when the server is started again. */
+const PAUSE_MS = 1000;
+
+/** One session, to its end. */
+async function play(): Promise<void> {
+  const room = new URLSearchParams(location.search).get('room') ?? undefined;
+  const client = await connect<MyGame>(location.origin, { name, room, rejoin: true, core, schema: myGameSchema });
+  Object.assign(globalThis, { client }); // to look at it in the console
+  chat(client);
+  let frame = requestAnimationFrame(function next() {
+    client.setInput(held());
+    client.update();
+    draw(client);
+    state.value = stateOf(client);
+    frame = requestAnimationFrame(next);
+  });
+  const { text } = await client.closed;
+  cancelAnimationFrame(frame);
+  throw new Error(text);
+}
+
+function stateOf(client: Client<MyGame>): string {
+  const { rttMs, corrections } = client.stats();
+  const coins = client.entities.mine('Runner')?.coins ?? 0;
+  return `${coins} coins · ${client.members.size} here · ${client.transport}, ${rttMs.toFixed(0)} ms, ${corrections} corrections`;
+}
+
+for (;;) {
+  await play().catch((error: Error) => (state.value = `${error.message} …`));
+  await new Promise((done) => setTimeout(done, PAUSE_MS));
+}

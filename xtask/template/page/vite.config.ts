@@ -1,0 +1,6 @@
+import { tickwire } from 'tickwire/vite';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  plugins: [tickwire({ rules: '..', types: 'src/types.ts' })],
+});
