@@ -1,6 +1,7 @@
 //! Joins defaults, file, environment and flags into one [`ServerConfig`].
 
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
@@ -168,13 +169,42 @@ fn wrong(figment: &Figment, error: &figment::Error) -> ConfigError {
             Some(metadata) => origin(metadata),
             None => origin_of(figment, &key),
         },
-        reason: reason(&error.kind),
+        reason: wrong_address(figment, &key).unwrap_or_else(|| reason(&error.kind)),
         allowed: allowed.and_then(|(_, setting)| setting.allowed_text()),
         name: if key.is_empty() { "a setting".to_owned() } else { key },
     }
 }
 
-/// The mistake in words, for someone who does not know the types.
+/// What is wrong with the value of a setting that is an address, and what to write instead.
+fn wrong_address(figment: &Figment, key: &str) -> Option<String> {
+    if !matches!(key, "listen" | "http_listen") {
+        return None;
+    }
+    let given = shown(&figment.find_value(key).ok()?);
+    let right = right_address(&given);
+    Some(format!("{given:?} is no address with a port; write {right}"))
+}
+
+/// The address that was most likely meant: the default port where none is given, all of this machine's addresses where
+/// there is but a port, and numbers for its name.
+fn right_address(given: &str) -> SocketAddr {
+    let default = ServerConfig::default().listen;
+    let (host, port) = match given.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') => (host, port),
+        _ => (given, ""),
+    };
+    if let Ok(ip) = given.trim_matches(['[', ']']).parse() {
+        return SocketAddr::new(ip, default.port());
+    }
+    if let Ok(port) = given.parse() {
+        return SocketAddr::new(default.ip(), port);
+    }
+    let ip = if host == "localhost" { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse().ok() };
+    let ip = ip.unwrap_or(default.ip());
+    SocketAddr::new(ip, port.parse().unwrap_or(default.port()))
+}
+
+/// What is wrong, for someone who does not know the types.
 fn reason(kind: &Kind) -> String {
     let (Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected)) = kind else {
         return kind.to_string();
@@ -330,6 +360,28 @@ mod tests {
         }
         let text = load(&["--config", "/nowhere.toml"], &[]).unwrap_err().to_string();
         assert!(text.contains("/nowhere.toml"), "{text}");
+    }
+
+    #[test]
+    fn an_address_without_a_port_is_refused_with_the_one_that_was_meant() {
+        for (wrong, right) in [
+            ("127.0.0.1", "127.0.0.1:4433"),
+            ("::1", "[::1]:4433"),
+            ("[::1]", "[::1]:4433"),
+            ("8080", "[::]:8080"),
+            (":8080", "[::]:8080"),
+            ("localhost", "127.0.0.1:4433"),
+            ("localhost:80", "127.0.0.1:80"),
+            ("play.example:443", "[::]:443"),
+            ("127.0.0.1:99999", "127.0.0.1:4433"),
+            ("here", "[::]:4433"),
+        ] {
+            for flag in ["listen", "http-listen"] {
+                let text = load(&[&format!("--{flag}"), wrong], &[]).unwrap_err().to_string();
+                let words = format!("{wrong:?} is no address with a port; write {right}");
+                assert!(text.ends_with(&words) && text.contains(flag), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -26,10 +26,12 @@ const ASKED_AGAIN: &str = "no-cache";
 const NO_PAGE: &str = "\
 This is a tickwire game server, and it is running, but it has no page to show.
 
-A game's page is a folder with an index.html, which the game's own tools build: web/dist in the game's folder,
-mostly. Build it, then start the server again with
+While you develop, the page has a server of its own: `npm run dev` in the page's folder, then open http://localhost:5173/.
 
-    --page-dir FOLDER
+To show the page here, build it (`npm run build`) and start the server again with the folder that the build wrote, which
+holds index.html and is mostly called page/dist or web/dist:
+
+    --page-dir page/dist
 
 The examples are built and served with their pages by `cargo xtask play` and `cargo xtask play minimal`.
 Native clients, and pages from elsewhere, can play on this server as it is.
@@ -89,7 +91,10 @@ pub(super) fn warn_if_missing(dir: Option<&Path>, page: Option<Page>) {
         (None, None) => false,
     };
     if !is_there {
-        tracing::warn!("no page: build the game's page, and give its folder with --page-dir");
+        tracing::warn!(
+            "no page here: `npm run dev` in the page's folder shows it at http://localhost:5173/, and \
+             --page-dir FOLDER shows a page that is built"
+        );
     }
 }
 
