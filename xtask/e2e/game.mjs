@@ -46,10 +46,10 @@ export async function startGame(program, folder, { listen = '127.0.0.1:0', flags
   return Object.assign(server, { url: server.match[1] });
 }
 
-/** Vite's development server of a page, for the game server at `url`. */
-export async function startVite(page, url) {
+/** Vite's development server of a page, for the game server at `url`, by the Vite that the folder `by` has. */
+export async function startVite(page, url, by = page) {
   const port = await freePort();
-  const args = [join(page, 'node_modules/vite/bin/vite.js'), '--host', '127.0.0.1', '--port', String(port), '--strictPort'];
+  const args = [join(by, 'node_modules/vite/bin/vite.js'), '--host', '127.0.0.1', '--port', String(port), '--strictPort'];
   const vite = await start(process.execPath, args, { cwd: page, env: { ...process.env, TICKWIRE_SERVER: url } }, /Local:\s+(http:\S+)/);
   return Object.assign(vite, { url: vite.match[1] });
 }

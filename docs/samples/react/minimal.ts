@@ -1,0 +1,1 @@
+export type { Minimal } from '../../../examples/minimal/web/src/minimal';
