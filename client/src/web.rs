@@ -245,12 +245,16 @@ impl Core {
     ///
     /// `adopt(kind, values, before)` returns the state of an entity with these components, or
     /// undefined if its kind is not stepped; `before` is the state that was predicted for the same
-    /// tick, if any. `step(kind, state, input, values)` returns a new state, one tick later, and
-    /// fills in its components; undefined if it failed. Neither may throw.
+    /// tick, if any. `step(kind, state, input, values, nearby, made)` returns a new state, one tick later,
+    /// and fills in its components; undefined if it failed. Neither may throw.
+    ///
+    /// `nearby` is flat, and empty unless `looks_around`: for each other entity how many numbers its record has, its id, its
+    /// kind, its components. To `made` the step appends the same of what it makes, with 0 for an entity or 1 for an event
+    /// in place of the id.
     #[wasm_bindgen(js_name = predictBy)]
-    pub fn predict_by(&mut self, adopt: Function, step: Function) {
+    pub fn predict_by(&mut self, adopt: Function, step: Function, looks_around: bool) {
         self.session.predict_by(Box::new(move |schema| {
-            let step = ScriptStep::new(adopt.clone(), step.clone());
+            let step = ScriptStep::new(adopt.clone(), step.clone(), looks_around);
             Some(Box::new(NumberRules::new(schema, step)))
         }));
     }

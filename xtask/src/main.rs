@@ -1,5 +1,6 @@
-//! The chores of this repository: `cargo xtask play`, `cargo xtask new`, `cargo xtask test`, `cargo xtask web`, `cargo xtask book`,
-//! `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask wasm-speed`.
+//! The chores of this repository: `cargo xtask play`, `cargo xtask new`, `cargo xtask test`, `cargo
+//! xtask web`, `cargo xtask book`, `cargo xtask reference`, `cargo xtask connect-race`, `cargo xtask
+//! wasm-speed`.
 
 mod bench;
 mod book;
@@ -42,7 +43,7 @@ enum Chore {
     Play(play::PlayFlags),
     /// Write a game of your own beside this repository: rules, server, page, tests.
     New(new::NewFlags),
-    /// Run everything that must hold before a change is merged.
+    /// Run all checks required before a change is merged.
     Test(test::TestFlags),
     /// Build the wasm client, the npm package and the examples' pages.
     Web,

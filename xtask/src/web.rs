@@ -106,7 +106,8 @@ pub(crate) fn prepare_package(repo: &Repo) -> anyhow::Result<()> {
     CLIENT.build_by(repo, if is_small { Profile::Wasm } else { Profile::Play }, &output)
 }
 
-/// The module that `wasm-speed` measures, in `output`: by the profile of the package, but no part of it.
+/// Builds the module that `wasm-speed` measures, in `output`, with the profile of the package. It
+/// is not part of the package.
 pub(crate) fn build_replay(repo: &Repo, output: &Path) -> anyhow::Result<()> {
     REPLAY.build(repo, output)
 }

@@ -27,7 +27,7 @@ use super::interpolation::KindBlend;
 use super::visible_error::{ErrorFade, VisibleError};
 pub use effects::PredictedEventOutcome;
 use effects::PredictedEvents;
-pub use numbers::{NumberRules, NumberStep};
+pub use numbers::{NumberRules, NumberStep, NumberTick};
 pub use rules::{GameRules, LaneRecord, MaybeSend, PredictedState, Rules, RulesFor, StepOutput};
 use spawns::Spawns;
 

@@ -5,12 +5,12 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     #[wasm_bindgen(typescript_type = "Array<any>")]
     pub type Array;
 
     #[wasm_bindgen(constructor)]
-    fn new() -> Array;
+    pub(super) fn new() -> Array;
 
     #[wasm_bindgen(method)]
     fn push(this: &Array, value: &JsValue) -> u32;
@@ -31,6 +31,9 @@ extern "C" {
 
     #[wasm_bindgen(constructor)]
     pub(super) fn new_with_length(length: u32) -> Float64Array;
+
+    #[wasm_bindgen(constructor)]
+    fn copy_of_array(numbers: &Array) -> Float64Array;
 
     #[wasm_bindgen(static_method_of = Float64Array, js_name = from)]
     fn numbers_of(array: &Float64Array) -> Vec<f64>;
@@ -93,6 +96,13 @@ impl From<&[f64]> for Float64Array {
 impl From<&[u8]> for Uint8Array {
     fn from(bytes: &[u8]) -> Uint8Array {
         Uint8Array::copy_of_bytes(bytes)
+    }
+}
+
+impl Array {
+    /// Its elements as numbers; what is no number is NaN.
+    pub(super) fn to_numbers(&self) -> Vec<f64> {
+        Float64Array::numbers_of(&Float64Array::copy_of_array(self))
     }
 }
 

@@ -45,7 +45,7 @@ export async function fetchDirections(url?: string | URL, signal?: AbortSignal):
       cause = error;
     }
   }
-  // A server elsewhere may serve no HTTP at all; then it has a certificate of a public authority.
+  // A server elsewhere may serve no HTTP at all: then it has a certificate of a public authority.
   if (!addresses.includes(ownAddress() ?? '')) return { certificateHashes: [] };
   const text = `no answer from ${addresses[0]}: check that the server that served this page still runs, then try again`;
   throw new TickwireError('Unreachable', text, { cause });
@@ -105,7 +105,10 @@ function webTransportUrlOf(json: unknown): string | undefined {
   return url;
 }
 
-/** Reads `{"hashes": [{"algorithm": "sha-256", "value": "<base64>"}]}`. Throws a `TypeError` for anything else. */
+/**
+ * Reads `{"hashes": [{"algorithm": "sha-256", "value": "<base64>"}]}`. Throws a `TypeError` for
+ * anything else.
+ */
 export function parseCertificateHashes(json: unknown): CertificateHash[] {
   const hashes = (json as { hashes?: unknown } | null)?.hashes;
   if (!Array.isArray(hashes)) throw new TypeError('no list "hashes"');

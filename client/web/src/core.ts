@@ -43,12 +43,17 @@ export interface CoreStats {
 /** The state of an entity with these numbers; `before` was predicted for the same tick. Undefined is not stepped. */
 export type Adopt = (kind: number, values: Float64Array, before: Record<string, unknown> | undefined) => object | undefined;
 
-/** The state a tick after `state`, as a new object; fills `values` with its numbers. Undefined is failed. */
+/**
+ * The state a tick after `state`, as a new object; fills `values` with its numbers. Undefined is failed. `nearby` and `made` are
+ * flat records of other entities, and of what the step makes; see `tick.ts`.
+ */
 export type StepOnce = (
   kind: number,
   state: Record<string, unknown>,
   input: Float64Array,
   values: Float64Array,
+  nearby: Float64Array,
+  made: number[],
 ) => object | undefined;
 
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
@@ -88,7 +93,7 @@ export interface Core {
   /** The list that is followed. */
   rooms(): RoomInfo[];
   setInput(values: Float64Array): void;
-  predictBy(adopt: Adopt, step: StepOnce): void;
+  predictBy(adopt: Adopt, step: StepOnce, looksAround: boolean): void;
   predictNothing(): void;
   /** In what the rules of the game's own module are not the server's; only such a module has it. */
   rulesDiffer?(): string | undefined;

@@ -4,7 +4,8 @@
  * @module
  */
 export { connect, type ConnectOptions } from './connect.js';
-export type { Adopt, Core, MakeCore, StepOnce } from './core.js';
+export type { CoreStats, MakeCore } from './core.js';
+export type { Listener } from './emitter.js';
 export { Client } from './client.js';
 export type { ClientEvents, GameEvent, Stats } from './events.js';
 export type { CreateRequest, Entrance, JoinRequest, SpectateRequest } from './joining.js';
@@ -16,6 +17,7 @@ export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';
 export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';
+export type { Nearby, StepTick } from './tick.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
 export type { BuiltFor } from './showing.js';
 export { browserCache, type StaticCache, type StaticChange, type StaticProgress } from './static-data.js';

@@ -2,11 +2,12 @@ import type { Core } from './core.js';
 import type { AnyGame, Game, KindName, Seen } from './entities.js';
 import { TickwireError } from './errors.js';
 import { type Kind, readRecord, type Schema } from './schema.js';
+import { CoreTick, type StepTick } from './tick.js';
 import { copyOf, roundValue } from './value.js';
 
 /**
  * One tick of what the player steers: changes `own`, which has the fields of its kind, by the `input`, as the
- * server's rules do. `seconds` is how long a tick is.
+ * server's rules do. `seconds` is how long a tick is. `tick`, the fourth parameter, shows other entities and takes new ones and events.
  *
  * It is called for ticks that are stepped anew, and for a part of a tick to show, as well: it changes
  * nothing but `own`, and depends on nothing but its arguments. Properties that it adds to `own` go from tick to
@@ -16,13 +17,16 @@ export type Step<G extends Game = AnyGame, K extends KindName<G> = KindName<G>> 
   own: G['entities'][K],
   input: Seen<G['input']>,
   seconds: number,
+  tick: StepTick<G>,
 ) => void;
 
 /** How what the player steers is predicted: a step for each kind of entity that players steer. */
 export type Steps<G extends Game = AnyGame> = { readonly [K in KindName<G>]?: Step<G, K> };
 
 type Values = Record<string, unknown>;
-type AnyStep = (own: Values, input: Values, seconds: number) => unknown;
+type AnyStep = (own: Values, input: Values, seconds: number, tick: CoreTick) => unknown;
+/** Of a step that takes its tick: what is around is handed only to such a one. */
+const PARAMETERS_WITH_TICK = 4;
 
 interface Stepped {
   readonly kind: Kind;
@@ -33,14 +37,14 @@ interface Stepped {
 export class Predictor {
   /** What a step failed with; then nothing is predicted any more. */
   error: TickwireError | undefined;
-  readonly #input: Kind;
+  readonly #schema: Schema;
   readonly #seconds: number;
   /** By the number of their kind. */
   readonly #stepped = new Map<number, Stepped>();
 
   /** Throws a `TypeError` for a step of a kind that the game does not have. */
   constructor(schema: Schema, steps: object) {
-    this.#input = schema.input;
+    this.#schema = schema;
     this.#seconds = 1 / schema.tickHz;
     for (const [name, step] of Object.entries(steps)) {
       if (step === undefined) continue;
@@ -57,9 +61,11 @@ export class Predictor {
 
   /** Has the core predict by these steps, in rooms that are joined from now on. */
   begin(core: Core): void {
+    const steps = [...this.#stepped.values()];
     core.predictBy(
       (kind, values, before) => this.adopt(kind, values, before),
-      (kind, state, input, values) => this.step(kind, state, input, values),
+      (kind, state, input, values, nearby, made) => this.step(kind, state, input, values, nearby, made),
+      steps.some(({ step }) => step.length >= PARAMETERS_WITH_TICK),
     );
   }
 
@@ -72,16 +78,23 @@ export class Predictor {
     return own;
   }
 
-  /** The state a tick later, and its numbers in `values`; nothing when the step fails. */
-  step(number: number, state: Values, input: ArrayLike<number>, values: Float64Array): Values | undefined {
+  /** The state a tick later, and its numbers in `values`; nothing when the step fails. `nearby` and `made` are those of its tick. */
+  step(
+    number: number,
+    state: Values,
+    input: ArrayLike<number>,
+    values: Float64Array,
+    nearby: ArrayLike<number> = [],
+    made: number[] = [],
+  ): Values | undefined {
     const stepped = this.#stepped.get(number);
     if (!stepped || this.error) return undefined;
     const { kind, step } = stepped;
     try {
       const own = ownState(kind, state);
       const held: Values = {};
-      readRecord(this.#input, input, 0, held);
-      const given = step(own, held, this.#seconds);
+      readRecord(this.#schema.input, input, 0, held);
+      const given = step(own, held, this.#seconds, new CoreTick(this.#schema, writeRecord, nearby, made));
       if (typeof given === 'object' && given !== null && given !== own) {
         throw new TypeError('it returned another object; a step changes its first argument');
       }

@@ -314,7 +314,7 @@ test('a step that fails is told once, and the session goes on without it', () =>
   sailor.on('predictionFailed', told);
   const run = () => {
     const boat = core.rules?.adopt(0, new Float64Array(2), undefined) as Record<string, unknown>;
-    core.rules?.step(0, boat, new Float64Array(1), new Float64Array(2));
+    core.rules?.step(0, boat, new Float64Array(1), new Float64Array(2), new Float64Array(), []);
   };
   core.update = run;
   for (let frame = 3; frame < 6; frame++) sailor.update(frame);

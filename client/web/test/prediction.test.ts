@@ -2,6 +2,7 @@ import { expect, expectTypeOf, test, vi } from 'vitest';
 import type { ConnectOptions } from '../src/connect.js';
 import type { Game } from '../src/entities.js';
 import { Predictor, type Step } from '../src/prediction.js';
+import type { StepTick } from '../src/tick.js';
 import type { Schema, Vec2 } from '../src/schema.js';
 
 const SCHEMA: Schema = {
@@ -19,13 +20,14 @@ const SCHEMA: Schema = {
       ],
     },
   ],
-  events: [],
+  events: [{ name: 'Splash', fields: [{ name: 'pos', type: 'vec2', components: 2 }, { name: 'by', type: 'int', components: 1 }] }],
   commands: [],
 };
 
 interface Boats extends Game {
   input: { rudder: number };
   entities: { Buoy: { pos: Vec2 }; Boat: { pos: Vec2; crew: number; sail: boolean } };
+  events: { Splash: { pos: Vec2; by: number } };
 }
 
 const BOAT = 1;
@@ -168,4 +170,46 @@ test("steps are typed by the game's types", () => {
   expectTypeOf<Parameters<Given>[1]>().toEqualTypeOf<Readonly<{ rudder: number }>>();
   // @ts-expect-error: there is no such kind
   ({ predict: { Bote: () => {} } }) satisfies ConnectOptions<Boats>;
+});
+
+/** One step with a buoy and another boat around. Gives what it made. */
+function stepAmong(step: Step<Boats, 'Boat'>) {
+  const predicts = predictor(step);
+  const made: number[] = [];
+  const around = [5, 70, 0, 8, 9, 7, 71, BOAT, 1, 2, 3, 1];
+  const state = predicts.step(BOAT, predicts.adopt(BOAT, [0, 0, 1, 0], undefined)!, [0], new Float64Array(4), around, made);
+  return { state, made, error: predicts.error };
+}
+
+test('a step sees the other entities of a kind', () => {
+  let seen: unknown;
+  stepAmong((_boat, _input, _seconds, tick) => (seen = [tick.nearby('Buoy'), tick.nearby('Boat')]));
+  expect(seen).toEqual([[{ id: 70, pos: { x: 8, y: 9 } }], [{ id: 71, pos: { x: 1, y: 2 }, crew: 3, sail: true }]]);
+});
+
+test('what a step spawns and emits is handed on as numbers', () => {
+  const { made } = stepAmong((_boat, _input, _seconds, tick) => {
+    tick.emit('Splash', { pos: { x: 1.5, y: 2 }, by: 6.7 });
+    tick.spawn('Boat', { pos: { x: 3, y: 4 }, crew: 2, sail: true });
+  });
+  expect(made).toEqual([6, 1, 0, 1.5, 2, 7, 7, 0, BOAT, 3, 4, 2, 1]);
+});
+
+test.each([
+  ['an unknown kind around', (tick: StepTick<Boats>) => tick.nearby('Whale' as never), /no "Whale" among its entities: Buoy, Boat/],
+  ['an unknown entity', (tick: StepTick<Boats>) => tick.spawn('Whale' as never, {} as never), /no "Whale"/],
+  ['an unknown event', (tick: StepTick<Boats>) => tick.emit('Bang' as never, {} as never), /no "Bang" among its events: Splash/],
+  ['a field that is not given', (tick: StepTick<Boats>) => tick.emit('Splash', { by: 1 } as never), /"pos" is undefined/],
+])('%s fails the step', (_, make, words) => {
+  const { state, error } = stepAmong((_boat, _input, _seconds, tick) => void make(tick));
+  expect(state).toBeUndefined();
+  expect(error?.message).toMatch(words);
+});
+
+test('what is around is asked for by a step that takes its tick, and by no other', () => {
+  const predictBy = vi.fn();
+  for (const step of [() => {}, (_boat: unknown, _input: unknown, _seconds: number, tick: StepTick<Boats>) => void tick.nearby('Buoy')]) {
+    predictor(step as Step<Boats, 'Boat'>).begin({ predictBy } as never);
+  }
+  expect(predictBy.mock.calls.map((call) => call[2])).toEqual([false, true]);
 });

@@ -204,7 +204,7 @@ fn right_address(given: &str) -> SocketAddr {
     SocketAddr::new(ip, port.parse().unwrap_or(default.port()))
 }
 
-/// What is wrong, for someone who does not know the types.
+/// The mistake in words, for someone who does not know the types.
 fn reason(kind: &Kind) -> String {
     let (Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected)) = kind else {
         return kind.to_string();

@@ -7,7 +7,7 @@ use tickwire_shared::predict::EachNearby;
 use tickwire_shared::schema::{FieldType, KindSchema, LANES_MAX, Schema};
 
 use super::super::component::{components, lanes_of, push_components};
-use super::rules::{MaybeSend, PredictedState, Rules, StepOutput};
+use super::rules::{LaneRecord, MaybeSend, PredictedState, Rules, StepOutput};
 
 const SAME_RULES: &str = "states are of the rules that made them";
 
@@ -36,7 +36,55 @@ pub trait NumberStep: Debug + MaybeSend {
         state: &Self::State,
         input: &[f64],
         values: &mut [f64],
+        tick: &mut NumberTick<'_>,
     ) -> Option<Self::State>;
+}
+
+/// What one step sees besides its own state, and what it makes, by components: a
+/// [`PredictedStep`](tickwire_shared::predict::PredictedStep) without the game's types.
+pub struct NumberTick<'a> {
+    entities: &'a [KindSchema],
+    events: &'a [KindSchema],
+    nearby: &'a EachNearby<'a>,
+    output: StepOutput,
+}
+
+impl NumberTick<'_> {
+    /// Calls `visit` with the id, the kind and the components of every entity that the client knows but the one that
+    /// is stepped, each where its velocity takes it from its last known state.
+    pub fn for_each_nearby(&self, visit: &mut dyn FnMut(EntityId, u8, &[f64])) {
+        (self.nearby)(&mut |id, kind, lanes| {
+            if let Some(table) = self.entities.get(usize::from(kind)) {
+                visit(id, kind, &numbers(table, lanes));
+            }
+        });
+    }
+
+    /// Shows a new entity of the player. One of a kind that the game does not have is left out.
+    pub fn spawn(&mut self, kind: u8, values: &[f64]) {
+        self.output.spawned.extend(record(self.entities, kind, values));
+    }
+
+    /// Gives the client an event. One of a kind that the game does not have is left out.
+    pub fn emit(&mut self, kind: u8, values: &[f64]) {
+        self.output.events.extend(record(self.events, kind, values));
+    }
+}
+
+impl Debug for NumberTick<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NumberTick({:?})", self.output)
+    }
+}
+
+/// The lanes of an entity or event; missing components are zero.
+fn record(kinds: &[KindSchema], kind: u8, values: &[f64]) -> Option<LaneRecord> {
+    let table = kinds.get(usize::from(kind))?;
+    let mut values = values.to_vec();
+    values.resize(count(table), 0.0);
+    let mut lanes = vec![0; table.lanes()];
+    quantize(table, &values, &mut lanes);
+    Some((kind, lanes))
 }
 
 /// The rules that a [`NumberStep`] makes for a server's schema.
@@ -44,13 +92,15 @@ pub trait NumberStep: Debug + MaybeSend {
 pub struct NumberRules<N> {
     input: KindSchema,
     entities: Vec<KindSchema>,
+    events: Vec<KindSchema>,
     step: N,
 }
 
 impl<N: NumberStep> NumberRules<N> {
     /// For a server with this schema.
     pub fn new(schema: &Schema, step: N) -> Self {
-        NumberRules { input: schema.input.clone(), entities: schema.entities.clone(), step }
+        let Schema { input, entities, events, .. } = schema.clone();
+        NumberRules { input, entities, events, step }
     }
 }
 
@@ -93,8 +143,8 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         &self,
         steered: &mut PredictedState,
         input: &[i32],
-        _around: &EachNearby<'_>,
-        _made: &mut StepOutput,
+        nearby: &EachNearby<'_>,
+        made: &mut StepOutput,
     ) {
         let stepped = steered.get_mut::<NumberState<N::State>>().expect(SAME_RULES);
         let table = &self.entities[usize::from(stepped.kind)];
@@ -103,10 +153,15 @@ impl<N: NumberStep> Rules for NumberRules<N> {
         let input = if input.is_empty() { &nothing } else { input };
         let mut values = vec![0.0; count(table)];
         let input = numbers(&self.input, input);
-        if let Some(state) = self.step.step(stepped.kind, &stepped.state, &input, &mut values) {
+        let (entities, events) = (&*self.entities, &*self.events);
+        let mut tick = NumberTick { entities, events, nearby, output: StepOutput::default() };
+        let (kind, before) = (stepped.kind, &stepped.state);
+        if let Some(state) = self.step.step(kind, before, &input, &mut values, &mut tick) {
             stepped.state = state;
             quantize(table, &values, &mut stepped.lanes);
             stepped.values = values;
+            made.spawned.append(&mut tick.output.spawned);
+            made.events.append(&mut tick.output.events);
         }
     }
 }
@@ -172,7 +227,8 @@ mod tests {
         KindSchema::new(name, types.iter().enumerate().map(field).collect())
     }
 
-    /// Adds the input to every component, and counts its steps; fails from the third on.
+    /// Adds the input to every component, and counts its steps; fails from the third on. Spawns a copy of itself, and
+    /// tells how many others there are.
     #[derive(Debug)]
     struct Adds;
 
@@ -194,9 +250,19 @@ mod tests {
             (state, steps): &Self::State,
             input: &[f64],
             values: &mut [f64],
+            tick: &mut NumberTick<'_>,
         ) -> Option<Self::State> {
             let after: Vec<f64> = state.iter().map(|value| value + input[0]).collect();
             values.copy_from_slice(&after);
+            tick.spawn(1, &after);
+            tick.spawn(9, &after);
+            let mut others = Vec::new();
+            tick.for_each_nearby(&mut |id, kind, values| {
+                others.push((id, kind, values.to_vec()));
+            });
+            others.iter().for_each(|(id, kind, values)| {
+                tick.emit(0, &[f64::from(id.0), f64::from(*kind), values[0]]);
+            });
             (*steps < 2).then_some((after, steps + 1))
         }
     }
@@ -209,7 +275,7 @@ mod tests {
             tick_hz: 60,
             input: kind("Input", &[FieldType::Int { min: 1, max: 3 }]),
             entities: vec![kind("Other", &[]), kind("Own", &[real, count, FieldType::Bool])],
-            events: Vec::new(),
+            events: vec![kind("Seen", &[count, FieldType::Bool, real])],
             commands: Vec::new(),
             model: Vec::new(),
         };
@@ -248,6 +314,20 @@ mod tests {
         assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
         predict_step(&rules, &mut steered, &[3]);
         assert_eq!(lanes(&rules, &steered), [35, large.wrapping_add(3), 1]);
+    }
+
+    #[test]
+    fn a_step_sees_others_and_makes_entities_and_events_unless_it_fails() {
+        let rules = rules();
+        let mut steered = rules.state_of(EntityId(1), 1, &[5, 7, 0], None).unwrap();
+        let nearby = |visit: &mut dyn FnMut(EntityId, u8, &[i32])| {
+            visit(EntityId(4), 1, &[-15, 0, 0]);
+            visit(EntityId(5), 9, &[]);
+        };
+        let mut made = StepOutput::default();
+        (0..3).for_each(|_| rules.predict_step(&mut steered, &[1], &nearby, &mut made));
+        assert_eq!(made.spawned, [(1, vec![15, 8, 1]), (1, vec![25, 9, 1])]);
+        assert_eq!(made.events, [(0, vec![4, 1, -15]), (0, vec![4, 1, -15])]);
     }
 
     #[test]
