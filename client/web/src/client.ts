@@ -2,7 +2,7 @@ import { Chat } from './chat.js';
 import { type CommandFields, type CommandName, commandRecord } from './command.js';
 import type { Core } from './core.js';
 import { delay, inTime } from './deadline.js';
-import { sitAgain } from './detour.js';
+import { NAME_HELD_MS, sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
@@ -26,7 +26,7 @@ const LAST_CHANCE_MS = 1000;
 /** How long the server may take to welcome the session that goes on. */
 const WELCOME_MS = 10_000;
 /** The same for the seat there, while the old connection may still hold the name. */
-const SEAT_MS = 15_000;
+const SEAT_MS = NAME_HELD_MS + 5000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -510,7 +510,7 @@ export class Client<G extends Game = AnyGame> {
     this.#begin(core, transport);
     try {
       await inTime(this.#welcome, { timeoutMs: WELCOME_MS });
-      if (room && me) await inTime(sitAgain(this, room.name, me, this.#entrance), { timeoutMs: SEAT_MS });
+      if (room && me) await inTime(sitAgain(this, { ...me, ...this.#entrance, room: room.name }), { timeoutMs: SEAT_MS });
       if (this.#followed) void this.subscribeRooms(this.#followed);
       this.#emitter.emit('moved', { from: old.kind, to: transport.kind });
     } catch (error) {

@@ -8,8 +8,8 @@ import type { Transport, TransportKind } from './transport.js';
 /** Opens the other transport than this one, with the core of a session that is new: sessions cannot be resumed. */
 export type Detour = (from: TransportKind) => Promise<{ core: Core; transport: Transport }>;
 
-/** How long the server may take to notice the end of the old connection, which holds the name. */
-const NAME_HELD_MS = 10_000;
+/** How long the server may take to notice the end of the old connection, which holds the name: its `idle_ms` by default. */
+export const NAME_HELD_MS = 15_000;
 const PAUSE_MS = 250;
 
 interface Seats {
@@ -17,10 +17,14 @@ interface Seats {
   spectate(request: SpectateRequest): Promise<unknown>;
 }
 
-/** Joins a room again by the name that one had there. */
-export async function sitAgain(client: Seats, room: string, { name, spectator }: Pick<Member, 'name' | 'spectator'>, entrance: Entrance): Promise<void> {
-  const { options, password } = entrance;
-  for (let leftMs = NAME_HELD_MS; ; leftMs -= PAUSE_MS) {
+/** Who comes back, to which room, with what. */
+export interface Return extends Entrance, Pick<Member, 'name' | 'spectator'> {
+  readonly room: string;
+}
+
+/** Joins a room again by the name that one had there, once the name is free: after `heldMs` that is given up. */
+export async function sitAgain(client: Seats, { room, name, spectator, options, password }: Return, heldMs = NAME_HELD_MS): Promise<void> {
+  for (let leftMs = heldMs; ; leftMs -= PAUSE_MS) {
     try {
       await (spectator ? client.spectate({ name, room, password }) : client.join({ name, room, options, password }));
       return;

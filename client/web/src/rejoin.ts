@@ -13,6 +13,9 @@ interface Stay {
   readonly password?: string | undefined;
 }
 
+/** The old page said goodbye, or its tab crashed: then the name is free too late to wait for. */
+const NAME_HELD_MS = 4000;
+
 /**
  * Joins the room that this tab was in before its page was loaded anew, and otherwise the one that `request` says. From then on
  * the tab remembers the room that the client is in; a page that asks for another room than before does not go back.
@@ -22,7 +25,7 @@ export async function joinAgain<G extends Game>(client: Client<G>, host: string,
   follow(client, host, request.room);
   if (stay && stay.asked === request.room) {
     try {
-      return await sitAgain(client, stay.room, { name: request.name, spectator: stay.spectator }, stay);
+      return await sitAgain(client, { ...stay, name: request.name }, NAME_HELD_MS);
     } catch {
       // It is full, or closed: then as anybody who comes.
     }

@@ -421,7 +421,7 @@ for (const [what, end] of [
     await pass(0);
     expect(nextCore.asked).toContain('join bay Me');
     if (end) nextPipe.handler.onClosed(end);
-    await pass(end ? 0 : 20_000);
+    await pass(end ? 0 : 25_000);
     expect(told).toEqual(['ConnectionLost']);
     expect((await client.closed).code).toBe('ConnectionLost');
   });
