@@ -13,6 +13,29 @@ export class Room {
   /** Everyone, by number. */
   readonly members = new Map<number, Member>();
 
+  /** What a `Client` reports of an event: its name and its value. */
+  take(event: RoomEvent): [name: RoomEvent['type'], value: unknown] {
+    switch (event.type) {
+      case 'joined':
+        this.join(event);
+        return [event.type, event];
+      case 'left':
+        this.leave();
+        return [event.type, undefined];
+      case 'removed':
+        this.leave();
+        return [event.type, { text: event.text }];
+      case 'memberJoined':
+        this.members.set(event.member.player, event.member);
+        return [event.type, event.member];
+      case 'memberLeft':
+        return [event.type, this.remove(event)];
+      case 'host':
+        this.host = event.player;
+        return [event.type, event.player];
+    }
+  }
+
   /** A seat was taken. */
   join(joined: Joined): void {
     this.info = joined.room;

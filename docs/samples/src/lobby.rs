@@ -3,7 +3,7 @@
 use tickwire::client::{Client, ClientEvent};
 use tickwire::control::{RoomChoice, RoomQuery, ServerChat, ServerFrame};
 
-use crate::tag::{Tag, Tagged};
+use crate::tag::{Tag, TagOptions, Tagged};
 
 // ANCHOR: ask
 /// Requests take effect in the order they are made: no need to wait in between.
@@ -13,6 +13,18 @@ pub fn enter(client: &mut Client<Tag>) {
     client.say("hello");
 }
 // ANCHOR_END: ask
+
+// ANCHOR: private
+/// Makes a room that only those who know its password come into. Whoever makes it needs none.
+pub fn make_private(client: &mut Client<Tag>, room: &str, password: &str) {
+    client.create(room, &TagOptions { password: password.to_owned() }, "Ann", &());
+}
+
+/// Comes into it.
+pub fn enter_private(client: &mut Client<Tag>, room: &str, password: &str) {
+    client.join_with(RoomChoice::Named(room.to_owned()), "Bob", &(), password);
+}
+// ANCHOR_END: private
 
 // ANCHOR: answers
 /// A line for the player, for each thing that happened.

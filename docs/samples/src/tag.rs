@@ -61,6 +61,16 @@ pub struct Tagged {
 }
 // ANCHOR_END: event
 
+// ANCHOR: options
+/// What a room of tag is made with.
+#[state]
+#[derive(Clone, Debug, Default)]
+pub struct TagOptions {
+    /// Only those who know it come in; empty for a room that is open to all.
+    pub password: String,
+}
+// ANCHOR_END: options
+
 // ANCHOR: state
 /// The state of one room.
 #[state]
@@ -90,6 +100,15 @@ impl Simulation for Tag {
     type Input = Keys;
     type Entity = Runner;
     type Event = Tagged;
+    // ANCHOR_END: simulation
+    // ANCHOR: policy
+    type RoomOptions = TagOptions;
+
+    fn room_policy(options: &TagOptions) -> Result<RoomPolicy, Refusal> {
+        Ok(RoomPolicy { password: options.password.as_str().into(), ..RoomPolicy::default() })
+    }
+    // ANCHOR_END: policy
+    // ANCHOR: rules
 
     fn new(_room: &NewRoom<Self>) -> Self {
         Tag::default()
@@ -119,7 +138,7 @@ impl Simulation for Tag {
             world.show(EntityId::of_player(*player), *runner).owned_by(*player).at(runner.pos);
         }
     }
-    // ANCHOR_END: simulation
+    // ANCHOR_END: rules
 
     // ANCHOR: policy
     fn room_policy(_options: &()) -> Result<RoomPolicy, Refusal> {

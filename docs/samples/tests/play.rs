@@ -139,3 +139,19 @@ async fn a_message_follows_a_join_without_waiting_for_it() {
     }
     client.close().await;
 }
+
+#[tokio::test]
+async fn a_private_room_is_for_those_who_know_its_password() {
+    let certs = tempfile::tempdir().unwrap();
+    let (address, _stop) = serve(certs.path()).await;
+    let connect = || Client::<Tag>::connect(&address, ConnectOptions::default());
+    let (mut ann, mut bob) = (connect().await.unwrap(), connect().await.unwrap());
+    lobby::make_private(&mut ann, "den", "sesame");
+    until(&mut ann, |event| lobby::describe(event) == "in den with 1 members").await;
+    lobby::enter_private(&mut bob, "den", "open");
+    until(&mut bob, |event| lobby::describe(event).starts_with("refused")).await;
+    lobby::enter_private(&mut bob, "den", "sesame");
+    until(&mut bob, |event| lobby::describe(event) == "in den with 2 members").await;
+    ann.close().await;
+    bob.close().await;
+}

@@ -71,3 +71,15 @@ export async function enter(room: string) {
   await client.chat.send('hello');
 }
 // ANCHOR_END: rooms
+
+// ANCHOR: private
+export async function makePrivate(room: string, password: string) {
+  await client.leave();
+  await client.create({ room, name: 'Ann', roomOptions: { password }, password });
+}
+
+export async function enterPrivate(room: string, password: string) {
+  await client.leave();
+  await client.join({ room, name: 'Bob', password });
+}
+// ANCHOR_END: private

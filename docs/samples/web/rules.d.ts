@@ -1,0 +1,3 @@
+import type { MakeCore } from 'tickwire';
+
+export declare function core(): Promise<MakeCore>;
