@@ -133,9 +133,9 @@ macro_rules! web_rules {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             #[$crate::wasm_bindgen::prelude::wasm_bindgen(
-                                        js_name = tickwireCore,
-                                        wasm_bindgen = $crate::wasm_bindgen
-                                    )]
+                                                        js_name = tickwireCore,
+                                                        wasm_bindgen = $crate::wasm_bindgen
+                                                    )]
             pub fn tickwire_core(client: &str) -> $crate::client::web::Core {
                 $crate::client::web::Core::predicting::<$game>(client)
             }

@@ -14,7 +14,7 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::rust::PACKAGES;
 use crate::step::Outcome;
-use crate::web::text;
+use crate::web::{self, text};
 
 /// The documents beside the book whose links are checked.
 const DOCUMENTS: [&str; 6] = [
@@ -64,7 +64,8 @@ fn build(repo: &Repo) -> anyhow::Result<()> {
     let program = repo.target().join("debug/tickwire-book");
     let (docs, output) = (repo.root().join("docs"), output(repo));
     let arguments = [text(&docs)?, text(&output)?];
-    Run::new(text(&program)?, &arguments, repo.root()).quiet()
+    Run::new(text(&program)?, &arguments, repo.root()).quiet()?;
+    web::reference(repo, &output.join("typescript-api"))
 }
 
 /// The files of a folder and all below it that end in `.extension`, in order.

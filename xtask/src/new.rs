@@ -64,7 +64,8 @@ fn npm_install(folder: &Path) -> anyhow::Result<()> {
     Run::new("npm", &install, &folder.join("page")).quiet()
 }
 
-/// The step `new`: what is written builds, passes its own tests, and plays in Chromium by its development server.
+/// The step `new`: what is written passes the commands of its own file for continuous integration, and plays in Chromium
+/// by its development server and by its own.
 ///
 /// Its commands build in this repository's target directory, where most of it is there already.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
@@ -72,14 +73,17 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
     web::build_all(repo)?;
     let home = tempfile::tempdir().context("a folder for the game")?;
     let folder = files::write(repo, NAME, &home.path().join(NAME))?;
-    let cargo = |arguments: &[&str]| {
-        let run = Run::new("cargo", arguments, &folder).env("CARGO_TARGET_DIR", repo.target());
-        run.show().context("the game that `cargo xtask new` writes")
-    };
-    cargo(&["fmt", "--check"])?;
-    cargo(&["test", "--quiet"])?;
-    cargo(&["build"])?;
     npm_install(&folder)?;
+    let text = fs::read_to_string(folder.join(".github/workflows/ci.yml"))?;
+    let commands = ci_commands(&text, NAME);
+    ensure!(commands.len() >= 5, "its file for continuous integration has {commands:?}");
+    for (below, command) in commands.into_iter().chain([(String::new(), "cargo build".to_owned())])
+    {
+        println!("new: {command}");
+        let run = Run::new("sh", &["-c", &command], &folder.join(below));
+        let run = run.env("CARGO_TARGET_DIR", repo.target());
+        run.show().context("the game that `cargo xtask new` writes")?;
+    }
     let pictures = repo.target().join("e2e/chromium");
     fs::create_dir_all(&pictures)?;
     let test =
@@ -91,4 +95,30 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
         .env("SCREENSHOTS", &pictures)
         .show()?;
     Ok(Outcome::Passed)
+}
+
+/// The commands that a workflow runs in the folder `name` or below it, each with the rest of the way there.
+fn ci_commands(workflow: &str, name: &str) -> Vec<(String, String)> {
+    let steps = workflow.split("\n      - ").filter_map(|step| step.strip_prefix("run: "));
+    let in_folder = steps.filter_map(|step| {
+        let (command, rest) = step.split_once('\n')?;
+        let below = rest.trim().strip_prefix("working-directory: ")?.strip_prefix(name)?;
+        Some((below.trim_start_matches('/').to_owned(), command.to_owned()))
+    });
+    in_folder.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_of_a_workflow_are_those_in_the_folder_of_the_game() {
+        let workflow = "jobs:\n  test:\n    steps:\n      - uses: x\n        with:\n          path: a\n      - run: all\n      \
+                        - run: one --two\n        working-directory: demo\n      - run: three\n        \
+                        working-directory: demo/page\n      - run: four\n        working-directory: other\n";
+        let commands = ci_commands(workflow, "demo");
+        let found: Vec<_> = commands.iter().map(|(below, run)| (&**below, &**run)).collect();
+        assert_eq!(found, [("", "one --two"), ("page", "three")]);
+    }
 }

@@ -35,6 +35,11 @@ impl Repo {
         self.root.join("client/web")
     }
 
+    /// The program that writes the reference of the npm package.
+    pub(crate) fn typedoc(&self) -> PathBuf {
+        self.package().join("typedoc")
+    }
+
     /// The arena's page.
     pub(crate) fn page(&self) -> PathBuf {
         self.root.join("examples/arena/web")

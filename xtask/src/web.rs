@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::command::Run;
 use crate::fresh::is_fresh;
-use crate::install::Need;
+use crate::install::{Need, node_modules_in};
 use crate::repo::Repo;
 use crate::step::Outcome;
 
@@ -213,6 +213,14 @@ fn build_page_in(repo: &Repo, folder: &Path, more: &[PathBuf]) -> anyhow::Result
     }
     println!("build: {}", folder.strip_prefix(repo.root()).unwrap_or(folder).display());
     npm_build(folder)
+}
+
+/// Writes the reference of the package's exported names to `output`. A name without a comment is an error.
+pub(crate) fn reference(repo: &Repo, output: &Path) -> anyhow::Result<()> {
+    node_modules_in(&[repo.package(), repo.typedoc()])?;
+    let arguments =
+        ["run", "--silent", "build", "--", "--logLevel", "Warn", "--out", text(output)?];
+    Run::new("npm", &arguments, &repo.typedoc()).quiet().context("the reference of the npm package")
 }
 
 /// Runs a script of a `package.json` with its output shown.

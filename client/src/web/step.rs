@@ -54,8 +54,7 @@ impl NumberStep for ScriptStep {
         let input = Float64Array::from(input).into();
         let (nearby, made) = (self.nearby(tick).into(), Array::new());
         let output = made.clone().into();
-        let arguments =
-            [kind.into(), state.clone(), input, filled.clone().into(), nearby, output];
+        let arguments = [kind.into(), state.clone(), input, filled.clone().into(), nearby, output];
         let after = call(&self.step, arguments)?;
         filled.copy_to(values);
         take_made(&made.to_numbers(), tick);

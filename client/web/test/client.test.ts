@@ -131,6 +131,14 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
+/** Another client, which the server has welcomed, with what its author asks for. */
+function withShowing(showing: ConstructorParameters<typeof Client>[2]) {
+  const core = new ScriptedCore();
+  const client = new Client(core as unknown as Core, new Pipe() as unknown as Transport, showing);
+  client.update(1);
+  return { core, client };
+}
+
 /** The server says these. */
 function say(...events: CoreEvent[]): void {
   core.events.push(...events);
@@ -305,9 +313,7 @@ test('a step that fails is told once, and the session goes on without it', () =>
       throw new Error('no wind');
     },
   };
-  const core = new ScriptedCore();
-  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, { predict: steps });
-  sailor.update(1);
+  const { core, client: sailor } = withShowing({ predict: steps });
   core.events.push(JOINED);
   sailor.update(2);
   const told = vi.fn();
@@ -327,17 +333,13 @@ test('a step that fails is told once, and the session goes on without it', () =>
 
 test('a step for a kind that the game does not have is refused as soon as the game is known', async () => {
   const steps = { Bote: () => {} };
-  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, { predict: steps });
-  sailor.update(1);
+  const { client: sailor } = withShowing({ predict: steps as never });
   await expect(sailor.welcomed()).rejects.toThrow('"Bote"');
   void sailor.close();
 });
 
 test('modes are given to the core once the game is known; half a second is the bound', async () => {
-  const core = new ScriptedCore();
-  const modes = { Boat: 'extrapolate' } as const;
-  const sailor = new Client(core as unknown as Core, new Pipe() as unknown as Transport, { modes });
-  sailor.update(1);
+  const { core, client: sailor } = withShowing({ modes: { Boat: 'extrapolate' } });
   await sailor.welcomed();
   expect(core.asked).toEqual(['show Boat by extrapolate 30']);
   void sailor.close();
@@ -348,8 +350,7 @@ test.each([
   [{ Boat: 'reckon' }, '"reckon"'],
   [{ Boat: { mode: 'extrapolate', ticksMax: -1 } }, 'ticksMax'],
 ])('a mode that cannot be is refused as soon as the game is known: %j', async (modes, why) => {
-  const sailor = new Client(new ScriptedCore() as unknown as Core, new Pipe() as unknown as Transport, { modes: modes as Modes });
-  sailor.update(1);
+  const { client: sailor } = withShowing({ modes: modes as Modes });
   await expect(sailor.welcomed()).rejects.toThrow(why);
   void sailor.close();
 });

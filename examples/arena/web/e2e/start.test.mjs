@@ -178,3 +178,30 @@ test('a start page whose server is gone says so, and has the rooms again once it
   await page.until('the list again', () => /No room is open yet/.test(document.getElementById('rooms-state').innerText));
   await page.join('Ann');
 });
+
+/** Fills in the form of a private room, and presses one of its buttons. */
+async function enterPrivate(page, name, room, password, button) {
+  await page.evaluate(([name, room, password]) => {
+    document.getElementById('private').open = true;
+    for (const [id, value] of [['name', name], ['private-room', room], ['private-password', password]]) document.getElementById(id).value = value;
+  }, [name, room, password]);
+  await page.click(`#private-${button}`);
+}
+
+test('a private room is made by one, and joined by who knows its name and password; others do not see it', async () => {
+  server = await startServer();
+  const [ann, bob] = [await open(), await open('', { width: 390, height: 844 })];
+  await enterPrivate(ann, 'Ann', 'den', 'sesame', 'make');
+  await ann.untilState('playing');
+  await bob.until('a list without it', () => /No room is open/.test(document.getElementById('rooms-state').innerText));
+  for (const [room, password, button] of [['den', 'open', 'join'], ['den', 'mine', 'make'], ['attic', 'sesame', 'join']]) {
+    await enterPrivate(bob, 'Bob', room, password, button);
+    await bob.until('why not', () => document.getElementById('private-error').innerText);
+    assert.equal(await bob.evaluate(() => window.arena.state), 'enter');
+    await bob.screenshot('private');
+    await bob.evaluate(() => (document.getElementById('private-error').textContent = ''));
+  }
+  await enterPrivate(bob, 'Bob', 'den', 'sesame', 'join');
+  await bob.untilState('playing');
+  await ann.until('Bob', () => window.arena.client.members.size === 2);
+});

@@ -13,6 +13,8 @@ import { type Stay, take, takeAgain } from './stay';
 const FRAME_SECONDS_MAX = 0.1;
 /** Errors that another name may solve. */
 const NAME_CODES: readonly ErrorCode[] = ['NameInvalid', 'NameTaken'];
+/** Errors that another name or password of a private room may solve. */
+const PRIVATE_CODES: readonly ErrorCode[] = ['RoomTaken', 'WrongPassword', 'RoomNameInvalid', 'NoSuchRoom'];
 /** Attempts during which the own name may still be taken by the lost seat. */
 const OLD_SEAT_ATTEMPTS = 5;
 
@@ -164,16 +166,18 @@ export class App {
     if (!known || (CLOSE_CODES as readonly ErrorCode[]).includes(code)) this.#session.close();
     const isOldSeat = code === 'NameTaken' && this.#lastRoom !== undefined && this.#retry.attempts < OLD_SEAT_ATTEMPTS;
     if (NAME_CODES.includes(code) && !isOldSeat) this.#start(code, text);
+    else if (this.#stay?.password && PRIVATE_CODES.includes(code)) this.#start(code, text, true);
     else this.#tell(code, text);
   }
 
   /** Shows the start page; `text` says what was wrong with the last input. */
-  #start(code?: ErrorCode, text = ''): void {
+  #start(code?: ErrorCode, text = '', isPrivate = false): void {
     this.state = 'enter';
     this.error = code;
     this.#retry.stop();
     this.#message.hide();
-    this.#enter.show(text);
+    if (isPrivate) this.#enter.showPrivate(text);
+    else this.#enter.show(text);
     this.#lobby.start();
   }
 

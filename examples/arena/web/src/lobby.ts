@@ -76,7 +76,7 @@ export class Lobby {
     this.#isAsking = true;
     try {
       const client = await this.#session.open();
-      // The page has no password field.
+      // Private rooms are joined by their names.
       const { rooms } = await client.listRooms({ noPassword: true });
       this.#failures = 0;
       if (this.#isRunning) this.#view.show(rooms);

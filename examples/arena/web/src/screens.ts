@@ -1,5 +1,6 @@
 import { byId, setText } from './dom';
 import { recall, remember } from './memory';
+import { PrivateForm, type PrivateRoom } from './private';
 import { RoomList } from './rooms';
 import type { Stay } from './stay';
 
@@ -7,6 +8,7 @@ import type { Stay } from './stay';
 export class EnterScreen {
   /** Its list of rooms. */
   readonly rooms: RoomList;
+  readonly #private: PrivateForm;
   readonly #root = byId('enter');
   readonly #name = byId<HTMLInputElement>('name');
   readonly #error = byId('enter-error');
@@ -21,6 +23,7 @@ export class EnterScreen {
     this.#enter = enter;
     this.#name.value = recall('name');
     this.rooms = new RoomList({ join: (name) => this.#join(name), watch: (name) => this.#watch(name) });
+    this.#private = new PrivateForm((room) => this.#join(room.room, room));
     byId('enter-form').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#join(room);
@@ -59,12 +62,18 @@ export class EnterScreen {
     setText(this.#play, isWaiting ? 'Connecting …' : this.#room === undefined ? 'Play' : `Play in ${this.#room}`);
   }
 
-  #join(room: string | undefined): void {
+  /** Shows the page, with what was wrong with the private room. */
+  showPrivate(error: string): void {
+    this.show();
+    this.#private.tell(error);
+  }
+
+  #join(room: string | undefined, how?: PrivateRoom): void {
     if (this.#isWaiting) return;
     const name = this.#name.value.trim();
     if (!name) return this.show('Type a name first.');
     remember('name', name);
-    this.#enter({ name, room, watches: false });
+    this.#enter({ name, room, watches: false, password: how?.password, makes: how?.makes ?? false });
   }
 
   /** Watching needs no typed name. */
