@@ -28,7 +28,9 @@ export class PrivateForm {
 
   /** Shows why the room could not be made or joined. */
   tell(error: string): void {
-    if (error) this.#root.open = true;
     setText(this.#error, error);
+    if (!error) return;
+    this.#root.open = true;
+    this.#room.focus();
   }
 }
