@@ -13,8 +13,8 @@ interface Stay {
   readonly password?: string | undefined;
 }
 
-/** The old page said goodbye, or its tab crashed: then the name is free too late to wait for. */
-const NAME_HELD_MS = 4000;
+/** How long the old page may still hold the name: it said goodbye. That of a tab that crashed is held longer than is worth waiting for. */
+const OLD_NAME_MS = 4000;
 
 /**
  * Joins the room that this tab was in before its page was loaded anew, and otherwise the one that `request` says. From then on
@@ -25,7 +25,7 @@ export async function joinAgain<G extends Game>(client: Client<G>, host: string,
   follow(client, host, request.room);
   if (stay && stay.asked === request.room) {
     try {
-      return await sitAgain(client, { ...stay, name: request.name }, NAME_HELD_MS);
+      return await sitAgain(client, { ...stay, name: request.name }, OLD_NAME_MS);
     } catch {
       // It is full, or closed: then as anybody who comes.
     }
