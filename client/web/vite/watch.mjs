@@ -46,6 +46,7 @@ export async function watchRules(vite, folder, build, isThere) {
     clearTimeout(timer);
     timer = setTimeout(() => void rebuild(), CALM_MS);
   });
+  if (!isThere) logger.info('tickwire: building the rules for the page; the first time takes some minutes …');
   const built = rebuild();
   if (!isThere) await built;
 }
