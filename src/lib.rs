@@ -128,14 +128,13 @@ pub use tickwire_server::{run, run_with_page};
 /// tickwire::web_rules!(Line);
 /// ```
 #[macro_export]
+// It indents the attribute further each time.
+#[rustfmt::skip]
 macro_rules! web_rules {
     ($game:ty) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            #[$crate::wasm_bindgen::prelude::wasm_bindgen(
-                                                        js_name = tickwireCore,
-                                                        wasm_bindgen = $crate::wasm_bindgen
-                                                    )]
+            #[$crate::wasm_bindgen::prelude::wasm_bindgen(js_name = tickwireCore, wasm_bindgen = $crate::wasm_bindgen)]
             pub fn tickwire_core(client: &str) -> $crate::client::web::Core {
                 $crate::client::web::Core::predicting::<$game>(client)
             }
