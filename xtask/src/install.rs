@@ -32,7 +32,7 @@ pub(crate) enum Need {
     Tmux,
     /// The tool that gives a network namespace its addresses.
     Ip,
-    /// Python with the QUIC library of the HTTP/3 probes.
+    /// Python with the QUIC library of the HTTP/3 probes and the protocol client.
     Probes,
     /// The npm packages of `client/web` and the examples' pages.
     NodeModules,

@@ -1,5 +1,5 @@
-//! Tests the server with clients that break every rule of HTTP/3 in turn: `server/tests/http3`, in
-//! Python.
+//! Tests the server with clients in Python: those of `server/tests/http3` break every rule of HTTP/3
+//! in turn, that of `server/tests/protocol_client` was written from the protocol pages alone.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use crate::command::{Run, is_on_path};
 use crate::fresh::is_fresh;
 use crate::install::debian_install;
 use crate::repo::Repo;
+use crate::rust::build_binaries;
 use crate::step::Outcome;
 use crate::web::text;
 
@@ -19,6 +20,17 @@ pub(crate) fn http3(repo: &Repo) -> anyhow::Result<Outcome> {
     let (python, server) = (python(repo), repo.target().join("debug/tickwire-minimal"));
     let script = folder(repo).join("run.py");
     Run::new(text(&python)?, &["-B", text(&script)?, text(&server)?], repo.root()).show()?;
+    Ok(Outcome::Passed)
+}
+
+/// Decodes the arena and a crowd with the client that was written from the protocol pages.
+pub(crate) fn protocol(repo: &Repo) -> anyhow::Result<Outcome> {
+    build_binaries(repo)?;
+    let script = repo.root().join("server/tests/protocol_client/run.py");
+    let server = |name: &str| repo.target().join("debug").join(name);
+    let (arena, bench) = (server("arena-server"), server("tickwire-bench"));
+    let arguments = ["-B", text(&script)?, text(&arena)?, text(&bench)?];
+    Run::new(text(&python(repo))?, &arguments, repo.root()).show()?;
     Ok(Outcome::Passed)
 }
 

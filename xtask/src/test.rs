@@ -17,6 +17,12 @@ const STEPS: &[Step] = &[
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
     Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
     Step::new("http3", "the server against HTTP/3 by hand", &[Need::Probes], probes::http3),
+    Step::new(
+        "protocol",
+        "a client from the protocol pages alone",
+        &[Need::Probes],
+        probes::protocol,
+    ),
     Step::new("doctests", "the examples of the documentation", &[], rust::doctests),
     Step::new("wasm", "shared and client for browsers", &[Need::WasmTarget], rust::wasm),
     Step::new("web", "the package and the pages: types, tests, build", WEB, web::checks),

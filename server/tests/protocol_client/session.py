@@ -1,0 +1,288 @@
+"""A session over plain QUIC: streams, requests and their answers, rooms, chat, datagrams."""
+
+import asyncio
+import hashlib
+import random
+import ssl
+import time
+from collections import Counter
+
+from aioquic.asyncio.protocol import QuicConnectionProtocol
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import ConnectionTerminated, DatagramFrameReceived, StreamDataReceived, StreamReset
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from clock import Clock
+from errors import Malformed, MissingBaseline, Misbehaved
+from frames import (CHAT, CLIENT_CHAT, CLIENT_FRAME, CLOSE_CODES, CONTROL, SERVER_CHAT, SERVER_FRAME, FrameReader,
+                    encode_frame)
+from world import Game, World
+
+ALPN = "tickwire/1"
+DATAGRAM_BYTES = 65536
+ANSWERS = {
+    "Join": ("Joined", "Refused"), "Spectate": ("Joined", "Refused"), "Leave": ("Left", "Refused"),
+    "ListRooms": ("Rooms",), "SubscribeRooms": ("Rooms", "Refused"), "UnsubscribeRooms": ("Done",),
+    "Command": ("Done", "Refused"), "Kick": ("Done", "Refused"), "Say": ("Message", "Refused"),
+    "Tell": ("Message", "Refused")}
+CHAT_REQUESTS = ("Say", "Tell")
+
+
+def configuration(ca_file):
+    """Settings of a connection; `ca_file`: PEM file to verify the server's certificate, or None to accept any."""
+    config = QuicConfiguration(is_client=True, alpn_protocols=[ALPN], max_datagram_frame_size=DATAGRAM_BYTES,
+                               idle_timeout=15.0, server_name="localhost")
+    if ca_file:
+        config.load_verify_locations(ca_file)
+    else:
+        config.verify_mode = ssl.CERT_NONE
+    return config
+
+
+class Loss:
+    """Loses and swaps datagrams on purpose."""
+
+    def __init__(self, percent, swap_percent, seed):
+        self.percent, self.swap_percent = percent, swap_percent
+        self.random = random.Random(seed)
+        self.held = None
+        self.lost = 0
+
+    def hits(self):
+        """True if the next datagram is lost."""
+        hit = self.random.random() * 100 < self.percent
+        self.lost += hit
+        return hit
+
+    def swap(self, datagram):
+        """The datagrams to take now, in place of `datagram`: now and then it waits behind the next one."""
+        if self.held is not None:
+            held, self.held = self.held, None
+            return [datagram, held]
+        if self.random.random() * 100 < self.swap_percent:
+            self.held = datagram
+            return []
+        return [datagram]
+
+
+class Session(QuicConnectionProtocol):
+    """One connection, and the state built from its frames and datagrams."""
+
+    def __init__(self, *args, loss=None, schema=None, **kwargs):
+        """`loss`: a Loss; `schema`: the Schema that the client was built for, or None to take the server's."""
+        super().__init__(*args, **kwargs)
+        self.loss = loss or Loss(0, 0, 0)
+        self.hello_schema = schema
+        self.readers = {}
+        self.streams = {}
+        self.requests = 0
+        self.waiting = {}
+        self.failure = None
+        self.ended = asyncio.Event()
+        self.welcomed = asyncio.get_running_loop().create_future()
+        self.player = self.server = self.game = self.world = self.room = self.host = None
+        self.members = {}
+        self.rooms = {}
+        self.notices, self.messages = [], []
+        self.close_code = None
+        self.said_goodbye = False
+        self.counts = Counter()
+        self.on_snapshot = lambda tick, report, events: None
+
+    def certificate_hash(self):
+        """The SHA-256 of the server's certificate, in hexadecimal digits."""
+        certificate = self._quic.tls._peer_certificate
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+    async def hello(self, name):
+        """Opens both streams and waits for Welcome."""
+        self._open(CONTROL, SERVER_FRAME, encode_frame(CLIENT_FRAME, ("Hello", {"client": name,
+                                                                                "schema": self.hello_schema})))
+        self._open(CHAT, SERVER_CHAT, b"")
+        self.transmit()
+        return await self.welcomed
+
+    def _open(self, kind, frames, first):
+        """Opens the stream of `kind` with the bytes `first`."""
+        stream = self._quic.get_next_available_stream_id()
+        self.streams[kind] = stream
+        self.readers[stream] = (kind, FrameReader(frames))
+        self._quic.send_stream_data(stream, bytes([kind]) + first)
+
+    def ask(self, variant, **fields):
+        """Sends a request; the future of its answer, a pair (variant, fields)."""
+        self.requests += 1
+        answer = asyncio.get_running_loop().create_future()
+        self.waiting[self.requests] = (variant, answer)
+        self._send(variant, {"request": self.requests, **fields})
+        return answer
+
+    def _send(self, variant, fields):
+        """Sends one frame on the stream that it belongs to."""
+        kind, frames = (CHAT, CLIENT_CHAT) if variant in CHAT_REQUESTS else (CONTROL, CLIENT_FRAME)
+        self._quic.send_stream_data(self.streams[kind], encode_frame(frames, (variant, fields)))
+        self.transmit()
+
+    async def goodbye(self):
+        """Says goodbye, and waits until the server said it as well and closed."""
+        self.said_goodbye = True
+        self.requests += 1
+        self._send("Goodbye", {"request": self.requests})
+        await asyncio.wait_for(self.ended.wait(), 10)
+
+    def send_datagram(self, data):
+        """Sends one datagram, unless it is lost on purpose."""
+        self.counts["datagrams sent"] += 1
+        if not self.loss.hits():
+            self._quic.send_datagram_frame(data)
+            self.transmit()
+
+    def quic_event_received(self, event):
+        """Takes what came; the first fault ends the session."""
+        if self.failure:
+            return
+        try:
+            self._take(event)
+        except (Malformed, MissingBaseline, Misbehaved) as error:
+            self._fail(error)
+            self._quic.close(error_code=CLOSE_CODES.index("ServerMisbehaved"), reason_phrase=str(error))
+            self.transmit()
+
+    def _take(self, event):
+        if isinstance(event, StreamDataReceived):
+            self._take_stream(event)
+        elif isinstance(event, DatagramFrameReceived):
+            if not self.loss.hits():
+                for data in self.loss.swap(event.data):
+                    self._take_datagram(data)
+        elif isinstance(event, StreamReset):
+            raise Misbehaved(f"stream {event.stream_id} was reset")
+        elif isinstance(event, ConnectionTerminated):
+            self._take_end(event)
+
+    def _take_end(self, event):
+        """Takes the end of the connection, which must be that of the goodbye before it."""
+        if self.close_code and (event.error_code, event.frame_type) != (CLOSE_CODES.index(self.close_code), None):
+            self._fail(Misbehaved(f"goodbye {self.close_code}, and a close with {event.error_code}"))
+        if not self.said_goodbye:
+            self._fail(ConnectionError(f"closed: {event.error_code} {event.reason_phrase}"))
+        self.ended.set()
+
+    def _fail(self, error):
+        """Ends everything that waits by `error`."""
+        self.failure = self.failure or error
+        for future in [answer for _, answer in self.waiting.values()] + [self.welcomed]:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()
+        self.ended.set()
+
+    def _take_stream(self, event):
+        """Takes the next bytes of a stream."""
+        if event.stream_id not in self.readers:
+            raise Misbehaved(f"the server opened stream {event.stream_id}")
+        kind, reader = self.readers[event.stream_id]
+        for variant, fields in reader.feed(event.data):
+            self.counts[f"frame {variant}" if kind == CONTROL else f"chat {variant}"] += 1
+            handler = self.CONTROL_HANDLERS[variant] if kind == CONTROL else self.CHAT_HANDLERS[variant]
+            handler(self, variant, fields)
+
+    def _answer(self, variant, fields):
+        """Gives a frame to who asked for it."""
+        request, answer = self.waiting.pop(fields["request"], (None, None))
+        if request is None or variant not in ANSWERS[request]:
+            raise Misbehaved(f"{variant} answers {request}")
+        if not answer.done():
+            answer.set_result((variant, fields))
+
+    def _welcome(self, _variant, fields):
+        if self.welcomed.done():
+            raise Misbehaved("welcome came twice")
+        self.server, self.player = fields["server"], fields["player"]
+        self.game = Game(fields["schema"])
+        self.welcomed.set_result(fields)
+
+    def _joined(self, variant, fields):
+        self.room, self.host = fields["room"], fields["host"]
+        self.members = {member["player"]: member for member in fields["members"]}
+        self.world = World(self.game, fields["tick"], fields["seat"])
+        self.clock = Clock(self.game.schema.tick_hz, fields["tick"], time.monotonic())
+        self._answer(variant, fields)
+
+    def _left(self, variant, fields):
+        self.world = None
+        self._answer(variant, fields)
+
+    def _removed(self, _variant, fields):
+        self.world = None
+        self.notices.append(fields["text"])
+
+    def _member_joined(self, _variant, fields):
+        member = fields["member"]
+        if member["player"] in self.members:
+            raise Misbehaved(f"member {member['player']} joined twice")
+        self.members[member["player"]] = member
+
+    def _member_left(self, _variant, fields):
+        if self.members.pop(fields["player"], None) is None:
+            raise Misbehaved(f"member {fields['player']} left and was not there")
+
+    def _host(self, _variant, fields):
+        self.host = fields["player"]
+
+    def _notice(self, _variant, fields):
+        self.notices.append(fields["text"])
+
+    def _goodbye(self, _variant, fields):
+        self.close_code = fields["code"]
+        if not self.said_goodbye:
+            raise Misbehaved(f"goodbye {fields['code']}: {fields['text']}")
+
+    def _keyframe(self, _variant, fields):
+        if self.world is None:
+            raise Misbehaved("a keyframe outside of a room")
+        self.counts["keyframe bytes"] += len(fields["part"])
+        self.world.receive_part(fields["part"], self.clock.tick(time.monotonic()))
+
+    def _resync(self, _variant, fields):
+        self.world.begin(fields["tick"], fields["seat"])
+        self.clock = Clock(self.game.schema.tick_hz, fields["tick"], time.monotonic())
+
+    def _rooms(self, variant, fields):
+        request = self.waiting.get(fields["request"], (None,))[0]
+        if request == "SubscribeRooms":
+            self.rooms = {room["name"]: room for room in fields["rooms"]}
+        self._answer(variant, fields)
+
+    def _rooms_changed(self, _variant, fields):
+        if fields["anew"]:
+            self.rooms = {}
+        for name in fields["removed"]:
+            if self.rooms.pop(name, None) is None:
+                raise Misbehaved(f"room {name} was removed and not in the list")
+        self.rooms.update({room["name"]: room for room in fields["changed"]})
+
+    def _message(self, variant, fields):
+        self.messages.append(fields)
+        if fields["from"] == self.player:
+            self._answer(variant, fields)
+
+    CONTROL_HANDLERS = {
+        "Welcome": _welcome, "Joined": _joined, "Left": _left, "Rooms": _rooms, "Refused": _answer,
+        "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
+        "Goodbye": _goodbye, "Keyframe": _keyframe, "Done": _answer, "Removed": _removed, "Resync": _resync,
+        "RoomsChanged": _rooms_changed}
+    CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer}
+
+    def _take_datagram(self, data):
+        """Takes one datagram."""
+        self.counts["datagrams"] += 1
+        self.counts["datagram bytes"] += len(data)
+        if self.world is None:
+            self.counts["dropped: in no room"] += 1
+            return
+        now = time.monotonic()
+        applied = self.world.receive(data, self.clock.tick(now))
+        if applied:
+            self.clock.heard(applied[0], now)
+            self.on_snapshot(*applied)
