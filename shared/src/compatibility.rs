@@ -180,6 +180,9 @@ impl Schema {
                 let Some(velocity) = &field.velocity else { continue };
                 let fits = kind.fields.iter().any(|other| {
                     &other.name == velocity
+                        && field.ty.is_signed_steps()
+                        && other.ty.is_signed_steps()
+                        && !matches!(other.ty, FieldType::Angle { .. })
                         && other.ty.lanes() == field.ty.lanes()
                         && field.values == FieldValues::One
                         && other.values == FieldValues::One

@@ -325,6 +325,11 @@ impl KindModel {
         if self.common.len() != chunks.len() || self.sites.len() != chunks.len() + kind.lanes() {
             return Err("it was trained for other fields");
         }
+        let is_within =
+            |(chunk, &common): (&Vec<usize>, &u8)| usize::from(common) >> chunk.len() == 0;
+        if !chunks.iter().zip(&self.common).all(is_within) {
+            return Err("a usual pattern has fields that its chunk has not");
+        }
         let features = Features::count(kind);
         if !self.chances.leaves.is_empty() {
             check_splits(&self.chances.splits, self.chances.leaves.len(), features)?;
@@ -359,9 +364,10 @@ pub(crate) fn needed_symbols(
     let mut lane = site - chunks.len();
     for field in &kind.fields {
         if lane < field.lanes() {
-            let mut needs = vec![field.rule != SendRule::Initial && !flips(field); TOKENS];
+            let is_told = field.rule != SendRule::Initial;
+            let mut needs = vec![is_told && !flips(field); TOKENS];
             if rotation_bits(field).is_some() && lane == 0 {
-                needs.extend([false, true, true, true]);
+                needs.extend([false, is_told, is_told, is_told]);
             }
             return needs;
         }

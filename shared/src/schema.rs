@@ -128,6 +128,21 @@ impl FieldType {
         0i64.clamp(min, max) as i32
     }
 
+    /// Whether a lane is a signed number of steps: what a velocity moves, and what a velocity is.
+    pub(crate) const fn is_signed_steps(&self) -> bool {
+        match *self {
+            FieldType::Int { max, .. } => max <= i32::MAX as i64,
+            FieldType::Float { .. }
+            | FieldType::Angle { .. }
+            | FieldType::Vec2 { .. }
+            | FieldType::Vec3 { .. } => true,
+            FieldType::Bool
+            | FieldType::Quat { .. }
+            | FieldType::Choice { .. }
+            | FieldType::Text { .. } => false,
+        }
+    }
+
     /// The distance between two values of a lane, in the field's unit; 1 for what is not a number.
     pub fn step(&self) -> f32 {
         match *self {

@@ -245,6 +245,9 @@ impl RecordHead {
             return Err(BitError::Invalid);
         }
         stream.bits(&mut coded, length)?;
+        if length != 32 - coded.leading_zeros() {
+            return Err(BitError::Invalid);
+        }
         id = coded.rotate_right(1);
         *self = RecordHead::Whole { kind, mine, id };
         Ok(())
@@ -413,6 +416,23 @@ mod tests {
                 read.stream(&mut BitReader::new(&bytes), common_age).unwrap();
                 assert_eq!(read, head);
             }
+        }
+    }
+
+    #[test]
+    fn an_id_has_one_length() {
+        // After the prefix `10`: kind 0, not mine, then the length of the id and the id.
+        for (length, id, valid) in
+            [(3, 5, true), (4, 5, false), (0, 0, true), (1, 0, false), (33, 5, false)]
+        {
+            let mut writer = BitWriter::default();
+            writer.push(0b01, 2);
+            writer.push(0, 7);
+            writer.push(length, 6);
+            writer.push(id, length as u32);
+            let mut read = RecordHead::Gone { in_world: false };
+            let found = read.stream(&mut BitReader::new(&writer.into_bytes()), 0);
+            assert_eq!(found.is_ok(), valid, "{id} in {length} bits");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Two sides' field tables, compared and checked.
 
 use super::*;
-use crate::schema::ChoiceSchema;
+use crate::schema::{ChoiceSchema, SendRule};
 
 fn kind(name: &str, fields: &[&str]) -> KindSchema {
     let field = |name: &&str| FieldSchema::new(*name, FieldType::Bool);
@@ -66,6 +66,63 @@ fn a_choice_has_a_name_for_each_variant_or_none() {
     let mut flag = team(&["Azure", "Amber"]);
     flag.entities[0].fields[0].ty = FieldType::Bool;
     assert_eq!(flag.validate().unwrap_err().to_string(), text);
+}
+
+#[test]
+fn a_velocity_is_a_number_of_the_same_shape_and_rules() {
+    let whole = |max| FieldType::Int { min: 0, max };
+    let (vec2, vec3) = {
+        let (min, max, step) = (-9.0, 9.0, 0.5);
+        (FieldType::Vec2 { min, max, step }, FieldType::Vec3 { min, max, step })
+    };
+    let schema = |place, rate, change: fn(&mut [FieldSchema])| {
+        let mut ship = kind("Ship", &["place", "rate", "more"]);
+        (ship.fields[0].ty, ship.fields[1].ty, ship.fields[2].ty) = (place, rate, rate);
+        ship.fields[0].velocity = Some("rate".to_owned());
+        change(&mut ship.fields);
+        Schema {
+            game: "test".to_owned(),
+            tick_hz: 60,
+            input: kind("Input", &[]),
+            entities: vec![ship],
+            events: Vec::new(),
+            commands: Vec::new(),
+            model: Vec::new(),
+        }
+    };
+    let angle = FieldType::Angle { bits: 8 };
+    for (place, rate) in [(vec2, vec2), (angle, whole(9)), (whole(9), whole(i64::from(i32::MAX)))] {
+        assert_eq!(schema(place, rate, |_| ()).validate(), Ok(()), "{place:?}, {rate:?}");
+        let own = schema(place, rate, |fields| fields[0].owner_only = true);
+        assert_eq!(own.validate(), Ok(()), "others have no use for it, and may have it");
+    }
+    let text =
+        "Ship.place cannot be coded: its velocity names no field of the same shape and rules";
+    let (quat, choice) = (FieldType::Quat { bits: 9 }, FieldType::Choice { variants: 9 });
+    let long = whole(i64::from(u32::MAX));
+    for (place, rate) in [
+        (vec2, vec3),
+        (quat, quat),
+        (choice, whole(9)),
+        (whole(9), choice),
+        (FieldType::Bool, whole(9)),
+        (angle, angle),
+        // Their lanes are not the number from 2^31 on.
+        (long, whole(9)),
+        (whole(9), long),
+    ] {
+        let error = schema(place, rate, |_| ()).validate().unwrap_err();
+        assert_eq!(error.to_string(), text, "{place:?}, {rate:?}");
+    }
+    let changes: [fn(&mut [FieldSchema]); 4] = [
+        |fields| fields[0].velocity = Some("place".to_owned()),
+        |fields| fields[1].velocity = Some("more".to_owned()),
+        |fields| fields[1].owner_only = true,
+        |fields| fields[1].rule = SendRule::Rare,
+    ];
+    for change in changes {
+        assert!(schema(vec2, vec2, change).validate().is_err());
+    }
 }
 
 #[test]

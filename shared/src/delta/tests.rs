@@ -167,7 +167,8 @@ fn model(seed: u64) -> KindModel {
         state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) % below
     };
-    let common: Vec<u8> = (0..KindModel::chunks(&kind)).map(|_| draw(16) as u8).collect();
+    let chunks = crate::model::chunks(&kind);
+    let common: Vec<u8> = chunks.iter().map(|chunk| draw(1 << chunk.len()) as u8).collect();
     let sites = (0..common.len() + kind.lanes()).map(|site| {
         let needed = KindModel::symbols(&kind, &common, site);
         let count = needed.iter().filter(|needed| **needed).count();
@@ -283,8 +284,22 @@ fn a_model_that_does_not_fit_is_refused() {
         refused(&|model| model.sites[lane].leaves[0].lengths.clear()),
         "a leaf has other symbols"
     );
+    let wide = "a usual pattern has fields that its chunk has not";
+    assert_eq!(refused(&|model| *model.common.last_mut().unwrap() |= 0b10), wide);
     let trees = "a tree has no leaves, or too many";
     assert_eq!(refused(&|model| model.sites[lane].leaves.clear()), trees);
+}
+
+#[test]
+fn a_rotation_that_is_never_coded_has_no_symbols() {
+    let mut kind = kind();
+    let chunks = KindModel::chunks(&kind);
+    let turn = kind.fields.iter().position(|field| field.name == "turn").unwrap();
+    let lane: usize = kind.fields[..turn].iter().map(|field| field.ty.lanes()).sum();
+    let symbols = |kind: &KindSchema| KindModel::symbols(kind, &vec![0; chunks], chunks + lane);
+    assert_eq!(symbols(&kind).iter().filter(|needed| **needed).count(), 65 + 3);
+    kind.fields[turn].rule = SendRule::Initial;
+    assert!(!symbols(&kind).contains(&true));
 }
 
 #[test]
