@@ -103,6 +103,11 @@ class Field:
         return f32(2 * math.pi / (1 << self.sizes["bits"])) if self.type == "Angle" else 1.0
 
     @property
+    def in_steps(self):
+        """True if each lane is a signed number of steps."""
+        return self.type in ("Float", "Vec2", "Vec3", "Angle") or self.type == "Int" and self.sizes["max"] < 2**31
+
+    @property
     def two_valued(self):
         """True if the field is one lane of two values."""
         return len(self.lanes) == 1 and self.lanes[0].span == 1
@@ -169,7 +174,7 @@ class Kind:
         if field.velocity_name is None:
             return
         found = [other for other in self.fields if other.name == field.velocity_name and other is not field]
-        if not found or not same_shape(field, found[0]):
+        if not found or not moves(found[0], field):
             raise Malformed(f"velocity of {self.name}.{field.name}")
         field.velocity = found[0]
         field.scale = round_half_away(65536 * field.velocity.step / (tick_hz * field.step))
@@ -234,10 +239,11 @@ class Kind:
         return {field.name: field.value([lanes[place] for place in field.places]) for field in self.fields}
 
 
-def same_shape(position, velocity):
-    """Whether one field can be the velocity of another: as many lanes, the same rule and audience."""
-    return (len(position.lanes) == len(velocity.lanes) and position.rule == velocity.rule
-            and position.owner_only == velocity.owner_only)
+def moves(velocity, position):
+    """True if one field can be the velocity of another."""
+    return (position.in_steps and velocity.in_steps and velocity.type != "Angle" and velocity.velocity_name is None
+            and len(position.lanes) == len(velocity.lanes) and position.rule == velocity.rule
+            and position.owner_only >= velocity.owner_only)
 
 
 class Schema:

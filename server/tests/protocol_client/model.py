@@ -117,7 +117,7 @@ def read_token_lane(reader, leaf, symbol, lane, last, following):
     if symbol == ESCAPE:
         return lane.at(reader.bits(lane.bits))
     offset = expected_offset(leaf, lane, last, following) + read_token(reader, symbol)
-    return lane.at(offset & lane.span if lane.angle else offset)
+    return lane.at(offset & (lane.span if lane.angle else 2**32 - 1))
 
 
 def expected_offset(leaf, lane, last, following):
@@ -264,13 +264,13 @@ class Delta:
         """Keeps a decoded lane and the features that follow from it."""
         lane, number, layout = field.lanes[place], field.first + place, self.layout
         clamped = following if lane.angle else max(lane.least, min(lane.most, following))
-        residual = lane.short_way(value - clamped)
-        step = abs(lane.short_way(value - last))
+        residual = wrap(lane.short_way(value - clamped), 32)
+        step = saturated(abs(wrap(lane.short_way(value - last), 32)))
         self.lanes[number] = value
-        self.features[layout.residual + number] = saturated(residual)
+        self.features[layout.residual + number] = residual
         self.features[layout.residual_size + number] = saturated(abs(residual))
-        self.features[layout.step + number] = saturated(step)
-        self._add(layout.error + field.place, abs(residual))
+        self.features[layout.step + number] = step
+        self._add(layout.error + field.place, saturated(abs(residual)))
         self._add(layout.path + field.place, step)
 
     def _add(self, feature, amount):

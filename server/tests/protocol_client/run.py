@@ -72,7 +72,8 @@ def stay(port, counts, *arguments):
 def arena(program, bench):
     """The arena, whose deltas are coded by a model, with bots and a bad network."""
     with server(program) as port:
-        bots = [bench, "swarm", "--url", f"127.0.0.1:{port}", "--room", ROOM, "--clients", BOTS, "--seconds", "600", "--json"]
+        bots = [bench, "swarm", "--url", f"127.0.0.1:{port}", "--room", ROOM, "--clients", BOTS, "--seconds", "600",
+                "--json"]
         with running(bots, stdout=subprocess.DEVNULL):
             room = ("--port", port, "--seconds", PART_SECONDS, "--room", ROOM)
             stay(port, ARENA_COUNTS, "--room", ROOM, "--snapshots", "400", *LOSS)
@@ -90,7 +91,8 @@ def crowd(bench):
 def main(program, bench):
     """Runs all parts."""
     try:
-        part("test_protocol.py")
+        for tests in sorted(HERE.glob("test_*.py")):
+            part(tests.name)
         arena(program, bench)
         crowd(bench)
     except Failed as failure:

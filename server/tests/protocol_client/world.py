@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from checks import check_model, check_schema
 from deltas import PlainCoder
-from errors import Malformed, MissingBaseline, Misbehaved
+from errors import MissingBaseline, Misbehaved
 from fields import Schema, wrap
 from model import ModelCoder, read_model
 from snapshot import Acknowledgement, Gone, SnapshotReader, Update, Whole, read_header
@@ -23,10 +24,10 @@ class Game:
 
     def __init__(self, source):
         """`source`: the Schema of a Welcome frame."""
+        check_schema(source)
         self.schema = Schema(source)
         models = read_model(source["model"]) if source["model"] else []
-        if len(models) > len(self.schema.entities):
-            raise Malformed("a model of more kinds than the game has")
+        check_model(self.schema.entities, models)
         self.coders = [make_coder(kind, models[number] if number < len(models) else None)
                        for number, kind in enumerate(self.schema.entities)]
 

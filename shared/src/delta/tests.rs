@@ -293,10 +293,12 @@ fn a_model_that_does_not_fit_is_refused() {
 #[test]
 fn a_rotation_that_is_never_coded_has_no_symbols() {
     let mut kind = kind();
-    let chunks = KindModel::chunks(&kind);
     let turn = kind.fields.iter().position(|field| field.name == "turn").unwrap();
     let lane: usize = kind.fields[..turn].iter().map(|field| field.ty.lanes()).sum();
-    let symbols = |kind: &KindSchema| KindModel::symbols(kind, &vec![0; chunks], chunks + lane);
+    let symbols = |kind: &KindSchema| {
+        let chunks = KindModel::chunks(kind);
+        KindModel::symbols(kind, &vec![0; chunks], chunks + lane)
+    };
     assert_eq!(symbols(&kind).iter().filter(|needed| **needed).count(), 65 + 3);
     kind.fields[turn].rule = SendRule::Initial;
     assert!(!symbols(&kind).contains(&true));
