@@ -105,7 +105,13 @@ impl Simulation for Tag {
     type RoomOptions = TagOptions;
 
     fn room_policy(options: &TagOptions) -> Result<RoomPolicy, Refusal> {
-        Ok(RoomPolicy { password: options.password.as_str().into(), ..RoomPolicy::default() })
+        Ok(RoomPolicy {
+            password: options.password.as_str().into(),
+            // ANCHOR_END: policy
+            bots: Some(4),
+            // ANCHOR: policy
+            ..RoomPolicy::default()
+        })
     }
     // ANCHOR_END: policy
     // ANCHOR: rules
@@ -139,12 +145,6 @@ impl Simulation for Tag {
         }
     }
     // ANCHOR_END: rules
-
-    // ANCHOR: policy
-    fn room_policy(_options: &()) -> Result<RoomPolicy, Refusal> {
-        Ok(RoomPolicy { bots: Some(4), ..RoomPolicy::default() })
-    }
-    // ANCHOR_END: policy
 
     // ANCHOR: bot_input
     fn bot_input(&self, bot: PlayerId, _tick: Tick) -> Keys {

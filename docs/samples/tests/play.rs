@@ -143,7 +143,7 @@ async fn a_message_follows_a_join_without_waiting_for_it() {
 #[tokio::test]
 async fn a_private_room_is_for_those_who_know_its_password() {
     let certs = tempfile::tempdir().unwrap();
-    let (address, _stop) = serve(certs.path()).await;
+    let (address, _stop) = serve(certs.path(), 0).await;
     let connect = || Client::<Tag>::connect(&address, ConnectOptions::default());
     let (mut ann, mut bob) = (connect().await.unwrap(), connect().await.unwrap());
     lobby::make_private(&mut ann, "den", "sesame");

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
-use tickwire_client::session::prediction::{NumberRules, NumberStep};
+use tickwire_client::session::prediction::{NumberRules, NumberStep, NumberTick};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{PredictEntity, PredictedStep};
 use tickwire_shared::{
@@ -178,6 +178,7 @@ impl NumberStep for Script {
         &[x, y, vx, vy, score]: &[f64; 5],
         input: &[f64],
         values: &mut [f64],
+        _tick: &mut NumberTick<'_>,
     ) -> Option<[f64; 5]> {
         let vx = vx + input[0] * self.push;
         let after =
