@@ -395,19 +395,9 @@ impl Session {
     fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
         match frame {
             ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms } => {
-                if self.welcome.is_some() {
-                    return Err(SessionError::Unexpected { what: "a second welcome" });
-                }
-                schema.validate()?;
-                if let Some(own) = &self.own_schema {
-                    schema.accepts(own)?;
-                }
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
-                let grace = Duration::from_millis(u64::from(*resume_grace_ms));
-                self.resume.allow(*resume, grace);
-                self.held = schema.input.zero_lanes();
-                self.commands = Some(CommandCodec::new(&schema));
-                self.welcome = Some(Welcome { player, server, schema });
+                self.handle_welcome(Welcome { player, server, schema })?;
+                self.resume.allow(*resume, Duration::from_millis(u64::from(*resume_grace_ms)));
             }
             ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {
                 let welcome = self.welcome.as_ref();
@@ -463,6 +453,20 @@ impl Session {
             | ServerFrame::Refused { .. } => self.rooms.handle(frame),
             ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
         }
+        Ok(())
+    }
+
+    fn handle_welcome(&mut self, welcome: Welcome) -> Result<(), SessionError> {
+        if self.welcome.is_some() {
+            return Err(SessionError::Unexpected { what: "a second welcome" });
+        }
+        welcome.schema.validate()?;
+        if let Some(own) = &self.own_schema {
+            welcome.schema.accepts(own)?;
+        }
+        self.held = welcome.schema.input.zero_lanes();
+        self.commands = Some(CommandCodec::new(&welcome.schema));
+        self.welcome = Some(welcome);
         Ok(())
     }
 
