@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, ClientFrame, ClientStatic, CloseCode, Member, RefuseCode, RoomChoice,
-    RoomInfo, RoomOrder, RoomQuery, ServerChat, ServerFrame, ServerStatic, StaticChange,
+    ChatMessage, ClientChat, ClientFrame, ClientStatic, CloseCode, Member, Received, RefuseCode,
+    RoomChoice, RoomInfo, RoomOrder, RoomQuery, ServerChat, ServerFrame, ServerStatic,
+    StaticChange,
 };
 use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
@@ -70,6 +71,7 @@ fn structs() {
         zero::<Member>(),
         zero::<StaticChange>(),
         zero::<ChatMessage>(),
+        zero::<Received>(),
         zero::<Schema>(),
         zero::<KindSchema>(),
         zero::<FieldSchema>(),
