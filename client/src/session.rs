@@ -27,6 +27,7 @@ mod static_stream;
 mod timeline;
 mod trajectory;
 mod visible_error;
+mod welcome;
 
 pub use clock::ServerClock;
 pub use event::{ConnectionEvent, SessionError, SessionEvent};
@@ -40,11 +41,11 @@ use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
 use static_data::StaticCopies;
+pub use welcome::Welcome;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, FrameReader, RoomInfo, STREAM_CHAT, STREAM_CONTROL, ServerChat,
@@ -143,17 +144,6 @@ pub struct Session {
     is_lossless: bool,
     resume: Resume,
     over: bool,
-}
-
-/// The server's answer to hello.
-#[derive(Clone, Debug)]
-pub struct Welcome {
-    /// The client's number.
-    pub player: PlayerId,
-    /// The server's name and version.
-    pub server: String,
-    /// The server's schema.
-    pub schema: Schema,
 }
 
 impl std::fmt::Debug for Session {
@@ -453,20 +443,6 @@ impl Session {
             | ServerFrame::Refused { .. } => self.rooms.handle(frame),
             ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
         }
-        Ok(())
-    }
-
-    fn handle_welcome(&mut self, welcome: Welcome) -> Result<(), SessionError> {
-        if self.welcome.is_some() {
-            return Err(SessionError::Unexpected { what: "a second welcome" });
-        }
-        welcome.schema.validate()?;
-        if let Some(own) = &self.own_schema {
-            welcome.schema.accepts(own)?;
-        }
-        self.held = welcome.schema.input.zero_lanes();
-        self.commands = Some(CommandCodec::new(&welcome.schema));
-        self.welcome = Some(welcome);
         Ok(())
     }
 

@@ -4,9 +4,8 @@
 //! of packets, passes each to its connection, hands datagrams to their sinks, and sends each
 //! connection's output once. No packet wakes a task or goes through a channel. The same loop sends
 //! a tick's datagrams, when the simulation rings its wake signal. Handshake packets come after all
-//! that, within a share of the time.
-//!
-//! Streams are read and written by tasks of the runtime: see [`Connection`].
+//! that, within a share of the time. Tasks of the runtime read and write streams:
+//! see [`Connection`].
 
 mod connection;
 mod endpoint;
