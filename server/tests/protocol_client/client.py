@@ -39,12 +39,12 @@ def open_session(options, schema=None):
                    create_protocol=lambda *args, **kwargs: Session(*args, loss=loss, schema=schema, **kwargs))
 
 
-async def greet(session, options):
+async def greet(session, options, resumable=False):
     """Checks the server's certificate and says hello."""
     wanted = options.certificate_hash
     if wanted and session.certificate_hash() != wanted.lower():
         raise ConnectionError(f"the server's certificate has the hash {session.certificate_hash()}")
-    return await session.hello("tickwire-python 0.1")
+    return await session.hello("tickwire-python 0.1", resumable)
 
 
 async def fullest_room(session):

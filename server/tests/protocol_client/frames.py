@@ -1,17 +1,17 @@
 """Frames of the control stream and the chat stream."""
 
 from errors import Malformed
-from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, listing,
+from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 3
+VERSION = 4
 FRAME_MAX = 65536
 CONTROL, CHAT = 1, 2
 
 CLOSE_CODES = (
     "Normal", "ServerStopping", "Kicked", "VersionMismatch", "SchemaMismatch", "MalformedFrame", "FrameTooLarge",
     "MalformedDatagram", "TooEarly", "SecondHello", "UnexpectedStream", "HandshakeTimeout", "ServerFull", "TooSlow",
-    "RoomFailed", "ConnectionLost", "OriginRefused", "ServerMisbehaved", "NoRoom", "NoDatagrams")
+    "RoomFailed", "ConnectionLost", "OriginRefused", "ServerMisbehaved", "NoRoom", "NoDatagrams", "ResumeRefused")
 REFUSE_CODES = (
     "NameInvalid", "NameTaken", "RoomFull", "NoSuchRoom", "RoomNameInvalid", "TooManyRooms", "AlreadyInRoom",
     "NotInRoom", "NoSuchPlayer", "NotHost", "ChatTooFast", "ChatTooLong", "ChatEmpty", "Busy", "RemovedFromRoom",
@@ -49,8 +49,11 @@ ROOM_CHOICE = enumeration(
     ("Create", structure(name=STRING, options=STRING)))
 MEMBER = structure(player=U32, name=STRING, spectator=BOOL)
 
+RECEIVED = structure(control=U32, chat=U32)
+SECRET = fixed(U8, 16)
+
 CLIENT_FRAME = enumeration(
-    ("Hello", structure(client=STRING, schema=optional(SCHEMA))),
+    ("Hello", structure(client=STRING, schema=optional(SCHEMA), resumable=BOOL)),
     ("Join", structure(request=U32, room=ROOM_CHOICE, name=STRING, options=STRING, password=STRING)),
     ("Spectate", structure(request=U32, room=STRING, name=STRING, password=STRING)),
     ("Leave", structure(request=U32)),
@@ -59,10 +62,12 @@ CLIENT_FRAME = enumeration(
     ("Goodbye", structure(request=U32)),
     ("SubscribeRooms", structure(request=U32, query=ROOM_QUERY)),
     ("UnsubscribeRooms", structure(request=U32)),
-    ("Command", structure(request=U32, kind=U8, fields=BYTES)))
+    ("Command", structure(request=U32, kind=U8, fields=BYTES)),
+    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED)),
+    ("Received", RECEIVED))
 
 SERVER_FRAME = enumeration(
-    ("Welcome", structure(server=STRING, player=U32, schema=SCHEMA)),
+    ("Welcome", structure(server=STRING, player=U32, schema=SCHEMA, resume=optional(SECRET), resume_grace_ms=U32)),
     ("Joined", structure(request=U32, room=ROOM_INFO, tick=U32, seat=U8, spectator=BOOL, host=optional(U32),
                          members=listing(MEMBER))),
     ("Left", structure(request=U32)),
@@ -77,7 +82,10 @@ SERVER_FRAME = enumeration(
     ("Done", structure(request=U32)),
     ("Removed", structure(text=STRING)),
     ("Resync", structure(tick=U32, seat=U8)),
-    ("RoomsChanged", structure(anew=BOOL, changed=listing(ROOM_INFO), removed=listing(STRING))))
+    ("RoomsChanged", structure(anew=BOOL, changed=listing(ROOM_INFO), removed=listing(STRING))),
+    ("Resumed", structure(next=U32)),
+    ("MemberAway", structure(player=U32)),
+    ("MemberBack", structure(player=U32)))
 
 CLIENT_CHAT = enumeration(
     ("Say", structure(request=U32, text=STRING)),

@@ -20,6 +20,7 @@ from world import Game, World
 
 ALPN = "tickwire/1"
 DATAGRAM_BYTES = 65536
+RECEIVED_FRAMES = 16
 ANSWERS = {
     "Join": ("Joined", "Refused"), "Spectate": ("Joined", "Refused"), "Leave": ("Left", "Refused"),
     "ListRooms": ("Rooms",), "SubscribeRooms": ("Rooms", "Refused"), "UnsubscribeRooms": ("Done",),
@@ -65,6 +66,18 @@ class Loss:
         return [datagram]
 
 
+class Nowhere:
+    """The transport of a lost connection: nothing that is sent arrives."""
+
+    def sendto(self, _data, _address):
+        """Drops a packet."""
+
+
+# The state of a session that outlives its connection.
+KEPT = ("requests", "waiting", "welcomed", "player", "server", "game", "world", "room", "host", "clock", "members",
+        "away", "rooms", "notices", "messages", "received", "told", "secret", "counts", "on_snapshot")
+
+
 class Session(QuicConnectionProtocol):
     """One connection, and the state built from its frames and datagrams."""
 
@@ -80,9 +93,14 @@ class Session(QuicConnectionProtocol):
         self.failure = None
         self.ended = asyncio.Event()
         self.welcomed = asyncio.get_running_loop().create_future()
-        self.player = self.server = self.game = self.world = self.room = self.host = None
-        self.members = {}
+        self.player = self.server = self.game = self.world = self.room = self.host = self.clock = None
+        self.members, self.away = {}, set()
         self.rooms = {}
+        self.received = {"control": 0, "chat": 0}
+        self.told = 0
+        self.secret = None
+        self.resumed = None
+        self.lost = False
         self.notices, self.messages = [], []
         self.close_code = None
         self.said_goodbye = False
@@ -94,13 +112,40 @@ class Session(QuicConnectionProtocol):
         certificate = self._quic.tls._peer_certificate
         return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
-    async def hello(self, name):
+    async def hello(self, name, resumable=False):
         """Opens both streams and waits for Welcome."""
-        self._open(CONTROL, SERVER_FRAME, encode_frame(CLIENT_FRAME, ("Hello", {"client": name,
-                                                                                "schema": self.hello_schema})))
+        self._begin(("Hello", {"client": name, "schema": self.hello_schema, "resumable": resumable}))
+        return await self.welcomed
+
+    def _begin(self, frame):
+        """Opens both streams; `frame` is the first on the control stream."""
+        self._open(CONTROL, SERVER_FRAME, encode_frame(CLIENT_FRAME, frame))
         self._open(CHAT, SERVER_CHAT, b"")
         self.transmit()
-        return await self.welcomed
+
+    def lose(self):
+        """Loses the connection without a word to the server; returns the state of the session, for `resume`."""
+        self._transport, self.lost = Nowhere(), True
+        kept = {name: getattr(self, name) for name in KEPT}
+        self.waiting = {}
+        return kept
+
+    def datagram_received(self, data, addr):
+        """Takes a packet, unless the connection is lost."""
+        if not self.lost:
+            super().datagram_received(data, addr)
+
+    async def resume(self, kept):
+        """Goes on with the session whose state is `kept`, on this connection; returns the Resumed frame's `next`."""
+        for name, value in kept.items():
+            setattr(self, name, value)
+        self.resumed = asyncio.get_running_loop().create_future()
+        self._begin(("Resume", {"player": self.player, "secret": self.secret, "received": self.received}))
+        following = await self.resumed
+        for request, (variant, fields, _) in sorted(self.waiting.items()):
+            if request >= following:
+                self._send(variant, fields)
+        return following
 
     def _open(self, kind, frames, first):
         """Opens the stream of `kind` with the bytes `first`."""
@@ -113,8 +158,8 @@ class Session(QuicConnectionProtocol):
         """Sends a request; the future of its answer, a pair (variant, fields)."""
         self.requests += 1
         answer = asyncio.get_running_loop().create_future()
-        self.waiting[self.requests] = (variant, answer)
-        self._send(variant, {"request": self.requests, **fields})
+        self.waiting[self.requests] = (variant, {"request": self.requests, **fields}, answer)
+        self._send(variant, self.waiting[self.requests][1])
         return answer
 
     def _send(self, variant, fields):
@@ -139,7 +184,7 @@ class Session(QuicConnectionProtocol):
 
     def quic_event_received(self, event):
         """Takes what came; the first fault ends the session."""
-        if self.failure:
+        if self.failure or self.lost:
             return
         try:
             self._take(event)
@@ -171,8 +216,8 @@ class Session(QuicConnectionProtocol):
     def _fail(self, error):
         """Ends everything that waits by `error`."""
         self.failure = self.failure or error
-        for future in [answer for _, answer in self.waiting.values()] + [self.welcomed]:
-            if not future.done():
+        for future in [answer for *_, answer in self.waiting.values()] + [self.welcomed, self.resumed]:
+            if future and not future.done():
                 future.set_exception(error)
                 future.exception()
         self.ended.set()
@@ -185,11 +230,21 @@ class Session(QuicConnectionProtocol):
         for variant, fields in reader.feed(event.data):
             self.counts[f"frame {variant}" if kind == CONTROL else f"chat {variant}"] += 1
             handler = self.CONTROL_HANDLERS[variant] if kind == CONTROL else self.CHAT_HANDLERS[variant]
+            if variant != "Resumed":
+                self.received["control" if kind == CONTROL else "chat"] += 1
             handler(self, variant, fields)
+        self._tell_received()
+
+    def _tell_received(self):
+        """Now and then tells the server which frames came."""
+        count = sum(self.received.values())
+        if self.secret and count - self.told >= RECEIVED_FRAMES and not self.said_goodbye:
+            self.told = count
+            self._send("Received", self.received)
 
     def _answer(self, variant, fields):
         """Gives a frame to who asked for it."""
-        request, answer = self.waiting.pop(fields["request"], (None, None))
+        request, _, answer = self.waiting.pop(fields["request"], (None, None, None))
         if request is None or variant not in ANSWERS[request]:
             raise Misbehaved(f"{variant} answers {request}")
         if not answer.done():
@@ -199,12 +254,12 @@ class Session(QuicConnectionProtocol):
         if self.welcomed.done():
             raise Misbehaved("welcome came twice")
         self.server, self.player = fields["server"], fields["player"]
-        self.game = Game(fields["schema"])
+        self.game, self.secret = Game(fields["schema"]), fields["resume"]
         self.welcomed.set_result(fields)
 
     def _joined(self, variant, fields):
         self.room, self.host = fields["room"], fields["host"]
-        self.members = {member["player"]: member for member in fields["members"]}
+        self.members, self.away = {member["player"]: member for member in fields["members"]}, set()
         self.world = World(self.game, fields["tick"], fields["seat"])
         self.clock = Clock(self.game.schema.tick_hz, fields["tick"], time.monotonic())
         self._answer(variant, fields)
@@ -226,6 +281,22 @@ class Session(QuicConnectionProtocol):
     def _member_left(self, _variant, fields):
         if self.members.pop(fields["player"], None) is None:
             raise Misbehaved(f"member {fields['player']} left and was not there")
+        self.away.discard(fields["player"])
+
+    def _member_away(self, _variant, fields):
+        if fields["player"] not in self.members or fields["player"] in self.away:
+            raise Misbehaved(f"member {fields['player']} is away and was not there")
+        self.away.add(fields["player"])
+
+    def _member_back(self, _variant, fields):
+        if fields["player"] not in self.away:
+            raise Misbehaved(f"member {fields['player']} is back and was not away")
+        self.away.remove(fields["player"])
+
+    def _resumed(self, _variant, fields):
+        if self.resumed is None or self.resumed.done():
+            raise Misbehaved("resumed without a request")
+        self.resumed.set_result(fields["next"])
 
     def _host(self, _variant, fields):
         self.host = fields["player"]
@@ -271,7 +342,7 @@ class Session(QuicConnectionProtocol):
         "Welcome": _welcome, "Joined": _joined, "Left": _left, "Rooms": _rooms, "Refused": _answer,
         "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
         "Goodbye": _goodbye, "Keyframe": _keyframe, "Done": _answer, "Removed": _removed, "Resync": _resync,
-        "RoomsChanged": _rooms_changed}
+        "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back}
     CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer}
 
     def _take_datagram(self, data):

@@ -6,7 +6,7 @@ from bits import BitReader, BitWriter
 from deltas import CLASS_CODES, PlainCoder
 from errors import Malformed, MissingBaseline, Misbehaved
 from fields import Kind
-from frames import CLIENT_FRAME, SERVER_FRAME, FrameReader, encode_frame
+from frames import CLIENT_FRAME, SERVER_FRAME, VERSION, FrameReader, encode_frame
 from model import MODEL, ModelCoder, canonical_code, read_model, read_token
 from postcard import BOOL, U16, U32, decode, encode
 from rotations import Rotation
@@ -184,11 +184,11 @@ class Frames(unittest.TestCase):
                          [("Left", {"request": 300})])
 
     def test_malformed(self):
-        for data in ("01000000 03", "01000100 03", "03000000 02 02 05", "02000000 03 0f", "04000000 03 02 05 00",
-                     "03000000 03 02 80", "04000000 03 07 02 00",
-                     "05000000 03 08 02 c3 28"):
+        for data in ("01000000 VV", "01000100 VV", "03000000 02 02 05", "02000000 VV 7f", "04000000 VV 02 05 00",
+                     "03000000 VV 02 80", "04000000 VV 07 02 00", "05000000 VV 08 02 c3 28"):
             with self.subTest(data):
-                self.assertRaises(Malformed, FrameReader(SERVER_FRAME).feed, bytes.fromhex(data))
+                frame = bytes.fromhex(data.replace("VV", f"{VERSION:02x}"))
+                self.assertRaises(Malformed, FrameReader(SERVER_FRAME).feed, frame)
 
     def test_varints(self):
         self.assertRaises(Malformed, decode, U16, b"\xff\xff\x04")
@@ -197,7 +197,7 @@ class Frames(unittest.TestCase):
         self.assertRaises(Malformed, decode, BOOL, b"\x02")
 
     def test_hello_with_schema(self):
-        value = ("Hello", {"client": "test", "schema": SCHEMA})
+        value = ("Hello", {"client": "test", "schema": SCHEMA, "resumable": True})
         self.assertEqual(decode(CLIENT_FRAME, encode(CLIENT_FRAME, value))[1]["schema"], SCHEMA)
 
 

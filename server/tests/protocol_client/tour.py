@@ -168,6 +168,35 @@ async def kick(maker, guest, watcher):
     await maker.leave()
 
 
+async def resume(options):
+    """Loses a connection in a room with a message under way, and goes on over another one."""
+    room = Namespace(**vars(options) | {"room": f"{options.room}-resume"})
+    async with open_session(options) as other, open_session(options) as before, open_session(options) as after:
+        await greet(other, options)
+        await greet(before, options, resumable=True)
+        watcher, guest = Guest(other, room, "Other"), Guest(before, room, "Lost")
+        await watcher.enter()
+        await guest.enter()
+        await until(lambda: before.world.own() and before.player in other.members, "a client with a secret plays")
+        said = before.ask("Say", text="once")
+        guest.stop()
+        kept = before.lose()
+        seat, newest = before.world.seat, before.world.newest
+        await after.resume(kept)
+        check((await said)[0] == "Message", "a message under way is answered after the session resumed")
+        guest = Guest(after, room, "Lost")
+        guest.start()
+        await until(lambda: after.world.newest > newest and after.world.own(), "snapshots go on")
+        check(after.world.seat == seat and after.world.start < newest, "in the same seat and world")
+        await until(lambda: [message["text"] for message in other.messages] == ["once"],
+                    "the others have the message once")
+        await until(lambda: not other.away, "nobody is away any more")
+        check(after.player in other.members, "and nobody left")
+        for each in (guest, watcher):
+            await each.leave()
+            await each.session.goodbye()
+
+
 async def refusals(session, options):
     """Requests that are refused."""
     join = {"name": "Guest", "options": "", "password": ""}
@@ -203,7 +232,7 @@ async def offences(options, schema):
         await session.ask("Join", room=("Quick", {}), name="Offender", options="", password="")
         session.send_datagram(data(session.world.seat))
 
-    hello = encode_frame(CLIENT_FRAME, ("Hello", {"client": "tour", "schema": None}))
+    hello = encode_frame(CLIENT_FRAME, ("Hello", {"client": "tour", "schema": None, "resumable": False}))
     old = hello[:4] + b"\x02" + hello[5:]
     leave = encode_frame(CLIENT_FRAME, ("Leave", {"request": 1}))
     other = {**schema, "tick_hz": schema["tick_hz"] + 1}
@@ -217,6 +246,9 @@ async def offences(options, schema):
         await ends_with(options, "MalformedDatagram", lambda session, make=make: datagram(session, make))
     await ends_with(options, "TooEarly", lambda session: raw(session, bytes([CONTROL]) + leave, 0), welcome=False)
     await ends_with(options, "VersionMismatch", lambda session: raw(session, bytes([CONTROL]) + old, 0), welcome=False)
+    secret = {"player": 1, "secret": bytes(16), "received": {"control": 1, "chat": 0}}
+    wrong = bytes([CONTROL]) + encode_frame(CLIENT_FRAME, ("Resume", secret))
+    await ends_with(options, "ResumeRefused", lambda session: raw(session, wrong, 0), welcome=False)
     await ends_with(options, "SchemaMismatch", lambda session: session_hello(session), other, welcome=False)
 
 
@@ -262,6 +294,7 @@ async def run(options):
             await session.goodbye()
             check(session.close_code == "Normal" and session.failure is None, "goodbye is answered")
         print(json.dumps([dict(session.counts) for session in (first, second, third)]))
+    await resume(options)
     await offences(options, schema)
     return 0
 
