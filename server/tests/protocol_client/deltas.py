@@ -1,4 +1,4 @@
-"""Deltas of entities in the codes that every game has: a bit a field, and a class code a lane."""
+"""Deltas of entities in the codes that every game has: a bit a field or part of it, and a class code a lane."""
 
 from errors import Malformed
 
@@ -41,9 +41,23 @@ def read_fields(reader, kind, fields, baseline, lanes, age, mine):
         if field.owner_only and not mine:
             continue
         predicted = kind.predict(field, baseline, lanes, age)
-        differs = reader.flag()
-        for lane, place, expected in zip(field.lanes, field.places, predicted):
-            lanes[place] = read_residual_lane(reader, lane, expected) if differs else expected
+        lanes[field.first:field.first + len(field.lanes)] = predicted
+        if reader.flag():
+            read_field(reader, field, lanes)
+
+
+def read_field(reader, field, lanes):
+    """Reads a field that is not as predicted into `lanes`, which hold its prediction."""
+    if not field.read_presence(reader, lanes):
+        return
+    for places in field.value_places:
+        if field.array and not reader.flag():
+            continue
+        if field.type == "Text":
+            field.read_plain(reader, lanes, places)
+            continue
+        for lane, place in zip(field.value_lanes, places):
+            lanes[place] = read_residual_lane(reader, lane, lanes[place])
 
 
 class PlainCoder:

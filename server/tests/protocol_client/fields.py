@@ -4,8 +4,11 @@ import math
 import struct
 
 from errors import Malformed
+from texts import check_text, read_text, text_lanes, text_value, write_text
 
 LANES_MAX = 64
+VALUES_MAX = 32
+TEXT_BYTES_MAX = 64
 KINDS_MAX = 64
 PREDICTED_TICKS_MAX = 32
 LANE_COUNTS = {"Bool": 1, "Int": 1, "Float": 1, "Angle": 1, "Vec2": 2, "Vec3": 3, "Quat": 4, "Choice": 1}
@@ -34,6 +37,7 @@ class Lane:
         self.least, self.most, self.angle = least, most, angle
         self.span = most - least
         self.bits = self.span.bit_length()
+        self.rest = max(least, min(most, 0))
 
     def at(self, offset):
         """The value `offset` above `least`; an error beyond `most`."""
@@ -53,19 +57,30 @@ class Field:
         """`schema`: a FieldSchema; `place`: the field's place in the table."""
         self.name = schema["name"]
         self.type, self.sizes = schema["ty"]
+        self.values, counted = schema["values"]
+        self.optional = self.values in ("Optional", "OptionalArray")
+        self.array = self.values in ("Array", "OptionalArray")
+        self.length = counted.get("length", 1)
+        if not 1 <= self.length <= VALUES_MAX:
+            raise Malformed(f"{self.length} values of {self.name}")
         self.rule = schema["rule"]
         self.owner_only = schema["owner_only"]
         self.velocity_name = schema["velocity"]
         self.choice = schema["choice"]
         self.place, self.first = place, first
-        self.lanes = self._make_lanes()
+        self.value_lanes = self._make_lanes()
+        self.lanes = [Lane(0, 1)] * self.optional + self.value_lanes * self.length
         self.places = range(first, first + len(self.lanes))
         self.velocity = None
         self.scale = 0
 
     def _make_lanes(self):
-        """The Lane of each of the field's lanes."""
+        """The Lane of each lane of one value."""
         sizes = self.sizes
+        if self.type == "Text":
+            if not 1 <= sizes["bytes"] <= TEXT_BYTES_MAX:
+                raise Malformed(f"bytes of {self.name}")
+            return [Lane(0, most) for most in text_lanes(sizes["bytes"])]
         if self.type == "Bool":
             return [Lane(0, 1)]
         if self.type == "Int":
@@ -104,21 +119,89 @@ class Field:
 
     @property
     def in_steps(self):
-        """True if each lane is a signed number of steps."""
+        """True if the field is one value, and each lane of it a signed number of steps."""
+        return self.values == "One" and self._type_in_steps
+
+    @property
+    def _type_in_steps(self):
+        """True if each lane of a value is a signed number of steps."""
         return self.type in ("Float", "Vec2", "Vec3", "Angle") or self.type == "Int" and self.sizes["max"] < 2**31
 
     @property
     def two_valued(self):
-        """True if the field is one lane of two values."""
-        return len(self.lanes) == 1 and self.lanes[0].span == 1
+        """True if the field is one value, a lane of two values."""
+        return self.values == "One" and len(self.lanes) == 1 and self.lanes[0].span == 1
 
     @property
     def rotation(self):
-        """True if the field is a Quat."""
-        return self.type == "Quat"
+        """True if the field is one value, a Quat."""
+        return self.values == "One" and self.type == "Quat"
+
+    @property
+    def value_places(self):
+        """For each value the places of its lanes, as ranges."""
+        size = len(self.value_lanes)
+        first = self.first + self.optional
+        return [range(place, place + size) for place in range(first, first + size * self.length, size)]
+
+    def rest(self, lanes):
+        """Sets the field's lanes among all `lanes` to those of no value: as near to zero as their ranges allow."""
+        for lane, place in zip(self.lanes, self.places):
+            lanes[place] = lane.rest
+
+    def check(self, lanes):
+        """Checks the texts among the field's own lanes."""
+        if self.type == "Text":
+            for places in self.value_places:
+                check_text([lanes[place] for place in places])
+
+    def read_whole(self, reader, lanes):
+        """Reads the field into all `lanes`: whether it has a value, and its values plain."""
+        if self.read_presence(reader, lanes):
+            for places in self.value_places:
+                self.read_plain(reader, lanes, places)
+
+    def read_presence(self, reader, lanes):
+        """Whether the field has a value; if not, its lanes are set to those of none."""
+        if self.optional:
+            if not reader.flag():
+                self.rest(lanes)
+                return False
+            lanes[self.first] = 1
+        return True
+
+    def read_plain(self, reader, lanes, places):
+        """Reads one value into `lanes` at `places`, plain."""
+        if self.type == "Text":
+            lanes[places.start:places.stop] = read_text(reader, self.value_lanes)
+            return
+        for lane, place in zip(self.value_lanes, places):
+            lanes[place] = lane.at(reader.bits(lane.bits))
+
+    def write_whole(self, writer, lanes):
+        """Writes what `read_whole` reads."""
+        if self.optional:
+            writer.bits(lanes[self.first], 1)
+            if not lanes[self.first]:
+                return
+        for places in self.value_places:
+            if self.type == "Text":
+                write_text(writer, self.value_lanes, [lanes[place] for place in places])
+                continue
+            for lane, place in zip(self.value_lanes, places):
+                writer.bits(lanes[place] - lane.least, lane.bits)
 
     def value(self, lanes):
-        """The field's value for a reader, from its own lanes (a list of integers)."""
+        """What the field holds, from its own lanes (a list of integers): a value, a list of them, or None."""
+        if self.optional and not lanes[0]:
+            return None
+        values = [self._value([lanes[place - self.first] for place in places]) for places in self.value_places]
+        return values if self.array else values[0]
+
+    def _value(self, lanes):
+        """One value for a reader, from its lanes."""
+        if self.type == "Text":
+            return text_value(lanes)
         if self.type == "Bool":
             return lanes[0] == 1
         if self.type == "Choice":
@@ -219,20 +302,18 @@ class Kind:
         lanes = [0] * len(self.lanes)
         for field in self.coding_order:
             if mine or not field.owner_only:
-                for lane, place in zip(field.lanes, field.places):
-                    lanes[place] = lane.at(reader.bits(lane.bits))
+                field.read_whole(reader, lanes)
         return lanes
 
     def write_whole(self, writer, lanes, mine=True):
         """Writes what `read_whole` reads."""
         for field in self.coding_order:
             if mine or not field.owner_only:
-                for lane, place in zip(field.lanes, field.places):
-                    writer.bits(lanes[place] - lane.least, lane.bits)
+                field.write_whole(writer, lanes)
 
     def default(self):
         """Lanes of a kind at rest: of each lane the value nearest to zero."""
-        return [max(lane.least, min(lane.most, 0)) for lane in self.lanes]
+        return [lane.rest for lane in self.lanes]
 
     def values(self, lanes):
         """The fields' values by name."""

@@ -1,4 +1,4 @@
-"""Frames of the control stream and the chat stream."""
+"""Frames of the control stream, the chat stream and the static stream."""
 
 from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
@@ -6,7 +6,7 @@ from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, 
 
 VERSION = 4
 FRAME_MAX = 65536
-CONTROL, CHAT = 1, 2
+CONTROL, CHAT, STATIC = 1, 2, 3
 
 CLOSE_CODES = (
     "Normal", "ServerStopping", "Kicked", "VersionMismatch", "SchemaMismatch", "MalformedFrame", "FrameTooLarge",
@@ -30,27 +30,35 @@ FIELD_TYPE = enumeration(
     ("Vec2", structure(min=F32, max=F32, step=F32)),
     ("Vec3", structure(min=F32, max=F32, step=F32)),
     ("Quat", structure(bits=U8)),
-    ("Choice", structure(variants=U16)))
+    ("Choice", structure(variants=U16)),
+    ("Text", structure(bytes=U8)))
+FIELD_VALUES = enumeration(
+    ("One", structure()),
+    ("Optional", structure()),
+    ("Array", structure(length=U8)),
+    ("OptionalArray", structure(length=U8)))
 SEND_RULE = units("Always", "Rare", "Initial")
 CHOICE_SCHEMA = structure(name=STRING, variants=listing(STRING))
-FIELD_SCHEMA = structure(name=STRING, ty=FIELD_TYPE, rule=SEND_RULE, owner_only=BOOL, velocity=optional(STRING),
-                         choice=optional(CHOICE_SCHEMA))
+FIELD_SCHEMA = structure(name=STRING, ty=FIELD_TYPE, values=FIELD_VALUES, rule=SEND_RULE, owner_only=BOOL,
+                         velocity=optional(STRING), choice=optional(CHOICE_SCHEMA))
 KIND_SCHEMA = structure(name=STRING, fields=listing(FIELD_SCHEMA))
 SCHEMA = structure(game=STRING, tick_hz=U32, input=KIND_SCHEMA, entities=listing(KIND_SCHEMA),
                    events=listing(KIND_SCHEMA), commands=listing(KIND_SCHEMA), model=BYTES)
 
 ROOM_ORDER = units("Fullest", "Emptiest", "Name")
 ROOM_QUERY = structure(tag=STRING, name_prefix=STRING, has_seat=BOOL, no_password=BOOL, order=ROOM_ORDER)
-ROOM_INFO = structure(name=STRING, players=U32, players_max=U32, spectators=U32, needs_password=BOOL,
+ROOM_INFO = structure(name=STRING, players=U32, players_max=U32, bots=U32, spectators=U32, needs_password=BOOL,
                       tags=listing(STRING), metadata=STRING)
 ROOM_CHOICE = enumeration(
     ("Quick", structure()),
     ("Named", structure(name=STRING)),
     ("Create", structure(name=STRING, options=STRING)))
-MEMBER = structure(player=U32, name=STRING, spectator=BOOL)
+MEMBER = structure(player=U32, name=STRING, spectator=BOOL, bot=BOOL)
 
 RECEIVED = structure(control=U32, chat=U32)
 SECRET = fixed(U8, 16)
+HASH = fixed(U8, 32)
+STATIC_CHANGE = structure(offset=U32, bytes=BYTES)
 
 CLIENT_FRAME = enumeration(
     ("Hello", structure(client=STRING, schema=optional(SCHEMA), resumable=BOOL)),
@@ -85,7 +93,9 @@ SERVER_FRAME = enumeration(
     ("RoomsChanged", structure(anew=BOOL, changed=listing(ROOM_INFO), removed=listing(STRING))),
     ("Resumed", structure(next=U32)),
     ("MemberAway", structure(player=U32)),
-    ("MemberBack", structure(player=U32)))
+    ("MemberBack", structure(player=U32)),
+    ("StaticData", structure(key=U8, hash=HASH, bytes=U32, tick=U32)),
+    ("StaticChanged", structure(key=U8, tick=U32, changes=listing(STATIC_CHANGE))))
 
 CLIENT_CHAT = enumeration(
     ("Say", structure(request=U32, text=STRING)),
@@ -96,6 +106,13 @@ SERVER_CHAT = enumeration(
                           text=STRING)),
     ("Notice", structure(id=U64, time_ms=U64, text=STRING)),
     ("Refused", structure(request=U32, code=REFUSE_CODE, text=STRING)))
+
+CLIENT_STATIC = enumeration(
+    ("Fetch", structure(hash=HASH)),
+    ("Have", structure(hash=HASH)))
+
+SERVER_STATIC = enumeration(
+    ("Chunk", structure(hash=HASH, offset=U32, bytes=BYTES)))
 
 
 def encode_frame(kind, value):

@@ -185,8 +185,8 @@ def merged_field(chunk, common):
 
 
 def is_small(field):
-    """True if a field has no more than two values in all."""
-    return len(field.lanes) == 1 and field.lanes[0].span <= 1
+    """True if a field of one value has no more than two in all."""
+    return field.values == "One" and len(field.lanes) == 1 and field.lanes[0].span <= 1
 
 
 class Delta:
@@ -222,6 +222,7 @@ class Delta:
             following = self.kind.predict(field, self.baseline, self.lanes, self.age)
             if sent:
                 self._read_field(field, following, (leaf, symbol) if field is merged else None)
+                field.check(self.lanes)
             else:
                 self.lanes[field.first:field.first + len(field.lanes)] = following
 

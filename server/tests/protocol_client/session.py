@@ -75,7 +75,7 @@ class Nowhere:
 
 # The state of a session that outlives its connection.
 KEPT = ("requests", "waiting", "welcomed", "player", "server", "game", "world", "room", "host", "clock", "members",
-        "away", "rooms", "notices", "messages", "received", "told", "secret", "counts", "on_snapshot")
+        "away", "static", "rooms", "notices", "messages", "received", "told", "secret", "counts", "on_snapshot")
 
 
 class Session(QuicConnectionProtocol):
@@ -95,6 +95,7 @@ class Session(QuicConnectionProtocol):
         self.welcomed = asyncio.get_running_loop().create_future()
         self.player = self.server = self.game = self.world = self.room = self.host = self.clock = None
         self.members, self.away = {}, set()
+        self.static = {}
         self.rooms = {}
         self.received = {"control": 0, "chat": 0}
         self.told = 0
@@ -260,6 +261,7 @@ class Session(QuicConnectionProtocol):
     def _joined(self, variant, fields):
         self.room, self.host = fields["room"], fields["host"]
         self.members, self.away = {member["player"]: member for member in fields["members"]}, set()
+        self.static = {}
         self.world = World(self.game, fields["tick"], fields["seat"])
         self.clock = Clock(self.game.schema.tick_hz, fields["tick"], time.monotonic())
         self._answer(variant, fields)
@@ -333,6 +335,18 @@ class Session(QuicConnectionProtocol):
                 raise Misbehaved(f"room {name} was removed and not in the list")
         self.rooms.update({room["name"]: room for room in fields["changed"]})
 
+    def _static_data(self, _variant, fields):
+        if self.world is None:
+            raise Misbehaved("static data outside of a room")
+        self.static[fields["key"]] = {"hash": fields["hash"], "bytes": fields["bytes"], "tick": fields["tick"]}
+
+    def _static_changed(self, _variant, fields):
+        named = self.static.get(fields["key"])
+        if named is None or any(change["offset"] + len(change["bytes"]) > named["bytes"]
+                                for change in fields["changes"]):
+            raise Misbehaved(f"changes beyond the static data {fields['key']}")
+        named["tick"] = fields["tick"]
+
     def _message(self, variant, fields):
         self.messages.append(fields)
         if fields["from"] == self.player:
@@ -342,7 +356,8 @@ class Session(QuicConnectionProtocol):
         "Welcome": _welcome, "Joined": _joined, "Left": _left, "Rooms": _rooms, "Refused": _answer,
         "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
         "Goodbye": _goodbye, "Keyframe": _keyframe, "Done": _answer, "Removed": _removed, "Resync": _resync,
-        "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back}
+        "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back,
+        "StaticData": _static_data, "StaticChanged": _static_changed}
     CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer}
 
     def _take_datagram(self, data):

@@ -11,6 +11,7 @@ CODED, PREDICTED, LEFT = "coded", "predicted", "left"
 MARK_CODES = ((CODED, PREDICTED), (CODED, LEFT), (PREDICTED, LEFT), (CODED, PREDICTED, LEFT),
               (PREDICTED, CODED, LEFT), (LEFT, CODED, PREDICTED), (CODED,))
 INPUTS_MAX = 32
+ID_BITS = 32
 
 
 @dataclass
@@ -208,12 +209,22 @@ class SnapshotReader:
         kind, mine = self.reader.bits(6), self.reader.flag()
         if kind >= len(self.game.schema.entities):
             raise Malformed(f"an entity of kind {kind}")
-        length = self.reader.bits(6)
-        entity_id = self.reader.bits(length)
-        if entity_id.bit_length() != length:
-            raise Malformed(f"id {entity_id} in {length} bits")
+        entity_id = self._read_id()
         lanes = self.game.schema.entities[kind].read_whole(self.reader, mine)
         self.body.records.append(Whole(slot, kind, mine, entity_id, lanes))
+
+    def _read_id(self):
+        """An entity's id, from the length of its code on."""
+        length = self.reader.bits(6)
+        code = self.reader.bits(length)
+        if length > ID_BITS or code.bit_length() != length:
+            raise Malformed(f"the code {code} of an id in {length} bits")
+        return code >> 1 | (code & 1) << (ID_BITS - 1)
+
+
+def id_code(entity_id):
+    """The code of an id: its highest bit comes to the lowest place."""
+    return entity_id << 1 & (1 << ID_BITS) - 1 | entity_id >> (ID_BITS - 1)
 
 
 def delta_age(number, common):

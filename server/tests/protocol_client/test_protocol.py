@@ -10,15 +10,16 @@ from frames import CLIENT_FRAME, SERVER_FRAME, VERSION, FrameReader, encode_fram
 from model import MODEL, ModelCoder, canonical_code, read_model, read_token
 from postcard import BOOL, U16, U32, decode, encode
 from rotations import Rotation
-from snapshot import Acknowledgement, delta_age, encode_input
+from snapshot import Acknowledgement, delta_age, encode_input, id_code
 from world import Game, World
 
 SEAT = 7
 
 
-def field_schema(name, ty, rule="Always", owner_only=False, velocity=None):
-    """A FieldSchema; `ty` is a pair (variant, fields)."""
-    return {"name": name, "ty": ty, "rule": rule, "owner_only": owner_only, "velocity": velocity, "choice": None}
+def field_schema(name, ty, rule="Always", owner_only=False, velocity=None, values=("One", {})):
+    """A FieldSchema; `ty` and `values` are pairs (variant, fields)."""
+    return {"name": name, "ty": ty, "values": values, "rule": rule, "owner_only": owner_only, "velocity": velocity,
+            "choice": None}
 
 
 def vec2(limit, step):
@@ -105,8 +106,9 @@ class Datagram:
         self.writer.code("10")
         self.writer.bits(kind, 6)
         self.writer.bits(int(mine), 1)
-        self.writer.bits(entity_id.bit_length(), 6)
-        self.writer.bits(entity_id, entity_id.bit_length())
+        code = id_code(entity_id)
+        self.writer.bits(code.bit_length(), 6)
+        self.writer.bits(code, code.bit_length())
 
     def gone(self, gap, in_world=False):
         """A slot that is free now."""
@@ -136,7 +138,7 @@ class WorkedExample(unittest.TestCase):
 
     def test_both(self):
         world = new_world()
-        tick, report, events = world.receive(bytes.fromhex("53e803070034e050d0873e7c154709"), 1000)
+        tick, report, events = world.receive(bytes.fromhex("53e80307003420a1a00f7df82a8e12"), 1000)
         self.assertEqual((tick, report, events), (1000, None, []))
         entity = world.entity(0)
         self.assertEqual((entity.id, entity.kind, entity.mine), (5, 0, True))
@@ -268,6 +270,22 @@ class Snapshots(unittest.TestCase):
         self.refuse(Malformed, self.dot_delta(CLASS_CODES[16]))
         self.refuse(Malformed, self.dot_delta("1" * 15))
         self.refuse(Malformed, self.dot_delta(CLASS_CODES[33] + "1" * 15))
+
+    def test_ids(self):
+        codes = {0: 0, 5: 10, 2**31 - 1: 2**32 - 2, 2**31: 1, 2**31 + 1: 3, 2**32 - 1: 2**32 - 1}
+        self.assertEqual([id_code(each) for each in codes], list(codes.values()))
+        for tick, each in enumerate(codes, start=1000):
+            self.take(Datagram(tick).records(1).dot(0, each, REST))
+            self.assertEqual(self.world.entity(0).id, each)
+        for length, code in ((5, 10), (1, 0), (33, 2**32), (33, 10)):
+            datagram = Datagram(2000).records(1)
+            datagram.writer.code("1" + "10")
+            datagram.writer.bits(0, 6)
+            datagram.writer.bits(0, 1)
+            datagram.writer.bits(length, 6)
+            datagram.writer.bits(code, length)
+            Kind(DOT, 60).write_whole(datagram.writer, REST)
+            self.refuse(Malformed, datagram)
 
     def dot_delta(self, bits):
         """A delta of the Dot in slot 0, `bits` of its position's first lane."""

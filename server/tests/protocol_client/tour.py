@@ -42,6 +42,11 @@ def refused(answer, code):
     return answer[0] == "Refused" and answer[1]["code"][0] == code
 
 
+def people(members):
+    """The numbers of the members that are no bots."""
+    return [member["player"] for member in members if not member["bot"]]
+
+
 class Guest:
     """A client in a room, which sends its datagrams on its own."""
 
@@ -85,7 +90,7 @@ async def lists(first, options):
     choice = ("Create", {"name": options.room, "options": ""})
     variant, joined = await first.ask("Join", room=choice, name="Maker", options="", password="")
     check(variant == "Joined" and joined["host"] == first.player, "who made a room is its host")
-    check([member["player"] for member in joined["members"]] == [first.player], "members hold the client itself")
+    check(people(joined["members"]) == [first.player], "members hold the client itself")
     await until(lambda: options.room in first.rooms, "the followed list has the room")
     check(refused(await first.ask("SubscribeRooms", query={**ANY_ROOM, "tag": "x" * 33}), "RoomNameInvalid"),
           "a tag of 33 bytes is refused")
@@ -109,6 +114,21 @@ async def chat(maker, guest, watcher):
     check(refused(await guest.ask("Say", text="x" * (CHAT_CHARACTERS_MAX + 1)), "ChatTooLong"), "too much to say")
     answers = await asyncio.gather(*(guest.ask("Say", text=f"{number}") for number in range(8)))
     check(any(refused(answer, "ChatTooFast") for answer in answers), "eight messages at once are too many")
+
+
+async def bots(maker, options):
+    """Bots, with which the arena fills its rooms."""
+    def all_bots():
+        return [member for member in maker.members.values() if member["bot"]]
+    await until(all_bots, "bots are members")
+    check(not any(bot["spectator"] for bot in all_bots()), "and no spectators")
+    bot = all_bots()[0]["player"]
+    check(refused(await maker.ask("Tell", player=bot, text="psst"), "NoSuchPlayer"), "a bot is not written to")
+    check(refused(await maker.ask("Kick", player=bot, reason=""), "KickNotAllowed"), "a bot is not removed")
+    _, fields = await maker.ask("ListRooms", query={**ANY_ROOM, "name_prefix": options.room})
+    room = next(room for room in fields["rooms"] if room["name"] == options.room)
+    check((room["bots"], room["players"], room["spectators"]) == (len(all_bots()), 2, 1),
+          "a list of rooms tells bots from people")
 
 
 async def commands(maker, guest, watcher):
@@ -268,11 +288,12 @@ async def rooms(first, second, third, options):
     guest, watcher = Guest(second, options, "Guest"), Guest(third, options, "Watcher", spectate=True)
     await refusals(second, options)
     joined = await guest.enter()
-    check(len(joined["members"]) == 2 and joined["host"] == first.player, "the second player sees the first")
+    check(len(people(joined["members"])) == 2 and joined["host"] == first.player, "the second player sees the first")
     await until(lambda: second.player in first.members, "and the first is told of it")
     joined = await watcher.enter()
     check(joined["spectator"], "the third only watches")
-    await until(lambda: len(first.members) == 3 and first.members[third.player]["spectator"], "watchers are members")
+    await until(lambda: len(people(first.members.values())) == 3 and first.members[third.player]["spectator"], "watchers are members")
+    await bots(first, options)
     await chat(first, second, third)
     await commands(maker, guest, watcher)
     await resync(guest)
