@@ -5,7 +5,7 @@ import math
 from errors import Malformed
 from fields import KINDS_MAX
 from frames import SCHEMA
-from model import CHUNK_FIELDS, FIRST_HEAD, LEAVES_MAX, ROTATION_SYMBOLS, Layout, check_tree, is_small, merged_field
+from model import CHUNK_FIELDS, FIRST_HEAD, LEAVES_MAX, ROTATION_SYMBOLS, Layout, check_tree, merged_field
 from postcard import encode
 
 TICK_HZ_MAX = 1000

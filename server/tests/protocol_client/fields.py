@@ -129,8 +129,8 @@ class Field:
 
     @property
     def two_valued(self):
-        """True if the field is one value, a lane of two values."""
-        return self.values == "One" and len(self.lanes) == 1 and self.lanes[0].span == 1
+        """True if the field is one lane of two values."""
+        return len(self.lanes) == 1 and self.lanes[0].span == 1
 
     @property
     def rotation(self):

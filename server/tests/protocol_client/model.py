@@ -180,13 +180,8 @@ def merged_field(chunk, common):
     if common == 0:
         return None
     field = chunk[(common & -common).bit_length() - 1]
-    mergeable = field.velocity is None and not field.rotation and not is_small(field)
+    mergeable = field.velocity is None and not field.rotation and not field.two_valued
     return field if mergeable else None
-
-
-def is_small(field):
-    """True if a field of one value has no more than two in all."""
-    return field.values == "One" and len(field.lanes) == 1 and field.lanes[0].span <= 1
 
 
 class Delta:

@@ -125,10 +125,14 @@ async def bots(maker, options):
     bot = all_bots()[0]["player"]
     check(refused(await maker.ask("Tell", player=bot, text="psst"), "NoSuchPlayer"), "a bot is not written to")
     check(refused(await maker.ask("Kick", player=bot, reason=""), "KickNotAllowed"), "a bot is not removed")
-    _, fields = await maker.ask("ListRooms", query={**ANY_ROOM, "name_prefix": options.room})
-    room = next(room for room in fields["rooms"] if room["name"] == options.room)
-    check((room["bots"], room["players"], room["spectators"]) == (len(all_bots()), 2, 1),
-          "a list of rooms tells bots from people")
+    for _ in range(10):
+        _, fields = await maker.ask("ListRooms", query={**ANY_ROOM, "name_prefix": options.room})
+        room = next(room for room in fields["rooms"] if room["name"] == options.room)
+        counts = (room["bots"], room["players"], room["spectators"])
+        if counts == (len(all_bots()), 2, 1):
+            break
+        await asyncio.sleep(0.5)
+    check(counts == (len(all_bots()), 2, 1), "a list of rooms tells bots from people")
 
 
 async def commands(maker, guest, watcher):
@@ -292,7 +296,8 @@ async def rooms(first, second, third, options):
     await until(lambda: second.player in first.members, "and the first is told of it")
     joined = await watcher.enter()
     check(joined["spectator"], "the third only watches")
-    await until(lambda: len(people(first.members.values())) == 3 and first.members[third.player]["spectator"], "watchers are members")
+    await until(lambda: len(people(first.members.values())) == 3 and first.members[third.player]["spectator"],
+                "watchers are members")
     await bots(first, options)
     await chat(first, second, third)
     await commands(maker, guest, watcher)
