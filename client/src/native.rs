@@ -240,7 +240,7 @@ impl<S: Simulation> Client<S> {
         request
     }
 
-    /// Sends a chat message to the room; [`ServerChat::Message`] or [`ServerChat::Refused`]
+    /// Sends a chat message to the room; [`ServerChat::Message`](tickwire_shared::control::ServerChat::Message) or [`ServerChat::Refused`](tickwire_shared::control::ServerChat::Refused)
     /// follows.
     pub fn say(&mut self, text: &str) -> RequestId {
         let request = self.session.say(text);
