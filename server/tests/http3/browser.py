@@ -67,7 +67,7 @@ def text(words):
     return bytes([len(words)]) + words.encode()
 
 
-HELLO = own_frame(b"\x00" + text("probe 1") + b"\x00")
+HELLO = own_frame(b"\x00" + text("probe 1") + b"\x00\x00")
 # A client's requests are numbered from 1; it joins a room first, and then may go.
 BYE = own_frame(b"\x06\x02")
 
