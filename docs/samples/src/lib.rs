@@ -2,7 +2,7 @@
 //!
 //! [`tag`] is the game that the tutorial builds, [`predict`] its prediction, [`bot`] a player without a person,
 //! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types,
-//! [`map`] a game with static data.
+//! [`map`] a game with static data, [`notices`] what a server says to all.
 
 pub mod bot;
 pub mod echo;
@@ -10,5 +10,6 @@ pub mod fields;
 pub mod hunt;
 pub mod lobby;
 pub mod map;
+pub mod notices;
 pub mod predict;
 pub mod tag;

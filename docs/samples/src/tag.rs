@@ -108,7 +108,9 @@ impl Simulation for Tag {
         Ok(RoomPolicy {
             password: options.password.as_str().into(),
             // ANCHOR_END: policy
+            // ANCHOR: bots
             bots: Some(4),
+            // ANCHOR_END: bots
             // ANCHOR: policy
             ..RoomPolicy::default()
         })

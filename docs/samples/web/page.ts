@@ -83,3 +83,20 @@ export async function enterPrivate(room: string, password: string) {
   await client.join({ room, name: 'Bob', password });
 }
 // ANCHOR_END: private
+
+// ANCHOR: map
+const MAP = 0;
+client.on('staticData', ({ key, received, total }) => {
+  console.log(`map ${key}: ${received} of ${total}`);
+  if (received === total) showMap(client.staticData(MAP)); // a copy; undefined while it is loaded
+});
+client.on('staticChanged', ({ offset, bytes }) => showPart(offset, bytes));
+// ANCHOR_END: map
+
+function showMap(tiles: Uint8Array | undefined) {
+  console.log(tiles?.length);
+}
+
+function showPart(offset: number, tiles: Uint8Array) {
+  console.log(offset, tiles.length);
+}
