@@ -300,6 +300,7 @@ impl Session {
         if !self.over {
             self.over = true;
             self.room = None;
+            self.resume.give_up();
             let text = if text.is_empty() { code.text() } else { text }.to_owned();
             self.tell(SessionEvent::Over { code, text });
         }

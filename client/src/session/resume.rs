@@ -80,6 +80,12 @@ impl Resume {
         self.lost.is_none()
     }
 
+    /// The session is over: no other connection is opened for it, and nothing is asked again.
+    pub(super) fn give_up(&mut self) {
+        self.lost = None;
+        self.asked.clear();
+    }
+
     pub(super) fn ask(&mut self, request: RequestId, is_chat: bool, frame: Vec<u8>) {
         if self.secret.is_some() {
             self.asked.push_back(Asked { request, is_chat, frame });
