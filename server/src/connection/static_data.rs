@@ -27,7 +27,7 @@ pub(super) async fn serve<S: Simulation>(
     loop {
         let written = match frames.next::<ClientStatic>().await {
             Ok(ClientStatic::Have(hash)) => {
-                link.static_offers.take(hash);
+                link.static_offers.have(hash);
                 continue;
             }
             Ok(ClientStatic::Fetch(hash)) => {

@@ -1,4 +1,4 @@
-//! The static data that a client was told of, until it says that it has it.
+//! The static data that a client was told of, until it is told of another in its place.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::room::StaticBlob;
 /// How long a client may take to say whether it has what it was told of.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// What one client was told of and has not answered. They are the room's own bytes, shared.
+/// The last offer of each key to one client. The bytes are the room's own, shared.
 #[derive(Debug, Default)]
 pub(crate) struct StaticOffers {
     offers: Mutex<Vec<StaticOffer>>,
@@ -22,8 +22,9 @@ struct StaticOffer {
     key: u8,
     blob: StaticBlob,
     since: Instant,
-    /// The client asked for the bytes. It may do so again, over another connection.
-    fetched: bool,
+    /// The client said that it has or lacks the bytes. Both may come again: over another connection,
+    /// or as the answer to a later offer of the same bytes, which this one may be.
+    is_answered: bool,
 }
 
 impl StaticOffers {
@@ -35,7 +36,7 @@ impl StaticOffers {
             key,
             blob,
             since: Instant::now(),
-            fetched: false,
+            is_answered: false,
         }));
     }
 
@@ -45,24 +46,51 @@ impl StaticOffers {
     }
 
     /// The client has these bytes.
-    pub(super) fn take(&self, hash: ContentHash) {
-        self.offers().retain(|offer| offer.blob.hash != hash);
+    pub(super) fn have(&self, hash: ContentHash) {
+        self.answer(hash);
     }
 
     /// The client asks for these bytes. `None` for what it was told of no more.
     pub(super) fn fetch(&self, hash: ContentHash) -> Option<StaticBlob> {
-        let mut offers = self.offers();
-        let offer = offers.iter_mut().find(|offer| offer.blob.hash == hash)?;
-        offer.fetched = true;
-        Some(offer.blob.clone())
+        self.answer(hash)
     }
 
     /// Whether the client did not answer for too long.
     pub(super) fn are_overdue(&self) -> bool {
-        self.offers().iter().any(|offer| !offer.fetched && offer.since.elapsed() > ANSWER_TIME)
+        self.offers().iter().any(|offer| !offer.is_answered && offer.since.elapsed() > ANSWER_TIME)
+    }
+
+    fn answer(&self, hash: ContentHash) -> Option<StaticBlob> {
+        let mut offers = self.offers();
+        let mut blob = None;
+        for offer in offers.iter_mut().filter(|offer| offer.blob.hash == hash) {
+            offer.is_answered = true;
+            blob = Some(offer.blob.clone());
+        }
+        blob
     }
 
     fn offers(&self) -> MutexGuard<'_, Vec<StaticOffer>> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_to_an_earlier_offer_of_the_same_bytes_leaves_the_later_one_open() {
+        let blob = StaticBlob { hash: ContentHash([1; 32]), bytes: vec![7].into() };
+        let offers = StaticOffers::default();
+        (0..3).for_each(|_| offers.offer(4, Some(blob.clone())));
+        offers.offer(5, Some(blob.clone()));
+        offers.have(blob.hash);
+        assert!(offers.fetch(blob.hash).is_some(), "the cache has it no more");
+        assert!(offers.fetch(blob.hash).is_some(), "the answer to the last offer");
+        assert!(offers.offers().iter().all(|offer| offer.is_answered));
+        offers.offer(4, None);
+        offers.offer(5, None);
+        assert!(offers.fetch(blob.hash).is_none());
     }
 }

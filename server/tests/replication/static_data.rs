@@ -15,6 +15,7 @@ use tickwire_shared::control::{
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, StaticData,
+    Tick,
 };
 
 use crate::balls::{Ball, Push};
@@ -253,13 +254,11 @@ impl Peer {
         while let Some(answer) = self.answers.poll::<ClientStatic>().unwrap() {
             any = true;
             let (ClientStatic::Fetch(hash) | ClientStatic::Have(hash)) = answer;
-            let Some(at) = self.offers.iter().position(|(_, blob)| blob.hash == hash) else {
+            // As the server does: an offer stays until another takes its place.
+            let offer = self.offers.iter().find(|(_, blob)| blob.hash == hash);
+            let Some((_, blob)) = offer.filter(|_| answer == ClientStatic::Fetch(hash)) else {
                 continue;
             };
-            let (_, blob) = self.offers.remove(at);
-            if answer != ClientStatic::Fetch(hash) {
-                continue;
-            }
             for (number, part) in blob.bytes.chunks(CHUNK).enumerate() {
                 let (offset, bytes) = ((number * CHUNK) as u32, part.to_vec());
                 self.chunks.push_back(coded(&ServerStatic::Chunk { hash, offset, bytes }));
@@ -381,6 +380,24 @@ fn one_that_comes_again_takes_it_from_its_cache_with_what_changed_since() {
     assert_eq!(peer.fetched, 0, "all of it was here");
     let (bytes, tick) = peer.session.static_data(0).unwrap();
     assert_eq!((&bytes[..10], &bytes[50..60], tick.0), (&[1; 10][..], &[1; 10][..], 2));
+}
+
+#[test]
+fn bytes_that_are_set_again_while_they_load_arrive() {
+    let set = |fill| vec![Edit::Set { key: 3, length: 40_000, fill }];
+    let mut world = World::new(vec![set(1), set(2), set(1)], 1);
+    world.join(0, None);
+    for _ in 0..3 {
+        world.step();
+        let peer = world.peers[0].as_mut().unwrap();
+        while peer.control() {}
+        peer.answer();
+        peer.chunk();
+        world.check();
+    }
+    settle(&mut world, 0);
+    let peer = world.peers[0].as_ref().unwrap();
+    assert_eq!(peer.session.static_data(3), Some((&[1; 40_000][..], Tick(3))));
 }
 
 #[test]
