@@ -1,7 +1,7 @@
 //! The core of a room: members, inputs, simulation, replication, chat.
 //!
-//! Pure: it is handed messages and the time, and what it wants sent is polled from it. Nothing here
-//! awaits, reads a clock or touches a socket, and nothing but [`Room::step`] changes the world.
+//! Pure: messages and the time come in as arguments, and results come out of polls. Nothing here
+//! awaits, reads a clock or touches a socket; only [`Room::step`] changes the world.
 
 mod away;
 mod bandwidth;
@@ -60,12 +60,14 @@ use world::World;
 
 /// One room.
 ///
-/// The caller has the sockets and the clock, and drives it in this order:
+/// The caller owns the sockets and the clock. It drives the room in this order:
 ///
-/// 1. whenever a message came: [`handle`](Room::handle);
-/// 2. once a tick: [`step`](Room::step), or its halves [`advance`](Room::advance) and [`encode`](Room::encode);
-/// 3. after a step: [`datagrams`](Room::datagrams), which are valid until the next one;
-/// 4. after either: [`poll`](Room::poll) and [`poll_finding`](Room::poll_finding) until there is nothing.
+/// 1. for each message: [`handle`](Room::handle);
+/// 2. once a tick: [`step`](Room::step), or its halves [`advance`](Room::advance) and
+///    [`encode`](Room::encode);
+/// 3. after a step: [`datagrams`](Room::datagrams), valid until the next step;
+/// 4. after either: [`poll`](Room::poll) and [`poll_finding`](Room::poll_finding) until both return
+///    `None`.
 ///
 /// ```
 /// use std::time::Instant;
@@ -93,30 +95,30 @@ use world::World;
 /// }
 /// ```
 pub struct Room<S: Simulation> {
-    /// Its line in the list of rooms, but for who is in it.
+    /// The room's line in the list of rooms, without the number of its members.
     listing: RoomInfo,
     config: RoomConfig,
     simulation: S,
     tick: Tick,
     due: Option<Instant>,
     members: BTreeMap<PlayerId, RoomMember<S::Input>>,
-    /// Their numbers, if they were asked for since someone came or went.
+    /// The members' numbers; `None` after a change of members, until they are needed again.
     everyone: Option<Arc<[PlayerId]>>,
-    /// Somebody may kick here.
+    /// True if the room has a host.
     is_hosted: bool,
-    /// Who may kick.
+    /// The member who may kick.
     host: Option<PlayerId>,
     kicks: Kicks,
     bots: Bots,
     static_data: StaticStore,
-    /// Seats given so far.
+    /// Seats given so far, modulo 256.
     seats: u8,
     chat_id: u64,
     outgoing: VecDeque<FromRoom>,
 
     commands: CommandQueue<S::Command>,
     inputs: Vec<(PlayerId, S::Input)>,
-    /// By input, in ticks.
+    /// View delays in ticks, in the order of the inputs.
     view_delays: Vec<f32>,
     outbox: Outbox<S>,
     capture: Capture<S::Entity>,
@@ -127,13 +129,13 @@ pub struct Room<S: Simulation> {
     sent_snapshots: Vec<u8>,
     spans: Vec<(PlayerId, Range<usize>)>,
     findings: Findings,
-    /// For how long players have played with nothing of their own.
+    /// Time that players have played without an entity of their own.
     unowned: Unowned,
     events_dropped: u64,
 }
 
 impl<S: Simulation> Room<S> {
-    /// An empty room at tick 0, by the default options.
+    /// An empty room at tick 0, with the default options.
     pub fn new(name: String, seed: u64, config: RoomConfig) -> Self {
         let options = S::RoomOptions::default();
         Room::with_options(&NewRoom { seed, name: &name, options }, config)
@@ -181,13 +183,14 @@ impl<S: Simulation> Room<S> {
         room
     }
 
-    /// The same room without a host: nobody may remove anybody.
+    /// Removes the host from the room: nobody may kick.
     pub fn without_host(self) -> Self {
         Room { is_hosted: false, ..self }
     }
 
-    /// The same room by the game's policy for it, within the limits of its configuration. Its bots are numbered from
-    /// `first_bot` on, and nobody else may have these numbers. Passwords are for whoever leads players to it.
+    /// Applies the game's policy for the room, within the limits of its configuration. Bots are
+    /// numbered from `first_bot` on; no other player may have these numbers. Passwords are checked
+    /// by the caller, before a player reaches the room.
     pub fn with_policy(mut self, policy: &RoomPolicy, first_bot: PlayerId) -> Self {
         self.bots = Bots::new(&self.config, policy, first_bot);
         (self.config.players_max, self.config.spectators_max) =
@@ -206,7 +209,7 @@ impl<S: Simulation> Room<S> {
         &self.simulation
     }
 
-    /// Its line in the list of rooms.
+    /// The room's line in the list of rooms.
     pub fn info(&self) -> RoomInfo {
         let spectators = self.members.values().filter(|member| member.is_spectator()).count();
         RoomInfo {
@@ -217,7 +220,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// Nobody is in it. Bots are nobody.
+    /// True without members. Bots are not members.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -227,23 +230,24 @@ impl<S: Simulation> Room<S> {
         self.world.len()
     }
 
-    /// Events that clients will never hear of, as too many waited for them; one that two do not hear of counts twice.
+    /// Events dropped because too many waited for a client's acknowledgement, counted for each
+    /// client.
     pub fn events_dropped(&self) -> u64 {
         self.events_dropped
     }
 
-    /// How a player's inputs came in; `None` for one who has no seat.
+    /// Counts of a player's inputs; `None` for a player without a seat.
     pub fn input_counts(&self, player: PlayerId) -> Option<InputCounts> {
         Some(self.members.get(&player)?.inputs.as_ref()?.counts())
     }
 
-    /// Steps one tick whose deadline was `due` and encodes each member's snapshot.
+    /// Steps one tick, whose deadline was `due`, and encodes each member's snapshot.
     pub fn step(&mut self, due: Instant) {
         self.advance(due);
         self.encode();
     }
 
-    /// The first half of [`Room::step`]: the game's own step, and what it shows.
+    /// The first half of [`Room::step`]: the game's own step and its capture.
     pub fn advance(&mut self, due: Instant) {
         self.next_tick();
         self.due = Some(due);
@@ -268,12 +272,12 @@ impl<S: Simulation> Room<S> {
         self.spans.iter().map(|(player, span)| (*player, &self.sent_snapshots[span.clone()]))
     }
 
-    /// The next reliable thing to send, in order.
+    /// The next reliable message to send, in order.
     pub fn poll(&mut self) -> Option<FromRoom> {
         self.outgoing.pop_front()
     }
 
-    /// The next thing that the game's author should know, with how often it was found since it was last polled.
+    /// The next finding for the game's author, with its count since the last poll.
     pub fn poll_finding(&mut self) -> Option<Finding> {
         self.findings.poll()
     }
@@ -292,7 +296,8 @@ impl<S: Simulation> Room<S> {
         self.take_bot_inputs();
     }
 
-    /// Where the room's clock stands, to judge how early an input is. Before the first step, now.
+    /// The room's clock, by which the earliness of inputs is judged. Before the first step it
+    /// stands at `now`.
     fn clock(&self, now: Instant) -> DueClock {
         let period = Duration::from_secs(1) / S::TICK_HZ;
         DueClock { tick: self.tick, due: self.due.unwrap_or(now), period }

@@ -1,4 +1,4 @@
-//! Members whose connection was lost, and who may come back.
+//! Members whose connection was lost and who may resume.
 
 use tickwire_shared::control::ServerFrame;
 use tickwire_shared::{PlayerId, Simulation};
@@ -6,7 +6,7 @@ use tickwire_shared::{PlayerId, Simulation};
 use super::Room;
 
 impl<S: Simulation> Room<S> {
-    /// A member's connection was lost. It keeps its place, and nothing is sent to it.
+    /// Marks a member whose connection was lost. It keeps its place, and nothing is sent to it.
     pub(super) fn away(&mut self, player: PlayerId) {
         let Some(member) = self.members.get_mut(&player) else { return };
         if std::mem::replace(&mut member.is_away, true) {
@@ -18,7 +18,7 @@ impl<S: Simulation> Room<S> {
         self.tell_everyone(ServerFrame::MemberAway { player });
     }
 
-    /// A member goes on over another connection. Of its copy of the world everything is valid that it acknowledged.
+    /// Resumes a member over another connection. The states that it acknowledged stay valid.
     pub(super) fn back(&mut self, player: PlayerId, datagram_bytes_max: usize) {
         self.set_path(player, datagram_bytes_max);
         let tick = self.tick;
@@ -34,7 +34,7 @@ impl<S: Simulation> Room<S> {
         self.tell_everyone(ServerFrame::MemberBack { player });
     }
 
-    /// Tells a new member who is away.
+    /// Tells a new member which members are away.
     pub(super) fn tell_who_is_away(&mut self, newcomer: PlayerId) {
         let away = self.members.values().filter(|member| member.is_away);
         let away: Vec<PlayerId> = away.map(|member| member.player).collect();

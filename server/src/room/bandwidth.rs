@@ -1,7 +1,8 @@
-//! How many bytes a member may be sent.
+//! Limits of the bytes sent to a member.
 //!
-//! Four things limit a snapshot: the largest datagram of the path, the bytes a second that the settings allow, the rate
-//! that the path turned out to take, and what the next record needs: a slow path has to take one record at least.
+//! A snapshot has four limits: the largest datagram of the path, the settings' bytes per second,
+//! the rate that the path was found to take, and the size of the next record: even a slow path has
+//! to take one record.
 
 mod allowance;
 mod send_rate;
@@ -13,24 +14,24 @@ use send_rate::SendRate;
 /// Fewest bytes of a part of a keyframe; a smaller rest is left to the snapshots.
 pub(super) const PART_BYTES_MIN: usize = 1200;
 
-/// What one member may be sent.
+/// The limits of one member.
 #[derive(Debug)]
 pub(super) struct Bandwidth {
-    /// Of its path now.
+    /// Most bytes of a datagram on its path now.
     datagram_bytes_max: usize,
     snapshots: ByteAllowance,
     keyframes: ByteAllowance,
     rate: SendRate,
 }
 
-/// How many bytes a snapshot may take.
+/// The bytes that a snapshot may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendLimit {
-    /// This one.
+    /// For this snapshot.
     pub(super) bytes_max: usize,
-    /// This one, if the path took all that the settings allow.
+    /// For this snapshot, on a path that takes all that the settings allow.
     pub(super) allowed_bytes: usize,
-    /// Any on this path.
+    /// For any snapshot on this path.
     pub(super) path_bytes_max: usize,
 }
 
@@ -44,7 +45,7 @@ impl Bandwidth {
         }
     }
 
-    /// What is known of the path's rate is of no use any more.
+    /// Forgets the measured rate of the path.
     pub(super) fn begin_anew(&mut self) {
         self.rate = SendRate::default();
     }
@@ -54,17 +55,17 @@ impl Bandwidth {
         self.datagram_bytes_max = bytes;
     }
 
-    /// Takes the age, in ticks, at which the newest snapshot so far was acknowledged.
+    /// Takes the age, in ticks, of the newest acknowledged snapshot.
     pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
         self.rate.acknowledged(flight_ticks);
     }
 
-    /// Whether nothing was acknowledged for long.
+    /// True after a long time without an acknowledgement.
     pub(super) fn was_silent(&self, tick_hz: u32) -> bool {
         self.rate.was_silent(tick_hz)
     }
 
-    /// What the next snapshot may take, which holds no record in fewer than `lacks_bytes`.
+    /// The limit of the next snapshot, which can hold a record only from `lacks_bytes` on.
     pub(super) fn next_snapshot(
         &mut self,
         config: &RoomConfig,
@@ -78,7 +79,7 @@ impl Bandwidth {
         SendLimit { bytes_max, allowed_bytes, path_bytes_max }
     }
 
-    /// A snapshot of `bytes` was made within `limit`.
+    /// Counts a snapshot of `bytes` that was made within `limit`.
     pub(super) fn snapshot_made(&mut self, bytes: usize, limit: SendLimit, tick_hz: u32) {
         self.snapshots.spend(bytes, tick_hz);
         self.rate.sent(bytes, limit.allowed_bytes, tick_hz);
@@ -90,12 +91,12 @@ impl Bandwidth {
         if per_s == 0 || !self.rate.is_clear(tick_hz) {
             return 0;
         }
-        // What is too little for a part is saved.
+        // A share too small for a part is saved.
         let most = ((per_s / tick_hz) as usize).max(PART_BYTES_MIN);
         self.keyframes.next(per_s, tick_hz, most)
     }
 
-    /// A part of a keyframe was made.
+    /// Counts a part of a keyframe.
     pub(super) fn keyframe_made(&mut self, bytes: usize, tick_hz: u32) {
         self.keyframes.spend(bytes, tick_hz);
     }

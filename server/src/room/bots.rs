@@ -1,4 +1,5 @@
-//! Players of the server's own: a name, a number and inputs, but no connection, no snapshots and no seat that a person wants.
+//! Bots: players of the server's own with a name, a number and inputs, but no connection and no
+//! snapshots. They leave their seats to people.
 
 use tickwire_shared::control::{CloseCode, Member, ServerFrame};
 use tickwire_shared::{LeaveReason, NewPlayer, PlayerId, RoomPolicy, Simulation};
@@ -7,27 +8,27 @@ use super::text::NameKey;
 use super::{Room, chat, options};
 use crate::config::RoomConfig;
 
-/// The bots of one room, in the order in which they come.
+/// The bots of one room, in the order in which they join.
 #[derive(Debug, Default)]
 pub(super) struct Bots {
     bots: Vec<Bot>,
-    /// Bots come until this many play.
+    /// Bots join until the room has this many players, people included.
     players_wanted: usize,
     replace_lost: bool,
 }
 
-/// A bot, and whether it plays.
+/// A bot, playing or not.
 #[derive(Debug)]
 struct Bot {
     player: PlayerId,
-    /// The game's name for it, if it has one that can be shown.
+    /// The game's name for it, if that is a valid one.
     given: Option<(String, NameKey)>,
-    /// The name it plays by.
+    /// Its name while it plays.
     playing: Option<(String, NameKey)>,
 }
 
 impl Bots {
-    /// Those of the policy, numbered from `first` on. None plays.
+    /// The policy's bots, numbered from `first` on. None plays yet.
     pub(super) fn new(config: &RoomConfig, policy: &RoomPolicy, first: PlayerId) -> Self {
         let count = options::bots(config, policy);
         let names = policy.bot_names.iter().map(|name| chat::clean_name(config, name).ok());
@@ -43,22 +44,22 @@ impl Bots {
         }
     }
 
-    /// Those that play, by number.
+    /// The numbers of the bots that play.
     pub(super) fn playing(&self) -> impl Iterator<Item = PlayerId> + '_ {
         self.bots.iter().filter(|bot| bot.playing.is_some()).map(|bot| bot.player)
     }
 
-    /// How many play.
+    /// The number of bots that play.
     pub(super) fn count(&self) -> usize {
         self.playing().count()
     }
 
-    /// Whether this one plays.
+    /// True if this bot plays.
     pub(super) fn is_playing(&self, player: PlayerId) -> bool {
         self.playing().any(|bot| bot == player)
     }
 
-    /// As they stand in the list of members.
+    /// The bots that play, as entries of the list of members.
     pub(super) fn infos(&self) -> impl Iterator<Item = Member> + '_ {
         self.bots.iter().filter_map(|bot| {
             let (name, _) = bot.playing.as_ref()?;
@@ -66,14 +67,14 @@ impl Bots {
         })
     }
 
-    /// The name of the one that plays by a name like this.
+    /// The name of a playing bot that is like `key`.
     pub(super) fn named_like(&self, key: &NameKey) -> Option<&str> {
         let playing = self.bots.iter().filter_map(|bot| bot.playing.as_ref());
         playing.filter(|(_, own)| own.is_like(key)).map(|(name, _)| name.as_str()).next()
     }
 
-    /// Lets the first one play that does not, if any does not, by a name that nobody has. `people` are the names of the
-    /// others in the room.
+    /// Starts the first bot that does not play yet, with a name that is free. `people` are the
+    /// names of the members. `None` if all play.
     fn come<'a>(
         &mut self,
         people: impl Iterator<Item = &'a NameKey> + Clone,
@@ -95,7 +96,8 @@ impl Bots {
         Some((bot.player, name.as_str()))
     }
 
-    /// The one that makes way for a person of this name: the one of a like name, else the one that came last.
+    /// Stops the bot that makes way for a person of this name: one of a like name, else the last
+    /// one. Returns its number.
     fn go(&mut self, key: &NameKey) -> Option<PlayerId> {
         let is_like = |bot: &Bot| bot.playing.as_ref().is_some_and(|(_, own)| own.is_like(key));
         let like = self.bots.iter().position(is_like);
@@ -106,7 +108,7 @@ impl Bots {
 }
 
 impl<S: Simulation> Room<S> {
-    /// Puts what the bots hold where the inputs of the others are.
+    /// Inserts the bots' inputs among those of the members, in the order of numbers.
     pub(super) fn take_bot_inputs(&mut self) {
         let Some(first) = self.bots.playing().next() else { return };
         let at = self.inputs.partition_point(|(player, _)| *player < first);
@@ -116,7 +118,7 @@ impl<S: Simulation> Room<S> {
         self.view_delays.splice(at..at, std::iter::repeat_n(0.0, self.bots.count()));
     }
 
-    /// Bots come until as many play as the policy wants. Gives those that came.
+    /// Lets bots join until the policy's number of players is reached. Returns those that joined.
     pub(super) fn fill_with_bots(&mut self) -> Vec<Member> {
         let people = self.members.values().filter(|member| !member.is_spectator()).count();
         let wanted = self.bots.players_wanted.saturating_sub(people);
@@ -124,7 +126,7 @@ impl<S: Simulation> Room<S> {
         std::iter::from_fn(|| self.bot_comes(None)).take(missing).collect()
     }
 
-    /// A bot makes way for the person `player`, if one plays.
+    /// Removes a bot, if one plays, to make way for the person `player`.
     pub(super) fn bot_makes_way(&mut self, player: PlayerId, key: &NameKey) {
         if let Some(bot) = self.bots.go(key) {
             self.simulation.leave(bot, LeaveReason::Replaced { by: player });
@@ -132,10 +134,11 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// The game is told that `player`, who has a seat no more, left; and those who come for it do.
+    /// Tells the game that `player` left, and lets the bots join that the policy wants in its
+    /// place.
     pub(super) fn seat_is_free(&mut self, player: PlayerId, reason: LeaveReason) {
         let is_lost = reason == LeaveReason::Lost;
-        // Nobody would see them.
+        // An empty room needs no bots.
         if self.members.is_empty() {
             return self.simulation.leave(player, reason);
         }
@@ -147,7 +150,7 @@ impl<S: Simulation> Room<S> {
         came.into_iter().for_each(|bot| self.tell_everyone(ServerFrame::MemberJoined(bot)));
     }
 
-    /// A bot takes a seat, if there is one that has none: in place of `lost`, who leaves.
+    /// Lets the next bot join, in place of `lost`, which leaves. `None` if all bots play.
     fn bot_comes(&mut self, lost: Option<PlayerId>) -> Option<Member> {
         let people = self.members.values().map(|member| &member.name_key);
         let (bot, name) = self.bots.come(people)?;

@@ -1,4 +1,4 @@
-//! What may be said, and how often.
+//! Checks of chat messages and names, and the rate of messages.
 
 use std::time::Instant;
 
@@ -8,13 +8,13 @@ use super::text::{self, NameKey};
 use crate::config::RoomConfig;
 use crate::token_bucket::TokenBucket;
 
-/// Messages one member may still send.
+/// A full token bucket for one member's messages.
 pub(super) fn bucket(config: &RoomConfig, now: Instant) -> TokenBucket {
     let burst = f64::from(config.chat_burst_messages);
     TokenBucket::new(burst, burst / f64::from(config.chat_refill_s.max(1)), now)
 }
 
-/// The text as others may see it.
+/// The cleaned text that others see.
 pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, ChatRefusal> {
     let text = text::clean(said);
     let most = config.chat_characters_max;
@@ -30,7 +30,7 @@ pub(super) fn clean_message(config: &RoomConfig, said: &str) -> Result<String, C
     Ok(text)
 }
 
-/// The name as others may see it, and as it is compared.
+/// The cleaned name that others see, and its key for comparisons.
 pub(super) fn clean_name(
     config: &RoomConfig,
     name: &str,
@@ -49,7 +49,7 @@ pub(super) fn clean_name(
     Ok((name, key))
 }
 
-/// Why something is not granted, for a program and for a person.
+/// A refusal: a code for programs and a text for people.
 pub(super) type ChatRefusal = (RefuseCode, String);
 
 #[cfg(test)]

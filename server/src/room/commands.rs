@@ -13,17 +13,17 @@ use super::chat::ChatRefusal;
 use super::{FromRoom, Room};
 use crate::config::RoomConfig;
 
-/// The commands of one room: each is in here once, from when it comes until a step had it or its player is gone.
+/// The commands of one room. Each is in here once, until a step has had it or its player has left.
 #[derive(Debug)]
 pub(super) struct CommandQueue<C> {
     codec: CommandCodec,
-    /// In the order in which they came.
+    /// In the order of arrival.
     waiting: VecDeque<WaitingCommand<C>>,
-    /// Of each player, how many of them; none is left out.
+    /// The number of waiting commands of each player that has any.
     counts: BTreeMap<PlayerId, usize>,
-    /// Those of the tick that is stepped.
+    /// The commands of the current tick.
     taken: Vec<(PlayerId, C)>,
-    /// The requests of those.
+    /// The requests of `taken`.
     requests: Vec<RequestId>,
 }
 
@@ -45,7 +45,7 @@ impl<C: Kinds> CommandQueue<C> {
         }
     }
 
-    /// Takes a command in, as it came.
+    /// Queues a command.
     fn push(
         &mut self,
         config: &RoomConfig,
@@ -65,7 +65,7 @@ impl<C: Kinds> CommandQueue<C> {
         Ok(())
     }
 
-    /// Takes those of the next tick: the first of each player.
+    /// Takes the commands of the next tick: the first ones of each player.
     pub(super) fn take(&mut self, per_tick_max: usize) {
         self.taken.clear();
         self.requests.clear();
@@ -91,12 +91,12 @@ impl<C: Kinds> CommandQueue<C> {
         });
     }
 
-    /// Those of the tick, for the game.
+    /// The commands of the tick, for the game.
     pub(super) fn taken(&self) -> &[(PlayerId, C)] {
         &self.taken
     }
 
-    /// Forgets what waits of one player, and says which requests.
+    /// Drops a player's waiting commands. Returns their requests.
     fn drop_of(&mut self, player: PlayerId) -> Vec<RequestId> {
         if self.counts.remove(&player).is_none() {
             return Vec::new();
@@ -114,7 +114,7 @@ impl<C: Kinds> CommandQueue<C> {
 }
 
 impl<S: Simulation> Room<S> {
-    /// A command came.
+    /// Checks and queues a command, or refuses it.
     pub(super) fn take_command(
         &mut self,
         (player, request): (PlayerId, RequestId),
@@ -136,7 +136,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// The game had the commands of the tick: their players are told.
+    /// Answers the commands of the tick, after the game has had them.
     pub(super) fn answer_commands(&mut self) {
         let requests = self.commands.requests.iter();
         for (&request, (player, _)) in requests.zip(&self.commands.taken) {
@@ -145,7 +145,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// A player is gone: no step has what it asked for since the last one.
+    /// Refuses the waiting commands of a player that left.
     pub(super) fn drop_commands(&mut self, player: PlayerId) {
         for request in self.commands.drop_of(player) {
             let text = "you were out of the room before the game came to it".to_owned();

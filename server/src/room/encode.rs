@@ -41,7 +41,7 @@ impl<S: Simulation> Room<S> {
             let start = self.sent_snapshots.len();
             member.write_snapshot(&mut context, &view, settings, &mut self.sent_snapshots);
             if member.is_away {
-                // Written as on a path that loses everything: the room still knows what the client has.
+                // Nobody receives it: the records are those of a path that loses everything.
                 self.sent_snapshots.truncate(start);
                 continue;
             }

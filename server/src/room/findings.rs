@@ -1,39 +1,39 @@
-//! What a room noticed that its game's author should know: each is gathered until it is polled.
+//! Likely mistakes of the game that the room noticed, gathered until they are polled.
 
 use std::collections::BTreeMap;
 
 use tickwire_shared::schema::{FieldType, KindSchema, Schema};
 use tickwire_shared::{PlayerId, View};
 
-/// Seconds of play without anything of a player's own that are no chance.
+/// Seconds of play without an entity of a player's own after which that is reported.
 const UNOWNED_S: u32 = 10;
 
-/// Something that a game does and most likely does not mean to.
+/// Likely mistakes of a game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// A value of an entity is out of its range, or no number.
+    /// A value of an entity is out of its range, or not a number.
     EntityField {
         /// Number of the kind of entity.
         kind: u8,
         /// Place in the kind's field table.
         field: u8,
     },
-    /// An entity's place is no number.
+    /// An entity's place is not a number.
     EntityPlace {
         /// Number of the kind of entity.
         kind: u8,
     },
-    /// Two entities were shown with one id in one tick.
+    /// Two entities with the same id in one tick.
     SameId {
         /// Number of the second one's kind.
         kind: u8,
     },
-    /// An entity was shown beyond the limit of the room.
+    /// An entity beyond the room's limit.
     BeyondLimit {
         /// Number of the kind of entity.
         kind: u8,
     },
-    /// A value of an event is out of its range, or no number.
+    /// A value of an event is out of its range, or not a number.
     EventField {
         /// Number of the kind of event.
         kind: u8,
@@ -45,44 +45,44 @@ pub enum Fault {
         /// Number of the kind of event.
         kind: u8,
     },
-    /// Static data was changed beyond its end.
+    /// A change of static data beyond its end.
     StaticChange {
-        /// Its key.
+        /// The key of the data.
         key: u8,
     },
-    /// There is more static data than a room may have.
+    /// More static data than a room may have.
     StaticTooLarge {
-        /// The key of what was passed over.
+        /// The key of the rejected data.
         key: u8,
     },
-    /// A player's view is no number, or has too many areas.
+    /// A player's view is not a number, or has too many areas.
     View,
-    /// Players play, and nothing was ever their own.
+    /// Players play, and no entity was ever owned by a player.
     NothingOwned,
 }
 
-/// A fault, and how often it was found.
+/// A fault and its count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// Where it was found first: the number of an entity; of a player for [`Fault::EventDropped`],
+    /// The first occurrence: the number of an entity; of a player for [`Fault::EventDropped`],
     /// [`Fault::View`] and [`Fault::NothingOwned`]; a tick for [`Fault::EventField`],
     /// [`Fault::StaticChange`] and [`Fault::StaticTooLarge`].
     pub first: u32,
-    /// How often it was found since it was last polled.
+    /// Occurrences since the last poll.
     pub count: u64,
 }
 
-/// The faults that were found and not polled. As many as the game's field tables allow, whatever it does.
+/// Faults not yet polled. The game's field tables bound their number.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// By fault: where first, and how often.
+    /// The first occurrence and the count of each fault.
     found: BTreeMap<Fault, (u32, u64)>,
 }
 
 impl Findings {
-    /// A fault was found, at `first` unless it was found before.
+    /// Counts a fault; `first` is kept from its first occurrence.
     #[cold]
     pub(super) fn note(&mut self, fault: Fault, first: u32) {
         self.found.entry(fault).or_insert((first, 0)).1 += 1;
@@ -94,14 +94,14 @@ impl Findings {
     }
 }
 
-/// For how long players have steered something, and nothing was their own.
+/// The time that players have steered while no entity was their own.
 #[derive(Debug, Default)]
 pub(super) struct Unowned {
     ticks: u32,
 }
 
 impl Unowned {
-    /// One more tick with these inputs went by so.
+    /// Counts one tick with these inputs.
     pub(super) fn stepped<I: Default + PartialEq>(
         &mut self,
         inputs: &[(PlayerId, I)],
@@ -118,7 +118,8 @@ impl Unowned {
 }
 
 impl Finding {
-    /// What is wrong and what to do, for the game's author, in the words of its field tables.
+    /// Describes the fault and its remedy for the game's author, with the names of the field
+    /// tables.
     pub fn describe(&self, schema: &Schema) -> String {
         let entity = |kind: u8| name(&schema.entities, kind);
         let first = self.first;
@@ -179,7 +180,7 @@ fn name(kinds: &[KindSchema], kind: u8) -> &str {
     kinds.get(usize::from(kind)).map_or("an unknown kind", |kind| &kind.name)
 }
 
-/// The name of a field, with its kind's, and what a value of it is.
+/// The name of a field, with its kind's, and a description of its values.
 fn field_of(kinds: &[KindSchema], kind: u8, field: u8) -> (String, String) {
     let schema = kinds.get(usize::from(kind)).and_then(|kind| kind.fields.get(usize::from(field)));
     let kind = name(kinds, kind);
@@ -244,7 +245,7 @@ mod tests {
         size: u8,
     }
 
-    /// A game that shows whatever a test wants.
+    /// A game that shows the values of a test.
     #[derive(Default, Serialize, Deserialize)]
     struct Wrong {
         floors: Vec<u8>,
@@ -294,7 +295,7 @@ mod tests {
         }
     }
 
-    /// What is found while a player plays `wrong` for `ticks` ticks.
+    /// The findings while a player plays `wrong` for `ticks` ticks.
     fn found(wrong: Wrong, ticks: u32, go: bool) -> Vec<(Finding, String)> {
         let config = RoomConfig { entities_max: 3, events_queued_max: 4, ..RoomConfig::default() };
         let (now, player, name) = (Instant::now(), PlayerId(5), "p".to_owned());
@@ -341,7 +342,7 @@ mod tests {
             owner,
             ..Wrong::new(&NewRoom::with_seed(0))
         };
-        // Too few ticks for an event to wait too long.
+        // Too few ticks for an event to be dropped.
         assert_eq!(found(right, 2, true), []);
         let still = Wrong { headings: vec![100.0], ..Wrong::new(&NewRoom::with_seed(0)) };
         assert_eq!(found(still, 60 * UNOWNED_S, false), [], "nobody plays");

@@ -1,4 +1,4 @@
-//! What comes into a room between two ticks.
+//! Messages to a room between two ticks.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::Room;
 use super::message::{FromRoom, ToRoom};
 
 impl<S: Simulation> Room<S> {
-    /// Takes one message. `time_ms` is milliseconds since 1970, for chat stamps.
+    /// Handles one message. `time_ms` is in milliseconds since 1970, for chat stamps.
     pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
         match message {
             ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max } => {

@@ -6,39 +6,40 @@ use tickwire_shared::Tick;
 use tickwire_shared::input::InputDatagram;
 use tickwire_shared::snapshot::{DIP_EIGHTH_MS_MAX, InputReport, MARGIN_UNITS_PER_MS};
 
-/// Ticks that a report can tell.
+/// Most ticks that a report can carry.
 const REPORT_TICKS_MAX: i32 = 127;
 
-/// Inputs by tick, each taken once.
+/// Inputs by tick; each is taken once.
 #[derive(Debug)]
 pub(super) struct InputBuffer<I> {
-    /// Ring by tick; a slot holds the tick it is for.
+    /// Ring by tick; each slot holds the tick of its input.
     ring: Vec<Option<(Tick, BufferedInput<I>)>>,
     window_ticks: i32,
-    /// The last one that came in time.
+    /// The last input that came in time.
     held: BufferedInput<I>,
     /// Ticks since then.
     missed_ticks: u32,
     newest: Option<NewestInput>,
-    /// Of the inputs that came since the last report, the least margin.
+    /// The least margin of the inputs since the last report, in eighths of a millisecond.
     least_eighth_ms: Option<i32>,
     counts: InputCounts,
 }
 
-/// How inputs came in.
+/// Counts of one player's inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputCounts {
-    /// Came in time.
+    /// Inputs that came in time.
     pub taken: u64,
-    /// Came after their tick.
+    /// Inputs that came after their tick.
     pub late: u64,
-    /// Had not come when their tick was due: the game's rule for missing ones was used.
+    /// Inputs that had not come when their tick was due; the game's rule for missing inputs gave
+    /// them.
     pub missing: u64,
-    /// For a tick outside the window.
+    /// Inputs for a tick outside the window.
     pub outside: u64,
 }
 
-/// An input, and how far behind its tick the player saw the others.
+/// An input with its view delay.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct BufferedInput<I> {
     pub(super) input: I,
@@ -50,11 +51,11 @@ pub(super) struct BufferedInput<I> {
 struct NewestInput {
     tick: Tick,
     margin_eighth_ms: i32,
-    /// The room's tick when it came.
+    /// The room's tick at its arrival.
     came: Tick,
 }
 
-/// Where the room's clock stands: tick `tick` was due at `due`.
+/// The room's clock: tick `tick` was due at `due`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DueClock {
     pub(super) tick: Tick,
@@ -77,8 +78,8 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
     }
 
-    /// Takes the inputs of one datagram, newest first. What is here already or no longer of use is
-    /// passed over: every datagram repeats what the client does not know to have arrived.
+    /// Takes the inputs of one datagram, newest first. Known and useless ones are skipped: every
+    /// datagram repeats the inputs whose arrival the client has not learned of.
     pub(super) fn push(&mut self, clock: DueClock, at: Instant, datagram: &InputDatagram<I>) {
         let InputDatagram { head, inputs } = datagram;
         let view_delay = head.view_delay;
@@ -102,7 +103,7 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
         let ahead = newest.since(clock.tick);
         let is_newer = self.newest.is_none_or(|known| newest.since(known.tick) > 0);
-        // One that is too late to be of use tells by how much.
+        // A late input still reports its lateness.
         let reported_ticks = -self.window_ticks.max(REPORT_TICKS_MAX)..=self.window_ticks;
         if !inputs.is_empty() && is_newer && reported_ticks.contains(&ahead) {
             let first_new = match self.newest {
@@ -118,8 +119,8 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
     }
 
-    /// The input of `tick`. When it has not come, what `missing` makes of the last one and of how many ticks
-    /// ago that was.
+    /// The input of `tick`. If it has not come, `missing` derives it from the last one and the
+    /// ticks since then.
     pub(super) fn take(&mut self, tick: Tick, missing: impl Fn(I, u32) -> I) -> BufferedInput<I> {
         let at = tick.0 as usize % self.ring.len();
         match self.ring[at].take_if(|(held, _)| *held == tick) {
@@ -135,9 +136,9 @@ impl<I: Copy + Default> InputBuffer<I> {
         BufferedInput { input: missing(self.held.input, self.missed_ticks), ..self.held }
     }
 
-    /// What the next snapshot tells the client.
+    /// The report for the next snapshot.
     pub(super) fn report(&mut self, tick: Tick) -> Option<InputReport> {
-        // One that came a window ago says nothing of what comes now.
+        // An input from a window ago says nothing of the inputs that come now.
         let least = self.least_eighth_ms.take();
         let newest = self
             .newest
@@ -163,7 +164,7 @@ fn margin(clock: DueClock, tick: Tick, at: Instant) -> i32 {
     ((ahead_s - since_due_s) * 1000.0 * f64::from(MARGIN_UNITS_PER_MS)) as i32
 }
 
-/// How far the least margin is below the newest input's, as it is told.
+/// The distance of the least margin below the newest input's, bounded as on the wire.
 fn dip(newest_eighth_ms: i32, least_eighth_ms: i32) -> u32 {
     newest_eighth_ms.saturating_sub(least_eighth_ms).clamp(0, DIP_EIGHTH_MS_MAX) as u32
 }
@@ -216,7 +217,7 @@ mod tests {
         buffer.push(clock(1000, due), due, &datagram(800, &[2]));
         assert_eq!(buffer.counts().outside, 2);
         assert!(buffer.report(Tick(1000)).is_none());
-        // Of no use either, but its sender is told how late it was.
+        // Useless as well, but its sender learns how late it was.
         buffer.push(clock(1000, due), due, &datagram(900, &[2]));
         assert_eq!(buffer.counts().outside, 3);
         assert_eq!(buffer.report(Tick(1000)).unwrap().newest_ticks, -100);

@@ -1,7 +1,7 @@
-//! What one client sees.
+//! Interest management for one client.
 //!
-//! A client looks around every few ticks; in between only what vanishes, and what has just appeared, changes its view. What
-//! it must not see is taken out in every tick.
+//! A client looks around every few ticks. In between, only entities that vanish or have just
+//! appeared change its view. Entities that it must not see are taken out in every tick.
 
 use tickwire_shared::Tick;
 use tickwire_shared::slots::{SlotSet, slots_of, slots_of_word};
@@ -9,34 +9,34 @@ use tickwire_shared::slots::{SlotSet, slots_of, slots_of_word};
 use super::view_area::{MemberView, Reach, ViewArea};
 use super::world::World;
 
-/// Ticks between two looks at what is far.
+/// Ticks between two looks at far entities.
 const LOOK_TICKS: u32 = 4;
 
-/// What one client sees, kept from tick to tick.
+/// The visible slots of one client, kept from tick to tick.
 #[derive(Debug, Default)]
 pub(super) struct Interest {
     visible: SlotSet,
     near: SlotSet,
-    /// What it must not see, wherever it is; nothing where no entity is restricted.
+    /// The slots that it must not see, wherever they are; empty if no entity is restricted.
     hidden: SlotSet,
     has_far: bool,
-    /// The view when it last looked around.
+    /// The view at its last look.
     looked: Option<ViewArea>,
-    /// By slot, the tick it last came into view.
+    /// By slot, the tick at which it last came into view.
     entered: Vec<u32>,
 }
 
-/// Sets that all clients use in turn.
+/// Scratch sets, shared by all clients.
 #[derive(Debug, Default)]
 pub(super) struct InterestScratch {
     /// The slots that may be in view.
     found: Vec<u64>,
-    /// What the client might not see in the last tick.
+    /// The hidden slots of the last tick.
     hidden_before: SlotSet,
 }
 
 impl Interest {
-    /// Brings it up to `world`.
+    /// Updates the sets to `world`.
     pub(super) fn update(
         &mut self,
         world: &World,
@@ -51,7 +51,7 @@ impl Interest {
         self.entered.resize(slots, 0);
         self.hide(world, view, scratch);
         let turn = tick.wrapping_add(view.viewer.id().0).is_multiple_of(LOOK_TICKS);
-        // What is excepted is hidden at once.
+        // Excepted areas hide entities at once, so they ask for a look in every tick.
         let is_due = turn || view.area.has_excepted();
         if is_due || self.looked.as_ref().is_none_or(|before| view.area.is_another(before)) {
             self.looked = Some(*view.area);
@@ -71,22 +71,22 @@ impl Interest {
         &self.visible
     }
 
-    /// Those of them that are near.
+    /// The slots in view that are near.
     pub(super) fn near(&self) -> &SlotSet {
         &self.near
     }
 
-    /// The tick a slot last came into view, if it is in view.
+    /// The tick at which a slot in view last came into view.
     pub(super) fn entered(&self, slot: u16) -> u32 {
         self.entered[usize::from(slot)]
     }
 
-    /// Whether some of what was in view at the last look is far.
+    /// True if the last look found far entities in view.
     pub(super) fn has_far(&self) -> bool {
         self.has_far
     }
 
-    /// Finds what the client must not see, but for its own.
+    /// Finds the slots that the client must not see, its own excepted.
     fn hide(&mut self, world: &World, view: &MemberView<'_>, scratch: &mut InterestScratch) {
         std::mem::swap(&mut self.hidden, &mut scratch.hidden_before);
         let restrictions = world.restrictions();
@@ -138,7 +138,7 @@ impl Interest {
         self.has_far = far != 0;
     }
 
-    /// Where everything is near.
+    /// A look where every entity is near.
     fn look_everywhere(&mut self, world: &World) {
         let Tick(tick) = world.tick();
         for (at, alive) in world.alive().words().iter().enumerate() {
@@ -152,7 +152,8 @@ impl Interest {
         self.has_far = false;
     }
 
-    /// Without looking around: what is gone is gone, what is new, or no longer hidden, may be in view.
+    /// Updates without a look: removed entities go; new ones and those no longer hidden may come
+    /// into view.
     fn take_over(&mut self, world: &World, view_area: &ViewArea, hidden_before: &SlotSet) {
         for set in [&mut self.visible, &mut self.near] {
             for (at, (word, alive)) in
@@ -172,7 +173,7 @@ impl Interest {
         }
     }
 
-    /// Whether a slot is in view that was perhaps another entity's, elsewhere, or hidden.
+    /// Decides whether a slot is in view that may have been another entity's, elsewhere, or hidden.
     fn look_at(&mut self, slot: u16, world: &World, view_area: &ViewArea) {
         let reach = match self.hidden.contains(slot) {
             true => Reach::Hidden,

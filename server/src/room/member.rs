@@ -1,4 +1,4 @@
-//! Someone in the room.
+//! A member of a room.
 
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ pub(super) struct RoomMember<I> {
     pub(super) inputs: Option<InputBuffer<I>>,
     pub(super) replication: Replication,
     pub(super) bandwidth: Bandwidth,
-    /// Messages it may still send.
+    /// Messages that it may still send.
     pub(super) chat: TokenBucket,
     /// Its connection was lost; nothing is sent to it.
     pub(super) is_away: bool,
@@ -54,14 +54,14 @@ impl<I: Copy + Default> RoomMember<I> {
         }
     }
 
-    /// Its copy of the world begins anew in another seat.
+    /// Empties its copy of the world and gives it another seat.
     pub(super) fn begin_anew(&mut self, config: &RoomConfig, seat: u8) {
         self.seat = seat;
         self.replication.begin_anew(config, seat);
         self.bandwidth.begin_anew();
     }
 
-    /// Who sees the game's view.
+    /// The viewer whose view the game is asked for.
     pub(super) fn viewer(&self) -> Viewer {
         match self.is_spectator() {
             true => Viewer::Spectator(self.player),
@@ -73,7 +73,8 @@ impl<I: Copy + Default> RoomMember<I> {
         self.inputs.is_none()
     }
 
-    /// Queues those of a tick's events that are for it. Returns how many of those that wait were dropped for it.
+    /// Queues a tick's events that are for this member. Returns how many waiting ones were dropped
+    /// for it.
     pub(super) fn hear(
         &mut self,
         events: &TickEvents,
@@ -110,7 +111,7 @@ impl<I: Copy + Default> RoomMember<I> {
         self.bandwidth.snapshot_made(out.len() - before, limit, tick_hz);
     }
 
-    /// A part of its keyframe in at most `bytes_max` bytes, if there is any to send.
+    /// A part of its keyframe in at most `bytes_max` bytes; `None` without any to send.
     pub(super) fn write_keyframe(
         &mut self,
         context: &mut SnapshotContext<'_>,

@@ -1,4 +1,4 @@
-//! What goes into a room and what comes out of it, as values.
+//! Messages to and from a room, as values.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,150 +11,150 @@ use tickwire_shared::{PlayerId, Tick};
 
 use super::static_blob::StaticBlob;
 
-/// Into a room.
+/// Messages to a room.
 #[derive(Debug)]
 pub enum ToRoom<I> {
-    /// A session asks for a seat, or to watch. Answered by `Joined` or `Refused`.
+    /// A session asks for a seat, or to spectate. Answered by `Joined` or `Refused`.
     Join {
-        /// What the answer names.
+        /// Repeated in the answer.
         request: RequestId,
-        /// Who.
+        /// The session's number.
         player: PlayerId,
         /// Its display name, not yet checked.
         name: String,
-        /// Watching only.
+        /// True for a spectator.
         spectator: bool,
-        /// The game's join options, not yet read; a spectator's are not.
+        /// The game's join options, not yet parsed; ignored for a spectator.
         options: Redacted,
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
     },
     /// A session gives its seat back, answered by `Left` or `Refused`; or it ended.
     Leave {
-        /// What the answer names; `None` if the session ended.
+        /// Repeated in the answer; `None` if the session ended.
         request: Option<RequestId>,
-        /// Who.
+        /// The member.
         player: PlayerId,
-        /// How.
+        /// The reason.
         code: CloseCode,
     },
     /// A member's connection was lost; it keeps its place.
     Away {
-        /// Who.
+        /// The member.
         player: PlayerId,
     },
-    /// A member goes on over another connection.
+    /// A member resumes over another connection.
     Back {
-        /// Who.
+        /// The member.
         player: PlayerId,
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
     },
     /// A decoded input datagram.
     Input {
-        /// Whose.
+        /// The sender.
         player: PlayerId,
-        /// When it came.
+        /// The time of arrival.
         at: Instant,
-        /// What it said.
+        /// The decoded datagram.
         datagram: InputDatagram<I>,
     },
     /// The path's datagram size changed.
     Path {
-        /// Whose.
+        /// The member.
         player: PlayerId,
         /// Most bytes of a datagram now.
         datagram_bytes_max: usize,
     },
     /// A chat message.
     Chat {
-        /// From whom.
+        /// The sender.
         player: PlayerId,
-        /// What.
+        /// The message.
         chat: ClientChat,
     },
     /// The host removes a member. Answered by `Done` or `Refused`.
     Kick {
-        /// What the answer names.
+        /// Repeated in the answer.
         request: RequestId,
-        /// Who asks.
+        /// The host.
         by: PlayerId,
-        /// Whom.
+        /// The member to remove.
         player: PlayerId,
-        /// Shown to the one removed.
+        /// Shown to the removed member.
         reason: String,
     },
-    /// A player asks something of the game. Answered by `Done` after the step that had it, or by `Refused`.
+    /// A command. Answered by `Done` after its step, or by `Refused`.
     Command {
-        /// What the answer names.
+        /// Repeated in the answer.
         request: RequestId,
-        /// Who.
+        /// The player.
         player: PlayerId,
-        /// Its place in the schema; not yet checked.
+        /// Its kind's place in the schema; not yet checked.
         kind: u8,
-        /// Its lanes as they came, at most `COMMAND_BYTES_MAX`; not yet checked.
+        /// Its lanes as received, at most `COMMAND_BYTES_MAX` bytes; not yet checked.
         fields: Vec<u8>,
     },
-    /// The server tells everyone in the room.
+    /// A notice of the server to all members.
     Notice {
-        /// What.
+        /// Its text.
         text: String,
     },
 }
 
-/// Out of a room.
+/// Messages from a room.
 #[derive(Debug)]
 pub enum FromRoom {
     /// A frame for one member's control stream.
     Control {
-        /// To whom.
+        /// The receiver.
         player: PlayerId,
-        /// What.
+        /// The frame.
         frame: ServerFrame,
     },
     /// A frame for the control streams of several members.
     ControlAll {
-        /// To whom.
+        /// The receivers.
         players: Arc<[PlayerId]>,
-        /// What.
+        /// The frame.
         frame: ServerFrame,
     },
     /// A frame for the chat streams of several members.
     ChatAll {
-        /// To whom.
+        /// The receivers.
         players: Arc<[PlayerId]>,
-        /// What.
+        /// The message.
         chat: ServerChat,
     },
     /// A frame for one member's chat stream.
     Chat {
-        /// To whom.
+        /// The receiver.
         player: PlayerId,
-        /// What.
+        /// The message.
         chat: ServerChat,
     },
-    /// The static data under a key is another, for some members.
+    /// New static data under a key, for some members.
     StaticData {
-        /// To whom.
+        /// The receivers.
         players: Arc<[PlayerId]>,
-        /// Which.
+        /// The key.
         key: u8,
-        /// The step after which it is so.
+        /// The step after which it is valid.
         tick: Tick,
-        /// The bytes; `None` if there are none any more.
+        /// The bytes; `None` if the key has no data any more.
         blob: Option<StaticBlob>,
     },
     /// A command was refused.
     CommandRefused {
-        /// Whose.
+        /// The player.
         player: PlayerId,
-        /// For its control stream.
+        /// The frame for its control stream.
         frame: ServerFrame,
     },
-    /// The member is out of the room (left, was removed, or was never let in) and may join another. Comes before
-    /// the frame that tells it so.
+    /// The member left, was removed, or was never let in, and may join another room. Comes before
+    /// the frame that tells the member.
     Released {
-        /// Who.
+        /// The member.
         player: PlayerId,
     },
 }

@@ -1,4 +1,4 @@
-//! Options of a game, out of a peer's JSON, and what holds for a room by them.
+//! Parses options from a peer's JSON, and derives a room's limits and listing from its policy.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -10,10 +10,11 @@ use tickwire_shared::{Options, Refusal, RoomPolicy};
 use super::chat;
 use crate::config::RoomConfig;
 
-/// Options out of their JSON; without any text the default.
+/// Parses options from JSON; an empty text gives the default.
 ///
 /// # Errors
-/// [`RefuseCode::OptionsInvalid`] with a text: they are too long, no JSON, nested too deeply, or none of this type.
+/// [`RefuseCode::OptionsInvalid`] with a text: too long, not JSON, nested too deeply, or not of
+/// this type.
 pub(crate) fn parse<T: Options>(
     config: &RoomConfig,
     text: &Redacted,
@@ -34,7 +35,8 @@ pub(crate) fn parse<T: Options>(
     Err((RefuseCode::OptionsInvalid, format!("these options are none of this game's: {told}")))
 }
 
-/// What is wrong, with its place; of an enum, what it may be instead of what it was.
+/// Describes the mistake with its place; for an enum with its valid names, without repeating the
+/// given one.
 fn describe<T: Options>(
     text: &str,
     error: &serde_path_to_error::Error<serde_json::Error>,
@@ -52,8 +54,8 @@ fn describe<T: Options>(
     }
 }
 
-/// The names that stand for a value of the enum at `path`, as serde lists them; none of what is no enum of names. Serde
-/// tells them of a wrong name alone, and after that name, which may be long.
+/// The names of the enum at `path`, as serde lists them; `None` if it is not an enum of names.
+/// Serde lists them only after repeating a wrong name, which may be long; hence the empty name.
 fn names<T: Options>(text: &str, path: &Path) -> Option<String> {
     let mut options: Value = serde_json::from_str(text).ok()?;
     let mut at = &mut options;
@@ -77,7 +79,7 @@ fn escaped(character: char, is_escaped: bool) -> impl Iterator<Item = char> {
 }
 
 /// # Errors
-/// [`RefuseCode::OptionsInvalid`]: they are longer than any that are read.
+/// [`RefuseCode::OptionsInvalid`]: longer than `options_bytes_max`.
 pub(crate) fn check_length(
     config: &RoomConfig,
     text: &Redacted,
@@ -90,20 +92,20 @@ pub(crate) fn check_length(
     Err((RefuseCode::OptionsInvalid, text))
 }
 
-/// What the one who asked is told of the game's refusal.
+/// The code and text of the game's refusal, cut to a length for the client.
 pub(crate) fn told(Refusal { code, text }: Refusal) -> (RefuseCode, String) {
     let text = text.chars().take(REFUSAL_CHARACTERS_MAX).collect();
     (RefuseCode::ByGame(code), text)
 }
 
-/// Whether `word` can be a room's name, or a tag.
+/// True if `word` can be a room's name or a tag.
 pub(crate) fn is_word(word: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=WORD_CHARACTERS_MAX).contains(&word.len()) && word.bytes().all(allowed)
 }
 
 /// # Errors
-/// What is wrong with it, for the game's author.
+/// A description of the mistake, for the game's author.
 pub(crate) fn check_policy(config: &RoomConfig, policy: &RoomPolicy) -> Result<(), String> {
     let RoomPolicy { tags, metadata, .. } = policy;
     if tags.len() > TAGS_MAX {
@@ -127,14 +129,14 @@ pub(crate) fn check_policy(config: &RoomConfig, policy: &RoomPolicy) -> Result<(
     Ok(())
 }
 
-/// A room's limits: those of the game where they are below the server's.
+/// A room's seats and places for spectators: the game's limits where they are below the server's.
 pub(crate) fn limits(config: &RoomConfig, policy: &RoomPolicy) -> (usize, usize) {
     let seats = policy.seats.map_or(config.players_max, |seats| seats.max(1) as usize);
     let spectators = policy.spectators.map_or(config.spectators_max, |places| places as usize);
     (seats.min(config.players_max), spectators.min(config.spectators_max))
 }
 
-/// How many bots a room may have.
+/// The most bots of a room.
 pub(crate) fn bots(config: &RoomConfig, policy: &RoomPolicy) -> u32 {
     let (seats, _) = limits(config, policy);
     let seats = u32::try_from(seats.min(config.bots_max)).unwrap_or(u32::MAX);
@@ -142,7 +144,7 @@ pub(crate) fn bots(config: &RoomConfig, policy: &RoomPolicy) -> u32 {
     wanted.min(seats)
 }
 
-/// The line in the list of a room that nobody is in.
+/// The line of an empty room in the list of rooms.
 pub(crate) fn listing(name: &str, config: &RoomConfig, policy: &RoomPolicy) -> RoomInfo {
     let (seats, _) = limits(config, policy);
     RoomInfo {
@@ -161,11 +163,11 @@ pub(crate) fn listing(name: &str, config: &RoomConfig, policy: &RoomPolicy) -> R
 pub(crate) const WORD_CHARACTERS_MAX: usize = 32;
 /// Most tags of a room.
 const TAGS_MAX: usize = 8;
-/// Characters of what is told of options that cannot be read.
+/// Most characters of the description of invalid options.
 const ERROR_CHARACTERS_MAX: usize = 200;
-/// Characters of that which say where in the options.
+/// Most characters of the place in it.
 const PATH_CHARACTERS_MAX: usize = 60;
-/// Characters of the text of a game's refusal.
+/// Most characters of a game's refusal.
 const REFUSAL_CHARACTERS_MAX: usize = 1000;
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
-//! Entities that not everyone may see, by slot.
+//! Restricted entities, by slot: those that not every viewer may see.
 //!
-//! For each group there is the set of slots that it may see, so that what a viewer may not see is a few sets of bits joined,
-//! whatever the number of entities and whatever groups they are for. A game that restricts nothing has no set.
+//! Each group has the set of slots that it may see. A viewer's hidden slots are a union of a few
+//! bit sets, whatever the number of entities and groups. A game without restrictions has no sets.
 
 use tickwire_shared::Groups;
 use tickwire_shared::slots::SlotSet;
 
-/// Entities that not everyone may see.
+/// The restricted entities of a world.
 #[derive(Debug, Default)]
 pub(super) struct Restrictions {
-    /// Those that are for some groups only.
+    /// The slots restricted to groups.
     grouped: SlotSet,
-    /// By group, those of them that it may see. As many as the highest group in use.
+    /// By group, the slots of `grouped` that it may see; up to the highest group in use.
     shown_to: Vec<SlotSet>,
-    /// Those of which the game is asked.
+    /// The slots of checked entities.
     checked: Vec<u16>,
     is_any: bool,
 }
 
 impl Restrictions {
-    /// Begins anew, for a world of `slots` slots.
+    /// Empties it, for a world of `slots` slots.
     pub(super) fn reset(&mut self, slots: usize) {
         if std::mem::take(&mut self.is_any) {
             self.checked.clear();
@@ -28,7 +28,8 @@ impl Restrictions {
         }
     }
 
-    /// The entity in `slot` is for these groups only, if it is for some, and the game is asked of it or not.
+    /// Adds the entity in `slot`: visible to `groups` only, if given; a checked entity if
+    /// `is_checked`.
     pub(super) fn add(&mut self, slot: u16, groups: Option<Groups>, is_checked: bool) {
         self.is_any = true;
         if is_checked {
@@ -47,13 +48,13 @@ impl Restrictions {
         }
     }
 
-    /// Whether every entity is for everybody.
+    /// True if no entity is restricted.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         !self.is_any
     }
 
-    /// The slots of which the game is asked, whoever else may see them.
+    /// The slots of checked entities, restricted to groups or not.
     pub(super) fn checked(&self) -> &[u16] {
         &self.checked
     }

@@ -1,4 +1,4 @@
-//! Who comes and goes, and what they say.
+//! Joins, leaves, kicks and chat.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use super::member::RoomMember;
 use super::message::FromRoom;
 use super::{Room, chat, options};
 
-/// Characters of a kick's reason.
+/// Most characters of a kick's reason.
 const REASON_CHARACTERS_MAX: usize = 200;
 
 impl<S: Simulation> Room<S> {
@@ -69,7 +69,7 @@ impl<S: Simulation> Room<S> {
             self.simulation.join(&new);
         }
         if is_first {
-            // Nobody else is here to be told.
+            // Without other members there is nobody to inform.
             self.fill_with_bots();
         }
         let frame = ServerFrame::Joined {
@@ -92,7 +92,7 @@ impl<S: Simulation> Room<S> {
         Ok(())
     }
 
-    /// Whether there is a seat, or a place to watch from.
+    /// Checks for a free seat, or a free place for a spectator.
     fn check_place(&self, spectator: bool) -> Result<(), ChatRefusal> {
         let info = self.info();
         let (taken, most, place, instead) = match spectator {
@@ -110,7 +110,8 @@ impl<S: Simulation> Room<S> {
         Err((RefuseCode::RoomFull, text))
     }
 
-    /// A number that the last seat of the same client, here or in another room, most likely had not.
+    /// A seat number that the client's last seat, here or in another room, most likely did not
+    /// have.
     pub(super) fn next_seat(&mut self) -> u8 {
         self.seats = self.seats.wrapping_add(1);
         let name = self.listing.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
@@ -155,8 +156,8 @@ impl<S: Simulation> Room<S> {
         true
     }
 
-    /// The host is a player, and goes on being it; without one it is the player with the lowest number. Says
-    /// whether it changed.
+    /// Keeps the host while it is a player here; else picks the player with the lowest number.
+    /// Returns true if the host changed.
     fn choose_host(&mut self) -> bool {
         if !self.is_hosted {
             return false;
@@ -271,7 +272,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// Every member now.
+    /// The numbers of all members.
     pub(super) fn everyone(&mut self) -> Arc<[PlayerId]> {
         let members = &self.members;
         Arc::clone(self.everyone.get_or_insert_with(|| members.keys().copied().collect()))
@@ -291,7 +292,7 @@ impl<S: Simulation> Room<S> {
     }
 }
 
-/// What the game is told of the end of a stay.
+/// The game's reason for the end of a stay.
 fn reason_of(code: CloseCode) -> LeaveReason {
     match code {
         CloseCode::Normal => LeaveReason::Left,

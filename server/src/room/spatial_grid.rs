@@ -1,9 +1,9 @@
-//! Which slots are where, and whose.
+//! A spatial index of slots, and their owners.
 //!
-//! A grid is laid over all places in every tick. It has as many cells in each direction as makes them most like cubes: a
-//! world that is flat along any axis has a plane of cells, one as high as it is wide has cells in layers, a corridor a
-//! row of them. Each cell holds its slots as a set of bits, so that what a client may see is a few sets joined, and comes
-//! out in the order of slots.
+//! A grid is laid over all places in every tick. Its cell counts make cells as close to cubes as
+//! possible: a flat world has a plane of cells, one as high as it is wide has layers, a corridor
+//! has a row. Each cell holds its slots as a bit set, so the slots in sight are a union of a few
+//! sets, in the order of slots.
 
 use glam::{UVec3, Vec3};
 use tickwire_shared::PlayerId;
@@ -14,28 +14,28 @@ use super::view_area::{HYSTERESIS, ViewArea};
 
 /// The number of cells, as a power of 2.
 const HALVINGS: u32 = 8;
-/// A world is taken to be so large at least, in units.
+/// The least size of a world, in units.
 const SIZE_MIN: f32 = 1e-3;
 
-/// Which slots are where.
+/// The slots by place, and by owner.
 #[derive(Debug, Default)]
 pub(super) struct SpatialGrid {
-    /// Words of a set.
+    /// Words in a set.
     words: usize,
     origin: Vec3,
     cells_per_unit: Vec3,
     /// Cells along each axis.
     counts: UVec3,
-    /// Layer by layer and row by row, a set for each cell.
+    /// The set of each cell, layer by layer and row by row.
     cells: Vec<u64>,
-    /// What has no place.
+    /// The slots without a place.
     everywhere: Vec<u64>,
-    /// Sorted.
+    /// Owners with their slots, sorted.
     owned: Vec<(u32, u16)>,
 }
 
 impl SpatialGrid {
-    /// Lays the grid over the world as it is now.
+    /// Lays the grid over the current world.
     pub(super) fn rebuild(&mut self, summaries: &[SlotSummary], alive: &SlotSet) {
         self.words = summaries.len().div_ceil(64);
         clear(&mut self.cells, self.words << HALVINGS);
@@ -64,7 +64,7 @@ impl SpatialGrid {
         self.owned.sort_unstable();
     }
 
-    /// Whether an entity that went from one place to the other went farther than a cell.
+    /// True if an entity moved farther than a cell.
     pub(super) fn is_jump(&self, from: Option<Vec3>, to: Option<Vec3>) -> bool {
         match (from, to) {
             (Some(from), Some(to)) => {
@@ -82,7 +82,7 @@ impl SpatialGrid {
         owned.map(|(_, slot)| *slot)
     }
 
-    /// Adds to `set` at least all that may be in sight.
+    /// Adds to `set` all slots that may be in sight, and possibly others.
     pub(super) fn add_visible(&self, view_area: &ViewArea, set: &mut [u64]) {
         join(set, &self.everywhere);
         for area in view_area.areas() {
@@ -100,7 +100,7 @@ impl SpatialGrid {
         }
     }
 
-    /// The cell at a place, or the nearest one.
+    /// The cell at a place, or the nearest cell.
     fn coordinates(&self, place: Vec3) -> UVec3 {
         let last = self.counts.saturating_sub(UVec3::ONE).as_vec3();
         ((place - self.origin) * self.cells_per_unit).clamp(Vec3::ZERO, last).as_uvec3()
@@ -111,8 +111,8 @@ impl SpatialGrid {
     }
 }
 
-/// Cells along each axis of a world of this size: whichever cells are longest along an axis are halved, as often as gives
-/// all the cells there are.
+/// Cells along each axis for a world of this size: the longest side of the cells is halved,
+/// [`HALVINGS`] times.
 fn cell_counts(size: Vec3) -> UVec3 {
     let (mut counts, mut cell) = (UVec3::ONE, size);
     for _ in 0..HALVINGS {
@@ -153,7 +153,8 @@ mod tests {
         }
     }
 
-    /// A place in a world that is flat along one axis, or along none. One that is no number stands for none.
+    /// A place in a world that is flat along one axis, or along none. NaN is an entity without a
+    /// place.
     fn place(flat: usize) -> impl Strategy<Value = Vec3> {
         let number = prop_oneof![-500f32..500.0, -5f32..5.0, Just(f32::NAN), Just(3e38)];
         [number.clone(), number.clone(), number].prop_map(move |numbers| {

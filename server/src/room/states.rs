@@ -1,12 +1,12 @@
-//! What every slot held in each of the last ticks.
+//! The states of every slot in the last ticks.
 //!
 //! ```text
 //! rows   tick t    slot 0 lanes | slot 1 lanes | slot 2 lanes | ...
 //!        tick t+1  slot 0 lanes | slot 1 lanes | ...
 //! ```
 //!
-//! A tick is written from front to back, and a baseline is read so: all clients of a tick are coded
-//! against the same few rows.
+//! A tick is written from front to back, and a baseline is read in the same order: all clients of a
+//! tick are coded against the same few rows.
 
 use tickwire_shared::Tick;
 use tickwire_shared::slots::{SlotSet, slots_of};
@@ -14,7 +14,7 @@ use tickwire_shared::slots::{SlotSet, slots_of};
 /// Ticks that are kept.
 pub(super) const STATES_TICKS: u32 = 64;
 
-/// Slots there is place for at first.
+/// Slots allocated at first.
 const SLOTS_MIN: usize = 64;
 
 /// The states of the last ticks.
@@ -28,12 +28,12 @@ pub(super) struct States {
     lanes: Vec<i32>,
     /// The slots that changed, by tick modulo [`STATES_TICKS`].
     changed: Vec<SlotSet>,
-    /// By slot, the last change that is not in `changed` any more.
+    /// By slot, the last change older than those in `changed`.
     changed_before: Vec<u32>,
 }
 
 impl States {
-    /// For kinds of at most `lanes_max` lanes.
+    /// Storage for kinds of at most `lanes_max` lanes.
     pub(super) fn new(lanes_max: usize) -> Self {
         States {
             stride: lanes_max.max(1),
@@ -56,7 +56,7 @@ impl States {
         self.changed[row].reset(self.slots);
     }
 
-    /// Keeps what `slot` holds now.
+    /// Stores the current state of `slot`.
     pub(super) fn record(&mut self, slot: u16, lanes: &[i32]) {
         if usize::from(slot) >= self.slots {
             self.grow();
@@ -65,7 +65,7 @@ impl States {
         self.lanes[at..at + lanes.len()].copy_from_slice(lanes);
     }
 
-    /// Something else than a tick ago is in `slot`.
+    /// Marks `slot` as changed in this tick.
     pub(super) fn mark_changed(&mut self, slot: u16) {
         self.changed[(self.now % STATES_TICKS) as usize].insert(slot);
     }
@@ -75,7 +75,7 @@ impl States {
         &self.changed[(self.now % STATES_TICKS) as usize]
     }
 
-    /// What `slot` held at `tick`; `None` if that is not known any more. Right as long as the slot is of
+    /// The state of `slot` at `tick`; `None` if it is no longer known. Valid while the slot is of
     /// the same entity.
     #[inline]
     pub(super) fn at(&self, slot: u16, tick: Tick, lanes: usize) -> Option<&[i32]> {
@@ -86,12 +86,12 @@ impl States {
         {
             return None;
         }
-        // What has not changed since is what it was.
+        // A slot without a change since then still has the state.
         let at = self.place(tick.0.max(oldest), slot);
         Some(&self.lanes[at..at + lanes])
     }
 
-    /// What `slot` holds now.
+    /// The current state of `slot`.
     #[inline]
     pub(super) fn newest(&self, slot: u16, lanes: usize) -> &[i32] {
         let at = self.place(self.now, slot);

@@ -1,16 +1,16 @@
-//! Bytes that every member of a room is given, in one copy.
+//! Static data for all members of a room, in one copy.
 
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
 use tickwire_shared::control::ContentHash;
 
-/// Bytes that clients load, and what they are known by. Clones share them.
+/// Bytes that clients load, with their hash. Clones share the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticBlob {
-    /// Of the bytes.
+    /// The hash of `bytes`.
     pub hash: ContentHash,
-    /// At least one.
+    /// At least one byte.
     pub bytes: Arc<[u8]>,
 }
 

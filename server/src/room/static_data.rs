@@ -1,4 +1,4 @@
-//! What all members of a room need once: one copy of it for all of them, and what became of it since.
+//! The static data of a room: one copy for all members, and its changes since.
 
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ pub(super) struct StaticStore {
 
 #[derive(Debug)]
 struct StaticItem {
-    /// What those who join load.
+    /// The bytes that new members load.
     base: StaticBlob,
-    /// The tick of which it is.
+    /// The tick of `base`.
     tick: Tick,
-    /// What became of it since, in order.
+    /// The changes since `base`, in order.
     changes: Vec<(Tick, Vec<StaticChange>)>,
-    /// What they take in frames.
+    /// Bytes that the changes take in frames.
     changes_cost: usize,
 }
 
-/// What members are told after a step.
+/// News for the members after a step.
 #[derive(Debug)]
 enum StaticNews {
     Anew(u8),
@@ -35,14 +35,14 @@ enum StaticNews {
 }
 
 impl StaticStore {
-    /// Takes the edits of a step.
+    /// Applies the edits of a step. Returns the news; invalid edits go to `findings`.
     fn edit(
         &mut self,
         (tick, bytes_max): (Tick, usize),
         edits: impl Iterator<Item = StaticEdit>,
         findings: &mut Findings,
     ) -> Vec<StaticNews> {
-        // What is set in this step, and changed where it is not.
+        // Keys set in this step, and changes of the other keys.
         let mut anew: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
         let mut changed: BTreeMap<u8, Vec<StaticChange>> = BTreeMap::new();
         for edit in edits {
@@ -117,7 +117,7 @@ impl StaticStore {
 }
 
 impl StaticItem {
-    /// The changes become part of what those who join load.
+    /// Merges the changes into the base that new members load.
     fn rebase(&mut self) {
         let mut bytes = self.base.bytes.to_vec();
         for (tick, changes) in self.changes.drain(..) {
@@ -133,13 +133,13 @@ impl StaticItem {
 }
 
 impl<S: Simulation> Room<S> {
-    /// What the game has when the room begins.
+    /// Takes the game's static data at the room's beginning.
     pub(super) fn begin_static_data(&mut self) {
         self.simulation.static_data(self.outbox.static_data());
         self.take_static_data();
     }
 
-    /// Takes what a step did to the static data, and tells everyone.
+    /// Takes the static data that a step set or changed, and tells all members.
     pub(super) fn take_static_data(&mut self) {
         if self.outbox.static_data().is_empty() {
             return;
@@ -167,7 +167,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// Tells one who joined of all there is.
+    /// Tells a new member of all static data.
     pub(super) fn tell_static_data(&mut self, player: PlayerId) {
         for (&key, item) in &mut self.static_data.items {
             if item.changes_cost > JOIN_COST_MAX {
@@ -184,19 +184,19 @@ impl<S: Simulation> Room<S> {
     }
 }
 
-/// A change in pieces that a frame has room for.
+/// A change in pieces that fit a frame.
 fn pieces(offset: usize, bytes: &[u8]) -> impl Iterator<Item = StaticChange> {
     let offsets = (offset..).step_by(STATIC_CHUNK_BYTES_MAX);
     let parts = offsets.zip(bytes.chunks(STATIC_CHUNK_BYTES_MAX));
     parts.map(|(offset, part)| StaticChange { offset: offset as u32, bytes: part.to_vec() })
 }
 
-/// No fewer bytes than a change takes in a frame.
+/// An upper bound of the bytes that a change takes in a frame.
 fn cost_of(change: &StaticChange) -> usize {
     change.bytes.len() + 8
 }
 
-/// What the changes of a step may take in a frame; with more, all is loaded anew.
+/// Most bytes of a step's changes in a frame; beyond it all is loaded anew.
 const STEP_COST_MAX: usize = 32 * 1024;
-/// What the changes may take that one who joins is told beside the base.
+/// Most bytes of the changes that a new member gets besides the base.
 const JOIN_COST_MAX: usize = 32 * 1024;

@@ -1,9 +1,10 @@
-//! Texts as others may see them, and names that look alike to a person.
+//! Clean texts for others to see, and names that look alike to a person.
 //!
-//! What is not seen is taken out: control characters, those that change the direction of writing, everything that
-//! Unicode calls default-ignorable, and letters and signs that are drawn as nothing. Three of them stay where a
-//! script needs them: the two joiners between letters that join and after a virama, and in emoji the joiner and
-//! the selector of the coloured form. Names are compared without them.
+//! Cleaning removes invisible characters: controls, those that change the direction of writing,
+//! everything that Unicode calls default-ignorable, and letters and signs without ink. Three of
+//! them stay where a script needs them: the two joiners between letters that join and after a
+//! virama, and in emoji the joiner and the selector of the coloured form. Names are compared
+//! without them.
 
 use caseless::default_case_fold_str;
 use icu_properties::props::{
@@ -14,18 +15,18 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::skeleton;
 
-/// Characters that are looked at on either side of a joiner: more marks than a letter has.
+/// Characters examined on either side of a joiner: more than the marks of a letter.
 const NEAR_MAX: usize = 8;
 /// Zero width joiner.
 const JOINER: char = '\u{200d}';
 /// Zero width non-joiner.
 const NON_JOINER: char = '\u{200c}';
-/// The variation selector after a sign that is to be drawn as an emoji.
+/// The variation selector that gives the sign before it the form of an emoji.
 const EMOJI_FORM: char = '\u{fe0f}';
 /// The frame around a key, as in the emoji of digits.
 const KEYCAP: char = '\u{20e3}';
 
-/// The text without what is not seen; every white space is a space.
+/// The text without invisible characters, each white space as a space.
 pub(super) fn clean(text: &str) -> String {
     let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
     let kept: Vec<char> =
@@ -45,13 +46,13 @@ pub(super) fn clean(text: &str) -> String {
     cleaned.into_iter().collect::<String>().trim().to_owned()
 }
 
-/// A display name without what is not seen, and of several spaces in a row the first.
+/// A display name without invisible characters, with single spaces.
 pub(super) fn clean_name(name: &str) -> String {
     let cleaned = clean(name);
     cleaned.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether there is a letter, a digit, a symbol or a mark of punctuation in a text that is clean.
+/// True if a clean text has a letter, a digit, a symbol or a punctuation mark.
 pub(super) fn is_visible(text: &str) -> bool {
     let seen = GeneralCategoryGroup::Letter
         .union(GeneralCategoryGroup::Number)
@@ -60,13 +61,14 @@ pub(super) fn is_visible(text: &str) -> bool {
     text.chars().any(|c| seen.contains(category(c)))
 }
 
-/// A name as it is compared. Two that look alike, or differ in case, in joiners or in how their characters are
-/// composed, are like each other.
+/// A name's key for comparisons. Names that look alike, or differ in case, in joiners or in the
+/// composition of their characters, are like each other.
 #[derive(Clone, Debug)]
 pub(super) struct NameKey {
     /// The skeleton of the name in lower case: `Ivan` is like `ivan`.
     folded: String,
-    /// The skeleton of the name as it is shown: `Ivan`, with a capital i, is like `lvan`, with a small L.
+    /// The skeleton of the name in its own case: `Ivan`, with a capital i, is like `lvan`, with a
+    /// small L.
     shown: String,
 }
 
@@ -90,7 +92,7 @@ fn is_joiner(c: char) -> bool {
     matches!(c, JOINER | NON_JOINER)
 }
 
-/// What is drawn as nothing, or changes how what is around it is drawn.
+/// True for a character without ink, or one that changes how its neighbours are drawn.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
@@ -98,7 +100,7 @@ fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{2800}' | '\u{1d159}' | '\u{13441}' | '\u{13442}')
 }
 
-/// Whether a joiner has a task between `before`, which is clean, and `after`.
+/// True if a joiner has a task between `before`, which is clean, and `after`.
 fn joins(joiner: char, before: &[char], after: &[char]) -> bool {
     let Some(&last) = before.last() else { return false };
     if is_joiner(last) {
@@ -125,7 +127,7 @@ fn joins(joiner: char, before: &[char], after: &[char]) -> bool {
         && after.find(is_letter).is_some_and(is_joined)
 }
 
-/// Whether the selector of the coloured form has a task there.
+/// True if the selector of the coloured form has a task there.
 fn forms(before: &[char], after: &[char]) -> bool {
     let Some(&last) = before.last() else { return false };
     let is_key = matches!(last, '0'..='9' | '#' | '*') && after.first() == Some(&KEYCAP);
@@ -154,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// What strangers hid in names, one of each kind and more.
+    /// Characters that strangers hid in names, at least one of each kind.
     const HIDDEN: [char; 24] = [
         '\u{ad}',
         '\u{34f}',

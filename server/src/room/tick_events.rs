@@ -1,4 +1,4 @@
-//! What happened in one tick, coded once for everyone who is told.
+//! The events of one tick, coded once for all receivers.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use super::view_area::{MemberView, known_place};
 #[derive(Debug, Default)]
 pub(super) struct TickEvents {
     list: Vec<TickEvent>,
-    /// How many of them, the first, are sent until they are acknowledged.
+    /// The first events, this many, are reliable.
     reliable: usize,
 }
 
-/// An event and who is told.
+/// An event and its audience.
 #[derive(Debug)]
 struct TickEvent {
     audience: Audience,
@@ -30,7 +30,8 @@ struct TickEvent {
 }
 
 impl TickEvents {
-    /// Takes the events of `tick` out of the game's `outbox`; `tables` are those of the kinds of event.
+    /// Takes the events of `tick` out of the game's `outbox`; `tables` are the field tables of the
+    /// event kinds.
     pub(super) fn take<S: Simulation>(
         tick: Tick,
         outbox: &mut Outbox<S>,
@@ -48,7 +49,7 @@ impl TickEvents {
         TickEvents { list, reliable }
     }
 
-    /// Those that a member with this view is told, and whether until it acknowledges them.
+    /// The events for a member with this view; true for the reliable ones.
     pub(super) fn for_member(
         &self,
         view: &MemberView<'_>,

@@ -1,8 +1,8 @@
-//! Members' datagrams, and what is done when a member and the room lost touch.
+//! Members' datagrams, and a new beginning for a member that was out of touch.
 //!
-//! Datagrams carry the low 16 bits of ticks. Nobody can tell which tick is meant once nothing was heard for about
-//! half of what those bits count, so such a member begins anew: in another seat, which all datagrams carry, and
-//! with an empty world. The room says so on the control stream, with the whole tick.
+//! Datagrams carry the low 16 bits of ticks. After a silence of about half their range they become
+//! ambiguous. The member then begins anew: with an empty world, in another seat, whose number all
+//! datagrams carry. The room announces it on the control stream, with the whole tick.
 
 use std::time::Instant;
 
@@ -17,18 +17,19 @@ use super::message::FromRoom;
 use super::replication::DeltaCache;
 use super::world::World;
 
-/// Ticks of an age of a room: any two ticks of one age can be compared. With the next age everybody begins anew.
+/// Ticks of an age of a room. Ticks within an age are comparable; with each age all members begin
+/// anew.
 const AGE_TICKS: u32 = 1 << 31;
 
 impl<S: Simulation> Room<S> {
-    /// The same room, which goes on after `tick` in place of 0.
+    /// Continues the room after `tick` instead of 0.
     #[must_use]
     pub fn going_on_after(mut self, tick: Tick) -> Self {
         self.tick = tick;
         self
     }
 
-    /// What a member's datagram says: which snapshots it has, and what its player holds.
+    /// Takes a member's datagram: its acknowledgements and its player's inputs.
     pub(super) fn take_input(
         &mut self,
         now: Instant,
@@ -44,7 +45,7 @@ impl<S: Simulation> Room<S> {
         if has_lost_touch(member, tick, head, S::TICK_HZ) {
             return self.begin_anew(player);
         }
-        // Of a number of parts only the last word counts: it is told by its low bits alone.
+        // The number of parts counts only in the newest datagram, as only its low bits are sent.
         let overtaken = head.ack.is_none_or(|ack| member.replication.is_overtaken(tick, ack));
         let flight = head.ack.and_then(|ack| member.replication.acknowledge(tick, ack));
         if let Some(flight_ticks) = flight {
@@ -61,13 +62,13 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// The next tick. The first of an age is one of a room that has shown nothing to anyone.
+    /// Advances the tick. At the first of an age all members begin anew.
     pub(super) fn next_tick(&mut self) {
         self.tick = self.tick.next();
         if !self.tick.0.is_multiple_of(AGE_TICKS) {
             return;
         }
-        // 0 is before the first one.
+        // Tick 0 is before the first one.
         self.tick = Tick(self.tick.0.max(1));
         self.world = World::new(&schema_of::<S>(), self.config.entities_max);
         self.delta_cache = DeltaCache::new();
@@ -77,7 +78,7 @@ impl<S: Simulation> Room<S> {
         }
     }
 
-    /// The member's copy of the world is empty from now on.
+    /// Empties the member's copy of the world and gives it another seat.
     fn begin_anew(&mut self, player: PlayerId) {
         let (seat, tick) = (self.next_seat(), self.tick);
         let Some(member) = self.members.get_mut(&player) else { return };
@@ -88,8 +89,8 @@ impl<S: Simulation> Room<S> {
     }
 }
 
-/// Nothing was acknowledged for so long that what comes now may be meant of other ticks; or the client says that it
-/// has nothing, and had something long ago.
+/// True if the silence was so long that ticks are ambiguous, or if a client that acknowledged
+/// snapshots has nothing any more, after a shorter silence.
 fn has_lost_touch<I: Copy + Default>(
     member: &RoomMember<I>,
     tick: Tick,

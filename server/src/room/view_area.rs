@@ -1,28 +1,28 @@
-//! A client's view in one tick: which places it reaches.
+//! A client's view in one tick, as areas.
 
 use glam::Vec3;
 use tickwire_shared::{Area, EntityId, Groups, PlayerId, View, Viewer};
 
 use super::slot_summary::SlotSummary;
 
-/// An entity already seen is kept until it is so much farther away than an area reaches.
+/// An entity in view stays in view up to this multiple of an area's reach.
 pub(super) const HYSTERESIS: f32 = 1.1;
-/// A view that moved by more than this part of an area, or changed its size by it, is another one.
+/// A move or a change in size by more than this share of an area makes another view.
 const ANOTHER: f32 = 0.1;
 
 /// A client's view in one tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ViewArea {
     is_everywhere: bool,
-    /// None is nowhere. Those that are shown come first, then those excepted.
+    /// The shown areas first, then the excepted ones; the rest is unused.
     areas: [Area; View::AREAS_MAX],
     shown: u8,
     count: u8,
-    /// What is beyond this part of an area is far.
+    /// Places beyond this share of an area's reach are far.
     far_from: f32,
 }
 
-/// How a place stands to a view.
+/// The relation of a place to a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Hidden,
@@ -30,29 +30,31 @@ pub(super) enum Reach {
     Near,
 }
 
-/// What one member may see in one tick: a place by its area, an entity that not everyone may see by groups and the game.
+/// The limits of one member's sight in one tick: areas for places, groups and the game for
+/// restricted entities.
 pub(super) struct MemberView<'a> {
     pub(super) viewer: Viewer,
     pub(super) area: &'a ViewArea,
     pub(super) groups: Groups,
-    /// What the game says of an entity that was captured so that it is asked.
+    /// The game's answer for a checked entity.
     pub(super) can_see: &'a dyn Fn(EntityId) -> bool,
 }
 
 impl MemberView<'_> {
-    /// Whose entities are the member's own: nobody's for a spectator, whom the game may know as a player that left.
+    /// The owner of the member's own entities; 0 for a spectator, which the game may know as a
+    /// player that left.
     pub(super) fn owner(&self) -> PlayerId {
         self.viewer.player().unwrap_or_default()
     }
 
-    /// Whether an entity is the member's own.
+    /// True if an entity is the member's own.
     pub(super) fn owns(&self, summary: &SlotSummary) -> bool {
         summary.owner != 0 && summary.owner == self.owner().0
     }
 }
 
 impl ViewArea {
-    /// What is beyond `far_from_percent` of an area's reach is far.
+    /// Places beyond `far_from_percent` of an area's reach are far.
     pub(super) fn new(view: View, far_from_percent: u32) -> Self {
         let view = view.without_faults();
         let mut area = ViewArea {
@@ -69,31 +71,31 @@ impl ViewArea {
         area
     }
 
-    /// Whether every place is in it, and near.
+    /// True if every place is in view, and near.
     #[inline]
     pub(super) fn is_everything(&self) -> bool {
         self.is_everywhere && !self.has_excepted()
     }
 
-    /// Whether it holds all places but some.
+    /// True if all places but the excepted ones are in view.
     pub(super) fn is_everywhere(&self) -> bool {
         self.is_everywhere
     }
 
-    /// Whether some places are excepted.
+    /// True if some places are excepted.
     #[inline]
     pub(super) fn has_excepted(&self) -> bool {
         self.shown < self.count
     }
 
-    /// The areas that are shown.
+    /// The shown areas.
     #[inline]
     pub(super) fn areas(&self) -> &[Area] {
         &self.areas[..usize::from(self.shown)]
     }
 
-    /// How something at `place` is seen. What has no place, which is not a number, is near everywhere; one that is infinite
-    /// is seen by who sees everything.
+    /// The relation of `place` to the view. NaN, an entity without a place, is near everywhere; an
+    /// infinite place is visible only in a view of everything.
     #[inline]
     pub(super) fn reach(&self, place: Vec3, seen_before: bool) -> Reach {
         if place.x.is_nan() || self.is_everything() {
@@ -116,14 +118,14 @@ impl ViewArea {
         reach
     }
 
-    /// Whether it differs so much from the `other` that another look is due.
+    /// True if the view differs so much from `other` that another look is due.
     pub(super) fn is_another(&self, other: &ViewArea) -> bool {
         let mut areas = self.areas().iter().zip(other.areas());
         (self.is_everywhere, self.shown) != (other.is_everywhere, other.shown)
             || areas.any(|(now, then)| differ(*now, *then))
     }
 
-    /// What comes out of an area is shown when it is a little beyond.
+    /// An entity that leaves an excepted area is shown only some way beyond it.
     fn excepts(&self, place: Vec3, seen_before: bool) -> bool {
         let scale = if seen_before { 1.0 } else { HYSTERESIS };
         let excepted = &self.areas[usize::from(self.shown)..usize::from(self.count)];
@@ -144,13 +146,13 @@ impl Reach {
 fn differ(now: Area, then: Area) -> bool {
     let (was, is) = (then.half_size(), now.half_size());
     let moved = (now.center() - then.center()).abs();
-    // Two infinite sizes are the same, and their difference is no number.
+    // Two infinite sizes are the same, though their difference is NaN.
     let grown = (is - was).abs();
     moved.cmpgt(was * ANOTHER).any() || (grown.cmpgt(was * ANOTHER) & is.cmpne(was)).any()
 }
 
-/// A place that is none, as a calculation that went wrong leaves it, is out of everybody's sight but theirs who
-/// see everything.
+/// The place, or infinity if any number of it is invalid: only views of everything show an entity
+/// there.
 pub(super) fn known_place(place: Vec3) -> Vec3 {
     if place.is_finite() { place } else { Vec3::INFINITY }
 }

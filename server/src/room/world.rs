@@ -1,4 +1,4 @@
-//! The room's entities as integer lanes, with what they were.
+//! The room's entities as integer lanes, with their last states.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -17,49 +17,49 @@ use super::spatial_grid::SpatialGrid;
 use super::states::States;
 use super::view_area::known_place;
 
-/// How far ahead in the last order an entity is looked for.
+/// Entries of the last order that are searched for an entity.
 const SHOWN_AHEAD: usize = 4;
 
-/// Every entity that was captured, by slot. A slot is an entity's number on the wire.
+/// Every captured entity, by slot. A slot is an entity's number on the wire.
 #[derive(Debug)]
 pub(super) struct World {
     tables: Vec<LaneTable>,
     slots: Vec<Slot>,
     by_id: HashMap<EntityId, u16>,
-    /// Lowest first: small gaps between slots cost few bits.
+    /// The free slots, lowest first: small gaps between slots cost few bits.
     free: BinaryHeap<Reverse<u16>>,
     entities_max: usize,
     tick: Tick,
     states: States,
-    /// In the order in which entities were last shown: where each is.
+    /// Entities with their slots, in the order of the last capture.
     shown: Vec<(EntityId, u16)>,
     summaries: Vec<SlotSummary>,
     alive: SlotSet,
-    /// The slots with a change in this tick in a lane that others than the owner see.
+    /// The slots with a public change in this tick: in a lane that not only the owner sees.
     changed_public: SlotSet,
     /// Slots that another entity took in this tick, or whose entity jumped.
     fresh: Vec<u16>,
     grid: SpatialGrid,
-    /// What not everyone may see.
+    /// The restricted entities.
     restrictions: Restrictions,
-    /// Some entity was ever someone's.
+    /// True once any entity had an owner.
     owned: bool,
 }
 
 /// One slot.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// What is in it, or was.
+    /// The current entity, or the last one.
     pub(super) id: EntityId,
     kind: u8,
     owner: Option<PlayerId>,
     place: Option<Vec3>,
     priority: u8,
-    /// The tick this entity took the slot; what a client knows from before is of another one.
+    /// The tick at which this entity took the slot; older states are of another entity.
     spawned: Tick,
     /// The last tick with a change in any lane.
     changed: Tick,
-    /// The last tick with a change in a lane that others than the owner see.
+    /// The last tick with a change in a lane that not only the owner sees.
     changed_public: Tick,
     captured: Option<Tick>,
 }
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// Takes the world of `tick` over from `capture`. What is wrong with it goes to `findings`.
+    /// Takes the world of `tick` from `capture`. Mistakes in it go to `findings`.
     pub(super) fn capture<E: Kinds>(
         &mut self,
         tick: Tick,
@@ -103,7 +103,7 @@ impl World {
         let mut next = 0;
         for shown in capture.drain() {
             let kind = shown.entity.kind();
-            // Most are shown in the order of the last tick.
+            // Most entities come in the order of the last tick.
             let near = before[next..].iter().take(SHOWN_AHEAD).position(|(id, _)| *id == shown.id);
             let known = near.map(|at| before[next + at].1);
             next += near.map_or(0, |at| at + 1);
@@ -142,7 +142,7 @@ impl World {
         self.grid.rebuild(&self.summaries, &self.alive);
     }
 
-    /// Whether the game ever showed an entity as someone's own.
+    /// True if the game ever showed an owned entity.
     pub(super) fn owned(&self) -> bool {
         self.owned
     }
@@ -159,12 +159,12 @@ impl World {
         &self.grid
     }
 
-    /// What not everyone may see.
+    /// The restricted entities.
     pub(super) fn restrictions(&self) -> &Restrictions {
         &self.restrictions
     }
 
-    /// By slot.
+    /// The summaries by slot.
     pub(super) fn summaries(&self) -> &[SlotSummary] {
         &self.summaries
     }
@@ -179,22 +179,22 @@ impl World {
         self.states.changed()
     }
 
-    /// The slots with a change in this tick that others than the owner see.
+    /// The slots with a change in this tick that not only the owner sees.
     pub(super) fn changed_public(&self) -> &SlotSet {
         &self.changed_public
     }
 
-    /// What every slot holds and held.
+    /// The current and last states of every slot.
     pub(super) fn states(&self) -> &States {
         &self.states
     }
 
-    /// Slots that another entity took in this tick, or whose entity is at quite another place.
+    /// Slots that another entity took in this tick, or whose entity jumped.
     pub(super) fn fresh(&self) -> &[u16] {
         &self.fresh
     }
 
-    /// The slot of an entity that is in the world.
+    /// The slot of an entity in the world.
     pub(super) fn slot_of(&self, id: EntityId) -> Option<u16> {
         self.by_id.get(&id).copied()
     }
@@ -208,7 +208,7 @@ impl World {
         self.by_id.len()
     }
 
-    /// The slot of an entity, which may be `known`, or why it cannot have one.
+    /// The slot of an entity, `known` if given. Fails with the fault if it cannot have one.
     fn slot_for(
         &mut self,
         id: EntityId,
@@ -252,7 +252,7 @@ impl World {
         Ok(slot)
     }
 
-    /// Keeps what a slot holds now, and when it last changed.
+    /// Stores the current state of a slot and the tick of its change.
     fn record(&mut self, slot: u16, lanes: &[i32]) {
         let entry = &mut self.slots[usize::from(slot)];
         let table = &self.tables[usize::from(entry.kind)];
@@ -261,7 +261,7 @@ impl World {
             before = self.states.at(slot, self.tick.offset(-1), lanes.len());
             let before = before.expect("a tick ago is known");
             if table.any_initial_difference(before, lanes, true) {
-                // Another entity has the id.
+                // The id belongs to another entity now.
                 *entry = Slot::new(entry.id, entry.kind, entry.owner, self.tick);
                 self.fresh.push(slot);
             }

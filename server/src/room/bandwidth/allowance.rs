@@ -1,6 +1,6 @@
-//! Bytes a second, saved for a while.
+//! An allowance of bytes per second, saved for a while.
 
-/// The bytes a member may still be sent of snapshots or keyframes, where a second's are limited.
+/// Bytes of snapshots or keyframes that a member may still be sent within a limit per second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::room) struct ByteAllowance {
     /// In bytes times ticks a second, so that nothing is rounded away.
@@ -8,8 +8,8 @@ pub(in crate::room) struct ByteAllowance {
 }
 
 impl ByteAllowance {
-    /// What may be sent next of `bytes_per_s` at most, and of a datagram of `bytes_max`. What is
-    /// left of it is saved, up to one such datagram.
+    /// The bytes that may be sent next, of at most `bytes_per_s` and in a datagram of `bytes_max`.
+    /// The rest is saved, up to one such datagram.
     pub(in crate::room) fn next(
         &mut self,
         bytes_per_s: u32,
@@ -24,7 +24,7 @@ impl ByteAllowance {
         (self.saved / tick_hz).min(bytes_max) as usize
     }
 
-    /// Counts sent bytes. A snapshot always has a header, however little was left.
+    /// Counts sent bytes. A snapshot always has a header, even with nothing left.
     pub(in crate::room) fn spend(&mut self, bytes: usize, tick_hz: u32) {
         self.saved = self.saved.saturating_sub(bytes as u64 * u64::from(tick_hz));
     }
@@ -39,7 +39,7 @@ mod tests {
         let mut allowance = ByteAllowance::default();
         let spent = (0..600).map(|tick| {
             let most = allowance.next(32_000, 60, 1200);
-            // Now and then there is little to send.
+            // Some snapshots are small.
             let bytes = if tick % 7 == 0 { most / 2 } else { most };
             allowance.spend(bytes, 60);
             bytes

@@ -1,10 +1,9 @@
-//! How much a member's path takes: less is sent while acknowledgements say that a queue grows on it.
+//! The rate of a member's path: congestion control while acknowledgements tell of a queue.
 //!
-//! The time from a snapshot to its acknowledgement is the path's own, which is the least that was seen
-//! lately, and what it waits in queues. Congestion control of the transport acts on packets that are lost, when
-//! queues are full and everything is late by as much as they hold; so snapshots become smaller as soon as
-//! the wait is felt, and larger again while it is not. Games that send less than the path takes never
-//! notice.
+//! The time from a snapshot to its acknowledgement is the path's own delay, the least of late, plus
+//! the wait in queues. The transport's congestion control acts on losses, when queues are full and
+//! everything is late by their length. So snapshots become smaller as soon as players feel the
+//! wait, and larger again without it. Games that send less than the path takes never notice.
 
 use std::collections::VecDeque;
 
@@ -14,33 +13,33 @@ const FELT_MS: u32 = 50;
 const EPOCH_MS: u32 = 4000;
 /// Least time between two decisions, in milliseconds.
 const ROUND_MS: u32 = 200;
-/// Waits of which the least is judged: jitter is not a queue.
+/// Number of recent waits, of which the least counts: jitter is not a queue.
 const FLIGHTS: usize = 8;
-/// What is sent once a wait is felt, of what came through.
+/// Share of the throughput that is sent after a cut.
 const CUT: f32 = 0.75;
-/// A long queue should shrink so fast: what comes through, over what is sent.
+/// How fast a long queue should shrink: throughput over bytes sent.
 const SHRINKS: f32 = 1.2;
-/// By how much more is sent after a round without.
+/// Growth in a round without a wait.
 const GROWTH: f32 = 1.08;
-/// The same after a silence.
+/// Growth after a silence.
 const FAST_GROWTH: f32 = 1.3;
 /// Milliseconds without any acknowledgement after which less is sent, whatever the cause.
 const SILENCE_MS: u32 = 1000;
-/// What is sent then, of what was sent.
+/// Cut in a silence, as a share of the bytes sent.
 const SILENCE_CUT: f32 = 0.5;
 /// Bytes that a snapshot may always have.
 const BYTES_MIN: f32 = 96.0;
-/// It is never cut below this part of what was sent before the wait: other traffic may be the cause.
+/// Lowest limit, as a share of the bytes sent before the wait: other traffic may be the cause.
 const CUT_MOST: f32 = 0.2;
 
-/// The pace of one member's snapshots.
+/// The send rate of one member's snapshots.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SendRate {
-    /// Bytes of a snapshot; `None` while the path takes what there is.
+    /// Most bytes of a snapshot; `None` without a limit.
     limit: Option<f32>,
-    /// Bytes it is never below.
+    /// The lower bound of `limit`.
     least: f32,
-    /// Bytes let through above the limit, less what was saved since.
+    /// Bytes let through above the limit, less the savings since then.
     debt_bytes: usize,
     /// The least times to an acknowledgement, in ticks, of this epoch and of the one before.
     own_ticks: [Option<u32>; 2],
@@ -50,26 +49,26 @@ pub(super) struct SendRate {
     through: u32,
     /// [`SendRate::made`] at the last cut.
     cut_at: u32,
-    /// Since the last acknowledgement.
+    /// Ticks since the last acknowledgement.
     silent_ticks: u32,
-    /// There was a silence, and no cut since.
+    /// True after a silence, until a cut.
     fast: bool,
     /// The last times to an acknowledgement, in ticks.
     flights: VecDeque<u32>,
     round: RateInterval,
 }
 
-/// What happened since the last decision.
+/// Counts since the last decision.
 #[derive(Clone, Copy, Debug, Default)]
 struct RateInterval {
     ticks: u32,
     bytes: usize,
-    /// [`SendRate::through`] at its begin.
+    /// [`SendRate::through`] at its beginning.
     through: u32,
 }
 
 impl SendRate {
-    /// Takes the age, in ticks, at which the newest snapshot so far was acknowledged.
+    /// Takes the age, in ticks, of the newest acknowledged snapshot.
     pub(super) fn acknowledged(&mut self, flight_ticks: u32) {
         let own = &mut self.own_ticks[0];
         *own = Some(own.map_or(flight_ticks, |own| own.min(flight_ticks)));
@@ -81,12 +80,12 @@ impl SendRate {
         self.silent_ticks = 0;
     }
 
-    /// Whether nothing was acknowledged for long.
+    /// True after a long time without an acknowledgement.
     pub(super) fn was_silent(&self, tick_hz: u32) -> bool {
         self.silent_ticks > ticks(SILENCE_MS, tick_hz)
     }
 
-    /// Whether the path may take more than snapshots, as far as is known.
+    /// True if the path is likely to take more than snapshots.
     pub(super) fn is_clear(&self, tick_hz: u32) -> bool {
         if self.was_silent(tick_hz) {
             return false;
@@ -103,13 +102,13 @@ impl SendRate {
         }
     }
 
-    /// What the next snapshot may take of `bytes_max`.
+    /// The bytes of the next snapshot, at most `bytes_max`.
     pub(super) fn limit(&self, bytes_max: usize) -> usize {
         self.limit.map_or(bytes_max, |limit| bytes_max.min(limit as usize))
     }
 
-    /// As [`SendRate::limit`], for the next snapshot, which holds nothing below `lacks_bytes`: that is let through once
-    /// what was above the limit before is saved.
+    /// As [`SendRate::limit`], for a snapshot that can hold a record only from `lacks_bytes` on.
+    /// That many are let through once the last excess is saved.
     pub(super) fn limit_with(&mut self, bytes_max: usize, lacks_bytes: usize) -> usize {
         let limit = self.limit(bytes_max);
         self.debt_bytes = self.debt_bytes.saturating_sub(limit);
@@ -120,7 +119,7 @@ impl SendRate {
         self.debt_bytes
     }
 
-    /// A snapshot of `bytes` was made, where `bytes_max` was the most without a limit.
+    /// Counts a snapshot of `bytes`; `bytes_max` was its bound without a limit.
     pub(super) fn sent(&mut self, bytes: usize, bytes_max: usize, tick_hz: u32) {
         let ticks = |ms: u32| ticks(ms, tick_hz);
         self.made += 1;
@@ -136,7 +135,7 @@ impl SendRate {
             return self.cut_in_silence();
         }
         let Some(&flight) = self.flights.iter().min() else { return };
-        // Where acknowledgements are few, the last ones are older than what is known of the path.
+        // With few acknowledgements, the last ones are older than the known delays of the path.
         let own = self.own_ticks.into_iter().flatten().fold(flight, u32::min);
         if self.round.ticks < ticks(ROUND_MS).max(own) {
             return;
@@ -144,10 +143,10 @@ impl SendRate {
         let next = RateInterval { through: self.through, ..RateInterval::default() };
         let round = std::mem::replace(&mut self.round, next);
         if self.through == round.through {
-            // Nothing was heard: it says nothing of a queue.
+            // A round without an acknowledgement tells nothing of a queue.
             return;
         }
-        // With a growing queue less comes through than is sent, with a shrinking one more.
+        // A growing queue passes less than is sent, a shrinking one more.
         let part = (self.through - round.through) as f32 / round.ticks as f32;
         let waited = flight - own;
         let shrinks = if waited < 2 * ticks(FELT_MS) { 1.0 } else { SHRINKS };
@@ -184,7 +183,7 @@ impl SendRate {
     }
 }
 
-/// Milliseconds as ticks, one at least.
+/// Milliseconds as ticks, at least one.
 fn ticks(ms: u32, tick_hz: u32) -> u32 {
     (ms * tick_hz / 1000).max(1)
 }
@@ -195,10 +194,10 @@ mod tests {
 
     const TICK_HZ: u32 = 60;
     const BYTES_MAX: usize = 533;
-    /// Around each snapshot.
+    /// Bytes around each snapshot.
     const HEADER_BYTES: f32 = 55.0;
 
-    /// A path with a delay in ticks and a rate in bytes a tick, behind a queue of its own.
+    /// A path with a delay in ticks and a rate in bytes per tick, behind a queue.
     struct PathEstimate {
         own_ticks: u32,
         takes: f32,
@@ -207,7 +206,7 @@ mod tests {
         pace: SendRate,
         tick: u32,
         sent: usize,
-        /// Later acknowledgements say nothing.
+        /// Acknowledgements later than this are ignored.
         known_ticks: u32,
     }
 
@@ -218,7 +217,8 @@ mod tests {
             PathEstimate { own_ticks, takes, queued, acks, pace, tick: 0, sent: 0, known_ticks }
         }
 
-        /// Runs with `jitter_ticks` of the tick on top. Returns the longest wait in the queue, in ticks.
+        /// Runs with `jitter_ticks` of the tick in addition. Returns the longest wait in the queue,
+        /// in ticks.
         fn run(&mut self, ticks: u32, jitter_ticks: impl Fn(u32) -> u32) -> f32 {
             let mut longest = 0.0f32;
             for _ in 0..ticks {
@@ -286,7 +286,7 @@ mod tests {
         let mut path = PathEstimate::new(2);
         path.takes = BYTES_MAX as f32 / 2.0;
         path.queued = 120.0 * path.takes;
-        // As the room does: what is acknowledged after so long is not known any more.
+        // As in the room: older snapshots are unknown.
         path.known_ticks = 64;
         path.run(1200, |_| 0);
         let later = path.run(1800, |_| 0);
@@ -297,8 +297,8 @@ mod tests {
     fn few_acknowledgements_are_no_fault() {
         let mut pace = SendRate::default();
         for tick in 0..2000 {
-            // Eight soon after each other, and from then on about one a second that takes longer: the
-            // path's own time is forgotten before the eight are.
+            // Eight soon after each other, then about one a second that takes longer: the path's
+            // own delay is forgotten before those eight.
             if (228..236).contains(&tick) {
                 pace.acknowledged(3);
             } else if tick > 236 && tick % 55 == 0 {
