@@ -1,14 +1,15 @@
-//! One client's copy of the world: what it has, and its next snapshot. Read on downwards:
+//! One client's copy of the world and its next snapshot. In reading order:
 //!
 //! 1. [`Replication::write`]: a snapshot in seven calls;
-//! 2. [`interest`](super::interest): what the client sees;
-//! 3. [`sent_snapshots`]: what it has, by what it acknowledged;
-//! 4. [`collect`] and [`candidates`]: what it lacks, as [`records`], coded once for all by the [`delta_cache`];
-//! 5. [`fit`] and [`priority`]: what of it finds place;
-//! 6. [`events`], and [`keyframe`] for what finds none.
+//! 2. [`interest`](super::interest): the client's visible slots;
+//! 3. [`sent_snapshots`]: the states that it has, by its acknowledgements;
+//! 4. [`collect`] and [`candidates`]: the states that it lacks, as [`records`], coded once for all
+//!    clients by the [`delta_cache`];
+//! 5. [`fit`] and [`priority`]: the records that fit a snapshot;
+//! 6. [`events`], and the [`keyframe`] for records that do not fit.
 //!
-//! Little is kept for each client, and in one piece: with hundreds of them the memory they touch in a
-//! tick costs more than what is done with it.
+//! A client's state is small and in one piece: with hundreds of clients, the memory touched in a
+//! tick costs more than the work on it.
 
 mod candidates;
 mod collect;
@@ -40,7 +41,8 @@ use keyframe::Keyframe;
 use records::{RecordRank, Records};
 use sent_snapshots::SentSnapshots;
 
-/// A mark takes two bits at most: with a slot for every four bits of a snapshot, half of it.
+/// A mark takes at most two bits: with a slot for every four bits of a snapshot, marks take half of
+/// it.
 const MARKS_SHARE: usize = 4;
 
 /// The replication state of one client.
@@ -53,22 +55,22 @@ pub(super) struct Replication {
     events: Events,
     keyframe: Keyframe,
     far_interval_ticks: u32,
-    /// Slots of which the client has all there is, until they change.
+    /// Slots of which the client has the newest state, until they change.
     up_to_date: SlotSet,
-    /// What its snapshots have no place for.
+    /// The records that did not fit its snapshots.
     backlog: Backlog,
-    /// Of the records in snapshots over budget.
+    /// The mean size of records in snapshots over budget.
     mean_bits: MeanBits,
 }
 
-/// What all clients of a tick are written from.
+/// The input of all clients' snapshots in a tick.
 pub(super) struct SnapshotContext<'a> {
     pub(super) world: &'a World,
     pub(super) delta_cache: &'a mut DeltaCache,
     pub(super) scratch: &'a mut SnapshotScratch,
 }
 
-/// What a snapshot is put together in; all clients use the same.
+/// The scratch memory of a snapshot, shared by all clients.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotScratch {
     writer: SnapshotWriter,
@@ -76,21 +78,21 @@ pub(super) struct SnapshotScratch {
     mine: SlotSet,
     interest: InterestScratch,
     records: Records,
-    /// Where the records stand, for those to be found that matter most.
+    /// The ranks of the records, to find those that matter most.
     ranks: Vec<RecordRank>,
-    /// Over budget, what there is to tell and is not coded, in the order of slots.
+    /// Over budget, the slots with news that are not coded yet, in the order of slots.
     candidates: Vec<Candidate>,
-    /// The same, for the first of it to be found.
+    /// Scratch for picking the first candidates.
     keys: Vec<Candidate>,
     /// The slots whose states the snapshot holds.
     held: SlotSet,
 }
 
-/// The head of a snapshot, as far as it is known before its records are.
+/// The head of a snapshot, before its records are known.
 #[derive(Clone, Copy, Debug)]
 struct SnapshotHead {
     header: SnapshotHeader,
-    /// Events that are told until they are acknowledged, and those that are told once.
+    /// The counts of reliable and of unreliable events.
     events: (usize, usize),
     limit: BitLimit,
 }
@@ -111,14 +113,14 @@ impl Replication {
         }
     }
 
-    /// The client begins with an empty world, in another seat; what happened and it does not have is still told.
+    /// Begins with an empty world, in another seat; events that wait are still sent.
     pub(super) fn begin_anew(&mut self, config: &RoomConfig, seat: u8) {
         let mut events = std::mem::replace(&mut self.events, Events::new(config.events_queued_max));
         events.forget_told();
         *self = Replication { events, ..Replication::new(config, self.player, seat) };
     }
 
-    /// The client is new, or was not heard for long: it may be sent parts of a keyframe for a while.
+    /// Allows parts of a keyframe for a while, for a client that is new or was silent for long.
     pub(super) fn open_keyframe(&mut self, now: Tick, tick_hz: u32) {
         self.keyframe.open(now, tick_hz);
     }
@@ -128,7 +130,7 @@ impl Replication {
         &mut self.events
     }
 
-    /// A snapshot of fewer bytes than this would hold no record, as the last one did.
+    /// Least bytes of a snapshot that would hold a record, if the last one held none; else 0.
     pub(super) fn lacks_bytes(&self) -> usize {
         self.backlog.lacks_bytes()
     }
@@ -151,8 +153,8 @@ impl Replication {
         self.remember(context, events);
     }
 
-    /// The next part of the keyframe in at most `bytes_max` bytes, if the snapshot just written left out
-    /// what belongs in one.
+    /// The next part of the keyframe in at most `bytes_max` bytes; `None` unless the last snapshot
+    /// left out whole entities.
     pub(super) fn write_keyframe(
         &mut self,
         context: &mut SnapshotContext<'_>,
@@ -161,36 +163,36 @@ impl Replication {
         self.keyframe.write(context, &self.sent_snapshots, self.seat, bytes_max)
     }
 
-    /// Takes the client's acknowledgements; `now` is the room's tick. Returns the ticks from the newest
-    /// acknowledged snapshot to now, if it is a new one.
+    /// Takes the client's acknowledgements; `now` is the room's tick. Returns the age, in ticks, of
+    /// the newest acknowledged snapshot, if its acknowledgement is new.
     pub(super) fn acknowledge(&mut self, now: Tick, ack: SnapshotAck) -> Option<u32> {
         let events = &mut self.events;
         self.sent_snapshots.acknowledge(now, ack, |tick| events.acknowledge(tick))
     }
 
-    /// Takes how many parts of keyframes the client has.
+    /// Takes the number of keyframe parts that the client has, modulo 256.
     pub(super) fn acknowledge_keyframes(&mut self, now: Tick, parts: u8, tick_hz: u32) {
         let sent_snapshots = &mut self.sent_snapshots;
         self.keyframe
             .acknowledge(now, parts, tick_hz, |slot, tick| sent_snapshots.bring(slot, tick));
     }
 
-    /// Whether the client acknowledged anything so far.
+    /// True after any acknowledgement.
     pub(super) fn is_heard(&self) -> bool {
         self.sent_snapshots.is_heard()
     }
 
-    /// Whether so long nothing was acknowledged that the low bits of a tick no longer tell which one it is.
+    /// True if nothing was acknowledged for so long that the low bits of a tick are ambiguous.
     pub(super) fn is_out_of_touch(&self, now: Tick) -> bool {
         self.sent_snapshots.unheard_ticks(now) > GAP_TICKS_MAX
     }
 
-    /// Whether a datagram with this acknowledgement was overtaken by a later one.
+    /// True if a later datagram overtook the one with this acknowledgement.
     pub(super) fn is_overtaken(&self, now: Tick, ack: SnapshotAck) -> bool {
         self.sent_snapshots.is_overtaken(now, ack)
     }
 
-    /// Finds what the client sees and owns.
+    /// Finds the slots that the client sees and owns.
     fn look(&mut self, context: &mut SnapshotContext<'_>, view: &MemberView<'_>) {
         let slots = context.world.slots().len();
         self.sent_snapshots.grow(slots);
@@ -201,9 +203,9 @@ impl Replication {
         owned.for_each(|slot| context.scratch.mine.insert(slot));
     }
 
-    /// Picks the snapshot that most of this one is coded against. What is far comes at its own interval: a baseline a
-    /// whole number of intervals ago has the same far slots. One whose marks alone would take more than half of the
-    /// snapshot is none.
+    /// Picks the snapshot that most of this one is coded against. Far entities come at their own
+    /// interval: a baseline a whole number of intervals ago has the same far slots. A baseline
+    /// whose marks could take more than half of the snapshot is not used.
     fn pick_baseline(&self, context: &mut SnapshotContext<'_>, limit: SendLimit) {
         let tick = context.world.tick();
         let far_too = self.is_far_turn(tick) && self.interest.has_far();
@@ -244,7 +246,8 @@ impl Replication {
         SnapshotHead { header, events, limit }
     }
 
-    /// Collects what the client lacks; over budget only what may fit is coded. Returns its bits.
+    /// Collects the records that the client lacks; over budget only likely ones are coded. Returns
+    /// their bits.
     fn collect(&mut self, context: &mut SnapshotContext<'_>, limit: BitLimit) -> usize {
         let is_far_turn = self.is_far_turn(context.world.tick());
         let mut collector = Collector {
@@ -265,7 +268,7 @@ impl Replication {
         collector.first(&mut self.mean_bits, limit.now)
     }
 
-    /// Writes the records behind the head. Returns how many events are told until they are acknowledged.
+    /// Writes the records behind the head. Returns the number of reliable events.
     fn encode(
         &self,
         context: &mut SnapshotContext<'_>,
@@ -278,7 +281,7 @@ impl Replication {
         let may_come = self.events.that_may_come(tick, count, has);
         let SnapshotScratch { writer, records, .. } = &mut *context.scratch;
         if may_come < count {
-            // Begun anew without those held back, it is smaller.
+            // Begun again without the events held back, the snapshot is smaller.
             head.header.events = self.numbered(may_come);
             writer.begin(head.header, self.events.coded(tick, (may_come, once)));
         }
@@ -297,7 +300,7 @@ impl Replication {
         may_come
     }
 
-    /// Keeps what the snapshot held until it is acknowledged.
+    /// Records the snapshot's contents until it is acknowledged.
     fn remember(&mut self, context: &mut SnapshotContext<'_>, events: usize) {
         let tick = context.world.tick();
         let SnapshotScratch { records: Records { marks, others, .. }, held, .. } =
@@ -316,17 +319,18 @@ impl Replication {
         self.events.send(tick, events);
     }
 
-    /// What is far waits for its turn; clients take turns, to spread the work.
+    /// True in the ticks that include far entities; clients take turns, to spread the work.
     fn is_far_turn(&self, tick: Tick) -> bool {
         tick.0.wrapping_add(self.player.0).is_multiple_of(self.far_interval_ticks)
     }
 
-    /// What a header says of the first `count` events.
+    /// The header's entry for the first `count` events.
     fn numbered(&self, count: usize) -> Option<(u16, usize)> {
         (count > 0).then_some((self.events.first() as u16, count))
     }
 
-    /// Whether the client has an entity once it has this snapshot, or does not see it.
+    /// True if the client has an entity once it has this snapshot, or if it does not see the
+    /// entity.
     fn has(&self, context: &SnapshotContext<'_>, entity: EntityId) -> bool {
         let Some(slot) = context.world.slot_of(entity) else { return true };
         let others = &context.scratch.records.others;
@@ -338,7 +342,7 @@ impl Replication {
 }
 
 impl SnapshotScratch {
-    /// Begins the records anew.
+    /// Empties the records and candidates.
     fn begin(&mut self) {
         self.records.clear();
         self.candidates.clear();

@@ -1,11 +1,11 @@
-//! What there is to tell, before it is coded.
+//! Slots with news for a client, before they are coded.
 
 use super::priority::Priority;
 
-/// What a record is taken to have before any was seen, in bits.
+/// The assumed size of a record before any was seen, in bits.
 const MEAN_BITS: usize = 48;
 
-/// Something to tell; what comes first is the least.
+/// A slot with news. The least candidate is the first to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate(u64);
 
@@ -23,7 +23,7 @@ impl Candidate {
         Priority(Priority::FIRST_OF_ALL.0 - (self.0 >> 17) as u32)
     }
 
-    /// It is of the shared baseline.
+    /// True if it is coded against the shared baseline.
     pub(super) fn is_marked(self) -> bool {
         self.0 & 1 == 1
     }
@@ -42,7 +42,7 @@ impl Default for MeanBits {
 impl MeanBits {
     const UNITS: usize = 16;
 
-    /// How many records should take `bits`, or a little more.
+    /// The number of records that should take `bits`, or a little more.
     pub(super) fn records_in(self, bits: usize) -> usize {
         bits * MeanBits::UNITS * 9 / 8 / self.0 + 4
     }
@@ -54,7 +54,8 @@ impl MeanBits {
     }
 }
 
-/// Takes the `count` first of `listed` out of it and hands them to `each`, in the order in which they are listed.
+/// Removes the `count` first candidates from `listed` and hands them to `each`, in their order in
+/// the list.
 pub(super) fn take_first(
     listed: &mut Vec<Candidate>,
     keys: &mut Vec<Candidate>,

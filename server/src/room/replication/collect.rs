@@ -1,12 +1,12 @@
-//! What a client lacks, as records.
+//! Collects the records that a client lacks.
 //!
-//! It is found by words of 64 slots: what the client sees, less what it has and what is on its way. Most slots are those
-//! of the shared baseline, one acknowledged snapshot, and need no more than a look at the row of codes that all clients
-//! share.
+//! They are found by words of 64 slots: the visible ones, less those that the client has and those
+//! under way. Most slots are those of the shared baseline, one acknowledged snapshot; they take
+//! just a look at the row of codes that all clients share.
 //!
-//! Where more is to be told than fits, only what may find a place is coded: it is listed with its priority, which needs
-//! no code. Then the first are coded, as many as should fill the snapshot by the mean size of the last ones, and some
-//! more if they do not.
+//! If more is due than fits, only likely records are coded. The slots are listed with their
+//! priorities, which need no code. Then the first are coded: as many as should fill the snapshot by
+//! the mean size of recent records, and some more if they do not.
 
 use tickwire_shared::Tick;
 use tickwire_shared::slots::{SlotSet, slots_of_word};
@@ -20,41 +20,42 @@ use super::records::{Record, RecordBaseline, others_bits};
 use super::sent_snapshots::SentSnapshots;
 use crate::room::interest::Interest;
 
-/// How often more are coded when those that were do not fill the snapshot.
+/// Rounds of coding until the snapshot is full.
 const ROUNDS: usize = 3;
-/// A snapshot that is filled but for so small a share is full.
+/// A snapshot with at most this share of its bits free, as a divisor, is full.
 const FULL_SHARE: usize = 32;
-/// What stood still for longer is sent whole: the code of a baseline's age has its own limit.
+/// Entities that stood still for longer are sent whole: the code of a baseline's age has its own
+/// limit.
 const BASELINE_TICKS_MAX: u32 = 1 << 20;
 
-/// Collects what one client lacks.
+/// Collects the records that one client lacks.
 pub(super) struct Collector<'a, 'c> {
     pub(super) interest: &'a Interest,
     pub(super) sent_snapshots: &'a SentSnapshots,
     pub(super) keyframe: &'a Keyframe,
-    /// Slots of which the client has all there is.
+    /// Slots of which the client has the newest state.
     pub(super) up_to_date: &'a mut SlotSet,
-    /// What is far has its turn.
+    /// True in a tick that includes far entities.
     pub(super) is_far_turn: bool,
     pub(super) context: &'a mut SnapshotContext<'c>,
 }
 
-/// What may be lacking in one word of slots.
+/// The slots of one word that the client may lack.
 #[derive(Clone, Copy, Debug)]
 struct LackingWord {
     at: usize,
     near: u64,
     mine: u64,
-    /// Those of the shared baseline.
+    /// Slots of the shared baseline.
     marked: u64,
-    /// Those that it has not.
+    /// Slots that the shared baseline does not have.
     others: u64,
-    /// Those that the client should forget.
+    /// Slots that the client should forget.
     gone: u64,
 }
 
 impl Collector<'_, '_> {
-    /// Codes everything that the client lacks. Returns its bits.
+    /// Codes all records that the client lacks. Returns their bits.
     pub(super) fn all(&mut self) -> usize {
         self.context.scratch.begin();
         let mut bits = 0;
@@ -77,8 +78,8 @@ impl Collector<'_, '_> {
         bits + records.marks_bits() + others_bits(&records.others)
     }
 
-    /// Codes the first of what the client lacks, until it fills `bits_max`; the rest stays listed. Returns the bits of
-    /// what is coded.
+    /// Codes the first records that the client lacks, until they fill `bits_max`; the others stay
+    /// listed. Returns the bits of the coded ones.
     pub(super) fn first(&mut self, mean_bits: &mut MeanBits, bits_max: usize) -> usize {
         self.context.scratch.begin();
         for at in 0..self.words() {
@@ -95,7 +96,7 @@ impl Collector<'_, '_> {
         self.interest.visible().words().len()
     }
 
-    /// What may be lacking in word `at`, if anything.
+    /// The slots of word `at` that the client may lack; `None` without any.
     #[inline]
     fn lacking(&mut self, at: usize) -> Option<LackingWord> {
         let (visible, near) = (self.interest.visible().word(at), self.interest.near().word(at));
@@ -113,8 +114,8 @@ impl Collector<'_, '_> {
         Some(LackingWord { at, near, mine, marked: look & valid, others: look & !valid, gone })
     }
 
-    /// Of the slots of the shared baseline: those that are as predicted, and those that are coded. Returns the bits of
-    /// these, and the slots that hold something else by now.
+    /// Codes slots of the shared baseline, as predicted or as deltas. Returns the bits of the
+    /// deltas, and the slots that hold another entity by now.
     #[inline]
     fn code_marked(&mut self, baseline: SharedBaseline, word: LackingWord) -> (usize, u64) {
         let (mut bits, mut void, mut coded, mut predicted) = (0, 0, 0, 0);
@@ -146,7 +147,7 @@ impl Collector<'_, '_> {
         (bits, void)
     }
 
-    /// Slots that the shared baseline's snapshot had not.
+    /// Codes slots that the shared baseline does not have.
     #[inline]
     fn code_others(&mut self, word: LackingWord, others: u64) {
         let world = self.context.world;
@@ -167,7 +168,7 @@ impl Collector<'_, '_> {
         }
     }
 
-    /// Slots that the client should forget. Among the other records of the same word they are put in order.
+    /// Adds removals for slots that the client should forget, in order among the other records.
     fn code_gone(&mut self, word: LackingWord) {
         let (world, sent) = (self.context.world, self.sent_snapshots);
         for slot in slots_of_word(word.at, word.gone) {
@@ -181,7 +182,7 @@ impl Collector<'_, '_> {
         }
     }
 
-    /// Lists what there is to tell of a word.
+    /// Lists the slots of a word with news.
     fn list(&mut self, word: LackingWord) {
         let (world, sent_snapshots) = (self.context.world, self.sent_snapshots);
         let waiting = WaitingFor { world, interest: self.interest, sent_snapshots };
@@ -220,7 +221,7 @@ impl Collector<'_, '_> {
         self.up_to_date.words_mut()[word.at] |= up_to_date;
     }
 
-    /// Codes the first of what is listed.
+    /// Codes the first of the listed slots.
     fn code_listed(&mut self, mean_bits: &mut MeanBits, bits_max: usize) -> usize {
         let mut listed = std::mem::take(&mut self.context.scratch.candidates);
         let mut keys = std::mem::take(&mut self.context.scratch.keys);
@@ -233,7 +234,7 @@ impl Collector<'_, '_> {
             let count = mean_bits.records_in(bits_max - bits).min(listed.len());
             coded += count;
             take_first(&mut listed, &mut keys, count, |candidate| self.code(candidate));
-            // They are sorted already, unless there were some before.
+            // They are in order already, unless there were some before.
             let records = &mut self.context.scratch.records;
             records.coded.sort_unstable_by_key(|record| record.slot);
             records.others.sort_unstable_by_key(|record| record.slot);
@@ -267,7 +268,7 @@ impl Collector<'_, '_> {
         }
     }
 
-    /// Codes a slot that is not coded against the shared baseline.
+    /// Codes a slot without the shared baseline.
     fn code_other(&mut self, (slot, is_mine): (u16, bool), priority: Priority) {
         let known = self.sent_snapshots.known_state(self.context.world, slot);
         let record = self.context.record((slot, is_mine), known, priority);
@@ -276,7 +277,8 @@ impl Collector<'_, '_> {
 }
 
 impl SnapshotContext<'_> {
-    /// The record of a slot of which the client has the state of `known`, not coded against the shared baseline.
+    /// The record of a slot whose state at `known` the client has, coded without the shared
+    /// baseline.
     pub(super) fn record(
         &mut self,
         (slot, is_mine): (u16, bool),
@@ -296,7 +298,7 @@ impl SnapshotContext<'_> {
         Record { coded, against, slot, priority, head_bits }
     }
 
-    /// The record of a slot that is coded against nothing.
+    /// The record of a slot, coded whole.
     pub(super) fn whole(&mut self, (slot, is_mine): (u16, bool), priority: Priority) -> Record {
         let coded = self.delta_cache.whole(self.world, slot, is_mine);
         let against = RecordBaseline::Nothing { is_mine };

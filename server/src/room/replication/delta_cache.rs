@@ -1,7 +1,8 @@
-//! The coded bits of this tick's entities, built once and copied into every packet that needs them.
+//! The delta cache: coded bits of this tick's entities, built once and copied into every snapshot
+//! that needs them.
 //!
-//! Nearly all clients have one of a few baselines. For each of them there is a row with a place for every
-//! slot, filled when the first client asks. Clients walk their slots in order, so they walk the row.
+//! Nearly all clients have one of a few baselines. Each baseline has a row with an entry for every
+//! slot, filled by the first client that asks. Clients walk their slots in order, and so the row.
 
 use tickwire_shared::Tick;
 use tickwire_shared::bits::{BitWriter, INFALLIBLE};
@@ -16,33 +17,33 @@ use crate::room::world::World;
 pub(super) struct SharedBaseline {
     pub(super) tick: Tick,
     pub(super) age_ticks: u32,
-    /// Its codes in the cache.
+    /// The number of its row in the cache.
     row: u8,
 }
 
 /// The code of one entity against one baseline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CachedDelta {
-    /// The bits themselves if they are few, else the place of their first word.
+    /// The bits themselves if they are few, else the index of their first word.
     word: u64,
-    /// When it was built.
+    /// The tick that it was built in.
     tick: u32,
     bits: u16,
     pub(super) state: State,
-    /// It changed in this very tick.
+    /// True if the entity changed in this very tick.
     pub(super) fresh: bool,
 }
 
-/// How an entity stands to a baseline.
+/// The relation of an entity to a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// The baseline's state of it is not known, or is of another entity.
+    /// The baseline's state is unknown, or is of another entity.
     Void,
-    /// It has not changed.
+    /// The entity has not changed.
     Same,
-    /// It is as predicted.
+    /// The entity is as predicted.
     Predicted,
-    /// It is as the bits say.
+    /// The entity is as coded in the bits.
     Differs,
 }
 
@@ -65,17 +66,17 @@ pub(in crate::room) struct DeltaCache {
     tick: Tick,
     slots: usize,
     rows: Vec<CacheRow>,
-    /// The row of each age of a baseline.
+    /// The row of each baseline age.
     row_of: [Option<u8>; BASELINE_AGE_MAX as usize + 1],
     rows_used: u8,
-    /// Entities as they are, against nothing.
+    /// Entities coded whole.
     whole: CacheRow,
-    /// Codes of more than a word.
+    /// Codes longer than a word.
     long: BitWriter,
     scratch: BitWriter,
 }
 
-/// What an entity is coded for.
+/// The receivers that an entity is coded for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Viewpoint {
     Everyone,
@@ -96,7 +97,7 @@ impl DeltaCache {
         }
     }
 
-    /// Forgets the last tick's.
+    /// Empties the cache for a new tick.
     pub(in crate::room) fn begin(&mut self, world: &World) {
         self.tick = world.tick();
         self.slots = world.slots().len();
@@ -113,7 +114,7 @@ impl DeltaCache {
         Some(SharedBaseline { tick, age_ticks, row })
     }
 
-    /// The code of `slot` against the state it had in a shared baseline, for those who own it or not.
+    /// The code of `slot` against its state in a shared baseline, for its owner if `mine`.
     #[inline]
     pub(super) fn delta_to(
         &mut self,
@@ -157,7 +158,7 @@ impl DeltaCache {
         coded
     }
 
-    /// The code of `slot` against any state it had, for those who own it or not.
+    /// The code of `slot` against any earlier state, for its owner if `mine`.
     pub(super) fn delta_since(
         &mut self,
         world: &World,
@@ -174,7 +175,7 @@ impl DeltaCache {
         }
     }
 
-    /// The whole of `slot`, which must be alive.
+    /// The whole code of `slot`, which must be alive.
     pub(super) fn whole(&mut self, world: &World, slot: u16, mine: bool) -> CachedDelta {
         if mine && world.table(world.summaries()[usize::from(slot)].kind).has_owner_only() {
             return self.build_whole(world, slot, Viewpoint::Owner);
@@ -188,7 +189,7 @@ impl DeltaCache {
         coded
     }
 
-    /// The coded bits themselves.
+    /// The coded bits.
     #[inline]
     pub(super) fn fragment<'a>(&'a self, coded: &'a CachedDelta) -> Fragment<'a> {
         let words = match coded.bits {
@@ -242,7 +243,7 @@ impl DeltaCache {
         self.take(State::Differs, true)
     }
 
-    /// Keeps what was written to `scratch`.
+    /// Stores the code written to `scratch`.
     fn take(&mut self, state: State, fresh: bool) -> CachedDelta {
         let bits = self.scratch.len_bits();
         self.scratch.align();

@@ -1,4 +1,5 @@
-//! What happened once, told to one client until it acknowledges it, or in one snapshot only.
+//! The events for one client: reliable ones until it acknowledges them, unreliable ones in one
+//! snapshot only.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ const HELD_TICKS_MAX: i32 = 127;
 /// Snapshots with events that are remembered: more cannot be acknowledged.
 const TOLD_MAX: usize = 64;
 
-/// An event, coded once for everyone who is told.
+/// An event, coded once for all receivers.
 #[derive(Debug)]
 pub(in crate::room) struct EventBits {
     pub(in crate::room) tick: Tick,
     pub(in crate::room) kind: u8,
-    /// It is held back from those who see this entity and do not have it.
+    /// The entity without which it is held back, from clients that see the entity.
     pub(in crate::room) after: Option<EntityId>,
     pub(in crate::room) words: Vec<u64>,
     pub(in crate::room) bits: usize,
@@ -30,12 +31,13 @@ pub(in crate::room) struct EventBits {
 #[derive(Debug)]
 pub(in crate::room) struct Events {
     waiting: VecDeque<Arc<EventBits>>,
-    /// Those that are told in the next snapshot and in no other.
+    /// Unreliable events of the next snapshot.
     once: Vec<Arc<EventBits>>,
-    /// Number of the first one waiting. Those before [`Events::told_end`] keep their numbers; one that was told in
-    /// no snapshot has none yet, so that numbers never run ahead of what a client has.
+    /// Number of the first waiting event. Those before [`Events::told_end`] keep their numbers.
+    /// Events that no snapshot has held yet have no numbers, so that numbers never run ahead of the
+    /// client.
     first: u64,
-    /// The number after the last one that any snapshot told.
+    /// The number after the last event in any snapshot.
     told_end: u64,
     /// The ticks of snapshots with events, each with the number after its last event.
     told: VecDeque<(Tick, u64)>,
@@ -54,8 +56,8 @@ impl Events {
         }
     }
 
-    /// Queues an event until it is acknowledged. Beyond the bound the oldest that no snapshot told is dropped, and
-    /// returned.
+    /// Queues a reliable event. Beyond the bound, drops and returns the oldest event that no
+    /// snapshot has held.
     pub(in crate::room) fn tell(&mut self, event: Arc<EventBits>) -> Option<Arc<EventBits>> {
         self.waiting.push_back(event);
         if self.waiting.len() <= self.queued_max {
@@ -65,24 +67,24 @@ impl Events {
         self.waiting.remove(untold.min(self.queued_max))
     }
 
-    /// The next snapshot tells an event, if there is place for it, and no other does.
+    /// Adds an unreliable event to the next snapshot; a surplus is dropped.
     pub(in crate::room) fn tell_once(&mut self, event: Arc<EventBits>) {
         if self.once.len() < EVENTS_MAX {
             self.once.push(event);
         }
     }
 
-    /// No snapshot so far will be acknowledged any more.
+    /// Forgets the sent snapshots: none of them will be acknowledged.
     pub(super) fn forget_told(&mut self) {
         self.told.clear();
     }
 
-    /// Number of the first one waiting.
+    /// Number of the first waiting event.
     pub(super) fn first(&self) -> u64 {
         self.first
     }
 
-    /// The snapshot of `tick` tells the first `count`.
+    /// Records that the snapshot of `tick` holds the first `count` events.
     pub(super) fn send(&mut self, tick: Tick, count: usize) {
         self.once.clear();
         if count == 0 {
@@ -96,7 +98,7 @@ impl Events {
         self.told.push_back((tick, end));
     }
 
-    /// The client has what the snapshot of `tick` told.
+    /// Removes the events of the acknowledged snapshot of `tick`.
     pub(super) fn acknowledge(&mut self, tick: Tick) {
         if self.waiting.is_empty() {
             return;
@@ -107,8 +109,9 @@ impl Events {
         }
     }
 
-    /// How many fit their share of a datagram, and how many of those that are told once beside them. None do where the
-    /// last snapshot had no place for any record: it must not wait for events for ever.
+    /// How many reliable events fit their share of a datagram, and how many unreliable ones beside
+    /// them. None after a snapshot without place for a record, which must not wait for events
+    /// forever.
     pub(super) fn that_fit(&self, bits_max: usize, lacks_place: bool) -> (usize, usize) {
         if lacks_place {
             return (0, 0);
@@ -117,7 +120,7 @@ impl Events {
         let mut first = true;
         let fits = |event: &&Arc<EventBits>| {
             let bits = 13 + event.bits;
-            // A large one must not stand in the way of all others for ever.
+            // A large event must not block all others forever.
             let fits =
                 bits <= left || (std::mem::take(&mut first) && bits + HEADER_BITS_MAX <= bits_max);
             first = false;
@@ -133,7 +136,8 @@ impl Events {
         (count, self.once.iter().take_while(fits_too).count())
     }
 
-    /// How many of the first `count` come before one that is held back at `now`, as the client has not what it names.
+    /// How many of the first `count` precede the first one held back at `now`, whose entity the
+    /// client lacks.
     pub(super) fn that_may_come(
         &self,
         now: Tick,
@@ -147,7 +151,7 @@ impl Events {
         self.waiting.iter().take(count).position(is_held).unwrap_or(count)
     }
 
-    /// The first of both as a snapshot of `now` tells them.
+    /// The first events of both kinds, coded for a snapshot of `now`.
     pub(super) fn coded(
         &self,
         now: Tick,

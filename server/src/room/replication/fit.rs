@@ -1,11 +1,12 @@
-//! What is sent when not everything fits.
+//! Chooses the records of a snapshot if not all fit.
 //!
-//! Records are taken from the highest [`Priority`] down while they fit, so what is left out rises until it is taken: with
-//! records of `D` bits to send in all and place for `B` bits a tick, none that is in view waits longer than about `2 D / B`
-//! ticks, where the game makes no difference; else longer by the factor by which others matter more. A record that no datagram
-//! of the path can hold is left out; one that only has to wait for place to be saved, or for the path to take more, is
-//! waited for. One that was once the first not to fit and is not sent for some snapshots, as a large one may be behind the
-//! client's own in every tick, goes before all; after some more, nothing else goes until it fits.
+//! Records are taken from the highest [`Priority`] down while they fit, so omitted ones rise until
+//! they are taken. With records of `D` bits in all and place for `B` bits a tick, none in view
+//! waits longer than about `2 D / B` ticks at equal send priorities; else longer by the ratio of
+//! the priorities. A record that no datagram of the path can hold is left out; one that needs saved
+//! place, or more of the path, waits for it. A large one may stand behind the client's own in every
+//! tick: a record that was the first not to fit and stays unsent for some snapshots goes before
+//! all; after some more, nothing else is sent until it fits.
 
 use tickwire_shared::bits::golomb_bits;
 
@@ -14,53 +15,54 @@ use super::priority::Priority;
 use super::records::{Record, RecordRank, Records};
 use crate::room::bandwidth::SendLimit;
 
-/// When all but so small a share of a snapshot is full, records get priorities.
+/// A snapshot with at most this share of its bits free, as a divisor, gives records priorities.
 const CROWDED_SHARE: usize = 8;
 /// Snapshots without a record after which it goes before all others.
 const BLOCKED_SNAPSHOTS_MAX: u32 = 8;
-/// Snapshots without it after which nothing else goes, so that place is saved for it.
+/// Snapshots without it after which no other record is sent, to save place for it.
 const SAVED_FOR_SNAPSHOTS: u32 = 16;
 
-/// What one client's snapshots have no place for.
+/// The records that did not fit one client's snapshots.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// Not all fits, or nearly so: records need priorities.
+    /// True if not all fits, or nearly so: records need priorities.
     is_over_budget: bool,
-    /// What the last snapshot would have had to be to hold any record, if it held none for lack of place.
+    /// Least bytes of a snapshot that would have held a record, if the last one had no place for
+    /// any; else 0.
     lacks_bytes: usize,
-    /// What was the first not to fit.
+    /// The first record that did not fit.
     blocked: LeftOut,
 }
 
 /// The bits that the records of one snapshot may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BitLimit {
-    /// Of this snapshot.
+    /// In this snapshot.
     pub(super) now: usize,
-    /// Of any on this path.
+    /// In any snapshot on this path.
     most: usize,
-    /// What stands before the records.
+    /// Bits of the head before the records.
     head: usize,
 }
 
-/// A slot whose record was the first to be left out, and was not sent since.
+/// A slot whose record was the first left out, and was not sent since.
 #[derive(Clone, Copy, Debug, Default)]
 struct LeftOut {
     slot: u16,
-    /// Snapshots without it; 0 if there is no such slot.
+    /// Snapshots without it; 0 without such a slot.
     snapshots: u32,
 }
 
-/// What became of records that did not all fit.
+/// The outcome for records that did not all fit.
 #[derive(Clone, Copy, Debug)]
 struct FittedRecords {
-    /// The bits it would take to send the first of them, or the one that is overdue, if it did not fit at all.
+    /// The bits that the first record, or the overdue one, needs, if it did not fit at all.
     lacks_bits: Option<usize>,
     blocked: LeftOut,
 }
 
 impl LeftOut {
-    /// What it is after a snapshot that left these out.
+    /// Its state after a snapshot that left out these records.
     fn after(self, left_out: &[RecordRank]) -> Self {
         let slot_of = |rank: &RecordRank| (rank >> 16) as u16;
         let is_still_left_out =
@@ -76,7 +78,7 @@ impl LeftOut {
 }
 
 impl BitLimit {
-    /// Behind `head_bits`.
+    /// The limit of records behind `head_bits`.
     pub(super) fn behind(head_bits: usize, limit: SendLimit) -> Self {
         BitLimit {
             now: (limit.bytes_max * 8).saturating_sub(head_bits),
@@ -87,22 +89,23 @@ impl BitLimit {
 }
 
 impl Backlog {
-    /// Whether records need priorities.
+    /// True if records need priorities.
     pub(super) fn is_over_budget(&self) -> bool {
         self.is_over_budget
     }
 
-    /// Not everything fits.
+    /// Notes that not everything fits.
     pub(super) fn overflow(&mut self) {
         self.is_over_budget = true;
     }
 
-    /// A snapshot of fewer bytes than this would hold no record, as the last one did.
+    /// Least bytes of a snapshot that would hold a record, if the last one held none; else 0.
     pub(super) fn lacks_bytes(&self) -> usize {
         self.lacks_bytes
     }
 
-    /// Keeps what matters most of records that take `bits`, and what is known of the rest.
+    /// Keeps the records that matter most, of records that take `bits`, and the state of the
+    /// others.
     pub(super) fn fit(&mut self, scratch: &mut SnapshotScratch, bits: usize, limit: BitLimit) {
         if bits > limit.now {
             self.choose(scratch, limit);
@@ -120,7 +123,8 @@ impl Backlog {
     }
 }
 
-/// Keeps what matters most of what any snapshot of the path can hold. What is `blocked` for long goes before all.
+/// Keeps the records that matter most and that any snapshot of the path can hold. An overdue
+/// `blocked` record goes before all.
 fn choose(
     records: &mut Records,
     ranks: &mut Vec<RecordRank>,
@@ -133,7 +137,8 @@ fn choose(
     records.keep(|record| record.bits_alone() <= bits_most);
     let mut all = records.coded.iter_mut().chain(&mut records.others);
     let is_overdue = blocked.snapshots >= BLOCKED_SNAPSHOTS_MAX;
-    // What has to wait for a larger snapshot leaves this one to the others, but not for long.
+    // A record that has to wait for a larger snapshot leaves this one to the others, for a limited
+    // time.
     let mut lacks = None;
     if let Some(record) = all.find(|record| is_overdue && record.slot == blocked.slot) {
         let bits = record.bits_alone();
@@ -156,17 +161,18 @@ fn choose(
     FittedRecords { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
 }
 
-/// How many of the first by `ranks` fit in `bits_max`.
+/// How many of the first records by `ranks` fit in `bits_max`.
 pub(super) fn fitting(records: &Records, ranks: &[RecordRank], bits_max: usize) -> usize {
     let Some(&last) = ranks.last() else { return 0 };
-    // The gaps between records depend on which are kept: a guess without them, and then as it is.
+    // The gaps between records depend on the choice: first a guess without them, then exactly.
     let mut too_many = records.bits_up_to(last).saturating_sub(bits_max);
     let mut kept = ranks.len();
     while too_many > 0 && kept > 0 {
         kept -= 1;
         too_many = too_many.saturating_sub(Record::bits_of(ranks[kept]));
     }
-    // `fit` records fit, and `over` do not. The guess is near: from it in growing steps, then by halving.
+    // `fit` records fit, and `over` do not. The search starts near the guess, in growing steps,
+    // then halves.
     let (mut fit, mut over) = (0, ranks.len() + 1);
     let (mut probe, mut step) = (kept, 1);
     while fit + 1 < over {

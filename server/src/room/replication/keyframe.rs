@@ -1,9 +1,9 @@
-//! The keyframe of a client that has just come, or come back from a long silence: what finds no place in its
-//! snapshots goes on the control stream, in parts.
+//! The keyframe of a client that has just joined, or was silent for long: records that do not fit
+//! its snapshots go on the control stream, in parts.
 //!
-//! A part holds whole entities as of its tick. From then until the client has it nothing else is said of
-//! them, so it does not matter when the stream brings it. Parts start small and double with every round
-//! trip, as far as the path and the settings let them.
+//! A part holds whole entities as of its tick. Until the client has it, snapshots leave those
+//! entities out, so the part may arrive at any time. Parts start small and double with every round
+//! trip, as far as the path and the settings allow.
 
 use std::collections::VecDeque;
 
@@ -18,24 +18,25 @@ use super::sent_snapshots::SentSnapshots;
 use super::{SnapshotContext, SnapshotScratch};
 use crate::room::bandwidth::PART_BYTES_MIN;
 
-/// So long after it joined, or was heard again, a client may get parts.
+/// Seconds after its join or its return in which a client may get parts.
 const OPEN_S: u32 = 5;
-/// Bytes on their way at first.
+/// Bytes under way at first.
 const WINDOW_BYTES_MIN: usize = 4096;
-/// Bytes on their way at most; a part is never larger than a frame.
+/// Most bytes under way; a part is never larger than a frame.
 const WINDOW_BYTES_MAX: usize = 48 * 1024;
-/// A part that takes so much longer than the fastest waited in a queue: fewer bytes then.
+/// A part slower than the fastest by more than this, in milliseconds, waited in a queue: the window
+/// shrinks.
 const QUEUED_MS: u32 = 200;
 
-/// Newcomers that are coded at once.
+/// New entities coded in one step.
 const NEWCOMERS: usize = 256;
-/// A header, the number of records, and what fills the last byte take no more.
+/// Most bits of a header, the number of records and the padding of the last byte.
 const HEADER_BITS: usize = 8 + 16 + 8 + 1 + 1 + 7 + 32 + 7;
 
-/// The parts of one client.
+/// The keyframe parts of one client.
 #[derive(Debug)]
 pub(super) struct Keyframe {
-    /// Parts are made up to this tick.
+    /// The last tick in which parts are made.
     until: Option<Tick>,
     /// Low 8 bits of the number of parts made.
     made: u8,
@@ -72,18 +73,18 @@ impl Default for Keyframe {
 }
 
 impl Keyframe {
-    /// Lets parts be made for a while from `tick` on.
+    /// Allows parts for a while from `tick` on.
     pub(super) fn open(&mut self, tick: Tick, tick_hz: u32) {
         self.until = Some(tick.offset((OPEN_S * tick_hz) as i32));
     }
 
-    /// The slots of word `at` of which nothing may be said.
+    /// The slots of word `at` that snapshots must leave out.
     #[inline]
     pub(super) fn held(&self, at: usize) -> u64 {
         if self.under_way.is_empty() { 0 } else { self.held.word(at) }
     }
 
-    /// Bytes that the next part may have.
+    /// Most bytes of the next part.
     fn room(&self, tick: Tick) -> usize {
         if self.until.is_none_or(|until| tick.since(until) > 0) {
             return 0;
@@ -99,8 +100,8 @@ impl Keyframe {
         self.under_way.push_back(KeyframePart { number: self.made, tick, bytes, slots });
     }
 
-    /// The client has parts up to this number; each slot is handed to `each` with its part's tick. A number
-    /// that was never under way, or long ago, is nothing.
+    /// Takes the acknowledgement of the parts up to this number, and hands each of their slots to
+    /// `each` with its part's tick. Numbers of parts that are not under way are ignored.
     pub(super) fn acknowledge(
         &mut self,
         now: Tick,
@@ -131,8 +132,8 @@ impl Keyframe {
         }
     }
 
-    /// The next part in at most `bytes_max` bytes for the client in `seat`, if the snapshot just written left out what
-    /// belongs in one.
+    /// The next part in at most `bytes_max` bytes for the client in `seat`; `None` unless the last
+    /// snapshot left out whole entities.
     pub(super) fn write(
         &mut self,
         context: &mut SnapshotContext<'_>,
@@ -145,7 +146,7 @@ impl Keyframe {
         if bytes_max < PART_BYTES_MIN {
             return None;
         }
-        // That a slot is to be forgotten may still be under way.
+        // The slot's removal may still be under way.
         let left_out = &mut context.scratch.records.left_out;
         left_out.retain(|record| sent_snapshots.gone(record.slot) == 0);
         code_newcomers(context, sent_snapshots, bytes_max * 8);
@@ -170,7 +171,8 @@ impl Keyframe {
     }
 }
 
-/// Adds to what was left out that which was not even coded and has to be sent whole: about as much as fills `bits_max`.
+/// Codes listed entities that have to be sent whole, about as many as fill `bits_max`, and adds
+/// them to those left out.
 fn code_newcomers(
     context: &mut SnapshotContext<'_>,
     sent_snapshots: &SentSnapshots,

@@ -15,24 +15,24 @@ pub(super) struct Record {
     pub(super) against: RecordBaseline,
     pub(super) slot: u16,
     pub(super) priority: Priority,
-    /// Bits before the lanes, but for the gap to the record before.
+    /// Bits before the lanes, without the gap to the record before.
     pub(super) head_bits: u8,
 }
 
-/// What the lanes of a record are coded against.
+/// The baseline of a record's lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordBaseline {
-    /// The shared baseline: it has a mark and no head.
+    /// The shared baseline: the record has a mark and no head.
     Shared,
-    /// The slot's state, by its age in ticks.
+    /// The slot's own state, this many ticks ago.
     Age(u32),
-    /// Nothing: they are whole.
+    /// None: the lanes are whole.
     Nothing { is_mine: bool },
-    /// There are no lanes: the slot is to be forgotten.
+    /// No lanes: the client should forget the slot.
     Gone { in_world: bool },
 }
 
-/// The place of a record among all of its snapshot: what matters most first, lower slots before higher ones. The
+/// The order of a snapshot's records by priority, then by slot, the first being the least. The
 /// lowest 16 bits are the record's size.
 pub(super) type RecordRank = u64;
 
@@ -40,28 +40,28 @@ pub(super) type RecordRank = u64;
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) baseline: Option<SharedBaseline>,
-    /// The slots of the shared baseline's snapshot; none without one.
+    /// The slots of the shared baseline's snapshot; empty without one.
     pub(super) set: Vec<u64>,
-    /// Those of them that may be coded against.
+    /// The slots of `set` that records may be coded against.
     pub(super) valid: Vec<u64>,
-    /// What is said of them.
+    /// The marks of the slots of `set`.
     pub(super) marks: Marks,
-    /// The deltas of those marked so, in the order of slots.
+    /// The deltas of slots marked as coded, in the order of slots.
     pub(super) coded: Vec<Record>,
-    /// The records of other slots, in their order.
+    /// The records of other slots, in the order of slots.
     pub(super) others: Vec<Record>,
-    /// Of those, the whole ones that did not fit.
+    /// The whole records of `others` that did not fit.
     pub(super) left_out: Vec<Record>,
 }
 
 impl Record {
-    /// Of lanes coded against the shared baseline.
+    /// A record coded against the shared baseline.
     #[inline]
     pub(super) fn shared(slot: u16, coded: CachedDelta, priority: Priority) -> Self {
         Record { coded, against: RecordBaseline::Shared, slot, priority, head_bits: 0 }
     }
 
-    /// Of a slot that is to be forgotten.
+    /// A record that removes a slot.
     pub(super) fn gone(slot: u16, in_world: bool) -> Self {
         Record {
             coded: CachedDelta::EMPTY,
@@ -72,7 +72,7 @@ impl Record {
         }
     }
 
-    /// Its bits but for the gap before it.
+    /// Its bits without the gap before it.
     #[inline]
     pub(super) fn bits(&self) -> usize {
         usize::from(self.head_bits) + self.coded.bits()
@@ -95,20 +95,20 @@ impl Record {
         rank as usize & 0xFFFF
     }
 
-    /// Whether it tells a slot to be forgotten.
+    /// True if it removes a slot.
     pub(super) fn is_gone(&self) -> bool {
         matches!(self.against, RecordBaseline::Gone { .. })
     }
 }
 
 impl RecordBaseline {
-    /// What a record of `slot` begins with.
+    /// The head of a record of `slot`.
     #[inline]
     pub(super) fn head(self, world: &World, slot: u16) -> RecordHead {
         match self {
             RecordBaseline::Age(age_ticks) => RecordHead::Delta { age_ticks },
             RecordBaseline::Gone { in_world } => RecordHead::Gone { in_world },
-            // It has no head.
+            // A marked record has no head.
             RecordBaseline::Shared => RecordHead::Gone { in_world: false },
             RecordBaseline::Nothing { is_mine } => {
                 let kind = u32::from(world.summaries()[usize::from(slot)].kind);
@@ -120,7 +120,7 @@ impl RecordBaseline {
 }
 
 impl Records {
-    /// Begins anew, against the same baseline.
+    /// Empties the records and keeps the baseline.
     pub(super) fn clear(&mut self) {
         self.coded.clear();
         self.others.clear();
@@ -138,7 +138,7 @@ impl Records {
         if self.baseline.is_some() { 3 + 2 * slots::count(&self.set) } else { 0 }
     }
 
-    /// Bits of all of it.
+    /// Bits of everything.
     pub(super) fn bits(&self) -> usize {
         let coded: usize = self.coded.iter().map(|record| record.coded.bits()).sum();
         coded + self.marks_bits() + others_bits(&self.others)
@@ -151,7 +151,7 @@ impl Records {
         coded_bits + gapped_bits(self.others.iter().filter(|record| record.rank() <= last))
     }
 
-    /// Leaves the others out.
+    /// Keeps the records that `is_kept` accepts.
     pub(super) fn keep(&mut self, is_kept: impl Fn(&Record) -> bool) {
         let coded_marks = &mut self.marks.coded;
         self.coded.retain(|record| {

@@ -1,11 +1,11 @@
-//! The snapshots that one client was sent, and what they say it has.
+//! The snapshots sent to one client, and the states that it has by its acknowledgements.
 //!
-//! A ring keeps the set of slots of each snapshot of the last 64 ticks. What a client may be coded against
-//! is only ever a state it acknowledged: of a slot it is the newest acknowledged snapshot with it. That is
-//! nearly always one of the last two, whose sets are at hand. When another takes the place of one of
-//! them, the slots that fall out are written down, each with its tick. The same goes for what was sent.
+//! A ring keeps the slot sets of the snapshots of the last 64 ticks. A client's baseline is always
+//! an acknowledged state: for a slot, that of the newest acknowledged snapshot with it. That is
+//! nearly always one of the last two, whose sets are at hand. When a newer one replaces one of
+//! them, the slots that fall out are recorded, each with its tick. The same goes for sent states.
 //! An acknowledgement that comes after two newer ones tells nothing of slots: clients never apply a
-//! snapshot late, so it repeats what was acknowledged before.
+//! snapshot late, so it repeats an earlier one.
 //!
 //! ```text
 //! ring     tick   ... 71  72  73  74  75  76 | 77        each a set of slots
@@ -24,54 +24,54 @@ use crate::room::world::World;
 const RING_TICKS: u32 = 64;
 /// Ticks before the newest that an acknowledgement covers.
 const ACK_REACH_TICKS: u32 = 32;
-/// Most ticks until something in flight is repeated.
+/// Most ticks before a state under way is repeated.
 const FLIGHT_TICKS_MAX: i32 = 32;
 /// Ticks whose states a client keeps, whatever newer ones it has.
 const KEPT_TICKS: u32 = 32;
 
-/// The snapshots of one client.
+/// The snapshots sent to one client.
 #[derive(Debug, Default)]
 pub(super) struct SentSnapshots {
-    /// Words of a set.
+    /// Words in a set.
     words: usize,
-    /// The sets of the last ticks, by tick modulo [`RING_TICKS`]: each as it was sent, then without the
-    /// slots that the client was told to forget since.
+    /// The sets of the last ticks, by tick modulo [`RING_TICKS`]: each as it was sent, then without
+    /// the slots removed since.
     sets: Vec<u64>,
     first: u32,
-    /// The last tick a snapshot was sent, 0 for none.
+    /// The tick of the last snapshot, 0 for none.
     last: u32,
     /// The newest acknowledged tick, in the ring or not; before any, the one before the first sent.
     heard: u32,
-    /// Any was acknowledged.
+    /// True after any acknowledgement.
     is_heard: bool,
-    /// Bit `tick % 64`: that snapshot was acknowledged.
+    /// Bit `tick % 64` is set if that snapshot was acknowledged.
     acked_bits: u64,
     /// The two newest acknowledged snapshots in the ring, 0 for none.
     newest_acks: [u32; 2],
-    /// By slot, for those in neither of the newest acknowledged.
+    /// By slot, the acknowledged tick of slots in neither of the newest acknowledged snapshots.
     acked: Vec<u32>,
-    /// By slot, for those in neither of the last two sent.
+    /// By slot, the sent tick of slots in neither of the last two snapshots.
     sent: Vec<u32>,
-    /// What the client was told to forget and has not acknowledged, by slot.
+    /// Unacknowledged removals, by slot.
     pending_removals: Vec<PendingRemoval>,
-    /// The slots that the client may have something of.
+    /// The slots of which the client may have a state.
     known: SlotSet,
     /// Ticks from sending a snapshot to its acknowledgement, smoothed.
     flight_ticks: i32,
 }
 
-/// A snapshot to code another against.
+/// A snapshot as a baseline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SentBaseline<'a> {
     pub(super) tick: Tick,
     /// Its slots.
     pub(super) set: &'a [u64],
-    /// Those of them that the client was not told to forget since.
+    /// The slots not removed since.
     pub(super) valid: &'a [u64],
 }
 
-/// A slot that the client was told to forget. Its states up to then are void: they are taken out of all
-/// sets that may still be acknowledged or coded against.
+/// The removal of a slot. Its states up to then are void: they are taken out of all sets that may
+/// still be acknowledged or coded against.
 #[derive(Clone, Copy, Debug)]
 struct PendingRemoval {
     slot: u16,
@@ -80,7 +80,7 @@ struct PendingRemoval {
 }
 
 impl SentSnapshots {
-    /// Gives it place for the slots below `slots`.
+    /// Makes place for the slots below `slots`.
     pub(super) fn grow(&mut self, slots: usize) {
         let words = slots.div_ceil(64);
         if words <= self.words {
@@ -99,7 +99,7 @@ impl SentSnapshots {
         self.known.grow(words * 64);
     }
 
-    /// The slots that the client may have something of.
+    /// The slots of which the client may have a state.
     #[inline]
     pub(super) fn known(&self) -> &SlotSet {
         &self.known
@@ -115,7 +115,7 @@ impl SentSnapshots {
         at_hand.unwrap_or_else(|| self.acked[usize::from(slot)])
     }
 
-    /// The last tick a state of `slot` was sent that the client was not told to forget, or 0.
+    /// The tick at which a state of `slot` was last sent and not removed since, or 0.
     #[inline]
     pub(super) fn sent(&self, slot: u16) -> u32 {
         self.sent_word(usize::from(slot) / 64).tick(slot)
@@ -134,12 +134,12 @@ impl SentSnapshots {
         }
     }
 
-    /// The last tick the client was told to forget `slot` without having acknowledged it, or 0.
+    /// The tick of the last unacknowledged removal of `slot`, or 0.
     pub(super) fn gone(&self, slot: u16) -> u32 {
         self.pending_removal(slot).map_or(0, |at| self.pending_removals[at].last)
     }
 
-    /// The newest tick of which the client surely has a state of the entity that is in `slot` now.
+    /// The newest tick of which the client surely has a state of the current entity in `slot`.
     #[inline]
     pub(super) fn known_state(&self, world: &World, slot: u16) -> Option<Tick> {
         let acked = self.acked(slot);
@@ -147,20 +147,21 @@ impl SentSnapshots {
         (acked != 0 && acked >= spawned).then_some(Tick(acked))
     }
 
-    /// Whether what the client has in a slot is in the world, and not what had the slot before.
+    /// True if the client's state in a slot is of the current entity.
     pub(super) fn is_of_world(&self, world: &World, slot: u16) -> bool {
         let told = self.acked(slot).max(self.sent(slot));
         world.alive().contains(slot) && told >= world.summaries()[usize::from(slot)].spawned
     }
 
-    /// Whether what changed at a tick is on its way to the client, in what was `sent`, at `now`.
+    /// True if a change of the tick `changed` is under way at `now`, in the state of the tick
+    /// `sent`.
     #[inline]
     pub(super) fn is_under_way(&self, now: Tick, changed: u32, sent: u32) -> bool {
         sent != 0 && sent >= changed && now.since(Tick(sent)) <= self.flight_ticks()
     }
 
-    /// An acknowledged snapshot that is good to code one of `tick` against: the newest, or the one before
-    /// that if it is a whole number of `interval_ticks` ago.
+    /// An acknowledged snapshot as the baseline for one of `tick`: the newest, or the one before
+    /// that if only that one is a whole number of `interval_ticks` ago.
     pub(super) fn baseline(&self, tick: Tick, interval_ticks: u32) -> Option<SentBaseline<'_>> {
         let [newest, second] = self.newest_acks;
         if newest == 0 {
@@ -176,7 +177,7 @@ impl SentSnapshots {
         Some(SentBaseline { tick: Tick(at), set, valid })
     }
 
-    /// Whether any snapshot was acknowledged.
+    /// True after any acknowledgement.
     pub(super) fn is_heard(&self) -> bool {
         self.is_heard
     }
@@ -186,17 +187,17 @@ impl SentSnapshots {
         if self.last == 0 { 0 } else { now.since(Tick(self.heard)) }
     }
 
-    /// Whether this was sent before what was acknowledged already.
+    /// True if the acknowledgement is older than the newest one.
     pub(super) fn is_overtaken(&self, now: Tick, ack: SnapshotAck) -> bool {
         Tick::expand(ack.newest_low16, now).since(Tick(self.heard)) < 0
     }
 
-    /// How long what was sent is not sent again.
+    /// The ticks in which a sent state is not sent again.
     pub(super) fn flight_ticks(&self) -> i32 {
         self.flight_ticks + 2
     }
 
-    /// Keeps that the snapshot of `tick` holds the slots of `held` and tells to forget those of `gone`.
+    /// Records that the snapshot of `tick` holds the slots of `held` and removes those of `gone`.
     pub(super) fn send(&mut self, tick: Tick, held: &[u64], gone: impl Iterator<Item = u16>) {
         let Tick(tick) = tick;
         debug_assert!(self.last == 0 || tick == self.last + 1);
@@ -227,7 +228,8 @@ impl SentSnapshots {
             match self.pending_removal(slot) {
                 Ok(at) => {
                     let pending_removal = &mut self.pending_removals[at];
-                    // It came back since: who heard the old farewell has not heard this one.
+                    // The slot came back since: the acknowledgement of the old removal is not one
+                    // of this.
                     if sent > pending_removal.first {
                         pending_removal.first = tick;
                     }
@@ -240,15 +242,16 @@ impl SentSnapshots {
         }
     }
 
-    /// The client has the state of `slot` at `tick` by another way; nothing was sent of it since.
+    /// Records that the client has the state of `slot` at `tick` from a keyframe, and none sent
+    /// since.
     pub(super) fn bring(&mut self, slot: u16, Tick(tick): Tick) {
         self.make_void(slot);
         (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (tick, tick);
         self.known.insert(slot);
     }
 
-    /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once. Returns the ticks
-    /// from the newest one to now, if none so new was acknowledged before.
+    /// Takes the client's acknowledgements; each snapshot's tick is handed to `each` once. Returns
+    /// the age, in ticks, of the newest one, if its acknowledgement is new.
     pub(super) fn acknowledge(
         &mut self,
         now: Tick,
@@ -288,7 +291,7 @@ impl SentSnapshots {
         let mut pending_removals = std::mem::take(&mut self.pending_removals);
         pending_removals.retain(|&PendingRemoval { slot, first, last }| {
             let told = tick == first || tick == last;
-            // It is forgotten, unless a state was sent since.
+            // The slot is forgotten, unless a state was sent since.
             if told && !(tick..=self.last).skip(1).any(|newer| self.has(newer, slot)) {
                 self.known.remove(slot);
             }
@@ -297,7 +300,7 @@ impl SentSnapshots {
         self.pending_removals = pending_removals;
     }
 
-    /// The place of `tick` in the ring is needed: what stands there is written down.
+    /// Records the slots of the snapshot whose place in the ring `tick` takes.
     fn overwrite(&mut self, tick: u32) {
         let oldest = tick.saturating_sub(RING_TICKS);
         let [first, second] = self.newest_acks;
@@ -311,10 +314,10 @@ impl SentSnapshots {
         self.pending_removals.retain(|pending_removal| pending_removal.last > oldest);
     }
 
-    /// No state of `slot` so far will be coded against.
+    /// Makes all states of `slot` so far void as baselines.
     fn make_void(&mut self, slot: u16) {
         (self.acked[usize::from(slot)], self.sent[usize::from(slot)]) = (0, 0);
-        // With a place among the newest acknowledged left, an older one may still take it.
+        // With a free place among the newest acknowledged, an older one may still take it.
         let oldest = match self.newest_acks {
             [0, _] | [_, 0] => self.first,
             [_, second] => second,
@@ -325,7 +328,7 @@ impl SentSnapshots {
         }
     }
 
-    /// Writes down `tick` for the slots of its snapshot that those of `kept` have not.
+    /// Records `tick` for the slots of its snapshot that are not in those of `kept`.
     fn fall_out(&mut self, tick: u32, kept: [u32; 2], fallen: Lost) {
         if tick == 0 {
             return;
@@ -343,7 +346,7 @@ impl SentSnapshots {
         }
     }
 
-    /// The place of a slot's farewell, or where it would be.
+    /// The index of a slot's removal, or the index to insert it at.
     fn pending_removal(&self, slot: u16) -> Result<usize, usize> {
         self.pending_removals.binary_search_by_key(&slot, |pending_removal| pending_removal.slot)
     }
@@ -353,7 +356,7 @@ impl SentSnapshots {
         self.word(tick, usize::from(slot) / 64) >> (slot % 64) & 1 == 1
     }
 
-    /// Word `at` of the valid slots of a tick in the ring; nothing for tick 0.
+    /// Word `at` of the valid slots of a tick in the ring; 0 for tick 0.
     #[inline]
     fn word(&self, tick: u32, at: usize) -> u64 {
         if tick == 0 { 0 } else { self.sets[self.start(tick) + self.words + at] }
@@ -368,7 +371,7 @@ impl SentSnapshots {
         self.acked_bits >> (tick % RING_TICKS) & 1 == 1
     }
 
-    /// Too low costs a repeat, too high a wait: it falls faster than it rises.
+    /// Falls faster than it rises: too low costs a repeat, too high a wait.
     fn measure_flight(&mut self, sample_ticks: i32) {
         let error = sample_ticks.min(FLIGHT_TICKS_MAX) - self.flight_ticks;
         self.flight_ticks += if error < 0 { error / 2 - 1 } else { (error + 3) / 4 };
@@ -376,22 +379,22 @@ impl SentSnapshots {
     }
 }
 
-/// When the slots of one word were last sent.
+/// The ticks at which the slots of one word were last sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SentWord<'a> {
-    /// Those that the client may have something of.
+    /// Slots of which the client may have a state.
     known: u64,
-    /// Those sent at this tick.
+    /// Slots sent at `last_tick`.
     last: u64,
     last_tick: u32,
-    /// Those sent a tick before.
+    /// Slots sent a tick before.
     before: u64,
-    /// Of the others.
+    /// The ticks of the other slots.
     ticks: &'a [u32],
 }
 
 impl SentWord<'_> {
-    /// As [`SentSnapshots::sent`] says of a slot of the word.
+    /// As [`SentSnapshots::sent`], for a slot of the word.
     #[inline]
     pub(super) fn tick(&self, slot: u16) -> u32 {
         let bit = 1u64 << (slot % 64);
@@ -407,14 +410,14 @@ impl SentWord<'_> {
     }
 }
 
-/// Which slots are written down, and where.
+/// The slots to record, and their table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lost {
-    /// Those that are in no newer acknowledged snapshot.
+    /// To `acked`: the slots in no newer acknowledged snapshot.
     Acked,
-    /// All of the last acknowledged snapshot.
+    /// To `acked`: all slots of the last acknowledged snapshot.
     All,
-    /// Those that were not sent again.
+    /// To `sent`: the slots that were not sent again.
     Sent,
 }
 

@@ -1,4 +1,4 @@
-//! One client's snapshots of things that stand still.
+//! One client's snapshots of entities that stand still.
 
 use std::sync::Arc;
 
@@ -43,14 +43,14 @@ fn member_view(area: &ViewArea) -> MemberView<'_> {
     MemberView { viewer, area, groups: SIGHT.groups(), can_see: &|_| false }
 }
 
-/// A room of things that stand still, and a client that sees them all.
+/// A room of entities that stand still, and a client that sees them all.
 struct Table {
     world: World,
     delta_cache: DeltaCache,
     scratch: SnapshotScratch,
     client: Replication,
     things: Vec<Thing>,
-    /// The client owns the first one.
+    /// True if the client owns the first one.
     is_first_mine: bool,
 }
 
@@ -81,7 +81,8 @@ impl Table {
         self.step_by(1);
     }
 
-    /// So many ticks at once; only what stood still for as long as states are kept may be captured so.
+    /// Steps several ticks at once; only entities that stood still for as long as states are kept
+    /// may be captured so.
     fn step_by(&mut self, ticks: i32) {
         let mut capture = Capture::default();
         for (id, thing) in (0..).zip(&self.things) {
@@ -95,7 +96,7 @@ impl Table {
         self.delta_cache.begin(&self.world);
     }
 
-    /// Writes the client's snapshot. Returns its bytes and how many things it holds.
+    /// Writes the client's snapshot. Returns its bytes and the number of its entities.
     fn write(&mut self, bytes_max: usize, bytes_most: usize) -> (usize, usize) {
         let Table { world, delta_cache, scratch, client, .. } = self;
         let mut context = SnapshotContext { world, delta_cache, scratch };
@@ -108,7 +109,7 @@ impl Table {
         (out.len(), scratch.records.coded.len() + scratch.records.others.len())
     }
 
-    /// The client has the last snapshot.
+    /// Acknowledges the last snapshot.
     fn acknowledge(&mut self) {
         let tick = self.world.tick();
         let ack = SnapshotAck { newest_low16: tick.low16(), before: 0 };
@@ -141,7 +142,7 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
     (0..1000).for_each(|_| table.step());
     table.things.push(SMALL);
     (0..1000).for_each(|_| table.step());
-    // Nothing was written for the client meanwhile: it sees the third thing only now, where it looks around.
+    // Without snapshots in between, the client sees the third entity only now, at its look around.
     (0..2).for_each(|_| table.step());
     let Table { world, scratch, client, .. } = &mut table;
     let area = ViewArea::new(SIGHT, 50);
@@ -192,12 +193,12 @@ fn what_stood_still_for_half_an_age_is_sent_whole() {
         let known = client.sent_snapshots.known_state(context.world, 0);
         context.record((0, false), known, Priority::NONE).against
     };
-    // It is known as of the first tick.
+    // The client has the state of the first tick.
     assert_eq!(against(64), RecordBaseline::Age(164));
     assert_eq!(against(1 << 30), RecordBaseline::Nothing { is_mine: false });
 }
 
-/// An event of so many bits.
+/// An event of `bits` bits.
 fn event(tick: Tick, bits: usize) -> Arc<EventBits> {
     let words = vec![0; bits.div_ceil(64)];
     Arc::new(EventBits { tick, kind: 0, after: None, words, bits })
@@ -212,7 +213,7 @@ fn where_bytes_are_few_events_leave_a_record_its_turn() {
         table.client.events().tell(event(table.world.tick(), 150));
         table.things[0] = Thing::Wide(Wide { a: table.world.tick().0, b: 1, c: 2, d: 3 });
         let first = table.client.events.first();
-        // Either finds place in it, and not both.
+        // One of them fits in it, not both.
         held.push(table.write(40, 1200).1);
         table.acknowledge();
         told += table.client.events.first() - first;
@@ -250,7 +251,7 @@ fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
 #[test]
 fn a_large_record_is_saved_for_though_the_client_s_own_take_all_there_is() {
     let mut starved = Vec::new();
-    // 8 bytes a tick, of which the header takes five, and more.
+    // 8 bytes a tick and more; the header takes five.
     for bytes_per_s in (480..=3000).step_by(120) {
         let mut table = Table::new(vec![WIDE, WIDE]);
         table.is_first_mine = true;
@@ -279,7 +280,7 @@ fn a_large_record_is_saved_for_though_the_client_s_own_take_all_there_is() {
 fn what_a_keyframe_brought_is_not_sent_whole_again() {
     let mut table = Table::new(vec![WIDE]);
     table.step();
-    // The snapshot and a part of the same tick, and both came.
+    // The snapshot and a part of the same tick, and both arrived.
     let nothing = table.write(0, 0);
     assert_eq!(nothing.1, 0);
     table.acknowledge();
@@ -293,7 +294,7 @@ fn what_a_keyframe_brought_is_not_sent_whole_again() {
     assert_eq!(record.against, RecordBaseline::Age(1));
 }
 
-/// How many of the first of `records` fit, one by one.
+/// How many of the first `records` fit, tried one by one.
 fn fitting_one_by_one(records: &Records, ranks: &[RecordRank], bits_max: usize) -> usize {
     let fits = |kept: usize| {
         let kept = records.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);

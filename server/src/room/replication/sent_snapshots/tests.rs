@@ -1,4 +1,4 @@
-//! What a client is taken to have, by what it acknowledged.
+//! The states that a client has by its acknowledgements.
 
 use super::*;
 
