@@ -1,4 +1,4 @@
-//! The rooms of a server: found, made, listed and let go by name.
+//! The rooms of a server: finding, making, listing and removing them by name.
 
 mod creators;
 mod feed;
@@ -25,50 +25,50 @@ pub(crate) use feed::RoomsFeed;
 pub(crate) use numbers::PlayerNumbers;
 use password::PasswordDigest;
 
-/// Every room of the server by name.
+/// All rooms of the server by name.
 ///
-/// Only the network asks here; the simulation threads never do.
+/// Only the network uses it; the simulation threads never do.
 pub(crate) struct Rooms<S: Simulation> {
     scheduler: Scheduler<S>,
     config: Arc<ServerConfig>,
     registry: Mutex<Registry<S::Input>>,
     /// The numbers of sessions and bots.
     numbers: Arc<PlayerNumbers>,
-    /// The lists that clients follow.
+    /// The lists of rooms that clients follow.
     pub(crate) feed: RoomsFeed,
 }
 
-/// The rooms there are, and who made them.
+/// The rooms and their creators.
 struct Registry<I> {
     entries: HashMap<String, Arc<Entry<I>>>,
     creators: RoomCreators,
 }
 
-/// One room, and who is in it or on the way in.
+/// One room, its members and those about to join.
 #[derive(Debug)]
 struct Entry<I> {
     mailbox: Arc<Mailbox<I>>,
-    /// Quick matches lead to it.
+    /// Quick matches may join it.
     quick_join: bool,
-    /// It is in no list.
+    /// It is missing from all lists.
     unlisted: bool,
-    /// Nobody comes in without it.
+    /// Required to join.
     password: Option<PasswordDigest>,
     made: CreatedRoom,
     seats: AtomicUsize,
     watchers: AtomicUsize,
-    /// Seconds since anyone was in it.
+    /// Seconds since its last member left.
     empty_s: AtomicU32,
 }
 
-/// A session's place in a room, from asking for it to having left. Held while it lasts.
+/// A session's place in a room, held from the request until it has left.
 #[derive(Debug)]
 pub(crate) struct Membership<I> {
     entry: Arc<Entry<I>>,
     spectator: bool,
 }
 
-/// Why a room was not entered.
+/// The reason why a session could not enter a room.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RoomRefusal {
     pub(crate) code: RefuseCode,
@@ -106,8 +106,9 @@ impl<S: Simulation> Rooms<S> {
         Arc::clone(&self.numbers)
     }
 
-    /// A place in the room that the player `by`, at this address, chose; it is made if there is none. Whether there is
-    /// a seat is for the room to say, but [`RoomChoice::Quick`] looks for one that has.
+    /// A place in the room chosen by the player `by`, at this address; makes the room if there is
+    /// none. The room itself checks for a seat, but [`RoomChoice::Quick`] looks for a room with a
+    /// free one.
     pub(crate) fn play(
         &self,
         choice: &RoomChoice,
@@ -125,7 +126,8 @@ impl<S: Simulation> Rooms<S> {
         if let Some(found) = find(&mut self.registry())? {
             return Ok(found);
         }
-        // Whoever has a password wants a room that is locked, and would sit in an open one in its place.
+        // A session with a password wants a locked room; it would not know that it sits in an open
+        // one.
         if matches!(choice, RoomChoice::Named(_)) && !password.is_empty() {
             let text =
                 "there is no room of this name; make it with this password, or join without one";
@@ -137,14 +139,14 @@ impl<S: Simulation> Rooms<S> {
             _ => &empty,
         })?;
         let mut registry = self.registry();
-        // The game was asked without the lock: somebody may have made it meanwhile.
+        // The game was asked without the lock: the room may exist by now.
         match find(&mut registry)? {
             Some(found) => Ok(found),
             None => self.make(&mut registry, Some(name), plan, by),
         }
     }
 
-    /// A place in the fullest room that quick matches lead to, or in a new one.
+    /// A place in the fullest room for quick matches, or in a new one.
     fn play_quick(&self, by: (PlayerId, IpAddr)) -> Result<Membership<S::Input>, RoomRefusal> {
         if let Some(found) = self.registry().find_quick() {
             return Ok(found);
@@ -157,7 +159,7 @@ impl<S: Simulation> Rooms<S> {
         }
     }
 
-    /// A watcher's place in a room that is there.
+    /// A spectator's place in an existing room.
     pub(crate) fn watch(
         &self,
         name: &str,
@@ -171,7 +173,7 @@ impl<S: Simulation> Rooms<S> {
         })
     }
 
-    /// What the game says of a room of these options. A panic of the game is a refusal.
+    /// The game's plan for a room of these options. A panic of the game is a refusal.
     fn plan(&self, given: &Redacted) -> Result<RoomPlan<S>, RoomRefusal> {
         let asked = catch_unwind(AssertUnwindSafe(|| -> Result<RoomPlan<S>, RoomRefusal> {
             let options = options::parse::<S::RoomOptions>(&self.config.room, given)?;
@@ -179,7 +181,7 @@ impl<S: Simulation> Rooms<S> {
             Ok(RoomPlan { options, policy })
         }));
         let plan = asked.unwrap_or_else(|panic| {
-            // What it carries may panic again while it is dropped.
+            // The panic's payload may panic again when dropped.
             std::mem::forget(panic);
             tracing::error!("the game failed over the options of a room: it was not made");
             let text = "the game failed over these options; choose others";
@@ -193,12 +195,12 @@ impl<S: Simulation> Rooms<S> {
         Ok(plan)
     }
 
-    /// The first rooms by `query`, as many as a list holds, and how many there are in all.
+    /// The first rooms by `query`, as many as a list holds, and the number of all that match.
     pub(crate) fn list(&self, query: &RoomQuery) -> (Vec<RoomInfo>, u32) {
         self.pick(&self.listed(), query)
     }
 
-    /// Tells those who follow a list of rooms what changed in it; see [`RoomsFeed::push`].
+    /// Pushes changes of the lists to their followers; see [`RoomsFeed::push`].
     pub(crate) fn push(
         &self,
         is_behind: impl Fn(PlayerId) -> bool,
@@ -210,7 +212,7 @@ impl<S: Simulation> Rooms<S> {
         }
     }
 
-    /// Every room that is in lists.
+    /// The rooms that lists may show.
     fn listed(&self) -> Vec<Arc<Mailbox<S::Input>>> {
         let registry = self.registry();
         let listed = registry.entries.values().filter(|entry| !entry.unlisted);
@@ -237,7 +239,7 @@ impl<S: Simulation> Rooms<S> {
         (fitting.collect(), found)
     }
 
-    /// Lets rooms go that nobody has been in for long enough. Called once a second.
+    /// Removes rooms that have been empty for long enough. Called once a second.
     pub(crate) fn sweep(&self) {
         let Registry { entries, creators } = &mut *self.registry();
         creators.sweep();
@@ -257,7 +259,7 @@ impl<S: Simulation> Rooms<S> {
         });
     }
 
-    /// Lets a room go that broke.
+    /// Removes a room whose game panicked.
     pub(crate) fn forget(&self, broken: &Arc<Mailbox<S::Input>>) {
         broken.close();
         let Registry { entries, creators } = &mut *self.registry();
@@ -274,17 +276,17 @@ impl<S: Simulation> Rooms<S> {
         self.registry().entries.get(name).map(|entry| Arc::clone(&entry.mailbox))
     }
 
-    /// Every room there is.
+    /// All rooms.
     pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox<S::Input>>> {
         self.registry().entries.values().map(|entry| Arc::clone(&entry.mailbox)).collect()
     }
 
-    /// The threads they run on.
+    /// The threads of the rooms.
     pub(crate) fn scheduler(&self) -> &Scheduler<S> {
         &self.scheduler
     }
 
-    /// A place in a new room: of this name, or for quick matches.
+    /// A place in a new room, of this name or for quick matches.
     fn make(
         &self,
         registry: &mut Registry<S::Input>,
@@ -343,7 +345,7 @@ impl<S: Simulation> Rooms<S> {
 }
 
 impl<I> Registry<I> {
-    /// A place in the room of this name, if there is one.
+    /// A place in the room of this name; `None` if there is none. Refused without its password.
     fn find(
         &self,
         name: &str,
@@ -361,15 +363,15 @@ impl<I> Registry<I> {
         Ok(Some(Membership::new(Arc::clone(entry), spectator)))
     }
 
-    /// A place in the fullest room with a free seat that quick matches lead to.
+    /// A place in the fullest room for quick matches with a free seat.
     fn find_quick(&self) -> Option<Membership<I>> {
         let open = self.entries.values().filter(|entry| entry.quick_join && entry.has_seat());
         let fullest = open.max_by_key(|entry| entry.seats.load(Ordering::Relaxed))?;
         Some(Membership::new(Arc::clone(fullest), false))
     }
 
-    /// Leaves this name to a new room, if there is none that anybody was ever in: one whose maker was not let in is
-    /// in no other's way.
+    /// Frees this name for a new room. Refused if the name's room ever had a member: a room whose
+    /// creator was not let in blocks nobody.
     fn make_way(&mut self, name: &str) -> Result<(), RoomRefusal> {
         let Some(entry) = self.entries.get(name) else { return Ok(()) };
         if entry.is_occupied() || entry.mailbox.was_entered() {
@@ -429,7 +431,7 @@ fn check_name(name: &str) -> Result<(), RoomRefusal> {
 }
 
 fn free_name<I>(entries: &HashMap<String, Arc<Entry<I>>>) -> String {
-    // One more number than there are rooms: one of them is free.
+    // One more number than rooms: one of them is free.
     let names = (1..=entries.len() + 1).map(|number| format!("room-{number}"));
     names.into_iter().find(|name| !entries.contains_key(name)).unwrap_or_default()
 }

@@ -1,8 +1,9 @@
-//! Simulation on threads of its own: every room ticks at absolute deadlines on one of them.
+//! Simulation threads: every room ticks at absolute deadlines on one of them.
 //!
-//! A tick never waits: messages come in and go out through queues without locks.
+//! A tick never waits: messages come in and go out through lock-free queues.
 //!
-//! A room without members sleeps: it takes no time of its thread, and its tick stands still until somebody comes.
+//! A room without members sleeps: it uses no time of its thread, and its tick stands still until
+//! somebody joins.
 
 mod clock;
 mod mailbox;
@@ -37,14 +38,14 @@ use thread::{ThreadShared, TickSettings};
 use watch::{TickMark, TickWatch};
 use woken::WokenRooms;
 
-/// How often, and how long after each time, a thread is looked at that should end.
+/// Number of checks, and the pause after each, for a thread that should end.
 const DROP_LOOKS: u32 = 250;
 const DROP_PAUSE: Duration = Duration::from_millis(1);
 
 /// The simulation threads of a server.
 pub(crate) struct Scheduler<S: Simulation> {
     threads: Vec<SimThread<S>>,
-    /// How long a tick may take until it is called stalled.
+    /// A tick that takes longer, in milliseconds, counts as stalled.
     long_ms: u64,
 }
 
@@ -53,10 +54,10 @@ struct SimThread<S: Simulation> {
     handle: Option<JoinHandle<()>>,
 }
 
-/// Looks after the simulation threads, from outside.
+/// Watches the simulation threads from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
-    /// What each thread was at when it was last looked at.
+    /// The tick of each thread at the last look.
     seen: Vec<Option<TickMark>>,
 }
 
@@ -64,7 +65,7 @@ impl<S: Simulation> Scheduler<S> {
     /// Starts the threads. Each rings `bell` when it has something for the network.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// If the system refuses more threads.
     pub(crate) fn start(config: &ServerConfig, bell: &Arc<WakeSignal>) -> io::Result<Self> {
         let pace = TickSettings {
             period_ns: 1_000_000_000 / u64::from(S::TICK_HZ),
@@ -75,7 +76,7 @@ impl<S: Simulation> Scheduler<S> {
         let start = |number| {
             let shared = Arc::new(ThreadShared::<S> {
                 intake: BoundedQueue::new(config.rooms_max),
-                // Of rooms that were let go some may still be there.
+                // Some removed rooms may still be there.
                 woken: Arc::new(WokenRooms::new(2 * config.rooms_max)),
                 rooms: AtomicUsize::new(0),
                 outbox: Arc::new(NetworkQueue::new(config.outbox_ticks_max, Arc::clone(bell))),
@@ -94,8 +95,8 @@ impl<S: Simulation> Scheduler<S> {
         Ok(Scheduler { threads, long_ms: u64::from(config.watchdog_ms) })
     }
 
-    /// Pins a room to the thread that has the fewest, if there is one to one that goes on; `false` when
-    /// none can take it.
+    /// Assigns a room to the thread with the fewest rooms, preferably one that is not stalled.
+    /// `false` if its intake is full.
     pub(crate) fn add(&self, room: StartRoom<S>) -> bool {
         let rooms = |thread: &&SimThread<S>| {
             let stalls = thread.shared.watch.stall(0, self.long_ms).is_some();
@@ -110,7 +111,7 @@ impl<S: Simulation> Scheduler<S> {
         true
     }
 
-    /// The ticks that take too long, by the threads they hold up.
+    /// The ticks that take too long, at most one for each thread.
     pub(crate) fn stalls(&self) -> Vec<Stall> {
         let threads = self.threads.iter().enumerate();
         let stall = |(number, thread): (_, &SimThread<S>)| {
@@ -119,7 +120,7 @@ impl<S: Simulation> Scheduler<S> {
         threads.filter_map(stall).collect()
     }
 
-    /// The first thread that died, if one did, and in which tick of which room.
+    /// The first dead thread, with its last tick and room; `None` if all live.
     pub(crate) fn dead(&self) -> Option<String> {
         let number = self.threads.iter().position(SimThread::is_over)?;
         let last = self.threads[number].shared.watch.stall(number, 0);
@@ -129,12 +130,12 @@ impl<S: Simulation> Scheduler<S> {
         Some(format!("simulation thread {number}{}", tick.unwrap_or_default()))
     }
 
-    /// Asks every thread to end after the tick it is at.
+    /// Asks every thread to end after its current tick.
     pub(crate) fn stop(&self) {
         self.threads.iter().for_each(SimThread::stop);
     }
 
-    /// What holds a thread up that was asked to end, if it did not yet.
+    /// A thread that has not ended yet, with the tick that holds it up; `None` if all have ended.
     pub(crate) fn unfinished(&self) -> Option<String> {
         let (number, thread) = self.threads.iter().enumerate().find(|(_, it)| !it.is_over())?;
         let stall = thread.shared.watch.stall(number, 0).map(|(_, stall)| stall.to_string());
@@ -146,7 +147,7 @@ impl<S: Simulation> Scheduler<S> {
         self.threads.iter().map(|thread| Arc::clone(&thread.shared.outbox)).collect()
     }
 
-    /// What all threads counted since the last reset.
+    /// The counts of all threads since the last reset.
     pub(crate) fn timing(&self) -> Timing {
         let mut all = Timing::new(0);
         for thread in &self.threads {
@@ -155,7 +156,7 @@ impl<S: Simulation> Scheduler<S> {
         all
     }
 
-    /// Asks every thread to begin its counts anew. Done when [`Scheduler::is_reset`] says so.
+    /// Asks every thread to reset its counts; [`Scheduler::is_reset`] tells when it is done.
     pub(crate) fn reset_timing(&self) {
         for thread in &self.threads {
             thread.shared.generation.fetch_add(1, Ordering::AcqRel);
@@ -163,7 +164,7 @@ impl<S: Simulation> Scheduler<S> {
         }
     }
 
-    /// Whether every thread has begun anew.
+    /// True if every thread has reset its counts.
     pub(crate) fn is_reset(&self) -> bool {
         self.threads.iter().all(|thread| {
             let wanted = thread.shared.generation.load(Ordering::Acquire);
@@ -173,8 +174,8 @@ impl<S: Simulation> Scheduler<S> {
 }
 
 impl Watchdog {
-    /// The ticks that take too long and did so when this was last called: a machine that was halted for a
-    /// while made none of them long.
+    /// The ticks that are too long now and were so at the last call: a halt of the whole machine
+    /// makes no tick stalled.
     pub(crate) fn look<S: Simulation>(&mut self, scheduler: &Scheduler<S>) -> Vec<Stall> {
         let mut stalls = Vec::new();
         self.seen.resize(scheduler.threads.len(), None);
@@ -189,7 +190,7 @@ impl Watchdog {
 }
 
 impl<S: Simulation> SimThread<S> {
-    /// Wakes a thread that has no rooms; one that has some looks up by itself.
+    /// Wakes a thread without rooms; one with rooms checks by itself.
     fn wake(&self) {
         if let Some(handle) = &self.handle {
             handle.thread().unpark();
@@ -207,7 +208,7 @@ impl<S: Simulation> SimThread<S> {
 }
 
 impl<S: Simulation> Drop for SimThread<S> {
-    /// Waits for the tick it is at, but not for one that does not end.
+    /// Waits for its current tick, unless that does not end.
     fn drop(&mut self) {
         self.stop();
         for _ in 0..DROP_LOOKS {
@@ -217,7 +218,7 @@ impl<S: Simulation> Drop for SimThread<S> {
             std::thread::sleep(DROP_PAUSE);
         }
         if let Some(handle) = self.handle.take().filter(JoinHandle::is_finished) {
-            // A panic of the thread was already shown by the panic hook.
+            // The panic hook has already reported a panic of the thread.
             let _ = handle.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Who made rooms: how many of them are there, and how fast new ones come.
+//! Creators of rooms: bounds on the number of their rooms and on the rate of new ones.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,15 +15,15 @@ use super::RoomRefusal;
 use crate::config::ServerConfig;
 use crate::prefix::{Prefix, PrefixCounts};
 
-/// Whom one room counts for until it is gone.
+/// The session and address that a room counts for until it is removed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CreatedRoom {
     player: PlayerId,
     address: IpAddr,
 }
 
-/// Everyone who made a room that is there. Everyone whose room is gone is forgotten, so there are no more
-/// than a few for each room.
+/// The creators of all current rooms. Those whose rooms are gone are forgotten, so there are no
+/// more than a few for each room.
 pub(super) struct RoomCreators<C: Clock = DefaultClock> {
     by_session: HashMap<PlayerId, usize>,
     by_prefix: PrefixCounts,
@@ -50,7 +50,7 @@ impl<C: Clock> RoomCreators<C> {
     /// Counts a room that the player `by`, at this address, makes.
     ///
     /// # Errors
-    /// When it has made enough, or too many just now.
+    /// [`RefuseCode::TooManyRooms`]: it has made enough, or too many just now.
     pub(super) fn take(
         &mut self,
         config: &ServerConfig,
@@ -72,7 +72,7 @@ impl<C: Clock> RoomCreators<C> {
         Ok(CreatedRoom { player, address })
     }
 
-    /// The room is gone.
+    /// Uncounts a room that was removed.
     pub(super) fn give_back(&mut self, made: CreatedRoom) {
         self.by_prefix.remove(made.address);
         if let Some(rooms) = self.by_session.get_mut(&made.player) {

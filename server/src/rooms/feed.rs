@@ -1,4 +1,4 @@
-//! Lists of rooms that clients follow: what changed in them, told to all who follow the same one.
+//! Lists of rooms that clients follow; each change is coded once for all followers of a list.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,21 +9,21 @@ use tickwire_shared::control::{RefuseCode, RoomInfo, RoomQuery, ServerFrame};
 use super::RoomRefusal;
 use crate::room::options::WORD_CHARACTERS_MAX;
 
-/// The lists that are followed.
+/// The followed lists.
 #[derive(Debug)]
 pub(crate) struct RoomsFeed {
     lists: Mutex<HashMap<RoomQuery, FollowedList>>,
     lists_max: usize,
 }
 
-/// One list, and who follows it.
+/// One list and its followers.
 #[derive(Debug, Default)]
 struct FollowedList {
-    /// As last told.
+    /// The rooms last sent.
     rooms: BTreeMap<String, RoomInfo>,
-    /// As last told too.
+    /// The number of matches last sent.
     found: u32,
-    /// Whether a client missed something, as too much waited for it.
+    /// Each follower, with true if it missed a change because too many frames waited for it.
     followers: HashMap<PlayerId, bool>,
 }
 
@@ -32,8 +32,13 @@ impl RoomsFeed {
         RoomsFeed { lists: Mutex::default(), lists_max }
     }
 
-    /// Lets `player` follow the list of `query` in place of another one, from what it is given by `answer` on: the
-    /// rooms and how many there are in all. `list` makes a list that nobody follows yet.
+    /// Subscribes `player` to the list of `query` in place of its last one. Passes the rooms and
+    /// the number of all matches to `answer`; changes follow from there. `list` makes a list
+    /// without followers.
+    ///
+    /// # Errors
+    /// [`RefuseCode::RoomNameInvalid`] for a query that is too long, [`RefuseCode::Busy`] if too
+    /// many lists are followed.
     pub(crate) fn subscribe(
         &self,
         player: PlayerId,
@@ -66,18 +71,18 @@ impl RoomsFeed {
         Ok(())
     }
 
-    /// Whether anybody follows a list.
+    /// True if any list is followed.
     pub(super) fn is_followed(&self) -> bool {
         !self.lists().is_empty()
     }
 
-    /// `player` follows no list any more.
+    /// Ends the subscription of `player`.
     pub(crate) fn unsubscribe(&self, player: PlayerId) {
         leave(&mut self.lists(), player);
     }
 
-    /// Hands what changed since the last time to `send`, with those it is for. Who `is_behind` is told nothing, and all
-    /// of it anew once it is not.
+    /// Passes the changes since the last push to `send`, with their receivers. A follower that
+    /// `is_behind` gets nothing until it has caught up, then the whole list.
     pub(super) fn push(
         &self,
         list: impl Fn(&RoomQuery) -> (Vec<RoomInfo>, u32),
@@ -129,7 +134,7 @@ fn by_name(rooms: Vec<RoomInfo>) -> BTreeMap<String, RoomInfo> {
     rooms.into_iter().map(|room| (room.name.clone(), room)).collect()
 }
 
-/// What makes `before` to `now`, if they are not the same.
+/// The frame that leads from `before` to `now`, if they differ.
 fn difference(
     before: &BTreeMap<String, RoomInfo>,
     now: &BTreeMap<String, RoomInfo>,
@@ -146,24 +151,24 @@ fn changes(anew: bool, changed: Vec<RoomInfo>, removed: Vec<String>) -> ServerFr
     ServerFrame::RoomsChanged { anew, changed, removed }
 }
 
-/// Whether it may not fit a frame: then the list is told anew.
+/// True if it might not fit a frame: then the whole list is sent.
 fn is_too_large(frame: &ServerFrame) -> bool {
     let ServerFrame::RoomsChanged { changed, removed, .. } = frame else { return false };
     let names = removed.iter().map(|name| name.len() + LENGTH_BYTES_MAX).sum::<usize>();
     changed.iter().map(info_bytes_max).sum::<usize>() + names > LIST_BYTES_MAX
 }
 
-/// No fewer bytes than this room takes in a frame.
+/// An upper bound of the room's bytes in a frame.
 pub(super) fn info_bytes_max(room: &RoomInfo) -> usize {
     let texts = room.tags.iter().chain([&room.name, &room.metadata]);
     texts.map(|text| text.len() + LENGTH_BYTES_MAX).sum::<usize>() + NUMBERS_BYTES_MAX
 }
 
-/// Bytes of the rooms of one frame, which leaves place for the rest of it.
+/// Most bytes of rooms in one frame, with place left for the rest of it.
 pub(super) const LIST_BYTES_MAX: usize = 60 * 1024;
-/// Bytes of a text's length: none here has 16 KiB.
+/// Bytes of a text's length: all texts are shorter than 16 KiB.
 const LENGTH_BYTES_MAX: usize = 2;
-/// Bytes of a room's numbers, and of how many tags it has.
+/// Bytes of a room's numbers and of its number of tags.
 const NUMBERS_BYTES_MAX: usize = 4 * 5 + 2;
 
 #[cfg(test)]
@@ -193,7 +198,7 @@ mod tests {
         Ok(told.into_inner())
     }
 
-    /// What is told, as short words, where `behind` do not read.
+    /// The frames pushed, as short words, while the followers in `behind` do not read.
     fn push(feed: &RoomsFeed, rooms: &[RoomInfo], behind: &[PlayerId]) -> Vec<String> {
         let mut told = Vec::new();
         feed.push(
@@ -223,7 +228,7 @@ mod tests {
         assert_eq!(told, [room("a", 2), room("b", 1)]);
         assert_eq!(push(&feed, &rooms, &[]), [""; 0], "nothing changed");
         let now = [room("a", 3), room("c", 0)];
-        // What was told to those who follow it already is what the next one begins with.
+        // A new follower begins with the list last sent to the others.
         assert_eq!(subscribe(&feed, BOB, query, &now).unwrap(), told);
         assert_eq!(push(&feed, &now, &[]), ["[1, 2] +[a:3, c:0] -[b]"]);
         feed.unsubscribe(ANN);
@@ -250,7 +255,7 @@ mod tests {
         let feed = RoomsFeed::new(1);
         let tagged = |tag: &str| RoomQuery { tag: tag.to_owned(), ..RoomQuery::default() };
         subscribe(&feed, ANN, tagged("a"), &[]).unwrap();
-        // The one left makes place for the other.
+        // The list she leaves makes place for the other.
         subscribe(&feed, ANN, tagged("b"), &[]).unwrap();
         let refused = subscribe(&feed, BOB, tagged("c"), &[]).unwrap_err();
         assert_eq!(refused.code, RefuseCode::Busy);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tickwire_shared::PlayerId;
 
-/// Gives each session and each bot a number of its own, from 1 on.
+/// Numbers for sessions and bots, from 1 on, each unique.
 #[derive(Debug, Default)]
 pub(crate) struct PlayerNumbers {
     /// Numbers given so far.
@@ -12,7 +12,7 @@ pub(crate) struct PlayerNumbers {
 }
 
 impl PlayerNumbers {
-    /// Takes `count` numbers in a row, and gives the first.
+    /// Takes `count` consecutive numbers. Returns the first.
     pub(crate) fn take(&self, count: u32) -> PlayerId {
         PlayerId(self.given.fetch_add(count, Ordering::Relaxed).wrapping_add(1))
     }

@@ -4,7 +4,7 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::ConstantTimeEq as _;
 use tickwire_shared::control::Redacted;
 
-/// What is kept of a password. Comparing takes the same time whatever is compared, its length included.
+/// The digest of a password. Comparisons take the same time for all passwords, of any length.
 pub(super) struct PasswordDigest([u8; SHA256_OUTPUT_LEN]);
 
 impl PasswordDigest {
@@ -13,7 +13,7 @@ impl PasswordDigest {
         (!password.is_empty()).then(|| PasswordDigest(hash(password)))
     }
 
-    /// Whether this is the password.
+    /// True if `given` is the password.
     pub(super) fn is_of(&self, given: &Redacted) -> bool {
         self.0.ct_eq(&hash(given)).into()
     }

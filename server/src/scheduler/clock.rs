@@ -1,4 +1,4 @@
-//! Time for the simulation threads: nanoseconds of the monotonic clock, and waiting until one.
+//! Time of the simulation threads: nanoseconds of the monotonic clock, and sleeping until one.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 
-/// Of a simulation thread: it works little and must begin on time.
+/// The niceness of a simulation thread, which works little and must start on time.
 const NICENESS: i32 = -15;
 const NS_IN_S: u64 = 1_000_000_000;
 
-/// The monotonic clock, in nanoseconds since the machine started and as [`Instant`]s.
+/// The monotonic clock, as nanoseconds since the machine's start and as [`Instant`]s.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MonotonicClock {
     start_ns: u64,
@@ -40,7 +40,7 @@ impl MonotonicClock {
     pub(crate) fn sleep_until(&self, ns: u64) {
         let whole_s = i64::try_from(ns / NS_IN_S).unwrap_or(i64::MAX);
         let rest_ns = i64::try_from(ns % NS_IN_S).unwrap_or(0);
-        // The only error is the signal: the caller looks at the clock again anyway.
+        // The only error is a signal; the caller checks the clock in any case.
         let _ = clock_nanosleep_absolute(
             ClockId::Monotonic,
             &Timespec { tv_sec: whole_s, tv_nsec: rest_ns },
@@ -48,14 +48,14 @@ impl MonotonicClock {
     }
 }
 
-/// Asks the system to wake this thread on time: no timer slack, before other threads of the machine where
-/// the process may ask for that, and the real-time class if `realtime` gives a priority for it.
+/// Asks the system to wake this thread on time: no timer slack, precedence over other threads where
+/// the process may ask for it, and the real-time class if `realtime` gives a priority for it.
 pub(crate) fn tune_thread(realtime: Option<u8>) {
     if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
         tracing::debug!(%error, "timer slack stays as it is");
     }
     let Some(priority) = realtime else {
-        // Without the right to it the thread is as nice as all others.
+        // Without the right to it, the thread keeps the usual niceness.
         if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
             tracing::debug!(%error, "the simulation thread gets no precedence");
         }

@@ -1,4 +1,4 @@
-//! A room as the network knows it: its name, how full it is, and the way into it.
+//! A room as seen by the network: its name, its numbers of members and the queues into it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,28 +13,28 @@ use crate::room::ToRoom;
 /// The network's end of one room.
 #[derive(Debug)]
 pub(crate) struct Mailbox<I> {
-    /// Its line in the list of rooms, but for who is in it.
+    /// The room's line in the list of rooms, without the number of its members.
     listing: RoomInfo,
-    /// Inputs; dropped when the room does not keep up.
+    /// Inputs; dropped if the room does not keep up.
     inputs: BoundedQueue<ToRoom<I>>,
-    /// Everything else; its senders wait when the room does not keep up.
+    /// All other messages; senders wait if the room does not keep up.
     messages: BoundedQueue<ToRoom<I>>,
     /// As of the room's last tick.
     players: AtomicU32,
     bots: AtomicU32,
     spectators: AtomicU32,
-    /// Somebody was in it once.
+    /// True once it has had a member.
     entered: AtomicBool,
-    /// The registry let it go: its thread drops it.
+    /// The registry removed it: its thread drops it.
     closed: AtomicBool,
-    /// The room sleeps: whoever has something for it wakes it.
+    /// The room sleeps: a sender of a message wakes it.
     asleep: AtomicBool,
-    /// What wakes it, and its number there; since its thread took it up.
+    /// Its alarm and its number there; set once its thread took it up.
     woken: OnceLock<(Arc<WokenRooms>, usize)>,
 }
 
 impl<I> Mailbox<I> {
-    /// `listing` is its line in the list of rooms, with nobody in it.
+    /// `listing` is the line of the empty room in the list of rooms.
     pub(crate) fn new(listing: RoomInfo, config: &ServerConfig) -> Self {
         Mailbox {
             listing,
@@ -58,7 +58,7 @@ impl<I> Mailbox<I> {
         self.listing.players_max
     }
 
-    /// Its line in the list of rooms, but for who is in it.
+    /// The room's line in the list of rooms, without the number of its members.
     pub(crate) fn listing(&self) -> &RoomInfo {
         &self.listing
     }
@@ -68,7 +68,7 @@ impl<I> Mailbox<I> {
         self.players.load(Ordering::Relaxed)
     }
 
-    /// Its line in the list of rooms.
+    /// The room's line in the list of rooms.
     pub(crate) fn info(&self) -> RoomInfo {
         RoomInfo {
             players: self.players(),
@@ -78,51 +78,51 @@ impl<I> Mailbox<I> {
         }
     }
 
-    /// Whether anybody was in it so far.
+    /// True once it has had a member.
     pub(crate) fn was_entered(&self) -> bool {
         self.entered.load(Ordering::Relaxed)
     }
 
-    /// Hands over an input, or says that it was dropped.
+    /// Queues an input; `false` if it was dropped.
     pub(crate) fn try_input(&self, input: ToRoom<I>) -> bool {
         self.inputs.push(input).is_ok()
     }
 
-    /// Hands over anything else, or gives it back when the room is behind.
+    /// Queues any other message, or returns it if the room is behind.
     pub(crate) fn try_message(&self, message: ToRoom<I>) -> Result<(), ToRoom<I>> {
         self.messages.push(message)?;
         self.wake();
         Ok(())
     }
 
-    /// Lets the room go.
+    /// Closes the room.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Whether the room is gone or going: nothing sent to it will be answered.
+    /// True if the room was closed: no message to it will be answered.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// What came since the last tick, inputs last.
+    /// The messages since the last tick, inputs last.
     pub(super) fn drain(&self) -> impl Iterator<Item = ToRoom<I>> + '_ {
         self.messages.drain().chain(self.inputs.drain())
     }
 
-    /// Tells what wakes the room once it sleeps.
+    /// Sets the alarm that wakes the room from its sleep.
     pub(super) fn set_alarm(&self, woken: &Arc<WokenRooms>, number: usize) {
         // A room is taken up once.
         let _ = self.woken.set((Arc::clone(woken), number));
     }
 
-    /// Whether the room may sleep: the alarm rings when the next message comes or the room is let go. Only the
-    /// thread of the room asks.
+    /// Lets the room sleep, if nothing waits for it; then returns true. The next message, or
+    /// closing the room, rings its alarm. Only the room's thread may call it.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
         let has_work = !self.messages.is_empty() || self.closed.load(Ordering::SeqCst);
-        // What came since either rang the alarm already, or was seen here.
+        // A message since then has rung the alarm already, or was seen here.
         !(has_work && self.asleep.swap(false, Ordering::SeqCst))
     }
 
@@ -196,7 +196,7 @@ mod tests {
             while taken < sent {
                 taken += mailbox.drain().count();
                 if taken < sent && mailbox.fall_asleep() {
-                    // Whoever sends rings: this ends, or the room sleeps for good.
+                    // Every sender rings: this ends, or the room sleeps forever.
                     while woken.drain().count() == 0 {
                         std::thread::yield_now();
                     }

@@ -1,4 +1,4 @@
-//! What the rooms of one simulation thread want sent, on its way to the network.
+//! The queue of a simulation thread's output to the network.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use super::queue::BoundedQueue;
 use crate::room::FromRoom;
 use crate::transport::WakeSignal;
 
-/// What one room wants sent after one tick.
+/// The output of one room after one tick.
 #[derive(Debug)]
 pub(crate) struct Outgoing<I> {
-    /// Which room.
+    /// The room.
     pub(crate) room: Arc<Mailbox<I>>,
     /// Snapshots, at most one for each member.
     pub(crate) snapshots: Vec<Snapshot>,
     /// Reliable frames, closes and releases, in order.
     pub(crate) frames: Vec<FromRoom>,
-    /// The room broke: everyone in it must be told, and it must not be entered again.
+    /// The room's game panicked: all members must be told, and nobody may join any more.
     pub(crate) failed: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Outgoing<I> {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) player: PlayerId,
-    /// With the headroom of [`crate::transport::DATAGRAM_HEADROOM_BYTES`] before it.
+    /// With a headroom of [`crate::transport::DATAGRAM_HEADROOM_BYTES`] before it.
     pub(crate) bytes: Bytes,
 }
 
@@ -43,19 +43,19 @@ impl<I> NetworkQueue<I> {
         NetworkQueue { queue: BoundedQueue::new(ticks_max), bell }
     }
 
-    /// Queues one room's tick, or gives it back when the network is far behind.
+    /// Queues the output of a room's tick, or returns it if the network is far behind.
     pub(super) fn push(&self, outgoing: Outgoing<I>) -> Result<(), Outgoing<I>> {
         self.queue.push(outgoing)
     }
 
-    /// Wakes the reader, if there is something for it.
+    /// Wakes the reader, if the queue has an entry.
     pub(super) fn ring(&self) {
         if !self.queue.is_empty() {
             self.bell.ring();
         }
     }
 
-    /// Takes the first of what is queued.
+    /// Takes the first entry.
     pub(crate) fn pop(&self) -> Option<Outgoing<I>> {
         self.queue.pop()
     }

@@ -1,15 +1,15 @@
-//! A queue with a bound that never blocks and allocates only what it holds.
+//! A bounded queue that never blocks and allocates memory only for its items.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_queue::SegQueue;
 
 /// First in, first out, for any number of threads on both sides. No locks: the simulation threads
-/// must never wait for one that a network thread holds.
+/// must never wait for a network thread.
 #[derive(Debug)]
 pub(crate) struct BoundedQueue<T> {
     items: SegQueue<T>,
-    /// Items in the queue or about to be: never less than what `items` holds.
+    /// Items in the queue or about to be: never fewer than `items` holds.
     reserved: AtomicUsize,
     items_max: usize,
 }
@@ -19,7 +19,7 @@ impl<T> BoundedQueue<T> {
         BoundedQueue { items: SegQueue::new(), reserved: AtomicUsize::new(0), items_max }
     }
 
-    /// Puts `item` at the end, or gives it back when the queue is full.
+    /// Puts `item` at the end, or returns it if the queue is full.
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
         if self.reserved.fetch_add(1, Ordering::Relaxed) >= self.items_max {
             self.reserved.fetch_sub(1, Ordering::Relaxed);
@@ -40,7 +40,7 @@ impl<T> BoundedQueue<T> {
         self.items.is_empty()
     }
 
-    /// Takes what is there now, and nothing that comes while it is being taken.
+    /// Takes the current items, without those added meanwhile.
     pub(crate) fn drain(&self) -> impl Iterator<Item = T> + '_ {
         let count = self.items.len();
         std::iter::from_fn(|| self.pop()).take(count)

@@ -15,42 +15,42 @@ use crate::config::RoomConfig;
 use crate::room::{Finding, FromRoom, Room};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
-/// Snapshots share allocations of this size. A client that takes none of its datagrams keeps only
-/// the blocks of the few that wait for it.
+/// Snapshots share allocations of this size. For a client that takes none of its datagrams, only
+/// the blocks of the few waiting ones are kept.
 const SNAPSHOT_BLOCK_BYTES: usize = 16 * 1024;
 
-/// A room that its thread has not yet taken up.
+/// A room before its thread takes it up.
 pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
     pub(crate) seed: u64,
     pub(crate) config: RoomConfig,
     pub(crate) options: S::RoomOptions,
-    /// The game's, by the options.
+    /// The game's policy for the room's options.
     pub(crate) policy: RoomPolicy,
     /// The number of its first bot.
     pub(crate) first_bot: PlayerId,
-    /// Somebody may kick there.
+    /// True if the room has a host.
     pub(crate) is_hosted: bool,
 }
 
-/// A room and what it takes to run it.
+/// A room on its thread.
 pub(super) struct Runner<S: Simulation> {
     mailbox: Arc<Mailbox<S::Input>>,
-    /// `None` once a panic ended it.
+    /// `None` after a panic.
     room: Option<Room<S>>,
-    /// Where snapshots are laid one after another; each is a slice of it.
+    /// The buffer of which snapshots are slices.
     buffer: BytesMut,
-    /// Frames the outbox had no place for.
+    /// Frames that did not fit the outbox.
     frames: Vec<FromRoom>,
     frames_max: usize,
     clock: MonotonicClock,
-    /// When the last tick's step was done, and its encoding began.
+    /// The end of the last tick's step, when its encoding began.
     stepped_ns: u64,
-    /// Of [`Room::events_dropped`], what was counted so far.
+    /// The part of [`Room::events_dropped`] that was counted so far.
     events_counted: u64,
 }
 
-/// The moments of one tick.
+/// The times of one tick.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TickTime {
     pub(super) now: Instant,
@@ -59,14 +59,14 @@ pub(super) struct TickTime {
     pub(super) time_ms: u64,
 }
 
-/// What became of a tick.
+/// The outcome of a tick.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TickOutcome {
-    /// The room goes on; holds how many snapshots found no place in the outbox.
+    /// The room goes on; some snapshots may have found no place in the outbox.
     On { snapshots_dropped: usize },
-    /// Nobody is in the room, and it did not tick: it need not be run until its alarm rings.
+    /// The empty room did not tick: it sleeps until its alarm rings.
     Asleep,
-    /// The room is over and can be dropped.
+    /// The room has ended and can be dropped.
     Over,
 }
 
@@ -74,7 +74,7 @@ impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
         let StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted } = new;
         let name = mailbox.name();
-        // The options are the game's own and dropped here, whatever it does with them.
+        // The options are the game's own, and dropping them may panic.
         let room = catch_unwind(AssertUnwindSafe(|| {
             let room = Room::with_options(&NewRoom { seed, name, options }, config);
             let room = room.with_policy(&policy, first_bot);
@@ -91,27 +91,27 @@ impl<S: Simulation> Runner<S> {
         self.mailbox.name()
     }
 
-    /// When the last tick's step was done and its encoding began, in the clock's nanoseconds.
+    /// The end of the last tick's step, when its encoding began, in the clock's nanoseconds.
     pub(super) fn stepped_ns(&self) -> u64 {
         self.stepped_ns
     }
 
-    /// The next thing that the game's author should know of the room.
+    /// The next finding for the game's author.
     pub(super) fn poll_finding(&mut self) -> Option<Finding> {
         self.room.as_mut()?.poll_finding()
     }
 
-    /// What wakes the room once it sleeps.
+    /// Sets the alarm that wakes the room from its sleep.
     pub(super) fn set_alarm(&self, woken: &Arc<WokenRooms>, number: usize) {
         self.mailbox.set_alarm(woken, number);
     }
 
-    /// The newest tick that ended.
+    /// The last tick that was stepped.
     pub(super) fn newest_tick(&self) -> u32 {
         self.room.as_ref().map_or(0, |room| room.tick().0)
     }
 
-    /// Runs one tick, if anybody is there for it, and hands its results to `outbox`.
+    /// Runs one tick, if the room has members, and hands its results to `outbox`.
     pub(super) fn tick(
         &mut self,
         moment: TickTime,
@@ -147,7 +147,7 @@ impl<S: Simulation> Runner<S> {
         }
     }
 
-    /// Events dropped since this was asked last.
+    /// Events dropped since the last call.
     pub(super) fn take_events_dropped(&mut self) -> u64 {
         let dropped = self.room.as_ref().map_or(0, Room::events_dropped);
         let before = std::mem::replace(&mut self.events_counted, dropped);
@@ -160,7 +160,7 @@ impl<S: Simulation> Runner<S> {
             room.handle(moment.now, moment.time_ms, message);
         }
         if room.is_empty() {
-            // Nobody sees its ticks: it stands still.
+            // Without members the room stands still.
             self.frames.extend(std::iter::from_fn(|| room.poll()));
             self.mailbox.publish(&room.info());
             return Vec::new();
@@ -181,7 +181,7 @@ impl<S: Simulation> Runner<S> {
         snapshots
     }
 
-    /// The room broke: says so to the network, and is over once that is heard.
+    /// Ends a room after a fault; it is over once the network has the news.
     fn fail(&mut self, outbox: &NetworkQueue<S::Input>) -> TickOutcome {
         if self.room.is_some() {
             tracing::error!(room = self.mailbox.name(), "the room stopped because of a fault");
@@ -196,7 +196,7 @@ impl<S: Simulation> Runner<S> {
         }
     }
 
-    /// A state that a panic left behind may panic again while it is dropped.
+    /// Dropping the state left by a panic may panic again.
     fn drop_room(&mut self) {
         let room = self.room.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));

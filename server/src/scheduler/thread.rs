@@ -18,25 +18,25 @@ use super::warnings::{ThreadLoad, Warnings};
 use super::watch::TickWatch;
 use super::woken::WokenRooms;
 
-/// How old the published counts may become.
+/// Longest age of the published counts.
 const PUBLISH_NS: u64 = 250_000_000;
-/// How long the thread may sleep without looking for new rooms.
+/// Longest sleep without a check for new rooms.
 const LOOK_UP_NS: u64 = 20_000_000;
 
-/// What a simulation thread shares with the rest of the server.
+/// The state that a simulation thread shares with the rest of the server.
 pub(super) struct ThreadShared<S: Simulation> {
     /// Rooms to take up.
     pub(super) intake: BoundedQueue<StartRoom<S>>,
-    /// Wakes rooms that sleep.
+    /// The alarm of sleeping rooms.
     pub(super) woken: Arc<WokenRooms>,
     /// Rooms on this thread, or on their way to it.
     pub(super) rooms: AtomicUsize,
     pub(super) outbox: Arc<NetworkQueue<S::Input>>,
-    /// What it is at.
+    /// The current tick.
     pub(super) watch: TickWatch<S::Input>,
-    /// How it went, as of at most [`PUBLISH_NS`] ago.
+    /// The counts, at most [`PUBLISH_NS`] old.
     pub(super) timing: ArcSwap<Timing>,
-    /// How often the counts were asked to begin anew.
+    /// The number of resets of the counts.
     pub(super) generation: AtomicU64,
     pub(super) stop: AtomicBool,
 }
@@ -93,20 +93,20 @@ pub(super) fn run<S: Simulation>(shared: &ThreadShared<S>, pace: TickSettings) {
     }
 }
 
-/// The rooms of one thread, by when they are due. Those that sleep are not due at all.
+/// The rooms of one thread, by deadline. Sleeping rooms have none.
 struct DueRooms<S: Simulation> {
     clock: MonotonicClock,
     pace: TickSettings,
     slots: Vec<Option<Runner<S>>>,
     free: Vec<usize>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Since a tick was last on time.
+    /// Since the last tick that was on time.
     load: ThreadLoad,
     warnings: Warnings,
 }
 
 impl<S: Simulation> DueRooms<S> {
-    /// Takes up rooms that were woken, and new ones while none is due: those with members go first.
+    /// Takes up woken rooms, and new ones while none is due: rooms with members go first.
     fn take_up_new(&mut self, shared: &ThreadShared<S>) {
         for slot in shared.woken.drain() {
             self.due.push(Reverse((self.clock.now_ns(), slot)));
@@ -141,7 +141,7 @@ impl<S: Simulation> DueRooms<S> {
         self.due.peek().map(|Reverse((due_ns, _))| *due_ns)
     }
 
-    /// Runs every room that was due at `now_ns`, each for one tick.
+    /// Runs one tick of every room due at `now_ns`.
     fn run_due(&mut self, now_ns: u64, shared: &ThreadShared<S>, timing: &mut Timing) {
         let time_ms = wall_ms();
         while self.is_due(now_ns) {
@@ -175,7 +175,7 @@ impl<S: Simulation> DueRooms<S> {
                     }
                     self.due.push(Reverse((kept.due_ns + self.pace.period_ns, slot)));
                 }
-                // No tick was run, so none is counted.
+                // No tick ran, so none is counted.
                 TickOutcome::Asleep => continue,
                 TickOutcome::Over => {
                     self.slots[slot] = None;
@@ -188,7 +188,7 @@ impl<S: Simulation> DueRooms<S> {
         }
     }
 
-    /// Says why, as far as it can be told.
+    /// Warns of skipped ticks, with their likely cause.
     fn warn_of_skips(&mut self, now_ns: u64, due_ns: u64, skipped: u64) {
         let why = self.load.why(now_ns.saturating_sub(due_ns));
         let longest = self.slots.get(self.load.slot()).and_then(Option::as_ref);
@@ -197,19 +197,19 @@ impl<S: Simulation> DueRooms<S> {
     }
 }
 
-/// What a late start means for a tick.
+/// The consequence of a late start for a tick.
 #[derive(Debug, PartialEq, Eq)]
 struct LateStart {
-    /// The deadline the tick counts for.
+    /// The deadline that the tick counts for.
     due_ns: u64,
-    /// Ticks that will not be run.
+    /// Ticks that are skipped.
     skipped: u64,
-    /// A whole tick late or more.
+    /// True if a whole tick late or more.
     overrun: bool,
 }
 
-/// Up to `catch_up_ticks_max` late ticks are run one after another; with more, all but the newest
-/// are skipped, so that a machine that slept wakes without a burst.
+/// Up to `catch_up_ticks_max` late ticks run one after another. Beyond that all but the newest are
+/// skipped, so that a machine wakes from sleep without a burst.
 fn keep_pace(due_ns: u64, now_ns: u64, pace: TickSettings) -> LateStart {
     let behind_ticks = now_ns.saturating_sub(due_ns) / pace.period_ns;
     let skipped = if behind_ticks > pace.catch_up_ticks_max { behind_ticks } else { 0 };
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(kept(159), LateStart { due_ns: 100, skipped: 0, overrun: true });
     }
 
-    /// A game that is wrong in its first tick, and slow once it was.
+    /// A game with a mistake in its first tick, and slow ticks after it.
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Wrong(u32);
 

@@ -1,8 +1,8 @@
-//! How punctual the ticks are.
+//! The punctuality of ticks.
 
 use hdrhistogram::Histogram;
 
-/// Lateness and duration of ticks, and what did not happen in time.
+/// Lateness and duration of ticks, and counts of what was dropped or skipped.
 #[derive(Clone, Debug)]
 pub(crate) struct Timing {
     /// Microseconds from a tick's deadline to its start.
@@ -11,13 +11,13 @@ pub(crate) struct Timing {
     pub(crate) duration_us: Histogram<u64>,
     /// Ticks that began a whole tick late or more.
     pub(crate) overruns: u64,
-    /// Ticks that were not run because too many were due.
+    /// Ticks that were skipped because too many were due.
     pub(crate) skipped: u64,
-    /// Snapshots thrown away because the network did not take them.
+    /// Snapshots dropped because the network did not take them.
     pub(crate) snapshots_dropped: u64,
-    /// Events that a client never hears of, as too many waited for it.
+    /// Events dropped because too many waited for a client's acknowledgement.
     pub(crate) events_dropped: u64,
-    /// Counts the resets: which one this is since.
+    /// The number of resets before these counts.
     pub(crate) generation: u64,
 }
 
@@ -42,7 +42,7 @@ impl Timing {
         self.duration_us.saturating_record(duration_ns / 1000);
     }
 
-    /// Adds what another thread counted.
+    /// Adds the counts of another thread.
     pub(crate) fn add(&mut self, other: &Timing) {
         let same = "all histograms have the same bounds";
         self.lateness_us.add(&other.lateness_us).expect(same);

@@ -1,5 +1,5 @@
-//! What a game's author should know of its rooms, in the log: each thing once, and from then on how often it
-//! was, at most once a minute.
+//! Warnings to the game's author, in the log: each at once, then at most once a minute with its
+//! count.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use tickwire_shared::simulation::schema_of;
 
 use crate::room::{Fault, Finding};
 
-/// How long nothing is said of what was said.
+/// Least time between two logs of the same warning.
 const AGAIN_NS: u64 = 60_000_000_000;
 
-/// What one simulation thread has to warn of.
+/// The warnings of one simulation thread.
 #[derive(Debug)]
 pub(super) struct Warnings {
     schema: Schema,
-    /// As many as the game's field tables allow.
+    /// At most as many as the game's field tables allow.
     faults: BTreeMap<Fault, LastWarning>,
     skips: BTreeMap<SkipReason, LastWarning>,
 }
 
-/// When something was last told, and what happened since.
+/// The time of the last log and the count since.
 #[derive(Debug, Default)]
 struct LastWarning {
     at_ns: Option<u64>,
     count: u64,
 }
 
-/// What the thread did since its ticks were last on time.
+/// The thread's work since its ticks were last on time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ThreadLoad {
     ticks: u64,
@@ -38,10 +38,10 @@ pub(super) struct ThreadLoad {
     longest: (u64, usize),
 }
 
-/// Why ticks are skipped.
+/// The reason why ticks are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SkipReason {
-    /// The game's `step` and `capture`, and what came for it.
+    /// The game's `step` and `capture`, and the handling of messages.
     Step,
     /// Building the snapshots.
     Encoding,
@@ -54,10 +54,10 @@ impl Warnings {
         Warnings { schema: schema_of::<S>(), faults: BTreeMap::new(), skips: BTreeMap::new() }
     }
 
-    /// A room found something.
+    /// Counts a room's finding, and logs it if due.
     pub(super) fn found(&mut self, now_ns: u64, room: &str, finding: &Finding) {
         let told = self.faults.entry(finding.fault).or_default();
-        // It is found once in every room of a game that means it so.
+        // A game that intends this has it in every room: once is enough.
         if finding.fault == Fault::NothingOwned && told.at_ns.is_some() {
             return;
         }
@@ -65,7 +65,7 @@ impl Warnings {
         tracing::warn!(room, count, "{}", finding.describe(&self.schema));
     }
 
-    /// Counts ticks that were skipped after this load; `room` had the longest tick of it.
+    /// Counts ticks skipped under this load, and logs them if due; `room` had its longest tick.
     pub(super) fn skipped(
         &mut self,
         now_ns: u64,
@@ -94,7 +94,7 @@ impl Warnings {
 }
 
 impl LastWarning {
-    /// Counts, and says how much there is to tell now, if it is time to tell.
+    /// Adds to the count. Returns it, and resets it, if a log is due.
     fn count(&mut self, now_ns: u64, more: u64) -> Option<u64> {
         self.count += more;
         if self.at_ns.is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < AGAIN_NS) {
@@ -106,7 +106,7 @@ impl LastWarning {
 }
 
 impl ThreadLoad {
-    /// The room in `slot` had a tick.
+    /// Adds a tick of the room in `slot`.
     pub(super) fn add(&mut self, slot: usize, step_ns: u64, encode_ns: u64) {
         self.ticks += 1;
         self.step_ns += step_ns;
@@ -119,8 +119,8 @@ impl ThreadLoad {
         self.longest.1
     }
 
-    /// Why a thread with this load is behind by `behind_ns`. All is wall time: a thread that is held up in a
-    /// step counts as stepping.
+    /// The reason why a thread with this load is behind by `behind_ns`. All is wall time: a thread
+    /// that is held up in a step counts as stepping.
     pub(super) fn why(&self, behind_ns: u64) -> SkipReason {
         if 2 * (self.step_ns + self.encode_ns) < behind_ns {
             SkipReason::Machine

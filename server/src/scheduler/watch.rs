@@ -1,6 +1,6 @@
-//! What each simulation thread is at, for whoever looks after it.
+//! The current tick of each simulation thread, for the watchdog.
 //!
-//! A tick runs the game's own code, and nothing can end that from outside. But it can be named.
+//! A tick runs the game's own code, which cannot be ended from outside. But it can be named.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +12,15 @@ use super::mailbox::Mailbox;
 
 const NS_IN_MS: u64 = 1_000_000;
 
-/// Written by a simulation thread around everything that may run code of the game.
+/// Written by a simulation thread around all calls that may run the game's code.
 #[derive(Debug)]
 pub(super) struct TickWatch<I> {
-    /// The rooms of the thread by their slots. Locked for a moment, when rooms come and go and when a
-    /// tick is long.
+    /// The rooms of the thread by slot. Locked briefly, when rooms come and go and when a tick is
+    /// long.
     rooms: Mutex<Vec<Option<Arc<Mailbox<I>>>>>,
     slot: AtomicUsize,
     tick: AtomicU32,
-    /// Since when it is at this tick; 0 while it is at none.
+    /// The start of the current tick; 0 between ticks.
     since_ns: AtomicU64,
 }
 
@@ -29,15 +29,15 @@ pub(super) struct TickWatch<I> {
 pub(crate) struct Stall {
     /// The simulation thread, from 0. None of its rooms goes on.
     pub(crate) thread: usize,
-    /// The room whose tick it is.
+    /// The room of the tick.
     pub(crate) room: String,
-    /// The room's newest tick that ended.
+    /// The room's last completed tick.
     pub(crate) after_tick: u32,
-    /// Milliseconds so far.
+    /// The tick's duration so far, in milliseconds.
     pub(crate) for_ms: u64,
 }
 
-/// Which tick it is, to tell whether the next look finds the same.
+/// Identifies a tick, to recognise it in the next look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TickMark(u64);
 
@@ -53,7 +53,7 @@ impl<I> Default for TickWatch<I> {
 }
 
 impl<I> TickWatch<I> {
-    /// Takes note of who has a slot.
+    /// Sets or removes the room in a slot.
     pub(super) fn set_room(&self, slot: usize, room: Option<Arc<Mailbox<I>>>) {
         let mut rooms = self.rooms();
         if rooms.len() <= slot {
@@ -62,19 +62,19 @@ impl<I> TickWatch<I> {
         rooms[slot] = room;
     }
 
-    /// The thread is about to run what follows `tick` of the room in `slot`.
+    /// Marks the begin of the tick after `tick` of the room in `slot`.
     pub(super) fn begin(&self, slot: usize, tick: u32, now_ns: u64) {
         self.slot.store(slot, Ordering::Relaxed);
         self.tick.store(tick, Ordering::Relaxed);
         self.since_ns.store(now_ns, Ordering::Release);
     }
 
-    /// It is done with that.
+    /// Marks the end of the tick.
     pub(super) fn end(&self) {
         self.since_ns.store(0, Ordering::Release);
     }
 
-    /// What the thread with this number is at if that is so for `long_ms`.
+    /// The current tick of the thread with this number, if it has taken `long_ms` already.
     pub(super) fn stall(&self, thread: usize, long_ms: u64) -> Option<(TickMark, Stall)> {
         let since_ns = self.since_ns.load(Ordering::Acquire);
         let for_ms = monotonic_ns().saturating_sub(since_ns) / NS_IN_MS;

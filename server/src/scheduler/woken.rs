@@ -1,11 +1,11 @@
-//! What wakes the sleeping rooms of one simulation thread.
+//! The alarm of a simulation thread's sleeping rooms.
 
 use std::sync::OnceLock;
 use std::thread::Thread;
 
 use super::queue::BoundedQueue;
 
-/// The rooms that were woken and not run since, by their numbers on the thread.
+/// The rooms woken and not run since, by their numbers on the thread.
 #[derive(Debug)]
 pub(crate) struct WokenRooms {
     woken: BoundedQueue<usize>,
@@ -14,12 +14,12 @@ pub(crate) struct WokenRooms {
 }
 
 impl WokenRooms {
-    /// For `rooms_max` rooms: each is woken at most once until it was run.
+    /// For `rooms_max` rooms: each is woken at most once until it runs.
     pub(super) fn new(rooms_max: usize) -> Self {
         WokenRooms { woken: BoundedQueue::new(rooms_max), thread: OnceLock::new() }
     }
 
-    /// The calling thread is the one to wake.
+    /// Makes the calling thread the one to wake.
     pub(super) fn wakes_this_thread(&self) {
         let _ = self.thread.set(std::thread::current());
     }
@@ -33,7 +33,7 @@ impl WokenRooms {
         }
     }
 
-    /// Takes the rooms that were woken.
+    /// Takes the woken rooms.
     pub(super) fn drain(&self) -> impl Iterator<Item = usize> + '_ {
         self.woken.drain()
     }
