@@ -1,4 +1,4 @@
-//! New connections for a session whose own was lost.
+//! New connections for a session that lost its own.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::target::{Target, Transport};
 use super::trust::Trust;
 use super::{Client, ConnectError, ConnectOptions};
 
-/// How a client connects, and the attempt under way.
+/// A client's connection settings and the attempt under way.
 #[derive(Debug)]
 pub(super) struct Reconnect {
     target: Target,
@@ -22,14 +22,14 @@ pub(super) struct Reconnect {
 }
 
 impl Reconnect {
-    /// Called on the runtime that opens connections.
+    /// Must be called on the runtime that opens connections.
     pub(super) fn new(target: Target, options: &ConnectOptions) -> Self {
         let ConnectOptions { trust, timeout, .. } = options;
         let runtime = Handle::current();
         Reconnect { target, trust: trust.clone(), timeout: *timeout, runtime, opening: None }
     }
 
-    /// Begins an attempt, in a task of its own.
+    /// Starts an attempt in its own task.
     fn open(&mut self) {
         let (opened, opening) = oneshot::channel();
         let (target, trust, timeout) = (self.target.clone(), self.trust.clone(), self.timeout);
@@ -44,7 +44,7 @@ impl Reconnect {
         });
     }
 
-    /// The attempt under way, if it is done.
+    /// The result of the attempt under way, once it is done.
     fn poll(&mut self) -> Option<Result<Link, ConnectError>> {
         let done = match self.opening.as_mut()?.try_recv() {
             Ok(done) => done,
@@ -59,17 +59,17 @@ impl Reconnect {
 }
 
 impl<S: Simulation> Client<S> {
-    /// Tries the next attempt at once: the network is known to be back.
+    /// Makes the next attempt at once, as the network is known to be back.
     pub fn reconnect_now(&mut self) {
         self.session.reconnect_now(self.now());
     }
 
-    /// Whether the connection was lost and the session may still go on over another one.
+    /// True while the session waits or tries to resume over another connection.
     pub fn is_reconnecting(&self) -> bool {
         self.session.is_reconnecting()
     }
 
-    /// Opens a new connection when it is time, and goes on over one that is open.
+    /// Opens a new connection when due, and resumes the session over it.
     pub(super) fn advance_reconnect(&mut self) {
         let now = self.now();
         match self.reconnect.poll() {

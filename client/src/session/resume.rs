@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The client keeps its requests until they are answered and counts the frames that it has; see
-//! [`Received`] for the server's side of it. The world goes on meanwhile: what is predicted is predicted further, and
-//! what comes first after the connection is coded against what the client still has.
+//! [`Received`] for the server's side. Meanwhile the world goes on: prediction continues, and the
+//! first snapshot after the loss is coded against states that the client still has.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,30 +21,30 @@ use tickwire_shared::control::{
 use super::event::ConnectionEvent;
 use super::{Session, SessionError, SessionEvent};
 
-/// The wait before the second attempt is at most this; it doubles with each attempt.
+/// Longest wait before the second attempt; it doubles with each attempt.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
-/// The wait before an attempt is at most this.
+/// Longest wait before any attempt.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// Frames until the server is told that they came.
+/// Frames after which their receipt is reported to the server.
 const RECEIVED_FRAMES: u32 = 32;
-/// Time until the server is told of the last frames.
+/// Time after which the receipt of the last frames is reported.
 const RECEIVED_TIME: Duration = Duration::from_millis(500);
 
-/// What a session resumes by.
+/// A session's means to resume.
 #[derive(Debug, Default)]
 pub(super) struct Resume {
     secret: Option<ResumeSecret>,
     grace: Duration,
-    /// Requests that are not answered, as they were written.
+    /// Unanswered requests, as written.
     asked: VecDeque<Asked>,
     received: Received,
-    /// What the server was last told of it, and when.
+    /// The last report of `received` to the server, and its time.
     told: Received,
     told_at: Duration,
     lost: Option<LostConnection>,
 }
 
-/// A request that is not answered.
+/// An unanswered request.
 #[derive(Debug)]
 struct Asked {
     request: RequestId,
@@ -52,7 +52,7 @@ struct Asked {
     frame: Vec<u8>,
 }
 
-/// The connection was lost.
+/// A lost connection.
 #[derive(Debug)]
 struct LostConnection {
     at: Duration,
@@ -61,7 +61,7 @@ struct LostConnection {
     phase: Phase,
 }
 
-/// What is done about a lost connection.
+/// The phase of an attempt to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting { until: Duration },
@@ -70,17 +70,17 @@ enum Phase {
 }
 
 impl Resume {
-    /// The server lets the session resume, if it gave a secret.
+    /// Lets the session resume if the server gave a secret; `grace` is the time for that.
     pub(super) fn allow(&mut self, secret: Option<ResumeSecret>, grace: Duration) {
         (self.secret, self.grace) = (secret, grace);
     }
 
-    /// Whether requests go out as they are made.
+    /// True if requests are sent as they are made.
     pub(super) fn is_connected(&self) -> bool {
         self.lost.is_none()
     }
 
-    /// The session is over: no other connection is opened for it, and nothing is asked again.
+    /// Ends all attempts: the session is over.
     pub(super) fn give_up(&mut self) {
         self.lost = None;
         self.asked.clear();
@@ -93,13 +93,13 @@ impl Resume {
     }
 
     fn answered(&mut self, request: RequestId) {
-        // Answers come nearly in the order asked.
+        // Answers come nearly in the order of the requests.
         if let Some(at) = self.asked.iter().position(|asked| asked.request == request) {
             self.asked.remove(at);
         }
     }
 
-    /// Counts a frame of the control stream, and lets go of the request that it answers.
+    /// Counts a frame of the control stream, and removes the request that it answers.
     pub(super) fn heard_control(&mut self, frame: &ServerFrame) {
         if !matches!(frame, ServerFrame::Resumed { .. }) {
             self.received.control = self.received.control.wrapping_add(1);
@@ -109,7 +109,7 @@ impl Resume {
         }
     }
 
-    /// The same for a frame of the chat stream.
+    /// Counts a frame of the chat stream, and removes the request that it answers.
     pub(super) fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) {
         self.received.chat = self.received.chat.wrapping_add(1);
         match chat {
@@ -119,7 +119,7 @@ impl Resume {
         }
     }
 
-    /// What the server is to be told of the frames that came, if it is time.
+    /// The report of received frames, if one is due.
     fn poll_received(&mut self, now: Duration) -> Option<Received> {
         self.secret?;
         let frames = |received: Received| received.control.wrapping_add(received.chat);
@@ -134,15 +134,15 @@ impl Resume {
         })
     }
 
-    /// The wait after that many attempts: any time up to a bound that doubles, so that clients that lost their
-    /// connections at once do not come back at once.
+    /// The wait after that many attempts: random, up to a bound that doubles, so that clients that
+    /// lost their connections together do not return together.
     fn backoff(&self, attempts: u32) -> Duration {
         let most = BACKOFF_FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(10));
         let most = most.min(BACKOFF_MAX);
         most.mul_f64(self.random(attempts))
     }
 
-    /// A number from 0 to 1 for each attempt, another one for each session.
+    /// A number from 0 to 1, another one for each attempt and session.
     fn random(&self, attempt: u32) -> f64 {
         let secret = self.secret.unwrap_or(ResumeSecret([0; 16])).0;
         let (half, _) = secret.split_first_chunk::<8>().expect("a secret has 16 bytes");
@@ -155,8 +155,9 @@ impl Resume {
 }
 
 impl Session {
-    /// The connection was lost at `now`, or an attempt to resume over a new one was. Says whether the session can go on over
-    /// another one: then [`Session::poll_reconnect`] says when to open it. If not, the session is over.
+    /// Handles the loss of the connection at `now`, or of the one of an attempt to resume. Returns
+    /// true if the session can resume over another one; [`Session::poll_reconnect`] tells when to
+    /// open it. Otherwise the session is over.
     pub fn handle_lost(&mut self, now: Duration, text: &str) -> bool {
         if self.over || self.resume.secret.is_none() || self.resume.grace.is_zero() {
             self.handle_closed(CloseCode::ConnectionLost, text);
@@ -178,8 +179,8 @@ impl Session {
         true
     }
 
-    /// Whether a new connection is to be opened now. After a yes, [`Session::resume`] or
-    /// [`Session::handle_connect_failed`] follows.
+    /// True if a new connection is to be opened now. Then call [`Session::resume`] or
+    /// [`Session::handle_connect_failed`].
     pub fn poll_reconnect(&mut self, now: Duration) -> bool {
         let Some(lost) = &mut self.resume.lost else { return false };
         let is_due = matches!(lost.phase, Phase::Waiting { until } if until <= now);
@@ -190,7 +191,7 @@ impl Session {
         is_due
     }
 
-    /// The wait for the next attempt is over: the network is back, or somebody looks at the page again.
+    /// Ends the wait for the next attempt: the network is back, or the page is visible again.
     pub fn reconnect_now(&mut self, now: Duration) {
         if let Some(LostConnection { phase: phase @ Phase::Waiting { .. }, .. }) =
             &mut self.resume.lost
@@ -199,15 +200,15 @@ impl Session {
         }
     }
 
-    /// No connection came about.
+    /// Handles a failed attempt to connect.
     pub fn handle_connect_failed(&mut self, now: Duration) {
         if self.resume.lost.is_some() {
             self.wait_for_attempt(now);
         }
     }
 
-    /// A new connection is open: its streams begin by what resumes the session. Datagrams go out once the server has
-    /// said that it did.
+    /// Begins the streams of a new connection with the request to resume. Datagrams go out once the
+    /// server has resumed the session.
     pub fn resume(&mut self) {
         let (Some(lost), Some(secret)) = (&mut self.resume.lost, self.resume.secret) else {
             return;
@@ -223,12 +224,12 @@ impl Session {
         write_frame(&resume, &mut self.control_out);
     }
 
-    /// Whether the connection was lost, and the session may still go on over another one.
+    /// True while the session waits or tries to resume over another connection.
     pub fn is_reconnecting(&self) -> bool {
         !self.over && self.resume.lost.is_some()
     }
 
-    /// The server goes on with the session: what it has not done is asked again.
+    /// Handles the server's `Resumed`: requests from `next` on are sent again.
     pub(super) fn handle_resumed(
         &mut self,
         now: Duration,
@@ -253,7 +254,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells the server what came, and gives up a session that the server has given up.
+    /// Reports received frames to the server, and ends a session whose grace is over.
     pub(super) fn advance_resume(&mut self, now: Duration) {
         if let Some(lost) = &self.resume.lost {
             if now.saturating_sub(lost.at) > self.resume.grace {

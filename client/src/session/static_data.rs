@@ -1,4 +1,4 @@
-//! What all in the room need once, as this client has it.
+//! The client's copies of the room's static data.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,14 +15,14 @@ use super::event::{SessionError, SessionEvent};
 pub(super) struct StaticCopies {
     copies: BTreeMap<u8, StaticCopy>,
     reader: FrameReader,
-    /// For the static stream, which is open if anything was ever written.
+    /// For the static stream, which is open once anything was written.
     out: Vec<u8>,
     is_open: bool,
-    /// What the caller may have in its cache.
+    /// Hashes to look for in the caller's cache.
     wanted: VecDeque<ContentHash>,
-    /// What was loaded and belongs into the cache.
+    /// Loaded bytes for the cache.
     loaded: VecDeque<(ContentHash, Vec<u8>)>,
-    /// The caller has one.
+    /// True if the caller has a cache.
     has_cache: bool,
 }
 
@@ -34,41 +34,41 @@ struct StaticCopy {
     tick: Tick,
     bytes: Vec<u8>,
     state: CopyState,
-    /// What is to be changed once all bytes are here.
+    /// Changes to apply once all bytes are here.
     changes: Vec<StaticChange>,
-    /// Bytes of those.
+    /// Bytes of those changes.
     changes_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CopyState {
-    /// The caller looks whether it has them.
+    /// The caller looks for them in its cache.
     Wanted,
-    /// They come.
+    /// They are loading.
     Loading,
-    /// They are here.
+    /// They are all here.
     Whole,
 }
 
 impl StaticCopies {
-    /// The client has a cache: what is loaded is handed out as well.
+    /// Hands loaded bytes to the caller's cache from now on.
     pub(super) fn use_cache(&mut self) {
         self.has_cache = true;
     }
 
-    /// The client is in another room, or in none.
+    /// Clears the copies: the client left the room.
     pub(super) fn clear(&mut self) {
         self.copies.clear();
         self.wanted.clear();
     }
 
-    /// The bytes of a key, and the tick of which they are; `None` until all are here.
+    /// The bytes of a key and their tick; `None` until all are here.
     pub(super) fn get(&self, key: u8) -> Option<(&[u8], Tick)> {
         let copy = self.copies.get(&key).filter(|copy| copy.state == CopyState::Whole)?;
         Some((&copy.bytes, copy.tick))
     }
 
-    /// Takes a frame of the control stream, and says what is to be told.
+    /// Takes a frame of the control stream. Returns the events that follow.
     pub(super) fn handle(
         &mut self,
         frame: &ServerFrame,
@@ -86,7 +86,7 @@ impl StaticCopies {
         }
     }
 
-    /// Takes bytes of the static stream, and says what is to be told.
+    /// Takes bytes of the static stream. Returns the events that follow.
     pub(super) fn handle_stream(
         &mut self,
         bytes: &[u8],
@@ -100,22 +100,23 @@ impl StaticCopies {
         Ok(told)
     }
 
-    /// Bytes for the static stream, which is opened by the first; empty when there are none.
+    /// Bytes for the static stream, which the first of them opens; may be empty.
     pub(super) fn take_out(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)
     }
 
-    /// What the caller is to look for in its cache.
+    /// The next hash to look for in the caller's cache.
     pub(super) fn poll_wanted(&mut self) -> Option<ContentHash> {
         self.wanted.pop_front()
     }
 
-    /// What belongs into the cache.
+    /// The next loaded bytes for the cache.
     pub(super) fn poll_loaded(&mut self) -> Option<(ContentHash, Vec<u8>)> {
         self.loaded.pop_front()
     }
 
-    /// What the caller has of `hash`, if it has it.
+    /// The caller's bytes of `hash`; `None` if its cache lacks them. Returns the events that
+    /// follow.
     pub(super) fn give(&mut self, hash: ContentHash, found: Option<&[u8]>) -> Vec<SessionEvent> {
         let mut told = Vec::new();
         let wanted = |copy: &StaticCopy| copy.hash == hash && copy.state == CopyState::Wanted;
@@ -166,7 +167,8 @@ impl StaticCopies {
         offset: usize,
         bytes: &[u8],
     ) -> Option<SessionEvent> {
-        // What is of no use any more comes all the same: the room was left, or all is another.
+        // Chunks that are no longer needed are ignored: the client left the room, or the bytes were
+        // replaced.
         let is_next = |copy: &StaticCopy| {
             let end = copy.bytes.len() + bytes.len();
             let is_loading = copy.hash == hash && copy.state == CopyState::Loading;
@@ -184,7 +186,7 @@ impl StaticCopies {
         Some(copy.finish(key))
     }
 
-    /// The session goes on over another connection: what had not come whole is asked for anew.
+    /// Requests unfinished copies again, over another connection.
     pub(super) fn resume(&mut self) {
         self.reader = FrameReader::default();
         (self.is_open, self.out) = (false, Vec::new());
@@ -205,7 +207,7 @@ impl StaticCopies {
 }
 
 impl StaticCopy {
-    /// All bytes are here: what changed since then is changed.
+    /// Completes the copy with the changes that came meanwhile.
     fn finish(&mut self, key: u8) -> SessionEvent {
         self.state = CopyState::Whole;
         self.changes_bytes = 0;

@@ -1,6 +1,7 @@
 //! Frames on their way to one client: two streams, one bound.
 //!
-//! For a client that resumes its session, what was written is kept until the client says that it has it: see [`kept`].
+//! For a client that can resume its session, written frames are kept until the client reports them:
+//! see [`kept`].
 
 mod kept;
 
@@ -27,11 +28,11 @@ const VERSION_BYTES: usize = 1;
 pub(crate) struct Reliable {
     control: StreamQueue,
     chat: StreamQueue,
-    /// Bytes of both lanes that the transport has not accepted yet.
+    /// Bytes of both streams that the transport has not accepted yet.
     waiting_bytes: AtomicUsize,
     bytes_max: usize,
     time_max: Duration,
-    /// The client resumes its session: what was written is kept until it has it.
+    /// The client can resume its session: written frames are kept until it has them.
     keeps: AtomicBool,
 }
 
@@ -39,25 +40,25 @@ pub(crate) struct Reliable {
 #[derive(Debug, Default)]
 struct StreamQueue {
     state: Mutex<StreamState>,
-    /// There is something to write, or the lane is finished.
+    /// Notified of new frames, of the end and of a release.
     changed: Notify,
-    /// Everything was written.
+    /// Notified when the writer has ended.
     done: Notify,
 }
 
 #[derive(Debug, Default)]
 struct StreamState {
-    /// What goes before everything else and is in no count.
+    /// Written before everything else, and counted nowhere.
     prefix: Vec<u8>,
     frames: Vec<u8>,
     /// Frames in `frames`.
     count: u32,
     kept: KeptFrames,
-    /// The writer gives the stream back.
+    /// Asks the writer to give the stream back.
     released: bool,
-    /// A writer serves the stream.
+    /// True while a writer serves the stream.
     open: bool,
-    /// Nothing follows.
+    /// No frames follow.
     finished: bool,
 }
 
@@ -93,23 +94,25 @@ impl Reliable {
         }
     }
 
-    /// Keeps what is written from now on until the client has it.
+    /// Keeps frames written from now on until the client has them.
     pub(crate) fn keep(&self) {
         self.keeps.store(true, Ordering::Relaxed);
     }
 
-    /// The client has these frames. Says whether that can be.
+    /// Takes the client's report of received frames. Returns false for frames that were never
+    /// written.
     pub(crate) fn acknowledge(&self, received: Received) -> bool {
         self.each(received).all(|(stream, count)| stream.state().kept.acknowledge(count))
     }
 
-    /// Whether all is there that a client lacks that has these frames.
+    /// True if all frames after `received` are still here.
     pub(crate) fn can_resume(&self, received: Received) -> bool {
         self.keeps.load(Ordering::Relaxed)
             && self.each(received).all(|(stream, count)| stream.state().kept.reaches(count))
     }
 
-    /// Begins anew on two new streams, by the frame that says so and what the client lacks. Nobody writes meanwhile.
+    /// Prepares two new streams: `Resumed` comes first, then the frames that the client lacks. No
+    /// writer may be running.
     pub(crate) fn resume(&self, received: Received, next: RequestId) {
         for (stream, count) in self.each(received) {
             let mut state = stream.state();
@@ -130,7 +133,7 @@ impl Reliable {
         }
     }
 
-    /// Writers keep their streams again.
+    /// Ends the release: writers keep their streams.
     pub(crate) fn hold_again(&self) {
         for stream in [&self.control, &self.chat] {
             stream.state().released = false;
@@ -169,7 +172,7 @@ impl Reliable {
         Ok(())
     }
 
-    /// Bytes of both lanes that the transport has not accepted yet.
+    /// Bytes of both streams that the transport has not accepted yet.
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
@@ -181,7 +184,7 @@ impl Reliable {
         Ok(())
     }
 
-    /// Queues the session's last frame, regardless of the bound, and finishes both lanes.
+    /// Queues the session's last frame, regardless of the bound, and finishes both streams.
     pub(crate) fn finish(&self, goodbye: &ServerFrame) {
         if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
             self.append(StreamKind::Control, |frames| write_frame(goodbye, frames));
@@ -205,12 +208,12 @@ impl Reliable {
         }
     }
 
-    /// Announces a writer for this lane.
+    /// Announces a writer for this stream.
     pub(crate) fn open(&self, name: StreamKind) {
         self.lane(name).state().open = true;
     }
 
-    /// Writes one lane to its stream until the session ends.
+    /// Writes one stream until the session ends or the stream is released.
     ///
     /// # Errors
     /// If the client did not take its frames in time, or takes no more.
@@ -282,7 +285,7 @@ impl Reliable {
     }
 }
 
-/// What a writer is to do next.
+/// The next work of a writer.
 struct Taken {
     prefix: Vec<u8>,
     frames: Bytes,
@@ -291,7 +294,7 @@ struct Taken {
 }
 
 impl StreamQueue {
-    /// What is to be written; it is kept, within a bound of bytes, if one is given.
+    /// Takes the waiting frames; keeps them, within a bound of bytes, if one is given.
     fn take(&self, kept_bytes_max: Option<usize>) -> Taken {
         let mut state = self.state();
         let frames = Bytes::from(std::mem::take(&mut state.frames));

@@ -1,8 +1,8 @@
-//! A session that goes on over another connection.
+//! Resuming a session over another connection.
 //!
-//! A client whose connection was lost opens another one and says whose session it is. That connection begins as any other,
-//! with a link of its own; once the secret is the right one, its transport and streams are given to the session that it
-//! resumes. Nothing of that session changes before.
+//! A client whose connection was lost opens another one and names its session. That connection
+//! begins as any other, with a link of its own. If the secret is right, its transport and streams
+//! go to the session to resume; nothing of that session changes before.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use super::streams::Streams;
 use super::{ClientLink, ServerState, SessionEnd, send_message};
 use crate::room::ToRoom;
 
-/// A connection over which a session goes on.
+/// The connection over which a client resumes its session.
 #[derive(Debug)]
 pub(super) struct Return {
     pub(super) streams: Streams,
@@ -24,13 +24,13 @@ pub(super) struct Return {
     pub(super) received: Received,
 }
 
-/// Where sessions wait for their clients to come back, by the number of the session.
+/// The sessions that can be resumed, by number.
 #[derive(Debug, Default)]
 pub(crate) struct Returns {
     slots: Mutex<HashMap<PlayerId, Arc<ReturnSlot>>>,
 }
 
-/// Where one session waits.
+/// The place where one session receives its new connection.
 #[derive(Debug, Default)]
 pub(super) struct ReturnSlot {
     /// At most one: the newest.
@@ -39,24 +39,24 @@ pub(super) struct ReturnSlot {
 }
 
 impl Returns {
-    /// The session of this number takes connections from now on.
+    /// Allows the session of this number to receive connections.
     pub(super) fn open(&self, player: PlayerId) -> Arc<ReturnSlot> {
         Arc::clone(self.slots().entry(player).or_default())
     }
 
-    /// It takes none any more.
+    /// Ends that.
     pub(super) fn close(&self, player: PlayerId) {
         self.slots().remove(&player);
     }
 
-    /// Gives a session its new connection.
+    /// Hands a session its new connection.
     ///
     /// # Errors
     /// The connection, if the session is over.
     pub(super) fn give(&self, player: PlayerId, back: Return) -> Result<(), Box<Return>> {
         let slots = self.slots();
         let Some(slot) = slots.get(&player) else { return Err(Box::new(back)) };
-        // One that waits still is of an earlier attempt: its client has left it.
+        // A connection that still waits is of an earlier attempt, which its client has given up.
         *slot.back() = Some(back);
         slot.arrived.notify_one();
         Ok(())
@@ -68,7 +68,7 @@ impl Returns {
 }
 
 impl ReturnSlot {
-    /// Waits for the session's client to come back. Safe to drop while waiting.
+    /// Waits for the client's new connection. Safe to drop while waiting.
     pub(super) async fn arrival(&self) -> Return {
         loop {
             if let Some(back) = self.take() {
@@ -78,7 +78,7 @@ impl ReturnSlot {
         }
     }
 
-    /// What has come, if anything.
+    /// The new connection, if there is one.
     pub(super) fn take(&self) -> Option<Return> {
         self.back().take()
     }
@@ -88,10 +88,11 @@ impl ReturnSlot {
     }
 }
 
-/// Waits for a session whose connection was lost to go on over another one. Its room keeps its place meanwhile.
+/// Waits for the new connection of a session whose own was lost. Its room keeps its place
+/// meanwhile.
 ///
 /// # Errors
-/// How the session ends if it does not go on.
+/// The end of the session, if it does not resume.
 pub(super) async fn wait_for_return<S: Simulation>(
     host: &ServerState<S>,
     link: &ClientLink<S::Input>,
@@ -109,7 +110,7 @@ pub(super) async fn wait_for_return<S: Simulation>(
     }
 }
 
-/// The session goes on over the connection that came.
+/// Resumes the session over the new connection.
 pub(super) async fn take_return<S: Simulation>(
     host: &ServerState<S>,
     link: &ClientLink<S::Input>,

@@ -1,20 +1,20 @@
-//! How serving a connection ends.
+//! The end of serving a connection.
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::Received;
 
 use super::link::SessionEnd;
 
-/// How the streams of a connection ended.
+/// The reason why serving a connection's streams ended.
 #[derive(Debug)]
 pub(super) enum Served {
     /// The session is over.
     Over(SessionEnd),
-    /// The connection is over, and everything that came on it is done.
+    /// The connection is over, and all requests that came on it are done.
     Lost,
-    /// The session of this number goes on over this connection.
+    /// The session of this number resumes over this connection.
     Resume {
-        /// Whose session.
+        /// The number of the session.
         player: PlayerId,
         /// The frames that its client has.
         received: Received,

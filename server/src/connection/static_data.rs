@@ -1,4 +1,4 @@
-//! The static stream: what a room has for all its members, loaded once by each.
+//! The static stream: a room's static data, loaded once by each member.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::{ClientLink, ServerState, SessionEnd};
 use crate::room::StaticBlob;
 use crate::transport::{SendHalf, StreamOver};
 
-/// Bytes of a chunk: a slow path takes them in a part of a second.
+/// Bytes of a chunk: even a slow path carries them in less than a second.
 const CHUNK_BYTES: usize = 8 * 1024;
 const _: () = assert!(CHUNK_BYTES <= STATIC_CHUNK_BYTES_MAX);
 
-/// Serves the static stream of one connection until it says how the session ends.
+/// Serves the static stream of one connection until it decides how the session ends.
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
@@ -31,11 +31,11 @@ pub(super) async fn serve<S: Simulation>(
                 continue;
             }
             Ok(ClientStatic::Fetch(hash)) => {
-                // What it was told of anew meanwhile it need not have.
+                // The offer was replaced or withdrawn meanwhile.
                 let Some(blob) = link.static_offers.fetch(hash) else { continue };
                 write(host, &blob, send).await
             }
-            // It has all it wants, or the connection is over.
+            // The client wants no more, or the connection is over.
             Err(NoFrame::Finished | NoFrame::Lost) => std::future::pending().await,
             Err(NoFrame::End(end)) => return end,
         };
@@ -47,7 +47,7 @@ pub(super) async fn serve<S: Simulation>(
     }
 }
 
-/// Writes the bytes at the pace of the settings: snapshots go between them.
+/// Writes the bytes at the rate of the settings, with snapshots in between.
 async fn write<S: Simulation>(
     host: &ServerState<S>,
     StaticBlob { hash, bytes }: &StaticBlob,
@@ -64,13 +64,13 @@ async fn write<S: Simulation>(
         write_frame(&ServerStatic::Chunk { hash: *hash, offset, bytes: part }, &mut frame);
         send.write_all(&frame).await?;
         host.counters.static_bytes_out.add(length as u64);
-        // A stream that was held up does not make up for it.
+        // A stream that was held up does not catch up.
         due = due.max(Instant::now()) + Duration::from_secs_f64(length as f64 / per_s);
     }
     Ok(())
 }
 
-/// Ends the session of a client that does not answer.
+/// Ends the session of a client that did not answer an offer in time.
 pub(super) fn end_overdue<I>(link: &ClientLink<I>) {
     if link.static_offers.are_overdue() {
         let text = "the static data of the room was not asked for in time; update the client";

@@ -1,4 +1,4 @@
-//! The static data that a client was told of, until it is told of another in its place.
+//! Offers of static data to a client, each valid until another takes its place.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::room::StaticBlob;
 
-/// How long a client may take to say whether it has what it was told of.
+/// Longest time for a client to answer an offer.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// The last offer of each key to one client. The bytes are the room's own, shared.
@@ -22,13 +22,14 @@ struct StaticOffer {
     key: u8,
     blob: StaticBlob,
     since: Instant,
-    /// The client said that it has or lacks the bytes. Both may come again: over another connection,
-    /// or as the answer to a later offer of the same bytes, which this one may be.
+    /// The client said that it has or lacks the bytes. Both may come again: over another
+    /// connection, or as the answer to another offer of the same bytes.
     is_answered: bool,
 }
 
 impl StaticOffers {
-    /// The client is told of these bytes, in place of what it was told of before.
+    /// Offers these bytes to the client, in place of the last offer of the key; `None` withdraws
+    /// it.
     pub(super) fn offer(&self, key: u8, blob: Option<StaticBlob>) {
         let mut offers = self.offers();
         offers.retain(|offer| offer.key != key);
@@ -40,7 +41,7 @@ impl StaticOffers {
         }));
     }
 
-    /// The client left the room.
+    /// Withdraws all offers: the client left the room.
     pub(super) fn clear(&self) {
         self.offers().clear();
     }
@@ -50,12 +51,12 @@ impl StaticOffers {
         self.answer(hash);
     }
 
-    /// The client asks for these bytes. `None` for what it was told of no more.
+    /// The client asks for these bytes. `None` without a valid offer of them.
     pub(super) fn fetch(&self, hash: ContentHash) -> Option<StaticBlob> {
         self.answer(hash)
     }
 
-    /// Whether the client did not answer for too long.
+    /// True if an offer has waited too long for its answer.
     pub(super) fn are_overdue(&self) -> bool {
         self.offers().iter().any(|offer| !offer.is_answered && offer.since.elapsed() > ANSWER_TIME)
     }

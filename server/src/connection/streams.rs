@@ -1,4 +1,4 @@
-//! The streams of one connection: which is which, who reads and who writes them.
+//! The streams of one connection, with their readers and writers.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -17,16 +17,16 @@ use super::{
 };
 use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 
-/// One connection with its streams, as far as they have come.
+/// One connection with the streams opened so far.
 ///
-/// The reading halves outlive [`serve`]: dropping one tells the client to stop sending, on which Firefox drops what it
-/// has not read from the other half, the goodbye as well.
+/// The reading halves outlive [`serve`]: dropping one tells the client to stop sending. Firefox
+/// then drops unread data of the other half, the goodbye included.
 #[derive(Debug)]
 pub(crate) struct Streams {
     pub(super) transport: Arc<TransportSession>,
-    /// Until hello was said.
+    /// Held until the hello.
     pub(super) handshake: Option<Handshake>,
-    /// When both must have come.
+    /// The deadline for both streams.
     deadline: Instant,
     opening: Opening,
     control: Reading,
@@ -34,27 +34,27 @@ pub(crate) struct Streams {
     static_data: StaticStream,
 }
 
-/// The streams that have not come, and the writers of those that have.
+/// The streams not opened yet, and the writers of the others.
 #[derive(Debug)]
 struct Opening {
-    /// One that has not said yet which it is.
+    /// A stream without its first byte yet.
     unnamed: Option<(SendHalf, RecvHalf)>,
     control: Option<oneshot::Sender<RecvHalf>>,
     chat: Option<oneshot::Sender<RecvHalf>>,
     static_data: Option<oneshot::Sender<(SendHalf, RecvHalf)>>,
     writers: Vec<(StreamKind, JoinHandle<SendHalf>)>,
-    /// Given by another session, and without a writer yet.
+    /// Writing halves handed over by another session, without a writer yet.
     unwritten: Vec<(StreamKind, SendHalf)>,
 }
 
-/// The static stream, once it has come.
+/// The static stream, once opened.
 #[derive(Debug)]
 struct StaticStream {
     coming: oneshot::Receiver<(SendHalf, RecvHalf)>,
     halves: Option<(FrameStream, SendHalf)>,
 }
 
-/// The reading half of a stream, once it has come.
+/// The reading half of a stream, once opened.
 #[derive(Debug)]
 struct Reading {
     coming: Option<oneshot::Receiver<RecvHalf>>,
@@ -87,7 +87,7 @@ impl Streams {
         }
     }
 
-    /// Takes the writing halves from their writers, for another session to write.
+    /// Takes the writing halves from their writers, for another session.
     pub(super) async fn release<I>(mut self, link: &ClientLink<I>) -> Self {
         link.reliable.release();
         self.handshake = None;
@@ -99,7 +99,7 @@ impl Streams {
         self
     }
 
-    /// Takes up writing where it was left by [`Streams::release`].
+    /// Resumes writing after [`Streams::release`].
     pub(super) fn write_again<I: Send + 'static>(&mut self, link: &Arc<ClientLink<I>>) {
         link.reliable.hold_again();
         for (name, send) in std::mem::take(&mut self.opening.unwritten) {
@@ -107,7 +107,7 @@ impl Streams {
         }
     }
 
-    /// Ends the writers of a connection that is over: frames wait for the next one.
+    /// Ends the writers of a lost connection; frames wait for the next one.
     pub(super) async fn end_writers<I>(&mut self, link: &ClientLink<I>) {
         link.reliable.release();
         for (_, writer) in self.opening.writers.drain(..) {
@@ -118,7 +118,7 @@ impl Streams {
 }
 
 impl StaticStream {
-    /// Serves it, once it has come, until it says how the session ends.
+    /// Serves the static stream, once opened, until it decides how the session ends.
     async fn serve<S: Simulation>(
         &mut self,
         host: &Arc<ServerState<S>>,
@@ -141,7 +141,7 @@ impl Reading {
         (opened, Reading { coming: Some(coming), frames: None })
     }
 
-    /// The frames, once the stream has come; `None` if the connection is over before.
+    /// The frames, once the stream is open; `None` if the connection ends before.
     async fn frames(
         &mut self,
         transport: &TransportSession,
@@ -159,8 +159,8 @@ impl Reading {
     }
 }
 
-/// Serves both streams until the session or the connection is over. A request that has begun is done though the
-/// connection is lost meanwhile.
+/// Serves the streams until the session or the connection is over. Completes requests already
+/// begun, even on a lost connection.
 pub(super) async fn serve<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &Arc<ClientLink<S::Input>>,
@@ -207,8 +207,8 @@ pub(super) async fn serve<S: Simulation>(
     Served::Lost
 }
 
-/// Accepts the two streams, each of which must identify itself within the deadline, and then the static stream, if the
-/// client opens it. Ends the session if another comes.
+/// Accepts the two streams, each of which must identify itself within the deadline, and then the
+/// static stream, if the client opens it. Any other stream ends the session.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
     transport: &TransportSession,
@@ -236,13 +236,13 @@ async fn accept<I: Send + 'static>(
         };
         let Some(reader) = reader else { return CloseCode::UnexpectedStream.into() };
         opening.write(link, name, send);
-        // Its reader is gone only when the session is over.
+        // Its reader is gone only if the session is over.
         let _ = reader.send(recv);
     }
     if let Some(opened) = opening.static_data.take() {
         match opening.open(transport).await {
             Ok((STREAM_STATIC, send, recv)) => {
-                // Its reader is gone only when the session is over.
+                // Its reader is gone only if the session is over.
                 let _ = opened.send((send, recv));
             }
             Ok(_) => return CloseCode::UnexpectedStream.into(),
@@ -253,7 +253,7 @@ async fn accept<I: Send + 'static>(
 }
 
 impl Opening {
-    /// The next stream and its first byte. Nothing is lost if it is dropped while waiting.
+    /// The next stream and its first byte. Loses nothing if dropped while waiting.
     async fn open(
         &mut self,
         transport: &TransportSession,
@@ -268,13 +268,13 @@ impl Opening {
         };
         match (read, self.unnamed.take()) {
             (Ok(Some(_)), Some((send, recv))) => Ok((kind[0], send, recv)),
-            // It ended, or was given up, without a word.
+            // It ended, or was given up, without its first byte.
             (Ok(_) | Err(StreamOver::GivenUp), _) => Err(CloseCode::UnexpectedStream.into()),
             (Err(StreamOver::WithSession), _) => pending().await,
         }
     }
 
-    /// Writes what waits for one stream from now on.
+    /// Starts the writer of a stream.
     fn write<I: Send + 'static>(
         &mut self,
         link: &Arc<ClientLink<I>>,

@@ -1,4 +1,4 @@
-//! The frames of one stream that were written, until the client has them.
+//! The written frames of one stream, kept until the client has them.
 
 use std::collections::VecDeque;
 
@@ -12,11 +12,11 @@ pub(super) struct KeptFrames {
     bytes: usize,
     /// Frames written since the session began.
     written: u32,
-    /// Of those, the ones that are not here any more: acknowledged, or too many.
+    /// The number of those no longer kept: acknowledged, or beyond the bound.
     dropped: u32,
 }
 
-/// Frames that were written at once.
+/// Frames that were written together.
 #[derive(Debug)]
 struct Chunk {
     frames: u32,
@@ -24,8 +24,8 @@ struct Chunk {
 }
 
 impl KeptFrames {
-    /// Counts frames that are written, and keeps them if there is a bound for what is kept. Beyond it the oldest go:
-    /// a client without them cannot resume.
+    /// Counts written frames, and keeps them up to the bound, if one is given. Beyond it the oldest
+    /// are dropped: a client that lacks them cannot resume.
     pub(super) fn wrote(&mut self, frames: u32, bytes: Bytes, bytes_max: Option<usize>) {
         if frames == 0 {
             return;
@@ -42,10 +42,10 @@ impl KeptFrames {
         }
     }
 
-    /// The client has the first `count` frames. Says whether that many were written.
+    /// The client has the first `count` frames. Returns false if fewer were written.
     pub(super) fn acknowledge(&mut self, count: u32) -> bool {
         if self.written.wrapping_sub(count) > self.written.wrapping_sub(self.dropped) {
-            // Acknowledged before, or never written.
+            // Either acknowledged before, or never written.
             return self.dropped.wrapping_sub(count) as i32 >= 0;
         }
         while let Some(first) = self.chunks.front()
@@ -56,12 +56,13 @@ impl KeptFrames {
         true
     }
 
-    /// Whether all frames are here but the first `count`.
+    /// True if all frames after the first `count` are kept.
     pub(super) fn reaches(&self, count: u32) -> bool {
         self.written.wrapping_sub(count) <= self.written.wrapping_sub(self.dropped)
     }
 
-    /// Takes out all frames but the first `count`, as if they had never been written, and says how many.
+    /// Removes all frames after the first `count`, as if they had never been written. Returns them
+    /// and their number.
     pub(super) fn take_after(&mut self, count: u32) -> (Vec<u8>, u32) {
         self.acknowledge(count);
         let mut skipped = count.wrapping_sub(self.dropped);
@@ -141,13 +142,14 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was written, acknowledged and resumed: the client gets each frame once, in order.
+        /// With any writes, acknowledgements and resumes, the client gets each frame once, in
+        /// order.
         #[test]
         fn a_client_gets_each_frame_once(
             steps in proptest::collection::vec((0u32..5, 0u32..10, any::<bool>()), 1..40),
         ) {
             let mut kept = KeptFrames::default();
-            // What the client has, and what is written and on its way.
+            // The frames that the client has, and those under way.
             let (mut has, mut way, mut next) = (0u32, Vec::<u8>::new(), 0u32);
             let mut waiting = Vec::new();
             for (count, arrives, is_lost) in steps {
