@@ -1,4 +1,4 @@
-//! `cargo xtask new NAME`: a game of one's own, outside the repository.
+//! `cargo xtask new NAME`: a new game, outside the repository.
 
 mod files;
 mod name;
@@ -64,10 +64,10 @@ fn npm_install(folder: &Path) -> anyhow::Result<()> {
     Run::new("npm", &install, &folder.join("page")).quiet()
 }
 
-/// The step `new`: what is written passes the commands of its own file for continuous integration, and plays in Chromium
-/// by its development server and by its own.
+/// The step `new`: a written game passes the commands of its own file for continuous integration,
+/// and plays in Chromium, served by its development server and by its own.
 ///
-/// Its commands build in this repository's target directory, where most of it is there already.
+/// Its commands build in this repository's target directory, which has most of it already.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
     const NAME: &str = "star-chase";
     web::build_all(repo)?;
@@ -97,7 +97,7 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The commands that a workflow runs in the folder `name` or below it, each with the rest of the way there.
+/// The commands that a workflow runs in the folder `name` or below it, each with the path below it.
 fn ci_commands(workflow: &str, name: &str) -> Vec<(String, String)> {
     let steps = workflow.split("\n      - ").filter_map(|step| step.strip_prefix("run: "));
     let in_folder = steps.filter_map(|step| {

@@ -1,4 +1,4 @@
-//! `cargo xtask wasm-speed`: how fast a browser applies snapshots, compared with the same code
+//! `cargo xtask wasm-speed`: a browser's speed at applying snapshots, compared with the same code
 //! natively.
 
 use std::process::ExitCode;

@@ -16,7 +16,7 @@ use crate::step::Outcome;
 pub(crate) enum Profile {
     /// Small, for downloads over slow paths.
     Wasm,
-    /// Built quickly, as somebody waits for it.
+    /// Built quickly, for somebody who waits.
     Play,
 }
 
@@ -99,7 +99,8 @@ fn build_rules(repo: &Repo) -> anyhow::Result<()> {
     ARENA_RULES.build(repo, &repo.page().join("wasm"))
 }
 
-/// The client for the package `tickwire`: as it is if it was built to be published, otherwise in little time.
+/// Prepares the client for the package `tickwire`: kept if it was built for publishing, else built
+/// quickly.
 pub(crate) fn prepare_package(repo: &Repo) -> anyhow::Result<()> {
     let output = repo.package().join("wasm");
     let is_small = CLIENT.is_bound(repo, Profile::Wasm, &output);

@@ -10,31 +10,31 @@ import type { AnyGame, Game } from './entities.js';
 import { TickwireError } from './errors.js';
 import type { Member, RoomInfo } from './messages.js';
 
-/** A session as a component sees it; a new object whenever something in it changes. */
+/** A session as seen by a component; a new object after each change. */
 export interface Session<G extends Game = AnyGame> {
-  /** `connecting` until there is a client, `closed` once it is over or did not come about. */
+  /** `connecting` until there is a client; `closed` once it is over or could not connect. */
   readonly status: 'connecting' | 'open' | 'closed';
-  /** While the session is open. */
+  /** Set while the session is open. */
   readonly client: Client<G> | undefined;
-  /** Why it is closed. */
+  /** The reason why it is closed. */
   readonly error: TickwireError | undefined;
-  /** The room that the client is in. */
+  /** The client's room. */
   readonly room: RoomInfo | undefined;
-  /** Everyone in the room, by number. */
+  /** The members of the room, by number. */
   readonly members: ReadonlyMap<number, Member>;
   /** Connects again once it is closed. */
   readonly reconnect: () => void;
 }
 
 /**
- * A session with the server at `url` for as long as the component is there; see {@link connect} for the options. Another session
- * takes its place when `url`, `name`, `room`, `password`, `transport` or the join options change; the other options count when it begins.
+ * A session with the server at `url`, as long as the component is mounted; see {@link connect} for the options. A change of `url`,
+ * `name`, `room`, `password`, `transport` or the join options starts another session; other options count when a session starts.
  *
- * In StrictMode, and when React mounts a component anew in the same moment, there is one session.
+ * In StrictMode, and when React mounts a component again in the same moment, there is only one session.
  */
 export function useTickwire<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Session<G> {
   const key = keyOf(url, options);
-  // A state, not a memo: it outlives a hot reload of the component.
+  // State instead of a memo: it survives a hot reload of the component.
   const [held, hold] = useState(() => new Held<G>(key));
   if (held.key !== key) hold(new Held<G>(key));
   useEffect(() => held.hold(url, options), [held]);
@@ -42,8 +42,8 @@ export function useTickwire<G extends Game = AnyGame>(url: string | URL, options
 }
 
 /**
- * Calls `client.update()` and then `draw` once a frame, for as long as the component is there: to draw on a canvas. Entities
- * change too often to render them by React.
+ * Calls `client.update()` and then `draw` once a frame, as long as the component is mounted: to draw on a canvas. Entities change
+ * too often for React to render them.
  */
 export function useFrame<G extends Game>(client: Client<G> | undefined, draw?: (client: Client<G>) => void): void {
   const latest = useRef(draw);
@@ -68,7 +68,7 @@ function keyOf(url: string | URL, { name, room, password, transport, options }: 
 const NOBODY: ReadonlyMap<number, Member> = new Map();
 const CHANGES = ['joined', 'left', 'removed', 'memberJoined', 'memberLeft', 'host'] as const;
 
-/** One session, while components hold it. */
+/** One session, as long as components hold it. */
 class Held<G extends Game> {
   readonly key: string;
   readonly #listeners = new Set<() => void>();
@@ -89,7 +89,7 @@ class Held<G extends Game> {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Begins the session, unless it runs. The result lets it end, unless it is held again at once. */
+  /** Starts the session, unless it runs. The returned function lets it end, unless it is held again at once. */
   hold(url: string | URL, options: ConnectOptions<G>): () => void {
     this.#holders++;
     if (!this.#end) {

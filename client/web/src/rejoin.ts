@@ -3,9 +3,9 @@ import { sitAgain } from './detour.js';
 import type { Game } from './entities.js';
 import type { Entrance, JoinRequest } from './joining.js';
 
-/** What a tab remembers of the room that it is in. */
+/** A tab's memory of the room that it is in. */
 interface Stay {
-  /** The room that was asked for; absent for any. */
+  /** The requested room; absent for any. */
   readonly asked?: string | undefined;
   readonly room: string;
   readonly spectator: boolean;
@@ -13,12 +13,15 @@ interface Stay {
   readonly password?: string | undefined;
 }
 
-/** How long the old page may still hold the name: it said goodbye. That of a tab that crashed is held longer than is worth waiting for. */
+/**
+ * Longest wait for the name, which the old page gives up by its goodbye. The name of a crashed tab is held longer, too long to wait
+ * for.
+ */
 const OLD_NAME_MS = 4000;
 
 /**
- * Joins the room that this tab was in before its page was loaded anew, and otherwise the one that `request` says. From then on
- * the tab remembers the room that the client is in; a page that asks for another room than before does not go back.
+ * Joins the room that this tab was in before its page was reloaded, else the room of `request`. From then on the tab remembers the
+ * client's room. A page that asks for another room than before does not return.
  */
 export async function joinAgain<G extends Game>(client: Client<G>, host: string, request: JoinRequest): Promise<void> {
   const stay = recall(host);
@@ -27,17 +30,17 @@ export async function joinAgain<G extends Game>(client: Client<G>, host: string,
     try {
       return await sitAgain(client, { ...stay, name: request.name }, OLD_NAME_MS);
     } catch {
-      // It is full, or closed: then as anybody who comes.
+      // The room is full or closed: join as a newcomer.
     }
   }
   await client.join(request);
 }
 
-/** The server hears of the end of the page at once, and keeps no name and no seat for it. */
+/** Remembers the client's room, and ends the session with the page, so that the server frees its name and seat at once. */
 function follow<G extends Game>(client: Client<G>, host: string, asked: string | undefined): void {
   const forget = () => remember(host, undefined);
   client.on('joined', ({ room, spectator }) => {
-    // What it came in with is known once its request is answered, which is what comes next.
+    // The entrance is known once the request is answered, which comes next.
     queueMicrotask(() => remember(host, { asked, room: room.name, spectator, ...entranceOf(client.entrance) }));
   });
   client.on('left', forget);
@@ -64,12 +67,12 @@ function recall(host: string): Stay | undefined {
   }
 }
 
-/** A page may be kept from storing anything, and a Worker has no such storage: then nothing is remembered. */
+/** Remembers nothing where a page may not store anything, or in a Worker, which has no such storage. */
 function remember(host: string, stay: Stay | undefined): void {
   try {
     if (stay) sessionStorage.setItem(keyOf(host), JSON.stringify(stay));
     else sessionStorage.removeItem(keyOf(host));
   } catch {
-    // Nothing is lost but the way back.
+    // Only the way back is lost.
   }
 }

@@ -1,30 +1,30 @@
 import type { Core } from './core.js';
 
-/** How much of a room's static data is here. */
+/** The loading progress of a room's static data. */
 export interface StaticProgress {
-  /** The game's own number for it. */
+  /** The game's key of the data. */
   key: number;
-  /** Bytes that are here: with all of them `client.staticData(key)` has it. */
+  /** Bytes loaded so far; once all are, `client.staticData(key)` has the data. */
   received: number;
-  /** Bytes in all; 0 for none any more. */
+  /** Bytes in all; 0 if the data was removed. */
   total: number;
 }
 
-/** A part of a room's static data is another. */
+/** A change of a part of a room's static data. */
 export interface StaticChange {
-  /** The game's own number for it. */
+  /** The game's key of the data. */
   key: number;
-  /** Where the part begins. */
+  /** The offset of the part in bytes. */
   offset: number;
-  /** What is there now. */
+  /** The new bytes of the part. */
   bytes: Uint8Array;
 }
 
-/** Where static data is kept between sessions. */
+/** A store that keeps static data between sessions. */
 export interface StaticCache {
   /** The bytes of this SHA-256, in hexadecimal; undefined for none. */
   load(hash: string): Promise<Uint8Array | undefined>;
-  /** Keeps them, if it can. */
+  /** Stores the bytes, if it can. */
   store(hash: string, bytes: Uint8Array): Promise<void>;
 }
 
@@ -32,8 +32,8 @@ const CACHE_NAME = 'tickwire-static';
 const BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * The browser's own cache; the oldest bytes go where there are more than `bytesMax`. Undefined where there is none, as on a page
- * without TLS that is not on localhost.
+ * The browser's own cache; drops the oldest bytes beyond `bytesMax`. Undefined if there is none, as on a page without TLS that is
+ * not on localhost.
  */
 export function browserCache(bytesMax = BYTES_MAX): StaticCache | undefined {
   if (!('caches' in globalThis) || !globalThis.crypto?.subtle) return undefined;
@@ -49,7 +49,7 @@ export function browserCache(bytesMax = BYTES_MAX): StaticCache | undefined {
       const cache = await caches.open(CACHE_NAME);
       const headers = { 'content-length': String(bytes.length), 'content-type': 'application/octet-stream' };
       await cache.put(addressOf(hash), new Response(Uint8Array.from(bytes), { headers }));
-      // In the order in which they were put.
+      // In the order of storing.
       const kept = await Promise.all((await cache.keys()).map(async (request) => ({ request, bytes: await lengthOf(cache, request) })));
       let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
       for (const { request, bytes } of kept) {
@@ -65,23 +65,23 @@ async function lengthOf(cache: Cache, request: Request): Promise<number> {
   return Number((await cache.match(request))?.headers.get('content-length') ?? 0);
 }
 
-/** Gives a core what the cache has, and the cache what the core loaded. Never fails: without a cache the server is asked. */
+/** Moves static data between a core and the cache. Never fails: without a cache the data comes from the server. */
 export class StaticLoader {
   readonly #cache: StaticCache | undefined;
   readonly #given: (core: Core) => void;
 
-  /** `given` is called when a core was given something later than asked. */
+  /** `given` is called after a core got its data later than asked. */
   constructor(cache: StaticCache | undefined, given: (core: Core) => void) {
     this.#cache = cache;
     this.#given = given;
   }
 
-  /** A session begins. */
+  /** Begins a session. */
   begin(core: Core): void {
     if (this.#cache) core.useStaticCache();
   }
 
-  /** Does what the core wants done. */
+  /** Serves the core's requests to the cache. */
   serve(core: Core): void {
     for (let hash = core.pollStaticWanted(); hash; hash = core.pollStaticWanted()) {
       if (this.#cache) void this.#find(this.#cache, core, hash);
@@ -96,7 +96,7 @@ export class StaticLoader {
       found = await cache.load(hex(hash));
       if (found && hex(await hashOf(found)) !== hex(hash)) found = undefined;
     } catch {
-      // Storage that is full or forbidden is as none.
+      // Full or forbidden storage counts as an empty cache.
     }
     core.giveStatic(hash, found);
     this.#given(core);

@@ -1,5 +1,5 @@
-//! A client whose connection is lost goes on where it was, over another connection: the same seat, every message and
-//! command once, in order.
+//! A client that loses its connection resumes over another one: with the same seat, and each
+//! message and command once, in order.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use tokio::net::UdpSocket;
 
 type Event = ClientEvent<<Arena as tickwire_shared::Simulation>::Event>;
 
-/// Not how long anything takes, but when it is given up.
+/// The time after which a wait fails; no measure of speed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Of a network: nothing is lost, what is for the client is, or everything.
+/// States of a network: everything passes, nothing passes to clients, or nothing passes.
 const WHOLE: u8 = 0;
 const DEAF: u8 = 1;
 const CUT: u8 = 2;
@@ -31,7 +31,7 @@ struct Network {
 }
 
 impl Network {
-    /// Between its own address and the server's. Each client has a socket of its own towards the server.
+    /// Between its own address and the server's, with a socket towards the server for each client.
     async fn to(server: SocketAddr) -> Network {
         let socket = Arc::new(UdpSocket::bind("[::1]:0").await.unwrap());
         let address = socket.local_addr().unwrap();
@@ -76,7 +76,7 @@ async fn pass_back(
     }
 }
 
-/// A server in this process that gives a silent connection up soon.
+/// A server in this process that soon gives up a silent connection.
 async fn serve(change: impl FnOnce(&mut ServerConfig)) -> (SocketAddr, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let mut config = ServerConfig {
@@ -93,7 +93,7 @@ async fn serve(change: impl FnOnce(&mut ServerConfig)) -> (SocketAddr, tempfile:
     (address, dir)
 }
 
-/// A client, and what it heard.
+/// A client and the events that it got.
 struct Player {
     client: Client<Arena>,
     heard: Vec<Event>,
@@ -133,7 +133,7 @@ impl Player {
         self.heard.iter().filter_map(said).collect()
     }
 
-    /// How many of its requests were done.
+    /// The number of its requests that were done.
     fn done(&self) -> usize {
         let is_done = |event: &&Event| matches!(event, Event::Control(ServerFrame::Done { .. }));
         self.heard.iter().filter(is_done).count()
@@ -182,21 +182,21 @@ async fn a_lost_connection_loses_nothing() {
         near.heard.clear();
         far.heard.clear();
         network.set(state);
-        // Asked over the connection that is lost: the server gets it where only the client hears nothing.
+        // Sent over the connection that is lost: the server gets it in the state DEAF.
         far.client.say(&format!("far {round} before"));
         far.client.command(&Command::ChangeTeam(ChangeTeam {}));
         both(&mut near, &mut far, |near, far| {
             far.heard.iter().any(is_lost) && (state == DEAF || is_told_away(near, number))
         })
         .await;
-        // Asked while there is none.
+        // Asked without a connection.
         far.client.say(&format!("far {round} meanwhile"));
         far.client.command(&Command::ChangeTeam(ChangeTeam {}));
         near.client.say(&format!("near {round}"));
         both(&mut near, &mut far, |near, _| near.chat().contains(&format!("near {round}"))).await;
         network.set(WHOLE);
         both(&mut near, &mut far, |_, far| far.heard.iter().any(is_resumed)).await;
-        // A double would come before it.
+        // A repeated message would come before this one.
         far.client.say("last");
         let has_last = |player: &Player| player.chat().iter().any(|line| line == "last");
         both(&mut near, &mut far, |near, far| has_last(near) && has_last(far) && far.done() >= 2)
@@ -210,7 +210,7 @@ async fn a_lost_connection_loses_nothing() {
         assert_eq!(far.done(), 2);
         assert_eq!(far.client.player(), number);
         assert!(!near.client.session().room().unwrap().is_away(number));
-        // It flies on.
+        // Its ship flies on.
         let snapshots = far.client.stats().snapshots;
         both(&mut near, &mut far, |_, far| {
             far.client.stats().snapshots > snapshots + 10

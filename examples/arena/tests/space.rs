@@ -1,4 +1,5 @@
-//! A game in three dimensions: gliders with a rotation, a view of a sphere, and the own one predicted.
+//! A game in three dimensions: gliders with a rotation, a view of a sphere, and prediction of the
+//! own glider.
 
 mod table;
 
@@ -17,9 +18,9 @@ use tickwire_shared::{
 
 use table::{ME, PERIOD, Table};
 
-/// How far a player sees, in metres.
+/// The reach of a player's view, in metres.
 const SIGHT: f32 = 120.0;
-/// Half of the side of the cube of air that the gliders keep to.
+/// Half the side of the cube of air for gliders, in metres.
 const HALF: f32 = 200.0;
 const SPEED: f32 = 24.0;
 const DRONES: u32 = 200;
@@ -40,7 +41,7 @@ struct Glider {
     vel: Vec3,
     #[replicate(bits = 9)]
     facing: Quat,
-    /// Degrees, from which `facing` follows; others need it not.
+    /// In degrees; `facing` follows from it, so only the owner needs it.
     #[replicate(range = -180..=179, owner)]
     yaw: i16,
     #[replicate(range = -60..=60, owner)]
@@ -60,14 +61,14 @@ impl PredictEntity for Sky {
         glider.pitch = (glider.pitch + i16::from(stick.climb)).clamp(-60, 60);
         let [yaw, pitch] = [glider.yaw, glider.pitch].map(|angle| f32::from(angle).to_radians());
         glider.facing = Quat::from_euler(EulerRot::YXZ, yaw, pitch, 0.0);
-        // In steps that are sent, so that client and server add up the same.
+        // In steps of the wire, so that client and server compute the same sums.
         glider.vel = (glider.facing * Vec3::NEG_Z * SPEED * 16.0).round() / 16.0;
         let pos = glider.pos + glider.vel / Self::TICK_HZ as f32;
         glider.pos = pos.clamp(Vec3::splat(-HALF), Vec3::splat(HALF));
     }
 }
 
-/// What somebody who is no player holds: it turns and climbs for a while, each at its own times.
+/// The input of a drone: it turns and climbs for a while, each at its own times.
 fn drone_stick(number: u32, tick: Tick) -> Stick {
     let phase = (tick.0 / 40 + number * 7) % 9;
     Stick {
@@ -127,23 +128,24 @@ impl Simulation for Sky {
     }
 }
 
-/// What a player saw and was sent in some seconds of flight.
+/// What a player saw and received in some seconds of flight.
 #[derive(Debug, Default)]
 struct Flight {
     snapshots: usize,
     bytes: usize,
-    /// Of every frame, the others that were shown.
+    /// The number of others shown in each frame.
     seen: usize,
     corrections: u64,
-    /// Most that was shown beside what was predicted, in metres.
+    /// The largest visible error, in metres.
     visible_error: f64,
-    /// Most that a shown state of another one is off the server's own at that tick, in metres.
+    /// The largest distance of another glider's shown state from the server's at that tick, in
+    /// metres.
     others_off: f32,
-    /// Of the snapshots.
+    /// The fraction of snapshots lost.
     lost_fraction: f32,
 }
 
-/// Flies loops for 30 seconds, `delay_ticks` away each way, one of `lost_every` snapshots lost.
+/// Flies loops for 30 seconds, with `delay_ticks` each way; one of `lost_every` snapshots is lost.
 fn fly(delay_ticks: usize, lost_every: u32) -> Flight {
     let mut session = Session::new("test", None);
     session.predict::<Sky>();
@@ -156,7 +158,7 @@ fn fly(delay_ticks: usize, lost_every: u32) -> Flight {
         table.advance(&[[1, 0, -1, 1][phase as usize % 4], [1, -1, 0][phase as usize % 3]]);
         past.insert(table.room.tick().0, table.room.simulation().drones.clone());
         if tick < 240 {
-            // The clocks settle, and with them what is predicted.
+            // The clocks settle, and with them the prediction.
             let room = table.session.room();
             let prediction = room.and_then(|room| room.prediction());
             corrections_before = prediction.map_or(0, |prediction| prediction.stats().corrections);
@@ -207,7 +209,7 @@ fn a_player_in_space_is_predicted_and_sees_what_is_around() {
         assert!(seen > 10.0, "{flight:?}");
         assert!((flight.lost_fraction > 0.04) == (lost_every < 25), "{flight:?}");
         assert!(flight.corrections == 0 && flight.visible_error < 1e-3, "{flight:?}");
-        // Those far away come every second tick, and stop at the edge of the air.
+        // Far gliders come every second tick, and stop at the edge of the air.
         assert!(flight.others_off < if lost_every == u32::MAX { 0.25 } else { 1.0 }, "{flight:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! What someone may not see is in no byte that it is sent.
+//! No byte sent to a member depends on what it may not see.
 //!
-//! Every datagram and every part of a keyframe is read when it is sent, whether it arrives or not, by a copy of the replica
-//! of its client; everything in it must be allowed by the state of the game in that tick. Bytes that a decoder does not
-//! look at are held by another property: where hidden things say something else, not one byte is another one.
+//! Every datagram and every part of a keyframe is read when it is sent, whether it arrives or not,
+//! by a copy of the client's replica; the game's state in that tick must allow everything in it. A
+//! second property covers the bytes that a decoder ignores: if hidden things change, not one byte
+//! changes.
 
 mod veil;
 
@@ -23,9 +24,9 @@ use tickwire_shared::{EntityId, PlayerId, Tick, Viewer};
 use crate::balls::Push;
 use veil::{CALM_TICK, Rumour, Standing, TWIST, VICTIM, Veil};
 
-/// For what was lost to come again, and what is far to have its turn.
+/// Time for lost data to be repeated, and for far things to have their turn.
 const END_TICK: u32 = CALM_TICK + 40;
-/// A client looks around so often: an area is one of these ticks'.
+/// Ticks between a client's looks: its area is that of one of these ticks.
 const LOOK_TICKS: usize = 4;
 
 struct Client {
@@ -37,11 +38,11 @@ struct Client {
     stream: VecDeque<Vec<u8>>,
     parts: u8,
     acks: Vec<InputDatagram<Push>>,
-    /// How it stood to each thing in the last ticks, this one first.
+    /// Its standing to each thing in the last ticks, the current one first.
     standings: VecDeque<BTreeMap<EntityId, Standing>>,
-    /// Numbers of rumours that it may hear.
+    /// Numbers of the rumours that it may hear.
     rumours: BTreeSet<u32>,
-    /// All that it was sent.
+    /// All bytes sent to it.
     bytes: Vec<u8>,
 }
 
@@ -52,7 +53,7 @@ struct Table {
     now: Instant,
 }
 
-/// What becomes of a datagram.
+/// The fate of a datagram.
 #[derive(Clone, Copy, PartialEq)]
 enum Fate {
     Lost,
@@ -72,7 +73,7 @@ impl Table {
     fn new(seed: u64, snapshot_bytes_max: usize) -> Self {
         let config = RoomConfig {
             snapshot_bytes_max,
-            // A kick is no use to a property where only one comes to pass.
+            // The property covers few kicks if a pause follows each.
             kick_pause_s: 0,
             ..RoomConfig::default()
         };
@@ -102,7 +103,7 @@ impl Table {
             FromRoom::Control { frame: ServerFrame::Joined { seat, .. }, .. } => Some(seat),
             _ => None,
         });
-        // One who was kicked may not come back at once.
+        // A kicked member may not return at once.
         let Some(seat) = seat else { return };
         let viewer = if spectator { Viewer::Spectator(player) } else { Viewer::Player(player) };
         self.clients.push(Client {
@@ -119,7 +120,7 @@ impl Table {
         });
     }
 
-    /// Somebody but the victim leaves or is removed by the host, who is the victim.
+    /// A member other than the victim leaves, or the victim, who is the host, kicks it.
     fn part_with(&mut self, number: u32, is_kicked: bool) {
         let player = PlayerId(number);
         let request = RequestId(2);
@@ -169,7 +170,7 @@ impl Table {
             client_of(&mut self.clients, player).snapshot(bytes, tick, fate(number()));
         }
         for client in &mut self.clients {
-            // A stream brings everything in its order, some time.
+            // A stream delivers everything in order, with any delay.
             while !client.stream.is_empty() && fate(number()) == Fate::Arrives {
                 let part = client.stream.pop_front().expect("there is one");
                 client.replica.apply_keyframe(&part, tick).expect("every part is good");
@@ -179,7 +180,7 @@ impl Table {
         }
     }
 
-    /// Nothing was lost for a while, and nothing changed: everyone has what it sees.
+    /// After a while without losses and changes, every client has all that it sees.
     fn assert_all_is_seen(&self) {
         for client in &self.clients {
             let known: BTreeSet<EntityId> =
@@ -205,7 +206,7 @@ fn client_of(clients: &mut [Client], player: PlayerId) -> &mut Client {
 }
 
 impl Client {
-    /// How it stands to the game in this tick.
+    /// Records its standing to the game's things in this tick.
     fn note(&mut self, veil: &Veil) {
         let standing = |id| Some((id, veil.standing(self.viewer, id)?));
         self.standings.push_front(veil.ids().filter_map(standing).collect());
@@ -243,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Everything that a snapshot told.
+    /// Checks everything in a snapshot.
     fn read(&self, after: &Replica, applied: &Applied) {
         for id in ids_of(applied.tick, after) {
             self.assert_may_have(id, "a snapshot");

@@ -1,4 +1,4 @@
-//! Sessions that resume over another connection: who may, over every transport.
+//! Sessions resume over another connection, of any transport, with the right secret only.
 
 use tickwire_shared::control::{ClientFrame, CloseCode, Received, ResumeSecret, ServerFrame};
 use tickwire_shared::{PlayerId, Tick};
@@ -7,7 +7,7 @@ use crate::client::{Client, Over, hello};
 use crate::game::Keys;
 use crate::harness::Running;
 
-/// A client that resumes, in a room, with its secret.
+/// A client with a session that can resume, in a room, and its secret.
 async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeSecret) {
     let mut client = server.connect(over).await;
     client.open_both().await;
@@ -21,7 +21,7 @@ async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeS
     (client, secret)
 }
 
-/// A new connection that says whose session it is.
+/// A new connection that asks to resume the session.
 async fn resume(
     server: &Running,
     over: Over,
@@ -51,7 +51,7 @@ async fn a_wrong_word_disturbs_nobody() {
             // A session without a secret has no secret of zeros.
             ((other.player, ResumeSecret([0; 16])), Received::default()),
             ((unknown, secret), all),
-            // More than was ever sent.
+            // More frames than were ever sent.
             ((owner.player, secret), Received { control: 1000, chat: 0 }),
         ];
         for (of, received) in cases {
@@ -80,7 +80,7 @@ async fn a_session_moves_from_each_transport_to_each() {
             let mut new = resume(&server, to, (old.player, secret), received).await;
             assert!(matches!(new.hear().await, ServerFrame::Resumed { .. }));
             assert_eq!(old.closed().await.0, CloseCode::ConnectionLost);
-            // The notice that it joined came to nobody yet.
+            // The notice of its join has reached nobody yet.
             new.hear_chat().await;
             (new.player, new.seat, new.tick) = (old.player, old.seat, old.tick);
             new.replica = old.replica.take();

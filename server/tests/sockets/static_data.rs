@@ -21,7 +21,8 @@ use crate::game::{Dot, Keys};
 
 const MAP: u8 = 2;
 
-/// A map of as many bytes as the room's options say, of which a step changes one if they say so.
+/// A map with as many bytes as the room's options say. Each step changes one byte, if the options
+/// say so.
 #[derive(Serialize, Deserialize)]
 struct Atlas {
     map: Vec<u8>,
@@ -45,7 +46,7 @@ impl Simulation for Atlas {
 
     fn new(room: &NewRoom<Self>) -> Self {
         let Extent { bytes, changes } = room.options;
-        // Nothing that a codec on the way makes small.
+        // Noise, which no codec on the way can compress.
         let noise = |at: usize| (at as u32).wrapping_mul(2_654_435_761) as u8 ^ (at >> 8) as u8;
         Atlas { map: (0..bytes).map(noise).collect(), changes, steps: 0, players: Vec::new() }
     }
@@ -65,7 +66,7 @@ impl Simulation for Atlas {
     fn step(&mut self, _inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         self.steps += 1;
         if self.changes {
-            // The first four bytes say how often it was changed.
+            // The first four bytes count the changes.
             let at = 4 + self.steps as usize % (self.map.len() - 4);
             self.map[at] = self.map[at].wrapping_add(1);
             self.map[..4].copy_from_slice(&self.steps.to_le_bytes());
@@ -143,7 +144,7 @@ impl AtlasServer {
     }
 }
 
-/// Updates until all of the map is here; gives how much of it was told on the way.
+/// Updates until the whole map is here. Returns the bytes received at each event.
 async fn load(client: &mut Client<Atlas>) -> Vec<usize> {
     let begin = Instant::now();
     let mut told = Vec::new();
@@ -199,7 +200,7 @@ async fn who_comes_again_loads_nothing() {
         assert_eq!(server.loaded().await, 100_000, "the first loaded it");
         assert_eq!(told.len() == 2, number > 0, "{told:?}");
     }
-    // A file that is not what its name says is none.
+    // The cache ignores a file whose bytes do not match its name.
     let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
     std::fs::write(&file, vec![0; 100_000]).unwrap();
     let mut client = server.connect(&server.targets()[0], Some(&cache)).await;
@@ -219,7 +220,7 @@ fn a_directory_keeps_what_it_may() {
     let cache = DirCache::new(dir.path().join("deep/cache"), 250);
     for number in 1..=4 {
         cache.store(&ContentHash([number; 32]), &[number; 100]);
-        // Files of one moment are in no order.
+        // Files of the same moment have no order.
         std::thread::sleep(Duration::from_millis(20));
     }
     let kept: Vec<u8> =
@@ -227,8 +228,8 @@ fn a_directory_keeps_what_it_may() {
     assert_eq!(kept, [3, 4]);
 }
 
-/// Prints what the map costs the snapshots of those who play: `cargo nextest run -p tickwire-server --run-ignored only
-/// --no-capture -E 'test(snapshots_while_a_map_is_loaded)'`.
+/// Prints the map's effect on the players' snapshots: `cargo nextest run -p tickwire-server
+/// --run-ignored only --no-capture -E 'test(snapshots_while_a_map_is_loaded)'`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn snapshots_while_a_map_is_loaded() {
@@ -263,7 +264,7 @@ async fn snapshots_while_a_map_is_loaded() {
             }
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
-        // Against the earliest for its tick that each client had.
+        // Compared with each client's earliest snapshot for its tick.
         let mut delays: Vec<u64> = Vec::new();
         for late in &late_us {
             let due = |tick: u32| i64::from(tick) * 1_000_000 / 60;

@@ -1,4 +1,4 @@
-//! The files of a game of one's own: those of `xtask/template`, under another name.
+//! The files of a new game: those of `xtask/template`, under another name.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,11 +11,11 @@ use crate::command::Run;
 use crate::repo::Repo;
 use crate::web::text;
 
-/// What is made in the template by whoever builds it in place.
+/// Files that are made when the template is built in place.
 const MADE: [&str; 7] =
     [".tickwire", "Cargo.lock", "dist", "node_modules", "package-lock.json", "rules", "target"];
 
-/// Writes the game `name` to `folder`, which must not be there yet, and gives the whole path.
+/// Writes the game `name` to `folder`, which must not exist yet. Returns the whole path.
 pub(super) fn write(repo: &Repo, name: &str, folder: &Path) -> anyhow::Result<PathBuf> {
     match fs::create_dir(folder) {
         Ok(()) => {}
@@ -29,14 +29,14 @@ pub(super) fn write(repo: &Repo, name: &str, folder: &Path) -> anyhow::Result<Pa
     let folder = fs::canonicalize(folder)?;
     let words = Words::new(repo, name, &folder)?;
     copy(&repo.root().join("xtask/template"), &folder, &words)?;
-    // The same versions of everything as this repository is tested with; cargo leaves out what is not needed.
+    // The versions that this repository is tested with; cargo removes those that are not needed.
     fs::copy(repo.root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
     // A longer name may break lines elsewhere.
     Run::new("cargo", &["fmt"], &folder).quiet()?;
     Ok(folder)
 }
 
-/// Why nothing is written.
+/// The message for a folder that exists already.
 pub(super) fn is_there(folder: &Path) -> String {
     let folder = folder.display();
     format!(
@@ -44,7 +44,7 @@ pub(super) fn is_there(folder: &Path) -> String {
     )
 }
 
-/// What stands in the template, and what takes its place.
+/// The words of the template with their replacements.
 struct Words(Vec<(String, String)>);
 
 impl Words {
@@ -69,7 +69,8 @@ impl Words {
         Ok(Words(words.map(|(from, to)| (from.to_owned(), to)).into()))
     }
 
-    /// The text without the marks by which the book shows parts of it.
+    /// The text with the words replaced, and without the marks that the book uses to show parts of
+    /// it.
     fn put_into(&self, text: &str) -> String {
         let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
         let text: String = text.split_inclusive('\n').filter(|line| !is_mark(line)).collect();
@@ -97,7 +98,7 @@ fn copy(from: &Path, to: &Path, words: &Words) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The way from one folder to another; both are whole paths.
+/// The path from one folder to another; both are whole paths.
 fn relative(from: &Path, to: &Path) -> PathBuf {
     let (from, to): (Vec<Component>, Vec<Component>) =
         (from.components().collect(), to.components().collect());
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!(fs::read_to_string(written.join("Cargo.toml")).unwrap(), "mine");
     }
 
-    /// Every way to the repository leads there, and no file has a name of the template.
+    /// True if no file contains a name of the template or its relative path to the repository.
     fn holds_nothing_of_the_template(folder: &Path) -> bool {
         fs::read_dir(folder).unwrap().all(|entry| {
             let path = entry.unwrap().path();

@@ -1,11 +1,11 @@
-//! What a game may be called.
+//! Names for games.
 
 use anyhow::bail;
 
 const CHARACTERS_MAX: usize = 40;
 
-/// A crate's name that is not one of these: keywords, crates that the game depends on, folders of cargo's, and what the
-/// page's own code calls something else.
+/// Names that a crate cannot have here: keywords, the game's dependencies, cargo's folders, and
+/// names that the page's code uses for something else.
 const TAKEN: &[&str] = &[
     "abstract",
     "alloc",
@@ -88,7 +88,7 @@ const TAKEN: &[&str] = &[
     "yield",
 ];
 
-/// Refuses what cannot be the name of a crate, a program and a type.
+/// Rejects names that cannot be those of a crate, a program and a type.
 pub(super) fn check(name: &str) -> anyhow::Result<()> {
     let is_letter = |letter: char| letter.is_ascii_lowercase();
     let fits = name.starts_with(is_letter)
@@ -109,7 +109,7 @@ pub(super) fn check(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `space-race2` as `SpaceRace2`, the way `npx tickwire types` makes a type's name.
+/// `space-race2` as `SpaceRace2`, as `npx tickwire types` names a type.
 pub(super) fn in_capitals(name: &str) -> String {
     let capital = |word: &str| {
         let (first, rest) = word.split_at(1);

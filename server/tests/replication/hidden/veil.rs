@@ -1,5 +1,6 @@
-//! A game of secrets: things that are for groups, asked of, owned, placed or not, and players whose groups and views change,
-//! all by a seeded generator. What each player may see is said once more here, plainly, for the test to hold the room to.
+//! A game of secrets: things for groups, checked, owned, with or without a place, and players whose
+//! groups and views change, all by a seeded generator. It repeats in plain code which things each
+//! player may see; the test holds the room to that.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,17 @@ use tickwire_shared::{
 
 use crate::balls::Push;
 
-/// From this tick on nothing changes but the things' marks.
+/// From this tick on only the things' marks change.
 pub(super) const CALM_TICK: u32 = 60;
-/// In the seeds of rooms whose hidden things say something else.
+/// Set in the seeds of rooms whose hidden things have other marks.
 pub(super) const TWIST: u64 = 1 << 63;
-/// In the seeds of worlds in three dimensions.
+/// Set in the seeds of worlds in three dimensions.
 const DEEP: u64 = 1 << 62;
-/// The one from whom things are hidden that say something else in a twisted room.
+/// The member from whom those things are hidden.
 pub(super) const VICTIM: PlayerId = PlayerId(1);
 
 const THINGS: u32 = 24;
-/// Groups in use, but for one far up.
+/// Groups in use, besides one with a high number.
 const GROUPS: u32 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Replicate)]
@@ -41,7 +42,7 @@ struct Thing {
     place: [f32; 3],
     velocity: [f32; 3],
     has_place: bool,
-    /// Bit by bit; `None` for everybody.
+    /// One bit for each group; `None` for everybody.
     groups: Option<u64>,
     is_checked: bool,
     owner: Option<PlayerId>,
@@ -54,7 +55,7 @@ struct Patch {
     is_round: bool,
 }
 
-/// What a player sees, in the game's own words.
+/// A player's view, in the game's own terms.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Eyesight {
     groups: u64,
@@ -86,23 +87,23 @@ pub(super) struct Veil {
     things: BTreeMap<u32, Thing>,
     players: BTreeMap<PlayerId, Eyesight>,
     spectators: Eyesight,
-    /// The last number of a rumour, and those of this tick.
+    /// The number of the last rumour, and the rumours of this tick.
     rumours: u32,
     whispers: Vec<(u32, Whisper)>,
 }
 
-/// How somebody and a thing stand to each other in a tick.
+/// The relation of a member to a thing in a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Standing {
-    /// It is the viewer's own.
+    /// It owns the thing.
     pub(super) is_own: bool,
-    /// Groups and the game's own rule show it, and it is not in an excepted part.
+    /// Groups and the game's own rule show the thing, and it is not in an excepted part.
     pub(super) is_allowed: bool,
-    /// And far enough from excepted parts to be shown anew.
+    /// The thing is far enough from excepted parts to be shown anew.
     pub(super) is_clear: bool,
-    /// It is within what the viewer sees.
+    /// The thing is within the view.
     pub(super) is_in_area: bool,
-    /// Or a tenth beyond.
+    /// The thing is within the view or a tenth beyond.
     pub(super) is_near_area: bool,
 }
 
@@ -163,7 +164,7 @@ impl Veil {
         Eyesight { groups, sees_all: self.is_one_in(3), seen, excepted }
     }
 
-    /// One of the changes that are not motion.
+    /// Makes one random change other than motion.
     fn change(&mut self) {
         let id = self.below(THINGS);
         let players: Vec<PlayerId> = self.players.keys().copied().collect();
@@ -209,17 +210,17 @@ impl Veil {
         player.unwrap_or(&self.spectators)
     }
 
-    /// The game's own rule, for things that are asked of.
+    /// The game's own rule for checked things.
     fn rule(&self, viewer: Viewer, id: u32) -> bool {
         !(id * 7 + viewer.id().0 * 3 + self.phase).is_multiple_of(3)
     }
 
-    /// The things that there are.
+    /// The ids of the current things.
     pub(super) fn ids(&self) -> impl Iterator<Item = EntityId> + '_ {
         self.things.keys().copied().map(EntityId)
     }
 
-    /// Said from the state alone, with none of the server's or the view's code.
+    /// Derived from the state alone, without the server's or the view's code.
     pub(super) fn standing(&self, viewer: Viewer, id: EntityId) -> Option<Standing> {
         let thing = self.things.get(&id.0)?;
         let eyes = self.eyesight_of(viewer);
@@ -236,7 +237,7 @@ impl Veil {
         })
     }
 
-    /// Those of this tick's rumours that a member may hear.
+    /// The numbers of this tick's rumours that a member may hear.
     pub(super) fn heard(&self, viewer: Viewer) -> impl Iterator<Item = u32> + '_ {
         let eyes = self.eyesight_of(viewer);
         let hears = move |whisper: &Whisper| {
@@ -258,7 +259,7 @@ impl Veil {
         standing.is_some_and(|standing| !standing.is_own && !standing.is_allowed)
     }
 
-    /// What nobody can guess who is not told.
+    /// A value that a member cannot guess.
     fn mark(&self, of: u32, is_secret: bool) -> u32 {
         let twist = u64::from(self.is_twisted && is_secret);
         let seed = u64::from(of) << 32 | u64::from(self.tick) | twist << 60;
