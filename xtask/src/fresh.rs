@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_or_fetched_is_no_input() {
+    fn built_and_fetched_files_are_no_inputs() {
         let dir = tempfile::tempdir().unwrap();
         let output = dir.path().join("out.js");
         write(&output, 20);

@@ -20,9 +20,9 @@ use crate::web;
 
 #[derive(Args)]
 pub(crate) struct NewFlags {
-    /// What the game is called: small letters, digits and hyphens.
+    /// The name of the game: small letters, digits and hyphens.
     name: String,
-    /// The folder to write; it must not be there yet. The name, beside the repository, if not given.
+    /// The folder to write, which must not exist yet; by default the name, beside the repository.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
 }

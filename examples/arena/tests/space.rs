@@ -128,7 +128,7 @@ impl Simulation for Sky {
     }
 }
 
-/// What a player saw and received in some seconds of flight.
+/// The sights and data of a player in some seconds of flight.
 #[derive(Debug, Default)]
 struct Flight {
     snapshots: usize,

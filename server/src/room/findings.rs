@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_polled_is_counted_anew() {
+    fn a_poll_resets_the_count() {
         let mut findings = Findings::default();
         (0..3).for_each(|first| findings.note(Fault::View, first));
         assert_eq!(findings.poll(), Some(Finding { fault: Fault::View, first: 0, count: 3 }));

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_as_the_game_says_until_the_next_one_comes() {
+    fn the_game_replaces_missing_inputs_until_the_next_arrives() {
         let mut buffer = InputBuffer::new(32);
         let rule = |last: u8, missed_ticks: u32| if missed_ticks > 2 { 0 } else { last };
         assert_eq!(buffer.take(Tick(1), |_, _| 9).input, 0, "nothing was held yet");

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_the_default() {
+    fn omitted_options_are_the_default() {
         assert_eq!(parsed(""), Ok(Match::default()));
         assert_eq!(parsed("{}"), Ok(Match::default()));
         assert_eq!(parsed(r#"{"rounds":3}"#), Ok(Match { rounds: 3, ..Match::default() }));

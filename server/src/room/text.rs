@@ -185,7 +185,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_not_seen_is_taken_out() {
+    fn invisible_characters_are_removed() {
         for hidden in HIDDEN {
             assert_eq!(clean(&format!("Bo{hidden}b")), "Bob", "{hidden:?}");
             assert_eq!(clean(&format!("{hidden}Bob{hidden}")), "Bob", "{hidden:?}");
@@ -289,7 +289,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_hidden_in_a_name_changes_nothing_in_its_comparison(
+        fn hidden_characters_do_not_change_the_comparison_of_names(
             name in prop::collection::vec(characters(), 1..12),
             hidden in prop::sample::select(HIDDEN.to_vec()),
             at in any::<prop::sample::Index>(),

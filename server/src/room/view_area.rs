@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_stays_a_little_beyond_the_edge() {
+    fn an_entity_in_view_stays_so_a_little_beyond_the_edge() {
         let circle = View::circle(Vec2::ZERO, 100.0);
         let rectangle = View::rectangle(Vec2::ZERO, Vec2::new(100.0, 7.0));
         for view in [circle, rectangle] {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excepted_is_hidden_at_once_and_comes_back_a_little_beyond_the_edge() {
+    fn an_excepted_area_hides_at_once_and_shows_again_a_little_beyond_its_edge() {
         let fog = Area::circle(Vec2::ZERO, 100.0);
         let area = ViewArea::new(View::everything().except(fog), 50);
         assert_eq!(area.reach(at(99.0), true), Reach::Hidden);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sees_everything_sees_it_at_any_distance() {
+    fn a_view_of_everything_has_no_edge() {
         let area = ViewArea::new(View::everything(), 50);
         assert_eq!(area.reach(Vec3::splat(1e9), false), Reach::Near);
         assert_eq!(area.reach(Vec3::INFINITY, false), Reach::Near);

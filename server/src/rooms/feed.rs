@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_read_is_told_all_of_it_anew_once_it_does() {
+    fn a_slow_follower_gets_the_whole_list_once_it_reads() {
         let feed = RoomsFeed::new(4);
         for player in [ANN, BOB] {
             subscribe(&feed, player, RoomQuery::default(), &[]).unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_player_follows_one_list_and_so_many_are_followed_at_all() {
+    fn a_player_follows_one_list_and_all_follow_a_bounded_number() {
         let feed = RoomsFeed::new(1);
         let tagged = |tag: &str| RoomQuery { tag: tag.to_owned(), ..RoomQuery::default() };
         subscribe(&feed, ANN, tagged("a"), &[]).unwrap();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_fits_a_frame() {
+    fn every_change_fits_a_frame() {
         let large = |number: usize| RoomInfo {
             name: format!("{number:032}"),
             tags: vec!["x".repeat(32); 8],

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_game_does_wrong_stands_in_the_log_as_it_is_by_default() {
+    fn mistakes_of_a_game_are_in_the_log_by_default() {
         let config = ServerConfig::default();
         let log = Log::default();
         let writer = log.clone();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_took_the_time_is_why_ticks_are_skipped() {
+    fn the_slowest_part_is_the_reason_for_skipped_ticks() {
         const BEHIND_NS: u64 = 100_000;
         let why = |step_ns, encode_ns| {
             let mut load = ThreadLoad::default();

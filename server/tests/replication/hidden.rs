@@ -303,7 +303,7 @@ fn play(seed: u64, fates: &[u8], snapshot_bytes_max: usize) -> Table {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases((crate::cases() / 4).max(200)))]
     #[test]
-    fn nobody_is_sent_what_it_may_not_see_and_everybody_what_it_may(
+    fn clients_get_all_that_they_may_see_and_nothing_else(
         seed in 0..TWIST, fates in prop::collection::vec(any::<u8>(), 1..400),
         snapshot_bytes_max in prop_oneof![Just(1200usize), 80usize..300],
     ) {
@@ -311,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn what_hidden_things_say_changes_no_byte(
+    fn hidden_things_change_no_byte(
         seed in 0..TWIST, fates in prop::collection::vec(any::<u8>(), 1..400),
     ) {
         let [straight, twisted] = [seed, seed | TWIST].map(|seed| play(seed, &fates, 1200));

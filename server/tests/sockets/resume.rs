@@ -35,7 +35,7 @@ async fn resume(
 }
 
 #[tokio::test]
-async fn a_wrong_word_disturbs_nobody() {
+async fn a_wrong_secret_disturbs_nobody() {
     let server = Running::start().await;
     for (at, over) in Over::ALL.into_iter().enumerate() {
         let (mut owner, secret) = resumable(&server, over, &format!("safe-{at}")).await;

@@ -189,7 +189,7 @@ async fn a_map_is_loaded_over_every_transport_while_it_changes() {
 }
 
 #[tokio::test]
-async fn who_comes_again_loads_nothing() {
+async fn a_returning_client_loads_nothing() {
     let server = serve(|_| {}).await;
     let cache = server.dir.path().join("cache");
     let options = Extent { bytes: 100_000, changes: false };
@@ -213,7 +213,7 @@ async fn who_comes_again_loads_nothing() {
 }
 
 #[test]
-fn a_directory_keeps_what_it_may() {
+fn a_directory_keeps_files_up_to_its_bound() {
     use tickwire_client::StaticCache as _;
     use tickwire_shared::control::ContentHash;
     let dir = tempfile::tempdir().unwrap();

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_acknowledged_is_kept_no_longer() {
+    fn acknowledged_frames_are_dropped() {
         let mut kept = KeptFrames::default();
         write(&mut kept, 0..3, 1000);
         write(&mut kept, 3..5, 1000);

@@ -35,7 +35,7 @@ mod tests {
     use super::ByteAllowance;
 
     #[test]
-    fn what_is_spent_in_a_second_is_what_is_allowed() {
+    fn a_second_spends_its_allowance() {
         let mut allowance = ByteAllowance::default();
         let spent = (0..600).map(|tick| {
             let most = allowance.next(32_000, 60, 1200);

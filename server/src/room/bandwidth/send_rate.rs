@@ -17,7 +17,7 @@ const ROUND_MS: u32 = 200;
 const FLIGHTS: usize = 8;
 /// Share of the throughput that is sent after a cut.
 const CUT: f32 = 0.75;
-/// How fast a long queue should shrink: throughput over bytes sent.
+/// The rate at which a long queue should shrink: throughput over bytes sent.
 const SHRINKS: f32 = 1.2;
 /// Growth in a round without a wait.
 const GROWTH: f32 = 1.08;

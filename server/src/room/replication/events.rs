@@ -109,9 +109,9 @@ impl Events {
         }
     }
 
-    /// How many reliable events fit their share of a datagram, and how many unreliable ones beside
-    /// them. None after a snapshot without place for a record, which must not wait for events
-    /// forever.
+    /// The numbers of reliable events that fit their share of a datagram, and of unreliable ones
+    /// that fit beside them. 0 after a snapshot without place for a record, which must not wait for
+    /// events forever.
     pub(super) fn that_fit(&self, bits_max: usize, lacks_place: bool) -> (usize, usize) {
         if lacks_place {
             return (0, 0);
@@ -136,8 +136,8 @@ impl Events {
         (count, self.once.iter().take_while(fits_too).count())
     }
 
-    /// How many of the first `count` precede the first one held back at `now`, whose entity the
-    /// client lacks.
+    /// The number of the first `count` events before the first one held back at `now`, whose entity
+    /// the client lacks.
     pub(super) fn that_may_come(
         &self,
         now: Tick,

@@ -161,7 +161,7 @@ fn choose(
     FittedRecords { lacks_bits: lacks.map(|bits| other_bits + bits), blocked }
 }
 
-/// How many of the first records by `ranks` fit in `bits_max`.
+/// The number of the first records by `ranks` that fit in `bits_max`.
 pub(super) fn fitting(records: &Records, ranks: &[RecordRank], bits_max: usize) -> usize {
     let Some(&last) = ranks.last() else { return 0 };
     // The gaps between records depend on the choice: first a guess without them, then exactly.

@@ -201,7 +201,7 @@ fn code_newcomers(
     context.scratch.records.left_out.sort_unstable_by_key(|record| record.slot);
 }
 
-/// How many of the first records fit in `bits_max`, and their bits.
+/// The number of the first records that fit in `bits_max`, and their bits.
 fn fitting(records: &[Record], bits_max: usize) -> (usize, usize) {
     let (mut bits, mut next_slot) = (0, 0);
     for (at, record) in records.iter().enumerate() {

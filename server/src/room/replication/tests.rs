@@ -134,7 +134,7 @@ fn the_longer_something_waits_the_more_it_matters() {
 }
 
 #[test]
-fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
+fn an_old_entity_waits_only_since_it_came_into_view() {
     let mut table = Table::new(vec![SMALL; 2]);
     table.step();
     table.write(1200, 1200);
@@ -153,7 +153,7 @@ fn what_comes_into_view_waits_from_then_on_however_old_it_is() {
 }
 
 #[test]
-fn what_no_datagram_holds_keeps_nothing_else_back() {
+fn a_record_beyond_any_datagram_holds_no_other_back() {
     let mut things = vec![WIDE; 3];
     things.extend([SMALL; 3]);
     let mut table = Table::new(things);
@@ -164,7 +164,7 @@ fn what_no_datagram_holds_keeps_nothing_else_back() {
 }
 
 #[test]
-fn what_only_a_larger_datagram_holds_says_what_it_takes() {
+fn a_record_that_needs_a_larger_datagram_reports_its_size() {
     let mut table = Table::new(vec![WIDE; 3]);
     table.step();
     assert_eq!(table.write(20, 1200).1, 0);
@@ -177,7 +177,7 @@ fn what_only_a_larger_datagram_holds_says_what_it_takes() {
 }
 
 #[test]
-fn what_stood_still_for_half_an_age_is_sent_whole() {
+fn an_entity_still_for_half_an_age_is_sent_whole() {
     let against = |ticks: i32| {
         let mut table = Table::new(vec![SMALL; 2]);
         for _ in 0..100 {
@@ -205,7 +205,7 @@ fn event(tick: Tick, bits: usize) -> Arc<EventBits> {
 }
 
 #[test]
-fn where_bytes_are_few_events_leave_a_record_its_turn() {
+fn events_leave_a_record_its_turn_in_small_snapshots() {
     let mut table = Table::new(vec![WIDE]);
     let (mut held, mut told) = (Vec::new(), 0);
     for _ in 0..12 {
@@ -224,7 +224,7 @@ fn where_bytes_are_few_events_leave_a_record_its_turn() {
 }
 
 #[test]
-fn what_never_finds_place_behind_the_client_s_own_goes_before_it() {
+fn a_record_blocked_by_the_client_s_own_goes_before_them() {
     let mut table = Table::new(vec![SMALL, WIDE]);
     table.is_first_mine = true;
     let mut held = Vec::new();
@@ -277,7 +277,7 @@ fn a_large_record_is_saved_for_though_the_client_s_own_take_all_there_is() {
 }
 
 #[test]
-fn what_a_keyframe_brought_is_not_sent_whole_again() {
+fn an_entity_from_a_keyframe_is_not_sent_whole_again() {
     let mut table = Table::new(vec![WIDE]);
     table.step();
     // The snapshot and a part of the same tick, and both arrived.
@@ -294,7 +294,7 @@ fn what_a_keyframe_brought_is_not_sent_whole_again() {
     assert_eq!(record.against, RecordBaseline::Age(1));
 }
 
-/// How many of the first `records` fit, tried one by one.
+/// The number of the first `records` that fit, tried one by one.
 fn fitting_one_by_one(records: &Records, ranks: &[RecordRank], bits_max: usize) -> usize {
     let fits = |kept: usize| {
         let kept = records.others.iter().filter(|record| record.rank() <= ranks[kept - 1]);
@@ -305,7 +305,7 @@ fn fitting_one_by_one(records: &Records, ranks: &[RecordRank], bits_max: usize) 
 
 proptest! {
     #[test]
-    fn what_fits_is_found_from_any_sizes(
+    fn the_records_that_fit_are_found_for_any_sizes(
         records in prop::collection::vec((1u16..50, 2u8.., 0u32..9), 1..60), bits_max in 0usize..3000,
     ) {
         let mut all = Records::default();

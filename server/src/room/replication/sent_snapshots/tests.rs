@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
+fn an_old_removal_does_not_acknowledge_one_after_the_slot_returned() {
     const SLOT: u16 = 5;
     let mut sent_snapshots = SentSnapshots::default();
     sent_snapshots.grow(64);
@@ -28,7 +28,7 @@ fn an_old_farewell_does_not_stand_for_one_after_the_slot_came_back() {
 }
 
 #[test]
-fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() {
+fn a_late_acknowledgement_does_not_revive_a_removed_slot() {
     const SLOT: u16 = 5;
     let mut sent_snapshots = SentSnapshots::default();
     sent_snapshots.grow(64);
@@ -45,7 +45,7 @@ fn what_was_told_to_go_is_not_known_from_an_older_snapshot_acknowledged_later() 
 }
 
 #[test]
-fn how_long_an_acknowledgement_took_is_told_once_however_late_it_is() {
+fn the_age_of_an_acknowledgement_is_returned_once_even_if_late() {
     let mut sent_snapshots = SentSnapshots::default();
     sent_snapshots.grow(64);
     for tick in 10..=200 {
