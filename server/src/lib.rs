@@ -82,6 +82,7 @@ pub mod config;
 mod connection;
 mod counters;
 mod http;
+pub mod identity;
 mod log;
 mod notices;
 mod prefix;

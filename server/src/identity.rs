@@ -1,0 +1,36 @@
+//! Who a player is: join tokens, signed by the game's own backend, and their check.
+//!
+//! [`TokenChecker`] has no clock, no file and no socket: a token, the keys and the time go in, and its claims come out.
+//!
+//! ```
+//! use tickwire_server::identity::{
+//!     Audiences, TokenChecker, TokenClaims, TokenError, TokenKeys, TokenRules, TokenSigner,
+//! };
+//!
+//! let secret = r#"{"keys":[{"kty":"oct","kid":"1","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#;
+//! let now_s = 1_000_000;
+//! let claims = TokenClaims {
+//!     sub: Some("ann@example".to_owned()),
+//!     aud: Some(Audiences::One("party".to_owned())),
+//!     iat: Some(now_s),
+//!     exp: Some(now_s + 60),
+//!     jti: Some("a word of its own".to_owned()),
+//!     ..TokenClaims::default()
+//! };
+//! let token = TokenSigner::parse(secret)?.sign(&claims)?;
+//! let keys = TokenKeys::parse(secret)?;
+//! let mut checker = TokenChecker::new(TokenRules::for_audience("party"));
+//! assert_eq!(checker.check(&keys, &token, now_s), Ok(claims));
+//! assert_eq!(checker.check(&keys, &token, now_s), Err(TokenError::Used));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod check;
+mod claims;
+mod crypto;
+mod keys;
+mod used;
+
+pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
+pub use claims::{Audiences, TokenClaims};
+pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
