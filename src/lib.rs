@@ -64,10 +64,10 @@
 //! Neither is needed for the rules alone, which build for `wasm32-unknown-unknown`; [`web_rules!`] has a page predict by them.
 
 pub use tickwire_shared::{
-    Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input, Inputs,
-    LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
-    Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer, game, glam,
-    serde, state,
+    Account, Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input,
+    Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId,
+    Position, Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer,
+    game, glam, serde, state,
 };
 pub use tickwire_shared::{predict, rewind, text};
 
@@ -147,7 +147,7 @@ pub mod prelude {
     pub use tickwire_shared::glam::{Quat, Vec2, Vec3};
     pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
-        Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
+        Account, Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
         NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy,
         Simulation, StaticData, Text, Tick, View, Viewer, game, state,
     };

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::control::{
-    CloseCode, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
+    CloseCode, JoinToken, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::{Kinds, Lanes};
@@ -40,6 +40,9 @@ pub struct ConnectOptions {
     pub trust: Trust,
     /// The client's name and version, for the server's log.
     pub client: String,
+    /// Identifies the player; empty for a guest. A token is valid for one session: each needs a new one. A session that resumes
+    /// needs none.
+    pub token: JoinToken,
     /// Time until the server's welcome, after which connecting fails.
     pub timeout: Duration,
     /// Where static data of rooms is kept between sessions, if anywhere.
@@ -51,6 +54,7 @@ impl Default for ConnectOptions {
         ConnectOptions {
             trust: Trust::default(),
             client: concat!("tickwire-client ", env!("CARGO_PKG_VERSION")).to_owned(),
+            token: JoinToken::default(),
             timeout: Duration::from_secs(5),
             static_cache: None,
         }
@@ -92,6 +96,7 @@ impl<S: Simulation> Client<S> {
         let connecting = async {
             let link = Link::open(&parsed, &options.trust).await?;
             let mut session = Session::resumable(&options.client, Some(schema_of::<S>()));
+            session.set_token(options.token.clone());
             session.set_lossless(link.transport() == Transport::WebSocket);
             if options.static_cache.is_some() {
                 session.use_static_cache();

@@ -48,8 +48,8 @@ use std::time::Duration;
 
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, FrameReader, RoomInfo, STREAM_CHAT, STREAM_CONTROL, ServerChat,
-    ServerFrame, write_frame,
+    ClientFrame, CloseCode, FrameReader, JoinToken, RoomInfo, STREAM_CHAT, STREAM_CONTROL,
+    ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::SnapshotError;
@@ -122,6 +122,8 @@ pub struct Session {
     own_schema: Option<Schema>,
     control_in: FrameReader,
     chat_in: FrameReader,
+    /// Written before all other bytes.
+    hello: Option<ClientFrame>,
     control_out: Vec<u8>,
     chat_out: Vec<u8>,
     /// The number of the last request.
@@ -170,19 +172,19 @@ impl Session {
     }
 
     fn begin(client: &str, schema: Option<Schema>, resumable: bool) -> Self {
-        let mut control_out = vec![STREAM_CONTROL];
         // The model is the server's choice. A schema too large for a frame is compared on this side
         // alone.
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
         let told = told.filter(|schema| schema.validate().is_ok());
         let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
-        let hello = ClientFrame::Hello { client, schema: told, resumable };
-        write_frame(&hello, &mut control_out);
+        let token = JoinToken::default();
+        let hello = ClientFrame::Hello { client, schema: told, resumable, token };
         Session {
             own_schema: schema,
             control_in: FrameReader::default(),
             chat_in: FrameReader::default(),
-            control_out,
+            hello: Some(hello),
+            control_out: Vec::new(),
             chat_out: vec![STREAM_CHAT],
             requests: 0,
             events: VecDeque::new(),
@@ -308,8 +310,14 @@ impl Session {
 
     /// Bytes to write to the control stream; empty when there are none.
     pub fn take_control(&mut self) -> Vec<u8> {
-        self.stats.bytes_out += self.control_out.len() as u64;
-        std::mem::take(&mut self.control_out)
+        let mut out = Vec::new();
+        if let Some(hello) = self.hello.take() {
+            out.push(STREAM_CONTROL);
+            write_frame(&hello, &mut out);
+        }
+        out.append(&mut self.control_out);
+        self.stats.bytes_out += out.len() as u64;
+        out
     }
 
     /// Bytes to write to the chat stream; empty when there are none.

@@ -53,6 +53,12 @@ impl Core {
         Core { session: Session::new(client, None), view: Vec::new(), built_for: None }
     }
 
+    /// Identifies the player by a join token. Call it before the first `takeControl`.
+    #[wasm_bindgen(js_name = setToken)]
+    pub fn set_token(&mut self, token: &str) {
+        self.session.set_token(token.into());
+    }
+
     /// Takes received bytes of the control stream; throws an error with the close code's number
     /// (`code`) and a text.
     #[wasm_bindgen(js_name = onControl)]

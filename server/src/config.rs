@@ -141,6 +141,24 @@ settings! {
         /// Milliseconds for which a session whose connection was lost keeps its place in its room, for its client to come
         /// back; 0 for none.
         resume_grace_ms: u32 = 30_000, in 0..=600_000;
+        /// File of the keys that check join tokens: public keys in PEM, or a JWKS document. With it players need a token; without
+        /// it everyone is a guest. Reloaded when it changes.
+        token_keys_file: Option<PathBuf> = None;
+        /// Seconds between two checks whether that file changed.
+        token_keys_check_s: u32 = 10, in 1..=86_400;
+        /// The audience that tokens must name, their claim `aud`; empty for the game's name.
+        token_audience: String = String::new();
+        /// Most seconds from a token's `iat` to its `exp`.
+        token_lifetime_max_s: u32 = 300, in 1..=86_400;
+        /// Allowed difference in seconds between this machine's clock and the clock of the tokens' maker.
+        token_skew_s: u32 = 10, in 0..=300;
+        /// Used tokens that are remembered until they have expired, so that none is used twice. While there are as many, no token
+        /// is taken.
+        token_ids_max: usize = 65_536, in 16..=10_000_000;
+        /// Let in players without a token as guests, beside those with one.
+        token_guests: bool = false;
+        /// A second session of an account ends the first; with false it is refused.
+        account_newer_wins: bool = true;
         /// Rooms at once.
         rooms_max: usize = 10_000, in 1..=1_000_000;
         /// Open rooms that one session has made.

@@ -2,7 +2,7 @@
 //!
 //! Only here do the transport, the session's control and the rooms meet:
 //!
-//! - `streams` identifies the two streams, `control` and `chat` serve them;
+//! - `streams` identifies the two streams, `hello` begins the session, `control` and `chat` serve them;
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
@@ -14,6 +14,7 @@ mod control;
 mod datagrams;
 mod deliver;
 mod frames;
+mod hello;
 mod link;
 mod order;
 mod reliable;
@@ -24,8 +25,8 @@ mod static_offers;
 mod streams;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tickwire_shared::control::{CloseCode, Received, ServerFrame};
@@ -37,6 +38,7 @@ use tokio::time::Instant;
 
 use crate::config::ServerConfig;
 use crate::counters::Counters;
+use crate::identity::{AccountPermit, Accounts, AnyAuthenticator, Guests};
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
@@ -77,6 +79,10 @@ pub(crate) struct ServerState<S: Simulation> {
     sessions: Arc<Shares>,
     /// Where sessions wait for their clients to come back.
     returns: Returns,
+    /// Identifies players; without one all are guests.
+    authenticator: OnceLock<Box<dyn AnyAuthenticator>>,
+    /// Accounts that have a session.
+    accounts: Arc<Accounts>,
     stopping: AtomicBool,
 }
 
@@ -95,6 +101,8 @@ impl<S: Simulation> ServerState<S> {
                     .free_for_loopback(),
             ),
             returns: Returns::default(),
+            authenticator: OnceLock::new(),
+            accounts: Arc::default(),
             stopping: AtomicBool::new(false),
             config,
         }
@@ -103,6 +111,15 @@ impl<S: Simulation> ServerState<S> {
     /// The number of sessions that have said hello and have not ended.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.taken()
+    }
+
+    /// Sets the authenticator, before the first session.
+    pub(crate) fn authenticate_by(&self, authenticator: Box<dyn AnyAuthenticator>) {
+        let _ = self.authenticator.set(authenticator);
+    }
+
+    fn authenticator(&self) -> &dyn AnyAuthenticator {
+        self.authenticator.get().map_or(&Guests, |authenticator| &**authenticator)
     }
 
     /// Ends every session, including those about to begin.
@@ -149,6 +166,8 @@ impl<S: Simulation> Drop for SessionPermit<S> {
 struct SessionScope<S: Simulation> {
     /// Since hello.
     permit: Option<SessionPermit<S>>,
+    /// Present for a player with an account, which has no other session.
+    account: Option<AccountPermit>,
     rates: FrameRates,
 }
 
@@ -174,7 +193,7 @@ pub(crate) async fn serve<S: Simulation>(
         link.end(CloseCode::ServerStopping);
     }
     let rates = FrameRates::new(&host.config, std::time::Instant::now());
-    let mut session = SessionScope { permit: None, rates };
+    let mut session = SessionScope { permit: None, account: None, rates };
     let mut streams = Streams::new(Arc::clone(&link.transport()), hello);
     let end = loop {
         match carry(&host, &link, &mut session, (&mut streams, &returns)).await {
@@ -205,7 +224,12 @@ pub(crate) async fn serve<S: Simulation>(
         host.counters.sessions_too_slow.increment();
     }
     tracing::info!(player = link.player.0, code = ?end.code, text = end.text, "session ended");
-    tokio::join!(leave(&link, end.code), say_goodbye(&link, &end, host.config.goodbye_time()));
+    let left = async {
+        leave(&link, end.code).await;
+        // Its seat and its name are free now.
+        drop(session.account.take());
+    };
+    tokio::join!(left, say_goodbye(&link, &end, host.config.goodbye_time()));
     host.links.remove(link.player);
 }
 

@@ -41,6 +41,10 @@ counters! {
     sessions_resumed,
     /// Attempts to resume a session that is over, or that is another client's.
     resumes_refused,
+    /// Sessions refused because of a bad token, a missing token, or an account that is in use.
+    sessions_unauthenticated,
+    /// Sessions ended because their account connected elsewhere.
+    sessions_replaced,
     /// Connection attempts without an answer: too many at once, or from one address.
     handshakes_ignored,
     /// Connection attempts that were asked to prove their address.

@@ -1,4 +1,4 @@
-//! Who a player is: join tokens, signed by the game's own backend, and their check.
+//! Who a player is, by an [`Authenticator`]: join tokens, signed by the game's own backend, or whatever a program decides.
 //!
 //! [`TokenChecker`] has no clock, no file and no socket: a token, the keys and the time go in, and its claims come out.
 //!
@@ -25,12 +25,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accounts;
+mod authenticator;
 mod check;
 mod claims;
 mod crypto;
 mod keys;
+mod tokens;
 mod used;
 
+pub(crate) use accounts::{AccountPermit, Accounts};
+pub(crate) use authenticator::AnyAuthenticator;
+pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
 pub use claims::{Audiences, TokenClaims};
 pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
+pub(crate) use tokens::{TokenAuthenticator, choose, watch_keys};

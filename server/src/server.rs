@@ -24,6 +24,7 @@ use crate::certificates::{Certificates, NextLook, reset_secret};
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
+use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator, TokenKeysError};
 use crate::notices::Notices;
 use crate::rooms::Rooms;
 use crate::scheduler::{NetworkQueue, Scheduler, Watchdog};
@@ -53,6 +54,8 @@ pub struct Server<S: Simulation> {
     shown: Arc<LiveInfo>,
     page: Option<Page>,
     page_policy: HeaderValue,
+    tokens: Option<Arc<TokenAuthenticator>>,
+    authenticator: Option<Box<dyn AnyAuthenticator>>,
     local_addr: SocketAddr,
 }
 
@@ -71,6 +74,9 @@ pub enum ServerError {
     /// Ctrl-C and SIGTERM cannot be caught.
     #[error("signals cannot be caught: {0}")]
     Signals(io::Error),
+    /// Unusable keys for join tokens.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
     /// No page.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -102,6 +108,7 @@ impl<S: Simulation> Server<S> {
         config.page_dir.as_deref().map_or(Ok(()), http::check_dir)?;
         let page_policy: HeaderValue = config.page_policy.parse().map_err(|_| PageError::Policy)?;
         let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
+        let tokens = TokenAuthenticator::open(&config, S::NAME)?;
         let secret = reset_secret(&config);
         let (bound, http) = bind_both(&config, &certificates, &secret)?;
         let failed = |error| listen_error(&config, error);
@@ -120,6 +127,8 @@ impl<S: Simulation> Server<S> {
             shown: Arc::new(LiveInfo::default()),
             page: None,
             page_policy,
+            tokens,
+            authenticator: None,
             local_addr,
         };
         show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
@@ -130,6 +139,13 @@ impl<S: Simulation> Server<S> {
     #[must_use]
     pub fn with_page(mut self, page: Page) -> Self {
         self.page = Some(page);
+        self
+    }
+
+    /// Identifies players by `authenticator`, in place of the settings.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Box::new(authenticator));
         self
     }
 
@@ -167,6 +183,8 @@ impl<S: Simulation> Server<S> {
     /// only the end of the process ends it.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         let Server { host, mut endpoint, http, http_tls, certificates, shown, .. } = self;
+        let watched_tokens = self.tokens.clone().filter(|_| self.authenticator.is_none());
+        host.authenticate_by(identity::choose(self.authenticator, self.tokens));
         let admission = Arc::new(Admission::new(&host.config));
         let origins = Arc::new(Origins::new(&host.config.allowed_origins.0));
         endpoint.open(ServerService::new(&host, Arc::clone(&admission), Arc::clone(&origins)));
@@ -176,6 +194,7 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(push_rooms(Arc::clone(&host)));
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
+        tasks.spawn(identity::watch_keys(watched_tokens, host.config.token_keys_check_s));
         // Before the HTTP side serves: whoever knew the address would be told that it starts.
         shown.ready.store(true, Ordering::Release);
         if let Some(listener) = http {

@@ -16,6 +16,7 @@ mod frames;
 mod resume;
 mod rooms;
 mod static_data;
+mod token;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,7 @@ pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 pub use static_data::{
     ClientStatic, ContentHash, STATIC_BYTES_MAX, STATIC_CHUNK_BYTES_MAX, ServerStatic, StaticChange,
 };
+pub use token::JoinToken;
 
 /// First byte of the control stream, opened by the client before the chat stream.
 pub const STREAM_CONTROL: u8 = 0x01;
@@ -62,6 +64,8 @@ pub enum ClientFrame {
         /// The client resumes its session when the connection is lost: it sends [`ClientFrame::Received`], and the
         /// server keeps what the client does not have yet.
         resumable: bool,
+        /// Identifies the player; empty for none.
+        token: JoinToken,
     },
     /// Asks for a seat. Answered by [`ServerFrame::Joined`] or [`ServerFrame::Refused`].
     Join {
@@ -411,4 +415,6 @@ pub enum RefuseCode {
     CommandInvalid,
     /// Commands faster than allowed.
     CommandTooFast,
+    /// The player's token is for another room.
+    TokenForOtherRoom,
 }

@@ -114,13 +114,13 @@ pub mod websocket;
 pub use glam;
 pub use serde;
 pub use simulation::{
-    Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason, NewPlayer,
-    NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position, Refusal,
-    RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
+    Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
+    NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position,
+    Refusal, RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
 };
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
-pub const PROTOCOL_VERSION: u8 = 4;
+pub const PROTOCOL_VERSION: u8 = 5;

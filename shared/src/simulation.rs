@@ -16,7 +16,7 @@ pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
 pub use no_event::{NoCommand, NoEvent};
-pub use rooms::{LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
+pub use rooms::{Account, LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
 pub use state::GameState;
 pub use static_data::{StaticData, StaticEdit};
 pub use view::{Area, View, Viewer};

@@ -215,7 +215,12 @@ async fn websocket(port: u16, end: Instant, counts: &Counts) -> std::io::Result<
     stream.write_all(upgrade.as_bytes()).await?;
     let mut hello = vec![STREAM_CONTROL];
     write_frame(
-        &ClientFrame::Hello { client: "attacker".to_owned(), schema: None, resumable: false },
+        &ClientFrame::Hello {
+            client: "attacker".to_owned(),
+            schema: None,
+            resumable: false,
+            token: "".into(),
+        },
         &mut hello,
     );
     stream.write_all(&message(&hello)).await?;

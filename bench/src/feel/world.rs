@@ -165,6 +165,7 @@ impl World {
             request: RequestId(1),
             player: id,
             name,
+            account: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: DATAGRAM_BYTES_MAX,

@@ -167,6 +167,7 @@ fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) 
         request: RequestId(1),
         player,
         name,
+        account: None,
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,

@@ -3,12 +3,20 @@
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, Redacted, RequestId, RoomChoice, RoomQuery, write_frame,
+    ClientChat, ClientFrame, JoinToken, Redacted, RequestId, RoomChoice, RoomQuery, write_frame,
 };
 
 use super::Session;
 
 impl Session {
+    /// Identifies the player by a join token. Call it before the first bytes of the control stream are taken; later it has no
+    /// effect.
+    pub fn set_token(&mut self, join_token: JoinToken) {
+        if let Some(ClientFrame::Hello { token, .. }) = &mut self.hello {
+            *token = join_token;
+        }
+    }
+
     /// Asks for a seat. Returns the number that the answer names, as do all requests below: each is
     /// answered exactly once, after its effect and in the order asked, unless the session ends.
     pub fn join(&mut self, room: RoomChoice, name: &str) -> RequestId {

@@ -25,6 +25,14 @@ export const CLOSE_CODES = [
   'NoRoom',
   'NoDatagrams',
   'ResumeRefused',
+  'TokenMissing',
+  'TokenInvalid',
+  'TokenExpired',
+  'TokenNotYet',
+  'TokenUsed',
+  'AccountInUse',
+  'AccountTaken',
+  'AuthUnavailable',
 ] as const;
 
 /** Why a session ended. */
@@ -56,7 +64,8 @@ export type RefuseCode =
   | 'ByGame'
   | 'NotPlaying'
   | 'CommandInvalid'
-  | 'CommandTooFast';
+  | 'CommandTooFast'
+  | 'TokenForOtherRoom';
 
 /** What goes wrong on this side, before or without a server's answer. */
 export type LocalCode =
@@ -134,6 +143,14 @@ const TEXTS: Record<ErrorCode, string> = {
   NoRoom: 'you were in no room for too long; connect again to play',
   NoDatagrams: 'the connection carries no datagrams; connect over a WebSocket',
   ResumeRefused: 'the session is over; connect again to begin a new one',
+  TokenMissing: 'this server takes players who have signed in; sign in, and connect with a token',
+  TokenInvalid: 'the token is not valid on this server; sign in again',
+  TokenExpired: 'the token has expired; get a new one and connect again',
+  TokenNotYet: 'the token is not valid yet; wait a moment, or set the clocks right',
+  TokenUsed: 'the token was used before; get a new one and connect again',
+  AccountInUse: 'the account is playing already; end that session first',
+  AccountTaken: 'the account connected elsewhere, which ended this session',
+  AuthUnavailable: 'players cannot be checked now; try again in a minute',
   NameInvalid: 'a display name is 1 to 32 visible characters, and some are reserved; choose another',
   NameTaken: 'someone in the room has this name, or one that looks like it; choose another',
   RoomFull: 'every seat in the room is taken; join another room or watch',
@@ -158,6 +175,7 @@ const TEXTS: Record<ErrorCode, string> = {
   NotPlaying: 'you only watch; take a seat to play',
   CommandInvalid: 'the server knows no such command; reload the page, or build it anew from the rules of the server',
   CommandTooFast: 'you ask the game for more than it takes; wait a moment',
+  TokenForOtherRoom: 'you are signed in for another room; join that one',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
   NoWebSocket: 'there is no WebSocket here; use a browser, node 22 or newer, or node 20 with --experimental-websocket',

@@ -9,11 +9,12 @@ test('the numbers of the close codes are those of the protocol', () => {
   expect(closeCodeOf(18)).toBe('NoRoom');
   expect(closeCodeOf(19)).toBe('NoDatagrams');
   expect(closeCodeOf(20)).toBe('ResumeRefused');
+  expect(closeCodeOf(28)).toBe('AuthUnavailable');
   expect(CLOSE_CODES.map(closeNumberOf)).toEqual(CLOSE_CODES.map((_, number) => number));
 });
 
 test('a number this version does not know is a lost connection', () => {
-  expect(closeCodeOf(21)).toBe("ConnectionLost");
+  expect(closeCodeOf(99)).toBe("ConnectionLost");
   expect(closeCodeOf(-1)).toBe('ConnectionLost');
 });
 

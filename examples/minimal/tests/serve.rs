@@ -116,6 +116,7 @@ impl Session {
             client: "test".to_owned(),
             schema: None,
             resumable: false,
+            token: "".into(),
         });
         session.send(0x82, &[STREAM_CHAT]);
         session.hear();

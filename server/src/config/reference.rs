@@ -41,6 +41,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "static_",
         ],
     ),
+    ("Identity", &["token_", "account_"]),
     ("Rooms", &["rooms_", "room_empty"]),
     ("A room", &["room."]),
     (

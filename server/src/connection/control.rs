@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 use tickwire_shared::command::COMMAND_BYTES_MAX;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, Received, Redacted, RefuseCode, RequestId, ResumeSecret, RoomQuery,
-    ServerFrame,
+    ClientFrame, CloseCode, Received, Redacted, RefuseCode, RequestId, ResumeSecret, RoomChoice,
+    RoomQuery, ServerFrame,
 };
-use tickwire_shared::schema::Schema;
 use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::timeout_at;
 
 use super::frames::{FrameStream, NoFrame};
-use super::link::truncate;
+use super::hello::greet;
 use super::served::Served;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, send_message};
 use crate::config::ServerConfig;
+use crate::identity::Identity;
 use crate::room::{self, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
@@ -42,10 +42,12 @@ pub(super) async fn serve<S: Simulation>(
                     false => Served::Over(CloseCode::ResumeRefused.into()),
                 };
             }
-            Ok(Ok(hello)) => match greet(host, link, hello) {
-                Ok(permit) => session.permit = Some(permit),
-                Err(end) => return Served::Over(end),
-            },
+            Ok(Ok(first)) => {
+                let first = (first, handshake.deadline);
+                if let Err(end) = greet(host, link, session, first).await {
+                    return Served::Over(end);
+                }
+            }
             Ok(Err(NoFrame::Finished)) => return Served::Over(CloseCode::Normal.into()),
             Ok(Err(NoFrame::Lost)) => return Served::Lost,
             Ok(Err(NoFrame::End(end))) => return Served::Over(end),
@@ -94,47 +96,6 @@ pub(super) async fn serve<S: Simulation>(
     }
 }
 
-/// Answers the first frame. Returns the place on the server, held while the session lasts.
-fn greet<S: Simulation>(
-    host: &Arc<ServerState<S>>,
-    link: &ClientLink<S::Input>,
-    frame: ClientFrame,
-) -> Result<super::SessionPermit<S>, SessionEnd> {
-    let ClientFrame::Hello { mut client, mut schema, resumable } = frame else {
-        return Err(CloseCode::TooEarly.into());
-    };
-    if let Some(schema) = &mut schema {
-        // The server's model is used; the client's is ignored.
-        schema.model.clear();
-    }
-    check_schema(&host.schema, schema.as_ref())?;
-    let transport = link.transport();
-    if transport.datagram_bytes_max() < DATAGRAM_BYTES_MIN {
-        return Err(CloseCode::NoDatagrams.into());
-    }
-    let place = super::SessionPermit::take(host, transport.remote_address().ip())?;
-    truncate(&mut client, CLIENT_NAME_BYTES_MAX);
-    tracing::info!(
-        player = link.player.0,
-        client,
-        transport = transport.transport_name(),
-        address = %transport.remote_address(),
-        "session started"
-    );
-    let resume_grace_ms = host.config.resume_grace_ms;
-    let resume = (resumable && resume_grace_ms > 0).then(|| link.allow_resume());
-    link.greet();
-    link.send_control(ServerFrame::Welcome {
-        server: concat!("tickwire-server ", env!("CARGO_PKG_VERSION")).to_owned(),
-        player: link.player,
-        schema: host.schema.clone(),
-        resume,
-        resume_grace_ms,
-    });
-    link.welcome();
-    Ok(place)
-}
-
 /// Whether there is a session of this number, the secret is its own, and everything is kept that its client lacks.
 fn may_resume<S: Simulation>(
     host: &ServerState<S>,
@@ -153,12 +114,6 @@ fn may_resume<S: Simulation>(
         host.counters.resumes_refused.increment();
     }
     is_known && can_resume
-}
-
-fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), SessionEnd> {
-    let Some(theirs) = theirs else { return Ok(()) };
-    let checked = theirs.validate().and_then(|()| ours.accepts(theirs));
-    checked.map_err(|error| SessionEnd::new(CloseCode::SchemaMismatch, error.to_string()))
 }
 
 /// Carries out a frame's request; returns once it is done and answered.
@@ -186,14 +141,16 @@ async fn handle<S: Simulation>(
             let by = (link.player, link.transport().remote_address().ip());
             // Options that are too long never reach the room.
             let checked = room::options::check_length(&host.config.room, &options);
+            let room = own_room(link, room);
             let find = || {
                 checked?;
-                host.rooms.play(&room, &password, by)
+                host.rooms.play(&room?, &password, by)
             };
             enter(link, request, (name, options), find).await;
         }
         ClientFrame::Spectate { request, room, name, password } => {
-            let find = || host.rooms.watch(&room, &password);
+            let chosen = own_room(link, RoomChoice::Named(room.clone()));
+            let find = || chosen.and_then(|_| host.rooms.watch(&room, &password));
             enter(link, request, (name, Redacted::default()), find).await;
         }
         ClientFrame::Leave { request } => {
@@ -238,6 +195,19 @@ async fn handle<S: Simulation>(
     Ok(())
 }
 
+/// The chosen room, or the only one that the client's token opens.
+fn own_room<I>(link: &ClientLink<I>, choice: RoomChoice) -> Result<RoomChoice, RoomRefusal> {
+    let Some(own) = link.identity().room else { return Ok(choice) };
+    match choice {
+        RoomChoice::Quick => Ok(RoomChoice::Named(own)),
+        RoomChoice::Named(name) if name == own => Ok(RoomChoice::Named(name)),
+        RoomChoice::Named(_) | RoomChoice::Create { .. } => {
+            let text = format!("your token is for the room {own:?}; join that one by its name");
+            Err(RoomRefusal { code: RefuseCode::TokenForOtherRoom, text })
+        }
+    }
+}
+
 /// Asks for a place in a room.
 async fn enter<I>(
     link: &Arc<ClientLink<I>>,
@@ -258,7 +228,17 @@ async fn enter<I>(
     link.enter(membership);
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
-    let join = ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max };
+    let Identity { account, name: own_name, .. } = link.identity();
+    let join = ToRoom::Join {
+        request,
+        player,
+        // The authenticator may set the name.
+        name: own_name.unwrap_or(name),
+        account,
+        spectator,
+        options,
+        datagram_bytes_max,
+    };
     send_to_room(link, &room, join).await;
     link.all_answered().await;
 }
@@ -341,9 +321,5 @@ fn refuse<I>(link: &ClientLink<I>, request: RequestId, RoomRefusal { code, text 
     link.send_control(ServerFrame::Refused { request, code, text });
 }
 
-/// Smallest usable datagram size: every QUIC path carries larger ones.
-const DATAGRAM_BYTES_MIN: usize = 200;
-/// Bytes of a client's name that are logged.
-const CLIENT_NAME_BYTES_MAX: usize = 64;
 /// Pause in reading a client that sends frames too fast.
 pub(super) const FRAME_PAUSE: Duration = Duration::from_millis(50);

@@ -16,6 +16,7 @@ use super::order::RequestOrder;
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
+use crate::identity::Identity;
 use crate::room::StaticBlob;
 use crate::rooms::{Membership, PlayerNumbers};
 use crate::scheduler::Mailbox;
@@ -46,6 +47,8 @@ pub(crate) struct ClientLink<I> {
     pub(crate) path_shrank: Notify,
     /// The static data that it was told of.
     pub(super) static_offers: StaticOffers,
+    /// Its identity, set by the answer to hello.
+    identity: OnceLock<Identity>,
     end: OnceLock<SessionEnd>,
     ended: Notify,
 }
@@ -126,6 +129,15 @@ impl<I> ClientLink<I> {
     /// By which it resumes the session, if it may.
     pub(super) fn secret(&self) -> Option<ResumeSecret> {
         self.secret.get().copied()
+    }
+
+    /// Sets the identity. Until then it is a guest.
+    pub(super) fn set_identity(&self, identity: Identity) {
+        let _ = self.identity.set(identity);
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        self.identity.get().cloned().unwrap_or_default()
     }
 
     pub(crate) fn greet(&self) {
@@ -285,6 +297,7 @@ impl<I> ClientLinks<I> {
             told_bytes: AtomicUsize::new(0),
             path_shrank: Notify::new(),
             static_offers: StaticOffers::default(),
+            identity: OnceLock::new(),
             end: OnceLock::new(),
             ended: Notify::new(),
         });

@@ -307,6 +307,7 @@ mod tests {
                 request: RequestId(1),
                 player,
                 name,
+                account: None,
                 spectator: false,
                 options: "".into(),
                 datagram_bytes_max: 1200,

@@ -12,9 +12,18 @@ impl<S: Simulation> Room<S> {
     /// Handles one message. `time_ms` is in milliseconds since 1970, for chat stamps.
     pub fn handle(&mut self, now: Instant, time_ms: u64, message: ToRoom<S::Input>) {
         match message {
-            ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max } => {
+            ToRoom::Join {
+                request,
+                player,
+                name,
+                account,
+                spectator,
+                options,
+                datagram_bytes_max,
+            } => {
                 let seat_options = (!spectator).then_some(&options);
-                match self.join(now, time_ms, (request, player), &name, seat_options) {
+                let named = (name.as_str(), account.as_ref());
+                match self.join(now, time_ms, (request, player), named, seat_options) {
                     Ok(()) => self.set_path(player, datagram_bytes_max),
                     Err(refusal) => {
                         if refusal.0 != RefuseCode::AlreadyInRoom {

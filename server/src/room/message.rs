@@ -7,7 +7,7 @@ use tickwire_shared::control::{
     ClientChat, CloseCode, Redacted, RequestId, ServerChat, ServerFrame,
 };
 use tickwire_shared::input::InputDatagram;
-use tickwire_shared::{PlayerId, Tick};
+use tickwire_shared::{Account, PlayerId, Tick};
 
 use super::static_blob::StaticBlob;
 
@@ -22,6 +22,8 @@ pub enum ToRoom<I> {
         player: PlayerId,
         /// Its display name, not yet checked.
         name: String,
+        /// Its account; `None` for a guest.
+        account: Option<Account>,
         /// True for a spectator.
         spectator: bool,
         /// The game's join options, not yet parsed; ignored for a spectator.

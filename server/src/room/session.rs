@@ -6,7 +6,7 @@ use std::time::Instant;
 use tickwire_shared::control::{
     ChatMessage, ClientChat, CloseCode, Redacted, RefuseCode, RequestId, ServerChat, ServerFrame,
 };
-use tickwire_shared::{LeaveReason, NewPlayer, PlayerId, Simulation};
+use tickwire_shared::{Account, LeaveReason, NewPlayer, PlayerId, Simulation};
 
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
@@ -22,7 +22,7 @@ impl<S: Simulation> Room<S> {
         now: Instant,
         time_ms: u64,
         (request, player): (RequestId, PlayerId),
-        name: &str,
+        (name, account): (&str, Option<&Account>),
         seat_options: Option<&Redacted>,
     ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
@@ -49,7 +49,7 @@ impl<S: Simulation> Room<S> {
             Some(options) => options::parse(&self.config, options)?,
             None => S::JoinOptions::default(),
         };
-        let new = NewPlayer { id: player, name: &name, options, is_bot: false };
+        let new = NewPlayer { id: player, name: &name, account, options, is_bot: false };
         if !spectator {
             self.simulation.may_join(&new).map_err(options::told)?;
         }
@@ -295,7 +295,7 @@ impl<S: Simulation> Room<S> {
 /// The game's reason for the end of a stay.
 fn reason_of(code: CloseCode) -> LeaveReason {
     match code {
-        CloseCode::Normal => LeaveReason::Left,
+        CloseCode::Normal | CloseCode::AccountTaken => LeaveReason::Left,
         CloseCode::Kicked => LeaveReason::Removed,
         _ => LeaveReason::Lost,
     }

@@ -330,6 +330,7 @@ mod tests {
             request: RequestId(1),
             player: PlayerId(1),
             name: "Ann".to_owned(),
+            account: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,

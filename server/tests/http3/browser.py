@@ -24,7 +24,7 @@ CLOSE_SESSION, DRAIN_SESSION = 0x2843, 0x78AE
 GREASE = 0x1F * 7 + 0x21
 
 # tickwire's protocol version.
-VERSION = b"\x04"
+VERSION = b"\x05"
 # tickwire's close codes.
 NORMAL, MALFORMED_FRAME, MALFORMED_DATAGRAM = 0, 5, 7
 TOO_EARLY, UNEXPECTED_STREAM, CONNECTION_LOST = 8, 10, 15
@@ -67,7 +67,7 @@ def text(words):
     return bytes([len(words)]) + words.encode()
 
 
-HELLO = own_frame(b"\x00" + text("probe 1") + b"\x00\x00")
+HELLO = own_frame(b"\x00" + text("probe 1") + b"\x00\x00\x00")
 # A client's requests are numbered from 1; it joins a room first, and then may go.
 BYE = own_frame(b"\x06\x02")
 

@@ -4,19 +4,21 @@ from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 4
+VERSION = 5
 FRAME_MAX = 65536
 CONTROL, CHAT, STATIC = 1, 2, 3
 
 CLOSE_CODES = (
     "Normal", "ServerStopping", "Kicked", "VersionMismatch", "SchemaMismatch", "MalformedFrame", "FrameTooLarge",
     "MalformedDatagram", "TooEarly", "SecondHello", "UnexpectedStream", "HandshakeTimeout", "ServerFull", "TooSlow",
-    "RoomFailed", "ConnectionLost", "OriginRefused", "ServerMisbehaved", "NoRoom", "NoDatagrams", "ResumeRefused")
+    "RoomFailed", "ConnectionLost", "OriginRefused", "ServerMisbehaved", "NoRoom", "NoDatagrams", "ResumeRefused",
+    "TokenMissing", "TokenInvalid", "TokenExpired", "TokenNotYet", "TokenUsed", "AccountInUse", "AccountTaken",
+    "AuthUnavailable")
 REFUSE_CODES = (
     "NameInvalid", "NameTaken", "RoomFull", "NoSuchRoom", "RoomNameInvalid", "TooManyRooms", "AlreadyInRoom",
     "NotInRoom", "NoSuchPlayer", "NotHost", "ChatTooFast", "ChatTooLong", "ChatEmpty", "Busy", "RemovedFromRoom",
     "KickNotAllowed", "KickTooFast", "RoomTaken", "OptionsInvalid", "WrongPassword", "ByGame", "NotPlaying",
-    "CommandInvalid", "CommandTooFast")
+    "CommandInvalid", "CommandTooFast", "TokenForOtherRoom")
 
 CLOSE_CODE = units(*CLOSE_CODES)
 REFUSE_CODE = enumeration(*((name, structure(code=U16) if name == "ByGame" else structure())
@@ -61,7 +63,7 @@ HASH = fixed(U8, 32)
 STATIC_CHANGE = structure(offset=U32, bytes=BYTES)
 
 CLIENT_FRAME = enumeration(
-    ("Hello", structure(client=STRING, schema=optional(SCHEMA), resumable=BOOL)),
+    ("Hello", structure(client=STRING, schema=optional(SCHEMA), resumable=BOOL, token=STRING)),
     ("Join", structure(request=U32, room=ROOM_CHOICE, name=STRING, options=STRING, password=STRING)),
     ("Spectate", structure(request=U32, room=STRING, name=STRING, password=STRING)),
     ("Leave", structure(request=U32)),

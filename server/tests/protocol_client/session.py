@@ -115,7 +115,7 @@ class Session(QuicConnectionProtocol):
 
     async def hello(self, name, resumable=False):
         """Opens both streams and waits for Welcome."""
-        self._begin(("Hello", {"client": name, "schema": self.hello_schema, "resumable": resumable}))
+        self._begin(("Hello", {"client": name, "schema": self.hello_schema, "resumable": resumable, "token": ""}))
         return await self.welcomed
 
     def _begin(self, frame):

@@ -199,7 +199,7 @@ class Frames(unittest.TestCase):
         self.assertRaises(Malformed, decode, BOOL, b"\x02")
 
     def test_hello_with_schema(self):
-        value = ("Hello", {"client": "test", "schema": SCHEMA, "resumable": True})
+        value = ("Hello", {"client": "test", "schema": SCHEMA, "resumable": True, "token": ""})
         self.assertEqual(decode(CLIENT_FRAME, encode(CLIENT_FRAME, value))[1]["schema"], SCHEMA)
 
 

@@ -256,7 +256,9 @@ async def offences(options, schema):
         await session.ask("Join", room=("Quick", {}), name="Offender", options="", password="")
         session.send_datagram(data(session.world.seat))
 
-    hello = encode_frame(CLIENT_FRAME, ("Hello", {"client": "tour", "schema": None, "resumable": False}))
+    greeting = {"client": "tour", "schema": None, "resumable": False, "token": ""}
+    hello = encode_frame(CLIENT_FRAME, ("Hello", greeting))
+    long = bytes([CONTROL]) + encode_frame(CLIENT_FRAME, ("Hello", {**greeting, "token": "A" * 4097}))
     old = hello[:4] + b"\x02" + hello[5:]
     leave = encode_frame(CLIENT_FRAME, ("Leave", {"request": 1}))
     other = {**schema, "tick_hz": schema["tick_hz"] + 1}
@@ -270,6 +272,7 @@ async def offences(options, schema):
         await ends_with(options, "MalformedDatagram", lambda session, make=make: datagram(session, make))
     await ends_with(options, "TooEarly", lambda session: raw(session, bytes([CONTROL]) + leave, 0), welcome=False)
     await ends_with(options, "VersionMismatch", lambda session: raw(session, bytes([CONTROL]) + old, 0), welcome=False)
+    await ends_with(options, "TokenInvalid", lambda session: raw(session, long, 0), welcome=False)
     secret = {"player": 1, "secret": bytes(16), "received": {"control": 1, "chat": 0}}
     wrong = bytes([CONTROL]) + encode_frame(CLIENT_FRAME, ("Resume", secret))
     await ends_with(options, "ResumeRefused", lambda session: raw(session, wrong, 0), welcome=False)

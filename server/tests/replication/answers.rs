@@ -44,6 +44,7 @@ fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
         request,
         player,
         name,
+        account: None,
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,

@@ -90,6 +90,7 @@ impl Hall {
             request: RequestId(1),
             player: PlayerId(player),
             name: name.to_owned(),
+            account: None,
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,

@@ -287,6 +287,7 @@ impl Table {
                         request,
                         player,
                         name,
+                        account: None,
                         spectator,
                         options: "".into(),
                         datagram_bytes_max,

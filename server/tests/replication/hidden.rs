@@ -94,6 +94,7 @@ impl Table {
             request: RequestId(1),
             player,
             name: format!("p{number}"),
+            account: None,
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,

@@ -82,6 +82,7 @@ fn join(
         request: RequestId(1),
         player: PlayerId(player),
         name: format!("p{player}"),
+        account: None,
         spectator: options.is_none(),
         options: options.unwrap_or("no JSON").into(),
         datagram_bytes_max: 1200,

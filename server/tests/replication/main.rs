@@ -79,6 +79,7 @@ impl Table {
                     request: RequestId(1),
                     player,
                     name,
+                    account: None,
                     spectator: false,
                     options: "".into(),
                     datagram_bytes_max: 1200,

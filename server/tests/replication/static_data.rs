@@ -155,6 +155,7 @@ impl World {
             request: RequestId(1),
             player,
             name: format!("p{at}"),
+            account: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,

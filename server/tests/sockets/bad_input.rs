@@ -63,7 +63,12 @@ fn frame<T: serde::Serialize>(frame: &T) -> Vec<u8> {
 fn other_schema(change: impl Fn(&mut Schema)) -> Vec<u8> {
     let mut schema = schema_of::<Dots>();
     change(&mut schema);
-    frame(&ClientFrame::Hello { client: "test".to_owned(), schema: Some(schema), resumable: false })
+    frame(&ClientFrame::Hello {
+        client: "test".to_owned(),
+        schema: Some(schema),
+        resumable: false,
+        token: "".into(),
+    })
 }
 
 fn too_early() -> Vec<Wrong> {

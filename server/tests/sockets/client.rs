@@ -382,7 +382,12 @@ pub(crate) async fn session_closed(web: &wtransport::Connection) -> (CloseCode, 
 pub(crate) fn hello() -> ClientFrame {
     // The server ignores a client's model.
     let schema = Schema { model: vec![9; 40], ..schema_of::<Dots>() };
-    ClientFrame::Hello { client: "test 1".to_owned(), schema: Some(schema), resumable: false }
+    ClientFrame::Hello {
+        client: "test 1".to_owned(),
+        schema: Some(schema),
+        resumable: false,
+        token: "".into(),
+    }
 }
 
 /// The ALPN of native clients.

@@ -70,6 +70,9 @@ pub(crate) struct Pawn {
 
 pub(crate) const TEAM_STEPS: u32 = 1000;
 
+/// The game lets no player of this account in. The seat of any other is the steps with which its dot begins.
+pub(crate) const BANNED: &str = "eve";
+
 /// A player with this name slows down every step.
 pub(crate) const SLOW_NAME: &str = "molasses";
 /// The host may not remove a player with this name.
@@ -125,6 +128,9 @@ impl Simulation for Dots {
     }
 
     fn may_join(&self, player: &NewPlayer<Self>) -> Result<(), Refusal> {
+        if player.account.is_some_and(|account| account.id == BANNED) {
+            return Err(Refusal::new(50, "this account is banned; play fair next time"));
+        }
         match player.options.team {
             0 | 1 => Ok(()),
             team => Err(Refusal::new(40 + u16::from(team), "there are two teams; choose one")),
@@ -149,7 +155,8 @@ impl Simulation for Dots {
             std::panic::panic_any(Bomb);
         }
         let ahead = u32::from(player.options.team) * TEAM_STEPS;
-        self.0.insert(player.id, Dot { steps: self.2 + ahead });
+        let seat = player.account.and_then(|account| account.seat).unwrap_or(0);
+        self.0.insert(player.id, Dot { steps: self.2 + ahead + seat });
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
+use tickwire_server::identity::Authenticator;
 use tickwire_server::{Notices, Page, Server, ServerConfig, ServerError};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -47,15 +48,27 @@ impl Running {
 
     /// A server with a page in its binary.
     pub(crate) async fn start_page(page: Page) -> Running {
-        Running::start_server(|_| {}, Some(page)).await
+        Running::start_server(|_| {}, |server| server.with_page(page)).await
     }
 
     /// A server with settings modified by `change`.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Running {
-        Running::start_server(change, None).await
+        Running::start_server(change, |server| server).await
     }
 
-    async fn start_server(change: impl FnOnce(&mut ServerConfig), page: Option<Page>) -> Running {
+    /// The same, that asks `authenticator` who players are.
+    pub(crate) async fn start_asking(
+        authenticator: impl Authenticator,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Running {
+        let ask = |server: Server<Dots>| server.with_authenticator(authenticator);
+        Running::start_server(change, ask).await
+    }
+
+    async fn start_server(
+        change: impl FnOnce(&mut ServerConfig),
+        with: impl FnOnce(Server<Dots>) -> Server<Dots>,
+    ) -> Running {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ServerConfig {
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -64,7 +77,7 @@ impl Running {
         };
         change(&mut config);
         let server = Server::<Dots>::bind(config).await.unwrap();
-        let server = page.into_iter().fold(server, Server::with_page);
+        let server = with(server);
         let port = server.local_addr().port();
         let http = server.http_addr().map_or(0, |addr| addr.port());
         let (hashes, notices) = (server.certificate_hashes(), server.notices());

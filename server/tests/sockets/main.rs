@@ -15,6 +15,7 @@ mod http;
 mod http3;
 mod http_page;
 mod http_places;
+mod identity;
 mod large_game;
 mod leaving;
 mod network;

@@ -12,7 +12,9 @@ async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeS
     let mut client = server.connect(over).await;
     client.open_both().await;
     let ClientFrame::Hello { client: name, schema, .. } = hello() else { unreachable!() };
-    client.say(&ClientFrame::Hello { client: name, schema, resumable: true }).await;
+    client
+        .say(&ClientFrame::Hello { client: name, schema, resumable: true, token: "".into() })
+        .await;
     let ServerFrame::Welcome { player, resume: Some(secret), .. } = client.hear().await else {
         panic!("no secret");
     };

@@ -156,6 +156,7 @@ async fn a_long_reason_is_cut_and_the_goodbye_has_it_whole() {
             client: "test".to_owned(),
             schema: Some(schema),
             resumable: false,
+            token: "".into(),
         })
         .await;
     let (code, text) = client.goodbye().await;

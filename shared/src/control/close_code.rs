@@ -49,11 +49,27 @@ pub enum CloseCode {
     NoDatagrams = 19,
     /// The session that the client wants to resume is over, or is not its own.
     ResumeRefused = 20,
+    /// No token, on a server that needs one.
+    TokenMissing = 21,
+    /// A token that this server never takes.
+    TokenInvalid = 22,
+    /// An expired token.
+    TokenExpired = 23,
+    /// A token that is not valid yet.
+    TokenNotYet = 24,
+    /// A token that was used before.
+    TokenUsed = 25,
+    /// The account has a session already.
+    AccountInUse = 26,
+    /// Another session of the same account replaced this one.
+    AccountTaken = 27,
+    /// The player cannot be identified now.
+    AuthUnavailable = 28,
 }
 
 impl CloseCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [CloseCode; 21] = [
+    pub const ALL: [CloseCode; 29] = [
         CloseCode::Normal,
         CloseCode::ServerStopping,
         CloseCode::Kicked,
@@ -75,6 +91,14 @@ impl CloseCode {
         CloseCode::NoRoom,
         CloseCode::NoDatagrams,
         CloseCode::ResumeRefused,
+        CloseCode::TokenMissing,
+        CloseCode::TokenInvalid,
+        CloseCode::TokenExpired,
+        CloseCode::TokenNotYet,
+        CloseCode::TokenUsed,
+        CloseCode::AccountInUse,
+        CloseCode::AccountTaken,
+        CloseCode::AuthUnavailable,
     ];
 
     /// The number on the wire.
@@ -128,6 +152,18 @@ impl CloseCode {
                 "the connection carries no datagrams; allow them, or connect over a WebSocket"
             }
             CloseCode::ResumeRefused => "the session is over; connect again to begin a new one",
+            CloseCode::TokenMissing => {
+                "this server takes players who have signed in; sign in, and connect with a token"
+            }
+            CloseCode::TokenInvalid => "the token is not valid on this server; sign in again",
+            CloseCode::TokenExpired => "the token has expired; get a new one and connect again",
+            CloseCode::TokenNotYet => {
+                "the token is not valid yet; wait a moment, or set the clocks right"
+            }
+            CloseCode::TokenUsed => "the token was used before; get a new one and connect again",
+            CloseCode::AccountInUse => "the account is playing already; end that session first",
+            CloseCode::AccountTaken => "the account connected elsewhere, which ended this session",
+            CloseCode::AuthUnavailable => "players cannot be checked now; try again in a minute",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a room is made with, who comes in, and on what terms.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{PlayerId, Simulation};
 use crate::control::Redacted;
@@ -34,6 +35,15 @@ impl<G: Simulation> NewRoom<'_, G> {
     }
 }
 
+/// The account of a player, the same in all its sessions; from its join token, or the server's authenticator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id in the game's own backend, 1 to 64 bytes. Other players never see it.
+    pub id: String,
+    /// The game's own number for the player's place in the room, if its token has one.
+    pub seat: Option<u32>,
+}
+
 /// A player that takes a seat.
 #[derive(Clone, Debug)]
 pub struct NewPlayer<'a, G: Simulation> {
@@ -41,6 +51,8 @@ pub struct NewPlayer<'a, G: Simulation> {
     pub id: PlayerId,
     /// Its name, unique in the room.
     pub name: &'a str,
+    /// Its account; `None` for a guest and a bot.
+    pub account: Option<&'a Account>,
     /// What it asks for.
     pub options: G::JoinOptions,
     /// The server plays it; see [`RoomPolicy::bots`].
@@ -50,14 +62,15 @@ pub struct NewPlayer<'a, G: Simulation> {
 impl<'a, G: Simulation> NewPlayer<'a, G> {
     /// A player with the default options, as tests and benchmarks seat it.
     pub fn named(id: PlayerId, name: &'a str) -> Self {
-        NewPlayer { id, name, options: G::JoinOptions::default(), is_bot: false }
+        let options = G::JoinOptions::default();
+        NewPlayer { id, name, account: None, options, is_bot: false }
     }
 }
 
 /// Why a player left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaveReason {
-    /// It gave its seat back, or closed the game.
+    /// It gave its seat back, closed the game, or goes on elsewhere by the same account.
     Left,
     /// Its connection was lost, or it did not keep to the protocol.
     Lost,

@@ -69,6 +69,7 @@ impl<S: Simulation> Table<S> {
             request: RequestId(1),
             player,
             name,
+            account: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
