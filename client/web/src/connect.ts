@@ -10,6 +10,7 @@ import { race } from './race.js';
 import { joinAgain } from './rejoin.js';
 import type { BuiltFor } from './showing.js';
 import { browserCache, type StaticCache } from './static-data.js';
+import { signIn, type Token } from './token.js';
 import type { Transport, TransportKind } from './transport.js';
 import { openWebSocket, webSocketUrl } from './websocket.js';
 import { openWebTransport } from './webtransport.js';
@@ -41,6 +42,11 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   schema?: BuiltFor | undefined;
   /** Where static data of rooms is kept between sessions: the browser's own cache if not given, `false` for nowhere. */
   staticCache?: StaticCache | false | undefined;
+  /**
+   * Identifies the player: a join token, which the game's backend signs. A token is valid for one session; a function is called
+   * for a new one at the start of each session, also when the client changes its transport.
+   */
+  token?: Token | undefined;
   /** The display name. With it a seat is taken at once; without it call `client.join()`. */
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
@@ -75,7 +81,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const { signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
-  const makeCore = () => loadCore(options.client ?? 'tickwire-web 0.1.0', options.core);
+  const makeCore = async () => signIn(await loadCore(options.client ?? 'tickwire-web 0.1.0', options.core), options.token);
   const core = makeCore();
   core.catch(() => {});
   const askingMs = performance.now();
@@ -94,7 +100,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   try {
     const staticCache = options.staticCache === false ? undefined : (options.staticCache ?? browserCache());
     const showing = { predict, modes, schema, staticCache, detour: options.transport ? undefined : detour };
-    client = new Client<G>(await core, transport, showing);
+    client = new Client<G>(await inTime(core, deadline), transport, showing);
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;

@@ -58,6 +58,8 @@ export type StepOnce = (
 
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
 export interface Core {
+  /** Before the first `takeControl`. */
+  setToken(token: string): void;
   onControl(bytes: Uint8Array, nowMs: number): void;
   onChat(bytes: Uint8Array): void;
   setLossless(isLossless: boolean): void;

@@ -58,6 +58,7 @@ class ScriptedCore {
     if (this.fault) throw this.fault;
   };
   onChat = () => {};
+  setToken = (token: string) => this.asked.push(`token ${token}`);
   onDatagram = () => {};
   wanted: Uint8Array[] = [];
   loaded: Uint8Array[] = [];
