@@ -1,4 +1,4 @@
-//! Who a player is, by an [`Authenticator`]: join tokens, signed by the game's own backend, or whatever a program decides.
+//! The identity of players, by an [`Authenticator`]: join tokens, signed by the game's own backend, or a rule of the program.
 //!
 //! [`TokenChecker`] has no clock, no file and no socket: a token, the keys and the time go in, and its claims come out.
 //!
@@ -29,6 +29,7 @@ mod accounts;
 mod authenticator;
 mod check;
 mod claims;
+mod command;
 mod crypto;
 mod keys;
 mod tokens;
@@ -39,5 +40,6 @@ pub(crate) use authenticator::AnyAuthenticator;
 pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
 pub use claims::{Audiences, TokenClaims};
+pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};
 pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
 pub(crate) use tokens::{TokenAuthenticator, choose, watch_keys};

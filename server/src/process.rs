@@ -1,5 +1,6 @@
 //! A whole server process: flags, log, runtime, signals.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
+use crate::identity::{self, TokenAnswer, TokenCommandError};
 use crate::log;
 use crate::server::{Server, ServerError};
 
@@ -34,6 +36,8 @@ const EXIT_IMPATIENT: i32 = 130;
 /// The page is served from the folder of the setting `page_dir`; [`run_with_page`] serves one built
 /// into the program.
 ///
+/// With `token` as its first argument it makes and reads join tokens instead: see `token --help`.
+///
 /// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
 ///
@@ -53,6 +57,10 @@ pub fn run_with_page<G: Simulation>(page: Page) -> ExitCode {
 }
 
 fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|word| word == "token") {
+        return token_command(S::NAME, args);
+    }
     let config = match ServerConfig::load() {
         Ok(config) => config,
         Err(ConfigError::Usage(usage)) => usage.exit(),
@@ -100,6 +108,21 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
 pub fn start_log(config: &ServerConfig) -> Result<(), ParseError> {
     log::start(EnvFilter::try_new(&config.log)?, config.log_lines_hz);
     Ok(())
+}
+
+/// Makes or reads a join token, instead of serving.
+fn token_command(game: &str, args: Vec<OsString>) -> ExitCode {
+    match identity::token_command(game, args, &mut io::stdin().lock()) {
+        Ok(TokenAnswer { text, is_good }) => {
+            println!("{text}");
+            if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
+        }
+        Err(TokenCommandError::Usage(usage)) => usage.exit(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
 }
 
 /// Raises this process's limit of open files to what its settings may need, as far as the system

@@ -255,7 +255,9 @@ fn command() -> Command {
     let config = config.help("TOML file with these settings [variable: TICKWIRE_CONFIG]");
     let mut command = Command::new("tickwire")
         .about("An authoritative fixed-tick game server")
-        .after_help("Flags are stronger than variables, variables than the file.")
+        .after_help(
+            "Flags are stronger than variables, variables than the file.\n`token --help` tells how to make and read join tokens.",
+        )
         .arg(config);
     let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
     for (key, setting) in every_setting() {
