@@ -2,8 +2,9 @@
 //!
 //! [`tag`] is the game that the tutorial builds, [`predict`] its prediction, [`bot`] a player without a person,
 //! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types,
-//! [`map`] a game with static data, [`notices`] what a server says to all.
+//! [`map`] a game with static data, [`notices`] what a server says to all, [`accounts`] who players are.
 
+pub mod accounts;
 pub mod bot;
 pub mod echo;
 pub mod fields;
