@@ -186,16 +186,23 @@ impl StaticCopies {
         Some(copy.finish(key))
     }
 
-    /// Requests unfinished copies again, over another connection.
+    /// Requests unfinished copies again over another connection, and repeats which copies are complete: that answer may
+    /// be lost.
     pub(super) fn resume(&mut self) {
         self.reader = FrameReader::default();
         (self.is_open, self.out) = (false, Vec::new());
-        let mut fetched = Vec::new();
-        for copy in self.copies.values_mut().filter(|copy| copy.state == CopyState::Loading) {
-            copy.bytes.clear();
-            fetched.push(copy.hash);
+        let mut answers = Vec::new();
+        for copy in self.copies.values_mut() {
+            match copy.state {
+                CopyState::Wanted => {}
+                CopyState::Loading => {
+                    copy.bytes.clear();
+                    answers.push(ClientStatic::Fetch(copy.hash));
+                }
+                CopyState::Whole => answers.push(ClientStatic::Have(copy.hash)),
+            }
         }
-        fetched.into_iter().for_each(|hash| self.say(ClientStatic::Fetch(hash)));
+        answers.into_iter().for_each(|answer| self.say(answer));
     }
 
     fn say(&mut self, frame: ClientStatic) {
