@@ -279,6 +279,8 @@ async fn carry<S: Simulation>(
         // Some transports still carry a goodbye.
         return AfterConnection::Over(lost);
     }
+    // Writers that wait for the peer end with the connection; a client that still hears it resumes at once.
+    transport.close(CloseCode::ConnectionLost, &lost.text);
     streams.end_writers(link).await;
     match wait_for_return(host, link, returns, lost).await {
         Ok(back) => AfterConnection::Returned(Box::new(back)),

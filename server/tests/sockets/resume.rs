@@ -1,26 +1,37 @@
 //! Sessions resume over another connection, of any transport, with the right secret only.
 
-use tickwire_shared::control::{ClientFrame, CloseCode, Received, ResumeSecret, ServerFrame};
-use tickwire_shared::{PlayerId, Tick};
+use std::sync::Arc;
 
-use crate::client::{Client, Over, hello};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tickwire_shared::control::{
+    ClientFrame, CloseCode, Received, RequestId, ResumeSecret, RoomChoice, STREAM_CHAT,
+    STREAM_CONTROL, ServerFrame, write_frame,
+};
+use tickwire_shared::{PlayerId, Tick, websocket};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::client::{Client, Connection, Over, hello};
 use crate::game::Keys;
-use crate::harness::Running;
+use crate::harness::{Running, soon};
+use crate::laned::connect_socket;
 
 /// A client with a session that can resume, in a room, and its secret.
 async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeSecret) {
     let mut client = server.connect(over).await;
     client.open_both().await;
-    let ClientFrame::Hello { client: name, schema, .. } = hello() else { unreachable!() };
-    client
-        .say(&ClientFrame::Hello { client: name, schema, resumable: true, token: "".into() })
-        .await;
+    client.say(&resumable_hello()).await;
     let ServerFrame::Welcome { player, resume: Some(secret), .. } = client.hear().await else {
         panic!("no secret");
     };
     client.player = player;
     client.join(room, "owner").await;
     (client, secret)
+}
+
+fn resumable_hello() -> ClientFrame {
+    let ClientFrame::Hello { client, schema, .. } = hello() else { unreachable!() };
+    ClientFrame::Hello { client, schema, resumable: true, token: "".into() }
 }
 
 /// A new connection that asks to resume the session.
@@ -92,5 +103,105 @@ async fn a_session_moves_from_each_transport_to_each() {
             }
             assert_ne!(new.tick, Tick(0));
         }
+    }
+}
+
+/// A server that gives a silent connection up soon.
+async fn impatient() -> Running {
+    Running::start_with(|config| (config.idle_ms, config.keep_alive_ms) = (1000, 200)).await
+}
+
+async fn until_away(witness: &mut Client, gone: PlayerId) {
+    let told = witness.hear_until(|frame| match frame {
+        ServerFrame::MemberAway { player } if player == gone => Some(()),
+        ServerFrame::MemberLeft { player, code } if player == gone => panic!("it left: {code:?}"),
+        _ => None,
+    });
+    soon("the others to be told", told).await;
+}
+
+async fn until_back(witness: &mut Client, gone: PlayerId) {
+    let told = witness.hear_until(|frame| match frame {
+        ServerFrame::MemberBack { player } if player == gone => Some(()),
+        _ => None,
+    });
+    soon("the others to be told", told).await;
+}
+
+#[tokio::test]
+async fn a_session_whose_connection_dies_without_a_word_is_waited_for_on_every_transport() {
+    let server = Arc::new(impatient().await);
+    let mut witness = server.player(Over::Quic, "waiting", "witness").await;
+    for over in Over::ALL {
+        // Its runtime is gone with all its tasks: it reads no packets and says no goodbye.
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let at = Arc::clone(&server);
+        let seated = runtime.spawn(async move { resumable(&at, over, "waiting").await });
+        let (gone, secret) = seated.await.unwrap();
+        runtime.shutdown_background();
+        until_away(&mut witness, gone.player).await;
+        let received = Received { control: 2, chat: 0 };
+        let mut back = resume(&server, over, (gone.player, secret), received).await;
+        assert!(matches!(back.hear().await, ServerFrame::Resumed { .. }), "over {over:?}");
+        until_back(&mut witness, gone.player).await;
+        back.ask(|request| ClientFrame::Leave { request }).await;
+        drop(gone);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_silent_is_told_that_it_is_lost_and_waited_for() {
+    let server = impatient().await;
+    let mut witness = server.player(Over::Quic, "waiting", "witness").await;
+    let mut socket = connect_socket(&server, None).await.unwrap();
+    let mut control = vec![STREAM_CONTROL];
+    write_frame(&resumable_hello(), &mut control);
+    let (request, room) = (RequestId(1), RoomChoice::Named("waiting".to_owned()));
+    let (name, options, password) = ("silent".to_owned(), "".into(), "".into());
+    write_frame(&ClientFrame::Join { request, room, name, options, password }, &mut control);
+    for message in [control, vec![STREAM_CHAT]] {
+        socket.send(Message::Binary(message.into())).await.unwrap();
+    }
+    let gone = witness
+        .hear_until(|frame| match frame {
+            ServerFrame::MemberJoined(member) => Some(member.player),
+            _ => None,
+        })
+        .await;
+    // It reads nothing, and so answers no ping.
+    until_away(&mut witness, gone).await;
+    let closed = soon("the close", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code),
+                Some(Ok(_)) => {}
+                other => panic!("no close: {other:?}"),
+            }
+        }
+    });
+    assert_eq!(closed.await, websocket::close_number(CloseCode::ConnectionLost));
+}
+
+#[tokio::test]
+async fn a_client_that_says_of_its_connection_that_it_is_lost_is_waited_for() {
+    let server = Running::start().await;
+    let mut witness = server.player(Over::Quic, "waiting", "witness").await;
+    for over in Over::ALL {
+        let (gone, secret) = resumable(&server, over, "waiting").await;
+        let number = CloseCode::ConnectionLost.number();
+        match &gone.connection {
+            Connection::Quic(quic) => quic.close(number.into(), b""),
+            Connection::WebTransport(web) => web.close(number.into(), b""),
+            Connection::WebSocket(socket) => {
+                let code = websocket::close_number(CloseCode::ConnectionLost).into();
+                let close = CloseFrame { code, reason: "".into() };
+                socket.send(Message::Close(Some(close))).await;
+            }
+        }
+        until_away(&mut witness, gone.player).await;
+        let received = Received { control: 2, chat: 0 };
+        let mut back = resume(&server, over, (gone.player, secret), received).await;
+        assert!(matches!(back.hear().await, ServerFrame::Resumed { .. }), "over {over:?}");
+        back.ask(|request| ClientFrame::Leave { request }).await;
     }
 }

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_shared::control::CloseCode;
-use tickwire_shared::websocket::LANE_DATAGRAM;
+use tickwire_shared::websocket::{LANE_DATAGRAM, close_number};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, oneshot};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::channels::{ChannelInputs, ChannelMessage};
@@ -170,8 +171,7 @@ impl Pump {
                     self.answered.notify_one();
                 }
                 Message::Close(frame) => {
-                    let text = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
-                    let closed = Closed { code: CloseCode::Normal, text };
+                    let closed = closed_with(frame);
                     self.shared.end(closed.clone());
                     // Reading on sends the answer.
                     let _ = reader.next().await;
@@ -248,6 +248,15 @@ fn closed_by(error: &Error) -> Closed {
         Error::Protocol(_) | Error::Utf8(_) => malformed(&error.to_string()),
         other => Closed::lost(&other.to_string()),
     }
+}
+
+/// What a client's close says: that it goes, unless it names a lost connection.
+fn closed_with(frame: Option<CloseFrame>) -> Closed {
+    let lost = close_number(CloseCode::ConnectionLost);
+    let is_lost = frame.as_ref().is_some_and(|frame| u16::from(frame.code) == lost);
+    let code = if is_lost { CloseCode::ConnectionLost } else { CloseCode::Normal };
+    let text = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+    Closed { code, text }
 }
 
 fn malformed(what: &str) -> Closed {
