@@ -3,6 +3,7 @@
 
 mod js;
 mod objects;
+mod resume;
 mod step;
 
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::session::prediction::NumberRules;
 use crate::session::{Mode, Session, SessionError, SessionEvent};
 use js::{Array, Error, Float64Array, Function, Uint8Array};
 use objects::{
-    chat_object, member_object, object, player_or_none, query_of, refused_object, room_object,
-    schema_object, set, typed,
+    chat_object, connection_object, member_object, object, player_or_none, query_of,
+    refused_object, room_object, schema_object, set, typed,
 };
 use step::ScriptStep;
 
@@ -50,7 +51,7 @@ impl Core {
     /// A session that says hello as `client`.
     #[wasm_bindgen(constructor)]
     pub fn new(client: &str) -> Core {
-        Core { session: Session::new(client, None), view: Vec::new(), built_for: None }
+        Core { session: Session::resumable(client, None), view: Vec::new(), built_for: None }
     }
 
     /// Identifies the player by a join token. Call it before the first `takeControl`.
@@ -312,8 +313,7 @@ impl Core {
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
-            // Its sessions do not resume.
-            SessionEvent::Connection(_) => typed("connection", &[]),
+            SessionEvent::Connection(state) => connection_object(*state),
             SessionEvent::Game(event) => self.game_object("event", event, false),
             SessionEvent::Predicted(event) => self.game_object("event", event, true),
             SessionEvent::Cancelled(event) => self.game_object("cancelled", event, true),

@@ -159,7 +159,7 @@ impl Session {
     /// true if the session can resume over another one; [`Session::poll_reconnect`] tells when to
     /// open it. Otherwise the session is over.
     pub fn handle_lost(&mut self, now: Duration, text: &str) -> bool {
-        if self.over || self.resume.secret.is_none() || self.resume.grace.is_zero() {
+        if !self.can_resume() {
             self.handle_closed(CloseCode::ConnectionLost, text);
             return false;
         }
@@ -222,6 +222,11 @@ impl Session {
         let received = self.resume.received;
         let resume = ClientFrame::Resume { player: welcome.player, secret, received };
         write_frame(&resume, &mut self.control_out);
+    }
+
+    /// True if the server lets the session resume over another connection.
+    pub fn can_resume(&self) -> bool {
+        !self.over && self.resume.secret.is_some() && !self.resume.grace.is_zero()
     }
 
     /// True while the session waits or tries to resume over another connection.

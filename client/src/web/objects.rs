@@ -1,5 +1,7 @@
 //! The core's answers as plain JavaScript objects, and queries read from them.
 
+use std::time::Duration;
+
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     Member, RefuseCode, RequestId, RoomInfo, RoomOrder, RoomQuery, ServerChat,
@@ -8,6 +10,7 @@ use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, Schema};
 use wasm_bindgen::prelude::*;
 
 use super::js::{Array, Object, get_field, parse_json, set_field};
+use crate::session::ConnectionEvent;
 use crate::session::component::components;
 
 pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
@@ -34,6 +37,18 @@ pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
         }
         ServerChat::Refused { request, code, text } => {
             refused_object("chatRefused", *request, *code, text)
+        }
+    }
+}
+
+pub(super) fn connection_object(state: ConnectionEvent) -> JsValue {
+    let ms = |time: Duration| JsValue::from(time.as_secs_f64() * 1000.0);
+    match state {
+        ConnectionEvent::Reconnecting { attempt, wait } => {
+            typed("reconnecting", &[("attempt", attempt.into()), ("inMs", ms(wait))])
+        }
+        ConnectionEvent::Resumed { attempts, lost_for } => {
+            typed("resumed", &[("attempts", attempts.into()), ("lostForMs", ms(lost_for))])
         }
     }
 }

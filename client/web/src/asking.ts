@@ -10,8 +10,6 @@ import type { BuiltFor } from './showing.js';
 export abstract class Asking<G extends Game> {
   /** What it came into the room with, to come into it again. @internal */
   entrance: Entrance = {};
-  /** The list of rooms that is followed. @internal */
-  protected followed: RoomQuery | undefined;
 
   /** The server's description of its game. */
   abstract get schema(): Schema;
@@ -55,13 +53,11 @@ export abstract class Asking<G extends Game> {
 
   /** The same, and `roomsChanged` reports from then on what {@link rooms} are. One list at a time is followed. */
   subscribeRooms(query: RoomQuery = {}): Promise<RoomList> {
-    this.followed = query;
     return this.ask((core) => core.subscribeRooms(query));
   }
 
   /** Follows the list of rooms no more. */
   unsubscribeRooms(): Promise<void> {
-    this.followed = undefined;
     return this.ask((core) => core.unsubscribeRooms());
   }
 
@@ -80,7 +76,7 @@ export abstract class Asking<G extends Game> {
    * game had it: exactly once, and after the commands asked before. What the game makes of it shows in events and entities.
    *
    * Rejected with a {@link TickwireError} whose code is `NotInRoom`, `NotPlaying`, `CommandTooFast` or `CommandInvalid`, no
-   * step will have it; if the session or its connection ended first, a step had it or not. Rejected with a `TypeError` or
+   * step will have it; if the session ended first, a step had it or not. Rejected with a `TypeError` or
    * `RangeError` for a command or field that the game does not have, a field that is missing, or a value that does not fit.
    */
   command<K extends CommandName<G>>(kind: K, ...fields: CommandFields<G, K>): Promise<void> {

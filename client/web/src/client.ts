@@ -1,14 +1,12 @@
 import { Asking } from './asking.js';
 import { Chat } from './chat.js';
 import type { Core } from './core.js';
-import { inTime } from './deadline.js';
-import { NAME_HELD_MS, sitAgain } from './detour.js';
 import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ClientEvents, Stats } from './events.js';
 import type { ChatMessage, Closed, CoreEvent, Member, RoomInfo } from './messages.js';
-import { Mover } from './moving.js';
+import { Reconnector } from './reconnect.js';
 import { Requests } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
 import type { Schema } from './schema.js';
@@ -20,10 +18,6 @@ import type { Transport, TransportEnd, TransportKind } from './transport.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
-/** How long the server may take to welcome the session that goes on. */
-const WELCOME_MS = 10_000;
-/** The same for the seat there, while the old connection may still hold the name. */
-const SEAT_MS = NAME_HELD_MS + 5000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -38,14 +32,14 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   /** Settles when the session is over, always with why. */
   readonly closed: Promise<Closed>;
 
-  #core!: Core;
+  readonly #core: Core;
   #transport!: Transport;
   readonly #emitter = new Emitter<ClientEvents<G>>();
   readonly #requests = new Requests();
   readonly #room = new Room();
   readonly #static: StaticLoader;
   readonly #steering: Steering<G>;
-  readonly #mover: Mover;
+  readonly #reconnector: Reconnector;
   readonly #idle: ReturnType<typeof setInterval>;
   #server = '';
   #player = 0;
@@ -54,35 +48,37 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   #lastUpdateMs = performance.now();
   #welcomed!: { resolve: () => void; reject: (error: Error) => void };
   #reportClosed!: (closed: Closed) => void;
-  #welcome!: Promise<void>;
+  readonly #welcome: Promise<void>;
 
   /** Takes an open transport and begins the session. @internal */
   constructor(core: Core, transport: Transport, showing: Showing<G> = {}) {
     super();
+    this.#core = core;
     this.#steering = new Steering(showing);
-    this.#static = new StaticLoader(showing.staticCache, (core) => core === this.#core && !this.#end && this.#drain());
-    this.#mover = new Mover(showing.detour, {
+    this.#static = new StaticLoader(showing.staticCache, () => !this.#end && this.#drain());
+    this.#reconnector = new Reconnector(showing.ways, {
+      core,
       transport: () => this.#transport,
-      isOver: () => this.#end !== undefined,
       isStalled: () => this.#isStalled(performance.now()),
-      goOn: (core, transport) => this.#goOn(core, transport),
-      stay: () => void (this.#watch = new StallWatch()),
-      lose: () => void this.#finish('ConnectionLost', textOf('ConnectionLost')),
+      silentMs: () => this.#watch.silentMs,
+      excuse: () => this.#watch.excuse(),
+      carry: (transport) => this.#carry(transport),
     });
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
-    this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
-    this.#begin(core, transport);
-  }
-
-  /** Begins the session, or begins it anew over another transport: nothing of the one before is heard any more. */
-  #begin(core: Core, transport: Transport): void {
-    this.#core = core;
-    this.#transport = transport;
-    this.#watch = new StallWatch();
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
     this.#welcome.catch(() => {});
-    core.setLossless(transport.kind === 'websocket');
+    this.#idle = setInterval(() => this.#advanceIfIdle(), IDLE_MS);
     this.#static.begin(core);
+    this.#carry(transport);
+  }
+
+  /** Carries the session over a transport: nothing of the one before is heard any more. */
+  #carry(transport: Transport): void {
+    const core = this.#core;
+    this.#transport = transport;
+    this.#watch = new StallWatch();
+    if (core.isReconnecting()) this.#watch.asked();
+    core.setLossless(transport.kind === 'websocket');
     const ifCurrent = (run: () => void) => transport === this.#transport && run();
     const take = (give: () => void) => ifCurrent(() => (this.#watch.heardStream(), this.#take(give)));
     transport.start({
@@ -108,6 +104,11 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   /** What carries the session. */
   get transport(): TransportKind {
     return this.#transport.kind;
+  }
+
+  /** Whether its connection is lost, and another one is tried. */
+  get isReconnecting(): boolean {
+    return !this.#end && this.#core.isReconnecting();
   }
 
   /** What the server is: a name and a version. */
@@ -239,7 +240,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       }
     });
     this.#drain();
-    if (this.#isStalled(nowMs)) void this.#mover.move();
+    if (!this.#end) this.#reconnector.advance();
   }
 
   #isStalled(nowMs: number): boolean {
@@ -295,6 +296,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (control.length > 0) this.#transport.sendControl(control);
     const chat = this.#core.takeChat();
     if (chat.length > 0) this.#transport.sendChat(chat);
+    // Until the server has said that it goes on, nothing else is sent.
+    if (this.#core.isReconnecting()) return;
     const asked = this.#core.takeStatic();
     if (asked.length > 0) this.#transport.sendStatic(asked);
   }
@@ -319,9 +322,13 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       case 'refused':
       case 'chatRefused':
         this.#requests.refuse(event.request, event);
-        return this.#mover.isMoving ? undefined : this.#emitter.emit('refused', event);
+        return this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
+      case 'reconnecting':
+        return this.#emitter.emit('reconnecting', event);
+      case 'resumed':
+        return this.#onResumed(event);
       case 'goodbye':
       case 'over':
         return void this.#finish(closeCodeOf(event.code), event.text);
@@ -366,36 +373,28 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (event) this.#emitter.emit(told.type, event);
   }
 
+  #onResumed(event: CoreEvent & { type: 'resumed' }): void {
+    const from = this.#reconnector.resumed();
+    // What is asked again is answered on a stream.
+    if (this.#requests.areAny) this.#watch.asked();
+    this.#emitter.emit('resumed', event);
+    const to = this.transport;
+    if (from && from !== to) this.#emitter.emit('moved', { from, to });
+  }
+
   #onTransportClosed({ closeCode, reason }: TransportEnd): void {
     if (this.#end) return;
     const code = closeCode === undefined ? 'ConnectionLost' : closeCodeOf(closeCode);
-    // Streams that are not read though datagrams come: it is the browser that stalls, not the page.
-    const stalled = code === 'TooSlow' && this.#transport.kind === 'webtransport' && this.#watch.hearsDatagrams;
-    if (this.#mover.survives(code, stalled)) return;
+    if (code === 'ConnectionLost' && this.#reconnector.lose()) return this.#drain();
     this.#core.onClosed(closeNumberOf(code), reason);
     void this.#finish(code, closeCode === undefined || reason === '' ? textOf(code) : reason);
-  }
-
-  async #goOn(core: Core, transport: Transport): Promise<void> {
-    const [old, room, me] = [this.#transport, this.room, this.me];
-    this.#requests.end(new TickwireError('ConnectionLost', 'the session went on over another connection; ask again'));
-    void old.close(0, 'the connection stalled').catch(() => {});
-    this.#begin(core, transport);
-    try {
-      await inTime(this.#welcome, { timeoutMs: WELCOME_MS });
-      if (room && me) await inTime(sitAgain(this, { ...me, ...this.entrance, room: room.name }), { timeoutMs: SEAT_MS });
-      if (this.followed) void this.subscribeRooms(this.followed);
-      this.#emitter.emit('moved', { from: old.kind, to: transport.kind });
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      void this.#finish('ConnectionLost', `the connection stalled, and it did not go on over another: ${why}; connect again`);
-    }
   }
 
   async #finish(code: CloseCode, text: string): Promise<void> {
     if (this.#end) return;
     this.#end = { code, text };
     clearInterval(this.#idle);
+    this.#reconnector.end();
     const error = new TickwireError(code, text);
     this.#welcomed.reject(error);
     this.#requests.end(error);

@@ -30,5 +30,5 @@ export function commandRecord(
   }
   const known = builtFor?.commands?.[name];
   const mayLack = (field: string) => known !== undefined && !Object.hasOwn(known, field);
-  return [number, new RecordWriter(kind, { noun: `the ${name} command` }).writeAll(fields, mayLack)];
+  return [number, new RecordWriter(kind, `the ${name} command`).writeAll(fields, mayLack)];
 }

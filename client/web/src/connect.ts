@@ -7,6 +7,7 @@ import type { Modes } from './modes.js';
 import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
 import { race } from './race.js';
+import type { Ways } from './reconnect.js';
 import { joinAgain } from './rejoin.js';
 import type { BuiltFor } from './showing.js';
 import { browserCache, type StaticCache } from './static-data.js';
@@ -92,20 +93,15 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   const plan = planFor(recall(host), roundTripMs(server), askedMs);
   const learn = (known: Known) => remember(host, known);
   const transport = await (options.transport ? open[options.transport](signal) : race(open, plan, { signal, learn }));
-  const detour = async (from: TransportKind) => {
-    const transport = await open[from === 'webtransport' ? 'websocket' : 'webtransport']();
-    return { core: await makeCore(), transport };
-  };
   let client: Client<G>;
   try {
     const staticCache = options.staticCache === false ? undefined : (options.staticCache ?? browserCache());
-    const showing = { predict, modes, schema, staticCache, detour: options.transport ? undefined : detour };
+    const showing = { predict, modes, schema, staticCache, ways: waysOf(open, server, options.transport) };
     client = new Client<G>(await inTime(core, deadline), transport, showing);
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;
   }
-  client.on('moved', ({ from }) => from === 'webtransport' && learn('stalled'));
   try {
     await inTime(client.welcomed(), deadline);
     await inTime(enter(client, host, options), deadline);
@@ -114,6 +110,19 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
     void client.close();
     throw error;
   }
+}
+
+/** How a session goes on over another connection: over `only`, if that was asked for. */
+function waysOf(open: Record<TransportKind, Open>, server: URL, only: TransportKind | undefined): Ways {
+  if (only) return { open: open[only] };
+  const { host } = server;
+  // What fails just after a connection was lost says nothing of the path.
+  const learn = (known: Known) => known === 'webtransport' && remember(host, known);
+  return {
+    open: (signal) => race(open, planFor(recall(host), roundTripMs(server)), { signal, learn }),
+    openOther: (than, signal) => open[than === 'webtransport' ? 'websocket' : 'webtransport'](signal),
+    stalled: (kind) => kind === 'webtransport' && remember(host, 'stalled'),
+  };
 }
 
 /** Takes a seat, if a name was given. */

@@ -66,6 +66,15 @@ export interface Core {
   onStatic(bytes: Uint8Array): void;
   onDatagram(bytes: Uint8Array, nowMs: number): void;
   onClosed(code: number, text: string): void;
+  /** The transport was lost, or the one that was to take its place. False if the session is over by that. */
+  onLost(text: string, nowMs: number): boolean;
+  /** Once true when a new transport is to be opened: `resume` or `onConnectFailed` follows. */
+  pollReconnect(nowMs: number): boolean;
+  reconnectNow(nowMs: number): void;
+  onConnectFailed(nowMs: number): void;
+  resume(): void;
+  canResume(): boolean;
+  isReconnecting(): boolean;
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
   takeStatic(): Uint8Array;

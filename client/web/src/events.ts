@@ -1,7 +1,7 @@
 import type { CoreStats } from './core.js';
 import type { Game, Seen } from './entities.js';
 import type { CloseCode, TickwireError } from './errors.js';
-import type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo } from './messages.js';
+import type { ChatMessage, ChatNotice, Closed, Joined, Member, Reconnecting, Refused, Resumed, RoomInfo } from './messages.js';
 import type { StaticChange, StaticProgress } from './static-data.js';
 import type { TransportKind } from './transport.js';
 
@@ -45,10 +45,11 @@ export interface ClientEvents<G extends Game> {
   event: GameEvent<G>;
   /** A predicted event did not happen. */
   cancelled: GameEvent<G>;
-  /**
-   * The connection stalled, and the session goes on over another transport. Of the room it is a new seat: `joined` came
-   * before, with another number for this client.
-   */
+  /** The connection was lost, and another one is tried. What is asked meanwhile is answered once the session goes on. */
+  reconnecting: Reconnecting;
+  /** The session goes on over another connection, in the same room and seat, with every message and event in order and once. */
+  resumed: Resumed;
+  /** It goes on over another transport: `resumed` came before. */
   moved: { from: TransportKind; to: TransportKind };
   /** The list that `subscribeRooms()` follows, as it is now. */
   roomsChanged: readonly RoomInfo[];

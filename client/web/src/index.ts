@@ -13,7 +13,7 @@ export type { Chat } from './chat.js';
 export type { CommandFields, CommandName } from './command.js';
 export type { AnyGame, Entities, Entity, Game, KindName, Seen } from './entities.js';
 export { CLOSE_CODES, type CloseCode, type ErrorCode, type LocalCode, type RefuseCode, TickwireError, textOf } from './errors.js';
-export type { ChatMessage, ChatNotice, Closed, Joined, Member, Refused, RoomInfo, RoomList, RoomQuery } from './messages.js';
+export type { ChatMessage, ChatNotice, Closed, Joined, Member, Reconnecting, Refused, Resumed, RoomInfo, RoomList, RoomQuery } from './messages.js';
 export { CERTIFICATE_PATH, type CertificateHash, fetchCertificateHashes, parseCertificateHashes } from './certificates.js';
 export type { ModeName, ModeOptions, Modes } from './modes.js';
 export type { Step, Steps } from './prediction.js';

@@ -24,7 +24,7 @@ export interface CreateRequest {
   roomOptions?: unknown;
   /** The game's join options. */
   options?: unknown;
-  /** The password that the room is made with, for the session to come back into it over another connection. */
+  /** The password that the room is made with, for a page that is loaded anew to come back into it. */
   password?: string | undefined;
 }
 

@@ -108,6 +108,22 @@ export interface Refused {
   text: string;
 }
 
+/** The connection was lost, or an attempt to go on over another one failed: another attempt follows. */
+export interface Reconnecting {
+  /** Which attempt, from 1. */
+  attempt: number;
+  /** Milliseconds until it begins. It begins at once when the browser is online again, or somebody looks at the page again. */
+  inMs: number;
+}
+
+/** The session goes on over another connection, in the same room and seat. */
+export interface Resumed {
+  /** Attempts that it took. */
+  attempts: number;
+  /** Milliseconds without a connection. */
+  lostForMs: number;
+}
+
 /** How a session ended. */
 export interface Closed {
   /** Why. */
@@ -137,6 +153,8 @@ export type CoreEvent =
   | { type: 'notice'; text: string }
   | { type: 'goodbye'; code: number; text: string }
   | { type: 'over'; code: number; text: string }
+  | ({ type: 'reconnecting' } & Reconnecting)
+  | ({ type: 'resumed' } & Resumed)
   | ({ type: 'chat' } & Answer & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Answer & Refused)

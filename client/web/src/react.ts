@@ -12,9 +12,12 @@ import type { Member, RoomInfo } from './messages.js';
 
 /** A session as seen by a component; a new object after each change. */
 export interface Session<G extends Game = AnyGame> {
-  /** `connecting` until there is a client; `closed` once it is over or could not connect. */
-  readonly status: 'connecting' | 'open' | 'closed';
-  /** Set while the session is open. */
+  /**
+   * `connecting` until there is a client, `reconnecting` while its connection is lost and another one is tried, `closed` once the
+   * session is over or could not connect.
+   */
+  readonly status: 'connecting' | 'open' | 'reconnecting' | 'closed';
+  /** Set while the session is open or reconnecting. */
   readonly client: Client<G> | undefined;
   /** The reason why it is closed. */
   readonly error: TickwireError | undefined;
@@ -66,7 +69,7 @@ function keyOf(url: string | URL, { name, room, password, transport, options }: 
 }
 
 const NOBODY: ReadonlyMap<number, Member> = new Map();
-const CHANGES = ['joined', 'left', 'removed', 'memberJoined', 'memberLeft', 'host'] as const;
+const CHANGES = ['joined', 'left', 'removed', 'memberJoined', 'memberLeft', 'host', 'reconnecting', 'resumed'] as const;
 
 /** One session, as long as components hold it. */
 class Held<G extends Game> {
@@ -130,7 +133,7 @@ class Held<G extends Game> {
       return;
     }
     if (isOver()) return void client.close();
-    const refresh = () => void (isOver() || this.#set(this.#with('open', client)));
+    const refresh = () => void (isOver() || this.#set(this.#with(client.isReconnecting ? 'reconnecting' : 'open', client)));
     for (const change of CHANGES) client.on(change, refresh);
     refresh();
     const { code, text } = await client.closed;

@@ -1,7 +1,9 @@
 import type { Client } from './client.js';
-import { sitAgain } from './detour.js';
+import { delay } from './deadline.js';
 import type { Game } from './entities.js';
-import type { Entrance, JoinRequest } from './joining.js';
+import { TickwireError } from './errors.js';
+import type { Entrance, JoinRequest, SpectateRequest } from './joining.js';
+import type { Member } from './messages.js';
 
 /** A tab's memory of the room that it is in. */
 interface Stay {
@@ -18,6 +20,17 @@ interface Stay {
  * for.
  */
 const OLD_NAME_MS = 4000;
+const PAUSE_MS = 250;
+
+interface Seats {
+  join(request: JoinRequest): Promise<unknown>;
+  spectate(request: SpectateRequest): Promise<unknown>;
+}
+
+/** Who comes back, to which room, with what. */
+interface Return extends Entrance, Pick<Member, 'name' | 'spectator'> {
+  readonly room: string;
+}
 
 /**
  * Joins the room that this tab was in before its page was reloaded, else the room of `request`. From then on the tab remembers the
@@ -28,12 +41,26 @@ export async function joinAgain<G extends Game>(client: Client<G>, host: string,
   follow(client, host, request.room);
   if (stay && stay.asked === request.room) {
     try {
-      return await sitAgain(client, { ...stay, name: request.name }, OLD_NAME_MS);
+      return await sitAgain(client, { ...stay, name: request.name });
     } catch {
       // The room is full or closed: join as a newcomer.
     }
   }
   await client.join(request);
+}
+
+/** Joins a room again by the former name, once that is free; gives up after a while. */
+async function sitAgain(client: Seats, { room, name, spectator, options, password }: Return): Promise<void> {
+  for (let leftMs = OLD_NAME_MS; ; leftMs -= PAUSE_MS) {
+    try {
+      await (spectator ? client.spectate({ name, room, password }) : client.join({ name, room, options, password }));
+      return;
+    } catch (error) {
+      const isHeld = error instanceof TickwireError && error.code === 'NameTaken';
+      if (!isHeld || leftMs <= 0) throw error;
+      await delay(PAUSE_MS);
+    }
+  }
 }
 
 /** Remembers the client's room, and ends the session with the page, so that the server frees its name and seat at once. */

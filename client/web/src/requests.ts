@@ -10,6 +10,11 @@ interface Pending {
 export class Requests {
   readonly #pending = new Map<number, Pending>();
 
+  /** Whether any waits. */
+  get areAny(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** A promise of the answer. Not awaiting it is allowed: its rejection is never unhandled. */
   add<T>(request: number): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {

@@ -88,14 +88,6 @@ export function readRecord(kind: Kind, flat: ArrayLike<number>, at: number, into
   }
 }
 
-/** How a {@link RecordWriter} begins. */
-export interface RecordStart {
-  /** Starts with what this one held. */
-  before?: RecordWriter | undefined;
-  /** What errors call the record. */
-  noun?: string;
-}
-
 /** The input, or a command, as the numbers the core takes. */
 export class RecordWriter {
   readonly #kind: Kind;
@@ -103,11 +95,10 @@ export class RecordWriter {
   readonly #held: Record<string, FieldValue> = {};
   readonly #flat: Float64Array;
 
-  /** Starts with nothing set. */
-  constructor(kind: Kind, { before, noun = 'the input' }: RecordStart = {}) {
+  /** Starts with nothing set; `noun` is what errors call the record. */
+  constructor(kind: Kind, noun = 'the input') {
     this.#kind = kind;
     this.#noun = noun;
-    if (before) Object.assign(this.#held, before.#held);
     this.#flat = new Float64Array(kind.fields.reduce((sum, field) => sum + field.components, 0));
   }
 

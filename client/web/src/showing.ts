@@ -1,8 +1,8 @@
 import type { Core } from './core.js';
-import type { Detour } from './detour.js';
 import type { Game } from './entities.js';
 import type { Modes } from './modes.js';
 import type { Steps } from './prediction.js';
+import type { Ways } from './reconnect.js';
 import type { Field, Kind, Schema } from './schema.js';
 import type { StaticCache } from './static-data.js';
 
@@ -13,8 +13,8 @@ export interface Showing<G extends Game> {
   schema?: BuiltFor | undefined;
   /** Where static data is kept between sessions, if anywhere. */
   staticCache?: StaticCache | undefined;
-  /** Where the session goes on if its connection stalls; without it, it ends. */
-  detour?: Detour | undefined;
+  /** How the session goes on over another connection; without them, it ends with its own. */
+  ways?: Ways | undefined;
 }
 
 type Fields = Readonly<Record<string, string>>;

@@ -10,6 +10,8 @@ const GAP_MS_MAX = 250;
  * that leave a request unanswered. Only time in which the page runs counts.
  */
 export class StallWatch {
+  /** Silence of this long is known. */
+  #excusedMs = 0;
   #lastMs: number | undefined;
   #datagramsMs = 0;
   #streamsMs = 0;
@@ -18,12 +20,14 @@ export class StallWatch {
   /** A datagram came. */
   heardDatagram(): void {
     this.#datagramsMs = 0;
+    this.#heard();
   }
 
   /** Bytes of a stream came. */
   heardStream(): void {
     this.#isAsking = false;
     this.#streamsMs = 0;
+    this.#heard();
   }
 
   /** A request was sent that will be answered on a stream. */
@@ -31,9 +35,14 @@ export class StallWatch {
     this.#isAsking = true;
   }
 
-  /** True if datagrams come: then the path does not stand still. */
-  get hearsDatagrams(): boolean {
-    return this.#datagramsMs < STALL_MS;
+  /** How long what is due has not come, in milliseconds in which the page ran. */
+  get silentMs(): number {
+    return Math.max(this.#datagramsMs, this.#streamsMs);
+  }
+
+  /** The stall is known: it is one again after as long. */
+  excuse(): void {
+    this.#excusedMs = this.silentMs;
   }
 
   /**
@@ -45,7 +54,12 @@ export class StallWatch {
     this.#lastMs = nowMs;
     this.#datagramsMs = tickHz === undefined ? 0 : this.#datagramsMs + gapMs;
     this.#streamsMs = this.#isAsking ? this.#streamsMs + gapMs : 0;
-    const isSilent = this.#datagramsMs >= STALL_MS && this.#datagramsMs >= (1000 / (tickHz ?? 1000)) * STALL_TICKS;
-    return isSilent || this.#streamsMs >= STALL_MS;
+    const datagramsMs = this.#datagramsMs - this.#excusedMs;
+    const isSilent = datagramsMs >= STALL_MS && datagramsMs >= (1000 / (tickHz ?? 1000)) * STALL_TICKS;
+    return isSilent || this.#streamsMs - this.#excusedMs >= STALL_MS;
+  }
+
+  #heard(): void {
+    this.#excusedMs = Math.min(this.#excusedMs, this.silentMs);
   }
 }

@@ -68,10 +68,10 @@ async function lengthOf(cache: Cache, request: Request): Promise<number> {
 /** Moves static data between a core and the cache. Never fails: without a cache the data comes from the server. */
 export class StaticLoader {
   readonly #cache: StaticCache | undefined;
-  readonly #given: (core: Core) => void;
+  readonly #given: () => void;
 
   /** `given` is called after a core got its data later than asked. */
-  constructor(cache: StaticCache | undefined, given: (core: Core) => void) {
+  constructor(cache: StaticCache | undefined, given: () => void) {
     this.#cache = cache;
     this.#given = given;
   }
@@ -99,7 +99,7 @@ export class StaticLoader {
       // Full or forbidden storage counts as an empty cache.
     }
     core.giveStatic(hash, found);
-    this.#given(core);
+    this.#given();
   }
 
   async #keep(bytes: Uint8Array): Promise<void> {

@@ -29,15 +29,10 @@ export class Steering<G extends Game> {
     return this.#showing.schema;
   }
 
-  /**
-   * The server has said welcome, again maybe: what is held stays so. Throws a `TypeError` for steps and modes of kinds that the
-   * game does not have.
-   */
+  /** The server has said welcome. Throws a `TypeError` for steps and modes of kinds that the game does not have. */
   begin(core: Core, schema: Schema): void {
     this.#schema = schema;
-    const before = this.#input;
-    this.#input = new RecordWriter(schema.input, { before });
-    if (before) core.setInput(this.#input.write({}));
+    this.#input = new RecordWriter(schema.input);
     const { predict, modes, schema: builtFor } = this.#showing;
     tellDifferences(core, schema, builtFor);
     if (modes) showBy(core, schema, modes);

@@ -137,7 +137,10 @@ class BrowserTransport implements Transport {
   async #ended(): Promise<TransportEnd> {
     try {
       const info = await this.#session.closed;
-      return { closeCode: info.closeCode, reason: info.reason ?? '' };
+      const { closeCode, reason = '' } = info;
+      // A session that ends without a word has these as well: a server that says goodbye says it in words.
+      const saysNothing = closeCode === 0 && reason === '';
+      return { closeCode: saysNothing ? undefined : closeCode, reason };
     } catch (error) {
       return { reason: error instanceof Error ? error.message : String(error) };
     }

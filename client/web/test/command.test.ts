@@ -31,6 +31,7 @@ function start() {
     pollStaticWanted: () => undefined,
     pollStaticLoaded: () => undefined,
     setLossless: () => {},
+    isReconnecting: () => false,
     onControl: () => {},
     goodbye: () => {},
   };

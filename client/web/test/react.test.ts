@@ -17,6 +17,7 @@ class Seated {
   readonly room = { name: 'den' };
   updates = 0;
   isClosed = false;
+  isReconnecting = false;
   end!: (closed: object) => void;
   readonly closed = new Promise((resolve) => (this.end = resolve));
   update = () => void this.updates++;
@@ -85,6 +86,22 @@ test('who comes and goes is rendered, with a new object each time', async () => 
   expect(text()).toBe('open den Ann,Bob');
   expect(seen.at(-1)).not.toBe(before);
   expect(before.members.size).toBe(1);
+});
+
+test('a connection that is lost is rendered, with the client, until the session goes on', async () => {
+  await show();
+  const [client] = clients as [Seated];
+  const tell = (event: string, isReconnecting: boolean) =>
+    act(async () => {
+      client.isReconnecting = isReconnecting;
+      client.emitter.emit(event, {});
+    });
+  await tell('reconnecting', true);
+  expect(text()).toBe('reconnecting den Ann');
+  expect(seen.at(-1)!.client).toBe(client);
+  await tell('resumed', false);
+  expect(text()).toBe('open den Ann');
+  expect(connect).toHaveBeenCalledTimes(1);
 });
 
 test('a component that goes ends its session', async () => {

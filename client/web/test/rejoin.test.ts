@@ -105,6 +105,33 @@ test('a tab that holds something else, or nothing, or may not, joins as anybody'
   expect((await load({ name: 'Ann' })).asked).toEqual([['join', 'Ann', undefined, {}]]);
 });
 
+/** A session of a page that is loaded anew while its old one still holds the name, until `freeMs`. */
+function held(freeMs: number) {
+  const session = new Session();
+  const start = Date.now();
+  const { join } = session;
+  session.join = async (request: JoinRequest) => {
+    if (Date.now() - start < freeMs) throw new TickwireError('NameTaken');
+    await join(request);
+  };
+  return session;
+}
+
+test('the name is waited for while the old page still holds it, and not for ever', async () => {
+  await (await load({ name: 'Ann' })).join({ name: 'Ann', room: 'den', password: 'sesame' });
+  await Promise.resolve();
+  vi.useFakeTimers();
+  const session = held(3000);
+  const back = joinAgain(session as never, HOST, { name: 'Ann' });
+  await vi.advanceTimersByTimeAsync(3500);
+  await back;
+  expect(session.asked).toEqual([['join', 'Ann', 'den', { options: undefined, password: 'sesame' }]]);
+  const other = expect(joinAgain(held(1e9) as never, HOST, { name: 'Ann' })).rejects.toMatchObject({ code: 'NameTaken' });
+  await vi.advanceTimersByTimeAsync(10_000);
+  await other;
+  vi.useRealTimers();
+});
+
 test('the server is told when the page goes', async () => {
   const session = await load({ name: 'Ann' });
   page.dispatchEvent(new Event('pagehide'));

@@ -24,3 +24,26 @@ test('one that ends without a word was not reached', async () => {
   await expect(endsAtOnce(Promise.reject(new Error('lost')))).rejects.toMatchObject({ code: 'Unreachable' });
   await expect(endsAtOnce(new Promise(() => {}))).rejects.toMatchObject({ code: 'Unreachable' });
 });
+
+/** How a session that is open reports an end. */
+async function endOf(closed: Promise<unknown>) {
+  const nothing = () => new ReadableStream<Uint8Array>({ start: (out) => out.close() });
+  class Session {
+    ready = Promise.resolve();
+    closed = closed;
+    datagrams = { readable: nothing(), writable: new WritableStream() };
+    createBidirectionalStream = async () => ({ readable: nothing(), writable: new WritableStream() });
+    close() {}
+  }
+  vi.stubGlobal('WebTransport', Session);
+  const transport = await openWebTransport('https://localhost/', { certificateHashes: [], timeoutMs: 1000 });
+  const ignore = () => {};
+  return new Promise((onClosed) => transport.start({ onControl: ignore, onChat: ignore, onStatic: ignore, onDatagram: ignore, onClosed }));
+}
+
+test('an open session ends by a code, or without one: a code of zero without a word is none', async () => {
+  expect(await endOf(Promise.resolve({ closeCode: 1, reason: 'stopping' }))).toEqual({ closeCode: 1, reason: 'stopping' });
+  expect(await endOf(Promise.resolve({ closeCode: 0, reason: 'goodbye' }))).toEqual({ closeCode: 0, reason: 'goodbye' });
+  expect(await endOf(Promise.resolve({ closeCode: 0, reason: '' }))).toEqual({ closeCode: undefined, reason: '' });
+  expect(await endOf(Promise.reject(new Error('lost')))).toEqual({ reason: 'lost' });
+});

@@ -1,0 +1,185 @@
+import type { Core } from './core.js';
+import { delay } from './deadline.js';
+import type { Transport, TransportKind } from './transport.js';
+
+/** How long a connection that stalls may speak again while the other one is open. */
+const LAST_CHANCE_MS = 1000;
+/** Silence after which a connection counts as lost though it is open, as where a router has forgotten it. */
+const LOST_MS = 15_000;
+
+/** How connections are opened after the first. */
+export interface Ways {
+  /** Opens what the path allows, as `connect()` does, until the signal fires. */
+  open(signal: AbortSignal): Promise<Transport>;
+  /** Opens the other transport than this one. Absent if only one may be used. */
+  openOther?: (than: TransportKind, signal: AbortSignal) => Promise<Transport>;
+  /** Hears of a transport that stalled while the other one opened. */
+  stalled?: (kind: TransportKind) => void;
+}
+
+/** The session that goes on over one transport after another. */
+export interface Carried {
+  readonly core: Core;
+  /** The transport now, or the last one. */
+  transport(): Transport;
+  isStalled(): boolean;
+  /** How long what is due has not come, in milliseconds. */
+  silentMs(): number;
+  /** The stall is known: it is one again after as long. */
+  excuse(): void;
+  /** Takes the transport, and no other any more. */
+  carry(transport: Transport): void;
+}
+
+/** Opens new connections for a session: when its own is lost, and when it stalls. */
+export class Reconnector {
+  readonly #ways: Ways | undefined;
+  readonly #session: Carried;
+  /** Stops the attempt under way, after a loss. */
+  #attempt: AbortController | undefined;
+  /** Stops the opening of the other transport, beside one that stalls. */
+  #detour: AbortController | undefined;
+  /**
+   * Transports that were left. They stay open until the session goes on: closing one would end the session, if it is the one
+   * that the server listens to.
+   */
+  #left: Transport[] = [];
+  /** No transport carries the session. */
+  #isOff = false;
+  readonly #hurry = () => this.#hurryUp();
+  readonly #wake = () => globalThis.document?.hidden || this.#hurryUp();
+
+  /** Without ways, a lost connection is the end. */
+  constructor(ways: Ways | undefined, session: Carried) {
+    this.#ways = ways;
+    this.#session = session;
+    if (!ways) return;
+    globalThis.addEventListener?.('online', this.#hurry);
+    globalThis.document?.addEventListener('visibilitychange', this.#wake);
+  }
+
+  /** The connection is lost. Returns false if the session cannot go on. */
+  lose(): boolean {
+    const { core } = this.#session;
+    if (!this.#ways || !core.onLost('', performance.now())) return false;
+    this.#leave();
+    this.#isOff = true;
+    this.#tryIfDue();
+    return true;
+  }
+
+  /** Does what is due: opens a new connection, or looks for another where this one is silent. */
+  advance(): void {
+    if (!this.#ways) return;
+    if (this.#isOff) return this.#tryIfDue();
+    const { core } = this.#session;
+    const isStalled = this.#session.isStalled();
+    if (!core.canResume()) return;
+    // A new connection on which the server does not answer is as none.
+    if (this.#session.silentMs() >= LOST_MS || (isStalled && core.isReconnecting())) this.lose();
+    else if (isStalled && this.#ways.openOther) void this.#move(this.#ways.openOther);
+  }
+
+  /** The server goes on with the session. Returns the transport that carried it before. */
+  resumed(): TransportKind | undefined {
+    const from = this.#left[0]?.kind;
+    this.#closeLeft();
+    return from;
+  }
+
+  /** The session is over. */
+  end(): void {
+    this.#attempt?.abort();
+    this.#detour?.abort();
+    this.#attempt = undefined;
+    this.#isOff = true;
+    this.#closeLeft();
+    globalThis.removeEventListener?.('online', this.#hurry);
+    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
+  }
+
+  #tryIfDue(): void {
+    if (this.#session.core.pollReconnect(performance.now())) void this.#try();
+  }
+
+  async #try(): Promise<void> {
+    const attempt = (this.#attempt = new AbortController());
+    const isCurrent = () => this.#attempt === attempt;
+    try {
+      const transport = await this.#ways!.open(attempt.signal);
+      if (isCurrent()) this.#goOn(transport);
+      else drop(transport);
+    } catch {
+      if (!isCurrent()) return;
+      this.#attempt = undefined;
+      this.#session.core.onConnectFailed(performance.now());
+    }
+  }
+
+  /** The network is back, or somebody looks at the page again. What was begun before that may wait for long. */
+  #hurryUp(): void {
+    const { core } = this.#session;
+    if (!this.#isOff || !core.isReconnecting()) return;
+    const nowMs = performance.now();
+    if (this.#attempt) {
+      this.#attempt.abort();
+      this.#attempt = undefined;
+      core.onConnectFailed(nowMs);
+    }
+    core.reconnectNow(nowMs);
+    this.#tryIfDue();
+  }
+
+  /** Goes on over the other transport, if that comes about while this one still says nothing: then it is not the path. */
+  async #move(openOther: NonNullable<Ways['openOther']>): Promise<void> {
+    if (this.#detour) return;
+    const detour = (this.#detour = new AbortController());
+    const old = this.#session.transport();
+    const isOld = () => !this.#isOff && this.#session.transport() === old;
+    try {
+      const transport = await openOther(old.kind, detour.signal);
+      if (isOld()) await delay(LAST_CHANCE_MS);
+      if (detour.signal.aborted) drop(transport);
+      else if (this.#isOff) this.#goOn(transport);
+      else if (isOld() && this.#session.isStalled()) this.#replace(old, transport);
+      else drop(transport);
+    } catch {
+      // It is not tried again at once.
+      this.#session.excuse();
+    }
+    this.#detour = undefined;
+  }
+
+  #replace(old: Transport, transport: Transport): void {
+    const { core } = this.#session;
+    const nowMs = performance.now();
+    this.#ways?.stalled?.(old.kind);
+    // The first attempt is due at once: it is this one.
+    if (!core.onLost('', nowMs) || !core.pollReconnect(nowMs)) return drop(transport);
+    this.#leave();
+    this.#goOn(transport);
+  }
+
+  #goOn(transport: Transport): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+    const { core } = this.#session;
+    if (!core.isReconnecting()) return drop(transport);
+    this.#isOff = false;
+    core.resume();
+    this.#session.carry(transport);
+  }
+
+  #leave(): void {
+    const transport = this.#session.transport();
+    if (!this.#left.includes(transport)) this.#left.push(transport);
+  }
+
+  #closeLeft(): void {
+    for (const transport of this.#left.splice(0)) drop(transport);
+  }
+}
+
+function drop(transport: Transport): void {
+  void transport.close(0, 'the session goes on over another connection').catch(() => {});
+}
