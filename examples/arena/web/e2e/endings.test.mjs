@@ -124,7 +124,7 @@ test('whoever was in any room comes back to where others of that room meet', asy
 });
 
 test('the button tries at once', async () => {
-  server = await startServer('--idle-ms', '2000', '--keep-alive-ms', '500');
+  server = await startServer('--idle-ms', '2000', '--keep-alive-ms', '500', '--resume-grace-ms', '1000');
   page = await browser.open(`${server.url}?room=court`, { before: holdable });
   await page.join('Ann');
   await server.stop('SIGKILL');
@@ -168,7 +168,7 @@ test('who comes back while the old seat is still taken gets it once it is free',
 });
 
 test('a server that vanishes is missed', async () => {
-  server = await startServer('--idle-ms', '2000', '--keep-alive-ms', '500');
+  server = await startServer('--idle-ms', '2000', '--keep-alive-ms', '500', '--resume-grace-ms', '1000');
   page = await browser.open(server.url);
   await page.join('Ann');
   await server.stop('SIGKILL');

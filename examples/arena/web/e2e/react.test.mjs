@@ -39,3 +39,18 @@ test('a component in StrictMode has one session, which draws and is rendered', a
   assert.deepEqual(ann.errors, []);
   await ann.screenshot('react');
 });
+
+test('a page that is loaded anew is back in its room, and its old session keeps no seat', async () => {
+  const ann = await browser.open(vite.url, { kind: Page });
+  await ann.until('a room', () => document.querySelectorAll('li').length > 0);
+  const kept = () => Object.values(sessionStorage).join();
+  const before = await ann.until('what the tab keeps', kept);
+  const seats = () => ann.until('the members', () => document.querySelectorAll('li').length);
+  const others = await seats();
+  await ann.raw.reload();
+  await ann.until('a room again', () => document.querySelectorAll('li').length > 0);
+  assert.equal(await ann.until('what the tab keeps', kept), before);
+  await ann.until('the same members', (others) => document.querySelectorAll('li').length === others, others);
+  assert.deepEqual(ann.errors, []);
+  await ann.close();
+});

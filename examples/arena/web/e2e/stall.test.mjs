@@ -32,6 +32,7 @@ async function play(query = '') {
   await page.evaluate(() => {
     window.session = window.arena.client;
     window.moves = [];
+    window.number = window.session.player;
     window.session.on('moved', (move) => window.moves.push(move));
   });
   assert.equal(await page.evaluate(() => window.session.transport), 'webtransport');
@@ -45,10 +46,10 @@ async function playsOn() {
     same: window.arena.client === window.session,
     state: window.arena.state,
     transport: window.session.transport,
-    name: window.session.me?.name,
+    seat: window.session.me?.player === window.number && window.session.me?.name,
     members: window.session.members.size,
   }));
-  assert.deepEqual(now, { same: true, state: 'playing', transport: 'websocket', name: 'Ann', members: 1 });
+  assert.deepEqual(now, { same: true, state: 'playing', transport: 'websocket', seat: 'Ann', members: 1 });
   const ship = await page.until('the own ship', () => window.arena.entities().find((entity) => entity.kind === 'Ship' && entity.mine));
   await page.down('ArrowLeft');
   const turned = (from) => Math.abs((window.session.entities.mine('Ship')?.heading ?? from) - from) > 0.5;

@@ -12,6 +12,7 @@ export interface Ending {
 /** The server is gone or full for now, so the page may retry by itself. */
 const RETRIED: ReadonlySet<ErrorCode> = new Set([
   'ConnectionLost',
+  'ResumeRefused',
   'ServerStopping',
   'Unreachable',
   'ConnectTimeout',
@@ -38,6 +39,11 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
     ...TRY_AGAIN,
     title: 'The server is gone',
     text: 'The connection was lost. Check your network; the server may also have stopped.',
+  },
+  ResumeRefused: {
+    ...TRY_AGAIN,
+    title: 'The server has let you go',
+    text: 'It was started anew, or you were away for too long. You play on as soon as you have a seat again.',
   },
   NameTaken: {
     ...TRY_AGAIN,

@@ -44,6 +44,8 @@ export interface Frame {
   entities: ArenaEntities;
   /** This player's number. */
   player: number;
+  /** The connection is lost, and another one is tried. */
+  isReconnecting: boolean;
   /** This player's ship while it flies. */
   own: Ship | undefined;
   /** The ship in the middle: the own one, or for spectators that of the best pilot. */

@@ -99,9 +99,9 @@ export class Play {
   }
 
   #makeFrame(nowMs: number, seconds: number): Frame {
-    const { entities, player } = this.#client;
+    const { entities, player, isReconnecting } = this.#client;
     const own = entities.mine('Ship');
-    return { nowMs, seconds, entities, player, own, followed: own ?? this.#bestShip(), roster: this.#roster };
+    return { nowMs, seconds, entities, player, isReconnecting, own, followed: own ?? this.#bestShip(), roster: this.#roster };
   }
 
   /** The best pilot's ship, around which the server shows the world to spectators. */

@@ -20,7 +20,7 @@ test('a page of another version is loaded again, a full server is asked again', 
 
 test('only what passes by itself is tried again', () => {
   const codes: ErrorCode[] = [...CLOSE_CODES, ...LOCAL];
-  const retried = ['ConnectTimeout', 'ConnectionLost', 'NameTaken', 'ServerFull', 'ServerStopping', 'Unreachable'];
+  const retried = ['ConnectTimeout', 'ConnectionLost', 'NameTaken', 'ResumeRefused', 'ServerFull', 'ServerStopping', 'Unreachable'];
   expect(codes.filter(canRetry).sort()).toEqual(retried);
 });
 

@@ -69,12 +69,13 @@ export class Hud {
 
   /** Updates everything. */
   draw(frame: Frame, camera: Camera, stats: () => Stats): void {
+    if (frame.isReconnecting) this.#tellSilence('Connection lost. Reconnecting …');
     this.#board.draw(frame);
     this.#gauges.draw(frame.own);
     this.#map.draw(frame, camera);
     this.#net.draw(frame.nowMs, () => {
       const now = stats();
-      this.#stalled.hidden = now.silenceMs < STALLED_MS;
+      if (!frame.isReconnecting) this.#tellSilence(now.silenceMs < STALLED_MS ? '' : 'Waiting for the server …');
       return now;
     });
     this.#curves.draw(stats);
@@ -116,6 +117,12 @@ export class Hud {
     this.#banner.classList.add('shown');
     clearTimeout(this.#bannerTimer);
     this.#bannerTimer = setTimeout(() => this.#banner.classList.remove('shown'), BANNER_MS);
+  }
+
+  /** Says why nothing moves; an empty text says that all is well. */
+  #tellSilence(text: string): void {
+    this.#stalled.hidden = text === '';
+    setText(this.#stalled, text);
   }
 
   #drawRespawn({ own, nowMs, roster }: Frame): void {
