@@ -179,6 +179,14 @@ impl TransportSession {
         }
     }
 
+    /// True once this side closes the session. A browser then gives up its streams.
+    pub(crate) fn is_closing(&self) -> bool {
+        match self {
+            TransportSession::WebTransport(web) => web.is_closing(),
+            TransportSession::Quic(_) | TransportSession::WebSocket(_) => false,
+        }
+    }
+
     /// Accepts the peer's next bidirectional stream; `None` once the session is over.
     pub(crate) async fn accept_bi(&self) -> Option<(SendHalf, RecvHalf)> {
         let (send, recv) = match self {

@@ -8,7 +8,7 @@ use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::served::Served;
-use super::{ClientLink, send_message};
+use super::{ClientLink, SessionEnd, send_message};
 use crate::config::ServerConfig;
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
@@ -46,6 +46,7 @@ pub(super) async fn serve<I: Send + 'static>(
                 return Served::Lost;
             }
             Err(NoFrame::Lost) => return Served::Lost,
+            Err(NoFrame::GivenUp) => return Served::Over(SessionEnd::given_up()),
             Err(NoFrame::End(end)) => return Served::Over(end),
         }
     }

@@ -50,6 +50,7 @@ pub(super) async fn serve<S: Simulation>(
             }
             Ok(Err(NoFrame::Finished)) => return Served::Over(CloseCode::Normal.into()),
             Ok(Err(NoFrame::Lost)) => return Served::Lost,
+            Ok(Err(NoFrame::GivenUp)) => return Served::Over(SessionEnd::given_up()),
             Ok(Err(NoFrame::End(end))) => return Served::Over(end),
             Err(_) => return Served::Over(CloseCode::HandshakeTimeout.into()),
         }
@@ -64,6 +65,7 @@ pub(super) async fn serve<S: Simulation>(
                 return Served::Over(CloseCode::Normal.into());
             }
             Err(NoFrame::Lost) => return Served::Lost,
+            Err(NoFrame::GivenUp) => return Served::Over(SessionEnd::given_up()),
             Err(NoFrame::End(end)) => return Served::Over(end),
         };
         let is_too_fast = session.rates.wait_for(&frame).await;

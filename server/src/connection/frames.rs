@@ -29,6 +29,8 @@ pub(super) enum NoFrame {
     Finished,
     /// The connection is over.
     Lost,
+    /// The client gave the stream up.
+    GivenUp,
     /// The session must end: the frame cannot be read, or the stream was given up.
     End(SessionEnd),
 }
@@ -49,7 +51,11 @@ impl FrameStream {
     ) -> Result<T, NoFrame> {
         tokio::select! {
             biased;
-            frame = self.next() => frame,
+            frame = self.next() => match frame {
+                // A browser gives its streams up when this side closes the connection.
+                Err(NoFrame::GivenUp) if transport.is_closing() => Err(NoFrame::Lost),
+                frame => frame,
+            },
             _ = transport.closed() => Err(NoFrame::Lost),
         }
     }
@@ -83,7 +89,7 @@ impl FrameStream {
             match read {
                 Ok(Some(count)) => self.reader.push(&bytes[..count]),
                 Ok(None) => return Err(NoFrame::Finished),
-                Err(StreamOver::GivenUp) => return Err(NoFrame::End(SessionEnd::given_up())),
+                Err(StreamOver::GivenUp) => return Err(NoFrame::GivenUp),
                 Err(StreamOver::WithSession) => return Err(NoFrame::Lost),
             }
         }

@@ -37,6 +37,7 @@ pub(super) async fn serve<S: Simulation>(
             }
             // The client wants no more, or the connection is over.
             Err(NoFrame::Finished | NoFrame::Lost) => std::future::pending().await,
+            Err(NoFrame::GivenUp) => return SessionEnd::given_up(),
             Err(NoFrame::End(end)) => return end,
         };
         match written {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::frames::FrameStream;
-use super::reliable::StreamKind;
+use super::reliable::{ReliableError, StreamKind};
 use super::served::Served;
 use super::{
     ClientLink, Handshake, ServerState, SessionEnd, SessionScope, chat, control, static_data,
@@ -184,7 +184,10 @@ pub(super) async fn serve<S: Simulation>(
             None => Served::Lost,
         }
     };
-    let static_data = static_data.serve(host, link);
+    let static_data = async {
+        let end = static_data.serve(host, link).await;
+        if transport.is_closing() { pending().await } else { end }
+    };
     tokio::pin!(accept, control, chat, static_data);
     let (mut control_lost, mut chat_lost) = (false, false);
     while !(control_lost && chat_lost) {
@@ -305,6 +308,9 @@ async fn write<I: Send>(
     mut send: SendHalf,
 ) -> SendHalf {
     let written = link.reliable.write(name, &mut send).await;
-    link.end_if_failed(written);
+    // A browser gives its streams up when this side closes the connection.
+    if !(matches!(written, Err(ReliableError::GivenUp)) && link.transport().is_closing()) {
+        link.end_if_failed(written);
+    }
     send
 }

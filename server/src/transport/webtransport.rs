@@ -186,6 +186,11 @@ impl WebTransport {
         });
     }
 
+    /// True once this side closes the session.
+    pub(super) fn is_closing(&self) -> bool {
+        self.shared.closing.borrow().is_some()
+    }
+
     /// Waits until nothing more comes from the peer.
     pub(super) async fn closed(&self) -> Closed {
         let mut over = self.shared.over.subscribe();
