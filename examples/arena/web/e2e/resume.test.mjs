@@ -106,7 +106,7 @@ async function score() {
     const turn = await far.evaluate(courseToRock);
     if (turn === undefined) await far.hold('ArrowUp', 400);
     else await far.hold(turn > 0 ? 'ArrowLeft' : 'ArrowRight', (Math.abs(turn) / TURN_PER_SECOND) * 1000);
-    await far.hold('Space', 800);
+    await far.hold(' ', 800);
   }
   // Shots that are still on their way.
   const shots = () => [...window.session.entities.of('Shot')].every(({ mine }) => !mine);
