@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use tickwire_server::config::RoomConfig;
+use tickwire_shared::control::ServerFrame;
 
-use crate::Table;
 use crate::balls::{CROWD, CROWD_BALLS, QUIET};
+use crate::{Table, keyframe_bytes};
 
 /// 100 kbit/s, in bytes a tick.
 const LINK_BYTES_PER_TICK: usize = 208;
@@ -16,7 +17,7 @@ const PACKET_BYTES: usize = 1200;
 
 enum Sent {
     Snapshot(Vec<u8>),
-    Part(Vec<u8>),
+    Part(ServerFrame),
 }
 
 /// The link's queue, without losses.
@@ -29,14 +30,15 @@ struct Link {
 
 impl Link {
     /// Queues one tick's data for the client, and returns what the link has carried meanwhile.
-    fn tick(&mut self, now: u32, snapshots: &mut Vec<Vec<u8>>, parts: &mut VecDeque<Vec<u8>>) {
+    fn tick(&mut self, now: u32, snapshots: &mut Vec<Vec<u8>>, parts: &mut VecDeque<ServerFrame>) {
         for snapshot in snapshots.drain(..) {
             let bytes = snapshot.len() + HEADERS_BYTES;
             self.queue.push_back((now, bytes, Sent::Snapshot(snapshot)));
         }
         for part in parts.drain(..) {
-            let packets = part.len().div_ceil(PACKET_BYTES);
-            self.queue.push_back((now, part.len() + packets * HEADERS_BYTES, Sent::Part(part)));
+            let bytes = keyframe_bytes(&part);
+            let packets = bytes.div_ceil(PACKET_BYTES);
+            self.queue.push_back((now, bytes + packets * HEADERS_BYTES, Sent::Part(part)));
         }
         self.spare_bytes += LINK_BYTES_PER_TICK;
         while let Some((sent, bytes, _)) = self.queue.front()
