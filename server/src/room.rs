@@ -17,11 +17,15 @@ mod kicks;
 mod member;
 mod message;
 pub(crate) mod options;
+mod record;
+mod recorder;
+mod replay;
 mod replication;
 mod restrictions;
 mod session;
 mod slot_summary;
 mod spatial_grid;
+mod state_hash;
 mod states;
 mod static_blob;
 mod static_data;
@@ -34,6 +38,10 @@ mod world;
 pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
+pub use record::{
+    CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
+};
+pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError};
 pub use static_blob::StaticBlob;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -54,6 +62,7 @@ use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
+use recorder::RecordedGame;
 use replication::{DeltaCache, SnapshotScratch};
 use static_data::StaticStore;
 use world::World;
@@ -67,7 +76,8 @@ use world::World;
 ///    [`encode`](Room::encode);
 /// 3. after a step: [`datagrams`](Room::datagrams), valid until the next step;
 /// 4. after either: [`poll`](Room::poll) and [`poll_finding`](Room::poll_finding) until both return
-///    `None`.
+///    `None`;
+/// 5. after a step, where a journal is kept: [`poll_journal`](Room::poll_journal).
 ///
 /// ```
 /// use std::time::Instant;
@@ -98,7 +108,7 @@ pub struct Room<S: Simulation> {
     /// The room's line in the list of rooms, without the number of its members.
     listing: RoomInfo,
     config: RoomConfig,
-    simulation: S,
+    simulation: RecordedGame<S>,
     tick: Tick,
     due: Option<Instant>,
     members: BTreeMap<PlayerId, RoomMember<S::Input>>,
@@ -145,7 +155,7 @@ impl<S: Simulation> Room<S> {
     pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
         let mut room = Room {
-            simulation: S::new(new),
+            simulation: RecordedGame::new(S::new(new)),
             listing: options::listing(new.name, &config, &RoomPolicy::default()),
             tick: Tick(0),
             due: None,
@@ -253,6 +263,7 @@ impl<S: Simulation> Room<S> {
         self.due = Some(due);
         self.take_inputs();
         self.commands.take(self.config.commands_per_tick_max);
+        self.begin_record();
         let inputs = Inputs::new(self.tick, &self.inputs)
             .with_commands(self.commands.taken())
             .with_view_delays(&self.view_delays);
@@ -260,7 +271,9 @@ impl<S: Simulation> Room<S> {
         self.answer_commands();
         self.take_static_data();
         self.simulation.capture(&mut self.capture);
-        self.world.capture(self.tick, &mut self.capture, &mut self.findings);
+        let digest = self.simulation.digest(self.tick);
+        self.world.capture(self.tick, &mut self.capture, &mut self.findings, digest);
+        self.end_record();
         if !self.world.owned() {
             self.unowned.stepped(&self.inputs, S::TICK_HZ, &mut self.findings);
         }

@@ -112,7 +112,7 @@ impl<S: Simulation> Room<S> {
     pub(super) fn take_bot_inputs(&mut self) {
         let Some(first) = self.bots.playing().next() else { return };
         let at = self.inputs.partition_point(|(player, _)| *player < first);
-        let (simulation, tick) = (&self.simulation, self.tick);
+        let (simulation, tick) = (&*self.simulation, self.tick);
         let held = self.bots.playing().map(|bot| (bot, simulation.bot_input(bot, tick)));
         self.inputs.splice(at..at, held);
         self.view_delays.splice(at..at, std::iter::repeat_n(0.0, self.bots.count()));
@@ -157,7 +157,7 @@ impl<S: Simulation> Room<S> {
         if let Some(player) = lost {
             self.simulation.leave(player, LeaveReason::Replaced { by: bot });
         }
-        self.simulation.join(&NewPlayer { is_bot: true, ..NewPlayer::named(bot, name) });
+        self.simulation.join(&NewPlayer { is_bot: true, ..NewPlayer::named(bot, name) }, "");
         Some(Member { player: bot, name: name.to_owned(), spectator: false, bot: true })
     }
 }

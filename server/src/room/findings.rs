@@ -212,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::config::RoomConfig;
+    use crate::room::recorder::RecordedGame;
     use crate::room::{Room, ToRoom};
 
     #[derive(Clone, Copy, Default, PartialEq, Input)]
@@ -313,7 +314,7 @@ mod tests {
                 datagram_bytes_max: 1200,
             },
         );
-        room.simulation = wrong;
+        room.simulation = RecordedGame::new(wrong);
         for _ in 0..ticks {
             let newest_low16 = room.tick().next().0 as u16;
             let seat = room.members[&player].seat;

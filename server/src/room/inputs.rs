@@ -19,6 +19,8 @@ pub(super) struct InputBuffer<I> {
     held: BufferedInput<I>,
     /// Ticks since then.
     missed_ticks: u32,
+    /// The last one that the room's journal has.
+    recorded: BufferedInput<I>,
     newest: Option<NewestInput>,
     /// The least margin of the inputs since the last report, in eighths of a millisecond.
     least_eighth_ms: Option<i32>,
@@ -47,6 +49,17 @@ pub(super) struct BufferedInput<I> {
     pub(super) view_delay: u8,
 }
 
+/// What the journal has of a player's input in a tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum TakenInput<I> {
+    /// The one it had before.
+    Same,
+    /// Another one came.
+    New(BufferedInput<I>),
+    /// None came: the rules say what it is.
+    Missing,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct NewestInput {
     tick: Tick,
@@ -63,7 +76,7 @@ pub(super) struct DueClock {
     pub(super) period: Duration,
 }
 
-impl<I: Copy + Default> InputBuffer<I> {
+impl<I: Copy + Default + PartialEq> InputBuffer<I> {
     pub(super) fn new(window_ticks: u32) -> Self {
         let ring = vec![None; window_ticks as usize + 1];
         let window_ticks = window_ticks as i32;
@@ -72,6 +85,7 @@ impl<I: Copy + Default> InputBuffer<I> {
             window_ticks,
             held: BufferedInput::default(),
             missed_ticks: 0,
+            recorded: BufferedInput::default(),
             newest: None,
             least_eighth_ms: None,
             counts: InputCounts::default(),
@@ -134,6 +148,18 @@ impl<I: Copy + Default> InputBuffer<I> {
         }
         self.missed_ticks = self.missed_ticks.saturating_add(1);
         BufferedInput { input: missing(self.held.input, self.missed_ticks), ..self.held }
+    }
+
+    /// What was taken last, for the room's journal, which has it from now on.
+    pub(super) fn taken_since_recorded(&mut self) -> TakenInput<I> {
+        if self.missed_ticks > 0 {
+            return TakenInput::Missing;
+        }
+        if self.held == self.recorded {
+            return TakenInput::Same;
+        }
+        self.recorded = self.held;
+        TakenInput::New(self.held)
     }
 
     /// The report for the next snapshot.

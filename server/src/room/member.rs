@@ -33,7 +33,7 @@ pub(super) struct RoomMember<I> {
     pub(super) is_away: bool,
 }
 
-impl<I: Copy + Default> RoomMember<I> {
+impl<I: Copy + Default + PartialEq> RoomMember<I> {
     pub(super) fn new(
         config: &RoomConfig,
         now: Instant,

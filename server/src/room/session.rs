@@ -65,8 +65,9 @@ impl<S: Simulation> Room<S> {
         self.members.insert(player, member);
         self.everyone = None;
         let host_changed = self.choose_host();
-        if !spectator {
-            self.simulation.join(&new);
+        match seat_options {
+            Some(options) => self.simulation.join(&new, options.as_str()),
+            None => self.simulation.watched_by(player, &name),
         }
         if is_first {
             // Without other members there is nobody to inform.
@@ -141,8 +142,10 @@ impl<S: Simulation> Room<S> {
         self.everyone = None;
         self.drop_commands(player);
         self.tell_everyone(ServerFrame::MemberLeft { player, code });
-        if !member.is_spectator() {
-            self.seat_is_free(player, reason_of(code));
+        let reason = reason_of(code);
+        match member.is_spectator() {
+            true => self.simulation.left_by_spectator(player, reason),
+            false => self.seat_is_free(player, reason),
         }
         let how = match code {
             CloseCode::Normal => "left",

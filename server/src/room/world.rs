@@ -14,6 +14,7 @@ use super::findings::{Fault, Findings};
 use super::restrictions::Restrictions;
 use super::slot_summary::SlotSummary;
 use super::spatial_grid::SpatialGrid;
+use super::state_hash::StateDigest;
 use super::states::States;
 use super::view_area::known_place;
 
@@ -86,12 +87,13 @@ impl World {
         }
     }
 
-    /// Takes the world of `tick` from `capture`. Mistakes in it go to `findings`.
+    /// Takes the world of `tick` from `capture`. Mistakes in it go to `findings`, all that was shown to `digest`.
     pub(super) fn capture<E: Kinds>(
         &mut self,
         tick: Tick,
         capture: &mut Capture<E>,
         findings: &mut Findings,
+        mut digest: Option<&mut StateDigest>,
     ) {
         self.tick = tick;
         self.fresh.clear();
@@ -107,6 +109,11 @@ impl World {
             let near = before[next..].iter().take(SHOWN_AHEAD).position(|(id, _)| *id == shown.id);
             let known = near.map(|at| before[next + at].1);
             next += near.map_or(0, |at| at + 1);
+            let misfits = shown.entity.to_lanes(&mut lanes);
+            let lanes = &lanes[..self.tables[usize::from(kind)].len()];
+            if let Some(digest) = &mut digest {
+                digest.add(shown.id, kind, shown.owner, lanes);
+            }
             let slot = match self.slot_for(shown.id, known, kind, shown.owner) {
                 Ok(slot) => slot,
                 Err(fault) => {
@@ -116,7 +123,7 @@ impl World {
             };
             self.shown.push((shown.id, slot));
             self.owned |= shown.owner.is_some();
-            for field in shown.entity.to_lanes(&mut lanes).fields() {
+            for field in misfits.fields() {
                 findings.note(Fault::EntityField { kind, field: field as u8 }, shown.id.0);
             }
             if shown.place.is_some_and(Vec3::is_nan) {
@@ -125,7 +132,6 @@ impl World {
             if shown.groups.is_some() || shown.is_checked {
                 self.restrictions.add(slot, shown.groups, shown.is_checked);
             }
-            let lanes = &lanes[..self.tables[usize::from(kind)].len()];
             self.record(slot, lanes);
             let entry = &mut self.slots[usize::from(slot)];
             entry.captured = Some(tick);

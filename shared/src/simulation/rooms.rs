@@ -68,7 +68,7 @@ impl<'a, G: Simulation> NewPlayer<'a, G> {
 }
 
 /// Why a player left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LeaveReason {
     /// It gave its seat back, closed the game, or goes on elsewhere by the same account.
     Left,

@@ -92,7 +92,7 @@ impl Table {
             }
         }
         let tick = self.world.tick().offset(ticks);
-        self.world.capture(tick, &mut capture, &mut Findings::default());
+        self.world.capture(tick, &mut capture, &mut Findings::default(), None);
         self.delta_cache.begin(&self.world);
     }
 

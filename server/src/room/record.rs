@@ -1,0 +1,207 @@
+//! What a journal keeps of a room: a head, and one record a tick of all that the rules were given.
+//!
+//! What the rules make of it themselves is not kept: the inputs of bots, and those of players whose input did not come. A
+//! replay asks the rules for them again.
+
+use serde::{Deserialize, Serialize};
+use tickwire_shared::bits::{BitError, BitReader, BitStream, BitWriter, INFALLIBLE};
+use tickwire_shared::control::Redacted;
+use tickwire_shared::delta::LaneTable;
+use tickwire_shared::quantize::Lanes;
+use tickwire_shared::schema::{LANES_MAX, Schema};
+use tickwire_shared::simulation::schema_of;
+use tickwire_shared::{EntityId, LeaveReason, PlayerId, Simulation, Tick};
+
+use super::inputs::{BufferedInput, TakenInput};
+use crate::config::RoomConfig;
+
+/// What a room was made with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalHead {
+    /// The game's field tables, without its model.
+    pub schema: Schema,
+    /// The room's name.
+    pub room: String,
+    /// What its random numbers begin with.
+    pub seed: u64,
+    /// The room options as they came, as JSON; empty for the default.
+    pub options: Redacted,
+    /// The setting `room.rewind_ticks_max`, which bounds what the rules are told of view delays.
+    pub rewind_ticks_max: u32,
+}
+
+/// One entry of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum JournalEntry {
+    /// A tick.
+    Tick(TickRecord),
+    /// The room was let go after this.
+    Closed,
+}
+
+/// One tick: what was between it and the one before, what it was given, and what it came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TickRecord {
+    /// Its number.
+    pub tick: Tick,
+    /// Who came and went before it, in order.
+    pub changes: Vec<SeatChange>,
+    /// What each person with a seat held, by player, as bits.
+    pub inputs: Vec<u8>,
+    /// The commands of the tick, in the order in which the rules had them.
+    pub commands: Vec<CommandRecord>,
+    /// The hash of all that the game showed after the step; `None` if it panicked.
+    pub hash: Option<u64>,
+    /// All that it showed, by entity; in few ticks.
+    pub lanes: Option<Vec<EntityLanes>>,
+}
+
+/// Somebody came, went, lost the connection or is back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum SeatChange {
+    /// A player or a spectator came.
+    Join {
+        /// Who.
+        player: PlayerId,
+        /// By what name.
+        name: String,
+        /// The join options as they came, as JSON; empty for the default.
+        options: Redacted,
+        /// What it is.
+        role: SeatRole,
+    },
+    /// A player or a spectator left.
+    Leave {
+        /// Who.
+        player: PlayerId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// A player's connection was lost.
+    Away {
+        /// Who.
+        player: PlayerId,
+    },
+    /// A player is back.
+    Back {
+        /// Who.
+        player: PlayerId,
+    },
+}
+
+/// What a member of a room is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeatRole {
+    /// A person who plays.
+    Player,
+    /// A bot of the server's own.
+    Bot,
+    /// A person who watches: the rules know nothing of it.
+    Spectator,
+}
+
+/// A command of a tick.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandRecord {
+    /// Whose.
+    pub player: PlayerId,
+    /// Its place in the schema.
+    pub kind: u8,
+    /// Its fields, as they are on the wire.
+    pub fields: Vec<u8>,
+}
+
+/// An entity as it was shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntityLanes {
+    /// Which.
+    pub id: EntityId,
+    /// The number of its kind.
+    pub kind: u8,
+    /// Whose it is.
+    pub owner: Option<PlayerId>,
+    /// Its lanes.
+    pub lanes: Vec<i32>,
+}
+
+impl JournalHead {
+    /// The head of a room that is about to be made.
+    pub fn new<S: Simulation>(
+        (room, seed): (&str, u64),
+        options: &Redacted,
+        config: &RoomConfig,
+    ) -> Self {
+        JournalHead {
+            schema: Schema { model: Vec::new(), ..schema_of::<S>() },
+            room: room.to_owned(),
+            seed,
+            options: options.clone(),
+            rewind_ticks_max: config.rewind_ticks_max,
+        }
+    }
+}
+
+impl JournalEntry {
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("an entry holds nothing that cannot be written")
+    }
+
+    /// Reads an entry from [its bytes](JournalEntry::to_bytes).
+    ///
+    /// # Errors
+    /// If the bytes are no entry, or more than one.
+    pub fn from_bytes(bytes: &[u8]) -> postcard::Result<Self> {
+        match postcard::take_from_bytes(bytes)? {
+            (entry, []) => Ok(entry),
+            _ => Err(postcard::Error::DeserializeBadEncoding),
+        }
+    }
+}
+
+/// Reads and writes the inputs of a tick: one bit for the same as before, two for a missing one.
+#[derive(Clone, Debug)]
+pub(super) struct InputRecordCodec {
+    table: LaneTable,
+}
+
+impl InputRecordCodec {
+    pub(super) fn new(schema: &Schema) -> Self {
+        InputRecordCodec { table: LaneTable::new(&schema.input, schema.tick_hz) }
+    }
+
+    pub(super) fn write<I: Lanes>(&self, writer: &mut BitWriter, taken: &TakenInput<I>) {
+        let mut prefix = match taken {
+            TakenInput::Same => return writer.flag(&mut false).expect(INFALLIBLE),
+            TakenInput::Missing => 0b01,
+            TakenInput::New(_) => 0b11,
+        };
+        writer.bits(&mut prefix, 2).expect(INFALLIBLE);
+        if let TakenInput::New(BufferedInput { input, view_delay }) = taken {
+            let mut lanes = [0; LANES_MAX];
+            input.to_lanes(&mut lanes);
+            self.table.whole(writer, &mut lanes[..self.table.len()], true).expect(INFALLIBLE);
+            writer.bits(&mut u32::from(*view_delay), 8).expect(INFALLIBLE);
+        }
+    }
+
+    pub(super) fn read<I: Lanes>(
+        &self,
+        reader: &mut BitReader<'_>,
+    ) -> Result<TakenInput<I>, BitError> {
+        let (mut differs, mut came) = (false, false);
+        reader.flag(&mut differs)?;
+        if !differs {
+            return Ok(TakenInput::Same);
+        }
+        reader.flag(&mut came)?;
+        if !came {
+            return Ok(TakenInput::Missing);
+        }
+        let (mut lanes, mut view_delay) = ([0; LANES_MAX], 0);
+        self.table.whole(reader, &mut lanes[..self.table.len()], true)?;
+        reader.bits(&mut view_delay, 8)?;
+        let input = I::from_lanes(&lanes);
+        Ok(TakenInput::New(BufferedInput { input, view_delay: view_delay as u8 }))
+    }
+}
