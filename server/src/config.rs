@@ -178,6 +178,23 @@ settings! {
         rooms_queries_max: usize = 256, in 1..=65_536;
         /// Seconds until an empty room is removed.
         room_empty_s: u32 = 30, in 1..=86_400;
+        /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, and
+        /// nothing is ever removed. Names, options and inputs are in them. Without it none are kept.
+        journal: Option<PathBuf> = None;
+        /// Milliseconds between two writes of journals: as much is lost at most when the process is killed.
+        journal_flush_ms: u32 = 100, in 10..=60_000;
+        /// Wait for the disk after each write of a journal: without, as much more is lost when the machine fails as the
+        /// system holds back.
+        journal_sync: bool = true;
+        /// Ticks between two records with all lanes of all entities, by which a replay that differs names entity and
+        /// field; 0 for none.
+        journal_lanes_ticks: u32 = 60, in 0..=1_000_000;
+        /// Bytes of a journal's file, after which the next one is begun.
+        journal_segment_bytes: usize = 67_108_864, in 4096..=1_073_741_824;
+        /// Records of journals that wait for the disk; a room with more to say is not saved any more, and says so.
+        journal_queued_max: usize = 65_536, in 16..=1_048_576;
+        /// Bytes of records that wait for the disk.
+        journal_queued_bytes: usize = 67_108_864, in 65_536..=4_294_967_296;
         /// Threads for simulation; 0 for half the processors.
         sim_threads: usize = 0, in 0..=1024;
         /// Run simulation threads in the real-time class (SCHED_FIFO) if the system permits it: on

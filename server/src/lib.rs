@@ -74,7 +74,8 @@
 //! 3. `connection`: the session's streams and datagrams, where transport and rooms meet;
 //! 4. `rooms`: rooms by name;
 //! 5. `scheduler`: rooms ticked at absolute deadlines on threads of their own;
-//! 6. [`room`]: what a tick does, with no socket and no clock.
+//! 6. [`room`]: what a tick does, with no socket and no clock;
+//! 7. [`journal`]: what is kept of it on disk, and how it is run again.
 
 mod admission;
 mod certificates;
@@ -83,6 +84,7 @@ mod connection;
 mod counters;
 mod http;
 pub mod identity;
+pub mod journal;
 mod log;
 mod notices;
 mod prefix;

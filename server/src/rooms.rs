@@ -18,7 +18,8 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, RoomPolicy, Simulation};
 
 use crate::config::ServerConfig;
-use crate::room::options;
+use crate::journal::Journals;
+use crate::room::{JournalHead, options};
 use crate::scheduler::{Mailbox, Scheduler, StartRoom};
 use creators::{CreatedRoom, RoomCreators};
 pub(crate) use feed::RoomsFeed;
@@ -36,6 +37,8 @@ pub(crate) struct Rooms<S: Simulation> {
     numbers: Arc<PlayerNumbers>,
     /// The lists of rooms that clients follow.
     pub(crate) feed: RoomsFeed,
+    /// Where rooms are kept, if they are.
+    pub(crate) journals: Option<Journals>,
 }
 
 /// The rooms and their creators.
@@ -90,15 +93,21 @@ impl From<(RefuseCode, String)> for RoomRefusal {
 /// A room that the game would make.
 struct RoomPlan<S: Simulation> {
     options: S::RoomOptions,
+    /// The same as they came.
+    given: Redacted,
     policy: RoomPolicy,
 }
 
 impl<S: Simulation> Rooms<S> {
-    pub(crate) fn new(scheduler: Scheduler<S>, config: Arc<ServerConfig>) -> Self {
+    pub(crate) fn new(
+        scheduler: Scheduler<S>,
+        config: Arc<ServerConfig>,
+        journals: Option<Journals>,
+    ) -> Self {
         let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
         let feed = RoomsFeed::new(config.rooms_queries_max);
         let numbers = Arc::default();
-        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed }
+        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed, journals }
     }
 
     /// The numbers that sessions share with bots.
@@ -178,7 +187,7 @@ impl<S: Simulation> Rooms<S> {
         let asked = catch_unwind(AssertUnwindSafe(|| -> Result<RoomPlan<S>, RoomRefusal> {
             let options = options::parse::<S::RoomOptions>(&self.config.room, given)?;
             let policy = S::room_policy(&options).map_err(options::told)?;
-            Ok(RoomPlan { options, policy })
+            Ok(RoomPlan { options, given: given.clone(), policy })
         }));
         let plan = asked.unwrap_or_else(|panic| {
             // The panic's payload may panic again when dropped.
@@ -291,7 +300,7 @@ impl<S: Simulation> Rooms<S> {
         &self,
         registry: &mut Registry<S::Input>,
         name: Option<&str>,
-        RoomPlan { options, policy }: RoomPlan<S>,
+        RoomPlan { options, given, policy }: RoomPlan<S>,
         by: (PlayerId, IpAddr),
     ) -> Result<Membership<S::Input>, RoomRefusal> {
         let Registry { entries, creators } = registry;
@@ -311,9 +320,14 @@ impl<S: Simulation> Rooms<S> {
         let password = PasswordDigest::of(&policy.password);
         let quick_join = password.is_none() && policy.quick_join.unwrap_or(is_quick);
         let unlisted = policy.unlisted;
+        let seed = RandomState::new().hash_one(&name);
+        let journal = self.journals.as_ref().map(|journals| {
+            journals.of_room(JournalHead::new::<S>((&name, seed), &given, &self.config.room))
+        });
         let room = StartRoom {
             mailbox: Arc::clone(&mailbox),
-            seed: RandomState::new().hash_one(&name),
+            seed,
+            journal,
             config: self.config.room.clone(),
             options,
             first_bot: self.numbers.take(options::bots(&self.config.room, &policy)),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
 use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator, TokenKeysError};
+use crate::journal::Journals;
 use crate::notices::Notices;
 use crate::rooms::Rooms;
 use crate::scheduler::{NetworkQueue, Scheduler, Watchdog};
@@ -71,6 +73,14 @@ pub enum ServerError {
     /// No simulation threads.
     #[error("the simulation threads cannot start: {0}; lower sim_threads")]
     Threads(io::Error),
+    /// No folder or no thread for journals.
+    #[error("journals cannot be kept in {}: {error}; give another directory with journal", dir.display())]
+    Journals {
+        /// The setting.
+        dir: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// Ctrl-C and SIGTERM cannot be caught.
     #[error("signals cannot be caught: {0}")]
     Signals(io::Error),
@@ -117,7 +127,11 @@ impl<S: Simulation> Server<S> {
         let endpoint = Endpoint::start(bound, Arc::clone(&bell)).map_err(failed)?;
         let config = Arc::new(config);
         let scheduler = Scheduler::start(&config, &bell).map_err(ServerError::Threads)?;
-        let rooms = Rooms::new(scheduler, Arc::clone(&config));
+        let journals = Journals::start(&config).map_err(|error| ServerError::Journals {
+            dir: config.journal.clone().unwrap_or_default(),
+            error,
+        })?;
+        let rooms = Rooms::new(scheduler, Arc::clone(&config), journals);
         let server = Server {
             host: Arc::new(ServerState::new(config, rooms)),
             endpoint,
@@ -472,6 +486,19 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
             return Some(what);
         }
         tokio::time::sleep(STOP_LOOK).await;
+    }
+    // The threads have let go of their rooms: no more records come.
+    if let Some(journals) = &host.rooms.journals {
+        journals.stop();
+        while !journals.is_written() {
+            if Instant::now() >= end {
+                tracing::error!(
+                    "the end of the rooms' journals is not written: the disk does not follow"
+                );
+                break;
+            }
+            tokio::time::sleep(STOP_LOOK).await;
+        }
     }
     None
 }

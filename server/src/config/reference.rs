@@ -44,6 +44,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("Identity", &["token_", "account_"]),
     ("Rooms", &["rooms_", "room_empty"]),
     ("A room", &["room."]),
+    ("Journals", &["journal"]),
     (
         "Simulation threads",
         &["sim_", "realtime", "catch_up", "mailbox", "inputs_", "outbox", "watchdog"],

@@ -12,7 +12,8 @@ use super::mailbox::Mailbox;
 use super::network_queue::{NetworkQueue, Outgoing, Snapshot};
 use super::woken::WokenRooms;
 use crate::config::RoomConfig;
-use crate::room::{Finding, FromRoom, Room};
+use crate::journal::RoomJournal;
+use crate::room::{Finding, FromRoom, Room, ToRoom};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
 /// Snapshots share allocations of this size. For a client that takes none of its datagrams, only
@@ -31,6 +32,8 @@ pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) first_bot: PlayerId,
     /// True if the room has a host.
     pub(crate) is_hosted: bool,
+    /// Where it is kept, if it is.
+    pub(crate) journal: Option<RoomJournal>,
 }
 
 /// A room on its thread.
@@ -38,6 +41,8 @@ pub(super) struct Runner<S: Simulation> {
     mailbox: Arc<Mailbox<S::Input>>,
     /// `None` after a panic.
     room: Option<Room<S>>,
+    /// `None` if the room is not saved, or no more.
+    journal: Option<RoomJournal>,
     /// The buffer of which snapshots are slices.
     buffer: BytesMut,
     /// Frames that did not fit the outbox.
@@ -72,19 +77,33 @@ pub(super) enum TickOutcome {
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted } = new;
+        let StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted, journal } =
+            new;
         let name = mailbox.name();
         // The options are the game's own, and dropping them may panic.
         let room = catch_unwind(AssertUnwindSafe(|| {
             let room = Room::with_options(&NewRoom { seed, name, options }, config);
-            let room = room.with_policy(&policy, first_bot);
+            let mut room = room.with_policy(&policy, first_bot);
+            if let Some(journal) = &journal {
+                room.start_journal(journal.lanes_ticks());
+            }
             if is_hosted { room } else { room.without_host() }
         }));
         let room = room.ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
         let frames = Vec::new();
         let (stepped_ns, events_counted) = (0, 0);
-        Runner { mailbox, room, buffer, frames, frames_max, clock, stepped_ns, events_counted }
+        Runner {
+            mailbox,
+            room,
+            journal,
+            buffer,
+            frames,
+            frames_max,
+            clock,
+            stepped_ns,
+            events_counted,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -119,6 +138,9 @@ impl<S: Simulation> Runner<S> {
     ) -> TickOutcome {
         if self.mailbox.is_closed() {
             self.drop_room();
+            if let Some(journal) = self.journal.take() {
+                journal.close();
+            }
             return TickOutcome::Over;
         }
         let stepped = catch_unwind(AssertUnwindSafe(|| self.step(moment)));
@@ -168,6 +190,11 @@ impl<S: Simulation> Runner<S> {
         room.advance(moment.due);
         self.stepped_ns = self.clock.now_ns();
         room.encode();
+        if let Some(journal) = &self.journal
+            && !keep_record(room, journal, moment)
+        {
+            self.journal = None;
+        }
         let info = room.info();
         let mut snapshots = Vec::with_capacity((info.players + info.spectators) as usize);
         for (player, datagram) in room.datagrams() {
@@ -185,6 +212,7 @@ impl<S: Simulation> Runner<S> {
     fn fail(&mut self, outbox: &NetworkQueue<S::Input>) -> TickOutcome {
         if self.room.is_some() {
             tracing::error!(room = self.mailbox.name(), "the room stopped because of a fault");
+            self.keep_last_record();
         }
         self.drop_room();
         self.frames.clear();
@@ -196,9 +224,33 @@ impl<S: Simulation> Runner<S> {
         }
     }
 
+    /// Keeps what a step was given that panicked, if one did.
+    fn keep_last_record(&mut self) {
+        let (Some(room), Some(journal)) = (&mut self.room, &self.journal) else { return };
+        let record = catch_unwind(AssertUnwindSafe(|| room.poll_journal()));
+        if let Ok(Some(record)) = record {
+            journal.append(record);
+        }
+    }
+
     /// Dropping the state left by a panic may panic again.
     fn drop_room(&mut self) {
         let room = self.room.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(room)));
     }
+}
+
+/// Hands the record of the last tick over. `false` if the room is not saved any more: its members are told, and it goes on.
+fn keep_record<S: Simulation>(room: &mut Room<S>, journal: &RoomJournal, moment: TickTime) -> bool {
+    if let Some(record) = room.poll_journal() {
+        journal.append(record);
+    }
+    let Some(why) = journal.failure() else { return true };
+    let (name, tick) = (room.info().name, room.tick().0);
+    let dir = journal.dir().display();
+    tracing::error!(room = name, tick, "the room is not saved in {dir} any more: {why}");
+    room.stop_journal();
+    let text = format!("this room is not saved any more: {why}; play goes on");
+    room.handle(moment.now, moment.time_ms, ToRoom::Notice { text });
+    false
 }

@@ -339,8 +339,10 @@ mod tests {
         let config = config.room.clone();
         let policy = RoomPolicy::default();
         let (seed, first_bot) = (0, PlayerId(2));
+        let (is_hosted, journal) = (true, None);
+        let options = ();
         let new =
-            StartRoom { mailbox, seed, config, options: (), policy, first_bot, is_hosted: true };
+            StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted, journal };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

@@ -16,6 +16,7 @@ mod http3;
 mod http_page;
 mod http_places;
 mod identity;
+mod journal;
 mod large_game;
 mod leaving;
 mod network;

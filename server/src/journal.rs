@@ -1,0 +1,24 @@
+//! Journals of rooms on disk: written by a thread of their own, read, and run again.
+//!
+//! A room's journal is a folder of its own with segments `000000.journal`, `000001.journal` and so on. Each is
+//!
+//! ```text
+//! "tickwire"  version (2 bytes)  block of its head  block of an entry  block of an entry ...
+//! block: length (4)  CRC-32 of the length (4)  CRC-32 of the payload (4)  payload
+//! ```
+//!
+//! Numbers are little-endian. A head is the segment's number and a [`JournalHead`](crate::room::JournalHead), an entry a
+//! [`JournalEntry`](crate::room::JournalEntry), both in postcard. A file that ends within a block was cut there, by a crash;
+//! anything else that does not fit its checksums is damage.
+
+mod block;
+mod error;
+mod reader;
+mod segment;
+mod writer;
+
+pub use error::JournalError;
+pub use reader::{JournalEnd, JournalReader};
+pub use segment::SegmentWriter;
+
+pub(crate) use writer::{Journals, RoomJournal};

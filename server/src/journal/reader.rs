@@ -1,0 +1,148 @@
+//! Reads a room's journal, segment by segment.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::block::{Block, MAGIC, VERSION, block_bytes, read_block};
+use super::error::JournalError;
+use super::segment::{SegmentHead, segment_path};
+use crate::room::{JournalEntry, JournalHead, TickRecord};
+
+/// A room's journal from its beginning on.
+#[derive(Debug)]
+pub struct JournalReader {
+    segment: OpenSegment,
+    end: JournalEnd,
+}
+
+/// How a journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalEnd {
+    /// After a record: the room goes on, or its server ended.
+    Open,
+    /// The room was let go.
+    Closed,
+    /// Within a record, of which this many bytes are left out.
+    Cut(u64),
+}
+
+#[derive(Debug)]
+struct OpenSegment {
+    path: PathBuf,
+    input: BufReader<File>,
+    offset: u64,
+    head: SegmentHead,
+}
+
+impl JournalReader {
+    /// Opens the journal in the folder `path`, or with the first segment `path`.
+    ///
+    /// # Errors
+    /// [`JournalError`] if there is none, or its head cannot be read.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let path = if path.is_dir() { segment_path(path, 0) } else { path.to_owned() };
+        let segment = OpenSegment::open(path, 0)?;
+        Ok(JournalReader { segment, end: JournalEnd::Open })
+    }
+
+    /// What its room was made with.
+    pub fn head(&self) -> &JournalHead {
+        &self.segment.head.head
+    }
+
+    /// The next record; `None` at the end, see [`JournalReader::end`].
+    ///
+    /// # Errors
+    /// [`JournalError`], from here on always.
+    pub fn next_record(&mut self) -> Result<Option<TickRecord>, JournalError> {
+        while self.end == JournalEnd::Open {
+            let at = self.segment.offset;
+            match self.segment.next_block()? {
+                Block::Whole(payload) => match JournalEntry::from_bytes(&payload) {
+                    Ok(JournalEntry::Tick(record)) => return Ok(Some(record)),
+                    Ok(JournalEntry::Closed) => self.end = JournalEnd::Closed,
+                    Err(_) => {
+                        return Err(self.segment.damaged(at, "a record is none of a journal"));
+                    }
+                },
+                Block::Damaged(what) => return Err(self.segment.damaged(at, what)),
+                Block::End if self.next_path().exists() => self.go_on()?,
+                Block::End => return Ok(None),
+                Block::Cut(_) if self.next_path().exists() => {
+                    let what = "it ends within a record, and there is another segment";
+                    return Err(self.segment.damaged(at, what));
+                }
+                Block::Cut(bytes) => self.end = JournalEnd::Cut(bytes),
+            }
+        }
+        Ok(None)
+    }
+
+    /// How it ends, once there are no more records.
+    pub fn end(&self) -> JournalEnd {
+        self.end
+    }
+
+    fn next_path(&self) -> PathBuf {
+        let dir = self.segment.path.parent().unwrap_or(Path::new(""));
+        segment_path(dir, self.segment.head.number + 1)
+    }
+
+    fn go_on(&mut self) -> Result<(), JournalError> {
+        let next = OpenSegment::open(self.next_path(), self.segment.head.number + 1)?;
+        if next.head.head != self.segment.head.head {
+            return Err(next.damaged(0, "it is of another room than the segment before"));
+        }
+        self.segment = next;
+        Ok(())
+    }
+}
+
+impl OpenSegment {
+    fn open(path: PathBuf, number: u32) -> Result<Self, JournalError> {
+        let failed = |error: io::Error| match io::Error::kind(&error) {
+            io::ErrorKind::NotFound => JournalError::NotAJournal(path.clone()),
+            _ => JournalError::Io { path: path.clone(), error },
+        };
+        let mut input = BufReader::new(File::open(&path).map_err(failed)?);
+        let mut begin = Vec::new();
+        let begin_bytes = MAGIC.len() + size_of_val(&VERSION);
+        input.by_ref().take(begin_bytes as u64).read_to_end(&mut begin).map_err(failed)?;
+        let Some([low, high]) = begin.strip_prefix(&MAGIC) else {
+            return Err(JournalError::NotAJournal(path));
+        };
+        let version = u16::from_le_bytes([*low, *high]);
+        if version != VERSION {
+            return Err(JournalError::Version { path, version });
+        }
+        let offset = begin_bytes as u64;
+        let damaged = |path, what| JournalError::Damaged { path, offset, what };
+        let payload = match read_block(&mut input).map_err(failed)? {
+            Block::Whole(payload) => payload,
+            Block::End | Block::Cut(_) => return Err(damaged(path, "it ends within its head")),
+            Block::Damaged(what) => return Err(damaged(path, what)),
+        };
+        let Ok((head, [])) = postcard::take_from_bytes::<SegmentHead>(&payload) else {
+            return Err(damaged(path, "its head is none of a journal"));
+        };
+        if head.number != number {
+            return Err(JournalError::Segment { path, expected: number, found: head.number });
+        }
+        let offset = offset + block_bytes(&payload);
+        Ok(OpenSegment { path, input, offset, head })
+    }
+
+    fn next_block(&mut self) -> Result<Block, JournalError> {
+        let read = read_block(&mut self.input);
+        let block = read.map_err(|error| JournalError::Io { path: self.path.clone(), error })?;
+        if let Block::Whole(payload) = &block {
+            self.offset += block_bytes(payload);
+        }
+        Ok(block)
+    }
+
+    fn damaged(&self, offset: u64, what: &'static str) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), offset, what }
+    }
+}

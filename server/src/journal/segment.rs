@@ -1,0 +1,95 @@
+//! Writes a room's journal as segments in a folder.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::block::{MAGIC, VERSION, put_block};
+use crate::room::{JournalEntry, JournalHead};
+
+/// What a segment begins with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SegmentHead {
+    /// Its number in the room's journal, from 0.
+    pub(super) number: u32,
+    /// The same in each.
+    pub(super) head: JournalHead,
+}
+
+/// Writes the journal of one room.
+///
+/// What it makes is for its user alone: names, options and inputs are in it.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    dir: PathBuf,
+    next: SegmentHead,
+    segment_bytes_max: u64,
+    /// `None` before the first flush, and between two segments.
+    file: Option<(File, u64)>,
+    /// What is not yet in the file.
+    buffer: Vec<u8>,
+}
+
+impl SegmentWriter {
+    /// A journal in the new folder `dir`, in segments of about this many bytes at most. Nothing is made before the first
+    /// flush.
+    pub fn new(dir: PathBuf, head: JournalHead, segment_bytes_max: u64) -> Self {
+        let next = SegmentHead { number: 0, head };
+        SegmentWriter { dir, next, segment_bytes_max, file: None, buffer: Vec::new() }
+    }
+
+    /// Takes an entry.
+    pub fn append(&mut self, entry: &JournalEntry) {
+        self.append_bytes(&entry.to_bytes());
+    }
+
+    /// Takes an entry in bytes.
+    pub(super) fn append_bytes(&mut self, entry: &[u8]) {
+        put_block(&mut self.buffer, entry);
+    }
+
+    /// Hands all that was taken to the system; with `sync` it waits until the disk has it.
+    ///
+    /// # Errors
+    /// Those of the system. The last record that was written may then be cut, and none may follow.
+    pub fn flush(&mut self, sync: bool) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let (mut file, written) = match self.file.take() {
+            Some(open) => open,
+            None => self.begin()?,
+        };
+        file.write_all(&self.buffer)?;
+        let written = written + self.buffer.len() as u64;
+        self.buffer.clear();
+        if sync {
+            file.sync_data()?;
+        }
+        self.file = (written < self.segment_bytes_max).then_some((file, written));
+        Ok(())
+    }
+
+    fn begin(&mut self) -> io::Result<(File, u64)> {
+        if self.next.number == 0 {
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        }
+        let path = segment_path(&self.dir, self.next.number);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let head = postcard::to_allocvec(&self.next).map_err(io::Error::other)?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        put_block(&mut bytes, &head);
+        file.write_all(&bytes)?;
+        self.next.number += 1;
+        Ok((file, bytes.len() as u64))
+    }
+}
+
+/// The file of a segment in a journal's folder.
+pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{number:06}.journal"))
+}

@@ -1,0 +1,255 @@
+//! The thread that writes the journals of all rooms. Nobody waits for it: records go through a queue with a bound, and a
+//! room whose records find no place there is not saved any more.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::segment::SegmentWriter;
+use crate::config::ServerConfig;
+use crate::room::{JournalEntry, JournalHead};
+
+/// The journals of a server's rooms.
+#[derive(Debug)]
+pub(crate) struct Journals {
+    queue: Arc<RecordQueue>,
+    thread: JoinHandle<()>,
+    dir: PathBuf,
+    lanes_ticks: u32,
+    /// Journals begun so far.
+    begun: AtomicUsize,
+}
+
+/// One room's end of its journal.
+#[derive(Debug)]
+pub(crate) struct RoomJournal {
+    queue: Arc<RecordQueue>,
+    log: Arc<RoomLog>,
+    lanes_ticks: u32,
+}
+
+/// What rooms and the thread share.
+#[derive(Debug)]
+struct RecordQueue {
+    records: ArrayQueue<QueuedRecord>,
+    /// Of the records in the queue, and of those about to be.
+    bytes: AtomicUsize,
+    bytes_max: usize,
+    stop: AtomicBool,
+}
+
+#[derive(Debug)]
+struct QueuedRecord {
+    log: Arc<RoomLog>,
+    entry: Vec<u8>,
+}
+
+/// What a room and the thread share.
+#[derive(Debug)]
+struct RoomLog {
+    dir: PathBuf,
+    head: JournalHead,
+    state: AtomicU8,
+}
+
+/// It is written.
+const KEPT: u8 = 0;
+/// There was no place for a record.
+const BEHIND: u8 = 1;
+/// A file could not be written.
+const FAILED: u8 = 2;
+/// The room was let go.
+const CLOSED: u8 = 3;
+/// The room ended otherwise, or its server.
+const ENDED: u8 = 4;
+
+impl Journals {
+    /// Starts the thread, if the settings ask for journals.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, or the system gives no thread.
+    pub(crate) fn start(config: &ServerConfig) -> io::Result<Option<Self>> {
+        let Some(dir) = config.journal.clone() else { return Ok(None) };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let queue = Arc::new(RecordQueue {
+            records: ArrayQueue::new(config.journal_queued_max),
+            bytes: AtomicUsize::new(0),
+            bytes_max: config.journal_queued_bytes,
+            stop: AtomicBool::new(false),
+        });
+        let writer = JournalThread {
+            queue: Arc::clone(&queue),
+            open: HashMap::new(),
+            pause: Duration::from_millis(u64::from(config.journal_flush_ms)),
+            sync: config.journal_sync,
+            segment_bytes_max: config.journal_segment_bytes as u64,
+        };
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || writer.run())?;
+        let lanes_ticks = config.journal_lanes_ticks;
+        Ok(Some(Journals { queue, thread, dir, lanes_ticks, begun: AtomicUsize::new(0) }))
+    }
+
+    /// The journal of a room that is about to be made. Its folder is made with its first record.
+    pub(crate) fn of_room(&self, head: JournalHead) -> RoomJournal {
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let dir = self.dir.join(format!("{}-{}-{number}", head.room, since.as_millis()));
+        let log = Arc::new(RoomLog { dir, head, state: AtomicU8::new(KEPT) });
+        RoomJournal { queue: Arc::clone(&self.queue), log, lanes_ticks: self.lanes_ticks }
+    }
+
+    /// Asks the thread to end once it has written what is there.
+    pub(crate) fn stop(&self) {
+        self.queue.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+    }
+
+    /// Whether it ended.
+    pub(crate) fn is_written(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+impl Drop for Journals {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl RoomJournal {
+    /// Ticks between two records with all lanes.
+    pub(crate) fn lanes_ticks(&self) -> u32 {
+        self.lanes_ticks
+    }
+
+    /// Hands a record over. The first one that finds no place ends the journal.
+    pub(crate) fn append(&self, entry: Vec<u8>) {
+        if self.failure().is_none() && !self.queue.push(&self.log, entry) {
+            self.log.end(BEHIND);
+        }
+    }
+
+    /// Why it is not written any more, if it is not.
+    pub(crate) fn failure(&self) -> Option<&'static str> {
+        match self.log.state.load(Ordering::Acquire) {
+            BEHIND => Some("the disk does not follow"),
+            FAILED => Some("the disk fails or is full"),
+            _ => None,
+        }
+    }
+
+    /// Its folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.log.dir
+    }
+
+    /// The room is let go.
+    pub(crate) fn close(self) {
+        self.log.end(CLOSED);
+    }
+}
+
+impl Drop for RoomJournal {
+    fn drop(&mut self) {
+        self.log.end(ENDED);
+    }
+}
+
+impl RoomLog {
+    fn end(&self, state: u8) {
+        // The first end stands.
+        let _ = self.state.compare_exchange(KEPT, state, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+impl RecordQueue {
+    fn push(&self, log: &Arc<RoomLog>, entry: Vec<u8>) -> bool {
+        let bytes = entry.len();
+        if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max
+            && self.records.push(QueuedRecord { log: Arc::clone(log), entry }).is_ok()
+        {
+            return true;
+        }
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        false
+    }
+
+    fn pop(&self) -> Option<QueuedRecord> {
+        let record = self.records.pop()?;
+        self.bytes.fetch_sub(record.entry.len(), Ordering::Relaxed);
+        Some(record)
+    }
+}
+
+/// The thread's own.
+struct JournalThread {
+    queue: Arc<RecordQueue>,
+    /// By the address of its log, which it holds.
+    open: HashMap<usize, (Arc<RoomLog>, SegmentWriter)>,
+    pause: Duration,
+    sync: bool,
+    segment_bytes_max: u64,
+}
+
+impl JournalThread {
+    fn run(mut self) {
+        loop {
+            // What came before the stop is in the queue by now.
+            let is_last = self.queue.stop.load(Ordering::Acquire);
+            self.write();
+            if is_last {
+                return;
+            }
+            std::thread::park_timeout(self.pause);
+        }
+    }
+
+    /// Writes what waits.
+    fn write(&mut self) {
+        // Their last records are in the queue.
+        let state = |log: &RoomLog| log.state.load(Ordering::Acquire);
+        let ended: Vec<(usize, u8)> = self
+            .open
+            .iter()
+            .map(|(key, (log, _))| (*key, state(log)))
+            .filter(|(_, state)| *state != KEPT)
+            .collect();
+        while let Some(QueuedRecord { log, entry }) = self.queue.pop() {
+            if state(&log) == FAILED {
+                continue;
+            }
+            let key = Arc::as_ptr(&log).addr();
+            let (_, writer) = self.open.entry(key).or_insert_with(|| {
+                let (dir, head) = (log.dir.clone(), log.head.clone());
+                (log, SegmentWriter::new(dir, head, self.segment_bytes_max))
+            });
+            writer.append_bytes(&entry);
+        }
+        for (key, state) in &ended {
+            if let (CLOSED, Some((_, writer))) = (*state, self.open.get_mut(key)) {
+                writer.append(&JournalEntry::Closed);
+            }
+        }
+        self.open.retain(|key, (log, writer)| {
+            let flushed = writer.flush(self.sync);
+            if let Err(error) = &flushed {
+                let room = log.head.room.as_str();
+                tracing::error!(
+                    room,
+                    "the journal in {} cannot be written: {error}",
+                    log.dir.display()
+                );
+                log.state.store(FAILED, Ordering::Release);
+            }
+            flushed.is_ok() && !ended.iter().any(|(ended, _)| ended == key)
+        });
+    }
+}
