@@ -12,6 +12,7 @@
 //! anything else that does not fit its checksums is damage.
 
 mod block;
+mod command;
 mod error;
 mod reader;
 mod segment;
@@ -21,4 +22,5 @@ pub use error::JournalError;
 pub use reader::{JournalEnd, JournalReader};
 pub use segment::SegmentWriter;
 
+pub(crate) use command::run_command;
 pub(crate) use writer::{Journals, RoomJournal};

@@ -14,8 +14,8 @@ use tracing_subscriber::filter::ParseError;
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
-use crate::log;
 use crate::server::{Server, ServerError};
+use crate::{journal, log};
 
 /// Files beside connections: the standard ones, sockets, the page's, the system's own.
 const OTHER_FILES: u64 = 128;
@@ -37,6 +37,7 @@ const EXIT_IMPATIENT: i32 = 130;
 /// into the program.
 ///
 /// With `token` as its first argument it makes and reads join tokens instead: see `token --help`.
+/// With `replay FILE` it runs a room's [journal] again and prints the outcome.
 ///
 /// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
@@ -60,6 +61,9 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     if args.get(1).is_some_and(|word| word == "token") {
         return token_command(S::NAME, args);
+    }
+    if let Some(ended) = journal::run_command::<S>(args) {
+        return ended;
     }
     let config = match ServerConfig::load() {
         Ok(config) => config,
@@ -149,11 +153,12 @@ fn raise_file_limit(config: &ServerConfig) {
 }
 
 /// The most files that are open at once: each WebSocket is one, and so is each HTTP connection,
-/// with or without a permit.
+/// with or without a permit, and each room's journal.
 fn files_needed(config: &ServerConfig) -> u64 {
     let sessions = if config.http && config.websocket { config.connections_max } else { 0 };
     let requests = if config.http { 3 * config.http_connections_max } else { 0 };
-    (sessions + requests) as u64 + OTHER_FILES
+    let journals = if config.journal.is_some() { config.rooms_max } else { 0 };
+    (sessions + requests + journals) as u64 + OTHER_FILES
 }
 
 /// The exit code for an error at the start or the stop.

@@ -256,7 +256,8 @@ fn command() -> Command {
     let mut command = Command::new("tickwire")
         .about("An authoritative fixed-tick game server")
         .after_help(
-            "Flags are stronger than variables, variables than the file.\n`token --help` tells how to make and read join tokens.",
+            "Flags are stronger than variables, variables than the file.\n\
+             `token --help` tells how to make and read join tokens, `replay --help` how to run a room's journal again.",
         )
         .arg(config);
     let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
