@@ -11,6 +11,7 @@ mod feel;
 mod field;
 mod floor;
 mod join;
+mod journal;
 mod metronome;
 mod network;
 mod progress;
@@ -64,6 +65,8 @@ enum Command {
     Join(join::JoinArguments),
     /// Measures what players feel of a bad network, in virtual time.
     Feel(feel::FeelArguments),
+    /// Measures what a room's journal costs.
+    Journal(journal::JournalArguments),
     /// Puts a bad network before a real server.
     Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Attack(arguments) => attack::run(&arguments),
         Command::Join(arguments) => join::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::WasmSpeed(arguments) => wasm_speed::run(&arguments),

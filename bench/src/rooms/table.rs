@@ -111,6 +111,11 @@ impl<S: Simulation, P: Player<S>> Table<S, P> {
         &self.room
     }
 
+    /// The room, to keep its journal.
+    pub fn room_mut(&mut self) -> &mut Room<S> {
+        &mut self.room
+    }
+
     /// The current input of every client, by player.
     pub fn held(&self) -> Vec<(PlayerId, S::Input)> {
         let newest = |client: &Client<S::Input, P>| client.held.front().copied();
