@@ -61,7 +61,7 @@ impl Match {
         match self.random.below(400) {
             0 => self.hand(ToRoom::Leave { request: None, player, code: CloseCode::Normal }),
             1 => {
-                self.hand(ToRoom::Leave { request: None, player, code: CloseCode::ConnectionLost })
+                self.hand(ToRoom::Leave { request: None, player, code: CloseCode::ConnectionLost });
             }
             2 => self.hand(ToRoom::Away { player }),
             3 => self.hand(ToRoom::Back { player, datagram_bytes_max: 1200 }),
@@ -72,8 +72,15 @@ impl Match {
                 let (name, options) = (format!("p{}", player.0), "".into());
                 let spectator = self.random.below(6) == 0;
                 let datagram_bytes_max = 1200;
-                let join =
-                    ToRoom::Join { request, player, name, spectator, options, datagram_bytes_max };
+                let join = ToRoom::Join {
+                    request,
+                    player,
+                    name,
+                    account: None,
+                    spectator,
+                    options,
+                    datagram_bytes_max,
+                };
                 self.hand(join);
             }
             12..60 => {

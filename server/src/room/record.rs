@@ -10,7 +10,7 @@ use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{EntityId, LeaveReason, PlayerId, Simulation, Tick};
+use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, Simulation, Tick};
 
 use super::inputs::{BufferedInput, TakenInput};
 use crate::config::RoomConfig;
@@ -65,6 +65,8 @@ pub enum SeatChange {
         player: PlayerId,
         /// By what name.
         name: String,
+        /// Its account; `None` for a guest, a bot and a spectator.
+        account: Option<Account>,
         /// The join options as they came, as JSON; empty for the default.
         options: Redacted,
         /// What it is.

@@ -56,6 +56,7 @@ impl<S: Simulation> RecordedGame<S> {
         self.note(|| SeatChange::Join {
             player: new.id,
             name: new.name.to_owned(),
+            account: new.account.cloned(),
             options: options.into(),
             role,
         });
@@ -86,6 +87,7 @@ impl<S: Simulation> RecordedGame<S> {
         self.note(|| SeatChange::Join {
             player,
             name: name.to_owned(),
+            account: None,
             options: "".into(),
             role: SeatRole::Spectator,
         });

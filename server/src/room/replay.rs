@@ -273,7 +273,7 @@ impl<S: Simulation> Replay<S> {
                     None => return Ok(()),
                 }
             }
-            SeatChange::Join { player, name, options, role } => {
+            SeatChange::Join { player, name, account, options, role } => {
                 let who = format!("player {}", player.0);
                 let options = read_options::<S::JoinOptions>(options, &who)?;
                 let is_bot = *role == SeatRole::Bot;
@@ -282,7 +282,8 @@ impl<S: Simulation> Replay<S> {
                 if self.seats.insert(*player, seat).is_some() {
                     return wrong("a player joins who has a seat");
                 }
-                self.simulation.join(&NewPlayer { id: *player, name, options, is_bot });
+                let account = account.as_ref();
+                self.simulation.join(&NewPlayer { id: *player, name, account, options, is_bot });
             }
             SeatChange::Leave { player, reason } => {
                 if self.seats.remove(player).is_some() {

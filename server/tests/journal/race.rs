@@ -97,6 +97,7 @@ impl<const RULE: u8> Simulation for Race<RULE> {
     fn join(&mut self, player: &NewPlayer<'_, Self>) {
         let color = player.options.color.min(17);
         self.sum += player.name.len() as i32 + i32::from(player.is_bot);
+        self.sum += player.account.map_or(0, |account| account.id.len() as i32 * 7);
         let driver =
             Driver { pos: Vec2::new(0.1, 0.3), speed: 0.0, laps: 0, color, is_away: false };
         self.drivers.insert(player.id, driver);
