@@ -108,7 +108,12 @@ async fn a_session_moves_from_each_transport_to_each() {
 
 /// A server that gives a silent connection up soon.
 async fn impatient() -> Running {
-    Running::start_with(|config| (config.idle_ms, config.keep_alive_ms) = (1000, 200)).await
+    Running::start_with(|config| {
+        (config.idle_ms, config.keep_alive_ms) = (1000, 200);
+        // What a client is told, it is told before its session is given up.
+        config.resume_grace_ms = 600_000;
+    })
+    .await
 }
 
 async fn until_away(witness: &mut Client, gone: PlayerId) {
