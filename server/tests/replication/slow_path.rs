@@ -17,7 +17,7 @@ const PACKET_BYTES: usize = 1200;
 
 enum Sent {
     Snapshot(Vec<u8>),
-    Part(ServerFrame),
+    Part(Box<ServerFrame>),
 }
 
 /// The link's queue, without losses.
@@ -38,7 +38,11 @@ impl Link {
         for part in parts.drain(..) {
             let bytes = keyframe_bytes(&part);
             let packets = bytes.div_ceil(PACKET_BYTES);
-            self.queue.push_back((now, bytes + packets * HEADERS_BYTES, Sent::Part(part)));
+            self.queue.push_back((
+                now,
+                bytes + packets * HEADERS_BYTES,
+                Sent::Part(Box::new(part)),
+            ));
         }
         self.spare_bytes += LINK_BYTES_PER_TICK;
         while let Some((sent, bytes, _)) = self.queue.front()
@@ -48,7 +52,7 @@ impl Link {
             self.wait_ticks_max = self.wait_ticks_max.max(now - sent);
             match self.queue.pop_front() {
                 Some((_, _, Sent::Snapshot(snapshot))) => snapshots.push(snapshot),
-                Some((_, _, Sent::Part(part))) => parts.push_back(part),
+                Some((_, _, Sent::Part(part))) => parts.push_back(*part),
                 None => {}
             }
         }
