@@ -168,10 +168,14 @@ export class Page {
    */
   async suspend(ms) {
     const debug = await this.raw.context().newCDPSession(this.raw);
-    const paused = new Promise((done) => debug.once('Debugger.paused', done));
+    let isPaused = false;
+    debug.once('Debugger.paused', () => (isPaused = true));
     await debug.send('Debugger.enable');
-    await debug.send('Debugger.pause');
-    await paused;
+    // The browser may forget a request to pause: it is made again until the page stands still.
+    while (!isPaused) {
+      await debug.send('Debugger.pause');
+      for (let waits = 0; !isPaused && waits < 40; waits++) await new Promise((done) => setTimeout(done, 50));
+    }
     await new Promise((done) => setTimeout(done, ms));
     await debug.send('Debugger.resume');
     await debug.detach();
