@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickwire_shared::control::{
-    CloseCode, JoinToken, Member, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
+    CloseCode, Member, Redacted, RequestId, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::{Kinds, Lanes};
@@ -42,7 +42,7 @@ pub struct ConnectOptions {
     pub client: String,
     /// Identifies the player; empty for a guest. A token is valid for one session: each needs a new one. A session that resumes
     /// needs none.
-    pub token: JoinToken,
+    pub token: Redacted,
     /// Time until the server's welcome, after which connecting fails.
     pub timeout: Duration,
     /// Where static data of rooms is kept between sessions, if anywhere.
@@ -54,7 +54,7 @@ impl Default for ConnectOptions {
         ConnectOptions {
             trust: Trust::default(),
             client: concat!("tickwire-client ", env!("CARGO_PKG_VERSION")).to_owned(),
-            token: JoinToken::default(),
+            token: Redacted::default(),
             timeout: Duration::from_secs(5),
             static_cache: None,
         }

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, FrameReader, JoinToken, RoomInfo, STREAM_CHAT, STREAM_CONTROL,
+    ClientFrame, CloseCode, FrameReader, Redacted, RoomInfo, STREAM_CHAT, STREAM_CONTROL,
     ServerChat, ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
@@ -177,7 +177,7 @@ impl Session {
         let told = schema.clone().map(|schema| Schema { model: Vec::new(), ..schema });
         let told = told.filter(|schema| schema.validate().is_ok());
         let client = client.chars().take(CLIENT_CHARACTERS_MAX).collect();
-        let token = JoinToken::default();
+        let token = Redacted::default();
         let hello = ClientFrame::Hello { client, schema: told, resumable, token };
         Session {
             own_schema: schema,

@@ -16,7 +16,6 @@ mod frames;
 mod resume;
 mod rooms;
 mod static_data;
-mod token;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +30,6 @@ pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 pub use static_data::{
     ClientStatic, ContentHash, STATIC_BYTES_MAX, STATIC_CHUNK_BYTES_MAX, ServerStatic, StaticChange,
 };
-pub use token::JoinToken;
 
 /// First byte of the control stream, opened by the client before the chat stream.
 pub const STREAM_CONTROL: u8 = 0x01;
@@ -65,7 +63,7 @@ pub enum ClientFrame {
         /// server keeps what the client does not have yet.
         resumable: bool,
         /// Identifies the player; empty for none.
-        token: JoinToken,
+        token: Redacted,
     },
     /// Asks for a seat. Answered by [`ServerFrame::Joined`] or [`ServerFrame::Refused`].
     Join {

@@ -3,7 +3,7 @@
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ClientChat, ClientFrame, JoinToken, Redacted, RequestId, RoomChoice, RoomQuery, write_frame,
+    ClientChat, ClientFrame, Redacted, RequestId, RoomChoice, RoomQuery, write_frame,
 };
 
 use super::Session;
@@ -11,7 +11,7 @@ use super::Session;
 impl Session {
     /// Identifies the player by a join token. Call it before the first bytes of the control stream are taken; later it has no
     /// effect.
-    pub fn set_token(&mut self, join_token: JoinToken) {
+    pub fn set_token(&mut self, join_token: Redacted) {
         if let Some(ClientFrame::Hello { token, .. }) = &mut self.hello {
             *token = join_token;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tickwire_shared::control::{ClientFrame, CloseCode, JoinToken, ServerFrame};
+use tickwire_shared::control::{ClientFrame, CloseCode, Redacted, ServerFrame};
 use tickwire_shared::schema::Schema;
 use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::{Instant, timeout_at};
@@ -79,7 +79,7 @@ fn check_schema(ours: &Schema, theirs: Option<&Schema>) -> Result<(), SessionEnd
 async fn identify<S: Simulation>(
     host: &Arc<ServerState<S>>,
     link: &ClientLink<S::Input>,
-    token: &JoinToken,
+    token: &Redacted,
 ) -> Result<(Identity, Option<AccountPermit>), SessionEnd> {
     if token.as_str().len() > TOKEN_BYTES_MAX {
         let text = crate::identity::TokenError::TooLong.to_string();

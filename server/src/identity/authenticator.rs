@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use tickwire_shared::Account;
-use tickwire_shared::control::{CloseCode, JoinToken};
+use tickwire_shared::control::{CloseCode, Redacted};
 
 /// The credentials of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
     /// Its token, at most [`TOKEN_BYTES_MAX`](super::TOKEN_BYTES_MAX) bytes; `None` if it gave none.
-    pub token: Option<&'a JoinToken>,
+    pub token: Option<&'a Redacted>,
     /// Its network address.
     pub address: IpAddr,
 }

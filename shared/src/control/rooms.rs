@@ -22,7 +22,7 @@ pub enum RoomChoice {
     },
 }
 
-/// A text that [`Debug`](std::fmt::Debug) does not show, so that no log has it: a password, or options that may hold one.
+/// A text that [`Debug`](std::fmt::Debug) does not show, so that no log has it: a join token, a password, or options that may hold one.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Redacted(pub String);
 
@@ -140,6 +140,7 @@ impl RoomOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::ClientFrame;
 
     fn room(name: &str, players: u32, tags: &[&str]) -> RoomInfo {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
@@ -181,5 +182,14 @@ mod tests {
     fn what_is_secret_is_not_shown() {
         let choice = RoomChoice::Create { name: "a".to_owned(), options: "hunter2".into() };
         assert!(!format!("{choice:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let (client, schema) = (String::new(), None);
+        let token = "eyJhbGciOiJFZERTQSJ9".into();
+        let hello = ClientFrame::Hello { client, schema, resumable: false, token };
+        let shown = format!("{hello:?}");
+        assert!(shown.contains("Redacted(..)") && !shown.contains("eyJ"), "{shown}");
     }
 }
