@@ -22,5 +22,5 @@ pub use error::JournalError;
 pub use reader::{JournalEnd, JournalReader};
 pub use segment::SegmentWriter;
 
-pub(crate) use command::run_command;
+pub(crate) use command::replay_command;
 pub(crate) use writer::{Journals, RoomJournal};

@@ -82,6 +82,7 @@ mod certificates;
 pub mod config;
 mod connection;
 mod counters;
+mod guard;
 mod http;
 pub mod identity;
 pub mod journal;

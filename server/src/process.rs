@@ -59,11 +59,10 @@ pub fn run_with_page<G: Simulation>(page: Page) -> ExitCode {
 
 fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    if args.get(1).is_some_and(|word| word == "token") {
-        return token_command(S::NAME, args);
-    }
-    if let Some(ended) = journal::run_command::<S>(args) {
-        return ended;
+    match args.get(1).and_then(|word| word.to_str()) {
+        Some("token") => return token_command(S::NAME, args),
+        Some("replay") => return journal::replay_command::<S>(args),
+        _ => {}
     }
     let config = match ServerConfig::load() {
         Ok(config) => config,

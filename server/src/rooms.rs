@@ -8,7 +8,6 @@ mod password;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +17,7 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, RoomPolicy, Simulation};
 
 use crate::config::ServerConfig;
+use crate::guard::guarded;
 use crate::journal::Journals;
 use crate::room::{JournalHead, options};
 use crate::scheduler::{Mailbox, Scheduler, StartRoom};
@@ -184,14 +184,12 @@ impl<S: Simulation> Rooms<S> {
 
     /// The game's plan for a room of these options. A panic of the game is a refusal.
     fn plan(&self, given: &Redacted) -> Result<RoomPlan<S>, RoomRefusal> {
-        let asked = catch_unwind(AssertUnwindSafe(|| -> Result<RoomPlan<S>, RoomRefusal> {
+        let asked = guarded(|| -> Result<RoomPlan<S>, RoomRefusal> {
             let options = options::parse::<S::RoomOptions>(&self.config.room, given)?;
             let policy = S::room_policy(&options).map_err(options::told)?;
             Ok(RoomPlan { options, given: given.clone(), policy })
-        }));
-        let plan = asked.unwrap_or_else(|panic| {
-            // The panic's payload may panic again when dropped.
-            std::mem::forget(panic);
+        });
+        let plan = asked.unwrap_or_else(|| {
             tracing::error!("the game failed over the options of a room: it was not made");
             let text = "the game failed over these options; choose others";
             Err(RoomRefusal::new(RefuseCode::OptionsInvalid, text))

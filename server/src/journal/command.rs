@@ -1,7 +1,6 @@
-//! The command `replay` of a game's program: runs a journal again and says what came of it.
+//! The command `replay` of a game's program: runs a journal again and prints the outcome.
 
 use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,28 +11,21 @@ use tickwire_shared::Simulation;
 use super::error::JournalError;
 use super::reader::{JournalEnd, JournalReader};
 use super::segment::SegmentWriter;
+use crate::guard::guarded;
 use crate::room::{JournalEntry, Replay, ReplayDifference, ReplayError, TickRecord};
 
-/// Runs `PROGRAM replay ...` if that is what the command line asks for.
-pub(crate) fn run_command<S: Simulation>(
-    args: impl IntoIterator<Item = OsString>,
-) -> Option<ExitCode> {
-    let mut args = args.into_iter();
-    let program = args.next()?;
-    if args.next()? != "replay" {
-        return None;
-    }
-    let name = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy();
-    let whole = std::iter::once(OsString::from(format!("{name} replay"))).chain(args);
-    let matches = command().get_matches_from(whole);
-    let file = matches.get_one::<PathBuf>("file")?;
+/// Runs `PROGRAM replay ...`; `args` begin with the program and `replay`.
+pub(crate) fn replay_command<S: Simulation>(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // The word `replay` takes the place of the program's name.
+    let matches = command().get_matches_from(args.into_iter().skip(1));
+    let file = matches.get_one::<PathBuf>("file").expect("a required argument");
     let lanes = matches.get_one::<PathBuf>("lanes").map(PathBuf::as_path);
     let report = replay::<S>(file, lanes);
     match matches.get_flag("json") {
         true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
         false => println!("{report}"),
     }
-    Some(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn command() -> Command {
@@ -49,7 +41,7 @@ fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one object of JSON"))
 }
 
-/// What came of a replay.
+/// The outcome of a replay.
 #[derive(Debug, Default, Serialize)]
 struct ReplayReport {
     ok: bool,
@@ -71,12 +63,12 @@ struct ReplayReport {
     cut_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<ReplayDifference>,
-    /// Why it did not go on.
+    /// The reason why it stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-/// Why a replay did not come to the end of its journal.
+/// The reason why a replay stopped before the end of its journal.
 #[derive(Debug, thiserror::Error)]
 enum ReplayCommandError {
     #[error(transparent)]
@@ -108,11 +100,12 @@ fn run<S: Simulation>(
     report.game.clone_from(&head.schema.game);
     report.room.clone_from(&head.room);
     (report.seed, report.tick_hz) = (head.seed, head.schema.tick_hz);
-    let replay = guarded(0, || Replay::<S>::new(head))??;
+    let replay = guarded(|| Replay::<S>::new(head)).ok_or(ReplayCommandError::Panic(0))??;
     let mut replay = if lanes.is_some() { replay.with_lanes() } else { replay };
     let mut copy = lanes.map(|dir| SegmentWriter::new(dir.to_owned(), head.clone(), u64::MAX));
     while let Some(record) = journal.next_record()? {
-        guarded(record.tick.0, || replay.step(&record))??;
+        let panicked = ReplayCommandError::Panic(record.tick.0);
+        guarded(|| replay.step(&record)).ok_or(panicked)??;
         report.take(&replay);
         if let (Some(copy), Some(dir)) = (&mut copy, lanes) {
             let lanes = replay.lanes().map(<[_]>::to_vec);
@@ -129,15 +122,6 @@ fn run<S: Simulation>(
         report.cut_bytes = bytes;
     }
     Ok(())
-}
-
-/// Runs what is the game's own.
-fn guarded<T>(tick: u32, code: impl FnOnce() -> T) -> Result<T, ReplayCommandError> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
-        // What it carries may panic again while it is dropped.
-        std::mem::forget(panic);
-        ReplayCommandError::Panic(tick)
-    })
 }
 
 impl ReplayReport {

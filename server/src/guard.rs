@@ -1,0 +1,30 @@
+//! Code of the game, whose panics end nothing but what they concern.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs code that calls the game. `None` if it panicked: what the code changed is then in an unknown
+/// state.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Option<T> {
+    // The payload of a panic is the game's as well, and may panic again when it is dropped.
+    catch_unwind(AssertUnwindSafe(code)).map_err(std::mem::forget).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("again");
+        }
+    }
+
+    #[test]
+    fn a_panic_whose_payload_panics_ends_here() {
+        assert_eq!(guarded(|| 3), Some(3));
+        let failed = guarded(|| std::panic::panic_any(PanicsWhenDropped));
+        assert_eq!(failed, None::<()>);
+    }
+}
