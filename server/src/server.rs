@@ -1,9 +1,11 @@
 //! A server: bound, run, stopped.
 
+mod service;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,24 +18,22 @@ use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::admission::{Admission, AdmissionDecision};
+use crate::admission::Admission;
 use crate::certificates::{Certificates, NextLook, reset_secret};
 use crate::config::ServerConfig;
-use crate::connection::{self, Handshake, ServerState};
+use crate::connection::ServerState;
 use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
 use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator, TokenKeysError};
 use crate::journal::Journals;
 use crate::notices::Notices;
 use crate::rooms::Rooms;
-use crate::scheduler::{NetworkQueue, Scheduler, Watchdog};
-use crate::transport::{
-    self, BindError, Bound, ConnectDecision, Connection, ConnectionError, Endpoint, EstablishError,
-    Origins, Outbound, Service, TransportSession, WakeSignal, tls_config,
-};
+use crate::scheduler::{Scheduler, Watchdog};
+use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
+
+use service::ServerService;
 
 /// How often a free port is looked for that both protocols can have.
 const FREE_PORT_TRIES: usize = 16;
@@ -284,102 +284,6 @@ fn show_certificate(
         http_tls.store(Some(Arc::new(tls_config(certificates.current(), &[b"http/1.1"])?)));
     }
     Ok(())
-}
-
-/// The server on the driver's thread: who may connect, and what its rooms want sent.
-struct ServerService<S: Simulation> {
-    host: Arc<ServerState<S>>,
-    outboxes: Vec<Arc<NetworkQueue<S::Input>>>,
-    admission: Arc<Admission>,
-    origins: Arc<Origins>,
-    runtime: Handle,
-}
-
-impl<S: Simulation> ServerService<S> {
-    /// Called on the runtime that will serve the sessions.
-    fn new(host: &Arc<ServerState<S>>, admission: Arc<Admission>, origins: Arc<Origins>) -> Self {
-        ServerService {
-            outboxes: host.rooms.scheduler().outboxes(),
-            admission,
-            origins,
-            runtime: Handle::current(),
-            host: Arc::clone(host),
-        }
-    }
-}
-
-impl<S: Simulation> Service for ServerService<S> {
-    fn knock(&mut self, address: IpAddr, proven: bool) -> ConnectDecision {
-        match self.admission.judge(address, proven) {
-            AdmissionDecision::Admit(permit) => {
-                let deadline = Instant::now() + self.host.config.handshake_time();
-                let hello = Handshake { deadline, _permit: permit };
-                let (host, origins) = (Arc::clone(&self.host), Arc::clone(&self.origins));
-                let runtime = self.runtime.clone();
-                ConnectDecision::Admit(Box::new(move |address, connection| {
-                    runtime.spawn(establish(host, address, connection, origins, hello));
-                }))
-            }
-            AdmissionDecision::Retry => {
-                self.host.counters.handshakes_retried.increment();
-                ConnectDecision::Retry
-            }
-            AdmissionDecision::Ignore => {
-                self.host.counters.handshakes_ignored.increment();
-                ConnectDecision::Ignore
-            }
-        }
-    }
-
-    fn fail(&mut self, address: SocketAddr, error: &ConnectionError) {
-        // Anyone can make these, from any address, with a packet each: they are counted.
-        self.host.counters.handshakes_failed.increment();
-        tracing::debug!(%address, %error, "no connection");
-    }
-
-    fn count_dropped(&mut self, packets: u64) {
-        self.host.counters.handshake_packets_dropped.add(packets);
-    }
-
-    fn count_receive_failure(&mut self) {
-        self.host.counters.udp_receive_failures.increment();
-    }
-
-    fn count(&mut self, connections: usize) {
-        self.host.quic_connections.store(connections, Ordering::Relaxed);
-    }
-
-    fn deliver(&mut self, outbound: &mut Outbound) {
-        for outbox in &self.outboxes {
-            self.host.deliver(outbox, outbound);
-        }
-    }
-}
-
-/// Does one handshake and serves its session.
-async fn establish<S: Simulation>(
-    host: Arc<ServerState<S>>,
-    address: SocketAddr,
-    connection: Connection,
-    origins: Arc<Origins>,
-    hello: Handshake,
-) {
-    let session = TransportSession::establish(connection, &origins, &host.config);
-    match tokio::time::timeout_at(hello.deadline, session).await {
-        Ok(Ok(session)) => connection::serve(host, session, hello).await,
-        Ok(Err(error)) => {
-            host.counters.handshakes_failed.increment();
-            if let EstablishError::Origin { origin } = error {
-                host.counters.origins_refused.increment();
-                return origins.warn_of(&origin);
-            }
-            tracing::info!(%address, %error, "no session");
-        }
-        Err(_) => {
-            host.counters.handshakes_failed.increment();
-            tracing::info!(%address, "no session: the handshake took too long");
-        }
-    }
 }
 
 /// Once a second: what nobody uses any more.
