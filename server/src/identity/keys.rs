@@ -28,7 +28,7 @@ pub enum TokenKeysError {
     /// The file cannot be read.
     #[error("the file of token keys {} cannot be read: {reason}", .path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// The system's words.
         reason: String,
@@ -50,7 +50,7 @@ pub enum TokenKeysError {
     Unusable {
         /// Its place in the file, from 1.
         number: usize,
-        /// What is wrong with it.
+        /// The fault, in words.
         reason: String,
     },
     /// No key that this server can use.

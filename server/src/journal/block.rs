@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-/// What every segment begins with.
+/// The first bytes of every segment.
 pub(super) const MAGIC: [u8; 8] = *b"tickwire";
 /// The version of the format.
 pub(super) const VERSION: u16 = 1;
@@ -20,7 +20,7 @@ pub(super) fn put_block(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// What comes next in a file.
+/// The next part of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Block {
     /// A payload that fits its checksum.
@@ -29,7 +29,7 @@ pub(super) enum Block {
     End,
     /// The file ends within a block, after this many bytes of it.
     Cut(u64),
-    /// What is wrong.
+    /// A fault, in words.
     Damaged(&'static str),
 }
 

@@ -1,19 +1,19 @@
-//! Why a journal cannot be read.
+//! Errors of reading a journal.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::block::VERSION;
 
-/// Why a journal cannot be read, or not on from here.
+/// A journal cannot be read, or cannot be read further.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The system does not give the file.
     #[error("{}: {error}", path.display())]
     Io {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         error: io::Error,
     },
     /// There is no journal.
@@ -22,7 +22,7 @@ pub enum JournalError {
     /// Another version of the format.
     #[error("{} is of version {version} of journals, and this program reads version {VERSION}", path.display())]
     Version {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Its version.
         version: u16,
@@ -30,17 +30,17 @@ pub enum JournalError {
     /// It does not fit its checksums.
     #[error("{} is damaged at byte {offset}: {what}", path.display())]
     Damaged {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where the block begins that is damaged.
+        /// Bytes of the file before the damaged block.
         offset: u64,
-        /// What is wrong there.
+        /// The fault, in words.
         what: &'static str,
     },
     /// A segment that does not go on from the one before, or a first one that is none.
     #[error("{} is segment {found} of its room, and segment {expected} should come here", path.display())]
     Segment {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// The number that should come.
         expected: u32,

@@ -16,7 +16,7 @@ pub struct JournalReader {
     end: JournalEnd,
 }
 
-/// How a journal ends.
+/// The end of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JournalEnd {
     /// After a record: the room goes on, or its server ended.
@@ -46,7 +46,7 @@ impl JournalReader {
         Ok(JournalReader { segment, end: JournalEnd::Open })
     }
 
-    /// What its room was made with.
+    /// The head: the room's name, seed and options.
     pub fn head(&self) -> &JournalHead {
         &self.segment.head.head
     }
@@ -79,7 +79,7 @@ impl JournalReader {
         Ok(None)
     }
 
-    /// How it ends, once there are no more records.
+    /// The end of the journal, once all records are read.
     pub fn end(&self) -> JournalEnd {
         self.end
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::block::{MAGIC, VERSION, put_block};
 use crate::room::{JournalEntry, JournalHead};
 
-/// What a segment begins with.
+/// The head of a segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SegmentHead {
     /// Its number in the room's journal, from 0.
@@ -21,7 +21,7 @@ pub(super) struct SegmentHead {
 
 /// Writes the journal of one room.
 ///
-/// What it makes is for its user alone: names, options and inputs are in it.
+/// Its files are readable by their user alone: they hold names, options and inputs.
 #[derive(Debug)]
 pub struct SegmentWriter {
     dir: PathBuf,
@@ -29,7 +29,7 @@ pub struct SegmentWriter {
     segment_bytes_max: u64,
     /// `None` before the first flush, and between two segments.
     file: Option<(File, u64)>,
-    /// What is not yet in the file.
+    /// Bytes that are not yet in the file.
     buffer: Vec<u8>,
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct RoomJournal {
     lanes_ticks: u32,
 }
 
-/// What rooms and the thread share.
+/// The queue between the rooms and the thread.
 #[derive(Debug)]
 struct RecordQueue {
     records: ArrayQueue<QueuedRecord>,
@@ -51,7 +51,7 @@ struct QueuedRecord {
     entry: Vec<u8>,
 }
 
-/// What a room and the thread share.
+/// One journal, shared by its room and the thread.
 #[derive(Debug)]
 struct RoomLog {
     dir: PathBuf,
@@ -112,7 +112,7 @@ impl Journals {
         self.thread.thread().unpark();
     }
 
-    /// Whether it ended.
+    /// True once the thread has ended.
     pub(crate) fn is_written(&self) -> bool {
         self.thread.is_finished()
     }
@@ -137,7 +137,7 @@ impl RoomJournal {
         }
     }
 
-    /// Why it is not written any more, if it is not.
+    /// The reason why it is no longer written; `None` while it is.
     pub(crate) fn failure(&self) -> Option<&'static str> {
         match self.log.state.load(Ordering::Acquire) {
             BEHIND => Some("the disk does not follow"),
@@ -202,7 +202,7 @@ struct JournalThread {
 impl JournalThread {
     fn run(mut self) {
         loop {
-            // What came before the stop is in the queue by now.
+            // Every record from before the stop is in the queue by now.
             let is_last = self.queue.stop.load(Ordering::Acquire);
             self.write();
             if is_last {

@@ -1,7 +1,7 @@
-//! What a journal keeps of a room: a head, and one record a tick of all that the rules were given.
+//! A room's journal: a head, and one record a tick of everything that the rules were given.
 //!
-//! What the rules make of it themselves is not kept: the inputs of bots, and those of players whose input did not come. A
-//! replay asks the rules for them again.
+//! Inputs that the rules make themselves are not kept: those of bots, and those in place of missing ones. A replay asks the
+//! rules for them again.
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::bits::{BitError, BitReader, BitStream, BitWriter, INFALLIBLE};
@@ -15,14 +15,14 @@ use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, Simulation, Tick
 use super::inputs::{BufferedInput, TakenInput};
 use crate::config::RoomConfig;
 
-/// What a room was made with.
+/// The making of a room: its name, seed and options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalHead {
     /// The game's field tables, without its model.
     pub schema: Schema,
     /// The room's name.
     pub room: String,
-    /// What its random numbers begin with.
+    /// The seed of its random numbers.
     pub seed: u64,
     /// The room options as they came, as JSON; empty for the default.
     pub options: Redacted,
@@ -39,14 +39,14 @@ pub enum JournalEntry {
     Closed,
 }
 
-/// One tick: what was between it and the one before, what it was given, and what it came to.
+/// One tick: the changes since the tick before, the inputs and commands of the step, and the hash of its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TickRecord {
     /// Its number.
     pub tick: Tick,
-    /// Who came and went before it, in order.
+    /// Joins, leaves and lost connections before it, in order.
     pub changes: Vec<SeatChange>,
-    /// What each person with a seat held, by player, as bits.
+    /// The inputs of people with a seat, by player, as bits.
     pub inputs: Vec<u8>,
     /// The commands of the tick, in the order in which the rules had them.
     pub commands: Vec<CommandRecord>,
@@ -61,37 +61,37 @@ pub struct TickRecord {
 pub enum SeatChange {
     /// A player or a spectator came.
     Join {
-        /// Who.
+        /// Its number.
         player: PlayerId,
-        /// By what name.
+        /// Its display name.
         name: String,
         /// Its account; `None` for a guest, a bot and a spectator.
         account: Option<Account>,
         /// The join options as they came, as JSON; empty for the default.
         options: Redacted,
-        /// What it is.
+        /// Its part in the room.
         role: SeatRole,
     },
     /// A player or a spectator left.
     Leave {
-        /// Who.
+        /// Its number.
         player: PlayerId,
-        /// Why.
+        /// The game's reason.
         reason: LeaveReason,
     },
     /// A player's connection was lost.
     Away {
-        /// Who.
+        /// Its number.
         player: PlayerId,
     },
     /// A player is back.
     Back {
-        /// Who.
+        /// Its number.
         player: PlayerId,
     },
 }
 
-/// What a member of a room is.
+/// The part of a member in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeatRole {
     /// A person who plays.
@@ -105,7 +105,7 @@ pub enum SeatRole {
 /// A command of a tick.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandRecord {
-    /// Whose.
+    /// The sender.
     pub player: PlayerId,
     /// Its place in the schema.
     pub kind: u8,
@@ -116,11 +116,11 @@ pub struct CommandRecord {
 /// An entity as it was shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntityLanes {
-    /// Which.
+    /// Its number.
     pub id: EntityId,
     /// The number of its kind.
     pub kind: u8,
-    /// Whose it is.
+    /// Its owner, if any.
     pub owner: Option<PlayerId>,
     /// Its lanes.
     pub lanes: Vec<i32>,

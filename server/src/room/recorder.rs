@@ -1,4 +1,4 @@
-//! The room's side of its journal: the game and all that it is told, written down if that is asked for.
+//! The room's side of its journal: the game, and a record of every call that changes it.
 
 use std::ops::Deref;
 
@@ -23,7 +23,7 @@ pub(super) struct RecordedGame<S> {
     recorder: Option<Box<Recorder>>,
 }
 
-/// What is to be written of the tick that comes next, and of the last one.
+/// The parts of the next record, and the last record until it is polled.
 #[derive(Debug)]
 struct Recorder {
     changes: Vec<SeatChange>,
@@ -98,7 +98,7 @@ impl<S: Simulation> RecordedGame<S> {
         self.note(|| SeatChange::Leave { player, reason });
     }
 
-    /// Where all that is shown after the step of `tick` is taken in, if a journal is kept.
+    /// The digest of the states after the step of `tick`, if a journal is kept.
     pub(super) fn digest(&mut self, tick: Tick) -> Option<&mut StateDigest> {
         let recorder = self.recorder.as_mut()?;
         let every = recorder.lanes_ticks;

@@ -69,7 +69,7 @@ struct ReplaySeat<I> {
     missed_ticks: u32,
 }
 
-/// Why a journal cannot be run again, or not on from here.
+/// A journal cannot be run again, or cannot be run further.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// It is of another game.
@@ -89,12 +89,12 @@ pub enum ReplayError {
         /// The tick of the record.
         found: u32,
     },
-    /// What a record says cannot be.
+    /// A record contradicts those before it.
     #[error("the record of tick {tick} cannot be: {what}")]
     Record {
         /// Its tick.
         tick: u32,
-        /// What is wrong.
+        /// The contradiction, in words.
         what: &'static str,
     },
 }
@@ -110,7 +110,7 @@ pub struct ReplayDifference {
     pub replayed_hash: u64,
     /// The first tick from then on whose lanes were recorded, if it was reached.
     pub lanes_tick: Option<u32>,
-    /// What differs in that tick.
+    /// The first lane that differs in that tick.
     pub lane: Option<LaneDifference>,
 }
 
@@ -371,7 +371,7 @@ impl<S: Simulation> Replay<S> {
 }
 
 impl<I: Copy> ReplaySeat<I> {
-    /// What it holds in a tick of which the journal has `taken`.
+    /// The seat's input in a tick for which the journal has `taken`.
     fn take<S: Simulation<Input = I>>(&mut self, taken: TakenInput<I>) -> I {
         match taken {
             TakenInput::Missing => {

@@ -1,4 +1,4 @@
-//! What a tick came to: a hash of all that the game showed, and if asked for the lanes themselves.
+//! The outcome of a tick: a hash of all that the game showed and, on request, the lanes themselves.
 
 use tickwire_shared::{EntityId, PlayerId};
 
