@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{
-    FromRoom, JournalEntry, JournalHead, Replay, ReplayError, Room, TickRecord, ToRoom,
+    FromRoom, JournalEntry, JournalHead, Replay, ReplayError, Room, SeatChange, TickRecord, ToRoom,
 };
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{CloseCode, RequestId, ServerFrame};
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Account, NewRoom, PlayerId, Simulation, Tick};
+use tickwire_shared::{Account, LeaveReason, NewRoom, PlayerId, Simulation, Tick};
 
 use race::{Pedal, Race};
 
@@ -266,6 +266,31 @@ fn a_journal_of_another_game_or_of_other_fields_is_refused_with_the_field() {
     let text = refused(&head);
     assert!(text.starts_with("the field tables are others"), "{text}");
     assert!(text.contains("Car.") && text.contains("paint") | text.contains("color"), "{text}");
+}
+
+#[test]
+fn a_command_or_a_change_of_a_player_without_a_seat_is_refused() {
+    let table = match_of_three(0);
+    let stranger = PlayerId(77);
+    let mut command = table.records.clone();
+    let given = command.iter_mut().find_map(|record| record.commands.first_mut());
+    given.expect("they gave commands").player = stranger;
+    let changed = [
+        SeatChange::Away { player: stranger },
+        SeatChange::Back { player: stranger },
+        SeatChange::Leave { player: stranger, reason: LeaveReason::Left },
+    ];
+    let change = changed.into_iter().map(|change| {
+        let mut records = table.records.clone();
+        records[5].changes.push(change);
+        records
+    });
+    for records in std::iter::once(command).chain(change) {
+        let mut replay = Replay::<Race<0>>::new(&table.head).unwrap();
+        let refused = records.iter().find_map(|record| replay.step(record).err());
+        let text = refused.expect("it is refused").to_string();
+        assert!(text.contains("no seat") || text.contains("is not there"), "{text}");
+    }
 }
 
 #[test]
