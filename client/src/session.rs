@@ -398,7 +398,8 @@ impl Session {
                 self.handle_welcome(Welcome { player, server, schema })?;
                 self.resume.allow(*resume, Duration::from_millis(u64::from(*resume_grace_ms)));
             }
-            ServerFrame::Joined { room, tick, seat, spectator, host, members, .. } => {
+            ServerFrame::Joined { room, tick, seat, spectator, host, members, .. }
+            | ServerFrame::Rejoined { room, tick, seat, spectator, host, members } => {
                 let welcome = self.welcome.as_ref();
                 let welcome = welcome.ok_or(SessionError::Unexpected { what: "a room" })?;
                 let stay = JoinedRoom {
@@ -437,6 +438,7 @@ impl Session {
                 told.into_iter().for_each(|event| self.tell(event));
             }
             ServerFrame::Resumed { next } => self.handle_resumed(now, *next)?,
+            ServerFrame::Restarted => self.handle_restarted(now)?,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
             ServerFrame::MemberJoined(_)
             | ServerFrame::MemberLeft { .. }
@@ -479,6 +481,7 @@ fn is_of_the_session(frame: &ServerFrame) -> bool {
         ServerFrame::Keyframe(_)
             | ServerFrame::Resync { .. }
             | ServerFrame::Resumed { .. }
+            | ServerFrame::Restarted
             | ServerFrame::StaticData { .. }
             | ServerFrame::StaticChanged { .. }
     )

@@ -21,7 +21,7 @@ use crate::session::prediction::NumberRules;
 use crate::session::{Mode, Session, SessionError, SessionEvent};
 use js::{Array, Error, Float64Array, Function, Uint8Array};
 use objects::{
-    chat_object, connection_object, member_object, object, player_or_none, query_of,
+    chat_object, connection_object, joined_object, member_object, object, player_or_none, query_of,
     refused_object, room_object, schema_object, set, typed,
 };
 use step::ScriptStep;
@@ -418,15 +418,13 @@ impl Core {
                 typed("welcome", &[("server", server.into()), ("player", player.0.into())])
             }
             ServerFrame::Joined { request, room, tick, spectator, host, members, .. } => {
-                let fields = [
-                    ("request", request.0.into()),
-                    ("room", room_object(room)),
-                    ("tick", tick.0.into()),
-                    ("spectator", (*spectator).into()),
-                    ("host", player_or_none(*host)),
-                    ("members", members.iter().map(member_object).collect::<Array>().into()),
-                ];
-                typed("joined", &fields)
+                let joined = joined_object(room, *tick, *spectator, *host, members);
+                set(&joined, "request", &request.0.into());
+                joined
+            }
+            // It answers no request.
+            ServerFrame::Rejoined { room, tick, spectator, host, members, .. } => {
+                joined_object(room, *tick, *spectator, *host, members)
             }
             ServerFrame::Left { request } => typed("left", &[("request", request.0.into())]),
             ServerFrame::Done { request } => typed("done", &[("request", request.0.into())]),
@@ -458,7 +456,7 @@ impl Core {
             // The session handles them and does not report them.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
             ServerFrame::Resync { .. } => typed("resync", &[]),
-            ServerFrame::Resumed { .. } => typed("resumed", &[]),
+            ServerFrame::Resumed { .. } | ServerFrame::Restarted => typed("resumed", &[]),
             ServerFrame::MemberAway { player } => {
                 typed("memberAway", &[("player", player.0.into())])
             }

@@ -6,7 +6,8 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
-//! - `resume` lets a session whose connection was lost go on over another one;
+//! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
+//!   again;
 //! - `link` is the client as the others see it.
 
 mod chat;
@@ -18,6 +19,7 @@ mod hello;
 mod link;
 mod order;
 mod reliable;
+mod restored;
 mod resume;
 mod served;
 mod static_data;
@@ -29,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tickwire_shared::control::{CloseCode, Received, ServerFrame};
+use tickwire_shared::control::{CloseCode, Received, RequestId, ResumeSecret, ServerFrame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
@@ -50,6 +52,7 @@ use served::Served;
 use streams::Streams;
 
 pub(crate) use link::{ClientLink, ClientLinks, SessionEnd};
+pub(crate) use restored::RestoredSeats;
 
 /// Time for a client that got a goodbye to close the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);
@@ -79,6 +82,8 @@ pub(crate) struct ServerState<S: Simulation> {
     sessions: Arc<Shares>,
     /// Where sessions wait for their clients to come back.
     returns: Returns,
+    /// Seats from before the server was started again.
+    pub(crate) restored: RestoredSeats<S::Input>,
     /// Identifies players; without one all are guests.
     authenticator: OnceLock<Box<dyn AnyAuthenticator>>,
     /// Accounts that have a session.
@@ -89,6 +94,8 @@ pub(crate) struct ServerState<S: Simulation> {
 impl<S: Simulation> ServerState<S> {
     pub(crate) fn new(config: Arc<ServerConfig>, rooms: Rooms<S>) -> Self {
         let schema = schema_of::<S>();
+        let grace = Duration::from_millis(u64::from(config.resume_grace_ms));
+        let restored = RestoredSeats::new(rooms.restore(), grace);
         ServerState {
             inputs: InputCodec::new(&schema),
             schema,
@@ -101,6 +108,7 @@ impl<S: Simulation> ServerState<S> {
                     .free_for_loopback(),
             ),
             returns: Returns::default(),
+            restored,
             authenticator: OnceLock::new(),
             accounts: Arc::default(),
             stopping: AtomicBool::new(false),
@@ -179,6 +187,8 @@ enum AfterConnection {
     Returned(Box<Return>),
     /// It is given to the session of this number, whose client has these frames.
     Resume(PlayerId, Received),
+    /// It resumes the session of this restored seat, whose client waits for answers from this request on.
+    Restore(PlayerId, ResumeSecret, RequestId),
 }
 
 /// Serves one session to its end, over one connection after another.
@@ -187,8 +197,8 @@ pub(crate) async fn serve<S: Simulation>(
     transport: TransportSession,
     hello: Handshake,
 ) {
-    let link = host.links.open(transport, &host.config);
-    let returns = host.returns.open(link.player);
+    let mut link = host.links.open(transport, &host.config);
+    let mut returns = host.returns.open(link.player);
     if host.stopping.load(Ordering::SeqCst) {
         link.end(CloseCode::ServerStopping);
     }
@@ -209,6 +219,22 @@ pub(crate) async fn serve<S: Simulation>(
                 streams = back.streams;
                 streams.write_again(&link);
                 break CloseCode::ResumeRefused.into();
+            }
+            AfterConnection::Restore(player, secret, unanswered) => {
+                streams = streams.release(&link).await;
+                let seat = (player, secret, unanswered);
+                match restored::take_seat(&host, &mut session, &streams, seat).await {
+                    Ok(restored) => {
+                        host.returns.close(link.player);
+                        host.links.remove(link.player);
+                        returns = host.returns.open(player);
+                        link = restored;
+                    }
+                    Err(end) => {
+                        streams.write_again(&link);
+                        break end;
+                    }
+                }
             }
         }
     };
@@ -255,6 +281,9 @@ async fn carry<S: Simulation>(
                     Served::Over(end) => return AfterConnection::Over(end),
                     Served::Resume { player, received } => {
                         return AfterConnection::Resume(player, received);
+                    }
+                    Served::Restore { player, secret, unanswered } => {
+                        return AfterConnection::Restore(player, secret, unanswered);
                     }
                     Served::Lost => break,
                 },

@@ -15,6 +15,7 @@ mod block;
 mod command;
 mod error;
 mod reader;
+mod restore;
 mod segment;
 mod writer;
 
@@ -23,4 +24,5 @@ pub use reader::{JournalEnd, JournalReader};
 pub use segment::SegmentWriter;
 
 pub(crate) use command::replay_command;
+pub(crate) use restore::{RestoredJournal, restore};
 pub(crate) use writer::{Journals, RoomJournal};

@@ -21,7 +21,9 @@ mod record;
 mod recorder;
 mod replay;
 mod replication;
+mod restored;
 mod restrictions;
+mod secret_digest;
 mod session;
 mod slot_summary;
 mod spatial_grid;
@@ -41,7 +43,9 @@ pub use message::{FromRoom, ToRoom};
 pub use record::{
     CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
 };
-pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError};
+pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError, ReplayedMember};
+pub use restored::RestoredRoom;
+pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -153,10 +157,17 @@ impl<S: Simulation> Room<S> {
 
     /// An empty room at tick 0.
     pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
+        let mut room = Room::of_game(S::new(new), new.name, config);
+        room.begin_static_data();
+        room
+    }
+
+    /// An empty room at tick 0, without static data.
+    fn of_game(simulation: S, name: &str, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
-        let mut room = Room {
-            simulation: RecordedGame::new(S::new(new)),
-            listing: options::listing(new.name, &config, &RoomPolicy::default()),
+        Room {
+            simulation: RecordedGame::new(simulation),
+            listing: options::listing(name, &config, &RoomPolicy::default()),
             tick: Tick(0),
             due: None,
             members: BTreeMap::new(),
@@ -188,9 +199,7 @@ impl<S: Simulation> Room<S> {
             unowned: Unowned::default(),
             events_dropped: 0,
             config,
-        };
-        room.begin_static_data();
-        room
+        }
     }
 
     /// Removes the host from the room: nobody may kick.

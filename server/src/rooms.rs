@@ -3,7 +3,7 @@
 mod creators;
 mod feed;
 mod numbers;
-mod password;
+mod restored;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,15 +16,15 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::{PlayerId, RoomPolicy, Simulation};
 
-use crate::config::ServerConfig;
+use crate::config::{RoomConfig, ServerConfig};
 use crate::guard::guarded;
-use crate::journal::Journals;
-use crate::room::{JournalHead, options};
-use crate::scheduler::{Mailbox, Scheduler, StartRoom};
+use crate::journal::{Journals, RoomJournal};
+use crate::room::{JournalHead, SecretDigest, options};
+use crate::scheduler::{Mailbox, RoomBegin, Scheduler, StartRoom};
 use creators::{CreatedRoom, RoomCreators};
 pub(crate) use feed::RoomsFeed;
 pub(crate) use numbers::PlayerNumbers;
-use password::PasswordDigest;
+pub(crate) use restored::RestoredSeat;
 
 /// All rooms of the server by name.
 ///
@@ -56,8 +56,9 @@ struct Entry<I> {
     /// It is missing from all lists.
     unlisted: bool,
     /// Required to join.
-    password: Option<PasswordDigest>,
-    made: CreatedRoom,
+    password: Option<SecretDigest>,
+    /// `None` for a restored room.
+    made: Option<CreatedRoom>,
     seats: AtomicUsize,
     watchers: AtomicUsize,
     /// Seconds since its last member left.
@@ -96,6 +97,16 @@ struct RoomPlan<S: Simulation> {
     /// The same as they came.
     given: Redacted,
     policy: RoomPolicy,
+}
+
+/// The settings of a room that starts.
+struct RoomSettings {
+    policy: RoomPolicy,
+    first_bot: PlayerId,
+    /// It was made by a quick match.
+    is_quick: bool,
+    config: RoomConfig,
+    journal: Option<RoomJournal>,
 }
 
 impl<S: Simulation> Rooms<S> {
@@ -261,7 +272,7 @@ impl<S: Simulation> Rooms<S> {
             }
             tracing::info!(room = name, "nobody is in the room: removed");
             entry.mailbox.close();
-            creators.give_back(entry.made);
+            entry.made.into_iter().for_each(|made| creators.give_back(made));
             false
         });
     }
@@ -273,7 +284,7 @@ impl<S: Simulation> Rooms<S> {
         if let Some(entry) = entries.get(broken.name())
             && Arc::ptr_eq(&entry.mailbox, broken)
         {
-            creators.give_back(entry.made);
+            entry.made.into_iter().for_each(|made| creators.give_back(made));
             entries.remove(broken.name());
         }
     }
@@ -313,42 +324,52 @@ impl<S: Simulation> Rooms<S> {
         let made = creators.take(&self.config, by)?;
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
-        let listing = options::listing(&name, &self.config.room, &policy);
-        let mailbox = Arc::new(Mailbox::new(listing, &self.config));
-        let password = PasswordDigest::of(&policy.password);
-        let quick_join = password.is_none() && policy.quick_join.unwrap_or(is_quick);
-        let unlisted = policy.unlisted;
         let seed = RandomState::new().hash_one(&name);
+        let first_bot = self.numbers.take(options::bots(&self.config.room, &policy));
         let journal = self.journals.as_ref().map(|journals| {
-            journals.of_room(JournalHead::new::<S>((&name, seed), &given, &self.config.room))
+            let head = JournalHead::new::<S>((&name, seed), &given, &self.config.room);
+            journals.of_room(JournalHead { first_bot, is_quick, ..head })
         });
-        let room = StartRoom {
-            mailbox: Arc::clone(&mailbox),
-            seed,
-            journal,
-            config: self.config.room.clone(),
-            options,
-            first_bot: self.numbers.take(options::bots(&self.config.room, &policy)),
-            policy,
-            is_hosted: !is_quick,
-        };
-        if !self.scheduler.add(room) {
+        let config = self.config.room.clone();
+        let begin = RoomBegin::New { seed, options };
+        let entry =
+            self.start(&name, begin, RoomSettings { policy, first_bot, is_quick, config, journal });
+        let Some(mut entry) = entry else {
             creators.give_back(made);
             return Err(full());
-        }
+        };
+        entry.made = Some(made);
         tracing::info!(room = name, "room made");
-        let entry = Arc::new(Entry {
-            mailbox,
-            quick_join,
-            unlisted,
+        let entry = Arc::new(entry);
+        entries.insert(name, Arc::clone(&entry));
+        Ok(Membership::new(entry, false))
+    }
+
+    /// Hands a room to a thread. `None` if none takes it.
+    fn start(
+        &self,
+        name: &str,
+        begin: RoomBegin<S>,
+        settings: RoomSettings,
+    ) -> Option<Entry<S::Input>> {
+        let RoomSettings { policy, first_bot, is_quick, config, journal } = settings;
+        let listing = options::listing(name, &self.config.room, &policy);
+        let mailbox = Arc::new(Mailbox::new(listing, &self.config));
+        let given = policy.password.as_str().as_bytes();
+        let password = (!given.is_empty()).then(|| SecretDigest::of(given));
+        let entry = Entry {
+            mailbox: Arc::clone(&mailbox),
+            quick_join: password.is_none() && policy.quick_join.unwrap_or(is_quick),
+            unlisted: policy.unlisted,
             password,
-            made,
+            made: None,
             seats: AtomicUsize::new(0),
             watchers: AtomicUsize::new(0),
             empty_s: AtomicU32::new(0),
-        });
-        entries.insert(name, Arc::clone(&entry));
-        Ok(Membership::new(entry, false))
+        };
+        let is_hosted = !is_quick;
+        let room = StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal };
+        self.scheduler.add(room).then_some(entry)
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry<S::Input>> {
@@ -365,7 +386,8 @@ impl<I> Registry<I> {
         spectator: bool,
     ) -> Result<Option<Membership<I>>, RoomRefusal> {
         let Some(entry) = self.entries.get(name) else { return Ok(None) };
-        if entry.password.as_ref().is_some_and(|wanted| !wanted.is_of(password)) {
+        if entry.password.as_ref().is_some_and(|wanted| !wanted.is_of(password.as_str().as_bytes()))
+        {
             let text = match password.is_empty() {
                 true => "this room has a password; ask whoever made it",
                 false => "this is not the room's password; ask whoever made it",
@@ -391,7 +413,7 @@ impl<I> Registry<I> {
             return Err(RoomRefusal::new(RefuseCode::RoomTaken, text));
         }
         entry.mailbox.close();
-        self.creators.give_back(entry.made);
+        entry.made.into_iter().for_each(|made| self.creators.give_back(made));
         self.entries.remove(name);
         Ok(())
     }

@@ -29,7 +29,7 @@ use crate::config::ServerConfig;
 use crate::transport::WakeSignal;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use network_queue::{NetworkQueue, Outgoing, Snapshot};
-pub(crate) use runner::StartRoom;
+pub(crate) use runner::{RoomBegin, StartRoom};
 pub(crate) use timing::Timing;
 pub(crate) use watch::Stall;
 

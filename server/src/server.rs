@@ -293,6 +293,7 @@ async fn sweep<S: Simulation>(host: Arc<ServerState<S>>, admission: Arc<Admissio
     loop {
         every_second.tick().await;
         host.rooms.sweep();
+        host.sweep_restored().await;
         admission.sweep();
     }
 }

@@ -140,7 +140,7 @@ pub enum ClientFrame {
         fields: Vec<u8>,
     },
     /// The first frame of a connection by which a session goes on, in place of hello. Answered by
-    /// [`ServerFrame::Resumed`], or by a goodbye with [`CloseCode::ResumeRefused`].
+    /// [`ServerFrame::Resumed`], by [`ServerFrame::Restarted`], or by a goodbye with [`CloseCode::ResumeRefused`].
     Resume {
         /// The session's number, from [`ServerFrame::Welcome`].
         player: PlayerId,
@@ -148,6 +148,8 @@ pub enum ClientFrame {
         secret: ResumeSecret,
         /// The frames that the client has.
         received: Received,
+        /// The first request that is not answered; without one, the next that the client will make.
+        unanswered: RequestId,
     },
     /// The frames that the client has; the server keeps them no longer. Not answered.
     Received(Received),
@@ -319,6 +321,26 @@ pub enum ServerFrame {
         /// The parts, in order.
         changes: Vec<StaticChange>,
     },
+    /// Answer to [`ClientFrame::Resume`] by a server that was started again since and restored the session's room. The
+    /// first frame of the connection and in no count of frames: both counts begin at 0. The client sends every request
+    /// that is not answered again; [`ServerFrame::Rejoined`] follows.
+    Restarted,
+    /// The client's place in a restored room, told once, after [`ServerFrame::Restarted`]. Members are another list and
+    /// the world begins anew and empty, as after [`ServerFrame::Joined`].
+    Rejoined {
+        /// The room.
+        room: RoomInfo,
+        /// The room's tick when this was sent; it may be before ticks that the client has seen.
+        tick: Tick,
+        /// What every datagram carries from now on, both ways.
+        seat: u8,
+        /// Watching only: inputs are not taken.
+        spectator: bool,
+        /// Who may kick, if anyone may.
+        host: Option<PlayerId>,
+        /// Everyone in the room, the client included. [`ServerFrame::MemberAway`] follows for those who are away.
+        members: Vec<Member>,
+    },
 }
 
 impl ServerFrame {
@@ -344,7 +366,9 @@ impl ServerFrame {
             | ServerFrame::MemberAway { .. }
             | ServerFrame::MemberBack { .. }
             | ServerFrame::StaticData { .. }
-            | ServerFrame::StaticChanged { .. } => None,
+            | ServerFrame::StaticChanged { .. }
+            | ServerFrame::Restarted
+            | ServerFrame::Rejoined { .. } => None,
         }
     }
 }

@@ -169,6 +169,7 @@ impl World {
             spectator: false,
             options: "".into(),
             datagram_bytes_max: DATAGRAM_BYTES_MAX,
+            resume: None,
         };
         self.room.handle(self.zero + now, 0, join);
         self.send_control(now);

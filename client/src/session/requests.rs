@@ -71,9 +71,9 @@ impl Session {
     /// Asks for the list of rooms and for its later changes; [`Session::rooms`] holds it.
     pub fn subscribe_rooms(&mut self, query: RoomQuery) -> RequestId {
         let query = clip_query(query);
-        let order = query.order;
-        let request = self.request(|request| ClientFrame::SubscribeRooms { request, query });
-        self.rooms.subscribe(request, order);
+        let told = query.clone();
+        let request = self.request(|request| ClientFrame::SubscribeRooms { request, query: told });
+        self.rooms.subscribe(request, query);
         request
     }
 

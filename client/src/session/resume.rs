@@ -6,6 +6,8 @@
 //!                               '-------------------handle_lost--------------------'
 //! ```
 //!
+//! `Restarted` in place of `Resumed` is of a server that was started again: it knows the seat and nothing of the frames.
+//!
 //! The client keeps its requests until they are answered and counts the frames that it has; see
 //! [`Received`] for the server's side. Meanwhile the world goes on: prediction continues, and the
 //! first snapshot after the loss is coded against states that the client still has.
@@ -101,7 +103,7 @@ impl Resume {
 
     /// Counts a frame of the control stream, and removes the request that it answers.
     pub(super) fn heard_control(&mut self, frame: &ServerFrame) {
-        if !matches!(frame, ServerFrame::Resumed { .. }) {
+        if !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted) {
             self.received.control = self.received.control.wrapping_add(1);
         }
         if let Some(request) = frame.answers() {
@@ -219,8 +221,8 @@ impl Session {
         self.chat_in = FrameReader::default();
         self.control_out = vec![STREAM_CONTROL];
         self.chat_out = vec![STREAM_CHAT];
-        let received = self.resume.received;
-        let resume = ClientFrame::Resume { player: welcome.player, secret, received };
+        let (received, unanswered) = (self.resume.received, self.unanswered());
+        let resume = ClientFrame::Resume { player: welcome.player, secret, received, unanswered };
         write_frame(&resume, &mut self.control_out);
     }
 
@@ -257,6 +259,22 @@ impl Session {
         };
         self.tell(SessionEvent::Connection(resumed));
         Ok(())
+    }
+
+    /// Handles the server's `Restarted`: frames are counted from 0 again, and all unanswered requests are sent again.
+    pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
+        self.resume.received = Received::default();
+        self.handle_resumed(now, self.unanswered())?;
+        if let Some(query) = self.rooms.followed().cloned() {
+            self.subscribe_rooms(query);
+        }
+        Ok(())
+    }
+
+    /// The first request that is not answered; without one, the next to be made.
+    fn unanswered(&self) -> RequestId {
+        let next = RequestId(self.requests.wrapping_add(1));
+        self.resume.asked.front().map_or(next, |asked| asked.request)
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.

@@ -1,6 +1,6 @@
 //! The list of rooms that a client follows.
 
-use tickwire_shared::control::{RequestId, RoomInfo, RoomOrder, ServerFrame};
+use tickwire_shared::control::{RequestId, RoomInfo, RoomQuery, ServerFrame};
 
 /// The rooms as the server last listed them.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub(super) struct RoomList {
     /// The request for a new list, until it is answered; frames before that belong to the previous
     /// list.
     asked: Option<RequestId>,
-    order: RoomOrder,
+    query: RoomQuery,
     is_followed: bool,
     rooms: Vec<RoomInfo>,
 }
@@ -18,8 +18,13 @@ impl RoomList {
         &self.rooms
     }
 
-    pub(super) fn subscribe(&mut self, request: RequestId, order: RoomOrder) {
-        *self = RoomList { asked: Some(request), order, ..RoomList::default() };
+    pub(super) fn subscribe(&mut self, request: RequestId, query: RoomQuery) {
+        *self = RoomList { asked: Some(request), query, ..RoomList::default() };
+    }
+
+    /// The query of the list that is followed, once the server has answered it.
+    pub(super) fn followed(&self) -> Option<&RoomQuery> {
+        self.is_followed.then_some(&self.query)
     }
 
     pub(super) fn unsubscribe(&mut self) {
@@ -45,13 +50,19 @@ impl RoomList {
             }
             _ => return,
         }
-        self.order.sort(&mut self.rooms);
+        self.query.order.sort(&mut self.rooms);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tickwire_shared::control::RoomOrder;
+
     use super::*;
+
+    fn by(order: RoomOrder) -> RoomQuery {
+        RoomQuery { order, ..RoomQuery::default() }
+    }
 
     fn room(name: &str, players: u32) -> RoomInfo {
         RoomInfo { name: name.to_owned(), players, players_max: 4, ..RoomInfo::default() }
@@ -77,7 +88,7 @@ mod tests {
         list.handle(&changes(false, &[room("x", 1)], &[]));
         list.handle(&rooms(3, &[room("x", 1)]));
         assert_eq!(listed(&list), [], "nothing is followed");
-        list.subscribe(RequestId(4), RoomOrder::Fullest);
+        list.subscribe(RequestId(4), by(RoomOrder::Fullest));
         list.handle(&rooms(3, &[room("x", 1)]));
         list.handle(&changes(false, &[room("x", 1)], &[]));
         assert_eq!(listed(&list), [], "of another list");
@@ -91,7 +102,7 @@ mod tests {
         list.unsubscribe();
         list.handle(&changes(true, &[room("d", 0)], &[]));
         assert_eq!(listed(&list), []);
-        list.subscribe(RequestId(6), RoomOrder::Name);
+        list.subscribe(RequestId(6), by(RoomOrder::Name));
         let text = String::new();
         let code = tickwire_shared::control::RefuseCode::Busy;
         list.handle(&ServerFrame::Refused { request: RequestId(6), code, text });

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     Member, RefuseCode, RequestId, RoomInfo, RoomOrder, RoomQuery, ServerChat,
 };
 use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, Schema};
+use tickwire_shared::{PlayerId, Tick};
 use wasm_bindgen::prelude::*;
 
 use super::js::{Array, Object, get_field, parse_json, set_field};
@@ -51,6 +51,23 @@ pub(super) fn connection_object(state: ConnectionEvent) -> JsValue {
             typed("resumed", &[("attempts", attempts.into()), ("lostForMs", ms(lost_for))])
         }
     }
+}
+
+pub(super) fn joined_object(
+    room: &RoomInfo,
+    tick: Tick,
+    spectator: bool,
+    host: Option<PlayerId>,
+    members: &[Member],
+) -> JsValue {
+    let fields = [
+        ("room", room_object(room)),
+        ("tick", tick.0.into()),
+        ("spectator", spectator.into()),
+        ("host", player_or_none(host)),
+        ("members", members.iter().map(member_object).collect::<Array>().into()),
+    ];
+    typed("joined", &fields)
 }
 
 pub(super) fn refused_object(

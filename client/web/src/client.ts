@@ -364,7 +364,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   #onRoom(event: RoomEvent): void {
     const [name, value] = this.#room.take(event);
     if (!this.#room.info) this.entities.clear();
-    if ('request' in event) this.#requests.resolve(event.request, value);
+    // A restarted server tells of the room unasked.
+    if ('request' in event && event.request !== undefined) this.#requests.resolve(event.request, value);
     this.#emitter.emit(name, value as never);
   }
 

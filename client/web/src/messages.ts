@@ -140,7 +140,7 @@ interface Answer {
 /** What the core's `pollEvent` gives. Close codes and kinds are numbers there. */
 export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
-  | ({ type: 'joined' } & Answer & Joined)
+  | ({ type: 'joined' } & Partial<Answer> & Joined)
   | ({ type: 'left' } & Answer)
   | ({ type: 'rooms' } & Answer & RoomList)
   | { type: 'roomsChanged'; rooms: RoomInfo[] }

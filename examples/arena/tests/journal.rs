@@ -80,6 +80,7 @@ impl Match {
                     spectator,
                     options,
                     datagram_bytes_max,
+                    resume: None,
                 };
                 self.hand(join);
             }

@@ -52,6 +52,7 @@ impl Table {
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         };
         self.room.handle(self.now, 0, join);
         let seat = std::iter::from_fn(|| self.room.poll()).find_map(|out| match out {

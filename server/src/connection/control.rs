@@ -18,7 +18,7 @@ use super::served::Served;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::{self, ToRoom};
+use crate::room::{self, SecretDigest, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
@@ -36,7 +36,10 @@ pub(super) async fn serve<S: Simulation>(
         && !link.is_greeted()
     {
         match timeout_at(handshake.deadline, frames.next_on::<ClientFrame>(transport)).await {
-            Ok(Ok(ClientFrame::Resume { player, secret, received })) => {
+            Ok(Ok(ClientFrame::Resume { player, secret, received, unanswered })) => {
+                if host.restored.is_secret_of(player, secret) {
+                    return Served::Restore { player, secret, unanswered };
+                }
                 return match may_resume(host, player, secret, received) {
                     true => Served::Resume { player, received },
                     false => Served::Over(CloseCode::ResumeRefused.into()),
@@ -182,19 +185,34 @@ async fn handle<S: Simulation>(
             let kick = ToRoom::Kick { request, by: link.player, player, reason };
             ask_own_room(link, request, kick).await;
         }
-        ClientFrame::Command { request, fields, .. } if fields.len() > COMMAND_BYTES_MAX => {
-            let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");
-            host.counters.commands_refused.increment();
-            refuse(link, request, RoomRefusal { code: RefuseCode::CommandInvalid, text });
-        }
         ClientFrame::Command { request, kind, fields } => {
-            let command = ToRoom::Command { request, player: link.player, kind, fields };
-            if !send_to_own_room(link, request, command).await {
-                host.counters.commands_refused.increment();
-            }
+            take_command(host, link, request, (kind, fields)).await;
         }
     }
     Ok(())
+}
+
+/// Hands a command to the client's room, or answers it here.
+async fn take_command<S: Simulation>(
+    host: &ServerState<S>,
+    link: &Arc<ClientLink<S::Input>>,
+    request: RequestId,
+    (kind, fields): (u8, Vec<u8>),
+) {
+    if link.was_stepped(request) {
+        // A step had it before the server was started again.
+        link.send_control(ServerFrame::Done { request });
+        return;
+    }
+    if fields.len() > COMMAND_BYTES_MAX {
+        let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");
+        host.counters.commands_refused.increment();
+        return refuse(link, request, RoomRefusal { code: RefuseCode::CommandInvalid, text });
+    }
+    let command = ToRoom::Command { request, player: link.player, kind, fields };
+    if !send_to_own_room(link, request, command).await {
+        host.counters.commands_refused.increment();
+    }
 }
 
 /// The chosen room, or the only one that the client's token opens.
@@ -240,6 +258,7 @@ async fn enter<I>(
         spectator,
         options,
         datagram_bytes_max,
+        resume: link.secret().map(|secret| Box::new(SecretDigest::of(&secret.0))),
     };
     send_to_room(link, &room, join).await;
     link.all_answered().await;

@@ -8,6 +8,7 @@ use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::{Instant, timeout_at};
 
 use super::link::truncate;
+use super::restored::leave_seat;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope};
 use crate::identity::{AccountPermit, Credentials, Identity, TOKEN_BYTES_MAX};
 
@@ -107,7 +108,13 @@ async fn take_account<S: Simulation>(
     loop {
         let released = host.accounts.released();
         match host.accounts.take(id, player) {
-            Ok(permit) => return Ok(permit),
+            Ok(permit) => {
+                if let Some(seat) = host.restored.take_of(id) {
+                    host.counters.sessions_replaced.increment();
+                    leave_seat(seat, CloseCode::AccountTaken).await;
+                }
+                return Ok(permit);
+            }
             Err(_) if !host.config.account_newer_wins => {
                 return Err(CloseCode::AccountInUse.into());
             }

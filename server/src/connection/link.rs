@@ -12,13 +12,13 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, Tick};
 use tokio::sync::{Notify, watch};
 
-use super::order::RequestOrder;
+use super::order::{RequestOrder, is_before};
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
 use crate::identity::Identity;
 use crate::room::StaticBlob;
-use crate::rooms::{Membership, PlayerNumbers};
+use crate::rooms::{Membership, PlayerNumbers, RestoredSeat};
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
 
@@ -49,6 +49,8 @@ pub(crate) struct ClientLink<I> {
     pub(super) static_offers: StaticOffers,
     /// Its identity, set by the answer to hello.
     identity: OnceLock<Identity>,
+    /// The last command that a step had before the server was started again.
+    commands_done: Option<RequestId>,
     end: OnceLock<SessionEnd>,
     ended: Notify,
 }
@@ -82,6 +84,27 @@ impl From<CloseCode> for SessionEnd {
 }
 
 impl<I> ClientLink<I> {
+    fn new(player: PlayerId, transport: Arc<TransportSession>, config: &ServerConfig) -> Self {
+        ClientLink {
+            player,
+            transport: ArcSwap::new(transport),
+            secret: OnceLock::new(),
+            reliable: Reliable::new(config),
+            order: RequestOrder::new(config),
+            unanswered: watch::Sender::new(0),
+            membership: ArcSwapOption::empty(),
+            greeted: AtomicBool::new(false),
+            welcomed: AtomicBool::new(false),
+            told_bytes: AtomicUsize::new(0),
+            path_shrank: Notify::new(),
+            static_offers: StaticOffers::default(),
+            identity: OnceLock::new(),
+            commands_done: None,
+            end: OnceLock::new(),
+            ended: Notify::new(),
+        }
+    }
+
     /// Ends the session, unless it is ending already.
     pub(crate) fn end(&self, end: impl Into<SessionEnd>) {
         let _ = self.end.set(end.into());
@@ -124,6 +147,11 @@ impl<I> ClientLink<I> {
     /// Whether a request was done before: a client that resumes its session may send it again.
     pub(super) fn was_done(&self, request: RequestId) -> bool {
         self.secret().is_some() && self.order.is_done(request)
+    }
+
+    /// Whether a step had this command before the server was started again.
+    pub(super) fn was_stepped(&self, command: RequestId) -> bool {
+        self.commands_done.is_some_and(|done| !is_before(done, command))
     }
 
     /// By which it resumes the session, if it may.
@@ -283,26 +311,36 @@ impl<I> ClientLinks<I> {
         session: TransportSession,
         config: &ServerConfig,
     ) -> Arc<ClientLink<I>> {
-        let player = self.numbers.take(1);
-        let link = Arc::new(ClientLink {
-            player,
-            transport: ArcSwap::from_pointee(session),
-            secret: OnceLock::new(),
-            reliable: Reliable::new(config),
-            order: RequestOrder::new(config),
-            unanswered: watch::Sender::new(0),
-            membership: ArcSwapOption::empty(),
-            greeted: AtomicBool::new(false),
-            welcomed: AtomicBool::new(false),
-            told_bytes: AtomicUsize::new(0),
-            path_shrank: Notify::new(),
-            static_offers: StaticOffers::default(),
-            identity: OnceLock::new(),
-            end: OnceLock::new(),
-            ended: Notify::new(),
-        });
+        self.add(ClientLink::new(self.numbers.take(1), Arc::new(session), config))
+    }
+
+    /// Adds the session of a restored seat, which its client resumes by `secret` and in which `next` is the client's first
+    /// request.
+    pub(super) fn restore(
+        &self,
+        seat: RestoredSeat<I>,
+        (secret, next): (ResumeSecret, RequestId),
+        transport: Arc<TransportSession>,
+        config: &ServerConfig,
+    ) -> Arc<ClientLink<I>> {
+        let RestoredSeat { player, account, membership, commands_done, .. } = seat;
+        let order = RequestOrder::from(next, config);
+        let link =
+            ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
+        let _ = link.secret.set(secret);
+        link.reliable.keep();
+        link.reliable.restart();
+        link.set_identity(Identity { account, ..Identity::default() });
+        link.enter(membership);
+        link.greet();
+        link.welcome();
+        self.add(link)
+    }
+
+    fn add(&self, link: ClientLink<I>) -> Arc<ClientLink<I>> {
+        let link = Arc::new(link);
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        links.insert(player, Arc::clone(&link));
+        links.insert(link.player, Arc::clone(&link));
         link
     }
 
@@ -354,7 +392,10 @@ fn new_secret() -> ResumeSecret {
 
 /// Splits the first frame of a join to a crowded room: members that do not fit follow as newcomers.
 fn split_joined(mut frame: ServerFrame) -> Vec<ServerFrame> {
-    let ServerFrame::Joined { members, .. } = &mut frame else { return vec![frame] };
+    let (ServerFrame::Joined { members, .. } | ServerFrame::Rejoined { members, .. }) = &mut frame
+    else {
+        return vec![frame];
+    };
     let mut left_bytes = JOINED_MEMBERS_BYTES_MAX;
     let fitting = members.iter().take_while(|member| {
         let bytes = frame_bytes(*member);

@@ -25,8 +25,13 @@ pub(crate) struct RequestTurn<'a> {
 
 impl RequestOrder {
     pub(crate) fn new(config: &ServerConfig) -> Self {
+        RequestOrder::from(RequestId(1), config)
+    }
+
+    /// The order of a client whose next request is `next`.
+    pub(crate) fn from(next: RequestId, config: &ServerConfig) -> Self {
         let wait = Duration::from_millis(u64::from(config.request_wait_ms));
-        RequestOrder { next: watch::Sender::new(RequestId(1)), wait }
+        RequestOrder { next: watch::Sender::new(next), wait }
     }
 
     /// The first request that is not done.
@@ -66,7 +71,7 @@ impl Drop for RequestTurn<'_> {
 }
 
 /// True if `a` was written before `b`; numbers wrap around.
-fn is_before(a: RequestId, b: RequestId) -> bool {
+pub(super) fn is_before(a: RequestId, b: RequestId) -> bool {
     (b.0.wrapping_sub(a.0) as i32) > 0
 }
 

@@ -125,6 +125,11 @@ impl Reliable {
         write_frame(&ServerFrame::Resumed { next }, &mut self.control.state().prefix);
     }
 
+    /// Begins with `Restarted`, which is in no count of frames.
+    pub(crate) fn restart(&self) {
+        write_frame(&ServerFrame::Restarted, &mut self.control.state().prefix);
+    }
+
     /// Asks the writers to give their streams back.
     pub(crate) fn release(&self) {
         for stream in [&self.control, &self.chat] {

@@ -1,7 +1,7 @@
 //! The end of serving a connection.
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::Received;
+use tickwire_shared::control::{Received, RequestId, ResumeSecret};
 
 use super::link::SessionEnd;
 
@@ -18,5 +18,14 @@ pub(super) enum Served {
         player: PlayerId,
         /// The frames that its client has.
         received: Received,
+    },
+    /// The session of this restored seat resumes over this connection.
+    Restore {
+        /// The number of the session.
+        player: PlayerId,
+        /// Its secret.
+        secret: ResumeSecret,
+        /// The first request that its client has no answer to.
+        unanswered: RequestId,
     },
 }

@@ -1,6 +1,6 @@
 //! Reads a room's journal, segment by segment.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,10 @@ impl JournalReader {
     /// [`JournalError`] if there is none, or its head cannot be read.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let path = if path.is_dir() { segment_path(path, 0) } else { path.to_owned() };
-        let segment = OpenSegment::open(path, 0)?;
+        let segment = match OpenSegment::open(&path, 0)? {
+            OpenedSegment::Segment(segment) => *segment,
+            OpenedSegment::Cut(_) => return Err(damaged(&path, 0, CUT_HEAD)),
+        };
         Ok(JournalReader { segment, end: JournalEnd::Open })
     }
 
@@ -67,9 +70,9 @@ impl JournalReader {
                     }
                 },
                 Block::Damaged(what) => return Err(self.segment.damaged(at, what)),
-                Block::End if self.next_path().exists() => self.go_on()?,
+                Block::End if self.path(1).exists() => self.go_on()?,
                 Block::End => return Ok(None),
-                Block::Cut(_) if self.next_path().exists() => {
+                Block::Cut(_) if self.path(1).exists() => {
                     let what = "it ends within a record, and there is another segment";
                     return Err(self.segment.damaged(at, what));
                 }
@@ -84,13 +87,41 @@ impl JournalReader {
         self.end
     }
 
-    fn next_path(&self) -> PathBuf {
+    /// Removes the cut record or head at the end, so that another segment may follow. Returns its number. All records must
+    /// be read.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn cut_off(self) -> io::Result<u32> {
+        let JournalEnd::Cut(_) = self.end else { return Ok(self.segment.head.number + 1) };
+        let next = self.path(1);
+        if next.exists() {
+            std::fs::remove_file(next)?;
+        } else {
+            let file = OpenOptions::new().write(true).open(&self.segment.path)?;
+            file.set_len(self.segment.offset)?;
+        }
+        Ok(self.segment.head.number + 1)
+    }
+
+    /// The file of the segment that many after this one.
+    fn path(&self, after: u32) -> PathBuf {
         let dir = self.segment.path.parent().unwrap_or(Path::new(""));
-        segment_path(dir, self.segment.head.number + 1)
+        segment_path(dir, self.segment.head.number + after)
     }
 
     fn go_on(&mut self) -> Result<(), JournalError> {
-        let next = OpenSegment::open(self.next_path(), self.segment.head.number + 1)?;
+        let path = self.path(1);
+        let next = match OpenSegment::open(&path, self.segment.head.number + 1)? {
+            OpenedSegment::Segment(next) => *next,
+            OpenedSegment::Cut(_) if self.path(2).exists() => {
+                return Err(damaged(&path, 0, CUT_HEAD));
+            }
+            OpenedSegment::Cut(bytes) => {
+                self.end = JournalEnd::Cut(bytes);
+                return Ok(());
+            }
+        };
         if next.head.head != self.segment.head.head {
             return Err(next.damaged(0, "it is of another room than the segment before"));
         }
@@ -99,8 +130,22 @@ impl JournalReader {
     }
 }
 
+/// A segment's file, opened.
+enum OpenedSegment {
+    Segment(Box<OpenSegment>),
+    /// It ends within its head, after this many bytes: the process ended as it was begun.
+    Cut(u64),
+}
+
+const CUT_HEAD: &str = "it ends within its head";
+
+fn damaged(path: &Path, offset: u64, what: &'static str) -> JournalError {
+    JournalError::Damaged { path: path.to_owned(), offset, what }
+}
+
 impl OpenSegment {
-    fn open(path: PathBuf, number: u32) -> Result<Self, JournalError> {
+    fn open(path: &Path, number: u32) -> Result<OpenedSegment, JournalError> {
+        let path = path.to_owned();
         let failed = |error: io::Error| match io::Error::kind(&error) {
             io::ErrorKind::NotFound => JournalError::NotAJournal(path.clone()),
             _ => JournalError::Io { path: path.clone(), error },
@@ -109,6 +154,9 @@ impl OpenSegment {
         let mut begin = Vec::new();
         let begin_bytes = MAGIC.len() + size_of_val(&VERSION);
         input.by_ref().take(begin_bytes as u64).read_to_end(&mut begin).map_err(failed)?;
+        if begin.len() < begin_bytes && MAGIC.starts_with(&begin[..begin.len().min(MAGIC.len())]) {
+            return Ok(OpenedSegment::Cut(begin.len() as u64));
+        }
         let Some([low, high]) = begin.strip_prefix(&MAGIC) else {
             return Err(JournalError::NotAJournal(path));
         };
@@ -117,20 +165,20 @@ impl OpenSegment {
             return Err(JournalError::Version { path, version });
         }
         let offset = begin_bytes as u64;
-        let damaged = |path, what| JournalError::Damaged { path, offset, what };
         let payload = match read_block(&mut input).map_err(failed)? {
             Block::Whole(payload) => payload,
-            Block::End | Block::Cut(_) => return Err(damaged(path, "it ends within its head")),
-            Block::Damaged(what) => return Err(damaged(path, what)),
+            Block::End => return Ok(OpenedSegment::Cut(offset)),
+            Block::Cut(bytes) => return Ok(OpenedSegment::Cut(offset + bytes)),
+            Block::Damaged(what) => return Err(damaged(&path, offset, what)),
         };
         let Ok((head, [])) = postcard::take_from_bytes::<SegmentHead>(&payload) else {
-            return Err(damaged(path, "its head is none of a journal"));
+            return Err(damaged(&path, offset, "its head is none of a journal"));
         };
         if head.number != number {
             return Err(JournalError::Segment { path, expected: number, found: head.number });
         }
         let offset = offset + block_bytes(&payload);
-        Ok(OpenSegment { path, input, offset, head })
+        Ok(OpenedSegment::Segment(Box::new(OpenSegment { path, input, offset, head })))
     }
 
     fn next_block(&mut self) -> Result<Block, JournalError> {
@@ -143,6 +191,6 @@ impl OpenSegment {
     }
 
     fn damaged(&self, offset: u64, what: &'static str) -> JournalError {
-        JournalError::Damaged { path: self.path.clone(), offset, what }
+        damaged(&self.path, offset, what)
     }
 }

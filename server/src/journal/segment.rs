@@ -37,7 +37,17 @@ impl SegmentWriter {
     /// A journal in the new folder `dir`, in segments of about this many bytes at most. Nothing is made before the first
     /// flush.
     pub fn new(dir: PathBuf, head: JournalHead, segment_bytes_max: u64) -> Self {
-        let next = SegmentHead { number: 0, head };
+        SegmentWriter::go_on(dir, head, 0, segment_bytes_max)
+    }
+
+    /// Goes on with the journal in `dir`, in the segment of this number.
+    pub(super) fn go_on(
+        dir: PathBuf,
+        head: JournalHead,
+        number: u32,
+        segment_bytes_max: u64,
+    ) -> Self {
+        let next = SegmentHead { number, head };
         SegmentWriter { dir, next, segment_bytes_max, file: None, buffer: Vec::new() }
     }
 

@@ -2,8 +2,9 @@
 //! room whose records find no place there is not saved any more.
 
 use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_queue::ArrayQueue;
 
+use super::restore::is_closed;
 use super::segment::SegmentWriter;
 use crate::config::ServerConfig;
 use crate::room::{JournalEntry, JournalHead};
@@ -56,6 +58,8 @@ struct QueuedRecord {
 struct RoomLog {
     dir: PathBuf,
     head: JournalHead,
+    /// The number of the first segment that this process writes.
+    segment: u32,
     state: AtomicU8,
 }
 
@@ -78,6 +82,7 @@ impl Journals {
     pub(crate) fn start(config: &ServerConfig) -> io::Result<Option<Self>> {
         let Some(dir) = config.journal.clone() else { return Ok(None) };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let lock = lock(&dir)?;
         let queue = Arc::new(RecordQueue {
             records: ArrayQueue::new(config.journal_queued_max),
             bytes: AtomicUsize::new(0),
@@ -90,6 +95,7 @@ impl Journals {
             pause: Duration::from_millis(u64::from(config.journal_flush_ms)),
             sync: config.journal_sync,
             segment_bytes_max: config.journal_segment_bytes as u64,
+            _lock: lock,
         };
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || writer.run())?;
@@ -102,8 +108,29 @@ impl Journals {
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let dir = self.dir.join(format!("{}-{}-{number}", head.room, since.as_millis()));
-        let log = Arc::new(RoomLog { dir, head, state: AtomicU8::new(KEPT) });
+        self.go_on(dir, head, 0)
+    }
+
+    /// The journal in `dir`, which goes on with the segment of this number.
+    pub(crate) fn go_on(&self, dir: PathBuf, head: JournalHead, segment: u32) -> RoomJournal {
+        let log = Arc::new(RoomLog { dir, head, segment, state: AtomicU8::new(KEPT) });
         RoomJournal { queue: Arc::clone(&self.queue), log, lanes_ticks: self.lanes_ticks }
+    }
+
+    /// The folders of journals that may go on, in the order of their names.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn folders(&self) -> io::Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for entry in std::fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if path.is_dir() && !is_closed(&path) {
+                folders.push(path);
+            }
+        }
+        folders.sort();
+        Ok(folders)
     }
 
     /// Asks the thread to end once it has written what is there.
@@ -189,6 +216,20 @@ impl RecordQueue {
     }
 }
 
+/// Locks the folder for this process. The system unlocks it when the process ends, however it does.
+fn lock(dir: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::other("another server keeps its journals there"))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// The thread's own.
 struct JournalThread {
     queue: Arc<RecordQueue>,
@@ -197,6 +238,8 @@ struct JournalThread {
     pause: Duration,
     sync: bool,
     segment_bytes_max: u64,
+    /// Of the folder: no other server writes there, or restores these rooms.
+    _lock: File,
 }
 
 impl JournalThread {
@@ -229,7 +272,8 @@ impl JournalThread {
             let key = Arc::as_ptr(&log).addr();
             let (_, writer) = self.open.entry(key).or_insert_with(|| {
                 let (dir, head) = (log.dir.clone(), log.head.clone());
-                (log, SegmentWriter::new(dir, head, self.segment_bytes_max))
+                let writer = SegmentWriter::go_on(dir, head, log.segment, self.segment_bytes_max);
+                (log, writer)
             });
             writer.append_bytes(&entry);
         }

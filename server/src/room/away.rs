@@ -23,6 +23,10 @@ impl<S: Simulation> Room<S> {
         self.set_path(player, datagram_bytes_max);
         let tick = self.tick;
         let Some(member) = self.members.get_mut(&player) else { return };
+        if std::mem::take(&mut member.is_restored) {
+            self.rejoin(player);
+        }
+        let Some(member) = self.members.get_mut(&player) else { return };
         member.bandwidth.begin_anew();
         member.replication.open_keyframe(tick, S::TICK_HZ);
         if !std::mem::replace(&mut member.is_away, false) {
@@ -36,7 +40,8 @@ impl<S: Simulation> Room<S> {
 
     /// Tells a new member which members are away.
     pub(super) fn tell_who_is_away(&mut self, newcomer: PlayerId) {
-        let away = self.members.values().filter(|member| member.is_away);
+        let away = self.members.values();
+        let away = away.filter(|member| member.is_away && member.player != newcomer);
         let away: Vec<PlayerId> = away.map(|member| member.player).collect();
         for player in away {
             self.tell(newcomer, ServerFrame::MemberAway { player });

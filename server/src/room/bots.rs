@@ -44,6 +44,15 @@ impl Bots {
         }
     }
 
+    /// Starts the bot of this number by the name that it had. `false` if the policy has no such bot.
+    pub(super) fn go_on(&mut self, player: PlayerId, name: &str) -> bool {
+        let Some(bot) = self.bots.iter_mut().find(|bot| bot.player == player) else {
+            return false;
+        };
+        bot.playing = Some((name.to_owned(), NameKey::new(name)));
+        true
+    }
+
     /// The numbers of the bots that play.
     pub(super) fn playing(&self) -> impl Iterator<Item = PlayerId> + '_ {
         self.bots.iter().filter(|bot| bot.playing.is_some()).map(|bot| bot.player)
@@ -157,7 +166,8 @@ impl<S: Simulation> Room<S> {
         if let Some(player) = lost {
             self.simulation.leave(player, LeaveReason::Replaced { by: bot });
         }
-        self.simulation.join(&NewPlayer { is_bot: true, ..NewPlayer::named(bot, name) }, "");
+        let new = NewPlayer { is_bot: true, ..NewPlayer::named(bot, name) };
+        self.simulation.join(&new, "", None);
         Some(Member { player: bot, name: name.to_owned(), spectator: false, bot: true })
     }
 }

@@ -91,6 +91,11 @@ impl<C: Kinds> CommandQueue<C> {
         });
     }
 
+    /// The requests of those commands.
+    pub(super) fn requests(&self) -> &[RequestId] {
+        &self.requests
+    }
+
     /// The commands of the tick, for the game.
     pub(super) fn taken(&self) -> &[(PlayerId, C)] {
         &self.taken

@@ -312,6 +312,7 @@ mod tests {
                 spectator: false,
                 options: "".into(),
                 datagram_bytes_max: 1200,
+                resume: None,
             },
         );
         room.simulation = RecordedGame::new(wrong);

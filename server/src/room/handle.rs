@@ -20,10 +20,17 @@ impl<S: Simulation> Room<S> {
                 spectator,
                 options,
                 datagram_bytes_max,
+                resume,
             } => {
                 let seat_options = (!spectator).then_some(&options);
                 let named = (name.as_str(), account.as_ref());
-                match self.join(now, time_ms, (request, player), named, seat_options) {
+                match self.join(
+                    (now, time_ms),
+                    (request, player),
+                    named,
+                    seat_options,
+                    resume.map(|it| *it),
+                ) {
                     Ok(()) => self.set_path(player, datagram_bytes_max),
                     Err(refusal) => {
                         if refusal.0 != RefuseCode::AlreadyInRoom {

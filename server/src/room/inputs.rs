@@ -22,6 +22,8 @@ pub(super) struct InputBuffer<I> {
     /// The last one that the room's journal has.
     recorded: BufferedInput<I>,
     newest: Option<NewestInput>,
+    /// Inputs are expected, so that a tick without one is a miss: the first one came.
+    has_begun: bool,
     /// The least margin of the inputs since the last report, in eighths of a millisecond.
     least_eighth_ms: Option<i32>,
     counts: InputCounts,
@@ -87,9 +89,15 @@ impl<I: Copy + Default + PartialEq> InputBuffer<I> {
             missed_ticks: 0,
             recorded: BufferedInput::default(),
             newest: None,
+            has_begun: false,
             least_eighth_ms: None,
             counts: InputCounts::default(),
         }
+    }
+
+    /// The buffer of a player that held an input and had missed that many ticks.
+    pub(super) fn held(self, held: BufferedInput<I>, missed_ticks: u32) -> Self {
+        InputBuffer { held, recorded: held, missed_ticks, has_begun: true, ..self }
     }
 
     /// Takes the inputs of one datagram, newest first. Known and useless ones are skipped: every
@@ -130,6 +138,7 @@ impl<I: Copy + Default + PartialEq> InputBuffer<I> {
             self.least_eighth_ms = Some(self.least_eighth_ms.map_or(least, |old| old.min(least)));
             let margin_eighth_ms = margin(clock, newest, at);
             self.newest = Some(NewestInput { tick: newest, margin_eighth_ms, came: clock.tick });
+            self.has_begun = true;
         }
     }
 
@@ -143,7 +152,7 @@ impl<I: Copy + Default + PartialEq> InputBuffer<I> {
                 self.counts.taken += 1;
                 return held;
             }
-            None if self.newest.is_none() => return self.held,
+            None if !self.has_begun => return self.held,
             None => self.counts.missing += 1,
         }
         self.missed_ticks = self.missed_ticks.saturating_add(1);

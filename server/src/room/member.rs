@@ -31,6 +31,8 @@ pub(super) struct RoomMember<I> {
     pub(super) chat: TokenBucket,
     /// Its connection was lost; nothing is sent to it.
     pub(super) is_away: bool,
+    /// The server was started again since it was here, and it is not back yet.
+    pub(super) is_restored: bool,
 }
 
 impl<I: Copy + Default + PartialEq> RoomMember<I> {
@@ -51,6 +53,7 @@ impl<I: Copy + Default + PartialEq> RoomMember<I> {
             bandwidth: Bandwidth::new(config),
             chat: chat::bucket(config, now),
             is_away: false,
+            is_restored: false,
         }
     }
 

@@ -9,6 +9,7 @@ use tickwire_shared::control::{
 use tickwire_shared::input::InputDatagram;
 use tickwire_shared::{Account, PlayerId, Tick};
 
+use super::secret_digest::SecretDigest;
 use super::static_blob::StaticBlob;
 
 /// Messages to a room.
@@ -30,6 +31,8 @@ pub enum ToRoom<I> {
         options: Redacted,
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
+        /// The digest of the secret by which it resumes its session; `None` if it cannot.
+        resume: Option<Box<SecretDigest>>,
     },
     /// A session gives its seat back, answered by `Left` or `Refused`; or it ended.
     Leave {

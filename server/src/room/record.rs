@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::bits::{BitError, BitReader, BitStream, BitWriter, INFALLIBLE};
-use tickwire_shared::control::Redacted;
+use tickwire_shared::control::{Redacted, RequestId};
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::{LANES_MAX, Schema};
@@ -13,6 +13,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, Simulation, Tick};
 
 use super::inputs::{BufferedInput, TakenInput};
+use super::secret_digest::SecretDigest;
 use crate::config::RoomConfig;
 
 /// The making of a room: its name, seed and options.
@@ -26,8 +27,14 @@ pub struct JournalHead {
     pub seed: u64,
     /// The room options as they came, as JSON; empty for the default.
     pub options: Redacted,
+    /// The number of its first bot.
+    pub first_bot: PlayerId,
+    /// It was made by a quick match: it has no host.
+    pub is_quick: bool,
     /// The setting `room.rewind_ticks_max`, which bounds what the rules are told of view delays.
     pub rewind_ticks_max: u32,
+    /// The setting `room.static_bytes_max`, which bounds the static data.
+    pub static_bytes_max: u64,
 }
 
 /// One entry of a journal.
@@ -71,6 +78,8 @@ pub enum SeatChange {
         options: Redacted,
         /// Its part in the room.
         role: SeatRole,
+        /// The digest of the secret by which it resumes its session; `None` if it cannot.
+        resume: Option<SecretDigest>,
     },
     /// A player or a spectator left.
     Leave {
@@ -107,6 +116,8 @@ pub enum SeatRole {
 pub struct CommandRecord {
     /// The sender.
     pub player: PlayerId,
+    /// The sender's number for it.
+    pub request: RequestId,
     /// Its place in the schema.
     pub kind: u8,
     /// Its fields, as they are on the wire.
@@ -138,7 +149,10 @@ impl JournalHead {
             room: room.to_owned(),
             seed,
             options: options.clone(),
+            first_bot: PlayerId(0),
+            is_quick: false,
             rewind_ticks_max: config.rewind_ticks_max,
+            static_bytes_max: config.static_bytes_max as u64,
         }
     }
 }

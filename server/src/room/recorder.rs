@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::command::CommandCodec;
+use tickwire_shared::control::RequestId;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
@@ -13,6 +14,7 @@ use super::Room;
 use super::record::{
     CommandRecord, InputRecordCodec, JournalEntry, SeatChange, SeatRole, TickRecord,
 };
+use super::secret_digest::SecretDigest;
 use super::state_hash::StateDigest;
 
 /// A game, of which nothing changes but by what the journal has too: there is no other way to a `&mut S`.
@@ -50,8 +52,9 @@ impl<S: Simulation> RecordedGame<S> {
         RecordedGame { simulation, recorder: None }
     }
 
-    /// A player takes a seat; `options` are its join options as they came.
-    pub(super) fn join(&mut self, new: &NewPlayer<S>, options: &str) {
+    /// A player takes a seat; `options` are its join options as they came, and by `resume` it goes on with its session
+    /// at a server that was started again.
+    pub(super) fn join(&mut self, new: &NewPlayer<S>, options: &str, resume: Option<SecretDigest>) {
         let role = if new.is_bot { SeatRole::Bot } else { SeatRole::Player };
         self.note(|| SeatChange::Join {
             player: new.id,
@@ -59,6 +62,7 @@ impl<S: Simulation> RecordedGame<S> {
             account: new.account.cloned(),
             options: options.into(),
             role,
+            resume,
         });
         self.simulation.join(new);
     }
@@ -83,13 +87,19 @@ impl<S: Simulation> RecordedGame<S> {
     }
 
     /// A spectator came: the journal alone is told.
-    pub(super) fn watched_by(&mut self, player: PlayerId, name: &str) {
+    pub(super) fn watched_by(
+        &mut self,
+        player: PlayerId,
+        name: &str,
+        resume: Option<SecretDigest>,
+    ) {
         self.note(|| SeatChange::Join {
             player,
             name: name.to_owned(),
             account: None,
             options: "".into(),
             role: SeatRole::Spectator,
+            resume,
         });
     }
 
@@ -115,7 +125,8 @@ impl<S: Simulation> RecordedGame<S> {
 
 impl<S: Simulation> Room<S> {
     /// Keeps a journal from now on: [`Room::poll_journal`] gives a record after each tick. One in `lanes_ticks` has all that
-    /// the game showed, so that a replay that differs can say where; with 0 none has. Call it on a room that nobody was in.
+    /// the game showed, so that a replay that differs can say where; with 0 none has. Call it on a room that nobody was in,
+    /// or on a [restored](Room::restored) one before its first tick.
     pub fn start_journal(&mut self, lanes_ticks: u32) {
         let schema = schema_of::<S>();
         self.simulation.recorder = Some(Box::new(Recorder {
@@ -150,8 +161,9 @@ impl<S: Simulation> Room<S> {
                 recorder.inputs.write(&mut writer, &inputs.taken_since_recorded());
             }
         }
-        let commands = self.commands.taken().iter();
-        let commands = commands.map(|(player, command)| recorder.command(*player, command));
+        let commands = self.commands.taken().iter().zip(self.commands.requests());
+        let commands = commands
+            .map(|((player, command), request)| recorder.command((*player, *request), command));
         recorder.record = Some(TickRecord {
             tick: self.tick,
             commands: commands.collect(),
@@ -173,10 +185,14 @@ impl<S: Simulation> Room<S> {
 }
 
 impl Recorder {
-    fn command<C: Kinds>(&self, player: PlayerId, command: &C) -> CommandRecord {
+    fn command<C: Kinds>(
+        &self,
+        (player, request): (PlayerId, RequestId),
+        command: &C,
+    ) -> CommandRecord {
         let (mut lanes, kind) = ([0; LANES_MAX], command.kind());
         command.to_lanes(&mut lanes);
         let fields = self.commands.encode(kind, &lanes).unwrap_or_default();
-        CommandRecord { player, kind, fields }
+        CommandRecord { player, request, kind, fields }
     }
 }

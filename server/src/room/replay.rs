@@ -1,23 +1,31 @@
 //! The rules of a room run again by its journal, with no members and no network.
 
+mod difference;
+
+pub use difference::{LaneDifference, ReplayDifference};
+
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitReader;
 use tickwire_shared::command::CommandCodec;
-use tickwire_shared::control::Redacted;
+use tickwire_shared::control::{Redacted, RequestId};
 use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds as _;
-use tickwire_shared::schema::{FieldSchema, FieldType, FieldValues, KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{
+    Account, Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
+};
 
 use super::inputs::{BufferedInput, TakenInput};
 use super::record::{
     CommandRecord, EntityLanes, InputRecordCodec, JournalHead, SeatChange, SeatRole, TickRecord,
 };
+use super::secret_digest::SecretDigest;
 use super::state_hash::StateDigest;
+use super::static_data::StaticStore;
+use difference::first_difference;
 
 /// A journal that is run again: the same rules, given what they were given then.
 ///
@@ -47,7 +55,11 @@ pub struct Replay<S: Simulation> {
     tick: Tick,
     hash: u64,
     seats: BTreeMap<PlayerId, ReplaySeat<S::Input>>,
-    spectators: BTreeMap<PlayerId, String>,
+    spectators: BTreeMap<PlayerId, ReplaySpectator>,
+    /// The highest number of all who ever came.
+    newest_player: PlayerId,
+    static_data: StaticStore,
+    static_bytes_max: usize,
     view_delay_max: f32,
     input_codec: InputRecordCodec,
     command_codec: CommandCodec,
@@ -63,10 +75,48 @@ pub struct Replay<S: Simulation> {
 
 /// A player of a replay.
 #[derive(Clone, Debug)]
-struct ReplaySeat<I> {
-    is_bot: bool,
-    held: BufferedInput<I>,
-    missed_ticks: u32,
+pub(super) struct ReplaySeat<I> {
+    pub(super) name: String,
+    pub(super) account: Option<Account>,
+    pub(super) is_bot: bool,
+    pub(super) is_away: bool,
+    /// By which its client resumes its session.
+    pub(super) resume: Option<SecretDigest>,
+    /// The player's last command that a step had.
+    pub(super) commands_done: Option<RequestId>,
+    pub(super) held: BufferedInput<I>,
+    pub(super) missed_ticks: u32,
+}
+
+/// A spectator of a replay.
+#[derive(Clone, Debug)]
+pub(super) struct ReplaySpectator {
+    pub(super) name: String,
+    pub(super) resume: Option<SecretDigest>,
+}
+
+/// A member of a replayed room, for its client's return.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplayedMember {
+    /// Its number.
+    pub player: PlayerId,
+    /// Its account, if it has one.
+    pub account: Option<Account>,
+    /// It watches.
+    pub is_spectator: bool,
+    /// The digest of the secret by which it resumes its session.
+    pub resume: Option<SecretDigest>,
+    /// Its last command that a step had.
+    pub commands_done: Option<RequestId>,
+}
+
+/// The state that a replay came to.
+pub(super) struct ReplayedState<S: Simulation> {
+    pub(super) simulation: S,
+    pub(super) tick: Tick,
+    pub(super) seats: BTreeMap<PlayerId, ReplaySeat<S::Input>>,
+    pub(super) spectators: BTreeMap<PlayerId, ReplaySpectator>,
+    pub(super) static_data: StaticStore,
 }
 
 /// A journal cannot be run again, or cannot be run further.
@@ -99,68 +149,6 @@ pub enum ReplayError {
     },
 }
 
-/// The first tick that did not come to what it came to when it was recorded.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ReplayDifference {
-    /// The tick.
-    pub tick: u32,
-    /// The hash that was recorded.
-    pub recorded_hash: u64,
-    /// The hash of the replay.
-    pub replayed_hash: u64,
-    /// The first tick from then on whose lanes were recorded, if it was reached.
-    pub lanes_tick: Option<u32>,
-    /// The first lane that differs in that tick.
-    pub lane: Option<LaneDifference>,
-}
-
-/// The first lane that differs, by entity and then by field.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LaneDifference {
-    /// The entity.
-    pub entity: u32,
-    /// Its kind.
-    pub kind: String,
-    /// The field; `None` where the whole entity is not there, is there twice, or is of another kind on one side.
-    pub field: Option<String>,
-    /// The recorded value in the field's unit; `None` where there is none.
-    pub recorded: Option<f64>,
-    /// The value of the replay.
-    pub replayed: Option<f64>,
-}
-
-impl ReplayDifference {
-    /// Nothing more will be known of it.
-    pub fn is_settled(&self) -> bool {
-        self.lanes_tick.is_some()
-    }
-}
-
-impl std::fmt::Display for ReplayDifference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ReplayDifference { tick, recorded_hash, replayed_hash, .. } = self;
-        let hashes = format!("recorded {recorded_hash:016x}, replayed {replayed_hash:016x}");
-        write!(f, "tick {tick} differs: {hashes}")?;
-        match (self.lanes_tick, &self.lane) {
-            (None, _) => write!(f, "; no later record has the lanes to say where"),
-            (Some(tick), None) => write!(f, "; in tick {tick} all lanes are equal again"),
-            (Some(tick), Some(lane)) => write!(f, "; in tick {tick} first {lane}"),
-        }
-    }
-}
-
-impl std::fmt::Display for LaneDifference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let LaneDifference { entity, kind, field, recorded, replayed } = self;
-        let Some(field) = field else {
-            return write!(f, "{kind}, entity {entity}, which is not the same on both sides");
-        };
-        let value = |value: &Option<f64>| value.map_or("none".to_owned(), |it| it.to_string());
-        let (recorded, replayed) = (value(recorded), value(replayed));
-        write!(f, "{kind}.{field} of entity {entity}: recorded {recorded}, replayed {replayed}")
-    }
-}
-
 impl<S: Simulation> Replay<S> {
     /// The room as it was made.
     ///
@@ -178,12 +166,15 @@ impl<S: Simulation> Replay<S> {
         }
         let options = read_options::<S::RoomOptions>(&head.options, "the room")?;
         let new = NewRoom { seed: head.seed, name: &head.room, options };
-        Ok(Replay {
+        let mut replay = Replay {
             simulation: S::new(&new),
             tick: Tick(0),
             hash: 0,
             seats: BTreeMap::new(),
             spectators: BTreeMap::new(),
+            newest_player: PlayerId(0),
+            static_data: StaticStore::default(),
+            static_bytes_max: usize::try_from(head.static_bytes_max).unwrap_or(usize::MAX),
             view_delay_max: head.rewind_ticks_max as f32,
             input_codec: InputRecordCodec::new(&schema),
             command_codec: CommandCodec::new(&schema),
@@ -196,7 +187,10 @@ impl<S: Simulation> Replay<S> {
             keeps_lanes: false,
             lanes: None,
             difference: None,
-        })
+        };
+        replay.simulation.static_data(replay.outbox.static_data());
+        replay.take_static_data();
+        Ok(replay)
     }
 
     /// Keeps the lanes of every tick for [`Replay::lanes`].
@@ -226,6 +220,7 @@ impl<S: Simulation> Replay<S> {
             .with_commands(&self.commands)
             .with_view_delays(&self.view_delays);
         self.simulation.step(&inputs, &mut self.outbox);
+        self.take_static_data();
         self.outbox = Outbox::default();
         self.look(record.lanes.is_some() || self.keeps_lanes);
         self.compare(record);
@@ -253,6 +248,37 @@ impl<S: Simulation> Replay<S> {
         [self.seats.len() - bots, bots, self.spectators.len()]
     }
 
+    /// The highest number of all who ever came.
+    pub fn newest_player(&self) -> PlayerId {
+        self.newest_player
+    }
+
+    /// The members now, without bots.
+    pub fn people(&self) -> Vec<ReplayedMember> {
+        let seats = self.seats.iter().filter(|(_, seat)| !seat.is_bot);
+        let seats = seats.map(|(player, seat)| ReplayedMember {
+            player: *player,
+            account: seat.account.clone(),
+            is_spectator: false,
+            resume: seat.resume,
+            commands_done: seat.commands_done,
+        });
+        let spectators = self.spectators.iter().map(|(player, spectator)| ReplayedMember {
+            player: *player,
+            account: None,
+            is_spectator: true,
+            resume: spectator.resume,
+            commands_done: None,
+        });
+        seats.chain(spectators).collect()
+    }
+
+    /// The state that it came to.
+    pub(super) fn into_state(self) -> ReplayedState<S> {
+        let Replay { simulation, tick, seats, spectators, static_data, .. } = self;
+        ReplayedState { simulation, tick, seats, spectators, static_data }
+    }
+
     /// All that the game showed in the last tick, by entity, if it was [kept](Replay::with_lanes).
     pub fn lanes(&self) -> Option<&[EntityLanes]> {
         self.lanes.as_deref()
@@ -266,19 +292,31 @@ impl<S: Simulation> Replay<S> {
     fn change(&mut self, change: &SeatChange) -> Result<(), ReplayError> {
         let tick = self.tick.0;
         let wrong = |what| Err(ReplayError::Record { tick, what });
+        if let SeatChange::Join { player, .. } = change {
+            self.newest_player = self.newest_player.max(*player);
+        }
         match change {
-            SeatChange::Join { player, name, role: SeatRole::Spectator, .. } => {
-                match self.spectators.insert(*player, name.clone()) {
+            SeatChange::Join { player, name, role: SeatRole::Spectator, resume, .. } => {
+                let spectator = ReplaySpectator { name: name.clone(), resume: *resume };
+                match self.spectators.insert(*player, spectator) {
                     Some(_) => return wrong("a spectator comes who is there"),
                     None => return Ok(()),
                 }
             }
-            SeatChange::Join { player, name, account, options, role } => {
+            SeatChange::Join { player, name, account, options, role, resume } => {
                 let who = format!("player {}", player.0);
                 let options = read_options::<S::JoinOptions>(options, &who)?;
                 let is_bot = *role == SeatRole::Bot;
-                let (held, missed_ticks) = (BufferedInput::default(), 0);
-                let seat = ReplaySeat { is_bot, held, missed_ticks };
+                let seat = ReplaySeat {
+                    name: name.clone(),
+                    account: account.clone(),
+                    is_bot,
+                    is_away: false,
+                    resume: *resume,
+                    commands_done: None,
+                    held: BufferedInput::default(),
+                    missed_ticks: 0,
+                };
                 if self.seats.insert(*player, seat).is_some() {
                     return wrong("a player joins who has a seat");
                 }
@@ -292,13 +330,16 @@ impl<S: Simulation> Replay<S> {
                     return wrong("somebody leaves who is not there");
                 }
             }
-            SeatChange::Away { player } | SeatChange::Back { player }
-                if !self.seats.contains_key(player) =>
-            {
-                return wrong("somebody is away or back who has no seat");
+            SeatChange::Away { player } | SeatChange::Back { player } => {
+                let Some(seat) = self.seats.get_mut(player) else {
+                    return wrong("somebody is away or back who has no seat");
+                };
+                seat.is_away = matches!(change, SeatChange::Away { .. });
+                match seat.is_away {
+                    true => self.simulation.away(*player),
+                    false => self.simulation.back(*player),
+                }
             }
-            SeatChange::Away { player } => self.simulation.away(*player),
-            SeatChange::Back { player } => self.simulation.back(*player),
         }
         Ok(())
     }
@@ -324,14 +365,18 @@ impl<S: Simulation> Replay<S> {
 
     fn take_commands(&mut self, records: &[CommandRecord]) -> Result<(), &'static str> {
         self.commands.clear();
-        for CommandRecord { player, kind, fields } in records {
-            if !self.seats.contains_key(player) {
-                return Err("a command is of somebody who has no seat");
-            }
+        for CommandRecord { player, request, kind, fields } in records {
+            let seat = self.seats.get_mut(player);
+            seat.ok_or("a command is of somebody who has no seat")?.commands_done = Some(*request);
             let command = self.command_codec.decode(*kind, fields);
             self.commands.push((*player, command.map_err(|_| "a command is none of the game's")?));
         }
         Ok(())
+    }
+
+    fn take_static_data(&mut self) {
+        let limits = (self.tick, self.static_bytes_max);
+        self.static_data.apply(limits, self.outbox.static_data().drain());
     }
 
     /// Takes in what the game shows.
@@ -402,61 +447,4 @@ fn read_options<T: Default + DeserializeOwned>(
     }
     let read = serde_json::from_str(text.as_str());
     read.map_err(|error| ReplayError::Options(whose.to_owned(), error.to_string()))
-}
-
-/// Both are by entity.
-fn first_difference(
-    schema: &Schema,
-    recorded: &[EntityLanes],
-    replayed: &[EntityLanes],
-) -> Option<LaneDifference> {
-    let equal = recorded.iter().zip(replayed).take_while(|(one, two)| one == two).count();
-    let (one, two) = (recorded.get(equal), replayed.get(equal));
-    let id = one.into_iter().chain(two).map(|entity| entity.id).min()?;
-    let of_id = |entity: &&EntityLanes| entity.id == id;
-    let (one, two) = (one.filter(of_id), two.filter(of_id));
-    let known = one.or(two)?;
-    let kind = schema.entities.get(usize::from(known.kind));
-    let whole = LaneDifference {
-        entity: id.0,
-        kind: kind.map_or_else(|| format!("kind {}", known.kind), |kind| kind.name.clone()),
-        field: None,
-        recorded: None,
-        replayed: None,
-    };
-    let (Some(one), Some(two), Some(kind)) = (one, two, kind) else { return Some(whole) };
-    if one.kind != two.kind || one.lanes.len() != two.lanes.len() {
-        return Some(whole);
-    }
-    let mut lanes = one.lanes.iter().zip(&two.lanes);
-    let Some(lane) = lanes.position(|(one, two)| one != two) else {
-        let owner = |entity: &EntityLanes| entity.owner.map(|owner| f64::from(owner.0));
-        let field = Some("owner".to_owned());
-        return Some(LaneDifference { field, recorded: owner(one), replayed: owner(two), ..whole });
-    };
-    let (field, step) = field_of_lane(kind, lane);
-    let value = |lanes: &[i32]| Some(f64::from(lanes[lane]) * step);
-    let (recorded, replayed) = (value(&one.lanes), value(&two.lanes));
-    Some(LaneDifference { field: Some(field), recorded, replayed, ..whole })
-}
-
-/// The name of a lane's field, with the coordinate of a vector, and how much a lane's 1 is in its unit.
-fn field_of_lane(kind: &KindSchema, lane: usize) -> (String, f64) {
-    let mut first = 0;
-    for field in &kind.fields {
-        if lane < first + field.lanes() {
-            return (lane_name(field, lane - first), f64::from(field.ty.step()));
-        }
-        first += field.lanes();
-    }
-    (format!("lane {lane}"), 1.0)
-}
-
-fn lane_name(field: &FieldSchema, lane: usize) -> String {
-    let is_vector = matches!(field.ty, FieldType::Vec2 { .. } | FieldType::Vec3 { .. });
-    match (is_vector, field.values) {
-        (true, FieldValues::One) => format!("{}.{}", field.name, ["x", "y", "z"][lane.min(2)]),
-        (false, _) if field.lanes() == 1 => field.name.clone(),
-        _ => format!("{}[{lane}]", field.name),
-    }
 }

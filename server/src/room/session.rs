@@ -11,6 +11,7 @@ use tickwire_shared::{Account, LeaveReason, NewPlayer, PlayerId, Simulation};
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
 use super::message::FromRoom;
+use super::secret_digest::SecretDigest;
 use super::{Room, chat, options};
 
 /// Most characters of a kick's reason.
@@ -19,11 +20,11 @@ const REASON_CHARACTERS_MAX: usize = 200;
 impl<S: Simulation> Room<S> {
     pub(super) fn join(
         &mut self,
-        now: Instant,
-        time_ms: u64,
+        (now, time_ms): (Instant, u64),
         (request, player): (RequestId, PlayerId),
         (name, account): (&str, Option<&Account>),
         seat_options: Option<&Redacted>,
+        resume: Option<SecretDigest>,
     ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();
@@ -66,8 +67,8 @@ impl<S: Simulation> Room<S> {
         self.everyone = None;
         let host_changed = self.choose_host();
         match seat_options {
-            Some(options) => self.simulation.join(&new, options.as_str()),
-            None => self.simulation.watched_by(player, &name),
+            Some(options) => self.simulation.join(&new, options.as_str(), resume),
+            None => self.simulation.watched_by(player, &name, resume),
         }
         if is_first {
             // Without other members there is nobody to inform.
@@ -80,7 +81,7 @@ impl<S: Simulation> Room<S> {
             seat,
             spectator,
             host: self.host,
-            members: self.members.values().map(RoomMember::info).chain(self.bots.infos()).collect(),
+            members: self.member_infos(),
         };
         self.tell(player, frame);
         self.tell_who_is_away(player);
@@ -161,7 +162,7 @@ impl<S: Simulation> Room<S> {
 
     /// Keeps the host while it is a player here; else picks the player with the lowest number.
     /// Returns true if the host changed.
-    fn choose_host(&mut self) -> bool {
+    pub(super) fn choose_host(&mut self) -> bool {
         if !self.is_hosted {
             return false;
         }

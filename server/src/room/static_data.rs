@@ -86,6 +86,11 @@ impl StaticStore {
         news
     }
 
+    /// Applies the edits of a step that nobody is told of.
+    pub(super) fn apply(&mut self, limits: (Tick, usize), edits: impl Iterator<Item = StaticEdit>) {
+        self.edit(limits, edits, &mut Findings::default());
+    }
+
     fn set(&mut self, key: u8, bytes: Vec<u8>, tick: Tick) {
         if bytes.is_empty() {
             self.items.remove(&key);

@@ -16,4 +16,9 @@ impl PlayerNumbers {
     pub(crate) fn take(&self, count: u32) -> PlayerId {
         PlayerId(self.given.fetch_add(count, Ordering::Relaxed).wrapping_add(1))
     }
+
+    /// Gives only numbers after `player` from now on.
+    pub(crate) fn pass(&self, player: PlayerId) {
+        self.given.fetch_max(player.0, Ordering::Relaxed);
+    }
 }

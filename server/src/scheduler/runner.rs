@@ -13,7 +13,7 @@ use super::network_queue::{NetworkQueue, Outgoing, Snapshot};
 use super::woken::WokenRooms;
 use crate::config::RoomConfig;
 use crate::journal::RoomJournal;
-use crate::room::{Finding, FromRoom, Room, ToRoom};
+use crate::room::{Finding, FromRoom, Replay, RestoredRoom, Room, ToRoom};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
 /// Snapshots share allocations of this size. For a client that takes none of its datagrams, only
@@ -23,9 +23,8 @@ const SNAPSHOT_BLOCK_BYTES: usize = 16 * 1024;
 /// A room before its thread takes it up.
 pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) mailbox: Arc<Mailbox<S::Input>>,
-    pub(crate) seed: u64,
     pub(crate) config: RoomConfig,
-    pub(crate) options: S::RoomOptions,
+    pub(crate) begin: RoomBegin<S>,
     /// The game's policy for the room's options.
     pub(crate) policy: RoomPolicy,
     /// The number of its first bot.
@@ -34,6 +33,14 @@ pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) is_hosted: bool,
     /// Where it is kept, if it is.
     pub(crate) journal: Option<RoomJournal>,
+}
+
+/// The beginning of a room.
+pub(crate) enum RoomBegin<S: Simulation> {
+    /// At tick 0.
+    New { seed: u64, options: S::RoomOptions },
+    /// As its journal tells of it.
+    Restored(Box<Replay<S>>),
 }
 
 /// A room on its thread.
@@ -77,17 +84,31 @@ pub(super) enum TickOutcome {
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted, journal } =
-            new;
+        let StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal } = new;
         let name = mailbox.name();
+        let journal_lanes_ticks = journal.as_ref().map(RoomJournal::lanes_ticks);
         // The options are the game's own, and dropping them may panic.
-        let room = catch_unwind(AssertUnwindSafe(|| {
-            let room = Room::with_options(&NewRoom { seed, name, options }, config);
-            let mut room = room.with_policy(&policy, first_bot);
-            if let Some(journal) = &journal {
-                room.start_journal(journal.lanes_ticks());
+        let room = catch_unwind(AssertUnwindSafe(|| match begin {
+            RoomBegin::New { seed, options } => {
+                let room = Room::with_options(&NewRoom { seed, name, options }, config);
+                let mut room = room.with_policy(&policy, first_bot);
+                if let Some(lanes_ticks) = journal_lanes_ticks {
+                    room.start_journal(lanes_ticks);
+                }
+                if is_hosted { room } else { room.without_host() }
             }
-            if is_hosted { room } else { room.without_host() }
+            RoomBegin::Restored(replay) => {
+                let policy = &policy;
+                let settings = RestoredRoom {
+                    name,
+                    config,
+                    policy,
+                    first_bot,
+                    is_hosted,
+                    journal_lanes_ticks,
+                };
+                Room::restored(*replay, Instant::now(), settings)
+            }
         }));
         let room = room.ok();
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);

@@ -242,6 +242,7 @@ mod tests {
     use super::*;
     use crate::config::ServerConfig;
     use crate::room::ToRoom;
+    use crate::scheduler::RoomBegin;
     use crate::scheduler::mailbox::Mailbox;
     use crate::transport::WakeSignal;
 
@@ -334,15 +335,14 @@ mod tests {
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         };
         assert!(mailbox.try_message(join).is_ok());
         let config = config.room.clone();
         let policy = RoomPolicy::default();
-        let (seed, first_bot) = (0, PlayerId(2));
-        let (is_hosted, journal) = (true, None);
-        let options = ();
-        let new =
-            StartRoom { mailbox, seed, config, options, policy, first_bot, is_hosted, journal };
+        let (first_bot, is_hosted, journal) = (PlayerId(2), true, None);
+        let begin = RoomBegin::New { seed: 0, options: () };
+        let new = StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

@@ -88,6 +88,7 @@ impl Table {
             spectator,
             options,
             datagram_bytes_max,
+            resume: None,
         });
     }
 

@@ -4,7 +4,7 @@ from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 5
+VERSION = 6
 FRAME_MAX = 65536
 CONTROL, CHAT, STATIC = 1, 2, 3
 
@@ -73,7 +73,7 @@ CLIENT_FRAME = enumeration(
     ("SubscribeRooms", structure(request=U32, query=ROOM_QUERY)),
     ("UnsubscribeRooms", structure(request=U32)),
     ("Command", structure(request=U32, kind=U8, fields=BYTES)),
-    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED)),
+    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED, unanswered=U32)),
     ("Received", RECEIVED))
 
 SERVER_FRAME = enumeration(
@@ -97,7 +97,10 @@ SERVER_FRAME = enumeration(
     ("MemberAway", structure(player=U32)),
     ("MemberBack", structure(player=U32)),
     ("StaticData", structure(key=U8, hash=HASH, bytes=U32, tick=U32)),
-    ("StaticChanged", structure(key=U8, tick=U32, changes=listing(STATIC_CHANGE))))
+    ("StaticChanged", structure(key=U8, tick=U32, changes=listing(STATIC_CHANGE))),
+    ("Restarted", structure()),
+    ("Rejoined", structure(room=ROOM_INFO, tick=U32, seat=U8, spectator=BOOL, host=optional(U32),
+                           members=listing(MEMBER))))
 
 CLIENT_CHAT = enumeration(
     ("Say", structure(request=U32, text=STRING)),

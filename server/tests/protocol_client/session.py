@@ -141,7 +141,8 @@ class Session(QuicConnectionProtocol):
         for name, value in kept.items():
             setattr(self, name, value)
         self.resumed = asyncio.get_running_loop().create_future()
-        self._begin(("Resume", {"player": self.player, "secret": self.secret, "received": self.received}))
+        self._begin(("Resume", {"player": self.player, "secret": self.secret, "received": self.received,
+                                "unanswered": self._unanswered()}))
         following = await self.resumed
         for request, (variant, fields, _) in sorted(self.waiting.items()):
             if request >= following:
@@ -231,7 +232,7 @@ class Session(QuicConnectionProtocol):
         for variant, fields in reader.feed(event.data):
             self.counts[f"frame {variant}" if kind == CONTROL else f"chat {variant}"] += 1
             handler = self.CONTROL_HANDLERS[variant] if kind == CONTROL else self.CHAT_HANDLERS[variant]
-            if variant != "Resumed":
+            if variant not in ("Resumed", "Restarted"):
                 self.received["control" if kind == CONTROL else "chat"] += 1
             handler(self, variant, fields)
         self._tell_received()
@@ -258,13 +259,26 @@ class Session(QuicConnectionProtocol):
         self.game, self.secret = Game(fields["schema"]), fields["resume"]
         self.welcomed.set_result(fields)
 
+    def _unanswered(self):
+        """The first request without an answer, or else the next one."""
+        return min(self.waiting, default=self.requests + 1)
+
+    def _restarted(self, _variant, _fields):
+        if self.resumed is None or self.resumed.done():
+            raise Misbehaved("restarted without a request")
+        self.received = {"control": 0, "chat": 0}
+        self.resumed.set_result(self._unanswered())
+
     def _joined(self, variant, fields):
+        self._rejoined(variant, fields)
+        self._answer(variant, fields)
+
+    def _rejoined(self, _variant, fields):
         self.room, self.host = fields["room"], fields["host"]
         self.members, self.away = {member["player"]: member for member in fields["members"]}, set()
         self.static = {}
         self.world = World(self.game, fields["tick"], fields["seat"])
         self.clock = Clock(self.game.schema.tick_hz, fields["tick"], time.monotonic())
-        self._answer(variant, fields)
 
     def _left(self, variant, fields):
         self.world = None
@@ -357,7 +371,8 @@ class Session(QuicConnectionProtocol):
         "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
         "Goodbye": _goodbye, "Keyframe": _keyframe, "Done": _answer, "Removed": _removed, "Resync": _resync,
         "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back,
-        "StaticData": _static_data, "StaticChanged": _static_changed}
+        "StaticData": _static_data, "StaticChanged": _static_changed,
+        "Restarted": _restarted, "Rejoined": _rejoined}
     CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer}
 
     def _take_datagram(self, data):

@@ -48,6 +48,7 @@ fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,
+        resume: None,
     }
 }
 

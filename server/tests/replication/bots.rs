@@ -94,6 +94,7 @@ impl Hall {
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         });
     }
 

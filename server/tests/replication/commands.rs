@@ -291,6 +291,7 @@ impl Table {
                         spectator,
                         options: "".into(),
                         datagram_bytes_max,
+                        resume: None,
                     }
                 }
                 Asked::Leave => {

@@ -98,6 +98,7 @@ impl Table {
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         };
         self.room.handle(self.now, 0, message);
         let seat = std::iter::from_fn(|| self.room.poll()).find_map(|out| match out {

@@ -86,6 +86,7 @@ fn join(
         spectator: options.is_none(),
         options: options.unwrap_or("no JSON").into(),
         datagram_bytes_max: 1200,
+        resume: None,
     };
     room.handle(Instant::now(), 0, message);
     let mut answers = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {

@@ -210,6 +210,7 @@ impl Table {
                 spectator: false,
                 options: "".into(),
                 datagram_bytes_max: 1200,
+                resume: None,
             };
             room.handle(now, 0, join);
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {

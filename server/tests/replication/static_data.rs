@@ -159,6 +159,7 @@ impl World {
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         };
         self.room.handle(self.now, 0, join);
         self.hear();

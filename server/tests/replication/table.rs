@@ -72,6 +72,7 @@ impl Table {
                     spectator: false,
                     options: "".into(),
                     datagram_bytes_max: 1200,
+                    resume: None,
                 },
             );
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {

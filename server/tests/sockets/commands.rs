@@ -10,7 +10,7 @@ use crate::game::{Clear, Digit, Dots, Edit, Keys};
 use crate::harness::{Running, soon};
 
 /// The frame of a command.
-fn command(edit: Edit) -> impl FnOnce(RequestId) -> ClientFrame {
+pub(crate) fn command(edit: Edit) -> impl FnOnce(RequestId) -> ClientFrame {
     let mut lanes = [0];
     edit.to_lanes(&mut lanes);
     let kind = edit.kind();
@@ -22,12 +22,12 @@ fn raw(kind: u8, fields: Vec<u8>) -> impl FnOnce(RequestId) -> ClientFrame {
     move |request| ClientFrame::Command { request, kind, fields }
 }
 
-fn digit(digit: u8) -> Edit {
+pub(crate) fn digit(digit: u8) -> Edit {
     Edit::Digit(Digit { digit })
 }
 
 /// The next answer; skips other frames.
-async fn answer(client: &mut Client) -> ServerFrame {
+pub(crate) async fn answer(client: &mut Client) -> ServerFrame {
     client.hear_until(|frame| frame.answers().is_some().then_some(frame)).await
 }
 
@@ -42,7 +42,7 @@ async fn assert_refused(client: &mut Client, request: RequestId, wanted: RefuseC
 }
 
 /// Waits until the client sees these steps of its dot.
-async fn until_steps(client: &mut Client, wanted: i32) {
+pub(crate) async fn until_steps(client: &mut Client, wanted: i32) {
     soon("the effect of commands", async {
         while client.steps() != Some(wanted) {
             client.play(Keys::default()).await;

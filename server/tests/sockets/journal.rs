@@ -23,7 +23,7 @@ async fn keeping(dir: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running 
 /// The folders of the journals in `dir`.
 fn journals(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut journals: Vec<_> = entries.collect();
+    let mut journals: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     journals.sort();
     journals
 }
@@ -148,7 +148,7 @@ async fn a_room_whose_journal_cannot_be_written_says_so_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let kept = dir.path().join("kept");
     let server = keeping(&kept, |_| {}).await;
-    std::fs::remove_dir(&kept).unwrap();
+    std::fs::remove_dir_all(&kept).unwrap();
     std::fs::write(&kept, "no folder").unwrap();
     let mut ann = server.player(Over::Quic, "bay", "Ann").await;
     let text = notice(&mut ann).await;

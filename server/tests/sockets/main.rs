@@ -22,6 +22,7 @@ mod leaving;
 mod network;
 mod notices;
 mod requests;
+mod restored;
 mod resume;
 mod room_lists;
 mod room_options;

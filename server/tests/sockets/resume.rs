@@ -17,7 +17,14 @@ use crate::harness::{Running, soon};
 use crate::laned::connect_socket;
 
 /// A client with a session that can resume, in a room, and its secret.
-async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeSecret) {
+pub(crate) async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeSecret) {
+    let (mut client, secret) = resumable_greeted(server, over).await;
+    client.join(room, "owner").await;
+    (client, secret)
+}
+
+/// A client with a session that can resume, and its secret.
+pub(crate) async fn resumable_greeted(server: &Running, over: Over) -> (Client, ResumeSecret) {
     let mut client = server.connect(over).await;
     client.open_both().await;
     client.say(&resumable_hello()).await;
@@ -25,17 +32,16 @@ async fn resumable(server: &Running, over: Over, room: &str) -> (Client, ResumeS
         panic!("no secret");
     };
     client.player = player;
-    client.join(room, "owner").await;
     (client, secret)
 }
 
-fn resumable_hello() -> ClientFrame {
+pub(crate) fn resumable_hello() -> ClientFrame {
     let ClientFrame::Hello { client, schema, .. } = hello() else { unreachable!() };
     ClientFrame::Hello { client, schema, resumable: true, token: "".into() }
 }
 
 /// A new connection that asks to resume the session.
-async fn resume(
+pub(crate) async fn resume(
     server: &Running,
     over: Over,
     (player, secret): (PlayerId, ResumeSecret),
@@ -43,7 +49,8 @@ async fn resume(
 ) -> Client {
     let mut client = server.connect(over).await;
     client.open_both().await;
-    client.say(&ClientFrame::Resume { player, secret, received }).await;
+    let unanswered = RequestId(1);
+    client.say(&ClientFrame::Resume { player, secret, received, unanswered }).await;
     client
 }
 

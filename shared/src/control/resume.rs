@@ -4,7 +4,11 @@
 //! frames that the client has not counted; the client keeps the requests that are not answered. After a lost connection
 //! each sends the other what it lacks: every frame and every request comes exactly once, in order.
 //!
+//! A server that was started again has kept no frames. It answers with [`ServerFrame::Restarted`], and both sides count from
+//! 0 again; the client sends its requests again, and commands that a step had are answered at once.
+//!
 //! [`ServerFrame::Resumed`]: super::ServerFrame::Resumed
+//! [`ServerFrame::Restarted`]: super::ServerFrame::Restarted
 
 use serde::{Deserialize, Serialize};
 

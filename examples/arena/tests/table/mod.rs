@@ -73,6 +73,7 @@ impl<S: Simulation> Table<S> {
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
+            resume: None,
         };
         room.handle(zero, 0, join);
         while let Some(out) = room.poll() {

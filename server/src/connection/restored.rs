@@ -1,0 +1,109 @@
+//! Sessions of a server that was started again: their seats are restored, their connections and frames are not.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tickwire_shared::control::{CloseCode, RequestId, ResumeSecret};
+use tickwire_shared::{PlayerId, Simulation};
+
+use super::streams::Streams;
+use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, send_message};
+use crate::room::ToRoom;
+use crate::rooms::RestoredSeat;
+
+/// The seats of restored rooms whose players are not back yet.
+#[derive(Debug)]
+pub(crate) struct RestoredSeats<I> {
+    seats: Mutex<HashMap<PlayerId, RestoredSeat<I>>>,
+    /// Since when they wait.
+    began: Instant,
+    grace: Duration,
+}
+
+impl<I> RestoredSeats<I> {
+    /// Seats that wait from now on for `grace`.
+    pub(crate) fn new(seats: Vec<RestoredSeat<I>>, grace: Duration) -> Self {
+        let seats = seats.into_iter().map(|seat| (seat.player, seat)).collect();
+        RestoredSeats { seats: Mutex::new(seats), began: Instant::now(), grace }
+    }
+
+    /// Whether `secret` is that of the seat of this number.
+    pub(super) fn is_secret_of(&self, player: PlayerId, secret: ResumeSecret) -> bool {
+        let digest = self.seats().get(&player).and_then(|seat| seat.resume);
+        digest.is_some_and(|digest| digest.is_of(&secret.0))
+    }
+
+    fn take(&self, player: PlayerId) -> Option<RestoredSeat<I>> {
+        self.seats().remove(&player)
+    }
+
+    /// Takes the seat of an account that begins another session.
+    pub(super) fn take_of(&self, account: &str) -> Option<RestoredSeat<I>> {
+        let mut seats = self.seats();
+        let has_account =
+            |seat: &&RestoredSeat<I>| seat.account.as_ref().is_some_and(|own| own.id == account);
+        let player = seats.values().find(has_account)?.player;
+        seats.remove(&player)
+    }
+
+    /// Takes all seats once the time is over for which they wait.
+    fn take_overdue(&self, now: Instant) -> Vec<RestoredSeat<I>> {
+        if now.saturating_duration_since(self.began) < self.grace {
+            return Vec::new();
+        }
+        self.seats().drain().map(|(_, seat)| seat).collect()
+    }
+
+    fn seats(&self) -> MutexGuard<'_, HashMap<PlayerId, RestoredSeat<I>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Simulation> ServerState<S> {
+    /// Gives up the seats whose players did not come back in time. Called once a second.
+    pub(crate) async fn sweep_restored(&self) {
+        for seat in self.restored.take_overdue(Instant::now()) {
+            leave_seat(seat, CloseCode::ConnectionLost).await;
+        }
+    }
+}
+
+/// Gives up a seat.
+pub(super) async fn leave_seat<I>(seat: RestoredSeat<I>, code: CloseCode) {
+    let leave = ToRoom::Leave { request: None, player: seat.player, code };
+    send_message(seat.membership.room(), leave).await;
+}
+
+/// The session of a restored seat, over the connection of `streams`: it has the seat's number, and counts frames from 0.
+///
+/// # Errors
+/// The end of the connection, if the seat is taken or the server is full.
+pub(super) async fn take_seat<S: Simulation>(
+    host: &Arc<ServerState<S>>,
+    session: &mut SessionScope<S>,
+    streams: &Streams,
+    (player, secret, unanswered): (PlayerId, ResumeSecret, RequestId),
+) -> Result<Arc<ClientLink<S::Input>>, SessionEnd> {
+    let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
+    let seat = host.restored.take(player).ok_or(SessionEnd::from(CloseCode::ResumeRefused))?;
+    if let Some(account) = &seat.account {
+        let Ok(permit) = host.accounts.take(&account.id, player) else {
+            leave_seat(seat, CloseCode::AccountTaken).await;
+            return Err(CloseCode::AccountTaken.into());
+        };
+        session.account = Some(permit);
+    }
+    session.permit = Some(permit);
+    host.counters.sessions_resumed.increment();
+    let transport = &streams.transport;
+    let (transport_name, address) = (transport.transport_name(), transport.remote_address());
+    tracing::info!(player = player.0, transport = transport_name, %address, "session resumed after a restart");
+    let link = host.links.restore(seat, (secret, unanswered), Arc::clone(transport), &host.config);
+    if let Some(membership) = link.membership().as_ref().map(Arc::clone) {
+        let datagram_bytes_max = link.tell_datagram_bytes_max();
+        let back = ToRoom::Back { player, datagram_bytes_max };
+        send_message(membership.room(), back).await;
+    }
+    Ok(link)
+}

@@ -1,0 +1,84 @@
+//! Brings rooms back from their journals.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tickwire_shared::Simulation;
+
+use super::error::JournalError;
+use super::reader::{JournalEnd, JournalReader};
+use crate::guard::guarded;
+use crate::room::{JournalHead, Replay, ReplayDifference, ReplayError};
+
+/// The end of a folder's name once its room was let go.
+const CLOSED_SUFFIX: &str = ".closed";
+
+/// A room as its journal tells of it.
+#[derive(Debug)]
+pub(crate) struct RestoredJournal<S: Simulation> {
+    pub(crate) folder: PathBuf,
+    pub(crate) head: JournalHead,
+    /// After the last whole record.
+    pub(crate) replay: Replay<S>,
+    /// The number of the segment that comes next.
+    pub(crate) next_segment: u32,
+}
+
+/// The reason why a room does not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RestoreError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(
+        "{0}: these are other rules than those that recorded it, or rules that are not deterministic"
+    )]
+    Differs(ReplayDifference),
+    #[error("the rules panic in tick {0}")]
+    Panic(u32),
+    #[error("its files cannot be changed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// True if the folder's room was let go.
+pub(super) fn is_closed(folder: &Path) -> bool {
+    folder.to_string_lossy().ends_with(CLOSED_SUFFIX)
+}
+
+/// Runs the journal in `folder` to its end. `None` if its room was let go: the folder is renamed then, so that no later start
+/// reads it.
+///
+/// # Errors
+/// [`RestoreError`]; the folder is as it was.
+pub(crate) fn restore<S: Simulation>(
+    folder: &Path,
+) -> Result<Option<RestoredJournal<S>>, RestoreError> {
+    if was_let_go(folder)? {
+        let mut closed = folder.as_os_str().to_owned();
+        closed.push(CLOSED_SUFFIX);
+        std::fs::rename(folder, closed)?;
+        return Ok(None);
+    }
+    let mut journal = JournalReader::open(folder)?;
+    let head = journal.head().clone();
+    let mut replay = guarded(|| Replay::<S>::new(&head)).ok_or(RestoreError::Panic(0))??;
+    while let Some(record) = journal.next_record()? {
+        guarded(|| replay.step(&record)).ok_or(RestoreError::Panic(record.tick.0))??;
+        if let Some(difference) = replay.difference().filter(|it| it.is_settled()) {
+            return Err(RestoreError::Differs(difference.clone()));
+        }
+    }
+    if let Some(difference) = replay.difference() {
+        return Err(RestoreError::Differs(difference.clone()));
+    }
+    let next_segment = journal.cut_off()?;
+    Ok(Some(RestoredJournal { folder: folder.to_owned(), head, replay, next_segment }))
+}
+
+/// Reads the journal to its end, without the rules.
+fn was_let_go(folder: &Path) -> Result<bool, JournalError> {
+    let mut journal = JournalReader::open(folder)?;
+    while journal.next_record()?.is_some() {}
+    Ok(journal.end() == JournalEnd::Closed)
+}

@@ -1,0 +1,108 @@
+//! Rooms that go on where their journals ended, and the seats that wait for their players.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tickwire_shared::control::RequestId;
+use tickwire_shared::{Account, PlayerId, Simulation};
+
+use super::{Membership, RoomPlan, RoomSettings, Rooms};
+use crate::config::RoomConfig;
+use crate::journal::{self, Journals, RestoredJournal};
+use crate::room::{ReplayedMember, SecretDigest, options};
+use crate::scheduler::RoomBegin;
+
+/// A place in a restored room. It waits for its player.
+#[derive(Debug)]
+pub(crate) struct RestoredSeat<I> {
+    pub(crate) player: PlayerId,
+    pub(crate) account: Option<Account>,
+    /// By which its player resumes the session.
+    pub(crate) resume: Option<SecretDigest>,
+    /// The player's last command that a step had.
+    pub(crate) commands_done: Option<RequestId>,
+    pub(crate) membership: Membership<I>,
+}
+
+impl<S: Simulation> Rooms<S> {
+    /// Starts the rooms whose journals are open, each at the tick that it reached. Returns the seats of their members. A room
+    /// that cannot go on is left out and logged; its journal stays as it is.
+    pub(crate) fn restore(&self) -> Vec<RestoredSeat<S::Input>> {
+        let Some(journals) = &self.journals else { return Vec::new() };
+        let began = Instant::now();
+        let folders = journals.folders().unwrap_or_else(|error| {
+            tracing::error!("no room is restored, as the journals cannot be read: {error}");
+            Vec::new()
+        });
+        let (mut rooms, mut seats) = (0, Vec::new());
+        for folder in folders {
+            match self.restore_room(journals, folder.clone()) {
+                Ok(None) => {}
+                Ok(Some(members)) => {
+                    rooms += 1;
+                    seats.extend(members);
+                }
+                Err(what) => {
+                    let folder = folder.display();
+                    tracing::error!(
+                        "the room of {folder} is not restored: {what}; its journal stays for `replay`, move it away"
+                    );
+                }
+            }
+        }
+        if rooms > 0 {
+            let ms = began.elapsed().as_millis();
+            tracing::info!(rooms, seats = seats.len(), ms, "rooms go on from their journals");
+        }
+        seats
+    }
+
+    /// Starts the room of a journal. `None` if it was let go.
+    fn restore_room(
+        &self,
+        journals: &Journals,
+        folder: PathBuf,
+    ) -> Result<Option<Vec<RestoredSeat<S::Input>>>, String> {
+        let restored = journal::restore::<S>(&folder).map_err(|error| error.to_string())?;
+        let Some(RestoredJournal { folder, head, replay, next_segment }) = restored else {
+            return Ok(None);
+        };
+        let mut registry = self.registry();
+        if registry.entries.contains_key(&head.room) {
+            return Err(format!("there is another room {:?}", head.room));
+        }
+        if registry.entries.len() >= self.config.rooms_max {
+            return Err(format!(
+                "the server has {} rooms and takes no more",
+                self.config.rooms_max
+            ));
+        }
+        let RoomPlan { policy, .. } = self.plan(&head.options).map_err(|refusal| refusal.text)?;
+        let config = RoomConfig {
+            rewind_ticks_max: head.rewind_ticks_max,
+            static_bytes_max: usize::try_from(head.static_bytes_max).unwrap_or(usize::MAX),
+            ..self.config.room.clone()
+        };
+        let bots = options::bots(&config, &policy);
+        self.numbers.pass(PlayerId(head.first_bot.0.saturating_add(bots)));
+        self.numbers.pass(replay.newest_player());
+        let members = replay.people();
+        let (name, first_bot, is_quick) = (head.room.clone(), head.first_bot, head.is_quick);
+        let (tick, count) = (replay.tick().0, members.len());
+        let journal = Some(journals.go_on(folder, head, next_segment));
+        let settings = RoomSettings { policy, first_bot, is_quick, config, journal };
+        let entry = self.start(&name, RoomBegin::Restored(Box::new(replay)), settings);
+        let entry = Arc::new(entry.ok_or("no thread takes it")?);
+        registry.entries.insert(name.clone(), Arc::clone(&entry));
+        tracing::info!(room = name, tick, seats = count, "the room goes on");
+        let seat = |member: ReplayedMember| RestoredSeat {
+            player: member.player,
+            account: member.account,
+            resume: member.resume,
+            commands_done: member.commands_done,
+            membership: Membership::new(Arc::clone(&entry), member.is_spectator),
+        };
+        Ok(Some(members.into_iter().map(seat).collect()))
+    }
+}
