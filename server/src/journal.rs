@@ -12,15 +12,19 @@
 //! anything else that does not fit its checksums is damage.
 
 mod block;
+mod checkpoint;
 mod command;
 mod error;
+mod newest;
 mod reader;
 mod restore;
 mod segment;
 mod writer;
 
+pub use checkpoint::{Checkpoint, CheckpointHead};
 pub use error::JournalError;
-pub use reader::{JournalEnd, JournalReader};
+pub use newest::{NewestReplay, newest_replay};
+pub use reader::{JournalEnd, JournalPosition, JournalReader};
 pub use segment::SegmentWriter;
 
 pub(crate) use command::replay_command;

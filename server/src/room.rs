@@ -43,7 +43,7 @@ pub use message::{FromRoom, ToRoom};
 pub use record::{
     CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
 };
-pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError, ReplayedMember};
+pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError, ReplayMember};
 pub use restored::RestoredRoom;
 pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;

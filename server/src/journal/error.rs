@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::block::VERSION;
+use crate::room::ReplayError;
 
 /// A journal cannot be read, or cannot be read further.
 #[derive(Debug, thiserror::Error)]
@@ -46,5 +47,29 @@ pub enum JournalError {
         expected: u32,
         /// Its own.
         found: u32,
+    },
+    /// Another version of the format of checkpoints.
+    #[error("{} is of version {version} of checkpoints, which this program does not read", path.display())]
+    CheckpointVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u16,
+    },
+    /// It is whole, and this build cannot run it.
+    #[error("{}: {error}", path.display())]
+    Replay {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        error: ReplayError,
+    },
+    /// The rules panic over it.
+    #[error("{}: the rules panic in tick {tick}", path.display())]
+    Panic {
+        /// The file.
+        path: PathBuf,
+        /// The tick.
+        tick: u32,
     },
 }

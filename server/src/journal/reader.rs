@@ -1,8 +1,10 @@
 //! Reads a room's journal, segment by segment.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::block::{Block, MAGIC, VERSION, block_bytes, read_block};
 use super::error::JournalError;
@@ -27,6 +29,15 @@ pub enum JournalEnd {
     Cut(u64),
 }
 
+/// A place between two records of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalPosition {
+    /// The segment.
+    pub segment: u32,
+    /// Bytes of its file before that place.
+    pub offset: u64,
+}
+
 #[derive(Debug)]
 struct OpenSegment {
     path: PathBuf,
@@ -47,6 +58,25 @@ impl JournalReader {
             OpenedSegment::Cut(_) => return Err(damaged(&path, 0, CUT_HEAD)),
         };
         Ok(JournalReader { segment, end: JournalEnd::Open })
+    }
+
+    /// Opens the journal in the folder `dir` at a place between two records.
+    ///
+    /// # Errors
+    /// [`JournalError`] if that segment is not there, cannot be read, or ends before that place.
+    pub fn open_at(dir: &Path, position: JournalPosition) -> Result<Self, JournalError> {
+        let path = segment_path(dir, position.segment);
+        let mut segment = match OpenSegment::open(&path, position.segment)? {
+            OpenedSegment::Segment(segment) => *segment,
+            OpenedSegment::Cut(_) => return Err(damaged(&path, 0, CUT_HEAD)),
+        };
+        segment.go_to(position.offset)?;
+        Ok(JournalReader { segment, end: JournalEnd::Open })
+    }
+
+    /// The place after the last record that was read.
+    pub fn position(&self) -> JournalPosition {
+        JournalPosition { segment: self.segment.head.number, offset: self.segment.offset }
     }
 
     /// The head: the room's name, seed and options.
@@ -179,6 +209,19 @@ impl OpenSegment {
         }
         let offset = offset + block_bytes(&payload);
         Ok(OpenedSegment::Segment(Box::new(OpenSegment { path, input, offset, head })))
+    }
+
+    fn go_to(&mut self, offset: u64) -> Result<(), JournalError> {
+        let failed = |error| JournalError::Io { path: self.path.clone(), error };
+        let bytes = self.input.get_ref().metadata().map_err(failed)?.len();
+        if offset < self.offset || offset > bytes {
+            return Err(
+                self.damaged(bytes, "a checkpoint goes on at a place that it does not have")
+            );
+        }
+        self.input.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        self.offset = offset;
+        Ok(())
     }
 
     fn next_block(&mut self) -> Result<Block, JournalError> {

@@ -1,7 +1,9 @@
 //! The rules of a room run again by its journal, with no members and no network.
 
+mod checkpoint;
 mod difference;
 
+pub use checkpoint::ReplayMember;
 pub use difference::{LaneDifference, ReplayDifference};
 
 use std::collections::BTreeMap;
@@ -9,20 +11,19 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitReader;
 use tickwire_shared::command::CommandCodec;
-use tickwire_shared::control::{Redacted, RequestId};
+use tickwire_shared::control::Redacted;
 use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Account, Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
+    Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
 };
 
 use super::inputs::{BufferedInput, TakenInput};
 use super::record::{
     CommandRecord, EntityLanes, InputRecordCodec, JournalHead, SeatChange, SeatRole, TickRecord,
 };
-use super::secret_digest::SecretDigest;
 use super::state_hash::StateDigest;
 use super::static_data::StaticStore;
 use difference::first_difference;
@@ -55,7 +56,7 @@ pub struct Replay<S: Simulation> {
     tick: Tick,
     hash: u64,
     seats: BTreeMap<PlayerId, ReplaySeat<S::Input>>,
-    spectators: BTreeMap<PlayerId, ReplaySpectator>,
+    spectators: BTreeMap<PlayerId, ReplayMember>,
     /// The highest number of all who ever came.
     newest_player: PlayerId,
     static_data: StaticStore,
@@ -76,38 +77,9 @@ pub struct Replay<S: Simulation> {
 /// A player of a replay.
 #[derive(Clone, Debug)]
 pub(super) struct ReplaySeat<I> {
-    pub(super) name: String,
-    pub(super) account: Option<Account>,
-    pub(super) is_bot: bool,
-    pub(super) is_away: bool,
-    /// By which its client resumes its session.
-    pub(super) resume: Option<SecretDigest>,
-    /// The player's last command that a step had.
-    pub(super) commands_done: Option<RequestId>,
+    pub(super) member: ReplayMember,
     pub(super) held: BufferedInput<I>,
     pub(super) missed_ticks: u32,
-}
-
-/// A spectator of a replay.
-#[derive(Clone, Debug)]
-pub(super) struct ReplaySpectator {
-    pub(super) name: String,
-    pub(super) resume: Option<SecretDigest>,
-}
-
-/// A member of a replayed room, for its client's return.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReplayedMember {
-    /// Its number.
-    pub player: PlayerId,
-    /// Its account, if it has one.
-    pub account: Option<Account>,
-    /// It watches.
-    pub is_spectator: bool,
-    /// The digest of the secret by which it resumes its session.
-    pub resume: Option<SecretDigest>,
-    /// Its last command that a step had.
-    pub commands_done: Option<RequestId>,
 }
 
 /// The state that a replay came to.
@@ -115,7 +87,7 @@ pub(super) struct ReplayedState<S: Simulation> {
     pub(super) simulation: S,
     pub(super) tick: Tick,
     pub(super) seats: BTreeMap<PlayerId, ReplaySeat<S::Input>>,
-    pub(super) spectators: BTreeMap<PlayerId, ReplaySpectator>,
+    pub(super) spectators: BTreeMap<PlayerId, ReplayMember>,
     pub(super) static_data: StaticStore,
 }
 
@@ -147,6 +119,9 @@ pub enum ReplayError {
         /// The contradiction, in words.
         what: &'static str,
     },
+    /// A checkpoint cannot be written or read: the reason, in words.
+    #[error("a checkpoint of it is of no use: {0}")]
+    Checkpoint(String),
 }
 
 impl<S: Simulation> Replay<S> {
@@ -155,19 +130,18 @@ impl<S: Simulation> Replay<S> {
     /// # Errors
     /// [`ReplayError`] if the journal is of another game, or of other field tables.
     pub fn new(head: &JournalHead) -> Result<Self, ReplayError> {
-        let schema = Schema { model: Vec::new(), ..schema_of::<S>() };
-        if head.schema.game != schema.game {
-            return Err(ReplayError::OtherGame(head.schema.game.clone()));
-        }
-        if head.schema != schema {
-            let what = head.schema.difference(&schema);
-            let what = what.unwrap_or_else(|| "events, commands or the tick rate".to_owned());
-            return Err(ReplayError::Schema(what));
-        }
+        let schema = check_head::<S>(head)?;
         let options = read_options::<S::RoomOptions>(&head.options, "the room")?;
         let new = NewRoom { seed: head.seed, name: &head.room, options };
-        let mut replay = Replay {
-            simulation: S::new(&new),
+        let mut replay = Replay::with_simulation(head, schema, S::new(&new));
+        replay.simulation.static_data(replay.outbox.static_data());
+        replay.take_static_data();
+        Ok(replay)
+    }
+
+    fn with_simulation(head: &JournalHead, schema: Schema, simulation: S) -> Self {
+        Replay {
+            simulation,
             tick: Tick(0),
             hash: 0,
             seats: BTreeMap::new(),
@@ -187,16 +161,18 @@ impl<S: Simulation> Replay<S> {
             keeps_lanes: false,
             lanes: None,
             difference: None,
-        };
-        replay.simulation.static_data(replay.outbox.static_data());
-        replay.take_static_data();
-        Ok(replay)
+        }
     }
 
     /// Keeps the lanes of every tick for [`Replay::lanes`].
     #[must_use]
     pub fn with_lanes(self) -> Self {
         Replay { keeps_lanes: true, ..self }
+    }
+
+    /// Keeps the lanes of every tick from now on, or no longer does.
+    pub(crate) fn set_keeps_lanes(&mut self, keeps_lanes: bool) {
+        self.keeps_lanes = keeps_lanes;
     }
 
     /// Runs the tick of `record`, the one after the last.
@@ -244,33 +220,13 @@ impl<S: Simulation> Replay<S> {
 
     /// People with a seat, bots, and spectators, now.
     pub fn members(&self) -> [usize; 3] {
-        let bots = self.seats.values().filter(|seat| seat.is_bot).count();
+        let bots = self.seats.values().filter(|seat| seat.is_bot()).count();
         [self.seats.len() - bots, bots, self.spectators.len()]
     }
 
     /// The highest number of all who ever came.
     pub fn newest_player(&self) -> PlayerId {
         self.newest_player
-    }
-
-    /// The members now, without bots.
-    pub fn people(&self) -> Vec<ReplayedMember> {
-        let seats = self.seats.iter().filter(|(_, seat)| !seat.is_bot);
-        let seats = seats.map(|(player, seat)| ReplayedMember {
-            player: *player,
-            account: seat.account.clone(),
-            is_spectator: false,
-            resume: seat.resume,
-            commands_done: seat.commands_done,
-        });
-        let spectators = self.spectators.iter().map(|(player, spectator)| ReplayedMember {
-            player: *player,
-            account: None,
-            is_spectator: true,
-            resume: spectator.resume,
-            commands_done: None,
-        });
-        seats.chain(spectators).collect()
     }
 
     /// The state that it came to.
@@ -296,28 +252,26 @@ impl<S: Simulation> Replay<S> {
             self.newest_player = self.newest_player.max(*player);
         }
         match change {
-            SeatChange::Join { player, name, role: SeatRole::Spectator, resume, .. } => {
-                let spectator = ReplaySpectator { name: name.clone(), resume: *resume };
-                match self.spectators.insert(*player, spectator) {
-                    Some(_) => return wrong("a spectator comes who is there"),
-                    None => return Ok(()),
-                }
-            }
             SeatChange::Join { player, name, account, options, role, resume } => {
-                let who = format!("player {}", player.0);
-                let options = read_options::<S::JoinOptions>(options, &who)?;
-                let is_bot = *role == SeatRole::Bot;
-                let seat = ReplaySeat {
+                let member = ReplayMember {
+                    player: *player,
                     name: name.clone(),
                     account: account.clone(),
-                    is_bot,
+                    role: *role,
                     is_away: false,
                     resume: *resume,
                     commands_done: None,
-                    held: BufferedInput::default(),
-                    missed_ticks: 0,
                 };
-                if self.seats.insert(*player, seat).is_some() {
+                if *role == SeatRole::Spectator {
+                    return match self.spectators.insert(*player, member) {
+                        Some(_) => wrong("a spectator comes who is there"),
+                        None => Ok(()),
+                    };
+                }
+                let who = format!("player {}", player.0);
+                let options = read_options::<S::JoinOptions>(options, &who)?;
+                let is_bot = *role == SeatRole::Bot;
+                if self.seats.insert(*player, ReplaySeat::new(member)).is_some() {
                     return wrong("a player joins who has a seat");
                 }
                 let account = account.as_ref();
@@ -334,8 +288,8 @@ impl<S: Simulation> Replay<S> {
                 let Some(seat) = self.seats.get_mut(player) else {
                     return wrong("somebody is away or back who has no seat");
                 };
-                seat.is_away = matches!(change, SeatChange::Away { .. });
-                match seat.is_away {
+                seat.member.is_away = matches!(change, SeatChange::Away { .. });
+                match seat.member.is_away {
                     true => self.simulation.away(*player),
                     false => self.simulation.back(*player),
                 }
@@ -349,7 +303,7 @@ impl<S: Simulation> Replay<S> {
         self.view_delays.clear();
         let mut reader = BitReader::new(bits);
         for (player, seat) in &mut self.seats {
-            if seat.is_bot {
+            if seat.is_bot() {
                 self.inputs.push((*player, self.simulation.bot_input(*player, self.tick)));
                 self.view_delays.push(0.0);
                 continue;
@@ -367,7 +321,8 @@ impl<S: Simulation> Replay<S> {
         self.commands.clear();
         for CommandRecord { player, request, kind, fields } in records {
             let seat = self.seats.get_mut(player);
-            seat.ok_or("a command is of somebody who has no seat")?.commands_done = Some(*request);
+            let seat = seat.ok_or("a command is of somebody who has no seat")?;
+            seat.member.commands_done = Some(*request);
             let command = self.command_codec.decode(*kind, fields);
             self.commands.push((*player, command.map_err(|_| "a command is none of the game's")?));
         }
@@ -415,7 +370,15 @@ impl<S: Simulation> Replay<S> {
     }
 }
 
-impl<I: Copy> ReplaySeat<I> {
+impl<I: Copy + Default> ReplaySeat<I> {
+    fn new(member: ReplayMember) -> Self {
+        ReplaySeat { member, held: BufferedInput::default(), missed_ticks: 0 }
+    }
+
+    pub(super) fn is_bot(&self) -> bool {
+        self.member.role == SeatRole::Bot
+    }
+
     /// The seat's input in a tick for which the journal has `taken`.
     fn take<S: Simulation<Input = I>>(&mut self, taken: TakenInput<I>) -> I {
         match taken {
@@ -435,6 +398,20 @@ impl<S: Simulation> std::fmt::Debug for Replay<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Replay(tick {}, {:?})", self.tick.0, self.difference)
     }
+}
+
+/// This build's field tables, if those of the journal are the same.
+fn check_head<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> {
+    let schema = Schema { model: Vec::new(), ..schema_of::<S>() };
+    if head.schema.game != schema.game {
+        return Err(ReplayError::OtherGame(head.schema.game.clone()));
+    }
+    if head.schema != schema {
+        let what = head.schema.difference(&schema);
+        let what = what.unwrap_or_else(|| "events, commands or the tick rate".to_owned());
+        return Err(ReplayError::Schema(what));
+    }
+    Ok(schema)
 }
 
 /// As a room reads options of peers, but of any length: these were read before.

@@ -49,19 +49,19 @@ impl<S: Simulation> Room<S> {
             room.start_journal(lanes_ticks);
         }
         for (player, seat) in seats {
-            if seat.is_bot {
-                if !room.bots.go_on(player, &seat.name) {
+            if seat.is_bot() {
+                if !room.bots.go_on(player, &seat.member.name) {
                     // Another build's policy, or other settings.
                     room.simulation.leave(player, LeaveReason::Left);
                 }
                 continue;
             }
-            room.restore_member((player, seat.name), now, false);
+            room.restore_member((player, seat.member.name), now, false);
             if let Some(member) = room.members.get_mut(&player) {
                 let inputs = InputBuffer::new(room.config.input_window_ticks);
                 member.inputs = Some(inputs.held(seat.held, seat.missed_ticks));
             }
-            if !seat.is_away {
+            if !seat.member.is_away {
                 room.simulation.away(player);
             }
         }

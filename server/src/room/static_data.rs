@@ -27,6 +27,9 @@ struct StaticItem {
     changes_cost: usize,
 }
 
+/// The static data in a checkpoint: for each key the base, its tick and the changes since.
+pub(super) type StaticState = Vec<(u8, Vec<u8>, Tick, Vec<(Tick, Vec<StaticChange>)>)>;
+
 /// News for the members after a step.
 #[derive(Debug)]
 enum StaticNews {
@@ -84,6 +87,33 @@ impl StaticStore {
             news.extend(self.change(key, tick, changes));
         }
         news
+    }
+
+    /// All of it, for a checkpoint.
+    pub(super) fn state(&self) -> StaticState {
+        let state = |(key, item): (&u8, &StaticItem)| {
+            (*key, item.base.bytes.to_vec(), item.tick, item.changes.clone())
+        };
+        self.items.iter().map(state).collect()
+    }
+
+    /// The data of a checkpoint. `None` if a change is beyond its bytes.
+    pub(super) fn from_state(state: StaticState) -> Option<Self> {
+        let mut items = BTreeMap::new();
+        for (key, bytes, tick, changes) in state {
+            let parts = changes.iter().flat_map(|(_, changes)| changes);
+            let is_within = |change: &StaticChange| {
+                let end = (change.offset as usize).checked_add(change.bytes.len());
+                end.is_some_and(|end| end <= bytes.len())
+            };
+            if !parts.clone().all(is_within) {
+                return None;
+            }
+            let changes_cost = parts.map(cost_of).sum();
+            let base = StaticBlob::new(bytes);
+            items.insert(key, StaticItem { base, tick, changes, changes_cost });
+        }
+        Some(StaticStore { items })
     }
 
     /// Applies the edits of a step that nobody is told of.

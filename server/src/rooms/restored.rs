@@ -10,7 +10,7 @@ use tickwire_shared::{Account, PlayerId, Simulation};
 use super::{Membership, RoomPlan, RoomSettings, Rooms};
 use crate::config::RoomConfig;
 use crate::journal::{self, Journals, RestoredJournal};
-use crate::room::{ReplayedMember, SecretDigest, options};
+use crate::room::{ReplayMember, SeatRole, SecretDigest, options};
 use crate::scheduler::RoomBegin;
 
 /// A place in a restored room. It waits for its player.
@@ -87,7 +87,8 @@ impl<S: Simulation> Rooms<S> {
         let bots = options::bots(&config, &policy);
         self.numbers.pass(PlayerId(head.first_bot.0.saturating_add(bots)));
         self.numbers.pass(replay.newest_player());
-        let members = replay.people();
+        let members = replay.all_members().filter(|member| member.role != SeatRole::Bot);
+        let members: Vec<_> = members.cloned().collect();
         let (name, first_bot, is_quick) = (head.room.clone(), head.first_bot, head.is_quick);
         let (tick, count) = (replay.tick().0, members.len());
         let journal = Some(journals.go_on(folder, head, next_segment));
@@ -96,12 +97,12 @@ impl<S: Simulation> Rooms<S> {
         let entry = Arc::new(entry.ok_or("no thread takes it")?);
         registry.entries.insert(name.clone(), Arc::clone(&entry));
         tracing::info!(room = name, tick, seats = count, "the room goes on");
-        let seat = |member: ReplayedMember| RestoredSeat {
+        let seat = |member: ReplayMember| RestoredSeat {
             player: member.player,
             account: member.account,
             resume: member.resume,
             commands_done: member.commands_done,
-            membership: Membership::new(Arc::clone(&entry), member.is_spectator),
+            membership: Membership::new(Arc::clone(&entry), member.role == SeatRole::Spectator),
         };
         Ok(Some(members.into_iter().map(seat).collect()))
     }

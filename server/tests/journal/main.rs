@@ -1,5 +1,6 @@
 //! A room's journal replays to the same states, bit for bit, and says where it does not.
 
+mod checkpoints;
 mod files;
 mod race;
 
