@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tickwire_arena::rules::{Arena, Controls, Random};
 use tickwire_server::config::RoomConfig;
-use tickwire_server::journal::{JournalReader, SegmentWriter};
+use tickwire_server::journal::{Checkpoint, CheckpointHead, JournalReader, SegmentWriter};
 use tickwire_server::room::{
     FromRoom, JournalEntry, JournalHead, Replay, Room, TickRecord, ToRoom,
 };
@@ -144,6 +144,78 @@ fn two_minutes_replay_bit_for_bit() {
         }
         assert_eq!(replay.tick().0, 60 * 60);
     }
+}
+
+#[test]
+fn a_match_goes_on_from_a_checkpoint_of_any_tick_bit_for_bit() {
+    let (head, records) = Match::record(8, 60 * 30, 0);
+    let mut straight = Replay::<Arena>::new(&head).unwrap();
+    let mut restored = Replay::<Arena>::new(&head).unwrap();
+    for record in &records {
+        straight.step(record).unwrap();
+        restored.step(record).unwrap();
+        assert_eq!((restored.hash(), restored.difference()), (straight.hash(), None));
+        if record.tick.0.is_multiple_of(7) {
+            let bytes = restored.checkpoint().unwrap();
+            assert!(bytes == straight.checkpoint().unwrap(), "at {:?}", record.tick);
+            restored = Replay::from_checkpoint(&head, &bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_command_begins_at_a_checkpoint_and_compares_those_on_its_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, records) = Match::record(9, 600, 60);
+    let room = write(dir.path(), &head, &records);
+    let mut journal = JournalReader::open(&room).unwrap();
+    let mut replay_of = Replay::<Arena>::new(&head).unwrap();
+    let mut number = 0;
+    while let Some(record) = journal.next_record().unwrap() {
+        replay_of.step(&record).unwrap();
+        if [200, 400].contains(&record.tick.0) {
+            let (journal_head, tick) = (head.clone(), replay_of.tick());
+            let next = journal.position();
+            let head = CheckpointHead { number, journal: journal_head, tick, next };
+            let state = replay_of.checkpoint().unwrap();
+            Checkpoint { head, state }.write(&room).unwrap();
+            number += 1;
+        }
+    }
+    let hash = format!("{:016x}", replay_of.hash());
+    for (from, ticks, compared) in
+        [("199", 600, 2), ("200", 400, 1), ("399", 400, 1), ("600", 200, 0)]
+    {
+        let (code, told) = replay(&[&room, Path::new("--from"), Path::new(from)]);
+        assert_eq!((code, &told["ok"]), (Some(0), &true.into()), "{told}");
+        assert_eq!(told["ticks"], ticks, "{told}");
+        assert_eq!(told["from_tick"], 600 - ticks, "{told}");
+        assert_eq!(
+            (&told["checkpoints"], &told["hash"]),
+            (&compared.into(), &hash.as_str().into())
+        );
+    }
+
+    // A checkpoint of another state: as if the rules had been others then.
+    let second = room.join("000001.checkpoint");
+    let mut other = Checkpoint::read(&second).unwrap();
+    let last = other.state.len() - 1;
+    other.state[last] ^= 1;
+    other.write(&room).unwrap();
+    let (code, told) = replay(&[&room]);
+    assert_eq!((code, &told["checkpoints"]), (Some(1), &1.into()), "{told}");
+    let fault = told["checkpoint_faults"][0].as_str().unwrap();
+    assert!(
+        fault.contains("000001.checkpoint is not what the replay has after tick 400"),
+        "{told}"
+    );
+
+    // Its beginning was removed, and one checkpoint is damaged.
+    std::fs::write(&second, b"tickstat").unwrap();
+    std::fs::remove_file(room.join("000000.journal")).unwrap();
+    let (code, told) = replay(&[&room]);
+    assert_eq!(code, Some(1));
+    assert!(told["error"].as_str().unwrap().contains("000000.journal is no journal"), "{told}");
 }
 
 #[test]

@@ -1,18 +1,21 @@
 //! The command `replay` of a game's program: runs a journal again and prints the outcome.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 use serde::Serialize;
-use tickwire_shared::Simulation;
+use tickwire_shared::{Simulation, Tick};
 
+use super::checkpoint::{Checkpoint, checkpoint_path, checkpoints};
 use super::error::JournalError;
+use super::newest::ReplayStart;
 use super::reader::{JournalEnd, JournalReader};
 use super::segment::SegmentWriter;
 use crate::guard::guarded;
-use crate::room::{JournalEntry, Replay, ReplayDifference, ReplayError, TickRecord};
+use crate::room::{JournalEntry, JournalHead, Replay, ReplayDifference, ReplayError, TickRecord};
 
 /// Runs `PROGRAM replay ...`; `args` begin with the program and `replay`.
 pub(crate) fn replay_command<S: Simulation>(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -20,7 +23,8 @@ pub(crate) fn replay_command<S: Simulation>(args: impl IntoIterator<Item = OsStr
     let matches = command().get_matches_from(args.into_iter().skip(1));
     let file = matches.get_one::<PathBuf>("file").expect("a required argument");
     let lanes = matches.get_one::<PathBuf>("lanes").map(PathBuf::as_path);
-    let report = replay::<S>(file, lanes);
+    let from = matches.get_one::<u32>("from").copied();
+    let report = replay::<S>(file, from, lanes);
     match matches.get_flag("json") {
         true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
         false => println!("{report}"),
@@ -32,8 +36,18 @@ fn command() -> Command {
     let path = |name: &'static str| Arg::new(name).value_parser(value_parser!(PathBuf));
     Command::new("replay")
         .about("Runs a room's journal again and compares every tick with what was recorded.")
-        .after_help("Ends with 0 if every tick is as it was recorded, with 1 if not.")
+        .after_help(
+            "Ends with 0 if every tick is as it was recorded and every checkpoint on the way as the replay has it, with 1 if not.",
+        )
         .arg(path("file").value_name("FILE").required(true).help("A room's journal: its folder, or its first segment"))
+        .arg(
+            Arg::new("from")
+                .long("from")
+                .value_name("TICK")
+                .value_parser(value_parser!(u32))
+                .conflicts_with("lanes")
+                .help("Begin with the newest checkpoint at this tick or before it, instead of the beginning of the journal"),
+        )
         .arg(path("lanes").long("lanes").value_name("DIR").help(
             "Write the same journal to DIR, with all lanes of every tick: replayed by another build, it names the first \
              entity and field that differ",
@@ -49,6 +63,8 @@ struct ReplayReport {
     room: String,
     seed: u64,
     tick_hz: u32,
+    /// The tick of the checkpoint that it began with; 0 for the beginning.
+    from_tick: u32,
     /// The ticks that were run.
     ticks: u32,
     players_max: usize,
@@ -61,6 +77,10 @@ struct ReplayReport {
     closed: bool,
     /// Bytes of a record that was cut at the end of the file.
     cut_bytes: u64,
+    /// Checkpoints on the way that are what the replay came to.
+    checkpoints: u32,
+    /// Checkpoints that are damaged, or not what the replay came to.
+    checkpoint_faults: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<ReplayDifference>,
     /// The reason why it stopped early.
@@ -79,34 +99,43 @@ enum ReplayCommandError {
     Panic(u32),
     #[error("{}: {error}", path.display())]
     Lanes { path: PathBuf, error: std::io::Error },
+    #[error("the beginning of this journal was removed, and lanes are written from there on only")]
+    NoBeginning,
 }
 
-fn replay<S: Simulation>(file: &Path, lanes: Option<&Path>) -> ReplayReport {
+fn replay<S: Simulation>(file: &Path, from: Option<u32>, lanes: Option<&Path>) -> ReplayReport {
     let mut report = ReplayReport::default();
-    if let Err(error) = run::<S>(file, lanes, &mut report) {
+    if let Err(error) = run::<S>(file, from, lanes, &mut report) {
         report.error = Some(error.to_string());
     }
-    report.ok = report.error.is_none() && report.difference.is_none();
+    let is_same = report.difference.is_none() && report.checkpoint_faults.is_empty();
+    report.ok = report.error.is_none() && is_same;
     report
 }
 
 fn run<S: Simulation>(
     file: &Path,
+    from: Option<u32>,
     lanes: Option<&Path>,
     report: &mut ReplayReport,
 ) -> Result<(), ReplayCommandError> {
-    let mut journal = JournalReader::open(file)?;
-    let head = journal.head();
-    report.game.clone_from(&head.schema.game);
-    report.room.clone_from(&head.room);
-    (report.seed, report.tick_hz) = (head.seed, head.schema.tick_hz);
-    let replay = guarded(|| Replay::<S>::new(head)).ok_or(ReplayCommandError::Panic(0))??;
+    let ReplayStart { replay, mut journal, from_tick, .. } = begin::<S>(file, from, report)?;
+    let head = journal.head().clone();
+    report.take_head(&head);
+    report.from_tick = from_tick.0;
+    if lanes.is_some() && from_tick != Tick(0) {
+        return Err(ReplayCommandError::NoBeginning);
+    }
+    let on_the_way = checkpoints_of(file, report);
     let mut replay = if lanes.is_some() { replay.with_lanes() } else { replay };
-    let mut copy = lanes.map(|dir| SegmentWriter::new(dir.to_owned(), head.clone(), u64::MAX));
+    let mut copy = lanes.map(|dir| SegmentWriter::new(dir.to_owned(), head, u64::MAX));
     while let Some(record) = journal.next_record()? {
         let panicked = ReplayCommandError::Panic(record.tick.0);
         guarded(|| replay.step(&record)).ok_or(panicked)??;
         report.take(&replay);
+        if let (None, Some(path)) = (&report.difference, on_the_way.get(&replay.tick())) {
+            report.compare(&replay, path);
+        }
         if let (Some(copy), Some(dir)) = (&mut copy, lanes) {
             let lanes = replay.lanes().map(<[_]>::to_vec);
             copy.append(&JournalEntry::Tick(TickRecord { lanes, ..record }));
@@ -124,7 +153,66 @@ fn run<S: Simulation>(
     Ok(())
 }
 
+/// The replay before the first record that is to be run.
+fn begin<S: Simulation>(
+    file: &Path,
+    from: Option<u32>,
+    report: &mut ReplayReport,
+) -> Result<ReplayStart<S>, ReplayCommandError> {
+    if let Some(tick) = from {
+        return Ok(ReplayStart::newest(folder_of(file), Tick(tick))?);
+    }
+    let journal = match JournalReader::open(file) {
+        // Its beginning may have been removed.
+        Err(JournalError::NotAJournal(_)) if file.is_dir() => {
+            return Ok(ReplayStart::oldest(file)?);
+        }
+        opened => opened?,
+    };
+    report.take_head(journal.head());
+    Ok(ReplayStart::of_journal(journal, file)?)
+}
+
+/// The checkpoints beside the journal, by tick. Those that cannot be read are faults.
+fn checkpoints_of(file: &Path, report: &mut ReplayReport) -> BTreeMap<Tick, PathBuf> {
+    let folder = folder_of(file);
+    let mut by_tick = BTreeMap::new();
+    for number in checkpoints(folder).unwrap_or_default() {
+        let path = checkpoint_path(folder, number);
+        match Checkpoint::read(&path) {
+            Ok(checkpoint) => drop(by_tick.insert(checkpoint.head.tick, path)),
+            Err(error) => report.checkpoint_faults.push(error.to_string()),
+        }
+    }
+    by_tick
+}
+
+fn folder_of(file: &Path) -> &Path {
+    if file.is_dir() { file } else { file.parent().unwrap_or(Path::new("")) }
+}
+
 impl ReplayReport {
+    fn take_head(&mut self, head: &JournalHead) {
+        self.game.clone_from(&head.schema.game);
+        self.room.clone_from(&head.room);
+        (self.seed, self.tick_hz) = (head.seed, head.schema.tick_hz);
+    }
+
+    /// Compares the checkpoint of the replay's tick.
+    fn compare<S: Simulation>(&mut self, replay: &Replay<S>, path: &Path) {
+        let saved = Checkpoint::read(path).map(|checkpoint| checkpoint.state);
+        let own = guarded(|| replay.checkpoint().ok()).flatten();
+        match (saved, own) {
+            (Ok(saved), Some(own)) if saved == own => self.checkpoints += 1,
+            (Ok(_), _) => {
+                let (path, tick) = (path.display(), replay.tick().0);
+                self.checkpoint_faults
+                    .push(format!("{path} is not what the replay has after tick {tick}"));
+            }
+            (Err(error), _) => self.checkpoint_faults.push(error.to_string()),
+        }
+    }
+
     fn take<S: Simulation>(&mut self, replay: &Replay<S>) {
         self.ticks += 1;
         [self.players, self.bots, self.spectators] = replay.members();
@@ -140,6 +228,9 @@ impl std::fmt::Display for ReplayReport {
         if !game.is_empty() {
             let seconds = f64::from(*ticks) / f64::from(self.tick_hz.max(1));
             writeln!(f, "game {game}, room {room}, seed {seed}")?;
+            if self.from_tick > 0 {
+                writeln!(f, "from the checkpoint of tick {} on", self.from_tick)?;
+            }
             writeln!(f, "{ticks} ticks, {seconds:.1} s of play")?;
             let most = self.players_max;
             writeln!(
@@ -147,6 +238,12 @@ impl std::fmt::Display for ReplayReport {
                 "{most} players at most; at the end {players}, {bots} bots, {spectators} spectators"
             )?;
             writeln!(f, "hash {hash}")?;
+        }
+        if self.checkpoints > 0 {
+            writeln!(f, "{} checkpoints on the way are the same", self.checkpoints)?;
+        }
+        for fault in &self.checkpoint_faults {
+            writeln!(f, "error: {fault}")?;
         }
         if self.cut_bytes > 0 {
             let bytes = self.cut_bytes;

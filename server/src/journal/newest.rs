@@ -82,7 +82,9 @@ impl<S: Simulation> ReplayStart<S> {
                 Err(error) => unused.push(error),
             }
         }
-        match Self::from_beginning(folder) {
+        let begun =
+            JournalReader::open(folder).and_then(|journal| Self::of_journal(journal, folder));
+        match begun {
             Ok(start) => Ok(ReplayStart { unused, ..start }),
             // Without a beginning the checkpoints are what is wrong.
             Err(JournalError::NotAJournal(_)) if !unused.is_empty() => Err(unused.remove(0)),
@@ -90,9 +92,25 @@ impl<S: Simulation> ReplayStart<S> {
         }
     }
 
-    /// From the beginning of the journal in this folder or file.
-    pub(super) fn from_beginning(path: &Path) -> Result<Self, JournalError> {
-        let journal = JournalReader::open(path)?;
+    /// From the oldest checkpoint, where the beginning is not there.
+    pub(super) fn oldest(folder: &Path) -> Result<Self, JournalError> {
+        let mut unused = Vec::new();
+        for number in checkpoints(folder).unwrap_or_default() {
+            match Self::from_checkpoint(folder, number, Tick(u32::MAX)) {
+                Ok(Some((replay, journal))) => {
+                    let from_tick = replay.tick();
+                    return Ok(ReplayStart { replay, journal, from_tick, unused });
+                }
+                Ok(None) => {}
+                Err(error) => unused.push(error),
+            }
+        }
+        let none = || JournalError::NotAJournal(folder.to_owned());
+        Err(unused.into_iter().next().unwrap_or_else(none))
+    }
+
+    /// From the beginning of a journal that nothing was read of; `path` is its folder or file.
+    pub(super) fn of_journal(journal: JournalReader, path: &Path) -> Result<Self, JournalError> {
         let replay = guarded(|| Replay::new(journal.head()))
             .ok_or_else(|| JournalError::Panic { path: path.to_owned(), tick: 0 })?;
         let replay =
