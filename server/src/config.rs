@@ -178,8 +178,8 @@ settings! {
         rooms_queries_max: usize = 256, in 1..=65_536;
         /// Seconds until an empty room is removed.
         room_empty_s: u32 = 30, in 1..=86_400;
-        /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, and
-        /// nothing is ever removed. Names, options and inputs are in them. Without it none are kept.
+        /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, with its
+        /// checkpoints. Names, options and inputs are in them. Each server needs its own. Without it none are kept.
         journal: Option<PathBuf> = None;
         /// Milliseconds between two writes of journals: as much is lost at most when the process is killed.
         journal_flush_ms: u32 = 100, in 10..=60_000;
@@ -195,6 +195,16 @@ settings! {
         journal_queued_max: usize = 65_536, in 16..=1_048_576;
         /// Bytes of records that wait for the disk.
         journal_queued_bytes: usize = 67_108_864, in 65_536..=4_294_967_296;
+        /// Seconds of a room's ticks between two checkpoints, from which a replay may begin: a thread of its own follows the
+        /// journals and makes them. 0 for none: then the rules are not run again, and a room's files are kept until it ends.
+        journal_checkpoint_s: u32 = 30, in 0..=86_400;
+        /// Bytes of the files of a room that goes on. Beyond that the oldest segments before its last two checkpoints are
+        /// removed, and a replay begins later.
+        journal_room_bytes: usize = 1_073_741_824, in 65_536..=1_125_899_906_842_624;
+        /// Bytes of the files of all rooms. Beyond that the oldest rooms that have ended are removed.
+        journal_bytes: usize = 17_179_869_184, in 65_536..=1_125_899_906_842_624;
+        /// Seconds from the last record of a room that has ended until its files are removed.
+        journal_ended_kept_s: u32 = 604_800, in 60..=315_360_000;
         /// Threads for simulation; 0 for half the processors.
         sim_threads: usize = 0, in 0..=1024;
         /// Run simulation threads in the real-time class (SCHED_FIFO) if the system permits it: on

@@ -15,9 +15,13 @@ mod block;
 mod checkpoint;
 mod command;
 mod error;
+mod followed;
+mod follower;
 mod newest;
 mod reader;
 mod restore;
+mod retention;
+mod room_log;
 mod segment;
 mod writer;
 
@@ -28,5 +32,6 @@ pub use reader::{JournalEnd, JournalPosition, JournalReader};
 pub use segment::SegmentWriter;
 
 pub(crate) use command::replay_command;
+pub(crate) use follower::FollowerStats;
 pub(crate) use restore::{RestoredJournal, restore};
 pub(crate) use writer::{Journals, RoomJournal};

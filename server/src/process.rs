@@ -152,11 +152,11 @@ fn raise_file_limit(config: &ServerConfig) {
 }
 
 /// The most files that are open at once: each WebSocket is one, and so is each HTTP connection,
-/// with or without a permit, and each room's journal.
+/// with or without a permit, and each room's journal twice: it is written and followed.
 fn files_needed(config: &ServerConfig) -> u64 {
     let sessions = if config.http && config.websocket { config.connections_max } else { 0 };
     let requests = if config.http { 3 * config.http_connections_max } else { 0 };
-    let journals = if config.journal.is_some() { config.rooms_max } else { 0 };
+    let journals = if config.journal.is_some() { 2 * config.rooms_max } else { 0 };
     (sessions + requests + journals) as u64 + OTHER_FILES
 }
 

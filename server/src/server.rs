@@ -127,7 +127,7 @@ impl<S: Simulation> Server<S> {
         let endpoint = Endpoint::start(bound, Arc::clone(&bell)).map_err(failed)?;
         let config = Arc::new(config);
         let scheduler = Scheduler::start(&config, &bell).map_err(ServerError::Threads)?;
-        let journals = Journals::start(&config).map_err(|error| ServerError::Journals {
+        let journals = Journals::start::<S>(&config).map_err(|error| ServerError::Journals {
             dir: config.journal.clone().unwrap_or_default(),
             error,
         })?;

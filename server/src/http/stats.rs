@@ -17,6 +17,7 @@ use tickwire_shared::Simulation;
 use super::HttpPeer;
 use crate::connection::ServerState;
 use crate::counters::Counts;
+use crate::journal::{FollowerStats, Journals};
 use crate::scheduler::Stall;
 use crate::transport::{host_of, is_this_machine};
 
@@ -66,6 +67,8 @@ struct Stats {
     stalls: Vec<Stall>,
     /// Events lost to a client because too many waited for it.
     events_dropped: u64,
+    /// `null` if no journals are kept.
+    journal_follower: Option<FollowerStats>,
     #[serde(flatten)]
     counts: Counts,
 }
@@ -116,6 +119,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         snapshots_dropped: timing.snapshots_dropped,
         stalls: host.rooms.scheduler().stalls(),
         events_dropped: timing.events_dropped,
+        journal_follower: host.rooms.journals.as_ref().map(Journals::follower_stats),
         counts: host.counters.counts(),
     })
     .into_response()

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tickwire_shared::Simulation;
+use tickwire_shared::{Simulation, Tick};
 
 use super::error::JournalError;
-use super::reader::{JournalEnd, JournalReader};
+use super::newest::ReplayStart;
+use super::reader::JournalEnd;
 use crate::guard::guarded;
 use crate::room::{JournalHead, Replay, ReplayDifference, ReplayError};
 
@@ -46,39 +47,34 @@ pub(super) fn is_closed(folder: &Path) -> bool {
     folder.to_string_lossy().ends_with(CLOSED_SUFFIX)
 }
 
-/// Runs the journal in `folder` to its end. `None` if its room was let go: the folder is renamed then, so that no later start
-/// reads it.
+/// Runs the journal in `folder` from its newest checkpoint to its end. `None` if its room was let go: the folder is renamed
+/// then, so that no later start reads it.
 ///
 /// # Errors
 /// [`RestoreError`]; the folder is as it was.
 pub(crate) fn restore<S: Simulation>(
     folder: &Path,
 ) -> Result<Option<RestoredJournal<S>>, RestoreError> {
-    if was_let_go(folder)? {
-        let mut closed = folder.as_os_str().to_owned();
-        closed.push(CLOSED_SUFFIX);
-        std::fs::rename(folder, closed)?;
-        return Ok(None);
+    let ReplayStart { mut replay, mut journal, unused, .. } = ReplayStart::<S>::newest(folder, Tick(u32::MAX))?;
+    for error in unused {
+        tracing::warn!("a checkpoint is of no use, and an older one is taken: {error}");
     }
-    let mut journal = JournalReader::open(folder)?;
     let head = journal.head().clone();
-    let mut replay = guarded(|| Replay::<S>::new(&head)).ok_or(RestoreError::Panic(0))??;
     while let Some(record) = journal.next_record()? {
         guarded(|| replay.step(&record)).ok_or(RestoreError::Panic(record.tick.0))??;
         if let Some(difference) = replay.difference().filter(|it| it.is_settled()) {
             return Err(RestoreError::Differs(difference.clone()));
         }
     }
+    if journal.end() == JournalEnd::Closed {
+        let mut closed = folder.as_os_str().to_owned();
+        closed.push(CLOSED_SUFFIX);
+        std::fs::rename(folder, closed)?;
+        return Ok(None);
+    }
     if let Some(difference) = replay.difference() {
         return Err(RestoreError::Differs(difference.clone()));
     }
     let next_segment = journal.cut_off()?;
     Ok(Some(RestoredJournal { folder: folder.to_owned(), head, replay, next_segment }))
-}
-
-/// Reads the journal to its end, without the rules.
-fn was_let_go(folder: &Path) -> Result<bool, JournalError> {
-    let mut journal = JournalReader::open(folder)?;
-    while journal.next_record()?.is_some() {}
-    Ok(journal.end() == JournalEnd::Closed)
 }

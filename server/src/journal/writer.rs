@@ -7,13 +7,16 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_queue::ArrayQueue;
+use tickwire_shared::{Simulation, Tick};
 
+use super::follower::{Follower, FollowerShared, FollowerStats};
 use super::restore::is_closed;
+use super::room_log::{BEHIND, CLOSED, ENDED, FAILED, KEPT, RoomLog};
 use super::segment::SegmentWriter;
 use crate::config::ServerConfig;
 use crate::room::{JournalEntry, JournalHead};
@@ -23,6 +26,8 @@ use crate::room::{JournalEntry, JournalHead};
 pub(crate) struct Journals {
     queue: Arc<RecordQueue>,
     thread: JoinHandle<()>,
+    follower: Arc<FollowerShared>,
+    follower_thread: JoinHandle<()>,
     dir: PathBuf,
     lanes_ticks: u32,
     /// Journals begun so far.
@@ -34,7 +39,6 @@ pub(crate) struct Journals {
 pub(crate) struct RoomJournal {
     queue: Arc<RecordQueue>,
     log: Arc<RoomLog>,
-    lanes_ticks: u32,
 }
 
 /// The queue between the rooms and the thread.
@@ -50,36 +54,16 @@ struct RecordQueue {
 #[derive(Debug)]
 struct QueuedRecord {
     log: Arc<RoomLog>,
+    tick: Tick,
     entry: Vec<u8>,
 }
 
-/// One journal, shared by its room and the thread.
-#[derive(Debug)]
-struct RoomLog {
-    dir: PathBuf,
-    head: JournalHead,
-    /// The number of the first segment that this process writes.
-    segment: u32,
-    state: AtomicU8,
-}
-
-/// It is written.
-const KEPT: u8 = 0;
-/// There was no place for a record.
-const BEHIND: u8 = 1;
-/// A file could not be written.
-const FAILED: u8 = 2;
-/// The room was let go.
-const CLOSED: u8 = 3;
-/// The room ended otherwise, or its server.
-const ENDED: u8 = 4;
-
 impl Journals {
-    /// Starts the thread, if the settings ask for journals.
+    /// Starts the thread that writes and the one that follows, if the settings ask for journals.
     ///
     /// # Errors
     /// If the folder cannot be made, or the system gives no thread.
-    pub(crate) fn start(config: &ServerConfig) -> io::Result<Option<Self>> {
+    pub(crate) fn start<S: Simulation>(config: &ServerConfig) -> io::Result<Option<Self>> {
         let Some(dir) = config.journal.clone() else { return Ok(None) };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let lock = lock(&dir)?;
@@ -99,8 +83,12 @@ impl Journals {
         };
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || writer.run())?;
-        let lanes_ticks = config.journal_lanes_ticks;
-        Ok(Some(Journals { queue, thread, dir, lanes_ticks, begun: AtomicUsize::new(0) }))
+        let follower = Arc::<FollowerShared>::default();
+        let follows = Follower::<S>::new(Arc::clone(&follower), &dir, config);
+        let follower_thread = std::thread::Builder::new().name("journal-follower".to_owned());
+        let follower_thread = follower_thread.spawn(move || follows.run())?;
+        let (lanes_ticks, begun) = (config.journal_lanes_ticks, AtomicUsize::new(0));
+        Ok(Some(Journals { queue, thread, follower, follower_thread, dir, lanes_ticks, begun }))
     }
 
     /// The journal of a room that is about to be made. Its folder is made with its first record.
@@ -113,8 +101,9 @@ impl Journals {
 
     /// The journal in `dir`, which goes on with the segment of this number.
     pub(crate) fn go_on(&self, dir: PathBuf, head: JournalHead, segment: u32) -> RoomJournal {
-        let log = Arc::new(RoomLog { dir, head, segment, state: AtomicU8::new(KEPT) });
-        RoomJournal { queue: Arc::clone(&self.queue), log, lanes_ticks: self.lanes_ticks }
+        let log = Arc::new(RoomLog::new(dir, head, segment, self.lanes_ticks));
+        self.follower.begin(&log);
+        RoomJournal { queue: Arc::clone(&self.queue), log }
     }
 
     /// The folders of journals that may go on, in the order of their names.
@@ -133,10 +122,18 @@ impl Journals {
         Ok(folders)
     }
 
-    /// Asks the thread to end once it has written what is there.
+    /// Asks the thread to end once it has written what is there, and the follower to end at once: what it has not come to
+    /// is in the files.
     pub(crate) fn stop(&self) {
         self.queue.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
+        self.follower.stop();
+        self.follower_thread.thread().unpark();
+    }
+
+    /// The state of the follower.
+    pub(crate) fn follower_stats(&self) -> FollowerStats {
+        self.follower.stats()
     }
 
     /// True once the thread has ended.
@@ -154,19 +151,19 @@ impl Drop for Journals {
 impl RoomJournal {
     /// Ticks between two records with all lanes.
     pub(crate) fn lanes_ticks(&self) -> u32 {
-        self.lanes_ticks
+        self.log.lanes_ticks()
     }
 
-    /// Hands a record over. The first one that finds no place ends the journal.
-    pub(crate) fn append(&self, entry: Vec<u8>) {
-        if self.failure().is_none() && !self.queue.push(&self.log, entry) {
+    /// Hands the record of `tick` over. The first one that finds no place ends the journal.
+    pub(crate) fn append(&self, tick: Tick, entry: Vec<u8>) {
+        if self.failure().is_none() && !self.queue.push(&self.log, tick, entry) {
             self.log.end(BEHIND);
         }
     }
 
     /// The reason why it is no longer written; `None` while it is.
     pub(crate) fn failure(&self) -> Option<&'static str> {
-        match self.log.state.load(Ordering::Acquire) {
+        match self.log.state() {
             BEHIND => Some("the disk does not follow"),
             FAILED => Some("the disk fails or is full"),
             _ => None,
@@ -175,7 +172,7 @@ impl RoomJournal {
 
     /// Its folder.
     pub(crate) fn dir(&self) -> &Path {
-        &self.log.dir
+        self.log.dir()
     }
 
     /// The room is let go.
@@ -190,18 +187,11 @@ impl Drop for RoomJournal {
     }
 }
 
-impl RoomLog {
-    fn end(&self, state: u8) {
-        // The first end stands.
-        let _ = self.state.compare_exchange(KEPT, state, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
-
 impl RecordQueue {
-    fn push(&self, log: &Arc<RoomLog>, entry: Vec<u8>) -> bool {
+    fn push(&self, log: &Arc<RoomLog>, tick: Tick, entry: Vec<u8>) -> bool {
         let bytes = entry.len();
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.bytes_max
-            && self.records.push(QueuedRecord { log: Arc::clone(log), entry }).is_ok()
+            && self.records.push(QueuedRecord { log: Arc::clone(log), tick, entry }).is_ok()
         {
             return true;
         }
@@ -234,12 +224,20 @@ fn lock(dir: &Path) -> io::Result<File> {
 struct JournalThread {
     queue: Arc<RecordQueue>,
     /// By the address of its log, which it holds.
-    open: HashMap<usize, (Arc<RoomLog>, SegmentWriter)>,
+    open: HashMap<usize, OpenLog>,
     pause: Duration,
     sync: bool,
     segment_bytes_max: u64,
     /// Of the folder: no other server writes there, or restores these rooms.
     _lock: File,
+}
+
+/// A journal with records.
+struct OpenLog {
+    log: Arc<RoomLog>,
+    writer: SegmentWriter,
+    /// Of the last record that the writer has.
+    tick: Tick,
 }
 
 impl JournalThread {
@@ -258,42 +256,41 @@ impl JournalThread {
     /// Writes what waits.
     fn write(&mut self) {
         // Their last records are in the queue.
-        let state = |log: &RoomLog| log.state.load(Ordering::Acquire);
         let ended: Vec<(usize, u8)> = self
             .open
             .iter()
-            .map(|(key, (log, _))| (*key, state(log)))
+            .map(|(key, open)| (*key, open.log.state()))
             .filter(|(_, state)| *state != KEPT)
             .collect();
-        while let Some(QueuedRecord { log, entry }) = self.queue.pop() {
-            if state(&log) == FAILED {
+        while let Some(QueuedRecord { log, tick, entry }) = self.queue.pop() {
+            if log.state() == FAILED {
                 continue;
             }
             let key = Arc::as_ptr(&log).addr();
-            let (_, writer) = self.open.entry(key).or_insert_with(|| {
-                let (dir, head) = (log.dir.clone(), log.head.clone());
-                let writer = SegmentWriter::go_on(dir, head, log.segment, self.segment_bytes_max);
-                (log, writer)
+            let open = self.open.entry(key).or_insert_with(|| {
+                let (dir, head) = (log.dir().to_owned(), log.head().clone());
+                let writer = SegmentWriter::go_on(dir, head, log.segment(), self.segment_bytes_max);
+                OpenLog { log, writer, tick }
             });
-            writer.append_bytes(&entry);
+            open.writer.append_bytes(&entry);
+            open.tick = tick;
         }
         for (key, state) in &ended {
-            if let (CLOSED, Some((_, writer))) = (*state, self.open.get_mut(key)) {
-                writer.append(&JournalEntry::Closed);
+            if let (CLOSED, Some(open)) = (*state, self.open.get_mut(key)) {
+                open.writer.append(&JournalEntry::Closed);
             }
         }
-        self.open.retain(|key, (log, writer)| {
-            let flushed = writer.flush(self.sync);
-            if let Err(error) = &flushed {
-                let room = log.head.room.as_str();
-                tracing::error!(
-                    room,
-                    "the journal in {} cannot be written: {error}",
-                    log.dir.display()
-                );
-                log.state.store(FAILED, Ordering::Release);
+        self.open.retain(|key, OpenLog { log, writer, tick }| {
+            match writer.flush(self.sync) {
+                Ok(()) => log.written(*tick),
+                Err(error) => {
+                    let (room, dir) = (log.room(), log.dir().display());
+                    tracing::error!(room, "the journal in {dir} cannot be written: {error}");
+                    log.fail();
+                    return false;
+                }
             }
-            flushed.is_ok() && !ended.iter().any(|(ended, _)| ended == key)
+            !ended.iter().any(|(ended, _)| ended == key)
         });
     }
 }

@@ -250,7 +250,7 @@ impl<S: Simulation> Runner<S> {
         let (Some(room), Some(journal)) = (&mut self.room, &self.journal) else { return };
         let record = catch_unwind(AssertUnwindSafe(|| room.poll_journal()));
         if let Ok(Some(record)) = record {
-            journal.append(record);
+            journal.append(room.tick(), record);
         }
     }
 
@@ -264,7 +264,7 @@ impl<S: Simulation> Runner<S> {
 /// Hands the record of the last tick over. `false` if the room is not saved any more: its members are told, and it goes on.
 fn keep_record<S: Simulation>(room: &mut Room<S>, journal: &RoomJournal, moment: TickTime) -> bool {
     if let Some(record) = room.poll_journal() {
-        journal.append(record);
+        journal.append(room.tick(), record);
     }
     let Some(why) = journal.failure() else { return true };
     let (name, tick) = (room.info().name, room.tick().0);

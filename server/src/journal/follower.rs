@@ -1,0 +1,324 @@
+//! The thread that follows the journals of all rooms: it runs their rules again, compares every tick, and writes checkpoints.
+//!
+//! It reads from the files what the writer has written to them, so neither a tick nor the writer waits for it, and however far
+//! it is behind, no record waits in memory.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Serialize;
+use tickwire_shared::{Simulation, Tick};
+
+use super::followed::{FollowError, Followed, FollowedRoom};
+use super::retention::{KeptBounds, remove_ended};
+use super::room_log::RoomLog;
+use crate::config::ServerConfig;
+use crate::guard::guarded;
+
+/// The niceness of the thread: it runs on what the others leave.
+const NICENESS: i32 = 19;
+/// Records of one room in a row.
+const RECORDS_A_TURN: u32 = 64;
+/// Interval of looks for rooms that have ended.
+const REMOVAL: Duration = Duration::from_secs(60);
+
+/// The state that the follower shares with the rest of the server.
+#[derive(Debug, Default)]
+pub(super) struct FollowerShared {
+    /// Journals that were begun; taken once in each round.
+    begun: Mutex<Vec<Arc<RoomLog>>>,
+    stop: AtomicBool,
+    rooms: AtomicU64,
+    lag_ticks_max: AtomicU64,
+    checkpoints: AtomicU64,
+    rooms_not_deterministic: AtomicU64,
+    rooms_not_followed: AtomicU64,
+    bytes_removed: AtomicU64,
+}
+
+/// The state of the follower, for `/stats.json`. Counts are since the server began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct FollowerStats {
+    /// Rooms that are followed.
+    pub(crate) rooms: u64,
+    /// Ticks from what is written of a room to what was followed, of the room with the most.
+    pub(crate) lag_ticks_max: u64,
+    /// Checkpoints written.
+    pub(crate) checkpoints: u64,
+    /// Rooms whose game is not deterministic, or whose state serde does not hold.
+    pub(crate) rooms_not_deterministic: u64,
+    /// Rooms that are not followed any more for another reason.
+    pub(crate) rooms_not_followed: u64,
+    /// Bytes of files that were removed because they are no longer kept.
+    pub(crate) bytes_removed: u64,
+}
+
+impl FollowerShared {
+    /// Follows this journal from its first record on.
+    pub(super) fn begin(&self, log: &Arc<RoomLog>) {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(log));
+    }
+
+    fn take_begun(&self) -> Vec<Arc<RoomLog>> {
+        std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the thread to end.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(super) fn stats(&self) -> FollowerStats {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        FollowerStats {
+            rooms: get(&self.rooms),
+            lag_ticks_max: get(&self.lag_ticks_max),
+            checkpoints: get(&self.checkpoints),
+            rooms_not_deterministic: get(&self.rooms_not_deterministic),
+            rooms_not_followed: get(&self.rooms_not_followed),
+            bytes_removed: get(&self.bytes_removed),
+        }
+    }
+}
+
+/// The thread's own.
+pub(super) struct Follower<S: Simulation> {
+    shared: Arc<FollowerShared>,
+    rooms: Vec<Room<S>>,
+    dir: PathBuf,
+    pause: Duration,
+    /// Ticks between two checkpoints; 0 follows no room.
+    checkpoint_ticks: u32,
+    bounds: KeptBounds,
+    next_removal: Instant,
+    /// The bytes of all rooms were too many, and it was said.
+    is_over: bool,
+}
+
+/// A room whose journal is kept.
+struct Room<S: Simulation> {
+    log: Arc<RoomLog>,
+    following: Following<S>,
+    is_behind: bool,
+}
+
+enum Following<S: Simulation> {
+    /// It has no records so far.
+    Waiting,
+    On(Box<FollowedRoom<S>>),
+    /// It is not followed, or not any more.
+    Over,
+}
+
+impl<S: Simulation> Follower<S> {
+    pub(super) fn new(shared: Arc<FollowerShared>, dir: &Path, config: &ServerConfig) -> Self {
+        Follower {
+            shared,
+            rooms: Vec::new(),
+            dir: dir.to_owned(),
+            pause: Duration::from_millis(u64::from(config.journal_flush_ms)),
+            checkpoint_ticks: config.journal_checkpoint_s.saturating_mul(S::TICK_HZ),
+            bounds: KeptBounds {
+                room_bytes: config.journal_room_bytes as u64,
+                bytes: config.journal_bytes as u64,
+                ended: Duration::from_secs(u64::from(config.journal_ended_kept_s)),
+            },
+            next_removal: Instant::now() + REMOVAL,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::debug!(%error, "the follower of journals keeps the usual niceness");
+        }
+        while !self.shared.stop.load(Ordering::Acquire) {
+            if !self.round() {
+                std::thread::park_timeout(self.pause);
+            }
+            if Instant::now() >= self.next_removal {
+                self.next_removal = Instant::now() + REMOVAL;
+                self.remove_ended(SystemTime::now());
+            }
+        }
+        for room in self.rooms {
+            room.drop_guarded();
+        }
+    }
+
+    /// Gives every room its turn. False if none had anything to follow.
+    fn round(&mut self) -> bool {
+        // Whoever makes a room never waits for a whole round.
+        let begun = self.shared.take_begun();
+        let begun = begun.into_iter().map(|log| {
+            let following = match self.checkpoint_ticks {
+                0 => Following::Over,
+                _ => Following::Waiting,
+            };
+            Room { log, following, is_behind: false }
+        });
+        self.rooms.extend(begun);
+        let (mut is_busy, mut lag_ticks_max) = (false, 0);
+        for at in (0..self.rooms.len()).rev() {
+            if self.shared.stop.load(Ordering::Acquire) {
+                return true;
+            }
+            let has_ended = self.rooms[at].has_ended();
+            let lag_ticks = self.turn(at);
+            is_busy |= lag_ticks > 0;
+            lag_ticks_max = lag_ticks_max.max(lag_ticks);
+            if has_ended && lag_ticks == 0 {
+                let mut room = self.rooms.swap_remove(at);
+                if let Following::On(followed) = &mut room.following
+                    && let Some(error) = followed.end()
+                {
+                    give_up(&self.shared, &mut room, &error);
+                }
+                room.drop_guarded();
+            }
+        }
+        let followed = self.rooms.iter().filter(|room| room.is_followed()).count();
+        self.shared.rooms.store(followed as u64, Ordering::Relaxed);
+        self.shared.lag_ticks_max.store(u64::from(lag_ticks_max), Ordering::Relaxed);
+        is_busy
+    }
+
+    /// Follows some records of a room. Returns the ticks that are left.
+    fn turn(&mut self, at: usize) -> u32 {
+        let room = &mut self.rooms[at];
+        let written = room.log.written_tick();
+        if matches!(room.following, Following::Waiting) && written.0 != 0 {
+            let log = Arc::clone(&room.log);
+            let opened = guarded(|| FollowedRoom::open(log, self.checkpoint_ticks));
+            match opened.unwrap_or(Err(FollowError::Panic { tick: Tick(0) })) {
+                Ok(followed) => room.following = Following::On(Box::new(followed)),
+                Err(error) => give_up(&self.shared, room, &error),
+            }
+        }
+        for _ in 0..RECORDS_A_TURN {
+            let Following::On(followed) = &mut room.following else { return 0 };
+            if followed.tick() == written {
+                break;
+            }
+            let tick = followed.tick();
+            let outcome = guarded(|| followed.follow());
+            match outcome.unwrap_or(Err(FollowError::Panic { tick })) {
+                Ok(Followed::Same) => {}
+                Ok(Followed::Checkpoint) => {
+                    self.shared.checkpoints.fetch_add(1, Ordering::Relaxed);
+                    trim(&self.shared, &room.log, followed, self.bounds);
+                }
+                Err(error) => give_up(&self.shared, room, &error),
+            }
+        }
+        let Following::On(followed) = &room.following else { return 0 };
+        let lag_ticks = written.since(followed.tick()).unsigned_abs();
+        room.say_if_behind(lag_ticks, self.checkpoint_ticks);
+        lag_ticks
+    }
+
+    fn remove_ended(&mut self, now: SystemTime) {
+        let live: HashSet<&Path> = self.rooms.iter().map(|room| room.log.dir()).collect();
+        match remove_ended(&self.dir, &live, self.bounds, now) {
+            Ok((removed, left)) => {
+                self.shared.bytes_removed.fetch_add(removed, Ordering::Relaxed);
+                if removed > 0 {
+                    tracing::info!(bytes = removed, "journals of ended rooms removed");
+                }
+                let is_over = left > self.bounds.bytes;
+                if is_over && !self.is_over {
+                    let most = self.bounds.bytes;
+                    tracing::warn!(
+                        "the journals of rooms that go on take {left} bytes, more than journal_bytes ({most}); lower \
+                         journal_room_bytes, or give them more"
+                    );
+                }
+                self.is_over = is_over;
+            }
+            Err(error) => {
+                let dir = self.dir.display();
+                tracing::warn!("journals of ended rooms in {dir} cannot be removed: {error}");
+            }
+        }
+    }
+}
+
+impl<S: Simulation> Room<S> {
+    /// Nobody else holds it: all its records are written.
+    fn has_ended(&self) -> bool {
+        let is_alone = Arc::strong_count(&self.log) == 1 + usize::from(self.is_followed());
+        // What the others wrote before they let go is seen from here on.
+        fence(Ordering::Acquire);
+        is_alone
+    }
+
+    fn is_followed(&self) -> bool {
+        matches!(self.following, Following::On(_))
+    }
+
+    fn say_if_behind(&mut self, lag_ticks: u32, checkpoint_ticks: u32) {
+        let (room, most) = (self.log.room(), checkpoint_ticks);
+        if lag_ticks > most && !self.is_behind {
+            self.is_behind = true;
+            tracing::warn!(
+                room,
+                lag_ticks,
+                "the room is followed more than a checkpoint late: there is too little processor time left; checkpoints come \
+                 late, and a restart takes longer"
+            );
+        } else if lag_ticks < most / 2 && self.is_behind {
+            self.is_behind = false;
+            tracing::info!(room, lag_ticks, "the room is followed in time again");
+        }
+    }
+
+    /// Dropping the game's own state may panic.
+    fn drop_guarded(self) {
+        let _ = guarded(|| drop(self));
+    }
+}
+
+/// Ends the following of a room, and says why.
+fn give_up<S: Simulation>(shared: &FollowerShared, room: &mut Room<S>, error: &FollowError) {
+    let before = std::mem::replace(&mut room.following, Following::Over);
+    let _ = guarded(|| drop(before));
+    let name = room.log.room();
+    let count = match error {
+        FollowError::Differs { .. } | FollowError::State { .. } | FollowError::Panic { .. } => {
+            &shared.rooms_not_deterministic
+        }
+        _ => &shared.rooms_not_followed,
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    let Some(difference) = error.difference() else {
+        tracing::error!(room = name, "the room has no more checkpoints: {error}");
+        return;
+    };
+    let (tick, lane) = (difference.tick, difference.lane.as_ref());
+    let entity = lane.map(|lane| lane.entity);
+    let field = lane.and_then(|lane| Some(format!("{}.{}", lane.kind, lane.field.as_ref()?)));
+    tracing::error!(room = name, tick, entity, field, "the room has no more checkpoints: {error}");
+}
+
+fn trim<S: Simulation>(
+    shared: &FollowerShared,
+    log: &RoomLog,
+    followed: &mut FollowedRoom<S>,
+    bounds: KeptBounds,
+) {
+    match followed.files().trim(bounds.room_bytes) {
+        Ok(removed) => {
+            shared.bytes_removed.fetch_add(removed, Ordering::Relaxed);
+        }
+        Err(error) => {
+            let dir = log.dir().display();
+            tracing::warn!(room = log.room(), "old files in {dir} cannot be removed: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! One journal, shared by its room, the thread that writes it and the one that follows it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+use tickwire_shared::Tick;
+
+use crate::room::JournalHead;
+
+/// A journal that is kept. The last one to hold it is its follower.
+#[derive(Debug)]
+pub(super) struct RoomLog {
+    dir: PathBuf,
+    head: JournalHead,
+    /// The number of the first segment that this process writes.
+    segment: u32,
+    lanes_ticks: u32,
+    state: AtomicU8,
+    /// The tick of the last record that its files have; 0 for none.
+    written_tick: AtomicU32,
+}
+
+/// It is written.
+pub(super) const KEPT: u8 = 0;
+/// There was no place for a record.
+pub(super) const BEHIND: u8 = 1;
+/// A file could not be written.
+pub(super) const FAILED: u8 = 2;
+/// The room was let go.
+pub(super) const CLOSED: u8 = 3;
+/// The room ended otherwise, or its server.
+pub(super) const ENDED: u8 = 4;
+
+impl RoomLog {
+    pub(super) fn new(dir: PathBuf, head: JournalHead, segment: u32, lanes_ticks: u32) -> Self {
+        let (state, written_tick) = (AtomicU8::new(KEPT), AtomicU32::new(0));
+        RoomLog { dir, head, segment, lanes_ticks, state, written_tick }
+    }
+
+    /// Its folder.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn head(&self) -> &JournalHead {
+        &self.head
+    }
+
+    /// The number of the first segment that this process writes.
+    pub(super) fn segment(&self) -> u32 {
+        self.segment
+    }
+
+    /// The name of its room.
+    pub(super) fn room(&self) -> &str {
+        &self.head.room
+    }
+
+    /// Ticks between two records with all lanes; 0 for none.
+    pub(super) fn lanes_ticks(&self) -> u32 {
+        self.lanes_ticks
+    }
+
+    pub(super) fn state(&self) -> u8 {
+        self.state.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self, state: u8) {
+        // The first end stands.
+        let _ = self.state.compare_exchange(KEPT, state, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Its files cannot be written.
+    pub(super) fn fail(&self) {
+        self.state.store(FAILED, Ordering::Release);
+    }
+
+    /// The files have all records to this tick.
+    pub(super) fn written(&self, tick: Tick) {
+        self.written_tick.store(tick.0, Ordering::Release);
+    }
+
+    /// The tick of the last record that its files have; 0 for none.
+    pub(super) fn written_tick(&self) -> Tick {
+        Tick(self.written_tick.load(Ordering::Acquire))
+    }
+}
