@@ -105,6 +105,21 @@ fn a_checkpoint_of_another_game_or_of_other_fields_is_refused_as_its_journal_is(
     assert!(matches!(error, ReplayError::Schema(_)), "{error}");
 }
 
+#[test]
+fn a_checkpoint_from_which_the_game_shows_another_world_is_refused() {
+    let table = match_of_three(0);
+    let bytes = replay_to::<Race<0>>(&table, 20).checkpoint().unwrap();
+    let flipped = (0..bytes.len()).map(|at| {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        Replay::<Race<0>>::from_checkpoint(&table.head, &flipped)
+    });
+    let refused = flipped.filter_map(Result::err).map(|error| error.to_string());
+    let others = refused.filter(|error| error.contains("shows another world")).count();
+    // Three drivers with places, laps and colors, and the sum that all laps have in them.
+    assert!(others >= 12, "{others} of {} bytes", bytes.len());
+}
+
 /// The table's journal in a folder, in small segments, with checkpoints after these ticks.
 fn folder(dir: &Path, table: &Table, at: &[usize]) -> PathBuf {
     let dir = dir.join("room");

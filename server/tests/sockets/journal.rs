@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tickwire_server::ServerConfig;
-use tickwire_server::journal::{JournalEnd, JournalReader};
+use tickwire_server::journal::{JournalEnd, JournalReader, newest_replay};
 use tickwire_server::room::Replay;
 use tickwire_shared::control::ServerFrame;
 
@@ -108,6 +108,35 @@ async fn of_a_server_that_stops_all_ticks_are_kept_and_no_room_is_closed() {
     assert_eq!(end, JournalEnd::Open, "whoever starts the server again may go on with it");
     assert!(ticks >= played, "{ticks} ticks of {played}");
     assert!(replayed(&found[1]).0 > 0);
+}
+
+#[tokio::test]
+async fn a_server_follows_its_rooms_and_their_checkpoints_lead_to_where_they_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = keeping(dir.path(), |config| config.journal_checkpoint_s = 1).await;
+    let mut ann = server.player(Over::Quic, "bay", "Ann").await;
+    soon("two checkpoints", async {
+        loop {
+            ann.play(Keys { right: 1, panic: false }).await;
+            let follower = &server.stats().await["journal_follower"];
+            assert_eq!(follower["rooms_not_deterministic"], 0, "{follower}");
+            assert_eq!(follower["rooms_not_followed"], 0, "{follower}");
+            if follower["checkpoints"].as_u64() >= Some(2) {
+                assert_eq!(follower["rooms"], 1, "{follower}");
+                return;
+            }
+        }
+    })
+    .await;
+    server.ask_to_stop();
+    server.stopped().await;
+    let [journal] = &journals(dir.path())[..] else { panic!("not one journal") };
+    let newest = newest_replay::<Dots>(journal).unwrap();
+    assert!(newest.from_tick.0 > 0 && newest.unused.is_empty());
+    assert_eq!(newest.replay.difference(), None);
+    assert_eq!((newest.replay.tick().0, newest.end), replayed(journal));
+    let names = newest.replay.all_members().map(|member| member.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["Ann"]);
 }
 
 #[tokio::test]
