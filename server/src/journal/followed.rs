@@ -41,6 +41,8 @@ pub(super) enum Followed {
     Same,
     /// And a checkpoint was written.
     Checkpoint,
+    /// And a checkpoint could not be written; the next one may.
+    NotWritten,
 }
 
 /// The reason why a room is not followed any more. Its checkpoints end.
@@ -70,8 +72,6 @@ pub(super) enum FollowError {
     Replay(ReplayError),
     #[error("{0}")]
     Journal(#[from] JournalError),
-    #[error("a checkpoint cannot be written: {0}")]
-    Write(std::io::Error),
 }
 
 impl FollowError {
@@ -147,8 +147,7 @@ impl<S: Simulation> FollowedRoom<S> {
             };
         }
         if let Some(taken) = self.taken.take() {
-            self.go_on_from(taken, record)?;
-            return Ok(Followed::Checkpoint);
+            return self.go_on_from(taken, record);
         }
         if self.checkpoint_ticks > 0
             && self.tick().since(self.last_checkpoint) >= self.checkpoint_ticks as i32
@@ -199,7 +198,7 @@ impl<S: Simulation> FollowedRoom<S> {
         &mut self,
         taken: TakenCheckpoint<S>,
         record: TickRecord,
-    ) -> Result<(), FollowError> {
+    ) -> Result<Followed, FollowError> {
         let TakenCheckpoint { checkpoint, mut restored } = taken;
         let lanes = self.replay.lanes().map(<[_]>::to_vec);
         let straight = TickRecord { hash: Some(self.replay.hash()), lanes, ..record };
@@ -207,13 +206,17 @@ impl<S: Simulation> FollowedRoom<S> {
         if let Some(difference) = restored.difference() {
             return Err(FollowError::State { difference: difference.clone() });
         }
-        checkpoint.write(self.log.dir()).map_err(FollowError::Write)?;
-        self.files.checkpoint_written(&checkpoint.head);
         self.restored_from = checkpoint.head.tick;
         // Dropping the game's own state may panic.
         let before = std::mem::replace(&mut self.replay, restored);
         let _ = guarded(|| drop(before));
-        Ok(())
+        if let Err(error) = checkpoint.write(self.log.dir()) {
+            let (room, tick) = (self.log.room(), checkpoint.head.tick.0);
+            tracing::warn!(room, tick, "a checkpoint cannot be written: {error}");
+            return Ok(Followed::NotWritten);
+        }
+        self.files.checkpoint_written(&checkpoint.head);
+        Ok(Followed::Checkpoint)
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) struct FollowerShared {
     rooms: AtomicU64,
     lag_ticks_max: AtomicU64,
     checkpoints: AtomicU64,
+    checkpoints_failed: AtomicU64,
     rooms_not_deterministic: AtomicU64,
     rooms_not_followed: AtomicU64,
     bytes_removed: AtomicU64,
@@ -48,6 +49,8 @@ pub(crate) struct FollowerStats {
     pub(crate) lag_ticks_max: u64,
     /// Checkpoints written.
     pub(crate) checkpoints: u64,
+    /// Checkpoints that could not be written.
+    pub(crate) checkpoints_failed: u64,
     /// Rooms whose game is not deterministic, or whose state serde does not hold.
     pub(crate) rooms_not_deterministic: u64,
     /// Rooms that are not followed any more for another reason.
@@ -77,6 +80,7 @@ impl FollowerShared {
             rooms: get(&self.rooms),
             lag_ticks_max: get(&self.lag_ticks_max),
             checkpoints: get(&self.checkpoints),
+            checkpoints_failed: get(&self.checkpoints_failed),
             rooms_not_deterministic: get(&self.rooms_not_deterministic),
             rooms_not_followed: get(&self.rooms_not_followed),
             bytes_removed: get(&self.bytes_removed),
@@ -210,6 +214,9 @@ impl<S: Simulation> Follower<S> {
                 Ok(Followed::Checkpoint) => {
                     self.shared.checkpoints.fetch_add(1, Ordering::Relaxed);
                     trim(&self.shared, &room.log, followed, self.bounds);
+                }
+                Ok(Followed::NotWritten) => {
+                    self.shared.checkpoints_failed.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) => give_up(&self.shared, room, &error),
             }

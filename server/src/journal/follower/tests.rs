@@ -314,6 +314,25 @@ fn a_journal_that_is_damaged_while_it_is_followed_is_named() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_written_is_named_and_the_next_one_tried() {
+    let mut table = Table::new(|_| {});
+    let mut live = table.live("fair");
+    // A folder in the place of the file.
+    let unfinished = live.log.dir().join("000000.checkpoint-unfinished");
+    std::fs::create_dir_all(&unfinished).unwrap();
+    live.tick(61);
+    let log = logged(|| _ = table.follow());
+    assert!(log.contains("WARN") && log.contains("a checkpoint cannot be written"), "{log}");
+    let stats = table.follow();
+    assert_eq!((stats.checkpoints, stats.checkpoints_failed, stats.rooms), (0, 1, 1));
+    std::fs::remove_dir(unfinished).unwrap();
+    live.tick(60);
+    let stats = table.follow();
+    assert_eq!((stats.checkpoints, stats.checkpoints_failed), (1, 1));
+    assert_eq!(table.checkpoints("fair"), [0]);
+}
+
+#[test]
 fn a_follower_that_is_a_checkpoint_behind_says_so_and_when_it_is_not() {
     let mut table = Table::new(|_| {});
     let mut live = table.live("fair");
