@@ -55,7 +55,8 @@ pub(super) fn is_closed(folder: &Path) -> bool {
 pub(crate) fn restore<S: Simulation>(
     folder: &Path,
 ) -> Result<Option<RestoredJournal<S>>, RestoreError> {
-    let ReplayStart { mut replay, mut journal, unused, .. } = ReplayStart::<S>::newest(folder, Tick(u32::MAX))?;
+    let ReplayStart { mut replay, mut journal, unused, .. } =
+        ReplayStart::<S>::newest(folder, Tick(u32::MAX))?;
     for error in unused {
         tracing::warn!("a checkpoint is of no use, and an older one is taken: {error}");
     }

@@ -16,9 +16,7 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{
-    Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick,
-};
+use tickwire_shared::{Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick};
 
 use super::inputs::{BufferedInput, TakenInput};
 use super::record::{

@@ -112,7 +112,7 @@ impl Table {
         room.start_journal(self.config.journal_lanes_ticks);
         let dir = self.dir.path().join(name);
         let log =
-            Arc::new(RoomLog::new(dir.clone(), head.clone(), self.config.journal_lanes_ticks));
+            Arc::new(RoomLog::new(dir.clone(), head.clone(), 0, self.config.journal_lanes_ticks));
         self.follower.shared.begin(&log);
         let segment_bytes_max = self.config.journal_segment_bytes as u64;
         Live { room, log, writer: SegmentWriter::new(dir, head, segment_bytes_max) }
