@@ -323,6 +323,41 @@ async fn a_damaged_journal_stays_as_it_is_and_the_other_rooms_go_on() {
 }
 
 #[tokio::test]
+async fn a_room_goes_on_from_its_checkpoint_and_needs_nothing_from_before() {
+    let mut files = Files::new();
+    let server = files.server(|config| config.journal_checkpoint_s = 1).await;
+    let (mut client, secret) = seated(&server, Over::Quic, "bay", "ann").await;
+    let request = client.ask(command(digit(4))).await;
+    soon("a checkpoint", async {
+        loop {
+            let walked = client.steps().unwrap_or(0);
+            walk(&mut client, walked + 1).await;
+            let saved = |path: PathBuf| path.extension().is_some_and(|it| it == "checkpoint");
+            let mut folder = std::fs::read_dir(&files.journals()[0]).unwrap();
+            if folder.any(|file| saved(file.unwrap().path())) {
+                break;
+            }
+        }
+    })
+    .await;
+    files.until_kept(client.tick.0).await;
+    let walked = client.steps().unwrap();
+    files.kill(server).await;
+    let first = files.journals()[0].join("000000.journal");
+    let mut bytes = std::fs::read(&first).unwrap();
+    let early = bytes.len() / 10;
+    bytes[early] ^= 1;
+    std::fs::write(&first, bytes).unwrap();
+    let server = files.server(|_| {}).await;
+    let asked = request.0 - 1;
+    let mut client = resumed(&server, Over::Quic, (client.player, secret), asked).await;
+    client.ask(command(digit(4))).await;
+    assert_eq!(answer(&mut client).await, ServerFrame::Done { request });
+    walk(&mut client, walked + 3).await;
+    assert!(client.steps().unwrap() < 10 * walked, "the digit came once more");
+}
+
+#[tokio::test]
 async fn a_room_that_was_let_go_does_not_come_back() {
     let mut files = Files::new();
     let server = files
