@@ -7,7 +7,7 @@
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
-//!   again;
+//!   again; `stop` is the end of all of them;
 //! - `link` is the client as the others see it.
 
 mod chat;
@@ -24,10 +24,11 @@ mod resume;
 mod served;
 mod static_data;
 mod static_offers;
+mod stop;
 mod streams;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::TransportSession;
 use control::FrameRates;
-use resume::{Return, ReturnSlot, Returns, take_return, wait_for_return};
+use resume::{Return, ReturnSlot, Returns, take_return, tell_room, wait_for_return};
 use served::Served;
 use streams::Streams;
 
@@ -129,12 +130,6 @@ impl<S: Simulation> ServerState<S> {
     fn authenticator(&self) -> &dyn AnyAuthenticator {
         self.authenticator.get().map_or(&Guests, |authenticator| &**authenticator)
     }
-
-    /// Ends every session, including those about to begin.
-    pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        self.links.end_all(CloseCode::ServerStopping);
-    }
 }
 
 /// A session that has not said hello yet: its deadline and its place among the handshakes.
@@ -199,8 +194,8 @@ pub(crate) async fn serve<S: Simulation>(
 ) {
     let mut link = host.links.open(transport, &host.config);
     let mut returns = host.returns.open(link.player);
-    if host.stopping.load(Ordering::SeqCst) {
-        link.end(CloseCode::ServerStopping);
+    if host.is_stopping() {
+        link.end(host.end_of_stop(&link));
     }
     let rates = FrameRates::new(&host.config, std::time::Instant::now());
     let mut session = SessionScope { permit: None, account: None, rates };
@@ -218,7 +213,7 @@ pub(crate) async fn serve<S: Simulation>(
                 // That session ended meanwhile.
                 streams = back.streams;
                 streams.write_again(&link);
-                break CloseCode::ResumeRefused.into();
+                break host.resume_refusal();
             }
             AfterConnection::Restore(player, secret, unanswered) => {
                 streams = streams.release(&link).await;
@@ -242,8 +237,8 @@ pub(crate) async fn serve<S: Simulation>(
     link.end(end.clone());
     host.returns.close(link.player);
     if let Some(late) = returns.take() {
-        let code = CloseCode::ResumeRefused;
-        late.streams.transport.close(code, code.text());
+        let SessionEnd { code, text } = host.resume_refusal();
+        late.streams.transport.close(code, &text);
     }
     host.rooms.feed.unsubscribe(link.player);
     if end.code == CloseCode::TooSlow {
@@ -251,7 +246,7 @@ pub(crate) async fn serve<S: Simulation>(
     }
     tracing::info!(player = link.player.0, code = ?end.code, text = end.text, "session ended");
     let left = async {
-        leave(&link, end.code).await;
+        give_up_seat(&link, &end).await;
         // Its seat and its name are free now.
         drop(session.account.take());
     };
@@ -373,9 +368,13 @@ async fn stay_without_room<S: Simulation>(
     }
 }
 
-async fn leave<I>(link: &ClientLink<I>, code: CloseCode) {
+/// Leaves the room. A session that goes on in the next process keeps its seat: it is away.
+async fn give_up_seat<I>(link: &ClientLink<I>, end: &SessionEnd) {
+    if end.is_restart() {
+        return tell_room(link, ToRoom::Away { player: link.player }).await;
+    }
     if let Some(membership) = link.take_membership() {
-        let leave = ToRoom::Leave { request: None, player: link.player, code };
+        let leave = ToRoom::Leave { request: None, player: link.player, code: end.code };
         send_message(membership.room(), leave).await;
     }
 }
@@ -383,13 +382,17 @@ async fn leave<I>(link: &ClientLink<I>, code: CloseCode) {
 /// Sends the reason, waits until the client has it, and closes.
 async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) {
     let SessionEnd { code, text } = end.clone();
-    link.reliable.finish(&ServerFrame::Goodbye { code, text });
+    // A goodbye ends the session on the client's side too.
+    let goodbye = (!end.is_restart()).then_some(ServerFrame::Goodbye { code, text });
+    link.reliable.finish(goodbye.as_ref());
     // A client that did not take its frames so far will not take this one either.
     if code != CloseCode::TooSlow {
         let _ = tokio::time::timeout(time, link.reliable.flushed()).await;
         // A browser may drop unread data when the session closes under it; after a goodbye it
         // closes by itself.
-        let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.transport().closed()).await;
+        if goodbye.is_some() {
+            let _ = tokio::time::timeout(HANG_UP_TIME.min(time), link.transport().closed()).await;
+        }
     }
     link.transport().close(end.code, &end.text);
     let _ = tokio::time::timeout(2 * time, link.transport().gone()).await;

@@ -292,6 +292,10 @@ async fn sweep<S: Simulation>(host: Arc<ServerState<S>>, admission: Arc<Admissio
     every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         every_second.tick().await;
+        if host.is_stopping() {
+            // Rooms whose members have left by the stop are not let go.
+            continue;
+        }
         host.rooms.sweep();
         host.sweep_restored().await;
         admission.sweep();

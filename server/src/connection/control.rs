@@ -42,7 +42,7 @@ pub(super) async fn serve<S: Simulation>(
                 }
                 return match may_resume(host, player, secret, received) {
                     true => Served::Resume { player, received },
-                    false => Served::Over(CloseCode::ResumeRefused.into()),
+                    false => Served::Over(host.resume_refusal()),
                 };
             }
             Ok(Ok(first)) => {

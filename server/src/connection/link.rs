@@ -159,6 +159,11 @@ impl<I> ClientLink<I> {
         self.secret.get().copied()
     }
 
+    /// True if its room's journal has its seat, for the next process to restore.
+    pub(super) fn has_restorable_seat(&self) -> bool {
+        self.secret().is_some() && self.membership().is_some()
+    }
+
     /// Sets the identity. Until then it is a guest.
     pub(super) fn set_identity(&self, identity: Identity) {
         let _ = self.identity.set(identity);
@@ -364,10 +369,10 @@ impl<I> ClientLinks<I> {
         self.read().len()
     }
 
-    /// Ends every session.
-    pub(crate) fn end_all(&self, code: CloseCode) {
+    /// Ends every session by its `end`.
+    pub(crate) fn end_all(&self, end: impl Fn(&ClientLink<I>) -> SessionEnd) {
         for link in self.read().values() {
-            link.end(code);
+            link.end(end(link));
         }
     }
 

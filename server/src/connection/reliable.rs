@@ -189,9 +189,11 @@ impl Reliable {
         Ok(())
     }
 
-    /// Queues the session's last frame, regardless of the bound, and finishes both streams.
-    pub(crate) fn finish(&self, goodbye: &ServerFrame) {
-        if frame_bytes(goodbye) <= FRAME_BYTES_MAX {
+    /// Queues the session's last frame if there is one, regardless of the bound, and finishes both streams.
+    pub(crate) fn finish(&self, goodbye: Option<&ServerFrame>) {
+        if let Some(goodbye) = goodbye
+            && frame_bytes(goodbye) <= FRAME_BYTES_MAX
+        {
             self.append(StreamKind::Control, |frames| write_frame(goodbye, frames));
         }
         for lane in [&self.control, &self.chat] {
@@ -353,6 +355,6 @@ mod tests {
         let larger = ServerFrame::Notice("x".repeat(FRAME_BYTES_MAX));
         let refused = reliable.push(StreamKind::Control, &larger);
         assert!(matches!(refused, Err(ReliableError::FrameTooLarge { .. })));
-        reliable.finish(&larger);
+        reliable.finish(Some(&larger));
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn take_seat<S: Simulation>(
     (player, secret, unanswered): (PlayerId, ResumeSecret, RequestId),
 ) -> Result<Arc<ClientLink<S::Input>>, SessionEnd> {
     let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
-    let seat = host.restored.take(player).ok_or(SessionEnd::from(CloseCode::ResumeRefused))?;
+    let seat = host.restored.take(player).ok_or_else(|| host.resume_refusal())?;
     if let Some(account) = &seat.account {
         let Ok(permit) = host.accounts.take(&account.id, player) else {
             leave_seat(seat, CloseCode::AccountTaken).await;

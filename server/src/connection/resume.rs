@@ -128,7 +128,7 @@ pub(super) async fn take_return<S: Simulation>(
     streams
 }
 
-async fn tell_room<I>(link: &ClientLink<I>, message: ToRoom<I>) {
+pub(super) async fn tell_room<I>(link: &ClientLink<I>, message: ToRoom<I>) {
     let membership = link.membership().as_ref().map(Arc::clone);
     if let Some(membership) = membership {
         send_message(membership.room(), message).await;

@@ -22,6 +22,7 @@ mod leaving;
 mod network;
 mod notices;
 mod requests;
+mod restart;
 mod restored;
 mod resume;
 mod room_lists;

@@ -23,13 +23,13 @@ const RIGHT: Keys = Keys { right: 1, panic: false };
 const NOTHING: Received = Received { control: 0, chat: 0 };
 
 /// The journals of one server after another.
-struct Files {
+pub(crate) struct Files {
     root: tempfile::TempDir,
     servers: u32,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Files { root: tempfile::tempdir().unwrap(), servers: 0 }
     }
 
@@ -39,7 +39,7 @@ impl Files {
     }
 
     /// A server with these journals.
-    async fn server(&self, change: impl FnOnce(&mut ServerConfig)) -> Running {
+    pub(crate) async fn server(&self, change: impl FnOnce(&mut ServerConfig)) -> Running {
         Running::start_with(|config| {
             config.journal = Some(self.dir());
             config.journal_flush_ms = 1;
@@ -71,7 +71,7 @@ impl Files {
     }
 
     /// The folders of the rooms.
-    fn journals(&self) -> Vec<PathBuf> {
+    pub(crate) fn journals(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.dir()).unwrap();
         let mut folders: Vec<_> =
             entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
@@ -102,7 +102,7 @@ fn replayed(journal: &Path) -> u32 {
 }
 
 /// Plays until the own dot has as many steps.
-async fn walk(client: &mut Client, steps: i32) {
+pub(crate) async fn walk(client: &mut Client, steps: i32) {
     soon("steps", async {
         while client.steps().is_none_or(|walked| walked < steps) {
             client.play(RIGHT).await;
@@ -112,7 +112,7 @@ async fn walk(client: &mut Client, steps: i32) {
 }
 
 /// A connection by which the seat of `player` is resumed; `asked` requests were answered.
-async fn resumed(
+pub(crate) async fn resumed(
     server: &Running,
     over: Over,
     (player, secret): (PlayerId, ResumeSecret),
@@ -168,7 +168,12 @@ async fn after_a_kill_a_room_goes_on_at_its_tick_and_its_players_over_any_transp
 }
 
 /// A player in `room` whose session can resume, and its secret.
-async fn seated(server: &Running, over: Over, room: &str, name: &str) -> (Client, ResumeSecret) {
+pub(crate) async fn seated(
+    server: &Running,
+    over: Over,
+    room: &str,
+    name: &str,
+) -> (Client, ResumeSecret) {
     let (mut client, secret) = resumable_greeted(server, over).await;
     client.join(room, name).await;
     (client, secret)
