@@ -1,16 +1,16 @@
-//! The hello of a session.
+//! The hello of a session, and its way back after a lost connection.
 
 use std::time::Duration;
 
 use tickwire_shared::compatibility::SCHEMA_BYTES_MAX;
 use tickwire_shared::control::{
-    ClientFrame, ClientStatic, ContentHash, FrameReader, RequestId, ResumeSecret, RoomInfo,
-    ServerFrame, write_frame,
+    ClientChat, ClientFrame, ClientStatic, ContentHash, FrameReader, Member, Received, RequestId,
+    ResumeSecret, RoomChoice, RoomInfo, RoomQuery, STREAM_CHAT, ServerFrame, write_frame,
 };
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
 
-use super::{Session, SessionEvent};
+use super::{ConnectionEvent, Session, SessionError, SessionEvent};
 
 /// A schema whose bytes are nearly all in the game's name.
 fn schema(name_bytes: usize) -> Schema {
@@ -118,4 +118,130 @@ fn a_session_that_resumes_says_again_which_static_data_it_has() {
     let mut reader = FrameReader::default();
     reader.push(&session.take_static()[1..]);
     assert_eq!(reader.poll::<ClientStatic>().unwrap(), Some(ClientStatic::Have(hash)));
+}
+
+/// What waits to be sent, of a stream that began with this connection or before.
+fn written<F: serde::de::DeserializeOwned>(bytes: &[u8], is_new: bool) -> Vec<F> {
+    let mut reader = FrameReader::default();
+    reader.push(&bytes[usize::from(is_new)..]);
+    std::iter::from_fn(|| reader.poll().unwrap()).collect()
+}
+
+/// Resumes over another connection, and returns the request to do so.
+fn resume_anew(session: &mut Session) -> ClientFrame {
+    // Written, and lost with the connection.
+    session.take_control();
+    session.take_chat();
+    assert!(session.handle_lost(Duration::ZERO, "cut"));
+    assert!(session.poll_reconnect(Duration::ZERO));
+    session.resume();
+    let mut sent = written(&session.take_control(), true);
+    assert_eq!(sent.len(), 1, "nothing but the request, before its answer: {sent:?}");
+    assert_eq!(session.take_chat(), [STREAM_CHAT]);
+    sent.remove(0)
+}
+
+fn joined(request: RequestId, tick: u32) -> ServerFrame {
+    ServerFrame::Joined {
+        request,
+        room: room_info(),
+        tick: Tick(tick),
+        seat: 0,
+        spectator: false,
+        host: None,
+        members: vec![member(1), member(2)],
+    }
+}
+
+fn rejoined(tick: u32, members: Vec<Member>) -> ServerFrame {
+    ServerFrame::Rejoined {
+        room: room_info(),
+        tick: Tick(tick),
+        seat: 4,
+        spectator: false,
+        host: None,
+        members,
+    }
+}
+
+fn member(player: u32) -> Member {
+    let (name, spectator, bot) = (format!("p{player}"), false, false);
+    Member { player: PlayerId(player), name, spectator, bot }
+}
+
+#[test]
+fn a_server_that_was_started_again_gets_every_unanswered_request_in_order() {
+    let mut session = resumable();
+    let join = session.join(RoomChoice::Quick, "ann");
+    let list = session.subscribe_rooms(RoomQuery::default());
+    let rooms = ServerFrame::Rooms { request: list, rooms: vec![room_info()], found: 1 };
+    hear(&mut session, &[joined(join, 90), rooms]);
+    let (kick, said) = (session.kick(PlayerId(2), "bye"), session.say("hello"));
+    let leave = session.leave();
+    let ClientFrame::Resume { unanswered, received, .. } = resume_anew(&mut session) else {
+        panic!("no request to resume");
+    };
+    assert_eq!((unanswered, received), (kick, Received { control: 3, chat: 0 }));
+
+    hear(&mut session, &[ServerFrame::Restarted]);
+    let sent: Vec<ClientFrame> = written(&session.take_control(), false);
+    let [ClientFrame::Kick { request: first, .. }, ClientFrame::Leave { request: second }, last] =
+        &sent[..]
+    else {
+        panic!("{sent:?}");
+    };
+    assert_eq!((*first, *second), (kick, leave));
+    assert!(
+        matches!(last, ClientFrame::SubscribeRooms { request, .. } if request.0 == leave.0 + 1)
+    );
+    let chats: Vec<ClientChat> = written(&session.take_chat(), false);
+    assert!(
+        matches!(&chats[..], [ClientChat::Say { request, .. }] if *request == said),
+        "{chats:?}"
+    );
+
+    // The second restart: what was answered in between is not asked again, and frames count from the first one.
+    let answer = ServerFrame::Done { request: kick };
+    hear(&mut session, &[rejoined(84, vec![member(1)]), answer]);
+    let ClientFrame::Resume { unanswered, received, .. } = resume_anew(&mut session) else {
+        panic!("no request to resume");
+    };
+    assert_eq!((unanswered, received), (said, Received { control: 2, chat: 0 }));
+}
+
+#[test]
+fn the_room_of_a_server_that_was_started_again_begins_anew_at_an_earlier_tick() {
+    let mut session = resumable();
+    let join = session.join(RoomChoice::Quick, "ann");
+    let (hash, bytes) = (ContentHash([3; 32]), vec![7; 9]);
+    let offer = ServerFrame::StaticData { key: 1, hash, bytes: 9, tick: Tick(90) };
+    hear(&mut session, &[joined(join, 90), offer.clone()]);
+    session.give_static(hash, Some(&bytes));
+    assert!(session.static_data(1).is_some());
+    resume_anew(&mut session);
+    while session.poll_event().is_some() {}
+    hear(&mut session, &[ServerFrame::Restarted, rejoined(84, vec![member(1), member(3)])]);
+
+    let events: Vec<SessionEvent> = std::iter::from_fn(|| session.poll_event()).collect();
+    let [SessionEvent::Connection(told), SessionEvent::Control(room)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert!(matches!(told, ConnectionEvent::Resumed { attempts: 1, .. }), "{told:?}");
+    assert!(matches!(room, ServerFrame::Rejoined { tick: Tick(84), .. }), "{room:?}");
+    let room = session.room().unwrap();
+    let members: Vec<u32> = room.members().map(|member| member.player.0).collect();
+    assert_eq!((members, room.replica().newest()), (vec![1, 3], None));
+    assert!(session.static_data(1).is_none(), "it is offered again");
+    hear(&mut session, &[offer]);
+    session.give_static(hash, Some(&bytes));
+    assert_eq!(session.static_data(1).map(|(bytes, _)| bytes), Some(&bytes[..]));
+}
+
+#[test]
+fn a_server_may_restart_a_session_only_as_the_answer_to_a_resume() {
+    let mut session = resumable();
+    let mut bytes = Vec::new();
+    write_frame(&ServerFrame::Restarted, &mut bytes);
+    let refused = session.handle_control(Duration::ZERO, &bytes);
+    assert!(matches!(refused, Err(SessionError::Unexpected { .. })), "{refused:?}");
 }
