@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_queue::ArrayQueue;
 use tickwire_shared::{Simulation, Tick};
@@ -245,11 +245,13 @@ impl JournalThread {
         loop {
             // Every record from before the stop is in the queue by now.
             let is_last = self.queue.stop.load(Ordering::Acquire);
+            let began = Instant::now();
             self.write();
             if is_last {
                 return;
             }
-            std::thread::park_timeout(self.pause);
+            // From beginning to beginning: what the disk takes comes out of the pause.
+            std::thread::park_timeout(self.pause.saturating_sub(began.elapsed()));
         }
     }
 
