@@ -5,6 +5,7 @@ mod budget;
 mod busy;
 mod child;
 mod core;
+mod crash;
 mod crowd;
 mod cubes;
 mod feel;
@@ -67,6 +68,8 @@ enum Command {
     Feel(feel::FeelArguments),
     /// Measures what a room's journal costs.
     Journal(journal::JournalArguments),
+    /// Kills a server with a journal again and again, and measures how its players come back.
+    Crash(crash::CrashArguments),
     /// Puts a bad network before a real server.
     Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Join(arguments) => join::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Crash(arguments) => crash::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::WasmSpeed(arguments) => wasm_speed::run(&arguments),
