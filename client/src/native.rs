@@ -246,7 +246,7 @@ impl<S: Simulation> Client<S> {
     }
 
     /// Sends a chat message to the room; [`ServerChat::Message`](tickwire_shared::control::ServerChat::Message) or [`ServerChat::Refused`](tickwire_shared::control::ServerChat::Refused)
-    /// follows.
+    /// follows, and after the first [`ServerChat::Sent`](tickwire_shared::control::ServerChat::Sent), which tells whether it is saved.
     pub fn say(&mut self, text: &str) -> RequestId {
         let request = self.session.say(text);
         self.flush();
@@ -256,6 +256,15 @@ impl<S: Simulation> Client<S> {
     /// Sends a chat message to one member of the room; answered as [`Client::say`].
     pub fn tell(&mut self, player: PlayerId, text: &str) -> RequestId {
         let request = self.session.tell_player(player, text);
+        self.flush();
+        request
+    }
+
+    /// Asks for earlier messages to the room: at most `count` (the server sends 200 at most) with numbers below `before`, or
+    /// the newest. [`ServerChat::History`](tickwire_shared::control::ServerChat::History) answers, empty where the server keeps none; or
+    /// [`ServerChat::Refused`](tickwire_shared::control::ServerChat::Refused) outside of a room, or while the server's disk fails.
+    pub fn chat_history(&mut self, before: Option<u64>, count: u16) -> RequestId {
+        let request = self.session.chat_history(before, count);
         self.flush();
         request
     }

@@ -209,6 +209,12 @@ impl Core {
         self.session.tell_player(PlayerId(player), text).0
     }
 
+    /// Asks for earlier messages to the room: at most `count` with numbers below `before`, or the newest.
+    #[wasm_bindgen(js_name = chatHistory)]
+    pub fn chat_history(&mut self, before: Option<f64>, count: u16) -> u32 {
+        self.session.chat_history(before.map(|before| before as u64), count).0
+    }
+
     /// Removes a member; only the room's host may.
     pub fn kick(&mut self, player: u32, reason: &str) -> u32 {
         self.session.kick(PlayerId(player), reason).0

@@ -205,6 +205,20 @@ settings! {
         journal_bytes: usize = 17_179_869_184, in 65_536..=1_125_899_906_842_624;
         /// Seconds from the last record of a room that has ended until its files are removed.
         journal_ended_kept_s: u32 = 604_800, in 60..=315_360_000;
+        /// Directory of the store, which keeps the rooms' chat on disk. Without it none is kept.
+        store: Option<PathBuf> = None;
+        /// Milliseconds in which messages gather that are written to the store at once.
+        store_commit_ms: u32 = 50, in 1..=10_000;
+        /// Messages and requests for history that wait for the store; more messages are not saved.
+        store_queued_max: usize = 8192, in 16..=1_048_576;
+        /// Bytes of them.
+        store_queued_bytes: usize = 8_388_608, in 65_536..=4_294_967_296;
+        /// Newest messages of a room that the store keeps.
+        chat_history_messages: usize = 10_000, in 1..=10_000_000;
+        /// Rooms whose messages the store keeps; beyond that the one without a message for the longest time is dropped.
+        chat_rooms_max: usize = 10_000, in 1..=1_000_000;
+        /// Newest messages of the room that a client gets after its join; 0 for none.
+        chat_joined_messages: u16 = 50, in 0..=200;
         /// Threads for simulation; 0 for half the processors.
         sim_threads: usize = 0, in 0..=1024;
         /// Run simulation threads in the real-time class (SCHED_FIFO) if the system permits it: on

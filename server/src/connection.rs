@@ -6,6 +6,7 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
+//! - `history` keeps messages in the store and brings them back;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
 //!   again; `stop` is the end of all of them;
 //! - `link` is the client as the others see it.
@@ -16,6 +17,7 @@ mod datagrams;
 mod deliver;
 mod frames;
 mod hello;
+mod history;
 mod link;
 mod order;
 mod reliable;

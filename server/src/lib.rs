@@ -75,7 +75,8 @@
 //! 4. `rooms`: rooms by name;
 //! 5. `scheduler`: rooms ticked at absolute deadlines on threads of their own;
 //! 6. [`room`]: what a tick does, with no socket and no clock;
-//! 7. [`journal`]: what is kept of it on disk, and how it is run again.
+//! 7. [`journal`]: what is kept of it on disk, and how it is run again;
+//! 8. [`store`]: chat that outlives rooms and server.
 
 mod admission;
 mod certificates;
@@ -95,6 +96,7 @@ mod rooms;
 mod scheduler;
 mod server;
 mod shares;
+pub mod store;
 mod token_bucket;
 mod transport;
 

@@ -15,7 +15,7 @@ use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
 use crate::server::{Server, ServerError};
-use crate::{journal, log};
+use crate::{journal, log, store};
 
 /// Files beside connections: the standard ones, sockets, the page's, the system's own.
 const OTHER_FILES: u64 = 128;
@@ -37,7 +37,7 @@ const EXIT_IMPATIENT: i32 = 130;
 /// into the program.
 ///
 /// With `token` as its first argument it makes and reads join tokens instead: see `token --help`.
-/// With `replay FILE` it runs a room's [journal] again and prints the outcome.
+/// With `replay FILE` it runs a room's [journal] again and prints the outcome; with `store` it checks or copies a [store].
 ///
 /// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
@@ -61,6 +61,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1).and_then(|word| word.to_str()) {
         Some("token") => return token_command(S::NAME, args),
+        Some("store") => return store::store_command(args),
         Some("replay") => return journal::replay_command::<S>(args),
         _ => {}
     }

@@ -202,6 +202,11 @@ impl<S: Simulation> Room<S> {
         }
     }
 
+    /// Counts chat on from `id`: the first message or notice has a higher number.
+    pub fn with_chat_after(self, id: u64) -> Self {
+        Room { chat_id: self.chat_id.max(id), ..self }
+    }
+
     /// Removes the host from the room: nobody may kick.
     pub fn without_host(self) -> Self {
         Room { is_hosted: false, ..self }

@@ -21,6 +21,7 @@ use crate::guard::guarded;
 use crate::journal::{Journals, RoomJournal};
 use crate::room::{JournalHead, SecretDigest, options};
 use crate::scheduler::{Mailbox, RoomBegin, Scheduler, StartRoom};
+use crate::store::ServerStore;
 use creators::{CreatedRoom, RoomCreators};
 pub(crate) use feed::RoomsFeed;
 pub(crate) use numbers::PlayerNumbers;
@@ -39,6 +40,8 @@ pub(crate) struct Rooms<S: Simulation> {
     pub(crate) feed: RoomsFeed,
     /// Where rooms are kept, if they are.
     pub(crate) journals: Option<Journals>,
+    /// Where chat is kept, if it is.
+    pub(crate) store: Option<ServerStore>,
 }
 
 /// The rooms and their creators.
@@ -113,12 +116,12 @@ impl<S: Simulation> Rooms<S> {
     pub(crate) fn new(
         scheduler: Scheduler<S>,
         config: Arc<ServerConfig>,
-        journals: Option<Journals>,
+        (journals, store): (Option<Journals>, Option<ServerStore>),
     ) -> Self {
         let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
         let feed = RoomsFeed::new(config.rooms_queries_max);
         let numbers = Arc::default();
-        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed, journals }
+        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed, journals, store }
     }
 
     /// The numbers that sessions share with bots.
@@ -368,7 +371,9 @@ impl<S: Simulation> Rooms<S> {
             empty_s: AtomicU32::new(0),
         };
         let is_hosted = !is_quick;
-        let room = StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal };
+        let chat_after = self.store.as_ref().map_or(0, ServerStore::highest_id);
+        let room =
+            StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal, chat_after };
         self.scheduler.add(room).then_some(entry)
     }
 

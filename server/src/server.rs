@@ -18,6 +18,7 @@ use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -31,6 +32,7 @@ use crate::journal::Journals;
 use crate::notices::Notices;
 use crate::rooms::Rooms;
 use crate::scheduler::{Scheduler, Watchdog};
+use crate::store::{ServerStore, StoreError, StoreEvent};
 use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
 
 use service::ServerService;
@@ -58,6 +60,8 @@ pub struct Server<S: Simulation> {
     page_policy: HeaderValue,
     tokens: Option<Arc<TokenAuthenticator>>,
     authenticator: Option<Box<dyn AnyAuthenticator>>,
+    /// Results of the store, if there is one.
+    stored: Option<mpsc::Receiver<StoreEvent>>,
     local_addr: SocketAddr,
 }
 
@@ -81,6 +85,9 @@ pub enum ServerError {
         /// Why.
         error: io::Error,
     },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Ctrl-C and SIGTERM cannot be caught.
     #[error("signals cannot be caught: {0}")]
     Signals(io::Error),
@@ -131,7 +138,8 @@ impl<S: Simulation> Server<S> {
             dir: config.journal.clone().unwrap_or_default(),
             error,
         })?;
-        let rooms = Rooms::new(scheduler, Arc::clone(&config), journals);
+        let (store, stored) = ServerStore::start(&config)?.unzip();
+        let rooms = Rooms::new(scheduler, Arc::clone(&config), (journals, store));
         let server = Server {
             host: Arc::new(ServerState::new(config, rooms)),
             endpoint,
@@ -143,6 +151,7 @@ impl<S: Simulation> Server<S> {
             page_policy,
             tokens,
             authenticator: None,
+            stored,
             local_addr,
         };
         show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
@@ -206,6 +215,9 @@ impl<S: Simulation> Server<S> {
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         tasks.spawn(push_rooms(Arc::clone(&host)));
+        if let Some(stored) = self.stored {
+            tasks.spawn(deliver_stored(Arc::clone(&host), stored));
+        }
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
         tasks.spawn(identity::watch_keys(watched_tokens, host.config.token_keys_check_s));
@@ -311,6 +323,18 @@ async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
     }
 }
 
+/// Delivers the results of the store.
+async fn deliver_stored<S: Simulation>(
+    host: Arc<ServerState<S>>,
+    mut stored: mpsc::Receiver<StoreEvent>,
+) {
+    while let Some(event) = stored.recv().await {
+        host.deliver_stored(event);
+    }
+    // The thread has ended, at the stop.
+    std::future::pending::<()>().await;
+}
+
 /// Looks after the simulation threads, and tells of ticks that do not end, until a thread died: which.
 async fn look_after<S: Simulation>(host: &ServerState<S>, shown: &LiveInfo) -> String {
     let scheduler = host.rooms.scheduler();
@@ -404,6 +428,16 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
                 tracing::error!(
                     "the end of the rooms' journals is not written: the disk does not follow"
                 );
+                break;
+            }
+            tokio::time::sleep(STOP_LOOK).await;
+        }
+    }
+    if let Some(store) = &host.rooms.store {
+        store.stop();
+        while !store.is_written() {
+            if Instant::now() >= end {
+                tracing::error!("the last chat is not saved: the disk does not follow");
                 break;
             }
             tokio::time::sleep(STOP_LOOK).await;

@@ -116,7 +116,8 @@ impl Resume {
         self.received.chat = self.received.chat.wrapping_add(1);
         match chat {
             ServerChat::Message(message) if is_own => self.answered(message.request),
-            ServerChat::Refused { request, .. } => self.answered(*request),
+            ServerChat::Refused { request, .. }
+            | ServerChat::History { request: Some(request), .. } => self.answered(*request),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickwire_shared::control::{
-    Member, RefuseCode, RequestId, RoomInfo, RoomOrder, RoomQuery, ServerChat,
+    ChatMessage, Member, RefuseCode, RequestId, RoomInfo, RoomOrder, RoomQuery, ServerChat,
 };
 use tickwire_shared::schema::{ChoiceSchema, FieldSchema, KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
@@ -15,18 +15,7 @@ use crate::session::component::components;
 
 pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
     match chat {
-        ServerChat::Message(message) => {
-            let fields = [
-                ("request", message.request.0.into()),
-                ("id", (message.id as f64).into()),
-                ("timeMs", (message.time_ms as f64).into()),
-                ("from", message.from.0.into()),
-                ("name", (&message.name).into()),
-                ("to", player_or_none(message.to)),
-                ("text", (&message.text).into()),
-            ];
-            typed("chat", &fields)
-        }
+        ServerChat::Message(message) => typed("chat", &message_fields(message)),
         ServerChat::Notice { id, time_ms, text } => {
             let fields = [
                 ("id", (*id as f64).into()),
@@ -38,7 +27,36 @@ pub(super) fn chat_object(chat: &ServerChat) -> JsValue {
         ServerChat::Refused { request, code, text } => {
             refused_object("chatRefused", *request, *code, text)
         }
+        ServerChat::Sent { request, id, is_saved } => {
+            let id = (*id as f64).into();
+            let fields =
+                [("request", request.0.into()), ("id", id), ("isSaved", (*is_saved).into())];
+            typed("chatSent", &fields)
+        }
+        ServerChat::History { request, room, messages, has_older } => {
+            let messages: Array =
+                messages.iter().map(|message| object(&message_fields(message))).collect();
+            let fields = [
+                ("request", request.map_or(JsValue::UNDEFINED, |request| request.0.into())),
+                ("room", room.into()),
+                ("messages", messages.into()),
+                ("hasOlder", (*has_older).into()),
+            ];
+            typed("chatHistory", &fields)
+        }
     }
+}
+
+fn message_fields(message: &ChatMessage) -> [(&'static str, JsValue); 7] {
+    [
+        ("request", message.request.0.into()),
+        ("id", (message.id as f64).into()),
+        ("timeMs", (message.time_ms as f64).into()),
+        ("from", message.from.0.into()),
+        ("name", (&message.name).into()),
+        ("to", player_or_none(message.to)),
+        ("text", (&message.text).into()),
+    ]
 }
 
 pub(super) fn connection_object(state: ConnectionEvent) -> JsValue {

@@ -28,7 +28,10 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   /** What is seen, as of the last {@link update}. */
   readonly entities = new Entities<G>();
   /** Sends chat. */
-  readonly chat = new Chat((request) => this.#say(request));
+  readonly chat = new Chat(
+    (request) => this.#say(request),
+    (before, count) => this.ask((core) => core.chatHistory(before, count)),
+  );
   /** Settles when the session is over, always with why. */
   readonly closed: Promise<Closed>;
 
@@ -337,6 +340,11 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
         return this.#emitter.emit('message', event);
       case 'chatNotice':
         return this.#emitter.emit('chatNotice', event);
+      case 'chatSent':
+        return this.#emitter.emit('chatSent', event);
+      case 'chatHistory':
+        if (event.request === undefined) return this.#emitter.emit('chatHistory', event);
+        return this.#requests.resolve(event.request, event);
       case 'staticData':
         return this.#emitter.emit('staticData', event);
       case 'staticChanged':

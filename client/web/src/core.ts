@@ -96,6 +96,7 @@ export interface Core {
   subscribeRooms(query: RoomQuery): number;
   unsubscribeRooms(): number;
   say(text: string): number;
+  chatHistory(before: number | undefined, count: number): number;
   tell(player: number, text: string): number;
   kick(player: number, reason: string): number;
   /** The number of its kind in the schema, and one number for each component. */

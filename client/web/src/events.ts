@@ -1,7 +1,7 @@
 import type { CoreStats } from './core.js';
 import type { Game, Seen } from './entities.js';
 import type { CloseCode, TickwireError } from './errors.js';
-import type { ChatMessage, ChatNotice, Closed, Joined, Member, Reconnecting, Refused, Resumed, RoomInfo } from './messages.js';
+import type { ChatHistory, ChatMessage, ChatNotice, ChatSent, Closed, Joined, Member, Reconnecting, Refused, Resumed, RoomInfo } from './messages.js';
 import type { StaticChange, StaticProgress } from './static-data.js';
 import type { TransportKind } from './transport.js';
 
@@ -29,6 +29,10 @@ export interface ClientEvents<G extends Game> {
   host: number | undefined;
   /** Chat, one's own included. */
   message: ChatMessage;
+  /** The server is done with an own message to the room: once for each, after `message`. */
+  chatSent: ChatSent;
+  /** The newest messages of the room from before the join, where the server keeps any. */
+  chatHistory: ChatHistory;
   /** Someone joined or left, in order with the chat. */
   chatNotice: ChatNotice;
   /** The server's program has something to say, to everyone or to those in the room. */

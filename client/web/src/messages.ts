@@ -74,7 +74,7 @@ export interface Joined {
 
 /** A chat message as the server stamped it. */
 export interface ChatMessage {
-  /** Counted from 1 in each room. */
+  /** Grows in each room, with gaps; no two messages of a room have the same. */
   id: number;
   /** Milliseconds since 1970 by the server's clock. */
   timeMs: number;
@@ -86,6 +86,24 @@ export interface ChatMessage {
   to?: number | undefined;
   /** The text: plain, never HTML. */
   text: string;
+}
+
+/** Earlier messages to a room. */
+export interface ChatHistory {
+  /** The room. */
+  room: string;
+  /** From old to new. After a join, messages that were reported may be among them: their ids tell. */
+  messages: ChatMessage[];
+  /** Whether there are older ones. */
+  hasOlder: boolean;
+}
+
+/** The server is done with an own message to the room. */
+export interface ChatSent {
+  /** The message's. */
+  id: number;
+  /** Whether it is on the server's disk, and outlives it. */
+  isSaved: boolean;
 }
 
 /** Someone joined or left, in order with the chat messages. */
@@ -158,6 +176,8 @@ export type CoreEvent =
   | ({ type: 'chat' } & Answer & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Answer & Refused)
+  | ({ type: 'chatSent' } & Answer & ChatSent)
+  | ({ type: 'chatHistory' } & Partial<Answer> & ChatHistory)
   | ({ type: 'staticData' } & StaticProgress)
   | ({ type: 'staticChanged' } & StaticChange)
   | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };

@@ -4,7 +4,7 @@ import type { ChatMessage } from '../src/messages.js';
 
 test('a message that no server takes is refused with its own length, and not sent', async () => {
   const ask = vi.fn(async () => ({}) as ChatMessage);
-  const chat = new Chat(ask);
+  const chat = new Chat(ask, vi.fn());
   const long = 'x'.repeat(3_000_000);
   const told = { code: 'ChatTooLong', message: expect.stringContaining('has 3000000 characters') };
   await expect(chat.send(long)).rejects.toMatchObject(told);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../src/client.js';
 import type { Adopt, Core, StepOnce } from '../src/core.js';
-import type { CoreEvent } from '../src/messages.js';
+import type { ChatHistory, ChatSent, CoreEvent } from '../src/messages.js';
 import type { Modes } from '../src/modes.js';
 import type { Transport, TransportHandler } from '../src/transport.js';
 
@@ -94,6 +94,7 @@ class ScriptedCore {
   kick = (player: number) => this.ask(`kick ${player}`);
   command = (kind: number, values: Float64Array) => this.ask(`command ${kind} ${values}`);
   say = (text: string) => this.ask(`say ${text}`);
+  chatHistory = (before: number | undefined, count: number) => this.ask(`history ${before} ${count}`);
   goodbye = () => this.asked.push('goodbye');
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
   rules: { adopt: Adopt; step: StepOnce } | undefined;
@@ -237,6 +238,32 @@ test("chat settles with the message as it was stamped, not with someone else's",
   const refused = client.chat.send('ahoy ahoy');
   say({ type: 'chatRefused', request: 2, code: 'ChatTooFast', text: 'wait' });
   await expect(refused).rejects.toMatchObject({ code: 'ChatTooFast', message: 'wait' });
+});
+
+test('earlier messages come by a promise where asked for, and by an event after a join', async () => {
+  const joined: ChatHistory[] = [];
+  client.on('chatHistory', (history) => joined.push(history));
+  const message = { request: 0, id: 8, timeMs: 5, from: 4, name: 'x', text: 'ahoy' };
+  const page = { type: 'chatHistory' as const, room: 'bay', messages: [message], hasOlder: true };
+  say({ ...page, request: undefined });
+  expect(joined).toMatchObject([{ room: 'bay', messages: [{ id: 8, text: 'ahoy' }], hasOlder: true }]);
+  const asked = client.chat.history({ before: 8, count: 1e9 });
+  expect(core.asked.at(-1)).toBe('history 8 200');
+  say({ ...page, request: 1, messages: [], hasOlder: false });
+  expect(await asked).toMatchObject({ messages: [], hasOlder: false });
+  void client.chat.history();
+  expect(core.asked.at(-1)).toBe('history undefined 50');
+  const refused = client.chat.history();
+  say({ type: 'chatRefused', request: 3, code: 'Busy', text: 'ask again later' });
+  await expect(refused).rejects.toMatchObject({ code: 'Busy' });
+  expect(joined).toHaveLength(1);
+});
+
+test('the server tells of each own message whether it is saved', () => {
+  const sent: ChatSent[] = [];
+  client.on('chatSent', (event) => sent.push(event));
+  say({ type: 'chatSent', request: 1, id: 8, isSaved: true }, { type: 'chatSent', request: 2, id: 9, isSaved: false });
+  expect(sent).toMatchObject([{ id: 8, isSaved: true }, { id: 9, isSaved: false }]);
 });
 
 test('two leaves at once are each answered', async () => {

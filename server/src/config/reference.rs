@@ -45,6 +45,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("Rooms", &["rooms_", "room_empty"]),
     ("A room", &["room."]),
     ("Journals", &["journal"]),
+    ("Store", &["store", "chat_"]),
     (
         "Simulation threads",
         &["sim_", "realtime", "catch_up", "mailbox", "inputs_", "outbox", "watchdog"],

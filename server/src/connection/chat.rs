@@ -1,29 +1,32 @@
-//! The chat stream: messages to the room.
+//! The chat stream: messages to the room, and requests for earlier ones.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use tickwire_shared::Simulation;
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::served::Served;
-use super::{ClientLink, SessionEnd, send_message};
-use crate::config::ServerConfig;
+use super::{ClientLink, ServerState, SessionEnd, send_message};
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
 use crate::transport::TransportSession;
 
 /// Serves the chat stream of one connection to its end.
-pub(super) async fn serve<I: Send + 'static>(
-    config: &ServerConfig,
-    link: &Arc<ClientLink<I>>,
+pub(super) async fn serve<S: Simulation>(
+    host: &ServerState<S>,
+    link: &Arc<ClientLink<S::Input>>,
     transport: &TransportSession,
     frames: &mut FrameStream,
 ) -> Served {
     // The room's own limit answers with an explanation; this one keeps its mailbox free for others.
-    let mut bucket =
-        TokenBucket::new(config.control_frames_burst, config.control_frames_hz, Instant::now());
+    let mut bucket = TokenBucket::new(
+        host.config.control_frames_burst,
+        host.config.control_frames_hz,
+        Instant::now(),
+    );
     loop {
         while !bucket.take(Instant::now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
@@ -37,7 +40,7 @@ pub(super) async fn serve<I: Send + 'static>(
                     _ = transport.closed() => return Served::Lost,
                 };
                 link.all_answered().await;
-                say(link, chat).await;
+                say(host, link, chat).await;
                 drop(turn);
             }
             // The client has no more to say; it may still listen.
@@ -52,10 +55,17 @@ pub(super) async fn serve<I: Send + 'static>(
     }
 }
 
-async fn say<I>(link: &Arc<ClientLink<I>>, chat: ClientChat) {
+async fn say<S: Simulation>(
+    host: &ServerState<S>,
+    link: &Arc<ClientLink<S::Input>>,
+    chat: ClientChat,
+) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
         Some(membership) => {
+            if let ClientChat::History { request, before, count } = chat {
+                return host.recall(link, membership.room().name(), (request, before, count));
+            }
             let message = ToRoom::Chat { player: link.player, chat };
             send_message(membership.room(), message).await;
         }

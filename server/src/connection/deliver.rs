@@ -63,8 +63,12 @@ impl<S: Simulation> ServerState<S> {
     fn deliver_frame(&self, room: &Arc<Mailbox<S::Input>>, frame: FromRoom) {
         match frame {
             FromRoom::Control { player, frame } => {
+                let has_joined = matches!(frame, ServerFrame::Joined { .. });
                 if let Some(link) = self.links.get(player) {
                     link.send_from_room(frame);
+                    if has_joined {
+                        self.recall_newest(room.name(), player);
+                    }
                 }
             }
             FromRoom::ControlAll { players, frame } => {
@@ -72,6 +76,7 @@ impl<S: Simulation> ServerState<S> {
             }
             FromRoom::ChatAll { players, chat } => {
                 self.deliver_all(&players, StreamKind::Chat, &chat);
+                self.keep_chat(room.listing(), chat);
             }
             FromRoom::Chat { player, chat } => {
                 if let Some(link) = self.links.get(player) {

@@ -180,7 +180,7 @@ pub(super) async fn serve<S: Simulation>(
     };
     let chat = async {
         match chat.frames(transport, idle).await {
-            Some(frames) => chat::serve(&host.config, link, transport, frames).await,
+            Some(frames) => chat::serve(host, link, transport, frames).await,
             None => Served::Lost,
         }
     };

@@ -237,6 +237,10 @@ impl<S: Simulation> Room<S> {
         let (request, text, to) = match chat {
             ClientChat::Say { request, text } => (*request, text, None),
             ClientChat::Tell { request, player, text } => (*request, text, Some(*player)),
+            ClientChat::History { .. } => {
+                let text = "the room itself keeps no messages".to_owned();
+                return Err((RefuseCode::Busy, text));
+            }
         };
         let Some(member) = self.members.get_mut(&from) else {
             return Err((RefuseCode::NotInRoom, "join a room before you chat".into()));

@@ -33,6 +33,8 @@ pub(crate) struct StartRoom<S: Simulation> {
     pub(crate) is_hosted: bool,
     /// Where it is kept, if it is.
     pub(crate) journal: Option<RoomJournal>,
+    /// Its chat has higher numbers.
+    pub(crate) chat_after: u64,
 }
 
 /// The beginning of a room.
@@ -84,7 +86,8 @@ pub(super) enum TickOutcome {
 
 impl<S: Simulation> Runner<S> {
     pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
-        let StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal } = new;
+        let StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, .. } = new;
+        let (journal, chat_after) = (new.journal, new.chat_after);
         let name = mailbox.name();
         let journal_lanes_ticks = journal.as_ref().map(RoomJournal::lanes_ticks);
         // The options are the game's own, and dropping them may panic.
@@ -110,7 +113,7 @@ impl<S: Simulation> Runner<S> {
                 Room::restored(*replay, Instant::now(), settings)
             }
         }));
-        let room = room.ok();
+        let room = room.ok().map(|room| room.with_chat_after(chat_after));
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
         let frames = Vec::new();
         let (stepped_ns, events_counted) = (0, 0);

@@ -342,7 +342,16 @@ mod tests {
         let policy = RoomPolicy::default();
         let (first_bot, is_hosted, journal) = (PlayerId(2), true, None);
         let begin = RoomBegin::New { seed: 0, options: () };
-        let new = StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, journal };
+        let new = StartRoom {
+            mailbox,
+            config,
+            begin,
+            policy,
+            first_bot,
+            is_hosted,
+            journal,
+            chat_after: 0,
+        };
         let shared = Arc::new(ThreadShared::<Wrong> {
             intake: BoundedQueue::new(1),
             woken: Arc::new(WokenRooms::new(1)),

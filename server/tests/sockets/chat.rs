@@ -9,8 +9,8 @@ async fn message(client: &mut Client) -> ChatMessage {
     loop {
         match client.hear_chat().await {
             ServerChat::Message(message) => return message,
-            ServerChat::Notice { .. } => {}
             ServerChat::Refused { text, .. } => panic!("{text}"),
+            _ => {}
         }
     }
 }

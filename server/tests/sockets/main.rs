@@ -3,6 +3,7 @@
 mod client;
 mod game;
 mod harness;
+mod history;
 mod laned;
 
 mod bad_input;

@@ -151,6 +151,12 @@ impl Game {
                     self.app.note(None, line);
                 }
             }
+            ClientEvent::Chat(ServerChat::Sent { .. }) => {}
+            ClientEvent::Chat(ServerChat::History { messages, .. }) => {
+                for said in messages {
+                    self.app.note(Some(said.name), said.text);
+                }
+            }
             ClientEvent::Chat(ServerChat::Message(said)) => {
                 let name = match said.to {
                     Some(_) => format!("{} (to you)", said.name),

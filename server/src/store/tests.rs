@@ -1,0 +1,77 @@
+use super::*;
+
+fn new(id: u64, text: String) -> NewMessage {
+    let (request, from, name) = (RequestId(9), PlayerId(7), "alice".to_owned());
+    let message = ChatMessage { request, id, time_ms: 5, from, name, to: None, text };
+    NewMessage { room: "bay".to_owned(), message }
+}
+
+fn start(dir: &Path) -> (ServerStore, mpsc::Receiver<StoreEvent>) {
+    let store = Some(dir.to_owned());
+    let config = ServerConfig { store, store_queued_bytes: 65_536, ..ServerConfig::default() };
+    ServerStore::start(&config).unwrap().unwrap()
+}
+
+/// Stops the store, once all that waits is written.
+fn stop(store: ServerStore) {
+    store.stop();
+    store.thread.join().unwrap();
+}
+
+#[test]
+fn what_waits_at_the_stop_is_written_and_numbers_go_on_beyond_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut events) = start(dir.path());
+    let first = store.highest_id();
+    // Of a room that went on from a journal: far beyond the numbers of this run.
+    let far = first + (7 << RUN_SHIFT) + 3;
+    assert!(store.keep(new(first + 1, "near".to_owned())));
+    assert!(store.keep(new(far, "far".to_owned())));
+    store.note_id(far);
+    assert_eq!(store.highest_id(), far);
+    stop(store);
+    for kept in [first + 1, far] {
+        let (sender, request) = (PlayerId(7), RequestId(9));
+        let event = StoreEvent::Kept { sender, request, id: kept, is_saved: true };
+        assert_eq!(events.blocking_recv(), Some(event));
+    }
+    let (store, _events) = start(dir.path());
+    assert!(store.highest_id() > far);
+    let next = store.highest_id();
+    stop(store);
+    let (store, _events) = start(dir.path());
+    assert!(store.highest_id() > next, "notices are not on disk, and have numbers too");
+    stop(store);
+}
+
+#[test]
+fn a_message_that_finds_no_place_in_the_queue_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut events) = start(dir.path());
+    assert!(!store.keep(new(1, "x".repeat(65_536))));
+    assert!(store.keep(new(2, "fits".to_owned())));
+    stop(store);
+    assert!(matches!(events.blocking_recv(), Some(StoreEvent::Kept { id: 2, is_saved: true, .. })));
+    assert_eq!(events.blocking_recv(), None);
+}
+
+#[test]
+fn a_page_at_a_join_ends_with_what_was_said_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut events) = start(dir.path());
+    let (room, count) = ("bay".to_owned(), 9);
+    let wanted = PageRequest { player: PlayerId(8), request: None, room, before: None, count };
+    assert!(store.keep(new(1, "before".to_owned())));
+    assert!(store.look_up(wanted));
+    assert!(store.keep(new(2, "after".to_owned())));
+    stop(store);
+    let mut pages = 0;
+    while let Some(event) = events.blocking_recv() {
+        if let StoreEvent::Page(_, Some(page)) = event {
+            let ids: Vec<u64> = page.messages.iter().map(|message| message.id).collect();
+            assert_eq!(ids, [1]);
+            pages += 1;
+        }
+    }
+    assert_eq!(pages, 1);
+}
