@@ -280,7 +280,10 @@ impl Session {
     /// Takes a datagram received at `now`. An unusable one is only counted in the statistics.
     pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
         self.stats.bytes_in += bytes.len() as u64;
-        let Some(room) = &mut self.room else {
+        // A server that was started again may give the same seat number: until it tells of the room, its snapshots are not for
+        // the one that is here.
+        let room = self.room.as_mut().filter(|_| !self.resume.awaits_room());
+        let Some(room) = room else {
             self.stats.datagrams_unused += 1;
             return;
         };

@@ -44,6 +44,8 @@ pub(super) struct Resume {
     told: Received,
     told_at: Duration,
     lost: Option<LostConnection>,
+    /// The server was started again, and has not told of the room yet.
+    awaits_room: bool,
 }
 
 /// An unanswered request.
@@ -101,8 +103,18 @@ impl Resume {
         }
     }
 
+    /// True between `Restarted` and the room as it is now.
+    pub(super) fn awaits_room(&self) -> bool {
+        self.awaits_room
+    }
+
     /// Counts a frame of the control stream, and removes the request that it answers.
     pub(super) fn heard_control(&mut self, frame: &ServerFrame) {
+        match frame {
+            ServerFrame::Restarted => self.awaits_room = true,
+            ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,
+            _ => {}
+        }
         if !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted) {
             self.received.control = self.received.control.wrapping_add(1);
         }

@@ -220,7 +220,15 @@ fn the_room_of_a_server_that_was_started_again_begins_anew_at_an_earlier_tick() 
     assert!(session.static_data(1).is_some());
     resume_anew(&mut session);
     while session.poll_event().is_some() {}
-    hear(&mut session, &[ServerFrame::Restarted, rejoined(84, vec![member(1), member(3)])]);
+    let looked_at = |session: &mut Session| {
+        session.handle_datagram(Duration::ZERO, &[0]);
+        let stats = session.stats(Duration::ZERO);
+        (stats.datagrams_unused, stats.snapshots_malformed)
+    };
+    hear(&mut session, &[ServerFrame::Restarted]);
+    assert_eq!(looked_at(&mut session), (1, 0), "a snapshot that overtakes is of another stay");
+    hear(&mut session, &[rejoined(84, vec![member(1), member(3)])]);
+    assert_eq!(looked_at(&mut session), (1, 1));
 
     let events: Vec<SessionEvent> = std::iter::from_fn(|| session.poll_event()).collect();
     let [SessionEvent::Connection(told), SessionEvent::Control(room)] = &events[..] else {
