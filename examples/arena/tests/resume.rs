@@ -3,6 +3,7 @@
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use tickwire_server::{Server, ServerConfig};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, RoomChoice, ServerChat, ServerFrame};
 use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
 
 type Event = ClientEvent<<Arena as tickwire_shared::Simulation>::Event>;
 
@@ -79,18 +81,22 @@ async fn pass_back(
 /// A server in this process that soon gives up a silent connection.
 async fn serve(change: impl FnOnce(&mut ServerConfig)) -> (SocketAddr, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let mut config = ServerConfig {
-        listen: "[::1]:0".parse().unwrap(),
-        certs_dir: dir.path().join("certs"),
-        idle_ms: 1000,
-        keep_alive_ms: 200,
-        ..ServerConfig::default()
-    };
+    let mut config = impatient(dir.path());
     change(&mut config);
     let server = Server::<Arena>::bind(config).await.unwrap();
     let address = server.local_addr();
     tokio::spawn(server.run(std::future::pending()));
     (address, dir)
+}
+
+fn impatient(dir: &Path) -> ServerConfig {
+    ServerConfig {
+        listen: "[::1]:0".parse().unwrap(),
+        certs_dir: dir.join("certs"),
+        idle_ms: 1000,
+        keep_alive_ms: 200,
+        ..ServerConfig::default()
+    }
 }
 
 /// A client and the events that it got.
@@ -101,8 +107,11 @@ struct Player {
 
 impl Player {
     async fn join(target: SocketAddr, name: &str) -> Player {
-        let target = format!("quic://{target}");
-        let mut client = Client::connect(&target, ConnectOptions::default()).await.unwrap();
+        Player::join_over(&format!("quic://{target}"), name).await
+    }
+
+    async fn join_over(target: &str, name: &str) -> Player {
+        let mut client = Client::connect(target, ConnectOptions::default()).await.unwrap();
         client.join(RoomChoice::Named("lasting".to_owned()), name);
         let mut player = Player { client, heard: Vec::new() };
         player.until(|event| matches!(event, Event::Control(ServerFrame::Joined { .. }))).await;
@@ -248,4 +257,52 @@ async fn a_client_that_never_comes_back_has_left_after_the_grace() {
         matches!(over, Some(CloseCode::ResumeRefused | CloseCode::ConnectionLost)),
         "{over:?}: told so by the server, or given up by itself"
     );
+}
+
+#[tokio::test]
+async fn players_come_back_by_themselves_to_a_server_with_a_journal_that_is_stopped_and_started_again()
+ {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = impatient(dir.path());
+    config.journal = Some(dir.path().join("journals"));
+    let server = Server::<Arena>::bind(config.clone()).await.unwrap();
+    config.listen = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    let mut near = Player::join(config.listen, "near").await;
+    let mut far = Player::join_over(&format!("ws://{}/ws", config.listen), "far").await;
+    let has_ship = |player: &Player| player.client.entities().any(|seen| seen.mine);
+    both(&mut near, &mut far, |near, far| has_ship(near) && has_ship(far)).await;
+    let numbers = [near.client.player(), far.client.player()];
+    near.client.command(&Command::ChangeTeam(ChangeTeam {}));
+    both(&mut near, &mut far, |near, _| near.done() == 1).await;
+    stop.send(()).unwrap();
+    both(&mut near, &mut far, |near, far| {
+        near.heard.iter().any(is_lost) && far.heard.iter().any(is_lost) && running.is_finished()
+    })
+    .await;
+    running.await.unwrap().unwrap();
+    // Asked without a server.
+    near.client.command(&Command::ChangeTeam(ChangeTeam {}));
+    far.client.say("is anybody there?");
+
+    let server = Server::<Arena>::bind(config).await.unwrap();
+    tokio::spawn(server.run(std::future::pending()));
+    both(&mut near, &mut far, |near, far| {
+        near.heard.iter().any(is_resumed)
+            && far.heard.iter().any(is_resumed)
+            && near.done() == 2
+            && far.chat() == ["is anybody there?"]
+            && [near, far].into_iter().all(has_ship)
+    })
+    .await;
+    assert_eq!([near.client.player(), far.client.player()], numbers);
+    for player in [&near, &far] {
+        let rejoined =
+            |event: &&Event| matches!(event, Event::Control(ServerFrame::Rejoined { .. }));
+        assert_eq!(player.heard.iter().filter(rejoined).count(), 1);
+        assert!(!player.heard.iter().any(|event| matches!(event, Event::Over { .. })));
+    }
 }
