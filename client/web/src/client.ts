@@ -314,6 +314,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       case 'removed':
       case 'memberJoined':
       case 'memberLeft':
+      case 'memberAway':
+      case 'memberBack':
       case 'host':
         return this.#onRoom(event);
       case 'rooms':

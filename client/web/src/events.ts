@@ -25,6 +25,10 @@ export interface ClientEvents<G extends Game> {
   memberJoined: Member;
   /** Someone left the room. */
   memberLeft: Member & { code: CloseCode };
+  /** A member's connection was lost; its place is kept until it is back or leaves. */
+  memberAway: Member;
+  /** A member that was away is back, in the same seat. */
+  memberBack: Member;
   /** Who may kick changed: the member's number, or undefined when nobody may. */
   host: number | undefined;
   /** Chat, one's own included. */

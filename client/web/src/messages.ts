@@ -56,6 +56,8 @@ export interface Member {
   spectator: boolean;
   /** A player of the server's own, that no person steers. */
   bot: boolean;
+  /** Its connection was lost, and the server keeps its place. */
+  away?: boolean;
 }
 
 /** A seat, or a place to watch from. */
@@ -167,6 +169,7 @@ export type CoreEvent =
   | { type: 'removed'; text: string }
   | { type: 'memberJoined'; member: Member }
   | { type: 'memberLeft'; player: number; code: number }
+  | { type: 'memberAway' | 'memberBack'; player: number }
   | { type: 'host'; player: number | undefined }
   | { type: 'notice'; text: string }
   | { type: 'goodbye'; code: number; text: string }

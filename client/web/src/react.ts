@@ -69,7 +69,18 @@ function keyOf(url: string | URL, { name, room, password, transport, options }: 
 }
 
 const NOBODY: ReadonlyMap<number, Member> = new Map();
-const CHANGES = ['joined', 'left', 'removed', 'memberJoined', 'memberLeft', 'host', 'reconnecting', 'resumed'] as const;
+const CHANGES = [
+  'joined',
+  'left',
+  'removed',
+  'memberJoined',
+  'memberLeft',
+  'memberAway',
+  'memberBack',
+  'host',
+  'reconnecting',
+  'resumed',
+] as const;
 
 /** One session, as long as components hold it. */
 class Held<G extends Game> {

@@ -2,7 +2,7 @@ import { type CloseCode, closeCodeOf } from './errors.js';
 import type { CoreEvent, Joined, Member, RoomInfo } from './messages.js';
 
 /** The events of the core that change who is here. */
-export type RoomEvent = CoreEvent & { type: 'joined' | 'left' | 'removed' | 'memberJoined' | 'memberLeft' | 'host' };
+export type RoomEvent = CoreEvent & { type: 'joined' | 'left' | 'removed' | 'memberJoined' | 'memberLeft' | 'memberAway' | 'memberBack' | 'host' };
 
 /** The room a client is in, as the server told it. */
 export class Room {
@@ -30,6 +30,9 @@ export class Room {
         return [event.type, event.member];
       case 'memberLeft':
         return [event.type, this.remove(event)];
+      case 'memberAway':
+      case 'memberBack':
+        return [event.type, this.#mark(event.player, event.type === 'memberAway')];
       case 'host':
         this.host = event.player;
         return [event.type, event.player];
@@ -52,8 +55,20 @@ export class Room {
 
   /** Someone is gone. Gives who it was. */
   remove({ player, code }: { player: number; code: number }): Member & { code: CloseCode } {
-    const member = this.members.get(player) ?? { player, name: '', spectator: false, bot: false };
+    const member = this.members.get(player) ?? unknown(player);
     this.members.delete(player);
     return { ...member, code: closeCodeOf(code) };
   }
+
+  /** A connection was lost, or is back. Gives whose. The old object stays as it was, for those who compare. */
+  #mark(player: number, away: boolean): Member {
+    const marked = { ...(this.members.get(player) ?? unknown(player)), away };
+    if (this.members.has(player)) this.members.set(player, marked);
+    return marked;
+  }
+}
+
+/** A member that the server has not told of. */
+function unknown(player: number): Member {
+  return { player, name: '', spectator: false, bot: false };
 }

@@ -202,6 +202,24 @@ test('who comes and goes is known and told', () => {
   expect([...client.members.keys()]).toEqual([7, 9]);
 });
 
+test('a member whose connection was lost is away until it is back', () => {
+  const told: unknown[] = [];
+  client.on('memberAway', ({ name, away }) => told.push(['away', name, away]));
+  client.on('memberBack', ({ name, away }) => told.push(['back', name, away]));
+  say(JOINED);
+  const before = client.members.get(4);
+  say({ type: 'memberAway', player: 4 });
+  expect([client.members.get(4)?.away, before?.away]).toEqual([true, undefined]);
+  say({ type: 'memberBack', player: 4 });
+  expect(client.members.get(4)).toEqual({ ...before, away: false });
+  expect(told).toEqual([
+    ['away', 'Host', true],
+    ['back', 'Host', false],
+  ]);
+  say({ type: 'memberAway', player: 99 });
+  expect([...client.members.keys()], 'nobody comes in by going away').not.toContain(99);
+});
+
 test('an update sends every datagram and shows what is seen', () => {
   say(JOINED);
   core.datagrams = [new Uint8Array([1]), new Uint8Array([2])];
