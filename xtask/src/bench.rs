@@ -108,15 +108,30 @@ fn program(repo: &Repo) -> anyhow::Result<String> {
     Ok(program.to_str().context("the path of the checkout is not UTF-8")?.to_owned())
 }
 
+/// Kills a server with journals under play: all players come back, and no command is stepped twice.
+pub(crate) fn crash(repo: &Repo) -> anyhow::Result<Outcome> {
+    let found = run(repo, &["crash", "--kills", "3"])?;
+    ensure!(found["seats_lost"] == 0, "seats were lost: {found}");
+    ensure!(found["commands_doubled"] == 0, "commands were stepped twice: {found}");
+    ensure!(found["commands_sent"].as_u64().is_some_and(|sent| sent > 0), "no commands: {found}");
+    ensure!(found["commands_unanswered"] == 0, "commands without an answer: {found}");
+    Ok(Outcome::Passed)
+}
+
 fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
     measure_for(repo, "2", command)
 }
 
 fn measure_for(repo: &Repo, seconds: &str, command: &[&str]) -> anyhow::Result<Value> {
+    run(repo, &[command, &["--seconds", seconds]].concat())
+}
+
+/// The object that a subcommand prints.
+fn run(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
     build_binaries(repo)?;
     let program = program(repo)?;
     let clients = CLIENTS.to_string();
-    let short = ["--clients", &clients, "--seconds", seconds, "--json"];
+    let short = ["--clients", &clients, "--json"];
     let text = Run::new(&program, &[command, &short].concat(), repo.root()).read()?;
     serde_json::from_str(&text).with_context(|| format!("not one JSON object: {text}"))
 }
