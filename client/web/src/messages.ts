@@ -157,10 +157,15 @@ interface Answer {
   request: number;
 }
 
+/** The answer to a request, or told without one. */
+interface MaybeAnswer {
+  request?: number | undefined;
+}
+
 /** What the core's `pollEvent` gives. Close codes and kinds are numbers there. */
 export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
-  | ({ type: 'joined' } & Partial<Answer> & Joined)
+  | ({ type: 'joined' } & MaybeAnswer & Joined)
   | ({ type: 'left' } & Answer)
   | ({ type: 'rooms' } & Answer & RoomList)
   | { type: 'roomsChanged'; rooms: RoomInfo[] }
@@ -180,7 +185,7 @@ export type CoreEvent =
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Answer & Refused)
   | ({ type: 'chatSent' } & Answer & ChatSent)
-  | ({ type: 'chatHistory' } & Partial<Answer> & ChatHistory)
+  | ({ type: 'chatHistory' } & MaybeAnswer & ChatHistory)
   | ({ type: 'staticData' } & StaticProgress)
   | ({ type: 'staticChanged' } & StaticChange)
   | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };
