@@ -7,6 +7,14 @@ const LAST_CHANCE_MS = 1000;
 /** Silence after which a connection counts as lost though it is open, as where a router has forgotten it. */
 const LOST_MS = 15_000;
 
+/**
+ * Time after which another opening begins beside those of an attempt that have no answer. Retransmissions of a handshake come ever
+ * more seldom: an old one would notice late that the network is back.
+ */
+const FRESH_MS = 2000;
+/** Most openings at a time. */
+const OPENINGS_MAX = 4;
+
 /** How connections are opened after the first. */
 export interface Ways {
   /** Opens what the path allows, as `connect()` does, until the signal fires. */
@@ -35,8 +43,9 @@ export interface Carried {
 export class Reconnector {
   readonly #ways: Ways | undefined;
   readonly #session: Carried;
-  /** Stops the attempt under way, after a loss. */
-  #attempt: AbortController | undefined;
+  /** Stops the openings of the attempt under way, after a loss. */
+  readonly #openings = new Set<AbortController>();
+  #openedMs = 0;
   /** Stops the opening of the other transport, beside one that stalls. */
   #detour: AbortController | undefined;
   /**
@@ -89,9 +98,8 @@ export class Reconnector {
 
   /** The session is over. */
   end(): void {
-    this.#attempt?.abort();
+    this.#stopAttempt();
     this.#detour?.abort();
-    this.#attempt = undefined;
     this.#isOff = true;
     this.#closeLeft();
     globalThis.removeEventListener?.('online', this.#hurry);
@@ -99,21 +107,30 @@ export class Reconnector {
   }
 
   #tryIfDue(): void {
-    if (this.#session.core.pollReconnect(performance.now())) void this.#try();
+    const nowMs = performance.now();
+    const { size } = this.#openings;
+    const isLate = size > 0 && size < OPENINGS_MAX && nowMs - this.#openedMs >= FRESH_MS;
+    if (isLate || this.#session.core.pollReconnect(nowMs)) void this.#open(nowMs);
   }
 
-  async #try(): Promise<void> {
-    const attempt = (this.#attempt = new AbortController());
-    const isCurrent = () => this.#attempt === attempt;
+  /** One opening of the attempt. The first that comes about carries the session; the attempt failed once all have. */
+  async #open(nowMs: number): Promise<void> {
+    const opening = new AbortController();
+    this.#openings.add(opening);
+    this.#openedMs = nowMs;
     try {
-      const transport = await this.#ways!.open(attempt.signal);
-      if (isCurrent()) this.#goOn(transport);
+      const transport = await this.#ways!.open(opening.signal);
+      if (this.#openings.delete(opening)) this.#goOn(transport);
       else drop(transport);
     } catch {
-      if (!isCurrent()) return;
-      this.#attempt = undefined;
+      if (!this.#openings.delete(opening) || this.#openings.size > 0) return;
       this.#session.core.onConnectFailed(performance.now());
     }
+  }
+
+  #stopAttempt(): void {
+    for (const opening of this.#openings) opening.abort();
+    this.#openings.clear();
   }
 
   /** The network is back, or somebody looks at the page again. What was begun before that may wait for long. */
@@ -121,9 +138,8 @@ export class Reconnector {
     const { core } = this.#session;
     if (!this.#isOff || !core.isReconnecting()) return;
     const nowMs = performance.now();
-    if (this.#attempt) {
-      this.#attempt.abort();
-      this.#attempt = undefined;
+    if (this.#openings.size > 0) {
+      this.#stopAttempt();
       core.onConnectFailed(nowMs);
     }
     core.reconnectNow(nowMs);
@@ -161,8 +177,7 @@ export class Reconnector {
   }
 
   #goOn(transport: Transport): void {
-    this.#attempt?.abort();
-    this.#attempt = undefined;
+    this.#stopAttempt();
     const { core } = this.#session;
     if (!core.isReconnecting()) return drop(transport);
     this.#isOff = false;

@@ -371,3 +371,30 @@ test('a late transport of a session that is over is closed', async () => {
   await pass(0);
   expect(late.closes).toBe(1);
 });
+
+test('an opening without an answer gets others beside it, and the first that comes about carries the session', async () => {
+  pipe.end();
+  await pass(1900);
+  expect(openings.length).toBe(1);
+  await pass(200);
+  expect(openings.length).toBe(2);
+  openings[0]!.reject();
+  await pass(100);
+  expect(told, 'the attempt goes on').toEqual([['reconnecting', { attempt: 1, inMs: 0 }]]);
+  await pass(2000);
+  const [, second, third] = openings as [Opening, Opening, Opening];
+  const next = new Pipe('webtransport');
+  third.resolve(next);
+  await pass(100);
+  expect([second.signal.aborted, core.state]).toEqual([true, 'resuming']);
+  const late = new Pipe('websocket');
+  second.resolve(late);
+  await pass(100);
+  expect([late.closes, next.closes]).toEqual([1, 0]);
+});
+
+test('openings without an answer are few', async () => {
+  pipe.end();
+  await pass(60_000);
+  expect(openings.length).toBe(4);
+});
