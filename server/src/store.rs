@@ -108,8 +108,7 @@ impl ServerStore {
         make_dir(dir)?;
         let database = Database::create(dir)?;
         // Each run has numbers of its own, far from those of the run before: its notices are not on disk.
-        let run = database.count_start()?.max((database.highest_id() >> RUN_SHIFT) + 1);
-        let highest_id = run << RUN_SHIFT;
+        let highest_id = database.count_run(RUN_SHIFT)? << RUN_SHIFT;
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
         let retention =

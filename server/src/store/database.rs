@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `meta` | `version`, `starts`, `opened` | a number |
+//! | `meta` | `version`, `runs`, `opened` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
 
@@ -128,17 +128,19 @@ impl Database {
         Ok(self)
     }
 
-    /// StoreCounts a start of a server. Returns the number of starts so far, from 1.
-    pub(super) fn count_start(&self) -> Result<u64, StoreError> {
+    /// Counts a run of a server. Returns its number: higher than that of any run before, and than every message's number
+    /// shifted by `shift` bits.
+    pub(super) fn count_run(&self, shift: u32) -> Result<u64, StoreError> {
         let write = self.begin_write()?;
-        let starts = {
+        let run = {
             let mut meta = self.table(&write, META)?;
-            let starts = self.number(&meta, "starts")?.unwrap_or(0) + 1;
-            meta.insert("starts", starts).map_err(|error| self.failed(error))?;
-            starts
+            let before = self.number(&meta, "runs")?.unwrap_or(0);
+            let run = before.max(self.highest_id() >> shift) + 1;
+            meta.insert("runs", run).map_err(|error| self.failed(error))?;
+            run
         };
         write.commit().map_err(|error| self.failed(error))?;
-        Ok(starts)
+        Ok(run)
     }
 
     /// The number of a room's newest message, 0 without any.
@@ -147,7 +149,7 @@ impl Database {
     }
 
     /// The highest number of any message.
-    pub(super) fn highest_id(&self) -> u64 {
+    fn highest_id(&self) -> u64 {
         self.rooms.values().map(|head| head.last_id).max().unwrap_or(0)
     }
 

@@ -15,7 +15,9 @@ fn start(dir: &Path) -> (ServerStore, mpsc::Receiver<StoreEvent>) {
 /// Stops the store, once all that waits is written.
 fn stop(store: ServerStore) {
     store.stop();
-    store.thread.join().unwrap();
+    while !store.is_written() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

@@ -99,10 +99,10 @@ fn a_lower_bound_of_messages_holds_with_the_next_message() {
 }
 
 #[test]
-fn every_start_has_another_number() {
+fn every_run_has_another_number() {
     let dir = tempfile::tempdir().unwrap();
     for start in 1..=3 {
-        assert_eq!(Database::create(dir.path()).unwrap().count_start().unwrap(), start);
+        assert_eq!(Database::create(dir.path()).unwrap().count_run(32).unwrap(), start);
     }
 }
 
@@ -190,12 +190,12 @@ fn a_copy_has_every_record_and_never_replaces_a_store() {
     let (dir, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let to = to.path().join("deep/copy");
     let mut database = Database::create(dir.path()).unwrap();
-    database.count_start().unwrap();
+    database.count_run(32).unwrap();
     database.keep(&[new("bay", 1), new("bay", 2), new("cave", 3)], ALL).unwrap();
     assert_eq!(database.copy_to(&to).unwrap(), StoreCounts { rooms: 2, messages: 3 });
     assert!(matches!(database.copy_to(&to).unwrap_err(), StoreError::Exists(_)));
     let copy = Database::create(&to).unwrap();
     assert_eq!(copy.page("bay", 9, 9).unwrap(), database.page("bay", 9, 9).unwrap());
-    assert_eq!(copy.count_start().unwrap(), 2, "its numbers go on");
+    assert_eq!(copy.count_run(32).unwrap(), 2, "its numbers go on");
     assert_eq!(copy.check().unwrap(), StoreCounts { rooms: 2, messages: 3 });
 }
