@@ -381,6 +381,11 @@ impl<S: Simulation> Client<S> {
         self.session.room().into_iter().flat_map(|room| room.members())
     }
 
+    /// Whether a member's connection was lost: the server keeps its place.
+    pub fn is_away(&self, player: PlayerId) -> bool {
+        self.session.room().is_some_and(|room| room.is_away(player))
+    }
+
     /// The name of the room the client is in.
     pub fn room(&self) -> Option<&str> {
         self.session.room().map(|room| room.name())

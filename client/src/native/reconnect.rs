@@ -5,11 +5,16 @@ use std::time::Duration;
 use tickwire_shared::Simulation;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::link::Link;
 use super::target::{Target, Transport};
 use super::trust::Trust;
 use super::{Client, ConnectError, ConnectOptions};
+
+/// Time after which another handshake begins beside those without an answer. Retransmissions of a
+/// handshake come ever more seldom: an old one would notice late that the network is back.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A client's connection settings and the attempt under way.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ impl Reconnect {
         let (target, trust, timeout) = (self.target.clone(), self.trust.clone(), self.timeout);
         self.opening = Some(opening);
         self.runtime.spawn(async move {
-            let open = Link::open(&target, &trust);
+            let open = open_any(&target, &trust);
             let link = tokio::time::timeout(timeout, open).await.unwrap_or_else(|_| {
                 let reason = format!("no answer within {} s", timeout.as_secs_f32());
                 Err(ConnectError::Unreachable { target: target.given.clone(), reason })
@@ -55,6 +60,29 @@ impl Reconnect {
         };
         self.opening = None;
         Some(done)
+    }
+}
+
+/// Opens a connection by the first handshake that is done: one each [`FRESH`]. Fails once all that
+/// began have failed.
+async fn open_any(target: &Target, trust: &Trust) -> Result<Link, ConnectError> {
+    let mut handshakes = JoinSet::new();
+    loop {
+        let (target, trust) = (target.clone(), trust.clone());
+        handshakes.spawn(async move { Link::open(&target, &trust).await });
+        let fresh = tokio::time::sleep(FRESH);
+        tokio::pin!(fresh);
+        loop {
+            tokio::select! {
+                () = &mut fresh => break,
+                Some(done) = handshakes.join_next() => match done {
+                    Ok(Err(error)) if handshakes.is_empty() => return Err(error),
+                    Ok(Err(_)) => {}
+                    Ok(Ok(link)) => return Ok(link),
+                    Err(error) => return Err(ConnectError::Local(error.to_string())),
+                },
+            }
+        }
     }
 }
 

@@ -62,6 +62,8 @@ struct LostConnection {
     at: Duration,
     text: String,
     attempts: u32,
+    /// The beginning of the last attempt.
+    tried_at: Duration,
     phase: Phase,
 }
 
@@ -149,7 +151,7 @@ impl Resume {
         })
     }
 
-    /// The wait after that many attempts: random, up to a bound that doubles, so that clients that
+    /// The time from the beginning of an attempt that failed, the last of that many, to the next: random, up to a bound that doubles, so that clients that
     /// lost their connections together do not return together.
     fn backoff(&self, attempts: u32) -> Duration {
         let most = BACKOFF_FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(10));
@@ -184,7 +186,8 @@ impl Session {
             Some(_) => self.wait_for_attempt(now),
             None => {
                 let phase = Phase::Waiting { until: now };
-                let lost = LostConnection { at: now, text: text.to_owned(), attempts: 0, phase };
+                let (text, attempts) = (text.to_owned(), 0);
+                let lost = LostConnection { at: now, text, attempts, tried_at: now, phase };
                 self.resume.lost = Some(lost);
                 let reconnecting =
                     ConnectionEvent::Reconnecting { attempt: 1, wait: Duration::ZERO };
@@ -201,6 +204,7 @@ impl Session {
         let is_due = matches!(lost.phase, Phase::Waiting { until } if until <= now);
         if is_due {
             lost.attempts += 1;
+            lost.tried_at = now;
             lost.phase = Phase::Connecting;
         }
         is_due
@@ -317,8 +321,12 @@ impl Session {
     }
 
     fn wait_for_attempt(&mut self, now: Duration) {
-        let Some(attempts) = self.resume.lost.as_ref().map(|lost| lost.attempts) else { return };
-        let wait = self.resume.backoff(attempts);
+        let lost = self.resume.lost.as_ref();
+        let Some((attempts, tried_at)) = lost.map(|lost| (lost.attempts, lost.tried_at)) else {
+            return;
+        };
+        let tried_for = now.saturating_sub(tried_at);
+        let wait = self.resume.backoff(attempts).saturating_sub(tried_for);
         if let Some(lost) = &mut self.resume.lost {
             lost.phase = Phase::Waiting { until: now + wait };
         }

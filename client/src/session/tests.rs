@@ -91,6 +91,19 @@ fn a_session_that_is_given_up_opens_no_more_connections() {
     assert!(matches!(last, Some(SessionEvent::Over { .. })), "{last:?}");
 }
 
+/// An attempt without an answer has taken its time already.
+#[test]
+fn the_wait_for_the_next_attempt_counts_from_the_beginning_of_the_last() {
+    let mut session = resumable();
+    assert!(session.handle_lost(Duration::ZERO, "cut"));
+    assert!(session.poll_reconnect(Duration::ZERO));
+    let failed = Duration::from_millis(250);
+    session.handle_connect_failed(failed);
+    assert!(session.poll_reconnect(failed), "the longest wait is over");
+    session.handle_connect_failed(failed);
+    assert!(!session.poll_reconnect(failed), "one that is refused at once is followed later");
+}
+
 #[test]
 fn a_session_that_resumes_says_again_which_static_data_it_has() {
     let (mut session, room) = (resumable(), room_info());
