@@ -87,7 +87,8 @@ impl From<ConnectionError> for Closed {
             }
             ConnectionError::ApplicationClosed(_) => CloseCode::Normal,
             ConnectionError::ConnectionClosed(close)
-                if close.error_code == TransportErrorCode::NO_ERROR =>
+                if close.error_code == TransportErrorCode::NO_ERROR
+                    && !names_chromium_error(&close.reason) =>
             {
                 CloseCode::Normal
             }
@@ -95,6 +96,15 @@ impl From<ConnectionError> for Closed {
         };
         Closed { code, text: error.to_string() }
     }
+}
+
+/// True if the reason is of a close that Chromium did not want. It sends NO_ERROR for most of its own errors too, such as a
+/// connection on which it heard nothing for long, and its number for the error before the text: `25:No recent network
+/// activity`. Its number for a close that it wants, as of a closed page, is 0.
+fn names_chromium_error(reason: &[u8]) -> bool {
+    let digits = reason.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = reason.split_at(digits);
+    rest.starts_with(b":") && number.iter().any(|digit| *digit != b'0')
 }
 
 /// The reason why a connected peer got no session.
@@ -237,5 +247,30 @@ impl TransportSession {
             TransportSession::WebTransport(web) => web.gone().await,
             TransportSession::WebSocket(socket) => socket.gone().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quinn_proto::ConnectionClose;
+
+    use super::*;
+
+    fn closed(error_code: TransportErrorCode, reason: &'static str) -> CloseCode {
+        let reason = Bytes::from_static(reason.as_bytes());
+        let close = ConnectionClose { error_code, frame_type: None, reason };
+        Closed::from(ConnectionError::ConnectionClosed(close)).code
+    }
+
+    #[test]
+    fn a_close_without_error_is_a_lost_connection_where_chromium_names_an_error() {
+        let clean = |reason| closed(TransportErrorCode::NO_ERROR, reason);
+        for reason in ["", "0:", "0:the page is closed", "25", "bye", ":25"] {
+            assert_eq!(clean(reason), CloseCode::Normal, "{reason}");
+        }
+        for reason in ["25:No recent network activity", "85:", "100:x"] {
+            assert_eq!(clean(reason), CloseCode::ConnectionLost, "{reason}");
+        }
+        assert_eq!(closed(TransportErrorCode::INTERNAL_ERROR, "0:"), CloseCode::ConnectionLost);
     }
 }

@@ -31,6 +31,7 @@ class Network {
   #ways = new Map();
   #sockets = new Set();
   #isCut = false;
+  #isDeaf = false;
   #passesUdp = true;
   /** What is done once the network is whole again. */
   #later = [];
@@ -50,9 +51,14 @@ class Network {
 
   /** Everything passes again, except what is blocked. */
   mend() {
-    this.#isCut = false;
+    this.#isCut = this.#isDeaf = false;
     for (const socket of this.#sockets) socket.resume();
     for (const act of this.#later.splice(0)) act();
+  }
+
+  /** From now on no UDP passes towards pages; the server hears everything. */
+  deafen() {
+    this.#isDeaf = true;
   }
 
   /** From now on no UDP passes, as behind a firewall. */
@@ -78,7 +84,7 @@ class Network {
     if (!way) {
       way = createSocket('udp4');
       way.on('message', (packet) => {
-        if (!this.#isCut && this.#passesUdp) this.#udp.send(packet, port, HOST);
+        if (!this.#isCut && !this.#isDeaf && this.#passesUdp) this.#udp.send(packet, port, HOST);
       });
       // The server may be gone.
       way.on('error', () => {});

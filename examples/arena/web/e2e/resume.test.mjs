@@ -7,6 +7,7 @@ import { startServer } from './server.mjs';
 
 /** Not how long anything takes, but when it is given up. */
 const SHOOTING_MS = 180_000;
+const LOSS_MS = 30_000;
 /** Of a ship, in radians. */
 const TURN_PER_SECOND = (12 / 1024) * 2 * Math.PI * 60;
 
@@ -65,7 +66,11 @@ function note(page) {
 const stats = async () => (await fetch(new URL('/stats.json', server.url))).json();
 
 async function untilLost(count) {
-  while ((await stats()).sessions_lost < count) await new Promise((done) => setTimeout(done, 50));
+  const end = Date.now() + LOSS_MS;
+  while ((await stats()).sessions_lost < count) {
+    assert.ok(Date.now() < end, 'the server lost no connection');
+    await new Promise((done) => setTimeout(done, 50));
+  }
 }
 
 const hears = (page, text) => page.until(`"${text}"`, (text) => window.lines.includes(text), text);
@@ -166,6 +171,24 @@ for (const transport of ['webtransport', 'websocket']) {
     assert.deepEqual([...wentWrong(far), ...wentWrong(near)], []);
   });
 }
+
+test('a page that hears nothing while the server hears it keeps its seat', async () => {
+  await join('webtransport');
+  await joinNear();
+  const before = await belongings();
+  network.deafen();
+  await far.until('the loss', () => window.told.includes('reconnecting'));
+  await untilLost(1);
+  await near.say('meanwhile');
+  network.mend();
+  await playsOn();
+  await hears(far, 'meanwhile');
+  await keeps(before);
+  const { sessions_started: started, sessions_resumed: resumed, sessions } = await stats();
+  assert.deepEqual({ started, resumed, sessions }, { started: 2, resumed: 1, sessions: 2 });
+  assert.deepEqual(await far.evaluate(() => window.told.filter((event) => event !== 'reconnecting')), ['resumed']);
+  assert.deepEqual(wentWrong(far), []);
+});
 
 test('a player whose network blocks UDP from then on plays on over a WebSocket', async () => {
   await join();
