@@ -142,6 +142,12 @@ impl<I: Copy + Default + PartialEq> InputBuffer<I> {
         }
     }
 
+    /// True if a later datagram overtook this one; its inputs are all older than the newest.
+    pub(super) fn is_overtaken(&self, room_tick: Tick, datagram: &InputDatagram<I>) -> bool {
+        let newest = Tick::expand(datagram.head.newest_low16, room_tick);
+        !datagram.inputs.is_empty() && self.newest.is_some_and(|known| newest.since(known.tick) < 0)
+    }
+
     /// The input of `tick`. If it has not come, `missing` derives it from the last one and the
     /// ticks since then.
     pub(super) fn take(&mut self, tick: Tick, missing: impl Fn(I, u32) -> I) -> BufferedInput<I> {
@@ -257,6 +263,19 @@ mod tests {
         assert_eq!(buffer.counts().outside, 3);
         assert_eq!(buffer.report(Tick(1000)).unwrap().newest_ticks, -100);
         assert_eq!(buffer.take(Tick(1033), HOLD_ON).input, 0);
+    }
+
+    #[test]
+    fn a_datagram_is_overtaken_by_one_with_a_newer_input_and_not_by_its_copy() {
+        let due = Instant::now();
+        let mut buffer = InputBuffer::new(32);
+        let is_overtaken = |buffer: &InputBuffer<u8>, newest| {
+            buffer.is_overtaken(Tick(90), &datagram(newest, &[1]))
+        };
+        assert!(!is_overtaken(&buffer, 5), "nothing came before it");
+        buffer.push(clock(90, due), due, &datagram(100, &[1]));
+        assert_eq!([99, 100, 101].map(|tick| is_overtaken(&buffer, tick)), [true, false, false]);
+        assert!(!buffer.is_overtaken(Tick(90), &datagram(99, &[])), "it tells no tick");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use tickwire_shared::control::ServerFrame;
-use tickwire_shared::input::{InputDatagram, InputHead};
+use tickwire_shared::input::InputDatagram;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation, Tick};
 
@@ -42,7 +42,7 @@ impl<S: Simulation> Room<S> {
         if member.seat != head.seat {
             return;
         }
-        if has_lost_touch(member, tick, head, S::TICK_HZ) {
+        if has_lost_touch(member, tick, datagram, S::TICK_HZ) {
             return self.begin_anew(player);
         }
         // The number of parts counts only in the newest datagram, as only its low bits are sent.
@@ -90,14 +90,17 @@ impl<S: Simulation> Room<S> {
 }
 
 /// True if the silence was so long that ticks are ambiguous, or if a client that acknowledged
-/// snapshots has nothing any more, after a shorter silence.
-fn has_lost_touch<I: Copy + Default>(
+/// snapshots has nothing any more, after a shorter silence. A datagram of the time before its first
+/// acknowledgement that was on its way for as long says nothing of now.
+fn has_lost_touch<I: Copy + Default + PartialEq>(
     member: &RoomMember<I>,
     tick: Tick,
-    head: &InputHead,
+    datagram: &InputDatagram<I>,
     tick_hz: u32,
 ) -> bool {
-    let has_nothing = head.ack.is_none() && member.replication.is_heard();
+    let inputs = member.inputs.as_ref();
+    let is_stale = || inputs.is_some_and(|inputs| inputs.is_overtaken(tick, datagram));
+    let has_nothing = datagram.head.ack.is_none() && member.replication.is_heard() && !is_stale();
     member.replication.is_out_of_touch(tick)
         || (has_nothing && member.bandwidth.was_silent(tick_hz))
 }
