@@ -18,6 +18,7 @@ mod network;
 mod progress;
 mod proxy;
 mod random;
+mod reconnect;
 mod record;
 mod serve;
 mod sizes;
@@ -66,6 +67,8 @@ enum Command {
     Join(join::JoinArguments),
     /// Measures what players feel of a bad network, in virtual time.
     Feel(feel::FeelArguments),
+    /// Measures what players lose when their network is away.
+    Reconnect(reconnect::ReconnectArguments),
     /// Measures what a room's journal costs.
     Journal(journal::JournalArguments),
     /// Kills a server with a journal again and again, and measures how its players come back.
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Attack(arguments) => attack::run(&arguments),
         Command::Join(arguments) => join::run(&arguments),
         Command::Feel(arguments) => feel::run(&arguments),
+        Command::Reconnect(arguments) => reconnect::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 use crate::network::{Conditions, Faults, Link, Weather};
@@ -39,6 +39,9 @@ pub(crate) struct ProxyArguments {
     listen: SocketAddr,
     #[command(flatten)]
     conditions: Conditions,
+    /// Direction in which blackouts lose everything.
+    #[arg(long, value_enum, default_value_t = Way::Both)]
+    blackout_way: Way,
     /// Seconds after which a UDP client's source port changes at the server, as behind a router
     /// that forgot it.
     #[arg(long, value_name = "S", value_parser = rebind_every)]
@@ -51,11 +54,31 @@ pub(crate) struct ProxyArguments {
     until_eof: bool,
 }
 
+/// Directions of a path: `up` is towards the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    Both,
+    Up,
+    Down,
+}
+
+impl Way {
+    /// The name as given to `--blackout-way`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Way::Both => "both",
+            Way::Up => "up",
+            Way::Down => "down",
+        }
+    }
+}
+
 /// State shared by all paths through the proxy.
 #[derive(Clone, Debug)]
 struct Network {
     to: SocketAddr,
     conditions: (Weather, Faults),
+    blackout_way: Way,
     rebind_every: Option<Duration>,
     seed: u64,
     /// Zero of the links' time.
@@ -63,14 +86,15 @@ struct Network {
 }
 
 pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
-    let ProxyArguments { to, rebind_every, seed, .. } = *arguments;
+    let ProxyArguments { to, rebind_every, seed, blackout_way, .. } = *arguments;
     let conditions = arguments.conditions.resolve()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (udp, tcp) = listen(arguments.listen)?;
         let (address, profile) = (udp.local_addr()?, arguments.conditions.profile.name());
         println!("listening udp={address} tcp={address} to={to} profile={profile}");
-        let network = Network { to, conditions, rebind_every, seed, start: Instant::now() };
+        let start = Instant::now();
+        let network = Network { to, conditions, blackout_way, rebind_every, seed, start };
         for dark in arguments.conditions.blackouts() {
             tokio::spawn(tell_blackout(network.start, dark));
         }
@@ -113,8 +137,14 @@ impl Network {
 
     /// The link of a client's path in one direction, seeded by the client's number.
     fn link(&self, number: u64, way: u64) -> Link {
+        let mut faults = self.conditions.1.clone();
+        // Ways of UDP, then of TCP: odd ones are towards the server.
+        let own = if way.is_multiple_of(2) { Way::Down } else { Way::Up };
+        if self.blackout_way != Way::Both && self.blackout_way != own {
+            faults.blackouts = [].into();
+        }
         Link::new(self.conditions.0, (self.seed << 20 | number) ^ way << 40)
-            .with_faults(self.conditions.1.clone())
+            .with_faults(faults)
             .with_passing_bursts()
     }
 }
