@@ -185,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::network::{Faults, Profile, Weather};
+    use crate::proxy::Way;
 
     #[tokio::test]
     async fn nothing_passes_before_the_handshake_would_have() {
@@ -192,7 +193,8 @@ mod tests {
         let to = server.local_addr().unwrap();
         let weather = Weather { jitter_ms: 0.0, loss: 0.0, ..Profile::Awful.weather() };
         let (conditions, start) = ((weather, Faults::default()), Instant::now());
-        let network = Network { to, conditions, rebind_every: None, seed: 1, start };
+        let network =
+            Network { to, conditions, blackout_way: Way::Both, rebind_every: None, seed: 1, start };
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { pass(listener, &network).await });
@@ -219,7 +221,8 @@ mod tests {
         });
         let conditions = (Profile::Wifi.weather(), Faults::default());
         let start = Instant::now();
-        let network = Network { to, conditions, rebind_every: None, seed: 1, start };
+        let network =
+            Network { to, conditions, blackout_way: Way::Both, rebind_every: None, seed: 1, start };
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { pass(listener, &network).await });

@@ -91,7 +91,7 @@ impl FollowerShared {
 /// The thread's own.
 pub(super) struct Follower<S: Simulation> {
     shared: Arc<FollowerShared>,
-    rooms: Vec<Room<S>>,
+    rooms: Vec<FollowerRoom<S>>,
     dir: PathBuf,
     pause: Duration,
     /// Ticks between two checkpoints; 0 follows no room.
@@ -103,7 +103,7 @@ pub(super) struct Follower<S: Simulation> {
 }
 
 /// A room whose journal is kept.
-struct Room<S: Simulation> {
+struct FollowerRoom<S: Simulation> {
     log: Arc<RoomLog>,
     following: Following<S>,
     is_behind: bool,
@@ -162,7 +162,7 @@ impl<S: Simulation> Follower<S> {
                 0 => Following::Over,
                 _ => Following::Waiting,
             };
-            Room { log, following, is_behind: false }
+            FollowerRoom { log, following, is_behind: false }
         });
         self.rooms.extend(begun);
         let (mut is_busy, mut lag_ticks_max) = (false, 0);
@@ -253,7 +253,7 @@ impl<S: Simulation> Follower<S> {
     }
 }
 
-impl<S: Simulation> Room<S> {
+impl<S: Simulation> FollowerRoom<S> {
     /// Nobody else holds it: all its records are written.
     fn has_ended(&self) -> bool {
         let is_alone = Arc::strong_count(&self.log) == 1 + usize::from(self.is_followed());
@@ -289,7 +289,11 @@ impl<S: Simulation> Room<S> {
 }
 
 /// Ends the following of a room, and says why.
-fn give_up<S: Simulation>(shared: &FollowerShared, room: &mut Room<S>, error: &FollowError) {
+fn give_up<S: Simulation>(
+    shared: &FollowerShared,
+    room: &mut FollowerRoom<S>,
+    error: &FollowError,
+) {
     let before = std::mem::replace(&mut room.following, Following::Over);
     let _ = guarded(|| drop(before));
     let name = room.log.room();
