@@ -104,13 +104,17 @@ SERVER_FRAME = enumeration(
 
 CLIENT_CHAT = enumeration(
     ("Say", structure(request=U32, text=STRING)),
-    ("Tell", structure(request=U32, player=U32, text=STRING)))
+    ("Tell", structure(request=U32, player=U32, text=STRING)),
+    ("History", structure(request=U32, before=optional(U64), count=U16)))
+
+CHAT_MESSAGE = structure(request=U32, id=U64, time_ms=U64, **{"from": U32}, name=STRING, to=optional(U32), text=STRING)
 
 SERVER_CHAT = enumeration(
-    ("Message", structure(request=U32, id=U64, time_ms=U64, **{"from": U32}, name=STRING, to=optional(U32),
-                          text=STRING)),
+    ("Message", CHAT_MESSAGE),
     ("Notice", structure(id=U64, time_ms=U64, text=STRING)),
-    ("Refused", structure(request=U32, code=REFUSE_CODE, text=STRING)))
+    ("Refused", structure(request=U32, code=REFUSE_CODE, text=STRING)),
+    ("Sent", structure(request=U32, id=U64, is_saved=BOOL)),
+    ("History", structure(request=optional(U32), room=STRING, messages=listing(CHAT_MESSAGE), has_older=BOOL)))
 
 CLIENT_STATIC = enumeration(
     ("Fetch", structure(hash=HASH)),

@@ -25,8 +25,8 @@ ANSWERS = {
     "Join": ("Joined", "Refused"), "Spectate": ("Joined", "Refused"), "Leave": ("Left", "Refused"),
     "ListRooms": ("Rooms",), "SubscribeRooms": ("Rooms", "Refused"), "UnsubscribeRooms": ("Done",),
     "Command": ("Done", "Refused"), "Kick": ("Done", "Refused"), "Say": ("Message", "Refused"),
-    "Tell": ("Message", "Refused")}
-CHAT_REQUESTS = ("Say", "Tell")
+    "Tell": ("Message", "Refused"), "History": ("History", "Refused")}
+CHAT_REQUESTS = ("Say", "Tell", "History")
 
 
 def configuration(ca_file):
@@ -75,7 +75,7 @@ class Nowhere:
 
 # The state of a session that outlives its connection.
 KEPT = ("requests", "waiting", "welcomed", "player", "server", "game", "world", "room", "host", "clock", "members",
-        "away", "static", "rooms", "notices", "messages", "received", "told", "secret", "counts", "on_snapshot")
+        "away", "static", "rooms", "notices", "messages", "saved", "received", "told", "secret", "counts", "on_snapshot")
 
 
 class Session(QuicConnectionProtocol):
@@ -103,6 +103,8 @@ class Session(QuicConnectionProtocol):
         self.resumed = None
         self.lost = False
         self.notices, self.messages = [], []
+        # Whether a message of this client is on the server's disk, by its number.
+        self.saved = {}
         self.close_code = None
         self.said_goodbye = False
         self.counts = Counter()
@@ -366,6 +368,19 @@ class Session(QuicConnectionProtocol):
         if fields["from"] == self.player:
             self._answer(variant, fields)
 
+    def _sent(self, _variant, fields):
+        own = [message["id"] for message in self.messages if message["request"] == fields["request"]]
+        if fields["id"] not in own:
+            raise Misbehaved(f"message {fields['id']} was sent before it came")
+        self.saved[fields["id"]] = fields["is_saved"]
+
+    def _history(self, variant, fields):
+        ids = [message["id"] for message in fields["messages"]]
+        if ids != sorted(set(ids)):
+            raise Misbehaved(f"history out of order: {ids}")
+        if fields["request"] is not None:
+            self._answer(variant, fields)
+
     CONTROL_HANDLERS = {
         "Welcome": _welcome, "Joined": _joined, "Left": _left, "Rooms": _rooms, "Refused": _answer,
         "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
@@ -373,7 +388,7 @@ class Session(QuicConnectionProtocol):
         "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back,
         "StaticData": _static_data, "StaticChanged": _static_changed,
         "Restarted": _restarted, "Rejoined": _rejoined}
-    CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer}
+    CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer, "Sent": _sent, "History": _history}
 
     def _take_datagram(self, data):
         """Takes one datagram."""

@@ -106,6 +106,9 @@ async def chat(maker, guest, watcher):
     check(variant == "Message" and fields["text"] == "hello  everyone", "chat keeps its spaces")
     await until(lambda: [message["text"] for message in watcher.messages] == ["hello  everyone"],
                 "the watcher has the message")
+    await until(lambda: maker.saved == {fields["id"]: False}, "a server without a store says that it keeps no chat")
+    variant, page = await watcher.ask("History", before=None, count=10)
+    check(variant == "History" and page["messages"] == [] and not page["has_older"], "nor has it a history")
     await guest.ask("Tell", player=maker.player, text="psst")
     await until(lambda: maker.messages[-1]["text"] == "psst", "who was told has it")
     check(len(watcher.messages) == 1, "and nobody else")
@@ -273,7 +276,7 @@ async def offences(options, schema):
     await ends_with(options, "TooEarly", lambda session: raw(session, bytes([CONTROL]) + leave, 0), welcome=False)
     await ends_with(options, "VersionMismatch", lambda session: raw(session, bytes([CONTROL]) + old, 0), welcome=False)
     await ends_with(options, "TokenInvalid", lambda session: raw(session, long, 0), welcome=False)
-    secret = {"player": 1, "secret": bytes(16), "received": {"control": 1, "chat": 0}}
+    secret = {"player": 1, "secret": bytes(16), "received": {"control": 1, "chat": 0}, "unanswered": 1}
     wrong = bytes([CONTROL]) + encode_frame(CLIENT_FRAME, ("Resume", secret))
     await ends_with(options, "ResumeRefused", lambda session: raw(session, wrong, 0), welcome=False)
     await ends_with(options, "SchemaMismatch", lambda session: session_hello(session), other, welcome=False)
