@@ -1,7 +1,7 @@
 //! The store: chat that outlives its room and its server, in one directory on disk.
 //!
 //! One thread owns the database, and nobody waits for it: what to keep and what to look up goes into a queue with a bound,
-//! and the results come back as [`StoreEvent`]s. The thread gathers what comes within a moment into one transaction, so that
+//! and the results come back as events. The thread gathers what comes within a moment into one transaction, so that
 //! many messages share one wait for the disk. Only `database` knows the database.
 //!
 //! A program that serves a game has the command `store`, which checks and copies one.

@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Asks for earlier messages to the room: at most `count` with numbers below `before`, or the newest.
-    /// [`ServerChat::History`](crate::control::ServerChat::History) or a refusal answers.
+    /// [`ServerChat::History`](tickwire_shared::control::ServerChat::History) or a refusal answers.
     pub fn chat_history(&mut self, before: Option<u64>, count: u16) -> RequestId {
         let request = self.next_request();
         self.ask_chat(request, &ClientChat::History { request, before, count });
