@@ -5,7 +5,7 @@
 // SCREENSHOTS where pictures go
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { launchBrowser, launchPhone, Page } from '../../examples/arena/web/e2e/browsers.mjs';
@@ -24,6 +24,7 @@ let bob;
 before(async () => {
   browser = await launchBrowser();
   server = await startGame(program, folder);
+  rmSync(join(page, 'src/rules'), { recursive: true, force: true });
   vite = await startVite(page, server.url);
 });
 
@@ -61,8 +62,17 @@ async function untilAnew(page, what, run) {
   }
 }
 
+test('a page plays while its rules are built, and predicts once they are', async () => {
+  assert.match(vite.log, /building the rules for the page/);
+  ann = await browser.open(vite.url, { kind: Page, width: 1280, height: 800 });
+  await ann.until('an own runner', () => window.client?.entities.mine('Runner') !== undefined);
+  assert.equal(await ann.evaluate(() => window.client.stats().predicting), false);
+  await untilAnew(ann, 'prediction', () => window.client?.entities.mine('Runner') && window.client.stats().predicting);
+  assert.match(vite.log, /the rules are built/);
+});
+
 test('two pages of the development server see each other, over WebTransport', async () => {
-  [ann, bob] = [await open(vite.url), await open(vite.url)];
+  bob = await open(vite.url);
   for (const page of [ann, bob]) {
     await page.until('two runners', () => window.client.entities.of('Runner').length === 2);
     assert.equal(await page.evaluate(() => window.client.transport), 'webtransport');

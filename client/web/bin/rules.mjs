@@ -7,6 +7,8 @@ const TARGET = 'wasm32-unknown-unknown';
 /** Names of what is generated. */
 const MODULE = 'bindings';
 const STAMP = 'stamp';
+/** Below the game's own target directory: a build of the page and one of the server wait for no lock of each other. */
+const TARGET_DIR = 'page';
 /** How cargo builds it small: a profile that the game's own Cargo.toml need not have. */
 const SMALL = { inherits: '"release"', debug: 'false', lto: '"fat"', 'codegen-units': '1' };
 
@@ -19,11 +21,17 @@ export async function core() {
   return tickwireCore;
 }
 `;
+/** Until the rules are built a page plays without them. */
+const INDEX_UNBUILT = `// Made by \`tickwire/vite\`, until the rules are built.
+export async function core() {
+  console.info('tickwire: the rules are not built yet, so nothing is predicted; the page is loaded anew when they are');
+}
+`;
 const INDEX_TYPES = `// Made by \`npx tickwire wasm\`.
 import type { MakeCore } from 'tickwire';
 
-/** Loads the rules of the game as WebAssembly, with the client in it: the option \`core\` of \`connect\`. */
-export declare function core(): Promise<MakeCore>;
+/** Loads the rules of the game as WebAssembly, with the client in it: the option \`core\` of \`connect\`. None while they are not built yet. */
+export declare function core(): Promise<MakeCore | undefined>;
 `;
 
 /** Something that the caller can put right. */
@@ -36,21 +44,37 @@ export class RulesError extends Error {}
 export async function buildRules({ rules, out, fast = false, quiet = false }) {
   const game = await findGame(resolve(rules));
   await checkTarget(game.folder);
-  // The profile of `cargo run`, whose macros are built already, or one of its own.
+  // The profile of `cargo run`, or one of its own.
   const profile = fast ? 'dev' : 'wasm';
   await compile(game, profile, quiet);
   const compiled = join(game.target, TARGET, fast ? 'debug' : profile, `${game.library}.wasm`);
   const folder = resolve(out);
   const stamp = `${profile} ${statSync(compiled).mtimeMs}`;
   if (isMadeOf(folder, stamp)) return false;
-  mkdirSync(folder, { recursive: true });
-  // Made anew each time, and no part of what is kept of the game.
-  writeFileSync(join(folder, '.gitignore'), '*\n');
+  begin(folder);
   await bind(game, compiled, folder);
   writeIfNew(join(folder, 'index.js'), INDEX);
-  writeIfNew(join(folder, 'index.d.ts'), INDEX_TYPES);
   writeFileSync(join(folder, STAMP), stamp);
   return true;
+}
+
+/**
+ * Has a page that imports the rules from the folder `out` play without them, if none were ever built there: nothing is
+ * predicted then. Gives whether that is so.
+ */
+export function stubRules(out) {
+  const index = join(resolve(out), 'index.js');
+  if (existsSync(index)) return readFileSync(index, 'utf8') === INDEX_UNBUILT;
+  begin(resolve(out));
+  writeFileSync(index, INDEX_UNBUILT);
+  return true;
+}
+
+function begin(folder) {
+  mkdirSync(folder, { recursive: true });
+  // Made anew each time, and no part of what is kept of the game.
+  writeIfNew(join(folder, '.gitignore'), '*\n');
+  writeIfNew(join(folder, 'index.d.ts'), INDEX_TYPES);
 }
 
 function isMadeOf(folder, stamp) {
@@ -76,7 +100,7 @@ async function findGame(folder) {
   }
   const client = packages.find(({ name }) => name === 'tickwire-client');
   if (!client) throw new RulesError(`${manifest} does not depend on tickwire: add it`);
-  return { folder, package: own.name, target, library: library.name.replaceAll('-', '_'), tickwire: dirname(dirname(client.manifest_path)) };
+  return { folder, package: own.name, target: join(target, TARGET_DIR), library: library.name.replaceAll('-', '_'), tickwire: dirname(dirname(client.manifest_path)) };
 }
 
 async function checkTarget(folder) {
@@ -88,7 +112,8 @@ async function checkTarget(folder) {
 async function compile(game, profile, quiet) {
   const own = profile === 'dev' ? {} : SMALL;
   const settings = Object.entries(own).flatMap(([name, value]) => ['--config', `profile.${profile}.${name}=${value}`]);
-  const args = ['rustc', '--lib', '--crate-type=cdylib', `--package=${game.package}`, `--target=${TARGET}`, `--profile=${profile}`, ...settings];
+  const place = [`--package=${game.package}`, `--target=${TARGET}`, `--target-dir=${game.target}`];
+  const args = ['rustc', '--lib', '--crate-type=cdylib', ...place, `--profile=${profile}`, ...settings];
   await run('cargo', args, game.folder, quiet ? 'quiet' : 'show');
 }
 

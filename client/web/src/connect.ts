@@ -29,9 +29,9 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   webSocketUrl?: string | URL | undefined;
   /**
    * Loads the game's own module, for the client to predict what its player steers: a module of the
-   * `tickwire-client` crate and the game's rules. Without it nothing is predicted.
+   * `tickwire-client` crate and the game's rules. Without it, or while it gives none, nothing is predicted.
    */
-  core?: (() => Promise<MakeCore>) | undefined;
+  core?: (() => Promise<MakeCore | undefined>) | undefined;
   /**
    * Predicts what the player steers by JavaScript: a step for each kind of entity that players steer. Not
    * beside `core`.

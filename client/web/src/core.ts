@@ -124,10 +124,11 @@ export type MakeCore = (client: string) => Core;
 
 let loading: Promise<MakeCore> | undefined;
 
-/** Loads the module once and makes a core. `client` is for the server's log. */
-export async function loadCore(client: string, load?: () => Promise<MakeCore>): Promise<Core> {
+/** Makes a core by the game's own module, or by the package's one, which is loaded once. `client` is for the server's log. */
+export async function loadCore(client: string, load?: () => Promise<MakeCore | undefined>): Promise<Core> {
   try {
-    return (await (load ? load() : (loading ??= loadModule())))(client);
+    const make = (await load?.()) ?? (await (loading ??= loadModule()));
+    return make(client);
   } catch (cause) {
     loading = undefined;
     throw new TickwireError('WasmFailed', undefined, { cause });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,10 +52,10 @@ test('a page asks the development server, which asks the game server, and tells 
   });
 });
 
-test('a game server that does not run is named, with what starts it', async () => {
+test('a game server that does not run is named, with what starts it and how to name another one', async () => {
   const response = await fetch(`${await serve({ server: 'http://127.0.0.1:1/' })}/certificate.json`);
   expect(response.status).toBe(503);
-  expect(await response.text()).toMatch(/does not answer at http:\/\/127\.0\.0\.1:1\/.*cargo run/);
+  expect(await response.text()).toMatch(/does not answer at http:\/\/127\.0\.0\.1:1\/.*cargo run.*another port.*TICKWIRE_SERVER=/);
 });
 
 test('the types are kept as the game server tells them', async () => {
@@ -109,3 +109,51 @@ test('a folder that is no game says what it lacks', async () => {
   await expect(buildRules({ rules: folder, out })).rejects.toThrow('does not depend on tickwire');
   expect(existsSync(out)).toBe(false);
 });
+
+/** Stands for cargo and rustc: each call waits for the file `go`, and notes its words in the file `calls`. */
+const TOOL = `#!/usr/bin/env node
+const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require('node:fs');
+const { dirname, join } = require('node:path');
+const home = __dirname;
+const words = process.argv.slice(2);
+const value = (name) => words.find((word) => word.startsWith(name + '=')).slice(name.length + 1);
+const write = (path, text) => (mkdirSync(dirname(path), { recursive: true }), writeFileSync(path, text));
+const manifest = (name) => join(home, name, 'Cargo.toml');
+const jobs = {
+  '--print=sysroot': () => console.log(home),
+  metadata: () => {
+    const game = { name: 'game', manifest_path: manifest('crate'), targets: [{ name: 'game', kind: ['lib'] }] };
+    const packages = [game, { name: 'tickwire-client', manifest_path: manifest('clone/client'), targets: [] }];
+    console.log(JSON.stringify({ packages, target_directory: join(home, 'target') }));
+  },
+  rustc: () => write(join(value('--target-dir'), value('--target'), 'debug/game.wasm'), 'wasm'),
+  run: () => write(join(words.at(-1), 'bindings.js'), 'export const tickwireCore = 1; export default () => {};') ||
+    write(join(words.at(-1), 'bindings_bg.wasm'), 'wasm'),
+};
+const timer = setInterval(() => {
+  if (!existsSync(join(home, 'go'))) return;
+  clearInterval(timer);
+  appendFileSync(join(home, 'calls'), words.join(' ') + '\\n');
+  jobs[words[0]]();
+}, 10);
+`;
+
+test('a development server serves at once while the rules are built, in a target directory of their own', async () => {
+  for (const name of ['crate', 'clone/client', 'lib/rustlib/wasm32-unknown-unknown']) mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, 'crate/Cargo.toml'), '');
+  for (const name of ['cargo', 'rustc']) writeFileSync(join(folder, name), TOOL);
+  for (const name of ['cargo', 'rustc']) chmodSync(join(folder, name), 0o755);
+  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  try {
+    const url = await serve({ server: gameUrl(), rules: 'crate' });
+    const index = async () => (await fetch(`${url}/src/rules/index.js`)).text();
+    expect(await index()).toContain('the rules are not built yet');
+    writeFileSync(join(folder, 'go'), '');
+    await vi.waitFor(async () => expect(await index()).toContain('tickwireCore'), 20_000);
+    const built = readFileSync(join(folder, 'calls'), 'utf8').split('\n').find((call) => call.startsWith('rustc '));
+    expect(built).toContain(`--target-dir=${join(folder, 'target/page')}`);
+  } finally {
+    writeFileSync(join(folder, 'go'), '');
+    vi.unstubAllEnvs();
+  }
+}, 30_000);

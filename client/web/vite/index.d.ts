@@ -5,8 +5,8 @@ export interface TickwireOptions {
   /** The game server of a development server: `http://localhost:4433/`, or the variable `TICKWIRE_SERVER`, if not given. */
   server?: string;
   /**
-   * The folder of the game's crate, which ends with `tickwire::web_rules!(…)`: it is built for the page to predict by. A
-   * development server builds it again when it changes, and loads the page anew.
+   * The folder of the game's crate, which ends with `tickwire::web_rules!(…)`: it is built for the page to predict by, in
+   * `target/page`. A development server serves meanwhile, builds it again when it changes, and loads the page anew.
    */
   rules?: string;
   /** Where the built rules go: `src/rules` if not given. */

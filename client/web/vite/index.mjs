@@ -1,8 +1,8 @@
 // The plugin for Vite, `tickwire/vite`.
-import { existsSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildRules } from '../bin/rules.mjs';
+import { buildRules, stubRules } from '../bin/rules.mjs';
 import { fetchSchema } from '../bin/schema.mjs';
 import { typesOf } from '../bin/types.mjs';
 import { writeTypes } from '../bin/write.mjs';
@@ -30,8 +30,8 @@ export function tickwire(options = {}) {
     async buildStart() {
       if (options.rules && config.command === 'build') await rules(false, false);
     },
-    async configureServer(vite) {
-      if (options.rules) await watchRules(vite, whole(options.rules), () => rules(true, true), existsSync(join(rulesOut(), 'index.js')));
+    configureServer(vite) {
+      if (options.rules) watchRules(vite, whole(options.rules), () => rules(true, true), stubRules(rulesOut()));
       const refresh = options.types && (() => refreshTypes(server, whole(options.types), config.logger));
       vite.middlewares.use('/certificate.json', directions(server, () => void refresh?.()));
       void refresh?.();

@@ -1,14 +1,19 @@
-// The rules of a development server: built at its start, and again when they change.
+// The rules of a development server: built from its start on, and again when they change.
 import { join, sep } from 'node:path';
 
 /** How long after a change nothing more may change until the rules are built. */
 const CALM_MS = 100;
 
+const FIRST =
+  'tickwire: building the rules for the page, beside what `cargo run` builds; the first time takes some minutes. Until then the page ' +
+  'plays without prediction, and then it is loaded anew';
+
 /**
  * Builds the rules by `build`, now and whenever a file of the crate in `folder` changes; then the page is loaded anew. Rules that
- * do not build are shown over the page. Settles at once if rules of an earlier time are there to begin with.
+ * do not build are shown over the page. The server does not wait: meanwhile a page has the rules of an earlier time, or none if
+ * `isFirst`.
  */
-export async function watchRules(vite, folder, build, isThere) {
+export function watchRules(vite, folder, build, isFirst) {
   const { logger } = vite.config;
   let timer;
   let running;
@@ -46,7 +51,6 @@ export async function watchRules(vite, folder, build, isThere) {
     clearTimeout(timer);
     timer = setTimeout(() => void rebuild(), CALM_MS);
   });
-  if (!isThere) logger.info('tickwire: building the rules for the page; the first time takes some minutes …');
-  const built = rebuild();
-  if (!isThere) await built;
+  if (isFirst) logger.info(FIRST);
+  void rebuild();
 }

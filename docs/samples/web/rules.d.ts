@@ -1,3 +1,3 @@
 import type { MakeCore } from 'tickwire';
 
-export declare function core(): Promise<MakeCore>;
+export declare function core(): Promise<MakeCore | undefined>;
