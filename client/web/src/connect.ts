@@ -3,6 +3,7 @@ import { Client } from './client.js';
 import { loadCore, type MakeCore } from './core.js';
 import { type Deadline, inTime } from './deadline.js';
 import type { AnyGame, Game } from './entities.js';
+import { takeSeat } from './joining.js';
 import type { Modes } from './modes.js';
 import { type Known, planFor, recall, remember, roundTripMs } from './path.js';
 import type { Steps } from './prediction.js';
@@ -52,6 +53,11 @@ export interface ConnectOptions<G extends Game = AnyGame> {
   name?: string | undefined;
   /** The room to join; any with a free seat if not given. */
   room?: string | undefined;
+  /**
+   * The game's room options, such as a map: what JSON can hold. Beside `room`: the room is made with them if there is none of this
+   * name, and joined as it is if there is one.
+   */
+  roomOptions?: unknown;
   /** The game's join options, such as a team: what JSON can hold. */
   options?: unknown;
   /** The room's password. */
@@ -80,6 +86,9 @@ const TIMEOUT_MS = 10_000;
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
   const { signal, timeoutMs = TIMEOUT_MS, predict, modes, schema } = options;
+  if (options.roomOptions !== undefined && options.room === undefined) {
+    throw new TypeError('"roomOptions" make a room of a name; give "room" too');
+  }
   if (predict && options.core) throw new TypeError('"core" and "predict" are two ways to predict; give one of them');
   const deadline = { timeoutMs, signal };
   const makeCore = async () => signIn(await loadCore(options.client ?? 'tickwire-web 0.1.0', options.core), options.token);
@@ -127,10 +136,10 @@ function waysOf(open: Record<TransportKind, Open>, server: URL, only: TransportK
 
 /** Takes a seat, if a name was given. */
 async function enter<G extends Game>(client: Client<G>, host: string, given: ConnectOptions<G>): Promise<void> {
-  const { name, room, options, password, rejoin } = given;
+  const { name, room, roomOptions, options, password, rejoin } = given;
   if (name === undefined) return;
-  const request = { name, room, options, password };
-  await (rejoin ? joinAgain(client, host, request) : client.join(request));
+  const request = { name, room, roomOptions, options, password };
+  await (rejoin ? joinAgain(client, host, request) : takeSeat(client, request));
 }
 
 /** How to open each transport to the server at `url`. */

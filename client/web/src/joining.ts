@@ -1,3 +1,5 @@
+import { TickwireError } from './errors.js';
+
 /** What a client says to come into a room. */
 export interface Entrance {
   /** The game's join options, such as a team: what JSON can hold. The game's default if not given. */
@@ -26,6 +28,32 @@ export interface CreateRequest {
   options?: unknown;
   /** The password that the room is made with, for a page that is loaded anew to come back into it. */
   password?: string | undefined;
+}
+
+/** Asks for a seat in a room that is made if there is none. */
+export interface SeatRequest extends JoinRequest {
+  /** What the room is made with; without it a room that a join makes has the game's default. */
+  roomOptions?: unknown;
+}
+
+/** What {@link takeSeat} asks. */
+export interface Seats {
+  join(request: JoinRequest): Promise<unknown>;
+  create(request: CreateRequest): Promise<unknown>;
+}
+
+/** Makes the room by its options, or joins it as it is if there is one of this name. */
+export async function takeSeat(seats: Seats, { roomOptions, ...request }: SeatRequest): Promise<void> {
+  const { room } = request;
+  if (roomOptions !== undefined && room !== undefined) {
+    try {
+      await seats.create({ ...request, room, roomOptions });
+      return;
+    } catch (error) {
+      if (!(error instanceof TickwireError && error.code === 'RoomTaken')) throw error;
+    }
+  }
+  await seats.join(request);
 }
 
 /** Asks to watch a room. */

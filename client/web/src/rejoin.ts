@@ -2,7 +2,7 @@ import type { Client } from './client.js';
 import { delay } from './deadline.js';
 import type { Game } from './entities.js';
 import { TickwireError } from './errors.js';
-import type { Entrance, JoinRequest, SpectateRequest } from './joining.js';
+import { type Entrance, type SeatRequest, type Seats, type SpectateRequest, takeSeat } from './joining.js';
 import type { Member } from './messages.js';
 
 /** A tab's memory of the room that it is in. */
@@ -22,38 +22,40 @@ interface Stay {
 const OLD_NAME_MS = 4000;
 const PAUSE_MS = 250;
 
-interface Seats {
-  join(request: JoinRequest): Promise<unknown>;
+interface Places extends Seats {
   spectate(request: SpectateRequest): Promise<unknown>;
 }
 
 /** Who comes back, to which room, with what. */
 interface Return extends Entrance, Pick<Member, 'name' | 'spectator'> {
   readonly room: string;
+  /** Of a room that may have ended meanwhile. */
+  readonly roomOptions?: unknown;
 }
 
 /**
  * Joins the room that this tab was in before its page was reloaded, else the room of `request`. From then on the tab remembers the
  * client's room. A page that asks for another room than before does not return.
  */
-export async function joinAgain<G extends Game>(client: Client<G>, host: string, request: JoinRequest): Promise<void> {
+export async function joinAgain<G extends Game>(client: Client<G>, host: string, request: SeatRequest): Promise<void> {
   const stay = recall(host);
   follow(client, host, request.room);
   if (stay && stay.asked === request.room) {
     try {
-      return await sitAgain(client, { ...stay, name: request.name });
+      const roomOptions = stay.room === request.room ? request.roomOptions : undefined;
+      return await sitAgain(client, { ...stay, name: request.name, roomOptions });
     } catch {
       // The room is full or closed: join as a newcomer.
     }
   }
-  await client.join(request);
+  await takeSeat(client, request);
 }
 
 /** Joins a room again by the former name, once that is free; gives up after a while. */
-async function sitAgain(client: Seats, { room, name, spectator, options, password }: Return): Promise<void> {
+async function sitAgain(client: Places, { room, name, spectator, options, password, roomOptions }: Return): Promise<void> {
   for (let leftMs = OLD_NAME_MS; ; leftMs -= PAUSE_MS) {
     try {
-      await (spectator ? client.spectate({ name, room, password }) : client.join({ name, room, options, password }));
+      await (spectator ? client.spectate({ name, room, password }) : takeSeat(client, { name, room, options, password, roomOptions }));
       return;
     } catch (error) {
       const isHeld = error instanceof TickwireError && error.code === 'NameTaken';

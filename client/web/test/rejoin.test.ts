@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Emitter } from '../src/emitter.js';
 import { TickwireError } from '../src/errors.js';
-import type { JoinRequest, SpectateRequest } from '../src/joining.js';
+import { type CreateRequest, type JoinRequest, type SeatRequest, type SpectateRequest, takeSeat } from '../src/joining.js';
 import { joinAgain } from '../src/rejoin.js';
 
 const HOST = 'play.example:4433';
@@ -21,14 +21,17 @@ class Session {
   entrance = {};
   ended = 0;
   full: string[] = [];
+  taken: string[] = [];
   readonly closed = new Promise<void>(() => {});
   on = this.emitter.on.bind(this.emitter);
   close = async () => void this.ended++;
   join = (request: JoinRequest) => this.#enter('join', request, request.room ?? 'any-1', false);
+  create = (request: CreateRequest) => this.#enter('create', request, request.room, false);
   spectate = (request: SpectateRequest) => this.#enter('spectate', request, request.room, true);
 
   async #enter(how: string, { name, room, ...entrance }: JoinRequest, into: string, spectator: boolean) {
     this.asked.push([how, name, room, entrance]);
+    if (how === 'create' && this.taken.includes(into)) throw new TickwireError('RoomTaken');
     if (this.full.includes(into)) throw new TickwireError('RoomFull');
     // As the client does it: first the event, then whoever waits.
     this.emitter.emit('joined', { room: { name: into }, spectator });
@@ -49,7 +52,7 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 /** A page of the tab, loaded and joined. */
-async function load(request: JoinRequest, full: string[] = []) {
+async function load(request: SeatRequest, full: string[] = []) {
   const session = Object.assign(new Session(), { full });
   await joinAgain(session as never, HOST, request);
   await Promise.resolve();
@@ -130,6 +133,29 @@ test('the name is waited for while the old page still holds it, and not for ever
   await vi.advanceTimersByTimeAsync(10_000);
   await other;
   vi.useRealTimers();
+});
+
+const DUEL = { name: 'Ann', room: 'den', roomOptions: { seats: 2 }, options: { team: 'Red' }, password: 'sesame' };
+const OF_DUEL = { options: DUEL.options, password: DUEL.password };
+
+test('a room is made by its options, and joined as it is where there is one', async () => {
+  const made = new Session();
+  await takeSeat(made, DUEL);
+  expect(made.asked).toEqual([['create', 'Ann', 'den', { roomOptions: { seats: 2 }, ...OF_DUEL }]]);
+  const there = Object.assign(new Session(), { taken: ['den'] });
+  await takeSeat(there, DUEL);
+  expect(there.asked).toEqual([made.asked[0], ['join', 'Ann', 'den', OF_DUEL]]);
+  const full = Object.assign(new Session(), { full: ['den'] });
+  await expect(takeSeat(full, DUEL)).rejects.toMatchObject({ code: 'RoomFull' });
+  expect(full.asked).toHaveLength(1);
+});
+
+test('a page that is loaded anew makes its room again if that has ended, and no other one', async () => {
+  await load(DUEL);
+  expect((await load(DUEL)).asked).toEqual([['create', 'Ann', 'den', { roomOptions: { seats: 2 }, ...OF_DUEL }]]);
+  await (await load(DUEL)).join({ name: 'Ann', room: 'hall' });
+  await Promise.resolve();
+  expect((await load(DUEL)).asked).toMatchObject([['join', 'Ann', 'hall', {}]]);
 });
 
 test('the server is told when the page goes', async () => {
