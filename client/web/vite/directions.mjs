@@ -16,7 +16,8 @@ export function directions(server, asked) {
       const why = error.cause?.code ?? error.message;
       response.statusCode = 503;
       response.setHeader('content-type', 'text/plain; charset=utf-8');
-      return response.end(`the game server does not answer at ${server.href} (${why}): start it, with \`cargo run\` in its folder`);
+      const start = 'start it, with `cargo run` in its folder; if it is at another port, start this server with `TICKWIRE_SERVER=http://localhost:PORT`';
+      return response.end(`the game server does not answer at ${server.href} (${why}): ${start}`);
     }
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ hashes, webTransportUrl: webTransportUrl(server, request.headers.host) }));
