@@ -3,11 +3,13 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, bail};
+
+use crate::shown::{self, Failed};
 
 /// A program with its arguments and its directory.
 pub(crate) struct Run {
@@ -38,10 +40,16 @@ impl Run {
         self.command
     }
 
-    /// Runs the program and shows its output.
+    /// Runs the program and shows its output. Where nobody watches a terminal, the error has the
+    /// last lines, so that a report can repeat them at its end.
     pub(crate) fn show(mut self) -> anyhow::Result<()> {
-        let status = self.command.status().with_context(|| self.cannot_start())?;
-        self.check(status)
+        if io::stdout().is_terminal() {
+            let status = self.command.status().with_context(|| self.cannot_start())?;
+            return self.check(status);
+        }
+        let (status, last_lines) =
+            shown::run(&mut self.command).with_context(|| self.cannot_start())?;
+        self.check(status).map_err(|error| Failed { reason: error.to_string(), last_lines }.into())
     }
 
     /// Runs the program, shows its errors, and passes each line of its standard output to `each` as

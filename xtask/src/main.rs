@@ -18,6 +18,7 @@ mod progress;
 mod proxy;
 mod repo;
 mod rust;
+mod shown;
 mod step;
 mod test;
 mod wasm_speed;
