@@ -312,21 +312,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn mistakes_of_a_game_are_in_the_log_by_default() {
+    /// A thread's own state, with place for this many new rooms.
+    fn thread_shared<S: Simulation>(rooms_max: usize) -> ThreadShared<S> {
+        ThreadShared {
+            intake: BoundedQueue::new(rooms_max),
+            woken: Arc::new(WokenRooms::new(rooms_max)),
+            rooms: AtomicUsize::new(1),
+            outbox: Arc::new(NetworkQueue::new(4, Arc::new(WakeSignal::new().unwrap()))),
+            watch: TickWatch::default(),
+            timing: ArcSwap::from_pointee(Timing::new(0)),
+            generation: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// A room of this name, which a player is about to join if `is_played`: an empty one stands still.
+    fn start_room<S: Simulation<RoomOptions = ()>>(name: &str, is_played: bool) -> StartRoom<S> {
         let config = ServerConfig::default();
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        let mailbox = Arc::new(Mailbox::new(
-            RoomInfo { name: "tower \n".to_owned(), ..RoomInfo::default() },
-            &config,
-        ));
-        // An empty room stands still.
+        let listing = RoomInfo { name: name.to_owned(), ..RoomInfo::default() };
+        let mailbox = Arc::new(Mailbox::new(listing, &config));
         let join = ToRoom::Join {
             request: RequestId(1),
             player: PlayerId(1),
@@ -337,44 +341,48 @@ mod tests {
             datagram_bytes_max: 1200,
             resume: None,
         };
-        assert!(mailbox.try_message(join).is_ok());
-        let config = config.room.clone();
-        let policy = RoomPolicy::default();
-        let (first_bot, is_hosted, journal) = (PlayerId(2), true, None);
-        let begin = RoomBegin::New { seed: 0, options: () };
-        let new = StartRoom {
+        assert!(!is_played || mailbox.try_message(join).is_ok());
+        StartRoom {
             mailbox,
-            config,
-            begin,
-            policy,
-            first_bot,
-            is_hosted,
-            journal,
+            config: config.room,
+            begin: RoomBegin::New { seed: 0, options: () },
+            policy: RoomPolicy::default(),
+            first_bot: PlayerId(2),
+            is_hosted: true,
+            journal: None,
             chat_after: 0,
-        };
-        let shared = Arc::new(ThreadShared::<Wrong> {
-            intake: BoundedQueue::new(1),
-            woken: Arc::new(WokenRooms::new(1)),
-            rooms: AtomicUsize::new(1),
-            outbox: Arc::new(NetworkQueue::new(4, Arc::new(WakeSignal::new().unwrap()))),
-            watch: TickWatch::default(),
-            timing: ArcSwap::from_pointee(Timing::new(0)),
-            generation: AtomicU64::new(0),
-            stop: AtomicBool::new(false),
-        });
-        assert!(shared.intake.push(new).is_ok());
+        }
+    }
+
+    /// The longest wait for another thread: only a hang takes this long.
+    fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+        let begin = std::time::Instant::now();
+        while !is_so() {
+            assert!(begin.elapsed().as_secs() < 60, "{what} did not happen");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn mistakes_of_a_game_are_in_the_log_by_default() {
+        let config = ServerConfig::default();
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let shared = Arc::new(thread_shared::<Wrong>(1));
+        assert!(shared.intake.push(start_room("tower \n", true)).is_ok());
         let of_thread = Arc::clone(&shared);
         let pace = TickSettings { period_ns: 1_000_000, catch_up_ticks_max: 5, ..PACE };
         let thread = std::thread::spawn(move || {
             tracing::subscriber::with_default(subscriber, || run(&of_thread, pace));
         });
         let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let begin = std::time::Instant::now();
         let step_is_slow = "ticks are skipped because the game's step is slow";
-        while !text().contains(step_is_slow) {
-            assert!(begin.elapsed().as_secs() < 60, "no word of it: {}", text());
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        soon(step_is_slow, || text().contains(step_is_slow));
         shared.stop.store(true, Ordering::Release);
         thread.join().unwrap();
         let text = text();
@@ -382,6 +390,64 @@ mod tests {
         let lines: Vec<&str> = text.lines().filter(|line| line.contains(range)).collect();
         assert_eq!(lines.len(), 1, "once, whatever comes after it: {text}");
         assert!(lines[0].contains("WARN") && lines[0].contains(r#"room="tower \n""#), "{text}");
+    }
+
+    /// A game of which a room takes two ticks to make.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Costly {
+        is_played: bool,
+    }
+
+    /// What simulation threads did with rooms of [`Costly`].
+    static DONE: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+    #[tickwire_shared::game]
+    impl Simulation for Costly {
+        const NAME: &'static str = "costly";
+        const TICK_HZ: u32 = 1000;
+        type Input = Nothing;
+        type Entity = Tower;
+
+        fn new(room: &NewRoom<Self>) -> Self {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            let is_played = room.name == "played";
+            if !is_played {
+                DONE.lock().unwrap().push("made");
+            }
+            Costly { is_played }
+        }
+
+        fn join(&mut self, _player: &NewPlayer<Self>) {}
+
+        fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
+
+        fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Events<Self>) {
+            assert!(self.is_played, "a room without members ticks");
+            DONE.lock().unwrap().push("stepped");
+        }
+
+        fn capture(&self, _world: &mut Capture<Tower>) {}
+    }
+
+    #[test]
+    fn rooms_with_members_tick_before_new_ones_are_made() {
+        let shared = Arc::new(thread_shared::<Costly>(21));
+        assert!(shared.intake.push(start_room("played", true)).is_ok());
+        let of_thread = Arc::clone(&shared);
+        let pace = TickSettings { period_ns: 1_000_000, catch_up_ticks_max: 5, ..PACE };
+        let thread = std::thread::spawn(move || run(&of_thread, pace));
+        let count = |what| DONE.lock().unwrap().iter().filter(|done| **done == what).count();
+        soon("a tick", || count("stepped") > 0);
+        for _ in 0..20 {
+            assert!(shared.intake.push(start_room("new", false)).is_ok());
+        }
+        soon("twenty rooms", || count("made") == 20);
+        shared.stop.store(true, Ordering::Release);
+        thread.join().unwrap();
+        // Each was made for longer than a tick, so the played room was due after it.
+        let done = DONE.lock().unwrap();
+        let in_a_row = done.windows(2).filter(|two| *two == ["made", "made"]).count();
+        assert_eq!(in_a_row, 0, "{done:?}");
     }
 
     #[test]
