@@ -399,3 +399,68 @@ async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) 
     link.transport().close(end.code, &end.text);
     let _ = tokio::time::timeout(2 * time, link.transport().gone()).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::{
+        Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, Replicate,
+    };
+
+    use super::*;
+    use crate::scheduler::Scheduler;
+    use crate::transport::WakeSignal;
+
+    #[derive(Clone, Copy, Default, PartialEq, Input)]
+    struct Still {}
+
+    #[derive(Replicate)]
+    struct Stone {}
+
+    /// A game in which nothing happens.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Calm;
+
+    #[tickwire_shared::game]
+    impl Simulation for Calm {
+        const NAME: &'static str = "calm";
+        type Input = Still;
+        type Entity = Stone;
+
+        fn new(_room: &NewRoom<Self>) -> Self {
+            Calm
+        }
+
+        fn join(&mut self, _player: &NewPlayer<Self>) {}
+
+        fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
+
+        fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
+
+        fn capture(&self, _world: &mut Capture<Stone>) {}
+    }
+
+    #[test]
+    fn sessions_of_one_address_leave_places_for_others() {
+        let config = Arc::new(ServerConfig {
+            connections_max: 8,
+            prefix_share_percent: 25,
+            sim_threads: 1,
+            ..ServerConfig::default()
+        });
+        let bell = Arc::new(WakeSignal::new().unwrap());
+        let scheduler = Scheduler::start(&config, &bell).unwrap();
+        let rooms = Rooms::<Calm>::new(scheduler, Arc::clone(&config), (None, None));
+        let host = Arc::new(ServerState::new(config, rooms));
+        let take = |address: &str| SessionPermit::take(&host, address.parse().unwrap());
+        let held: Vec<_> = (0..8).map(|_| take("192.0.2.1")).collect();
+        assert_eq!(held.iter().filter(|taken| taken.is_ok()).count(), 2);
+        let Some(Err(end)) = held.last() else { panic!("the share is not bounded") };
+        assert_eq!((end.code, &*end.text), (CloseCode::ServerFull, SHARE_TAKEN));
+        assert_eq!(host.counters.sessions_over_share.get(), 6);
+        let others: Vec<_> = (0..6).map(|_| take("127.0.0.1")).collect();
+        assert!(others.iter().all(Result::is_ok), "a proxy on this machine has no share");
+        assert!(take("192.0.2.2").is_err_and(|end| end.text != SHARE_TAKEN), "all are taken");
+        drop(held);
+        assert!(take("192.0.2.2").is_ok());
+    }
+}

@@ -98,6 +98,13 @@ impl Running {
 
     /// A server with a certificate from files, and a connection to its HTTP side.
     pub(crate) async fn start_tls() -> (Running, TlsStream<TcpStream>) {
+        Running::start_tls_with(|_| {}).await
+    }
+
+    /// The same, with settings modified by `change`.
+    pub(crate) async fn start_tls_with(
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> (Running, TlsStream<TcpStream>) {
         let dir = tempfile::tempdir().unwrap();
         let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
@@ -106,6 +113,7 @@ impl Running {
         let server = Running::start_with(|config| {
             config.cert_file = Some(cert.clone());
             config.key_file = Some(key);
+            change(config);
         })
         .await;
         let mut roots = rustls::RootCertStore::empty();

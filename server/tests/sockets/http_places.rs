@@ -133,6 +133,17 @@ async fn one_that_says_nothing_whole_is_closed() {
 }
 
 #[tokio::test]
+async fn one_that_does_not_end_its_tls_handshake_is_closed() {
+    let (server, _whole) = Running::start_tls_with(|config| config.http_stall_ms = 500).await;
+    // Nothing, and the head of a record of 512 bytes.
+    for bytes in [&[][..], &[22, 3, 1, 2, 0]] {
+        let mut stream = connect(&server, HERE).await;
+        stream.write_all(bytes).await.unwrap();
+        until_closed(&mut stream).await;
+    }
+}
+
+#[tokio::test]
 async fn one_that_reads_a_little_now_and_then_gives_its_place_back_in_the_end() {
     let (server, _dir) = start(|config| {
         config.http_connections_prefix_max = 1;

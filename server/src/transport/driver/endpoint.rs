@@ -117,3 +117,50 @@ impl Drop for EndSignal {
         self.0.send_replace(true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+    use std::time::Duration;
+
+    use quinn_proto::ConnectionError;
+    use tickwire_certs::Secret;
+    use time::OffsetDateTime;
+
+    use super::super::{ConnectDecision, Outbound};
+    use super::*;
+    use crate::transport::bind;
+
+    /// A service with a fault in the driver's first turn.
+    struct Faulty;
+
+    impl Service for Faulty {
+        fn knock(&mut self, _address: IpAddr, _proven: bool) -> ConnectDecision {
+            ConnectDecision::Ignore
+        }
+
+        fn fail(&mut self, _address: SocketAddr, _error: &ConnectionError) {}
+
+        fn count(&mut self, _connections: usize) {
+            panic!("asked to break the network thread");
+        }
+
+        fn count_dropped(&mut self, _packets: u64) {}
+
+        fn count_receive_failure(&mut self) {}
+
+        fn deliver(&mut self, _outbound: &mut Outbound) {}
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_network_thread_is_its_end() {
+        let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+        let config = crate::config::ServerConfig { listen, ..Default::default() };
+        let certificate = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
+        let bound = bind(&config, &certificate, &Secret::random()).unwrap();
+        let mut endpoint = Endpoint::start(bound, Arc::new(WakeSignal::new().unwrap())).unwrap();
+        endpoint.open(Faulty);
+        let over = tokio::time::timeout(Duration::from_secs(60), endpoint.over());
+        over.await.expect("it is noticed");
+    }
+}
