@@ -377,7 +377,9 @@ async fn a_room_that_breaks_takes_no_other_with_it() {
     })
     .await;
     for client in [&mut breaker, &mut victim] {
-        assert_eq!(client.goodbye().await.0, CloseCode::RoomFailed);
+        let (code, text) = client.goodbye().await;
+        // The session is over as well.
+        assert_eq!((code, text.as_str()), (CloseCode::RoomFailed, CloseCode::RoomFailed.text()));
     }
     let before = other.tick;
     while other.tick.since(before) < 5 {

@@ -167,3 +167,21 @@ impl CloseCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_end_of_a_session_is_told_as_if_it_went_on() {
+        for code in CloseCode::ALL {
+            let text = code.text();
+            assert!(
+                !text.contains("join"),
+                "{code:?}: who joins needs a session, which is over: {text}"
+            );
+        }
+        let text = CloseCode::RoomFailed.text();
+        assert!(text.contains("and the session with it; connect again"), "{text}");
+    }
+}

@@ -87,7 +87,7 @@ const ENDINGS: Partial<Record<ErrorCode, Ending>> = {
     title: 'You were removed',
     text: 'The host of this room removed you a while ago. Choose another room on the start page.',
   },
-  RoomFailed: { action: 'Play on', reload: false, title: 'The room stopped', text: 'It had a fault. Join another one.' },
+  RoomFailed: { action: 'Play on', reload: false, title: 'The room stopped', text: 'It had a fault. You can play on in a new one.' },
   TooSlow: { ...TRY_AGAIN, title: 'Too slow', text: 'Your connection could not keep up. Check your network.' },
   WasmFailed: { ...RELOAD, title: 'The page is incomplete', text: 'A part of it could not be loaded. Reload the page.' },
 };
