@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -180,11 +181,7 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
     match server.http_addr() {
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
-            // `localhost` surely leads only to a server on all addresses.
-            let place = match http.ip().is_unspecified() {
-                true => format!("localhost:{}", http.port()),
-                false => http.to_string(),
-            };
+            let place = page_place(udp, http);
             println!("listening udp={udp} http={scheme}://{place}/");
         }
         None => println!("listening udp={udp}"),
@@ -199,6 +196,19 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
         );
     }
     server.run(stop).await
+}
+
+/// Host and port at which a browser on this machine finds both the page and QUIC. `localhost` may
+/// mean an address of either IP version, so it leads to QUIC for sure only where both are listened on.
+fn page_place(udp: SocketAddr, http: SocketAddr) -> String {
+    let ip = if http.ip().is_unspecified() { udp.ip() } else { http.ip() };
+    match ip {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => format!("localhost:{}", http.port()),
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => {
+            SocketAddr::from((Ipv4Addr::LOCALHOST, http.port())).to_string()
+        }
+        ip => SocketAddr::new(ip, http.port()).to_string(),
+    }
 }
 
 /// Completes when the process is asked to stop. A second request ends it at once.
@@ -235,5 +245,22 @@ mod tests {
             exit_code(&ServerError::Threads(io::Error::other("none left"))),
         ];
         assert_eq!(codes, [3, 4, 1]);
+    }
+
+    #[test]
+    fn the_page_is_where_quic_is_too() {
+        for (udp, http, place) in [
+            ("[::]:4433", "[::]:4433", "localhost:4433"),
+            ("0.0.0.0:4433", "0.0.0.0:4433", "127.0.0.1:4433"),
+            ("127.0.0.1:4433", "127.0.0.1:4433", "127.0.0.1:4433"),
+            ("[::1]:4433", "[::1]:4433", "[::1]:4433"),
+            ("192.0.2.1:4433", "[::]:8080", "192.0.2.1:8080"),
+            ("127.0.0.1:4433", "[::]:8080", "127.0.0.1:8080"),
+            ("0.0.0.0:4433", "[::]:8080", "127.0.0.1:8080"),
+            ("[::]:4433", "127.0.0.1:8080", "127.0.0.1:8080"),
+        ] {
+            let found = page_place(udp.parse().unwrap(), http.parse().unwrap());
+            assert_eq!(found, place, "{udp} {http}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The binary as `cargo run -p tickwire-minimal` starts it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +14,8 @@ use tickwire_shared::control::{
 /// A running server, ended when dropped.
 struct Serving {
     process: Child,
+    /// Host and port of the page that it printed.
+    place: String,
     port: u16,
     certs: PathBuf,
 }
@@ -35,8 +37,10 @@ impl Serving {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim_end().trim_end_matches('/').rsplit(':').next().unwrap();
-        Serving { port: port.parse().expect(&line), process, certs }
+        let (_, place) =
+            line.trim_end().trim_end_matches('/').split_once("http=http://").expect(&line);
+        let port = place.rsplit(':').next().unwrap().parse().expect(&line);
+        Serving { place: place.to_owned(), port, process, certs }
     }
 
     fn signal(&self, name: &str) {
@@ -76,6 +80,52 @@ fn it_says_where_it_listens_is_healthy_and_stops_when_asked() {
     assert!(log.contains("--page-dir"), "{log}");
 }
 
+/// True if a QUIC endpoint answers there: it tells its versions to who asks for another one.
+fn has_quic(address: SocketAddr) -> bool {
+    let here = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let socket = UdpSocket::bind(here).unwrap();
+    socket.connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // A long header of a version that is reserved for this (RFC 9000, section 15), and two ids of 8 bytes.
+    let mut packet =
+        vec![0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8, 1, 2, 3, 4, 5, 6, 7, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+    packet.resize(1200, 0);
+    let mut answer = [0; 1500];
+    let mut ask = || socket.send(&packet).and_then(|_| socket.recv(&mut answer)).is_ok();
+    (0..3).any(|_| ask())
+}
+
+#[test]
+fn the_printed_page_is_where_quic_is_whatever_its_name_means() {
+    for listen in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+        let server = Serving::start("true", &format!("--listen '{listen}'"));
+        let addresses: Vec<SocketAddr> = server.place.to_socket_addrs().unwrap().collect();
+        for address in &addresses {
+            assert!(TcpStream::connect(address).is_ok(), "{listen}: no page at {address}");
+            assert!(has_quic(*address), "{listen}: no QUIC at {address}");
+        }
+        assert!(!addresses.is_empty(), "{listen}: {}", server.place);
+        server.stop();
+    }
+}
+
+#[test]
+fn a_page_of_localhost_that_plays_over_a_web_socket_is_told_of_in_the_log() {
+    for (listen, host, is_told) in [
+        ("127.0.0.1:0", "localhost", true),
+        ("0.0.0.0:0", "localhost", true),
+        ("127.0.0.1:0", "127.0.0.1", false),
+        ("[::]:0", "localhost", false),
+    ] {
+        let server = Serving::start("true", &format!("--listen '{listen}'"));
+        let sessions = [(); 2].map(|()| Session::open_as(server.port, host));
+        let log = server.stop();
+        drop(sessions);
+        let told = log.lines().filter(|line| line.contains("came to localhost")).count();
+        assert_eq!(told, usize::from(is_told), "{listen} as {host}: {log}");
+    }
+}
+
 #[test]
 fn it_permits_itself_the_files_it_may_need_or_says_that_it_cannot() {
     let server = Serving::start(
@@ -99,11 +149,16 @@ struct Session(TcpStream);
 
 impl Session {
     fn open(port: u16) -> Session {
+        Session::open_as(port, "127.0.0.1")
+    }
+
+    /// One that a browser opens by the server's name `host`.
+    fn open_as(port: u16, host: &str) -> Session {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let lines = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13";
         let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
-        write!(stream, "GET /ws HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}\r\n{key}\r\n\r\n").unwrap();
+        write!(stream, "GET /ws HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n{key}\r\n\r\n").unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];

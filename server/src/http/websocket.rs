@@ -1,5 +1,6 @@
 //! The entry for players whose network blocks UDP: turns a request into a session.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Once};
 
@@ -46,15 +47,18 @@ impl<S: Simulation> WebSocketEntry<S> {
     }
 
     /// Warns once that a browser plays over a WebSocket because it looked for `localhost` at an
-    /// address other than this server's.
+    /// address where no QUIC is listened on.
     fn tell_of_localhost(&self, host: &str) {
         static TOLD: Once = Once::new();
-        let here = self.host.config.listen.ip();
+        let here = match self.host.config.listen.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            here => here,
+        };
         if here.is_loopback() && host_of(host).eq_ignore_ascii_case("localhost") {
             TOLD.call_once(|| {
                 tracing::warn!(
-                    "a session over a WebSocket came to localhost, but only {here} is listened on: open the \
-                     page by that address, or listen on [::], to play over QUIC"
+                    "a session over a WebSocket came to localhost, which may mean another address than {here}, \
+                     where QUIC is: open the page by {here}, or listen on [::], to play over QUIC"
                 );
             });
         }
