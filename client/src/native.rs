@@ -465,5 +465,5 @@ impl<S: Simulation> Client<S> {
 }
 
 fn json(options: &impl Options) -> String {
-    serde_json::to_string(options).expect("options of a game are JSON")
+    serde_json::to_string(options.as_json()).expect("options of a game are JSON")
 }

@@ -118,6 +118,8 @@ pub use simulation::{
     NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position,
     Refusal, RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
 };
+#[doc(hidden)]
+pub use simulation::StatePart;
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};

@@ -17,7 +17,7 @@ pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
 pub use no_event::{NoCommand, NoEvent};
 pub use rooms::{Account, LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
-pub use state::GameState;
+pub use state::{GameState, StatePart};
 pub use static_data::{StaticData, StaticEdit};
 pub use view::{Area, View, Viewer};
 

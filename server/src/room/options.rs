@@ -24,9 +24,9 @@ pub(crate) fn parse<T: Options>(
         return Ok(T::default());
     }
     let mut json = serde_json::Deserializer::from_str(text.as_str());
-    let read = serde_path_to_error::deserialize::<_, T>(&mut json);
+    let read = serde_path_to_error::deserialize::<_, T::Json>(&mut json);
     let error = match (read, json.end()) {
-        (Ok(options), Ok(())) => return Ok(options),
+        (Ok(options), Ok(())) => return Ok(options.into()),
         (Ok(_), Err(error)) => error.to_string(),
         (Err(error), _) => describe::<T>(text.as_str(), &error),
     };
@@ -68,7 +68,7 @@ fn names<T: Options>(text: &str, path: &Path) -> Option<String> {
         };
     }
     *at = Value::String(String::new());
-    let error = serde_json::from_value::<T>(options).err()?.to_string();
+    let error = serde_json::from_value::<T::Json>(options).err()?.to_string();
     error.strip_prefix("unknown variant ``, expected ").map(str::to_owned)
 }
 

@@ -8,7 +8,6 @@ pub use difference::{LaneDifference, ReplayDifference};
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitReader;
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::Redacted;
@@ -16,7 +15,9 @@ use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, Inputs, NewPlayer, NewRoom, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{
+    Capture, Inputs, NewPlayer, NewRoom, Options, Outbox, PlayerId, Simulation, Tick,
+};
 
 use super::inputs::{BufferedInput, TakenInput};
 use super::record::{
@@ -413,13 +414,13 @@ fn check_head<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> 
 }
 
 /// As a room reads options of peers, but of any length: these were read before.
-fn read_options<T: Default + DeserializeOwned>(
+fn read_options<T: Options>(
     text: &Redacted,
     whose: &str,
 ) -> Result<T, ReplayError> {
     if text.is_empty() {
         return Ok(T::default());
     }
-    let read = serde_json::from_str(text.as_str());
-    read.map_err(|error| ReplayError::Options(whose.to_owned(), error.to_string()))
+    let read = serde_json::from_str::<T::Json>(text.as_str());
+    read.map(Into::into).map_err(|error| ReplayError::Options(whose.to_owned(), error.to_string()))
 }

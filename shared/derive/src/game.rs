@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
-use syn::{Error, Result};
+use syn::{Attribute, Data, DeriveInput, Error, Fields, Result, Type};
 
 use crate::paths;
 
@@ -65,9 +65,55 @@ fn is_word(token: &TokenTree, word: &str) -> bool {
 /// Derives serde's traits by the serde that tickwire itself uses.
 pub(crate) fn state(item: &TokenStream) -> TokenStream {
     let serde = format!("::{}::serde", paths::root());
+    // First, as the compiler tells of mistakes in this order.
+    let parts = parts(item);
     quote! {
+        #parts
         #[derive(::tickwire_shared::serde::Serialize, ::tickwire_shared::serde::Deserialize)]
         #[serde(crate = #serde)]
         #item
     }
+}
+
+/// Asks `StatePart` of the type of each field that serde's derives will ask something of.
+fn parts(item: &TokenStream) -> TokenStream {
+    let Ok(DeriveInput { attrs, generics, data, .. }) = syn::parse2(item.clone()) else {
+        return TokenStream::new();
+    };
+    if !generics.params.is_empty() || attrs.iter().any(is_of_its_own) {
+        return TokenStream::new();
+    }
+    let fields: Vec<Fields> = match data {
+        Data::Struct(data) => vec![data.fields],
+        Data::Enum(data) => data.variants.into_iter().map(|variant| variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    let types = fields.into_iter().flatten().filter(|field| !field.attrs.iter().any(is_of_its_own));
+    let types: Vec<Type> =
+        types.map(|field| field.ty).filter(|ty| !names_self(quote!(#ty))).collect();
+    if types.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: fn() = || {
+            fn part<T: ::tickwire_shared::StatePart>() {}
+            #(part::<#types>();)*
+        };
+    }
+}
+
+/// True for an attribute by which a field or a type may go without serde's traits, or be absent.
+fn is_of_its_own(attribute: &Attribute) -> bool {
+    let words = ["skip", "with", "from", "into", "remote", "bound", "borrow"];
+    let text = quote!(#attribute).to_string();
+    attribute.path().is_ident("cfg")
+        || attribute.path().is_ident("serde") && words.iter().any(|word| text.contains(word))
+}
+
+/// True if a type names `Self`, which means nothing outside of its item.
+fn names_self(ty: TokenStream) -> bool {
+    ty.into_iter().any(|token| match token {
+        TokenTree::Group(group) => names_self(group.stream()),
+        token => is_word(&token, "Self"),
+    })
 }

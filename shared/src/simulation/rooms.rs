@@ -10,12 +10,26 @@ use crate::control::Redacted;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the options of a room or a join",
     label = "write `#[state]` and `#[derive(Clone, Default)]` above this type, or take `()` for none",
-    note = "options are Serialize, DeserializeOwned, Clone, Default, Send and Sync"
+    note = "options are Serialize, DeserializeOwned, Clone, Default, Send and Sync, with all types of yours in them"
 )]
-pub trait Options: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static {}
+pub trait Options: Clone + Default + Send + Sync + 'static {
+    /// This type again. Were serde's traits those of `Options` itself, the compiler would tell of them and not of `#[state]`.
+    #[doc(hidden)]
+    type Json: Serialize + DeserializeOwned + Into<Self>;
+
+    /// The same value.
+    #[doc(hidden)]
+    fn as_json(&self) -> &Self::Json;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {}
+impl<T: Serialize + DeserializeOwned + Clone + Default + Send + Sync + 'static> Options for T {
+    type Json = T;
+
+    fn as_json(&self) -> &T {
+        self
+    }
+}
 
 /// A room that is made.
 #[derive(Clone, Debug)]

@@ -11,5 +11,18 @@ use serde::{Serialize, de::DeserializeOwned};
 )]
 pub trait GameState: Serialize + DeserializeOwned + Send + 'static {}
 
+/// A type within a [`GameState`] or within options: `#[state]` asks for it, so that the compiler tells of `#[state]` before it
+/// tells of serde.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a state or of options",
+    label = "write `#[state]` above this type, and above all types of yours in it",
+    note = "a type of another crate must be Serialize and DeserializeOwned"
+)]
+pub trait StatePart {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> StatePart for T {}
+
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> GameState for T {}
