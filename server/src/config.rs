@@ -5,6 +5,7 @@
 //! with its name, its source, and the allowed values.
 
 mod load;
+mod sections;
 mod settings;
 
 use std::net::{Ipv6Addr, SocketAddr};

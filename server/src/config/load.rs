@@ -10,6 +10,7 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+use super::sections::{SECTIONS, section_of};
 use super::settings::{OutOfRange, Setting};
 use super::{RoomConfig, ServerConfig};
 
@@ -261,7 +262,10 @@ fn command() -> Command {
         )
         .arg(config);
     let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
-    for (key, setting) in every_setting() {
+    // A section is shown where its first setting is.
+    let mut settings: Vec<_> = every_setting().collect();
+    settings.sort_by_key(|(key, _)| section_of(key));
+    for (key, setting) in settings {
         let flag = flag_name(&key);
         let lines: Vec<&str> = setting.help.iter().map(|line| line.trim()).collect();
         let allowed = setting.allowed_text().map(|text| format!(", {text}")).unwrap_or_default();
@@ -274,6 +278,7 @@ fn command() -> Command {
         );
         let mut arg = Arg::new(flag.clone()).long(flag).value_name("VALUE").help(help);
         arg = arg.action(ArgAction::Set);
+        arg = arg.help_heading(section_of(&key).map(|at| SECTIONS[at].0));
         if matches!(default.as_str(), "true" | "false") {
             arg = arg.num_args(0..=1).default_missing_value("true");
         }
@@ -425,6 +430,22 @@ mod tests {
         }
         for internal in ["::from", "None", "default()"] {
             assert!(!text.contains(internal), "{internal} is shown");
+        }
+    }
+
+    #[test]
+    fn help_lists_each_setting_below_the_title_of_its_section() {
+        let text = load(&["--help"], &[]).unwrap_err().to_string();
+        let (mut title, mut titles) = ("", std::collections::HashMap::new());
+        for line in text.lines() {
+            title = line.strip_suffix(':').filter(|it| !it.starts_with(' ')).unwrap_or(title);
+            let flag = line.trim_start().split(' ').next().filter(|word| word.starts_with("--"));
+            titles.extend(flag.map(|flag| (flag, title)));
+        }
+        for (key, _) in every_setting() {
+            let flag = format!("--{}", flag_name(&key));
+            let (title, _) = SECTIONS[section_of(&key).unwrap()];
+            assert_eq!(titles.get(&*flag), Some(&title), "{flag}");
         }
     }
 
