@@ -125,8 +125,6 @@ pub struct Room<S: Simulation> {
     kicks: Kicks,
     bots: Bots,
     static_data: StaticStore,
-    /// Seats given so far, modulo 256.
-    seats: u8,
     chat_id: u64,
     outgoing: VecDeque<FromRoom>,
 
@@ -177,7 +175,6 @@ impl<S: Simulation> Room<S> {
             kicks: Kicks::default(),
             bots: Bots::default(),
             static_data: StaticStore::default(),
-            seats: 0,
             chat_id: 0,
             outgoing: VecDeque::new(),
             commands: CommandQueue::new(&schema),

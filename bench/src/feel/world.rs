@@ -170,6 +170,7 @@ impl World {
             options: "".into(),
             datagram_bytes_max: DATAGRAM_BYTES_MAX,
             resume: None,
+            last_seat: 0,
         };
         self.room.handle(self.zero + now, 0, join);
         self.send_control(now);

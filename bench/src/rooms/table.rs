@@ -177,6 +177,7 @@ fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) 
         options: "".into(),
         datagram_bytes_max: 1200,
         resume: None,
+        last_seat: 0,
     };
     room.handle(now, 0, join);
     let mut seats = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {

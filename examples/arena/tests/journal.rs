@@ -81,6 +81,7 @@ impl Match {
                     options,
                     datagram_bytes_max,
                     resume: None,
+                    last_seat: 0,
                 };
                 self.hand(join);
             }

@@ -53,6 +53,7 @@ impl Table {
             options: "".into(),
             datagram_bytes_max: 1200,
             resume: None,
+            last_seat: 0,
         };
         self.room.handle(self.now, 0, join);
         let seat = std::iter::from_fn(|| self.room.poll()).find_map(|out| match out {

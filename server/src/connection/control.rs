@@ -259,6 +259,7 @@ async fn enter<I>(
         options,
         datagram_bytes_max,
         resume: link.secret().map(|secret| Box::new(SecretDigest::of(&secret.0))),
+        last_seat: link.last_seat(),
     };
     send_to_room(link, &room, join).await;
     link.all_answered().await;

@@ -1,7 +1,7 @@
 //! One client as the rest of the server sees it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -37,6 +37,8 @@ pub(crate) struct ClientLink<I> {
     unanswered: watch::Sender<usize>,
     /// The room that the client is in, or has asked to enter.
     membership: ArcSwapOption<Membership<I>>,
+    /// The number of its last seat in any room.
+    last_seat: AtomicU8,
     /// The hello was answered.
     greeted: AtomicBool,
     /// It may be told anything.
@@ -93,6 +95,7 @@ impl<I> ClientLink<I> {
             order: RequestOrder::new(config),
             unanswered: watch::Sender::new(0),
             membership: ArcSwapOption::empty(),
+            last_seat: AtomicU8::new(0),
             greeted: AtomicBool::new(false),
             welcomed: AtomicBool::new(false),
             told_bytes: AtomicUsize::new(0),
@@ -199,6 +202,11 @@ impl<I> ClientLink<I> {
         self.membership.store(Some(Arc::new(membership)));
     }
 
+    /// The number of its last seat in any room; 0 if it had none.
+    pub(crate) fn last_seat(&self) -> u8 {
+        self.last_seat.load(Ordering::Relaxed)
+    }
+
     /// Gives the place back, if it is one in `room`.
     pub(crate) fn release(&self, room: &Arc<Mailbox<I>>) {
         if self.is_in(room) {
@@ -248,6 +256,12 @@ impl<I> ClientLink<I> {
     /// Queues a room's frame on the control stream.
     pub(crate) fn send_from_room(&self, frame: ServerFrame) {
         let is_answer = frame.answers().is_some();
+        if let ServerFrame::Joined { seat, .. }
+        | ServerFrame::Rejoined { seat, .. }
+        | ServerFrame::Resync { seat, .. } = &frame
+        {
+            self.last_seat.store(*seat, Ordering::Relaxed);
+        }
         self.send_control(frame);
         if is_answer {
             self.unanswered.send_modify(|count| *count = count.saturating_sub(1));

@@ -313,6 +313,7 @@ mod tests {
                 options: "".into(),
                 datagram_bytes_max: 1200,
                 resume: None,
+                last_seat: 0,
             },
         );
         room.simulation = RecordedGame::new(wrong);

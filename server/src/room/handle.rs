@@ -21,6 +21,7 @@ impl<S: Simulation> Room<S> {
                 options,
                 datagram_bytes_max,
                 resume,
+                last_seat,
             } => {
                 let seat_options = (!spectator).then_some(&options);
                 let named = (name.as_str(), account.as_ref());
@@ -28,7 +29,7 @@ impl<S: Simulation> Room<S> {
                     (now, time_ms),
                     (request, player),
                     named,
-                    seat_options,
+                    (seat_options, last_seat),
                     resume.map(|it| *it),
                 ) {
                     Ok(()) => self.set_path(player, datagram_bytes_max),

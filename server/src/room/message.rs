@@ -33,6 +33,8 @@ pub enum ToRoom<I> {
         datagram_bytes_max: usize,
         /// The digest of the secret by which it resumes its session; `None` if it cannot.
         resume: Option<Box<SecretDigest>>,
+        /// The number of its last seat in any room; any number if it had none.
+        last_seat: u8,
     },
     /// A session gives its seat back, answered by `Left` or `Refused`; or it ended.
     Leave {

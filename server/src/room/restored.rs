@@ -78,7 +78,8 @@ impl<S: Simulation> Room<S> {
         now: Instant,
         spectator: bool,
     ) {
-        let (seat, key) = (self.next_seat(), NameKey::new(&name));
+        // The client drops what came before `Rejoined`, whichever number that gives.
+        let (seat, key) = (1, NameKey::new(&name));
         let mut member = RoomMember::new(&self.config, now, (player, name, key), seat, spectator);
         (member.is_away, member.is_restored) = (true, true);
         self.members.insert(player, member);

@@ -23,7 +23,7 @@ impl<S: Simulation> Room<S> {
         (now, time_ms): (Instant, u64),
         (request, player): (RequestId, PlayerId),
         (name, account): (&str, Option<&Account>),
-        seat_options: Option<&Redacted>,
+        (seat_options, last_seat): (Option<&Redacted>, u8),
         resume: Option<SecretDigest>,
     ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
@@ -58,7 +58,7 @@ impl<S: Simulation> Room<S> {
             self.bot_makes_way(player, &key);
         }
         let is_first = self.members.is_empty();
-        let seat = self.next_seat();
+        let seat = last_seat.wrapping_add(1);
         let named = (player, name.clone(), key);
         let mut member = RoomMember::new(&self.config, now, named, seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
@@ -110,14 +110,6 @@ impl<S: Simulation> Room<S> {
             "every {place} in this room is taken, {taken} of {most}; choose another room{instead}"
         );
         Err((RefuseCode::RoomFull, text))
-    }
-
-    /// A seat number that the client's last seat, here or in another room, most likely did not
-    /// have.
-    pub(super) fn next_seat(&mut self) -> u8 {
-        self.seats = self.seats.wrapping_add(1);
-        let name = self.listing.name.bytes().fold(0u8, |hash, byte| hash.wrapping_mul(31) ^ byte);
-        name.wrapping_add(self.seats)
     }
 
     pub(super) fn leave(

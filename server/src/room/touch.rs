@@ -80,8 +80,9 @@ impl<S: Simulation> Room<S> {
 
     /// Empties the member's copy of the world and gives it another seat.
     fn begin_anew(&mut self, player: PlayerId) {
-        let (seat, tick) = (self.next_seat(), self.tick);
+        let tick = self.tick;
         let Some(member) = self.members.get_mut(&player) else { return };
+        let seat = member.seat.wrapping_add(1);
         member.begin_anew(&self.config, seat);
         member.replication.open_keyframe(tick, S::TICK_HZ);
         let frame = ServerFrame::Resync { tick, seat };

@@ -340,6 +340,7 @@ mod tests {
             options: "".into(),
             datagram_bytes_max: 1200,
             resume: None,
+            last_seat: 0,
         };
         assert!(!is_played || mailbox.try_message(join).is_ok());
         StartRoom {

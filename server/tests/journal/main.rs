@@ -90,6 +90,7 @@ impl Table {
             options,
             datagram_bytes_max,
             resume: None,
+            last_seat: 0,
         });
     }
 

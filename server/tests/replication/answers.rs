@@ -49,6 +49,7 @@ fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
         options: "".into(),
         datagram_bytes_max: 1200,
         resume: None,
+        last_seat: 0,
     }
 }
 

@@ -95,6 +95,7 @@ impl Hall {
             options: "".into(),
             datagram_bytes_max: 1200,
             resume: None,
+            last_seat: 0,
         });
     }
 

@@ -292,6 +292,7 @@ impl Table {
                         options: "".into(),
                         datagram_bytes_max,
                         resume: None,
+                        last_seat: 0,
                     }
                 }
                 Asked::Leave => {

@@ -87,6 +87,7 @@ fn join(
         options: options.unwrap_or("no JSON").into(),
         datagram_bytes_max: 1200,
         resume: None,
+        last_seat: 0,
     };
     room.handle(Instant::now(), 0, message);
     let mut answers = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {

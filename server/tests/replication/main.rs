@@ -6,6 +6,7 @@ mod bots;
 mod commands;
 mod hidden;
 mod joining;
+mod seats;
 mod slow_path;
 mod stage;
 mod static_data;

@@ -211,6 +211,7 @@ impl Table {
                 options: "".into(),
                 datagram_bytes_max: 1200,
                 resume: None,
+                last_seat: 0,
             };
             room.handle(now, 0, join);
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {

@@ -160,6 +160,7 @@ impl World {
             options: "".into(),
             datagram_bytes_max: 1200,
             resume: None,
+            last_seat: 0,
         };
         self.room.handle(self.now, 0, join);
         self.hear();

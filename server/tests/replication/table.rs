@@ -73,6 +73,7 @@ impl Table {
                     options: "".into(),
                     datagram_bytes_max: 1200,
                     resume: None,
+                    last_seat: 0,
                 },
             );
             let seat = std::iter::from_fn(|| room.poll()).find_map(|out| match out {

@@ -72,6 +72,28 @@ async fn two_leaves_at_once_are_both_answered() {
     }
 }
 
+/// Datagrams of an earlier stay are known by its seat number, also those of another room.
+#[tokio::test]
+async fn each_stay_of_a_session_has_the_next_seat_number() {
+    let server = server().await;
+    let _ann = server.player(Over::Quic, "here", "Ann").await;
+    for over in Over::ALL {
+        let mut client = server.greeted(over).await;
+        for stay in 1..=6u8 {
+            client.ask(join(if stay % 3 == 0 { "there" } else { "here" }, "x")).await;
+            let seat = client
+                .hear_until(|frame| match frame {
+                    ServerFrame::Joined { seat, .. } => Some(seat),
+                    _ => None,
+                })
+                .await;
+            assert_eq!(seat, stay, "over {over:?}");
+            client.ask(leave).await;
+            answer(&mut client).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_join_after_an_answered_leave_or_refusal_holds() {
     let server = server().await;

@@ -74,6 +74,7 @@ impl<S: Simulation> Table<S> {
             options: "".into(),
             datagram_bytes_max: 1200,
             resume: None,
+            last_seat: 0,
         };
         room.handle(zero, 0, join);
         while let Some(out) = room.poll() {
