@@ -68,6 +68,16 @@ fn a_seat_is_free_before_its_player_hears_so() {
     assert_eq!(heard(&mut room, GUEST, leave(GUEST)), ["not in room"]);
 }
 
+/// Unicode's table of confusable characters has nothing of these.
+#[test]
+fn a_name_that_is_anothers_by_nfkc_alone_is_taken() {
+    for (name, other) in [("m2", "m²"), ("5kg", "5㎏")] {
+        let mut room = room();
+        assert_eq!(heard(&mut room, HOST, join(HOST, name)), ["joined"]);
+        assert_eq!(heard(&mut room, GUEST, join(GUEST, other)), ["released", "name taken"]);
+    }
+}
+
 #[test]
 fn a_kick_is_done_when_its_host_is_told_so() {
     let mut room = room();
