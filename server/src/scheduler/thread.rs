@@ -240,7 +240,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::config::ServerConfig;
+    use crate::config::{RoomConfig, ServerConfig};
     use crate::room::ToRoom;
     use crate::scheduler::RoomBegin;
     use crate::scheduler::mailbox::Mailbox;
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(kept(159), LateStart { due_ns: 100, skipped: 0, overrun: true });
     }
 
-    /// A game with a mistake in its first tick, and slow ticks after it.
+    /// A game with a mistake in its first tick, slow ticks after it, and more events than may wait for a client.
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Wrong(u32);
 
@@ -277,6 +277,7 @@ mod tests {
         const TICK_HZ: u32 = 1000;
         type Input = Nothing;
         type Entity = Tower;
+        type Event = Tower;
 
         fn new(_room: &NewRoom<Self>) -> Self {
             Wrong(0)
@@ -286,8 +287,9 @@ mod tests {
 
         fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
 
-        fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Events<Self>) {
+        fn step(&mut self, _inputs: &Inputs<Self>, outbox: &mut Events<Self>) {
             self.0 += 1;
+            outbox.to_room(Tower { floors: 1 });
             if self.0 == 2 {
                 // A hundred ticks, however fast the machine is.
                 std::thread::sleep(std::time::Duration::from_millis(100));
@@ -345,7 +347,7 @@ mod tests {
         assert!(!is_played || mailbox.try_message(join).is_ok());
         StartRoom {
             mailbox,
-            config: config.room,
+            config: RoomConfig { events_queued_max: 3, ..config.room },
             begin: RoomBegin::New { seed: 0, options: () },
             policy: RoomPolicy::default(),
             first_bot: PlayerId(2),
@@ -383,7 +385,10 @@ mod tests {
         });
         let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let step_is_slow = "ticks are skipped because the game's step is slow";
-        soon(step_is_slow, || text().contains(step_is_slow));
+        let dropped = "an event Tower was dropped before player 1 acknowledged it";
+        let is_told = |text: &str| text.contains(step_is_slow) && text.contains(dropped);
+        soon("a word of slow steps and of dropped events", || is_told(&text()));
+        soon("a count of dropped events", || shared.timing.load().events_dropped > 0);
         shared.stop.store(true, Ordering::Release);
         thread.join().unwrap();
         let text = text();
