@@ -252,6 +252,32 @@ fn a_room_and_its_players_go_on_past_the_last_tick() {
     }
 }
 
+/// The share of snapshots that counts as lost where only every second one is sent, before and after the world begins anew.
+fn losses(is_lossless: bool) -> [f32; 2] {
+    let mut session = Session::new("test", Some(schema_of::<Ledger>()));
+    session.set_lossless(is_lossless);
+    let mut table = Table::join(session, (1, Tick(1000)), (DELAY_TICKS, DELAY_TICKS));
+    [31_000, 0].map(|ticks| {
+        for _ in 0..300 {
+            table.is_silent = table.tick.is_multiple_of(2);
+            table.advance(&[1]);
+            let net = table.session.stats(PERIOD * table.tick);
+            assert!((0.0..1000.0).contains(&net.interpolation_ms), "{} ms", net.interpolation_ms);
+        }
+        let net = table.session.stats(PERIOD * table.tick);
+        pause(&mut table, ticks, Meanwhile::Lost);
+        net.loss_fraction()
+    })
+}
+
+#[test]
+fn over_a_websocket_nothing_counts_as_lost_also_after_the_world_began_anew() {
+    assert_eq!(losses(true), [0.0, 0.0]);
+    for lost in losses(false) {
+        assert!((0.4..0.6).contains(&lost), "{lost} of every second one");
+    }
+}
+
 #[test]
 fn a_machine_that_slept_for_ten_seconds_plays_on_within_a_second() {
     let mut table = table(Tick(1000));
