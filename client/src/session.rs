@@ -37,6 +37,7 @@ pub use net_stats::{NetStats, WireStats};
 use prediction::PredictedEventOutcome;
 pub use prediction::RulesFor;
 use resume::Resume;
+pub use resume::{MoveOutcome, MoveStart};
 use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
@@ -49,7 +50,7 @@ use std::time::Duration;
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, FrameReader, Redacted, RoomInfo, STREAM_CHAT, STREAM_CONTROL,
-    ServerChat, ServerFrame, write_frame,
+    ServerFrame, write_frame,
 };
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::SnapshotError;
@@ -251,14 +252,7 @@ impl Session {
     pub fn handle_control(&mut self, now: Duration, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
         self.control_in.push(bytes);
-        while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
-            self.resume.heard_control(&frame);
-            self.handle_frame(now, &frame)?;
-            if !is_of_the_session(&frame) {
-                self.tell(SessionEvent::Control(frame));
-            }
-        }
-        Ok(())
+        self.read_control(now)
     }
 
     /// Takes received bytes of the chat stream.
@@ -268,13 +262,7 @@ impl Session {
     pub fn handle_chat(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
         self.chat_in.push(bytes);
-        let player = self.welcome.as_ref().map(|welcome| welcome.player);
-        while let Some(chat) = self.chat_in.poll::<ServerChat>()? {
-            let is_own = matches!(&chat, ServerChat::Message(said) if Some(said.from) == player);
-            self.resume.heard_chat(&chat, is_own);
-            self.tell(SessionEvent::Chat(chat));
-        }
-        Ok(())
+        self.read_chat()
     }
 
     /// Takes a datagram received at `now`. An unusable one is only counted in the statistics.

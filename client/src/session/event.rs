@@ -23,6 +23,8 @@ pub enum ConnectionEvent {
         /// For how long there was no connection.
         lost_for: Duration,
     },
+    /// The session goes on over another connection, which was opened while the one before still worked: nothing was lost.
+    Moved,
 }
 
 /// An event for the caller.

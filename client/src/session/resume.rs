@@ -8,9 +8,15 @@
 //!
 //! `Restarted` in place of `Resumed` is of a server that was started again: it knows the seat and nothing of the frames.
 //!
+//! A session whose connection still works changes to another one by [`moving`].
+//!
 //! The client keeps its requests until they are answered and counts the frames that it has; see
 //! [`Received`] for the server's side. Meanwhile the world goes on: prediction continues, and the
 //! first snapshot after the loss is coded against states that the client still has.
+
+mod moving;
+
+pub use moving::{MoveOutcome, MoveStart};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +27,8 @@ use tickwire_shared::control::{
 };
 
 use super::event::ConnectionEvent;
-use super::{Session, SessionError, SessionEvent};
+use super::{Session, SessionError, SessionEvent, is_of_the_session};
+use moving::Moving;
 
 /// Longest wait before the second attempt; it doubles with each attempt.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -40,10 +47,13 @@ pub(super) struct Resume {
     /// Unanswered requests, as written.
     asked: VecDeque<Asked>,
     received: Received,
+    /// The next frames of each stream that came over the connection before.
+    repeated: Received,
     /// The last report of `received` to the server, and its time.
     told: Received,
     told_at: Duration,
     lost: Option<LostConnection>,
+    moving: Option<Moving>,
     /// The server was started again, and has not told of the room yet.
     awaits_room: bool,
 }
@@ -65,6 +75,13 @@ struct LostConnection {
     /// The beginning of the last attempt.
     tried_at: Duration,
     phase: Phase,
+}
+
+/// True if the next frame is one of the repeated ones, which are then one fewer.
+fn is_repeated(left: &mut u32) -> bool {
+    let is_repeated = *left > 0;
+    *left = left.saturating_sub(1);
+    is_repeated
 }
 
 /// The phase of an attempt to resume.
@@ -89,6 +106,7 @@ impl Resume {
     /// Ends all attempts: the session is over.
     pub(super) fn give_up(&mut self) {
         self.lost = None;
+        self.moving = None;
         self.asked.clear();
     }
 
@@ -110,23 +128,31 @@ impl Resume {
         self.awaits_room
     }
 
-    /// Counts a frame of the control stream, and removes the request that it answers.
-    pub(super) fn heard_control(&mut self, frame: &ServerFrame) {
+    /// Counts a frame of the control stream, and removes the request that it answers. Returns false for a frame that came before.
+    fn heard_control(&mut self, frame: &ServerFrame) -> bool {
+        let is_counted = !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted);
+        if is_counted && is_repeated(&mut self.repeated.control) {
+            return false;
+        }
         match frame {
             ServerFrame::Restarted => self.awaits_room = true,
             ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,
             _ => {}
         }
-        if !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted) {
+        if is_counted {
             self.received.control = self.received.control.wrapping_add(1);
         }
         if let Some(request) = frame.answers() {
             self.answered(request);
         }
+        true
     }
 
-    /// Counts a frame of the chat stream, and removes the request that it answers.
-    pub(super) fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) {
+    /// The same of the chat stream.
+    fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) -> bool {
+        if is_repeated(&mut self.repeated.chat) {
+            return false;
+        }
         self.received.chat = self.received.chat.wrapping_add(1);
         match chat {
             ServerChat::Message(message) if is_own => self.answered(message.request),
@@ -134,11 +160,15 @@ impl Resume {
             | ServerChat::History { request: Some(request), .. } => self.answered(*request),
             _ => {}
         }
+        true
     }
 
     /// The report of received frames, if one is due.
     fn poll_received(&mut self, now: Duration) -> Option<Received> {
         self.secret?;
+        if self.moving.as_ref().is_some_and(|moving| moving.pauses_reports(now)) {
+            return None;
+        }
         let frames = |received: Received| received.control.wrapping_add(received.chat);
         let untold = frames(self.received).wrapping_sub(frames(self.told));
         let is_time = untold > 0 && now.saturating_sub(self.told_at) >= RECEIVED_TIME;
@@ -172,9 +202,35 @@ impl Resume {
 }
 
 impl Session {
+    /// Takes the frames of the control stream that are whole.
+    pub(super) fn read_control(&mut self, now: Duration) -> Result<(), SessionError> {
+        while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
+            if !self.resume.heard_control(&frame) {
+                continue;
+            }
+            self.handle_frame(now, &frame)?;
+            if !is_of_the_session(&frame) {
+                self.tell(SessionEvent::Control(frame));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the frames of the chat stream that are whole.
+    pub(super) fn read_chat(&mut self) -> Result<(), SessionError> {
+        let player = self.welcome.as_ref().map(|welcome| welcome.player);
+        while let Some(chat) = self.chat_in.poll::<ServerChat>()? {
+            let is_own = matches!(&chat, ServerChat::Message(said) if Some(said.from) == player);
+            if self.resume.heard_chat(&chat, is_own) {
+                self.tell(SessionEvent::Chat(chat));
+            }
+        }
+        Ok(())
+    }
+
     /// Handles the loss of the connection at `now`, or of the one of an attempt to resume. Returns
     /// true if the session can resume over another one; [`Session::poll_reconnect`] tells when to
-    /// open it. Otherwise the session is over.
+    /// open it. Otherwise the session is over. During a move nothing is reported yet: the new connection may carry the session.
     pub fn handle_lost(&mut self, now: Duration, text: &str) -> bool {
         if !self.can_resume() {
             self.handle_closed(CloseCode::ConnectionLost, text);
@@ -182,6 +238,9 @@ impl Session {
         }
         self.control_out.clear();
         self.chat_out.clear();
+        if self.lose_old(now, text) {
+            return true;
+        }
         match &mut self.resume.lost {
             Some(_) => self.wait_for_attempt(now),
             None => {
@@ -229,18 +288,22 @@ impl Session {
     /// Begins the streams of a new connection with the request to resume. Datagrams go out once the
     /// server has resumed the session.
     pub fn resume(&mut self) {
-        let (Some(lost), Some(secret)) = (&mut self.resume.lost, self.resume.secret) else {
-            return;
-        };
-        let Some(welcome) = &self.welcome else { return };
+        let Some(resume) = self.resume_frame() else { return };
+        let Some(lost) = &mut self.resume.lost else { return };
         lost.phase = Phase::Resuming;
+        self.resume.repeated = Received::default();
         self.control_in = FrameReader::default();
         self.chat_in = FrameReader::default();
         self.control_out = vec![STREAM_CONTROL];
         self.chat_out = vec![STREAM_CHAT];
-        let (received, unanswered) = (self.resume.received, self.unanswered());
-        let resume = ClientFrame::Resume { player: welcome.player, secret, received, unanswered };
         write_frame(&resume, &mut self.control_out);
+    }
+
+    /// The request to resume; `None` if the session cannot.
+    fn resume_frame(&self) -> Option<ClientFrame> {
+        let (player, secret) = (self.welcome.as_ref()?.player, self.resume.secret?);
+        let (received, unanswered) = (self.resume.received, self.unanswered());
+        Some(ClientFrame::Resume { player, secret, received, unanswered })
     }
 
     /// True if the server lets the session resume over another connection.
@@ -262,14 +325,7 @@ impl Session {
         let Some(lost) = self.resume.lost.take_if(|lost| lost.phase == Phase::Resuming) else {
             return Err(SessionError::Unexpected { what: "a resumed session" });
         };
-        self.resume.told = self.resume.received;
-        self.static_data.resume();
-        for Asked { request, is_chat, frame } in &self.resume.asked {
-            if request.0.wrapping_sub(next.0) as i32 >= 0 {
-                let out = if *is_chat { &mut self.chat_out } else { &mut self.control_out };
-                out.extend_from_slice(frame);
-            }
-        }
+        self.send_again(next);
         let resumed = ConnectionEvent::Resumed {
             attempts: lost.attempts,
             lost_for: now.saturating_sub(lost.at),
@@ -278,14 +334,31 @@ impl Session {
         Ok(())
     }
 
+    /// Sends the requests from `next` on again, and begins the static stream again.
+    fn send_again(&mut self, next: RequestId) {
+        self.resume.told = self.resume.received;
+        self.static_data.resume();
+        for Asked { request, is_chat, frame } in &self.resume.asked {
+            if request.0.wrapping_sub(next.0) as i32 >= 0 {
+                let out = if *is_chat { &mut self.chat_out } else { &mut self.control_out };
+                out.extend_from_slice(frame);
+            }
+        }
+    }
+
     /// Handles the server's `Restarted`: frames are counted from 0 again, and all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
         self.resume.received = Received::default();
         self.handle_resumed(now, self.unanswered())?;
+        self.follow_rooms_again();
+        Ok(())
+    }
+
+    /// Subscribes to the followed list of rooms, which a server that was started again does not know.
+    fn follow_rooms_again(&mut self) {
         if let Some(query) = self.rooms.followed().cloned() {
             self.subscribe_rooms(query);
         }
-        Ok(())
     }
 
     /// The first request that is not answered; without one, the next to be made.
@@ -296,6 +369,7 @@ impl Session {
 
     /// Reports received frames to the server, and ends a session whose grace is over.
     pub(super) fn advance_resume(&mut self, now: Duration) {
+        self.advance_move(now);
         if let Some(lost) = &self.resume.lost {
             if now.saturating_sub(lost.at) > self.resume.grace {
                 let text = lost.text.clone();

@@ -68,6 +68,11 @@ impl StaticCopies {
         Some((&copy.bytes, copy.tick))
     }
 
+    /// True while bytes of a copy are on their way.
+    pub(super) fn is_loading(&self) -> bool {
+        self.copies.values().any(|copy| copy.state == CopyState::Loading)
+    }
+
     /// Takes a frame of the control stream. Returns the events that follow.
     pub(super) fn handle(
         &mut self,

@@ -68,6 +68,7 @@ pub(super) fn connection_object(state: ConnectionEvent) -> JsValue {
         ConnectionEvent::Resumed { attempts, lost_for } => {
             typed("resumed", &[("attempts", attempts.into()), ("lostForMs", ms(lost_for))])
         }
+        ConnectionEvent::Moved => typed("moved", &[]),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use wasm_bindgen::prelude::*;
 
+use super::js::{Array, Uint8Array};
 use super::{Core, at};
+use crate::session::MoveOutcome;
 
 #[wasm_bindgen]
 impl Core {
@@ -47,4 +49,51 @@ impl Core {
     pub fn is_reconnecting(&self) -> bool {
         self.session.is_reconnecting()
     }
+
+    /// Asks the server to go on over a new transport that is open, while the old one works. Returns the first bytes of the
+    /// control and of the chat stream; nothing else may be sent over it before `onMoveControl` returns "moved". Undefined if
+    /// the session cannot move now.
+    #[wasm_bindgen(js_name = beginMove)]
+    pub fn begin_move(&mut self, now_ms: f64) -> Option<Array> {
+        let start = self.session.begin_move(at(now_ms))?;
+        let streams = [start.control, start.chat];
+        Some(
+            streams.iter().map(|bytes| JsValue::from(Uint8Array::from(bytes.as_slice()))).collect(),
+        )
+    }
+
+    /// Takes bytes of the new transport's control stream during a move. Returns "pending", "moved" when that transport carries
+    /// the session, or "failed" when the old one goes on; throws as `onControl`.
+    #[wasm_bindgen(js_name = onMoveControl)]
+    pub fn on_move_control(&mut self, bytes: &[u8], now_ms: f64) -> Result<String, JsValue> {
+        let outcome = self.session.handle_move_control(at(now_ms), bytes);
+        outcome.map(name_of).map_err(|error| self.fail(&error))
+    }
+
+    /// Takes bytes of the new transport's chat stream during a move. Returns "pending" or "failed".
+    #[wasm_bindgen(js_name = onMoveChat)]
+    pub fn on_move_chat(&mut self, bytes: &[u8]) -> String {
+        name_of(self.session.handle_move_chat(bytes))
+    }
+
+    /// Reports that the new transport failed before the session moved to it.
+    #[wasm_bindgen(js_name = cancelMove)]
+    pub fn cancel_move(&mut self) {
+        self.session.cancel_move();
+    }
+
+    /// Whether a move is under way.
+    #[wasm_bindgen(js_name = isMoving)]
+    pub fn is_moving(&self) -> bool {
+        self.session.is_moving()
+    }
+}
+
+fn name_of(outcome: MoveOutcome) -> String {
+    match outcome {
+        MoveOutcome::Pending => "pending",
+        MoveOutcome::Moved => "moved",
+        MoveOutcome::Failed => "failed",
+    }
+    .to_owned()
 }

@@ -1,0 +1,241 @@
+//! A session between two connections.
+
+use std::time::Duration;
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{
+    ClientChat, ClientFrame, CloseCode, ContentHash, FrameReader, Received, RequestId,
+    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame, write_frame,
+};
+use tickwire_shared::schema::{KindSchema, Schema};
+
+use crate::session::{ConnectionEvent, MoveOutcome, MoveStart, Session, SessionEvent};
+
+const SECOND: Duration = Duration::from_secs(1);
+const ZERO: Duration = Duration::ZERO;
+
+fn bytes_of<T: serde::Serialize>(frames: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frames.iter().for_each(|frame| write_frame(frame, &mut bytes));
+    bytes
+}
+
+fn requests<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
+    let mut reader = FrameReader::default();
+    reader.push(bytes);
+    std::iter::from_fn(|| reader.poll().unwrap()).collect()
+}
+
+/// A session whose connection works and whose hello is sent.
+fn connected() -> Session {
+    let mut session = Session::resumable("client", None);
+    let schema = Schema {
+        game: "boats".to_owned(),
+        tick_hz: 60,
+        input: KindSchema { name: "Input".into(), fields: vec![] },
+        entities: vec![],
+        events: vec![],
+        commands: vec![],
+        model: vec![],
+    };
+    let welcome = ServerFrame::Welcome {
+        server: "server".to_owned(),
+        player: PlayerId(1),
+        schema,
+        resume: Some(ResumeSecret([7; 16])),
+        resume_grace_ms: 30_000,
+    };
+    session.handle_control(ZERO, &bytes_of(&[welcome])).unwrap();
+    (session.take_control(), session.take_chat());
+    told(&mut session);
+    session
+}
+
+fn notice(text: &str) -> ServerFrame {
+    ServerFrame::Notice(text.to_owned())
+}
+
+fn chat(text: &str) -> ServerChat {
+    ServerChat::Notice { id: 1, time_ms: 0, text: text.to_owned() }
+}
+
+fn resumed(next: u32) -> ServerFrame {
+    ServerFrame::Resumed { next: RequestId(next) }
+}
+
+/// The texts of all notices, and the names of the other events.
+fn told(session: &mut Session) -> Vec<String> {
+    let name = |event| match event {
+        SessionEvent::Control(ServerFrame::Notice(text))
+        | SessionEvent::Chat(ServerChat::Notice { text, .. }) => text,
+        SessionEvent::Connection(state) => match state {
+            ConnectionEvent::Reconnecting { .. } => "reconnecting".to_owned(),
+            ConnectionEvent::Resumed { .. } => "resumed".to_owned(),
+            ConnectionEvent::Moved => "moved".to_owned(),
+        },
+        SessionEvent::Over { .. } => "over".to_owned(),
+        SessionEvent::Control(ServerFrame::Welcome { .. }) => "welcome".to_owned(),
+        other => format!("{other:?}"),
+    };
+    std::iter::from_fn(|| session.poll_event()).map(name).collect()
+}
+
+#[test]
+fn what_comes_over_both_connections_is_told_once_and_in_order() {
+    let mut session = connected();
+    let MoveStart { control, chat: first } = session.begin_move(ZERO).unwrap();
+    assert_eq!(first, [STREAM_CHAT]);
+    let asked = requests::<ClientFrame>(&control[1..]);
+    let received = Received { control: 1, chat: 0 };
+    let (player, secret) = (PlayerId(1), ResumeSecret([7; 16]));
+    let unanswered = RequestId(1);
+    assert_eq!(asked, [ClientFrame::Resume { player, secret, received, unanswered }]);
+
+    // The old connection brings two frames of each stream, and half a frame.
+    let half = &bytes_of(&[notice("c")])[..7];
+    session
+        .handle_control(ZERO, &[bytes_of(&[notice("a"), notice("b")]), half.into()].concat())
+        .unwrap();
+    session.handle_chat(&bytes_of(&[chat("1"), chat("2")])).unwrap();
+    assert_eq!(told(&mut session), ["a", "b", "1", "2"]);
+    // Chat overtakes the answer, after which all of it comes again and more.
+    assert_eq!(
+        session.handle_move_chat(&bytes_of(&[chat("1"), chat("2"), chat("3")])),
+        MoveOutcome::Pending
+    );
+    assert_eq!(told(&mut session), [""; 0]);
+    let again = [resumed(1), notice("a"), notice("b"), notice("c")];
+    assert_eq!(session.handle_move_control(ZERO, &bytes_of(&again)), Ok(MoveOutcome::Moved));
+    assert_eq!(told(&mut session), ["moved", "c", "3"]);
+    session.handle_control(ZERO, &bytes_of(&[notice("d")])).unwrap();
+    session.handle_chat(&bytes_of(&[chat("4")])).unwrap();
+    assert_eq!(told(&mut session), ["d", "4"]);
+    assert!(!session.is_moving());
+}
+
+#[test]
+fn requests_go_over_the_old_connection_and_those_not_taken_again_over_the_new_one() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.leave();
+    session.say("first");
+    session.say("second");
+    let control = requests::<ClientFrame>(&session.take_control());
+    assert_eq!(control, [ClientFrame::Leave { request: RequestId(1) }]);
+    assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 2);
+    // The server took the first two.
+    session.handle_move_control(ZERO, &bytes_of(&[resumed(3)])).unwrap();
+    assert!(session.take_control().is_empty());
+    let text = "second".to_owned();
+    let again = requests::<ClientChat>(&session.take_chat());
+    assert_eq!(again, [ClientChat::Say { request: RequestId(3), text }]);
+}
+
+#[test]
+fn a_refusal_ends_the_move_and_not_the_session() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    let code = CloseCode::ResumeRefused;
+    let refusal = ServerFrame::Goodbye { code, text: "no".to_owned() };
+    assert_eq!(session.handle_move_control(ZERO, &bytes_of(&[refusal])), Ok(MoveOutcome::Failed));
+    session.handle_control(ZERO, &bytes_of(&[notice("a")])).unwrap();
+    assert_eq!(told(&mut session), ["a"]);
+    session.say("still here");
+    assert!(!session.take_chat().is_empty());
+    assert!(session.begin_move(ZERO).is_some(), "it may be tried again");
+}
+
+#[test]
+fn a_connection_that_the_server_leaves_for_the_new_one_is_no_loss() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    assert!(session.handle_lost(ZERO, "the session goes on over another connection"));
+    session.update(SECOND);
+    assert!(!session.is_reconnecting());
+    session.say("meanwhile");
+    session.handle_move_control(SECOND, &bytes_of(&[resumed(1)])).unwrap();
+    assert_eq!(told(&mut session), ["moved"]);
+    assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 1);
+    session.update(10 * SECOND);
+    assert_eq!(told(&mut session), [""; 0]);
+}
+
+#[test]
+fn without_an_answer_the_loss_of_the_old_connection_is_one() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    assert!(session.handle_lost(SECOND, "cut"));
+    session.update(3 * SECOND);
+    assert_eq!(told(&mut session), ["reconnecting"]);
+    assert!(session.is_reconnecting() && !session.is_moving());
+    assert!(session.poll_reconnect(3 * SECOND));
+    // The new connection is no longer heard.
+    assert_eq!(
+        session.handle_move_control(ZERO, &bytes_of(&[resumed(1)])),
+        Ok(MoveOutcome::Failed)
+    );
+    session.resume();
+    session.take_control();
+    session.handle_control(4 * SECOND, &bytes_of(&[resumed(1), notice("a")])).unwrap();
+    assert_eq!(told(&mut session), ["resumed", "a"]);
+}
+
+#[test]
+fn both_connections_lost_are_a_loss_at_once() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.handle_lost(SECOND, "cut");
+    session.cancel_move();
+    assert_eq!(told(&mut session), ["reconnecting"]);
+    // With the new one alone the old one goes on.
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.cancel_move();
+    assert_eq!(told(&mut session), [""; 0]);
+}
+
+#[test]
+fn the_server_keeps_what_the_request_lacks() {
+    let reports = |session: &mut Session, now| {
+        session.update(now);
+        let sent = requests::<ClientFrame>(&session.take_control());
+        sent.iter().filter(|frame| matches!(frame, ClientFrame::Received(_))).count()
+    };
+    let mut session = connected();
+    reports(&mut session, ZERO);
+    session.begin_move(ZERO).unwrap();
+    session.handle_control(ZERO, &bytes_of(&vec![notice("a"); 100])).unwrap();
+    assert_eq!(reports(&mut session, SECOND), 0);
+    // But not for ever.
+    assert_eq!(reports(&mut session, 6 * SECOND), 1);
+}
+
+#[test]
+fn a_session_that_cannot_go_on_as_it_is_does_not_move() {
+    let mut session = Session::resumable("client", None);
+    assert_eq!(session.begin_move(ZERO), None, "before the welcome");
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    assert_eq!(session.begin_move(ZERO), None, "moving already");
+    let mut session = connected();
+    session.handle_lost(ZERO, "cut");
+    assert_eq!(session.begin_move(ZERO), None, "without a connection");
+    let mut session = connected();
+    let hash = ContentHash([3; 32]);
+    let data = ServerFrame::StaticData { key: 1, hash, bytes: 9, tick: tickwire_shared::Tick(1) };
+    session.handle_control(ZERO, &bytes_of(&[data])).unwrap();
+    session.give_static(hash, None);
+    assert_eq!(session.begin_move(ZERO), None, "its static data would begin again");
+}
+
+#[test]
+fn a_server_that_was_started_again_meanwhile_counts_from_zero() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.handle_control(ZERO, &bytes_of(&[notice("a"), notice("b")])).unwrap();
+    session.handle_lost(ZERO, "killed");
+    session.say("kept");
+    session.handle_move_control(ZERO, &bytes_of(&[ServerFrame::Restarted, notice("c")])).unwrap();
+    assert_eq!(told(&mut session), ["a", "b", "moved", "c"]);
+    assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 1);
+}
