@@ -4,6 +4,7 @@ mod error;
 mod event;
 mod link;
 mod mapping;
+mod moving;
 mod reconnect;
 mod static_cache;
 mod target;
@@ -30,6 +31,7 @@ use tickwire_shared::{Options, PlayerId, Simulation};
 use crate::session::{Mode, NetStats, Session, SessionError, SessionEvent, WireStats};
 use link::{Incoming, Link};
 use mapping::Mapping;
+use moving::NextLink;
 use reconnect::Reconnect;
 use target::Target;
 
@@ -70,6 +72,7 @@ pub struct Client<S: Simulation> {
     session: Session,
     link: Link,
     reconnect: Reconnect,
+    next_link: Option<NextLink>,
     epoch: Instant,
     mapping: Mapping,
     /// The difference between this build and the server that prevents prediction, if any.
@@ -106,6 +109,7 @@ impl<S: Simulation> Client<S> {
                 session,
                 link,
                 reconnect: Reconnect::new(parsed.clone(), &options),
+                next_link: None,
                 epoch,
                 mapping,
                 not_predicted: None,
@@ -302,12 +306,11 @@ impl<S: Simulation> Client<S> {
     pub fn update(&mut self) {
         while let Some((at, incoming)) = self.link.poll() {
             let at = at.saturating_duration_since(self.epoch);
-            if let Err(error) = self.take(at, &incoming) {
-                let (code, text) = (error.close_code(), error.to_string());
-                self.link.close(code, &text);
-                self.session.handle_closed(code, &text);
-            }
+            let taken = self.take(at, &incoming);
+            self.end_if_failed(taken);
         }
+        let moved = self.advance_move();
+        self.end_if_failed(moved);
         self.session.update(self.now());
         self.advance_reconnect();
         self.flush();
@@ -447,6 +450,14 @@ impl<S: Simulation> Client<S> {
             Incoming::Closed { code, text } => self.session.handle_closed(*code, text),
         }
         Ok(())
+    }
+
+    fn end_if_failed(&mut self, result: Result<(), SessionError>) {
+        if let Err(error) = result {
+            let (code, text) = (error.close_code(), error.to_string());
+            self.link.close(code, &text);
+            self.session.handle_closed(code, &text);
+        }
     }
 
     fn flush(&mut self) {

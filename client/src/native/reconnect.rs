@@ -36,9 +36,13 @@ impl Reconnect {
 
     /// Starts an attempt in its own task.
     fn open(&mut self) {
+        self.opening = Some(self.open_to(self.target.clone()));
+    }
+
+    /// Opens a connection in its own task.
+    pub(super) fn open_to(&self, target: Target) -> oneshot::Receiver<Result<Link, ConnectError>> {
         let (opened, opening) = oneshot::channel();
-        let (target, trust, timeout) = (self.target.clone(), self.trust.clone(), self.timeout);
-        self.opening = Some(opening);
+        let (trust, timeout) = (self.trust.clone(), self.timeout);
         self.runtime.spawn(async move {
             let open = open_any(&target, &trust);
             let link = tokio::time::timeout(timeout, open).await.unwrap_or_else(|_| {
@@ -47,6 +51,7 @@ impl Reconnect {
             });
             let _ = opened.send(link);
         });
+        opening
     }
 
     /// The result of the attempt under way, once it is done.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tickwire_arena::rules::{Arena, ChangeTeam, Command, Controls};
-use tickwire_client::{Client, ClientEvent, ConnectOptions, ConnectionEvent};
+use tickwire_client::{Client, ClientEvent, ConnectOptions, ConnectionEvent, Transport};
 use tickwire_server::{Server, ServerConfig};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, RoomChoice, ServerChat, ServerFrame};
@@ -305,4 +305,69 @@ async fn players_come_back_by_themselves_to_a_server_with_a_journal_that_is_stop
         assert_eq!(player.heard.iter().filter(rejoined).count(), 1);
         assert!(!player.heard.iter().any(|event| matches!(event, Event::Over { .. })));
     }
+}
+
+fn is_moved(event: &Event) -> bool {
+    matches!(event, Event::Connection(ConnectionEvent::Moved))
+}
+
+#[tokio::test]
+async fn a_session_moves_from_a_websocket_to_quic_and_loses_nothing() {
+    let (server, _dir) = serve(|_| {}).await;
+    let network = Network::to(server).await;
+    let quic = format!("quic://{}", network.address);
+    let mut near = Player::join(server, "near").await;
+    let mut far = Player::join_over(&format!("ws://{server}/ws"), "far").await;
+    let number = far.client.player();
+    far.client.set_input(Controls { thrust: true, ..Controls::default() });
+
+    // Where UDP does not pass, the session stays.
+    network.set(CUT);
+    far.client.move_to(&quic).unwrap();
+    both(&mut near, &mut far, |_, far| !far.client.is_moving()).await;
+    assert_eq!(far.client.transport(), Transport::WebSocket);
+    network.set(WHOLE);
+    far.client.move_to(&quic).unwrap();
+
+    let (mut asked, mut newest, mut gap_ticks) = (0, far.client.stats().tick, 0);
+    both(&mut near, &mut far, |near, far| {
+        // Commands and chat go out the whole time, before the move and after it.
+        if asked < 30 && asked <= far.done() + 3 {
+            far.client.command(&Command::ChangeTeam(ChangeTeam {}));
+            asked += 1;
+            if asked % 10 == 0 {
+                far.client.say(&format!("line {asked}"));
+            }
+        }
+        let tick = far.client.stats().tick;
+        gap_ticks = gap_ticks.max(tick.saturating_sub(newest));
+        newest = tick;
+        let is_over = far.heard.iter().any(is_moved) && far.done() == 30;
+        is_over && [near, far].iter().all(|player| player.chat().len() == 3)
+    })
+    .await;
+    println!("most ticks from one snapshot to the next: {gap_ticks}");
+    assert_eq!((far.client.transport(), far.client.player()), (Transport::Quic, number));
+    let snapshots = far.client.stats().snapshots;
+    both(&mut near, &mut far, |_, far| far.client.stats().snapshots > snapshots + 60).await;
+    assert_eq!(far.chat(), ["line 10", "line 20", "line 30"]);
+    assert_eq!((near.chat(), far.done()), (far.chat(), 30));
+    let told = |event: &Event| is_lost(event) || is_resumed(event);
+    assert!(!far.heard.iter().any(told), "{:?}", far.heard);
+    let others = |event: &Event| {
+        matches!(
+            event,
+            Event::Control(ServerFrame::MemberAway { .. } | ServerFrame::MemberBack { .. })
+        )
+    };
+    assert!(!near.heard.iter().any(others), "{:?}", near.heard);
+    assert!(far.client.entities().any(|seen| seen.mine));
+    // Its connection is the new one: that one's loss is seen.
+    network.set(CUT);
+    both(&mut near, &mut far, |near, far| {
+        far.heard.iter().any(is_lost) && is_told_away(near, number)
+    })
+    .await;
+    both(&mut near, &mut far, |_, far| far.heard.iter().any(is_resumed)).await;
+    assert_eq!((far.client.transport(), far.client.player()), (Transport::WebSocket, number));
 }
