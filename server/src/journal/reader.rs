@@ -25,9 +25,16 @@ pub enum JournalEnd {
     Open,
     /// The room was let go.
     Closed,
-    /// Within a record, of which this many bytes are left out.
+    /// Within a record: this many bytes are left out. They are a part of it, or zeros from somewhere in it on, which are left
+    /// of a machine that failed before the disk had them.
     Cut(u64),
 }
+
+/// Zeros at the end of a file that are no record's own.
+const TORN_ZEROS_MIN: u64 = 32;
+
+/// Bytes of a file that are looked at in one go.
+const PART_BYTES: u64 = 64 * 1024;
 
 /// A place between two records of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,10 +106,13 @@ impl JournalReader {
                         return Err(self.segment.damaged(at, "a record is none of a journal"));
                     }
                 },
-                Block::Damaged(what) => return Err(self.segment.damaged(at, what)),
-                Block::End if self.path(1).exists() => self.go_on()?,
+                Block::Damaged(what) => match self.segment.torn_bytes(at)? {
+                    Some(bytes) if !self.has(1)? => self.end = JournalEnd::Cut(bytes),
+                    _ => return Err(self.segment.damaged(at, what)),
+                },
+                Block::End if self.has(1)? => self.go_on()?,
                 Block::End => return Ok(None),
-                Block::Cut(_) if self.path(1).exists() => {
+                Block::Cut(_) if self.has(1)? => {
                     let what = "it ends within a record, and there is another segment";
                     return Err(self.segment.damaged(at, what));
                 }
@@ -125,26 +135,38 @@ impl JournalReader {
     pub(super) fn cut_off(self) -> io::Result<u32> {
         let JournalEnd::Cut(_) = self.end else { return Ok(self.segment.head.number + 1) };
         let next = self.path(1);
-        if next.exists() {
+        // The disk has the cut before another segment follows: with the old length beside it the journal would be damaged.
+        if next.try_exists()? {
             std::fs::remove_file(next)?;
+            File::open(self.folder())?.sync_all()?;
         } else {
             let file = OpenOptions::new().write(true).open(&self.segment.path)?;
             file.set_len(self.segment.offset)?;
+            file.sync_all()?;
         }
         Ok(self.segment.head.number + 1)
     }
 
+    fn folder(&self) -> &Path {
+        self.segment.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// True if there is a segment that many after this one.
+    fn has(&self, after: u32) -> Result<bool, JournalError> {
+        let path = self.path(after);
+        path.try_exists().map_err(|error| JournalError::Io { path, error })
+    }
+
     /// The file of the segment that many after this one.
     fn path(&self, after: u32) -> PathBuf {
-        let dir = self.segment.path.parent().unwrap_or(Path::new(""));
-        segment_path(dir, self.segment.head.number + after)
+        segment_path(self.folder(), self.segment.head.number + after)
     }
 
     fn go_on(&mut self) -> Result<(), JournalError> {
         let path = self.path(1);
         let next = match OpenSegment::open(&path, self.segment.head.number + 1)? {
             OpenedSegment::Segment(next) => *next,
-            OpenedSegment::Cut(_) if self.path(2).exists() => {
+            OpenedSegment::Cut(_) if self.has(2)? => {
                 return Err(damaged(&path, 0, CUT_HEAD));
             }
             OpenedSegment::Cut(bytes) => {
@@ -188,18 +210,24 @@ impl OpenSegment {
             return Ok(OpenedSegment::Cut(begin.len() as u64));
         }
         let Some([low, high]) = begin.strip_prefix(&MAGIC) else {
-            return Err(JournalError::NotAJournal(path));
+            let torn = torn_bytes(&mut input, 0).map_err(failed)?;
+            return torn.map(OpenedSegment::Cut).ok_or(JournalError::NotAJournal(path));
         };
         let version = u16::from_le_bytes([*low, *high]);
-        if version != VERSION {
-            return Err(JournalError::Version { path, version });
-        }
         let offset = begin_bytes as u64;
+        if version != VERSION {
+            let torn = torn_bytes(&mut input, 0).map_err(failed)?;
+            return torn.map(OpenedSegment::Cut).ok_or(JournalError::Version { path, version });
+        }
         let payload = match read_block(&mut input).map_err(failed)? {
             Block::Whole(payload) => payload,
             Block::End => return Ok(OpenedSegment::Cut(offset)),
             Block::Cut(bytes) => return Ok(OpenedSegment::Cut(offset + bytes)),
-            Block::Damaged(what) => return Err(damaged(&path, offset, what)),
+            Block::Damaged(what) => {
+                let torn = torn_bytes(&mut input, offset).map_err(failed)?;
+                let torn = torn.map(|bytes| OpenedSegment::Cut(offset + bytes));
+                return torn.ok_or_else(|| damaged(&path, offset, what));
+            }
         };
         let Ok((head, [])) = postcard::take_from_bytes::<SegmentHead>(&payload) else {
             return Err(damaged(&path, offset, "its head is none of a journal"));
@@ -233,7 +261,34 @@ impl OpenSegment {
         Ok(block)
     }
 
+    /// As [`torn_bytes`], after a damaged block at `offset`.
+    fn torn_bytes(&mut self, offset: u64) -> Result<Option<u64>, JournalError> {
+        let failed = |error| JournalError::Io { path: self.path.clone(), error };
+        torn_bytes(&mut self.input, offset).map_err(failed)
+    }
+
     fn damaged(&self, offset: u64, what: &'static str) -> JournalError {
         damaged(&self.path, offset, what)
     }
+}
+
+/// Bytes from `offset` to the file's end, if what was read from there on runs into zeros that are all that follows. The reader
+/// is at the end then.
+fn torn_bytes(input: &mut BufReader<File>, offset: u64) -> io::Result<Option<u64>> {
+    let read_to = input.stream_position()?;
+    input.seek(SeekFrom::Start(offset))?;
+    let (mut bytes, mut zeros) = (0, 0);
+    let mut part = Vec::new();
+    loop {
+        part.clear();
+        input.by_ref().take(PART_BYTES).read_to_end(&mut part)?;
+        if part.is_empty() {
+            break;
+        }
+        let at_end = part.iter().rev().take_while(|byte| **byte == 0).count() as u64;
+        zeros = if at_end == part.len() as u64 { zeros + at_end } else { at_end };
+        bytes += part.len() as u64;
+    }
+    let is_torn = zeros >= TORN_ZEROS_MIN && offset + bytes - zeros < read_to;
+    Ok(is_torn.then_some(bytes))
 }

@@ -93,6 +93,40 @@ fn a_file_that_is_cut_anywhere_gives_its_whole_records() {
 }
 
 #[test]
+fn zeros_in_place_of_what_the_disk_never_had_are_left_out() {
+    let (dir, table) = (tempfile::tempdir().unwrap(), match_of_three(20));
+    let room = write(dir.path(), &table, u64::MAX, &ticks(&table));
+    let file = room.join("000000.journal");
+    let bytes = std::fs::read(&file).unwrap();
+    let mut torn = 0;
+    for kept in 0..bytes.len() {
+        std::fs::write(&file, &bytes[..kept]).unwrap();
+        let (whole, _) = read(&file);
+        std::fs::write(&file, [&bytes[..kept], &[0; 4096]].concat()).unwrap();
+        let (records, end) = read(&file);
+        assert_eq!(records, table.records[..records.len()], "kept {kept}");
+        assert!(records.len() >= whole.len(), "kept {kept}");
+        match end {
+            Ok(JournalEnd::Cut(left_out)) => {
+                // The last record may end with zeros of its own.
+                assert!((4096 - 40..=4096 + 4000).contains(&left_out), "{left_out} at {kept}");
+                torn += 1;
+            }
+            Ok(end) => panic!("{end:?}, kept {kept}"),
+            Err(error) => assert!(error.to_string().contains("ends within its head"), "{error}"),
+        }
+    }
+    assert!(torn > 1000, "{torn}");
+    // Not with more after it: that is damage.
+    let torn = [&bytes[..bytes.len() / 2], &[0; 4096]].concat();
+    std::fs::write(&file, [&torn[..], b"x"].concat()).unwrap();
+    assert!(matches!(read(&file).1, Err(JournalError::Damaged { .. })));
+    std::fs::write(&file, torn).unwrap();
+    std::fs::write(room.join("000001.journal"), b"").unwrap();
+    assert!(matches!(read(&file).1, Err(JournalError::Damaged { .. })));
+}
+
+#[test]
 fn a_flipped_bit_anywhere_is_found_and_its_place_named() {
     let (dir, table) = (tempfile::tempdir().unwrap(), match_of_three(20));
     let file = write(dir.path(), &table, u64::MAX, &ticks(&table)).join("000000.journal");
