@@ -184,8 +184,8 @@ settings! {
         journal: Option<PathBuf> = None;
         /// Milliseconds between two writes of journals: as much is lost at most when the process is killed.
         journal_flush_ms: u32 = 100, in 10..=60_000;
-        /// Wait for the disk after each write of a journal: without, as much more is lost when the machine fails as the
-        /// system holds back.
+        /// Have the disk keep what is written of journals, without waiting for it: without, as much more is lost when the
+        /// machine fails as the system holds back.
         journal_sync: bool = true;
         /// Ticks between two records with all lanes of all entities, by which a replay that differs names entity and
         /// field; 0 for none.

@@ -14,9 +14,12 @@
 mod block;
 mod checkpoint;
 mod command;
+mod disk_sync;
 mod error;
 mod followed;
 mod follower;
+#[cfg(test)]
+mod logged;
 mod newest;
 mod reader;
 mod restore;

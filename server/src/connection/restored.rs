@@ -1,6 +1,7 @@
 //! Sessions of a server that was started again: their seats are restored, their connections and frames are not.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,16 +17,26 @@ use crate::rooms::RestoredSeat;
 #[derive(Debug)]
 pub(crate) struct RestoredSeats<I> {
     seats: Mutex<HashMap<PlayerId, RestoredSeat<I>>>,
+    /// Seats of players who have another one that counts.
+    doubled: Mutex<Vec<RestoredSeat<I>>>,
     /// Since when they wait.
     began: Instant,
     grace: Duration,
 }
 
 impl<I> RestoredSeats<I> {
-    /// Seats that wait from now on for `grace`.
+    /// Seats that wait from now on for `grace`. Of a player who has several the first counts: the kill may have come between
+    /// the records of a leave and of the join that followed, and a room's journal may have ended before the player left.
     pub(crate) fn new(seats: Vec<RestoredSeat<I>>, grace: Duration) -> Self {
-        let seats = seats.into_iter().map(|seat| (seat.player, seat)).collect();
-        RestoredSeats { seats: Mutex::new(seats), began: Instant::now(), grace }
+        let (mut kept, mut doubled) = (HashMap::new(), Vec::new());
+        for seat in seats {
+            match kept.entry(seat.player) {
+                Entry::Vacant(place) => _ = place.insert(seat),
+                Entry::Occupied(_) => doubled.push(seat),
+            }
+        }
+        let (seats, doubled) = (Mutex::new(kept), Mutex::new(doubled));
+        RestoredSeats { seats, doubled, began: Instant::now(), grace }
     }
 
     /// Whether `secret` is that of the seat of this number.
@@ -47,12 +58,14 @@ impl<I> RestoredSeats<I> {
         seats.remove(&player)
     }
 
-    /// Takes all seats once the time is over for which they wait.
+    /// Takes the doubled seats, and all others once the time is over for which they wait.
     fn take_overdue(&self, now: Instant) -> Vec<RestoredSeat<I>> {
-        if now.saturating_duration_since(self.began) < self.grace {
-            return Vec::new();
+        let mut doubled = self.doubled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut overdue = std::mem::take(&mut *doubled);
+        if now.saturating_duration_since(self.began) >= self.grace {
+            overdue.extend(self.seats().drain().map(|(_, seat)| seat));
         }
-        self.seats().drain().map(|(_, seat)| seat).collect()
+        overdue
     }
 
     fn seats(&self) -> MutexGuard<'_, HashMap<PlayerId, RestoredSeat<I>>> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tickwire_shared::{Simulation, Tick};
 
 use super::followed::{FollowError, Followed, FollowedRoom};
-use super::retention::{KeptBounds, remove_ended};
+use super::retention::{KeptBounds, Removed, remove_ended};
 use super::room_log::RoomLog;
 use crate::config::ServerConfig;
 use crate::guard::guarded;
@@ -22,6 +22,8 @@ use crate::guard::guarded;
 const NICENESS: i32 = 19;
 /// Records of one room in a row.
 const RECORDS_A_TURN: u32 = 64;
+/// Rooms that have ended and are followed to their ends; each has a whole state in memory.
+const ENDED_FOLLOWED_MAX: usize = 64;
 /// Interval of looks for rooms that have ended.
 const REMOVAL: Duration = Duration::from_secs(60);
 
@@ -30,6 +32,8 @@ const REMOVAL: Duration = Duration::from_secs(60);
 pub(super) struct FollowerShared {
     /// Journals that were begun; taken once in each round.
     begun: Mutex<Vec<Arc<RoomLog>>>,
+    /// Every journal that goes on from before the start was begun: the others have ended.
+    is_restored: AtomicBool,
     stop: AtomicBool,
     rooms: AtomicU64,
     lag_ticks_max: AtomicU64,
@@ -67,6 +71,11 @@ impl FollowerShared {
 
     fn take_begun(&self) -> Vec<Arc<RoomLog>> {
         std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Every journal that goes on from before the start was begun. Nothing is removed before that.
+    pub(super) fn all_restored(&self) {
+        self.is_restored.store(true, Ordering::Release);
     }
 
     /// Asks the thread to end.
@@ -107,6 +116,8 @@ struct FollowerRoom<S: Simulation> {
     log: Arc<RoomLog>,
     following: Following<S>,
     is_behind: bool,
+    /// The size of its files when it was last said; 0 for never.
+    told_bytes: u64,
 }
 
 enum Following<S: Simulation> {
@@ -153,8 +164,7 @@ impl<S: Simulation> Follower<S> {
         }
     }
 
-    /// Gives every room its turn. False if none had anything to follow.
-    fn round(&mut self) -> bool {
+    fn take_begun(&mut self) {
         // Whoever makes a room never waits for a whole round.
         let begun = self.shared.take_begun();
         let begun = begun.into_iter().map(|log| {
@@ -162,10 +172,15 @@ impl<S: Simulation> Follower<S> {
                 0 => Following::Over,
                 _ => Following::Waiting,
             };
-            FollowerRoom { log, following, is_behind: false }
+            FollowerRoom { log, following, is_behind: false, told_bytes: 0 }
         });
         self.rooms.extend(begun);
-        let (mut is_busy, mut lag_ticks_max) = (false, 0);
+    }
+
+    /// Gives every room its turn. False if none had anything to follow.
+    fn round(&mut self) -> bool {
+        self.take_begun();
+        let (mut is_busy, mut lag_ticks_max, mut ended) = (false, 0, 0);
         for at in (0..self.rooms.len()).rev() {
             if self.shared.stop.load(Ordering::Acquire) {
                 return true;
@@ -174,20 +189,33 @@ impl<S: Simulation> Follower<S> {
             let lag_ticks = self.turn(at);
             is_busy |= lag_ticks > 0;
             lag_ticks_max = lag_ticks_max.max(lag_ticks);
-            if has_ended && lag_ticks == 0 {
-                let mut room = self.rooms.swap_remove(at);
-                if let Following::On(followed) = &mut room.following
-                    && let Some(error) = followed.end()
-                {
-                    give_up(&self.shared, &mut room, &error);
-                }
-                room.drop_guarded();
+            ended += usize::from(has_ended && lag_ticks > 0);
+            if has_ended && (lag_ticks == 0 || ended > ENDED_FOLLOWED_MAX) {
+                let room = self.rooms.swap_remove(at);
+                self.let_go(room, lag_ticks);
             }
         }
         let followed = self.rooms.iter().filter(|room| room.is_followed()).count();
         self.shared.rooms.store(followed as u64, Ordering::Relaxed);
         self.shared.lag_ticks_max.store(u64::from(lag_ticks_max), Ordering::Relaxed);
         is_busy
+    }
+
+    /// Lets a room go that has ended, with so many ticks left to follow.
+    fn let_go(&self, mut room: FollowerRoom<S>, lag_ticks: u32) {
+        if let Following::On(followed) = &mut room.following
+            && let Some(error) = followed.end()
+        {
+            give_up(&self.shared, &mut room, &error);
+        } else if lag_ticks > 0 {
+            self.shared.rooms_not_followed.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(
+                room = room.log.room(),
+                lag_ticks,
+                "the room has ended, and is not followed to its end: there is too little processor time left"
+            );
+        }
+        room.drop_guarded();
     }
 
     /// Follows some records of a room. Returns the ticks that are left.
@@ -227,29 +255,42 @@ impl<S: Simulation> Follower<S> {
         lag_ticks
     }
 
+    /// Removes rooms that have ended, and says which of the others are too large.
     fn remove_ended(&mut self, now: SystemTime) {
+        if !self.shared.is_restored.load(Ordering::Acquire) {
+            return;
+        }
+        self.take_begun();
         let live: HashSet<&Path> = self.rooms.iter().map(|room| room.log.dir()).collect();
-        match remove_ended(&self.dir, &live, self.bounds, now) {
-            Ok((removed, left)) => {
-                self.shared.bytes_removed.fetch_add(removed, Ordering::Relaxed);
-                if removed > 0 {
-                    tracing::info!(bytes = removed, "journals of ended rooms removed");
+        let remove = |folder: &Path| std::fs::remove_dir_all(folder);
+        match remove_ended((&self.dir, &live), self.bounds, now, remove) {
+            Ok(Removed { bytes, left, live }) => {
+                self.shared.bytes_removed.fetch_add(bytes, Ordering::Relaxed);
+                if bytes > 0 {
+                    tracing::info!(bytes, "journals of ended rooms removed");
                 }
-                let is_over = left > self.bounds.bytes;
-                if is_over && !self.is_over {
-                    let most = self.bounds.bytes;
-                    tracing::warn!(
-                        "the journals of rooms that go on take {left} bytes, more than journal_bytes ({most}); lower \
-                         journal_room_bytes, or give them more"
-                    );
+                self.say_if_over(left);
+                for room in &mut self.rooms {
+                    let bytes = live.get(room.log.dir()).copied().unwrap_or(0);
+                    room.say_if_large(bytes, self.bounds.room_bytes);
                 }
-                self.is_over = is_over;
             }
             Err(error) => {
                 let dir = self.dir.display();
                 tracing::warn!("journals of ended rooms in {dir} cannot be removed: {error}");
             }
         }
+    }
+
+    fn say_if_over(&mut self, left: u64) {
+        let most = self.bounds.bytes;
+        if left > most && !self.is_over {
+            tracing::warn!(
+                "the journals of rooms that go on take {left} bytes, more than journal_bytes ({most}); lower \
+                 journal_room_bytes, or give them more"
+            );
+        }
+        self.is_over = left > most;
     }
 }
 
@@ -280,6 +321,21 @@ impl<S: Simulation> FollowerRoom<S> {
             self.is_behind = false;
             tracing::info!(room, lag_ticks, "the room is followed in time again");
         }
+    }
+
+    /// Says so each time that its files have become twice as large as they may be: without checkpoints none is removed.
+    fn say_if_large(&mut self, bytes: u64, most: u64) {
+        if bytes < most.max(self.told_bytes).saturating_mul(2) {
+            return;
+        }
+        self.told_bytes = bytes;
+        let (room, dir) = (self.log.room(), self.log.dir().display());
+        tracing::warn!(
+            room,
+            bytes,
+            "the files in {dir} are larger than journal_room_bytes ({most}), and none is removed as the room has no new \
+             checkpoints; the disk fills up, and a restart runs the room from its last checkpoint, or from its first tick"
+        );
     }
 
     /// Dropping the game's own state may panic.

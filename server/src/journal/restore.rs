@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tickwire_shared::{Simulation, Tick};
 
@@ -42,9 +43,26 @@ pub(crate) enum RestoreError {
     Io(#[from] io::Error),
 }
 
-/// True if the folder's room was let go.
-pub(super) fn is_closed(folder: &Path) -> bool {
-    folder.to_string_lossy().ends_with(CLOSED_SUFFIX)
+/// The folders in `dir` whose rooms were not let go; the one that was written last comes first.
+pub(super) fn folders(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let is_closed = path.to_string_lossy().ends_with(CLOSED_SUFFIX);
+        if path.is_dir() && !is_closed {
+            folders.push((last_written(&path), path));
+        }
+    }
+    folders.sort_unstable();
+    Ok(folders.into_iter().rev().map(|(_, path)| path).collect())
+}
+
+/// The time of the last record in a folder.
+fn last_written(folder: &Path) -> SystemTime {
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let segments = files.filter(|file| file.path().extension().is_some_and(|it| it == "journal"));
+    let times = segments.filter_map(|file| file.metadata().ok()?.modified().ok());
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Runs the journal in `folder` from its newest checkpoint to its end. `None` if its room was let go: the folder is renamed

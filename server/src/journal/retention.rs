@@ -1,6 +1,6 @@
 //! The files of journals that are kept, and the removal of the others.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -80,7 +80,7 @@ impl RoomFiles {
             if bytes <= bytes_max || number >= needed {
                 break;
             }
-            std::fs::remove_file(segment_path(&self.dir, number))?;
+            remove_file(&segment_path(&self.dir, number))?;
             let mut gone = segment_bytes;
             let of_it = self.checkpoints.iter().filter(|(_, segment)| **segment == number);
             let of_it: Vec<u32> = of_it.map(|(number, _)| *number).collect();
@@ -96,22 +96,41 @@ impl RoomFiles {
     fn remove_checkpoint(&mut self, number: u32) -> io::Result<u64> {
         let path = checkpoint_path(&self.dir, number);
         let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
-        std::fs::remove_file(path)?;
+        remove_file(&path)?;
         self.checkpoints.remove(&number);
         Ok(bytes)
     }
 }
 
+/// Removes a file, which may be gone already.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The outcome of [`remove_ended`].
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    /// Bytes that were removed.
+    pub(super) bytes: u64,
+    /// Bytes that are left.
+    pub(super) left: u64,
+    /// Bytes of each room that goes on, by its folder.
+    pub(super) live: HashMap<PathBuf, u64>,
+}
+
 /// Removes rooms in the folder `dir` that have ended: those whose last record is too old, and the oldest while all rooms
-/// together are too large. Folders in `live`, and those with other files than a journal's, stay. Returns the bytes that
-/// were removed, and those that are left.
+/// together are too large. Folders in `live`, and those with other files than a journal's, stay; so does one that `remove`
+/// fails to remove, which is logged.
 pub(super) fn remove_ended(
-    dir: &Path,
-    live: &HashSet<&Path>,
+    (dir, live): (&Path, &HashSet<&Path>),
     bounds: KeptBounds,
     now: SystemTime,
-) -> io::Result<(u64, u64)> {
-    let mut left = 0;
+    remove: impl Fn(&Path) -> io::Result<()>,
+) -> io::Result<Removed> {
+    let mut outcome = Removed::default();
     let mut ended = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
@@ -119,23 +138,27 @@ pub(super) fn remove_ended(
         if !folder.is_journal {
             continue;
         }
-        left += folder.bytes;
+        outcome.left += folder.bytes;
         let age = now.duration_since(folder.newest).unwrap_or_default();
-        if !live.contains(&*path) && age >= UNTOUCHED {
+        if live.contains(&*path) {
+            outcome.live.insert(path, folder.bytes);
+        } else if age >= UNTOUCHED {
             ended.push((age, path, folder.bytes));
         }
     }
     // The oldest first.
     ended.sort_unstable_by(|(one, ..), (two, ..)| two.cmp(one));
-    let mut removed = 0;
     for (age, path, bytes) in ended {
-        if age < bounds.ended && left <= bounds.bytes {
+        if age < bounds.ended && outcome.left <= bounds.bytes {
             break;
         }
-        std::fs::remove_dir_all(path)?;
-        (removed, left) = (removed + bytes, left - bytes);
+        if let Err(error) = remove(&path) {
+            tracing::warn!("the ended room in {} cannot be removed: {error}", path.display());
+            continue;
+        }
+        (outcome.bytes, outcome.left) = (outcome.bytes + bytes, outcome.left - bytes);
     }
-    Ok((removed, left))
+    Ok(outcome)
 }
 
 /// A folder as it is on the disk.

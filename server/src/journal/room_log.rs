@@ -1,5 +1,6 @@
 //! One journal, shared by its room, the thread that writes it and the one that follows it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -16,7 +17,7 @@ pub(super) struct RoomLog {
     segment: u32,
     lanes_ticks: u32,
     state: AtomicU8,
-    /// The tick of the last record that its files have; 0 for none.
+    /// The tick of the last record that is kept as the settings ask: in its files, or on the disk; 0 for none.
     written_tick: AtomicU32,
 }
 
@@ -71,16 +72,19 @@ impl RoomLog {
     }
 
     /// Its files cannot be written.
-    pub(super) fn fail(&self) {
-        self.state.store(FAILED, Ordering::Release);
+    pub(super) fn fail(&self, error: &io::Error) {
+        if self.state.swap(FAILED, Ordering::AcqRel) != FAILED {
+            let (room, dir) = (self.room(), self.dir.display());
+            tracing::error!(room, "the journal in {dir} cannot be written: {error}");
+        }
     }
 
-    /// The files have all records to this tick.
+    /// All records to this tick are kept.
     pub(super) fn written(&self, tick: Tick) {
         self.written_tick.store(tick.0, Ordering::Release);
     }
 
-    /// The tick of the last record that its files have; 0 for none.
+    /// The tick of the last record that is kept; 0 for none.
     pub(super) fn written_tick(&self) -> Tick {
         Tick(self.written_tick.load(Ordering::Acquire))
     }

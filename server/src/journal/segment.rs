@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,11 @@ pub struct SegmentWriter {
     next: SegmentHead,
     segment_bytes_max: u64,
     /// `None` before the first flush, and between two segments.
-    file: Option<(File, u64)>,
+    file: Option<(Arc<File>, u64)>,
     /// Bytes that are not yet in the file.
     buffer: Vec<u8>,
+    /// Files and folders that the disk may not have as they are.
+    unsynced: Vec<Arc<File>>,
 }
 
 impl SegmentWriter {
@@ -48,7 +51,8 @@ impl SegmentWriter {
         segment_bytes_max: u64,
     ) -> Self {
         let next = SegmentHead { number, head };
-        SegmentWriter { dir, next, segment_bytes_max, file: None, buffer: Vec::new() }
+        let (buffer, unsynced) = (Vec::new(), Vec::new());
+        SegmentWriter { dir, next, segment_bytes_max, file: None, buffer, unsynced }
     }
 
     /// Takes an entry.
@@ -66,37 +70,65 @@ impl SegmentWriter {
     /// # Errors
     /// Those of the system. The last record that was written may then be cut, and none may follow.
     pub fn flush(&mut self, sync: bool) -> io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
+        self.write()?;
+        let unsynced = self.take_unsynced();
+        match sync {
+            true => unsynced.iter().try_for_each(|file| file.sync_data()),
+            false => Ok(()),
         }
-        let (mut file, written) = match self.file.take() {
+    }
+
+    /// Hands all that was taken to the system, without a wait for the disk. Returns the number of bytes.
+    ///
+    /// # Errors
+    /// As [`SegmentWriter::flush`].
+    pub(super) fn write(&mut self) -> io::Result<usize> {
+        if self.buffer.is_empty() {
+            return Ok(0);
+        }
+        let (file, written) = match self.file.take() {
             Some(open) => open,
             None => self.begin()?,
         };
-        file.write_all(&self.buffer)?;
-        let written = written + self.buffer.len() as u64;
-        self.buffer.clear();
-        if sync {
-            file.sync_data()?;
+        (&*file).write_all(&self.buffer)?;
+        if !self.unsynced.iter().any(|unsynced| Arc::ptr_eq(unsynced, &file)) {
+            self.unsynced.push(Arc::clone(&file));
         }
+        let bytes = self.buffer.len();
+        self.buffer.clear();
+        let written = written + bytes as u64;
         self.file = (written < self.segment_bytes_max).then_some((file, written));
-        Ok(())
+        Ok(bytes)
     }
 
-    fn begin(&mut self) -> io::Result<(File, u64)> {
+    /// The files and folders to be synced before the disk has all that was written, in that order.
+    pub(super) fn take_unsynced(&mut self) -> Vec<Arc<File>> {
+        std::mem::take(&mut self.unsynced)
+    }
+
+    fn begin(&mut self) -> io::Result<(Arc<File>, u64)> {
         if self.next.number == 0 {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+            self.unsynced.push(Arc::new(File::open(folder_of(&self.dir))?));
         }
         let path = segment_path(&self.dir, self.next.number);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        // A file that is synced and that no folder names is lost all the same.
+        self.unsynced.push(Arc::new(File::open(&self.dir)?));
         let head = postcard::to_allocvec(&self.next).map_err(io::Error::other)?;
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         put_block(&mut bytes, &head);
         file.write_all(&bytes)?;
         self.next.number += 1;
-        Ok((file, bytes.len() as u64))
+        Ok((Arc::new(file), bytes.len() as u64))
     }
+}
+
+/// The folder that has `path`.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().unwrap_or(path);
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 /// The file of a segment in a journal's folder.

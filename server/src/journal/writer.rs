@@ -14,8 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_queue::ArrayQueue;
 use tickwire_shared::{Simulation, Tick};
 
+use super::disk_sync::DiskSync;
 use super::follower::{Follower, FollowerShared, FollowerStats};
-use super::restore::is_closed;
+use super::restore::folders;
 use super::room_log::{BEHIND, CLOSED, ENDED, FAILED, KEPT, RoomLog};
 use super::segment::SegmentWriter;
 use crate::config::ServerConfig;
@@ -30,6 +31,7 @@ pub(crate) struct Journals {
     follower_thread: JoinHandle<()>,
     dir: PathBuf,
     lanes_ticks: u32,
+    tick_hz: u32,
     /// Journals begun so far.
     begun: AtomicUsize,
 }
@@ -39,7 +41,15 @@ pub(crate) struct Journals {
 pub(crate) struct RoomJournal {
     queue: Arc<RecordQueue>,
     log: Arc<RoomLog>,
+    tick_hz: u32,
+    /// The first tick that was handed over.
+    begun: Option<Tick>,
+    /// What is kept is too many ticks behind, and it was said.
+    is_late: bool,
 }
+
+/// Seconds of ticks that a journal may be late before it is said.
+const LATE_S: u32 = 5;
 
 /// The queue between the rooms and the thread.
 #[derive(Debug)]
@@ -67,6 +77,7 @@ impl Journals {
         let Some(dir) = config.journal.clone() else { return Ok(None) };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let lock = lock(&dir)?;
+        let sync = config.journal_sync.then(|| DiskSync::start(File::sync_data)).transpose()?;
         let queue = Arc::new(RecordQueue {
             records: ArrayQueue::new(config.journal_queued_max),
             bytes: AtomicUsize::new(0),
@@ -77,7 +88,7 @@ impl Journals {
             queue: Arc::clone(&queue),
             open: HashMap::new(),
             pause: Duration::from_millis(u64::from(config.journal_flush_ms)),
-            sync: config.journal_sync,
+            sync,
             segment_bytes_max: config.journal_segment_bytes as u64,
             _lock: lock,
         };
@@ -87,8 +98,16 @@ impl Journals {
         let follows = Follower::<S>::new(Arc::clone(&follower), &dir, config);
         let follower_thread = std::thread::Builder::new().name("journal-follower".to_owned());
         let follower_thread = follower_thread.spawn(move || follows.run())?;
-        let (lanes_ticks, begun) = (config.journal_lanes_ticks, AtomicUsize::new(0));
-        Ok(Some(Journals { queue, thread, follower, follower_thread, dir, lanes_ticks, begun }))
+        Ok(Some(Journals {
+            queue,
+            thread,
+            follower,
+            follower_thread,
+            dir,
+            lanes_ticks: config.journal_lanes_ticks,
+            tick_hz: S::TICK_HZ,
+            begun: AtomicUsize::new(0),
+        }))
     }
 
     /// The journal of a room that is about to be made. Its folder is made with its first record.
@@ -103,23 +122,20 @@ impl Journals {
     pub(crate) fn go_on(&self, dir: PathBuf, head: JournalHead, segment: u32) -> RoomJournal {
         let log = Arc::new(RoomLog::new(dir, head, segment, self.lanes_ticks));
         self.follower.begin(&log);
-        RoomJournal { queue: Arc::clone(&self.queue), log }
+        RoomJournal::new(Arc::clone(&self.queue), log, self.tick_hz)
     }
 
-    /// The folders of journals that may go on, in the order of their names.
+    /// The folders of journals that may go on; the one that was written last comes first.
     ///
     /// # Errors
     /// Those of the system.
     pub(crate) fn folders(&self) -> io::Result<Vec<PathBuf>> {
-        let mut folders = Vec::new();
-        for entry in std::fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path.is_dir() && !is_closed(&path) {
-                folders.push(path);
-            }
-        }
-        folders.sort();
-        Ok(folders)
+        folders(&self.dir)
+    }
+
+    /// All folders that go on were given to [`Journals::go_on`]: the others have ended, and are kept for so long as those.
+    pub(crate) fn all_restored(&self) {
+        self.follower.all_restored();
     }
 
     /// Asks the thread to end once it has written what is there, and the follower to end at once: what it has not come to
@@ -149,15 +165,38 @@ impl Drop for Journals {
 }
 
 impl RoomJournal {
+    fn new(queue: Arc<RecordQueue>, log: Arc<RoomLog>, tick_hz: u32) -> Self {
+        RoomJournal { queue, log, tick_hz, begun: None, is_late: false }
+    }
+
     /// Ticks between two records with all lanes.
     pub(crate) fn lanes_ticks(&self) -> u32 {
         self.log.lanes_ticks()
     }
 
     /// Hands the record of `tick` over. The first one that finds no place ends the journal.
-    pub(crate) fn append(&self, tick: Tick, entry: Vec<u8>) {
+    pub(crate) fn append(&mut self, tick: Tick, entry: Vec<u8>) {
         if self.failure().is_none() && !self.queue.push(&self.log, tick, entry) {
             self.log.end(BEHIND);
+        }
+        self.say_if_late(tick);
+    }
+
+    fn say_if_late(&mut self, tick: Tick) {
+        let begun = *self.begun.get_or_insert(tick);
+        let kept = Some(self.log.written_tick()).filter(|kept| *kept != Tick(0)).unwrap_or(begun);
+        let (room, late_ticks) = (self.log.room(), tick.since(kept).max(0).unsigned_abs());
+        let most = LATE_S * self.tick_hz;
+        if late_ticks > most && !self.is_late {
+            self.is_late = true;
+            tracing::warn!(
+                room,
+                late_ticks,
+                "the journal is late, as the disk does not follow: that much is lost if the machine fails now"
+            );
+        } else if late_ticks < most / 2 && self.is_late {
+            self.is_late = false;
+            tracing::info!(room, late_ticks, "the journal is in time again");
         }
     }
 
@@ -226,7 +265,8 @@ struct JournalThread {
     /// By the address of its log, which it holds.
     open: HashMap<usize, OpenLog>,
     pause: Duration,
-    sync: bool,
+    /// `None` where nobody waits for the disk.
+    sync: Option<DiskSync>,
     segment_bytes_max: u64,
     /// Of the folder: no other server writes there, or restores these rooms.
     _lock: File,
@@ -246,13 +286,28 @@ impl JournalThread {
             // Every record from before the stop is in the queue by now.
             let is_last = self.queue.stop.load(Ordering::Acquire);
             let began = Instant::now();
-            self.write();
+            self.round(is_last);
             if is_last {
                 return;
             }
-            // From beginning to beginning: what the disk takes comes out of the pause.
+            // From beginning to beginning: the time of the writing comes out of the pause.
             std::thread::park_timeout(self.pause.saturating_sub(began.elapsed()));
         }
+    }
+
+    fn round(&mut self, is_last: bool) {
+        if is_last || !self.disk_is_behind() {
+            self.write();
+        }
+        if is_last {
+            // Rooms whose first records were in that round may have been let go before it.
+            self.write();
+        }
+    }
+
+    /// True while the disk has yet to take as many bytes as may wait for it: further records wait in the queue.
+    fn disk_is_behind(&self) -> bool {
+        self.sync.as_ref().is_some_and(|sync| sync.bytes() > self.queue.bytes_max)
     }
 
     /// Writes what waits.
@@ -282,17 +337,32 @@ impl JournalThread {
                 open.writer.append(&JournalEntry::Closed);
             }
         }
-        self.open.retain(|key, OpenLog { log, writer, tick }| {
-            match writer.flush(self.sync) {
-                Ok(()) => log.written(*tick),
-                Err(error) => {
-                    let (room, dir) = (log.room(), log.dir().display());
-                    tracing::error!(room, "the journal in {dir} cannot be written: {error}");
-                    log.fail();
-                    return false;
-                }
+        self.open.retain(|key, open| {
+            if let Err(error) = open.write(self.sync.as_ref()) {
+                open.log.fail(&error);
+                return false;
             }
             !ended.iter().any(|(ended, _)| ended == key)
         });
+        self.sync.as_ref().inspect(|sync| sync.wake());
     }
 }
+
+impl OpenLog {
+    /// Hands its records to the system and, with `sync`, to the thread that waits for the disk.
+    fn write(&mut self, sync: Option<&DiskSync>) -> io::Result<()> {
+        let Some(sync) = sync else {
+            self.writer.flush(false)?;
+            self.log.written(self.tick);
+            return Ok(());
+        };
+        let bytes = self.writer.write()?;
+        if bytes > 0 {
+            sync.add(&self.log, self.tick, (self.writer.take_unsynced(), bytes));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Rooms that go on where their journals ended, and the seats that wait for their players.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,8 +26,8 @@ pub(crate) struct RestoredSeat<I> {
 }
 
 impl<S: Simulation> Rooms<S> {
-    /// Starts the rooms whose journals are open, each at the tick that it reached. Returns the seats of their members. A room
-    /// that cannot go on is left out and logged; its journal stays as it is.
+    /// Starts the rooms whose journals are open, each at the tick that it reached. Returns the seats of their members, those
+    /// of the room that was written last first. A room that cannot go on is left out and logged; its journal stays as it is.
     pub(crate) fn restore(&self) -> Vec<RestoredSeat<S::Input>> {
         let Some(journals) = &self.journals else { return Vec::new() };
         let began = Instant::now();
@@ -35,22 +35,32 @@ impl<S: Simulation> Rooms<S> {
             tracing::error!("no room is restored, as the journals cannot be read: {error}");
             Vec::new()
         });
-        let (mut rooms, mut seats) = (0, Vec::new());
+        let left_out = |folder: &Path, what: String| {
+            let folder = folder.display();
+            tracing::error!(
+                "the room of {folder} is not restored: {what}; its journal stays for `replay`, move it away"
+            );
+        };
+        let mut restored = Vec::new();
         for folder in folders {
-            match self.restore_room(journals, folder.clone()) {
-                Ok(None) => {}
-                Ok(Some(members)) => {
+            match journal::restore::<S>(&folder) {
+                Ok(journal) => restored.extend(journal),
+                Err(error) => left_out(&folder, error.to_string()),
+            }
+        }
+        // None plays on while others are still run again, and nobody can join.
+        let (mut rooms, mut seats) = (0, Vec::new());
+        for journal in restored {
+            let folder = journal.folder.clone();
+            match self.restore_room(journals, journal) {
+                Ok(members) => {
                     rooms += 1;
                     seats.extend(members);
                 }
-                Err(what) => {
-                    let folder = folder.display();
-                    tracing::error!(
-                        "the room of {folder} is not restored: {what}; its journal stays for `replay`, move it away"
-                    );
-                }
+                Err(what) => left_out(&folder, what),
             }
         }
+        journals.all_restored();
         if rooms > 0 {
             let ms = began.elapsed().as_millis();
             tracing::info!(rooms, seats = seats.len(), ms, "rooms go on from their journals");
@@ -58,19 +68,15 @@ impl<S: Simulation> Rooms<S> {
         seats
     }
 
-    /// Starts the room of a journal. `None` if it was let go.
+    /// Starts the room of a journal.
     fn restore_room(
         &self,
         journals: &Journals,
-        folder: PathBuf,
-    ) -> Result<Option<Vec<RestoredSeat<S::Input>>>, String> {
-        let restored = journal::restore::<S>(&folder).map_err(|error| error.to_string())?;
-        let Some(RestoredJournal { folder, head, replay, next_segment }) = restored else {
-            return Ok(None);
-        };
+        RestoredJournal { folder, head, replay, next_segment }: RestoredJournal<S>,
+    ) -> Result<Vec<RestoredSeat<S::Input>>, String> {
         let mut registry = self.registry();
         if registry.entries.contains_key(&head.room) {
-            return Err(format!("there is another room {:?}", head.room));
+            return Err(format!("another room {:?} was played later", head.room));
         }
         if registry.entries.len() >= self.config.rooms_max {
             return Err(format!(
@@ -104,6 +110,6 @@ impl<S: Simulation> Rooms<S> {
             commands_done: member.commands_done,
             membership: Membership::new(Arc::clone(&entry), member.role == SeatRole::Spectator),
         };
-        Ok(Some(members.into_iter().map(seat).collect()))
+        Ok(members.into_iter().map(seat).collect())
     }
 }

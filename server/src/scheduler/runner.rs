@@ -214,7 +214,7 @@ impl<S: Simulation> Runner<S> {
         room.advance(moment.due);
         self.stepped_ns = self.clock.now_ns();
         room.encode();
-        if let Some(journal) = &self.journal
+        if let Some(journal) = &mut self.journal
             && !keep_record(room, journal, moment)
         {
             self.journal = None;
@@ -250,7 +250,7 @@ impl<S: Simulation> Runner<S> {
 
     /// Keeps what a step was given that panicked, if one did.
     fn keep_last_record(&mut self) {
-        let (Some(room), Some(journal)) = (&mut self.room, &self.journal) else { return };
+        let (Some(room), Some(journal)) = (&mut self.room, &mut self.journal) else { return };
         let record = catch_unwind(AssertUnwindSafe(|| room.poll_journal()));
         if let Ok(Some(record)) = record {
             journal.append(room.tick(), record);
@@ -265,7 +265,11 @@ impl<S: Simulation> Runner<S> {
 }
 
 /// Hands the record of the last tick over. `false` if the room is not saved any more: its members are told, and it goes on.
-fn keep_record<S: Simulation>(room: &mut Room<S>, journal: &RoomJournal, moment: TickTime) -> bool {
+fn keep_record<S: Simulation>(
+    room: &mut Room<S>,
+    journal: &mut RoomJournal,
+    moment: TickTime,
+) -> bool {
     if let Some(record) = room.poll_journal() {
         journal.append(room.tick(), record);
     }

@@ -25,6 +25,7 @@ mod notices;
 mod requests;
 mod restart;
 mod restored;
+mod restored_twice;
 mod resume;
 mod room_lists;
 mod room_options;

@@ -50,7 +50,7 @@ impl Files {
 
     /// Kills the server. The next one has its files as they are now: tasks of this process may still
     /// write to those of the last one.
-    async fn kill(&mut self, server: Running) {
+    pub(crate) async fn kill(&mut self, server: Running) {
         let files = self.journals();
         let _certificates = server.killed().await;
         self.servers += 1;
@@ -65,7 +65,11 @@ impl Files {
     }
 
     /// Kills a server, and starts another one with its files.
-    async fn again(&mut self, server: Running, change: impl FnOnce(&mut ServerConfig)) -> Running {
+    pub(crate) async fn again(
+        &mut self,
+        server: Running,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Running {
         self.kill(server).await;
         self.server(change).await
     }
@@ -80,7 +84,7 @@ impl Files {
     }
 
     /// Waits until the first room's journal has this tick.
-    async fn until_kept(&self, tick: u32) {
+    pub(crate) async fn until_kept(&self, tick: u32) {
         soon("a record", async {
             while self.journals().first().is_none_or(|journal| replayed(journal) < tick) {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -122,27 +126,37 @@ pub(crate) async fn walk(client: &mut Client, steps: i32) {
 pub(crate) async fn resumed(
     server: &Running,
     over: Over,
-    (player, secret): (PlayerId, ResumeSecret),
+    of: (PlayerId, ResumeSecret),
     asked: u32,
 ) -> Client {
+    resumed_in(server, over, of, asked).await.0
+}
+
+/// The same, and the name of the room.
+pub(crate) async fn resumed_in(
+    server: &Running,
+    over: Over,
+    (player, secret): (PlayerId, ResumeSecret),
+    asked: u32,
+) -> (Client, String) {
     let mut client = server.connect(over).await;
     client.open_both().await;
     let unanswered = RequestId(asked + 1);
     client.say(&ClientFrame::Resume { player, secret, received: NOTHING, unanswered }).await;
     assert_eq!(client.hear().await, ServerFrame::Restarted);
     (client.player, client.requests) = (player, asked);
-    let (seat, tick) = client
+    let (seat, tick, room) = client
         .hear_until(|frame| match frame {
-            ServerFrame::Rejoined { seat, tick, members, .. } => {
+            ServerFrame::Rejoined { room, seat, tick, members, .. } => {
                 assert!(members.iter().any(|member| member.player == player), "{members:?}");
-                Some((seat, tick))
+                Some((seat, tick, room.name))
             }
             _ => None,
         })
         .await;
     (client.seat, client.tick) = (seat, tick);
     client.replica = Some(Replica::new(&schema_of::<Dots>(), seat));
-    client
+    (client, room)
 }
 
 #[tokio::test]
@@ -284,9 +298,16 @@ async fn a_record_that_was_cut_is_left_out_and_the_journal_goes_on_whole() {
     let mut files = Files::new();
     let mut server = files.server(|_| {}).await;
     let (mut client, secret) = seated(&server, Over::Quic, "bay", "ann").await;
-    // A record without its end, one with a part of its length, and a segment with a part of its head.
-    for (name, rest) in [("000000", &[9u8, 0, 0, 0, 1][..]), ("000001", &[9]), ("000003", b"tickw")]
-    {
+    // A record without its end, one with a part of its length, a segment with a part of its head, and zeros that the disk has
+    // in place of records.
+    let rests = [
+        ("000000", &[9u8, 0, 0, 0, 1][..]),
+        ("000001", &[9]),
+        ("000003", b"tickw"),
+        ("000003", &[0; 500]),
+        ("000005", &[0; 500]),
+    ];
+    for (name, rest) in rests {
         let walked = client.steps().unwrap_or(0);
         walk(&mut client, walked + 3).await;
         files.until_kept(client.tick.0).await;

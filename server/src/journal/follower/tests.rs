@@ -12,8 +12,11 @@ use tickwire_shared::{
 use super::*;
 use crate::config::RoomConfig;
 use crate::journal::checkpoint::checkpoints;
+use crate::journal::logged::logged;
 use crate::journal::{SegmentWriter, newest_replay};
 use crate::room::{JournalHead, Room as LiveRoom};
+
+mod removal;
 
 thread_local! {
     /// Games made so far, from that of the last live room on.
@@ -100,6 +103,7 @@ impl Table {
         let mut config = ServerConfig { journal_checkpoint_s: 1, ..ServerConfig::default() };
         change(&mut config);
         let follower = Follower::new(Arc::default(), dir.path(), &config);
+        follower.shared.all_restored();
         Table { dir, follower, config }
     }
 
@@ -142,25 +146,6 @@ impl Live {
             }
         }
     }
-}
-
-/// Runs `code` with the log in a text, and returns that.
-fn logged(code: impl FnOnce()) -> String {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    tracing::subscriber::with_default(subscriber.finish(), code);
-    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
 }
 
 #[test]
@@ -342,94 +327,4 @@ fn a_follower_that_is_a_checkpoint_behind_says_so_and_when_it_is_not() {
     assert_eq!(table.follower.shared.stats().lag_ticks_max, 136);
     let log = logged(|| _ = table.follow());
     assert!(log.contains("followed in time again"), "{log}");
-}
-
-#[test]
-fn old_segments_go_before_the_older_checkpoint_and_what_is_left_replays() {
-    let mut table = Table::new(|config| {
-        config.journal_segment_bytes = 1000;
-        config.journal_room_bytes = 9000;
-    });
-    let mut live = table.live("fair");
-    let dir = live.log.dir().to_owned();
-    for _ in 0..40 {
-        live.tick(60);
-        table.follow();
-        let files = std::fs::read_dir(&dir).unwrap();
-        let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
-        assert!(bytes < 9000 + 3 * 1500, "{bytes} bytes");
-    }
-    assert!(!dir.join("000000.journal").exists());
-    assert!(table.follow().bytes_removed > 10_000);
-    let newest = newest_replay::<Faulty>(&dir).unwrap();
-    assert_eq!((newest.replay.tick(), newest.replay.difference()), (Tick(2400), None));
-    // From the newest, from the one before, and from the oldest that is left.
-    let kept = table.checkpoints("fair");
-    for number in &kept[kept.len() - 2..] {
-        std::fs::write(dir.join(format!("{number:06}.checkpoint")), b"").unwrap();
-        let newest = newest_replay::<Faulty>(&dir).unwrap();
-        assert_eq!((newest.replay.tick(), newest.replay.difference()), (Tick(2400), None));
-    }
-}
-
-#[test]
-fn without_checkpoints_nothing_is_followed_and_nothing_of_a_live_room_removed() {
-    let mut table = Table::new(|config| {
-        config.journal_checkpoint_s = 0;
-        config.journal_segment_bytes = 1000;
-        config.journal_room_bytes = 1000;
-    });
-    let mut live = table.live("random");
-    live.tick(300);
-    let stats = table.follow();
-    assert_eq!(stats, FollowerStats::default());
-    assert!(live.log.dir().join("000000.journal").exists());
-}
-
-/// Sets the time of all files of a room to so many seconds ago.
-fn age(dir: &Path, now: SystemTime, seconds: u64) {
-    for file in std::fs::read_dir(dir).unwrap() {
-        let file = File::options().write(true).open(file.unwrap().path()).unwrap();
-        file.set_modified(now - Duration::from_secs(seconds)).unwrap();
-    }
-}
-
-#[test]
-fn rooms_that_have_ended_go_after_their_time_and_the_oldest_first_where_bytes_lack() {
-    let mut table = Table::new(|config| config.journal_ended_kept_s = 1000);
-    let now = SystemTime::now();
-    for (name, seconds) in [("old", 1001), ("older", 900), ("newer", 800), ("fresh", 0)] {
-        let mut live = table.live(name);
-        live.tick(10);
-        age(live.log.dir(), now, seconds);
-    }
-    let mut live = table.live("live");
-    live.tick(10);
-    age(live.log.dir(), now, 5000);
-    // No journal, or not only.
-    let dir = table.dir.path().to_owned();
-    for other in ["notes", "mixed"] {
-        std::fs::create_dir(dir.join(other)).unwrap();
-        std::fs::write(dir.join(other).join("000000.journal"), b"x").unwrap();
-        std::fs::write(dir.join(other).join("mine.txt"), b"x").unwrap();
-        age(&dir.join(other), now, 5000);
-    }
-    table.follow();
-    let left = |table: &mut Table| {
-        table.follower.remove_ended(now);
-        let names = std::fs::read_dir(&dir).unwrap();
-        let mut names: Vec<String> =
-            names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    };
-    assert_eq!(left(&mut table), ["fresh", "live", "mixed", "newer", "notes", "older"]);
-    let bytes = std::fs::metadata(dir.join("older/000000.journal")).unwrap().len();
-    table.follower.bounds.bytes = 3 * bytes + bytes / 2;
-    assert_eq!(left(&mut table), ["fresh", "live", "mixed", "newer", "notes"]);
-    table.follower.bounds.bytes = 0;
-    let log = logged(|| {
-        assert_eq!(left(&mut table), ["fresh", "live", "mixed", "notes"]);
-    });
-    assert!(log.contains("more than journal_bytes (0)"), "{log}");
 }
