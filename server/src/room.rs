@@ -23,6 +23,7 @@ mod replay;
 mod replication;
 mod restored;
 mod restrictions;
+mod resume_right;
 mod secret_digest;
 mod session;
 mod slot_summary;
@@ -45,6 +46,7 @@ pub use record::{
 };
 pub use replay::{LaneDifference, Replay, ReplayDifference, ReplayError, ReplayMember};
 pub use restored::RestoredRoom;
+pub use resume_right::ResumeRight;
 pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;
 

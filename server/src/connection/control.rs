@@ -18,7 +18,7 @@ use super::served::Served;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::{self, SecretDigest, ToRoom};
+use crate::room::{self, ResumeRight, SecretDigest, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
@@ -248,7 +248,12 @@ async fn enter<I>(
     link.enter(membership);
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
-    let Identity { account, name: own_name, .. } = link.identity();
+    let Identity { account, name: own_name, room: own_room } = link.identity();
+    let resume = link.secret().map(|secret| ResumeRight {
+        secret: SecretDigest::of(&secret.0),
+        is_named: own_name.is_some(),
+        is_bound: own_room.is_some(),
+    });
     let join = ToRoom::Join {
         request,
         player,
@@ -258,7 +263,7 @@ async fn enter<I>(
         spectator,
         options,
         datagram_bytes_max,
-        resume: link.secret().map(|secret| Box::new(SecretDigest::of(&secret.0))),
+        resume: resume.map(Box::new),
         last_seat: link.last_seat(),
     };
     send_to_room(link, &room, join).await;

@@ -342,14 +342,15 @@ impl<I> ClientLinks<I> {
         transport: Arc<TransportSession>,
         config: &ServerConfig,
     ) -> Arc<ClientLink<I>> {
-        let RestoredSeat { player, account, membership, commands_done, .. } = seat;
+        let identity = seat.identity();
+        let RestoredSeat { player, membership, commands_done, .. } = seat;
         let order = RequestOrder::from(next, config);
         let link =
             ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);
         link.reliable.keep();
         link.reliable.restart();
-        link.set_identity(Identity { account, ..Identity::default() });
+        link.set_identity(identity);
         link.enter(membership);
         link.greet();
         link.welcome();

@@ -41,8 +41,8 @@ impl<I> RestoredSeats<I> {
 
     /// Whether `secret` is that of the seat of this number.
     pub(super) fn is_secret_of(&self, player: PlayerId, secret: ResumeSecret) -> bool {
-        let digest = self.seats().get(&player).and_then(|seat| seat.resume);
-        digest.is_some_and(|digest| digest.is_of(&secret.0))
+        let right = self.seats().get(&player).and_then(|seat| seat.resume);
+        right.is_some_and(|right| right.secret.is_of(&secret.0))
     }
 
     fn take(&self, player: PlayerId) -> Option<RestoredSeat<I>> {

@@ -9,7 +9,7 @@ use tickwire_shared::control::{
 use tickwire_shared::input::InputDatagram;
 use tickwire_shared::{Account, PlayerId, Tick};
 
-use super::secret_digest::SecretDigest;
+use super::resume_right::ResumeRight;
 use super::static_blob::StaticBlob;
 
 /// Messages to a room.
@@ -31,8 +31,8 @@ pub enum ToRoom<I> {
         options: Redacted,
         /// Most bytes of a datagram on its path now.
         datagram_bytes_max: usize,
-        /// The digest of the secret by which it resumes its session; `None` if it cannot.
-        resume: Option<Box<SecretDigest>>,
+        /// By which it resumes its session at a server that was started again; `None` if it cannot.
+        resume: Option<Box<ResumeRight>>,
         /// The number of its last seat in any room; any number if it had none.
         last_seat: u8,
     },

@@ -13,7 +13,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, Simulation, Tick};
 
 use super::inputs::{BufferedInput, TakenInput};
-use super::secret_digest::SecretDigest;
+use super::resume_right::ResumeRight;
 use crate::config::RoomConfig;
 
 /// The making of a room: its name, seed and options.
@@ -78,8 +78,8 @@ pub enum SeatChange {
         options: Redacted,
         /// Its part in the room.
         role: SeatRole,
-        /// The digest of the secret by which it resumes its session; `None` if it cannot.
-        resume: Option<SecretDigest>,
+        /// By which it resumes its session at a server that was started again; `None` if it cannot.
+        resume: Option<ResumeRight>,
     },
     /// A player or a spectator left.
     Leave {

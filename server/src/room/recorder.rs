@@ -14,7 +14,7 @@ use super::Room;
 use super::record::{
     CommandRecord, InputRecordCodec, JournalEntry, SeatChange, SeatRole, TickRecord,
 };
-use super::secret_digest::SecretDigest;
+use super::resume_right::ResumeRight;
 use super::state_hash::StateDigest;
 
 /// A game, of which nothing changes but by what the journal has too: there is no other way to a `&mut S`.
@@ -54,7 +54,7 @@ impl<S: Simulation> RecordedGame<S> {
 
     /// A player takes a seat; `options` are its join options as they came, and by `resume` it goes on with its session
     /// at a server that was started again.
-    pub(super) fn join(&mut self, new: &NewPlayer<S>, options: &str, resume: Option<SecretDigest>) {
+    pub(super) fn join(&mut self, new: &NewPlayer<S>, options: &str, resume: Option<ResumeRight>) {
         let role = if new.is_bot { SeatRole::Bot } else { SeatRole::Player };
         self.note(|| SeatChange::Join {
             player: new.id,
@@ -87,12 +87,7 @@ impl<S: Simulation> RecordedGame<S> {
     }
 
     /// A spectator came: the journal alone is told.
-    pub(super) fn watched_by(
-        &mut self,
-        player: PlayerId,
-        name: &str,
-        resume: Option<SecretDigest>,
-    ) {
+    pub(super) fn watched_by(&mut self, player: PlayerId, name: &str, resume: Option<ResumeRight>) {
         self.note(|| SeatChange::Join {
             player,
             name: name.to_owned(),

@@ -11,7 +11,7 @@ use tickwire_shared::{Account, LeaveReason, NewPlayer, PlayerId, Simulation};
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
 use super::message::FromRoom;
-use super::secret_digest::SecretDigest;
+use super::resume_right::ResumeRight;
 use super::{Room, chat, options};
 
 /// Most characters of a kick's reason.
@@ -24,7 +24,7 @@ impl<S: Simulation> Room<S> {
         (request, player): (RequestId, PlayerId),
         (name, account): (&str, Option<&Account>),
         (seat_options, last_seat): (Option<&Redacted>, u8),
-        resume: Option<SecretDigest>,
+        resume: Option<ResumeRight>,
     ) -> Result<(), ChatRefusal> {
         if self.members.contains_key(&player) {
             let text = "you are in this room already; leave it first".to_owned();

@@ -9,20 +9,36 @@ use tickwire_shared::{Account, PlayerId, Simulation};
 
 use super::{Membership, RoomPlan, RoomSettings, Rooms};
 use crate::config::RoomConfig;
+use crate::identity::Identity;
 use crate::journal::{self, Journals, RestoredJournal};
-use crate::room::{ReplayMember, SeatRole, SecretDigest, options};
+use crate::room::{ReplayMember, ResumeRight, SeatRole, options};
 use crate::scheduler::RoomBegin;
 
 /// A place in a restored room. It waits for its player.
 #[derive(Debug)]
 pub(crate) struct RestoredSeat<I> {
     pub(crate) player: PlayerId,
+    /// Its display name.
+    pub(crate) name: String,
     pub(crate) account: Option<Account>,
     /// By which its player resumes the session.
-    pub(crate) resume: Option<SecretDigest>,
+    pub(crate) resume: Option<ResumeRight>,
     /// The player's last command that a step had.
     pub(crate) commands_done: Option<RequestId>,
     pub(crate) membership: Membership<I>,
+}
+
+impl<I> RestoredSeat<I> {
+    /// The identity of its player, as far as the token that it showed holds for longer than its hello.
+    pub(crate) fn identity(&self) -> Identity {
+        let holds = |right: fn(&ResumeRight) -> bool| self.resume.as_ref().is_some_and(right);
+        let room = self.membership.room().name();
+        Identity {
+            account: self.account.clone(),
+            name: holds(|right| right.is_named).then(|| self.name.clone()),
+            room: holds(|right| right.is_bound).then(|| room.to_owned()),
+        }
+    }
 }
 
 impl<S: Simulation> Rooms<S> {
@@ -105,6 +121,7 @@ impl<S: Simulation> Rooms<S> {
         tracing::info!(room = name, tick, seats = count, "the room goes on");
         let seat = |member: ReplayMember| RestoredSeat {
             player: member.player,
+            name: member.name,
             account: member.account,
             resume: member.resume,
             commands_done: member.commands_done,

@@ -15,8 +15,10 @@ use tickwire_shared::Account;
 use tickwire_shared::control::{ClientFrame, CloseCode, RefuseCode, RoomChoice, ServerFrame};
 
 use crate::client::{Client, Over, hello};
+use crate::commands::answer;
 use crate::game::{BANNED, Keys};
 use crate::harness::{Running, soon};
+use crate::restored::{Files, resumed, walk};
 
 /// A key pair, and how many tokens it signed.
 struct Backend {
@@ -55,14 +57,19 @@ impl Backend {
     /// A server that takes this key's tokens.
     async fn server(&self, change: impl FnOnce(&mut ServerConfig)) -> Running {
         Running::start_with(|config| {
-            // Beside the directory of the certificates, which is made anew.
-            let dir = config.certs_dir.parent().unwrap();
-            write_keys(dir, &self.public);
-            config.token_keys_file = Some(dir.join(KEYS));
-            config.token_keys_check_s = 1;
+            self.is_known_to(config);
             change(config);
         })
         .await
+    }
+
+    /// Has a server take this key's tokens.
+    fn is_known_to(&self, config: &mut ServerConfig) {
+        // Beside the directory of the certificates, which is made anew.
+        let dir = config.certs_dir.parent().unwrap();
+        write_keys(dir, &self.public);
+        config.token_keys_file = Some(dir.join(KEYS));
+        config.token_keys_check_s = 1;
     }
 }
 
@@ -396,4 +403,40 @@ async fn a_program_decides_by_an_authenticator_of_its_own_within_the_time_for_a_
     let (code, _) = knock(&server, Over::Quic, "slow").await.goodbye().await;
     assert_eq!(code, CloseCode::AuthUnavailable);
     player.play(Keys::default()).await;
+}
+
+#[tokio::test]
+async fn a_token_says_which_room_and_name_after_a_restart_too() {
+    let (backend, mut files) = (Backend::new("one"), Files::new());
+    let server = files.server(|config| backend.is_known_to(config)).await;
+    let token = backend.token("ann", |claims| {
+        (claims.room, claims.name) = (Some("own".to_owned()), Some("Ann".to_owned()));
+    });
+    let mut ann = server.connect(Over::Quic).await;
+    ann.open_both().await;
+    let ClientFrame::Hello { client, schema, .. } = hello() else { unreachable!() };
+    let token = token.as_str().into();
+    ann.say(&ClientFrame::Hello { client, schema, resumable: true, token }).await;
+    let ServerFrame::Welcome { player, resume: Some(secret), .. } = ann.hear().await else {
+        panic!("no secret");
+    };
+    ann.ask_to_join(RoomChoice::Quick, "x").await;
+    ann.joined().await;
+    walk(&mut ann, 3).await;
+    files.until_kept(ann.tick.0).await;
+    let server = files.again(server, |config| backend.is_known_to(config)).await;
+    let mut ann = resumed(&server, Over::Quic, (player, secret), ann.requests).await;
+    let request = ann.ask(|request| ClientFrame::Leave { request }).await;
+    assert_eq!(answer(&mut ann).await, ServerFrame::Done { request });
+    ann.ask_to_join(RoomChoice::Named("other".to_owned()), "Bob").await;
+    assert_eq!(ann.refused().await, RefuseCode::TokenForOtherRoom);
+    ann.ask_to_join(RoomChoice::Quick, "Bob").await;
+    let (room, members) = ann
+        .hear_until(|frame| match frame {
+            ServerFrame::Joined { room, members, .. } => Some((room.name, members)),
+            _ => None,
+        })
+        .await;
+    let member = members.iter().find(|member| member.player == player).unwrap();
+    assert_eq!((room.as_str(), member.name.as_str()), ("own", "Ann"));
 }

@@ -9,7 +9,7 @@ use tickwire_shared::{Account, PlayerId, Simulation, Tick};
 
 use super::super::inputs::{BufferedInput, TakenInput};
 use super::super::record::{JournalHead, SeatRole};
-use super::super::secret_digest::SecretDigest;
+use super::super::resume_right::ResumeRight;
 use super::super::static_data::{StaticState, StaticStore};
 use super::{Replay, ReplayError, ReplaySeat, check_head};
 
@@ -26,8 +26,8 @@ pub struct ReplayMember {
     pub role: SeatRole,
     /// Its connection is lost. Never true of a bot or a spectator.
     pub is_away: bool,
-    /// The digest of the secret by which its client resumes the session; `None` if it cannot.
-    pub resume: Option<SecretDigest>,
+    /// By which it resumes its session at a server that was started again; `None` if it cannot.
+    pub resume: Option<ResumeRight>,
     /// Its last command that a step had.
     pub commands_done: Option<RequestId>,
 }
