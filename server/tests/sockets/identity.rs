@@ -420,6 +420,7 @@ async fn a_token_says_which_room_and_name_after_a_restart_too() {
     let ServerFrame::Welcome { player, resume: Some(secret), .. } = ann.hear().await else {
         panic!("no secret");
     };
+    ann.player = player;
     ann.ask_to_join(RoomChoice::Quick, "x").await;
     ann.joined().await;
     walk(&mut ann, 3).await;
@@ -427,7 +428,7 @@ async fn a_token_says_which_room_and_name_after_a_restart_too() {
     let server = files.again(server, |config| backend.is_known_to(config)).await;
     let mut ann = resumed(&server, Over::Quic, (player, secret), ann.requests).await;
     let request = ann.ask(|request| ClientFrame::Leave { request }).await;
-    assert_eq!(answer(&mut ann).await, ServerFrame::Done { request });
+    assert_eq!(answer(&mut ann).await, ServerFrame::Left { request });
     ann.ask_to_join(RoomChoice::Named("other".to_owned()), "Bob").await;
     assert_eq!(ann.refused().await, RefuseCode::TokenForOtherRoom);
     ann.ask_to_join(RoomChoice::Quick, "Bob").await;

@@ -75,7 +75,7 @@ async fn a_player_in_two_restored_rooms_is_in_the_later_one_and_leaves_the_other
     // As if this room's journal had failed here: it does not say that ann left.
     let failed = Left::take(&files.journals()[0]);
     let request = ann.ask(|request| ClientFrame::Leave { request }).await;
-    assert_eq!(answer(&mut ann).await, ServerFrame::Done { request });
+    assert_eq!(answer(&mut ann).await, ServerFrame::Left { request });
     ann.join("alcove", "ann").await;
     walk(&mut ann, 3).await;
     files.until_kept(ann.tick.0).await;
