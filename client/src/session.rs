@@ -326,10 +326,10 @@ impl Session {
         self.tell_predicted();
     }
 
-    /// The next datagram to send. Without a connection there is none: what is held is not sent.
+    /// The next datagram to send. There is none without a connection, nor from the room of a server that was started again.
     pub fn poll_datagram(&mut self) -> Option<Vec<u8>> {
         let room = self.room.as_mut()?;
-        if !self.resume.is_connected() {
+        if !self.resume.is_connected() || self.resume.awaits_room() {
             while room.poll_datagram().is_some() {}
             return None;
         }

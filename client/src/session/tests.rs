@@ -259,6 +259,23 @@ fn the_room_of_a_server_that_was_started_again_begins_anew_at_an_earlier_tick() 
 }
 
 #[test]
+fn nothing_of_the_old_room_is_sent_to_a_server_that_was_started_again() {
+    let mut session = resumable();
+    let join = session.join(RoomChoice::Quick, "ann");
+    hear(&mut session, &[joined(join, 90)]);
+    let sent = |session: &mut Session, ms| {
+        session.update(Duration::from_millis(ms));
+        std::iter::from_fn(|| session.poll_datagram()).count()
+    };
+    assert!(sent(&mut session, 100) > 0);
+    resume_anew(&mut session);
+    hear(&mut session, &[ServerFrame::Restarted]);
+    assert_eq!(sent(&mut session, 200), 0, "it would acknowledge ticks of the old room");
+    hear(&mut session, &[rejoined(84, vec![member(1)])]);
+    assert!(sent(&mut session, 300) > 0);
+}
+
+#[test]
 fn a_server_may_restart_a_session_only_as_the_answer_to_a_resume() {
     let mut session = resumable();
     let mut bytes = Vec::new();
