@@ -23,6 +23,7 @@ mod order;
 mod reliable;
 mod restored;
 mod resume;
+mod secrets;
 mod served;
 mod static_data;
 mod static_offers;
@@ -51,6 +52,7 @@ use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::TransportSession;
 use control::FrameRates;
 use resume::{Return, ReturnSlot, Returns, take_return, tell_room, wait_for_return};
+use secrets::SecretSource;
 use served::Served;
 use streams::Streams;
 
@@ -92,6 +94,7 @@ pub(crate) struct ServerState<S: Simulation> {
     /// Accounts that have a session.
     accounts: Arc<Accounts>,
     stopping: AtomicBool,
+    secrets: SecretSource,
 }
 
 impl<S: Simulation> ServerState<S> {
@@ -115,8 +118,14 @@ impl<S: Simulation> ServerState<S> {
             authenticator: OnceLock::new(),
             accounts: Arc::default(),
             stopping: AtomicBool::new(false),
+            secrets: SecretSource::System,
             config,
         }
+    }
+
+    /// The same with secrets that follow from `seed`, for a server whose runs repeat.
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
+        ServerState { secrets: SecretSource::Seed(seed), ..self }
     }
 
     /// The number of sessions that have said hello and have not ended.
@@ -199,7 +208,7 @@ pub(crate) async fn serve<S: Simulation>(
     if host.is_stopping() {
         link.end(host.end_of_stop(&link));
     }
-    let rates = FrameRates::new(&host.config, std::time::Instant::now());
+    let rates = FrameRates::new(&host.config, now());
     let mut session = SessionScope { permit: None, account: None, rates };
     let mut streams = Streams::new(Arc::clone(&link.transport()), hello);
     let end = loop {
@@ -273,6 +282,7 @@ async fn carry<S: Simulation>(
         tokio::pin!(served, path, offers, idle);
         loop {
             tokio::select! {
+                biased;
                 end = link.ended() => return AfterConnection::Over(end),
                 served = &mut served => match served {
                     Served::Over(end) => return AfterConnection::Over(end),
@@ -314,6 +324,11 @@ async fn carry<S: Simulation>(
     }
 }
 
+/// The time by the runtime's clock, which also runs its timers.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
 /// Hands a message to a room, waiting while the room is behind. A closed room gets nothing.
 pub(crate) async fn send_message<I>(room: &Mailbox<I>, message: ToRoom<I>) {
     let mut message = message;
@@ -338,6 +353,7 @@ async fn look_after<I>(link: &ClientLink<I>) -> SessionEnd {
 async fn watch_path<I>(link: &ClientLink<I>) -> SessionEnd {
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(PATH_LOOK) => {}
             () = link.path_shrank.notified() => {}
         }

@@ -37,4 +37,4 @@ pub use segment::SegmentWriter;
 pub(crate) use command::replay_command;
 pub(crate) use follower::FollowerStats;
 pub(crate) use restore::{RestoredJournal, restore};
-pub(crate) use writer::{Journals, RoomJournal};
+pub(crate) use writer::{Journals, JournalsByHand, RoomJournal};

@@ -77,6 +77,8 @@
 //! 6. [`room`]: what a tick does, with no socket and no clock;
 //! 7. [`journal`]: what is kept of it on disk, and how it is run again;
 //! 8. [`store`]: chat that outlives rooms and server.
+//!
+//! [`simulated`] runs all of it from the session up without sockets, threads and clocks.
 
 mod admission;
 mod certificates;
@@ -96,6 +98,7 @@ mod rooms;
 mod scheduler;
 mod server;
 mod shares;
+pub mod simulated;
 pub mod store;
 mod token_bucket;
 mod transport;

@@ -42,6 +42,8 @@ pub(crate) struct Rooms<S: Simulation> {
     pub(crate) journals: Option<Journals>,
     /// Where chat is kept, if it is.
     pub(crate) store: Option<ServerStore>,
+    /// The seeds of new rooms follow from it; `None` draws them.
+    pub(crate) seed: Option<u64>,
 }
 
 /// The rooms and their creators.
@@ -121,7 +123,8 @@ impl<S: Simulation> Rooms<S> {
         let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
         let feed = RoomsFeed::new(config.rooms_queries_max);
         let numbers = Arc::default();
-        Rooms { scheduler, config, registry: Mutex::new(registry), numbers, feed, journals, store }
+        let registry = Mutex::new(registry);
+        Rooms { scheduler, config, registry, numbers, feed, journals, store, seed: None }
     }
 
     /// The numbers that sessions share with bots.
@@ -327,7 +330,7 @@ impl<S: Simulation> Rooms<S> {
         let made = creators.take(&self.config, by)?;
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
-        let seed = RandomState::new().hash_one(&name);
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&name));
         let first_bot = self.numbers.take(options::bots(&self.config.room, &policy));
         let journal = self.journals.as_ref().map(|journals| {
             let head = JournalHead::new::<S>((&name, seed), &given, &self.config.room);

@@ -5,6 +5,7 @@
 //! A room without members sleeps: it uses no time of its thread, and its tick stands still until
 //! somebody joins.
 
+mod by_hand;
 mod clock;
 mod mailbox;
 mod network_queue;
@@ -27,9 +28,10 @@ use tickwire_shared::Simulation;
 
 use crate::config::ServerConfig;
 use crate::transport::WakeSignal;
+pub(crate) use by_hand::RoomsByHand;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use network_queue::{NetworkQueue, Outgoing, Snapshot};
-pub(crate) use runner::{RoomBegin, StartRoom};
+pub(crate) use runner::{RoomBegin, StartRoom, TickTime};
 pub(crate) use timing::Timing;
 pub(crate) use watch::Stall;
 
@@ -74,17 +76,7 @@ impl<S: Simulation> Scheduler<S> {
             realtime: config.realtime.then_some(config.realtime_priority),
         };
         let start = |number| {
-            let shared = Arc::new(ThreadShared::<S> {
-                intake: BoundedQueue::new(config.rooms_max),
-                // Some removed rooms may still be there.
-                woken: Arc::new(WokenRooms::new(2 * config.rooms_max)),
-                rooms: AtomicUsize::new(0),
-                outbox: Arc::new(NetworkQueue::new(config.outbox_ticks_max, Arc::clone(bell))),
-                watch: TickWatch::default(),
-                timing: ArcSwap::from_pointee(Timing::new(0)),
-                generation: AtomicU64::new(0),
-                stop: AtomicBool::new(false),
-            });
+            let shared = shared_state(config, bell);
             let of_thread = Arc::clone(&shared);
             let handle = std::thread::Builder::new()
                 .name(format!("sim-{number}"))
@@ -93,6 +85,14 @@ impl<S: Simulation> Scheduler<S> {
         };
         let threads = (0..config.sim_threads_resolved()).map(start).collect::<io::Result<_>>()?;
         Ok(Scheduler { threads, long_ms: u64::from(config.watchdog_ms) })
+    }
+
+    /// A scheduler without threads, and its rooms.
+    pub(crate) fn by_hand(config: &ServerConfig, bell: &Arc<WakeSignal>) -> (Self, RoomsByHand<S>) {
+        let shared = shared_state(config, bell);
+        let threads = vec![SimThread { shared: Arc::clone(&shared), handle: None }];
+        let scheduler = Scheduler { threads, long_ms: u64::from(config.watchdog_ms) };
+        (scheduler, RoomsByHand::new(shared, config))
     }
 
     /// Assigns a room to the thread with the fewest rooms, preferably one that is not stalled.
@@ -171,6 +171,24 @@ impl<S: Simulation> Scheduler<S> {
             thread.shared.timing.load().generation == wanted
         })
     }
+}
+
+/// What one thread shares with the rest.
+fn shared_state<S: Simulation>(
+    config: &ServerConfig,
+    bell: &Arc<WakeSignal>,
+) -> Arc<ThreadShared<S>> {
+    Arc::new(ThreadShared {
+        intake: BoundedQueue::new(config.rooms_max),
+        // Some removed rooms may still be there.
+        woken: Arc::new(WokenRooms::new(2 * config.rooms_max)),
+        rooms: AtomicUsize::new(0),
+        outbox: Arc::new(NetworkQueue::new(config.outbox_ticks_max, Arc::clone(bell))),
+        watch: TickWatch::default(),
+        timing: ArcSwap::from_pointee(Timing::new(0)),
+        generation: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+    })
 }
 
 impl Watchdog {

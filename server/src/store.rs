@@ -33,6 +33,7 @@ pub use error::StoreError;
 
 pub(crate) use command::store_command;
 pub(crate) use database::ChatPage;
+pub(crate) use thread::StoreByHand;
 
 /// Most messages of a page of history.
 pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
@@ -45,7 +46,8 @@ pub(crate) struct ServerStore {
     queued_bytes_max: usize,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
-    thread: JoinHandle<()>,
+    /// `None` if the caller does its work by hand.
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Shared with the thread.
@@ -104,6 +106,23 @@ impl ServerStore {
     pub(crate) fn start(
         config: &ServerConfig,
     ) -> Result<Option<(Self, mpsc::Receiver<StoreEvent>)>, StoreError> {
+        let (Some(dir), Some(by_hand)) = (&config.store, ServerStore::by_hand(config)?) else {
+            return Ok(None);
+        };
+        let (mut store, work, results) = by_hand;
+        let thread = work.start();
+        let failed = |error| StoreError::Io { path: dir.clone(), error };
+        store.thread = Some(thread.map_err(failed)?);
+        Ok(Some((store, results)))
+    }
+
+    /// The same without the thread: the caller does its work.
+    ///
+    /// # Errors
+    /// As [`ServerStore::start`].
+    pub(crate) fn by_hand(
+        config: &ServerConfig,
+    ) -> Result<Option<(Self, StoreByHand, mpsc::Receiver<StoreEvent>)>, StoreError> {
         let Some(dir) = &config.store else { return Ok(None) };
         make_dir(dir)?;
         let database = Database::create(dir)?;
@@ -115,17 +134,15 @@ impl ServerStore {
             Retention { messages: config.chat_history_messages, rooms: config.chat_rooms_max };
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
         let writer = StoreThread::new(dir.clone(), database, retention, commit_time);
-        let (thread, results) = writer
-            .start(requests, Arc::clone(&state))
-            .map_err(|error| StoreError::Io { path: dir.clone(), error })?;
+        let (by_hand, results) = StoreByHand::new(writer, requests, Arc::clone(&state));
         let store = ServerStore {
             queue,
             state,
             queued_bytes_max: config.store_queued_bytes,
             highest_id: AtomicU64::new(highest_id),
-            thread,
+            thread: None,
         };
-        Ok(Some((store, results)))
+        Ok(Some((store, by_hand, results)))
     }
 
     /// The number after which a new room counts its chat: no message or notice so far has a higher one.
@@ -166,7 +183,7 @@ impl ServerStore {
 
     /// True once the thread has ended.
     pub(crate) fn is_written(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 

@@ -5,6 +5,7 @@ mod driver;
 mod endpoint;
 mod half;
 mod http3;
+mod memory;
 mod origin;
 mod tls;
 mod websocket;
@@ -24,6 +25,7 @@ pub(crate) use driver::{
 pub use endpoint::BindError;
 pub(crate) use endpoint::{Bound, bind, server_config};
 pub(crate) use half::{RecvHalf, SendHalf, StreamOver};
+pub(crate) use memory::{Memory, MemoryWire};
 pub(crate) use origin::{Origins, host_of, is_this_machine};
 pub(crate) use tls::tls_config;
 pub use websocket::Pace as WebSocketPace;
@@ -55,6 +57,7 @@ pub(crate) enum TransportSession {
     Quic(Connection),
     WebTransport(WebTransport),
     WebSocket(WebSocket),
+    Memory(Memory),
 }
 
 /// How the peer, or the path to it, ended a session.
@@ -144,6 +147,7 @@ impl TransportSession {
             TransportSession::Quic(_) => "quic",
             TransportSession::WebTransport(_) => "webtransport",
             TransportSession::WebSocket(_) => "websocket",
+            TransportSession::Memory(_) => "memory",
         }
     }
 
@@ -152,6 +156,7 @@ impl TransportSession {
             TransportSession::Quic(quic) => quic.remote_address(),
             TransportSession::WebTransport(web) => web.quic().remote_address(),
             TransportSession::WebSocket(socket) => socket.remote_address(),
+            TransportSession::Memory(memory) => memory.remote_address(),
         }
     }
 
@@ -161,6 +166,7 @@ impl TransportSession {
             TransportSession::Quic(quic) => quic.datagram_bytes_max(),
             TransportSession::WebTransport(web) => web.datagram_bytes_max(),
             TransportSession::WebSocket(_) => usize::from(u16::MAX),
+            TransportSession::Memory(memory) => memory.datagram_bytes_max(),
         }
     }
 
@@ -176,6 +182,7 @@ impl TransportSession {
             TransportSession::Quic(quic) => (quic, datagram.slice(DATAGRAM_HEADROOM_BYTES..)),
             TransportSession::WebTransport(web) => (web.quic(), web.with_prefix(datagram)),
             TransportSession::WebSocket(socket) => return socket.send_datagram(datagram),
+            TransportSession::Memory(memory) => return memory.send_datagram(datagram),
         };
         outbound.send_datagram(quic, datagram)
     }
@@ -186,6 +193,7 @@ impl TransportSession {
             TransportSession::Quic(quic) => quic.set_sink(Box::new(sink)),
             TransportSession::WebTransport(web) => web.set_sink(sink),
             TransportSession::WebSocket(socket) => socket.set_sink(Box::new(sink)),
+            TransportSession::Memory(memory) => memory.set_sink(Box::new(sink)),
         }
     }
 
@@ -193,7 +201,9 @@ impl TransportSession {
     pub(crate) fn is_closing(&self) -> bool {
         match self {
             TransportSession::WebTransport(web) => web.is_closing(),
-            TransportSession::Quic(_) | TransportSession::WebSocket(_) => false,
+            TransportSession::Quic(_)
+            | TransportSession::WebSocket(_)
+            | TransportSession::Memory(_) => false,
         }
     }
 
@@ -206,6 +216,10 @@ impl TransportSession {
                 let (send, recv) = socket.accept_bi().await?;
                 return Some((SendHalf::Lane(send), RecvHalf::Lane(recv)));
             }
+            TransportSession::Memory(memory) => {
+                let (send, recv) = memory.accept_bi().await?;
+                return Some((SendHalf::Memory(send), RecvHalf::Memory(recv)));
+            }
         };
         Some((SendHalf::Stream(send), RecvHalf::Stream(recv)))
     }
@@ -216,8 +230,10 @@ impl TransportSession {
         match self {
             TransportSession::Quic(quic) => quic.accept_uni().await.ok().map(|_| ()),
             TransportSession::WebTransport(web) => web.accept_uni().await,
-            // A WebSocket has no such streams.
-            TransportSession::WebSocket(_) => std::future::pending().await,
+            // They have no such streams.
+            TransportSession::WebSocket(_) | TransportSession::Memory(_) => {
+                std::future::pending().await
+            }
         }
     }
 
@@ -227,6 +243,7 @@ impl TransportSession {
             TransportSession::Quic(quic) => quic,
             TransportSession::WebTransport(web) => return web.close(code, text),
             TransportSession::WebSocket(socket) => return socket.close(code, text),
+            TransportSession::Memory(memory) => return memory.close(code, text),
         };
         quic.close(VarInt::from_u32(code.number()), text.as_bytes());
     }
@@ -237,13 +254,14 @@ impl TransportSession {
             TransportSession::Quic(quic) => quic.closed().await.into(),
             TransportSession::WebTransport(web) => web.closed().await,
             TransportSession::WebSocket(socket) => socket.closed().await,
+            TransportSession::Memory(memory) => memory.closed().await,
         }
     }
 
     /// After a close, waits until the transport no longer needs the session.
     pub(crate) async fn gone(&self) {
         match self {
-            TransportSession::Quic(_) => {}
+            TransportSession::Quic(_) | TransportSession::Memory(_) => {}
             TransportSession::WebTransport(web) => web.gone().await,
             TransportSession::WebSocket(socket) => socket.gone().await,
         }

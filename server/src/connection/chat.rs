@@ -1,7 +1,6 @@
 //! The chat stream: messages to the room, and requests for earlier ones.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
@@ -9,7 +8,7 @@ use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::served::Served;
-use super::{ClientLink, ServerState, SessionEnd, send_message};
+use super::{ClientLink, ServerState, SessionEnd, now, send_message};
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
 use crate::transport::TransportSession;
@@ -22,13 +21,10 @@ pub(super) async fn serve<S: Simulation>(
     frames: &mut FrameStream,
 ) -> Served {
     // The room's own limit answers with an explanation; this one keeps its mailbox free for others.
-    let mut bucket = TokenBucket::new(
-        host.config.control_frames_burst,
-        host.config.control_frames_hz,
-        Instant::now(),
-    );
+    let mut bucket =
+        TokenBucket::new(host.config.control_frames_burst, host.config.control_frames_hz, now());
     loop {
-        while !bucket.take(Instant::now()) {
+        while !bucket.take(now()) {
             tokio::time::sleep(FRAME_PAUSE).await;
         }
         match frames.next_on::<ClientChat>(transport).await {
@@ -36,6 +32,7 @@ pub(super) async fn serve<S: Simulation>(
             Ok(chat) if link.was_done(chat.request()) => {}
             Ok(chat) => {
                 let turn = tokio::select! {
+                    biased;
                     turn = link.order.turn(chat.request()) => turn,
                     _ = transport.closed() => return Served::Lost,
                 };

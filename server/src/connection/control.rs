@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use super::frames::{FrameStream, NoFrame};
 use super::hello::greet;
 use super::served::Served;
-use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, send_message};
+use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, now, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
 use crate::room::{self, ResumeRight, SecretDigest, ToRoom};
@@ -83,6 +83,7 @@ pub(super) async fn serve<S: Simulation>(
             }
         };
         let turn = tokio::select! {
+            biased;
             turn = turn => turn,
             _ = transport.closed() => return Served::Lost,
         };
@@ -321,7 +322,7 @@ impl FrameRates {
     /// Waits until `frame` may be handled. Returns true for a command that exceeds its rate.
     async fn wait_for(&mut self, frame: &ClientFrame) -> bool {
         let is_command = matches!(frame, ClientFrame::Command { .. });
-        if is_command && self.commands.take(Instant::now()) {
+        if is_command && self.commands.take(now()) {
             return false;
         }
         wait(&mut self.frames).await;
@@ -333,7 +334,7 @@ impl FrameRates {
 }
 
 async fn wait(bucket: &mut TokenBucket) {
-    while !bucket.take(Instant::now()) {
+    while !bucket.take(now()) {
         tokio::time::sleep(FRAME_PAUSE).await;
     }
 }

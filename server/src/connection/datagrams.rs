@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 
-use super::{ClientLink, ServerState, SessionEnd};
+use super::{ClientLink, ServerState, SessionEnd, now};
 use crate::room::ToRoom;
 use crate::token_bucket::TokenBucket;
 use crate::transport::DatagramSink;
@@ -23,7 +23,7 @@ pub(super) struct InputReceiver<S: Simulation> {
 impl<S: Simulation> InputReceiver<S> {
     pub(super) fn new(host: &Arc<ServerState<S>>, link: &Arc<ClientLink<S::Input>>) -> Self {
         let rate_hz = S::TICK_HZ * host.config.inputs_per_tick_max;
-        let bucket = TokenBucket::new(rate_hz, rate_hz, Instant::now());
+        let bucket = TokenBucket::new(rate_hz, rate_hz, now());
         InputReceiver { host: Arc::clone(host), link: Arc::clone(link), bucket }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 use tickwire_shared::control::{CloseCode, FRAME_BYTES_MAX, ServerFrame, write_frame};
 use tickwire_shared::{PlayerId, Simulation};
@@ -10,29 +11,37 @@ use super::reliable::{StreamKind, frame_bytes};
 use super::{ClientLink, ServerState};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, NetworkQueue, Outgoing, Snapshot};
-use crate::transport::{DATAGRAM_HEADROOM_BYTES, Outbound, UnsentDatagram};
+use crate::transport::{DATAGRAM_HEADROOM_BYTES, TransportSession, UnsentDatagram};
+
+/// Sends a datagram of a session. Returns true if it replaced an unsent one.
+pub(crate) trait SendDatagram:
+    FnMut(&TransportSession, Bytes) -> Result<bool, UnsentDatagram>
+{
+}
+
+impl<F: FnMut(&TransportSession, Bytes) -> Result<bool, UnsentDatagram>> SendDatagram for F {}
 
 impl<S: Simulation> ServerState<S> {
-    /// Delivers everything that waits in `outbox`. Called on the driver's thread.
-    pub(crate) fn deliver(&self, outbox: &NetworkQueue<S::Input>, outbound: &mut Outbound) {
+    /// Delivers everything that waits in `outbox`; `send` sends a datagram with its headroom. Called on the driver's thread.
+    pub(crate) fn deliver(&self, outbox: &NetworkQueue<S::Input>, send: &mut impl SendDatagram) {
         while let Some(outgoing) = outbox.pop() {
-            self.deliver_one(outgoing, outbound);
+            self.deliver_one(outgoing, send);
         }
     }
 
     /// Delivers one room's output of one tick.
-    fn deliver_one(&self, outgoing: Outgoing<S::Input>, outbound: &mut Outbound) {
+    fn deliver_one(&self, outgoing: Outgoing<S::Input>, send: &mut impl SendDatagram) {
         let Outgoing { room, snapshots, frames, failed } = outgoing;
         if failed {
             return self.tell_failed(&room);
         }
-        self.send_snapshots(snapshots, outbound);
+        self.send_snapshots(snapshots, send);
         for frame in frames {
             self.deliver_frame(&room, frame);
         }
     }
 
-    fn send_snapshots(&self, snapshots: Vec<Snapshot>, outbound: &mut Outbound) {
+    fn send_snapshots(&self, snapshots: Vec<Snapshot>, send: &mut impl SendDatagram) {
         let (mut sent, mut sent_bytes) = (0, 0);
         let links = self.links.read();
         for Snapshot { player, bytes } in snapshots {
@@ -41,7 +50,7 @@ impl<S: Simulation> ServerState<S> {
                 continue;
             };
             let count = bytes.len() - DATAGRAM_HEADROOM_BYTES;
-            match link.transport().send_datagram(outbound, bytes) {
+            match send(&link.transport(), bytes) {
                 Ok(replaced) => {
                     sent += 1;
                     sent_bytes += count as u64;

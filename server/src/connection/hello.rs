@@ -57,7 +57,8 @@ pub(super) async fn greet<S: Simulation>(
     );
     link.set_identity(identity);
     let resume_grace_ms = host.config.resume_grace_ms;
-    let resume = (resumable && resume_grace_ms > 0).then(|| link.allow_resume());
+    let resume = (resumable && resume_grace_ms > 0)
+        .then(|| link.allow_resume(|| host.secrets.secret_of(link.player)));
     link.greet();
     link.send_control(ServerFrame::Welcome {
         server: concat!("tickwire-server ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tickwire_shared::control::{
     CloseCode, ContentHash, RequestId, ResumeSecret, ServerChat, ServerFrame,
 };
@@ -141,8 +140,8 @@ impl<I> ClientLink<I> {
         self.forget_told();
     }
 
-    /// It may resume the session, by this secret.
-    pub(super) fn allow_resume(&self) -> ResumeSecret {
+    /// Lets it resume the session by a new secret, unless it has one.
+    pub(super) fn allow_resume(&self, new_secret: impl FnOnce() -> ResumeSecret) -> ResumeSecret {
         self.reliable.keep();
         *self.secret.get_or_init(new_secret)
     }
@@ -251,6 +250,11 @@ impl<I> ClientLink<I> {
     pub(super) async fn all_answered(&self) {
         // Fails only if the link is gone, and this task with it.
         let _ = self.unanswered.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    /// Bytes of frames that the transport has not accepted yet.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.reliable.waiting_bytes()
     }
 
     /// Queues a room's frame on the control stream.
@@ -384,10 +388,12 @@ impl<I> ClientLinks<I> {
         self.read().len()
     }
 
-    /// Ends every session by its `end`.
+    /// Ends every session by its `end`, in the order of their numbers.
     pub(crate) fn end_all(&self, end: impl Fn(&ClientLink<I>) -> SessionEnd) {
-        for link in self.read().values() {
-            link.end(end(link));
+        let mut links: Vec<Arc<ClientLink<I>>> = self.read().values().map(Arc::clone).collect();
+        links.sort_unstable_by_key(|link| link.player);
+        for link in links {
+            link.end(end(&link));
         }
     }
 
@@ -401,13 +407,6 @@ impl<I> ClientLinks<I> {
             left.await;
         }
     }
-}
-
-/// A secret from the system's random numbers.
-fn new_secret() -> ResumeSecret {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
-    ResumeSecret(bytes)
 }
 
 /// Splits the first frame of a join to a crowded room: members that do not fit follow as newcomers.

@@ -266,6 +266,7 @@ impl Reliable {
                 return Ok(());
             } else {
                 tokio::select! {
+                    biased;
                     () = lane.changed.notified() => {}
                     () = send.given_up() => return Err(ReliableError::GivenUp),
                 }

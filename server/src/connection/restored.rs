@@ -1,7 +1,7 @@
 //! Sessions of a server that was started again: their seats are restored, their connections and frames are not.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use tickwire_shared::control::{CloseCode, RequestId, ResumeSecret};
 use tickwire_shared::{PlayerId, Simulation};
 
 use super::streams::Streams;
-use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, send_message};
+use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, now, send_message};
 use crate::room::ToRoom;
 use crate::rooms::RestoredSeat;
 
 /// The seats of restored rooms whose players are not back yet.
 #[derive(Debug)]
 pub(crate) struct RestoredSeats<I> {
-    seats: Mutex<HashMap<PlayerId, RestoredSeat<I>>>,
+    seats: Mutex<BTreeMap<PlayerId, RestoredSeat<I>>>,
     /// Seats of players who have another one that counts.
     doubled: Mutex<Vec<RestoredSeat<I>>>,
     /// Since when they wait.
@@ -28,7 +28,7 @@ impl<I> RestoredSeats<I> {
     /// Seats that wait from now on for `grace`. Of a player who has several the first counts: the kill may have come between
     /// the records of a leave and of the join that followed, and a room's journal may have ended before the player left.
     pub(crate) fn new(seats: Vec<RestoredSeat<I>>, grace: Duration) -> Self {
-        let (mut kept, mut doubled) = (HashMap::new(), Vec::new());
+        let (mut kept, mut doubled) = (BTreeMap::new(), Vec::new());
         for seat in seats {
             match kept.entry(seat.player) {
                 Entry::Vacant(place) => _ = place.insert(seat),
@@ -36,7 +36,7 @@ impl<I> RestoredSeats<I> {
             }
         }
         let (seats, doubled) = (Mutex::new(kept), Mutex::new(doubled));
-        RestoredSeats { seats, doubled, began: Instant::now(), grace }
+        RestoredSeats { seats, doubled, began: now(), grace }
     }
 
     /// Whether `secret` is that of the seat of this number.
@@ -63,12 +63,12 @@ impl<I> RestoredSeats<I> {
         let mut doubled = self.doubled.lock().unwrap_or_else(PoisonError::into_inner);
         let mut overdue = std::mem::take(&mut *doubled);
         if now.saturating_duration_since(self.began) >= self.grace {
-            overdue.extend(self.seats().drain().map(|(_, seat)| seat));
+            overdue.extend(std::mem::take(&mut *self.seats()).into_values());
         }
         overdue
     }
 
-    fn seats(&self) -> MutexGuard<'_, HashMap<PlayerId, RestoredSeat<I>>> {
+    fn seats(&self) -> MutexGuard<'_, BTreeMap<PlayerId, RestoredSeat<I>>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,7 +76,7 @@ impl<I> RestoredSeats<I> {
 impl<S: Simulation> ServerState<S> {
     /// Gives up the seats whose players did not come back in time. Called once a second.
     pub(crate) async fn sweep_restored(&self) {
-        for seat in self.restored.take_overdue(Instant::now()) {
+        for seat in self.restored.take_overdue(now()) {
             leave_seat(seat, CloseCode::ConnectionLost).await;
         }
     }

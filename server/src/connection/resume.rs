@@ -104,6 +104,7 @@ pub(super) async fn wait_for_return<S: Simulation>(
     tell_room(link, ToRoom::Away { player: link.player }).await;
     let grace = Duration::from_millis(u64::from(host.config.resume_grace_ms));
     tokio::select! {
+        biased;
         end = link.ended() => Err(end),
         back = returns.arrival() => Ok(back),
         () = tokio::time::sleep(grace) => Err(lost),

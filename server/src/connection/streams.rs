@@ -149,6 +149,7 @@ impl Reading {
     ) -> Option<&mut FrameStream> {
         if let Some(coming) = &mut self.coming {
             let recv = tokio::select! {
+                biased;
                 recv = coming => recv.ok()?,
                 _ = transport.closed() => return None,
             };
@@ -192,6 +193,7 @@ pub(super) async fn serve<S: Simulation>(
     let (mut control_lost, mut chat_lost) = (false, false);
     while !(control_lost && chat_lost) {
         let served = tokio::select! {
+            biased;
             end = &mut accept => return Served::Over(end),
             end = &mut static_data => return Served::Over(end),
             served = &mut control, if !control_lost => {
@@ -291,6 +293,7 @@ impl Opening {
 
 async fn next_stream(transport: &TransportSession) -> Result<(SendHalf, RecvHalf), SessionEnd> {
     tokio::select! {
+        biased;
         stream = transport.accept_bi() => match stream {
             Some(stream) => Ok(stream),
             None => pending().await,

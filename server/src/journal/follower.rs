@@ -178,7 +178,7 @@ impl<S: Simulation> Follower<S> {
     }
 
     /// Gives every room its turn. False if none had anything to follow.
-    fn round(&mut self) -> bool {
+    pub(super) fn round(&mut self) -> bool {
         self.take_begun();
         let (mut is_busy, mut lag_ticks_max, mut ended) = (false, 0, 0);
         for at in (0..self.rooms.len()).rev() {

@@ -26,9 +26,10 @@ use crate::room::{JournalEntry, JournalHead};
 #[derive(Debug)]
 pub(crate) struct Journals {
     queue: Arc<RecordQueue>,
-    thread: JoinHandle<()>,
+    /// `None` if the caller writes by hand.
+    thread: Option<JoinHandle<()>>,
     follower: Arc<FollowerShared>,
-    follower_thread: JoinHandle<()>,
+    follower_thread: Option<JoinHandle<()>>,
     dir: PathBuf,
     lanes_ticks: u32,
     tick_hz: u32,
@@ -74,10 +75,28 @@ impl Journals {
     /// # Errors
     /// If the folder cannot be made, or the system gives no thread.
     pub(crate) fn start<S: Simulation>(config: &ServerConfig) -> io::Result<Option<Self>> {
+        let Some((mut journals, by_hand)) = Journals::by_hand::<S>(config)? else {
+            return Ok(None);
+        };
+        let JournalsByHand { mut writer, follower } = by_hand;
+        writer.sync = config.journal_sync.then(|| DiskSync::start(File::sync_data)).transpose()?;
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        journals.thread = Some(thread.spawn(move || writer.run())?);
+        let thread = std::thread::Builder::new().name("journal-follower".to_owned());
+        journals.follower_thread = Some(thread.spawn(move || follower.run())?);
+        Ok(Some(journals))
+    }
+
+    /// The same without threads: the caller does their work, and nobody waits for the disk.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub(crate) fn by_hand<S: Simulation>(
+        config: &ServerConfig,
+    ) -> io::Result<Option<(Self, JournalsByHand<S>)>> {
         let Some(dir) = config.journal.clone() else { return Ok(None) };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let lock = lock(&dir)?;
-        let sync = config.journal_sync.then(|| DiskSync::start(File::sync_data)).transpose()?;
         let queue = Arc::new(RecordQueue {
             records: ArrayQueue::new(config.journal_queued_max),
             bytes: AtomicUsize::new(0),
@@ -88,26 +107,24 @@ impl Journals {
             queue: Arc::clone(&queue),
             open: HashMap::new(),
             pause: Duration::from_millis(u64::from(config.journal_flush_ms)),
-            sync,
+            sync: None,
             segment_bytes_max: config.journal_segment_bytes as u64,
             _lock: lock,
         };
-        let thread = std::thread::Builder::new().name("journal".to_owned());
-        let thread = thread.spawn(move || writer.run())?;
         let follower = Arc::<FollowerShared>::default();
-        let follows = Follower::<S>::new(Arc::clone(&follower), &dir, config);
-        let follower_thread = std::thread::Builder::new().name("journal-follower".to_owned());
-        let follower_thread = follower_thread.spawn(move || follows.run())?;
-        Ok(Some(Journals {
+        let by_hand = Follower::<S>::new(Arc::clone(&follower), &dir, config);
+        let by_hand = JournalsByHand { writer, follower: by_hand };
+        let journals = Journals {
             queue,
-            thread,
+            thread: None,
             follower,
-            follower_thread,
+            follower_thread: None,
             dir,
             lanes_ticks: config.journal_lanes_ticks,
             tick_hz: S::TICK_HZ,
             begun: AtomicUsize::new(0),
-        }))
+        };
+        Ok(Some((journals, by_hand)))
     }
 
     /// The journal of a room that is about to be made. Its folder is made with its first record.
@@ -142,9 +159,9 @@ impl Journals {
     /// is in the files.
     pub(crate) fn stop(&self) {
         self.queue.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
+        self.thread.iter().for_each(|handle| handle.thread().unpark());
         self.follower.stop();
-        self.follower_thread.thread().unpark();
+        self.follower_thread.iter().for_each(|handle| handle.thread().unpark());
     }
 
     /// The state of the follower.
@@ -154,7 +171,30 @@ impl Journals {
 
     /// True once the thread has ended.
     pub(crate) fn is_written(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+/// The work of the threads of journals.
+pub(crate) struct JournalsByHand<S: Simulation> {
+    writer: JournalThread,
+    follower: Follower<S>,
+}
+
+impl<S: Simulation> JournalsByHand<S> {
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self) {
+        self.writer.write();
+    }
+
+    /// Follows what is written.
+    pub(crate) fn follow(&mut self) {
+        while self.follower.round() {}
+    }
+
+    /// Loses the record that waits longest, as a faulty writer would.
+    pub(crate) fn lose_record(&mut self) -> bool {
+        self.writer.queue.pop().is_some()
     }
 }
 

@@ -66,11 +66,11 @@ pub(super) struct Runner<S: Simulation> {
 
 /// The times of one tick.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TickTime {
-    pub(super) now: Instant,
-    pub(super) due: Instant,
+pub(crate) struct TickTime {
+    pub(crate) now: Instant,
+    pub(crate) due: Instant,
     /// Milliseconds since 1970.
-    pub(super) time_ms: u64,
+    pub(crate) time_ms: u64,
 }
 
 /// The outcome of a tick.
@@ -85,7 +85,12 @@ pub(super) enum TickOutcome {
 }
 
 impl<S: Simulation> Runner<S> {
-    pub(super) fn new(new: StartRoom<S>, frames_max: usize, clock: MonotonicClock) -> Self {
+    pub(super) fn new(
+        new: StartRoom<S>,
+        frames_max: usize,
+        clock: MonotonicClock,
+        now: Instant,
+    ) -> Self {
         let StartRoom { mailbox, config, begin, policy, first_bot, is_hosted, .. } = new;
         let (journal, chat_after) = (new.journal, new.chat_after);
         let name = mailbox.name();
@@ -110,7 +115,7 @@ impl<S: Simulation> Runner<S> {
                     is_hosted,
                     journal_lanes_ticks,
                 };
-                Room::restored(*replay, Instant::now(), settings)
+                Room::restored(*replay, now, settings)
             }
         }));
         let room = room.ok().map(|room| room.with_chat_after(chat_after));
@@ -128,6 +133,11 @@ impl<S: Simulation> Runner<S> {
             stepped_ns,
             events_counted,
         }
+    }
+
+    /// The room; `None` after a panic of its game.
+    pub(super) fn room(&self) -> Option<&Room<S>> {
+        self.room.as_ref()
     }
 
     pub(super) fn name(&self) -> &str {

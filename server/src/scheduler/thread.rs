@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tickwire_shared::Simulation;
@@ -126,7 +126,7 @@ impl<S: Simulation> DueRooms<S> {
         });
         shared.watch.set_room(slot, Some(Arc::clone(&new.mailbox)));
         shared.watch.begin(slot, 0, self.clock.now_ns());
-        let runner = Runner::new(new, self.pace.frames_max, self.clock);
+        let runner = Runner::new(new, self.pace.frames_max, self.clock, Instant::now());
         shared.watch.end();
         runner.set_alarm(&shared.woken, slot);
         self.slots[slot] = Some(runner);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tickwire_shared::Simulation;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -85,7 +86,9 @@ impl<S: Simulation> Service for ServerService<S> {
 
     fn deliver(&mut self, outbound: &mut Outbound) {
         for outbox in &self.outboxes {
-            self.host.deliver(outbox, outbound);
+            self.host.deliver(outbox, &mut |session: &TransportSession, datagram: Bytes| {
+                session.send_datagram(outbound, datagram)
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver as Requests, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::database::{Database, Retention};
@@ -24,6 +25,45 @@ const STOP_LOOK: Duration = Duration::from_millis(50);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(32);
+
+/// The thread's work, with what it is given and where the results go.
+pub(crate) struct StoreByHand {
+    thread: StoreThread,
+    requests: Requests<StoreRequest>,
+    state: Arc<StoreState>,
+    events: Sender<StoreEvent>,
+}
+
+impl StoreByHand {
+    /// The receiver gets the results.
+    pub(super) fn new(
+        thread: StoreThread,
+        requests: Requests<StoreRequest>,
+        state: Arc<StoreState>,
+    ) -> (Self, Receiver<StoreEvent>) {
+        let (events, results) = channel(EVENTS_MAX);
+        (StoreByHand { thread, requests, state, events }, results)
+    }
+
+    /// Starts the thread.
+    pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
+        let StoreByHand { thread: work, requests, state, events } = self;
+        let thread = std::thread::Builder::new().name("store".to_owned());
+        thread.spawn(move || work.run(&requests, &state, &events))
+    }
+
+    /// Serves what waits, in the caller's thread.
+    pub(crate) fn commit(&mut self) {
+        loop {
+            let batch: Vec<StoreRequest> = self.requests.try_iter().take(BATCH_MAX).collect();
+            if batch.is_empty() {
+                return;
+            }
+            self.thread.recover(&self.events);
+            self.thread.serve_batch(batch, &self.state, &self.events);
+        }
+    }
+}
 
 /// The thread's own.
 pub(super) struct StoreThread {
@@ -49,18 +89,6 @@ impl StoreThread {
         StoreThread { dir, database, retention, commit_time, retry_at, retry_pause }
     }
 
-    /// Starts it. The receiver gets the results.
-    pub(super) fn start(
-        self,
-        requests: Requests<StoreRequest>,
-        state: Arc<StoreState>,
-    ) -> io::Result<(JoinHandle<()>, Receiver<StoreEvent>)> {
-        let (events, results) = channel(EVENTS_MAX);
-        let thread = std::thread::Builder::new().name("store".to_owned());
-        let thread = thread.spawn(move || self.run(&requests, &state, &events))?;
-        Ok((thread, results))
-    }
-
     /// Runs until the stop, and then until the queue is empty.
     fn run(
         mut self,
@@ -80,9 +108,7 @@ impl StoreThread {
             self.recover(events);
             if let Some(first) = first {
                 let batch = self.gather(first, requests, state);
-                let bytes = batch.iter().map(StoreRequest::bytes).sum();
-                state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-                self.serve(batch, events);
+                self.serve_batch(batch, state, events);
             }
         }
     }
@@ -105,6 +131,17 @@ impl StoreThread {
             }
         }
         batch
+    }
+
+    fn serve_batch(
+        &mut self,
+        batch: Vec<StoreRequest>,
+        state: &StoreState,
+        events: &Sender<StoreEvent>,
+    ) {
+        let bytes = batch.iter().map(StoreRequest::bytes).sum();
+        state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.serve(batch, events);
     }
 
     fn serve(&mut self, batch: Vec<StoreRequest>, events: &Sender<StoreEvent>) {
@@ -191,7 +228,9 @@ impl StoreThread {
     }
 }
 
-/// Hands an event over. Without a receiver the server has ended, and nobody asks any more.
+/// Hands an event over, and waits for a place for it. Without a receiver the server has ended, and nobody asks any more.
 fn send(events: &Sender<StoreEvent>, event: StoreEvent) {
-    let _ = events.blocking_send(event);
+    if let Err(TrySendError::Full(event)) = events.try_send(event) {
+        let _ = events.blocking_send(event);
+    }
 }

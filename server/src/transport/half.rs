@@ -1,6 +1,7 @@
 //! The two halves of a stream on any transport.
 
 use super::driver::{ReadError, RecvStream, SendStream, WriteError};
+use super::memory::{MemoryOver, MemoryReader, MemoryWriter};
 use super::websocket::{ChannelOver, ChannelReader, ChannelWriter};
 
 /// The reason why a stream takes or gives no more.
@@ -19,6 +20,7 @@ pub(crate) enum StreamOver {
 pub(crate) enum SendHalf {
     Stream(SendStream),
     Lane(ChannelWriter),
+    Memory(MemoryWriter),
 }
 
 /// The receiving half of a stream.
@@ -26,6 +28,7 @@ pub(crate) enum SendHalf {
 pub(crate) enum RecvHalf {
     Stream(RecvStream),
     Lane(ChannelReader),
+    Memory(MemoryReader),
 }
 
 impl SendHalf {
@@ -37,6 +40,7 @@ impl SendHalf {
         match self {
             SendHalf::Stream(stream) => Ok(stream.write_all(bytes).await?),
             SendHalf::Lane(lane) => Ok(lane.write_all(bytes).await?),
+            SendHalf::Memory(stream) => Ok(stream.write_all(bytes).await?),
         }
     }
 
@@ -56,6 +60,7 @@ impl SendHalf {
         match self {
             SendHalf::Stream(stream) => stream.finish().await,
             SendHalf::Lane(_) => {}
+            SendHalf::Memory(stream) => stream.finish().await,
         }
     }
 }
@@ -69,6 +74,7 @@ impl RecvHalf {
         match self {
             RecvHalf::Stream(stream) => Ok(stream.read(buffer).await?),
             RecvHalf::Lane(lane) => Ok(lane.read(buffer).await?),
+            RecvHalf::Memory(stream) => Ok(stream.read(buffer).await?),
         }
     }
 }
@@ -88,6 +94,12 @@ impl From<WriteError> for StreamOver {
             WriteError::Stopped(_) => StreamOver::GivenUp,
             WriteError::Over => StreamOver::WithSession,
         }
+    }
+}
+
+impl From<MemoryOver> for StreamOver {
+    fn from(MemoryOver: MemoryOver) -> Self {
+        StreamOver::WithSession
     }
 }
 

@@ -1,0 +1,31 @@
+//! The secrets by which clients resume their sessions.
+
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::ResumeSecret;
+
+/// Where secrets come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SecretSource {
+    /// From the system's random numbers.
+    System,
+    /// From this seed and the session's number: anybody can guess them.
+    Seed(u64),
+}
+
+impl SecretSource {
+    /// The secret of the session of this number.
+    pub(super) fn secret_of(self, player: PlayerId) -> ResumeSecret {
+        let mut bytes = [0; 16];
+        match self {
+            SecretSource::System => {
+                SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+            }
+            SecretSource::Seed(seed) => {
+                bytes[..8].copy_from_slice(&seed.to_le_bytes());
+                bytes[8..12].copy_from_slice(&player.0.to_le_bytes());
+            }
+        }
+        ResumeSecret(bytes)
+    }
+}
