@@ -21,6 +21,7 @@ mod random;
 mod reconnect;
 mod record;
 mod serve;
+mod sim;
 mod sizes;
 mod stats;
 mod swarm;
@@ -73,6 +74,8 @@ enum Command {
     Journal(journal::JournalArguments),
     /// Kills a server with a journal again and again, and measures how its players come back.
     Crash(crash::CrashArguments),
+    /// Runs servers and clients under many seeds of faults, in virtual time.
+    Sim(sim::SimArguments),
     /// Puts a bad network before a real server.
     Proxy(proxy::ProxyArguments),
     /// Codes recorded cube scenes, and counts the bytes.
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Command::Reconnect(arguments) => reconnect::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
         Command::WasmSpeed(arguments) => wasm_speed::run(&arguments),

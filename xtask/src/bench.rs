@@ -118,6 +118,15 @@ pub(crate) fn crash(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Servers, journals and clients of some seeds: every one must heal, and repeat.
+pub(crate) fn sim(repo: &Repo) -> anyhow::Result<Outcome> {
+    let found = print(repo, &["sim", "--seeds", "0..8", "--json"])?;
+    ensure!(found["failed"] == 0 && found["seeds"] == 8, "seeds failed: {found}");
+    let again = print(repo, &["sim", "--seeds", "0..8", "--json"])?;
+    ensure!(found["hash"] == again["hash"], "a seed does not repeat: {found}, then {again}");
+    Ok(Outcome::Passed)
+}
+
 fn measure(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
     measure_for(repo, "2", command)
 }
@@ -128,10 +137,13 @@ fn measure_for(repo: &Repo, seconds: &str, command: &[&str]) -> anyhow::Result<V
 
 /// The object that a subcommand prints.
 fn run(repo: &Repo, command: &[&str]) -> anyhow::Result<Value> {
-    build_binaries(repo)?;
-    let program = program(repo)?;
     let clients = CLIENTS.to_string();
-    let short = ["--clients", &clients, "--json"];
-    let text = Run::new(&program, &[command, &short].concat(), repo.root()).read()?;
+    print(repo, &[command, &["--clients", &clients, "--json"]].concat())
+}
+
+/// The object that these words print.
+fn print(repo: &Repo, words: &[&str]) -> anyhow::Result<Value> {
+    build_binaries(repo)?;
+    let text = Run::new(&program(repo)?, words, repo.root()).read()?;
     serde_json::from_str(&text).with_context(|| format!("not one JSON object: {text}"))
 }

@@ -1,0 +1,54 @@
+//! One connection of a client: its streams as bytes in order, with what is on the way.
+
+use tickwire_server::simulated::SimulatedConnection;
+
+/// Streams of a connection: control and chat.
+pub(crate) const STREAMS: usize = 2;
+pub(crate) const CONTROL: usize = 0;
+
+/// A connection between a client and the server.
+pub(crate) struct SimLink {
+    /// Counts all connections of a run.
+    pub(crate) id: u64,
+    pub(crate) wire: SimulatedConnection,
+    /// The number of the server's process.
+    pub(crate) epoch: u32,
+    /// The server's numbers of the streams.
+    pub(crate) streams: [usize; STREAMS],
+    /// Bytes that wait for their way to the server.
+    pub(crate) waiting: [Vec<u8>; STREAMS],
+    /// A piece is on its way to the server.
+    pub(crate) is_up: [bool; STREAMS],
+    /// A piece is on its way to the client.
+    pub(crate) is_down: [bool; STREAMS],
+    /// When the client last heard the server.
+    pub(crate) client_heard_ms: u64,
+    /// When the server last heard the client.
+    pub(crate) server_heard_ms: u64,
+    /// When the last packets left that only keep the connection alive.
+    pub(crate) pinged_ms: u64,
+    /// The server knows it no more.
+    pub(crate) is_dead: bool,
+    /// The server's close is on its way.
+    pub(crate) is_closing: bool,
+}
+
+impl SimLink {
+    pub(crate) fn new(id: u64, wire: SimulatedConnection, epoch: u32, now_ms: u64) -> Self {
+        let streams = [wire.open(), wire.open()];
+        SimLink {
+            id,
+            wire,
+            epoch,
+            streams,
+            waiting: [Vec::new(), Vec::new()],
+            is_up: [false; STREAMS],
+            is_down: [false; STREAMS],
+            client_heard_ms: now_ms,
+            server_heard_ms: now_ms,
+            pinged_ms: now_ms,
+            is_dead: false,
+            is_closing: false,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Makes a failing plan smaller: fewer faults, fewer clients, less time.
+
+use super::schedule::Plan;
+
+/// Runs that are tried at most.
+const RUNS_MAX: u32 = 60;
+
+/// The smallest plan found that fails as well, and its failure.
+pub(crate) fn shrink(
+    plan: &Plan,
+    error: anyhow::Error,
+    run: impl Fn(&Plan) -> anyhow::Result<u64>,
+) -> (Plan, anyhow::Error) {
+    let mut smallest = Smallest { plan: plan.clone(), error, runs: 0, run };
+    while smallest.without_faults() | smallest.with_fewer_clients() | smallest.in_less_time() {}
+    (smallest.plan, smallest.error)
+}
+
+struct Smallest<F> {
+    plan: Plan,
+    error: anyhow::Error,
+    runs: u32,
+    run: F,
+}
+
+impl<F: Fn(&Plan) -> anyhow::Result<u64>> Smallest<F> {
+    /// Takes `plan` if it fails too.
+    fn try_plan(&mut self, plan: Plan) -> bool {
+        if self.runs >= RUNS_MAX || plan == self.plan {
+            return false;
+        }
+        self.runs += 1;
+        match (self.run)(&plan) {
+            Ok(_) => false,
+            Err(error) => {
+                (self.plan, self.error) = (plan, error);
+                true
+            }
+        }
+    }
+
+    /// Leaves out halves of the faults, then quarters, down to each one.
+    fn without_faults(&mut self) -> bool {
+        let mut is_smaller = false;
+        let mut length = self.plan.faults.len();
+        while length > 0 {
+            let mut begin = 0;
+            while begin < self.plan.faults.len() {
+                let mut plan = self.plan.clone();
+                let end = (begin + length).min(plan.faults.len());
+                plan.faults.drain(begin..end);
+                if self.try_plan(plan) {
+                    is_smaller = true;
+                } else {
+                    begin += length;
+                }
+            }
+            length /= 2;
+        }
+        is_smaller
+    }
+
+    fn with_fewer_clients(&mut self) -> bool {
+        let clients = self.plan.clients;
+        (1..clients).any(|clients| {
+            let plan = Plan { clients, ..self.plan.clone() };
+            self.try_plan(plan)
+        })
+    }
+
+    fn in_less_time(&mut self) -> bool {
+        let ends = self.plan.faults.iter().map(|it| it.fault.end_ms());
+        let least_ms = ends.max().unwrap_or(0).max(1_000);
+        let half_ms = self.plan.fault_ms.midpoint(least_ms);
+        [least_ms, half_ms].into_iter().any(|fault_ms| {
+            fault_ms < self.plan.fault_ms && self.try_plan(Plan { fault_ms, ..self.plan.clone() })
+        })
+    }
+}
+
+/// Whether the command of a plan gives the plan.
+#[cfg(test)]
+pub(crate) fn is_repeatable(plan: &Plan) -> bool {
+    use super::schedule::PlanLimits;
+
+    let only = Some(plan.faults.iter().map(|it| it.number).collect());
+    let (clients, fault_ms) = (Some(plan.clients), Some(plan.fault_ms));
+    Plan::of_seed(plan.seed, &PlanLimits { clients, fault_ms, only }) == *plan
+}
