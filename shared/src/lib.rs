@@ -113,13 +113,13 @@ pub mod websocket;
 
 pub use glam;
 pub use serde;
+#[doc(hidden)]
+pub use simulation::StatePart;
 pub use simulation::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
     NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position,
     Refusal, RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
 };
-#[doc(hidden)]
-pub use simulation::StatePart;
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};

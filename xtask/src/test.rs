@@ -16,7 +16,12 @@ const STEPS: &[Step] = &[
     Step::new("clippy", "no warnings", &[], rust::clippy),
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
     Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
-    Step::new("sim", "servers, journals and clients under faults, in virtual time", &[], bench::sim),
+    Step::new(
+        "sim",
+        "servers, journals and clients under faults, in virtual time",
+        &[],
+        bench::sim,
+    ),
     Step::new("http3", "the server against HTTP/3 by hand", &[Need::Probes], probes::http3),
     Step::new(
         "protocol",

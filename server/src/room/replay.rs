@@ -414,10 +414,7 @@ fn check_head<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> 
 }
 
 /// As a room reads options of peers, but of any length: these were read before.
-fn read_options<T: Options>(
-    text: &Redacted,
-    whose: &str,
-) -> Result<T, ReplayError> {
+fn read_options<T: Options>(text: &Redacted, whose: &str) -> Result<T, ReplayError> {
     if text.is_empty() {
         return Ok(T::default());
     }

@@ -183,6 +183,8 @@ impl Game {
             ClientEvent::Connection(ConnectionEvent::Resumed { .. }) => {
                 self.app.note(None, "the connection is back".to_owned());
             }
+            // It goes on as before, only faster.
+            ClientEvent::Connection(ConnectionEvent::Moved) => {}
             // The arena has none.
             ClientEvent::StaticData { .. } | ClientEvent::StaticChanged { .. } => {}
             ClientEvent::Over { code: CloseCode::Normal, .. } => bail!("the server said goodbye"),
