@@ -15,6 +15,8 @@ const LOST_MS = 15_000;
 const FRESH_MS = 2000;
 /** Most openings at a time. */
 const OPENINGS_MAX = 4;
+/** Time after which an attempt without an answer has failed: the session's backoff follows. */
+const ATTEMPT_MS = 10_000;
 
 /** How connections are opened after the first. */
 export interface Ways {
@@ -49,6 +51,8 @@ export class Reconnector {
   /** Stops the openings of the attempt under way, after a loss. */
   readonly #openings = new Set<AbortController>();
   #openedMs = 0;
+  /** The beginning of the attempt under way. */
+  #begunMs = 0;
   /** Stops the opening of the other transport, beside one that stalls. */
   #detour: AbortController | undefined;
   /**
@@ -70,8 +74,9 @@ export class Reconnector {
     globalThis.document?.addEventListener('visibilitychange', this.#wake);
   }
 
-  /** The connection is lost. Returns false if the session cannot go on. */
+  /** The connection is lost. Returns false if the session cannot go on. A loss that is known already changes nothing. */
   lose(): boolean {
+    if (this.#isOff) return true;
     const { core } = this.#session;
     if (!this.#ways || !core.onLost('', performance.now())) return false;
     // The transport that the session moves to may carry it already.
@@ -117,10 +122,25 @@ export class Reconnector {
   }
 
   #tryIfDue(): void {
+    const { core } = this.#session;
     const nowMs = performance.now();
+    if (this.#openings.size > 0 && nowMs - this.#begunMs >= ATTEMPT_MS) this.#fail(nowMs);
+    const isNew = core.pollReconnect(nowMs);
+    if (isNew) this.#begunMs = nowMs;
+    if (isNew || this.#isLate(nowMs)) void this.#open(nowMs);
+  }
+
+  /** No opening of the attempt has an answer, and there may be another one beside them. */
+  #isLate(nowMs: number): boolean {
     const { size } = this.#openings;
-    const isLate = size > 0 && size < OPENINGS_MAX && nowMs - this.#openedMs >= FRESH_MS;
-    if (isLate || this.#session.core.pollReconnect(nowMs)) void this.#open(nowMs);
+    const all = size + (this.#detour ? 1 : 0);
+    return size > 0 && all < OPENINGS_MAX && nowMs - this.#openedMs >= FRESH_MS;
+  }
+
+  /** Gives the attempt up. */
+  #fail(nowMs: number): void {
+    this.#stopAttempt();
+    this.#session.core.onConnectFailed(nowMs);
   }
 
   /** One opening of the attempt. The first that comes about carries the session; the attempt failed once all have. */
@@ -148,10 +168,7 @@ export class Reconnector {
     const { core } = this.#session;
     if (!this.#isOff || !core.isReconnecting()) return;
     const nowMs = performance.now();
-    if (this.#openings.size > 0) {
-      this.#stopAttempt();
-      core.onConnectFailed(nowMs);
-    }
+    if (this.#openings.size > 0) this.#fail(nowMs);
     core.reconnectNow(nowMs);
     this.#tryIfDue();
   }

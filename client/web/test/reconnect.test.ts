@@ -394,8 +394,51 @@ test('an opening without an answer gets others beside it, and the first that com
   expect([late.closes, next.closes]).toEqual([1, 0]);
 });
 
-test('openings without an answer are few', async () => {
+/** The openings under way. */
+const open = () => openings.filter(({ signal }) => !signal.aborted);
+
+test('openings without an answer are few, and after 10 s their attempt has failed', async () => {
   pipe.end();
+  await pass(9900);
+  expect([openings.length, open().length, told.length]).toEqual([4, 4, 1]);
+  await pass(200);
+  expect([open().length, core.state, told.at(-1)]).toEqual([0, 'waiting', ['reconnecting', { attempt: 2, inMs: WAIT_MS }]]);
+  await pass(WAIT_MS);
+  expect([openings.length, open().length, core.state]).toEqual([5, 1, 'connecting']);
   await pass(60_000);
-  expect(openings.length).toBe(4);
+  expect(core.attempts).toBeGreaterThan(5);
+  expect(open().length).toBeLessThanOrEqual(4);
+});
+
+test('openings that fail late make place for others, and the attempt has its end all the same', async () => {
+  pipe.end();
+  const failed = new Set<Opening>();
+  const pending = () => open().filter((each) => !failed.has(each));
+  for (let second = 0; second < 30; second++) {
+    await pass(1000);
+    const [oldest, other] = pending();
+    if (oldest && other) {
+      failed.add(oldest);
+      oldest.reject();
+    }
+    expect(pending().length).toBeLessThanOrEqual(4);
+  }
+  expect(core.attempts).toBeGreaterThan(1);
+});
+
+test('the end of a connection that was lost for its silence changes nothing', async () => {
+  await client.close();
+  begin({});
+  await pass(16_000);
+  expect([core.state, openings.length, told.length]).toEqual(['connecting', 1, 1]);
+  for (let end = 0; end < 9; end++) pipe.end();
+  await pass(0);
+  expect([core.state, openings.length, told.length]).toEqual(['connecting', 1, 1]);
+});
+
+test('the opening of the other transport counts with those of an attempt', async () => {
+  await pass(3200);
+  pipe.end();
+  await pass(9000);
+  expect(openings.map(({ how }) => how)).toEqual(['not webtransport', 'any', 'any', 'any']);
 });
