@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tickwire_shared::control::{CloseCode, Received, RequestId, ResumeSecret, ServerFrame};
+use tickwire_shared::control::{CloseCode, Received, ResumeSecret, ServerFrame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
@@ -51,6 +51,7 @@ use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::TransportSession;
 use control::FrameRates;
+use order::SentAgain;
 use resume::{Return, ReturnSlot, Returns, take_return, tell_room, wait_for_return};
 use secrets::SecretSource;
 use served::Served;
@@ -194,7 +195,7 @@ enum AfterConnection {
     /// It is given to the session of this number, whose client has these frames.
     Resume(PlayerId, Received),
     /// It resumes the session of this restored seat, whose client waits for answers from this request on.
-    Restore(PlayerId, ResumeSecret, RequestId),
+    Restore(PlayerId, ResumeSecret, SentAgain),
 }
 
 /// Serves one session to its end, over one connection after another.
@@ -226,9 +227,9 @@ pub(crate) async fn serve<S: Simulation>(
                 streams.write_again(&link);
                 break host.resume_refusal();
             }
-            AfterConnection::Restore(player, secret, unanswered) => {
+            AfterConnection::Restore(player, secret, sent_again) => {
                 streams = streams.release(&link).await;
-                let seat = (player, secret, unanswered);
+                let seat = (player, secret, sent_again);
                 match restored::take_seat(&host, &mut session, &streams, seat).await {
                     Ok(restored) => {
                         host.returns.close(link.player);
@@ -289,8 +290,8 @@ async fn carry<S: Simulation>(
                     Served::Resume { player, received } => {
                         return AfterConnection::Resume(player, received);
                     }
-                    Served::Restore { player, secret, unanswered } => {
-                        return AfterConnection::Restore(player, secret, unanswered);
+                    Served::Restore { player, secret, sent_again } => {
+                        return AfterConnection::Restore(player, secret, sent_again);
                     }
                     Served::Lost => break,
                 },

@@ -148,8 +148,10 @@ pub enum ClientFrame {
         secret: ResumeSecret,
         /// The frames that the client has.
         received: Received,
-        /// The first request that is not answered; without one, the next that the client will make.
-        unanswered: RequestId,
+        /// The requests that are not answered, in order: all that the client will send again below `next`.
+        unanswered: Vec<RequestId>,
+        /// Its next request.
+        next: RequestId,
     },
     /// The frames that the client has; the server keeps them no longer. Not answered.
     Received(Received),

@@ -39,6 +39,9 @@ const RECEIVED_FRAMES: u32 = 32;
 /// Time after which the receipt of the last frames is reported.
 const RECEIVED_TIME: Duration = Duration::from_millis(500);
 
+/// Most unanswered requests that the request to resume names.
+const UNANSWERED_MAX: usize = 4096;
+
 /// A session's means to resume.
 #[derive(Debug, Default)]
 pub(super) struct Resume {
@@ -72,8 +75,6 @@ struct LostConnection {
     at: Duration,
     text: String,
     attempts: u32,
-    /// The beginning of the last attempt.
-    tried_at: Duration,
     phase: Phase,
 }
 
@@ -126,6 +127,13 @@ impl Resume {
     /// True between `Restarted` and the room as it is now.
     pub(super) fn awaits_room(&self) -> bool {
         self.awaits_room
+    }
+
+    /// The requests that are not answered, and the one after those: `next`, or the first that the frame has no place for.
+    fn unanswered(&self, next: RequestId) -> (Vec<RequestId>, RequestId) {
+        let mut requests = self.asked.iter().map(|asked| asked.request);
+        let told = requests.by_ref().take(UNANSWERED_MAX).collect();
+        (told, requests.next().unwrap_or(next))
     }
 
     /// Counts a frame of the control stream, and removes the request that it answers. Returns false for a frame that came before.
@@ -181,8 +189,8 @@ impl Resume {
         })
     }
 
-    /// The time from the beginning of an attempt that failed, the last of that many, to the next: random, up to a bound that doubles, so that clients that
-    /// lost their connections together do not return together.
+    /// The wait after an attempt that failed, the last of that many: random, up to a bound that doubles, so that clients that
+    /// lost their connections together do not return together, also where their attempts end without an answer.
     fn backoff(&self, attempts: u32) -> Duration {
         let most = BACKOFF_FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(10));
         let most = most.min(BACKOFF_MAX);
@@ -246,8 +254,7 @@ impl Session {
             None => {
                 let phase = Phase::Waiting { until: now };
                 let (text, attempts) = (text.to_owned(), 0);
-                let lost = LostConnection { at: now, text, attempts, tried_at: now, phase };
-                self.resume.lost = Some(lost);
+                self.resume.lost = Some(LostConnection { at: now, text, attempts, phase });
                 let reconnecting =
                     ConnectionEvent::Reconnecting { attempt: 1, wait: Duration::ZERO };
                 self.tell(SessionEvent::Connection(reconnecting));
@@ -263,7 +270,6 @@ impl Session {
         let is_due = matches!(lost.phase, Phase::Waiting { until } if until <= now);
         if is_due {
             lost.attempts += 1;
-            lost.tried_at = now;
             lost.phase = Phase::Connecting;
         }
         is_due
@@ -302,8 +308,9 @@ impl Session {
     /// The request to resume; `None` if the session cannot.
     fn resume_frame(&self) -> Option<ClientFrame> {
         let (player, secret) = (self.welcome.as_ref()?.player, self.resume.secret?);
-        let (received, unanswered) = (self.resume.received, self.unanswered());
-        Some(ClientFrame::Resume { player, secret, received, unanswered })
+        let received = self.resume.received;
+        let (unanswered, next) = self.resume.unanswered(RequestId(self.requests.wrapping_add(1)));
+        Some(ClientFrame::Resume { player, secret, received, unanswered, next })
     }
 
     /// True if the server lets the session resume over another connection.
@@ -349,7 +356,8 @@ impl Session {
     /// Handles the server's `Restarted`: frames are counted from 0 again, and all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
         self.resume.received = Received::default();
-        self.handle_resumed(now, self.unanswered())?;
+        let first = self.resume.asked.front().map(|asked| asked.request);
+        self.handle_resumed(now, first.unwrap_or_default())?;
         self.follow_rooms_again();
         Ok(())
     }
@@ -359,12 +367,6 @@ impl Session {
         if let Some(query) = self.rooms.followed().cloned() {
             self.subscribe_rooms(query);
         }
-    }
-
-    /// The first request that is not answered; without one, the next to be made.
-    fn unanswered(&self) -> RequestId {
-        let next = RequestId(self.requests.wrapping_add(1));
-        self.resume.asked.front().map_or(next, |asked| asked.request)
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.
@@ -395,12 +397,8 @@ impl Session {
     }
 
     fn wait_for_attempt(&mut self, now: Duration) {
-        let lost = self.resume.lost.as_ref();
-        let Some((attempts, tried_at)) = lost.map(|lost| (lost.attempts, lost.tried_at)) else {
-            return;
-        };
-        let tried_for = now.saturating_sub(tried_at);
-        let wait = self.resume.backoff(attempts).saturating_sub(tried_for);
+        let Some(attempts) = self.resume.lost.as_ref().map(|lost| lost.attempts) else { return };
+        let wait = self.resume.backoff(attempts);
         if let Some(lost) = &mut self.resume.lost {
             lost.phase = Phase::Waiting { until: now + wait };
         }

@@ -91,17 +91,34 @@ fn a_session_that_is_given_up_opens_no_more_connections() {
     assert!(matches!(last, Some(SessionEvent::Over { .. })), "{last:?}");
 }
 
-/// An attempt without an answer has taken its time already.
+/// Attempts that time out end together: only the wait after them spreads the next ones.
 #[test]
-fn the_wait_for_the_next_attempt_counts_from_the_beginning_of_the_last() {
-    let mut session = resumable();
-    assert!(session.handle_lost(Duration::ZERO, "cut"));
-    assert!(session.poll_reconnect(Duration::ZERO));
-    let failed = Duration::from_millis(250);
-    session.handle_connect_failed(failed);
-    assert!(session.poll_reconnect(failed), "the longest wait is over");
-    session.handle_connect_failed(failed);
-    assert!(!session.poll_reconnect(failed), "one that is refused at once is followed later");
+fn a_random_wait_follows_an_attempt_however_long_it_took() {
+    let waits_after = |took: Duration| {
+        let mut session = resumable();
+        let mut now = Duration::ZERO;
+        assert!(session.handle_lost(now, "cut"));
+        let mut waits = Vec::new();
+        // Within the grace.
+        for _ in 0..4 {
+            assert!(session.poll_reconnect(now));
+            now += took;
+            session.handle_connect_failed(now);
+            while let Some(event) = session.poll_event() {
+                if let SessionEvent::Connection(ConnectionEvent::Reconnecting { wait, .. }) = event
+                {
+                    waits.push(wait);
+                }
+            }
+            now += *waits.last().unwrap();
+        }
+        waits
+    };
+    let waits = waits_after(Duration::ZERO);
+    assert_eq!(waits_after(Duration::from_secs(10)), waits);
+    let bounds = [0, 250, 500, 1000, 2000].map(Duration::from_millis);
+    assert!(waits.iter().zip(bounds).all(|(wait, bound)| *wait <= bound), "{waits:?}");
+    assert!(waits[1..].iter().all(|wait| !wait.is_zero()), "{waits:?}");
 }
 
 #[test]
@@ -191,10 +208,11 @@ fn a_server_that_was_started_again_gets_every_unanswered_request_in_order() {
     hear(&mut session, &[joined(join, 90), rooms]);
     let (kick, said) = (session.kick(PlayerId(2), "bye"), session.say("hello"));
     let leave = session.leave();
-    let ClientFrame::Resume { unanswered, received, .. } = resume_anew(&mut session) else {
+    let ClientFrame::Resume { unanswered, next, received, .. } = resume_anew(&mut session) else {
         panic!("no request to resume");
     };
-    assert_eq!((unanswered, received), (kick, Received { control: 3, chat: 0 }));
+    assert_eq!((unanswered, next.0), (vec![kick, said, leave], leave.0 + 1));
+    assert_eq!(received, Received { control: 3, chat: 0 });
 
     hear(&mut session, &[ServerFrame::Restarted]);
     let sent: Vec<ClientFrame> = written(&session.take_control(), false);
@@ -219,7 +237,8 @@ fn a_server_that_was_started_again_gets_every_unanswered_request_in_order() {
     let ClientFrame::Resume { unanswered, received, .. } = resume_anew(&mut session) else {
         panic!("no request to resume");
     };
-    assert_eq!((unanswered, received), (said, Received { control: 2, chat: 0 }));
+    assert_eq!(unanswered[..2], [said, leave]);
+    assert_eq!(received, Received { control: 2, chat: 0 });
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 
 use super::frames::{FrameStream, NoFrame};
 use super::hello::greet;
+use super::order::SentAgain;
 use super::served::Served;
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, now, send_message};
 use crate::config::ServerConfig;
@@ -36,9 +37,10 @@ pub(super) async fn serve<S: Simulation>(
         && !link.is_greeted()
     {
         match timeout_at(handshake.deadline, frames.next_on::<ClientFrame>(transport)).await {
-            Ok(Ok(ClientFrame::Resume { player, secret, received, unanswered })) => {
+            Ok(Ok(ClientFrame::Resume { player, secret, received, unanswered, next })) => {
                 if host.restored.is_secret_of(player, secret) {
-                    return Served::Restore { player, secret, unanswered };
+                    let sent_again = SentAgain::new(unanswered, next);
+                    return Served::Restore { player, secret, sent_again };
                 }
                 return match may_resume(host, player, secret, received) {
                     true => Served::Resume { player, received },

@@ -11,7 +11,7 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, Tick};
 use tokio::sync::{Notify, watch};
 
-use super::order::{RequestOrder, is_before};
+use super::order::{RequestOrder, SentAgain, is_before};
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
@@ -337,18 +337,17 @@ impl<I> ClientLinks<I> {
         self.add(ClientLink::new(self.numbers.take(1), Arc::new(session), config))
     }
 
-    /// Adds the session of a restored seat, which its client resumes by `secret` and in which `next` is the client's first
-    /// request.
+    /// Adds the session of a restored seat, which its client resumes by `secret`.
     pub(super) fn restore(
         &self,
         seat: RestoredSeat<I>,
-        (secret, next): (ResumeSecret, RequestId),
+        (secret, sent_again): (ResumeSecret, SentAgain),
         transport: Arc<TransportSession>,
         config: &ServerConfig,
     ) -> Arc<ClientLink<I>> {
         let identity = seat.identity();
         let RestoredSeat { player, membership, commands_done, .. } = seat;
-        let order = RequestOrder::from(next, config);
+        let order = RequestOrder::again(sent_again, config);
         let link =
             ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);

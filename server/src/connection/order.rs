@@ -1,5 +1,7 @@
 //! The order of a client's requests on its two streams.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tickwire_shared::control::RequestId;
@@ -13,7 +15,29 @@ use crate::config::ServerConfig;
 pub(crate) struct RequestOrder {
     /// The first request that is not done.
     next: watch::Sender<RequestId>,
+    /// Of a client that sends requests again, until all are done.
+    again: Mutex<Option<SentAgain>>,
     wait: Duration,
+}
+
+/// The requests that a client sends again to a server that was started again. The others before its next new one were
+/// answered by the last server, and never come.
+#[derive(Debug)]
+pub(crate) struct SentAgain {
+    /// In order.
+    requests: VecDeque<RequestId>,
+    /// The first new one.
+    new: RequestId,
+}
+
+impl SentAgain {
+    pub(super) fn new(requests: Vec<RequestId>, new: RequestId) -> Self {
+        SentAgain { requests: requests.into(), new }
+    }
+
+    fn first(&self) -> RequestId {
+        self.requests.front().copied().unwrap_or(self.new)
+    }
 }
 
 /// The turn of one request; dropping it starts the next one's.
@@ -25,13 +49,17 @@ pub(crate) struct RequestTurn<'a> {
 
 impl RequestOrder {
     pub(crate) fn new(config: &ServerConfig) -> Self {
-        RequestOrder::from(RequestId(1), config)
+        RequestOrder::from(RequestId(1), None, config)
     }
 
-    /// The order of a client whose next request is `next`.
-    pub(crate) fn from(next: RequestId, config: &ServerConfig) -> Self {
+    /// The order of a client that sends requests again.
+    pub(crate) fn again(sent_again: SentAgain, config: &ServerConfig) -> Self {
+        RequestOrder::from(sent_again.first(), Some(sent_again), config)
+    }
+
+    fn from(next: RequestId, again: Option<SentAgain>, config: &ServerConfig) -> Self {
         let wait = Duration::from_millis(u64::from(config.request_wait_ms));
-        RequestOrder { next: watch::Sender::new(next), wait }
+        RequestOrder { next: watch::Sender::new(next), again: Mutex::new(again), wait }
     }
 
     /// The first request that is not done.
@@ -55,11 +83,29 @@ impl RequestOrder {
         }
         RequestTurn { order: self, request }
     }
+
+    /// The request to wait for after those before `after`: a gap that nothing fills is skipped.
+    fn following(&self, after: RequestId) -> RequestId {
+        let mut again = self.lock_again();
+        let Some(sent) = &mut *again else { return after };
+        while sent.requests.front().is_some_and(|first| is_before(*first, after)) {
+            sent.requests.pop_front();
+        }
+        let (first, is_last) = (sent.first(), sent.requests.is_empty());
+        if is_last {
+            *again = None;
+        }
+        if is_before(after, first) { first } else { after }
+    }
+
+    fn lock_again(&self) -> MutexGuard<'_, Option<SentAgain>> {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for RequestTurn<'_> {
     fn drop(&mut self) {
-        let after = RequestId(self.request.0.wrapping_add(1));
+        let after = self.order.following(RequestId(self.request.0.wrapping_add(1)));
         self.order.next.send_if_modified(|next| {
             let advances = is_before(*next, after);
             if advances {
@@ -107,6 +153,37 @@ mod tests {
         // A skipped request is handled at once when it comes, and so is the next.
         assert!(turn(&order, 4).is_some());
         assert!(turn(&order, 10).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_gap_in_what_is_sent_again_is_skipped_at_once() {
+        let config = ServerConfig::default();
+        let sent = |requests: &[u32], new| {
+            let requests = requests.iter().map(|request| RequestId(*request)).collect();
+            RequestOrder::again(SentAgain::new(requests, RequestId(new)), &config)
+        };
+        let order = sent(&[5, 8, 9, 12], 20);
+        assert!(turn(&order, 8).is_none(), "5 is sent again");
+        for number in [5, 8, 9, 12, 20, 21] {
+            assert!(order.is_done(RequestId(number - 1)), "{number}");
+            drop(turn(&order, number).unwrap_or_else(|| panic!("{number} waits")));
+        }
+        assert!(turn(&order, 23).is_none(), "22 is new, and may be late");
+
+        let order = sent(&[], 7);
+        assert!(turn(&order, 8).is_none());
+        assert!(turn(&order, 7).is_some());
+
+        // The numbers of a client that misbehaves: out of order, twice, and beyond its next one.
+        let order = sent(&[9, 3, 3, u32::MAX, 4], 2);
+        for number in [9, 10, 11] {
+            assert!(turn(&order, number).is_some(), "{number}");
+        }
+
+        let order = sent(&[u32::MAX - 1, 1], 3);
+        for number in [u32::MAX - 1, 1, 3] {
+            assert!(turn(&order, number).is_some(), "{number}");
+        }
     }
 
     #[tokio::test]

@@ -5,9 +5,10 @@ use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tickwire_shared::control::{CloseCode, RequestId, ResumeSecret};
+use tickwire_shared::control::{CloseCode, ResumeSecret};
 use tickwire_shared::{PlayerId, Simulation};
 
+use super::order::SentAgain;
 use super::streams::Streams;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, now, send_message};
 use crate::room::ToRoom;
@@ -96,7 +97,7 @@ pub(super) async fn take_seat<S: Simulation>(
     host: &Arc<ServerState<S>>,
     session: &mut SessionScope<S>,
     streams: &Streams,
-    (player, secret, unanswered): (PlayerId, ResumeSecret, RequestId),
+    (player, secret, sent_again): (PlayerId, ResumeSecret, SentAgain),
 ) -> Result<Arc<ClientLink<S::Input>>, SessionEnd> {
     let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
     let seat = host.restored.take(player).ok_or_else(|| host.resume_refusal())?;
@@ -112,7 +113,7 @@ pub(super) async fn take_seat<S: Simulation>(
     let transport = &streams.transport;
     let (transport_name, address) = (transport.transport_name(), transport.remote_address());
     tracing::info!(player = player.0, transport = transport_name, %address, "session resumed after a restart");
-    let link = host.links.restore(seat, (secret, unanswered), Arc::clone(transport), &host.config);
+    let link = host.links.restore(seat, (secret, sent_again), Arc::clone(transport), &host.config);
     if let Some(membership) = link.membership().as_ref().map(Arc::clone) {
         let datagram_bytes_max = link.tell_datagram_bytes_max();
         let back = ToRoom::Back { player, datagram_bytes_max };

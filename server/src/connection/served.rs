@@ -1,9 +1,10 @@
 //! The end of serving a connection.
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{Received, RequestId, ResumeSecret};
+use tickwire_shared::control::{Received, ResumeSecret};
 
 use super::link::SessionEnd;
+use super::order::SentAgain;
 
 /// The reason why serving a connection's streams ended.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) enum Served {
         player: PlayerId,
         /// Its secret.
         secret: ResumeSecret,
-        /// The first request that its client has no answer to.
-        unanswered: RequestId,
+        /// The requests that its client sends again.
+        sent_again: SentAgain,
     },
 }

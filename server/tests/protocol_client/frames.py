@@ -73,7 +73,7 @@ CLIENT_FRAME = enumeration(
     ("SubscribeRooms", structure(request=U32, query=ROOM_QUERY)),
     ("UnsubscribeRooms", structure(request=U32)),
     ("Command", structure(request=U32, kind=U8, fields=BYTES)),
-    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED, unanswered=U32)),
+    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED, unanswered=listing(U32), next=U32)),
     ("Received", RECEIVED))
 
 SERVER_FRAME = enumeration(

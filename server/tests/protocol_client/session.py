@@ -144,7 +144,7 @@ class Session(QuicConnectionProtocol):
             setattr(self, name, value)
         self.resumed = asyncio.get_running_loop().create_future()
         self._begin(("Resume", {"player": self.player, "secret": self.secret, "received": self.received,
-                                "unanswered": self._unanswered()}))
+                                "unanswered": sorted(self.waiting), "next": self.requests + 1}))
         following = await self.resumed
         for request, (variant, fields, _) in sorted(self.waiting.items()):
             if request >= following:

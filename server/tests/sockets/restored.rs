@@ -136,13 +136,23 @@ pub(crate) async fn resumed(
 pub(crate) async fn resumed_in(
     server: &Running,
     over: Over,
-    (player, secret): (PlayerId, ResumeSecret),
+    of: (PlayerId, ResumeSecret),
     asked: u32,
+) -> (Client, String) {
+    resumed_again(server, over, of, (&[], asked)).await
+}
+
+/// The same of a client that will send the `unanswered` ones of the `asked` requests again.
+pub(crate) async fn resumed_again(
+    server: &Running,
+    over: Over,
+    (player, secret): (PlayerId, ResumeSecret),
+    (unanswered, asked): (&[RequestId], u32),
 ) -> (Client, String) {
     let mut client = server.connect(over).await;
     client.open_both().await;
-    let unanswered = RequestId(asked + 1);
-    client.say(&ClientFrame::Resume { player, secret, received: NOTHING, unanswered }).await;
+    let (unanswered, next, received) = (unanswered.to_vec(), RequestId(asked + 1), NOTHING);
+    client.say(&ClientFrame::Resume { player, secret, received, unanswered, next }).await;
     assert_eq!(client.hear().await, ServerFrame::Restarted);
     (client.player, client.requests) = (player, asked);
     let (seat, tick, room) = client

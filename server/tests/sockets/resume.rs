@@ -49,8 +49,8 @@ pub(crate) async fn resume(
 ) -> Client {
     let mut client = server.connect(over).await;
     client.open_both().await;
-    let unanswered = RequestId(1);
-    client.say(&ClientFrame::Resume { player, secret, received, unanswered }).await;
+    let (unanswered, next) = (Vec::new(), RequestId(1));
+    client.say(&ClientFrame::Resume { player, secret, received, unanswered, next }).await;
     client
 }
 
