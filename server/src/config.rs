@@ -182,7 +182,8 @@ settings! {
         /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, with its
         /// checkpoints. Names, options and inputs are in them. Each server needs its own. Without it none are kept.
         journal: Option<PathBuf> = None;
-        /// Milliseconds between two writes of journals: as much is lost at most when the process is killed.
+        /// Milliseconds between two writes of journals: about as much is lost when the process is killed, and more where the
+        /// machine is busy.
         journal_flush_ms: u32 = 100, in 10..=60_000;
         /// Have the disk keep what is written of journals, without waiting for it: without, as much more is lost when the
         /// machine fails as the system holds back.
@@ -212,8 +213,10 @@ settings! {
         store_commit_ms: u32 = 50, in 1..=10_000;
         /// Messages and requests for history that wait for the store; more messages are not saved.
         store_queued_max: usize = 8192, in 16..=1_048_576;
-        /// Bytes of them.
+        /// Bytes of them. Requests for history have a quarter of the queue.
         store_queued_bytes: usize = 8_388_608, in 65_536..=4_294_967_296;
+        /// Bytes of memory in which the store holds parts of its file.
+        store_cache_bytes: usize = 67_108_864, in 1_048_576..=1_099_511_627_776;
         /// Newest messages of a room that the store keeps.
         chat_history_messages: usize = 10_000, in 1..=10_000_000;
         /// Rooms whose messages the store keeps; beyond that the one without a message for the longest time is dropped.

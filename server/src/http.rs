@@ -43,6 +43,8 @@ pub(crate) struct LiveInfo {
     pub(crate) ready: AtomicBool,
     /// Ticks that do not end.
     pub(crate) stalls: ArcSwap<Vec<Stall>>,
+    /// There is a store, and it fails.
+    pub(crate) is_chat_unsaved: AtomicBool,
 }
 
 /// Every route.
@@ -96,6 +98,10 @@ async fn ready(State(shown): State<Arc<LiveInfo>>) -> impl IntoResponse {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n".to_owned());
     }
     match shown.stalls.load().as_slice() {
+        // Play goes on: no reason to send players elsewhere.
+        [] if shown.is_chat_unsaved.load(Ordering::Relaxed) => {
+            (StatusCode::OK, "ready; chat is not saved, the log has the reason\n".to_owned())
+        }
         [] => (StatusCode::OK, "ready\n".to_owned()),
         stalls => {
             let lines = stalls.iter().map(|stall| format!("{stall}\n"));

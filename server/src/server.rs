@@ -216,7 +216,7 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         tasks.spawn(push_rooms(Arc::clone(&host)));
         if let Some(stored) = self.stored {
-            tasks.spawn(deliver_stored(Arc::clone(&host), stored));
+            tasks.spawn(deliver_stored(Arc::clone(&host), stored, Arc::clone(&shown)));
         }
         let watched = (Arc::clone(&endpoint), Arc::clone(&http_tls), Arc::clone(&shown));
         tasks.spawn(watch_certificates(Arc::clone(&host), certificates, watched));
@@ -327,8 +327,14 @@ async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
 async fn deliver_stored<S: Simulation>(
     host: Arc<ServerState<S>>,
     mut stored: mpsc::Receiver<StoreEvent>,
+    shown: Arc<LiveInfo>,
 ) {
     while let Some(event) = stored.recv().await {
+        match event {
+            StoreEvent::Failing => shown.is_chat_unsaved.store(true, Ordering::Relaxed),
+            StoreEvent::Recovered => shown.is_chat_unsaved.store(false, Ordering::Relaxed),
+            _ => {}
+        }
         host.deliver_stored(event);
     }
     // The thread has ended, at the stop.

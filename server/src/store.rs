@@ -9,14 +9,14 @@
 mod command;
 mod database;
 mod error;
+mod files;
 mod record;
+mod state;
 mod thread;
 
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,12 +27,14 @@ use tokio::sync::mpsc;
 
 use crate::config::ServerConfig;
 use database::{Database, Retention};
-use thread::StoreThread;
+use state::{QueueShare, StoreState};
+use thread::ThreadSettings;
 
 pub use error::StoreError;
 
 pub(crate) use command::store_command;
-pub(crate) use database::ChatPage;
+pub(crate) use database::{ChatPage, PAGE_BYTES_MAX};
+pub(crate) use state::StoreStats;
 pub(crate) use thread::StoreByHand;
 
 /// Most messages of a page of history.
@@ -43,19 +45,16 @@ pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
 pub(crate) struct ServerStore {
     queue: SyncSender<StoreRequest>,
     state: Arc<StoreState>,
-    queued_bytes_max: usize,
+    /// Of all requests.
+    queued_max: QueueShare,
+    /// Of look-ups: the rest of the queue is for messages alone.
+    look_ups_max: QueueShare,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
+    /// The messages that were said last before this server began.
+    said: HashMap<(SessionTag, RequestId), ChatMessage>,
     /// `None` if the caller does its work by hand.
     thread: Option<JoinHandle<()>>,
-}
-
-/// Shared with the thread.
-#[derive(Debug, Default)]
-struct StoreState {
-    /// Of the requests in the queue, and of those about to be.
-    queued_bytes: AtomicUsize,
-    stop: AtomicBool,
 }
 
 /// A message to a room, to be kept.
@@ -63,7 +62,13 @@ struct StoreState {
 pub(crate) struct NewMessage {
     pub(crate) room: String,
     pub(crate) message: ChatMessage,
+    /// The sender's session; `None` if it cannot resume.
+    pub(crate) session: Option<SessionTag>,
 }
+
+/// A session in the store: the beginning of its secret's digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionTag(pub(crate) u64);
 
 /// A page of a room's messages that somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +99,7 @@ pub(crate) enum StoreEvent {
     Page(PageRequest, Option<ChatPage>),
     /// Nothing is kept from now on; the log has the reason.
     Failing,
-    /// Messages are kept again.
+    /// Messages are kept again: the first one is on disk.
     Recovered,
 }
 
@@ -124,22 +129,32 @@ impl ServerStore {
         config: &ServerConfig,
     ) -> Result<Option<(Self, StoreByHand, mpsc::Receiver<StoreEvent>)>, StoreError> {
         let Some(dir) = &config.store else { return Ok(None) };
-        make_dir(dir)?;
-        let database = Database::create(dir)?;
+        let database = Database::create(dir, config.store_cache_bytes)?;
         // Each run has numbers of its own, far from those of the run before: its notices are not on disk.
         let highest_id = database.count_run(RUN_SHIFT)? << RUN_SHIFT;
+        // Only sessions of restored rooms say anything again.
+        let said = if config.journal.is_some() { database.said()? } else { HashMap::new() };
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
         let retention =
             Retention { messages: config.chat_history_messages, rooms: config.chat_rooms_max };
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
-        let writer = StoreThread::new(dir.clone(), database, retention, commit_time);
-        let (by_hand, results) = StoreByHand::new(writer, requests, Arc::clone(&state));
+        let settings = ThreadSettings {
+            dir: dir.clone(),
+            cache_bytes: config.store_cache_bytes,
+            retention,
+            commit_time,
+        };
+        let (by_hand, results) = StoreByHand::new(settings, database, requests, &state);
+        let queued_max =
+            QueueShare { requests: config.store_queued_max, bytes: config.store_queued_bytes };
         let store = ServerStore {
             queue,
             state,
-            queued_bytes_max: config.store_queued_bytes,
+            queued_max,
+            look_ups_max: queued_max.part(LOOK_UPS_PART),
             highest_id: AtomicU64::new(highest_id),
+            said,
             thread: None,
         };
         Ok(Some((store, by_hand, results)))
@@ -155,30 +170,59 @@ impl ServerStore {
         self.highest_id.fetch_max(id, Ordering::Relaxed);
     }
 
-    /// Keeps a message: a [`StoreEvent::Kept`] follows. `false` if there is no place in the queue, and nothing follows.
-    pub(crate) fn keep(&self, new: NewMessage) -> bool {
-        self.push(StoreRequest::Keep(new))
+    /// The message that a session said by this request to the server before, which was killed, and which the store has.
+    pub(crate) fn said_before(
+        &self,
+        session: SessionTag,
+        request: RequestId,
+    ) -> Option<&ChatMessage> {
+        self.said.get(&(session, request))
     }
 
-    /// Looks messages up: a [`StoreEvent::Page`] follows. `false` as for [`ServerStore::keep`].
+    /// Keeps a message: a [`StoreEvent::Kept`] follows. `false` if there is no place in the queue, and nothing follows.
+    pub(crate) fn keep(&self, new: NewMessage) -> bool {
+        let is_queued = self.push(StoreRequest::Keep(new));
+        if !is_queued {
+            self.state.count_not_kept(1);
+        }
+        is_queued
+    }
+
+    /// Looks messages up: a [`StoreEvent::Page`] follows. `false` as for [`ServerStore::keep`]. Look-ups have a part of the
+    /// queue: without end they keep nobody's messages from being saved.
     pub(crate) fn look_up(&self, wanted: PageRequest) -> bool {
-        self.push(StoreRequest::Page(wanted))
+        let request = StoreRequest::Page(wanted);
+        let bytes = request.bytes();
+        if !self.state.look_ups.take(bytes, self.look_ups_max) {
+            return false;
+        }
+        let is_queued = self.push(request);
+        if !is_queued {
+            self.state.look_ups.give_back(bytes);
+        }
+        is_queued
     }
 
     fn push(&self, request: StoreRequest) -> bool {
-        let (bytes, queued) = (request.bytes(), &self.state.queued_bytes);
-        if queued.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.queued_bytes_max
-            && self.queue.try_send(request).is_ok()
-        {
-            return true;
+        let bytes = request.bytes();
+        if !self.state.queued.take(bytes, self.queued_max) {
+            return false;
         }
-        queued.fetch_sub(bytes, Ordering::Relaxed);
-        false
+        let is_queued = self.queue.try_send(request).is_ok();
+        if !is_queued {
+            self.state.queued.give_back(bytes);
+        }
+        is_queued
+    }
+
+    /// Its state and counts.
+    pub(crate) fn stats(&self) -> StoreStats {
+        self.state.stats()
     }
 
     /// Asks the thread to end once it has written all that waits.
     pub(crate) fn stop(&self) {
-        self.state.stop.store(true, Ordering::Release);
+        self.state.ask_to_stop();
     }
 
     /// True once the thread has ended.
@@ -198,7 +242,7 @@ impl StoreRequest {
     fn bytes(&self) -> usize {
         size_of::<Self>()
             + match self {
-                StoreRequest::Keep(NewMessage { room, message }) => {
+                StoreRequest::Keep(NewMessage { room, message, .. }) => {
                     room.len() + message.name.len() + message.text.len()
                 }
                 StoreRequest::Page(wanted) => wanted.room.len(),
@@ -209,11 +253,8 @@ impl StoreRequest {
 /// Bits of a message's number that count within one run of the server.
 const RUN_SHIFT: u32 = 32;
 
-/// Makes the directory, which others cannot read.
-fn make_dir(dir: &Path) -> Result<(), StoreError> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error: io::Error| StoreError::Io { path: dir.to_owned(), error })
-}
+/// Look-ups have this part of the queue.
+const LOOK_UPS_PART: usize = 4;
 
 #[cfg(test)]
 mod tests;

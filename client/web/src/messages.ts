@@ -100,7 +100,7 @@ export interface ChatHistory {
   hasOlder: boolean;
 }
 
-/** The server is done with an own message to the room. */
+/** The server is done with an own message to the room. Comes at most once: not at all if the server is killed first. */
 export interface ChatSent {
   /** The message's. */
   id: number;

@@ -61,7 +61,11 @@ async fn say<S: Simulation>(
     match membership {
         Some(membership) => {
             if let ClientChat::History { request, before, count } = chat {
-                return host.recall(link, membership.room().name(), (request, before, count));
+                let room = membership.room().name();
+                return host.recall(link, room, (request, before, count)).await;
+            }
+            if matches!(chat, ClientChat::Say { .. }) && host.answer_said(link, chat.request()) {
+                return;
             }
             let message = ToRoom::Chat { player: link.player, chat };
             send_message(membership.room(), message).await;

@@ -72,7 +72,8 @@ impl<S: Simulation> ServerState<S> {
     fn deliver_frame(&self, room: &Arc<Mailbox<S::Input>>, frame: FromRoom) {
         match frame {
             FromRoom::Control { player, frame } => {
-                let has_joined = matches!(frame, ServerFrame::Joined { .. });
+                let has_joined =
+                    matches!(frame, ServerFrame::Joined { .. } | ServerFrame::Rejoined { .. });
                 if let Some(link) = self.links.get(player) {
                     link.send_from_room(frame);
                     if has_joined {

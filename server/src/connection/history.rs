@@ -1,16 +1,28 @@
 //! Chat history: messages go into the store as they are delivered, and come back after a join or on request.
 
+use std::time::Duration;
+
 use tickwire_shared::control::{RefuseCode, RequestId, RoomInfo, ServerChat, ServerFrame};
 use tickwire_shared::{PlayerId, Simulation};
 
+use super::control::FRAME_PAUSE;
+use super::reliable::frame_bytes;
 use super::{ClientLink, ServerState};
-use crate::store::{ChatPage, NewMessage, PAGE_MESSAGES_MAX, PageRequest, StoreEvent};
+use crate::room::SecretDigest;
+use crate::store::{
+    ChatPage, NewMessage, PAGE_BYTES_MAX, PAGE_MESSAGES_MAX, PageRequest, SessionTag, StoreEvent,
+};
 
 /// Said while history cannot be read.
 const UNREADABLE: &str = "earlier messages cannot be read now; ask again later";
+/// Said to a client whose last page is not looked up, or not received, for too long.
+const ONE_AT_A_TIME: &str =
+    "your last request for earlier messages is under way; ask again once its answer is there";
+/// Time for which a request for history waits for the one before.
+const LOOK_UP_WAIT: Duration = Duration::from_secs(1);
 /// Said to everyone when the store fails.
 const NOT_SAVED: &str =
-    "chat is not saved any more: the server's disk fails or is full; play goes on";
+    "chat is not saved any more: the server's store fails, or its disk is full; play goes on";
 /// Said to everyone when it works again.
 const SAVED_AGAIN: &str = "chat is saved again";
 
@@ -32,14 +44,26 @@ impl<S: Simulation> ServerState<S> {
             return;
         }
         let (sender, request, id) = (message.from, message.request, message.id);
-        let new = || NewMessage { room: room.name.clone(), message };
+        let session = self.links.get(sender).and_then(|link| link.session_tag());
+        let new = || NewMessage { room: room.name.clone(), message, session };
         let store = self.rooms.store.as_ref().filter(|_| !room.needs_password);
         if !store.is_some_and(|store| store.keep(new())) {
             self.tell_sent(sender, (request, id), false);
         }
     }
 
-    /// Looks up the newest messages for a client that has joined.
+    /// Answers a message that the client said before, to a server that was killed, if that is saved: nobody gets it twice.
+    pub(super) fn answer_said(&self, link: &ClientLink<S::Input>, request: RequestId) -> bool {
+        let (Some(store), Some(session)) = (&self.rooms.store, link.session_tag()) else {
+            return false;
+        };
+        let Some(message) = store.said_before(session, request) else { return false };
+        link.send_chat(&ServerChat::Message(message.clone()));
+        link.send_chat(&ServerChat::Sent { request, id: message.id, is_saved: true });
+        true
+    }
+
+    /// Looks up the newest messages for a client that has joined, or is back after a restart.
     pub(super) fn recall_newest(&self, room: &str, player: PlayerId) {
         let (Some(store), count) = (&self.rooms.store, self.config.chat_joined_messages) else {
             return;
@@ -51,8 +75,8 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// Looks up messages that a client asks for.
-    pub(super) fn recall(
+    /// Looks up messages that a client asks for: one page at a time, and the next once the client has most of the one before.
+    pub(super) async fn recall(
         &self,
         link: &ClientLink<S::Input>,
         room: &str,
@@ -60,17 +84,17 @@ impl<S: Simulation> ServerState<S> {
     ) {
         let (player, room) = (link.player, room.to_owned());
         let count = count.min(PAGE_MESSAGES_MAX);
-        let request = Some(request);
-        let wanted = PageRequest { player, request, room, before, count };
-        match &self.rooms.store {
-            Some(store) => {
-                if !store.look_up(wanted.clone()) {
-                    self.tell_page(wanted, None);
-                }
-            }
-            None => {
-                self.tell_page(wanted, Some(ChatPage { messages: Vec::new(), has_older: false }));
-            }
+        let wanted = PageRequest { player, request: Some(request), room, before, count };
+        let Some(store) = &self.rooms.store else {
+            let nothing = ChatPage { messages: Vec::new(), has_older: false };
+            return link.send_page(wanted, Some(nothing));
+        };
+        if !link.may_look_up().await {
+            return link.refuse_page(request, ONE_AT_A_TIME);
+        }
+        if !store.look_up(wanted.clone()) {
+            link.looked_up();
+            link.send_page(wanted, None);
         }
     }
 
@@ -80,7 +104,14 @@ impl<S: Simulation> ServerState<S> {
             StoreEvent::Kept { sender, request, id, is_saved } => {
                 self.tell_sent(sender, (request, id), is_saved);
             }
-            StoreEvent::Page(wanted, page) => self.tell_page(wanted, page),
+            StoreEvent::Page(wanted, page) => {
+                if let Some(link) = self.links.get(wanted.player) {
+                    if wanted.request.is_some() {
+                        link.looked_up();
+                    }
+                    link.send_page(wanted, page);
+                }
+            }
             StoreEvent::Failing => self.tell_all(&ServerFrame::Notice(NOT_SAVED.to_owned())),
             StoreEvent::Recovered => self.tell_all(&ServerFrame::Notice(SAVED_AGAIN.to_owned())),
         }
@@ -91,23 +122,48 @@ impl<S: Simulation> ServerState<S> {
             link.send_chat(&ServerChat::Sent { request, id, is_saved });
         }
     }
+}
 
-    fn tell_page(
-        &self,
-        PageRequest { player, request, room, .. }: PageRequest,
-        page: Option<ChatPage>,
-    ) {
-        let Some(link) = self.links.get(player) else { return };
-        match (page, request) {
-            (Some(page), None) if page.messages.is_empty() => {}
-            (Some(ChatPage { messages, has_older }), request) => {
-                link.send_chat(&ServerChat::History { request, room, messages, has_older });
+impl<I> ClientLink<I> {
+    /// Its session in the store, if it can be resumed.
+    fn session_tag(&self) -> Option<SessionTag> {
+        self.secret().map(|secret| SessionTag(SecretDigest::of(&secret.0).short()))
+    }
+
+    /// Waits, for a moment, until the client has no look-up under way and place for a page. Returns false if that does not come.
+    async fn may_look_up(&self) -> bool {
+        let pauses = LOOK_UP_WAIT.as_millis() / FRAME_PAUSE.as_millis();
+        for _ in 0..pauses {
+            if self.reliable.has_place_for_page(PAGE_BYTES_MAX) && self.begin_look_up() {
+                return true;
             }
-            (None, Some(request)) => {
-                let (code, text) = (RefuseCode::Busy, UNREADABLE.to_owned());
-                link.send_chat(&ServerChat::Refused { request, code, text });
-            }
-            (None, None) => {}
+            tokio::time::sleep(FRAME_PAUSE).await;
         }
+        false
+    }
+
+    /// Sends a page, or a refusal without one. A page never fills the place for what else waits for the client.
+    fn send_page(&self, wanted: PageRequest, page: Option<ChatPage>) {
+        let PageRequest { request, room, .. } = wanted;
+        let history = page.map(|ChatPage { messages, has_older }| ServerChat::History {
+            request,
+            room,
+            messages,
+            has_older,
+        });
+        match (history, request) {
+            (Some(ServerChat::History { messages, .. }), None) if messages.is_empty() => {}
+            (Some(history), _) if self.reliable.has_place_for_page(frame_bytes(&history)) => {
+                self.send_chat(&history);
+            }
+            (_, Some(request)) => self.refuse_page(request, UNREADABLE),
+            // The client can still ask.
+            (_, None) => {}
+        }
+    }
+
+    fn refuse_page(&self, request: RequestId, text: &str) {
+        let (code, text) = (RefuseCode::Busy, text.to_owned());
+        self.send_chat(&ServerChat::Refused { request, code, text });
     }
 }

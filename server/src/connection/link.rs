@@ -32,6 +32,8 @@ pub(crate) struct ClientLink<I> {
     pub(crate) reliable: Reliable,
     /// Its requests on both streams, in the order of writing.
     pub(crate) order: RequestOrder,
+    /// A page of history is looked up for it, as it asked.
+    is_looking_up: AtomicBool,
     /// Messages to rooms from the control stream that are not answered yet.
     unanswered: watch::Sender<usize>,
     /// The room that the client is in, or has asked to enter.
@@ -92,6 +94,7 @@ impl<I> ClientLink<I> {
             secret: OnceLock::new(),
             reliable: Reliable::new(config),
             order: RequestOrder::new(config),
+            is_looking_up: AtomicBool::new(false),
             unanswered: watch::Sender::new(0),
             membership: ArcSwapOption::empty(),
             last_seat: AtomicU8::new(0),
@@ -239,6 +242,16 @@ impl<I> ClientLink<I> {
     /// Forgets the reported datagram size: the report did not arrive.
     pub(crate) fn forget_told(&self) {
         self.told_bytes.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Begins a look-up of history. Returns false while another one is under way.
+    pub(super) fn begin_look_up(&self) -> bool {
+        !self.is_looking_up.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends it.
+    pub(super) fn looked_up(&self) {
+        self.is_looking_up.store(false, Ordering::Release);
     }
 
     /// Counts a message to a room that will get one answer.

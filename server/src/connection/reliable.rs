@@ -182,6 +182,11 @@ impl Reliable {
         self.waiting_bytes.load(Ordering::Relaxed)
     }
 
+    /// True if a page of history of that many bytes leaves a quarter of the place for other frames.
+    pub(super) fn has_place_for_page(&self, bytes: usize) -> bool {
+        self.waiting_bytes() + bytes <= self.bytes_max - self.bytes_max / 4
+    }
+
     fn admit(&self, bytes: usize) -> Result<(), ReliableError> {
         if self.waiting_bytes() + bytes > self.bytes_max {
             return Err(ReliableError::TooMany { bytes_max: self.bytes_max });

@@ -19,6 +19,7 @@ use crate::connection::ServerState;
 use crate::counters::Counts;
 use crate::journal::{FollowerStats, Journals};
 use crate::scheduler::Stall;
+use crate::store::{ServerStore, StoreStats};
 use crate::transport::{host_of, is_this_machine};
 
 /// Headers by which proxies name the origin of a request.
@@ -69,6 +70,8 @@ struct Stats {
     events_dropped: u64,
     /// `null` if no journals are kept.
     journal_follower: Option<FollowerStats>,
+    /// `null` if no chat is kept.
+    store: Option<StoreStats>,
     #[serde(flatten)]
     counts: Counts,
 }
@@ -120,6 +123,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         stalls: host.rooms.scheduler().stalls(),
         events_dropped: timing.events_dropped,
         journal_follower: host.rooms.journals.as_ref().map(Journals::follower_stats),
+        store: host.rooms.store.as_ref().map(ServerStore::stats),
         counts: host.counters.counts(),
     })
     .into_response()

@@ -13,6 +13,8 @@ use super::database::{Database, StoreCounts};
 pub(crate) fn store_command(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The word `store` takes the place of the program's name.
     let matches = command().get_matches_from(args.into_iter().skip(1));
+    // A panic of the database is in the error, and needs no report of its own.
+    std::panic::set_hook(Box::new(|_| {}));
     match run(&matches) {
         Ok(text) => {
             println!("{text}");
@@ -52,14 +54,61 @@ fn run(matches: &ArgMatches) -> Result<String, StoreError> {
     match matches.subcommand() {
         Some(("backup", matches)) => {
             let to = path(matches, "to");
-            let counts = Database::open(&path(matches, "dir"))?.copy_to(&to)?;
+            let counts = Database::open(&path(matches, "dir"), true)?.copy_to(&to)?;
             Ok(format!("{}: {}", to.display(), told(counts)))
         }
         Some((_, matches)) => {
             let dir = path(matches, "dir");
-            let counts = Database::open(&dir)?.check()?;
+            // Not verified: a repair is found by the check.
+            let counts = Database::open(&dir, false)?.check()?;
             Ok(format!("{}: good, {}", dir.display(), told(counts)))
         }
         None => unreachable!("a subcommand is required"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::{Database, Retention};
+    use crate::store::files::file_in;
+    use crate::store::{NewMessage, SessionTag};
+    use tickwire_shared::PlayerId;
+    use tickwire_shared::control::{ChatMessage, RequestId};
+
+    fn told(words: &[&str]) -> Result<String, String> {
+        run(&command().get_matches_from(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_good_store_is_checked_and_copied_and_a_damaged_one_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        let (name, text) = ("alice".to_owned(), "hello".to_owned());
+        let (request, from_player) = (RequestId(1), PlayerId(7));
+        let message =
+            ChatMessage { request, id: 1, time_ms: 5, from: from_player, name, to: None, text };
+        let new = NewMessage { room: "bay".to_owned(), message, session: Some(SessionTag(3)) };
+        let mut database = Database::create(&from, 1 << 20).unwrap();
+        database.keep(&[new], Retention { messages: 9, rooms: 9 }).unwrap();
+        drop(database);
+        let [from, to] = [&from, &to].map(|dir| dir.to_str().unwrap());
+        let good = "good, 1 messages in 1 rooms";
+        assert!(told(&["store", "check", from]).unwrap().ends_with(good));
+        assert!(told(&["store", "backup", from, to]).unwrap().starts_with(to));
+        assert!(told(&["store", "check", to]).unwrap().ends_with(good));
+        assert!(told(&["store", "backup", from, to]).unwrap_err().contains("is there already"));
+
+        let file = file_in(from.as_ref());
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[..4096].fill(0x55);
+        std::fs::write(&file, bytes).unwrap();
+        let other = dir.path().join("other");
+        let backup = ["store", "backup", from, other.to_str().unwrap()];
+        for words in [&["store", "check", from][..], &backup] {
+            let error = told(words).unwrap_err();
+            assert!(error.contains("store.redb is damaged"), "{error}");
+        }
+        assert!(!file_in(&other).exists());
     }
 }

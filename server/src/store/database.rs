@@ -5,25 +5,35 @@
 //! | `meta` | `version`, `runs`, `opened` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
+//! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
-use std::collections::HashMap;
+mod check;
+mod copy;
+mod said;
+
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Durability, ReadableDatabase as _, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
+    WriteTransaction,
 };
 use tickwire_shared::control::ChatMessage;
 
-use super::error::StoreError;
+use super::NewMessage;
+use super::error::{StoreError, guarded};
+use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
 use super::record::{RoomHead, StoredMessage, VERSION};
-use super::{NewMessage, make_dir};
+use said::SAID;
 
 /// Most bytes of a page's names and texts, so that it fits a frame.
-const PAGE_BYTES_MAX: usize = 48 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 48 * 1024;
 /// Bytes of a message beside its name and text, at most.
 const MESSAGE_BYTES: usize = 48;
-/// The file in the store's directory.
-const FILE: &str = "store.redb";
+/// Damaged records that are remembered, so that each is told and counted once.
+const DAMAGED_MAX: usize = 1024;
+/// Memory for parts of the file where no setting says it: in the command `store`.
+const CACHE_BYTES: usize = 64 << 20;
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const ROOMS: TableDefinition<&str, &[u8]> = TableDefinition::new("rooms");
@@ -36,6 +46,8 @@ pub(super) struct Database {
     path: PathBuf,
     /// The lines of the table `rooms`.
     rooms: HashMap<String, RoomHead>,
+    /// Rooms and numbers of messages that did not decode.
+    damaged: HashSet<(String, u64)>,
 }
 
 /// The bounds of what is kept.
@@ -56,6 +68,14 @@ pub(crate) struct ChatPage {
     pub(crate) has_older: bool,
 }
 
+/// What a look-up found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FoundPage {
+    pub(super) page: ChatPage,
+    /// Damaged records that it came by for the first time; they are not in the page.
+    pub(super) newly_damaged: u64,
+}
+
 /// The number of records of each kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct StoreCounts {
@@ -64,68 +84,125 @@ pub(super) struct StoreCounts {
 }
 
 impl Database {
-    /// Opens the store in a directory, or makes it.
-    pub(super) fn create(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(FILE);
-        let redb = redb::Database::create(&path);
-        let redb = redb.map_err(|error| failed(&path, error))?;
-        let database = Database { redb, path, rooms: HashMap::new() };
-        let write = database.begin_write()?;
-        {
-            let mut meta = database.table(&write, META)?;
-            match database.number(&meta, "version")? {
-                Some(VERSION) => {}
-                Some(version) => {
-                    return Err(StoreError::Version { path: database.path.clone(), version });
-                }
-                None => {
-                    meta.insert("version", VERSION).map_err(|error| database.failed(error))?;
-                }
-            }
-            database.table(&write, ROOMS)?;
-            database.table(&write, MESSAGES)?;
-            // A disk that takes nothing is known here, and not with the first message.
-            let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
-            meta.insert("opened", opened).map_err(|error| database.failed(error))?;
+    /// Opens the store in a directory, or makes both. The database holds at most `cache_bytes` of the file in memory.
+    pub(super) fn create(dir: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        make_dir(dir)?;
+        let path = file_in(dir);
+        let is_new = !path.exists();
+        let database = Database::create_file(&path, cache_bytes)?;
+        if is_new {
+            sync_name(&path)?;
         }
-        write.commit().map_err(|error| database.failed(error))?;
-        database.with_rooms()
+        Ok(database)
     }
 
-    /// Opens a store that is there.
-    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(FILE);
+    /// Opens the database at `path`, or makes it.
+    fn create_file(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        make_file(path)?;
+        guarded(path, || {
+            let redb = redb::Builder::new().set_cache_size(cache_bytes).create(path);
+            let database = Database::of(redb, path)?;
+            let write = database.begin_write()?;
+            {
+                let mut meta = database.table(&write, META)?;
+                match database.number(&meta, "version")? {
+                    Some(VERSION) => {}
+                    Some(version) => {
+                        return Err(StoreError::Version { path: path.into(), version });
+                    }
+                    None => {
+                        meta.insert("version", VERSION).map_err(|error| database.failed(error))?;
+                    }
+                }
+                database.table(&write, ROOMS)?;
+                database.table(&write, MESSAGES)?;
+                database.table(&write, SAID)?;
+                // A disk that takes nothing is known here, and not with the first message.
+                let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
+                meta.insert("opened", opened).map_err(|error| database.failed(error))?;
+            }
+            write.commit().map_err(|error| database.failed(error))?;
+            database.with_rooms(true)
+        })
+    }
+
+    /// Opens a store that is there: for the command `store`. If `is_verified`, all the database's checksums fit.
+    pub(super) fn open(dir: &Path, is_verified: bool) -> Result<Self, StoreError> {
+        let path = file_in(dir);
         if !path.is_file() {
             return Err(StoreError::Missing(path));
         }
-        let redb = redb::Database::open(&path).map_err(|error| failed(&path, error))?;
-        let database = Database { redb, path, rooms: HashMap::new() };
-        let read = database.redb.begin_read().map_err(|error| database.failed(error))?;
-        let meta = read.open_table(META).map_err(|error| database.failed(error))?;
-        match database.number(&meta, "version")? {
-            Some(VERSION) => {}
-            version => {
-                let version = version.unwrap_or(0);
-                return Err(StoreError::Version { path: database.path.clone(), version });
+        guarded(&path, || {
+            let mut builder = redb::Builder::new();
+            builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(is_verified);
+            let database = Database::of(builder.open(&path), &path)?;
+            let read = database.redb.begin_read().map_err(|error| database.failed(error))?;
+            let meta = read.open_table(META).map_err(|error| database.failed(error))?;
+            match database.number(&meta, "version")? {
+                Some(VERSION) => {}
+                version => {
+                    let version = version.unwrap_or(0);
+                    return Err(StoreError::Version { path: path.clone(), version });
+                }
             }
-        }
-        drop((meta, read));
-        database.with_rooms()
+            drop((meta, read));
+            database.with_rooms(false)
+        })
     }
 
-    /// Reads the table of rooms.
-    fn with_rooms(mut self) -> Result<Self, StoreError> {
+    fn of(
+        redb: Result<redb::Database, redb::DatabaseError>,
+        path: &Path,
+    ) -> Result<Self, StoreError> {
+        let redb = redb.map_err(|error| StoreError::of_database(path, error.into()))?;
+        let (path, rooms, damaged) = (path.to_owned(), HashMap::new(), HashSet::new());
+        Ok(Database { redb, path, rooms, damaged })
+    }
+
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes of its file.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        file_bytes(&self.path)
+    }
+
+    /// Reads the table of rooms. A damaged line is an error, or made anew of the room's messages if `mends`.
+    fn with_rooms(mut self, mends: bool) -> Result<Self, StoreError> {
         let read = self.redb.begin_read().map_err(|error| self.failed(error))?;
         let table = read.open_table(ROOMS).map_err(|error| self.failed(error))?;
         let mut rooms = HashMap::new();
         for line in table.iter().map_err(|error| self.failed(error))? {
             let (name, head) = line.map_err(|error| self.failed(error))?;
             let name = name.value();
-            let head = self.decode(head.value(), || format!("room {name:?}"))?;
+            let head = match self.decode(head.value(), || format!("room {name:?}")) {
+                Err(error @ StoreError::Damaged { .. }) if mends => {
+                    tracing::error!("{error}: it is counted again");
+                    self.count_room(&read, name)?
+                }
+                head => head?,
+            };
             rooms.insert(name.to_owned(), head);
         }
         self.rooms = rooms;
         Ok(self)
+    }
+
+    /// The line of a room as its messages have it.
+    fn count_room(&self, read: &ReadTransaction, room: &str) -> Result<RoomHead, StoreError> {
+        let table = read.open_table(MESSAGES).map_err(|error| self.failed(error))?;
+        let range = table.range((room, 0)..=(room, u64::MAX));
+        let mut head = RoomHead::default();
+        for line in range.map_err(|error| self.failed(error))? {
+            let (key, value) = line.map_err(|error| self.failed(error))?;
+            (head.messages, head.last_id) = (head.messages + 1, key.value().1);
+            if let Ok(stored) = self.decode_message(value.value(), room, head.last_id) {
+                head.used_ms = head.used_ms.max(stored.message(head.last_id).time_ms);
+            }
+        }
+        Ok(head)
     }
 
     /// Counts a run of a server. Returns its number: higher than that of any run before, and than every message's number
@@ -165,7 +242,10 @@ impl Database {
         {
             let mut messages = self.table(&write, MESSAGES)?;
             let mut rooms = self.table(&write, ROOMS)?;
-            for NewMessage { room, message } in new {
+            let mut said = self.table(&write, SAID)?;
+            for new in new {
+                let NewMessage { room, message, .. } = new;
+                self.note_said(&mut said, new)?;
                 if !heads.contains_key(room) && heads.len() >= retention.rooms {
                     self.drop_oldest_room(&mut heads, &mut rooms, &mut messages)?;
                 }
@@ -224,8 +304,32 @@ impl Database {
         Ok(())
     }
 
-    /// The newest `count` messages of a room with numbers below `before`.
-    pub(super) fn page(&self, room: &str, before: u64, count: u16) -> Result<ChatPage, StoreError> {
+    /// The newest `count` messages of a room with numbers below `before`. Damaged records are left out, and each is in the
+    /// log once.
+    pub(super) fn page(
+        &mut self,
+        room: &str,
+        before: u64,
+        count: u16,
+    ) -> Result<FoundPage, StoreError> {
+        let mut damaged = Vec::new();
+        let page = self.read_page(room, (before, count), &mut damaged)?;
+        let mut newly_damaged = 0;
+        for (id, error) in damaged {
+            if self.damaged.len() < DAMAGED_MAX && self.damaged.insert((room.to_owned(), id)) {
+                newly_damaged += 1;
+                tracing::error!("{error}: history leaves it out; `store check` tells more");
+            }
+        }
+        Ok(FoundPage { page, newly_damaged })
+    }
+
+    fn read_page(
+        &self,
+        room: &str,
+        (before, count): (u64, u16),
+        damaged: &mut Vec<(u64, StoreError)>,
+    ) -> Result<ChatPage, StoreError> {
         let read = self.redb.begin_read().map_err(|error| self.failed(error))?;
         let table = read.open_table(MESSAGES).map_err(|error| self.failed(error))?;
         let range = table.range((room, 0)..(room, before)).map_err(|error| self.failed(error))?;
@@ -238,84 +342,16 @@ impl Database {
                 page.has_older = true;
                 break;
             }
-            left_bytes -= bytes;
-            let stored = self.decode_message(value.value(), room, id)?;
-            page.messages.push(stored.message(id));
+            match self.decode_message(value.value(), room, id) {
+                Ok(stored) => {
+                    left_bytes -= bytes;
+                    page.messages.push(stored.message(id));
+                }
+                Err(error) => damaged.push((id, error)),
+            }
         }
         page.messages.reverse();
         Ok(page)
-    }
-
-    /// Reads every record, and the database's own checksums.
-    pub(super) fn check(mut self) -> Result<StoreCounts, StoreError> {
-        let checked = self.redb.check_integrity();
-        if !checked.map_err(|error| self.failed(error))? {
-            let what = "its checksums did not fit; it was repaired: check it again".to_owned();
-            return Err(self.damaged(what));
-        }
-        let read = self.redb.begin_read().map_err(|error| self.failed(error))?;
-        let table = read.open_table(MESSAGES).map_err(|error| self.failed(error))?;
-        let mut found: HashMap<String, RoomHead> = HashMap::new();
-        for line in table.iter().map_err(|error| self.failed(error))? {
-            let (key, value) = line.map_err(|error| self.failed(error))?;
-            let (room, id) = key.value();
-            self.decode_message(value.value(), room, id)?;
-            let head = found.entry(room.to_owned()).or_default();
-            (head.messages, head.last_id) = (head.messages + 1, id);
-        }
-        for (room, head) in &self.rooms {
-            let has = found.remove(room).unwrap_or_default();
-            if (has.messages, has.last_id) != (head.messages, head.last_id) {
-                let RoomHead { messages, last_id, .. } = head;
-                let what = format!(
-                    "room {room:?} should have {messages} messages up to number {last_id}, and has {} up to {}",
-                    has.messages, has.last_id
-                );
-                return Err(self.damaged(what));
-            }
-        }
-        if let Some(room) = found.keys().next() {
-            return Err(self.damaged(format!("there are messages of room {room:?}, and no room")));
-        }
-        let messages = self.rooms.values().map(|head| head.messages).sum();
-        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages })
-    }
-
-    /// Writes a copy of everything, as of one moment, into another directory.
-    pub(super) fn copy_to(&self, dir: &Path) -> Result<StoreCounts, StoreError> {
-        let path = dir.join(FILE);
-        if path.exists() {
-            return Err(StoreError::Exists(path));
-        }
-        make_dir(dir)?;
-        let copy = Database::create(dir)?;
-        let read = self.redb.begin_read().map_err(|error| self.failed(error))?;
-        let write = copy.begin_write()?;
-        let mut counts = StoreCounts::default();
-        {
-            let from = read.open_table(META).map_err(|error| self.failed(error))?;
-            let mut to = copy.table(&write, META)?;
-            for line in from.iter().map_err(|error| self.failed(error))? {
-                let (key, value) = line.map_err(|error| self.failed(error))?;
-                to.insert(key.value(), value.value()).map_err(|error| copy.failed(error))?;
-            }
-            let from = read.open_table(ROOMS).map_err(|error| self.failed(error))?;
-            let mut to = copy.table(&write, ROOMS)?;
-            for line in from.iter().map_err(|error| self.failed(error))? {
-                let (key, value) = line.map_err(|error| self.failed(error))?;
-                to.insert(key.value(), value.value()).map_err(|error| copy.failed(error))?;
-                counts.rooms += 1;
-            }
-            let from = read.open_table(MESSAGES).map_err(|error| self.failed(error))?;
-            let mut to = copy.table(&write, MESSAGES)?;
-            for line in from.iter().map_err(|error| self.failed(error))? {
-                let (key, value) = line.map_err(|error| self.failed(error))?;
-                to.insert(key.value(), value.value()).map_err(|error| copy.failed(error))?;
-                counts.messages += 1;
-            }
-        }
-        write.commit().map_err(|error| copy.failed(error))?;
-        Ok(counts)
     }
 
     /// A transaction that is on disk once committed, and from which a crash is recovered without reading the whole file.
@@ -371,15 +407,7 @@ impl Database {
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
-        failed(&self.path, error)
-    }
-}
-
-fn failed(path: &Path, error: impl Into<redb::Error>) -> StoreError {
-    let path = path.to_owned();
-    match error.into() {
-        redb::Error::DatabaseAlreadyOpen => StoreError::InUse(path),
-        error => StoreError::Database { path, error: Box::new(error) },
+        StoreError::of_database(&self.path, error.into())
     }
 }
 

@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use super::*;
 
 fn new(id: u64, text: String) -> NewMessage {
     let (request, from, name) = (RequestId(9), PlayerId(7), "alice".to_owned());
     let message = ChatMessage { request, id, time_ms: 5, from, name, to: None, text };
-    NewMessage { room: "bay".to_owned(), message }
+    NewMessage { room: "bay".to_owned(), message, session: None }
 }
 
 fn start(dir: &Path) -> (ServerStore, mpsc::Receiver<StoreEvent>) {
@@ -76,4 +78,53 @@ fn a_page_at_a_join_ends_with_what_was_said_before_it() {
         }
     }
     assert_eq!(pages, 1);
+}
+
+#[test]
+fn look_ups_leave_messages_their_part_of_the_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = ServerConfig {
+        store: Some(dir.path().to_owned()),
+        store_queued_max: 16,
+        // Nothing is taken out of the queue meanwhile, but for the first batch.
+        store_commit_ms: 10_000,
+        ..ServerConfig::default()
+    };
+    let (store, mut events) = ServerStore::start(&config).unwrap().unwrap();
+    let wanted = PageRequest {
+        player: PlayerId(8),
+        request: None,
+        room: "bay".to_owned(),
+        before: None,
+        count: 9,
+    };
+    // Of the queue's share, not of what the thread has taken.
+    let state = &store.state;
+    let bytes = StoreRequest::Page(wanted.clone()).bytes();
+    let taken = (0..100).filter(|_| state.look_ups.take(bytes, store.look_ups_max)).count();
+    assert_eq!(taken, 4);
+    assert!(!store.look_up(wanted.clone()), "no place for look-ups");
+    for id in 1..=12 {
+        assert!(store.keep(new(id, "kept".to_owned())), "{id}");
+    }
+    (0..taken).for_each(|_| state.look_ups.give_back(bytes));
+    assert!(store.look_up(wanted));
+    stop(store);
+    let mut saved = 0;
+    while let Some(event) = events.blocking_recv() {
+        saved += u32::from(matches!(event, StoreEvent::Kept { is_saved: true, .. }));
+    }
+    assert_eq!(saved, 12);
+}
+
+#[test]
+fn counts_tell_what_the_store_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut events) = start(dir.path());
+    assert!(!store.keep(new(1, "x".repeat(65_536))));
+    assert!(store.keep(new(2, "fits".to_owned())));
+    assert!(matches!(events.blocking_recv(), Some(StoreEvent::Kept { id: 2, is_saved: true, .. })));
+    let StoreStats { messages_kept, messages_not_kept, queued, queued_bytes, .. } = store.stats();
+    assert_eq!((messages_kept, messages_not_kept, queued, queued_bytes), (1, 1, 0, 0));
+    stop(store);
 }

@@ -1,10 +1,10 @@
 //! The thread that owns the database: requests in, one transaction for all that came within a moment, events out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver as Requests, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::database::{Database, Retention};
-use super::{NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest, StoreState};
+use super::database::{ChatPage, Database, FoundPage, Retention};
+use super::error::{guarded, panic_text};
+use super::state::{StoreHealth, StoreState};
+use super::{NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest};
 
 /// Results that wait for the network; with as many the thread waits.
 const EVENTS_MAX: usize = 1024;
@@ -21,216 +23,337 @@ const EVENTS_MAX: usize = 1024;
 const BATCH_MAX: usize = 256;
 /// Interval of checks for a stop.
 const STOP_LOOK: Duration = Duration::from_millis(50);
-/// Pause before a database that failed is opened again; it doubles with each failure in a row.
+/// Pause before a database that failed is opened again; it doubles with each failure.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// The longest such pause.
+/// The longest such pause. Once the store has worked for as long, the next pause is the shortest again.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(32);
 
-/// The thread's work, with what it is given and where the results go.
+/// Settings of the thread.
+#[derive(Debug)]
+pub(super) struct ThreadSettings {
+    /// The store's directory.
+    pub(super) dir: PathBuf,
+    /// Memory for parts of the file.
+    pub(super) cache_bytes: usize,
+    pub(super) retention: Retention,
+    /// For how long requests gather.
+    pub(super) commit_time: Duration,
+}
+
+/// The thread's work and the queue that it is given.
 pub(crate) struct StoreByHand {
     thread: StoreThread,
     requests: Requests<StoreRequest>,
-    state: Arc<StoreState>,
-    events: Sender<StoreEvent>,
 }
 
 impl StoreByHand {
     /// The receiver gets the results.
     pub(super) fn new(
-        thread: StoreThread,
+        settings: ThreadSettings,
+        database: Database,
         requests: Requests<StoreRequest>,
-        state: Arc<StoreState>,
+        state: &Arc<StoreState>,
     ) -> (Self, Receiver<StoreEvent>) {
         let (events, results) = channel(EVENTS_MAX);
-        (StoreByHand { thread, requests, state, events }, results)
+        let thread = StoreThread::new(settings, database, events, Arc::clone(state));
+        (StoreByHand { thread, requests }, results)
     }
 
     /// Starts the thread.
     pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
-        let StoreByHand { thread: work, requests, state, events } = self;
-        let thread = std::thread::Builder::new().name("store".to_owned());
-        thread.spawn(move || work.run(&requests, &state, &events))
+        let StoreByHand { thread: work, requests } = self;
+        std::thread::Builder::new().name("store".to_owned()).spawn(move || work.run(&requests))
     }
 
     /// Serves what waits, in the caller's thread.
     pub(crate) fn commit(&mut self) {
         loop {
-            let batch: Vec<StoreRequest> = self.requests.try_iter().take(BATCH_MAX).collect();
-            if batch.is_empty() {
+            for request in self.requests.try_iter().take(BATCH_MAX) {
+                self.thread.take(request);
+            }
+            if self.thread.taken.is_empty() {
                 return;
             }
-            self.thread.recover(&self.events);
-            self.thread.serve_batch(batch, &self.state, &self.events);
+            self.thread.recover();
+            self.thread.serve();
         }
     }
 }
 
 /// The thread's own.
-pub(super) struct StoreThread {
-    dir: PathBuf,
+struct StoreThread {
+    settings: ThreadSettings,
     /// `None` since it failed.
     database: Option<Database>,
-    retention: Retention,
-    /// For how long requests gather.
-    commit_time: Duration,
+    /// It failed, and no message is on disk since.
+    is_failing: bool,
+    /// History could not be read, which the log has.
+    is_unreadable: bool,
+    /// The last failure, or the beginning.
+    failed_at: Instant,
     retry_at: Instant,
     retry_pause: Duration,
+    /// Requests that are taken from the queue and not answered yet.
+    taken: VecDeque<StoreRequest>,
+    events: Sender<StoreEvent>,
+    state: Arc<StoreState>,
 }
 
 impl StoreThread {
-    pub(super) fn new(
-        dir: PathBuf,
+    fn new(
+        settings: ThreadSettings,
         database: Database,
-        retention: Retention,
-        commit_time: Duration,
+        events: Sender<StoreEvent>,
+        state: Arc<StoreState>,
     ) -> Self {
-        let (database, retry_at) = (Some(database), Instant::now());
-        let retry_pause = RETRY_PAUSE;
-        StoreThread { dir, database, retention, commit_time, retry_at, retry_pause }
+        let now = Instant::now();
+        state.set_disk_bytes(database.disk_bytes());
+        StoreThread {
+            settings,
+            database: Some(database),
+            is_failing: false,
+            is_unreadable: false,
+            failed_at: now,
+            retry_at: now,
+            retry_pause: RETRY_PAUSE,
+            taken: VecDeque::new(),
+            events,
+            state,
+        }
     }
 
-    /// Runs until the stop, and then until the queue is empty.
-    fn run(
-        mut self,
-        requests: &Requests<StoreRequest>,
-        state: &StoreState,
-        events: &Sender<StoreEvent>,
-    ) {
+    /// Runs until the stop, and then until the queue is empty. After a panic every request is still answered: none is kept.
+    fn run(mut self, requests: &Requests<StoreRequest>) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.serve_all(requests))) else {
+            return;
+        };
+        let text = panic_text(&*panic);
+        tracing::error!(
+            "the store's thread panicked, and chat is not saved until the server is started again: {text}"
+        );
+        self.state.set_health(StoreHealth::Dead);
+        if !self.is_failing {
+            self.send(StoreEvent::Failing);
+        }
+        self.close_database();
         loop {
-            // Every request from before the stop is in the queue by now.
-            let is_last = state.stop.load(Ordering::Acquire);
-            let wait = if is_last { Duration::ZERO } else { STOP_LOOK };
-            let first = match requests.recv_timeout(wait) {
-                Ok(first) => Some(first),
-                Err(RecvTimeoutError::Timeout) if !is_last => None,
-                Err(_) => return,
-            };
-            self.recover(events);
-            if let Some(first) = first {
-                let batch = self.gather(first, requests, state);
-                self.serve_batch(batch, state, events);
+            while let Some(request) = self.taken.pop_front() {
+                self.answer(request, None);
+            }
+            if !self.take_next(requests) {
+                return;
             }
         }
+    }
+
+    fn serve_all(&mut self, requests: &Requests<StoreRequest>) {
+        while self.take_next(requests) {
+            self.recover();
+            if !self.taken.is_empty() {
+                self.gather(requests);
+                self.serve();
+            }
+        }
+    }
+
+    /// Waits for a request, for a moment. Returns false at the end: after the stop, with an empty queue.
+    fn take_next(&mut self, requests: &Requests<StoreRequest>) -> bool {
+        // Every request from before the stop is in the queue by now.
+        let is_last = self.state.is_stopping();
+        let wait = if is_last { Duration::ZERO } else { STOP_LOOK };
+        match requests.recv_timeout(wait) {
+            Ok(request) => self.take(request),
+            Err(RecvTimeoutError::Timeout) => return !is_last,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
     }
 
     /// Waits for more requests, for a moment.
-    fn gather(
-        &self,
-        first: StoreRequest,
-        requests: &Requests<StoreRequest>,
-        state: &StoreState,
-    ) -> Vec<StoreRequest> {
-        let end = Instant::now() + self.commit_time;
-        let mut batch = vec![first];
-        while batch.len() < BATCH_MAX {
-            let is_last = state.stop.load(Ordering::Acquire);
+    fn gather(&mut self, requests: &Requests<StoreRequest>) {
+        let end = Instant::now() + self.settings.commit_time;
+        while self.taken.len() < BATCH_MAX {
+            let is_last = self.state.is_stopping();
             let left = if is_last { Duration::ZERO } else { end - Instant::now().min(end) };
             match requests.recv_timeout(left) {
-                Ok(request) => batch.push(request),
+                Ok(request) => self.take(request),
                 Err(_) => break,
             }
         }
-        batch
     }
 
-    fn serve_batch(
-        &mut self,
-        batch: Vec<StoreRequest>,
-        state: &StoreState,
-        events: &Sender<StoreEvent>,
-    ) {
-        let bytes = batch.iter().map(StoreRequest::bytes).sum();
-        state.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.serve(batch, events);
+    fn take(&mut self, request: StoreRequest) {
+        let bytes = request.bytes();
+        self.state.queued.give_back(bytes);
+        if matches!(request, StoreRequest::Page(_)) {
+            self.state.look_ups.give_back(bytes);
+        }
+        self.taken.push_back(request);
     }
 
-    fn serve(&mut self, batch: Vec<StoreRequest>, events: &Sender<StoreEvent>) {
-        let mut new: Vec<NewMessage> = Vec::new();
-        let mut wanted: Vec<(PageRequest, u64)> = Vec::new();
+    /// Serves all that was taken: messages first, in one transaction, then pages.
+    fn serve(&mut self) {
         // The newest messages of this batch, by room.
         let mut newest: HashMap<String, u64> = HashMap::new();
-        for request in batch {
+        let mut new: Vec<NewMessage> = Vec::new();
+        for request in &mut self.taken {
             match request {
                 StoreRequest::Keep(message) => {
                     newest.insert(message.room.clone(), message.message.id);
-                    new.push(message);
+                    new.push(message.clone());
                 }
                 StoreRequest::Page(page) => {
                     let stored = self.database.as_ref().map_or(0, |all| all.last_id(&page.room));
                     let last = newest.get(&page.room).copied().unwrap_or(stored);
-                    let before = page.before.unwrap_or(last.saturating_add(1));
-                    wanted.push((page, before));
+                    page.before.get_or_insert(last.saturating_add(1));
                 }
             }
         }
-        if !new.is_empty() {
-            let retention = self.retention;
-            let kept = self.with_database(events, |database| database.keep(&new, retention));
-            let is_saved = kept.is_some();
-            if is_saved {
-                self.retry_pause = RETRY_PAUSE;
-            }
-            for NewMessage { message, .. } in new {
-                let (sender, request, id) = (message.from, message.request, message.id);
-                send(events, StoreEvent::Kept { sender, request, id, is_saved });
-            }
+        let is_saved = !new.is_empty() && self.keep(&new);
+        let (keeps, pages): (VecDeque<_>, VecDeque<_>) =
+            self.taken.drain(..).partition(|request| matches!(request, StoreRequest::Keep(_)));
+        self.taken = pages;
+        for keep in keeps {
+            self.answer(keep, Some(Found::Saved).filter(|_| is_saved));
         }
-        for (page, before) in wanted {
-            let (room, count) = (page.room.as_str(), page.count);
-            let found = self.with_database(events, |database| database.page(room, before, count));
-            send(events, StoreEvent::Page(page, found));
+        if is_saved {
+            self.saved();
+        }
+        while let Some(StoreRequest::Page(wanted)) = self.taken.front() {
+            let wanted = wanted.clone();
+            let found = self.look_up(&wanted);
+            self.taken.pop_front();
+            self.answer(StoreRequest::Page(wanted), found.map(Found::Page));
+        }
+        if let Some(database) = &self.database {
+            self.state.set_disk_bytes(database.disk_bytes());
         }
     }
 
-    /// Does something with the database; `None` if it fails, or failed before.
-    fn with_database<T>(
-        &mut self,
-        events: &Sender<StoreEvent>,
-        act: impl FnOnce(&mut Database) -> Result<T, StoreError>,
-    ) -> Option<T> {
-        let error = match act(self.database.as_mut()?) {
-            Ok(done) => return Some(done),
-            Err(error @ StoreError::Damaged { .. }) => {
-                // Other records may be good.
-                tracing::error!("{error}: run the command `store check`");
-                return None;
-            }
-            Err(error) => error,
+    /// Returns true once the messages are on disk.
+    fn keep(&mut self, new: &[NewMessage]) -> bool {
+        let (Some(database), retention) = (&mut self.database, self.settings.retention) else {
+            return false;
         };
-        tracing::error!("the store fails, and chat is not saved until it recovers: {error}");
-        send(events, StoreEvent::Failing);
-        self.database = None;
-        self.retry_later();
-        None
+        let path = database.path().to_owned();
+        match guarded(&path, || database.keep(new, retention)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(&error);
+                false
+            }
+        }
     }
 
-    /// Opens a database again that failed, from time to time.
-    fn recover(&mut self, events: &Sender<StoreEvent>) {
+    /// Finds a page; `None` if it cannot be read.
+    fn look_up(&mut self, wanted: &PageRequest) -> Option<ChatPage> {
+        let before = wanted.before.unwrap_or(u64::MAX);
+        let (room, count) = (wanted.room.as_str(), wanted.count);
+        let database = self.database.as_mut()?;
+        let path = database.path().to_owned();
+        match guarded(&path, || database.page(room, before, count)) {
+            Ok(FoundPage { page, newly_damaged }) => {
+                self.state.count_damaged(newly_damaged);
+                Some(page)
+            }
+            Err(error) => {
+                if !self.is_unreadable {
+                    tracing::error!("history cannot be read: {error}; `store check` tells more");
+                }
+                self.is_unreadable = true;
+                // Messages may be kept all the same: that shows with the next one.
+                self.close_database();
+                self.retry_at = Instant::now();
+                None
+            }
+        }
+    }
+
+    /// Answers a request; `None` if the store does not do it.
+    fn answer(&self, request: StoreRequest, found: Option<Found>) {
+        match request {
+            StoreRequest::Keep(NewMessage { message, .. }) => {
+                let (sender, request, id) = (message.from, message.request, message.id);
+                let is_saved = found.is_some();
+                match is_saved {
+                    true => self.state.count_kept(1),
+                    false => self.state.count_not_kept(1),
+                }
+                self.send(StoreEvent::Kept { sender, request, id, is_saved });
+            }
+            StoreRequest::Page(wanted) => {
+                self.state.count_look_up();
+                let page = match found {
+                    Some(Found::Page(page)) => Some(page),
+                    Some(Found::Saved) | None => None,
+                };
+                self.send(StoreEvent::Page(wanted, page));
+            }
+        }
+    }
+
+    /// The store fails. That is told once, until a message is on disk again.
+    fn fail(&mut self, error: &StoreError) {
+        self.close_database();
+        self.retry_later();
+        if self.is_failing {
+            return tracing::debug!("the store fails again: {error}");
+        }
+        tracing::error!("the store fails, and chat is not saved until it recovers: {error}");
+        self.is_failing = true;
+        self.state.set_health(StoreHealth::Failing);
+        self.send(StoreEvent::Failing);
+    }
+
+    /// Messages are on disk.
+    fn saved(&mut self) {
+        if self.failed_at.elapsed() >= RETRY_PAUSE_MAX {
+            self.retry_pause = RETRY_PAUSE;
+        }
+        if self.is_failing {
+            tracing::info!("the store works again, and chat is saved");
+            self.is_failing = false;
+            self.state.set_health(StoreHealth::Saving);
+            self.send(StoreEvent::Recovered);
+        }
+    }
+
+    /// Opens a database again that failed, from time to time. Whether it works shows with the next message.
+    fn recover(&mut self) {
         if self.database.is_some() || Instant::now() < self.retry_at {
             return;
         }
-        match Database::create(&self.dir) {
-            Ok(database) => {
-                tracing::info!("the store works again, and chat is saved");
-                self.database = Some(database);
-                send(events, StoreEvent::Recovered);
-            }
-            Err(error) => {
-                tracing::debug!("the store still fails: {error}");
-                self.retry_later();
-            }
+        match Database::create(&self.settings.dir, self.settings.cache_bytes) {
+            Ok(database) => self.database = Some(database),
+            Err(error) => self.fail(&error),
         }
     }
 
     fn retry_later(&mut self) {
-        self.retry_at = Instant::now() + self.retry_pause;
+        self.failed_at = Instant::now();
+        self.retry_at = self.failed_at + self.retry_pause;
         self.retry_pause = (2 * self.retry_pause).min(RETRY_PAUSE_MAX);
+    }
+
+    /// Lets go of a database that failed. After a panic its own end may panic too.
+    fn close_database(&mut self) {
+        let database = self.database.take();
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(database)));
+    }
+
+    /// Hands an event over, and waits for a place for it. Without a receiver the server has ended, and nobody asks any more.
+    fn send(&self, event: StoreEvent) {
+        if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+            let _ = self.events.blocking_send(event);
+        }
     }
 }
 
-/// Hands an event over, and waits for a place for it. Without a receiver the server has ended, and nobody asks any more.
-fn send(events: &Sender<StoreEvent>, event: StoreEvent) {
-    if let Err(TrySendError::Full(event)) = events.try_send(event) {
-        let _ = events.blocking_send(event);
-    }
+/// What the store did.
+enum Found {
+    Saved,
+    Page(ChatPage),
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,6 +194,66 @@ async fn a_store_that_cannot_be_written_keeps_the_server_from_starting() {
     assert!(error.to_string().contains("give another directory with store"), "{error}");
 }
 
+#[tokio::test]
+async fn a_damaged_store_keeps_the_server_from_starting_and_its_error_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path()).await;
+    stop(server).await;
+    let file = dir.path().join("store.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[..64].fill(0x55);
+    std::fs::write(&file, bytes).unwrap();
+    let config = ServerConfig {
+        listen: "[::1]:0".parse().unwrap(),
+        certs_dir: dir.path().join("certs"),
+        store: Some(dir.path().to_owned()),
+        ..ServerConfig::default()
+    };
+    let error = Server::<Dots>::bind(config).await.err().unwrap().to_string();
+    assert!(error.contains("store.redb is damaged") && error.contains("store backup"), "{error}");
+}
+
+#[tokio::test]
+async fn many_requests_for_full_pages_at_once_are_each_answered_and_end_no_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path()).await;
+    let mut alice = server.player(Over::Quic, "talk", "alice").await;
+    let long = "語".repeat(500);
+    for _ in 0..35 {
+        alice.say_chat(&long).await;
+    }
+    let mut saved = 0;
+    while saved < 35 {
+        saved +=
+            u32::from(matches!(alice.hear_chat().await, ServerChat::Sent { is_saved: true, .. }));
+    }
+    for over in Over::ALL {
+        let mut reader = server.player(over, "talk", &format!("{over:?}")).await;
+        let mut asked = Vec::new();
+        for _ in 0..12 {
+            asked.push(ask(&mut reader, None, 200).await);
+        }
+        let mut pages = 0;
+        while !asked.is_empty() {
+            let answered = match reader.hear_chat().await {
+                ServerChat::History { request: Some(request), messages, .. } => {
+                    assert!(messages.len() > 25, "{}", messages.len());
+                    pages += 1;
+                    request
+                }
+                ServerChat::Refused { request, code, .. } => {
+                    assert_eq!(code, RefuseCode::Busy);
+                    request
+                }
+                _ => continue,
+            };
+            asked.retain(|request| *request != answered);
+        }
+        assert!(pages > 0, "{over:?}");
+        assert!(say(&mut reader, "still here").await.1, "{over:?}");
+    }
+}
+
 /// A small disk in memory; unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
 
@@ -244,9 +304,21 @@ async fn on_a_full_disk_chat_goes_on_unsaved_and_is_saved_again_once_there_is_sp
     .await;
     notice(&mut bob, "chat is not saved any more").await;
     assert!(!say(&mut alice, "still here").await.1);
+    let (_, _, ready) = server.get("/readyz").await;
+    assert!(ready.contains("chat is not saved"), "{ready}");
+    assert_eq!(server.stats().await["store"]["state"], "failing");
     std::fs::remove_file(&filler).unwrap();
+    soon("a saved message", async {
+        while !say(&mut alice, "after").await.1 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    })
+    .await;
     notice(&mut bob, "chat is saved again").await;
-    assert!(say(&mut alice, "after").await.1);
+    assert_eq!(server.get("/readyz").await.2, "ready\n");
+    let store = &server.stats().await["store"];
+    assert_eq!(store["state"], "saving");
+    assert!(store["messages_not_kept"].as_u64() >= Some(2), "{store}");
     let (texts, _) = page(&mut bob, None, 200).await;
     assert_eq!(texts.first().map(String::as_str), Some("before"));
     assert_eq!(texts.last().map(String::as_str), Some("after"));

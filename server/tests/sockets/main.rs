@@ -30,6 +30,7 @@ mod resume;
 mod room_lists;
 mod room_options;
 mod rooms;
+mod said_again;
 mod slow_reader;
 mod static_data;
 mod stop;

@@ -70,8 +70,8 @@ pub enum ServerChat {
         /// Why and what to do, for a person.
         text: String,
     },
-    /// The server is done with a message to the room: to its sender, once, after [`ServerChat::Message`]. A server that keeps
-    /// no history says so at once.
+    /// The server is done with a message to the room: to its sender, at most once, after [`ServerChat::Message`]. A server that
+    /// keeps no history says so at once; one that is killed first does not.
     Sent {
         /// The message's request.
         request: RequestId,

@@ -1,0 +1,51 @@
+//! A check of every record.
+
+use std::collections::HashMap;
+
+use redb::{ReadableDatabase as _, ReadableTable as _};
+
+use super::{Database, MESSAGES, StoreCounts};
+use crate::store::error::{StoreError, guarded};
+use crate::store::record::RoomHead;
+
+impl Database {
+    /// Reads every record, and the database's own checksums.
+    pub(in crate::store) fn check(self) -> Result<StoreCounts, StoreError> {
+        let path = self.path.clone();
+        guarded(&path, || self.check_all())
+    }
+
+    fn check_all(mut self) -> Result<StoreCounts, StoreError> {
+        let checked = self.redb.check_integrity();
+        if !checked.map_err(|error| self.failed(error))? {
+            let what = "its checksums did not fit; it was repaired: check it again".to_owned();
+            return Err(self.damaged(what));
+        }
+        let read = self.redb.begin_read().map_err(|error| self.failed(error))?;
+        let table = read.open_table(MESSAGES).map_err(|error| self.failed(error))?;
+        let mut found: HashMap<String, RoomHead> = HashMap::new();
+        for line in table.iter().map_err(|error| self.failed(error))? {
+            let (key, value) = line.map_err(|error| self.failed(error))?;
+            let (room, id) = key.value();
+            self.decode_message(value.value(), room, id)?;
+            let head = found.entry(room.to_owned()).or_default();
+            (head.messages, head.last_id) = (head.messages + 1, id);
+        }
+        for (room, head) in &self.rooms {
+            let has = found.remove(room).unwrap_or_default();
+            if (has.messages, has.last_id) != (head.messages, head.last_id) {
+                let RoomHead { messages, last_id, .. } = head;
+                let what = format!(
+                    "room {room:?} should have {messages} messages up to number {last_id}, and has {} up to {}",
+                    has.messages, has.last_id
+                );
+                return Err(self.damaged(what));
+            }
+        }
+        if let Some(room) = found.keys().next() {
+            return Err(self.damaged(format!("there are messages of room {room:?}, and no room")));
+        }
+        let messages = self.rooms.values().map(|head| head.messages).sum();
+        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages })
+    }
+}

@@ -1,0 +1,171 @@
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{ChatMessage, RequestId};
+
+use super::*;
+use crate::store::state::QueueShare;
+
+const CACHE_BYTES: usize = 1 << 20;
+
+/// A thread that a test drives by hand.
+struct DrivenThread {
+    dir: tempfile::TempDir,
+    this: StoreThread,
+    events: Receiver<StoreEvent>,
+    state: Arc<StoreState>,
+}
+
+impl DrivenThread {
+    fn new(commit_time: Duration) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::create(dir.path(), CACHE_BYTES).unwrap();
+        let (events, results) = channel(EVENTS_MAX);
+        let state = Arc::new(StoreState::default());
+        let settings = ThreadSettings {
+            dir: dir.path().to_owned(),
+            cache_bytes: CACHE_BYTES,
+            retention: Retention { messages: 100, rooms: 100 },
+            commit_time,
+        };
+        let this = StoreThread::new(settings, database, events, Arc::clone(&state));
+        DrivenThread { dir, this, events: results, state }
+    }
+
+    fn serve(&mut self, requests: Vec<StoreRequest>) -> Vec<StoreEvent> {
+        self.this.recover();
+        self.this.taken.extend(requests);
+        self.this.serve();
+        self.told()
+    }
+
+    fn told(&mut self) -> Vec<StoreEvent> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+
+    /// The disk fails, and the pause before the next attempt passes.
+    fn fail(&mut self) -> Vec<StoreEvent> {
+        self.this.fail(&StoreError::Missing(PathBuf::from("disk")));
+        self.this.retry_at = Instant::now();
+        self.told()
+    }
+
+    fn health(&self) -> StoreHealth {
+        self.state.stats().state
+    }
+}
+
+fn keep(id: u64) -> StoreRequest {
+    let (request, from, name) = (RequestId(id as u32), PlayerId(7), "alice".to_owned());
+    let text = format!("number {id}");
+    let message = ChatMessage { request, id, time_ms: 5, from, name, to: None, text };
+    StoreRequest::Keep(NewMessage { room: "bay".to_owned(), message, session: None })
+}
+
+fn kept(id: u64, is_saved: bool) -> StoreEvent {
+    let (sender, request) = (PlayerId(7), RequestId(id as u32));
+    StoreEvent::Kept { sender, request, id, is_saved }
+}
+
+fn look_up() -> StoreRequest {
+    let (player, request, room) = (PlayerId(8), Some(RequestId(1)), "bay".to_owned());
+    StoreRequest::Page(PageRequest { player, request, room, before: None, count: 9 })
+}
+
+#[test]
+fn chat_is_told_saved_again_once_a_message_is_on_disk_and_not_before() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    assert_eq!(driven.serve(vec![keep(1)]), [kept(1, true)]);
+    assert_eq!(driven.fail(), [StoreEvent::Failing]);
+    assert_eq!(driven.health(), StoreHealth::Failing);
+    // It opens, and the first message does not fit: all was told already.
+    for _ in 0..3 {
+        assert_eq!(driven.serve(vec![]), []);
+        assert!(driven.this.database.is_some());
+        assert_eq!(driven.fail(), []);
+    }
+    assert_eq!(driven.serve(vec![keep(2)]), [kept(2, true), StoreEvent::Recovered]);
+    assert_eq!(driven.serve(vec![keep(3)]), [kept(3, true)]);
+    let stats = driven.state.stats();
+    assert_eq!((stats.state, stats.messages_kept), (StoreHealth::Saving, 3));
+    assert!(stats.disk_bytes > 0);
+}
+
+#[test]
+fn a_disk_that_fails_again_and_again_is_told_ever_less_often() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    let mut pauses = Vec::new();
+    for id in 0..8 {
+        pauses.push(driven.this.retry_pause.as_secs());
+        assert_eq!(driven.fail(), [StoreEvent::Failing]);
+        assert_eq!(driven.serve(vec![keep(id)]), [kept(id, true), StoreEvent::Recovered]);
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);
+    driven.this.failed_at = Instant::now().checked_sub(RETRY_PAUSE_MAX).unwrap();
+    driven.serve(vec![keep(9)]);
+    assert_eq!(driven.this.retry_pause, RETRY_PAUSE);
+}
+
+#[test]
+fn a_message_that_is_not_kept_is_told_and_counted() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    driven.fail();
+    driven.this.retry_at = Instant::now() + RETRY_PAUSE_MAX;
+    let told = driven.serve(vec![keep(1), look_up()]);
+    let [first, StoreEvent::Page(_, None)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(*first, kept(1, false));
+    let stats = driven.state.stats();
+    assert_eq!((stats.messages_kept, stats.messages_not_kept, stats.look_ups), (0, 1, 1));
+}
+
+#[test]
+fn history_that_cannot_be_read_keeps_no_message_from_being_saved() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    for id in 1..=3 {
+        driven.this.database.as_ref().unwrap().lose_messages();
+        let told = driven.serve(vec![look_up(), look_up()]);
+        assert!(
+            matches!(told[..], [StoreEvent::Page(_, None), StoreEvent::Page(_, None)]),
+            "{told:?}"
+        );
+        assert_eq!(driven.health(), StoreHealth::Saving);
+        assert_eq!(driven.serve(vec![keep(id)]), [kept(id, true)]);
+    }
+    let told = driven.serve(vec![look_up()]);
+    assert!(matches!(&told[..], [StoreEvent::Page(_, Some(_))]), "{told:?}");
+}
+
+/// Starts a thread that panics with its first request, as soon as it comes.
+fn panicking() -> (SyncSender<StoreRequest>, JoinHandle<()>, DrivenThread) {
+    // The end of the wait is beyond what a clock can tell.
+    let DrivenThread { dir, this, events, state } = DrivenThread::new(Duration::MAX);
+    let (queue, requests) = sync_channel(16);
+    let spare = DrivenThread::new(Duration::ZERO);
+    let thread = std::thread::spawn(move || this.run(&requests));
+    (queue, thread, DrivenThread { dir, this: spare.this, events, state })
+}
+
+#[test]
+fn after_a_panic_of_the_thread_every_request_is_answered_and_everybody_is_told() {
+    let (queue, thread, mut driven) = panicking();
+    let count = |request: &StoreRequest| driven.state.queued.take(request.bytes(), MOST);
+    for request in [keep(1), look_up(), keep(2)] {
+        assert!(count(&request));
+        if matches!(request, StoreRequest::Page(_)) {
+            driven.state.look_ups.take(request.bytes(), MOST);
+        }
+        queue.send(request).unwrap();
+    }
+    let mut next = || driven.events.blocking_recv().unwrap();
+    assert_eq!(next(), StoreEvent::Failing);
+    assert_eq!(next(), kept(1, false));
+    assert!(matches!(next(), StoreEvent::Page(_, None)));
+    assert_eq!(next(), kept(2, false));
+    let stats = driven.state.stats();
+    assert_eq!((stats.state, stats.messages_not_kept, stats.queued), (StoreHealth::Dead, 2, 0));
+    driven.state.ask_to_stop();
+    thread.join().unwrap();
+    assert_eq!(driven.events.blocking_recv(), None);
+}
+
+const MOST: QueueShare = QueueShare { requests: 16, bytes: 1 << 20 };
