@@ -136,6 +136,11 @@ impl Resume {
         (told, requests.next().unwrap_or(next))
     }
 
+    /// The first request that is not answered; any number if all are.
+    fn first_unanswered(&self) -> RequestId {
+        self.asked.front().map(|asked| asked.request).unwrap_or_default()
+    }
+
     /// Counts a frame of the control stream, and removes the request that it answers. Returns false for a frame that came before.
     fn heard_control(&mut self, frame: &ServerFrame) -> bool {
         let is_counted = !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted);
@@ -356,8 +361,7 @@ impl Session {
     /// Handles the server's `Restarted`: frames are counted from 0 again, and all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
         self.resume.received = Received::default();
-        let first = self.resume.asked.front().map(|asked| asked.request);
-        self.handle_resumed(now, first.unwrap_or_default())?;
+        self.handle_resumed(now, self.resume.first_unanswered())?;
         self.follow_rooms_again();
         Ok(())
     }

@@ -32,7 +32,8 @@ async fn a_saved_message_that_is_said_again_after_a_kill_is_answered_and_nobody_
     };
     // The answer was lost with the server.
     let seat = (alice.player, secret);
-    let mut alice = resumed_again(&server, Over::WebSocket, seat, (&[said], alice.requests)).await.0;
+    let mut alice =
+        resumed_again(&server, Over::WebSocket, seat, (&[said], alice.requests)).await.0;
     let again = ClientChat::Say { request: said, text: "once".into() };
     alice.chat.as_mut().unwrap().write(&again).await;
     assert_eq!(heard_saved(&mut alice, said).await, id);
@@ -72,7 +73,8 @@ async fn requests_that_are_sent_again_wait_for_none_that_was_answered() {
     let (first, second) = (RequestId(ann.requests + 1), RequestId(ann.requests + 4));
     let asked = ann.requests + 6;
     let seat = (ann.player, secret);
-    let mut ann = resumed_again(&server, Over::WebTransport, seat, (&[first, second], asked)).await.0;
+    let mut ann =
+        resumed_again(&server, Over::WebTransport, seat, (&[first, second], asked)).await.0;
     for request in [first, second] {
         let again = ClientChat::Say { request, text: format!("say {}", request.0) };
         ann.chat.as_mut().unwrap().write(&again).await;

@@ -181,7 +181,7 @@ impl Session {
             }
             _ => {
                 self.resume.received = Received::default();
-                self.send_again(self.unanswered());
+                self.send_again(self.resume.first_unanswered());
                 self.follow_rooms_again();
             }
         }
