@@ -67,7 +67,8 @@ fn begin(random: &mut Splitmix) -> Vec<u8> {
         player: PlayerId((random.bits() % 12) as u32),
         secret: ResumeSecret([random.bits() as u8; 16]),
         received: Received { control: random.bits() as u32 % 100, chat: 0 },
-        unanswered: RequestId(random.bits() as u32 % 100),
+        unanswered: (0..random.bits() % 5).map(|_| RequestId(random.bits() as u32)).collect(),
+        next: RequestId(random.bits() as u32 % 100),
     };
     write_frame(&resume, &mut bytes);
     bytes

@@ -34,12 +34,10 @@ pub(crate) fn of_control(bytes: Vec<u8>) -> Vec<u8> {
     }
     let mut reader = FrameReader::default();
     reader.push(rest);
-    let Ok(Some(ClientFrame::Resume { player, secret, mut received, unanswered })) = reader.poll()
-    else {
-        return bytes;
-    };
+    let Ok(Some(mut resume)) = reader.poll() else { return bytes };
+    let ClientFrame::Resume { received, .. } = &mut resume else { return bytes };
     received.chat = received.chat.saturating_sub(1);
     let mut changed = vec![STREAM_CONTROL];
-    write_frame(&ClientFrame::Resume { player, secret, received, unanswered }, &mut changed);
+    write_frame(&resume, &mut changed);
     changed
 }

@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn few_handshakes_are_under_way_at_a_time_and_one_that_fails_makes_place_for_another() {
         // Each handshake ends as the test says.
-        let begun = Arc::new(Mutex::new(Vec::new()));
+        let begun = Arc::new(Mutex::new(Vec::<oneshot::Sender<bool>>::new()));
         let ends = Arc::clone(&begun);
         let opened = tokio::spawn(first_open(Duration::from_millis(1), move || {
             let (end, ended) = oneshot::channel();

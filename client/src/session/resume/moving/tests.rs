@@ -88,8 +88,8 @@ fn what_comes_over_both_connections_is_told_once_and_in_order() {
     let asked = requests::<ClientFrame>(&control[1..]);
     let received = Received { control: 1, chat: 0 };
     let (player, secret) = (PlayerId(1), ResumeSecret([7; 16]));
-    let unanswered = RequestId(1);
-    assert_eq!(asked, [ClientFrame::Resume { player, secret, received, unanswered }]);
+    let (unanswered, next) = (Vec::new(), RequestId(1));
+    assert_eq!(asked, [ClientFrame::Resume { player, secret, received, unanswered, next }]);
 
     // The old connection brings two frames of each stream, and half a frame.
     let half = &bytes_of(&[notice("c")])[..7];
