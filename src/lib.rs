@@ -2,7 +2,7 @@
 //!
 //! A game is one Rust type that implements [`Simulation`]. The server runs it, every client predicts with it:
 //!
-//! ```no_run
+//! ```
 //! use tickwire::prelude::*;
 //!
 //! #[derive(Clone, Copy, Default, PartialEq, Input)]
@@ -55,21 +55,52 @@
 //!     }
 //! }
 //!
-//! fn main() -> std::process::ExitCode {
+//! // The whole `main` of a server.
+//! fn serve() -> std::process::ExitCode {
 //!     tickwire::run::<Line>()
 //! }
+//!
+//! // A step needs no server: a test of the rules is a plain function.
+//! let mut line = Line::new(&NewRoom::with_seed(1));
+//! line.join(&NewPlayer::named(PlayerId(1), "Ann"));
+//! let inputs = [(PlayerId(1), Keys { right: 1 })];
+//! line.step(&Inputs::new(Tick(1), &inputs), &mut Outbox::default());
+//! assert!(line.dots[&PlayerId(1)] > 0.0);
 //! ```
 //!
-//! Features: `server` (default) is the server, [`run`] above all; `client` is the Rust client, for bots and native clients.
-//! Neither is needed for the rules alone, which build for `wasm32-unknown-unknown`; [`web_rules!`] has a page predict by them.
+//! # What is where
+//!
+//! | for | see |
+//! | --- | --- |
+//! | the rules | [`prelude`], which has all that most games name; [`Simulation`], whose methods say when each is called |
+//! | fields of inputs, entities, events and commands | [`Replicate`](macro@Replicate), [`Input`](macro@Input), [`text`], vectors of [`glam`] |
+//! | the state, and options of rooms and joins | [`macro@state`]; attributes of [`serde`] |
+//! | rooms and players | [`NewRoom`], [`NewPlayer`], [`RoomPolicy`], [`Refusal`] |
+//! | who sees what | [`View`], [`Groups`], [`Captured`] |
+//! | prediction by clients | [`predict`]; [`web_rules!`] has a page predict by the rules |
+//! | lag compensation | [`rewind`] |
+//! | a program that serves | [`run`], [`run_with_page`]; [`server`] for one within a program of your own, and for its settings |
+//! | native clients, bots, tests | `client`, and `control` for what it is answered; both need the feature `client` |
+//!
+//! The book, `docs/` in the repository, has a tutorial and a page for each task.
+//!
+//! # Features
+//!
+//! `server` (default) is the server; `client` is the Rust client, for bots and native clients.
+//! Neither is needed for the rules alone, which build for `wasm32-unknown-unknown`.
 
+#[doc(inline)]
 pub use tickwire_shared::{
-    Account, Area, Audience, Capture, Captured, EntityId, EntityIds, GAP_TICKS_MAX, Groups, Input,
-    Inputs, LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId,
-    Position, Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer,
-    game, glam, serde, state,
+    Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Input, Inputs,
+    LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
+    Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer, game, glam,
+    serde, state,
 };
+#[doc(inline)]
 pub use tickwire_shared::{predict, rewind, text};
+
+#[doc(hidden)]
+pub use tickwire_shared::GAP_TICKS_MAX;
 
 // The derives name it; a game has no need to.
 #[doc(hidden)]
@@ -81,6 +112,7 @@ pub use wasm_bindgen;
 
 /// What a client and a server say to each other beside the world: rooms, members, chat, and why a session ends.
 #[cfg(feature = "client")]
+#[doc(inline)]
 pub use tickwire_shared::control;
 
 /// The client: a session with a server, natively over QUIC, WebTransport or a WebSocket, or as the core of a page's wasm.
