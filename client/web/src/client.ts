@@ -182,6 +182,14 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     return schema;
   }
 
+  /**
+   * One sentence for the author: in what the page, its `schema` or its `core`, is of other rules than the server, and what to do.
+   * Undefined if all is of the same rules.
+   */
+  get difference(): string | undefined {
+    return this.#steering.difference;
+  }
+
   /** The room this client is in. Its counts are those of the moment it joined. */
   get room(): RoomInfo | undefined {
     return this.#room.info;

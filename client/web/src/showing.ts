@@ -29,14 +29,23 @@ export interface BuiltFor {
   readonly commands?: Readonly<Record<string, Fields>>;
 }
 
-const told = new Set<string>();
+/** What helps whoever has just changed the rules: the server still runs the old ones. */
+const RESTART = 'start the server again if you changed its rules';
+const warned = new Set<string>();
 
-/** Says on the console, once, in what the page is not of the server's rules, and what to do. */
-export function tellDifferences(core: Core, schema: Schema, builtFor: BuiltFor | undefined): void {
+/**
+ * Says on the console, once, in what the page is not of the server's rules, and what to do. Gives that in one sentence, or nothing if
+ * all is of the same rules.
+ */
+export function tellDifferences(core: Core, schema: Schema, builtFor: BuiltFor | undefined): string | undefined {
   const rules = core.rulesDiffer?.();
-  if (rules) warnOnce(`nothing is predicted, as the rules in this page's module are not the server's: ${rules}. Build the page anew, and reload it`);
   const page = builtFor && difference(builtFor, schema);
-  if (page) warnOnce(`this page was built for other rules than the server's: ${page}. Run \`npx tickwire types\` again, build the page anew, and reload it`);
+  const told = [
+    rules && `nothing is predicted, as the rules in this page's module are not the server's (${rules}): ${RESTART}, else build the page anew and reload it`,
+    page && `this page was built for other rules than the server's (${page}): ${RESTART}, else run \`npx tickwire types\`, build the page anew and reload it`,
+  ].filter((text) => text !== undefined);
+  told.forEach(warnOnce);
+  return told[0];
 }
 
 /** The first thing that a page knows and the server has not, or has otherwise. What only the server has does no harm. */
@@ -72,7 +81,7 @@ function typeOf({ type, choice, length, optional }: Field): string {
 }
 
 function warnOnce(text: string): void {
-  if (told.has(text)) return;
-  told.add(text);
+  if (warned.has(text)) return;
+  warned.add(text);
   console.warn(`tickwire: ${text}`);
 }

@@ -14,6 +14,7 @@ export class Steering<G extends Game> {
   #schema: Schema | undefined;
   #input: RecordWriter | undefined;
   #predictor: Predictor | undefined;
+  #difference: string | undefined;
 
   constructor(showing: Showing<G>) {
     this.#showing = showing;
@@ -29,12 +30,17 @@ export class Steering<G extends Game> {
     return this.#showing.schema;
   }
 
+  /** In what the page is of other rules than the server, and what to do. */
+  get difference(): string | undefined {
+    return this.#difference;
+  }
+
   /** The server has said welcome. Throws a `TypeError` for steps and modes of kinds that the game does not have. */
   begin(core: Core, schema: Schema): void {
     this.#schema = schema;
     this.#input = new RecordWriter(schema.input);
     const { predict, modes, schema: builtFor } = this.#showing;
-    tellDifferences(core, schema, builtFor);
+    this.#difference = tellDifferences(core, schema, builtFor);
     if (modes) showBy(core, schema, modes);
     if (predict) this.#predictor = new Predictor(schema, predict);
     this.#predictor?.begin(core);

@@ -44,11 +44,12 @@ test('what only the server has does no harm', () => {
 
 test('a page for other rules is told on the console what to do, once', () => {
   const built = edited((built) => (built.entities.Racer.wings = 'int'));
-  for (let session = 0; session < 2; session++) tellDifferences({} as Core, SERVER, built);
-  expect(warned).toHaveLength(1);
-  expect(warned[0]).toMatch(/other rules than the server's: the server has no Racer\.wings\. Run `npx tickwire types` again/);
-  tellDifferences({} as Core, SERVER, undefined);
-  tellDifferences({} as Core, SERVER, spaceRace2Schema);
+  let told;
+  for (let session = 0; session < 2; session++) told = tellDifferences({} as Core, SERVER, built);
+  expect(warned).toEqual([`tickwire: ${told}`]);
+  expect(told).toMatch(/other rules than the server's \(the server has no Racer\.wings\): start the server again if .* run `npx tickwire types`, /);
+  expect(tellDifferences({} as Core, SERVER, undefined)).toBeUndefined();
+  expect(tellDifferences({} as Core, SERVER, spaceRace2Schema)).toBeUndefined();
   expect(warned).toHaveLength(1);
 });
 
@@ -56,7 +57,7 @@ test('rules of the page that are not the server\'s predict nothing, which is tol
   const core = { rulesDiffer: () => 'Racer.fuel is not the same there' } as unknown as Core;
   for (let session = 0; session < 2; session++) tellDifferences(core, SERVER, undefined);
   expect(warned).toHaveLength(1);
-  expect(warned[0]).toMatch(/nothing is predicted.*Racer\.fuel is not the same there\. Build the page anew/);
+  expect(warned[0]).toMatch(/nothing is predicted.*\(Racer\.fuel is not the same there\): start the server again if .* build the page anew/);
   tellDifferences({ rulesDiffer: () => undefined } as unknown as Core, SERVER, undefined);
   expect(warned).toHaveLength(1);
 });

@@ -84,7 +84,7 @@ test('a page whose rules are not those of the server says so on the console, and
     const told = await stranger.evaluate(() => window.told);
     const warned = told.filter((text) => text.startsWith('tickwire: '));
     assert.equal(warned.length, 2, told.join('\n'));
-    assert.match(warned[0], /nothing is predicted.*game "minimal".*Build the page anew/);
+    assert.match(warned[0], /nothing is predicted.*game "minimal".*build the page anew/);
     assert.match(warned[1], /built for the game "arena", and the server runs "minimal".*npx tickwire types/);
   } finally {
     await stranger.close();
