@@ -201,7 +201,7 @@ impl<S: Simulation> Follower<S> {
         is_busy
     }
 
-    /// Lets a room go that has ended, with so many ticks left to follow.
+    /// Lets a room go that has ended, with `lag_ticks` left to follow.
     fn let_go(&self, mut room: FollowerRoom<S>, lag_ticks: u32) {
         if let Following::On(followed) = &mut room.following
             && let Some(error) = followed.end()

@@ -139,7 +139,7 @@ fn history_that_cannot_be_read_keeps_no_message_from_being_saved() {
 fn panicking() -> (SyncSender<StoreRequest>, JoinHandle<()>, DrivenThread) {
     // The end of the wait is beyond what a clock can tell.
     let DrivenThread { dir, this, events, state } = DrivenThread::new(Duration::MAX);
-    let (queue, requests) = sync_channel(16);
+    let (queue, requests) = sync_channel(BATCH_MAX);
     let spare = DrivenThread::new(Duration::ZERO);
     let thread = std::thread::spawn(move || this.run(&requests));
     (queue, thread, DrivenThread { dir, this: spare.this, events, state })

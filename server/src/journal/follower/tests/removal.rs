@@ -103,7 +103,7 @@ fn without_checkpoints_nothing_is_followed_and_nothing_of_a_live_room_removed() 
     assert!(live.log.dir().join("000000.journal").exists());
 }
 
-/// Sets the time of all files of a room to so many seconds ago.
+/// Sets the time of all files of a room to a number of seconds ago.
 fn age(dir: &Path, now: SystemTime, seconds: u64) {
     for file in std::fs::read_dir(dir).unwrap() {
         let file = File::options().write(true).open(file.unwrap().path()).unwrap();
