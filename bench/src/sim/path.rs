@@ -52,7 +52,7 @@ impl SimPath {
                 Fault::Dark { client: of, during, up, down } if of % plan.clients == client => {
                     dark.push((during.clone(), [*up, *down]));
                 }
-                Fault::Partition { during } if client % 3 != 0 => {
+                Fault::Partition { during } if !client.is_multiple_of(3) => {
                     dark.push((during.clone(), [true, true]));
                 }
                 _ => {}
