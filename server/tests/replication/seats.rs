@@ -39,12 +39,10 @@ fn leave(player: PlayerId) -> ToRoom<Push> {
 /// Takes the last seat told to `player`, of all that waits.
 fn seat_of(room: &mut Room<Balls>, player: PlayerId) -> Option<(u8, Tick)> {
     let told = std::iter::from_fn(|| room.poll()).filter_map(|out| match out {
-        FromRoom::Control { player: whose, frame } if whose == player => match frame {
-            ServerFrame::Joined { seat, tick, .. } | ServerFrame::Resync { seat, tick } => {
-                Some((seat, tick))
-            }
-            _ => None,
-        },
+        FromRoom::Control {
+            player: whose,
+            frame: ServerFrame::Joined { seat, tick, .. } | ServerFrame::Resync { seat, tick },
+        } if whose == player => Some((seat, tick)),
         _ => None,
     });
     told.last()

@@ -46,7 +46,8 @@ fn connected() -> Session {
         resume_grace_ms: 30_000,
     };
     session.handle_control(ZERO, &bytes_of(&[welcome])).unwrap();
-    (session.take_control(), session.take_chat());
+    session.take_control();
+    session.take_chat();
     told(&mut session);
     session
 }
