@@ -68,7 +68,6 @@ const TAKEN: &[&str] = &[
     "struct",
     "super",
     "symbol",
-    "team",
     "tempfile",
     "test",
     "tickwire",

@@ -21,8 +21,7 @@ export function chat(client: Client<MyGame>): void {
   };
 }
 
-/** Adds a line. */
-export function line(text: string): void {
+function line(text: string): void {
   const item = document.createElement('li');
   item.textContent = text; // never as HTML
   messages.append(item);

@@ -19,7 +19,6 @@ export interface MyGame extends Game {
       vel: Vec2;
       /** Whole, 0 to 9999. */
       coins: number;
-      team: Team;
     };
     Coin: {
       /** Each -50 to 50 in steps of 0.5. */
@@ -34,27 +33,19 @@ export interface MyGame extends Game {
     };
   };
   /** What a player asks for once. */
-  commands: {
-    ChangeTeam: {
-      team: Team;
-    };
-  };
+  commands: {};
 }
-
-export type Team = 'Red' | 'Blue';
 
 /** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
 export const myGameSchema = {
   game: "my-game",
   input: { right: "int", up: "int" },
   entities: {
-    Runner: { pos: "vec2", vel: "vec2", coins: "int", team: "choice of Red, Blue" },
+    Runner: { pos: "vec2", vel: "vec2", coins: "int" },
     Coin: { pos: "vec2" },
   },
   events: {
     Collected: { by: "int" },
   },
-  commands: {
-    ChangeTeam: { team: "choice of Red, Blue" },
-  },
+  commands: {},
 };
