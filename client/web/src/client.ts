@@ -1,6 +1,6 @@
 import { Asking } from './asking.js';
 import { Chat } from './chat.js';
-import type { Core } from './core.js';
+import type { Core, MoveOutcome } from './core.js';
 import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
@@ -15,9 +15,12 @@ import { StallWatch } from './stall.js';
 import { StaticLoader } from './static-data.js';
 import { Steering } from './steering.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
+import { Upgrader } from './upgrade.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
+/** Silence from which on a connection is not settled. */
+const SETTLED_MS = 1000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -43,6 +46,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   readonly #static: StaticLoader;
   readonly #steering: Steering<G>;
   readonly #reconnector: Reconnector;
+  readonly #upgrader: Upgrader;
   readonly #idle: ReturnType<typeof setInterval>;
   #server = '';
   #player = 0;
@@ -59,13 +63,19 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#core = core;
     this.#steering = new Steering(showing);
     this.#static = new StaticLoader(showing.staticCache, () => !this.#end && this.#drain());
+    const current = { core, transport: () => this.#transport };
     this.#reconnector = new Reconnector(showing.ways, {
-      core,
-      transport: () => this.#transport,
+      ...current,
       isStalled: () => this.#isStalled(performance.now()),
       silentMs: () => this.#watch.silentMs,
       excuse: () => this.#watch.excuse(),
       carry: (transport) => this.#carry(transport),
+    });
+    this.#upgrader = new Upgrader(showing.ways?.upgrade, {
+      ...current,
+      isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.silentMs < SETTLED_MS,
+      listen: (transport) => this.#listen(transport),
+      lost: (unanswered) => this.#reconnector.lost(unanswered),
     });
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
@@ -82,16 +92,62 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#watch = new StallWatch();
     if (core.isReconnecting()) this.#watch.asked();
     core.setLossless(transport.kind === 'websocket');
-    const ifCurrent = (run: () => void) => transport === this.#transport && run();
-    const take = (give: () => void) => ifCurrent(() => (this.#watch.heardStream(), this.#take(give)));
-    transport.start({
-      onControl: (bytes) => take(() => core.onControl(bytes, performance.now())),
-      onChat: (bytes) => take(() => core.onChat(bytes)),
-      onStatic: (bytes) => take(() => core.onStatic(bytes)),
-      onDatagram: (bytes) => ifCurrent(() => this.#takeDatagram(bytes)),
-      onClosed: (end) => ifCurrent(() => this.#onTransportClosed(end)),
-    });
+    this.#listen(transport);
     this.#flush();
+  }
+
+  /** Reads a transport while it carries the session, or the session moves to it. */
+  #listen(transport: Transport): void {
+    const core = this.#core;
+    const route = (current: () => void, next: () => void) => {
+      if (transport === this.#transport) current();
+      else if (transport === this.#upgrader.next) next();
+    };
+    const take = (give: () => void, move: () => MoveOutcome) =>
+      route(
+        () => (this.#watch.heardStream(), this.#take(give)),
+        () => this.#take(() => this.#onMove(move())),
+      );
+    transport.start({
+      onControl: (bytes) =>
+        take(
+          () => core.onControl(bytes, performance.now()),
+          () => core.onMoveControl(bytes, performance.now()),
+        ),
+      onChat: (bytes) =>
+        take(
+          () => core.onChat(bytes),
+          () => core.onMoveChat(bytes),
+        ),
+      onStatic: (bytes) =>
+        take(
+          () => core.onStatic(bytes),
+          () => 'pending',
+        ),
+      onDatagram: (bytes) =>
+        route(
+          () => this.#takeDatagram(bytes),
+          () => this.#take(() => core.onDatagram(bytes, performance.now())),
+        ),
+      onClosed: (end) =>
+        route(
+          () => this.#onTransportClosed(end),
+          () => this.#take(() => this.#upgrader.ended()),
+        ),
+    });
+  }
+
+  /** Goes on over the new transport, if the server does. */
+  #onMove(outcome: MoveOutcome): void {
+    const next = this.#upgrader.take(outcome);
+    if (!next) return;
+    const old = this.#transport;
+    this.#transport = next;
+    this.#watch = new StallWatch(true);
+    // What is asked again is answered on a stream.
+    if (this.#requests.areAny) this.#watch.asked();
+    this.#core.setLossless(false);
+    void old.close(0, 'the session goes on over another connection').catch(() => {});
   }
 
   /** Settles with the server's welcome. @internal */
@@ -251,7 +307,9 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       }
     });
     this.#drain();
-    if (!this.#end) this.#reconnector.advance();
+    if (this.#end) return;
+    this.#upgrader.advance(nowMs);
+    this.#reconnector.advance();
   }
 
   #isStalled(nowMs: number): boolean {
@@ -261,6 +319,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   /** A hidden tab gets no frames and few timers, but its datagrams must still be acknowledged. */
   #takeDatagram(bytes: Uint8Array): void {
     this.#watch.heardDatagram();
+    this.#upgrader.heardDatagram();
     this.#take(() => this.#core.onDatagram(bytes, performance.now()));
     this.#advanceIfIdle();
   }
@@ -342,6 +401,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
         return this.#emitter.emit('reconnecting', event);
       case 'resumed':
         return this.#onResumed(event);
+      case 'moved':
+        return this.#emitter.emit('moved', { from: 'websocket', to: this.transport });
       case 'goodbye':
       case 'over':
         return void this.#finish(closeCodeOf(event.code), event.text);
@@ -414,6 +475,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#end = { code, text };
     clearInterval(this.#idle);
     this.#reconnector.end();
+    this.#upgrader.end();
     const error = new TickwireError(code, text);
     this.#welcomed.reject(error);
     this.#requests.end(error);

@@ -131,6 +131,11 @@ function waysOf(open: Record<TransportKind, Open>, server: URL, only: TransportK
     open: (signal) => race(open, planFor(recall(host), roundTripMs(server)), { signal, learn }),
     openOther: (than, signal) => open[than === 'webtransport' ? 'websocket' : 'webtransport'](signal),
     stalled: (kind) => kind === 'webtransport' && remember(host, 'stalled'),
+    upgrade: {
+      open: open.webtransport,
+      isWise: () => recall(host) !== 'stalled',
+      worked: () => remember(host, 'webtransport'),
+    },
   };
 }
 

@@ -56,6 +56,9 @@ export type StepOnce = (
   made: number[],
 ) => object | undefined;
 
+/** The state of a move: the old transport still carries the session, the new one does, or the old one goes on. */
+export type MoveOutcome = 'pending' | 'moved' | 'failed';
+
 /** The session core in WebAssembly. It does no IO: bytes go in and come out. */
 export interface Core {
   /** Before the first `takeControl`. */
@@ -75,6 +78,12 @@ export interface Core {
   resume(): void;
   canResume(): boolean;
   isReconnecting(): boolean;
+  /** The first bytes of the control and of the chat stream of a new transport, for the session to move to. Undefined if it cannot now. */
+  beginMove(nowMs: number): [Uint8Array, Uint8Array] | undefined;
+  onMoveControl(bytes: Uint8Array, nowMs: number): MoveOutcome;
+  onMoveChat(bytes: Uint8Array): MoveOutcome;
+  cancelMove(): void;
+  isMoving(): boolean;
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
   takeStatic(): Uint8Array;

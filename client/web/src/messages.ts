@@ -181,6 +181,7 @@ export type CoreEvent =
   | { type: 'over'; code: number; text: string }
   | ({ type: 'reconnecting' } & Reconnecting)
   | ({ type: 'resumed' } & Resumed)
+  | { type: 'moved' }
   | ({ type: 'chat' } & Answer & ChatMessage)
   | ({ type: 'chatNotice' } & ChatNotice)
   | ({ type: 'chatRefused' } & Answer & Refused)

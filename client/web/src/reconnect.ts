@@ -1,6 +1,7 @@
 import type { Core } from './core.js';
 import { delay } from './deadline.js';
 import type { Transport, TransportKind } from './transport.js';
+import type { Upgrade } from './upgrade.js';
 
 /** How long a connection that stalls may speak again while the other one is open. */
 const LAST_CHANCE_MS = 1000;
@@ -25,6 +26,8 @@ export interface Ways {
   openOther?: (than: TransportKind, signal: AbortSignal) => Promise<Transport>;
   /** Hears of a transport that stalled while the other one opened. */
   stalled?: (kind: TransportKind) => void;
+  /** Opens WebTransport for a session on a WebSocket. Absent if the WebSocket was asked for. */
+  upgrade?: Upgrade;
 }
 
 /** The session that goes on over one transport after another. */
@@ -76,10 +79,17 @@ export class Reconnector {
     if (this.#isOff) return true;
     const { core } = this.#session;
     if (!this.#ways || !core.onLost('', performance.now())) return false;
+    // The transport that the session moves to may carry it already.
+    if (!core.isMoving()) this.lost();
+    return true;
+  }
+
+  /** No transport carries the session. `unanswered` is one on which the server may listen. */
+  lost(unanswered?: Transport): void {
     this.#leave();
+    if (unanswered) this.#left.push(unanswered);
     this.#isOff = true;
     this.#tryIfDue();
-    return true;
   }
 
   /** Does what is due: opens a new connection, or looks for another where this one is silent. */
@@ -91,7 +101,7 @@ export class Reconnector {
     if (!core.canResume()) return;
     // A new connection on which the server does not answer is as none.
     if (this.#session.silentMs() >= LOST_MS || (isStalled && core.isReconnecting())) this.lose();
-    else if (isStalled && this.#ways.openOther) void this.#move(this.#ways.openOther);
+    else if (isStalled && this.#ways.openOther && !core.isMoving()) void this.#move(this.#ways.openOther);
   }
 
   /** The server goes on with the session. Returns the transport that carried it before. */
@@ -187,6 +197,7 @@ export class Reconnector {
     const { core } = this.#session;
     const nowMs = performance.now();
     this.#ways?.stalled?.(old.kind);
+    if (core.isMoving()) return drop(transport);
     // The first attempt is due at once: it is this one.
     if (!core.onLost('', nowMs) || !core.pollReconnect(nowMs)) return drop(transport);
     this.#leave();

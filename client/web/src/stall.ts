@@ -1,6 +1,8 @@
 /** Silence that counts as a stall, while a snapshot each tick or an answer is due. */
 const STALL_MS = 3000;
-/** The same for a slow game, in snapshots. */
+/** The same for the first datagram over a transport that the session moved to. */
+const UNPROVEN_MS = 1000;
+/** Fewest snapshots of a slow game that a stall lacks. */
 const STALL_TICKS = 12;
 /** Most that one gap counts: a page that stood still has not read what arrived meanwhile. */
 const GAP_MS_MAX = 250;
@@ -16,10 +18,17 @@ export class StallWatch {
   #datagramsMs = 0;
   #streamsMs = 0;
   #isAsking = false;
+  #stallMs: number;
+
+  /** `isUnproven` says that datagrams have not come over this connection yet: their silence is a stall sooner. */
+  constructor(isUnproven = false) {
+    this.#stallMs = isUnproven ? UNPROVEN_MS : STALL_MS;
+  }
 
   /** A datagram came. */
   heardDatagram(): void {
     this.#datagramsMs = 0;
+    this.#stallMs = STALL_MS;
     this.#heard();
   }
 
@@ -55,7 +64,7 @@ export class StallWatch {
     this.#datagramsMs = tickHz === undefined ? 0 : this.#datagramsMs + gapMs;
     this.#streamsMs = this.#isAsking ? this.#streamsMs + gapMs : 0;
     const datagramsMs = this.#datagramsMs - this.#excusedMs;
-    const isSilent = datagramsMs >= STALL_MS && datagramsMs >= (1000 / (tickHz ?? 1000)) * STALL_TICKS;
+    const isSilent = datagramsMs >= this.#stallMs && datagramsMs >= (1000 / (tickHz ?? 1000)) * STALL_TICKS;
     return isSilent || this.#streamsMs - this.#excusedMs >= STALL_MS;
   }
 

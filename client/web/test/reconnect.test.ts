@@ -31,6 +31,7 @@ class ResumingCore {
   dueMs = 0;
   canResume = () => this.grants;
   isReconnecting = () => this.state !== 'connected';
+  isMoving = () => false;
   onLost(_: string, nowMs: number): boolean {
     if (!this.grants) return this.over(15), false;
     if (this.state === 'connected') this.attempts = 0;

@@ -53,3 +53,17 @@ test('a stall that is known is one again after as long, and its silence is count
   watch.heardDatagram();
   expect(stallsAt(watch, 6050, 10_000, 60)).toBe(2950);
 });
+
+test('a connection that the session moved to has one second for its first datagram, and then as long as any', () => {
+  const watch = new StallWatch(true);
+  let nowMs = 0;
+  const pass = (ms: number) => {
+    let isStalled = false;
+    for (let left = ms; left > 0; left -= 50) isStalled = watch.isStalled((nowMs += 50), 60);
+    return isStalled;
+  };
+  watch.isStalled(0, 60);
+  expect([pass(900), pass(200)]).toEqual([false, true]);
+  watch.heardDatagram();
+  expect([pass(2900), pass(200)]).toEqual([false, true]);
+});

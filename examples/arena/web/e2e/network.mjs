@@ -66,6 +66,11 @@ class Network {
     this.#passesUdp = false;
   }
 
+  /** The end of that. */
+  passUdp() {
+    this.#passesUdp = true;
+  }
+
   stop() {
     this.#udp.close();
     this.#tcp.close();

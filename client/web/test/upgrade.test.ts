@@ -1,0 +1,282 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Client } from '../src/client.js';
+import type { Core, MoveOutcome } from '../src/core.js';
+import { TickwireError } from '../src/errors.js';
+import type { CoreEvent } from '../src/messages.js';
+import type { Ways } from '../src/reconnect.js';
+import type { Transport, TransportEnd, TransportHandler, TransportKind } from '../src/transport.js';
+
+const ROOM = { name: 'bay', players: 1, playersMax: 8, bots: 0, spectators: 0, full: false, needsPassword: false, tags: [], metadata: undefined };
+const JOINED: CoreEvent = {
+  type: 'joined',
+  request: 0,
+  room: ROOM,
+  tick: 9,
+  spectator: false,
+  host: undefined,
+  members: [{ player: 7, name: 'Me', spectator: false, bot: false }],
+};
+const SCHEMA = { game: 'boats', tickHz: 60, input: { name: 'Helm', fields: [] }, entities: [], events: [], commands: [] };
+
+/** A core whose session moves as the protocol's does; it reads and writes nothing. */
+class MovingCore {
+  events: CoreEvent[] = [{ type: 'welcome', server: 'test', player: 7 }, JOINED];
+  calls: string[] = [];
+  grants = true;
+  isLost = false;
+  isUnderWay = false;
+  /** The outcome of the next bytes over the new transport. */
+  outcome: MoveOutcome = 'pending';
+  canResume = () => this.grants;
+  isReconnecting = () => this.isLost && !this.isUnderWay;
+  isMoving = () => this.isUnderWay;
+  beginMove() {
+    if (!this.grants) return undefined;
+    this.isUnderWay = true;
+    this.outcome = 'pending';
+    return [new Uint8Array([1, 1]), new Uint8Array([2])];
+  }
+  onMoveControl() {
+    if (this.outcome !== 'pending') this.isUnderWay = false;
+    if (this.outcome === 'moved') this.events.push({ type: 'moved' });
+    return this.outcome;
+  }
+  onMoveChat = () => 'pending' as const;
+  cancelMove() {
+    this.isUnderWay = false;
+    if (this.isLost) this.events.push({ type: 'reconnecting', attempt: 1, inMs: 0 });
+  }
+  onLost() {
+    this.isLost = true;
+    if (!this.isUnderWay) this.events.push({ type: 'reconnecting', attempt: 1, inMs: 0 });
+    return true;
+  }
+  pollReconnect = () => false;
+  onClosed = () => {};
+  onControl = () => void this.calls.push('control');
+  onDatagram = () => void this.calls.push('datagram');
+  setLossless = (isLossless: boolean) => void this.calls.push(`lossless ${isLossless}`);
+  takeControl = () => new Uint8Array();
+  takeChat = () => new Uint8Array();
+  takeStatic = () => new Uint8Array();
+  takeDatagram = () => undefined;
+  pollStaticWanted = () => undefined;
+  pollStaticLoaded = () => undefined;
+  goodbye = () => {};
+  update = () => {};
+  pollEvent = () => this.events.shift();
+  schema = () => SCHEMA;
+  stats = () => ({});
+  view = () => [];
+}
+
+class Pipe {
+  datagramsDropped = 0;
+  handler: TransportHandler | undefined;
+  sent: number[][] = [];
+  closes = 0;
+  readonly kind: TransportKind;
+  constructor(kind: TransportKind) {
+    this.kind = kind;
+  }
+  start = (handler: TransportHandler) => void (this.handler = handler);
+  sendControl = (bytes: Uint8Array) => void this.sent.push([...bytes]);
+  sendChat = (bytes: Uint8Array) => void this.sent.push([...bytes]);
+  sendStatic = () => {};
+  sendDatagram = () => {};
+  close = async () => void this.closes++;
+  speak = () => this.handler!.onControl(new Uint8Array(1));
+  show = () => this.handler!.onDatagram(new Uint8Array(1));
+  end = (end: TransportEnd = { reason: 'gone' }) => this.handler!.onClosed(end);
+}
+
+interface Opening {
+  signal: AbortSignal;
+  resolve(pipe: Pipe): void;
+  reject(error: Error): void;
+}
+
+let core: MovingCore;
+let socket: Pipe;
+let client: Client;
+let openings: Opening[];
+let told: unknown[];
+let isWise: boolean;
+let worked: number;
+
+/** Passes time in which the room's snapshots come. */
+async function pass(ms: number, over = socket) {
+  for (let left = ms; left > 0; left -= 100) {
+    over.show();
+    await vi.advanceTimersByTimeAsync(Math.min(left, 100));
+  }
+}
+
+const until = async (count: number) => {
+  for (let waited = 0; openings.length < count && waited < 1_000_000; waited += 1000) await pass(1000);
+  expect(openings).toHaveLength(count);
+};
+
+function begin(kind: TransportKind = 'websocket', hasUpgrade = true) {
+  [openings, told, isWise, worked] = [[], [], true, 0];
+  core = new MovingCore();
+  socket = new Pipe(kind);
+  const open = (signal: AbortSignal) =>
+    new Promise<Transport>((resolve, reject) => openings.push({ signal, resolve: (pipe) => resolve(pipe as unknown as Transport), reject }));
+  const upgrade = { open, isWise: () => isWise, worked: () => worked++ };
+  const ways = { open: () => new Promise(() => {}), ...(hasUpgrade && { upgrade }) } as unknown as Ways;
+  client = new Client(core as unknown as Core, socket as unknown as Transport, { ways });
+  for (const event of ['reconnecting', 'resumed', 'moved', 'close'] as const) client.on(event, (value) => told.push([event, value]));
+  socket.speak();
+}
+
+/** The first attempt opens WebTransport, over which the session asks to go on. */
+async function opened(): Promise<Pipe> {
+  await until(1);
+  const next = new Pipe('webtransport');
+  openings[0]!.resolve(next);
+  await pass(100);
+  expect([core.isUnderWay, client.transport]).toEqual([true, 'websocket']);
+  return next;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  begin();
+});
+
+afterEach(async () => {
+  await client.close();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+test('a session on a WebSocket moves to WebTransport once the server answers over it, and only tells that it moved', async () => {
+  await pass(4900);
+  expect(openings).toHaveLength(0);
+  const next = await opened();
+  expect(next.sent).toEqual([[1, 1], [2]]);
+  core.calls = [];
+  socket.speak();
+  next.show();
+  expect(core.calls, 'both are heard').toEqual(['control', 'datagram']);
+  expect([socket.closes, worked]).toEqual([0, 0]);
+  core.outcome = 'moved';
+  next.speak();
+  expect([client.transport, client.stats().transport, socket.closes, next.closes]).toEqual(['webtransport', 'webtransport', 1, 0]);
+  expect(told).toEqual([['moved', { from: 'websocket', to: 'webtransport' }]]);
+  expect(core.calls).toContain('lossless false');
+  // The old one's end and late bytes mean nothing.
+  core.calls = [];
+  socket.speak();
+  socket.end();
+  expect([core.calls, core.isLost]).toEqual([[], false]);
+  next.show();
+  next.show();
+  expect(worked, 'it is remembered once datagrams come').toBe(1);
+});
+
+test('after attempts that fail the next ones are rarer, and few', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  const at: number[] = [];
+  const begun = performance.now();
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    await until(attempt);
+    at.push(Math.round((performance.now() - begun) / 1000));
+    openings[attempt - 1]!.reject(new Error('no way'));
+  }
+  const pauses = at.map((seconds, index) => seconds - (at[index - 1] ?? 0));
+  expect(pauses.every((pause, index) => index === 0 || pause > 2 * pauses[index - 1]!), String(pauses)).toBe(true);
+  await vi.advanceTimersByTimeAsync(0);
+  await pass(2_000_000);
+  expect(openings).toHaveLength(5);
+  expect(told).toEqual([]);
+});
+
+test.each(['NoWebTransport', 'InsecurePage'] as const)('where the browser has none (%s) nothing is tried again', async (code) => {
+  await until(1);
+  openings[0]!.reject(new TickwireError(code));
+  await pass(200_000);
+  expect(openings).toHaveLength(1);
+});
+
+test('nothing is tried in a hidden tab, and at once when it is seen again', async () => {
+  const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+  await pass(60_000);
+  expect(openings).toHaveLength(0);
+  hidden.mockReturnValue(false);
+  await pass(100);
+  expect(openings).toHaveLength(1);
+});
+
+test.each([
+  ['the WebSocket was asked for', () => begin('websocket', false)],
+  ['datagrams stalled here lately', () => (isWise = false)],
+  ['it goes over WebTransport already', () => begin('webtransport')],
+  ['the client is in no room', () => (core.events.push({ type: 'left', request: 0 }), socket.speak())],
+])('nothing is tried where %s', async (_, make) => {
+  await client.close();
+  begin();
+  make();
+  await pass(60_000);
+  expect(openings).toHaveLength(0);
+});
+
+test('a transport that is refused, or ends before the answer, is left, and the session stays', async () => {
+  const next = await opened();
+  next.end();
+  expect([core.isUnderWay, client.transport]).toEqual([false, 'websocket']);
+  await until(2);
+  const another = new Pipe('webtransport');
+  openings[1]!.resolve(another);
+  await pass(100);
+  core.outcome = 'failed';
+  another.speak();
+  expect([another.closes, client.transport, told]).toEqual([1, 'websocket', []]);
+  // The server does not want it.
+  await pass(2_000_000);
+  expect(openings).toHaveLength(2);
+});
+
+test('a server that leaves the WebSocket before its answer comes is no lost connection', async () => {
+  const next = await opened();
+  socket.end({ closeCode: 15, reason: 'the session goes on over another connection' });
+  await vi.advanceTimersByTimeAsync(500);
+  expect(told).toEqual([]);
+  core.outcome = 'moved';
+  next.speak();
+  expect(told).toEqual([['moved', { from: 'websocket', to: 'webtransport' }]]);
+});
+
+test('without that answer it is one, and the new transport stays open until the session goes on', async () => {
+  const next = await opened();
+  socket.end({ closeCode: 15, reason: 'gone' });
+  // The core has waited for long enough.
+  core.cancelMove();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(told).toEqual([['reconnecting', { type: 'reconnecting', attempt: 1, inMs: 0 }]]);
+  expect([client.isReconnecting, next.closes]).toEqual([true, 0]);
+  core.isLost = false;
+  core.events.push({ type: 'resumed', attempts: 1, lostForMs: 5 });
+  core.pollReconnect = () => false;
+  await client.close();
+  expect(next.closes).toBe(1);
+});
+
+test('both lost before the answer are a lost connection at once', async () => {
+  const next = await opened();
+  socket.end();
+  next.end();
+  expect(told.map((event) => (event as unknown[])[0])).toEqual(['reconnecting']);
+});
+
+test('a transport that opens after the session has changed, or is over, is closed unused', async () => {
+  await until(1);
+  const late = new Pipe('webtransport');
+  await client.close();
+  expect(openings[0]!.signal.aborted).toBe(true);
+  openings[0]!.resolve(late);
+  await vi.advanceTimersByTimeAsync(0);
+  expect([late.closes, late.sent]).toEqual([1, []]);
+});
