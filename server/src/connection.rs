@@ -19,6 +19,7 @@ mod frames;
 mod hello;
 mod history;
 mod link;
+mod links;
 mod order;
 mod reliable;
 mod restored;
@@ -57,7 +58,8 @@ use secrets::SecretSource;
 use served::Served;
 use streams::Streams;
 
-pub(crate) use link::{ClientLink, ClientLinks, SessionEnd};
+pub(crate) use link::{ClientLink, SessionEnd};
+pub(crate) use links::ClientLinks;
 pub(crate) use restored::RestoredSeats;
 
 /// Time for a client that got a goodbye to close the session itself.

@@ -18,8 +18,6 @@ mod disk_sync;
 mod error;
 mod followed;
 mod follower;
-#[cfg(test)]
-mod logged;
 mod newest;
 mod reader;
 mod restore;

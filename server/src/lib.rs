@@ -90,6 +90,8 @@ mod http;
 pub mod identity;
 pub mod journal;
 mod log;
+#[cfg(test)]
+mod logged;
 mod notices;
 mod prefix;
 mod process;

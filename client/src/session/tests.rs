@@ -46,22 +46,31 @@ fn a_hello_fits_a_frame_whatever_the_client_is() {
 
 /// A session that the server lets resume within a second.
 fn resumable() -> Session {
+    resumable_within(1000)
+}
+
+/// A session that the server lets resume within this time.
+pub(super) fn resumable_within(resume_grace_ms: u32) -> Session {
     let mut session = Session::resumable("client", None);
     let welcome = ServerFrame::Welcome {
         server: "server".to_owned(),
         player: PlayerId(1),
         schema: schema(4),
         resume: Some(ResumeSecret([7; 16])),
-        resume_grace_ms: 1000,
+        resume_grace_ms,
     };
     hear(&mut session, &[welcome]);
     session
 }
 
 fn hear(session: &mut Session, frames: &[ServerFrame]) {
+    session.handle_control(Duration::ZERO, &bytes_of(frames)).unwrap();
+}
+
+pub(super) fn bytes_of<T: serde::Serialize>(frames: &[T]) -> Vec<u8> {
     let mut bytes = Vec::new();
     frames.iter().for_each(|frame| write_frame(frame, &mut bytes));
-    session.handle_control(Duration::ZERO, &bytes).unwrap();
+    bytes
 }
 
 fn room_info() -> RoomInfo {

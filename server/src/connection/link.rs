@@ -1,8 +1,7 @@
 //! One client as the rest of the server sees it.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tickwire_shared::control::{
@@ -17,7 +16,7 @@ use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
 use crate::identity::Identity;
 use crate::room::StaticBlob;
-use crate::rooms::{Membership, PlayerNumbers, RestoredSeat};
+use crate::rooms::{Membership, RestoredSeat};
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
 
@@ -87,7 +86,11 @@ impl From<CloseCode> for SessionEnd {
 }
 
 impl<I> ClientLink<I> {
-    fn new(player: PlayerId, transport: Arc<TransportSession>, config: &ServerConfig) -> Self {
+    pub(super) fn new(
+        player: PlayerId,
+        transport: Arc<TransportSession>,
+        config: &ServerConfig,
+    ) -> Self {
         ClientLink {
             player,
             transport: ArcSwap::new(transport),
@@ -108,6 +111,28 @@ impl<I> ClientLink<I> {
             end: OnceLock::new(),
             ended: Notify::new(),
         }
+    }
+
+    /// The session of a restored seat, which its client resumes by `secret`.
+    pub(super) fn restored(
+        seat: RestoredSeat<I>,
+        (secret, sent_again): (ResumeSecret, SentAgain),
+        transport: Arc<TransportSession>,
+        config: &ServerConfig,
+    ) -> Self {
+        let identity = seat.identity();
+        let RestoredSeat { player, membership, commands_done, .. } = seat;
+        let order = RequestOrder::again(sent_again, config);
+        let link =
+            ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
+        let _ = link.secret.set(secret);
+        link.reliable.keep();
+        link.reliable.restart();
+        link.set_identity(identity);
+        link.enter(membership);
+        link.greet();
+        link.welcome();
+        link
     }
 
     /// Ends the session, unless it is ending already.
@@ -322,101 +347,6 @@ impl<I> ClientLink<I> {
             }
             ReliableError::GivenUp => self.end(SessionEnd::given_up()),
             _ => self.end(SessionEnd::new(CloseCode::TooSlow, error.to_string())),
-        }
-    }
-}
-
-/// The clients of a server by their number.
-#[derive(Debug)]
-pub(crate) struct ClientLinks<I> {
-    links: RwLock<HashMap<PlayerId, Arc<ClientLink<I>>>>,
-    numbers: Arc<PlayerNumbers>,
-    /// A client left.
-    left: Notify,
-}
-
-impl<I> ClientLinks<I> {
-    /// No clients; `numbers` has those they will get.
-    pub(crate) fn new(numbers: Arc<PlayerNumbers>) -> Self {
-        ClientLinks { links: RwLock::new(HashMap::new()), numbers, left: Notify::new() }
-    }
-
-    /// Adds a new session and numbers it.
-    pub(crate) fn open(
-        &self,
-        session: TransportSession,
-        config: &ServerConfig,
-    ) -> Arc<ClientLink<I>> {
-        self.add(ClientLink::new(self.numbers.take(1), Arc::new(session), config))
-    }
-
-    /// Adds the session of a restored seat, which its client resumes by `secret`.
-    pub(super) fn restore(
-        &self,
-        seat: RestoredSeat<I>,
-        (secret, sent_again): (ResumeSecret, SentAgain),
-        transport: Arc<TransportSession>,
-        config: &ServerConfig,
-    ) -> Arc<ClientLink<I>> {
-        let identity = seat.identity();
-        let RestoredSeat { player, membership, commands_done, .. } = seat;
-        let order = RequestOrder::again(sent_again, config);
-        let link =
-            ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
-        let _ = link.secret.set(secret);
-        link.reliable.keep();
-        link.reliable.restart();
-        link.set_identity(identity);
-        link.enter(membership);
-        link.greet();
-        link.welcome();
-        self.add(link)
-    }
-
-    fn add(&self, link: ClientLink<I>) -> Arc<ClientLink<I>> {
-        let link = Arc::new(link);
-        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        links.insert(link.player, Arc::clone(&link));
-        link
-    }
-
-    pub(crate) fn get(&self, player: PlayerId) -> Option<Arc<ClientLink<I>>> {
-        self.read().get(&player).cloned()
-    }
-
-    /// Locks the clients for reading; none comes or goes meanwhile.
-    pub(crate) fn read(
-        &self,
-    ) -> std::sync::RwLockReadGuard<'_, HashMap<PlayerId, Arc<ClientLink<I>>>> {
-        self.links.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn remove(&self, player: PlayerId) {
-        self.links.write().unwrap_or_else(PoisonError::into_inner).remove(&player);
-        self.left.notify_waiters();
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.read().len()
-    }
-
-    /// Ends every session by its `end`, in the order of their numbers.
-    pub(crate) fn end_all(&self, end: impl Fn(&ClientLink<I>) -> SessionEnd) {
-        let mut links: Vec<Arc<ClientLink<I>>> = self.read().values().map(Arc::clone).collect();
-        links.sort_unstable_by_key(|link| link.player);
-        for link in links {
-            link.end(end(&link));
-        }
-    }
-
-    /// Waits until no client is left.
-    pub(crate) async fn all_left(&self) {
-        loop {
-            let left = self.left.notified();
-            if self.count() == 0 {
-                return;
-            }
-            left.await;
         }
     }
 }

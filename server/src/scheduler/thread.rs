@@ -241,6 +241,7 @@ mod tests {
 
     use super::*;
     use crate::config::{RoomConfig, ServerConfig};
+    use crate::logged::LogText;
     use crate::room::ToRoom;
     use crate::scheduler::RoomBegin;
     use crate::scheduler::mailbox::Mailbox;
@@ -301,19 +302,6 @@ mod tests {
         }
     }
 
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     /// A thread's own state, with place for this many new rooms.
     fn thread_shared<S: Simulation>(rooms_max: usize) -> ThreadShared<S> {
         ThreadShared {
@@ -369,7 +357,7 @@ mod tests {
     #[test]
     fn mistakes_of_a_game_are_in_the_log_by_default() {
         let config = ServerConfig::default();
-        let log = Log::default();
+        let log = LogText::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
@@ -383,15 +371,14 @@ mod tests {
         let thread = std::thread::spawn(move || {
             tracing::subscriber::with_default(subscriber, || run(&of_thread, pace));
         });
-        let text = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let step_is_slow = "ticks are skipped because the game's step is slow";
         let dropped = "an event Tower was dropped before player 1 acknowledged it";
         let is_told = |text: &str| text.contains(step_is_slow) && text.contains(dropped);
-        soon("a word of slow steps and of dropped events", || is_told(&text()));
+        soon("a word of slow steps and of dropped events", || is_told(&log.text()));
         soon("a count of dropped events", || shared.timing.load().events_dropped > 0);
         shared.stop.store(true, Ordering::Release);
         thread.join().unwrap();
-        let text = text();
+        let text = log.text();
         let range = "Tower.floors of entity 7 is not within 0 to 9";
         let lines: Vec<&str> = text.lines().filter(|line| line.contains(range)).collect();
         assert_eq!(lines.len(), 1, "once, whatever comes after it: {text}");

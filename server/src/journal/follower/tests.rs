@@ -12,8 +12,8 @@ use tickwire_shared::{
 use super::*;
 use crate::config::RoomConfig;
 use crate::journal::checkpoint::checkpoints;
-use crate::journal::logged::logged;
 use crate::journal::{SegmentWriter, newest_replay};
+use crate::logged::logged;
 use crate::room::{JournalHead, Room as LiveRoom};
 
 mod removal;

@@ -7,8 +7,8 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::schema::{KindSchema, Schema};
 
 use super::*;
-use crate::journal::logged::logged;
 use crate::journal::{JournalEnd, JournalReader};
+use crate::logged::logged;
 use crate::room::TickRecord;
 
 /// A writer without its thread.

@@ -5,20 +5,14 @@ use std::time::Duration;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, ContentHash, FrameReader, Received, RequestId,
-    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame, write_frame,
+    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame,
 };
-use tickwire_shared::schema::{KindSchema, Schema};
 
+use crate::session::tests::{bytes_of, resumable_within};
 use crate::session::{ConnectionEvent, MoveOutcome, MoveStart, Session, SessionEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ZERO: Duration = Duration::ZERO;
-
-fn bytes_of<T: serde::Serialize>(frames: &[T]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    frames.iter().for_each(|frame| write_frame(frame, &mut bytes));
-    bytes
-}
 
 fn requests<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
     let mut reader = FrameReader::default();
@@ -28,24 +22,7 @@ fn requests<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Vec<T> {
 
 /// A session whose connection works and whose hello is sent.
 fn connected() -> Session {
-    let mut session = Session::resumable("client", None);
-    let schema = Schema {
-        game: "boats".to_owned(),
-        tick_hz: 60,
-        input: KindSchema { name: "Input".into(), fields: vec![] },
-        entities: vec![],
-        events: vec![],
-        commands: vec![],
-        model: vec![],
-    };
-    let welcome = ServerFrame::Welcome {
-        server: "server".to_owned(),
-        player: PlayerId(1),
-        schema,
-        resume: Some(ResumeSecret([7; 16])),
-        resume_grace_ms: 30_000,
-    };
-    session.handle_control(ZERO, &bytes_of(&[welcome])).unwrap();
+    let mut session = resumable_within(30_000);
     session.take_control();
     session.take_chat();
     told(&mut session);
