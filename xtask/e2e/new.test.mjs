@@ -62,6 +62,33 @@ async function untilAnew(page, what, run) {
   }
 }
 
+/** Opens the form for another room, and fills it. */
+async function fill(page, { room, team, coins }) {
+  await page.evaluate(([room, team, coins]) => {
+    const form = document.querySelector('#room');
+    form.closest('details').open = true;
+    Object.assign(form.elements.room, { value: room });
+    Object.assign(form.elements.team, { value: team });
+    Object.assign(form.elements.coins, { value: coins });
+  }, [room, team, coins]);
+}
+
+const leaveForm = (page) => page.evaluate(() => (document.querySelector('details').open = false, document.activeElement.blur()));
+
+/** In the page: which two of what is shown meet, and what is wider than the page or reaches out of it. */
+function overlaps() {
+  const shown = [...document.querySelectorAll('h1, output, canvas, p, summary, button, input, select, ol')].filter((element) => element.checkVisibility());
+  const boxes = shown.map((element) => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    return { id: element.id || element.name || element.value || element.tagName, left, top, right, bottom };
+  });
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const pairs = boxes.flatMap((a, at) => boxes.slice(at + 1).filter((b) => meet(a, b)).map((b) => `${a.id} and ${b.id}`));
+  const out = boxes.filter(({ left, right }) => left < 0 || right > innerWidth).map(({ id }) => `${id} is out of the page`);
+  const empty = boxes.filter(({ left, right, top, bottom }) => right - left < 8 || bottom - top < 8).map(({ id }) => `${id} has no size`);
+  return [...pairs, ...out, ...empty];
+}
+
 test('a page plays while its rules are built, and predicts once they are', async () => {
   assert.match(vite.log, /building the rules for the page/);
   ann = await browser.open(vite.url, { kind: Page, width: 1280, height: 800 });
@@ -74,7 +101,11 @@ test('a page plays while its rules are built, and predicts once they are', async
 test('two pages of the development server see each other, over WebTransport', async () => {
   bob = await open(vite.url);
   for (const page of [ann, bob]) {
-    await page.until('two runners', () => window.client.entities.of('Runner').length === 2);
+    await page.until('two runners of people, and two bots', () => {
+      const { entities, members } = window.client;
+      const bots = entities.of('Runner').map(({ id }) => members.get(id)?.bot);
+      return bots.length === 4 && bots.filter((isBot) => isBot === false).length === 2;
+    });
     assert.equal(await page.evaluate(() => window.client.transport), 'webtransport');
   }
 });
@@ -106,6 +137,45 @@ test('what one steers the other sees, and what one says the other reads', async 
   await ann.save(join(pictures, 'new-desktop.png'));
 });
 
+test('a button of a team sends a command, and the team is seen by the other', async () => {
+  const id = await ann.evaluate(() => window.client.player);
+  for (const team of ['Blue', 'Red', 'Blue']) {
+    await ann.click(`#teams [value=${team}]`);
+    await bob.until(`${team}`, ([id, team]) => window.client.entities.get(id)?.team === team, [id, team]);
+  }
+});
+
+test('the form makes a room with its options, joins it, and says why one is refused', async () => {
+  await fill(ann, { room: 'cellar', team: 'Red', coins: 12 });
+  await ann.click('#make');
+  await ann.until('the room', () => window.client.room?.name === 'cellar' && window.client.entities.of('Coin').length === 12);
+  assert.equal(await ann.evaluate(() => window.client.entities.mine('Runner').team), 'Red');
+  await fill(bob, { room: 'cellar', team: '', coins: 5 });
+  await bob.click('#join');
+  await bob.until('the room', () => window.client.room?.name === 'cellar' && window.client.entities.mine('Runner') !== undefined);
+  await fill(bob, { room: 'attic', team: '', coins: 99 });
+  await bob.click('#make');
+  await bob.until('the refusal', () => document.querySelector('#messages').innerText.includes('a plane has 1 to 20 coins'));
+  await bob.until('the room again', () => window.client.room?.name === 'cellar' && window.client.entities.mine('Runner') !== undefined);
+  for (const page of [ann, bob]) await leaveForm(page);
+});
+
+for (const [width, height] of [[1280, 800], [844, 390], [390, 844], [360, 640]]) {
+  test(`at ${width}x${height} nothing on the page covers anything else`, async () => {
+    const page = await open(vite.url, { width, height });
+    try {
+      for (const form of ['closed', 'open']) {
+        await page.evaluate((form) => (document.querySelector('details').open = form === 'open'), form);
+        await page.save(join(pictures, `new-${width}x${height}-${form}.png`));
+        assert.deepEqual(await page.evaluate(overlaps), [], form);
+      }
+      assert.deepEqual(page.errors, []);
+    } finally {
+      await page.close();
+    }
+  });
+}
+
 test('an edit of the page loads it anew, in the room that it was in', async () => {
   const name = await ann.evaluate(async () => {
     const { name } = window.client.me;
@@ -119,10 +189,11 @@ test('an edit of the page loads it anew, in the room that it was in', async () =
   assert.equal(await ann.evaluate(() => window.client.me.name), name);
 });
 
-test('an edit of the rules builds them anew for the page', async () => {
-  await edit(ann, 'src/lib.rs', (text) => text.replace('SPEED: f32 = 20.0', 'SPEED: f32 = 19.0'));
+test('an edit of the rules builds them anew for the page, which says that the server runs the old ones', async () => {
+  await edit(ann, 'src/lib.rs', (text) => text.replace('SPEED: f32 = 20.0', 'SPEED: f32 = 19.0').replace('range = 0..=9999', 'range = 0..=999'));
   assert.match(vite.log, /the rules are built/);
   assert.equal(await ann.evaluate(() => window.client.room.name), 'den');
+  await ann.until('the text', () => /coins.*start the server again/.test(document.querySelector('#state').value));
 });
 
 test('rules that do not build are shown over the page, and the next edit mends it', async () => {
@@ -130,7 +201,8 @@ test('rules that do not build are shown over the page, and the next edit mends i
   const text = readFileSync(path, 'utf8');
   writeFileSync(path, text.replace('fn run(', 'fn run('.repeat(2)));
   await untilAnew(ann, 'the error', () => document.querySelector('vite-error-overlay')?.shadowRoot.textContent.includes('lib.rs'));
-  await edit(ann, 'src/lib.rs', () => text.replace('SPEED: f32 = 19.0', 'SPEED: f32 = 20.0'));
+  await edit(ann, 'src/lib.rs', () => text.replace('SPEED: f32 = 19.0', 'SPEED: f32 = 20.0').replace('range = 0..=999,', 'range = 0..=9999,'));
+  await ann.until('prediction', () => window.client.stats().predicting && window.client.difference === undefined);
 });
 
 test('a page says what to do while no server runs, and plays once there is one', async () => {

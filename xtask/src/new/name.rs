@@ -68,6 +68,7 @@ const TAKEN: &[&str] = &[
     "struct",
     "super",
     "symbol",
+    "team",
     "tempfile",
     "test",
     "tickwire",

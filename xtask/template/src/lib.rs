@@ -1,4 +1,4 @@
-//! The rules: runners who collect coins on a plane.
+//! The rules: runners of two teams who collect coins on a plane.
 //!
 //! The server runs them, and every client predicts its own runner by them: natively, and in a browser as WebAssembly.
 
@@ -12,10 +12,10 @@ pub const HALF: f32 = 50.0;
 pub const SPEED: f32 = 20.0;
 /// How near a runner must be to collect a coin, in units.
 pub const REACH: f32 = 3.0;
-/// Coins on the plane.
-pub const COINS: u32 = 5;
-/// Where the ids of coins begin; those below are players' numbers.
-const COIN_IDS: u32 = 1 << 31;
+/// Most coins on a plane.
+pub const COINS_MAX: u32 = 20;
+/// The game's code for refused room options.
+pub const REFUSED_OPTIONS: u16 = 1;
 
 /// What a player holds down in one tick: four bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
@@ -26,6 +26,17 @@ pub struct Keys {
     /// -1 is down.
     #[replicate(range = -1..=1)]
     pub up: i8,
+}
+
+/// A side. `#[state]` makes it part of the state and of the join options, `Replicate` a field of what is sent.
+#[state]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Replicate)]
+pub enum Team {
+    /// The first one.
+    #[default]
+    Red,
+    /// The other one.
+    Blue,
 }
 
 /// A player's runner.
@@ -41,6 +52,9 @@ pub struct Runner {
     /// Coins collected.
     #[replicate(range = 0..=9999, rare)]
     pub coins: u16,
+    /// The team that it runs for.
+    #[replicate(rare)]
+    pub team: Team,
 }
 
 /// What lies about to be collected.
@@ -68,13 +82,51 @@ pub struct Collected {
     pub by: PlayerId,
 }
 
+// ANCHOR: command
+/// Asks to run for another team.
+#[derive(Clone, Copy, Debug, PartialEq, Replicate)]
+pub struct ChangeTeam {
+    /// The new one.
+    pub team: Team,
+}
+// ANCHOR_END: command
+
+// ANCHOR: options
+/// The room options. Those left out have their defaults.
+#[state]
+#[derive(Clone, Debug)]
+#[serde(default)]
+pub struct PlaneOptions {
+    /// Coins that lie about at once, 1 to 20.
+    pub coins: u32,
+    /// Players up to which bots fill the room; 0 for no bots.
+    pub bots: u32,
+}
+
+impl Default for PlaneOptions {
+    fn default() -> Self {
+        PlaneOptions { coins: 5, bots: 4 }
+    }
+}
+
+/// The join options.
+#[state]
+#[derive(Clone, Debug, Default)]
+#[serde(default)]
+pub struct RunnerOptions {
+    /// The team to run for; none for the smaller one.
+    pub team: Option<Team>,
+}
+// ANCHOR_END: options
+
 /// The state of one room.
 #[state]
 #[derive(Debug, Default)]
 pub struct Game {
     runners: BTreeMap<PlayerId, Runner>,
     coins: BTreeMap<EntityId, Coin>,
-    /// Of the next coin: its id, and where it lies.
+    ids: EntityIds,
+    /// The next coin lies where this says.
     next_coin: u32,
 }
 
@@ -85,57 +137,101 @@ fn run(runner: &mut Runner, keys: Keys) {
     runner.pos = pos.clamp(Vec2::splat(-HALF), Vec2::splat(HALF));
 }
 
+/// The key for a way: none for a short one.
+fn axis(way: f32) -> i8 {
+    if way.abs() < 1.0 {
+        0
+    } else {
+        way.signum() as i8
+    }
+}
+
 #[game]
 impl Simulation for Game {
     const NAME: &'static str = "my-game";
     type Input = Keys;
     type Entity = Entity;
     type Event = Collected;
+    type Command = ChangeTeam;
+    // ANCHOR: option_types
+    type RoomOptions = PlaneOptions;
+    type JoinOptions = RunnerOptions;
+    // ANCHOR_END: option_types
+
+    // ANCHOR: policy
+    fn room_policy(options: &PlaneOptions) -> Result<RoomPolicy, Refusal> {
+        if !(1..=COINS_MAX).contains(&options.coins) {
+            let text = format!("a plane has 1 to {COINS_MAX} coins");
+            return Err(Refusal::new(REFUSED_OPTIONS, text));
+        }
+        Ok(RoomPolicy {
+            bots: Some(options.bots),
+            ..RoomPolicy::default()
+        })
+    }
 
     fn new(room: &NewRoom<Self>) -> Self {
-        let next_coin = room.seed as u32 % 1000;
         let mut game = Game {
-            next_coin,
+            next_coin: room.seed as u32 % 1000,
             ..Game::default()
         };
-        (0..COINS).for_each(|_| game.drop_coin());
+        (0..room.options.coins).for_each(|_| game.drop_coin());
         game
     }
 
     fn join(&mut self, player: &NewPlayer<Self>) {
         // Side by side, so that nobody stands on another.
         let pos = Vec2::new((player.id.0 % 5) as f32 * 15.0 - 30.0, 0.0);
+        let team = player.options.team.unwrap_or_else(|| self.smaller_team());
         let runner = Runner {
             pos,
+            team,
             ..Runner::default()
         };
         self.runners.insert(player.id, runner);
     }
+    // ANCHOR_END: policy
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         self.runners.remove(&player);
     }
 
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+        for (player, change) in inputs.commands() {
+            self.runners.entry(player).or_default().team = change.team;
+        }
         for (player, keys) in inputs.iter() {
-            let Some(runner) = self.runners.get_mut(&player) else {
-                continue;
-            };
+            let runner = self.runners.entry(player).or_default();
             run(runner, keys);
-            let pos = runner.pos;
-            for _ in 0..self.collect(pos) {
-                if let Some(runner) = self.runners.get_mut(&player) {
-                    runner.coins = (runner.coins + 1).min(9999);
-                }
+            let collected = self
+                .coins
+                .extract_if(.., |_, coin| coin.pos.distance(runner.pos) <= REACH)
+                .count();
+            runner.coins = (runner.coins + collected as u16).min(9999);
+            for _ in 0..collected {
                 self.drop_coin();
                 outbox.to_room(Collected { by: player });
             }
         }
     }
 
+    // ANCHOR: bot
+    /// A bot runs to the nearest coin. It rests every other second, and leaves coins to people.
+    fn bot_input(&self, bot: PlayerId, tick: Tick) -> Keys {
+        let rests = tick.0 / Self::TICK_HZ % 2 == 1;
+        let Some(gap) = self.nearest_coin(bot).filter(|_| !rests) else {
+            return Keys::default();
+        };
+        Keys {
+            right: axis(gap.x),
+            up: axis(gap.y),
+        }
+    }
+    // ANCHOR_END: bot
+
     fn capture(&self, world: &mut Capture<Entity>) {
         for (player, runner) in &self.runners {
-            let shown = world.show(EntityId(player.0), Entity::Runner(*runner));
+            let shown = world.show(EntityId::of_player(*player), Entity::Runner(*runner));
             shown.owned_by(*player).at(runner.pos);
         }
         for (id, coin) in &self.coins {
@@ -145,11 +241,21 @@ impl Simulation for Game {
 }
 
 impl Game {
-    /// Takes the coins in reach of `pos` off the plane, and says how many they were.
-    fn collect(&mut self, pos: Vec2) -> usize {
-        let before = self.coins.len();
-        self.coins.retain(|_, coin| coin.pos.distance(pos) > REACH);
-        before - self.coins.len()
+    fn smaller_team(&self) -> Team {
+        let is_blue = |runner: &&Runner| runner.team == Team::Blue;
+        let blue = self.runners.values().filter(is_blue).count();
+        if blue * 2 < self.runners.len() {
+            Team::Blue
+        } else {
+            Team::Red
+        }
+    }
+
+    /// The way from a player's runner to the nearest coin.
+    fn nearest_coin(&self, player: PlayerId) -> Option<Vec2> {
+        let pos = self.runners.get(&player)?.pos;
+        let ways = self.coins.values().map(|coin| coin.pos - pos);
+        ways.min_by(|one, other| one.length().total_cmp(&other.length()))
     }
 
     /// Lays a coin where none is soon again: everything comes from the state, so a replay has the same coins.
@@ -157,8 +263,7 @@ impl Game {
         self.next_coin += 1;
         let place = |factor: u32| (self.next_coin * factor % 181) as f32 * 0.5 - 45.0;
         let pos = Vec2::new(place(67), place(103));
-        let id = EntityId(COIN_IDS + self.next_coin);
-        self.coins.insert(id, Coin { pos });
+        self.coins.insert(self.ids.take(), Coin { pos });
     }
 }
 
@@ -178,8 +283,6 @@ tickwire::web_rules!(Game);
 
 #[cfg(test)]
 mod tests {
-    use tickwire::Tick;
-
     use super::*;
 
     const ANN: PlayerId = PlayerId(1);
@@ -190,9 +293,14 @@ mod tests {
         game
     }
 
-    fn step(game: &mut Game, tick: u32, keys: Keys) -> usize {
+    /// One tick. Returns the number of events.
+    fn step(game: &mut Game, tick: u32, keys: Keys, commands: &[(PlayerId, ChangeTeam)]) -> usize {
         let mut outbox = Outbox::default();
-        game.step(&Inputs::new(Tick(tick), &[(ANN, keys)]), &mut outbox);
+        let inputs = [(ANN, keys)];
+        game.step(
+            &Inputs::new(Tick(tick), &inputs).with_commands(commands),
+            &mut outbox,
+        );
         outbox.drain().count()
     }
 
@@ -201,11 +309,11 @@ mod tests {
         let mut game = room();
         let start = game.runners[&ANN].pos;
         let right = Keys { right: 1, up: 0 };
-        step(&mut game, 1, right);
+        step(&mut game, 1, right, &[]);
         let pos = game.runners[&ANN].pos;
         assert!(pos.x > start.x && pos.y == start.y, "{pos}");
         (2..600).for_each(|tick| {
-            step(&mut game, tick, right);
+            step(&mut game, tick, right, &[]);
         });
         assert_eq!(game.runners[&ANN].pos.x, HALF);
     }
@@ -216,22 +324,76 @@ mod tests {
         let (id, coin) = game.coins.first_key_value().unwrap();
         let (id, pos) = (*id, coin.pos);
         game.runners.get_mut(&ANN).unwrap().pos = pos;
-        assert_eq!(step(&mut game, 1, Keys::default()), 1);
+        assert_eq!(step(&mut game, 1, Keys::default(), &[]), 1);
         assert_eq!(game.runners[&ANN].coins, 1);
-        assert_eq!(game.coins.len(), COINS as usize);
+        assert_eq!(game.coins.len(), PlaneOptions::default().coins as usize);
         assert!(!game.coins.contains_key(&id));
+    }
+
+    #[test]
+    fn a_room_has_the_coins_it_was_made_with_and_no_others_are_made() {
+        for (coins, is_made) in [(0, false), (1, true), (20, true), (21, false)] {
+            let options = PlaneOptions {
+                coins,
+                ..PlaneOptions::default()
+            };
+            let refusal = Game::room_policy(&options).err();
+            assert_eq!(
+                refusal.map(|refusal| refusal.code),
+                (!is_made).then_some(REFUSED_OPTIONS)
+            );
+            let game = Game::new(&NewRoom {
+                options,
+                ..NewRoom::with_seed(1)
+            });
+            assert_eq!(game.coins.len(), coins as usize);
+        }
+    }
+
+    #[test]
+    fn a_player_has_the_team_it_asks_for_or_the_smaller_one() {
+        let mut game = room();
+        game.join(&NewPlayer::named(PlayerId(2), "Bob"));
+        let options = RunnerOptions {
+            team: Some(Team::Blue),
+        };
+        game.join(&NewPlayer {
+            options,
+            ..NewPlayer::named(PlayerId(3), "Cid")
+        });
+        let teams = |game: &Game| {
+            game.runners
+                .values()
+                .map(|runner| runner.team)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(teams(&game), [Team::Red, Team::Blue, Team::Blue]);
+        step(
+            &mut game,
+            1,
+            Keys::default(),
+            &[(PlayerId(3), ChangeTeam { team: Team::Red })],
+        );
+        assert_eq!(teams(&game), [Team::Red, Team::Blue, Team::Red]);
+    }
+
+    #[test]
+    fn a_bot_collects_coins() {
+        let mut game = room();
+        for tick in 0..1200 {
+            let keys = game.bot_input(ANN, Tick(tick));
+            step(&mut game, tick, keys, &[]);
+        }
+        assert!(game.runners[&ANN].coins > 0);
     }
 
     #[test]
     fn what_is_predicted_is_what_the_rules_do() {
         let mut game = room();
         let mut predicted = Entity::Runner(game.runners[&ANN]);
-        for (tick, keys) in [(1, 0), (1, 1), (-1, 0)].into_iter().enumerate() {
-            let keys = Keys {
-                right: keys.0,
-                up: keys.1,
-            };
-            step(&mut game, tick as u32, keys);
+        for (tick, (right, up)) in [(1, 0), (1, 1), (-1, 0)].into_iter().enumerate() {
+            let keys = Keys { right, up };
+            step(&mut game, tick as u32, keys, &[]);
             let mut alone = PredictedStep::alone();
             <Game as PredictEntity>::predict_step(&mut predicted, keys, &mut alone);
         }

@@ -21,7 +21,8 @@ export function chat(client: Client<MyGame>): void {
   };
 }
 
-function line(text: string): void {
+/** Adds a line. */
+export function line(text: string): void {
   const item = document.createElement('li');
   item.textContent = text; // never as HTML
   messages.append(item);

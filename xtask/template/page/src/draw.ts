@@ -1,8 +1,9 @@
 import type { Client } from 'tickwire';
-import type { MyGame } from './types';
+import type { MyGame, Team } from './types';
 
 /** Half of the plane's side, in units: `HALF` of the rules. */
 const HALF = 50;
+const COLOURS: Record<Team, string> = { Red: '#ff7a6b', Blue: '#6bb2ff' };
 const pen = document.querySelector('canvas')!.getContext('2d')!;
 
 /** Draws what is seen. */
@@ -13,11 +14,11 @@ export function draw({ entities, members }: Client<MyGame>): void {
   pen.clearRect(0, 0, width, height);
   for (const coin of entities.of('Coin')) dot(coin.pos, 12, 'gold', coin.presence);
   for (const runner of entities.of('Runner')) {
-    const { x, y } = dot(runner.pos, runner.mine ? 20 : 16, `hsl(${(runner.id * 137) % 360} 75% 62%)`, runner.presence);
+    const { x, y } = dot(runner.pos, runner.mine ? 20 : 16, COLOURS[runner.team], runner.presence);
     pen.lineWidth = 4;
     pen.strokeStyle = '#f4f7ff';
     if (runner.mine) pen.stroke();
-    pen.fillStyle = '#d8deea';
+    pen.fillStyle = COLOURS[runner.team];
     pen.font = `${letters}px system-ui, sans-serif`;
     pen.textAlign = x < 150 ? 'left' : x > width - 150 ? 'right' : 'center';
     pen.fillText(`${members.get(runner.id)?.name ?? ''} · ${runner.coins}`, x, y < 70 ? y + 28 + letters : y - 30);

@@ -8,7 +8,7 @@ const down = new Set<string>();
 let finger: { x: number; y: number } | undefined;
 
 addEventListener('keydown', (event) => {
-  if (!KEYS[event.key] || event.target instanceof HTMLInputElement) return;
+  if (!KEYS[event.key] || (event.target as Element).closest('form')) return;
   event.preventDefault();
   down.add(event.key);
 });

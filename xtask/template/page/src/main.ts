@@ -2,6 +2,7 @@ import { type Client, connect } from 'tickwire';
 import { chat } from './chat';
 import { draw } from './draw';
 import { held } from './keys';
+import { room as rooms } from './room';
 import { type MyGame, myGameSchema } from './types';
 import { core } from './rules';
 
@@ -17,11 +18,12 @@ async function play(): Promise<void> {
   const client = await connect<MyGame>(location.origin, { name, room, rejoin: true, core, schema: myGameSchema });
   Object.assign(globalThis, { client }); // to look at it in the console
   chat(client);
+  rooms(client, name);
   let frame = requestAnimationFrame(function next() {
     client.setInput(held());
     client.update();
     draw(client);
-    state.value = stateOf(client);
+    state.value = client.difference ?? stateOf(client);
     frame = requestAnimationFrame(next);
   });
   const { text } = await client.closed;
@@ -31,8 +33,9 @@ async function play(): Promise<void> {
 
 function stateOf(client: Client<MyGame>): string {
   const { rttMs, corrections } = client.stats();
-  const coins = client.entities.mine('Runner')?.coins ?? 0;
-  return `${coins} coins · ${client.members.size} here · ${client.transport}, ${rttMs.toFixed(0)} ms, ${corrections} corrections`;
+  const coins = { Red: 0, Blue: 0 };
+  for (const runner of client.entities.of('Runner')) coins[runner.team] += runner.coins;
+  return `Red ${coins.Red}, Blue ${coins.Blue} · ${client.room?.name ?? 'no room'} · ${client.transport}, ${rttMs.toFixed(0)} ms, ${corrections} corrections`;
 }
 
 for (;;) {

@@ -19,6 +19,7 @@ export interface MyGame extends Game {
       vel: Vec2;
       /** Whole, 0 to 9999. */
       coins: number;
+      team: Team;
     };
     Coin: {
       /** Each -50 to 50 in steps of 0.5. */
@@ -33,19 +34,27 @@ export interface MyGame extends Game {
     };
   };
   /** What a player asks for once. */
-  commands: {};
+  commands: {
+    ChangeTeam: {
+      team: Team;
+    };
+  };
 }
+
+export type Team = 'Red' | 'Blue';
 
 /** What this was made of. As the option `schema` of `connect`, it has a server of other rules told on the console. */
 export const myGameSchema = {
   game: "my-game",
   input: { right: "int", up: "int" },
   entities: {
-    Runner: { pos: "vec2", vel: "vec2", coins: "int" },
+    Runner: { pos: "vec2", vel: "vec2", coins: "int", team: "choice of Red, Blue" },
     Coin: { pos: "vec2" },
   },
   events: {
     Collected: { by: "int" },
   },
-  commands: {},
+  commands: {
+    ChangeTeam: { team: "choice of Red, Blue" },
+  },
 };
