@@ -15,8 +15,7 @@ use crate::web::text;
 
 /// Runs all probes against the server of the minimal example.
 pub(crate) fn http3(repo: &Repo) -> anyhow::Result<Outcome> {
-    let build = ["build", "--package=tickwire-minimal"];
-    Run::new("cargo", &build, repo.root()).show()?;
+    build_binaries(repo)?;
     let (python, server) = (python(repo), repo.target().join("debug/tickwire-minimal"));
     let script = folder(repo).join("run.py");
     Run::new(text(&python)?, &["-B", text(&script)?, text(&server)?], repo.root()).show()?;

@@ -82,7 +82,10 @@ impl Report {
             Ok(Outcome::NotRun(reason)) => println!("=== {} not run: {reason}", step.name),
             Ok(_) => {}
         }
-        self.rows.push(Row { name: step.name, took: start.elapsed(), result });
+        let took = start.elapsed();
+        // Before the table: a run that is stopped shows where its time went.
+        println!("=== {} took {:.0} s", step.name, took.as_secs_f64());
+        self.rows.push(Row { name: step.name, took, result });
     }
 
     /// Prints the end of each failed step's output again, the table and, last, the totals. Returns
