@@ -88,11 +88,27 @@ async function playsOn(name, room) {
   assert.deepEqual([await page.shown('message'), await page.shown('enter'), await page.shown('hud')], [false, false, true]);
 }
 
-/** Runs in the page: while `window.isHeld`, no timer of half a second or more fires, so that the page does nothing by itself. */
+/** Runs in the page: while `window.isHeld` and no try is under way, no timer fires, so that the page tries nothing by itself. */
 const holdable = `(${() => {
+  // The button is disabled during a try.
+  window.isQuiet = () => window.arena.state === 'message' && document.getElementById('message-action').ariaDisabled === 'false';
   const { setTimeout } = window;
-  window.setTimeout = (run, ms, ...rest) => setTimeout(() => (window.isHeld && ms >= 500) || run(...rest), ms);
+  window.setTimeout = (run, ms, ...rest) => setTimeout(() => (window.isHeld && window.isQuiet()) || run(...rest), ms);
 }})()`;
+
+/** From now on the page tries nothing by itself, and a try that was under way has ended. */
+async function hold() {
+  await page.evaluate(() => (window.isHeld = true));
+  await page.until('the end of a try', () => window.isQuiet());
+}
+
+/** Ends {@link hold} with a click, before any timer could fire. */
+async function releaseBy(id) {
+  await page.evaluate((id) => {
+    window.isHeld = false;
+    document.getElementById(id).click();
+  }, id);
+}
 
 test('a server that stops says so, and the page plays on by itself once it is back', async () => {
   server = await startServer();
@@ -129,9 +145,9 @@ test('the button tries at once', async () => {
   await page.join('Ann');
   await server.stop('SIGKILL');
   await told('ConnectionLost', /gone/);
-  await page.evaluate(() => (window.isHeld = true));
+  await hold();
   await server.start();
-  await page.click('#message-action');
+  await releaseBy('message-action');
   await playsOn('Ann', 'court');
 });
 
@@ -142,8 +158,7 @@ test('the start page is one button away from a server that is gone', async () =>
   await server.stop('SIGTERM');
   await page.untilState('message');
   // A try of the page's own would take the button away under the mouse.
-  await page.evaluate(() => (window.isHeld = true));
-  await page.untilState('message');
+  await hold();
   await page.click('#message-back');
   await page.untilState('enter');
   await page.evaluate(() => (window.isHeld = false));
@@ -158,14 +173,14 @@ test('who comes back while the old seat is still taken gets it once it is free',
   await page.join('Ann');
   const stopped = server.stop('SIGTERM');
   await page.untilState('message');
-  await page.evaluate(() => (window.isHeld = true));
+  // A try that is still under way could reach the server's second life before the other one does.
+  await hold();
   await stopped;
   await server.start();
   // The server knows no difference between an old seat and another person of that name.
   const old = await browser.open(`${server.url}?room=court`);
   await old.join('Ann');
-  await page.evaluate(() => (window.isHeld = false));
-  await page.click('#message-action');
+  await releaseBy('message-action');
   await told('NameTaken', /old seat/);
   await old.close();
   await playsOn('Ann', 'court');
