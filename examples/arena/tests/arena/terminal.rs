@@ -8,9 +8,7 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::EntityId;
 use tickwire_shared::control::{ServerChat, ServerFrame};
 
-mod support;
-
-use support::{ArenaServer, Terminal};
+use crate::support::{ArenaServer, Terminal};
 
 #[test]
 fn it_flies_shoots_chats_and_gives_the_terminal_back() {

@@ -1,8 +1,6 @@
 //! A player whose program stands still for so long that the low bits of a tick tell nothing any more, and goes on;
 //! and rooms whose ticks come to an end.
 
-mod table;
-
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
 use tickwire_shared::simulation::schema_of;
@@ -11,7 +9,7 @@ use tickwire_shared::{
     Simulation, Tick,
 };
 
-use table::{ME, PERIOD, Table};
+use crate::table::{ME, PERIOD, Table};
 
 const DELAY_TICKS: usize = 5;
 /// All is as it was before after so many ticks: a second.

@@ -1,7 +1,5 @@
 //! Prediction, from a few lines to a player behind a slow network.
 
-mod table;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,7 @@ use tickwire_shared::{
     Simulation, Tick,
 };
 
-use table::{ME, PERIOD, Table};
+use crate::table::{ME, PERIOD, Table};
 
 /// A player holds a push along x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]

@@ -1,7 +1,5 @@
 //! What comes into a player's view, goes out of it, or ends.
 
-mod table;
-
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
@@ -10,7 +8,7 @@ use tickwire_shared::{
     Simulation, Tick, View, Viewer,
 };
 
-use table::Table;
+use crate::table::Table;
 
 const DELAY_TICKS: usize = 6;
 const STEP: f32 = 0.01;

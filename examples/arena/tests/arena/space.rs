@@ -1,8 +1,6 @@
 //! A game in three dimensions: gliders with a rotation, a view of a sphere, and prediction of the
 //! own glider.
 
-mod table;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +14,7 @@ use tickwire_shared::{
     Replicate, Simulation, Tick, View, Viewer,
 };
 
-use table::{ME, PERIOD, Table};
+use crate::table::{ME, PERIOD, Table};
 
 /// The reach of a player's view, in metres.
 const SIGHT: f32 = 120.0;

@@ -1,7 +1,5 @@
 //! How others are shown: between their states, or ahead of them.
 
-mod table;
-
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::{Mode, Session};
 use tickwire_shared::glam::Vec2;
@@ -11,7 +9,7 @@ use tickwire_shared::{
     Simulation, Tick,
 };
 
-use table::Table;
+use crate::table::Table;
 
 const STEP: f32 = 0.01;
 const DELAY_TICKS: usize = 6;

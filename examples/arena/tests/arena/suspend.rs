@@ -1,7 +1,5 @@
 //! A player whose program stands still for ten seconds, as a browser's tab that is suspended, and goes on.
 
-mod table;
-
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::prediction::PredictionStats;
 use tickwire_client::session::{NetStats, Session};
@@ -13,7 +11,7 @@ use tickwire_shared::{
     Simulation, Tick,
 };
 
-use table::{ME, PERIOD, Table};
+use crate::table::{ME, PERIOD, Table};
 
 const STEP: f32 = 0.01;
 const DELAY_TICKS: usize = 6;

@@ -1,0 +1,20 @@
+//! The arena: its rules, its server and its clients, one file for each behaviour.
+
+mod support;
+mod table;
+
+mod book;
+mod bots;
+mod gap;
+mod journal;
+mod modes;
+mod predict;
+mod presence;
+mod resume;
+mod rooms;
+mod sight;
+mod soak;
+mod space;
+mod suspend;
+mod terminal;
+mod websocket;
