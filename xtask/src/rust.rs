@@ -1,6 +1,7 @@
 //! The steps that run one cargo command.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
@@ -79,9 +80,16 @@ pub(crate) fn docs(repo: &Repo) -> anyhow::Result<Outcome> {
 
 /// Builds every binary of the workspace together with all tests: for the binaries alone cargo
 /// selects other features of the dependencies, and builds most of them a second time.
+///
+/// Once for all steps: cargo takes a second to find that nothing has changed, and is asked forty times.
 pub(crate) fn build_binaries(repo: &Repo) -> anyhow::Result<()> {
-    let build = [&["build", "--all-targets"], &PACKAGES[..]].concat();
-    Run::new("cargo", &build, repo.root()).show()
+    static ARE_BUILT: AtomicBool = AtomicBool::new(false);
+    if !ARE_BUILT.load(Ordering::Relaxed) {
+        let build = [&["build", "--all-targets"], &PACKAGES[..]].concat();
+        Run::new("cargo", &build, repo.root()).show()?;
+        ARE_BUILT.store(true, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 fn cargo(repo: &Repo, arguments: &[&str]) -> anyhow::Result<Outcome> {
