@@ -40,12 +40,13 @@ export interface Movable {
 export class Upgrader {
   readonly #upgrade: Upgrade | undefined;
   readonly #session: Movable;
-  /** The WebSocket that the attempts are counted for. */
+  /** The transport that the attempts are counted for. */
   #from: Transport | undefined;
   #attempts = 0;
   #dueMs = 0;
   #opening: AbortController | undefined;
   #next: Transport | undefined;
+  /** The session moved, and no datagram has come over WebTransport since. */
   #isUnproven = false;
 
   /** Without `upgrade` a session stays on its transport. */
@@ -105,7 +106,7 @@ export class Upgrader {
 
   /** A datagram came over the transport that carries the session. */
   heardDatagram(): void {
-    if (!this.#isUnproven) return;
+    if (!this.#isUnproven || this.#session.transport().kind !== 'webtransport') return;
     this.#isUnproven = false;
     this.#upgrade?.worked();
   }
@@ -117,13 +118,13 @@ export class Upgrader {
     this.#next = undefined;
   }
 
-  /** Counts for another transport. */
+  /** Counts for another transport. A move that brought no datagrams is an attempt that failed. */
   #begin(transport: Transport, nowMs: number): void {
     this.#opening?.abort();
     this.#opening = undefined;
     this.#from = transport;
-    this.#attempts = 0;
-    this.#dueMs = nowMs + this.#pauseMs(0);
+    if (!this.#isUnproven) this.#attempts = 0;
+    this.#dueMs = nowMs + this.#pauseMs(this.#attempts);
   }
 
   async #try(upgrade: Upgrade, from: Transport): Promise<void> {

@@ -53,6 +53,13 @@ class MovingCore {
     return true;
   }
   pollReconnect = () => false;
+  resume = () => {};
+  /** The server goes on with the session over the connection that it was asked over. */
+  answer(over: Pipe) {
+    this.isLost = false;
+    this.events.push({ type: 'resumed', attempts: 1, lostForMs: 5 });
+    over.speak();
+  }
   onClosed = () => {};
   onControl = () => void this.calls.push('control');
   onDatagram = () => void this.calls.push('datagram');
@@ -104,6 +111,8 @@ let openings: Opening[];
 let told: unknown[];
 let isWise: boolean;
 let worked: number;
+/** What opens for a session that is lost, and beside one that stalls. */
+let anew: Promise<Pipe>;
 
 /** Passes time in which the room's snapshots come. */
 async function pass(ms: number, over = socket) {
@@ -119,13 +128,14 @@ const until = async (count: number) => {
 };
 
 function begin(kind: TransportKind = 'websocket', hasUpgrade = true) {
-  [openings, told, isWise, worked] = [[], [], true, 0];
+  [openings, told, isWise, worked, anew] = [[], [], true, 0, new Promise(() => {})];
   core = new MovingCore();
   socket = new Pipe(kind);
   const open = (signal: AbortSignal) =>
     new Promise<Transport>((resolve, reject) => openings.push({ signal, resolve: (pipe) => resolve(pipe as unknown as Transport), reject }));
-  const upgrade = { open, isWise: () => isWise, worked: () => worked++ };
-  const ways = { open: () => new Promise(() => {}), ...(hasUpgrade && { upgrade }) } as unknown as Ways;
+  const upgrade = { open, isWise: () => isWise, worked: () => ((isWise = true), worked++) };
+  const stalled = () => (isWise = false);
+  const ways = { open: () => anew, openOther: () => anew, stalled, ...(hasUpgrade && { upgrade }) } as unknown as Ways;
   client = new Client(core as unknown as Core, socket as unknown as Transport, { ways });
   for (const event of ['reconnecting', 'resumed', 'moved', 'close'] as const) client.on(event, (value) => told.push([event, value]));
   socket.speak();
@@ -175,6 +185,48 @@ test('a session on a WebSocket moves to WebTransport once the server answers ove
   next.show();
   next.show();
   expect(worked, 'it is remembered once datagrams come').toBe(1);
+});
+
+/** The session goes over the new transport, on which no datagram comes. */
+async function moved(): Promise<Pipe> {
+  const next = await opened();
+  core.outcome = 'moved';
+  next.speak();
+  expect(client.transport).toBe('webtransport');
+  core.pollReconnect = () => true;
+  return next;
+}
+
+test('WebTransport without datagrams is left for a WebSocket, and is not remembered as what worked', async () => {
+  await moved();
+  const another = new Pipe('websocket');
+  anew = Promise.resolve(another);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect([client.transport, isWise]).toEqual(['websocket', false]);
+  core.answer(another);
+  await pass(60_000, another);
+  expect([worked, isWise, openings.length]).toEqual([0, false, 1]);
+  expect(told.map((event) => (event as unknown[])[0])).toEqual(['moved', 'reconnecting', 'resumed', 'moved']);
+});
+
+test('WebTransport that ends without a datagram is tried more seldom, until it brings one', async () => {
+  const next = await moved();
+  const another = new Pipe('websocket');
+  anew = Promise.resolve(another);
+  next.end();
+  await vi.advanceTimersByTimeAsync(0);
+  core.answer(another);
+  await pass(19_000, another);
+  expect([client.transport, worked, openings.length]).toEqual(['websocket', 0, 1]);
+  await pass(6000, another);
+  expect(openings).toHaveLength(2);
+  const second = new Pipe('webtransport');
+  openings[1]!.resolve(second);
+  await pass(100, another);
+  core.outcome = 'moved';
+  second.speak();
+  second.show();
+  expect([client.transport, worked]).toEqual(['webtransport', 1]);
 });
 
 test('after attempts that fail the next ones are rarer, and few', async () => {
