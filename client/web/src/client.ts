@@ -75,7 +75,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       ...current,
       isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.silentMs < SETTLED_MS,
       listen: (transport) => this.#listen(transport),
-      lost: (unanswered) => this.#reconnector.lost(unanswered),
+      keep: (transport) => this.#reconnector.keep(transport),
+      lost: () => this.#reconnector.lost(),
     });
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
@@ -143,6 +144,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (!next) return;
     const old = this.#transport;
     this.#transport = next;
+    this.#reconnector.resumed();
     this.#watch = new StallWatch(true);
     // What is asked again is answered on a stream.
     if (this.#requests.areAny) this.#watch.asked();
@@ -475,7 +477,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#end = { code, text };
     clearInterval(this.#idle);
     this.#reconnector.end();
-    this.#upgrader.end();
+    this.#upgrader.end(closeNumberOf(code), text);
     const error = new TickwireError(code, text);
     this.#welcomed.reject(error);
     this.#requests.end(error);

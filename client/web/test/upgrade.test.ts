@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../src/client.js';
 import type { Core, MoveOutcome } from '../src/core.js';
-import { TickwireError } from '../src/errors.js';
+import { TickwireError, closeNumberOf } from '../src/errors.js';
 import type { CoreEvent } from '../src/messages.js';
 import type { Ways } from '../src/reconnect.js';
 import type { Transport, TransportEnd, TransportHandler, TransportKind } from '../src/transport.js';
@@ -42,7 +42,10 @@ class MovingCore {
     if (this.outcome === 'moved') this.events.push({ type: 'moved' });
     return this.outcome;
   }
-  onMoveChat = () => 'pending' as const;
+  onMoveChat() {
+    if (this.outcome === 'failed') this.isUnderWay = false;
+    return this.outcome;
+  }
   cancelMove() {
     this.isUnderWay = false;
     if (this.isLost) this.events.push({ type: 'reconnecting', attempt: 1, inMs: 0 });
@@ -92,8 +95,13 @@ class Pipe {
   sendChat = (bytes: Uint8Array) => void this.sent.push([...bytes]);
   sendStatic = () => {};
   sendDatagram = () => {};
-  close = async () => void this.closes++;
+  closedWith: unknown[] = [];
+  close = async (...how: unknown[]) => {
+    this.closes++;
+    this.closedWith = how;
+  };
   speak = () => this.handler!.onControl(new Uint8Array(1));
+  chat = () => this.handler!.onChat(new Uint8Array(1));
   show = () => this.handler!.onDatagram(new Uint8Array(1));
   end = (end: TransportEnd = { reason: 'gone' }) => this.handler!.onClosed(end);
 }
@@ -285,10 +293,36 @@ test('a transport that is refused, or ends before the answer, is left, and the s
   await pass(100);
   core.outcome = 'failed';
   another.speak();
-  expect([another.closes, client.transport, told]).toEqual([1, 'websocket', []]);
+  expect([client.transport, told]).toEqual(['websocket', []]);
   // The server does not want it.
   await pass(2_000_000);
   expect(openings).toHaveLength(2);
+});
+
+test('where too much chat came before the answer, the new transport stays open until the session goes on', async () => {
+  const next = await opened();
+  core.outcome = 'failed';
+  next.chat();
+  expect([core.isUnderWay, client.transport, next.closes]).toEqual([false, 'websocket', 0]);
+  // The server has moved the session.
+  const another = new Pipe('webtransport');
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  socket.end({ closeCode: 15, reason: 'the session goes on over another connection' });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(next.closes, 'its end would be a goodbye').toBe(0);
+  core.answer(another);
+  expect([next.closes, socket.closes, another.closes]).toEqual([1, 1, 0]);
+  expect(told.at(-1)).toEqual(['moved', { from: 'websocket', to: 'webtransport' }]);
+});
+
+test('a session that ends by what follows the answer says why over the new transport', async () => {
+  const next = await opened();
+  core.onMoveControl = () => {
+    throw Object.assign(new Error('no such frame'), { code: closeNumberOf('ServerMisbehaved') });
+  };
+  next.speak();
+  const why = [closeNumberOf('ServerMisbehaved'), 'no such frame'];
+  expect([socket.closedWith, next.closedWith]).toEqual([why, why]);
 });
 
 test('a server that leaves the WebSocket before its answer comes is no lost connection', async () => {
