@@ -343,11 +343,12 @@ test('without that answer it is one, and the new transport stays open until the 
   await vi.advanceTimersByTimeAsync(200);
   expect(told).toEqual([['reconnecting', { type: 'reconnecting', attempt: 1, inMs: 0 }]]);
   expect([client.isReconnecting, next.closes]).toEqual([true, 0]);
-  core.isLost = false;
-  core.events.push({ type: 'resumed', attempts: 1, lostForMs: 5 });
-  core.pollReconnect = () => false;
-  await client.close();
-  expect(next.closes).toBe(1);
+  const another = new Pipe('webtransport');
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  await vi.advanceTimersByTimeAsync(100);
+  expect(next.closes).toBe(0);
+  core.answer(another);
+  expect([client.isReconnecting, next.closes, another.closes]).toEqual([false, 1, 0]);
 });
 
 test('both lost before the answer are a lost connection at once', async () => {
@@ -357,7 +358,7 @@ test('both lost before the answer are a lost connection at once', async () => {
   expect(told.map((event) => (event as unknown[])[0])).toEqual(['reconnecting']);
 });
 
-test('a transport that opens after the session has changed, or is over, is closed unused', async () => {
+test('a transport that opens after the session is over is closed unused', async () => {
   await until(1);
   const late = new Pipe('webtransport');
   await client.close();
@@ -365,4 +366,17 @@ test('a transport that opens after the session has changed, or is over, is close
   openings[0]!.resolve(late);
   await vi.advanceTimersByTimeAsync(0);
   expect([late.closes, late.sent]).toEqual([1, []]);
+});
+
+test.each([0, 100])('a transport that opens %i ms after the session went on over another WebSocket is closed unused', async (ms) => {
+  await until(1);
+  const [late, another] = [new Pipe('webtransport'), new Pipe('websocket')];
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  socket.end();
+  await vi.advanceTimersByTimeAsync(0);
+  core.answer(another);
+  await vi.advanceTimersByTimeAsync(ms);
+  openings[0]!.resolve(late);
+  await vi.advanceTimersByTimeAsync(0);
+  expect([late.closes, late.sent, core.isUnderWay, client.transport, another.closes]).toEqual([1, [], false, 'websocket', 0]);
 });
