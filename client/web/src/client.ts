@@ -19,8 +19,6 @@ import { Upgrader } from './upgrade.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
-/** Silence from which on a connection is not settled. */
-const SETTLED_MS = 1000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -73,7 +71,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     });
     this.#upgrader = new Upgrader(showing.ways?.upgrade, {
       ...current,
-      isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.silentMs < SETTLED_MS,
+      isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.isSettled(this.schema.tickHz),
       listen: (transport) => this.#listen(transport),
       keep: (transport) => this.#reconnector.keep(transport),
       lost: () => this.#reconnector.lost(),

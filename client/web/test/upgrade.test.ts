@@ -17,7 +17,7 @@ const JOINED: CoreEvent = {
   host: undefined,
   members: [{ player: 7, name: 'Me', spectator: false, bot: false }],
 };
-const SCHEMA = { game: 'boats', tickHz: 60, input: { name: 'Helm', fields: [] }, entities: [], events: [], commands: [] };
+const SCHEMA = { game: 'boats', input: { name: 'Helm', fields: [] }, entities: [], events: [], commands: [] };
 
 /** A core whose session moves as the protocol's does; it reads and writes nothing. */
 class MovingCore {
@@ -76,7 +76,8 @@ class MovingCore {
   goodbye = () => {};
   update = () => {};
   pollEvent = () => this.events.shift();
-  schema = () => SCHEMA;
+  tickHz = 60;
+  schema = () => ({ ...SCHEMA, tickHz: this.tickHz });
   stats = () => ({});
   view = () => [];
 }
@@ -122,11 +123,11 @@ let worked: number;
 /** What opens for a session that is lost, and beside one that stalls. */
 let anew: Promise<Pipe>;
 
-/** Passes time in which the room's snapshots come. */
-async function pass(ms: number, over = socket) {
-  for (let left = ms; left > 0; left -= 100) {
+/** Passes time in which the room's snapshots come, one in each `step` of milliseconds. */
+async function pass(ms: number, over = socket, step = 100) {
+  for (let left = ms; left > 0; left -= step) {
     over.show();
-    await vi.advanceTimersByTimeAsync(Math.min(left, 100));
+    await vi.advanceTimersByTimeAsync(Math.min(left, step));
   }
 }
 
@@ -135,9 +136,10 @@ const until = async (count: number) => {
   expect(openings).toHaveLength(count);
 };
 
-function begin(kind: TransportKind = 'websocket', hasUpgrade = true) {
+function begin(kind: TransportKind = 'websocket', hasUpgrade = true, tickHz = 60) {
   [openings, told, isWise, worked, anew] = [[], [], true, 0, new Promise(() => {})];
   core = new MovingCore();
+  core.tickHz = tickHz;
   socket = new Pipe(kind);
   const open = (signal: AbortSignal) =>
     new Promise<Transport>((resolve, reject) => openings.push({ signal, resolve: (pipe) => resolve(pipe as unknown as Transport), reject }));
@@ -252,6 +254,14 @@ test('after attempts that fail the next ones are rarer, and few', async () => {
   await pass(2_000_000);
   expect(openings).toHaveLength(5);
   expect(told).toEqual([]);
+});
+
+test('a game of one tick a second moves as well', async () => {
+  await client.close();
+  begin('websocket', true, 1);
+  // Each one comes a little late.
+  await pass(11_000, socket, 1100);
+  expect(openings).toHaveLength(1);
 });
 
 test.each(['NoWebTransport', 'InsecurePage'] as const)('where the browser has none (%s) nothing is tried again', async (code) => {
