@@ -91,9 +91,9 @@ export class Upgrader {
       this.#isUnproven = true;
       return next;
     }
+    // A refusal may come of this attempt's delay: the server no longer keeps what `Resume` lacked.
+    this.#later();
     this.#giveUp();
-    // The server will not have it another time either.
-    this.#attempts = PAUSES_MS.length;
     return undefined;
   }
 
