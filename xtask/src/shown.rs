@@ -7,13 +7,15 @@ use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines kept of a program that failed. A test runner names its failures at its end.
 const KEPT_LINES: usize = 60;
 /// How long to read on after the program has ended: a process that it left behind may hold its
-/// output open for ever.
+/// output open for ever, or write to it.
 const AFTER_END: Duration = Duration::from_secs(2);
+/// How long to wait for a line before the program is looked at.
+const LINE_TIME: Duration = Duration::from_millis(500);
 
 /// A program that ended with an error, and the last lines that it wrote.
 #[derive(Debug)]
@@ -46,12 +48,16 @@ pub(crate) fn run(command: &mut Command) -> io::Result<(ExitStatus, String)> {
         kept.push_back(line);
     };
     // Ends when both outputs do, or soon after the program.
+    let mut ended_at = None;
     loop {
-        match arrived.recv_timeout(AFTER_END) {
+        match arrived.recv_timeout(LINE_TIME) {
             Ok(line) => keep(line),
-            Err(_) if waiter.is_finished() => break,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let is_over = waiter.is_finished();
+        if is_over && ended_at.get_or_insert_with(Instant::now).elapsed() >= AFTER_END {
+            break;
         }
     }
     let status = waiter.join().expect("a wait does not panic")?;
@@ -114,5 +120,15 @@ mod tests {
         assert!(status.success());
         let left = last.trim().parse::<u32>().unwrap();
         Command::new("kill").arg(left.to_string()).status().unwrap();
+    }
+
+    #[test]
+    fn a_process_left_behind_that_writes_holds_nothing_up() {
+        let (status, last) =
+            shell("for i in $(seq 60); do echo line; sleep 1; done & echo \"left $!\"");
+        assert!(status.success());
+        let left = last.lines().find_map(|line| line.strip_prefix("left ")).unwrap();
+        let killed = Command::new("kill").arg(left).status().unwrap();
+        assert!(killed.success(), "it had ended by then");
     }
 }

@@ -19,8 +19,6 @@ import { Upgrader } from './upgrade.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
-/** Silence from which on a connection is not settled. */
-const SETTLED_MS = 1000;
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -73,9 +71,10 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     });
     this.#upgrader = new Upgrader(showing.ways?.upgrade, {
       ...current,
-      isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.silentMs < SETTLED_MS,
+      isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.isSettled(this.schema.tickHz),
       listen: (transport) => this.#listen(transport),
-      lost: (unanswered) => this.#reconnector.lost(unanswered),
+      keep: (transport) => this.#reconnector.keep(transport),
+      lost: () => this.#reconnector.lost(),
     });
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
@@ -143,6 +142,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (!next) return;
     const old = this.#transport;
     this.#transport = next;
+    this.#reconnector.resumed();
     this.#watch = new StallWatch(true);
     // What is asked again is answered on a stream.
     if (this.#requests.areAny) this.#watch.asked();
@@ -475,7 +475,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#end = { code, text };
     clearInterval(this.#idle);
     this.#reconnector.end();
-    this.#upgrader.end();
+    this.#upgrader.end(closeNumberOf(code), text);
     const error = new TickwireError(code, text);
     this.#welcomed.reject(error);
     this.#requests.end(error);

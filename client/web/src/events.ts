@@ -57,7 +57,7 @@ export interface ClientEvents<G extends Game> {
   reconnecting: Reconnecting;
   /** The session goes on over another connection, in the same room and seat, with every message and event in order and once. */
   resumed: Resumed;
-  /** Another transport carries the session: after `resumed`, or alone where datagrams came to pass and nothing was lost. */
+  /** Another transport carries the session: after `resumed`, or alone, when the client moved to WebTransport while its WebSocket still worked. */
   moved: { from: TransportKind; to: TransportKind };
   /** The list that `subscribeRooms()` follows, as it is now. */
   roomsChanged: readonly RoomInfo[];

@@ -80,6 +80,7 @@ const CHANGES = [
   'host',
   'reconnecting',
   'resumed',
+  'moved',
 ] as const;
 
 /** One session, as long as components hold it. */

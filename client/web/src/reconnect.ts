@@ -60,6 +60,8 @@ export class Reconnector {
    * that the server listens to.
    */
   #left: Transport[] = [];
+  /** What carried the session before it was lost. */
+  #from: TransportKind | undefined;
   /** No transport carries the session. */
   #isOff = false;
   readonly #hurry = () => this.#hurryUp();
@@ -84,10 +86,14 @@ export class Reconnector {
     return true;
   }
 
-  /** No transport carries the session. `unanswered` is one on which the server may listen. */
-  lost(unanswered?: Transport): void {
+  /** Keeps a transport open until the session goes on: the server may listen to it. */
+  keep(transport: Transport): void {
+    this.#left.push(transport);
+  }
+
+  /** No transport carries the session. */
+  lost(): void {
     this.#leave();
-    if (unanswered) this.#left.push(unanswered);
     this.#isOff = true;
     this.#tryIfDue();
   }
@@ -106,7 +112,8 @@ export class Reconnector {
 
   /** The server goes on with the session. Returns the transport that carried it before. */
   resumed(): TransportKind | undefined {
-    const from = this.#left[0]?.kind;
+    const from = this.#from;
+    this.#from = undefined;
     this.#closeLeft();
     return from;
   }
@@ -215,6 +222,7 @@ export class Reconnector {
 
   #leave(): void {
     const transport = this.#session.transport();
+    this.#from ??= transport.kind;
     if (!this.#left.includes(transport)) this.#left.push(transport);
   }
 

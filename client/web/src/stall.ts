@@ -4,6 +4,10 @@ const STALL_MS = 3000;
 const UNPROVEN_MS = 1000;
 /** Fewest snapshots of a slow game that a stall lacks. */
 const STALL_TICKS = 12;
+/** Silence from which on a connection is not settled. */
+const SETTLED_MS = 1000;
+/** The same for a slow game, in snapshots. */
+const SETTLED_TICKS = 2;
 /** Most that one gap counts: a page that stood still has not read what arrived meanwhile. */
 const GAP_MS_MAX = 250;
 
@@ -47,6 +51,11 @@ export class StallWatch {
   /** How long what is due has not come, in milliseconds in which the page ran. */
   get silentMs(): number {
     return Math.max(this.#datagramsMs, this.#streamsMs);
+  }
+
+  /** Whether what is due comes; `tickHz` is the room's tick rate. */
+  isSettled(tickHz: number): boolean {
+    return this.silentMs < Math.max(SETTLED_MS, (1000 / tickHz) * SETTLED_TICKS);
   }
 
   /** The stall is known: it is one again after as long. */

@@ -29,8 +29,10 @@ export interface Movable {
   isSettled(): boolean;
   /** Reads a transport beside the one that carries the session. */
   listen(transport: Transport): void;
-  /** The old transport is lost, and the new one, if given, brought no answer: it stays open, as the server may listen to it. */
-  lost(unanswered: Transport | undefined): void;
+  /** The server may listen to a transport that the session did not move to: it stays open until the session goes on. */
+  keep(transport: Transport): void;
+  /** The old transport is lost, and there is no new one. */
+  lost(): void;
 }
 
 /**
@@ -40,12 +42,13 @@ export interface Movable {
 export class Upgrader {
   readonly #upgrade: Upgrade | undefined;
   readonly #session: Movable;
-  /** The WebSocket that the attempts are counted for. */
+  /** The transport that the attempts are counted for. */
   #from: Transport | undefined;
   #attempts = 0;
   #dueMs = 0;
   #opening: AbortController | undefined;
   #next: Transport | undefined;
+  /** The session moved, and no datagram has come over WebTransport since. */
   #isUnproven = false;
 
   /** Without `upgrade` a session stays on its transport. */
@@ -83,15 +86,14 @@ export class Upgrader {
   take(outcome: MoveOutcome): Transport | undefined {
     const next = this.#next;
     if (!next || outcome === 'pending') return undefined;
-    this.#next = undefined;
     if (outcome === 'moved') {
+      this.#next = undefined;
       this.#isUnproven = true;
       return next;
     }
-    drop(next);
-    // The server will not have it another time either.
-    this.#attempts = PAUSES_MS.length;
-    this.#check();
+    // A refusal may come of this attempt's delay: the server no longer keeps what `Resume` lacked.
+    this.#later();
+    this.#giveUp();
     return undefined;
   }
 
@@ -105,25 +107,25 @@ export class Upgrader {
 
   /** A datagram came over the transport that carries the session. */
   heardDatagram(): void {
-    if (!this.#isUnproven) return;
+    if (!this.#isUnproven || this.#session.transport().kind !== 'webtransport') return;
     this.#isUnproven = false;
     this.#upgrade?.worked();
   }
 
-  /** The session is over. */
-  end(): void {
+  /** The session is over, for this reason. The server may have moved it by now. */
+  end(closeCode: number, reason: string): void {
     this.#opening?.abort();
-    if (this.#next) drop(this.#next);
+    void this.#next?.close(closeCode, reason).catch(() => {});
     this.#next = undefined;
   }
 
-  /** Counts for another transport. */
+  /** Counts for another transport. A move that brought no datagrams is an attempt that failed. */
   #begin(transport: Transport, nowMs: number): void {
     this.#opening?.abort();
     this.#opening = undefined;
     this.#from = transport;
-    this.#attempts = 0;
-    this.#dueMs = nowMs + this.#pauseMs(0);
+    if (!this.#isUnproven) this.#attempts = 0;
+    this.#dueMs = nowMs + this.#pauseMs(this.#attempts);
   }
 
   async #try(upgrade: Upgrade, from: Transport): Promise<void> {
@@ -153,17 +155,16 @@ export class Upgrader {
     transport.sendChat(streams[1]);
   }
 
-  /** The core waits no longer for the server's answer. */
+  /** The core waits no longer for the server's answer, which may be under way. */
   #giveUp(): void {
-    const next = this.#next;
+    if (this.#next) this.#session.keep(this.#next);
     this.#next = undefined;
-    if (this.#session.core.isReconnecting()) this.#session.lost(next);
-    else if (next) drop(next);
+    this.#check();
   }
 
   /** Both transports may be lost. */
   #check(): void {
-    if (this.#session.core.isReconnecting()) this.#session.lost(undefined);
+    if (this.#session.core.isReconnecting()) this.#session.lost();
   }
 
   #later(): void {

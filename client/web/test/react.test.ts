@@ -88,14 +88,12 @@ test('who comes and goes is rendered, with a new object each time', async () => 
   expect(before.members.size).toBe(1);
 });
 
-test('a member that is away is rendered', async () => {
+test.each(['memberAway', 'memberBack', 'moved'])('%s is rendered', async (event) => {
   await show();
   const [client] = clients as [Seated];
-  for (const event of ['memberAway', 'memberBack']) {
-    const before = seen.at(-1)!;
-    await act(async () => client.emitter.emit(event, {}));
-    expect(seen.at(-1)).not.toBe(before);
-  }
+  const before = seen.at(-1)!;
+  await act(async () => client.emitter.emit(event, {}));
+  expect(seen.at(-1)).not.toBe(before);
 });
 
 test('a connection that is lost is rendered, with the client, until the session goes on', async () => {

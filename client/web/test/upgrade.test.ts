@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Client } from '../src/client.js';
 import type { Core, MoveOutcome } from '../src/core.js';
-import { TickwireError } from '../src/errors.js';
+import { TickwireError, closeNumberOf } from '../src/errors.js';
 import type { CoreEvent } from '../src/messages.js';
 import type { Ways } from '../src/reconnect.js';
 import type { Transport, TransportEnd, TransportHandler, TransportKind } from '../src/transport.js';
@@ -17,7 +17,7 @@ const JOINED: CoreEvent = {
   host: undefined,
   members: [{ player: 7, name: 'Me', spectator: false, bot: false }],
 };
-const SCHEMA = { game: 'boats', tickHz: 60, input: { name: 'Helm', fields: [] }, entities: [], events: [], commands: [] };
+const SCHEMA = { game: 'boats', input: { name: 'Helm', fields: [] }, entities: [], events: [], commands: [] };
 
 /** A core whose session moves as the protocol's does; it reads and writes nothing. */
 class MovingCore {
@@ -42,7 +42,10 @@ class MovingCore {
     if (this.outcome === 'moved') this.events.push({ type: 'moved' });
     return this.outcome;
   }
-  onMoveChat = () => 'pending' as const;
+  onMoveChat() {
+    if (this.outcome === 'failed') this.isUnderWay = false;
+    return this.outcome;
+  }
   cancelMove() {
     this.isUnderWay = false;
     if (this.isLost) this.events.push({ type: 'reconnecting', attempt: 1, inMs: 0 });
@@ -53,6 +56,13 @@ class MovingCore {
     return true;
   }
   pollReconnect = () => false;
+  resume = () => {};
+  /** The server goes on with the session over the connection that it was asked over. */
+  answer(over: Pipe) {
+    this.isLost = false;
+    this.events.push({ type: 'resumed', attempts: 1, lostForMs: 5 });
+    over.speak();
+  }
   onClosed = () => {};
   onControl = () => void this.calls.push('control');
   onDatagram = () => void this.calls.push('datagram');
@@ -66,7 +76,8 @@ class MovingCore {
   goodbye = () => {};
   update = () => {};
   pollEvent = () => this.events.shift();
-  schema = () => SCHEMA;
+  tickHz = 60;
+  schema = () => ({ ...SCHEMA, tickHz: this.tickHz });
   stats = () => ({});
   view = () => [];
 }
@@ -85,8 +96,13 @@ class Pipe {
   sendChat = (bytes: Uint8Array) => void this.sent.push([...bytes]);
   sendStatic = () => {};
   sendDatagram = () => {};
-  close = async () => void this.closes++;
+  closedWith: unknown[] = [];
+  close = async (...how: unknown[]) => {
+    this.closes++;
+    this.closedWith = how;
+  };
   speak = () => this.handler!.onControl(new Uint8Array(1));
+  chat = () => this.handler!.onChat(new Uint8Array(1));
   show = () => this.handler!.onDatagram(new Uint8Array(1));
   end = (end: TransportEnd = { reason: 'gone' }) => this.handler!.onClosed(end);
 }
@@ -104,12 +120,14 @@ let openings: Opening[];
 let told: unknown[];
 let isWise: boolean;
 let worked: number;
+/** What opens for a session that is lost, and beside one that stalls. */
+let anew: Promise<Pipe>;
 
-/** Passes time in which the room's snapshots come. */
-async function pass(ms: number, over = socket) {
-  for (let left = ms; left > 0; left -= 100) {
+/** Passes time in which the room's snapshots come, one in each `step` of milliseconds. */
+async function pass(ms: number, over = socket, step = 100) {
+  for (let left = ms; left > 0; left -= step) {
     over.show();
-    await vi.advanceTimersByTimeAsync(Math.min(left, 100));
+    await vi.advanceTimersByTimeAsync(Math.min(left, step));
   }
 }
 
@@ -118,14 +136,16 @@ const until = async (count: number) => {
   expect(openings).toHaveLength(count);
 };
 
-function begin(kind: TransportKind = 'websocket', hasUpgrade = true) {
-  [openings, told, isWise, worked] = [[], [], true, 0];
+function begin(kind: TransportKind = 'websocket', hasUpgrade = true, tickHz = 60) {
+  [openings, told, isWise, worked, anew] = [[], [], true, 0, new Promise(() => {})];
   core = new MovingCore();
+  core.tickHz = tickHz;
   socket = new Pipe(kind);
   const open = (signal: AbortSignal) =>
     new Promise<Transport>((resolve, reject) => openings.push({ signal, resolve: (pipe) => resolve(pipe as unknown as Transport), reject }));
-  const upgrade = { open, isWise: () => isWise, worked: () => worked++ };
-  const ways = { open: () => new Promise(() => {}), ...(hasUpgrade && { upgrade }) } as unknown as Ways;
+  const upgrade = { open, isWise: () => isWise, worked: () => ((isWise = true), worked++) };
+  const stalled = () => (isWise = false);
+  const ways = { open: () => anew, openOther: () => anew, stalled, ...(hasUpgrade && { upgrade }) } as unknown as Ways;
   client = new Client(core as unknown as Core, socket as unknown as Transport, { ways });
   for (const event of ['reconnecting', 'resumed', 'moved', 'close'] as const) client.on(event, (value) => told.push([event, value]));
   socket.speak();
@@ -177,6 +197,48 @@ test('a session on a WebSocket moves to WebTransport once the server answers ove
   expect(worked, 'it is remembered once datagrams come').toBe(1);
 });
 
+/** The session goes over the new transport, on which no datagram comes. */
+async function moved(): Promise<Pipe> {
+  const next = await opened();
+  core.outcome = 'moved';
+  next.speak();
+  expect(client.transport).toBe('webtransport');
+  core.pollReconnect = () => true;
+  return next;
+}
+
+test('WebTransport without datagrams is left for a WebSocket, and is not remembered as what worked', async () => {
+  await moved();
+  const another = new Pipe('websocket');
+  anew = Promise.resolve(another);
+  await vi.advanceTimersByTimeAsync(2500);
+  expect([client.transport, isWise]).toEqual(['websocket', false]);
+  core.answer(another);
+  await pass(60_000, another);
+  expect([worked, isWise, openings.length]).toEqual([0, false, 1]);
+  expect(told.map((event) => (event as unknown[])[0])).toEqual(['moved', 'reconnecting', 'resumed', 'moved']);
+});
+
+test('WebTransport that ends without a datagram is tried more seldom, until it brings one', async () => {
+  const next = await moved();
+  const another = new Pipe('websocket');
+  anew = Promise.resolve(another);
+  next.end();
+  await vi.advanceTimersByTimeAsync(0);
+  core.answer(another);
+  await pass(19_000, another);
+  expect([client.transport, worked, openings.length]).toEqual(['websocket', 0, 1]);
+  await pass(6000, another);
+  expect(openings).toHaveLength(2);
+  const second = new Pipe('webtransport');
+  openings[1]!.resolve(second);
+  await pass(100, another);
+  core.outcome = 'moved';
+  second.speak();
+  second.show();
+  expect([client.transport, worked]).toEqual(['webtransport', 1]);
+});
+
 test('after attempts that fail the next ones are rarer, and few', async () => {
   vi.spyOn(Math, 'random').mockReturnValue(0);
   const at: number[] = [];
@@ -192,6 +254,14 @@ test('after attempts that fail the next ones are rarer, and few', async () => {
   await pass(2_000_000);
   expect(openings).toHaveLength(5);
   expect(told).toEqual([]);
+});
+
+test('a game of one tick a second moves as well', async () => {
+  await client.close();
+  begin('websocket', true, 1);
+  // Each one comes a little late.
+  await pass(11_000, socket, 1100);
+  expect(openings).toHaveLength(1);
 });
 
 test.each(['NoWebTransport', 'InsecurePage'] as const)('where the browser has none (%s) nothing is tried again', async (code) => {
@@ -223,7 +293,7 @@ test.each([
   expect(openings).toHaveLength(0);
 });
 
-test('a transport that is refused, or ends before the answer, is left, and the session stays', async () => {
+test('a transport that is refused, or ends before the answer, is left, the session stays, and another one is tried later', async () => {
   const next = await opened();
   next.end();
   expect([core.isUnderWay, client.transport]).toEqual([false, 'websocket']);
@@ -233,10 +303,34 @@ test('a transport that is refused, or ends before the answer, is left, and the s
   await pass(100);
   core.outcome = 'failed';
   another.speak();
-  expect([another.closes, client.transport, told]).toEqual([1, 'websocket', []]);
-  // The server does not want it.
-  await pass(2_000_000);
-  expect(openings).toHaveLength(2);
+  expect([client.transport, told]).toEqual(['websocket', []]);
+  await until(3);
+});
+
+test('where too much chat came before the answer, the new transport stays open until the session goes on', async () => {
+  const next = await opened();
+  core.outcome = 'failed';
+  next.chat();
+  expect([core.isUnderWay, client.transport, next.closes]).toEqual([false, 'websocket', 0]);
+  // The server has moved the session.
+  const another = new Pipe('webtransport');
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  socket.end({ closeCode: 15, reason: 'the session goes on over another connection' });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(next.closes, 'its end would be a goodbye').toBe(0);
+  core.answer(another);
+  expect([next.closes, socket.closes, another.closes]).toEqual([1, 1, 0]);
+  expect(told.at(-1)).toEqual(['moved', { from: 'websocket', to: 'webtransport' }]);
+});
+
+test('a session that ends by what follows the answer says why over the new transport', async () => {
+  const next = await opened();
+  core.onMoveControl = () => {
+    throw Object.assign(new Error('no such frame'), { code: closeNumberOf('ServerMisbehaved') });
+  };
+  next.speak();
+  const why = [closeNumberOf('ServerMisbehaved'), 'no such frame'];
+  expect([socket.closedWith, next.closedWith]).toEqual([why, why]);
 });
 
 test('a server that leaves the WebSocket before its answer comes is no lost connection', async () => {
@@ -257,11 +351,12 @@ test('without that answer it is one, and the new transport stays open until the 
   await vi.advanceTimersByTimeAsync(200);
   expect(told).toEqual([['reconnecting', { type: 'reconnecting', attempt: 1, inMs: 0 }]]);
   expect([client.isReconnecting, next.closes]).toEqual([true, 0]);
-  core.isLost = false;
-  core.events.push({ type: 'resumed', attempts: 1, lostForMs: 5 });
-  core.pollReconnect = () => false;
-  await client.close();
-  expect(next.closes).toBe(1);
+  const another = new Pipe('webtransport');
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  await vi.advanceTimersByTimeAsync(100);
+  expect(next.closes).toBe(0);
+  core.answer(another);
+  expect([client.isReconnecting, next.closes, another.closes]).toEqual([false, 1, 0]);
 });
 
 test('both lost before the answer are a lost connection at once', async () => {
@@ -271,7 +366,7 @@ test('both lost before the answer are a lost connection at once', async () => {
   expect(told.map((event) => (event as unknown[])[0])).toEqual(['reconnecting']);
 });
 
-test('a transport that opens after the session has changed, or is over, is closed unused', async () => {
+test('a transport that opens after the session is over is closed unused', async () => {
   await until(1);
   const late = new Pipe('webtransport');
   await client.close();
@@ -279,4 +374,17 @@ test('a transport that opens after the session has changed, or is over, is close
   openings[0]!.resolve(late);
   await vi.advanceTimersByTimeAsync(0);
   expect([late.closes, late.sent]).toEqual([1, []]);
+});
+
+test.each([0, 100])('a transport that opens %i ms after the session went on over another WebSocket is closed unused', async (ms) => {
+  await until(1);
+  const [late, another] = [new Pipe('webtransport'), new Pipe('websocket')];
+  [anew, core.pollReconnect] = [Promise.resolve(another), () => true];
+  socket.end();
+  await vi.advanceTimersByTimeAsync(0);
+  core.answer(another);
+  await vi.advanceTimersByTimeAsync(ms);
+  openings[0]!.resolve(late);
+  await vi.advanceTimersByTimeAsync(0);
+  expect([late.closes, late.sent, core.isUnderWay, client.transport, another.closes]).toEqual([1, [], false, 'websocket', 0]);
 });

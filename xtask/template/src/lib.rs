@@ -95,7 +95,7 @@ pub struct ChangeTeam {
 /// The room options. Those left out have their defaults.
 #[state]
 #[derive(Clone, Debug)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct PlaneOptions {
     /// Coins that lie about at once, 1 to 20.
     pub coins: u32,
@@ -112,7 +112,7 @@ impl Default for PlaneOptions {
 /// The join options.
 #[state]
 #[derive(Clone, Debug, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunnerOptions {
     /// The team to run for; none for the smaller one.
     pub team: Option<Team>,
@@ -347,6 +347,18 @@ mod tests {
                 ..NewRoom::with_seed(1)
             });
             assert_eq!(game.coins.len(), coins as usize);
+        }
+    }
+
+    #[test]
+    fn options_with_an_unknown_field_are_none_of_this_game() {
+        for (json, is_known) in [(r#"{"coins":12}"#, true), (r#"{"coin":12}"#, false)] {
+            let options = serde_json::from_str::<PlaneOptions>(json);
+            assert_eq!(options.is_ok(), is_known, "{json}");
+        }
+        for (json, is_known) in [(r#"{"team":"Blue"}"#, true), (r#"{"side":"Blue"}"#, false)] {
+            let options = serde_json::from_str::<RunnerOptions>(json);
+            assert_eq!(options.is_ok(), is_known, "{json}");
         }
     }
 

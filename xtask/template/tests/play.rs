@@ -110,6 +110,9 @@ async fn the_rules_refuse_a_room_by_their_own_code_and_text() -> anyhow::Result<
             Some(ClientEvent::Control(ServerFrame::Refused { code, text, .. })) => {
                 break (code, text);
             }
+            Some(ClientEvent::Over { .. } | ClientEvent::Control(ServerFrame::Joined { .. })) => {
+                panic!("it was not refused");
+            }
             Some(_) => {}
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }

@@ -56,7 +56,8 @@ pub enum MoveOutcome {
     /// The new connection carries the session: its bytes go to [`Session::handle_control`] and [`Session::handle_chat`] from now
     /// on, and the old one is to be closed.
     Moved,
-    /// The server did not accept the new connection, which is to be closed. The old one goes on.
+    /// The old connection goes on. The server may have moved the session all the same: close the new one by
+    /// [`CloseCode::ConnectionLost`](tickwire_shared::control::CloseCode::ConnectionLost), or once the session goes on.
     Failed,
 }
 
