@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{Block, MAGIC, VERSION, block_bytes, read_block};
 use super::error::JournalError;
-use super::segment::{SegmentHead, segment_path};
+use super::segment::{SegmentHead, folder_of, segment_path};
 use crate::room::{JournalEntry, JournalHead, TickRecord};
 
 /// A room's journal from its beginning on.
@@ -128,21 +128,24 @@ impl JournalReader {
     }
 
     /// Removes the cut record or head at the end, so that another segment may follow. Returns its number. All records must
-    /// be read.
+    /// be read. The disk has a cut before that, and with `is_synced` all else: of what a killed process wrote it may not have
+    /// the end, and with another segment after it a journal without its end would be damaged.
     ///
     /// # Errors
     /// Those of the system.
-    pub(super) fn cut_off(self) -> io::Result<u32> {
-        let JournalEnd::Cut(_) = self.end else { return Ok(self.segment.head.number + 1) };
+    pub(super) fn cut_off(self, is_synced: bool) -> io::Result<u32> {
+        let is_cut = matches!(self.end, JournalEnd::Cut(_));
         let next = self.path(1);
-        // The disk has the cut before another segment follows: with the old length beside it the journal would be damaged.
-        if next.try_exists()? {
+        if is_cut && next.try_exists()? {
             std::fs::remove_file(next)?;
-            File::open(self.folder())?.sync_all()?;
-        } else {
+        } else if is_cut {
             let file = OpenOptions::new().write(true).open(&self.segment.path)?;
             file.set_len(self.segment.offset)?;
-            file.sync_all()?;
+        }
+        if is_cut || is_synced {
+            for path in [folder_of(self.folder()), self.folder(), &self.segment.path] {
+                File::open(path)?.sync_all()?;
+            }
         }
         Ok(self.segment.head.number + 1)
     }

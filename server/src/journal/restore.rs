@@ -66,12 +66,13 @@ fn last_written(folder: &Path) -> SystemTime {
 }
 
 /// Runs the journal in `folder` from its newest checkpoint to its end. `None` if its room was let go: the folder is renamed
-/// then, so that no later start reads it.
+/// then, so that no later start reads it. With `is_synced` the disk has all of it.
 ///
 /// # Errors
 /// [`RestoreError`]; the folder is as it was.
 pub(crate) fn restore<S: Simulation>(
     folder: &Path,
+    is_synced: bool,
 ) -> Result<Option<RestoredJournal<S>>, RestoreError> {
     let ReplayStart { mut replay, mut journal, unused, .. } =
         ReplayStart::<S>::newest(folder, Tick(u32::MAX))?;
@@ -94,6 +95,6 @@ pub(crate) fn restore<S: Simulation>(
     if let Some(difference) = replay.difference() {
         return Err(RestoreError::Differs(difference.clone()));
     }
-    let next_segment = journal.cut_off()?;
+    let next_segment = journal.cut_off(is_synced)?;
     Ok(Some(RestoredJournal { folder: folder.to_owned(), head, replay, next_segment }))
 }

@@ -59,7 +59,7 @@ impl<S: Simulation> Rooms<S> {
         };
         let mut restored = Vec::new();
         for folder in folders {
-            match journal::restore::<S>(&folder) {
+            match journal::restore::<S>(&folder, self.config.journal_sync) {
                 Ok(journal) => restored.extend(journal),
                 Err(error) => left_out(&folder, error.to_string()),
             }
