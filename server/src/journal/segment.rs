@@ -159,3 +159,11 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:06}.journal"))
 }
+
+/// The number of a file with this extension, if its name is one.
+pub(super) fn number_of(name: &Path, extension: &str) -> Option<u32> {
+    let stem = name.file_stem()?.to_str()?;
+    let is_number = stem.len() >= 6 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = is_number && name.extension().is_some_and(|it| it == extension);
+    fits.then(|| stem.parse().ok()).flatten()
+}

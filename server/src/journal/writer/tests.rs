@@ -7,7 +7,7 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::schema::{KindSchema, Schema};
 
 use super::*;
-use crate::journal::{JournalEnd, JournalReader};
+use crate::journal::{JournalEnd, JournalReader, close_if_let_go, room_of};
 use crate::logged::logged;
 use crate::room::TickRecord;
 
@@ -277,6 +277,28 @@ fn a_room_that_is_let_go_in_the_last_round_ends_as_let_go() {
     bay.close();
     table.thread.round(true);
     assert_eq!(table.kept("bay"), (5, JournalEnd::Closed));
+}
+
+#[test]
+fn a_room_that_was_let_go_is_known_without_being_run() {
+    let mut table = Table::new(1 << 20, File::sync_data);
+    table.thread.segment_bytes_max = 1000;
+    let (mut bay, mut cove) = (table.room("bay"), table.room("cove"));
+    for tick in 1..=20 {
+        play(&mut bay, tick..=tick);
+        play(&mut cove, tick..=tick);
+        table.thread.round(false);
+    }
+    bay.close();
+    table.thread.round(true);
+    let folder = |room: &str| table.dir.path().join(room);
+    // The first segments of a long room are gone.
+    std::fs::remove_file(folder("bay").join("000000.journal")).unwrap();
+    for room in ["bay", "cove"] {
+        assert_eq!(room_of(&folder(room)).unwrap(), room);
+        assert_eq!(close_if_let_go(&folder(room)).unwrap(), room == "bay");
+    }
+    assert!(folder("bay.closed").is_dir() && folder("cove").is_dir());
 }
 
 #[test]
