@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tickwire_shared::Tick;
 
-use super::room_log::RoomLog;
+use super::room_log::{FAILED, RoomLog};
 
 /// Waits until the disk has a file.
 type SyncFile = dyn Fn(&File) -> io::Result<()> + Send + Sync;
@@ -70,6 +70,12 @@ impl DiskSync {
         self.shared.bytes.load(Ordering::Acquire)
     }
 
+    /// True if there is anything that the thread has not taken up.
+    #[cfg(test)]
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Has `files` synced, of which `bytes` are new; `log` is told once the disk has all records to `tick`. Then, or once the
     /// log has failed, they are let go.
     pub(super) fn add(
@@ -122,6 +128,8 @@ impl SyncShared {
             let is_idle = waiting.is_empty();
             for UnsyncedLog { log, tick, files, bytes } in waiting.into_values() {
                 match files.iter().try_for_each(|file| sync(file)) {
+                    // The system tells of pages that it lost once: later syncs of the file succeed without them.
+                    Ok(()) if log.state() == FAILED => {}
                     Ok(()) => log.written(tick),
                     Err(error) => log.fail(&error),
                 }

@@ -187,6 +187,32 @@ fn a_disk_that_fails_ends_the_journal_of_the_room_and_no_other() {
 }
 
 #[test]
+fn after_a_sync_that_failed_no_later_record_counts_as_kept() {
+    let (held, syncs) = (Arc::<Mutex<()>>::default(), AtomicUsize::new(0));
+    let disk = slow_disk(&held);
+    // The system tells of what it lost once.
+    let mut table = Table::new(1 << 20, move |file| {
+        disk(file)?;
+        let is_first = syncs.fetch_add(1, Ordering::Relaxed) == 0;
+        if is_first { Err(io::Error::other("a bad block")) } else { Ok(()) }
+    });
+    let mut bay = table.room("bay");
+    let waits = hold(&held);
+    play(&mut bay, 1..=3);
+    table.thread.write();
+    while table.thread.sync.as_ref().unwrap().has_waiting() {
+        std::thread::yield_now();
+    }
+    play(&mut bay, 4..=6);
+    table.thread.write();
+    assert!(table.thread.sync.as_ref().unwrap().has_waiting(), "another round");
+    drop(waits);
+    table.thread.sync = None;
+    assert_eq!(bay.failure(), Some("the disk fails or is full"));
+    assert_eq!(bay.log.written_tick(), Tick(0));
+}
+
+#[test]
 fn of_a_disk_that_does_not_follow_no_more_waits_than_its_bytes() {
     let held = Arc::default();
     let mut table = Table::new(2000, slow_disk(&held));
