@@ -30,8 +30,11 @@ pub enum JournalEnd {
     Cut(u64),
 }
 
-/// Zeros at the end of a file that are no record's own.
+/// Zeros at the end of a file that are no record's own, wherever they begin.
 const TORN_ZEROS_MIN: u64 = 32;
+
+/// Bytes that a disk takes as a whole, at least: fewer zeros are no record's own if the last of these has nothing else.
+const SECTOR_BYTES: u64 = 512;
 
 /// Bytes of a file that are looked at in one go.
 const PART_BYTES: u64 = 64 * 1024;
@@ -334,6 +337,10 @@ fn torn_bytes(input: &mut BufReader<File>, offset: u64) -> io::Result<Option<u64
         zeros = if at_end == part.len() as u64 { zeros + at_end } else { at_end };
         bytes += part.len() as u64;
     }
-    let is_torn = zeros >= TORN_ZEROS_MIN && offset + bytes - zeros < read_to;
-    Ok(is_torn.then_some(bytes))
+    let end = offset + bytes;
+    let last_sector = end.saturating_sub(1) / SECTOR_BYTES * SECTOR_BYTES;
+    // No record begins with zeros, and the one before may have ended with some in the same sector.
+    let is_all = zeros == bytes || end - zeros <= last_sector;
+    let is_run = zeros >= TORN_ZEROS_MIN || zeros > 0 && is_all;
+    Ok((is_run && end - zeros < read_to).then_some(bytes))
 }
