@@ -66,18 +66,18 @@ impl StoreByHand {
         std::thread::Builder::new().name("store".to_owned()).spawn(move || work.run(&requests))
     }
 
-    /// Serves what waits, in the caller's thread.
-    pub(crate) fn commit(&mut self) {
-        loop {
-            for request in self.requests.try_iter().take(BATCH_MAX) {
-                self.thread.take(request);
-            }
-            if self.thread.taken.is_empty() {
-                return;
-            }
-            self.thread.recover();
-            self.thread.serve();
+    /// Serves requests that wait, as many as there are results that fit the receiver's queue, in the caller's thread. Returns
+    /// false if none waited. Results must be taken before the next call: nobody else makes place for them.
+    pub(crate) fn commit(&mut self) -> bool {
+        for request in self.requests.try_iter().take(BATCH_MAX) {
+            self.thread.take(request);
         }
+        if self.thread.taken.is_empty() {
+            return false;
+        }
+        self.thread.recover();
+        self.thread.serve();
+        true
     }
 }
 
