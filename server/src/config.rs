@@ -186,12 +186,12 @@ settings! {
         /// machine is busy.
         journal_flush_ms: u32 = 100, in 10..=60_000;
         /// Have the disk keep what is written of journals, without waiting for it: without, as much more is lost when the
-        /// machine fails as the system holds back.
+        /// machine fails as the system holds back; a room of which that is more than the last segment is not restored.
         journal_sync: bool = true;
         /// Ticks between two records with all lanes of all entities, by which a replay that differs names entity and
         /// field; 0 for none.
         journal_lanes_ticks: u32 = 60, in 0..=1_000_000;
-        /// Bytes of a journal's file, after which the next one is begun.
+        /// Bytes of a journal's file, after which the next one is begun once the disk has it, at the latest after twice as many.
         journal_segment_bytes: usize = 67_108_864, in 4096..=1_073_741_824;
         /// Records of journals that wait for the disk; a room with more to say is not saved any more, and says so.
         journal_queued_max: usize = 65_536, in 16..=1_048_576;

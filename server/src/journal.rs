@@ -34,5 +34,5 @@ pub use segment::SegmentWriter;
 
 pub(crate) use command::replay_command;
 pub(crate) use follower::FollowerStats;
-pub(crate) use restore::{RestoredJournal, restore};
+pub(crate) use restore::{RestoredJournal, close_if_let_go, restore, room_of};
 pub(crate) use writer::{Journals, JournalsByHand, RoomJournal};

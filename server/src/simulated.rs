@@ -141,9 +141,10 @@ impl<S: Simulation> SimulatedServer<S> {
     /// Saves the chat that waits, and delivers the news of it. To be called every `store_commit_ms`.
     pub fn commit_store(&mut self) {
         if let Some((work, results)) = &mut self.store {
-            work.commit();
-            while let Ok(event) = results.try_recv() {
-                self.host.deliver_stored(event);
+            while work.commit() {
+                while let Ok(event) = results.try_recv() {
+                    self.host.deliver_stored(event);
+                }
             }
         }
     }

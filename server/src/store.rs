@@ -13,6 +13,7 @@ mod files;
 mod record;
 mod state;
 mod thread;
+mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::Arc;

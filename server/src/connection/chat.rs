@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::{ClientChat, CloseCode, RefuseCode, ServerChat};
+use tokio::sync::mpsc::{Sender, channel};
 
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
+use super::history::ONE_AT_A_TIME;
 use super::served::Served;
 use super::{ClientLink, ServerState, SessionEnd, now, send_message};
 use crate::room::ToRoom;
+use crate::store::PageRequest;
 use crate::token_bucket::TokenBucket;
 use crate::transport::TransportSession;
+
+/// Requests for history that wait for their turn; more are refused.
+const HISTORY_WAITING_MAX: usize = 16;
 
 /// Serves the chat stream of one connection to its end.
 pub(super) async fn serve<S: Simulation>(
@@ -19,6 +25,33 @@ pub(super) async fn serve<S: Simulation>(
     link: &Arc<ClientLink<S::Input>>,
     transport: &TransportSession,
     frames: &mut FrameStream,
+) -> Served {
+    let (wanted, mut waiting) = channel(HISTORY_WAITING_MAX);
+    // They have no effect that others could be in order with: nothing waits for them.
+    let history = async {
+        while let Some(wanted) = waiting.recv().await {
+            host.recall(link, wanted).await;
+        }
+    };
+    let requests = serve_requests(host, link, (transport, frames), wanted);
+    tokio::pin!(history, requests);
+    let served = tokio::select! {
+        biased;
+        served = &mut requests => served,
+        // It ends after the other.
+        () = &mut history => return requests.await,
+    };
+    if matches!(served, Served::Lost) {
+        history.await;
+    }
+    served
+}
+
+async fn serve_requests<S: Simulation>(
+    host: &ServerState<S>,
+    link: &Arc<ClientLink<S::Input>>,
+    (transport, frames): (&TransportSession, &mut FrameStream),
+    history: Sender<PageRequest>,
 ) -> Served {
     // The room's own limit answers with an explanation; this one keeps its mailbox free for others.
     let mut bucket =
@@ -37,7 +70,7 @@ pub(super) async fn serve<S: Simulation>(
                     _ = transport.closed() => return Served::Lost,
                 };
                 link.all_answered().await;
-                say(host, link, chat).await;
+                say(host, link, chat, &history).await;
                 drop(turn);
             }
             // The client has no more to say; it may still listen.
@@ -56,13 +89,18 @@ async fn say<S: Simulation>(
     host: &ServerState<S>,
     link: &Arc<ClientLink<S::Input>>,
     chat: ClientChat,
+    history: &Sender<PageRequest>,
 ) {
     let membership = link.membership().as_ref().map(Arc::clone);
     match membership {
         Some(membership) => {
             if let ClientChat::History { request, before, count } = chat {
                 let room = membership.room().name();
-                return host.recall(link, room, (request, before, count)).await;
+                let wanted = link.wanted_page(room, (request, before, count));
+                if history.try_send(wanted).is_err() {
+                    link.refuse_page(request, ONE_AT_A_TIME);
+                }
+                return;
             }
             if matches!(chat, ClientChat::Say { .. }) && host.answer_said(link, chat.request()) {
                 return;

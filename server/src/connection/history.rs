@@ -16,7 +16,7 @@ use crate::store::{
 /// Said while history cannot be read.
 const UNREADABLE: &str = "earlier messages cannot be read now; ask again later";
 /// Said to a client whose last page is not looked up, or not received, for too long.
-const ONE_AT_A_TIME: &str =
+pub(super) const ONE_AT_A_TIME: &str =
     "your last request for earlier messages is under way; ask again once its answer is there";
 /// Time for which a request for history waits for the one before.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(1);
@@ -76,21 +76,13 @@ impl<S: Simulation> ServerState<S> {
     }
 
     /// Looks up messages that a client asks for: one page at a time, and the next once the client has most of the one before.
-    pub(super) async fn recall(
-        &self,
-        link: &ClientLink<S::Input>,
-        room: &str,
-        (request, before, count): (RequestId, Option<u64>, u16),
-    ) {
-        let (player, room) = (link.player, room.to_owned());
-        let count = count.min(PAGE_MESSAGES_MAX);
-        let wanted = PageRequest { player, request: Some(request), room, before, count };
+    pub(super) async fn recall(&self, link: &ClientLink<S::Input>, wanted: PageRequest) {
         let Some(store) = &self.rooms.store else {
             let nothing = ChatPage { messages: Vec::new(), has_older: false };
             return link.send_page(wanted, Some(nothing));
         };
         if !link.may_look_up().await {
-            return link.refuse_page(request, ONE_AT_A_TIME);
+            return wanted.request.iter().for_each(|it| link.refuse_page(*it, ONE_AT_A_TIME));
         }
         if !store.look_up(wanted.clone()) {
             link.looked_up();
@@ -130,6 +122,17 @@ impl<I> ClientLink<I> {
         self.secret().map(|secret| SessionTag(SecretDigest::of(&secret.0).short()))
     }
 
+    /// A page of a room's messages that the client asks for.
+    pub(super) fn wanted_page(
+        &self,
+        room: &str,
+        (request, before, count): (RequestId, Option<u64>, u16),
+    ) -> PageRequest {
+        let (player, room) = (self.player, room.to_owned());
+        let count = count.min(PAGE_MESSAGES_MAX);
+        PageRequest { player, request: Some(request), room, before, count }
+    }
+
     /// Waits, for a moment, until the client has no look-up under way and place for a page. Returns false if that does not come.
     async fn may_look_up(&self) -> bool {
         let pauses = LOOK_UP_WAIT.as_millis() / FRAME_PAUSE.as_millis();
@@ -162,7 +165,7 @@ impl<I> ClientLink<I> {
         }
     }
 
-    fn refuse_page(&self, request: RequestId, text: &str) {
+    pub(super) fn refuse_page(&self, request: RequestId, text: &str) {
         let (code, text) = (RefuseCode::Busy, text.to_owned());
         self.send_chat(&ServerChat::Refused { request, code, text });
     }

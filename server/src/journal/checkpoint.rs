@@ -17,6 +17,7 @@ use tickwire_shared::{Simulation, Tick};
 use super::block::{Block, PAYLOAD_BYTES_MAX, block_bytes, put_block, read_block};
 use super::error::JournalError;
 use super::reader::JournalPosition;
+use super::segment::number_of;
 use crate::guard::guarded;
 use crate::room::{JournalHead, Replay};
 
@@ -146,14 +147,6 @@ pub(super) fn checkpoints(dir: &Path) -> io::Result<Vec<u32>> {
     }
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-/// The number of a file with this extension, if its name is one.
-pub(super) fn number_of(name: &Path, extension: &str) -> Option<u32> {
-    let stem = name.file_stem()?.to_str()?;
-    let is_number = stem.len() >= 6 && stem.bytes().all(|byte| byte.is_ascii_digit());
-    let fits = is_number && name.extension().is_some_and(|it| it == extension);
-    fits.then(|| stem.parse().ok()).flatten()
 }
 
 /// The file of a checkpoint in a journal's folder.

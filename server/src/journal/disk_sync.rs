@@ -10,12 +10,15 @@ use std::thread::JoinHandle;
 
 use tickwire_shared::Tick;
 
-use super::room_log::RoomLog;
+use super::room_log::{FAILED, RoomLog};
+
+/// Waits until the disk has a file.
+type SyncFile = dyn Fn(&File) -> io::Result<()> + Send + Sync;
 
 /// The thread, and the files that wait for it. Dropping it waits until the disk has them all.
-#[derive(Debug)]
 pub(super) struct DiskSync {
     shared: Arc<SyncShared>,
+    sync: Arc<SyncFile>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -45,13 +48,21 @@ impl DiskSync {
     /// # Errors
     /// If the system gives no thread.
     pub(super) fn start(
-        sync: impl Fn(&File) -> io::Result<()> + Send + 'static,
+        sync: impl Fn(&File) -> io::Result<()> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let shared = Arc::<SyncShared>::default();
-        let own = Arc::clone(&shared);
+        let (shared, sync): (_, Arc<SyncFile>) = (Arc::<SyncShared>::default(), Arc::new(sync));
+        let (own, own_sync) = (Arc::clone(&shared), Arc::clone(&sync));
         let thread = std::thread::Builder::new().name("journal-sync".to_owned());
-        let thread = thread.spawn(move || own.run(sync))?;
-        Ok(DiskSync { shared, thread: Some(thread) })
+        let thread = thread.spawn(move || own.run(&*own_sync))?;
+        Ok(DiskSync { shared, sync, thread: Some(thread) })
+    }
+
+    /// Waits until the disk has `file`, in the caller's thread.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn wait_for(&self, file: &File) -> io::Result<()> {
+        (self.sync)(file)
     }
 
     /// Bytes that are written and that the disk may not have.
@@ -59,7 +70,14 @@ impl DiskSync {
         self.shared.bytes.load(Ordering::Acquire)
     }
 
-    /// Has `files` synced, of which `bytes` are new; `log` is told once the disk has all records to `tick`.
+    /// True if there is anything that the thread has not taken up.
+    #[cfg(test)]
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Has `files` synced, of which `bytes` are new; `log` is told once the disk has all records to `tick`. Then, or once the
+    /// log has failed, they are let go.
     pub(super) fn add(
         &self,
         log: &Arc<RoomLog>,
@@ -101,7 +119,7 @@ impl Drop for DiskSync {
 }
 
 impl SyncShared {
-    fn run(&self, sync: impl Fn(&File) -> io::Result<()>) {
+    fn run(&self, sync: &SyncFile) {
         loop {
             // All that was added before the stop is there by now.
             let is_last = self.stop.load(Ordering::Acquire);
@@ -110,9 +128,12 @@ impl SyncShared {
             let is_idle = waiting.is_empty();
             for UnsyncedLog { log, tick, files, bytes } in waiting.into_values() {
                 match files.iter().try_for_each(|file| sync(file)) {
+                    // The system tells of pages that it lost once: later syncs of the file succeed without them.
+                    Ok(()) if log.state() == FAILED => {}
                     Ok(()) => log.written(tick),
                     Err(error) => log.fail(&error),
                 }
+                drop(files);
                 self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             }
             match (is_last, is_idle) {

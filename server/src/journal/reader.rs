@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{Block, MAGIC, VERSION, block_bytes, read_block};
 use super::error::JournalError;
-use super::segment::{SegmentHead, segment_path};
+use super::segment::{SegmentHead, folder_of, number_of, segment_path};
 use crate::room::{JournalEntry, JournalHead, TickRecord};
 
 /// A room's journal from its beginning on.
@@ -30,8 +30,11 @@ pub enum JournalEnd {
     Cut(u64),
 }
 
-/// Zeros at the end of a file that are no record's own.
+/// Zeros at the end of a file that are no record's own, wherever they begin.
 const TORN_ZEROS_MIN: u64 = 32;
+
+/// Bytes that a disk takes as a whole, at least: fewer zeros are no record's own if the last of these has nothing else.
+const SECTOR_BYTES: u64 = 512;
 
 /// Bytes of a file that are looked at in one go.
 const PART_BYTES: u64 = 64 * 1024;
@@ -81,6 +84,27 @@ impl JournalReader {
         Ok(JournalReader { segment, end: JournalEnd::Open })
     }
 
+    /// Opens the journal in the folder `dir` at the first record of its last segment that has a whole head.
+    ///
+    /// # Errors
+    /// [`JournalError`] if there is none.
+    pub(super) fn open_last(dir: &Path) -> Result<Self, JournalError> {
+        let failed = |error| JournalError::Io { path: dir.to_owned(), error };
+        let mut numbers = Vec::new();
+        for file in std::fs::read_dir(dir).map_err(failed)? {
+            let name = file.map_err(failed)?.file_name();
+            numbers.extend(number_of(Path::new(&name), "journal"));
+        }
+        numbers.sort_unstable();
+        for number in numbers.into_iter().rev() {
+            let opened = OpenSegment::open(&segment_path(dir, number), number)?;
+            if let OpenedSegment::Segment(segment) = opened {
+                return Ok(JournalReader { segment: *segment, end: JournalEnd::Open });
+            }
+        }
+        Err(JournalError::NotAJournal(dir.to_owned()))
+    }
+
     /// The place after the last record that was read.
     pub fn position(&self) -> JournalPosition {
         JournalPosition { segment: self.segment.head.number, offset: self.segment.offset }
@@ -127,24 +151,10 @@ impl JournalReader {
         self.end
     }
 
-    /// Removes the cut record or head at the end, so that another segment may follow. Returns its number. All records must
-    /// be read.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub(super) fn cut_off(self) -> io::Result<u32> {
-        let JournalEnd::Cut(_) = self.end else { return Ok(self.segment.head.number + 1) };
-        let next = self.path(1);
-        // The disk has the cut before another segment follows: with the old length beside it the journal would be damaged.
-        if next.try_exists()? {
-            std::fs::remove_file(next)?;
-            File::open(self.folder())?.sync_all()?;
-        } else {
-            let file = OpenOptions::new().write(true).open(&self.segment.path)?;
-            file.set_len(self.segment.offset)?;
-            file.sync_all()?;
-        }
-        Ok(self.segment.head.number + 1)
+    /// Its end, without its open file. All records must be read.
+    pub(super) fn into_tail(self) -> JournalTail {
+        let OpenSegment { path, offset, head, .. } = self.segment;
+        JournalTail { path, offset, number: head.number, end: self.end }
     }
 
     fn folder(&self) -> &Path {
@@ -179,6 +189,44 @@ impl JournalReader {
         }
         self.segment = next;
         Ok(())
+    }
+}
+
+/// The end of a journal that may go on.
+#[derive(Debug)]
+pub(crate) struct JournalTail {
+    /// The last segment with a whole head.
+    path: PathBuf,
+    /// Its number.
+    number: u32,
+    /// Bytes of it before the end of the last whole record.
+    offset: u64,
+    end: JournalEnd,
+}
+
+impl JournalTail {
+    /// Removes a cut record or head, so that another segment may follow. Returns its number. The disk has a cut before that,
+    /// and with `is_synced` all else: of what a killed process wrote it may not have the end, and with another segment after it
+    /// a journal without its end would be damaged.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn cut_off(self, is_synced: bool) -> io::Result<u32> {
+        let is_cut = matches!(self.end, JournalEnd::Cut(_));
+        let folder = folder_of(&self.path);
+        let next = segment_path(folder, self.number + 1);
+        if is_cut && next.try_exists()? {
+            std::fs::remove_file(next)?;
+        } else if is_cut {
+            let file = OpenOptions::new().write(true).open(&self.path)?;
+            file.set_len(self.offset)?;
+        }
+        if is_cut || is_synced {
+            for path in [folder_of(folder), folder, &self.path] {
+                File::open(path)?.sync_all()?;
+            }
+        }
+        Ok(self.number + 1)
     }
 }
 
@@ -289,6 +337,10 @@ fn torn_bytes(input: &mut BufReader<File>, offset: u64) -> io::Result<Option<u64
         zeros = if at_end == part.len() as u64 { zeros + at_end } else { at_end };
         bytes += part.len() as u64;
     }
-    let is_torn = zeros >= TORN_ZEROS_MIN && offset + bytes - zeros < read_to;
-    Ok(is_torn.then_some(bytes))
+    let end = offset + bytes;
+    let last_sector = end.saturating_sub(1) / SECTOR_BYTES * SECTOR_BYTES;
+    // No record begins with zeros, and the one before may have ended with some in the same sector.
+    let is_all = zeros == bytes || end - zeros <= last_sector;
+    let is_run = zeros >= TORN_ZEROS_MIN || zeros > 0 && is_all;
+    Ok((is_run && end - zeros < read_to).then_some(bytes))
 }

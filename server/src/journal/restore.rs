@@ -8,7 +8,7 @@ use tickwire_shared::{Simulation, Tick};
 
 use super::error::JournalError;
 use super::newest::ReplayStart;
-use super::reader::JournalEnd;
+use super::reader::{JournalEnd, JournalReader, JournalTail};
 use crate::guard::guarded;
 use crate::room::{JournalHead, Replay, ReplayDifference, ReplayError};
 
@@ -22,8 +22,8 @@ pub(crate) struct RestoredJournal<S: Simulation> {
     pub(crate) head: JournalHead,
     /// After the last whole record.
     pub(crate) replay: Replay<S>,
-    /// The number of the segment that comes next.
-    pub(crate) next_segment: u32,
+    /// The files at the same place.
+    pub(crate) tail: JournalTail,
 }
 
 /// The reason why a room does not go on.
@@ -66,7 +66,7 @@ fn last_written(folder: &Path) -> SystemTime {
 }
 
 /// Runs the journal in `folder` from its newest checkpoint to its end. `None` if its room was let go: the folder is renamed
-/// then, so that no later start reads it.
+/// then, so that no later start reads it. Its files are as they were.
 ///
 /// # Errors
 /// [`RestoreError`]; the folder is as it was.
@@ -86,14 +86,39 @@ pub(crate) fn restore<S: Simulation>(
         }
     }
     if journal.end() == JournalEnd::Closed {
-        let mut closed = folder.as_os_str().to_owned();
-        closed.push(CLOSED_SUFFIX);
-        std::fs::rename(folder, closed)?;
+        rename_closed(folder)?;
         return Ok(None);
     }
     if let Some(difference) = replay.difference() {
         return Err(RestoreError::Differs(difference.clone()));
     }
-    let next_segment = journal.cut_off()?;
-    Ok(Some(RestoredJournal { folder: folder.to_owned(), head, replay, next_segment }))
+    Ok(Some(RestoredJournal { folder: folder.to_owned(), head, replay, tail: journal.into_tail() }))
+}
+
+/// The name of a folder's room. None of its records is run.
+///
+/// # Errors
+/// [`JournalError`] if no segment has a head that can be read.
+pub(crate) fn room_of(folder: &Path) -> Result<String, JournalError> {
+    Ok(JournalReader::open_last(folder)?.head().room.clone())
+}
+
+/// Renames a folder as [`restore`] does if its room was let go, and returns true then. None of its records is run.
+///
+/// # Errors
+/// [`RestoreError`]; the folder is as it was.
+pub(crate) fn close_if_let_go(folder: &Path) -> Result<bool, RestoreError> {
+    let mut journal = JournalReader::open_last(folder)?;
+    while journal.next_record()?.is_some() {}
+    let is_closed = journal.end() == JournalEnd::Closed;
+    if is_closed {
+        rename_closed(folder)?;
+    }
+    Ok(is_closed)
+}
+
+fn rename_closed(folder: &Path) -> io::Result<()> {
+    let mut closed = folder.as_os_str().to_owned();
+    closed.push(CLOSED_SUFFIX);
+    std::fs::rename(folder, closed)
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::checkpoint::{Checkpoint, CheckpointHead, checkpoint_path, checkpoints, number_of};
+use super::checkpoint::{Checkpoint, CheckpointHead, checkpoint_path, checkpoints};
 use super::error::JournalError;
-use super::segment::segment_path;
+use super::segment::{number_of, segment_path};
 
 /// Checkpoints that are kept in any case: the second is for a damaged first.
 const NEWEST_KEPT: usize = 2;

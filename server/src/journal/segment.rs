@@ -28,7 +28,7 @@ pub struct SegmentWriter {
     dir: PathBuf,
     next: SegmentHead,
     segment_bytes_max: u64,
-    /// `None` before the first flush, and between two segments.
+    /// The segment and its bytes. `None` before the first flush, and between two segments.
     file: Option<(Arc<File>, u64)>,
     /// Bytes that are not yet in the file.
     buffer: Vec<u8>,
@@ -37,8 +37,7 @@ pub struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// A journal in the new folder `dir`, in segments of about this many bytes at most. Nothing is made before the first
-    /// flush.
+    /// A journal in the new folder `dir`, in segments of about this many bytes. Nothing is made before the first flush.
     pub fn new(dir: PathBuf, head: JournalHead, segment_bytes_max: u64) -> Self {
         SegmentWriter::go_on(dir, head, 0, segment_bytes_max)
     }
@@ -70,6 +69,7 @@ impl SegmentWriter {
     /// # Errors
     /// Those of the system. The last record that was written may then be cut, and none may follow.
     pub fn flush(&mut self, sync: bool) -> io::Result<()> {
+        self.end_full(File::sync_data)?;
         self.write()?;
         let unsynced = self.take_unsynced();
         match sync {
@@ -96,9 +96,33 @@ impl SegmentWriter {
         }
         let bytes = self.buffer.len();
         self.buffer.clear();
-        let written = written + bytes as u64;
-        self.file = (written < self.segment_bytes_max).then_some((file, written));
+        self.file = Some((file, written + bytes as u64));
         Ok(bytes)
+    }
+
+    /// Ends the segment if it is full and nobody has yet to sync it: the next write begins another one. The disk may keep that
+    /// before what was written earlier, and a segment that is cut with another one after it is damage. Until then the full one
+    /// goes on; one that is twice as large is synced here, by `sync`.
+    ///
+    /// # Errors
+    /// Those of `sync`.
+    pub(super) fn end_full(&mut self, sync: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
+        let most = self.segment_bytes_max;
+        let Some((file, written)) = self.file.as_mut().filter(|(_, written)| *written >= most)
+        else {
+            return Ok(());
+        };
+        if Arc::get_mut(file).is_none() {
+            if *written < most.saturating_mul(2) {
+                return Ok(());
+            }
+            let segment = segment_path(&self.dir, self.next.number - 1);
+            for path in [folder_of(&self.dir), &self.dir, &segment] {
+                sync(&File::open(path)?)?;
+            }
+        }
+        self.file = None;
+        Ok(())
     }
 
     /// The files and folders to be synced before the disk has all that was written, in that order.
@@ -126,7 +150,7 @@ impl SegmentWriter {
 }
 
 /// The folder that has `path`.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().unwrap_or(path);
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
@@ -134,4 +158,12 @@ fn folder_of(path: &Path) -> &Path {
 /// The file of a segment in a journal's folder.
 pub(super) fn segment_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:06}.journal"))
+}
+
+/// The number of a file with this extension, if its name is one.
+pub(super) fn number_of(name: &Path, extension: &str) -> Option<u32> {
+    let stem = name.file_stem()?.to_str()?;
+    let is_number = stem.len() >= 6 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = is_number && name.extension().is_some_and(|it| it == extension);
+    fits.then(|| stem.parse().ok()).flatten()
 }

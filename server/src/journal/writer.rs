@@ -396,6 +396,11 @@ impl OpenLog {
             self.log.written(self.tick);
             return Ok(());
         };
+        self.writer.end_full(|file| sync.wait_for(file))?;
+        // The files of a sync that failed are let go as well; by then its log has failed, and no segment follows.
+        if self.log.state() == FAILED {
+            return Ok(());
+        }
         let bytes = self.writer.write()?;
         if bytes > 0 {
             sync.add(&self.log, self.tick, (self.writer.take_unsynced(), bytes));

@@ -1,5 +1,6 @@
 //! Rooms that go on where their journals ended, and the seats that wait for their players.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,7 +44,8 @@ impl<I> RestoredSeat<I> {
 
 impl<S: Simulation> Rooms<S> {
     /// Starts the rooms whose journals are open, each at the tick that it reached. Returns the seats of their members, those
-    /// of the room that was written last first. A room that cannot go on is left out and logged; its journal stays as it is.
+    /// of the room that was written last first. A room that cannot go on is left out and logged; its files stay as they are,
+    /// times included: those say which of two rooms of one name goes on.
     pub(crate) fn restore(&self) -> Vec<RestoredSeat<S::Input>> {
         let Some(journals) = &self.journals else { return Vec::new() };
         let began = Instant::now();
@@ -57,10 +59,22 @@ impl<S: Simulation> Rooms<S> {
                 "the room of {folder} is not restored: {what}; its journal stays for `replay`, move it away"
             );
         };
-        let mut restored = Vec::new();
+        let (mut restored, mut names) = (Vec::new(), HashSet::new());
         for folder in folders {
+            // Nothing is run, or held in memory, of what has no place.
+            let name = journal::room_of(&folder).ok();
+            let no_place = name.and_then(|name| self.no_place(&names, &name));
+            if let Some(what) = no_place {
+                if !journal::close_if_let_go(&folder).unwrap_or(false) {
+                    left_out(&folder, what);
+                }
+                continue;
+            }
             match journal::restore::<S>(&folder) {
-                Ok(journal) => restored.extend(journal),
+                Ok(journal) => {
+                    names.extend(journal.iter().map(|journal| journal.head.room.clone()));
+                    restored.extend(journal);
+                }
                 Err(error) => left_out(&folder, error.to_string()),
             }
         }
@@ -84,22 +98,22 @@ impl<S: Simulation> Rooms<S> {
         seats
     }
 
+    /// The reason why a room of this name has no place beside those of the other names, if it has none.
+    fn no_place(&self, names: &HashSet<String>, name: &str) -> Option<String> {
+        if names.contains(name) {
+            return Some(format!("another room {name:?} was played later"));
+        }
+        let most = self.config.rooms_max;
+        (names.len() >= most).then(|| format!("the server has {most} rooms and takes no more"))
+    }
+
     /// Starts the room of a journal.
     fn restore_room(
         &self,
         journals: &Journals,
-        RestoredJournal { folder, head, replay, next_segment }: RestoredJournal<S>,
+        RestoredJournal { folder, head, replay, tail }: RestoredJournal<S>,
     ) -> Result<Vec<RestoredSeat<S::Input>>, String> {
         let mut registry = self.registry();
-        if registry.entries.contains_key(&head.room) {
-            return Err(format!("another room {:?} was played later", head.room));
-        }
-        if registry.entries.len() >= self.config.rooms_max {
-            return Err(format!(
-                "the server has {} rooms and takes no more",
-                self.config.rooms_max
-            ));
-        }
         let RoomPlan { policy, .. } = self.plan(&head.options).map_err(|refusal| refusal.text)?;
         let config = RoomConfig {
             rewind_ticks_max: head.rewind_ticks_max,
@@ -113,6 +127,9 @@ impl<S: Simulation> Rooms<S> {
         let members: Vec<_> = members.cloned().collect();
         let (name, first_bot, is_quick) = (head.room.clone(), head.first_bot, head.is_quick);
         let (tick, count) = (replay.tick().0, members.len());
+        let cut_off = tail.cut_off(self.config.journal_sync);
+        let next_segment =
+            cut_off.map_err(|error| format!("its files cannot be changed: {error}"))?;
         let journal = Some(journals.go_on(folder, head, next_segment));
         let settings = RoomSettings { policy, first_bot, is_quick, config, journal };
         let entry = self.start(&name, RoomBegin::Restored(Box::new(replay)), settings);

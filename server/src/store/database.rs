@@ -46,9 +46,10 @@ pub(super) struct Database {
     path: PathBuf,
     /// The lines of the table `rooms`.
     rooms: HashMap<String, RoomHead>,
-    /// Rooms and numbers of messages that did not decode.
-    damaged: HashSet<(String, u64)>,
 }
+
+/// Rooms and numbers of messages that did not decode, of every time that the database was opened.
+pub(super) type DamagedRecords = HashSet<(String, u64)>;
 
 /// The bounds of what is kept.
 #[derive(Clone, Copy, Debug)]
@@ -155,8 +156,7 @@ impl Database {
         path: &Path,
     ) -> Result<Self, StoreError> {
         let redb = redb.map_err(|error| StoreError::of_database(path, error.into()))?;
-        let (path, rooms, damaged) = (path.to_owned(), HashMap::new(), HashSet::new());
-        Ok(Database { redb, path, rooms, damaged })
+        Ok(Database { redb, path: path.to_owned(), rooms: HashMap::new() })
     }
 
     /// Its file.
@@ -304,19 +304,19 @@ impl Database {
         Ok(())
     }
 
-    /// The newest `count` messages of a room with numbers below `before`. Damaged records are left out, and each is in the
-    /// log once.
+    /// The newest `count` messages of a room with numbers below `before`. Damaged records are left out; those that are not
+    /// `known` are in the log, and known from then on.
     pub(super) fn page(
-        &mut self,
+        &self,
         room: &str,
-        before: u64,
-        count: u16,
+        (before, count): (u64, u16),
+        known: &mut DamagedRecords,
     ) -> Result<FoundPage, StoreError> {
         let mut damaged = Vec::new();
         let page = self.read_page(room, (before, count), &mut damaged)?;
         let mut newly_damaged = 0;
         for (id, error) in damaged {
-            if self.damaged.len() < DAMAGED_MAX && self.damaged.insert((room.to_owned(), id)) {
+            if known.len() < DAMAGED_MAX && known.insert((room.to_owned(), id)) {
                 newly_damaged += 1;
                 tracing::error!("{error}: history leaves it out; `store check` tells more");
             }

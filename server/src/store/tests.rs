@@ -59,6 +59,22 @@ fn a_message_that_finds_no_place_in_the_queue_is_not_taken() {
     assert_eq!(events.blocking_recv(), None);
 }
 
+#[tokio::test]
+async fn by_hand_more_is_served_than_results_fit_their_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = ServerConfig { store: Some(dir.path().to_owned()), ..ServerConfig::default() };
+    let (store, mut work, mut events) = ServerStore::by_hand(&config).unwrap().unwrap();
+    let count = 2000;
+    assert!((1..=count).all(|id| store.keep(new(id, "said".to_owned()))));
+    let mut saved = 0;
+    while work.commit() {
+        while let Ok(event) = events.try_recv() {
+            saved += u64::from(matches!(event, StoreEvent::Kept { is_saved: true, .. }));
+        }
+    }
+    assert_eq!(saved, count);
+}
+
 #[test]
 fn a_page_at_a_join_ends_with_what_was_said_before_it() {
     let dir = tempfile::tempdir().unwrap();

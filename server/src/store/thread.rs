@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::database::{ChatPage, Database, FoundPage, Retention};
+use super::database::{ChatPage, DamagedRecords, Database, FoundPage, Retention};
 use super::error::{guarded, panic_text};
 use super::state::{StoreHealth, StoreState};
+use super::unreadable::UnreadableRooms;
 use super::{NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest};
 
 /// Results that wait for the network; with as many the thread waits.
@@ -65,18 +66,18 @@ impl StoreByHand {
         std::thread::Builder::new().name("store".to_owned()).spawn(move || work.run(&requests))
     }
 
-    /// Serves what waits, in the caller's thread.
-    pub(crate) fn commit(&mut self) {
-        loop {
-            for request in self.requests.try_iter().take(BATCH_MAX) {
-                self.thread.take(request);
-            }
-            if self.thread.taken.is_empty() {
-                return;
-            }
-            self.thread.recover();
-            self.thread.serve();
+    /// Serves requests that wait, as many as there are results that fit the receiver's queue, in the caller's thread. Returns
+    /// false if none waited. Results must be taken before the next call: nobody else makes place for them.
+    pub(crate) fn commit(&mut self) -> bool {
+        for request in self.requests.try_iter().take(BATCH_MAX) {
+            self.thread.take(request);
         }
+        if self.thread.taken.is_empty() {
+            return false;
+        }
+        self.thread.recover();
+        self.thread.serve();
+        true
     }
 }
 
@@ -87,8 +88,8 @@ struct StoreThread {
     database: Option<Database>,
     /// It failed, and no message is on disk since.
     is_failing: bool,
-    /// History could not be read, which the log has.
-    is_unreadable: bool,
+    unreadable: UnreadableRooms,
+    damaged: DamagedRecords,
     /// The last failure, or the beginning.
     failed_at: Instant,
     retry_at: Instant,
@@ -112,7 +113,8 @@ impl StoreThread {
             settings,
             database: Some(database),
             is_failing: false,
-            is_unreadable: false,
+            unreadable: UnreadableRooms::default(),
+            damaged: DamagedRecords::new(),
             failed_at: now,
             retry_at: now,
             retry_pause: RETRY_PAUSE,
@@ -221,6 +223,8 @@ impl StoreThread {
         }
         while let Some(StoreRequest::Page(wanted)) = self.taken.front() {
             let wanted = wanted.clone();
+            // One page that cannot be read is no reason to refuse those after it.
+            self.recover();
             let found = self.look_up(&wanted);
             self.taken.pop_front();
             self.answer(StoreRequest::Page(wanted), found.map(Found::Page));
@@ -249,19 +253,23 @@ impl StoreThread {
     fn look_up(&mut self, wanted: &PageRequest) -> Option<ChatPage> {
         let before = wanted.before.unwrap_or(u64::MAX);
         let (room, count) = (wanted.room.as_str(), wanted.count);
-        let database = self.database.as_mut()?;
-        let path = database.path().to_owned();
-        match guarded(&path, || database.page(room, before, count)) {
+        let may_try = self.unreadable.may_try(room, Instant::now());
+        let database = self.database.as_ref().filter(|_| may_try)?;
+        let (path, known) = (database.path().to_owned(), &mut self.damaged);
+        match guarded(&path, || database.page(room, (before, count), known)) {
             Ok(FoundPage { page, newly_damaged }) => {
+                self.unreadable.forget(room);
                 self.state.count_damaged(newly_damaged);
                 Some(page)
             }
             Err(error) => {
-                if !self.is_unreadable {
-                    tracing::error!("history cannot be read: {error}; `store check` tells more");
+                if self.unreadable.note(room, Instant::now()) {
+                    tracing::error!(
+                        room,
+                        "history cannot be read: {error}; `store check` tells more"
+                    );
                 }
-                self.is_unreadable = true;
-                // Messages may be kept all the same: that shows with the next one.
+                // Messages may be kept all the same: that shows with the next one, once the database is opened again.
                 self.close_database();
                 self.retry_at = Instant::now();
                 None

@@ -127,6 +127,44 @@ fn zeros_in_place_of_what_the_disk_never_had_are_left_out() {
 }
 
 #[test]
+fn a_last_sector_that_the_disk_never_had_is_left_out_however_short_it_is() {
+    let (mut sectors, mut table) = (0, match_of_three(20));
+    // Names of all lengths shift the records by all bytes.
+    for name_bytes in 1..64 {
+        table.head.room = "x".repeat(name_bytes);
+        let dir = tempfile::tempdir().unwrap();
+        let room = write(dir.path(), &table, u64::MAX, &ticks(&table));
+        let file = room.join("000000.journal");
+        let bytes = std::fs::read(&file).unwrap();
+        let mut reader = JournalReader::open(&file).unwrap();
+        while reader.next_record().unwrap().is_some() {
+            let end = reader.position().offset as usize;
+            let sector = end / 512 * 512;
+            if !(1..32).contains(&(end - sector))
+                || bytes[sector..end].iter().all(|byte| *byte == 0)
+            {
+                continue;
+            }
+            std::fs::write(&file, [&bytes[..sector], &vec![0; end - sector]].concat()).unwrap();
+            let (records, end_of) = read(&file);
+            assert!(matches!(end_of, Ok(JournalEnd::Cut(_))), "{end_of:?} at {end}");
+            assert_eq!(records, table.records[..records.len()]);
+            std::fs::write(&file, &bytes).unwrap();
+            sectors += 1;
+        }
+        for zeros in 1..32 {
+            std::fs::write(room.join("000001.journal"), vec![0; zeros]).unwrap();
+            let (records, end) = read(&file);
+            assert_eq!(
+                (records.len(), end.unwrap()),
+                (table.records.len(), JournalEnd::Cut(zeros as u64))
+            );
+        }
+    }
+    assert!(sectors > 20, "{sectors}");
+}
+
+#[test]
 fn a_flipped_bit_anywhere_is_found_and_its_place_named() {
     let (dir, table) = (tempfile::tempdir().unwrap(), match_of_three(20));
     let file = write(dir.path(), &table, u64::MAX, &ticks(&table)).join("000000.journal");

@@ -5,11 +5,12 @@ use std::process::Command;
 
 use tickwire_server::{Server, ServerConfig, ServerError};
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, ClientFrame, RefuseCode, RequestId, RoomChoice, ServerChat,
+    ChatMessage, ClientChat, ClientFrame, RefuseCode, RequestId, RoomChoice, RoomQuery, ServerChat,
     ServerFrame,
 };
 
 use crate::client::{Client, Over};
+use crate::commands::answer;
 use crate::game::Dots;
 use crate::harness::{Running, soon};
 
@@ -252,6 +253,36 @@ async fn many_requests_for_full_pages_at_once_are_each_answered_and_end_no_sessi
         assert!(pages > 0, "{over:?}");
         assert!(say(&mut reader, "still here").await.1, "{over:?}");
     }
+}
+
+#[tokio::test]
+async fn while_requests_for_history_wait_all_others_are_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Running::start_with(|config| {
+        config.store = Some(dir.path().to_owned());
+        // The first look-up is under way for as long.
+        config.store_commit_ms = 10_000;
+    })
+    .await;
+    let mut alice = server.player(Over::Quic, "talk", "alice").await;
+    let mut asked = Vec::new();
+    for _ in 0..7 {
+        asked.push(ask(&mut alice, None, 10).await);
+    }
+    let query = RoomQuery::default();
+    alice.ask(|request| ClientFrame::ListRooms { request, query }).await;
+    assert!(matches!(answer(&mut alice).await, ServerFrame::Rooms { .. }));
+    alice.say_chat("still here").await;
+    // Each of the others waits for a second before it is refused.
+    let mut refused = 0;
+    loop {
+        match alice.hear_chat().await {
+            ServerChat::Message(message) => break assert_eq!(message.text, "still here"),
+            ServerChat::Refused { request, .. } if asked.contains(&request) => refused += 1,
+            _ => {}
+        }
+    }
+    assert!(refused < 6, "a message waited for {refused} requests");
 }
 
 /// A small disk in memory; unmounted when dropped.

@@ -85,7 +85,12 @@ fn parts(item: &TokenStream) -> TokenStream {
     }
     let fields: Vec<Fields> = match data {
         Data::Struct(data) => vec![data.fields],
-        Data::Enum(data) => data.variants.into_iter().map(|variant| variant.fields).collect(),
+        Data::Enum(data) => data
+            .variants
+            .into_iter()
+            .filter(|variant| !variant.attrs.iter().any(is_of_its_own))
+            .map(|variant| variant.fields)
+            .collect(),
         Data::Union(_) => Vec::new(),
     };
     let types = fields.into_iter().flatten().filter(|field| !field.attrs.iter().any(is_of_its_own));
@@ -102,12 +107,13 @@ fn parts(item: &TokenStream) -> TokenStream {
     }
 }
 
-/// True for an attribute by which a field or a type may go without serde's traits, or be absent.
+/// True for an attribute by which a field, a variant or a type may go without serde's traits, or be absent.
 fn is_of_its_own(attribute: &Attribute) -> bool {
     let words = ["skip", "with", "from", "into", "remote", "bound", "borrow"];
     let text = quote!(#attribute).to_string();
     attribute.path().is_ident("cfg")
-        || attribute.path().is_ident("serde") && words.iter().any(|word| text.contains(word))
+        || ["serde", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name))
+            && words.iter().any(|word| text.contains(word))
 }
 
 /// True if a type names `Self`, which means nothing outside of its item.

@@ -13,6 +13,19 @@ struct Node {
     children: Vec<Self>,
     #[serde(skip)]
     cache: Cache,
+    #[cfg_attr(test, serde(skip))]
+    again: Cache,
+}
+
+#[state]
+#[cfg_attr(test, derive(Default))]
+enum Step {
+    #[default]
+    Forward,
+    #[serde(skip)]
+    Looked(Cache),
+    #[cfg(windows)]
+    Only(NowhereElse),
 }
 
 #[state]
@@ -25,8 +38,10 @@ enum Shape<T> {
 #[test]
 fn a_state_may_hold_itself_generic_types_and_what_is_skipped() {
     fn serialises<T: tickwire_shared::simulation::GameState>(_: &T) {}
-    let node = Node { name: "root".to_owned(), children: vec![Node::default()], cache: Cache };
+    let (cache, again) = (Cache, Cache);
+    let node = Node { name: "root".to_owned(), children: vec![Node::default()], cache, again };
     serialises(&node);
+    serialises(&[Step::default(), Step::Looked(Cache)]);
     serialises(&Shape::Wide(1));
     serialises(&Shape::<u8>::Deep { parts: vec![node] });
 }

@@ -7,7 +7,7 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::schema::{KindSchema, Schema};
 
 use super::*;
-use crate::journal::{JournalEnd, JournalReader};
+use crate::journal::{JournalEnd, JournalReader, close_if_let_go, room_of};
 use crate::logged::logged;
 use crate::room::TickRecord;
 
@@ -18,7 +18,10 @@ struct Table {
 }
 
 impl Table {
-    fn new(bytes_max: usize, sync: impl Fn(&File) -> io::Result<()> + Send + 'static) -> Self {
+    fn new(
+        bytes_max: usize,
+        sync: impl Fn(&File) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let queue = Arc::new(RecordQueue {
             records: ArrayQueue::new(1000),
@@ -88,7 +91,7 @@ fn play(room: &mut RoomJournal, ticks: std::ops::RangeInclusive<u32>) {
 }
 
 /// A disk that takes nothing while `held` is locked.
-fn slow_disk(held: &Arc<Mutex<()>>) -> impl Fn(&File) -> io::Result<()> + Send + 'static {
+fn slow_disk(held: &Arc<Mutex<()>>) -> impl Fn(&File) -> io::Result<()> + Send + Sync + 'static {
     let held = Arc::clone(held);
     move |file| {
         let _waits = held.lock();
@@ -184,6 +187,32 @@ fn a_disk_that_fails_ends_the_journal_of_the_room_and_no_other() {
 }
 
 #[test]
+fn after_a_sync_that_failed_no_later_record_counts_as_kept() {
+    let (held, syncs) = (Arc::<Mutex<()>>::default(), AtomicUsize::new(0));
+    let disk = slow_disk(&held);
+    // The system tells of what it lost once.
+    let mut table = Table::new(1 << 20, move |file| {
+        disk(file)?;
+        let is_first = syncs.fetch_add(1, Ordering::Relaxed) == 0;
+        if is_first { Err(io::Error::other("a bad block")) } else { Ok(()) }
+    });
+    let mut bay = table.room("bay");
+    let waits = hold(&held);
+    play(&mut bay, 1..=3);
+    table.thread.write();
+    while table.thread.sync.as_ref().unwrap().has_waiting() {
+        std::thread::yield_now();
+    }
+    play(&mut bay, 4..=6);
+    table.thread.write();
+    assert!(table.thread.sync.as_ref().unwrap().has_waiting(), "another round");
+    drop(waits);
+    table.thread.sync = None;
+    assert_eq!(bay.failure(), Some("the disk fails or is full"));
+    assert_eq!(bay.log.written_tick(), Tick(0));
+}
+
+#[test]
 fn of_a_disk_that_does_not_follow_no_more_waits_than_its_bytes() {
     let held = Arc::default();
     let mut table = Table::new(2000, slow_disk(&held));
@@ -204,6 +233,68 @@ fn of_a_disk_that_does_not_follow_no_more_waits_than_its_bytes() {
     assert_eq!(table.kept("bay"), (last - 1, JournalEnd::Open));
 }
 
+/// The numbers of a room's segments and their bytes.
+fn segments(table: &Table, room: &str) -> Vec<(PathBuf, u64)> {
+    let files = std::fs::read_dir(table.dir.path().join(room)).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort_unstable();
+    files.into_iter().map(|path| (path.clone(), path.metadata().unwrap().len())).collect()
+}
+
+#[test]
+fn a_full_segment_goes_on_until_the_disk_has_it() {
+    let held = Arc::default();
+    let mut table = Table::new(1 << 20, slow_disk(&held));
+    table.thread.segment_bytes_max = 2000;
+    let mut bay = table.room("bay");
+    let waits = hold(&held);
+    for tick in 1..=25 {
+        play(&mut bay, tick..=tick);
+        table.thread.write();
+    }
+    let [(_, bytes)] = segments(&table, "bay")[..] else { panic!("another one was begun") };
+    assert!((2001..4000).contains(&bytes), "{bytes}");
+    drop(waits);
+    while table.thread.sync.as_ref().unwrap().bytes() > 0 {
+        std::thread::yield_now();
+    }
+    play(&mut bay, 26..=26);
+    table.thread.write();
+    assert_eq!(segments(&table, "bay").len(), 2);
+    assert_eq!(table.kept("bay"), (26, JournalEnd::Open));
+}
+
+#[test]
+fn the_disk_has_every_segment_but_the_last_however_late_it_is() {
+    use std::os::unix::fs::MetadataExt as _;
+    let had = Arc::<Mutex<HashMap<u64, u64>>>::default();
+    let disk = Arc::clone(&had);
+    let mut table = Table::new(1 << 20, move |file| {
+        let before = file.metadata()?;
+        std::thread::sleep(Duration::from_millis(3));
+        let mut had = disk.lock().unwrap();
+        let bytes = had.entry(before.ino()).or_default();
+        *bytes = before.len().max(*bytes);
+        Ok(())
+    });
+    table.thread.segment_bytes_max = 1000;
+    let mut bay = table.room("bay");
+    for tick in 1..=200 {
+        play(&mut bay, tick..=tick);
+        table.thread.write();
+        let segments = segments(&table, "bay");
+        let (_last, others) = segments.split_last().unwrap();
+        for (path, bytes) in others {
+            let had = had.lock().unwrap().get(&path.metadata().unwrap().ino()).copied();
+            assert_eq!(had, Some(*bytes), "of {} in tick {tick}", path.display());
+        }
+    }
+    // Nobody let it rest, and it goes on in other segments all the same.
+    let count = segments(&table, "bay").len();
+    assert!(count > 5, "{count} segments");
+    assert_eq!(table.kept("bay"), (200, JournalEnd::Open));
+}
+
 #[test]
 fn a_room_that_is_let_go_in_the_last_round_ends_as_let_go() {
     let mut table = Table::new(1 << 20, File::sync_data);
@@ -212,6 +303,28 @@ fn a_room_that_is_let_go_in_the_last_round_ends_as_let_go() {
     bay.close();
     table.thread.round(true);
     assert_eq!(table.kept("bay"), (5, JournalEnd::Closed));
+}
+
+#[test]
+fn a_room_that_was_let_go_is_known_without_being_run() {
+    let mut table = Table::new(1 << 20, File::sync_data);
+    table.thread.segment_bytes_max = 1000;
+    let (mut bay, mut cove) = (table.room("bay"), table.room("cove"));
+    for tick in 1..=20 {
+        play(&mut bay, tick..=tick);
+        play(&mut cove, tick..=tick);
+        table.thread.round(false);
+    }
+    bay.close();
+    table.thread.round(true);
+    let folder = |room: &str| table.dir.path().join(room);
+    // The first segments of a long room are gone.
+    std::fs::remove_file(folder("bay").join("000000.journal")).unwrap();
+    for room in ["bay", "cove"] {
+        assert_eq!(room_of(&folder(room)).unwrap(), room);
+        assert_eq!(close_if_let_go(&folder(room)).unwrap(), room == "bay");
+    }
+    assert!(folder("bay.closed").is_dir() && folder("cove").is_dir());
 }
 
 #[test]

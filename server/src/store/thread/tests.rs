@@ -68,7 +68,11 @@ fn kept(id: u64, is_saved: bool) -> StoreEvent {
 }
 
 fn look_up() -> StoreRequest {
-    let (player, request, room) = (PlayerId(8), Some(RequestId(1)), "bay".to_owned());
+    look_up_of("bay")
+}
+
+fn look_up_of(room: &str) -> StoreRequest {
+    let (player, request, room) = (PlayerId(8), Some(RequestId(1)), room.to_owned());
     StoreRequest::Page(PageRequest { player, request, room, before: None, count: 9 })
 }
 
@@ -131,8 +135,47 @@ fn history_that_cannot_be_read_keeps_no_message_from_being_saved() {
         assert_eq!(driven.health(), StoreHealth::Saving);
         assert_eq!(driven.serve(vec![keep(id)]), [kept(id, true)]);
     }
+    driven.this.unreadable = UnreadableRooms::default();
     let told = driven.serve(vec![look_up()]);
     assert!(matches!(&told[..], [StoreEvent::Page(_, Some(_))]), "{told:?}");
+}
+
+#[test]
+fn a_room_that_cannot_be_read_opens_the_database_again_once_in_a_while() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    let mut was_opened_again = |room: &str| {
+        driven.serve(vec![]);
+        driven.this.database.as_ref().unwrap().lose_messages();
+        let told = driven.serve(vec![look_up_of(room)]);
+        assert!(matches!(told[..], [StoreEvent::Page(_, None)]), "{told:?}");
+        driven.this.database.is_none()
+    };
+    assert!(was_opened_again("bay"));
+    assert!((0..5).all(|_| !was_opened_again("bay")));
+    assert!(was_opened_again("cove"), "others are tried");
+    // And read in the same round.
+    driven.this.unreadable = UnreadableRooms::default();
+    driven.serve(vec![]);
+    driven.this.database.as_ref().unwrap().lose_messages();
+    let told = driven.serve(vec![look_up(), look_up_of("cove")]);
+    assert!(
+        matches!(told[..], [StoreEvent::Page(_, None), StoreEvent::Page(_, Some(_))]),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_damaged_record_is_counted_once_however_often_the_database_is_opened() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    driven.serve(vec![keep(1), keep(2)]);
+    driven.this.database.as_ref().unwrap().damage("bay", 1);
+    for _ in 0..3 {
+        let told = driven.serve(vec![look_up()]);
+        let [StoreEvent::Page(_, Some(page))] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(page.messages.len(), 1);
+        assert_eq!(driven.state.stats().records_damaged, 1);
+        driven.this.close_database();
+    }
 }
 
 /// Starts a thread that panics with its first request, as soon as it comes.
