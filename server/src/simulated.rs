@@ -249,3 +249,6 @@ impl SimulatedConnection {
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod tests;

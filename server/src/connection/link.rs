@@ -127,7 +127,6 @@ impl<I> ClientLink<I> {
             ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);
         link.reliable.keep();
-        link.reliable.restart();
         link.set_identity(identity);
         link.enter(membership);
         link.greet();

@@ -22,7 +22,7 @@ pub(crate) struct RequestOrder {
 
 /// The requests that a client sends again to a server that was started again. The others before its next new one were
 /// answered by the last server, and never come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SentAgain {
     /// In order.
     requests: VecDeque<RequestId>,

@@ -15,15 +15,13 @@ use tickwire_shared::control::{
     FrameReader, Received, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
 };
 
-use super::{ConnectionEvent, Session, SessionError, SessionEvent};
+use super::{CHAT_BYTES_MAX, ConnectionEvent, Session, SessionError, SessionEvent};
 
 /// Time after the loss of the old connection for the server's answer over the new one. The server closes the old one just before
 /// it answers.
 const LOST_TIME: Duration = Duration::from_secs(2);
 /// Time for which no frames are reported as received, so that the server keeps all that `Resume` lacks.
 const REPORT_PAUSE: Duration = Duration::from_secs(5);
-/// Most bytes of chat that wait for the server's answer: twice those that it keeps of a stream.
-const CHAT_BYTES_MAX: usize = 512 * 1024;
 
 /// A move under way.
 #[derive(Debug)]
@@ -31,7 +29,6 @@ pub(super) struct Moving {
     control_in: FrameReader,
     /// Chat may overtake the server's answer, and is read after it.
     chat_in: FrameReader,
-    chat_bytes: usize,
     /// The frames that the client had when it asked.
     asked_with: Received,
     since: Duration,
@@ -90,7 +87,6 @@ impl Session {
         self.resume.moving = Some(Moving {
             control_in: FrameReader::default(),
             chat_in: FrameReader::default(),
-            chat_bytes: 0,
             asked_with: self.resume.received,
             since: now,
             lost: None,
@@ -113,7 +109,7 @@ impl Session {
         moving.control_in.push(bytes);
         match moving.control_in.poll::<ServerFrame>() {
             Ok(None) => Ok(MoveOutcome::Pending),
-            Ok(Some(answer @ (ServerFrame::Resumed { .. } | ServerFrame::Restarted))) => {
+            Ok(Some(answer @ (ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. }))) => {
                 self.go_on_over_new(now, &answer)?;
                 Ok(MoveOutcome::Moved)
             }
@@ -128,12 +124,11 @@ impl Session {
     pub fn handle_move_chat(&mut self, bytes: &[u8]) -> MoveOutcome {
         let Some(moving) = &mut self.resume.moving else { return MoveOutcome::Failed };
         self.stats.bytes_in += bytes.len() as u64;
-        moving.chat_bytes += bytes.len();
-        if moving.chat_bytes > CHAT_BYTES_MAX {
+        moving.chat_in.push(bytes);
+        if moving.chat_in.waiting_bytes() > CHAT_BYTES_MAX {
             self.cancel_move();
             return MoveOutcome::Failed;
         }
-        moving.chat_in.push(bytes);
         MoveOutcome::Pending
     }
 
@@ -180,7 +175,6 @@ impl Session {
                 self.send_again(*next);
             }
             _ => {
-                self.resume.received = Received::default();
                 self.send_again(self.resume.first_unanswered());
                 self.follow_rooms_again();
             }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, ContentHash, FrameReader, Received, RequestId,
-    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame,
+    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame, ServerRun,
 };
 
-use crate::session::tests::{bytes_of, resumable_within};
+use crate::session::tests::{bytes_of, restarted, resumable_within};
 use crate::session::{ConnectionEvent, MoveOutcome, MoveStart, Session, SessionEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -66,8 +66,8 @@ fn what_comes_over_both_connections_is_told_once_and_in_order() {
     let asked = requests::<ClientFrame>(&control[1..]);
     let received = Received { control: 1, chat: 0 };
     let (player, secret) = (PlayerId(1), ResumeSecret([7; 16]));
-    let (unanswered, next) = (Vec::new(), RequestId(1));
-    assert_eq!(asked, [ClientFrame::Resume { player, secret, received, unanswered, next }]);
+    let (run, unanswered, next) = (ServerRun(1), Vec::new(), RequestId(1));
+    assert_eq!(asked, [ClientFrame::Resume { player, secret, run, received, unanswered, next }]);
 
     // The old connection brings two frames of each stream, and half a frame.
     let half = &bytes_of(&[notice("c")])[..7];
@@ -213,7 +213,7 @@ fn a_server_that_was_started_again_meanwhile_counts_from_zero() {
     session.handle_control(ZERO, &bytes_of(&[notice("a"), notice("b")])).unwrap();
     session.handle_lost(ZERO, "killed");
     session.say("kept");
-    session.handle_move_control(ZERO, &bytes_of(&[ServerFrame::Restarted, notice("c")])).unwrap();
+    session.handle_move_control(ZERO, &bytes_of(&[restarted(2), notice("c")])).unwrap();
     assert_eq!(told(&mut session), ["a", "b", "moved", "c"]);
     assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 1);
 }
