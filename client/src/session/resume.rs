@@ -158,7 +158,8 @@ impl Resume {
         }
         match frame {
             ServerFrame::Restarted { run } => {
-                (self.run, self.received) = (*run, Received::default());
+                self.run = *run;
+                (self.received, self.repeated) = (Received::default(), Received::default());
                 self.awaits_room = true;
             }
             ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,

@@ -217,3 +217,19 @@ fn a_server_that_was_started_again_meanwhile_counts_from_zero() {
     assert_eq!(told(&mut session), ["a", "b", "moved", "c"]);
     assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 1);
 }
+
+#[test]
+fn nothing_that_a_killed_server_would_have_repeated_is_skipped_of_the_next_one() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.handle_control(ZERO, &bytes_of(&[notice("a"), notice("b")])).unwrap();
+    session.handle_chat(&bytes_of(&[chat("1")])).unwrap();
+    session.handle_move_control(ZERO, &bytes_of(&[resumed(1)])).unwrap();
+    // It is killed before it has repeated them.
+    session.begin_move(ZERO).unwrap();
+    session.handle_lost(ZERO, "killed");
+    session.handle_move_chat(&bytes_of(&[chat("2")]));
+    let anew = bytes_of(&[restarted(2), notice("c"), notice("d")]);
+    session.handle_move_control(ZERO, &anew).unwrap();
+    assert_eq!(told(&mut session), ["a", "b", "1", "moved", "moved", "c", "d", "2"]);
+}
