@@ -28,7 +28,7 @@ use tickwire_shared::control::{
 
 use super::event::ConnectionEvent;
 use super::{Session, SessionError, SessionEvent, is_of_the_session};
-use moving::Moving;
+use moving::{MoveRequest, Moving};
 
 /// Longest wait before the second attempt; it doubles with each attempt.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -52,14 +52,18 @@ pub(super) struct Resume {
     asked: VecDeque<Asked>,
     /// The run of the server whose frames are counted.
     run: ServerRun,
+    /// The frames that have come, as the server counts what it has written: those that it writes again after a move count once
+    /// they have come again.
     received: Received,
-    /// The next frames of each stream that came over the connection before.
+    /// The next frames of each stream, which came before over another connection.
     repeated: Received,
     /// The last report of `received` to the server, and its time.
     told: Received,
     told_at: Duration,
     lost: Option<LostConnection>,
     moving: Option<Moving>,
+    /// The request of the last move, which the server may have taken also where its answer did not come.
+    move_request: Option<MoveRequest>,
     /// The server was started again, and has not told of the room yet.
     awaits_room: bool,
 }
@@ -153,8 +157,11 @@ impl Resume {
     fn heard_control(&mut self, frame: &ServerFrame) -> bool {
         let is_counted =
             !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. });
-        if is_counted && is_repeated(&mut self.repeated.control) {
-            return false;
+        if is_counted {
+            self.received.control = self.received.control.wrapping_add(1);
+            if is_repeated(&mut self.repeated.control) {
+                return false;
+            }
         }
         match frame {
             ServerFrame::Restarted { run } => {
@@ -165,9 +172,6 @@ impl Resume {
             ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,
             _ => {}
         }
-        if is_counted {
-            self.received.control = self.received.control.wrapping_add(1);
-        }
         if let Some(request) = frame.answers() {
             self.answered(request);
         }
@@ -176,10 +180,10 @@ impl Resume {
 
     /// The same of the chat stream.
     fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) -> bool {
+        self.received.chat = self.received.chat.wrapping_add(1);
         if is_repeated(&mut self.repeated.chat) {
             return false;
         }
-        self.received.chat = self.received.chat.wrapping_add(1);
         match chat {
             ServerChat::Message(message) if is_own => self.answered(message.request),
             ServerChat::Refused { request, .. }
@@ -192,7 +196,7 @@ impl Resume {
     /// The report of received frames, if one is due.
     fn poll_received(&mut self, now: Duration) -> Option<Received> {
         self.secret?;
-        if self.moving.as_ref().is_some_and(|moving| moving.pauses_reports(now)) {
+        if self.move_request.is_some_and(|request| request.pauses_reports(now)) {
             return None;
         }
         let frames = |received: Received| received.control.wrapping_add(received.chat);
@@ -277,6 +281,7 @@ impl Session {
         match &mut self.resume.lost {
             Some(_) => self.wait_for_attempt(now),
             None => {
+                self.resume.count_from_move();
                 let phase = Phase::Waiting { until: now };
                 let (text, attempts) = (text.to_owned(), 0);
                 self.resume.lost = Some(LostConnection { at: now, text, attempts, phase });
@@ -322,7 +327,6 @@ impl Session {
         let Some(resume) = self.resume_frame() else { return };
         let Some(lost) = &mut self.resume.lost else { return };
         lost.phase = Phase::Resuming;
-        self.resume.repeated = Received::default();
         self.control_in = FrameReader::default();
         self.chat_in = FrameReader::default();
         self.control_out = vec![STREAM_CONTROL];

@@ -15,7 +15,7 @@ use tickwire_shared::control::{
     FrameReader, Received, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
 };
 
-use super::{CHAT_BYTES_MAX, ConnectionEvent, Session, SessionError, SessionEvent};
+use super::{CHAT_BYTES_MAX, ConnectionEvent, Resume, Session, SessionError, SessionEvent};
 
 /// Time after the loss of the old connection for the server's answer over the new one. The server closes the old one just before
 /// it answers.
@@ -29,11 +29,16 @@ pub(super) struct Moving {
     control_in: FrameReader,
     /// Chat may overtake the server's answer, and is read after it.
     chat_in: FrameReader,
-    /// The frames that the client had when it asked.
-    asked_with: Received,
-    since: Duration,
     /// The time and the text of the old connection's loss.
     pub(super) lost: Option<(Duration, String)>,
+}
+
+/// The request to move.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MoveRequest {
+    /// The frames that the client had: the server writes those after them again.
+    received: Received,
+    at: Duration,
 }
 
 /// The first bytes of each stream of a new connection.
@@ -57,12 +62,39 @@ pub enum MoveOutcome {
     Failed,
 }
 
-impl Moving {
+impl MoveRequest {
     /// True while the server must keep the frames that `Resume` lacks.
     pub(super) fn pauses_reports(&self, now: Duration) -> bool {
-        now.saturating_sub(self.since) < REPORT_PAUSE
+        now.saturating_sub(self.at) < REPORT_PAUSE
+    }
+}
+
+impl Resume {
+    /// Counts on from `received`: the server writes all frames after those again.
+    fn count_from(&mut self, received: Received) {
+        let known = |came: u32, again: u32, from: u32| came.wrapping_add(again).wrapping_sub(from);
+        let (came, again) = (self.received, self.repeated);
+        self.repeated = Received {
+            control: known(came.control, again.control, received.control),
+            chat: known(came.chat, again.chat, received.chat),
+        };
+        self.received = received;
     }
 
+    /// Counts from the request of a move that did not come about, if there is one. The server may have taken it, and written
+    /// less again than came over the old connection; it keeps the frames, unless later ones were reported.
+    pub(super) fn count_from_move(&mut self) {
+        let Some(MoveRequest { received, .. }) = self.move_request.take() else { return };
+        let is_reported = |told: u32, received: u32| (told.wrapping_sub(received) as i32) > 0;
+        if !is_reported(self.told.control, received.control)
+            && !is_reported(self.told.chat, received.chat)
+        {
+            self.count_from(received);
+        }
+    }
+}
+
+impl Moving {
     fn is_overdue(&self, now: Duration) -> bool {
         self.lost.as_ref().is_some_and(|(at, _)| now.saturating_sub(*at) >= LOST_TIME)
     }
@@ -87,10 +119,9 @@ impl Session {
         self.resume.moving = Some(Moving {
             control_in: FrameReader::default(),
             chat_in: FrameReader::default(),
-            asked_with: self.resume.received,
-            since: now,
             lost: None,
         });
+        self.resume.move_request = Some(MoveRequest { received: self.resume.received, at: now });
         Some(MoveStart { control, chat })
     }
 
@@ -159,19 +190,19 @@ impl Session {
     }
 
     fn go_on_over_new(&mut self, now: Duration, answer: &ServerFrame) -> Result<(), SessionError> {
-        let Some(moving) = self.resume.moving.take() else { return Ok(()) };
-        let Moving { control_in, chat_in, asked_with, .. } = moving;
+        let Some(Moving { control_in, chat_in, .. }) = self.resume.moving.take() else {
+            return Ok(());
+        };
+        let request = self.resume.move_request.take();
         (self.control_in, self.chat_in) = (control_in, chat_in);
         self.control_out.clear();
         self.chat_out.clear();
         self.resume.heard_control(answer);
         match answer {
             ServerFrame::Resumed { next } => {
-                let received = self.resume.received;
-                self.resume.repeated = Received {
-                    control: received.control.wrapping_sub(asked_with.control),
-                    chat: received.chat.wrapping_sub(asked_with.chat),
-                };
+                if let Some(MoveRequest { received, .. }) = request {
+                    self.resume.count_from(received);
+                }
                 self.send_again(*next);
             }
             _ => {
