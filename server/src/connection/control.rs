@@ -17,11 +17,14 @@ use super::served::{CountedFrames, ResumeRequest, Served};
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, now, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::{self, ResumeRight, SecretDigest, ToRoom};
+use crate::room::{self, CommandFate, ResumeRight, SecretDigest, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
 use crate::transport::TransportSession;
+
+/// Said of a command whose refusal was lost.
+const REFUSED_BEFORE: &str = "the command was refused before the server was started again; send another one if it is still wanted";
 
 /// Serves the control stream of one connection to its end.
 pub(super) async fn serve<S: Simulation>(
@@ -84,7 +87,9 @@ pub(super) async fn serve<S: Simulation>(
             _ = transport.closed() => return Served::Lost,
         };
         match frame {
-            ClientFrame::Command { request, .. } if is_too_fast => {
+            ClientFrame::Command { request, .. }
+                if is_too_fast && link.fate_before_restart(request).is_none() =>
+            {
                 host.counters.commands_refused.increment();
                 refuse(link, request, too_fast(&host.config));
             }
@@ -176,10 +181,14 @@ async fn take_command<S: Simulation>(
     request: RequestId,
     (kind, fields): (u8, Vec<u8>),
 ) {
-    if link.was_stepped(request) {
-        // A step had it before the server was started again.
-        link.send_control(ServerFrame::Done { request });
-        return;
+    match link.fate_before_restart(request) {
+        None => {}
+        Some(CommandFate::Stepped) => return link.send_control(ServerFrame::Done { request }),
+        Some(CommandFate::Refused) => {
+            host.counters.commands_refused.increment();
+            let text = REFUSED_BEFORE.to_owned();
+            return refuse(link, request, RoomRefusal { code: RefuseCode::CommandTooFast, text });
+        }
     }
     if fields.len() > COMMAND_BYTES_MAX {
         let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");

@@ -117,7 +117,7 @@ impl Drop for RequestTurn<'_> {
 }
 
 /// True if `a` was written before `b`; numbers wrap around.
-pub(super) fn is_before(a: RequestId, b: RequestId) -> bool {
+fn is_before(a: RequestId, b: RequestId) -> bool {
     (b.0.wrapping_sub(a.0) as i32) > 0
 }
 

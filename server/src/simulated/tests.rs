@@ -228,3 +228,32 @@ fn of_two_requests_for_one_restored_seat_neither_ends_the_session() {
         assert_eq!(server.sessions(), 1);
     });
 }
+
+#[test]
+fn a_refused_command_is_refused_again_after_a_restart_and_one_that_was_stepped_is_not() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let mut server = start(dir.path(), 1, |config| config.room.commands_queued_max = 1);
+        let mut ann = SimulatedPlayer::join(&mut server, "ann").await;
+        ann.told();
+        // The second and the third find the queue full; the client hears no answer.
+        for number in 1..=3 {
+            ann.session.command(Some(0), &[number]);
+        }
+        ann.send();
+        step(&mut server).await;
+        ann.session.command(Some(0), &[4]);
+        ann.send();
+        step(&mut server).await;
+        server.flush_journals();
+        drop(server);
+
+        // As many of those that are sent again as are allowed at once are fewer than there are.
+        let mut server = start(dir.path(), 2, |config| config.commands_burst = 1);
+        ann.resume(&mut server);
+        ann.exchange(&mut server).await;
+        let answers = ["done", "refused", "refused", "done"];
+        assert_eq!(ann.told(), [&["resumed", "rejoined"], &answers[..]].concat());
+        assert_eq!(server.rooms().next().unwrap().simulation().added, [1, 4]);
+    });
+}
