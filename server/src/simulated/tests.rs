@@ -257,3 +257,29 @@ fn a_refused_command_is_refused_again_after_a_restart_and_one_that_was_stepped_i
         assert_eq!(server.rooms().next().unwrap().simulation().added, [1, 4]);
     });
 }
+
+#[test]
+fn the_last_member_to_leave_a_room_has_left_it_after_a_restart_too() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let mut server = start(dir.path(), 1, |_| {});
+        let mut ann = SimulatedPlayer::join(&mut server, "ann").await;
+        ann.session.leave();
+        ann.exchange(&mut server).await;
+        assert_eq!(ann.told(), ["joined", "left"]);
+        let ticks: Vec<u32> = server.ticks().map(|(_, tick)| tick.0).collect();
+        ann.exchange(&mut server).await;
+        assert!(server.ticks().map(|(_, tick)| tick.0).eq(ticks), "an empty room stands still");
+        server.flush_journals();
+        drop(server);
+
+        let mut server = start(dir.path(), 2, |_| {});
+        assert_eq!(server.rooms().next().map(|room| room.info().players), Some(0));
+        ann.resume(&mut server);
+        ann.exchange(&mut server).await;
+        assert_eq!(ann.told(), ["over"], "a session in no room does not outlive its server");
+        // Nor is its name taken.
+        let mut ann = SimulatedPlayer::join(&mut server, "ann").await;
+        assert_eq!(ann.told(), ["joined"]);
+    });
+}
