@@ -252,7 +252,9 @@ impl Session {
     pub fn handle_control(&mut self, now: Duration, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
         self.control_in.push(bytes);
-        self.read_control(now)
+        self.read_control(now)?;
+        // Chat may have come before the answer to a request to resume.
+        if self.over { Ok(()) } else { self.read_chat() }
     }
 
     /// Takes received bytes of the chat stream.
@@ -269,8 +271,9 @@ impl Session {
     pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
         self.stats.bytes_in += bytes.len() as u64;
         // A server that was started again may give the same seat number: until it tells of the room, its snapshots are not for
-        // the one that is here.
-        let room = self.room.as_mut().filter(|_| !self.resume.awaits_room());
+        // the one that is here. Whether it was started again is in its answer.
+        let is_other = self.resume.awaits_room() || self.resume.awaits_answer();
+        let room = self.room.as_mut().filter(|_| !is_other);
         let Some(room) = room else {
             self.stats.datagrams_unused += 1;
             return;
@@ -384,10 +387,11 @@ impl Session {
 
     fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
         match frame {
-            ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms } => {
+            ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms, run } => {
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
                 self.handle_welcome(Welcome { player, server, schema })?;
-                self.resume.allow(*resume, Duration::from_millis(u64::from(*resume_grace_ms)));
+                let grace = Duration::from_millis(u64::from(*resume_grace_ms));
+                self.resume.allow(*resume, grace, *run);
             }
             ServerFrame::Joined { room, tick, seat, spectator, host, members, .. }
             | ServerFrame::Rejoined { room, tick, seat, spectator, host, members } => {
@@ -429,7 +433,7 @@ impl Session {
                 told.into_iter().for_each(|event| self.tell(event));
             }
             ServerFrame::Resumed { next } => self.handle_resumed(now, *next)?,
-            ServerFrame::Restarted => self.handle_restarted(now)?,
+            ServerFrame::Restarted { .. } => self.handle_restarted(now)?,
             ServerFrame::Goodbye { code, text } => self.handle_closed(*code, text),
             ServerFrame::MemberJoined(_)
             | ServerFrame::MemberLeft { .. }
@@ -472,7 +476,7 @@ fn is_of_the_session(frame: &ServerFrame) -> bool {
         ServerFrame::Keyframe(_)
             | ServerFrame::Resync { .. }
             | ServerFrame::Resumed { .. }
-            | ServerFrame::Restarted
+            | ServerFrame::Restarted { .. }
             | ServerFrame::StaticData { .. }
             | ServerFrame::StaticChanged { .. }
     )

@@ -462,7 +462,7 @@ impl Core {
             // The session handles them and does not report them.
             ServerFrame::Keyframe(_) => typed("keyframe", &[]),
             ServerFrame::Resync { .. } => typed("resync", &[]),
-            ServerFrame::Resumed { .. } | ServerFrame::Restarted => typed("resumed", &[]),
+            ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. } => typed("resumed", &[]),
             ServerFrame::MemberAway { player } => {
                 typed("memberAway", &[("player", player.0.into())])
             }

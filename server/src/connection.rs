@@ -36,11 +36,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tickwire_shared::control::{CloseCode, Received, ResumeSecret, ServerFrame};
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{CloseCode, ServerFrame, ServerRun};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::Instant;
 
 use crate::config::ServerConfig;
@@ -52,10 +52,12 @@ use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
 use crate::transport::TransportSession;
 use control::FrameRates;
-use order::SentAgain;
-use resume::{Return, ReturnSlot, Returns, take_return, tell_room, wait_for_return};
+use resume::{
+    Return, ReturnSlot, Returns, next_return, refuse_return, take_return, tell_room,
+    wait_for_return,
+};
 use secrets::SecretSource;
-use served::Served;
+use served::{ResumeRequest, Served};
 use streams::Streams;
 
 pub(crate) use link::{ClientLink, SessionEnd};
@@ -98,6 +100,8 @@ pub(crate) struct ServerState<S: Simulation> {
     accounts: Arc<Accounts>,
     stopping: AtomicBool,
     secrets: SecretSource,
+    /// This run of the server, of all that were and will be.
+    run: ServerRun,
 }
 
 impl<S: Simulation> ServerState<S> {
@@ -122,13 +126,15 @@ impl<S: Simulation> ServerState<S> {
             accounts: Arc::default(),
             stopping: AtomicBool::new(false),
             secrets: SecretSource::System,
+            run: SecretSource::System.run(),
             config,
         }
     }
 
-    /// The same with secrets that follow from `seed`, for a server whose runs repeat.
+    /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat.
     pub(crate) fn with_seed(self, seed: u64) -> Self {
-        ServerState { secrets: SecretSource::Seed(seed), ..self }
+        let secrets = SecretSource::Seed(seed);
+        ServerState { secrets, run: secrets.run(), ..self }
     }
 
     /// The number of sessions that have said hello and have not ended.
@@ -194,10 +200,8 @@ enum AfterConnection {
     Over(SessionEnd),
     /// The session goes on over this one.
     Returned(Box<Return>),
-    /// It is given to the session of this number, whose client has these frames.
-    Resume(PlayerId, Received),
-    /// It resumes the session of this restored seat, whose client waits for answers from this request on.
-    Restore(PlayerId, ResumeSecret, SentAgain),
+    /// It is given to another session, or resumes that of a restored seat.
+    Resume(ResumeRequest),
 }
 
 /// Serves one session to its end, over one connection after another.
@@ -218,26 +222,24 @@ pub(crate) async fn serve<S: Simulation>(
         match carry(&host, &link, &mut session, (&mut streams, &returns)).await {
             AfterConnection::Over(end) => break end,
             AfterConnection::Returned(back) => streams = take_return(&host, &link, *back).await,
-            AfterConnection::Resume(player, received) => {
-                let back = Return { streams: streams.release(&link).await, received };
-                let Err(back) = host.returns.give(player, back) else {
-                    host.returns.close(link.player);
-                    return host.links.remove(link.player);
-                };
-                // That session ended meanwhile.
-                streams = back.streams;
-                streams.write_again(&link);
-                break host.resume_refusal();
-            }
-            AfterConnection::Restore(player, secret, sent_again) => {
+            AfterConnection::Resume(request) => {
                 streams = streams.release(&link).await;
-                let seat = (player, secret, sent_again);
-                match restored::take_seat(&host, &mut session, &streams, seat).await {
-                    Ok(restored) => {
+                match restored::take_seat(&host, &mut session, &streams, &request).await {
+                    Ok(Some(restored)) => {
                         host.returns.close(link.player);
                         host.links.remove(link.player);
-                        returns = host.returns.open(player);
-                        link = restored;
+                        (link, returns) = restored;
+                    }
+                    Ok(None) => {
+                        let back = Return { streams, counted: request.counted };
+                        let Err(back) = host.returns.give(request.player, back) else {
+                            host.returns.close(link.player);
+                            return host.links.remove(link.player);
+                        };
+                        // That session ended meanwhile.
+                        streams = back.streams;
+                        streams.write_again(&link);
+                        break host.resume_refusal();
                     }
                     Err(end) => {
                         streams.write_again(&link);
@@ -251,8 +253,7 @@ pub(crate) async fn serve<S: Simulation>(
     link.end(end.clone());
     host.returns.close(link.player);
     if let Some(late) = returns.take() {
-        let SessionEnd { code, text } = host.resume_refusal();
-        late.streams.transport.close(code, &text);
+        refuse_return(&host, &late);
     }
     host.rooms.feed.unsubscribe(link.player);
     if end.code == CloseCode::TooSlow {
@@ -289,18 +290,13 @@ async fn carry<S: Simulation>(
                 end = link.ended() => return AfterConnection::Over(end),
                 served = &mut served => match served {
                     Served::Over(end) => return AfterConnection::Over(end),
-                    Served::Resume { player, received } => {
-                        return AfterConnection::Resume(player, received);
-                    }
-                    Served::Restore { player, secret, sent_again } => {
-                        return AfterConnection::Restore(player, secret, sent_again);
-                    }
+                    Served::Resume(request) => return AfterConnection::Resume(request),
                     Served::Lost => break,
                 },
                 end = &mut path => return AfterConnection::Over(end),
                 end = &mut offers => return AfterConnection::Over(end),
                 end = &mut idle => return AfterConnection::Over(end),
-                back = returns.arrival(), if next.is_none() => {
+                back = next_return(host, link, returns), if next.is_none() => {
                     // The client has left this connection, though nobody knew.
                     next = Some(back);
                     transport.close(CloseCode::ConnectionLost, ELSEWHERE);
@@ -422,7 +418,7 @@ async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) 
 #[cfg(test)]
 mod tests {
     use tickwire_shared::{
-        Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, Replicate,
+        Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     };
 
     use super::*;

@@ -32,6 +32,7 @@ mod state_hash;
 mod states;
 mod static_blob;
 mod static_data;
+mod stepped;
 mod text;
 mod tick_events;
 mod touch;
@@ -49,6 +50,8 @@ pub use restored::RestoredRoom;
 pub use resume_right::ResumeRight;
 pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;
+pub(crate) use stepped::CommandFate;
+pub use stepped::SteppedCommands;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;

@@ -250,3 +250,6 @@ impl SimulatedConnection {
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,7 @@ use crate::{PlayerId, Tick};
 pub use chat::{ChatMessage, ClientChat, ServerChat};
 pub use close_code::CloseCode;
 pub use frames::{FrameError, FrameReader, write_frame};
-pub use resume::{Received, ResumeSecret};
+pub use resume::{Received, ResumeSecret, ServerRun};
 pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 pub use static_data::{
     ClientStatic, ContentHash, STATIC_BYTES_MAX, STATIC_CHUNK_BYTES_MAX, ServerStatic, StaticChange,
@@ -146,7 +146,10 @@ pub enum ClientFrame {
         player: PlayerId,
         /// The session's secret, from [`ServerFrame::Welcome`].
         secret: ResumeSecret,
-        /// The frames that the client has.
+        /// The run of the server whose frames it counts, from [`ServerFrame::Welcome`] or the last [`ServerFrame::Restarted`]
+        /// that it read.
+        run: ServerRun,
+        /// The frames of that run that the client has.
         received: Received,
         /// The requests that are not answered, in order: all that the client will send again below `next`.
         unanswered: Vec<RequestId>,
@@ -192,6 +195,8 @@ pub enum ServerFrame {
         resume: Option<ResumeSecret>,
         /// For how long the server keeps a session whose connection was lost.
         resume_grace_ms: u32,
+        /// The run of the server that counts the session's frames.
+        run: ServerRun,
     },
     /// The client has a seat, or watches.
     Joined {
@@ -323,10 +328,14 @@ pub enum ServerFrame {
         /// The parts, in order.
         changes: Vec<StaticChange>,
     },
-    /// Answer to [`ClientFrame::Resume`] by a server that was started again since and restored the session's room. The
-    /// first frame of the connection and in no count of frames: both counts begin at 0. The client sends every request
-    /// that is not answered again; [`ServerFrame::Rejoined`] follows.
-    Restarted,
+    /// Answer to [`ClientFrame::Resume`] by a server that was started again since and restored the session's room, also
+    /// where the client lost an earlier one: its `run` is not this server's. The first frame of the connection and in no
+    /// count of frames: both counts begin at 0. The client sends every request that is not answered again;
+    /// [`ServerFrame::Rejoined`] follows.
+    Restarted {
+        /// The run that counts the session's frames from now on.
+        run: ServerRun,
+    },
     /// The client's place in a restored room, told once, after [`ServerFrame::Restarted`]. Members are another list and
     /// the world begins anew and empty, as after [`ServerFrame::Joined`].
     Rejoined {
@@ -369,7 +378,7 @@ impl ServerFrame {
             | ServerFrame::MemberBack { .. }
             | ServerFrame::StaticData { .. }
             | ServerFrame::StaticChanged { .. }
-            | ServerFrame::Restarted
+            | ServerFrame::Restarted { .. }
             | ServerFrame::Rejoined { .. } => None,
         }
     }

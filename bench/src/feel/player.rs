@@ -6,7 +6,7 @@ use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{Arena, Controls, Entity, Event};
 use tickwire_client::session::component::push_components;
 use tickwire_client::session::{RoomSession, Session, SessionEvent};
-use tickwire_shared::control::{ServerFrame, write_frame};
+use tickwire_shared::control::{ServerFrame, ServerRun, write_frame};
 use tickwire_shared::quantize::{Kinds as _, Lanes};
 use tickwire_shared::replica;
 use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
@@ -78,8 +78,9 @@ impl Player {
         session.show_by("Ship", ships.mode());
         let server = "feel".to_owned();
         let ship = ship_kind(&schema);
+        let (resume, resume_grace_ms, run) = (None, 0, ServerRun::default());
         let welcome =
-            ServerFrame::Welcome { server, player: id, schema, resume: None, resume_grace_ms: 0 };
+            ServerFrame::Welcome { server, player: id, schema, resume, resume_grace_ms, run };
         handle_control(&mut session, Duration::ZERO, &bytes_of(&welcome));
         Player {
             id,

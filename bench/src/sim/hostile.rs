@@ -7,7 +7,7 @@ use tickwire_server::simulated::{SimulatedConnection, SimulatedServer};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientFrame, Received, RequestId, ResumeSecret, RoomChoice, STREAM_CHAT, STREAM_CONTROL,
-    write_frame,
+    ServerRun, write_frame,
 };
 
 use super::client::ROOM;
@@ -69,6 +69,7 @@ fn begin(random: &mut Splitmix) -> Vec<u8> {
         received: Received { control: random.bits() as u32 % 100, chat: 0 },
         unanswered: (0..random.bits() % 5).map(|_| RequestId(random.bits() as u32)).collect(),
         next: RequestId(random.bits() as u32 % 100),
+        run: ServerRun(random.bits()),
     };
     write_frame(&resume, &mut bytes);
     bytes

@@ -23,12 +23,12 @@ use std::time::Duration;
 
 use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, FrameReader, Received, RequestId, ResumeSecret,
-    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, write_frame,
+    STREAM_CHAT, STREAM_CONTROL, ServerChat, ServerFrame, ServerRun, write_frame,
 };
 
 use super::event::ConnectionEvent;
 use super::{Session, SessionError, SessionEvent, is_of_the_session};
-use moving::Moving;
+use moving::{MoveRequest, Moving};
 
 /// Longest wait before the second attempt; it doubles with each attempt.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
@@ -38,7 +38,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const RECEIVED_FRAMES: u32 = 32;
 /// Time after which the receipt of the last frames is reported.
 const RECEIVED_TIME: Duration = Duration::from_millis(500);
-
+/// Most bytes of chat that wait for the server's answer: twice those that it keeps of a stream.
+const CHAT_BYTES_MAX: usize = 512 * 1024;
 /// Most unanswered requests that the request to resume names.
 const UNANSWERED_MAX: usize = 4096;
 
@@ -49,14 +50,20 @@ pub(super) struct Resume {
     grace: Duration,
     /// Unanswered requests, as written.
     asked: VecDeque<Asked>,
+    /// The run of the server whose frames are counted.
+    run: ServerRun,
+    /// The frames that have come, as the server counts what it has written: those that it writes again after a move count once
+    /// they have come again.
     received: Received,
-    /// The next frames of each stream that came over the connection before.
+    /// The next frames of each stream, which came before over another connection.
     repeated: Received,
     /// The last report of `received` to the server, and its time.
     told: Received,
     told_at: Duration,
     lost: Option<LostConnection>,
     moving: Option<Moving>,
+    /// The request of the last move, which the server may have taken also where its answer did not come.
+    move_request: Option<MoveRequest>,
     /// The server was started again, and has not told of the room yet.
     awaits_room: bool,
 }
@@ -94,9 +101,9 @@ enum Phase {
 }
 
 impl Resume {
-    /// Lets the session resume if the server gave a secret; `grace` is the time for that.
-    pub(super) fn allow(&mut self, secret: Option<ResumeSecret>, grace: Duration) {
-        (self.secret, self.grace) = (secret, grace);
+    /// Lets the session resume if the server gave a secret; `grace` is the time for that, and `run` counts the frames.
+    pub(super) fn allow(&mut self, secret: Option<ResumeSecret>, grace: Duration, run: ServerRun) {
+        (self.secret, self.grace, self.run) = (secret, grace, run);
     }
 
     /// True if requests are sent as they are made.
@@ -124,6 +131,11 @@ impl Resume {
         }
     }
 
+    /// True between the request to resume after a loss and its answer, which says whose frames come.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.lost.as_ref().is_some_and(|lost| lost.phase == Phase::Resuming)
+    }
+
     /// True between `Restarted` and the room as it is now.
     pub(super) fn awaits_room(&self) -> bool {
         self.awaits_room
@@ -143,17 +155,22 @@ impl Resume {
 
     /// Counts a frame of the control stream, and removes the request that it answers. Returns false for a frame that came before.
     fn heard_control(&mut self, frame: &ServerFrame) -> bool {
-        let is_counted = !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted);
-        if is_counted && is_repeated(&mut self.repeated.control) {
-            return false;
-        }
-        match frame {
-            ServerFrame::Restarted => self.awaits_room = true,
-            ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,
-            _ => {}
-        }
+        let is_counted =
+            !matches!(frame, ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. });
         if is_counted {
             self.received.control = self.received.control.wrapping_add(1);
+            if is_repeated(&mut self.repeated.control) {
+                return false;
+            }
+        }
+        match frame {
+            ServerFrame::Restarted { run } => {
+                self.run = *run;
+                (self.received, self.repeated) = (Received::default(), Received::default());
+                self.awaits_room = true;
+            }
+            ServerFrame::Rejoined { .. } | ServerFrame::Joined { .. } => self.awaits_room = false,
+            _ => {}
         }
         if let Some(request) = frame.answers() {
             self.answered(request);
@@ -163,10 +180,10 @@ impl Resume {
 
     /// The same of the chat stream.
     fn heard_chat(&mut self, chat: &ServerChat, is_own: bool) -> bool {
+        self.received.chat = self.received.chat.wrapping_add(1);
         if is_repeated(&mut self.repeated.chat) {
             return false;
         }
-        self.received.chat = self.received.chat.wrapping_add(1);
         match chat {
             ServerChat::Message(message) if is_own => self.answered(message.request),
             ServerChat::Refused { request, .. }
@@ -179,7 +196,7 @@ impl Resume {
     /// The report of received frames, if one is due.
     fn poll_received(&mut self, now: Duration) -> Option<Received> {
         self.secret?;
-        if self.moving.as_ref().is_some_and(|moving| moving.pauses_reports(now)) {
+        if self.move_request.is_some_and(|request| request.pauses_reports(now)) {
             return None;
         }
         let frames = |received: Received| received.control.wrapping_add(received.chat);
@@ -229,8 +246,15 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the frames of the chat stream that are whole.
+    /// Takes the frames of the chat stream that are whole. Those that overtake the answer to a request to resume wait for it:
+    /// after `Restarted` they are counted from 0.
     pub(super) fn read_chat(&mut self) -> Result<(), SessionError> {
+        if self.resume.awaits_answer() {
+            return match self.chat_in.waiting_bytes() > CHAT_BYTES_MAX {
+                true => Err(SessionError::Unexpected { what: "more chat than it keeps" }),
+                false => Ok(()),
+            };
+        }
         let player = self.welcome.as_ref().map(|welcome| welcome.player);
         while let Some(chat) = self.chat_in.poll::<ServerChat>()? {
             let is_own = matches!(&chat, ServerChat::Message(said) if Some(said.from) == player);
@@ -257,6 +281,7 @@ impl Session {
         match &mut self.resume.lost {
             Some(_) => self.wait_for_attempt(now),
             None => {
+                self.resume.count_from_move();
                 let phase = Phase::Waiting { until: now };
                 let (text, attempts) = (text.to_owned(), 0);
                 self.resume.lost = Some(LostConnection { at: now, text, attempts, phase });
@@ -302,7 +327,6 @@ impl Session {
         let Some(resume) = self.resume_frame() else { return };
         let Some(lost) = &mut self.resume.lost else { return };
         lost.phase = Phase::Resuming;
-        self.resume.repeated = Received::default();
         self.control_in = FrameReader::default();
         self.chat_in = FrameReader::default();
         self.control_out = vec![STREAM_CONTROL];
@@ -313,9 +337,9 @@ impl Session {
     /// The request to resume; `None` if the session cannot.
     fn resume_frame(&self) -> Option<ClientFrame> {
         let (player, secret) = (self.welcome.as_ref()?.player, self.resume.secret?);
-        let received = self.resume.received;
+        let (run, received) = (self.resume.run, self.resume.received);
         let (unanswered, next) = self.resume.unanswered(RequestId(self.requests.wrapping_add(1)));
-        Some(ClientFrame::Resume { player, secret, received, unanswered, next })
+        Some(ClientFrame::Resume { player, secret, run, received, unanswered, next })
     }
 
     /// True if the server lets the session resume over another connection.
@@ -358,9 +382,8 @@ impl Session {
         }
     }
 
-    /// Handles the server's `Restarted`: frames are counted from 0 again, and all unanswered requests are sent again.
+    /// Handles the server's `Restarted`: all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
-        self.resume.received = Received::default();
         self.handle_resumed(now, self.resume.first_unanswered())?;
         self.follow_rooms_again();
         Ok(())

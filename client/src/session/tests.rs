@@ -5,7 +5,8 @@ use std::time::Duration;
 use tickwire_shared::compatibility::SCHEMA_BYTES_MAX;
 use tickwire_shared::control::{
     ClientChat, ClientFrame, ClientStatic, ContentHash, FrameReader, Member, Received, RequestId,
-    ResumeSecret, RoomChoice, RoomInfo, RoomQuery, STREAM_CHAT, ServerFrame, write_frame,
+    ResumeSecret, RoomChoice, RoomInfo, RoomQuery, STREAM_CHAT, ServerChat, ServerFrame, ServerRun,
+    write_frame,
 };
 use tickwire_shared::schema::{KindSchema, Schema};
 use tickwire_shared::{PlayerId, Tick};
@@ -58,6 +59,7 @@ pub(super) fn resumable_within(resume_grace_ms: u32) -> Session {
         schema: schema(4),
         resume: Some(ResumeSecret([7; 16])),
         resume_grace_ms,
+        run: ServerRun(1),
     };
     hear(&mut session, &[welcome]);
     session
@@ -65,6 +67,11 @@ pub(super) fn resumable_within(resume_grace_ms: u32) -> Session {
 
 fn hear(session: &mut Session, frames: &[ServerFrame]) {
     session.handle_control(Duration::ZERO, &bytes_of(frames)).unwrap();
+}
+
+/// The answer of a server that was started again, in this run.
+pub(super) fn restarted(run: u64) -> ServerFrame {
+    ServerFrame::Restarted { run: ServerRun(run) }
 }
 
 pub(super) fn bytes_of<T: serde::Serialize>(frames: &[T]) -> Vec<u8> {
@@ -172,6 +179,7 @@ fn resume_anew(session: &mut Session) -> ClientFrame {
     session.take_control();
     session.take_chat();
     assert!(session.handle_lost(Duration::ZERO, "cut"));
+    session.reconnect_now(Duration::ZERO);
     assert!(session.poll_reconnect(Duration::ZERO));
     session.resume();
     let mut sent = written(&session.take_control(), true);
@@ -223,7 +231,7 @@ fn a_server_that_was_started_again_gets_every_unanswered_request_in_order() {
     assert_eq!((unanswered, next.0), (vec![kick, said, leave], leave.0 + 1));
     assert_eq!(received, Received { control: 3, chat: 0 });
 
-    hear(&mut session, &[ServerFrame::Restarted]);
+    hear(&mut session, &[restarted(2)]);
     let sent: Vec<ClientFrame> = written(&session.take_control(), false);
     let [ClientFrame::Kick { request: first, .. }, ClientFrame::Leave { request: second }, last] =
         &sent[..]
@@ -266,7 +274,7 @@ fn the_room_of_a_server_that_was_started_again_begins_anew_at_an_earlier_tick() 
         let stats = session.stats(Duration::ZERO);
         (stats.datagrams_unused, stats.snapshots_malformed)
     };
-    hear(&mut session, &[ServerFrame::Restarted]);
+    hear(&mut session, &[restarted(2)]);
     assert_eq!(looked_at(&mut session), (1, 0), "a snapshot that overtakes is of another stay");
     hear(&mut session, &[rejoined(84, vec![member(1), member(3)])]);
     assert_eq!(looked_at(&mut session), (1, 1));
@@ -297,7 +305,7 @@ fn nothing_of_the_old_room_is_sent_to_a_server_that_was_started_again() {
     };
     assert!(sent(&mut session, 100) > 0);
     resume_anew(&mut session);
-    hear(&mut session, &[ServerFrame::Restarted]);
+    hear(&mut session, &[restarted(2)]);
     assert_eq!(sent(&mut session, 200), 0, "it would acknowledge ticks of the old room");
     hear(&mut session, &[rejoined(84, vec![member(1)])]);
     assert!(sent(&mut session, 300) > 0);
@@ -307,7 +315,47 @@ fn nothing_of_the_old_room_is_sent_to_a_server_that_was_started_again() {
 fn a_server_may_restart_a_session_only_as_the_answer_to_a_resume() {
     let mut session = resumable();
     let mut bytes = Vec::new();
-    write_frame(&ServerFrame::Restarted, &mut bytes);
+    write_frame(&restarted(1), &mut bytes);
     let refused = session.handle_control(Duration::ZERO, &bytes);
     assert!(matches!(refused, Err(SessionError::Unexpected { .. })), "{refused:?}");
+}
+
+/// The run and the count of frames that a request to resume names.
+fn counted(session: &mut Session) -> (ServerRun, Received) {
+    match resume_anew(session) {
+        ClientFrame::Resume { run, received, .. } => (run, received),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn frames_are_counted_of_the_run_that_was_read_last() {
+    let mut session = resumable();
+    let frames = |control, chat| Received { control, chat };
+    assert_eq!(counted(&mut session), (ServerRun(1), frames(1, 0)));
+    // The answer is lost with its connection, and chat that overtook it with it.
+    let chat = bytes_of(&[ServerChat::Notice { id: 1, time_ms: 0, text: "hi".to_owned() }]);
+    session.handle_chat(&chat).unwrap();
+    assert_eq!(counted(&mut session), (ServerRun(1), frames(1, 0)));
+    session.handle_chat(&chat).unwrap();
+    hear(&mut session, &[restarted(2)]);
+    hear(&mut session, &[rejoined(84, vec![member(1)])]);
+    let is_chat = |event: &SessionEvent| matches!(event, SessionEvent::Chat(_));
+    assert_eq!(std::iter::from_fn(|| session.poll_event()).filter(is_chat).count(), 1);
+    assert_eq!(counted(&mut session), (ServerRun(2), frames(1, 1)));
+    hear(&mut session, &[ServerFrame::Resumed { next: RequestId(1) }]);
+    assert_eq!(counted(&mut session), (ServerRun(2), frames(1, 1)));
+}
+
+#[test]
+fn no_snapshot_is_taken_before_the_answer_that_says_whose_it_is() {
+    let mut session = resumable();
+    let join = session.join(RoomChoice::Quick, "ann");
+    hear(&mut session, &[joined(join, 90)]);
+    resume_anew(&mut session);
+    session.handle_datagram(Duration::ZERO, &[0]);
+    assert_eq!(session.stats(Duration::ZERO).datagrams_unused, 1);
+    hear(&mut session, &[ServerFrame::Resumed { next: RequestId(2) }]);
+    session.handle_datagram(Duration::ZERO, &[0]);
+    assert_eq!(session.stats(Duration::ZERO).snapshots_malformed, 1);
 }

@@ -3,27 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use subtle::ConstantTimeEq as _;
+use tickwire_shared::Simulation;
 use tickwire_shared::command::COMMAND_BYTES_MAX;
 use tickwire_shared::control::{
-    ClientFrame, CloseCode, Received, Redacted, RefuseCode, RequestId, ResumeSecret, RoomChoice,
-    RoomQuery, ServerFrame,
+    ClientFrame, CloseCode, Redacted, RefuseCode, RequestId, RoomChoice, RoomQuery, ServerFrame,
 };
-use tickwire_shared::{PlayerId, Simulation};
 use tokio::time::timeout_at;
 
 use super::frames::{FrameStream, NoFrame};
 use super::hello::greet;
 use super::order::SentAgain;
-use super::served::Served;
+use super::served::{CountedFrames, ResumeRequest, Served};
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, now, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::{self, ResumeRight, SecretDigest, ToRoom};
+use crate::room::{self, CommandFate, ResumeRight, SecretDigest, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
 use crate::transport::TransportSession;
+
+/// Said of a command whose refusal was lost.
+const REFUSED_BEFORE: &str = "the command was refused before the server was started again; send another one if it is still wanted";
 
 /// Serves the control stream of one connection to its end.
 pub(super) async fn serve<S: Simulation>(
@@ -37,15 +38,11 @@ pub(super) async fn serve<S: Simulation>(
         && !link.is_greeted()
     {
         match timeout_at(handshake.deadline, frames.next_on::<ClientFrame>(transport)).await {
-            Ok(Ok(ClientFrame::Resume { player, secret, received, unanswered, next })) => {
-                if host.restored.is_secret_of(player, secret) {
-                    let sent_again = SentAgain::new(unanswered, next);
-                    return Served::Restore { player, secret, sent_again };
-                }
-                return match may_resume(host, player, secret, received) {
-                    true => Served::Resume { player, received },
-                    false => Served::Over(host.resume_refusal()),
-                };
+            Ok(Ok(ClientFrame::Resume { player, secret, run, received, unanswered, next })) => {
+                let counted = CountedFrames::new(run, received);
+                let sent_again = SentAgain::new(unanswered, next);
+                let request = ResumeRequest { player, secret, counted, sent_again };
+                return request.admit(host);
             }
             Ok(Ok(first)) => {
                 let first = (first, handshake.deadline);
@@ -90,7 +87,9 @@ pub(super) async fn serve<S: Simulation>(
             _ = transport.closed() => return Served::Lost,
         };
         match frame {
-            ClientFrame::Command { request, .. } if is_too_fast => {
+            ClientFrame::Command { request, .. }
+                if is_too_fast && link.fate_before_restart(request).is_none() =>
+            {
                 host.counters.commands_refused.increment();
                 refuse(link, request, too_fast(&host.config));
             }
@@ -102,26 +101,6 @@ pub(super) async fn serve<S: Simulation>(
         }
         drop(turn);
     }
-}
-
-/// Whether there is a session of this number, the secret is its own, and everything is kept that its client lacks.
-fn may_resume<S: Simulation>(
-    host: &ServerState<S>,
-    player: PlayerId,
-    secret: ResumeSecret,
-    received: Received,
-) -> bool {
-    let link = host.links.get(player);
-    let own = link.as_ref().and_then(|link| link.secret());
-    // The same work whether there is such a session or not.
-    let is_own = own.unwrap_or(ResumeSecret([0; 16])).0.ct_eq(&secret.0);
-    let is_known = own.is_some() && bool::from(is_own);
-    let can_resume =
-        link.is_some_and(|link| !link.is_ending() && link.reliable.can_resume(received));
-    if !(is_known && can_resume) {
-        host.counters.resumes_refused.increment();
-    }
-    is_known && can_resume
 }
 
 /// Carries out a frame's request; returns once it is done and answered.
@@ -202,10 +181,14 @@ async fn take_command<S: Simulation>(
     request: RequestId,
     (kind, fields): (u8, Vec<u8>),
 ) {
-    if link.was_stepped(request) {
-        // A step had it before the server was started again.
-        link.send_control(ServerFrame::Done { request });
-        return;
+    match link.fate_before_restart(request) {
+        None => {}
+        Some(CommandFate::Stepped) => return link.send_control(ServerFrame::Done { request }),
+        Some(CommandFate::Refused) => {
+            host.counters.commands_refused.increment();
+            let text = REFUSED_BEFORE.to_owned();
+            return refuse(link, request, RoomRefusal { code: RefuseCode::CommandTooFast, text });
+        }
     }
     if fields.len() > COMMAND_BYTES_MAX {
         let text = format!("no command has more than {COMMAND_BYTES_MAX} bytes of fields");

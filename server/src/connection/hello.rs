@@ -66,6 +66,7 @@ pub(super) async fn greet<S: Simulation>(
         schema: host.schema.clone(),
         resume,
         resume_grace_ms,
+        run: host.run,
     });
     link.welcome();
     Ok(())

@@ -10,12 +10,12 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, Tick};
 use tokio::sync::{Notify, watch};
 
-use super::order::{RequestOrder, SentAgain, is_before};
+use super::order::{RequestOrder, SentAgain};
 use super::reliable::{Reliable, ReliableError, StreamKind, frame_bytes};
 use super::static_offers::StaticOffers;
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::StaticBlob;
+use crate::room::{CommandFate, StaticBlob, SteppedCommands};
 use crate::rooms::{Membership, RestoredSeat};
 use crate::scheduler::Mailbox;
 use crate::transport::TransportSession;
@@ -51,8 +51,8 @@ pub(crate) struct ClientLink<I> {
     pub(super) static_offers: StaticOffers,
     /// Its identity, set by the answer to hello.
     identity: OnceLock<Identity>,
-    /// The last command that a step had before the server was started again.
-    commands_done: Option<RequestId>,
+    /// The last commands that a step had before the server was started again.
+    stepped: SteppedCommands,
     end: OnceLock<SessionEnd>,
     ended: Notify,
 }
@@ -107,7 +107,7 @@ impl<I> ClientLink<I> {
             path_shrank: Notify::new(),
             static_offers: StaticOffers::default(),
             identity: OnceLock::new(),
-            commands_done: None,
+            stepped: SteppedCommands::default(),
             end: OnceLock::new(),
             ended: Notify::new(),
         }
@@ -121,13 +121,11 @@ impl<I> ClientLink<I> {
         config: &ServerConfig,
     ) -> Self {
         let identity = seat.identity();
-        let RestoredSeat { player, membership, commands_done, .. } = seat;
+        let RestoredSeat { player, membership, stepped, .. } = seat;
         let order = RequestOrder::again(sent_again, config);
-        let link =
-            ClientLink { order, commands_done, ..ClientLink::new(player, transport, config) };
+        let link = ClientLink { order, stepped, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);
         link.reliable.keep();
-        link.reliable.restart();
         link.set_identity(identity);
         link.enter(membership);
         link.greet();
@@ -179,9 +177,9 @@ impl<I> ClientLink<I> {
         self.secret().is_some() && self.order.is_done(request)
     }
 
-    /// Whether a step had this command before the server was started again.
-    pub(super) fn was_stepped(&self, command: RequestId) -> bool {
-        self.commands_done.is_some_and(|done| !is_before(done, command))
+    /// The outcome of a command that the server took before it was started again; `None` of any other.
+    pub(super) fn fate_before_restart(&self, command: RequestId) -> Option<CommandFate> {
+        self.stepped.fate(command)
     }
 
     /// By which it resumes the session, if it may.

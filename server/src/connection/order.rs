@@ -22,7 +22,7 @@ pub(crate) struct RequestOrder {
 
 /// The requests that a client sends again to a server that was started again. The others before its next new one were
 /// answered by the last server, and never come.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SentAgain {
     /// In order.
     requests: VecDeque<RequestId>,
@@ -117,7 +117,7 @@ impl Drop for RequestTurn<'_> {
 }
 
 /// True if `a` was written before `b`; numbers wrap around.
-pub(super) fn is_before(a: RequestId, b: RequestId) -> bool {
+fn is_before(a: RequestId, b: RequestId) -> bool {
     (b.0.wrapping_sub(a.0) as i32) > 0
 }
 

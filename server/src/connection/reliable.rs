@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use tickwire_shared::control::{
-    FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, Received, RequestId, ServerFrame, write_frame,
+    FRAME_BYTES_MAX, FRAME_LENGTH_BYTES, Received, ServerFrame, write_frame,
 };
 use tokio::sync::Notify;
 
@@ -111,23 +111,20 @@ impl Reliable {
             && self.each(received).all(|(stream, count)| stream.state().kept.reaches(count))
     }
 
-    /// Prepares two new streams: `Resumed` comes first, then the frames that the client lacks. No
-    /// writer may be running.
-    pub(crate) fn resume(&self, received: Received, next: RequestId) {
+    /// Prepares two new streams: `answer` comes first and is in no count, then the frames that the client lacks. No writer
+    /// may be running.
+    pub(crate) fn resume(&self, received: Received, answer: &ServerFrame) {
         for (stream, count) in self.each(received) {
             let mut state = stream.state();
+            // Of a connection that was lost before its first byte.
+            state.prefix.clear();
             let (mut frames, again) = state.kept.take_after(count);
             self.waiting_bytes.fetch_add(frames.len(), Ordering::Relaxed);
             frames.append(&mut state.frames);
             state.frames = frames;
             state.count += again;
         }
-        write_frame(&ServerFrame::Resumed { next }, &mut self.control.state().prefix);
-    }
-
-    /// Begins with `Restarted`, which is in no count of frames.
-    pub(crate) fn restart(&self) {
-        write_frame(&ServerFrame::Restarted, &mut self.control.state().prefix);
+        write_frame(answer, &mut self.control.state().prefix);
     }
 
     /// Asks the writers to give their streams back.

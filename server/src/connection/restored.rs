@@ -5,12 +5,14 @@ use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tickwire_shared::control::{CloseCode, ResumeSecret};
+use tickwire_shared::control::{CloseCode, Received, ResumeSecret, ServerFrame};
 use tickwire_shared::{PlayerId, Simulation};
 
-use super::order::SentAgain;
+use super::resume::ReturnSlot;
+use super::served::ResumeRequest;
 use super::streams::Streams;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, now, send_message};
+use crate::identity::AccountPermit;
 use crate::room::ToRoom;
 use crate::rooms::RestoredSeat;
 
@@ -46,8 +48,16 @@ impl<I> RestoredSeats<I> {
         right.is_some_and(|right| right.secret.is_of(&secret.0))
     }
 
-    fn take(&self, player: PlayerId) -> Option<RestoredSeat<I>> {
-        self.seats().remove(&player)
+    /// Takes the seat of this number and secret, and begins its session by `begin`: whoever finds the seat gone finds that.
+    fn take<T>(
+        &self,
+        (player, secret): (PlayerId, ResumeSecret),
+        begin: impl FnOnce(RestoredSeat<I>) -> T,
+    ) -> Option<T> {
+        let mut seats = self.seats();
+        let right = seats.get(&player).and_then(|seat| seat.resume);
+        right.filter(|right| right.secret.is_of(&secret.0))?;
+        seats.remove(&player).map(begin)
     }
 
     /// Takes the seat of an account that begins another session.
@@ -90,34 +100,72 @@ pub(super) async fn leave_seat<I>(seat: RestoredSeat<I>, code: CloseCode) {
 }
 
 /// The session of a restored seat, over the connection of `streams`: it has the seat's number, and counts frames from 0.
+/// `None` if no such seat waits: another connection of its client may have taken it.
 ///
 /// # Errors
-/// The end of the connection, if the seat is taken or the server is full.
+/// The end of the connection, if its account has another session or the server is full.
 pub(super) async fn take_seat<S: Simulation>(
     host: &Arc<ServerState<S>>,
     session: &mut SessionScope<S>,
     streams: &Streams,
-    (player, secret, sent_again): (PlayerId, ResumeSecret, SentAgain),
-) -> Result<Arc<ClientLink<S::Input>>, SessionEnd> {
-    let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
-    let seat = host.restored.take(player).ok_or_else(|| host.resume_refusal())?;
-    if let Some(account) = &seat.account {
-        let Ok(permit) = host.accounts.take(&account.id, player) else {
-            leave_seat(seat, CloseCode::AccountTaken).await;
-            return Err(CloseCode::AccountTaken.into());
-        };
-        session.account = Some(permit);
+    request: &ResumeRequest,
+) -> Result<Option<(Arc<ClientLink<S::Input>>, Arc<ReturnSlot>)>, SessionEnd> {
+    let ResumeRequest { player, secret, .. } = *request;
+    if !host.restored.is_secret_of(player, secret) {
+        return Ok(None);
     }
-    session.permit = Some(permit);
+    let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
+    let begun = host.restored.take((player, secret), |seat| begin(host, streams, request, seat));
+    let begun = match begun {
+        None => return Ok(None),
+        Some(Err(seat)) => {
+            leave_seat(*seat, CloseCode::AccountTaken).await;
+            return Err(CloseCode::AccountTaken.into());
+        }
+        Some(Ok(begun)) => begun,
+    };
+    let Begun { link, returns, account } = begun;
+    (session.permit, session.account) = (Some(permit), account);
     host.counters.sessions_resumed.increment();
     let transport = &streams.transport;
     let (transport_name, address) = (transport.transport_name(), transport.remote_address());
     tracing::info!(player = player.0, transport = transport_name, %address, "session resumed after a restart");
-    let link = host.links.restore(seat, (secret, sent_again), Arc::clone(transport), &host.config);
     if let Some(membership) = link.membership().as_ref().map(Arc::clone) {
         let datagram_bytes_max = link.tell_datagram_bytes_max();
         let back = ToRoom::Back { player, datagram_bytes_max };
         send_message(membership.room(), back).await;
     }
-    Ok(link)
+    Ok(Some((link, returns)))
+}
+
+/// A session that began for a restored seat.
+struct Begun<I> {
+    link: Arc<ClientLink<I>>,
+    /// Open from the beginning: its client may lose the connection before it reads a word.
+    returns: Arc<ReturnSlot>,
+    account: Option<AccountPermit>,
+}
+
+/// Begins the session of a restored seat.
+///
+/// # Errors
+/// The seat, if its account has another session.
+fn begin<S: Simulation>(
+    host: &Arc<ServerState<S>>,
+    streams: &Streams,
+    request: &ResumeRequest,
+    seat: RestoredSeat<S::Input>,
+) -> Result<Begun<S::Input>, Box<RestoredSeat<S::Input>>> {
+    let account = match &seat.account {
+        None => None,
+        Some(account) => match host.accounts.take(&account.id, seat.player) {
+            Ok(permit) => Some(permit),
+            Err(_) => return Err(Box::new(seat)),
+        },
+    };
+    let returns = host.returns.open(seat.player);
+    let resume = (request.secret, request.sent_again.clone());
+    let link = host.links.restore(seat, resume, Arc::clone(&streams.transport), &host.config);
+    link.reliable.resume(Received::default(), &ServerFrame::Restarted { run: host.run });
+    Ok(Begun { link, returns, account })
 }

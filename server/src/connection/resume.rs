@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tickwire_shared::control::Received;
+use tickwire_shared::control::ServerFrame;
 use tickwire_shared::{PlayerId, Simulation};
 use tokio::sync::Notify;
 
+use super::served::CountedFrames;
 use super::streams::Streams;
 use super::{ClientLink, ServerState, SessionEnd, send_message};
 use crate::room::ToRoom;
@@ -21,7 +22,7 @@ use crate::room::ToRoom;
 pub(super) struct Return {
     pub(super) streams: Streams,
     /// The frames that the client has.
-    pub(super) received: Received,
+    pub(super) counted: CountedFrames,
 }
 
 /// The sessions that can be resumed, by number.
@@ -88,6 +89,29 @@ impl ReturnSlot {
     }
 }
 
+/// Waits for a new connection by which the session can go on. One whose client lacks frames that are not kept any more, as it
+/// reported them meanwhile over another one, is closed. Safe to drop while waiting.
+pub(super) async fn next_return<S: Simulation>(
+    host: &ServerState<S>,
+    link: &ClientLink<S::Input>,
+    returns: &ReturnSlot,
+) -> Return {
+    loop {
+        let back = returns.arrival().await;
+        if back.counted.can_go_on(host, link) {
+            return back;
+        }
+        host.counters.resumes_refused.increment();
+        refuse_return(host, &back);
+    }
+}
+
+/// Closes a connection by which the session does not go on.
+pub(super) fn refuse_return<S: Simulation>(host: &ServerState<S>, back: &Return) {
+    let SessionEnd { code, text } = host.resume_refusal();
+    back.streams.transport.close(code, &text);
+}
+
 /// Waits for the new connection of a session whose own was lost. Its room keeps its place
 /// meanwhile.
 ///
@@ -106,21 +130,25 @@ pub(super) async fn wait_for_return<S: Simulation>(
     tokio::select! {
         biased;
         end = link.ended() => Err(end),
-        back = returns.arrival() => Ok(back),
+        back = next_return(host, link, returns) => Ok(back),
         () = tokio::time::sleep(grace) => Err(lost),
     }
 }
 
-/// Resumes the session over the new connection.
+/// Resumes the session over the new connection. A client that has not read `Restarted` yet gets that again, and all frames.
 pub(super) async fn take_return<S: Simulation>(
     host: &ServerState<S>,
     link: &ClientLink<S::Input>,
     back: Return,
 ) -> Streams {
-    let Return { streams, received } = back;
+    let Return { streams, counted } = back;
     host.counters.sessions_resumed.increment();
     link.set_transport(Arc::clone(&streams.transport));
-    link.reliable.resume(received, link.order.next());
+    let answer = match counted.is_before_restart(host.run) {
+        true => ServerFrame::Restarted { run: host.run },
+        false => ServerFrame::Resumed { next: link.order.next() },
+    };
+    link.reliable.resume(counted.of_run(host.run), &answer);
     let transport = link.transport().transport_name();
     let address = link.transport().remote_address();
     tracing::info!(player = link.player.0, transport, %address, "session resumed");

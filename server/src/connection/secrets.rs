@@ -1,8 +1,8 @@
-//! The secrets by which clients resume their sessions.
+//! The secrets by which clients resume their sessions, and the number of the server's run.
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::ResumeSecret;
+use tickwire_shared::control::{ResumeSecret, ServerRun};
 
 /// Where secrets come from.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,18 @@ pub(super) enum SecretSource {
 }
 
 impl SecretSource {
+    /// The number of this run of the server.
+    pub(super) fn run(self) -> ServerRun {
+        match self {
+            SecretSource::System => {
+                let mut bytes = [0; 8];
+                SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+                ServerRun(u64::from_le_bytes(bytes))
+            }
+            SecretSource::Seed(seed) => ServerRun(seed),
+        }
+    }
+
     /// The secret of the session of this number.
     pub(super) fn secret_of(self, player: PlayerId) -> ResumeSecret {
         let mut bytes = [0; 16];

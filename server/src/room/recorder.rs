@@ -147,6 +147,11 @@ impl<S: Simulation> Room<S> {
         Some(JournalEntry::Tick(record).to_bytes())
     }
 
+    /// True if somebody came or left since the last record. A room that has become empty needs one more step then.
+    pub fn has_unrecorded_changes(&self) -> bool {
+        self.simulation.recorder.as_ref().is_some_and(|recorder| !recorder.changes.is_empty())
+    }
+
     /// Notes what the step of this tick is given.
     pub(super) fn begin_record(&mut self) {
         let Some(recorder) = &mut self.simulation.recorder else { return };

@@ -25,6 +25,7 @@ use super::record::{
 };
 use super::state_hash::StateDigest;
 use super::static_data::StaticStore;
+use super::stepped::SteppedCommands;
 use difference::first_difference;
 
 /// A journal that is run again: the same rules, given what they were given then.
@@ -259,7 +260,7 @@ impl<S: Simulation> Replay<S> {
                     role: *role,
                     is_away: false,
                     resume: *resume,
-                    commands_done: None,
+                    stepped: SteppedCommands::default(),
                 };
                 if *role == SeatRole::Spectator {
                     return match self.spectators.insert(*player, member) {
@@ -321,7 +322,7 @@ impl<S: Simulation> Replay<S> {
         for CommandRecord { player, request, kind, fields } in records {
             let seat = self.seats.get_mut(player);
             let seat = seat.ok_or("a command is of somebody who has no seat")?;
-            seat.member.commands_done = Some(*request);
+            seat.member.stepped.note(*request);
             let command = self.command_codec.decode(*kind, fields);
             self.commands.push((*player, command.map_err(|_| "a command is none of the game's")?));
         }

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tickwire_shared::control::RequestId;
 use tickwire_shared::{Account, PlayerId, Simulation};
 
 use super::{Membership, RoomPlan, RoomSettings, Rooms};
 use crate::config::RoomConfig;
 use crate::identity::Identity;
 use crate::journal::{self, Journals, RestoredJournal};
-use crate::room::{ReplayMember, ResumeRight, SeatRole, options};
+use crate::room::{ReplayMember, ResumeRight, SeatRole, SteppedCommands, options};
 use crate::scheduler::RoomBegin;
 
 /// A place in a restored room. It waits for its player.
@@ -24,8 +23,8 @@ pub(crate) struct RestoredSeat<I> {
     pub(crate) account: Option<Account>,
     /// By which its player resumes the session.
     pub(crate) resume: Option<ResumeRight>,
-    /// The player's last command that a step had.
-    pub(crate) commands_done: Option<RequestId>,
+    /// The player's last commands that a step had.
+    pub(crate) stepped: SteppedCommands,
     pub(crate) membership: Membership<I>,
 }
 
@@ -141,7 +140,7 @@ impl<S: Simulation> Rooms<S> {
             name: member.name,
             account: member.account,
             resume: member.resume,
-            commands_done: member.commands_done,
+            stepped: member.stepped,
             membership: Membership::new(Arc::clone(&entry), member.role == SeatRole::Spectator),
         };
         Ok(members.into_iter().map(seat).collect())

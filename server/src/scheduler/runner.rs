@@ -164,7 +164,7 @@ impl<S: Simulation> Runner<S> {
         self.room.as_ref().map_or(0, |room| room.tick().0)
     }
 
-    /// Runs one tick, if the room has members, and hands its results to `outbox`.
+    /// Runs one tick, if the room has members or had some in the tick before, and hands its results to `outbox`.
     pub(super) fn tick(
         &mut self,
         moment: TickTime,
@@ -215,8 +215,8 @@ impl<S: Simulation> Runner<S> {
         for message in self.mailbox.drain() {
             room.handle(moment.now, moment.time_ms, message);
         }
-        if room.is_empty() {
-            // Without members the room stands still.
+        if room.is_empty() && !room.has_unrecorded_changes() {
+            // Without members the room stands still, once its journal has how the last one left.
             self.frames.extend(std::iter::from_fn(|| room.poll()));
             self.mailbox.publish(&room.info());
             return Vec::new();

@@ -73,11 +73,12 @@ CLIENT_FRAME = enumeration(
     ("SubscribeRooms", structure(request=U32, query=ROOM_QUERY)),
     ("UnsubscribeRooms", structure(request=U32)),
     ("Command", structure(request=U32, kind=U8, fields=BYTES)),
-    ("Resume", structure(player=U32, secret=SECRET, received=RECEIVED, unanswered=listing(U32), next=U32)),
+    ("Resume", structure(player=U32, secret=SECRET, run=U64, received=RECEIVED, unanswered=listing(U32), next=U32)),
     ("Received", RECEIVED))
 
 SERVER_FRAME = enumeration(
-    ("Welcome", structure(server=STRING, player=U32, schema=SCHEMA, resume=optional(SECRET), resume_grace_ms=U32)),
+    ("Welcome", structure(server=STRING, player=U32, schema=SCHEMA, resume=optional(SECRET), resume_grace_ms=U32,
+                          run=U64)),
     ("Joined", structure(request=U32, room=ROOM_INFO, tick=U32, seat=U8, spectator=BOOL, host=optional(U32),
                          members=listing(MEMBER))),
     ("Left", structure(request=U32)),
@@ -98,7 +99,7 @@ SERVER_FRAME = enumeration(
     ("MemberBack", structure(player=U32)),
     ("StaticData", structure(key=U8, hash=HASH, bytes=U32, tick=U32)),
     ("StaticChanged", structure(key=U8, tick=U32, changes=listing(STATIC_CHANGE))),
-    ("Restarted", structure()),
+    ("Restarted", structure(run=U64)),
     ("Rejoined", structure(room=ROOM_INFO, tick=U32, seat=U8, spectator=BOOL, host=optional(U32),
                            members=listing(MEMBER))))
 

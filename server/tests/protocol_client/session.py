@@ -75,7 +75,8 @@ class Nowhere:
 
 # The state of a session that outlives its connection.
 KEPT = ("requests", "waiting", "welcomed", "player", "server", "game", "world", "room", "host", "clock", "members",
-        "away", "static", "rooms", "notices", "messages", "saved", "received", "told", "secret", "counts", "on_snapshot")
+        "away", "static", "rooms", "notices", "messages", "saved", "received", "told", "secret", "run", "counts",
+        "on_snapshot")
 
 
 class Session(QuicConnectionProtocol):
@@ -99,7 +100,7 @@ class Session(QuicConnectionProtocol):
         self.rooms = {}
         self.received = {"control": 0, "chat": 0}
         self.told = 0
-        self.secret = None
+        self.secret = self.run = None
         self.resumed = None
         self.lost = False
         self.notices, self.messages = [], []
@@ -143,8 +144,9 @@ class Session(QuicConnectionProtocol):
         for name, value in kept.items():
             setattr(self, name, value)
         self.resumed = asyncio.get_running_loop().create_future()
-        self._begin(("Resume", {"player": self.player, "secret": self.secret, "received": self.received,
-                                "unanswered": sorted(self.waiting), "next": self.requests + 1}))
+        self._begin(("Resume", {"player": self.player, "secret": self.secret, "run": self.run,
+                                "received": self.received, "unanswered": sorted(self.waiting),
+                                "next": self.requests + 1}))
         following = await self.resumed
         for request, (variant, fields, _) in sorted(self.waiting.items()):
             if request >= following:
@@ -258,17 +260,17 @@ class Session(QuicConnectionProtocol):
         if self.welcomed.done():
             raise Misbehaved("welcome came twice")
         self.server, self.player = fields["server"], fields["player"]
-        self.game, self.secret = Game(fields["schema"]), fields["resume"]
+        self.game, self.secret, self.run = Game(fields["schema"]), fields["resume"], fields["run"]
         self.welcomed.set_result(fields)
 
     def _unanswered(self):
         """The first request without an answer, or else the next one."""
         return min(self.waiting, default=self.requests + 1)
 
-    def _restarted(self, _variant, _fields):
+    def _restarted(self, _variant, fields):
         if self.resumed is None or self.resumed.done():
             raise Misbehaved("restarted without a request")
-        self.received = {"control": 0, "chat": 0}
+        self.run, self.received = fields["run"], {"control": 0, "chat": 0}
         self.resumed.set_result(self._unanswered())
 
     def _joined(self, variant, fields):

@@ -276,7 +276,8 @@ async def offences(options, schema):
     await ends_with(options, "TooEarly", lambda session: raw(session, bytes([CONTROL]) + leave, 0), welcome=False)
     await ends_with(options, "VersionMismatch", lambda session: raw(session, bytes([CONTROL]) + old, 0), welcome=False)
     await ends_with(options, "TokenInvalid", lambda session: raw(session, long, 0), welcome=False)
-    secret = {"player": 1, "secret": bytes(16), "received": {"control": 1, "chat": 0}, "unanswered": [], "next": 1}
+    secret = {"player": 1, "secret": bytes(16), "run": 0, "received": {"control": 1, "chat": 0}, "unanswered": [],
+              "next": 1}
     wrong = bytes([CONTROL]) + encode_frame(CLIENT_FRAME, ("Resume", secret))
     await ends_with(options, "ResumeRefused", lambda session: raw(session, wrong, 0), welcome=False)
     await ends_with(options, "SchemaMismatch", lambda session: session_hello(session), other, welcome=False)

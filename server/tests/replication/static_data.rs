@@ -10,7 +10,7 @@ use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{Fault, FromRoom, Room, StaticBlob, ToRoom};
 use tickwire_shared::control::{
     ClientStatic, CloseCode, ContentHash, FrameReader, RequestId, STREAM_STATIC, ServerFrame,
-    ServerStatic, write_frame,
+    ServerRun, ServerStatic, write_frame,
 };
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
@@ -138,6 +138,7 @@ impl World {
             schema,
             resume: None,
             resume_grace_ms: 0,
+            run: ServerRun::default(),
         }));
         let answers = FrameReader::default();
         self.peers[at] = Some(Peer {

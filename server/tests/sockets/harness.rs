@@ -2,7 +2,7 @@
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use tickwire_server::identity::Authenticator;
 use tickwire_server::{Notices, Page, Server, ServerConfig, ServerError};
+use tickwire_shared::control::ServerRun;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -28,6 +29,8 @@ pub(crate) struct Running {
     pub(crate) notices: Notices<Dots>,
     pub(crate) hashes: Vec<[u8; 32]>,
     pub(crate) dir: tempfile::TempDir,
+    /// The server's run, once a client that resumes was told of it.
+    pub(crate) run: OnceLock<ServerRun>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServerError>>,
 }
@@ -91,6 +94,7 @@ impl Running {
             notices,
             hashes,
             dir,
+            run: OnceLock::new(),
             stop: Some(stop),
             task,
         }

@@ -8,7 +8,7 @@ use tickwire_server::{Server, ServerConfig};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientFrame, CloseCode, Received, RefuseCode, RequestId, ResumeSecret, RoomChoice, RoomQuery,
-    ServerFrame,
+    ServerFrame, ServerRun,
 };
 use tickwire_shared::replica::Replica;
 use tickwire_shared::simulation::schema_of;
@@ -152,8 +152,10 @@ pub(crate) async fn resumed_again(
     let mut client = server.connect(over).await;
     client.open_both().await;
     let (unanswered, next, received) = (unanswered.to_vec(), RequestId(asked + 1), NOTHING);
-    client.say(&ClientFrame::Resume { player, secret, received, unanswered, next }).await;
-    assert_eq!(client.hear().await, ServerFrame::Restarted);
+    let run = ServerRun::default();
+    client.say(&ClientFrame::Resume { player, secret, run, received, unanswered, next }).await;
+    let ServerFrame::Restarted { run } = client.hear().await else { panic!("not restarted") };
+    assert_eq!(*server.run.get_or_init(|| run), run, "one run is one number");
     (client.player, client.requests) = (player, asked);
     let (seat, tick, room) = client
         .hear_until(|frame| match frame {

@@ -28,9 +28,10 @@ pub(crate) async fn resumable_greeted(server: &Running, over: Over) -> (Client, 
     let mut client = server.connect(over).await;
     client.open_both().await;
     client.say(&resumable_hello()).await;
-    let ServerFrame::Welcome { player, resume: Some(secret), .. } = client.hear().await else {
+    let ServerFrame::Welcome { player, resume: Some(secret), run, .. } = client.hear().await else {
         panic!("no secret");
     };
+    assert_eq!(*server.run.get_or_init(|| run), run, "one run is one number");
     client.player = player;
     (client, secret)
 }
@@ -40,7 +41,7 @@ pub(crate) fn resumable_hello() -> ClientFrame {
     ClientFrame::Hello { client, schema, resumable: true, token: "".into() }
 }
 
-/// A new connection that asks to resume the session.
+/// A new connection that asks to resume the session, by a client that was told of the server's run if any was.
 pub(crate) async fn resume(
     server: &Running,
     over: Over,
@@ -49,8 +50,9 @@ pub(crate) async fn resume(
 ) -> Client {
     let mut client = server.connect(over).await;
     client.open_both().await;
+    let run = server.run.get().copied().unwrap_or_default();
     let (unanswered, next) = (Vec::new(), RequestId(1));
-    client.say(&ClientFrame::Resume { player, secret, received, unanswered, next }).await;
+    client.say(&ClientFrame::Resume { player, secret, run, received, unanswered, next }).await;
     client
 }
 

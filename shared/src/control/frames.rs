@@ -73,6 +73,11 @@ impl FrameReader {
         self.read < self.buffer.len()
     }
 
+    /// Bytes that came and are not polled yet.
+    pub fn waiting_bytes(&self) -> usize {
+        self.buffer.len() - self.read
+    }
+
     /// The next whole frame, if its last byte has come.
     ///
     /// # Errors

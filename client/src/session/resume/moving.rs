@@ -15,15 +15,13 @@ use tickwire_shared::control::{
     FrameReader, Received, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
 };
 
-use super::{ConnectionEvent, Session, SessionError, SessionEvent};
+use super::{CHAT_BYTES_MAX, ConnectionEvent, Resume, Session, SessionError, SessionEvent};
 
 /// Time after the loss of the old connection for the server's answer over the new one. The server closes the old one just before
 /// it answers.
 const LOST_TIME: Duration = Duration::from_secs(2);
 /// Time for which no frames are reported as received, so that the server keeps all that `Resume` lacks.
 const REPORT_PAUSE: Duration = Duration::from_secs(5);
-/// Most bytes of chat that wait for the server's answer: twice those that it keeps of a stream.
-const CHAT_BYTES_MAX: usize = 512 * 1024;
 
 /// A move under way.
 #[derive(Debug)]
@@ -31,12 +29,16 @@ pub(super) struct Moving {
     control_in: FrameReader,
     /// Chat may overtake the server's answer, and is read after it.
     chat_in: FrameReader,
-    chat_bytes: usize,
-    /// The frames that the client had when it asked.
-    asked_with: Received,
-    since: Duration,
     /// The time and the text of the old connection's loss.
     pub(super) lost: Option<(Duration, String)>,
+}
+
+/// The request to move.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MoveRequest {
+    /// The frames that the client had: the server writes those after them again.
+    received: Received,
+    at: Duration,
 }
 
 /// The first bytes of each stream of a new connection.
@@ -61,12 +63,39 @@ pub enum MoveOutcome {
     Failed,
 }
 
-impl Moving {
+impl MoveRequest {
     /// True while the server must keep the frames that `Resume` lacks.
     pub(super) fn pauses_reports(&self, now: Duration) -> bool {
-        now.saturating_sub(self.since) < REPORT_PAUSE
+        now.saturating_sub(self.at) < REPORT_PAUSE
+    }
+}
+
+impl Resume {
+    /// Counts on from `received`: the server writes all frames after those again.
+    fn count_from(&mut self, received: Received) {
+        let known = |came: u32, again: u32, from: u32| came.wrapping_add(again).wrapping_sub(from);
+        let (came, again) = (self.received, self.repeated);
+        self.repeated = Received {
+            control: known(came.control, again.control, received.control),
+            chat: known(came.chat, again.chat, received.chat),
+        };
+        self.received = received;
     }
 
+    /// Counts from the request of a move that did not come about, if there is one. The server may have taken it, and written
+    /// less again than came over the old connection; it keeps the frames, unless later ones were reported.
+    pub(super) fn count_from_move(&mut self) {
+        let Some(MoveRequest { received, .. }) = self.move_request.take() else { return };
+        let is_reported = |told: u32, received: u32| (told.wrapping_sub(received) as i32) > 0;
+        if !is_reported(self.told.control, received.control)
+            && !is_reported(self.told.chat, received.chat)
+        {
+            self.count_from(received);
+        }
+    }
+}
+
+impl Moving {
     fn is_overdue(&self, now: Duration) -> bool {
         self.lost.as_ref().is_some_and(|(at, _)| now.saturating_sub(*at) >= LOST_TIME)
     }
@@ -91,11 +120,9 @@ impl Session {
         self.resume.moving = Some(Moving {
             control_in: FrameReader::default(),
             chat_in: FrameReader::default(),
-            chat_bytes: 0,
-            asked_with: self.resume.received,
-            since: now,
             lost: None,
         });
+        self.resume.move_request = Some(MoveRequest { received: self.resume.received, at: now });
         Some(MoveStart { control, chat })
     }
 
@@ -114,7 +141,7 @@ impl Session {
         moving.control_in.push(bytes);
         match moving.control_in.poll::<ServerFrame>() {
             Ok(None) => Ok(MoveOutcome::Pending),
-            Ok(Some(answer @ (ServerFrame::Resumed { .. } | ServerFrame::Restarted))) => {
+            Ok(Some(answer @ (ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. }))) => {
                 self.go_on_over_new(now, &answer)?;
                 Ok(MoveOutcome::Moved)
             }
@@ -129,12 +156,11 @@ impl Session {
     pub fn handle_move_chat(&mut self, bytes: &[u8]) -> MoveOutcome {
         let Some(moving) = &mut self.resume.moving else { return MoveOutcome::Failed };
         self.stats.bytes_in += bytes.len() as u64;
-        moving.chat_bytes += bytes.len();
-        if moving.chat_bytes > CHAT_BYTES_MAX {
+        moving.chat_in.push(bytes);
+        if moving.chat_in.waiting_bytes() > CHAT_BYTES_MAX {
             self.cancel_move();
             return MoveOutcome::Failed;
         }
-        moving.chat_in.push(bytes);
         MoveOutcome::Pending
     }
 
@@ -165,23 +191,22 @@ impl Session {
     }
 
     fn go_on_over_new(&mut self, now: Duration, answer: &ServerFrame) -> Result<(), SessionError> {
-        let Some(moving) = self.resume.moving.take() else { return Ok(()) };
-        let Moving { control_in, chat_in, asked_with, .. } = moving;
+        let Some(Moving { control_in, chat_in, .. }) = self.resume.moving.take() else {
+            return Ok(());
+        };
+        let request = self.resume.move_request.take();
         (self.control_in, self.chat_in) = (control_in, chat_in);
         self.control_out.clear();
         self.chat_out.clear();
         self.resume.heard_control(answer);
         match answer {
             ServerFrame::Resumed { next } => {
-                let received = self.resume.received;
-                self.resume.repeated = Received {
-                    control: received.control.wrapping_sub(asked_with.control),
-                    chat: received.chat.wrapping_sub(asked_with.chat),
-                };
+                if let Some(MoveRequest { received, .. }) = request {
+                    self.resume.count_from(received);
+                }
                 self.send_again(*next);
             }
             _ => {
-                self.resume.received = Received::default();
                 self.send_again(self.resume.first_unanswered());
                 self.follow_rooms_again();
             }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::bits::{BitReader, BitWriter};
-use tickwire_shared::control::RequestId;
 use tickwire_shared::{Account, PlayerId, Simulation, Tick};
 
 use super::super::inputs::{BufferedInput, TakenInput};
 use super::super::record::{JournalHead, SeatRole};
 use super::super::resume_right::ResumeRight;
 use super::super::static_data::{StaticState, StaticStore};
+use super::super::stepped::SteppedCommands;
 use super::{Replay, ReplayError, ReplaySeat, check_head};
 
 /// A player, bot or spectator of a replay.
@@ -28,8 +28,8 @@ pub struct ReplayMember {
     pub is_away: bool,
     /// By which it resumes its session at a server that was started again; `None` if it cannot.
     pub resume: Option<ResumeRight>,
-    /// Its last command that a step had.
-    pub commands_done: Option<RequestId>,
+    /// Its last commands that a step had.
+    pub stepped: SteppedCommands,
 }
 
 /// The part of a checkpoint before the bytes of the simulation.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientChat, ClientFrame, CloseCode, ContentHash, FrameReader, Received, RequestId,
-    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame,
+    ResumeSecret, STREAM_CHAT, ServerChat, ServerFrame, ServerRun,
 };
 
-use crate::session::tests::{bytes_of, resumable_within};
+use crate::session::tests::{bytes_of, restarted, resumable_within};
 use crate::session::{ConnectionEvent, MoveOutcome, MoveStart, Session, SessionEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -66,8 +66,8 @@ fn what_comes_over_both_connections_is_told_once_and_in_order() {
     let asked = requests::<ClientFrame>(&control[1..]);
     let received = Received { control: 1, chat: 0 };
     let (player, secret) = (PlayerId(1), ResumeSecret([7; 16]));
-    let (unanswered, next) = (Vec::new(), RequestId(1));
-    assert_eq!(asked, [ClientFrame::Resume { player, secret, received, unanswered, next }]);
+    let (run, unanswered, next) = (ServerRun(1), Vec::new(), RequestId(1));
+    assert_eq!(asked, [ClientFrame::Resume { player, secret, run, received, unanswered, next }]);
 
     // The old connection brings two frames of each stream, and half a frame.
     let half = &bytes_of(&[notice("c")])[..7];
@@ -213,7 +213,107 @@ fn a_server_that_was_started_again_meanwhile_counts_from_zero() {
     session.handle_control(ZERO, &bytes_of(&[notice("a"), notice("b")])).unwrap();
     session.handle_lost(ZERO, "killed");
     session.say("kept");
-    session.handle_move_control(ZERO, &bytes_of(&[ServerFrame::Restarted, notice("c")])).unwrap();
+    session.handle_move_control(ZERO, &bytes_of(&[restarted(2), notice("c")])).unwrap();
     assert_eq!(told(&mut session), ["a", "b", "moved", "c"]);
     assert_eq!(requests::<ClientChat>(&session.take_chat()).len(), 1);
+}
+
+/// The last report of received frames at `now`.
+fn reported(session: &mut Session, now: Duration) -> Option<Received> {
+    session.update(now);
+    let sent = requests::<ClientFrame>(&session.take_control());
+    let mut reports = sent.into_iter().filter_map(|frame| match frame {
+        ClientFrame::Received(received) => Some(received),
+        _ => None,
+    });
+    reports.next_back()
+}
+
+/// Opens another connection after the loss of all; the frames that the request names.
+fn resume_with(session: &mut Session, now: Duration) -> Received {
+    assert!(session.poll_reconnect(now));
+    session.resume();
+    session.take_chat();
+    match &requests::<ClientFrame>(&session.take_control()[1..])[..] {
+        [ClientFrame::Resume { received, .. }] => *received,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A session that has moved, and heard over the old connection two frames of chat that have not come again.
+fn moved_before_its_chat() -> Session {
+    let mut session = connected();
+    reported(&mut session, ZERO);
+    session.begin_move(ZERO).unwrap();
+    session.handle_chat(&bytes_of(&[chat("1"), chat("2")])).unwrap();
+    session.handle_move_control(ZERO, &bytes_of(&[resumed(1)])).unwrap();
+    assert_eq!(told(&mut session), ["1", "2", "moved"]);
+    session
+}
+
+#[test]
+fn frames_that_the_server_has_not_written_again_are_not_reported() {
+    let mut session = moved_before_its_chat();
+    session.handle_control(ZERO, &bytes_of(&vec![notice("a"); 40])).unwrap();
+    assert_eq!(reported(&mut session, ZERO), Some(Received { control: 41, chat: 0 }));
+    session.handle_chat(&bytes_of(&[chat("1"), chat("2"), chat("3")])).unwrap();
+    assert_eq!(reported(&mut session, SECOND), Some(Received { control: 41, chat: 3 }));
+    assert_eq!(told(&mut session).last().unwrap(), "3");
+}
+
+#[test]
+fn a_loss_after_a_move_asks_for_what_was_not_written_again() {
+    let mut session = moved_before_its_chat();
+    session.handle_lost(SECOND, "cut");
+    assert_eq!(resume_with(&mut session, SECOND), Received { control: 1, chat: 0 });
+    session.handle_control(SECOND, &bytes_of(&[resumed(1)])).unwrap();
+    session.handle_chat(&bytes_of(&[chat("1"), chat("2"), chat("3")])).unwrap();
+    assert_eq!(told(&mut session), ["reconnecting", "resumed", "3"]);
+}
+
+#[test]
+fn a_move_that_the_server_may_have_taken_counts_from_its_request() {
+    // The new connection fails, and the old one is lost then, before, or much later.
+    for (old_first, later) in [(false, SECOND), (true, SECOND), (false, 10 * SECOND)] {
+        let mut session = connected();
+        reported(&mut session, ZERO);
+        session.begin_move(ZERO).unwrap();
+        session.handle_chat(&bytes_of(&[chat("1"), chat("2")])).unwrap();
+        if old_first {
+            session.handle_lost(ZERO, "cut");
+        }
+        session.cancel_move();
+        let had = if later > 5 * SECOND {
+            // Reported by then, and so the server has not taken it.
+            assert_eq!(reported(&mut session, later), Some(Received { control: 1, chat: 2 }));
+            2
+        } else {
+            assert_eq!(reported(&mut session, later), None);
+            0
+        };
+        if !old_first {
+            session.handle_lost(later, "cut");
+        }
+        assert_eq!(resume_with(&mut session, later), Received { control: 1, chat: had });
+        session.handle_control(later, &bytes_of(&[resumed(1)])).unwrap();
+        let texts = ["1", "2", "3"].map(chat);
+        session.handle_chat(&bytes_of(&texts[had as usize..])).unwrap();
+        assert_eq!(told(&mut session), ["1", "2", "reconnecting", "resumed", "3"]);
+    }
+}
+
+#[test]
+fn nothing_that_a_killed_server_would_have_repeated_is_skipped_of_the_next_one() {
+    let mut session = connected();
+    session.begin_move(ZERO).unwrap();
+    session.handle_control(ZERO, &bytes_of(&[notice("a"), notice("b")])).unwrap();
+    session.handle_chat(&bytes_of(&[chat("1")])).unwrap();
+    session.handle_move_control(ZERO, &bytes_of(&[resumed(1)])).unwrap();
+    // It is killed before it has repeated them.
+    session.begin_move(ZERO).unwrap();
+    session.handle_lost(ZERO, "killed");
+    session.handle_move_chat(&bytes_of(&[chat("2")]));
+    let anew = bytes_of(&[restarted(2), notice("c"), notice("d")]);
+    session.handle_move_control(ZERO, &anew).unwrap();
+    assert_eq!(told(&mut session), ["a", "b", "1", "moved", "moved", "c", "d", "2"]);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tickwire_client::session::Session;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, Room, ToRoom};
-use tickwire_shared::control::{RequestId, ServerFrame, write_frame};
+use tickwire_shared::control::{RequestId, ServerFrame, ServerRun, write_frame};
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Simulation, Tick};
@@ -62,6 +62,7 @@ impl<S: Simulation> Table<S> {
                 schema,
                 resume: None,
                 resume_grace_ms: 0,
+                run: ServerRun::default(),
             },
         );
         let (player, name) = (ME, "Ann".to_owned());
