@@ -1,0 +1,65 @@
+//! The faults of a plan as they happen.
+
+use anyhow::Context as _;
+use tickwire_shared::control::CloseCode;
+
+use super::{IDLE_MS, SimEvent, SimWorld};
+use crate::sim::hostile;
+use crate::sim::schedule::Fault;
+
+impl SimWorld {
+    pub(super) fn fail(&mut self, fault: &Fault) -> anyhow::Result<()> {
+        let of = |client: usize| client % self.state.plan.clients;
+        match fault {
+            Fault::Storm { .. } | Fault::Dark { .. } | Fault::Partition { .. } => {}
+            Fault::Cut { client, both, .. } => {
+                let client = of(*client);
+                if let Some(link) = self.state.clients[client].link.as_ref().filter(|_| *both) {
+                    link.wire.end(CloseCode::ConnectionLost);
+                }
+                self.leave_link(client, "cut");
+            }
+            Fault::Asleep { client, during } => {
+                let client = of(*client);
+                self.state.clients[client].sleep(during.end);
+                self.happen(during.end, SimEvent::Wake { client });
+            }
+            Fault::Slow { client, during } => {
+                self.state.clients[of(*client)].slow_until_ms = during.end;
+            }
+            Fault::Jump { client, by_ms, .. } => self.state.clients[of(*client)].ahead_ms += by_ms,
+            Fault::Rejoin { client, .. } => self.state.clients[of(*client)].leave(),
+            Fault::Hostile { seed, .. } => {
+                if let Some(server) = &mut self.state.process.server
+                    && let Some(wire) = hostile::attack(server, *seed)
+                {
+                    self.left.push((self.state.now_ms + IDLE_MS, wire));
+                }
+            }
+            Fault::Restart { down_ms, cut, .. } => {
+                if self.state.process.server.is_some() {
+                    self.state.process.kill(*cut)?;
+                    let links =
+                        self.state.clients.iter_mut().filter_map(|client| client.link.as_mut());
+                    links.for_each(|link| link.is_dead = true);
+                    self.happen(self.state.now_ms + down_ms, SimEvent::Start);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+        let lost = self.state.process.start_again().context("a restart")?;
+        for client in &mut self.state.clients {
+            let life = &mut client.life;
+            if let Some(lost) = lost.get(&life.player) {
+                life.forgiven.extend(lost.iter().filter(|number| life.done.contains(number)));
+            }
+        }
+        if let Some((tick, game)) = self.state.process.game() {
+            self.state.truth.go_back(tick, game)?;
+        }
+        Ok(())
+    }
+}
