@@ -4,6 +4,9 @@
 //! the caller's thread, on a tokio runtime of that thread whose clock is paused: then the same calls give the same results.
 //! `tickwire-bench sim` does that.
 
+#[cfg(test)]
+mod dropped;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
