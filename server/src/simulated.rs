@@ -29,7 +29,8 @@ use crate::shares::Shares;
 use crate::store::{ServerStore, StoreByHand, StoreEvent};
 use crate::transport::{Closed, Memory, MemoryWire, TransportSession, UnsentDatagram, WakeSignal};
 
-/// A server of one game. When it is dropped it is as if its process was killed: what waits is not written.
+/// A server of one game. When it is dropped it is as if its process was killed: what waits is not written, and frames that were
+/// not taken are lost.
 ///
 /// Its rooms' seeds and its secrets follow from one seed, so that runs repeat: it is for tests.
 pub struct SimulatedServer<S: Simulation> {

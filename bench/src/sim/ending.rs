@@ -8,6 +8,7 @@ use tickwire_shared::control::CloseCode;
 
 use super::client::{PastLife, SimClient};
 use super::life::{Heard, HeardChat, Life};
+use super::link::SimLink;
 use super::process::GRACE_MS;
 use super::schedule::{Fault, Plan};
 use super::state::SimState;
@@ -45,7 +46,7 @@ pub(crate) fn check_seats(state: &mut SimState) -> anyhow::Result<()> {
     let Some((tick, game)) = state.process.game() else { return Ok(()) };
     for client in &mut state.clients {
         let is_in = client.life.stay.as_ref().is_some_and(|it| it.epoch == epoch);
-        let is_connected = client.link.as_ref().is_some_and(|link| !link.is_dead);
+        let is_connected = client.link.as_ref().is_some_and(SimLink::is_open);
         let lacks = is_in
             && is_connected
             && !client.rejoins

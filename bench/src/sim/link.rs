@@ -1,6 +1,7 @@
 //! One connection of a client: its streams as bytes in order, with what is on the way.
 
 use tickwire_server::simulated::SimulatedConnection;
+use tickwire_shared::control::CloseCode;
 
 /// Streams of a connection: control and chat.
 pub(crate) const STREAMS: usize = 2;
@@ -27,10 +28,19 @@ pub(crate) struct SimLink {
     pub(crate) server_heard_ms: u64,
     /// When the last packets left that only keep the connection alive.
     pub(crate) pinged_ms: u64,
-    /// The server knows it no more.
-    pub(crate) is_dead: bool,
-    /// The server's close is on its way.
+    pub(crate) server_end: ServerEnd,
+    /// The server's close or its reset is on its way.
     pub(crate) is_closing: bool,
+}
+
+/// What a connection is to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerEnd {
+    Open,
+    /// The server has closed it: what it wrote before still comes.
+    Closed,
+    /// It was silent for too long, or the server was killed: nothing more comes.
+    Lost,
 }
 
 impl SimLink {
@@ -47,8 +57,18 @@ impl SimLink {
             client_heard_ms: now_ms,
             server_heard_ms: now_ms,
             pinged_ms: now_ms,
-            is_dead: false,
+            server_end: ServerEnd::Open,
             is_closing: false,
         }
+    }
+
+    /// The server loses it, and what waits to be sent over it.
+    pub(crate) fn lose(&mut self) {
+        self.wire.end(CloseCode::ConnectionLost);
+        (self.server_end, self.is_closing) = (ServerEnd::Lost, false);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.server_end == ServerEnd::Open
     }
 }

@@ -12,6 +12,7 @@ use tickwire_shared::control::CloseCode;
 
 use super::client::{FRAME_MS, SimClient};
 use super::game::TICK_HZ;
+use super::link::SimLink;
 use super::path::Bound;
 use super::process::{COMMIT_MS, FLUSH_MS};
 use super::schedule::{Fault, Plan};
@@ -50,11 +51,14 @@ enum Packet {
     Datagram(Vec<u8>),
     Piece(usize, Vec<u8>),
     Closed(CloseCode, String),
+    /// The server does not know the connection.
+    Reset,
     Ping,
 }
 
 /// A run under way.
 struct SimWorld {
+    begin: tokio::time::Instant,
     state: SimState,
     events: BTreeMap<(u64, u64), SimEvent>,
     numbers: u64,
@@ -69,19 +73,23 @@ struct SimWorld {
 /// # Errors
 /// What was not as it must be.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<u64> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut world = SimWorld::new(plan.clone())?;
         let ran = world.run().await;
         ran.with_context(|| format!("after {} ms", world.state.now_ms)).map(|()| world.hash)
     })
 }
 
+/// A thread's own, in virtual time.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
+}
+
 impl SimWorld {
     fn new(plan: Plan) -> anyhow::Result<Self> {
         let hash = plan.seed;
         let mut world = SimWorld {
+            begin: tokio::time::Instant::now(),
             state: SimState::new(plan)?,
             events: BTreeMap::new(),
             numbers: 0,
@@ -104,19 +112,25 @@ impl SimWorld {
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
-        let begin = tokio::time::Instant::now();
-        while let Some(((at_ms, number), event)) = self.events.pop_first() {
+        self.run_until(self.state.plan.length_ms()).await?;
+        ending::check(&self.state)
+    }
+
+    /// Runs all that happens up to `until_ms`.
+    async fn run_until(&mut self, until_ms: u64) -> anyhow::Result<()> {
+        while let Some(entry) = self.events.first_entry() {
+            let (at_ms, _) = *entry.key();
+            if at_ms > until_ms {
+                break;
+            }
             if at_ms > self.state.now_ms {
-                if at_ms > self.state.plan.length_ms() {
-                    return ending::check(&self.state);
-                }
-                self.events.insert((at_ms, number), event);
                 // The server's tasks run now.
-                tokio::time::sleep_until(begin + Duration::from_millis(at_ms)).await;
+                tokio::time::sleep_until(self.begin + Duration::from_millis(at_ms)).await;
                 self.state.now_ms = at_ms;
                 self.carry();
                 continue;
             }
+            let event = entry.remove();
             if matches!(event, SimEvent::Second)
                 && let Some(server) = &mut self.state.process.server
             {
@@ -166,7 +180,9 @@ impl SimWorld {
                 arrived.with_context(|| format!("client {client}"))?;
             }
             SimEvent::Again { client, id, bound, packet, attempt } => {
-                self.send((client, id), bound, packet, Some(attempt));
+                if self.is_sent_again((client, id), bound, &packet) {
+                    self.send((client, id), bound, packet, Some(attempt));
+                }
             }
         }
         Ok(())
@@ -193,10 +209,10 @@ impl SimWorld {
     fn frame(&mut self, number: usize) -> anyhow::Result<()> {
         let (now_ms, epoch) = (self.state.now_ms, self.state.process.epoch);
         let client = &mut self.state.clients[number];
-        let silent = client.link.as_mut().filter(|it| now_ms - it.server_heard_ms > IDLE_MS);
+        let is_silent = |it: &&mut SimLink| it.is_open() && now_ms - it.server_heard_ms > IDLE_MS;
+        let silent = client.link.as_mut().filter(is_silent);
         if let Some(link) = silent {
-            link.wire.end(CloseCode::ConnectionLost);
-            link.is_dead = true;
+            link.lose();
         }
         if client.is_asleep {
             return Ok(());
@@ -230,5 +246,31 @@ impl SimWorld {
             self.hash = Splitmix::new(self.hash ^ part).bits();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::schedule::PlanLimits;
+
+    #[test]
+    fn nothing_comes_from_a_server_that_was_killed_but_what_was_on_its_way() {
+        let limits = PlanLimits { clients: Some(6), fault_ms: None, only: Some(Vec::new()) };
+        let runtime = runtime().unwrap();
+        runtime.block_on(async {
+            let mut world = SimWorld::new(Plan::of_seed(5, &limits)).unwrap();
+            world.run_until(3_000).await.unwrap();
+            world.fail(&Fault::Restart { at: 3_000, down_ms: 3_000, cut: 0 }).unwrap();
+            world.run_until(5_500).await.unwrap();
+            for client in &world.state.clients {
+                let link = client.link.as_ref().unwrap();
+                let heard_ms = link.client_heard_ms;
+                assert!(heard_ms < 3_500, "client {} heard it at {heard_ms}", client.number);
+                assert!(link.streams.iter().all(|it| link.wire.take(*it, 1).is_empty()));
+            }
+            world.run_until(12_000).await.unwrap();
+            assert!(world.state.clients.iter().all(|it| it.session.room().is_some()));
+        });
     }
 }

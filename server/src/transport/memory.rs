@@ -274,11 +274,12 @@ impl MemoryWire {
         self.state().datagrams.drain(..).collect()
     }
 
-    /// Ends the connection, as the server sees it.
+    /// Ends the connection, as the server sees it. What waits for the peer is lost.
     pub(crate) fn end(&self, why: Closed) {
         let mut state = self.state();
         state.over.get_or_insert(why);
         state.datagrams.clear();
+        state.streams.iter_mut().for_each(|pipe| pipe.to_peer.clear());
         release(state);
         self.changed.notify_waiters();
     }
@@ -367,5 +368,16 @@ mod tests {
         memory.upgrade().unwrap().set_sink(sink);
         wire.datagram(Bytes::new(), Instant::now());
         assert!(memory.upgrade().is_none(), "this side closed it while the sink had a datagram");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_the_peer_is_lost_with_the_connection() {
+        let (wire, _, sink) = memory(false);
+        let stream = wire.open();
+        let (mut writer, _reader) = sink.memory.accept_bi().await.unwrap();
+        writer.write_all(b"answer").await.unwrap();
+        assert_eq!(wire.take(stream, 2), b"an");
+        wire.end(Closed::from(CloseCode::ConnectionLost));
+        assert!(wire.take(stream, 100).is_empty());
     }
 }

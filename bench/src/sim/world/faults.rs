@@ -4,7 +4,10 @@ use anyhow::Context as _;
 use tickwire_shared::control::CloseCode;
 
 use super::{IDLE_MS, SimEvent, SimWorld};
+use crate::random::Splitmix;
 use crate::sim::hostile;
+use crate::sim::link::SimLink;
+use crate::sim::path::Bound;
 use crate::sim::schedule::Fault;
 
 impl SimWorld {
@@ -36,16 +39,25 @@ impl SimWorld {
                     self.left.push((self.state.now_ms + IDLE_MS, wire));
                 }
             }
-            Fault::Restart { down_ms, cut, .. } => {
-                if self.state.process.server.is_some() {
-                    self.state.process.kill(*cut)?;
-                    let links =
-                        self.state.clients.iter_mut().filter_map(|client| client.link.as_mut());
-                    links.for_each(|link| link.is_dead = true);
-                    self.happen(self.state.now_ms + down_ms, SimEvent::Start);
-                }
-            }
+            Fault::Restart { down_ms, cut, .. } => self.kill(*cut, *down_ms)?,
         }
+        Ok(())
+    }
+
+    /// Kills the server, with all that it had written and not sent, and half of what it had sent.
+    fn kill(&mut self, cut: u8, down_ms: u64) -> anyhow::Result<()> {
+        if self.state.process.server.is_none() {
+            return Ok(());
+        }
+        self.state.process.kill(cut)?;
+        let links = self.state.clients.iter_mut().filter_map(|client| client.link.as_mut());
+        links.for_each(SimLink::lose);
+        let mut random = Splitmix::new(self.state.plan.seed ^ self.state.now_ms << 32);
+        self.events.retain(|_, event| match event {
+            SimEvent::Packet { bound: Bound::ToClient, .. } => random.bits().is_multiple_of(2),
+            _ => true,
+        });
+        self.happen(self.state.now_ms + down_ms, SimEvent::Start);
         Ok(())
     }
 

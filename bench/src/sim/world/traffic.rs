@@ -4,7 +4,7 @@ use tickwire_shared::control::CloseCode;
 
 use super::{IDLE_MS, Packet, SimEvent, SimWorld};
 use crate::sim::client::Incoming;
-use crate::sim::link::{STREAMS, SimLink};
+use crate::sim::link::{STREAMS, ServerEnd, SimLink};
 use crate::sim::path::Bound;
 use crate::sim::seams;
 
@@ -24,9 +24,10 @@ impl SimWorld {
         }
         if now_ms - link.pinged_ms >= PING_MS {
             link.pinged_ms = now_ms;
-            let id = link.id;
-            for bound in [Bound::ToServer, Bound::ToClient] {
-                self.send((number, id), bound, Packet::Ping, None);
+            let (id, is_open) = (link.id, link.is_open());
+            self.send((number, id), Bound::ToServer, Packet::Ping, None);
+            if is_open {
+                self.send((number, id), Bound::ToClient, Packet::Ping, None);
             }
         }
     }
@@ -83,7 +84,8 @@ impl SimWorld {
                     let packet = Packet::Piece(stream, seams::of_control(piece));
                     packets.push((Bound::ToServer, packet));
                 }
-                if !link.is_down[stream] && !is_slow && !is_asleep {
+                let is_sent = link.server_end != ServerEnd::Lost;
+                if is_sent && !link.is_down[stream] && !is_slow && !is_asleep {
                     let piece = link.wire.take(link.streams[stream], PIECE_BYTES_MAX);
                     if !piece.is_empty() {
                         link.is_down[stream] = true;
@@ -91,10 +93,10 @@ impl SimWorld {
                     }
                 }
             }
-            if let Some((code, text)) = link.wire.closed()
-                && !std::mem::replace(&mut link.is_closing, true)
+            if link.is_open()
+                && let Some((code, text)) = link.wire.closed()
             {
-                link.is_dead = true;
+                (link.server_end, link.is_closing) = (ServerEnd::Closed, true);
                 packets.push((Bound::ToClient, Packet::Closed(code, text)));
             }
             let id = link.id;
@@ -114,7 +116,7 @@ impl SimWorld {
     ) {
         let bytes = match &packet {
             Packet::Datagram(bytes) | Packet::Piece(_, bytes) => bytes.len(),
-            Packet::Closed(..) | Packet::Ping => 30,
+            Packet::Closed(..) | Packet::Reset | Packet::Ping => 30,
         };
         let path = &mut self.state.clients[client].path;
         let arrivals = path.send(bound, self.state.now_ms, bytes);
@@ -136,6 +138,21 @@ impl SimWorld {
                 self.happen(at_ms, SimEvent::Again { client, id, bound, packet, attempt });
             }
         }
+    }
+
+    /// Whether a packet that was lost is sent again: not by a server that has lost the connection, but for its reset.
+    pub(super) fn is_sent_again(
+        &self,
+        (client, id): (usize, u64),
+        bound: Bound,
+        packet: &Packet,
+    ) -> bool {
+        let link = self.state.clients[client].link.as_ref().filter(|link| link.id == id);
+        link.is_some_and(|link| {
+            bound == Bound::ToServer
+                || link.server_end != ServerEnd::Lost
+                || matches!(packet, Packet::Reset)
+        })
     }
 
     pub(super) fn arrive(
@@ -160,15 +177,15 @@ impl SimWorld {
                     Incoming::Piece(stream, bytes)
                 }
                 Packet::Closed(code, text) => Incoming::Closed(code, text),
+                Packet::Reset => Incoming::Closed(CloseCode::ConnectionLost, "reset".to_owned()),
                 Packet::Ping => return Ok(()),
             };
             return client.arrive(now_ms, incoming);
         }
-        if link.is_dead {
+        if !link.is_open() {
             // The server does not know the connection, and says so.
             if is_up && !std::mem::replace(&mut link.is_closing, true) {
-                let reset = Packet::Closed(CloseCode::ConnectionLost, "reset".to_owned());
-                self.send((number, id), Bound::ToClient, reset, Some(0));
+                self.send((number, id), Bound::ToClient, Packet::Reset, Some(0));
             }
             return Ok(());
         }
@@ -179,7 +196,7 @@ impl SimWorld {
                 link.is_up[stream] = false;
                 link.wire.write(link.streams[stream], &bytes);
             }
-            Packet::Closed(..) | Packet::Ping => {}
+            Packet::Closed(..) | Packet::Reset | Packet::Ping => {}
         }
         Ok(())
     }
