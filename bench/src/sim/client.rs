@@ -72,6 +72,8 @@ pub(crate) struct PastLife {
     pub(crate) code: CloseCode,
     pub(crate) text: String,
     pub(crate) at_ms: u64,
+    /// The number of the server's process that it talked to last.
+    pub(crate) epoch: u32,
 }
 
 impl SimClient {
@@ -214,7 +216,7 @@ impl SimClient {
             self.session.resume();
         } else {
             self.session = new_session(self.number);
-            self.life = Life::default();
+            self.life = Life::new(self.epoch);
         }
     }
 
@@ -252,7 +254,8 @@ impl SimClient {
                 SessionEvent::Over { code, text } => {
                     let life = std::mem::take(&mut self.life);
                     if life.player.0 != 0 {
-                        self.past.push(PastLife { life, code, text, at_ms: now_ms });
+                        let epoch = self.epoch;
+                        self.past.push(PastLife { life, code, text, at_ms: now_ms, epoch });
                     }
                     self.link = None;
                     self.rejoins = false;

@@ -10,7 +10,7 @@ use super::client::{PastLife, SimClient};
 use super::life::{Heard, HeardChat, Life};
 use super::link::SimLink;
 use super::process::GRACE_MS;
-use super::schedule::{Fault, Plan};
+use super::schedule::Fault;
 use super::state::SimState;
 use super::truth::Truth;
 
@@ -89,7 +89,7 @@ pub(crate) fn check(state: &SimState) -> anyhow::Result<()> {
         let player = client.life.player;
         ensure!(seats.remove(&player), "client {number} has no seat of its own");
         for past in &client.past {
-            check_past(&state.plan, past).with_context(|| format!("client {number}"))?;
+            check_past(state, past).with_context(|| format!("client {number}"))?;
             // Its seat may still wait for it.
             if state.now_ms < past.at_ms + GRACE_MS + AFTER_MS {
                 seats.remove(&past.life.player);
@@ -135,19 +135,21 @@ fn check_orders(life: &Life, had: &BTreeSet<u32>) -> anyhow::Result<()> {
 }
 
 /// A session ends only by a fault that ends sessions.
-fn check_past(plan: &Plan, past: &PastLife) -> anyhow::Result<()> {
+fn check_past(state: &SimState, past: &PastLife) -> anyhow::Result<()> {
     let is_near =
         |fault: &Fault| (fault.begin_ms()..fault.end_ms() + AFTER_MS).contains(&past.at_ms);
     let near: Vec<&Fault> =
-        plan.faults.iter().map(|it| &it.fault).filter(|it| is_near(it)).collect();
+        state.plan.faults.iter().map(|it| &it.fault).filter(|it| is_near(it)).collect();
     let lasts = |fault: &&Fault| match fault {
         Fault::Restart { down_ms, .. } => *down_ms,
         fault => fault.end_ms() - fault.begin_ms(),
     };
     let lasted_ms: u64 = near.iter().map(lasts).sum();
     let is_caused = match past.code {
-        // Its seat may be younger than the last flush.
-        CloseCode::ResumeRefused => near.iter().any(|it| matches!(it, Fault::Restart { .. })),
+        // A restart found no seat of its own: it had none, or one that is younger than the last flush.
+        CloseCode::ResumeRefused => {
+            state.process.has_lost(past.life.player, past.life.began, past.epoch)
+        }
         CloseCode::TooSlow => lasted_ms >= SLOW_MS,
         CloseCode::ConnectionLost => lasted_ms >= GRACE_MS / 2,
         _ => false,

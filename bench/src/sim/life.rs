@@ -51,6 +51,8 @@ pub(crate) enum Asked {
 pub(crate) struct Life {
     /// 0 before the welcome.
     pub(crate) player: PlayerId,
+    /// The number of the server's process that it began with.
+    pub(crate) began: u32,
     pub(crate) asked: BTreeMap<RequestId, Asked>,
     /// Messages that were echoed and wait for [`ServerChat::Sent`].
     unsent: BTreeSet<RequestId>,
@@ -73,6 +75,11 @@ pub(crate) struct Life {
 }
 
 impl Life {
+    /// A session that begins with the server's process of this number.
+    pub(crate) fn new(began: u32) -> Self {
+        Life { began, ..Life::default() }
+    }
+
     /// Takes a frame of the control stream, from the server's process of this number.
     pub(crate) fn take_control(&mut self, frame: &ServerFrame, epoch: u32) -> anyhow::Result<()> {
         match frame {

@@ -1,6 +1,6 @@
 //! The server's process: its files, its death and its next start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,8 @@ pub(crate) struct Process {
     flushed: Option<Flushed>,
     /// The room when the process was killed.
     killed: Option<Flushed>,
+    /// The players whose seats each start found, the first with none.
+    restored: Vec<BTreeSet<PlayerId>>,
     flushes: u64,
 }
 
@@ -48,9 +50,9 @@ impl Process {
         let dir = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = dir.join(name);
         let _ = fs::remove_dir_all(&dir);
-        let (flushed, killed) = (None, None);
+        let (flushed, killed, restored) = (None, None, Vec::new());
         let mut process =
-            Process { server: None, epoch: 0, dir, seed, flushed, killed, flushes: 0 };
+            Process { server: None, epoch: 0, dir, seed, flushed, killed, restored, flushes: 0 };
         process.begin()?;
         Ok(process)
     }
@@ -74,7 +76,15 @@ impl Process {
         let mut server = SimulatedServer::start(self.config(), seed)?;
         server.take_up_rooms();
         self.server = Some(server);
+        let seats = self.game().map(|(_, game)| game.players.keys().copied().collect());
+        self.restored.push(seats.unwrap_or_default());
         Ok(())
+    }
+
+    /// Whether one of the starts from the one after `first` up to `last` lacked the seat of a player.
+    pub(crate) fn has_lost(&self, player: PlayerId, first: u32, last: u32) -> bool {
+        let starts = first as usize + 1..=last as usize;
+        self.restored[starts].iter().any(|seats| !seats.contains(&player))
     }
 
     /// The room, once it is made.
