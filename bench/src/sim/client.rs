@@ -278,7 +278,12 @@ impl SimClient {
 
     /// Its name in the room, another one in each life.
     pub(crate) fn name(&self) -> String {
-        format!("client {}.{}", self.number, self.past.len())
+        self.name_in(self.past.len())
+    }
+
+    /// Its name in the life of this number.
+    pub(crate) fn name_in(&self, life: usize) -> String {
+        format!("client {}.{life}", self.number)
     }
 
     fn play(&mut self) {

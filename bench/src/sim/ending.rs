@@ -7,9 +7,9 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::CloseCode;
 
 use super::client::{PastLife, SimClient};
-use super::life::{Heard, HeardChat, Life};
+use super::life::{Heard, HeardChat};
 use super::link::SimLink;
-use super::process::GRACE_MS;
+use super::process::{GRACE_MS, Process};
 use super::schedule::Fault;
 use super::state::SimState;
 use super::truth::Truth;
@@ -57,9 +57,9 @@ pub(crate) fn check_seats(state: &mut SimState) -> anyhow::Result<()> {
         let is_new = client.unseated_ms.is_none_or(|since_ms| now_ms - since_ms < NEWS_MS);
         ensure!(is_new, "player {} has no seat in tick {}", client.life.player.0, tick.0);
     }
-    for (player, keeper) in &game.players {
-        let rises = keeper.orders.is_sorted_by(|a, b| a < b);
-        ensure!(rises, "commands of player {} came as {:?}", player.0, keeper.orders);
+    for (name, orders) in game.orders() {
+        let rises = orders.is_sorted_by(|a, b| a < b);
+        ensure!(rises, "commands of {name} came as {orders:?}");
     }
     Ok(())
 }
@@ -86,6 +86,7 @@ pub(crate) fn check(state: &SimState) -> anyhow::Result<()> {
     for client in &state.clients {
         let number = client.number;
         check_end(state, client).with_context(|| format!("client {number}"))?;
+        check_orders(&state.process, client)?;
         let player = client.life.player;
         ensure!(seats.remove(&player), "client {number} has no seat of its own");
         for past in &client.past {
@@ -110,8 +111,6 @@ fn check_end(state: &SimState, client: &SimClient) -> anyhow::Result<()> {
     let stay = life.stay.as_ref().context("it has not joined")?;
     let (_, game) = state.process.game().context("there is no room")?;
     let keeper = game.players.get(&life.player).context("it has no seat")?;
-    let had: BTreeSet<u32> = keeper.orders.iter().copied().collect();
-    check_orders(life, &had)?;
     let now = [keeper.told, game.told];
     for (kind, (has, wanted)) in stay.told.iter().zip(now).enumerate() {
         let is_near = has.map_or(wanted <= EVENTS_MAX, |has| wanted - has <= EVENTS_MAX);
@@ -120,16 +119,23 @@ fn check_end(state: &SimState, client: &SimClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every command was stepped once, was refused, or was done in a time that a restart took back.
-fn check_orders(life: &Life, had: &BTreeSet<u32>) -> anyhow::Result<()> {
-    for number in life.orders_before + 1..=life.orders {
-        let is_stepped = had.contains(&number);
-        let is_refused = life.refused.contains(&number);
-        let is_lost = life.forgiven.contains(&number);
-        ensure!(
-            is_stepped != (is_refused || is_lost),
-            "command {number}: stepped {is_stepped}, refused {is_refused}, lost by a restart {is_lost}"
-        );
+/// Every command that was answered was stepped, was refused, or was done in a time that a restart took back, in all sessions and
+/// all stays of a client.
+fn check_orders(process: &Process, client: &SimClient) -> anyhow::Result<()> {
+    let (_, game) = process.game().context("there is no room")?;
+    let orders = game.orders();
+    for (number, life) in client.lives().enumerate() {
+        let name = client.name_in(number);
+        let none = Vec::new();
+        let stepped: BTreeSet<u32> = orders.get(&name).unwrap_or(&none).iter().copied().collect();
+        for order in 1..=life.orders {
+            let (is_stepped, is_lost) = (stepped.contains(&order), process.is_lost(&name, order));
+            let (is_done, is_refused) = (life.done.contains(&order), life.refused.contains(&order));
+            ensure!(
+                !(is_refused && is_stepped) && (!is_done || is_stepped || is_lost),
+                "command {order} of {name}: done {is_done}, refused {is_refused}, stepped {is_stepped}, lost by a restart {is_lost}"
+            );
+        }
     }
     Ok(())
 }

@@ -68,10 +68,6 @@ pub(crate) struct Life {
     pub(crate) refused: BTreeSet<u32>,
     /// Commands that were sent.
     pub(crate) orders: u32,
-    /// Commands that were done in a time that a restart took back.
-    pub(crate) forgiven: BTreeSet<u32>,
-    /// Commands of an earlier stay.
-    pub(crate) orders_before: u32,
 }
 
 impl Life {
@@ -86,7 +82,6 @@ impl Life {
             ServerFrame::Welcome { player, .. } => self.player = *player,
             ServerFrame::Joined { .. } => {
                 ensure!(self.stay.is_none(), "joined twice");
-                self.orders_before = self.orders;
                 self.stay = Some(Stay { epoch, ..Stay::default() });
             }
             ServerFrame::Rejoined { .. } => {

@@ -62,13 +62,7 @@ impl SimWorld {
     }
 
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
-        let lost = self.state.process.start_again().context("a restart")?;
-        for client in &mut self.state.clients {
-            let life = &mut client.life;
-            if let Some(lost) = lost.get(&life.player) {
-                life.forgiven.extend(lost.iter().filter(|number| life.done.contains(number)));
-            }
-        }
+        self.state.process.start_again().context("a restart")?;
         if let Some((tick, game)) = self.state.process.game() {
             self.state.truth.go_back(tick, game)?;
         }
