@@ -12,7 +12,7 @@ use tickwire_shared::simulation::schema_of;
 
 use super::game::{Helm, LANES, Vault};
 use super::life::{Asked, Life};
-use super::link::{CONTROL, STREAMS, SimLink};
+use super::link::{CONTROL, SimLink};
 use super::path::SimPath;
 use super::schedule::Plan;
 use crate::random::Splitmix;
@@ -177,7 +177,7 @@ impl SimClient {
             return Ok(());
         }
         if let Some(link) = &mut self.link {
-            link.is_down = [false; STREAMS];
+            link.read_on();
         }
         while let Some(incoming) = self.inbox.pop_front() {
             self.take(now_ms, incoming)?;

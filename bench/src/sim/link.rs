@@ -22,6 +22,8 @@ pub(crate) struct SimLink {
     pub(crate) is_up: [bool; STREAMS],
     /// A piece is on its way to the client.
     pub(crate) is_down: [bool; STREAMS],
+    /// That piece has come to a client that does not run.
+    pub(crate) is_unread: [bool; STREAMS],
     /// When the client last heard the server.
     pub(crate) client_heard_ms: u64,
     /// When the server last heard the client.
@@ -54,6 +56,7 @@ impl SimLink {
             waiting: [Vec::new(), Vec::new()],
             is_up: [false; STREAMS],
             is_down: [false; STREAMS],
+            is_unread: [false; STREAMS],
             client_heard_ms: now_ms,
             server_heard_ms: now_ms,
             pinged_ms: now_ms,
@@ -66,6 +69,13 @@ impl SimLink {
     pub(crate) fn lose(&mut self) {
         self.wire.end(CloseCode::ConnectionLost);
         (self.server_end, self.is_closing) = (ServerEnd::Lost, false);
+    }
+
+    /// The client runs again, and reads what has come.
+    pub(crate) fn read_on(&mut self) {
+        for (is_down, is_unread) in self.is_down.iter_mut().zip(&mut self.is_unread) {
+            *is_down &= !std::mem::take(is_unread);
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -173,7 +173,7 @@ impl SimWorld {
             let incoming = match packet {
                 Packet::Datagram(bytes) => Incoming::Datagram(bytes),
                 Packet::Piece(stream, bytes) => {
-                    link.is_down[stream] = is_asleep;
+                    (link.is_down[stream], link.is_unread[stream]) = (is_asleep, is_asleep);
                     Incoming::Piece(stream, bytes)
                 }
                 Packet::Closed(code, text) => Incoming::Closed(code, text),
