@@ -203,17 +203,15 @@ impl SimFailure {
     }
 }
 
-/// Plants each bug, and counts the seeds until a run fails.
+/// Plants each bug, and counts the seeds until a run fails by it.
 fn find_bugs(arguments: &SimArguments) -> anyhow::Result<ExitCode> {
     let mut reports = Vec::new();
+    let first = arguments.seeds.0.start;
     for bug in PlantedBug::ALL {
-        PlantedBug::plant(Some(bug));
-        let first = arguments.seeds.0.start;
-        let found = (first..first + BUG_SEEDS_MAX).find_map(|seed| {
-            let error = world::run(&Plan::of_seed(seed, &arguments.limits())).err()?;
-            Some((seed + 1 - first, format!("{error:#}")))
-        });
-        let (seeds, what) = found.unzip();
+        let plan = |seed| Plan::of_seed(seed, &arguments.limits());
+        let found = find(bug, first..first + BUG_SEEDS_MAX, |seed| world::run(&plan(seed)));
+        let (seed, what) = found.unzip();
+        let seeds = seed.map(|seed| seed + 1 - first);
         let report = BugReport { bug: bug.name(), seeds, what: what.unwrap_or_default() };
         if !arguments.json {
             match report.seeds {
@@ -223,7 +221,6 @@ fn find_bugs(arguments: &SimArguments) -> anyhow::Result<ExitCode> {
         }
         reports.push(report);
     }
-    PlantedBug::plant(None);
     if arguments.json {
         println!("{}", serde_json::to_string(&reports)?);
     }
@@ -231,6 +228,22 @@ fn find_bugs(arguments: &SimArguments) -> anyhow::Result<ExitCode> {
         bail!("a planted bug was not found");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The first seed that fails with the bug and passes without it, and the failure.
+fn find(
+    bug: PlantedBug,
+    mut seeds: Range<u64>,
+    run: impl Fn(u64) -> anyhow::Result<u64>,
+) -> Option<(u64, String)> {
+    let found = seeds.find_map(|seed| {
+        PlantedBug::plant(Some(bug));
+        let error = run(seed).err()?;
+        PlantedBug::plant(None);
+        run(seed).is_ok().then(|| (seed, format!("{error:#}")))
+    });
+    PlantedBug::plant(None);
+    found
 }
 
 #[cfg(test)]
@@ -257,6 +270,19 @@ mod tests {
         assert!(small.faults.len() < plan.faults.len() && shrink::is_repeatable(&small));
         PlantedBug::plant(None);
         world::run(&plan).unwrap();
+    }
+
+    #[test]
+    fn a_seed_that_fails_without_the_bug_has_not_found_it() {
+        let bug = PlantedBug::DoubledSeat;
+        let run = |seed| match seed {
+            4 => bail!("it fails anyway"),
+            6 if bug.is_planted() => bail!("a second ship"),
+            _ => Ok(0),
+        };
+        assert_eq!(find(bug, 0..9, run), Some((6, "a second ship".to_owned())));
+        assert_eq!(find(bug, 0..6, run), None);
+        assert!(!bug.is_planted());
     }
 
     #[test]

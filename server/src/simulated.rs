@@ -4,6 +4,9 @@
 //! the caller's thread, on a tokio runtime of that thread whose clock is paused: then the same calls give the same results.
 //! `tickwire-bench sim` does that.
 
+#[cfg(test)]
+mod dropped;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +29,8 @@ use crate::shares::Shares;
 use crate::store::{ServerStore, StoreByHand, StoreEvent};
 use crate::transport::{Closed, Memory, MemoryWire, TransportSession, UnsentDatagram, WakeSignal};
 
-/// A server of one game. When it is dropped it is as if its process was killed: what waits is not written.
+/// A server of one game. When it is dropped it is as if its process was killed: what waits is not written, and frames that were
+/// not taken are lost.
 ///
 /// Its rooms' seeds and its secrets follow from one seed, so that runs repeat: it is for tests.
 pub struct SimulatedServer<S: Simulation> {

@@ -12,7 +12,7 @@ use tickwire_shared::simulation::schema_of;
 
 use super::game::{Helm, LANES, Vault};
 use super::life::{Asked, Life};
-use super::link::{CONTROL, STREAMS, SimLink};
+use super::link::{CONTROL, SimLink};
 use super::path::SimPath;
 use super::schedule::Plan;
 use crate::random::Splitmix;
@@ -72,6 +72,8 @@ pub(crate) struct PastLife {
     pub(crate) code: CloseCode,
     pub(crate) text: String,
     pub(crate) at_ms: u64,
+    /// The number of the server's process that it talked to last.
+    pub(crate) epoch: u32,
 }
 
 impl SimClient {
@@ -175,7 +177,7 @@ impl SimClient {
             return Ok(());
         }
         if let Some(link) = &mut self.link {
-            link.is_down = [false; STREAMS];
+            link.read_on();
         }
         while let Some(incoming) = self.inbox.pop_front() {
             self.take(now_ms, incoming)?;
@@ -214,7 +216,7 @@ impl SimClient {
             self.session.resume();
         } else {
             self.session = new_session(self.number);
-            self.life = Life::default();
+            self.life = Life::new(self.epoch);
         }
     }
 
@@ -252,7 +254,8 @@ impl SimClient {
                 SessionEvent::Over { code, text } => {
                     let life = std::mem::take(&mut self.life);
                     if life.player.0 != 0 {
-                        self.past.push(PastLife { life, code, text, at_ms: now_ms });
+                        let epoch = self.epoch;
+                        self.past.push(PastLife { life, code, text, at_ms: now_ms, epoch });
                     }
                     self.link = None;
                     self.rejoins = false;
@@ -275,7 +278,12 @@ impl SimClient {
 
     /// Its name in the room, another one in each life.
     pub(crate) fn name(&self) -> String {
-        format!("client {}.{}", self.number, self.past.len())
+        self.name_in(self.past.len())
+    }
+
+    /// Its name in the life of this number.
+    pub(crate) fn name_in(&self, life: usize) -> String {
+        format!("client {}.{life}", self.number)
     }
 
     fn play(&mut self) {

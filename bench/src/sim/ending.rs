@@ -7,9 +7,10 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::CloseCode;
 
 use super::client::{PastLife, SimClient};
-use super::life::{Heard, HeardChat, Life};
-use super::process::GRACE_MS;
-use super::schedule::{Fault, Plan};
+use super::life::{Heard, HeardChat};
+use super::link::SimLink;
+use super::process::{GRACE_MS, Process};
+use super::schedule::Fault;
 use super::state::SimState;
 use super::truth::Truth;
 
@@ -45,7 +46,7 @@ pub(crate) fn check_seats(state: &mut SimState) -> anyhow::Result<()> {
     let Some((tick, game)) = state.process.game() else { return Ok(()) };
     for client in &mut state.clients {
         let is_in = client.life.stay.as_ref().is_some_and(|it| it.epoch == epoch);
-        let is_connected = client.link.as_ref().is_some_and(|link| !link.is_dead);
+        let is_connected = client.link.as_ref().is_some_and(SimLink::is_open);
         let lacks = is_in
             && is_connected
             && !client.rejoins
@@ -56,9 +57,9 @@ pub(crate) fn check_seats(state: &mut SimState) -> anyhow::Result<()> {
         let is_new = client.unseated_ms.is_none_or(|since_ms| now_ms - since_ms < NEWS_MS);
         ensure!(is_new, "player {} has no seat in tick {}", client.life.player.0, tick.0);
     }
-    for (player, keeper) in &game.players {
-        let rises = keeper.orders.is_sorted_by(|a, b| a < b);
-        ensure!(rises, "commands of player {} came as {:?}", player.0, keeper.orders);
+    for (name, orders) in game.orders() {
+        let rises = orders.is_sorted_by(|a, b| a < b);
+        ensure!(rises, "commands of {name} came as {orders:?}");
     }
     Ok(())
 }
@@ -85,10 +86,11 @@ pub(crate) fn check(state: &SimState) -> anyhow::Result<()> {
     for client in &state.clients {
         let number = client.number;
         check_end(state, client).with_context(|| format!("client {number}"))?;
+        check_orders(&state.process, client)?;
         let player = client.life.player;
         ensure!(seats.remove(&player), "client {number} has no seat of its own");
         for past in &client.past {
-            check_past(&state.plan, past).with_context(|| format!("client {number}"))?;
+            check_past(state, past).with_context(|| format!("client {number}"))?;
             // Its seat may still wait for it.
             if state.now_ms < past.at_ms + GRACE_MS + AFTER_MS {
                 seats.remove(&past.life.player);
@@ -109,8 +111,6 @@ fn check_end(state: &SimState, client: &SimClient) -> anyhow::Result<()> {
     let stay = life.stay.as_ref().context("it has not joined")?;
     let (_, game) = state.process.game().context("there is no room")?;
     let keeper = game.players.get(&life.player).context("it has no seat")?;
-    let had: BTreeSet<u32> = keeper.orders.iter().copied().collect();
-    check_orders(life, &had)?;
     let now = [keeper.told, game.told];
     for (kind, (has, wanted)) in stay.told.iter().zip(now).enumerate() {
         let is_near = has.map_or(wanted <= EVENTS_MAX, |has| wanted - has <= EVENTS_MAX);
@@ -119,34 +119,43 @@ fn check_end(state: &SimState, client: &SimClient) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every command was stepped once, was refused, or was done in a time that a restart took back.
-fn check_orders(life: &Life, had: &BTreeSet<u32>) -> anyhow::Result<()> {
-    for number in life.orders_before + 1..=life.orders {
-        let is_stepped = had.contains(&number);
-        let is_refused = life.refused.contains(&number);
-        let is_lost = life.forgiven.contains(&number);
-        ensure!(
-            is_stepped != (is_refused || is_lost),
-            "command {number}: stepped {is_stepped}, refused {is_refused}, lost by a restart {is_lost}"
-        );
+/// Every command that was answered was stepped, was refused, or was done in a time that a restart took back, in all sessions and
+/// all stays of a client.
+fn check_orders(process: &Process, client: &SimClient) -> anyhow::Result<()> {
+    let (_, game) = process.game().context("there is no room")?;
+    let orders = game.orders();
+    for (number, life) in client.lives().enumerate() {
+        let name = client.name_in(number);
+        let none = Vec::new();
+        let stepped: BTreeSet<u32> = orders.get(&name).unwrap_or(&none).iter().copied().collect();
+        for order in 1..=life.orders {
+            let (is_stepped, is_lost) = (stepped.contains(&order), process.is_lost(&name, order));
+            let (is_done, is_refused) = (life.done.contains(&order), life.refused.contains(&order));
+            ensure!(
+                !(is_refused && is_stepped) && (!is_done || is_stepped || is_lost),
+                "command {order} of {name}: done {is_done}, refused {is_refused}, stepped {is_stepped}, lost by a restart {is_lost}"
+            );
+        }
     }
     Ok(())
 }
 
 /// A session ends only by a fault that ends sessions.
-fn check_past(plan: &Plan, past: &PastLife) -> anyhow::Result<()> {
+fn check_past(state: &SimState, past: &PastLife) -> anyhow::Result<()> {
     let is_near =
         |fault: &Fault| (fault.begin_ms()..fault.end_ms() + AFTER_MS).contains(&past.at_ms);
     let near: Vec<&Fault> =
-        plan.faults.iter().map(|it| &it.fault).filter(|it| is_near(it)).collect();
+        state.plan.faults.iter().map(|it| &it.fault).filter(|it| is_near(it)).collect();
     let lasts = |fault: &&Fault| match fault {
         Fault::Restart { down_ms, .. } => *down_ms,
         fault => fault.end_ms() - fault.begin_ms(),
     };
     let lasted_ms: u64 = near.iter().map(lasts).sum();
     let is_caused = match past.code {
-        // Its seat may be younger than the last flush.
-        CloseCode::ResumeRefused => near.iter().any(|it| matches!(it, Fault::Restart { .. })),
+        // A restart found no seat of its own: it had none, or one that is younger than the last flush.
+        CloseCode::ResumeRefused => {
+            state.process.has_lost(past.life.player, past.life.began, past.epoch)
+        }
         CloseCode::TooSlow => lasted_ms >= SLOW_MS,
         CloseCode::ConnectionLost => lasted_ms >= GRACE_MS / 2,
         _ => false,
@@ -155,7 +164,7 @@ fn check_past(plan: &Plan, past: &PastLife) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was saved is in history, also after restarts; and numbers of messages rise from process to process.
+/// What was saved is in history, also after restarts, and a message that is said again has the number that it had.
 fn check_saved(state: &SimState) -> anyhow::Result<()> {
     let lives = || state.clients.iter().flat_map(SimClient::lives);
     let saved: BTreeSet<u64> = lives().flat_map(|life| &life.saved).copied().collect();
@@ -167,21 +176,18 @@ fn check_saved(state: &SimState) -> anyhow::Result<()> {
             "message {missing:?} was saved, and process {epoch} has lost it"
         );
     }
-    let mut ranges: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
-    for (epoch, chat) in lives().flat_map(|life| &life.chat) {
-        let (Some((first, _)), Some((last, _))) =
-            (chat.heard.first_key_value(), chat.heard.last_key_value())
-        else {
-            continue;
-        };
-        let range = ranges.entry(*epoch).or_insert((*first, *last));
-        *range = (range.0.min(*first), range.1.max(*last));
+    let heard: BTreeMap<u64, &Heard> = lives()
+        .flat_map(|life| life.chat.values())
+        .flat_map(|chat| &chat.heard)
+        .map(|(id, heard)| (*id, heard))
+        .collect();
+    for (id, again) in lives().flat_map(|life| &life.answered_again) {
+        let before = heard.get(id);
+        ensure!(
+            saved.contains(id) && before.is_none_or(|before| *before == again),
+            "message {id} is answered again as {again:?}, it was {before:?}"
+        );
     }
-    let ranges: Vec<(u64, u64)> = ranges.into_values().collect();
-    ensure!(
-        ranges.is_sorted_by(|(_, last), (first, _)| last < first),
-        "numbers of messages come again after a restart: {ranges:?}"
-    );
     Ok(())
 }
 

@@ -98,11 +98,13 @@ pub(crate) struct Order {
 /// A player of the game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Keeper {
+    /// Another one in each session.
+    name: String,
     team: u8,
     place: [i32; 2],
     secret: u32,
     /// The numbers of the commands that steps had.
-    pub(crate) orders: Vec<u32>,
+    orders: Vec<u32>,
     /// Events that it alone was sent.
     pub(crate) told: u32,
     pub(crate) is_away: bool,
@@ -119,6 +121,8 @@ pub(crate) struct Vault {
     motes: BTreeMap<u32, [i32; 2]>,
     /// Events that all were sent.
     pub(crate) told: u32,
+    /// The numbers of the commands that steps had from players that have left since, by name.
+    orders_left: BTreeMap<String, Vec<u32>>,
 }
 
 /// What there is to see of one entity.
@@ -154,6 +158,15 @@ impl Vault {
         seen
     }
 
+    /// The numbers of the commands that steps had from each player, in all its stays, by name.
+    pub(crate) fn orders(&self) -> BTreeMap<String, Vec<u32>> {
+        let mut orders = self.orders_left.clone();
+        for keeper in self.players.values() {
+            orders.entry(keeper.name.clone()).or_default().extend(&keeper.orders);
+        }
+        orders
+    }
+
     /// The team of a player.
     pub(crate) fn team_of(player: PlayerId) -> u8 {
         (player.0 % 2) as u8
@@ -176,6 +189,7 @@ impl Simulation for Vault {
             players: BTreeMap::new(),
             motes: BTreeMap::new(),
             told: 0,
+            orders_left: BTreeMap::new(),
         }
     }
 
@@ -183,13 +197,23 @@ impl Simulation for Vault {
         let team = Vault::team_of(player.id);
         let secret = self.below(u32::MAX - 1) + 1;
         let place = [self.below(100) as i32, self.below(100) as i32];
-        let keeper =
-            Keeper { team, place, secret, orders: Vec::new(), told: 0, is_away: false, doubled: 0 };
+        let keeper = Keeper {
+            name: player.name.to_owned(),
+            team,
+            place,
+            secret,
+            orders: Vec::new(),
+            told: 0,
+            is_away: false,
+            doubled: 0,
+        };
         self.players.insert(player.id, keeper);
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
-        self.players.remove(&player);
+        if let Some(Keeper { name, orders, .. }) = self.players.remove(&player) {
+            self.orders_left.entry(name).or_default().extend(orders);
+        }
     }
 
     fn away(&mut self, player: PlayerId) {

@@ -46,14 +46,23 @@ pub(crate) enum Asked {
     Order(u32),
 }
 
+/// Messages of the server's process of this number have numbers from here on.
+pub(crate) fn first_chat(epoch: u32) -> u64 {
+    u64::from(epoch + 1) << 32
+}
+
 /// One session of a client, from its welcome on.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     /// 0 before the welcome.
     pub(crate) player: PlayerId,
+    /// The number of the server's process that it began with.
+    pub(crate) began: u32,
     pub(crate) asked: BTreeMap<RequestId, Asked>,
-    /// Messages that were echoed and wait for [`ServerChat::Sent`].
-    unsent: BTreeSet<RequestId>,
+    /// Messages that were echoed and wait for [`ServerChat::Sent`], with the number of the server's process.
+    unsent: BTreeMap<RequestId, u32>,
+    /// Messages that an earlier process had saved, as they were answered again.
+    pub(crate) answered_again: Vec<(u64, Heard)>,
     /// The numbers of messages that the server says are on disk.
     pub(crate) saved: BTreeSet<u64>,
     /// Pages of history, each from the server's process of a number.
@@ -66,26 +75,26 @@ pub(crate) struct Life {
     pub(crate) refused: BTreeSet<u32>,
     /// Commands that were sent.
     pub(crate) orders: u32,
-    /// Commands that were done in a time that a restart took back.
-    pub(crate) forgiven: BTreeSet<u32>,
-    /// Commands of an earlier stay.
-    pub(crate) orders_before: u32,
 }
 
 impl Life {
+    /// A session that begins with the server's process of this number.
+    pub(crate) fn new(began: u32) -> Self {
+        Life { began, ..Life::default() }
+    }
+
     /// Takes a frame of the control stream, from the server's process of this number.
     pub(crate) fn take_control(&mut self, frame: &ServerFrame, epoch: u32) -> anyhow::Result<()> {
         match frame {
             ServerFrame::Welcome { player, .. } => self.player = *player,
             ServerFrame::Joined { .. } => {
                 ensure!(self.stay.is_none(), "joined twice");
-                self.orders_before = self.orders;
                 self.stay = Some(Stay { epoch, ..Stay::default() });
             }
             ServerFrame::Rejoined { .. } => {
                 ensure!(self.stay.as_ref().is_none_or(|stay| stay.epoch < epoch), "rejoined twice");
                 // Answers that were on the way are lost with the process.
-                self.unsent.clear();
+                self.unsent.retain(|_, echoed_by| *echoed_by == epoch);
                 self.stay = Some(Stay { epoch, ..Stay::default() });
             }
             ServerFrame::Left { .. } | ServerFrame::Removed { .. } => self.stay = None,
@@ -109,9 +118,13 @@ impl Life {
                 if message.from == self.player {
                     let asked = self.asked.remove(&message.request);
                     ensure!(asked.is_some(), "message {:?} is echoed twice", message.text);
-                    self.unsent.insert(message.request);
+                    self.unsent.insert(message.request, epoch);
                 }
                 let heard = Heard { from: Some(message.from), text: message.text.clone() };
+                if message.from == self.player && message.id < first_chat(epoch) {
+                    self.answered_again.push((message.id, heard));
+                    return Ok(());
+                }
                 self.hear(message.id, heard, epoch)
             }
             ServerChat::Notice { id, text, .. } => {
@@ -122,7 +135,8 @@ impl Life {
                 Ok(())
             }
             ServerChat::Sent { request, id, is_saved } => {
-                ensure!(self.unsent.remove(request), "a message was sent twice, or never said");
+                let echoed_by = self.unsent.remove(request);
+                ensure!(echoed_by == Some(epoch), "a message was sent twice, or never said");
                 ensure!(*is_saved, "message {id} was not saved, though nothing fails");
                 self.saved.insert(*id);
                 Ok(())
@@ -144,6 +158,8 @@ impl Life {
     }
 
     fn hear(&mut self, id: u64, heard: Heard, epoch: u32) -> anyhow::Result<()> {
+        let numbers = first_chat(epoch)..first_chat(epoch + 1);
+        ensure!(numbers.contains(&id), "process {epoch} gives {heard:?} the number {id}");
         let chat = self.chat.entry(epoch).or_default();
         if let Some((last, _)) = chat.heard.last_key_value() {
             ensure!(id > *last, "chat {id} {heard:?} comes after {last}");

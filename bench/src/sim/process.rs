@@ -1,6 +1,6 @@
 //! The server's process: its files, its death and its next start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,14 +31,18 @@ pub(crate) struct Process {
     flushed: Option<Flushed>,
     /// The room when the process was killed.
     killed: Option<Flushed>,
+    /// The players whose seats each start found, the first with none.
+    restored: Vec<BTreeSet<PlayerId>>,
+    /// Commands that a step had which is lost with a restart, by the name of the player.
+    lost: BTreeMap<String, BTreeSet<u32>>,
     flushes: u64,
 }
 
-/// A room at a tick: commands that each player's steps had.
+/// A room at a tick: commands that steps had from each player, by name.
 #[derive(Clone, Debug, Default)]
 struct Flushed {
     tick: Tick,
-    orders: BTreeMap<PlayerId, Vec<u32>>,
+    orders: BTreeMap<String, Vec<u32>>,
 }
 
 impl Process {
@@ -48,9 +52,17 @@ impl Process {
         let dir = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = dir.join(name);
         let _ = fs::remove_dir_all(&dir);
-        let (flushed, killed) = (None, None);
-        let mut process =
-            Process { server: None, epoch: 0, dir, seed, flushed, killed, flushes: 0 };
+        let mut process = Process {
+            server: None,
+            epoch: 0,
+            dir,
+            seed,
+            flushed: None,
+            killed: None,
+            restored: Vec::new(),
+            lost: BTreeMap::new(),
+            flushes: 0,
+        };
         process.begin()?;
         Ok(process)
     }
@@ -74,7 +86,15 @@ impl Process {
         let mut server = SimulatedServer::start(self.config(), seed)?;
         server.take_up_rooms();
         self.server = Some(server);
+        let seats = self.game().map(|(_, game)| game.players.keys().copied().collect());
+        self.restored.push(seats.unwrap_or_default());
         Ok(())
+    }
+
+    /// Whether one of the starts from the one after `first` up to `last` lacked the seat of a player.
+    pub(crate) fn has_lost(&self, player: PlayerId, first: u32, last: u32) -> bool {
+        let starts = first as usize + 1..=last as usize;
+        self.restored[starts].iter().any(|seats| !seats.contains(&player))
     }
 
     /// The room, once it is made.
@@ -86,8 +106,7 @@ impl Process {
 
     fn note(&self) -> Option<Flushed> {
         let (tick, game) = self.game()?;
-        let orders = game.players.iter().map(|(id, keeper)| (*id, keeper.orders.clone())).collect();
-        Some(Flushed { tick, orders })
+        Some(Flushed { tick, orders: game.orders() })
     }
 
     /// Writes what waits for the journal.
@@ -129,31 +148,45 @@ impl Process {
         Ok(())
     }
 
-    /// Starts the next process. Returns commands that a step had which is lost, by player.
+    /// Starts the next process, and notes commands that a step had which is lost.
     ///
     /// # Errors
     /// If the room is not what the journals page promises.
-    pub(crate) fn start_again(&mut self) -> anyhow::Result<BTreeMap<PlayerId, Vec<u32>>> {
+    pub(crate) fn start_again(&mut self) -> anyhow::Result<()> {
         self.epoch += 1;
         self.begin()?;
         let (flushed, killed) = (self.flushed.take(), self.killed.take());
-        let Some(killed) = killed else { return Ok(BTreeMap::new()) };
-        let Some(flushed) = flushed else { return Ok(killed.orders) };
+        let Some(killed) = killed else { return Ok(()) };
+        let Some(flushed) = flushed else {
+            self.note_lost(&killed, &Flushed::default());
+            return Ok(());
+        };
         let restored = self.note().context("the room is not restored")?;
         let (first, last) = (flushed.tick.0, killed.tick.0);
         let tick = restored.tick.0;
         ensure!((first..=last).contains(&tick), "tick {tick} is restored, not {first} to {last}");
-        let mut lost = BTreeMap::new();
-        for (player, orders) in &killed.orders {
+        for (name, orders) in &killed.orders {
             let none = Vec::new();
-            let left = restored.orders.get(player).unwrap_or(&none);
-            let safe = flushed.orders.get(player).unwrap_or(&none);
+            let left = restored.orders.get(name).unwrap_or(&none);
+            let safe = flushed.orders.get(name).unwrap_or(&none);
             ensure!(orders.starts_with(left), "commands are restored as {left:?}, not {orders:?}");
             ensure!(left.len() >= safe.len(), "commands are lost that were written: {safe:?}");
-            lost.insert(*player, orders[left.len()..].to_vec());
         }
+        self.note_lost(&killed, &restored);
         self.flushed = Some(restored);
-        Ok(lost)
+        Ok(())
+    }
+
+    fn note_lost(&mut self, killed: &Flushed, restored: &Flushed) {
+        for (name, orders) in &killed.orders {
+            let left = restored.orders.get(name).map_or(0, Vec::len);
+            self.lost.entry(name.clone()).or_default().extend(&orders[left..]);
+        }
+    }
+
+    /// Whether a step that had this command is lost with a restart.
+    pub(crate) fn is_lost(&self, name: &str, order: u32) -> bool {
+        self.lost.get(name).is_some_and(|orders| orders.contains(&order))
     }
 }
 

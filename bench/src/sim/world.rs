@@ -1,5 +1,8 @@
 //! One run: the server, its clients and what is on the way between them, in virtual time.
 
+mod faults;
+mod traffic;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,26 +10,22 @@ use anyhow::Context as _;
 use tickwire_server::simulated::SimulatedConnection;
 use tickwire_shared::control::CloseCode;
 
-use super::client::{FRAME_MS, Incoming, SimClient};
+use super::client::{FRAME_MS, SimClient};
 use super::game::TICK_HZ;
-use super::link::{STREAMS, SimLink};
+use super::link::SimLink;
 use super::path::Bound;
 use super::process::{COMMIT_MS, FLUSH_MS};
 use super::schedule::{Fault, Plan};
 use super::state::SimState;
-use super::{ending, hostile, seams};
+use super::{ending, seams};
 use crate::random::Splitmix;
 
 /// A connection on which nothing was heard for as long is lost.
 const IDLE_MS: u64 = 4_000;
-/// Interval of packets that keep a connection.
-const PING_MS: u64 = 1_000;
 /// An attempt to connect fails after as long.
 const CONNECT_MS: u64 = 2_500;
 /// Clients ask nothing more for as long before the end.
 const QUIET_MS: u64 = 5_000;
-/// Most bytes of a stream that are on the way at once.
-const PIECE_BYTES_MAX: usize = 8192;
 /// Milliseconds since 1970 when a run begins.
 const TIME_MS: u64 = 1_800_000_000_000;
 
@@ -52,11 +51,14 @@ enum Packet {
     Datagram(Vec<u8>),
     Piece(usize, Vec<u8>),
     Closed(CloseCode, String),
+    /// The server does not know the connection.
+    Reset,
     Ping,
 }
 
 /// A run under way.
 struct SimWorld {
+    begin: tokio::time::Instant,
     state: SimState,
     events: BTreeMap<(u64, u64), SimEvent>,
     numbers: u64,
@@ -71,19 +73,23 @@ struct SimWorld {
 /// # Errors
 /// What was not as it must be.
 pub(crate) fn run(plan: &Plan) -> anyhow::Result<u64> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let mut world = SimWorld::new(plan.clone())?;
         let ran = world.run().await;
         ran.with_context(|| format!("after {} ms", world.state.now_ms)).map(|()| world.hash)
     })
 }
 
+/// A thread's own, in virtual time.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
+}
+
 impl SimWorld {
     fn new(plan: Plan) -> anyhow::Result<Self> {
         let hash = plan.seed;
         let mut world = SimWorld {
+            begin: tokio::time::Instant::now(),
             state: SimState::new(plan)?,
             events: BTreeMap::new(),
             numbers: 0,
@@ -106,19 +112,25 @@ impl SimWorld {
     }
 
     async fn run(&mut self) -> anyhow::Result<()> {
-        let begin = tokio::time::Instant::now();
-        while let Some(((at_ms, number), event)) = self.events.pop_first() {
+        self.run_until(self.state.plan.length_ms()).await?;
+        ending::check(&self.state)
+    }
+
+    /// Runs all that happens up to `until_ms`.
+    async fn run_until(&mut self, until_ms: u64) -> anyhow::Result<()> {
+        while let Some(entry) = self.events.first_entry() {
+            let (at_ms, _) = *entry.key();
+            if at_ms > until_ms {
+                break;
+            }
             if at_ms > self.state.now_ms {
-                if at_ms > self.state.plan.length_ms() {
-                    return ending::check(&self.state);
-                }
-                self.events.insert((at_ms, number), event);
                 // The server's tasks run now.
-                tokio::time::sleep_until(begin + Duration::from_millis(at_ms)).await;
+                tokio::time::sleep_until(self.begin + Duration::from_millis(at_ms)).await;
                 self.state.now_ms = at_ms;
                 self.carry();
                 continue;
             }
+            let event = entry.remove();
             if matches!(event, SimEvent::Second)
                 && let Some(server) = &mut self.state.process.server
             {
@@ -168,7 +180,9 @@ impl SimWorld {
                 arrived.with_context(|| format!("client {client}"))?;
             }
             SimEvent::Again { client, id, bound, packet, attempt } => {
-                self.send((client, id), bound, packet, Some(attempt));
+                if self.is_sent_again((client, id), bound, &packet) {
+                    self.send((client, id), bound, packet, Some(attempt));
+                }
             }
         }
         Ok(())
@@ -195,10 +209,10 @@ impl SimWorld {
     fn frame(&mut self, number: usize) -> anyhow::Result<()> {
         let (now_ms, epoch) = (self.state.now_ms, self.state.process.epoch);
         let client = &mut self.state.clients[number];
-        let silent = client.link.as_mut().filter(|it| now_ms - it.server_heard_ms > IDLE_MS);
+        let is_silent = |it: &&mut SimLink| it.is_open() && now_ms - it.server_heard_ms > IDLE_MS;
+        let silent = client.link.as_mut().filter(is_silent);
         if let Some(link) = silent {
-            link.wire.end(CloseCode::ConnectionLost);
-            link.is_dead = true;
+            link.lose();
         }
         if client.is_asleep {
             return Ok(());
@@ -233,229 +247,30 @@ impl SimWorld {
         }
         Ok(())
     }
+}
 
-    /// Keeps the connection of a client, or loses it.
-    fn keep_alive(&mut self, number: usize) {
-        let now_ms = self.state.now_ms;
-        let client = &mut self.state.clients[number];
-        let Some(link) = &mut client.link else { return };
-        if now_ms - link.client_heard_ms > IDLE_MS {
-            return self.leave_link(number, "nothing was heard");
-        }
-        if now_ms - link.pinged_ms >= PING_MS {
-            link.pinged_ms = now_ms;
-            let id = link.id;
-            for bound in [Bound::ToServer, Bound::ToClient] {
-                self.send((number, id), bound, Packet::Ping, None);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::schedule::PlanLimits;
+
+    #[test]
+    fn nothing_comes_from_a_server_that_was_killed_but_what_was_on_its_way() {
+        let limits = PlanLimits { clients: Some(6), fault_ms: None, only: Some(Vec::new()) };
+        let runtime = runtime().unwrap();
+        runtime.block_on(async {
+            let mut world = SimWorld::new(Plan::of_seed(5, &limits)).unwrap();
+            world.run_until(3_000).await.unwrap();
+            world.fail(&Fault::Restart { at: 3_000, down_ms: 3_000, cut: 0 }).unwrap();
+            world.run_until(5_500).await.unwrap();
+            for client in &world.state.clients {
+                let link = client.link.as_ref().unwrap();
+                let heard_ms = link.client_heard_ms;
+                assert!(heard_ms < 3_500, "client {} heard it at {heard_ms}", client.number);
+                assert!(link.streams.iter().all(|it| link.wire.take(*it, 1).is_empty()));
             }
-        }
-    }
-
-    /// The client's connection is lost; the server is not told.
-    fn leave_link(&mut self, number: usize, text: &str) {
-        if let Some(link) = self.state.clients[number].lose_link(self.state.now_ms, text) {
-            self.left.push((self.state.now_ms + IDLE_MS, link.wire));
-        }
-    }
-
-    fn connect(&mut self, number: usize, id: u64, until_ms: u64) {
-        let now_ms = self.state.now_ms;
-        let client = &mut self.state.clients[number];
-        if client.opening != Some(id) {
-            return;
-        }
-        if client.is_asleep {
-            return self.happen(now_ms + 300, SimEvent::Connect { client: number, id, until_ms });
-        }
-        let server = self.state.process.server.as_mut().filter(|_| client.path.is_open(now_ms));
-        if let Some(server) = server
-            && let Some(wire) = server.connect(client.address, 1200)
-        {
-            return client.connected(SimLink::new(id, wire, self.state.process.epoch, now_ms));
-        }
-        if now_ms >= until_ms {
-            return client.fail_to_connect(now_ms);
-        }
-        self.happen(now_ms + 300, SimEvent::Connect { client: number, id, until_ms });
-    }
-
-    /// Puts on the way what waits at both ends of every connection.
-    fn carry(&mut self) {
-        let now_ms = self.state.now_ms;
-        self.left.retain(|(until_ms, wire)| {
-            let stays = now_ms < *until_ms;
-            if !stays {
-                wire.end(CloseCode::ConnectionLost);
-            }
-            stays
+            world.run_until(12_000).await.unwrap();
+            assert!(world.state.clients.iter().all(|it| it.session.room().is_some()));
         });
-        for number in 0..self.state.clients.len() {
-            let client = &mut self.state.clients[number];
-            let (is_slow, is_asleep) = (now_ms < client.slow_until_ms, client.is_asleep);
-            let Some(link) = &mut client.link else { continue };
-            let mut packets = Vec::new();
-            for stream in 0..STREAMS {
-                let waiting = &mut link.waiting[stream];
-                let space = link.wire.space(link.streams[stream]).min(PIECE_BYTES_MAX);
-                if !waiting.is_empty() && !link.is_up[stream] && space > 0 && !is_asleep {
-                    let piece = waiting.drain(..waiting.len().min(space)).collect();
-                    link.is_up[stream] = true;
-                    let packet = Packet::Piece(stream, seams::of_control(piece));
-                    packets.push((Bound::ToServer, packet));
-                }
-                if !link.is_down[stream] && !is_slow && !is_asleep {
-                    let piece = link.wire.take(link.streams[stream], PIECE_BYTES_MAX);
-                    if !piece.is_empty() {
-                        link.is_down[stream] = true;
-                        packets.push((Bound::ToClient, Packet::Piece(stream, piece)));
-                    }
-                }
-            }
-            if let Some((code, text)) = link.wire.closed()
-                && !std::mem::replace(&mut link.is_closing, true)
-            {
-                link.is_dead = true;
-                packets.push((Bound::ToClient, Packet::Closed(code, text)));
-            }
-            let id = link.id;
-            for (bound, packet) in packets {
-                self.send((number, id), bound, packet, Some(0));
-            }
-        }
-    }
-
-    /// Sends a packet. One with a number of its attempt is sent again until it arrives.
-    fn send(
-        &mut self,
-        (client, id): (usize, u64),
-        bound: Bound,
-        packet: Packet,
-        attempt: Option<u32>,
-    ) {
-        let bytes = match &packet {
-            Packet::Datagram(bytes) | Packet::Piece(_, bytes) => bytes.len(),
-            Packet::Closed(..) | Packet::Ping => 30,
-        };
-        let path = &mut self.state.clients[client].path;
-        let arrivals = path.send(bound, self.state.now_ms, bytes);
-        let again_ms = (2 * path.delay_ms() + 60) << attempt.unwrap_or(0).min(4);
-        let Some(attempt) = attempt else {
-            for at_ms in arrivals {
-                let packet = packet.clone();
-                self.happen(at_ms, SimEvent::Packet { client, id, bound, packet });
-            }
-            return;
-        };
-        // A stream's receiver drops what comes twice.
-        match arrivals.first() {
-            Some(at_ms) => {
-                self.happen(*at_ms, SimEvent::Packet { client, id, bound, packet });
-            }
-            None => {
-                let (at_ms, attempt) = (self.state.now_ms + again_ms.min(1_500), attempt + 1);
-                self.happen(at_ms, SimEvent::Again { client, id, bound, packet, attempt });
-            }
-        }
-    }
-
-    fn arrive(
-        &mut self,
-        (number, id): (usize, u64),
-        bound: Bound,
-        packet: Packet,
-    ) -> anyhow::Result<()> {
-        let now_ms = self.state.now_ms;
-        let is_up = self.state.process.server.is_some();
-        let client = &mut self.state.clients[number];
-        let is_asleep = client.is_asleep;
-        let Some(link) = client.link.as_mut().filter(|link| link.id == id) else { return Ok(()) };
-        if bound == Bound::ToClient {
-            if !is_asleep {
-                link.client_heard_ms = now_ms;
-            }
-            let incoming = match packet {
-                Packet::Datagram(bytes) => Incoming::Datagram(bytes),
-                Packet::Piece(stream, bytes) => {
-                    link.is_down[stream] = is_asleep;
-                    Incoming::Piece(stream, bytes)
-                }
-                Packet::Closed(code, text) => Incoming::Closed(code, text),
-                Packet::Ping => return Ok(()),
-            };
-            return client.arrive(now_ms, incoming);
-        }
-        if link.is_dead {
-            // The server does not know the connection, and says so.
-            if is_up && !std::mem::replace(&mut link.is_closing, true) {
-                let reset = Packet::Closed(CloseCode::ConnectionLost, "reset".to_owned());
-                self.send((number, id), Bound::ToClient, reset, Some(0));
-            }
-            return Ok(());
-        }
-        link.server_heard_ms = now_ms;
-        match packet {
-            Packet::Datagram(bytes) => link.wire.datagram(bytes),
-            Packet::Piece(stream, bytes) => {
-                link.is_up[stream] = false;
-                link.wire.write(link.streams[stream], &bytes);
-            }
-            Packet::Closed(..) | Packet::Ping => {}
-        }
-        Ok(())
-    }
-
-    fn fail(&mut self, fault: &Fault) -> anyhow::Result<()> {
-        let of = |client: usize| client % self.state.plan.clients;
-        match fault {
-            Fault::Storm { .. } | Fault::Dark { .. } | Fault::Partition { .. } => {}
-            Fault::Cut { client, both, .. } => {
-                let client = of(*client);
-                if let Some(link) = self.state.clients[client].link.as_ref().filter(|_| *both) {
-                    link.wire.end(CloseCode::ConnectionLost);
-                }
-                self.leave_link(client, "cut");
-            }
-            Fault::Asleep { client, during } => {
-                let client = of(*client);
-                self.state.clients[client].sleep(during.end);
-                self.happen(during.end, SimEvent::Wake { client });
-            }
-            Fault::Slow { client, during } => {
-                self.state.clients[of(*client)].slow_until_ms = during.end;
-            }
-            Fault::Jump { client, by_ms, .. } => self.state.clients[of(*client)].ahead_ms += by_ms,
-            Fault::Rejoin { client, .. } => self.state.clients[of(*client)].leave(),
-            Fault::Hostile { seed, .. } => {
-                if let Some(server) = &mut self.state.process.server
-                    && let Some(wire) = hostile::attack(server, *seed)
-                {
-                    self.left.push((self.state.now_ms + IDLE_MS, wire));
-                }
-            }
-            Fault::Restart { down_ms, cut, .. } => {
-                if self.state.process.server.is_some() {
-                    self.state.process.kill(*cut)?;
-                    let links =
-                        self.state.clients.iter_mut().filter_map(|client| client.link.as_mut());
-                    links.for_each(|link| link.is_dead = true);
-                    self.happen(self.state.now_ms + down_ms, SimEvent::Start);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn start(&mut self) -> anyhow::Result<()> {
-        let lost = self.state.process.start_again().context("a restart")?;
-        for client in &mut self.state.clients {
-            let life = &mut client.life;
-            if let Some(lost) = lost.get(&life.player) {
-                life.forgiven.extend(lost.iter().filter(|number| life.done.contains(number)));
-            }
-        }
-        if let Some((tick, game)) = self.state.process.game() {
-            self.state.truth.go_back(tick, game)?;
-        }
-        Ok(())
     }
 }

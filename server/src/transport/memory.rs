@@ -120,7 +120,9 @@ impl Memory {
     }
 
     pub(super) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
-        self.wire.state().sink = Some(sink);
+        let mut state = self.wire.state();
+        state.sink = Some(sink);
+        release(state);
     }
 
     /// The peer's next stream; `None` once the session is over.
@@ -143,7 +145,7 @@ impl Memory {
         let mut state = self.wire.state();
         state.closed.get_or_insert_with(|| (code, text.to_owned()));
         state.over.get_or_insert_with(|| Closed::lost("closed by this side"));
-        drop(state);
+        release(state);
         self.wire.changed.notify_waiters();
     }
 
@@ -262,7 +264,9 @@ impl MemoryWire {
         let Some(mut sink) = state.sink.take() else { return };
         drop(state);
         sink.take(bytes, at);
-        self.state().sink.get_or_insert(sink);
+        let mut state = self.state();
+        state.sink.get_or_insert(sink);
+        release(state);
     }
 
     /// Takes the datagrams that wait for the peer.
@@ -270,12 +274,13 @@ impl MemoryWire {
         self.state().datagrams.drain(..).collect()
     }
 
-    /// Ends the connection, as the server sees it.
+    /// Ends the connection, as the server sees it. What waits for the peer is lost.
     pub(crate) fn end(&self, why: Closed) {
         let mut state = self.state();
         state.over.get_or_insert(why);
         state.datagrams.clear();
-        drop(state);
+        state.streams.iter_mut().for_each(|pipe| pipe.to_peer.clear());
+        release(state);
         self.changed.notify_waiters();
     }
 
@@ -300,6 +305,13 @@ impl MemoryWire {
     }
 }
 
+/// Unlocks a connection. If it is over, its sink is dropped then: the sink holds the server, and the server the connection.
+fn release(mut state: MutexGuard<'_, WireState>) {
+    let sink = if state.over.is_some() { state.sink.take() } else { None };
+    drop(state);
+    drop(sink);
+}
+
 impl std::fmt::Debug for WireState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let WireState { over, closed, streams, .. } = self;
@@ -309,5 +321,63 @@ impl std::fmt::Debug for WireState {
             .field("closed", closed)
             .field("streams", &streams.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::*;
+
+    /// A sink that holds its own connection, as that of a session does.
+    struct Held {
+        memory: Arc<Memory>,
+        ends: bool,
+    }
+
+    impl DatagramSink for Held {
+        fn take(&mut self, _datagram: Bytes, _at: Instant) {
+            if self.ends {
+                self.memory.close(CloseCode::Normal, "");
+            }
+        }
+    }
+
+    fn memory(ends: bool) -> (Arc<MemoryWire>, Weak<Memory>, Box<Held>) {
+        let memory = Arc::new(Memory::new(SocketAddr::from(([10, 0, 0, 1], 1)), 100, 1200));
+        let weak = Arc::downgrade(&memory);
+        (memory.wire(), weak, Box::new(Held { memory, ends }))
+    }
+
+    #[test]
+    fn a_connection_that_is_over_keeps_no_sink() {
+        let (wire, memory, sink) = memory(false);
+        memory.upgrade().unwrap().set_sink(sink);
+        wire.datagram(Bytes::new(), Instant::now());
+        assert!(memory.upgrade().is_some(), "it is still open");
+        wire.end(Closed::from(CloseCode::ConnectionLost));
+        assert!(memory.upgrade().is_none(), "the peer ended it");
+
+        let (wire, memory, sink) = self::memory(false);
+        wire.end(Closed::from(CloseCode::ConnectionLost));
+        memory.upgrade().unwrap().set_sink(sink);
+        assert!(memory.upgrade().is_none(), "it was over before");
+
+        let (wire, memory, sink) = self::memory(true);
+        memory.upgrade().unwrap().set_sink(sink);
+        wire.datagram(Bytes::new(), Instant::now());
+        assert!(memory.upgrade().is_none(), "this side closed it while the sink had a datagram");
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_the_peer_is_lost_with_the_connection() {
+        let (wire, _, sink) = memory(false);
+        let stream = wire.open();
+        let (mut writer, _reader) = sink.memory.accept_bi().await.unwrap();
+        writer.write_all(b"answer").await.unwrap();
+        assert_eq!(wire.take(stream, 2), b"an");
+        wire.end(Closed::from(CloseCode::ConnectionLost));
+        assert!(wire.take(stream, 100).is_empty());
     }
 }
