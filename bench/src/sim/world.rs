@@ -283,4 +283,19 @@ mod tests {
             assert!(world.state.clients.iter().all(|client| client.past.is_empty()));
         });
     }
+
+    #[test]
+    fn commands_of_an_earlier_stay_are_checked_at_the_end() {
+        let limits = PlanLimits { clients: Some(2), fault_ms: None, only: Some(Vec::new()) };
+        runtime().unwrap().block_on(async {
+            let mut world = SimWorld::new(Plan::of_seed(5, &limits)).unwrap();
+            world.run_until(5_000).await.unwrap();
+            world.fail(&Fault::Rejoin { client: 0, at: 5_000 }).unwrap();
+            world.run_until(8_000).await.unwrap();
+            let life = &mut world.state.clients[0].life;
+            assert!(life.stay.is_some() && life.done.remove(&1) && life.refused.insert(1));
+            let told = format!("{:#}", world.run().await.unwrap_err());
+            assert!(told.contains("command 1 of client 0.0: done false, refused true"), "{told}");
+        });
+    }
 }
