@@ -5,7 +5,7 @@
 //! `tickwire-bench sim` does that.
 
 #[cfg(test)]
-mod dropped;
+mod connections;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

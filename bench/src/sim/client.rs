@@ -1,5 +1,7 @@
 //! A client: the real session core, and hands that play at random.
 
+mod moving;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,6 +41,10 @@ pub(crate) struct SimClient {
     pub(crate) session: Session,
     pub(crate) path: SimPath,
     pub(crate) link: Option<SimLink>,
+    /// The connection to which the session moves.
+    pub(crate) next: Option<SimLink>,
+    /// Connections that moves have left.
+    pub(crate) retired: Vec<SimLink>,
     /// The connection that is being opened.
     pub(crate) opening: Option<u64>,
     pub(crate) address: SocketAddr,
@@ -53,7 +59,8 @@ pub(crate) struct SimClient {
     asleep_until_ms: u64,
     pub(crate) is_asleep: bool,
     pub(crate) slow_until_ms: u64,
-    inbox: VecDeque<Incoming>,
+    /// What came while it did not run, with the number of the connection.
+    inbox: VecDeque<(u64, Incoming)>,
     random: Splitmix,
     /// Messages said so far, in all lives.
     said: u64,
@@ -84,6 +91,8 @@ impl SimClient {
             session: new_session(number),
             path: SimPath::new(plan, number),
             link: None,
+            next: None,
+            retired: Vec::new(),
             opening: None,
             address: SocketAddr::from((octets, 4000)),
             life: Life::default(),
@@ -126,19 +135,41 @@ impl SimClient {
         Duration::from_millis(now_ms + self.ahead_ms)
     }
 
+    /// Its connections: that of the session, and the one to which it moves.
+    pub(crate) fn links_mut(&mut self) -> impl Iterator<Item = &mut SimLink> {
+        [&mut self.link, &mut self.next].into_iter().flatten()
+    }
+
+    /// Its connection of this number.
+    pub(crate) fn link_mut(&mut self, id: u64) -> Option<&mut SimLink> {
+        self.links_mut().find(|link| link.id == id)
+    }
+
     /// Takes what arrived on the connection `id`, at once or once it runs again.
-    pub(crate) fn arrive(&mut self, now_ms: u64, incoming: Incoming) -> anyhow::Result<()> {
+    pub(crate) fn arrive(
+        &mut self,
+        now_ms: u64,
+        id: u64,
+        incoming: Incoming,
+    ) -> anyhow::Result<()> {
         if !self.is_asleep {
-            return self.take(now_ms, incoming);
+            return self.take(now_ms, id, incoming);
         }
         let is_datagram = matches!(incoming, Incoming::Datagram(_));
         if !is_datagram || self.inbox.len() < KEPT_DATAGRAMS_MAX {
-            self.inbox.push_back(incoming);
+            self.inbox.push_back((id, incoming));
         }
         Ok(())
     }
 
-    fn take(&mut self, now_ms: u64, incoming: Incoming) -> anyhow::Result<()> {
+    fn take(&mut self, now_ms: u64, id: u64, incoming: Incoming) -> anyhow::Result<()> {
+        let is_of = |link: &Option<SimLink>| link.as_ref().is_some_and(|link| link.id == id);
+        if is_of(&self.next) {
+            return self.take_of_next(now_ms, incoming);
+        }
+        if !is_of(&self.link) {
+            return Ok(());
+        }
         let now = self.now(now_ms);
         match incoming {
             Incoming::Datagram(bytes) => self.session.handle_datagram(now, &bytes),
@@ -166,7 +197,6 @@ impl SimClient {
             let now = self.now(now_ms);
             self.session.handle_lost(now, text);
         }
-        self.inbox.clear();
         link
     }
 
@@ -176,11 +206,9 @@ impl SimClient {
         if self.is_asleep {
             return Ok(());
         }
-        if let Some(link) = &mut self.link {
-            link.read_on();
-        }
-        while let Some(incoming) = self.inbox.pop_front() {
-            self.take(now_ms, incoming)?;
+        self.links_mut().for_each(SimLink::read_on);
+        while let Some((id, incoming)) = self.inbox.pop_front() {
+            self.take(now_ms, id, incoming)?;
         }
         Ok(())
     }
@@ -201,6 +229,10 @@ impl SimClient {
     /// Its attempt to connect failed.
     pub(crate) fn fail_to_connect(&mut self, now_ms: u64) {
         self.opening = None;
+        if self.link.is_some() {
+            // It was to move.
+            return;
+        }
         match self.session.is_reconnecting() {
             true => self.session.handle_connect_failed(self.now(now_ms)),
             false => self.next_session_ms = Some(now_ms + 300),
@@ -208,8 +240,11 @@ impl SimClient {
     }
 
     /// It has a connection.
-    pub(crate) fn connected(&mut self, link: SimLink) {
+    pub(crate) fn connected(&mut self, now_ms: u64, link: SimLink) {
         self.opening = None;
+        if self.link.is_some() {
+            return self.ask_to_move(now_ms, link);
+        }
         self.epoch = link.epoch;
         self.link = Some(link);
         if self.session.is_reconnecting() {
@@ -258,6 +293,7 @@ impl SimClient {
                         self.past.push(PastLife { life, code, text, at_ms: now_ms, epoch });
                     }
                     self.link = None;
+                    self.retired.extend(self.next.take());
                     self.rejoins = false;
                     self.next_session_ms = Some(now_ms + 500);
                 }

@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     Jump { client: usize, at: u64, by_ms: u64 },
     /// A client gives its seat up and joins again.
     Rejoin { client: usize, at: u64 },
+    /// A client moves to another connection.
+    Move { client: usize, at: u64 },
     /// A client of its own sends what is not of the protocol.
     Hostile { at: u64, seed: u64 },
     /// The server is killed, while it writes if `cut` says after which part of its last write, in 1/256.
@@ -96,7 +98,7 @@ impl Plan {
 
 impl Fault {
     fn draw(random: &mut Splitmix, fault_ms: u64) -> Fault {
-        let kind = random.bits() % 20;
+        let kind = random.bits() % 23;
         // A client of a smaller number stands for one that a plan lacks.
         let client = (random.bits() % 8) as usize;
         let begin = 1_000 + random.bits() % (fault_ms - 2_000);
@@ -118,6 +120,7 @@ impl Fault {
             13 => Fault::Jump { client, at: begin, by_ms: 50 + random.bits() % 1_500 },
             14 => Fault::Rejoin { client, at: begin },
             15 | 16 => Fault::Hostile { at: begin, seed: random.bits() },
+            17..=19 => Fault::Move { client, at: begin },
             _ => {
                 let (down_ms, cut) = (100 + random.bits() % 2_000, random.bits() as u8);
                 Fault::Restart { at: begin.min(fault_ms - 1_000), down_ms, cut }
@@ -136,6 +139,7 @@ impl Fault {
             Fault::Cut { at, .. }
             | Fault::Jump { at, .. }
             | Fault::Rejoin { at, .. }
+            | Fault::Move { at, .. }
             | Fault::Hostile { at, .. }
             | Fault::Restart { at, .. } => *at,
         }

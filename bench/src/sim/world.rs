@@ -22,8 +22,6 @@ use crate::random::Splitmix;
 
 /// A connection on which nothing was heard for as long is lost.
 const IDLE_MS: u64 = 4_000;
-/// An attempt to connect fails after as long.
-const CONNECT_MS: u64 = 2_500;
 /// Clients ask nothing more for as long before the end.
 const QUIET_MS: u64 = 5_000;
 /// Milliseconds since 1970 when a run begins.
@@ -196,9 +194,12 @@ impl SimWorld {
         }
         ending::check_seats(&mut self.state)?;
         for client in 0..self.state.clients.len() {
-            let Some(link) = &self.state.clients[client].link else { continue };
-            let id = link.id;
-            for datagram in link.wire.take_datagrams() {
+            let links = self.state.clients[client].links_mut();
+            let taken = links.flat_map(|link| {
+                let id = link.id;
+                link.wire.take_datagrams().into_iter().map(move |datagram| (id, datagram))
+            });
+            for (id, datagram) in taken.collect::<Vec<_>>() {
                 let packet = Packet::Datagram(datagram.to_vec());
                 self.send((client, id), Bound::ToClient, packet, None);
             }
@@ -210,22 +211,14 @@ impl SimWorld {
         let (now_ms, epoch) = (self.state.now_ms, self.state.process.epoch);
         let client = &mut self.state.clients[number];
         let is_silent = |it: &&mut SimLink| it.is_open() && now_ms - it.server_heard_ms > IDLE_MS;
-        let silent = client.link.as_mut().filter(is_silent);
-        if let Some(link) = silent {
-            link.lose();
-        }
+        client.links_mut().filter(is_silent).for_each(SimLink::lose);
         if client.is_asleep {
             return Ok(());
         }
         client.take_events(now_ms)?;
-        self.keep_alive(number);
-        let client = &mut self.state.clients[number];
-        if client.wants_connection(now_ms) {
-            self.numbers += 1;
-            let id = self.numbers;
-            client.opening = Some(id);
-            let (at_ms, until_ms) = (now_ms + 2 * client.path.delay_ms(), now_ms + CONNECT_MS);
-            self.happen(at_ms, SimEvent::Connect { client: number, id, until_ms });
+        self.keep_alive(number)?;
+        if self.state.clients[number].wants_connection(now_ms) {
+            self.open(number);
         }
         let client = &mut self.state.clients[number];
         let datagrams = client.frame(now_ms);
@@ -271,6 +264,38 @@ mod tests {
             }
             world.run_until(12_000).await.unwrap();
             assert!(world.state.clients.iter().all(|it| it.session.room().is_some()));
+        });
+    }
+
+    #[test]
+    fn a_client_moves_to_another_connection() {
+        let limits = PlanLimits { clients: Some(3), fault_ms: None, only: Some(Vec::new()) };
+        runtime().unwrap().block_on(async {
+            let mut world = SimWorld::new(Plan::of_seed(5, &limits)).unwrap();
+            world.run_until(3_000).await.unwrap();
+            let before = world.state.clients[1].link.as_ref().unwrap().id;
+            world.fail(&Fault::Move { client: 1, at: 3_000 }).unwrap();
+            world.run_until(6_000).await.unwrap();
+            let client = &world.state.clients[1];
+            assert!(client.link.as_ref().is_some_and(|link| link.id != before && link.is_open()));
+            assert!(client.next.is_none() && !client.session.is_moving());
+            world.run().await.unwrap();
+            assert!(world.state.clients.iter().all(|client| client.past.is_empty()));
+        });
+    }
+
+    #[test]
+    fn commands_of_an_earlier_stay_are_checked_at_the_end() {
+        let limits = PlanLimits { clients: Some(2), fault_ms: None, only: Some(Vec::new()) };
+        runtime().unwrap().block_on(async {
+            let mut world = SimWorld::new(Plan::of_seed(5, &limits)).unwrap();
+            world.run_until(5_000).await.unwrap();
+            world.fail(&Fault::Rejoin { client: 0, at: 5_000 }).unwrap();
+            world.run_until(8_000).await.unwrap();
+            let life = &mut world.state.clients[0].life;
+            assert!(life.stay.is_some() && life.done.remove(&1) && life.refused.insert(1));
+            let told = format!("{:#}", world.run().await.unwrap_err());
+            assert!(told.contains("command 1 of client 0.0: done false, refused true"), "{told}");
         });
     }
 }

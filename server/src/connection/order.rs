@@ -9,6 +9,9 @@ use tokio::sync::watch;
 
 use crate::config::ServerConfig;
 
+/// Requests that have not come in time and are remembered; of more, the newest.
+const SKIPPED_MAX: usize = 64;
+
 /// The requests of one client. They are numbered across both streams, which may overtake each
 /// other: each request waits until the earlier ones are done.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(crate) struct RequestOrder {
     next: watch::Sender<RequestId>,
     /// Of a client that sends requests again, until all are done.
     again: Mutex<Option<SentAgain>>,
+    /// Earlier requests that are not waited for and have not come, in order.
+    skipped: Mutex<VecDeque<RequestId>>,
     wait: Duration,
 }
 
@@ -59,25 +64,28 @@ impl RequestOrder {
 
     fn from(next: RequestId, again: Option<SentAgain>, config: &ServerConfig) -> Self {
         let wait = Duration::from_millis(u64::from(config.request_wait_ms));
-        RequestOrder { next: watch::Sender::new(next), again: Mutex::new(again), wait }
+        let (next, again) = (watch::Sender::new(next), Mutex::new(again));
+        RequestOrder { next, again, skipped: Mutex::default(), wait }
     }
 
     /// The first request that is not done.
     pub(crate) fn next(&self) -> RequestId {
-        *self.next.borrow()
+        let skipped = self.lock_skipped().front().copied();
+        skipped.unwrap_or_else(|| *self.next.borrow())
     }
 
     /// Whether `request` was done before: a client that lost its connection may send it again.
     pub(crate) fn is_done(&self, request: RequestId) -> bool {
-        is_before(request, self.next())
+        is_before(request, *self.next.borrow()) && !self.lock_skipped().contains(&request)
     }
 
     /// Waits for the turn of `request`. After too long without progress the turn comes anyway: an
-    /// earlier request may never arrive.
+    /// earlier request may come much later, or over the next connection, or never.
     pub(crate) async fn turn(&self, request: RequestId) -> RequestTurn<'_> {
         let mut next = self.next.subscribe();
         while is_before(*next.borrow_and_update(), request) {
             if tokio::time::timeout(self.wait, next.changed()).await.is_err() {
+                self.skip_to(request);
                 break;
             }
         }
@@ -98,6 +106,26 @@ impl RequestOrder {
         if is_before(after, first) { first } else { after }
     }
 
+    /// Notes the requests before `request` that are not done: those that are under way are done soon.
+    fn skip_to(&self, request: RequestId) {
+        let next = *self.next.borrow();
+        let missing = request.0.wrapping_sub(next.0);
+        let mut skipped = self.lock_skipped();
+        for back in (1..=missing.min(SKIPPED_MAX as u32)).rev() {
+            let missing = RequestId(request.0.wrapping_sub(back));
+            if !skipped.contains(&missing) {
+                skipped.push_back(missing);
+            }
+        }
+        while skipped.len() > SKIPPED_MAX {
+            skipped.pop_front();
+        }
+    }
+
+    fn lock_skipped(&self) -> MutexGuard<'_, VecDeque<RequestId>> {
+        self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_again(&self) -> MutexGuard<'_, Option<SentAgain>> {
         self.again.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,6 +133,7 @@ impl RequestOrder {
 
 impl Drop for RequestTurn<'_> {
     fn drop(&mut self) {
+        self.order.lock_skipped().retain(|skipped| *skipped != self.request);
         let after = self.order.following(RequestId(self.request.0.wrapping_add(1)));
         self.order.next.send_if_modified(|next| {
             let advances = is_before(*next, after);
@@ -149,10 +178,31 @@ mod tests {
     async fn a_number_that_never_comes_is_not_waited_for_without_end() {
         let order =
             RequestOrder::new(&ServerConfig { request_wait_ms: 1, ..ServerConfig::default() });
-        drop(order.turn(RequestId(9)).await);
-        // A skipped request is handled at once when it comes, and so is the next.
-        assert!(turn(&order, 4).is_some());
-        assert!(turn(&order, 10).is_some());
+        drop(order.turn(RequestId(3)).await);
+        // The next one is handled at once, and those that were skipped are once they come.
+        drop(turn(&order, 4).expect("the next"));
+        assert_eq!(order.next(), RequestId(1), "the client sends it again after a loss");
+        for number in [2, 1] {
+            assert!(!order.is_done(RequestId(number)), "{number} was not handled");
+            drop(turn(&order, number).expect("its turn was before"));
+            assert!(order.is_done(RequestId(number)));
+        }
+        assert_eq!(order.next(), RequestId(5));
+        // Of many the newest are remembered.
+        drop(order.turn(RequestId(1000)).await);
+        assert_eq!(order.next(), RequestId(1000 - SKIPPED_MAX as u32));
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_not_skipped() {
+        let order =
+            RequestOrder::new(&ServerConfig { request_wait_ms: 1, ..ServerConfig::default() });
+        let first = turn(&order, 1).expect("the first");
+        drop(order.turn(RequestId(2)).await);
+        assert!(!order.is_done(RequestId(1)));
+        drop(first);
+        assert!(order.is_done(RequestId(1)));
+        assert_eq!(order.next(), RequestId(3));
     }
 
     #[tokio::test]

@@ -45,6 +45,8 @@ struct Opening {
     writers: Vec<(StreamKind, JoinHandle<SendHalf>)>,
     /// Writing halves handed over by another session, without a writer yet.
     unwritten: Vec<(StreamKind, SendHalf)>,
+    /// It was handed over by another session: it may be lost, and the session go on.
+    is_resumed: bool,
 }
 
 /// The static stream, once opened.
@@ -74,6 +76,7 @@ impl Streams {
             static_data: Some(static_opened),
             writers: Vec::new(),
             unwritten: Vec::new(),
+            is_resumed: false,
         };
         let deadline = handshake.deadline;
         Streams {
@@ -91,6 +94,7 @@ impl Streams {
     pub(super) async fn release<I>(mut self, link: &ClientLink<I>) -> Self {
         link.reliable.release();
         self.handshake = None;
+        self.opening.is_resumed = true;
         for (name, writer) in self.opening.writers.drain(..) {
             if let Ok(send) = writer.await {
                 self.opening.unwritten.push((name, send));
@@ -231,6 +235,10 @@ async fn accept<I: Send + 'static>(
             Err(_) if opening.control.is_some() => return CloseCode::HandshakeTimeout.into(),
             Err(_) => {
                 let text = "the chat stream did not come in time; open it and send its first byte";
+                if opening.is_resumed {
+                    transport.close(CloseCode::ConnectionLost, text);
+                    return pending().await;
+                }
                 return SessionEnd::new(CloseCode::HandshakeTimeout, text);
             }
         };

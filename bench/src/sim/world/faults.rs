@@ -5,6 +5,7 @@ use tickwire_shared::control::CloseCode;
 
 use super::{IDLE_MS, SimEvent, SimWorld};
 use crate::random::Splitmix;
+use crate::sim::client::SimClient;
 use crate::sim::hostile;
 use crate::sim::link::SimLink;
 use crate::sim::path::Bound;
@@ -32,6 +33,12 @@ impl SimWorld {
             }
             Fault::Jump { client, by_ms, .. } => self.state.clients[of(*client)].ahead_ms += by_ms,
             Fault::Rejoin { client, .. } => self.state.clients[of(*client)].leave(),
+            Fault::Move { client, .. } => {
+                let client = of(*client);
+                if self.state.clients[client].can_move() {
+                    self.open(client);
+                }
+            }
             Fault::Hostile { seed, .. } => {
                 if let Some(server) = &mut self.state.process.server
                     && let Some(wire) = hostile::attack(server, *seed)
@@ -50,8 +57,7 @@ impl SimWorld {
             return Ok(());
         }
         self.state.process.kill(cut)?;
-        let links = self.state.clients.iter_mut().filter_map(|client| client.link.as_mut());
-        links.for_each(SimLink::lose);
+        self.state.clients.iter_mut().flat_map(SimClient::links_mut).for_each(SimLink::lose);
         let mut random = Splitmix::new(self.state.plan.seed ^ self.state.now_ms << 32);
         self.events.retain(|_, event| match event {
             SimEvent::Packet { bound: Bound::ToClient, .. } => random.bits().is_multiple_of(2),

@@ -10,26 +10,39 @@ use crate::sim::seams;
 
 /// Interval of packets that keep a connection.
 const PING_MS: u64 = 1_000;
+/// An attempt to connect fails after as long.
+const CONNECT_MS: u64 = 2_500;
 /// Most bytes of a stream that are on the way at once.
 const PIECE_BYTES_MAX: usize = 8192;
 
 impl SimWorld {
-    /// Keeps the connection of a client, or loses it.
-    pub(super) fn keep_alive(&mut self, number: usize) {
+    /// Keeps the connections of a client, or loses them.
+    pub(super) fn keep_alive(&mut self, number: usize) -> anyhow::Result<()> {
         let now_ms = self.state.now_ms;
         let client = &mut self.state.clients[number];
-        let Some(link) = &mut client.link else { return };
-        if now_ms - link.client_heard_ms > IDLE_MS {
-            return self.leave_link(number, "nothing was heard");
+        let is_silent = |link: &SimLink| now_ms - link.client_heard_ms > IDLE_MS;
+        if let Some(id) = client.next.as_ref().filter(|link| is_silent(link)).map(|link| link.id) {
+            let lost = Incoming::Closed(CloseCode::ConnectionLost, String::new());
+            client.arrive(now_ms, id, lost)?;
         }
-        if now_ms - link.pinged_ms >= PING_MS {
-            link.pinged_ms = now_ms;
-            let (id, is_open) = (link.id, link.is_open());
-            self.send((number, id), Bound::ToServer, Packet::Ping, None);
-            if is_open {
-                self.send((number, id), Bound::ToClient, Packet::Ping, None);
+        client.leave_failed_move();
+        let retired = client.retired.drain(..).map(|link| (now_ms + IDLE_MS, link.wire));
+        self.left.extend(retired);
+        if client.link.as_ref().is_some_and(is_silent) {
+            self.leave_link(number, "nothing was heard");
+        }
+        let mut pings = Vec::new();
+        for link in self.state.clients[number].links_mut() {
+            if now_ms - link.pinged_ms >= PING_MS {
+                link.pinged_ms = now_ms;
+                pings.push((link.id, Bound::ToServer));
+                pings.extend(link.is_open().then_some((link.id, Bound::ToClient)));
             }
         }
+        for (id, bound) in pings {
+            self.send((number, id), bound, Packet::Ping, None);
+        }
+        Ok(())
     }
 
     /// The client's connection is lost; the server is not told.
@@ -37,6 +50,16 @@ impl SimWorld {
         if let Some(link) = self.state.clients[number].lose_link(self.state.now_ms, text) {
             self.left.push((self.state.now_ms + IDLE_MS, link.wire));
         }
+    }
+
+    /// Begins to open a connection for a client.
+    pub(super) fn open(&mut self, number: usize) {
+        self.numbers += 1;
+        let (id, now_ms) = (self.numbers, self.state.now_ms);
+        let client = &mut self.state.clients[number];
+        client.opening = Some(id);
+        let (at_ms, until_ms) = (now_ms + 2 * client.path.delay_ms(), now_ms + CONNECT_MS);
+        self.happen(at_ms, SimEvent::Connect { client: number, id, until_ms });
     }
 
     pub(super) fn connect(&mut self, number: usize, id: u64, until_ms: u64) {
@@ -52,7 +75,8 @@ impl SimWorld {
         if let Some(server) = server
             && let Some(wire) = server.connect(client.address, 1200)
         {
-            return client.connected(SimLink::new(id, wire, self.state.process.epoch, now_ms));
+            let link = SimLink::new(id, wire, self.state.process.epoch, now_ms);
+            return client.connected(now_ms, link);
         }
         if now_ms >= until_ms {
             return client.fail_to_connect(now_ms);
@@ -73,34 +97,11 @@ impl SimWorld {
         for number in 0..self.state.clients.len() {
             let client = &mut self.state.clients[number];
             let (is_slow, is_asleep) = (now_ms < client.slow_until_ms, client.is_asleep);
-            let Some(link) = &mut client.link else { continue };
             let mut packets = Vec::new();
-            for stream in 0..STREAMS {
-                let waiting = &mut link.waiting[stream];
-                let space = link.wire.space(link.streams[stream]).min(PIECE_BYTES_MAX);
-                if !waiting.is_empty() && !link.is_up[stream] && space > 0 && !is_asleep {
-                    let piece = waiting.drain(..waiting.len().min(space)).collect();
-                    link.is_up[stream] = true;
-                    let packet = Packet::Piece(stream, seams::of_control(piece));
-                    packets.push((Bound::ToServer, packet));
-                }
-                let is_sent = link.server_end != ServerEnd::Lost;
-                if is_sent && !link.is_down[stream] && !is_slow && !is_asleep {
-                    let piece = link.wire.take(link.streams[stream], PIECE_BYTES_MAX);
-                    if !piece.is_empty() {
-                        link.is_down[stream] = true;
-                        packets.push((Bound::ToClient, Packet::Piece(stream, piece)));
-                    }
-                }
+            for link in client.links_mut() {
+                take_waiting(link, (is_slow, is_asleep), &mut packets);
             }
-            if link.is_open()
-                && let Some((code, text)) = link.wire.closed()
-            {
-                (link.server_end, link.is_closing) = (ServerEnd::Closed, true);
-                packets.push((Bound::ToClient, Packet::Closed(code, text)));
-            }
-            let id = link.id;
-            for (bound, packet) in packets {
+            for (id, bound, packet) in packets {
                 self.send((number, id), bound, packet, Some(0));
             }
         }
@@ -142,13 +143,12 @@ impl SimWorld {
 
     /// Whether a packet that was lost is sent again: not by a server that has lost the connection, but for its reset.
     pub(super) fn is_sent_again(
-        &self,
+        &mut self,
         (client, id): (usize, u64),
         bound: Bound,
         packet: &Packet,
     ) -> bool {
-        let link = self.state.clients[client].link.as_ref().filter(|link| link.id == id);
-        link.is_some_and(|link| {
+        self.state.clients[client].link_mut(id).is_some_and(|link| {
             bound == Bound::ToServer
                 || link.server_end != ServerEnd::Lost
                 || matches!(packet, Packet::Reset)
@@ -165,7 +165,7 @@ impl SimWorld {
         let is_up = self.state.process.server.is_some();
         let client = &mut self.state.clients[number];
         let is_asleep = client.is_asleep;
-        let Some(link) = client.link.as_mut().filter(|link| link.id == id) else { return Ok(()) };
+        let Some(link) = client.link_mut(id) else { return Ok(()) };
         if bound == Bound::ToClient {
             if !is_asleep {
                 link.client_heard_ms = now_ms;
@@ -180,7 +180,7 @@ impl SimWorld {
                 Packet::Reset => Incoming::Closed(CloseCode::ConnectionLost, "reset".to_owned()),
                 Packet::Ping => return Ok(()),
             };
-            return client.arrive(now_ms, incoming);
+            return client.arrive(now_ms, id, incoming);
         }
         if !link.is_open() {
             // The server does not know the connection, and says so.
@@ -199,5 +199,38 @@ impl SimWorld {
             Packet::Closed(..) | Packet::Reset | Packet::Ping => {}
         }
         Ok(())
+    }
+}
+
+/// Takes what waits at both ends of a connection, for its way. A client that is slow does not read, one that is asleep does
+/// nothing.
+fn take_waiting(
+    link: &mut SimLink,
+    (is_slow, is_asleep): (bool, bool),
+    packets: &mut Vec<(u64, Bound, Packet)>,
+) {
+    for stream in 0..STREAMS {
+        let waiting = &mut link.waiting[stream];
+        let space = link.wire.space(link.streams[stream]).min(PIECE_BYTES_MAX);
+        if !waiting.is_empty() && !link.is_up[stream] && space > 0 && !is_asleep {
+            let piece = waiting.drain(..waiting.len().min(space)).collect();
+            link.is_up[stream] = true;
+            let packet = Packet::Piece(stream, seams::of_control(piece));
+            packets.push((link.id, Bound::ToServer, packet));
+        }
+        let is_sent = link.server_end != ServerEnd::Lost;
+        if is_sent && !link.is_down[stream] && !is_slow && !is_asleep {
+            let piece = link.wire.take(link.streams[stream], PIECE_BYTES_MAX);
+            if !piece.is_empty() {
+                link.is_down[stream] = true;
+                packets.push((link.id, Bound::ToClient, Packet::Piece(stream, piece)));
+            }
+        }
+    }
+    if link.is_open()
+        && let Some((code, text)) = link.wire.closed()
+    {
+        (link.server_end, link.is_closing) = (ServerEnd::Closed, true);
+        packets.push((link.id, Bound::ToClient, Packet::Closed(code, text)));
     }
 }
