@@ -4,9 +4,6 @@
 //! the caller's thread, on a tokio runtime of that thread whose clock is paused: then the same calls give the same results.
 //! `tickwire-bench sim` does that.
 
-#[cfg(test)]
-mod connections;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -250,6 +247,9 @@ impl SimulatedConnection {
         self.wire.closed()
     }
 }
+
+#[cfg(test)]
+mod connections;
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, ensure};
 use tickwire_server::ServerConfig;
@@ -19,6 +20,9 @@ pub(crate) const GRACE_MS: u64 = 12_000;
 pub(crate) const COMMIT_MS: u64 = 50;
 /// Milliseconds between two flushes of journals.
 pub(crate) const FLUSH_MS: u64 = 100;
+
+/// Runs so far: those of several threads have a folder each.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// A server, or the time between two.
 pub(crate) struct Process {
@@ -47,7 +51,8 @@ struct Flushed {
 
 impl Process {
     pub(crate) fn start(seed: u64) -> anyhow::Result<Self> {
-        let name = format!("tickwire-sim-{}-{seed}", std::process::id());
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tickwire-sim-{}-{run}", std::process::id());
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = dir.join(name);
