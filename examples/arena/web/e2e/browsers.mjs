@@ -83,8 +83,11 @@ class Browser {
     this.#driver = driver;
   }
 
-  /** Opens the arena's page, or one of another kind. `before` runs in it before its own scripts. */
-  async open(url, { before, kind = ArenaPage, width = 960, height = 600, scale = 1 } = {}) {
+  /**
+   * Opens the arena's page, or one of another kind. `before` runs in it before its own scripts. Half the pixels each way are
+   * drawn: without a graphics card they are what a page costs, and two pages leave the servers and the tests no processor.
+   */
+  async open(url, { before, kind = ArenaPage, width = 960, height = 600, scale = 0.5 } = {}) {
     const raw = await this.#driver.newPage({ width, height, scale });
     const page = new kind(raw);
     if (before) await this.#driver.before(raw, before);
