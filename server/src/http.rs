@@ -7,6 +7,7 @@ mod headers;
 mod listener;
 mod page;
 mod permits;
+mod replay;
 mod schema;
 mod stats;
 mod websocket;
@@ -27,6 +28,7 @@ use serde_json::json;
 use tickwire_shared::{Simulation, websocket as protocol};
 
 use crate::connection::ServerState;
+use crate::playback::PlaybackControl;
 use crate::scheduler::Stall;
 pub use asset::{Asset, Page};
 pub(crate) use listener::{HttpPeer, HttpTls, listen, serve};
@@ -53,6 +55,7 @@ pub(crate) fn router<S: Simulation>(
     shown: &Arc<LiveInfo>,
     door: WebSocketEntry<S>,
     (page, page_policy): (Option<Page>, HeaderValue),
+    playback: Option<Arc<PlaybackControl>>,
 ) -> Router {
     let stats = Router::new()
         .route("/stats.json", get(stats::show::<S>))
@@ -71,6 +74,9 @@ pub(crate) fn router<S: Simulation>(
     let mut router = page::router(page_dir, page).merge(game).merge(facts);
     if host.config.stats {
         router = router.merge(stats);
+    }
+    if let Some(control) = playback {
+        router = router.merge(replay::router(control));
     }
     if host.config.websocket {
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));

@@ -32,7 +32,8 @@ pub use newest::{NewestReplay, newest_replay};
 pub use reader::{JournalEnd, JournalPosition, JournalReader};
 pub use segment::SegmentWriter;
 
-pub(crate) use command::replay_command;
+pub(crate) use command::{ReplayCommand, WatchRequest};
 pub(crate) use follower::FollowerStats;
+pub(crate) use newest::ReplayStart;
 pub(crate) use restore::{RestoredJournal, close_if_let_go, restore, room_of};
 pub(crate) use writer::{Journals, JournalsByHand, RoomJournal};

@@ -93,6 +93,7 @@ mod log;
 #[cfg(test)]
 mod logged;
 mod notices;
+mod playback;
 mod prefix;
 mod process;
 pub mod room;

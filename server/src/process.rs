@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,8 +16,10 @@ use tracing_subscriber::filter::ParseError;
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
+use crate::journal::{ReplayCommand, WatchRequest};
+use crate::playback::{self, OpenedReplay};
 use crate::server::{Server, ServerError};
-use crate::{journal, log, store};
+use crate::{log, store};
 
 /// Files beside connections: the standard ones, sockets, the page's, the system's own.
 const OTHER_FILES: u64 = 128;
@@ -63,7 +66,13 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     match args.get(1).and_then(|word| word.to_str()) {
         Some("token") => return token_command(S::NAME, args),
         Some("store") => return store::store_command(args),
-        Some("replay") => return journal::replay_command::<S>(args),
+        Some("replay") => {
+            let command = ReplayCommand::parse(args);
+            return match command.watch() {
+                Some(request) => watch::<S>(request, page),
+                None => command.run::<S>(),
+            };
+        }
         _ => {}
     }
     let config = match ServerConfig::load() {
@@ -79,6 +88,33 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     raise_file_limit(&config);
+    run_server::<S>(config, page, None)
+}
+
+/// Serves a journal as a room to watch.
+fn watch<S: Simulation>(request: WatchRequest, page: Option<Page>) -> ExitCode {
+    let WatchRequest { folder, listen, page_dir } = request;
+    // A server that plays may run in the same folder.
+    let certs_dir = PathBuf::from(".tickwire/replay");
+    let config = ServerConfig { listen, page_dir, certs_dir, ..ServerConfig::default() };
+    if let Err(error) = start_log(&config) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    match playback::open::<S>(&folder) {
+        Ok(opened) => run_server(config, page, Some(opened)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_server<S: Simulation>(
+    config: ServerConfig,
+    page: Option<Page>,
+    replay: Option<OpenedReplay<S>>,
+) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
         .thread_name("streams")
@@ -86,7 +122,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         .build();
     let served = match runtime {
         Ok(runtime) => {
-            let served = runtime.block_on(serve::<S>(config, page));
+            let served = runtime.block_on(serve::<S>(config, page, replay));
             // The process ends without waiting for anything that still runs.
             runtime.shutdown_background();
             served
@@ -171,8 +207,16 @@ fn exit_code(error: &ServerError) -> u8 {
     }
 }
 
-async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Result<(), ServerError> {
+async fn serve<S: Simulation>(
+    config: ServerConfig,
+    page: Option<Page>,
+    replay: Option<OpenedReplay<S>>,
+) -> Result<(), ServerError> {
     let mut server = Server::<S>::bind(config).await?;
+    let is_replay = replay.is_some();
+    if let Some(replay) = replay {
+        server = server.with_replay(replay)?;
+    }
     if let Some(page) = page {
         server = server.with_page(page);
     }
@@ -182,7 +226,8 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
             let place = page_place(udp, http);
-            println!("listening udp={udp} http={scheme}://{place}/");
+            let path = if is_replay { "replay" } else { "" };
+            println!("listening udp={udp} http={scheme}://{place}/{path}");
         }
         None => println!("listening udp={udp}"),
     }

@@ -17,6 +17,7 @@ mod kicks;
 mod member;
 mod message;
 pub(crate) mod options;
+mod playback;
 mod record;
 mod recorder;
 mod replay;
@@ -42,6 +43,7 @@ mod world;
 pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
+pub use playback::PlaybackStep;
 pub use record::{
     CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
 };
@@ -58,7 +60,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_shared::control::RoomInfo;
+use tickwire_shared::control::{Member, RoomInfo};
 use tickwire_shared::delta::LaneTable;
 use tickwire_shared::input::VIEW_DELAY_UNITS;
 use tickwire_shared::simulation::schema_of;
@@ -129,6 +131,8 @@ pub struct Room<S: Simulation> {
     host: Option<PlayerId>,
     kicks: Kicks,
     bots: Bots,
+    /// The players of a replay that it shows.
+    cast: BTreeMap<PlayerId, Member>,
     static_data: StaticStore,
     chat_id: u64,
     outgoing: VecDeque<FromRoom>,
@@ -160,16 +164,17 @@ impl<S: Simulation> Room<S> {
 
     /// An empty room at tick 0.
     pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
-        let mut room = Room::of_game(S::new(new), new.name, config);
+        let game = RecordedGame::new(S::new(new));
+        let mut room = Room::of_game(game, new.name, config);
         room.begin_static_data();
         room
     }
 
     /// An empty room at tick 0, without static data.
-    fn of_game(simulation: S, name: &str, config: RoomConfig) -> Self {
+    fn of_game(simulation: RecordedGame<S>, name: &str, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
         Room {
-            simulation: RecordedGame::new(simulation),
+            simulation,
             listing: options::listing(name, &config, &RoomPolicy::default()),
             tick: Tick(0),
             due: None,
@@ -179,6 +184,7 @@ impl<S: Simulation> Room<S> {
             host: None,
             kicks: Kicks::default(),
             bots: Bots::default(),
+            cast: BTreeMap::new(),
             static_data: StaticStore::default(),
             chat_id: 0,
             outgoing: VecDeque::new(),
@@ -286,6 +292,7 @@ impl<S: Simulation> Room<S> {
         self.simulation.step(&inputs, &mut self.outbox);
         self.answer_commands();
         self.take_static_data();
+        self.follow_cast();
         self.simulation.capture(&mut self.capture);
         let digest = self.simulation.digest(self.tick);
         self.world.capture(self.tick, &mut self.capture, &mut self.findings, digest);

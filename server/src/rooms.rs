@@ -3,6 +3,7 @@
 mod creators;
 mod feed;
 mod numbers;
+mod replayed;
 mod restored;
 
 use std::collections::HashMap;
@@ -359,7 +360,7 @@ impl<S: Simulation> Rooms<S> {
         settings: RoomSettings,
     ) -> Option<Entry<S::Input>> {
         let RoomSettings { policy, first_bot, is_quick, config, journal } = settings;
-        let listing = options::listing(name, &self.config.room, &policy);
+        let listing = options::listing(name, &config, &policy);
         let mailbox = Arc::new(Mailbox::new(listing, &self.config));
         let given = policy.password.as_str().as_bytes();
         let password = (!given.is_empty()).then(|| SecretDigest::of(given));

@@ -30,7 +30,8 @@ use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
 use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator, TokenKeysError};
 use crate::journal::Journals;
 use crate::notices::Notices;
-use crate::rooms::Rooms;
+use crate::playback::{OpenedReplay, PlaybackControl};
+use crate::rooms::{Membership, Rooms};
 use crate::scheduler::{Scheduler, Watchdog};
 use crate::store::{ServerStore, StoreError, StoreEvent};
 use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
@@ -60,6 +61,8 @@ pub struct Server<S: Simulation> {
     page_policy: HeaderValue,
     tokens: Option<Arc<TokenAuthenticator>>,
     authenticator: Option<Box<dyn AnyAuthenticator>>,
+    /// The controls of the replay that it shows, and the place that keeps its room.
+    playback: Option<(Arc<PlaybackControl>, Membership<S::Input>)>,
     /// Results of the store, if there is one.
     stored: Option<mpsc::Receiver<StoreEvent>>,
     local_addr: SocketAddr,
@@ -151,6 +154,7 @@ impl<S: Simulation> Server<S> {
             page_policy,
             tokens,
             authenticator: None,
+            playback: None,
             stored,
             local_addr,
         };
@@ -170,6 +174,19 @@ impl<S: Simulation> Server<S> {
     pub fn with_authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Box::new(authenticator));
         self
+    }
+
+    /// Shows the room of a journal for all to watch, and its controls at `/replay`.
+    ///
+    /// # Errors
+    /// [`ServerError::Threads`] if no thread takes the room.
+    pub(crate) fn with_replay(mut self, opened: OpenedReplay<S>) -> Result<Self, ServerError> {
+        let control = Arc::clone(&opened.control);
+        let place = self.host.rooms.show(opened);
+        let place =
+            place.ok_or_else(|| ServerError::Threads(io::ErrorKind::QuotaExceeded.into()))?;
+        self.playback = Some((control, place));
+        Ok(self)
     }
 
     /// The UDP address it listens on.
@@ -205,7 +222,9 @@ impl<S: Simulation> Server<S> {
     /// [`ServerError::Stuck`] when a tick of the game did not end in time. Its thread is left alone:
     /// only the end of the process ends it.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Server { host, mut endpoint, http, http_tls, certificates, shown, .. } = self;
+        let Server { host, mut endpoint, http, http_tls, certificates, shown, playback, .. } = self;
+        // The room that it shows is kept until the end.
+        let (control, _place) = playback.unzip();
         let watched_tokens = self.tokens.clone().filter(|_| self.authenticator.is_none());
         host.authenticate_by(identity::choose(self.authenticator, self.tokens));
         let admission = Arc::new(Admission::new(&host.config));
@@ -225,7 +244,7 @@ impl<S: Simulation> Server<S> {
         shown.ready.store(true, Ordering::Release);
         if let Some(listener) = http {
             let door = WebSocketEntry::new(&host, &shown, admission, origins);
-            let router = http::router(&host, &shown, door, (self.page, self.page_policy));
+            let router = http::router(&host, &shown, door, (self.page, self.page_policy), control);
             tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
         }
         let died = tokio::select! {

@@ -376,6 +376,13 @@ impl<G: Simulation> Outbox<G> {
         self.unreliable.drain(..)
     }
 
+    /// Moves all that `other` holds behind what is here.
+    pub fn append(&mut self, other: &mut Outbox<G>) {
+        self.events.append(&mut other.events);
+        self.unreliable.append(&mut other.unreliable);
+        self.static_data.append(&mut other.static_data);
+    }
+
     fn send(&mut self, audience: Audience, event: G::Event) -> &mut OutboxEvent<G::Event> {
         let at = self.events.len();
         self.events.push(OutboxEvent { audience, groups: None, event, after: None });

@@ -1,5 +1,6 @@
 //! Statistics of the server, for programs on the same machine.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -151,14 +152,18 @@ pub(super) async fn only_this_machine(
     request: Request,
     next: Next,
 ) -> Response {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let host_is_here = text(HOST).is_some_and(|host| is_this_machine(host_of(host)));
-    let is_passed_on = PROXIES.iter().any(|name| headers.contains_key(*name))
-        // Proxies speak HTTP/1.0 unless configured otherwise.
-        || request.version() < Version::HTTP_11;
-    let is_near = peer.ip().to_canonical().is_loopback() && host_is_here;
-    if is_near && !is_passed_on && text(ORIGIN).is_none() {
+    if is_near(peer, &headers, request.version()) && !headers.contains_key(ORIGIN) {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, "only for programs on the server's own machine\n").into_response()
+}
+
+/// True if a request comes from this machine, under one of its own names, and by no proxy.
+pub(super) fn is_near(peer: SocketAddr, headers: &HeaderMap, version: Version) -> bool {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let host_is_here = host.is_some_and(|host| is_this_machine(host_of(host)));
+    let is_passed_on = PROXIES.iter().any(|name| headers.contains_key(*name))
+        // Proxies speak HTTP/1.0 unless configured otherwise.
+        || version < Version::HTTP_11;
+    peer.ip().to_canonical().is_loopback() && host_is_here && !is_passed_on
 }

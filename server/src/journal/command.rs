@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,20 +18,65 @@ use super::segment::SegmentWriter;
 use crate::guard::guarded;
 use crate::room::{JournalEntry, JournalHead, Replay, ReplayDifference, ReplayError, TickRecord};
 
-/// Runs `PROGRAM replay ...`; `args` begin with the program and `replay`.
-pub(crate) fn replay_command<S: Simulation>(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // The word `replay` takes the place of the program's name.
-    let matches = command().get_matches_from(args.into_iter().skip(1));
-    let file = matches.get_one::<PathBuf>("file").expect("a required argument");
-    let lanes = matches.get_one::<PathBuf>("lanes").map(PathBuf::as_path);
-    let from = matches.get_one::<u32>("from").copied();
-    let report = replay::<S>(file, from, lanes);
-    match matches.get_flag("json") {
-        true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
-        false => println!("{report}"),
-    }
-    if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// The command line of `PROGRAM replay ...`.
+#[derive(Debug)]
+pub(crate) struct ReplayCommand {
+    file: PathBuf,
+    lanes: Option<PathBuf>,
+    from: Option<u32>,
+    json: bool,
+    watch: bool,
+    listen: Option<SocketAddr>,
+    page_dir: Option<PathBuf>,
 }
+
+/// A journal that is to be watched.
+#[derive(Debug)]
+pub(crate) struct WatchRequest {
+    /// The room's folder.
+    pub(crate) folder: PathBuf,
+    pub(crate) listen: SocketAddr,
+    /// In place of the game's own page.
+    pub(crate) page_dir: Option<PathBuf>,
+}
+
+impl ReplayCommand {
+    /// Reads it, or ends the process with its usage; `args` begin with the program and `replay`.
+    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Self {
+        // The word `replay` takes the place of the program's name.
+        let matches = command().get_matches_from(args.into_iter().skip(1));
+        let path = |name| matches.get_one::<PathBuf>(name).cloned();
+        ReplayCommand {
+            file: path("file").expect("a required argument"),
+            lanes: path("lanes"),
+            from: matches.get_one::<u32>("from").copied(),
+            json: matches.get_flag("json"),
+            watch: matches.get_flag("watch"),
+            listen: matches.get_one::<SocketAddr>("listen").copied(),
+            page_dir: path("page_dir"),
+        }
+    }
+
+    /// The journal and the address if people are to watch it.
+    pub(crate) fn watch(&self) -> Option<WatchRequest> {
+        let listen = self.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, WATCH_PORT)));
+        let (folder, page_dir) = (folder_of(&self.file).to_owned(), self.page_dir.clone());
+        self.watch.then_some(WatchRequest { folder, listen, page_dir })
+    }
+
+    /// Runs the journal again and prints the outcome.
+    pub(crate) fn run<S: Simulation>(&self) -> ExitCode {
+        let report = replay::<S>(&self.file, self.from, self.lanes.as_deref());
+        match self.json {
+            true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
+            false => println!("{report}"),
+        }
+        if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// The port of a watched replay, unless another is given: that of a server beside it is free.
+const WATCH_PORT: u16 = 4434;
 
 fn command() -> Command {
     let path = |name: &'static str| Arg::new(name).value_parser(value_parser!(PathBuf));
@@ -52,6 +98,28 @@ fn command() -> Command {
             "Write the same journal to DIR, with all lanes of every tick: replayed by another build, it names the first \
              entity and field that differ",
         ))
+        .arg(
+            Arg::new("watch")
+                .long("watch")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["from", "lanes", "json"])
+                .help("Serve it as a room to watch in a browser, with pause, seek and speed"),
+        )
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS")
+                .requires("watch")
+                .value_parser(value_parser!(SocketAddr))
+                .help("The address to watch at; 127.0.0.1:4434 by default"),
+        )
+        .arg(
+            path("page_dir")
+                .long("page-dir")
+                .value_name("DIR")
+                .requires("watch")
+                .help("The folder of the game's page, in place of the one built in"),
+        )
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one object of JSON"))
 }
 
@@ -162,15 +230,10 @@ fn begin<S: Simulation>(
     if let Some(tick) = from {
         return Ok(ReplayStart::newest(folder_of(file), Tick(tick))?);
     }
-    let journal = match JournalReader::open(file) {
-        // Its beginning may have been removed.
-        Err(JournalError::NotAJournal(_)) if file.is_dir() => {
-            return Ok(ReplayStart::oldest(file)?);
-        }
-        opened => opened?,
-    };
-    report.take_head(journal.head());
-    Ok(ReplayStart::of_journal(journal, file)?)
+    if let Ok(journal) = JournalReader::open(file) {
+        report.take_head(journal.head());
+    }
+    Ok(ReplayStart::first(file)?)
 }
 
 /// The checkpoints beside the journal, by tick. Those that cannot be read are faults.

@@ -50,18 +50,18 @@ pub fn newest_replay<S: Simulation>(folder: &Path) -> Result<NewestReplay<S>, Jo
 
 /// A replay, and the records that come next.
 #[derive(Debug)]
-pub(super) struct ReplayStart<S: Simulation> {
-    pub(super) replay: Replay<S>,
-    pub(super) journal: JournalReader,
+pub(crate) struct ReplayStart<S: Simulation> {
+    pub(crate) replay: Replay<S>,
+    pub(crate) journal: JournalReader,
     /// The tick of its checkpoint; 0 for the beginning of the journal.
-    pub(super) from_tick: Tick,
+    pub(crate) from_tick: Tick,
     /// Checkpoints that were of no use, newest first.
     pub(super) unused: Vec<JournalError>,
 }
 
 impl<S: Simulation> ReplayStart<S> {
     /// From the newest checkpoint at `tick` or before it, or else from the beginning.
-    pub(super) fn newest(folder: &Path, tick: Tick) -> Result<Self, JournalError> {
+    pub(crate) fn newest(folder: &Path, tick: Tick) -> Result<Self, JournalError> {
         let listed = checkpoints(folder);
         let listed = listed.map_err(|_| JournalError::NotAJournal(folder.to_owned()))?;
         let mut unused = Vec::new();
@@ -92,8 +92,17 @@ impl<S: Simulation> ReplayStart<S> {
         }
     }
 
+    /// From the beginning, or else from the oldest checkpoint: the beginning may have been removed. `path` is the journal's
+    /// folder or its first segment.
+    pub(crate) fn first(path: &Path) -> Result<Self, JournalError> {
+        match JournalReader::open(path) {
+            Err(JournalError::NotAJournal(_)) if path.is_dir() => Self::oldest(path),
+            opened => Self::of_journal(opened?, path),
+        }
+    }
+
     /// From the oldest checkpoint, where the beginning is not there.
-    pub(super) fn oldest(folder: &Path) -> Result<Self, JournalError> {
+    fn oldest(folder: &Path) -> Result<Self, JournalError> {
         let mut unused = Vec::new();
         for number in checkpoints(folder).unwrap_or_default() {
             match Self::from_checkpoint(folder, number, Tick(u32::MAX)) {
@@ -110,7 +119,7 @@ impl<S: Simulation> ReplayStart<S> {
     }
 
     /// From the beginning of a journal that nothing was read of; `path` is its folder or file.
-    pub(super) fn of_journal(journal: JournalReader, path: &Path) -> Result<Self, JournalError> {
+    fn of_journal(journal: JournalReader, path: &Path) -> Result<Self, JournalError> {
         let replay = guarded(|| Replay::new(journal.head()))
             .ok_or_else(|| JournalError::Panic { path: path.to_owned(), tick: 0 })?;
         let replay =

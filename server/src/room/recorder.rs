@@ -11,6 +11,7 @@ use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{Inputs, LeaveReason, NewPlayer, Outbox, PlayerId, Simulation, Tick};
 
 use super::Room;
+use super::playback::Playback;
 use super::record::{
     CommandRecord, InputRecordCodec, JournalEntry, SeatChange, SeatRole, TickRecord,
 };
@@ -19,10 +20,17 @@ use super::state_hash::StateDigest;
 
 /// A game, of which nothing changes but by what the journal has too: there is no other way to a `&mut S`.
 #[derive(Debug)]
-pub(super) struct RecordedGame<S> {
-    simulation: S,
+pub(super) struct RecordedGame<S: Simulation> {
+    game: Game<S>,
     /// `None` unless a journal is kept.
     recorder: Option<Box<Recorder>>,
+}
+
+#[derive(Debug)]
+enum Game<S: Simulation> {
+    Live(S),
+    /// What its members see was recorded before.
+    Replayed(Box<Playback<S>>),
 }
 
 /// The parts of the next record, and the last record until it is polled.
@@ -39,17 +47,47 @@ struct Recorder {
     record: Option<TickRecord>,
 }
 
-impl<S> Deref for RecordedGame<S> {
+impl<S: Simulation> Deref for RecordedGame<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
-        &self.simulation
+        match &self.game {
+            Game::Live(simulation) => simulation,
+            Game::Replayed(playback) => playback.simulation(),
+        }
     }
 }
 
 impl<S: Simulation> RecordedGame<S> {
     pub(super) fn new(simulation: S) -> Self {
-        RecordedGame { simulation, recorder: None }
+        RecordedGame { game: Game::Live(simulation), recorder: None }
+    }
+
+    /// A game that runs the records of `playback`, whatever else it is told.
+    pub(super) fn replayed(playback: Playback<S>) -> Self {
+        RecordedGame { game: Game::Replayed(Box::new(playback)), recorder: None }
+    }
+
+    /// The playback; `None` of a live game.
+    pub(super) fn playback(&self) -> Option<&Playback<S>> {
+        match &self.game {
+            Game::Live(_) => None,
+            Game::Replayed(playback) => Some(playback),
+        }
+    }
+
+    pub(super) fn playback_mut(&mut self) -> Option<&mut Playback<S>> {
+        match &mut self.game {
+            Game::Live(_) => None,
+            Game::Replayed(playback) => Some(playback),
+        }
+    }
+
+    /// Calls the live game.
+    fn live(&mut self, call: impl FnOnce(&mut S)) {
+        if let Game::Live(simulation) = &mut self.game {
+            call(simulation);
+        }
     }
 
     /// A player takes a seat; `options` are its join options as they came, and by `resume` it goes on with its session
@@ -64,26 +102,29 @@ impl<S: Simulation> RecordedGame<S> {
             role,
             resume,
         });
-        self.simulation.join(new);
+        self.live(|game| game.join(new));
     }
 
     pub(super) fn leave(&mut self, player: PlayerId, reason: LeaveReason) {
         self.note(|| SeatChange::Leave { player, reason });
-        self.simulation.leave(player, reason);
+        self.live(|game| game.leave(player, reason));
     }
 
     pub(super) fn away(&mut self, player: PlayerId) {
         self.note(|| SeatChange::Away { player });
-        self.simulation.away(player);
+        self.live(|game| game.away(player));
     }
 
     pub(super) fn back(&mut self, player: PlayerId) {
         self.note(|| SeatChange::Back { player });
-        self.simulation.back(player);
+        self.live(|game| game.back(player));
     }
 
     pub(super) fn step(&mut self, inputs: &Inputs<'_, S>, outbox: &mut Outbox<S>) {
-        self.simulation.step(inputs, outbox);
+        match &mut self.game {
+            Game::Live(simulation) => simulation.step(inputs, outbox),
+            Game::Replayed(playback) => playback.step(outbox),
+        }
     }
 
     /// A spectator came: the journal alone is told.

@@ -16,7 +16,7 @@ use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Capture, Inputs, NewPlayer, NewRoom, Options, Outbox, PlayerId, Simulation, Tick,
+    Capture, Inputs, NewPlayer, NewRoom, Options, Outbox, PlayerId, Simulation, StaticEdit, Tick,
 };
 
 use super::inputs::{BufferedInput, TakenInput};
@@ -60,6 +60,8 @@ pub struct Replay<S: Simulation> {
     /// The highest number of all who ever came.
     newest_player: PlayerId,
     static_data: StaticStore,
+    /// Of the last step.
+    static_edits: Vec<StaticEdit>,
     static_bytes_max: usize,
     view_delay_max: f32,
     input_codec: InputRecordCodec,
@@ -148,6 +150,7 @@ impl<S: Simulation> Replay<S> {
             spectators: BTreeMap::new(),
             newest_player: PlayerId(0),
             static_data: StaticStore::default(),
+            static_edits: Vec::new(),
             static_bytes_max: usize::try_from(head.static_bytes_max).unwrap_or(usize::MAX),
             view_delay_max: head.rewind_ticks_max as f32,
             input_codec: InputRecordCodec::new(&schema),
@@ -186,6 +189,7 @@ impl<S: Simulation> Replay<S> {
             return Err(ReplayError::Gap { expected: next.0, found: record.tick.0 });
         }
         self.tick = next;
+        self.outbox = Outbox::default();
         let wrong = |what| ReplayError::Record { tick: next.0, what };
         for change in &record.changes {
             self.change(change)?;
@@ -197,7 +201,6 @@ impl<S: Simulation> Replay<S> {
             .with_view_delays(&self.view_delays);
         self.simulation.step(&inputs, &mut self.outbox);
         self.take_static_data();
-        self.outbox = Outbox::default();
         self.look(record.lanes.is_some() || self.keeps_lanes);
         self.compare(record);
         Ok(())
@@ -227,6 +230,24 @@ impl<S: Simulation> Replay<S> {
     /// The highest number of all who ever came.
     pub fn newest_player(&self) -> PlayerId {
         self.newest_player
+    }
+
+    /// Moves the events and the edits of static data of the last step to `outbox`.
+    pub(super) fn move_told(&mut self, outbox: &mut Outbox<S>) {
+        for edit in self.static_edits.drain(..) {
+            match edit {
+                StaticEdit::Set { key, bytes } => self.outbox.static_data().set(key, bytes),
+                StaticEdit::Change { key, offset, bytes } => {
+                    self.outbox.static_data().change(key, offset, bytes);
+                }
+            }
+        }
+        outbox.append(&mut self.outbox);
+    }
+
+    /// Every key of its static data, with the bytes as they are now.
+    pub(super) fn static_bytes(&self) -> impl Iterator<Item = (u8, Vec<u8>)> + '_ {
+        self.static_data.bytes()
     }
 
     /// The state that it came to.
@@ -331,7 +352,8 @@ impl<S: Simulation> Replay<S> {
 
     fn take_static_data(&mut self) {
         let limits = (self.tick, self.static_bytes_max);
-        self.static_data.apply(limits, self.outbox.static_data().drain());
+        self.static_edits = self.outbox.static_data().drain().collect();
+        self.static_data.apply(limits, self.static_edits.iter().cloned());
     }
 
     /// Takes in what the game shows.

@@ -8,6 +8,7 @@ use tickwire_shared::{LeaveReason, PlayerId, RoomPolicy, Simulation};
 use super::Room;
 use super::inputs::InputBuffer;
 use super::member::RoomMember;
+use super::recorder::RecordedGame;
 use super::replay::{Replay, ReplayedState};
 use super::text::NameKey;
 use crate::config::RoomConfig;
@@ -42,7 +43,8 @@ impl<S: Simulation> Room<S> {
         let RestoredRoom { name, config, policy, first_bot, is_hosted, journal_lanes_ticks } = room;
         let ReplayedState { simulation, tick, seats, spectators, static_data } =
             replay.into_state();
-        let mut room = Room::of_game(simulation, name, config).with_policy(policy, first_bot);
+        let mut room = Room::of_game(RecordedGame::new(simulation), name, config)
+            .with_policy(policy, first_bot);
         (room.tick, room.static_data, room.is_hosted) = (tick, static_data, is_hosted);
         room.chat_id = u64::from(tick.0) << CHAT_IDS_PER_TICK_BITS;
         if let Some(lanes_ticks) = journal_lanes_ticks {
@@ -101,8 +103,9 @@ impl<S: Simulation> Room<S> {
         self.tell_static_data(player);
     }
 
-    /// Everyone in the room, bots too.
+    /// Everyone in the room, bots and the players of a replay too.
     pub(super) fn member_infos(&self) -> Vec<Member> {
-        self.members.values().map(RoomMember::info).chain(self.bots.infos()).collect()
+        let here = self.members.values().map(RoomMember::info).chain(self.bots.infos());
+        here.chain(self.cast.values().cloned()).collect()
     }
 }

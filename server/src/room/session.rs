@@ -96,6 +96,10 @@ impl<S: Simulation> Room<S> {
 
     /// Checks for a free seat, or a free place for a spectator.
     fn check_place(&self, spectator: bool) -> Result<(), ChatRefusal> {
+        if !spectator && self.simulation.playback().is_some() {
+            let text = "this room shows a replay, in which nobody plays; watch it".to_owned();
+            return Err((RefuseCode::RoomFull, text));
+        }
         let info = self.info();
         let (taken, most, place, instead) = match spectator {
             true => {

@@ -97,6 +97,11 @@ impl StaticStore {
         self.items.iter().map(state).collect()
     }
 
+    /// Every key, with its bytes after all changes.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = (u8, Vec<u8>)> + '_ {
+        self.items.iter().map(|(key, item)| (*key, item.bytes()))
+    }
+
     /// The data of a checkpoint. `None` if a change is beyond its bytes.
     pub(super) fn from_state(state: StaticState) -> Option<Self> {
         let mut items = BTreeMap::new();
@@ -154,16 +159,22 @@ impl StaticStore {
 impl StaticItem {
     /// Merges the changes into the base that new members load.
     fn rebase(&mut self) {
-        let mut bytes = self.base.bytes.to_vec();
-        for (tick, changes) in self.changes.drain(..) {
+        let bytes = self.bytes();
+        if let Some((tick, _)) = self.changes.drain(..).next_back() {
             self.tick = tick;
-            for StaticChange { offset, bytes: part } in changes {
-                let at = offset as usize;
-                bytes[at..at + part.len()].copy_from_slice(&part);
-            }
         }
         self.changes_cost = 0;
         self.base = StaticBlob::new(bytes);
+    }
+
+    /// The base after all changes.
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.base.bytes.to_vec();
+        for StaticChange { offset, bytes: part } in self.changes.iter().flat_map(|(_, it)| it) {
+            let at = *offset as usize;
+            bytes[at..at + part.len()].copy_from_slice(part);
+        }
+        bytes
     }
 }
 

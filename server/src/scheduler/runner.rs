@@ -13,6 +13,7 @@ use super::network_queue::{NetworkQueue, Outgoing, Snapshot};
 use super::woken::WokenRooms;
 use crate::config::RoomConfig;
 use crate::journal::RoomJournal;
+use crate::playback::PlaybackFeed;
 use crate::room::{Finding, FromRoom, Replay, RestoredRoom, Room, ToRoom};
 use crate::transport::DATAGRAM_HEADROOM_BYTES;
 
@@ -43,6 +44,8 @@ pub(crate) enum RoomBegin<S: Simulation> {
     New { seed: u64, options: S::RoomOptions },
     /// As its journal tells of it.
     Restored(Box<Replay<S>>),
+    /// A journal to be watched, from where the replay is.
+    Replay(Box<Replay<S>>, Box<PlaybackFeed<S>>),
 }
 
 /// A room on its thread.
@@ -50,6 +53,8 @@ pub(super) struct Runner<S: Simulation> {
     mailbox: Arc<Mailbox<S::Input>>,
     /// `None` after a panic.
     room: Option<Room<S>>,
+    /// What it shows, if that was recorded.
+    playback: Option<Box<PlaybackFeed<S>>>,
     /// `None` if the room is not saved, or no more.
     journal: Option<RoomJournal>,
     /// The buffer of which snapshots are slices.
@@ -96,6 +101,7 @@ impl<S: Simulation> Runner<S> {
         let name = mailbox.name();
         let journal_lanes_ticks = journal.as_ref().map(RoomJournal::lanes_ticks);
         // The options are the game's own, and dropping them may panic.
+        let mut playback = None;
         let room = catch_unwind(AssertUnwindSafe(|| match begin {
             RoomBegin::New { seed, options } => {
                 let room = Room::with_options(&NewRoom { seed, name, options }, config);
@@ -117,6 +123,10 @@ impl<S: Simulation> Runner<S> {
                 };
                 Room::restored(*replay, now, settings)
             }
+            RoomBegin::Replay(replay, feed) => {
+                playback = Some(feed);
+                Room::of_replay(replay, name, config, &policy)
+            }
         }));
         let room = room.ok().map(|room| room.with_chat_after(chat_after));
         let buffer = BytesMut::with_capacity(SNAPSHOT_BLOCK_BYTES);
@@ -125,6 +135,7 @@ impl<S: Simulation> Runner<S> {
         Runner {
             mailbox,
             room,
+            playback,
             journal,
             buffer,
             frames,
@@ -221,7 +232,13 @@ impl<S: Simulation> Runner<S> {
             self.mailbox.publish(&room.info());
             return Vec::new();
         }
+        if let Some(playback) = &mut self.playback {
+            room.play(playback.next_step());
+        }
         room.advance(moment.due);
+        if let (Some(playback), Some((replay, failure))) = (&self.playback, room.shown_replay()) {
+            playback.shown(replay, failure);
+        }
         self.stepped_ns = self.clock.now_ns();
         room.encode();
         if let Some(journal) = &mut self.journal

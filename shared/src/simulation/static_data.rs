@@ -44,6 +44,11 @@ impl StaticData {
         self.edits.push(StaticEdit::Change { key, offset, bytes: bytes.into() });
     }
 
+    /// Moves all edits of `other` behind these.
+    pub fn append(&mut self, other: &mut StaticData) {
+        self.edits.append(&mut other.edits);
+    }
+
     /// Takes all edits out, in their order.
     pub fn drain(&mut self) -> impl Iterator<Item = StaticEdit> + '_ {
         self.edits.drain(..)

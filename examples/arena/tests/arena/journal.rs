@@ -19,7 +19,7 @@ const OPTIONS: &str = r#"{"roundSeconds":30,"rocks":20,"bots":6}"#;
 const PEOPLE: u32 = 8;
 
 /// People who come, go, lose their connections and play anyhow, among six bots.
-struct Match {
+pub(super) struct Match {
     room: Room<Arena>,
     random: Random,
     seats: BTreeMap<PlayerId, u8>,
@@ -28,7 +28,11 @@ struct Match {
 }
 
 impl Match {
-    fn record(seed: u64, ticks: u32, lanes_ticks: u32) -> (JournalHead, Vec<TickRecord>) {
+    pub(super) fn record(
+        seed: u64,
+        ticks: u32,
+        lanes_ticks: u32,
+    ) -> (JournalHead, Vec<TickRecord>) {
         let config = RoomConfig::default();
         let head = JournalHead::new::<Arena>(("duel", seed), &OPTIONS.into(), &config);
         let options = serde_json::from_str(OPTIONS).unwrap();
@@ -114,7 +118,7 @@ impl Match {
 }
 
 /// Writes records as a journal in a new folder.
-fn write(dir: &Path, head: &JournalHead, records: &[TickRecord]) -> PathBuf {
+pub(super) fn write(dir: &Path, head: &JournalHead, records: &[TickRecord]) -> PathBuf {
     let room = dir.join("room");
     let mut writer = SegmentWriter::new(room.clone(), head.clone(), u64::MAX);
     records.iter().for_each(|record| writer.append(&JournalEntry::Tick(record.clone())));

@@ -17,4 +17,5 @@ mod soak;
 mod space;
 mod suspend;
 mod terminal;
+mod watch;
 mod websocket;

@@ -54,7 +54,8 @@ export class App {
       removed: (text) => this.#end({ code: 'Kicked', text }),
       ended: (closed) => this.#onEnded(closed),
     });
-    const room = new URLSearchParams(location.search).get('room') ?? undefined;
+    const asked = new URLSearchParams(location.search);
+    const room = asked.get('room') ?? undefined;
     this.#enter = new EnterScreen(room, (stay) => {
       this.#sound.start();
       void this.enter(stay);
@@ -66,7 +67,9 @@ export class App {
       // An outdated page could not be understood: say so before a name is typed.
       failed: (code) => (endingOf(code, '').reload ? this.#tell(code, '') : rooms.failed(code)),
     });
-    this.#start();
+    const watched = asked.get('watch');
+    if (watched) void this.enter({ name: viewerName(), room: watched, watches: true });
+    else this.#start();
     requestAnimationFrame((nowMs) => this.#draw(nowMs));
     addEventListener('pagehide', () => void this.client?.close());
   }
@@ -210,4 +213,9 @@ export class App {
     if (this.play) this.play.draw(nowMs, seconds);
     else this.#scene.idle(seconds);
   }
+}
+
+/** A name for someone who only watches. */
+function viewerName(): string {
+  return `Viewer ${1000 + Math.floor(Math.random() * 9000)}`;
 }

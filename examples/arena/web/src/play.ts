@@ -65,7 +65,7 @@ export class Play {
   /** Starts once the client has a seat. */
   begin(): void {
     const { me, room } = this.#client;
-    if (me?.spectator) this.#watching = new Watching(room?.name ?? '', this.#actions.join);
+    if (me?.spectator) this.#watching = new Watching(room, this.#actions.join);
     this.#hud.show();
     this.#touch.begin();
   }

@@ -14,13 +14,18 @@ const PAUSE_MS = 1000;
 
 /** One session, to its end. */
 async function play(): Promise<void> {
-  const room = new URLSearchParams(location.search).get('room') ?? undefined;
-  const client = await connect<MyGame>(location.origin, { name, room, rejoin: true, core, schema: myGameSchema });
+  const asked = new URLSearchParams(location.search);
+  const room = asked.get('room') ?? undefined;
+  // The room to watch, as the page of a replay asks for it.
+  const watched = asked.get('watch');
+  const place = watched ? {} : { name, room, rejoin: true };
+  const client = await connect<MyGame>(location.origin, { ...place, core, schema: myGameSchema });
+  if (watched) await client.spectate({ name, room: watched });
   Object.assign(globalThis, { client }); // to look at it in the console
   chat(client);
   rooms(client, name);
   let frame = requestAnimationFrame(function next() {
-    client.setInput(held());
+    if (!watched) client.setInput(held());
     client.update();
     draw(client);
     state.value = client.difference ?? stateOf(client);

@@ -1,3 +1,4 @@
+import type { RoomInfo } from 'tickwire';
 import { byId, setText } from '../dom';
 import type { Frame } from '../game';
 
@@ -8,9 +9,10 @@ export class Watching {
   readonly #room: string;
   readonly #stop = new AbortController();
 
-  /** Shows the panel. The button calls `join`. */
-  constructor(room: string, join: () => void) {
-    this.#room = room;
+  /** Shows the panel. The button calls `join`; a room without seats, as that of a replay, has none. */
+  constructor(room: RoomInfo | undefined, join: () => void) {
+    this.#room = room?.name ?? '';
+    byId('watching-join').hidden = room?.playersMax === 0;
     byId('watching-join').addEventListener('click', join, { signal: this.#stop.signal });
     document.body.classList.add('watching');
     this.#root.hidden = false;

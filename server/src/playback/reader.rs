@@ -1,0 +1,150 @@
+//! The thread that reads a journal ahead of the room that shows it, and seeks in it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tickwire_shared::{PlayerId, Simulation, Tick};
+
+use super::control::PlaybackControl;
+use super::feed::{PlaybackFeed, Read, ReadPart};
+use crate::guard::guarded;
+use crate::journal::{JournalEnd, JournalError, JournalReader, ReplayStart};
+use crate::room::{JournalHead, Replay, SeatChange};
+
+/// Records that are read ahead: a few ticks at the highest speed.
+const READ_AHEAD_MAX: usize = 64;
+/// How often a full queue and the end of a journal are looked at.
+const LOOK: Duration = Duration::from_millis(5);
+/// How often a journal that may go on is read again.
+const GROWTH_LOOKS: u32 = 20;
+
+/// A journal that is to be shown.
+pub(crate) struct OpenedReplay<S: Simulation> {
+    /// The room as its journal begins.
+    pub(crate) replay: Box<Replay<S>>,
+    pub(crate) feed: PlaybackFeed<S>,
+    pub(crate) control: Arc<PlaybackControl>,
+    pub(crate) head: JournalHead,
+    /// The highest number of all who ever came.
+    pub(crate) newest_player: PlayerId,
+}
+
+struct Reader<S: Simulation> {
+    folder: PathBuf,
+    journal: JournalReader,
+    control: Arc<PlaybackControl>,
+    sender: SyncSender<Read<S>>,
+    /// The number of the seek that it reads for.
+    seek: u32,
+}
+
+/// Reads the journal in `folder` once, for its length, and then ahead of the room that takes its records.
+///
+/// # Errors
+/// [`JournalError`] if it is none of this game's, or damaged.
+pub(crate) fn open<S: Simulation>(folder: &Path) -> Result<OpenedReplay<S>, JournalError> {
+    let mut scanned = ReplayStart::<S>::first(folder)?;
+    let mut newest_player = scanned.replay.newest_player();
+    let mut last_tick = scanned.replay.tick().0;
+    while let Some(record) = scanned.journal.next_record()? {
+        last_tick = record.tick.0;
+        for change in &record.changes {
+            if let SeatChange::Join { player, .. } = change {
+                newest_player = newest_player.max(*player);
+            }
+        }
+    }
+    let ReplayStart { replay, journal, from_tick, .. } = ReplayStart::<S>::first(folder)?;
+    let head = journal.head().clone();
+    let control = PlaybackControl::new(&head.room, S::TICK_HZ, from_tick.0, last_tick);
+    let control = Arc::new(control);
+    let (sender, receiver) = sync_channel(READ_AHEAD_MAX);
+    let (folder, of_reader) = (folder.to_owned(), Arc::clone(&control));
+    let reader = Reader { folder, journal, control: of_reader, sender, seek: 0 };
+    let failed = |error: io::Error| JournalError::Io { path: reader_path(), error };
+    let thread = std::thread::Builder::new().name("replay".to_owned());
+    thread.spawn(move || reader.run()).map_err(failed)?;
+    let feed = PlaybackFeed::new(Arc::clone(&control), receiver);
+    Ok(OpenedReplay { replay: Box::new(replay), feed, control, head, newest_player })
+}
+
+/// A thread has no path of its own.
+fn reader_path() -> PathBuf {
+    PathBuf::from("the thread that reads the journal")
+}
+
+impl<S: Simulation> Reader<S> {
+    /// Reads until nobody shows it any more.
+    fn run(mut self) {
+        let mut next = None;
+        let mut looks = 0;
+        while !self.control.is_over() {
+            let seek = self.control.seek();
+            if seek.number != self.seek {
+                self.seek = seek.number;
+                next = self.go_to(Tick(seek.tick)).map(|replay| ReadPart::Jump(Box::new(replay)));
+            }
+            let part = next.take().or_else(|| self.next_record());
+            let Some(part) = part else {
+                looks += 1;
+                if looks % GROWTH_LOOKS == 0 {
+                    self.read_again();
+                }
+                std::thread::sleep(LOOK);
+                continue;
+            };
+            match self.sender.try_send(Read { seek: self.seek, part }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(Read { part, .. })) => {
+                    next = Some(part);
+                    std::thread::sleep(LOOK);
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+
+    fn next_record(&mut self) -> Option<ReadPart<S>> {
+        let record = self.journal.next_record().inspect_err(|error| self.warn(error)).ok()??;
+        self.control.reached(record.tick.0);
+        Some(ReadPart::Record(Box::new(record)))
+    }
+
+    /// Opens the journal again at its end, where a server may have written more.
+    fn read_again(&mut self) {
+        if self.journal.end() == JournalEnd::Closed {
+            return;
+        }
+        if let Ok(journal) = JournalReader::open_at(&self.folder, self.journal.position()) {
+            self.journal = journal;
+        }
+    }
+
+    /// The replay at this tick. `None` if it cannot be made, or another one is wanted by now.
+    fn go_to(&mut self, tick: Tick) -> Option<Replay<S>> {
+        let start = ReplayStart::<S>::newest(&self.folder, tick)
+            .or_else(|error| ReplayStart::first(&self.folder).map_err(|_| error));
+        let start = start.inspect_err(|error| self.warn(error)).ok()?;
+        self.journal = start.journal;
+        let mut replay = start.replay;
+        while replay.tick().0 < tick.0 {
+            if self.control.seek().number != self.seek || self.control.is_over() {
+                return None;
+            }
+            let read = self.journal.next_record().inspect_err(|error| self.warn(error));
+            let Some(record) = read.ok()? else { break };
+            if !guarded(|| replay.step(&record)).is_some_and(|stepped| stepped.is_ok()) {
+                // It is shown to the tick before, and fails where people see it.
+                return self.go_to(Tick(record.tick.0.saturating_sub(1)));
+            }
+        }
+        Some(replay)
+    }
+
+    fn warn(&self, error: &JournalError) {
+        tracing::warn!("the replay cannot be read further: {error}");
+    }
+}
