@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod files;
+mod playback;
 mod race;
 
 use std::time::{Duration, Instant};
