@@ -25,7 +25,10 @@ struct Lines {
 impl Progress {
     /// Shows `length` steps; shows nothing if `silent`.
     pub(crate) fn new(what: &'static str, length: u64, silent: bool) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
+        Progress::on(std::io::stderr().is_terminal(), what, length, silent)
+    }
+
+    fn on(is_terminal: bool, what: &'static str, length: u64, silent: bool) -> Self {
         let target = match is_terminal && !silent {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -86,5 +89,13 @@ mod tests {
         assert_eq!(said[..2], ["playing 0/60 12 alive", "playing 5/60 12 alive"]);
         let mut silent = Lines::new("joining", 3, start);
         assert_eq!(silent.line(1, "", start).as_deref(), Some("joining 1/3"));
+    }
+
+    #[test]
+    fn there_are_lines_only_without_a_terminal_and_unless_it_is_silent() {
+        let has_lines =
+            |is_terminal, silent| Progress::on(is_terminal, "playing", 60, silent).lines.is_some();
+        assert_eq!([has_lines(false, false), has_lines(false, true)], [true, false]);
+        assert_eq!([has_lines(true, false), has_lines(true, true)], [false, false]);
     }
 }

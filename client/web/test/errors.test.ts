@@ -23,3 +23,8 @@ test('an error has a code, and the text of the server or of the code', () => {
   const error = new TickwireError('NameTaken', '"Ann" is taken');
   expect(error).toMatchObject({ name: 'TickwireError', code: 'NameTaken', message: '"Ann" is taken' });
 });
+
+test('no end of a session is told as if it went on', () => {
+  for (const code of CLOSE_CODES) expect(textOf(code), `${code}: who joins needs a session, which is over`).not.toContain('join');
+  expect(textOf('RoomFailed')).toContain('and the session with it; connect again');
+});

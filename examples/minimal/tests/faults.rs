@@ -34,6 +34,21 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, st
 }
 "#;
 
+/// Puts the wall clock 30 million years ahead while the file `FAULT` exists. No calendar reaches as far.
+const FAULTY_CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = syscall(SYS_clock_gettime, clock, time);
+    if (clock == CLOCK_REALTIME && access(getenv("FAULT"), F_OK) == 0) time->tv_sec += 1000000000000000;
+    return result;
+}
+"#;
+
 /// A server as a process of its own.
 struct Process {
     child: Child,
@@ -43,13 +58,14 @@ struct Process {
 }
 
 impl Process {
-    fn start(name: &str, faulty: bool) -> Process {
+    /// With a library that makes calls of the system fail, if a source of one is given.
+    fn start(name: &str, fault: Option<&str>) -> Process {
         let dir = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire-minimal"));
         command.args(["--listen", "[::1]:0", "--certs-dir"]).arg(dir.join("certs"));
-        if faulty {
-            command.env("LD_PRELOAD", library(&dir)).env("FAULT", dir.join("fault"));
+        if let Some(source) = fault {
+            command.env("LD_PRELOAD", library(&dir, source)).env("FAULT", dir.join("fault"));
         }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -60,11 +76,16 @@ impl Process {
         Process { child, stderr, port, dir }
     }
 
+    /// Begins the fault of its library.
+    fn begin_fault(&self, text: &str) {
+        let written = self.dir.join("written");
+        std::fs::write(&written, text).unwrap();
+        std::fs::rename(written, self.dir.join("fault")).unwrap();
+    }
+
     /// Lets the next `times` calls for packets fail with an error number.
     fn fail(&self, number: i32, times: u32) {
-        let written = self.dir.join("written");
-        std::fs::write(&written, format!("{number} {times}")).unwrap();
-        std::fs::rename(written, self.dir.join("fault")).unwrap();
+        self.begin_fault(&format!("{number} {times}"));
         // A packet has it ask for packets.
         let socket = UdpSocket::bind("[::1]:0").unwrap();
         socket.send_to(b"\x40", ("::1", self.port)).unwrap();
@@ -108,10 +129,10 @@ impl Process {
     }
 }
 
-/// A library with [`FAULTY_RECEIVE`], made by the C compiler.
-fn library(dir: &Path) -> PathBuf {
+/// A library of this source, made by the C compiler.
+fn library(dir: &Path, text: &str) -> PathBuf {
     let (source, library) = (dir.join("faulty.c"), dir.join("faulty.so"));
-    std::fs::write(&source, FAULTY_RECEIVE).unwrap();
+    std::fs::write(&source, text).unwrap();
     let mut compile = Command::new("cc");
     compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source);
     assert!(compile.status().unwrap().success());
@@ -138,7 +159,7 @@ fn knock(server: &Process, count: u32) {
 #[test]
 fn a_shortage_of_the_system_passes_and_packets_come_in_after_it() {
     const ENOMEM: i32 = 12;
-    let server = Process::start("shortage", true);
+    let server = Process::start("shortage", Some(FAULTY_RECEIVE));
     server.fail(ENOMEM, 3);
     server.until_stat("udp_receive_failures", |count| count == 3);
     knock(&server, 40);
@@ -151,7 +172,7 @@ fn a_shortage_of_the_system_passes_and_packets_come_in_after_it() {
 #[test]
 fn a_dead_network_thread_ends_the_process_with_a_code_and_a_word() {
     const EBADF: i32 = 9;
-    let server = Process::start("dead", true);
+    let server = Process::start("dead", Some(FAULTY_RECEIVE));
     server.fail(EBADF, 1);
     let (code, log) = server.end();
     assert_eq!(code, Some(3), "{log}");
@@ -159,8 +180,18 @@ fn a_dead_network_thread_ends_the_process_with_a_code_and_a_word() {
 }
 
 #[test]
+fn a_dead_task_of_the_server_ends_the_process_with_a_code_and_a_word() {
+    let server = Process::start("task", Some(FAULTY_CLOCK));
+    // The task that looks after the certificates has no date for such a time, and panics.
+    server.begin_fault("");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains("a task of the server died"), "{log}");
+}
+
+#[test]
 fn a_flood_of_garbage_writes_few_lines() {
-    let server = Process::start("flood", false);
+    let server = Process::start("flood", None);
     knock(&server, 2000);
     server.until_stat("handshakes_failed", |count| count > 50);
     server.until_stat("handshakes_retried", |count| count > 0);

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::link::truncate;
 use super::restored::leave_seat;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope};
+use crate::guard::guarded_future;
 use crate::identity::{AccountPermit, Credentials, Identity, TOKEN_BYTES_MAX};
 
 /// Smallest usable datagram size: every QUIC path carries larger ones.
@@ -92,7 +93,12 @@ async fn identify<S: Simulation>(
         token: (!token.is_empty()).then_some(token),
         address: link.transport().remote_address().ip(),
     };
-    let authenticated = host.authenticator().authenticate_boxed(shown).await;
+    let authenticator = host.authenticator();
+    let authenticated = guarded_future(|| authenticator.authenticate_boxed(shown)).await;
+    let authenticated = authenticated.unwrap_or_else(|| {
+        tracing::error!(player = link.player.0, "the authenticator failed: a player is not let in");
+        Err(CloseCode::AuthUnavailable.into())
+    });
     let identity = authenticated.map_err(|refusal| SessionEnd::new(refusal.code, refusal.text))?;
     let account = match &identity.account {
         Some(account) => Some(take_account(host, &account.id, link.player).await?),

@@ -62,7 +62,8 @@ impl From<CloseCode> for AuthRefusal {
 }
 
 /// Identifies the player at the start of a session, by a token or by asking a backend, or refuses it. It runs on the network
-/// threads, so no tick waits for it, and has until `handshake_ms` to answer. Give it to
+/// threads, so no tick waits for it, and has until `handshake_ms` to answer. One that
+/// panics refuses that player alone, by [`CloseCode::AuthUnavailable`]. Give it to
 /// [`Server::with_authenticator`](crate::Server::with_authenticator).
 ///
 /// ```

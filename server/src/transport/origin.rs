@@ -76,6 +76,7 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logged::logged;
 
     #[test]
     fn an_origin_that_was_refused_is_warned_of_once_a_minute() {
@@ -84,6 +85,16 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let warned = [0, 1, 59, 60, 61, 119, 120].map(|seconds| origins.may_warn(at(seconds)));
         assert_eq!(warned, [true, false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn a_refused_origin_is_in_the_log_with_what_to_do() {
+        let origins = Origins::new(&[]);
+        let text = logged(|| (0..3).for_each(|_| origins.warn_of("https://evil.example")));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for word in ["WARN", "https://evil.example", "allowed_origins"] {
+            assert!(text.contains(word), "{text}");
+        }
     }
 
     #[test]

@@ -199,3 +199,73 @@ impl WebSocketShared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Instant;
+
+    use tokio::io::{AsyncWriteExt as _, DuplexStream, ReadBuf};
+
+    use super::*;
+
+    /// A connection on which every write fails, as on one whose peer has gone; what the peer sent before can be read.
+    struct Unwritable {
+        wire: DuplexStream,
+        /// A write failed.
+        failed: Arc<Notify>,
+    }
+
+    impl AsyncRead for Unwritable {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.wire).poll_read(context, buffer)
+        }
+    }
+
+    impl AsyncWrite for Unwritable {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            _bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.failed.notify_one();
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    struct Nobody;
+
+    impl DatagramSink for Nobody {
+        fn take(&mut self, _datagram: Bytes, _at: Instant) {}
+    }
+
+    #[tokio::test]
+    async fn a_close_that_is_read_after_a_write_failed_is_a_close() {
+        let (mut peer, wire) = tokio::io::duplex(1024);
+        let failed = Arc::new(Notify::new());
+        let wire = Box::new(Unwritable { wire, failed: Arc::clone(&failed) });
+        let address = SocketAddr::from(([192, 0, 2, 1], 443));
+        let limits = ServerConfig::default();
+        let socket = WebSocket::start((wire, Bytes::new()), address, 100, &limits).await;
+        socket.set_sink(Box::new(Nobody));
+        assert!(socket.send_datagram(Bytes::from_static(&[LANE_DATAGRAM, 0])).is_ok());
+        failed.notified().await;
+        // Its end with the number 1000, under a mask of zeros.
+        peer.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).await.unwrap();
+        assert_eq!(socket.closed().await.code, CloseCode::Normal);
+    }
+}

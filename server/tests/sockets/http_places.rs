@@ -109,6 +109,24 @@ async fn health_is_told_while_every_place_is_taken() {
 }
 
 #[tokio::test]
+async fn of_those_without_a_place_the_one_that_waits_longest_makes_way() {
+    let (server, _dir) = start(|config| {
+        config.http_connections_max = 1;
+        config.http_connections_prefix_max = 1;
+        // Nothing is closed for its silence.
+        config.http_stall_ms = 600_000;
+    })
+    .await;
+    let mut held = ask(&server, HERE, "/large").await;
+    assert_eq!(status(&mut held).await, 200);
+    let mut oldest = connect(&server, HERE).await;
+    let mut newest = connect(&server, HERE).await;
+    until_closed(&mut oldest).await;
+    newest.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(status(&mut newest).await, 200);
+}
+
+#[tokio::test]
 async fn one_that_takes_no_more_of_an_answer_is_closed() {
     let (server, _dir) = start(|config| {
         config.http_connections_prefix_max = 1;

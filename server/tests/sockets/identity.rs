@@ -375,7 +375,7 @@ async fn guests_come_in_beside_tokens_where_the_settings_say_so() {
     assert_eq!(liar.goodbye().await.0, CloseCode::TokenInvalid);
 }
 
-/// Takes a moment, like a backend that is asked; never answers for "slow".
+/// Takes a moment, like a backend that is asked; never answers for "slow", and panics over "broken".
 struct Slow;
 
 impl Authenticator for Slow {
@@ -383,6 +383,7 @@ impl Authenticator for Slow {
         tokio::time::sleep(Duration::from_millis(20)).await;
         match shown.token.map(|token| token.as_str()) {
             Some("slow") => std::future::pending().await,
+            Some("broken") => panic!("asked to break"),
             Some("down") => Err(AuthRefusal::unavailable("the backend is asleep; try again")),
             Some(id) => {
                 let account = Some(Account { id: id.to_owned(), seat: None });
@@ -402,6 +403,21 @@ async fn a_program_decides_by_an_authenticator_of_its_own_within_the_time_for_a_
     assert_eq!(down, (CloseCode::AuthUnavailable, "the backend is asleep; try again".to_owned()));
     let (code, _) = knock(&server, Over::Quic, "slow").await.goodbye().await;
     assert_eq!(code, CloseCode::AuthUnavailable);
+    player.play(Keys::default()).await;
+}
+
+#[tokio::test]
+async fn an_authenticator_that_panics_refuses_that_player_alone() {
+    let server = Running::start_asking(Slow, |_| {}).await;
+    let mut player = server.player(Over::Quic, "room", "Ann").await;
+    for over in Over::ALL {
+        let refused = knock(&server, over, "broken").await.goodbye().await;
+        let text = CloseCode::AuthUnavailable.text().to_owned();
+        assert_eq!(refused, (CloseCode::AuthUnavailable, text));
+    }
+    // Nothing is left of them.
+    server.until_stats("connections", |count| count == 1).await;
+    assert_eq!(server.stats().await["sessions"], 1);
     player.play(Keys::default()).await;
 }
 

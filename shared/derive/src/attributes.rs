@@ -6,6 +6,10 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::{Attribute, Error, Ident, Result, Token};
 
+/// All there are, for errors.
+const ATTRIBUTES: &str =
+    "`range`, `step`, `angle`, `bits`, `quat`, `rare`, `initial`, `owner` and `velocity`";
+
 /// Everything a field's attributes say. `None` is what they do not mention.
 #[derive(Default)]
 pub(crate) struct Attributes {
@@ -97,10 +101,7 @@ fn set<T>(place: &mut Option<T>, key: &Ident, value: T) -> Result<()> {
 }
 
 fn unknown(meta: &ParseNestedMeta) -> Error {
-    meta.error(
-        "not an attribute of a field; there are `range`, `step`, `angle`, `bits`, `quat`, `rare`, \
-         `initial`, `owner` and `velocity`",
-    )
+    meta.error(format!("not an attribute of a field; there are {ATTRIBUTES}"))
 }
 
 fn value(span: Span, input: ParseStream) -> Result<Value> {
@@ -130,4 +131,25 @@ fn expression(input: ParseStream) -> Result<TokenStream> {
         return Err(input.error("a constant expression is missing here"));
     }
     Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ATTRIBUTES;
+
+    /// The words of a text that stand in its code.
+    fn code_words(text: &str) -> Vec<&str> {
+        let lines = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        lines.flat_map(|code| code.split(|letter: char| !letter.is_alphanumeric())).collect()
+    }
+
+    #[test]
+    fn each_attribute_is_in_the_reference_and_in_the_book() {
+        for text in [include_str!("lib.rs"), include_str!("../../../docs/src/fields.md")] {
+            let words = code_words(text);
+            for name in code_words(ATTRIBUTES) {
+                assert!(words.contains(&name), "`{name}` is not explained");
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod book;
 mod bots;
 mod gap;
 mod journal;
+mod losses;
 mod modes;
 mod predict;
 mod presence;

@@ -224,6 +224,24 @@ fn events_leave_a_record_its_turn_in_small_snapshots() {
 }
 
 #[test]
+fn many_events_leave_records_their_part_of_each_snapshot() {
+    let mut table = Table::new(vec![WIDE]);
+    let mut held = Vec::new();
+    for _ in 0..12 {
+        table.step();
+        let tick = table.world.tick();
+        // More than the whole snapshot holds.
+        for _ in 0..40 {
+            table.client.events().tell(event(tick, 20));
+        }
+        table.things[0] = Thing::Wide(Wide { a: tick.0, b: 1, c: 2, d: 3 });
+        held.push(table.write(100, 1200).1);
+        table.acknowledge();
+    }
+    assert_eq!(held, [1; 12], "records in each snapshot");
+}
+
+#[test]
 fn a_record_blocked_by_the_client_s_own_goes_before_them() {
     let mut table = Table::new(vec![SMALL, WIDE]);
     table.is_first_mine = true;

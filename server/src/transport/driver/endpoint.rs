@@ -121,6 +121,7 @@ impl Drop for EndSignal {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use quinn_proto::ConnectionError;
@@ -129,6 +130,7 @@ mod tests {
 
     use super::super::{ConnectDecision, Outbound};
     use super::*;
+    use crate::config::ServerConfig;
     use crate::transport::bind;
 
     /// A service with a fault in the driver's first turn.
@@ -152,15 +154,100 @@ mod tests {
         fn deliver(&mut self, _outbound: &mut Outbound) {}
     }
 
-    #[tokio::test]
-    async fn a_panic_of_the_network_thread_is_its_end() {
+    /// A driver on a free port that nobody opened yet, its address, and its wake signal.
+    fn start(handshakes_percent: u32) -> (Endpoint, SocketAddr, Arc<WakeSignal>) {
         let listen = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
-        let config = crate::config::ServerConfig { listen, ..Default::default() };
+        let config = ServerConfig { listen, handshakes_percent, ..Default::default() };
         let certificate = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
         let bound = bind(&config, &certificate, &Secret::random()).unwrap();
-        let mut endpoint = Endpoint::start(bound, Arc::new(WakeSignal::new().unwrap())).unwrap();
+        let address = bound.socket.local_addr().unwrap();
+        let wake_signal = Arc::new(WakeSignal::new().unwrap());
+        (Endpoint::start(bound, Arc::clone(&wake_signal)).unwrap(), address, wake_signal)
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_network_thread_is_its_end() {
+        let (mut endpoint, ..) = start(25);
         endpoint.open(Faulty);
         let over = tokio::time::timeout(Duration::from_secs(60), endpoint.over());
         over.await.expect("it is noticed");
+    }
+
+    /// What the driver does in turn.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Act {
+        /// It sends what waits, such as snapshots.
+        Deliver,
+        /// It handles the first packet of a handshake.
+        Handshake,
+    }
+
+    /// A server whose rooms always have something to send, and each of whose handshakes takes that long.
+    struct Busy {
+        acts: mpsc::Sender<Act>,
+        wake_signal: Arc<WakeSignal>,
+        handshake_time: Duration,
+    }
+
+    impl Service for Busy {
+        fn knock(&mut self, _address: IpAddr, _proven: bool) -> ConnectDecision {
+            let _ = self.acts.send(Act::Handshake);
+            std::thread::sleep(self.handshake_time);
+            ConnectDecision::Ignore
+        }
+
+        fn fail(&mut self, _address: SocketAddr, _error: &ConnectionError) {}
+
+        fn count(&mut self, _connections: usize) {}
+
+        fn count_dropped(&mut self, _packets: u64) {}
+
+        fn count_receive_failure(&mut self) {}
+
+        fn deliver(&mut self, _outbound: &mut Outbound) {
+            let _ = self.acts.send(Act::Deliver);
+            self.wake_signal.ring();
+        }
+    }
+
+    /// What the driver does, up to the last of so many handshakes, which have all come before its first turn.
+    fn acts_with(
+        (handshakes, handshake_time): (usize, Duration),
+        handshakes_percent: u32,
+    ) -> Vec<Act> {
+        let (mut endpoint, address, wake_signal) = start(handshakes_percent);
+        let socket = std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        // One in four is unmasked to a first packet.
+        for number in 0..16 * handshakes as u32 {
+            let mut packet = vec![0xc3, 0, 0, 0, 1, 8];
+            packet.extend([[1; 4], number.wrapping_mul(0x9e37_79b1).to_be_bytes()].concat());
+            packet.extend([0, 0, 0x44, 0x96]);
+            packet.resize(1200, 7);
+            socket.send_to(&packet, address).unwrap();
+        }
+        let (acts, done) = mpsc::channel();
+        endpoint.open(Busy { acts, wake_signal, handshake_time });
+        let mut found = Vec::new();
+        while found.iter().filter(|act| **act == Act::Handshake).count() < handshakes {
+            found.push(done.recv_timeout(Duration::from_secs(60)).expect("it goes on"));
+        }
+        found
+    }
+
+    #[test]
+    fn what_the_rooms_send_goes_before_each_handshake() {
+        let acts = acts_with((6, Duration::ZERO), 25);
+        assert_eq!(acts[0], Act::Deliver, "before the packets that came first");
+        let is_alone = |pair: &[Act]| pair != [Act::Handshake; 2];
+        assert!(acts.windows(2).all(is_alone), "{acts:?}");
+    }
+
+    #[test]
+    fn a_handshake_that_took_long_is_paid_for_before_the_next() {
+        let acts = acts_with((3, Duration::from_millis(30)), 5);
+        let turns = acts.split(|act| *act == Act::Handshake).map(<[Act]>::len);
+        // A twentieth of the time: 200 ms of turns for nothing but what the rooms send.
+        let between: Vec<usize> = turns.skip(1).take(2).collect();
+        assert!(between.iter().all(|turns| *turns >= 10), "{between:?} turns");
     }
 }

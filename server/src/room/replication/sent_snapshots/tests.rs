@@ -62,3 +62,23 @@ fn the_age_of_an_acknowledgement_is_returned_once_even_if_late() {
     assert_eq!(ack(190), Some(10));
     assert_eq!(ack(201), None, "it was not sent yet");
 }
+
+#[test]
+fn what_was_not_sent_is_not_acknowledged() {
+    let mut sent_snapshots = SentSnapshots::default();
+    sent_snapshots.grow(64);
+    for tick in 10..=20 {
+        sent_snapshots.send(Tick(tick), &[1], std::iter::empty());
+    }
+    let mut acknowledged = |newest: u16, before: u32| {
+        let mut ticks = Vec::new();
+        let ack = SnapshotAck { newest_low16: newest, before };
+        sent_snapshots.acknowledge(Tick(20), ack, |tick| ticks.push(tick.0));
+        ticks
+    };
+    for (newest, before) in [(9, 0), (9, u32::MAX), (21, 0), (1000, u32::MAX), (40_000, u32::MAX)] {
+        assert_eq!(acknowledged(newest, before), [0; 0], "{newest}");
+    }
+    assert_eq!(acknowledged(12, u32::MAX), [10, 11, 12], "those before the first were not sent");
+    assert_eq!(sent_snapshots.unheard_ticks(Tick(20)), 8);
+}
