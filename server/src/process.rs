@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::config::{ConfigError, ServerConfig};
+use crate::handover::{HandoverSignal, Launch, Predecessor, tell_ready};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
 use crate::server::{Server, ServerError};
@@ -66,12 +67,18 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         Some("replay") => return journal::replay_command::<S>(args),
         _ => {}
     }
+    let predecessor = match Predecessor::of_this_process() {
+        Ok(predecessor) => predecessor,
+        Err(error) => {
+            eprintln!("error: not taken over: {error}");
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
     let config = match ServerConfig::load() {
         Ok(config) => config,
-        Err(ConfigError::Usage(usage)) => usage.exit(),
         Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(EXIT_USAGE);
+            predecessor.iter().for_each(|old| old.refuse(&error.to_string()));
+            return usage_error(error);
         }
     };
     if let Err(error) = start_log(&config) {
@@ -86,7 +93,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         .build();
     let served = match runtime {
         Ok(runtime) => {
-            let served = runtime.block_on(serve::<S>(config, page));
+            let served = runtime.block_on(serve::<S>(config, page, predecessor));
             // The process ends without waiting for anything that still runs.
             runtime.shutdown_background();
             served
@@ -103,6 +110,15 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Says what is wrong with the settings.
+fn usage_error(error: ConfigError) -> ExitCode {
+    if let ConfigError::Usage(usage) = error {
+        usage.exit();
+    }
+    eprintln!("error: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Logs to standard error as [`run`] does: text from peers is escaped, and floods from one place in
@@ -171,12 +187,27 @@ fn exit_code(error: &ServerError) -> u8 {
     }
 }
 
-async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Result<(), ServerError> {
-    let mut server = Server::<S>::bind(config).await?;
+async fn serve<S: Simulation>(
+    config: ServerConfig,
+    page: Option<Page>,
+    predecessor: Option<Predecessor>,
+) -> Result<(), ServerError> {
+    let launch = Launch::of_this_process(config.handover_program.as_deref());
+    let handover = launch.and_then(HandoverSignal::user2).map_err(ServerError::Signals)?;
+    let mut server = match &predecessor {
+        None => Server::<S>::bind(config).await?,
+        Some(old) => {
+            Server::take_over(config, old).inspect_err(|error| old.refuse(&error.reason()))?
+        }
+    };
     if let Some(page) = page {
         server = server.with_page(page);
     }
     let stop = stop_signal().map_err(ServerError::Signals)?;
+    if let Some(old) = predecessor {
+        old.go_on();
+    }
+    tell_ready();
     let udp = server.local_addr();
     match server.http_addr() {
         Some(http) => {
@@ -195,7 +226,7 @@ async fn serve<S: Simulation>(config: ServerConfig, page: Option<Page>) -> Resul
             udp.ip()
         );
     }
-    server.run(stop).await
+    server.run_until(stop, handover).await
 }
 
 /// Host and port at which a browser on this machine finds both the page and QUIC. `localhost` may
