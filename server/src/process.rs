@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
@@ -213,9 +213,9 @@ async fn serve<S: Simulation>(
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
             let place = page_place(udp, http);
-            println!("listening udp={udp} http={scheme}://{place}/");
+            tell(&format!("listening udp={udp} http={scheme}://{place}/"));
         }
-        None => println!("listening udp={udp}"),
+        None => tell(&format!("listening udp={udp}")),
     }
     if udp.ip().is_loopback() {
         // A browser that tries the other address over QUIC waits in vain, and then takes a
@@ -227,6 +227,11 @@ async fn serve<S: Simulation>(
         );
     }
     server.run_until(stop, handover).await
+}
+
+/// Prints a line, which nobody may read: a process that takes over has the standard output of the first one.
+fn tell(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Host and port at which a browser on this machine finds both the page and QUIC. `localhost` may

@@ -78,7 +78,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let process = self.process();
-        self.signal("TERM");
+        let _ = Command::new("kill").args(["-TERM", &process]).status();
         let _ = self.first.wait();
         let end = Instant::now() + PATIENCE;
         // One that nobody asks how it ended is still there by its number.
