@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use super::channel::HandoverChannel;
@@ -78,7 +78,7 @@ impl Predecessor {
             return Err(HandoverError::Unexpected);
         };
         let udp = sockets.next().map(UdpSocket::from).ok_or(HandoverError::Unexpected)?;
-        Ok(GivenSockets { udp, http: sockets.next().map(listener) })
+        Ok(GivenSockets { udp, http: sockets.next().map(TcpListener::from) })
     }
 
     /// Says that this process goes on with all rooms, and waits until the old one reads the sockets no more.
@@ -92,8 +92,4 @@ impl Predecessor {
             );
         }
     }
-}
-
-fn listener(socket: OwnedFd) -> TcpListener {
-    TcpListener::from(socket)
 }

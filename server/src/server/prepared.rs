@@ -1,5 +1,7 @@
 //! All of a server that needs no socket: certificates, keys, the page's rules.
 
+use std::sync::Arc;
+
 use axum::http::HeaderValue;
 use tickwire_certs::Secret;
 use tickwire_shared::Simulation;
@@ -10,7 +12,6 @@ use crate::certificates::{Certificates, reset_secret};
 use crate::config::ServerConfig;
 use crate::http::{self, PageError};
 use crate::identity::TokenAuthenticator;
-use std::sync::Arc;
 
 /// Read from files before anything is bound, so that a mistake in them changes nothing.
 pub(super) struct Prepared {
