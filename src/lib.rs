@@ -92,9 +92,9 @@
 #[doc(inline)]
 pub use tickwire_shared::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Input, Inputs,
-    LeaveReason, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent, PlayerId, Position,
-    Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer, game, glam,
-    serde, state,
+    LeaveReason, MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent,
+    PlayerId, Position, Refusal, Replicate, RoomPolicy, Simulation, StaticData, Text, Tick, View,
+    Viewer, game, glam, read_state, serde, state,
 };
 #[doc(inline)]
 pub use tickwire_shared::{predict, rewind, text};
@@ -180,7 +180,7 @@ pub mod prelude {
     pub use tickwire_shared::predict::{Predict, PredictEntity, PredictedStep};
     pub use tickwire_shared::{
         Account, Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
-        NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate, RoomPolicy,
-        Simulation, StaticData, Text, Tick, View, Viewer, game, state,
+        MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate,
+        RoomPolicy, Simulation, StaticData, Text, Tick, View, Viewer, game, read_state, state,
     };
 }

@@ -11,6 +11,7 @@ mod cubes;
 mod feel;
 mod field;
 mod floor;
+mod handover;
 mod join;
 mod journal;
 mod metronome;
@@ -74,6 +75,8 @@ enum Command {
     Journal(journal::JournalArguments),
     /// Kills a server with a journal again and again, and measures how its players come back.
     Crash(crash::CrashArguments),
+    /// Hands a server over to new processes under play, and measures what its players notice.
+    Handover(handover::HandoverArguments),
     /// Runs servers and clients under many seeds of faults, in virtual time.
     Sim(sim::SimArguments),
     /// Puts a bad network before a real server.
@@ -98,6 +101,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // This program is also the servers that `handover` starts, whose command line is a server's.
+    if let Some(version) = handover::served_version() {
+        return handover::serve(&version);
+    }
     let run = match Arguments::parse().command {
         Command::Swarm(arguments) => swarm::run(&arguments),
         Command::Floor(arguments) => floor::run(&arguments),
@@ -112,6 +119,7 @@ fn main() -> ExitCode {
         Command::Reconnect(arguments) => reconnect::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
+        Command::Handover(arguments) => handover::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),

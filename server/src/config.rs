@@ -321,6 +321,10 @@ settings! {
         watchdog_ms: u32 = 2000, in 10..=600_000;
         /// Milliseconds for a complete stop.
         stop_ms: u32 = 5000, in 100..=600_000;
+        /// Milliseconds for a process that is to take over to be ready, and then to go on with the rooms.
+        handover_ms: u32 = 30_000, in 100..=3_600_000;
+        /// Program that takes over, started with the same arguments; without it this program's own path, as it is on disk then.
+        handover_program: Option<PathBuf> = None;
         /// Log filters, as for `tracing`: `info`, `tickwire_server=debug`, ...
         log: String = String::from("info,quinn_proto=warn,quinn_udp=warn");
         /// Lines a second that one place in the code may log, ten times as many at once. More are

@@ -46,6 +46,7 @@ use tokio::time::Instant;
 use crate::config::ServerConfig;
 use crate::counters::Counters;
 use crate::identity::{AccountPermit, Accounts, AnyAuthenticator, Guests};
+use crate::journal::WarmRooms;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
@@ -99,16 +100,19 @@ pub(crate) struct ServerState<S: Simulation> {
     /// Accounts that have a session.
     accounts: Arc<Accounts>,
     stopping: AtomicBool,
+    /// Sessions end without a wait for their clients, who resume at once at another process.
+    at_once: AtomicBool,
     secrets: SecretSource,
     /// This run of the server, of all that were and will be.
     run: ServerRun,
 }
 
 impl<S: Simulation> ServerState<S> {
-    pub(crate) fn new(config: Arc<ServerConfig>, rooms: Rooms<S>) -> Self {
+    /// The state of a server whose rooms go on from their journals, and from `warm` where they are in there.
+    pub(crate) fn new(config: Arc<ServerConfig>, rooms: Rooms<S>, warm: WarmRooms<S>) -> Self {
         let schema = schema_of::<S>();
         let grace = Duration::from_millis(u64::from(config.resume_grace_ms));
-        let restored = RestoredSeats::new(rooms.restore(), grace);
+        let restored = RestoredSeats::new(rooms.restore(warm), grace);
         ServerState {
             inputs: InputCodec::new(&schema),
             schema,
@@ -125,6 +129,7 @@ impl<S: Simulation> ServerState<S> {
             authenticator: OnceLock::new(),
             accounts: Arc::default(),
             stopping: AtomicBool::new(false),
+            at_once: AtomicBool::new(false),
             secrets: SecretSource::System,
             run: SecretSource::System.run(),
             config,
@@ -265,7 +270,7 @@ pub(crate) async fn serve<S: Simulation>(
         // Its seat and its name are free now.
         drop(session.account.take());
     };
-    tokio::join!(left, say_goodbye(&link, &end, host.config.goodbye_time()));
+    tokio::join!(left, say_goodbye(&link, &end, host.goodbye_time()));
     host.links.remove(link.player);
 }
 
@@ -465,7 +470,7 @@ mod tests {
         let bell = Arc::new(WakeSignal::new().unwrap());
         let scheduler = Scheduler::start(&config, &bell).unwrap();
         let rooms = Rooms::<Calm>::new(scheduler, Arc::clone(&config), (None, None));
-        let host = Arc::new(ServerState::new(config, rooms));
+        let host = Arc::new(ServerState::new(config, rooms, WarmRooms::default()));
         let take = |address: &str| SessionPermit::take(&host, address.parse().unwrap());
         let held: Vec<_> = (0..8).map(|_| take("192.0.2.1")).collect();
         assert_eq!(held.iter().filter(|taken| taken.is_ok()).count(), 2);

@@ -86,6 +86,7 @@ pub mod config;
 mod connection;
 mod counters;
 mod guard;
+mod handover;
 mod http;
 pub mod identity;
 pub mod journal;

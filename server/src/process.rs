@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::config::{ConfigError, ServerConfig};
+use crate::handover::{HandoverSignal, Launch, Predecessor, tell_ready};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
 use crate::journal::{ReplayCommand, WatchRequest};
@@ -75,12 +76,18 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         }
         _ => {}
     }
+    let predecessor = match Predecessor::of_this_process() {
+        Ok(predecessor) => predecessor,
+        Err(error) => {
+            eprintln!("error: not taken over: {error}");
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
     let config = match ServerConfig::load() {
         Ok(config) => config,
-        Err(ConfigError::Usage(usage)) => usage.exit(),
         Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(EXIT_USAGE);
+            predecessor.iter().for_each(|old| old.refuse(&error.to_string()));
+            return usage_error(error);
         }
     };
     if let Err(error) = start_log(&config) {
@@ -88,7 +95,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     raise_file_limit(&config);
-    run_server::<S>(config, page, None)
+    run_server::<S>(config, page, (predecessor, None))
 }
 
 /// Serves a journal as a room to watch.
@@ -102,7 +109,7 @@ fn watch<S: Simulation>(request: WatchRequest, page: Option<Page>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     match playback::open::<S>(&folder) {
-        Ok(opened) => run_server(config, page, Some(opened)),
+        Ok(opened) => run_server(config, page, (None, Some(opened))),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -113,7 +120,7 @@ fn watch<S: Simulation>(request: WatchRequest, page: Option<Page>) -> ExitCode {
 fn run_server<S: Simulation>(
     config: ServerConfig,
     page: Option<Page>,
-    replay: Option<OpenedReplay<S>>,
+    (predecessor, replay): (Option<Predecessor>, Option<OpenedReplay<S>>),
 ) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())
@@ -122,7 +129,7 @@ fn run_server<S: Simulation>(
         .build();
     let served = match runtime {
         Ok(runtime) => {
-            let served = runtime.block_on(serve::<S>(config, page, replay));
+            let served = runtime.block_on(serve::<S>(config, page, (predecessor, replay)));
             // The process ends without waiting for anything that still runs.
             runtime.shutdown_background();
             served
@@ -139,6 +146,15 @@ fn run_server<S: Simulation>(
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Says what is wrong with the settings.
+fn usage_error(error: ConfigError) -> ExitCode {
+    if let ConfigError::Usage(usage) = error {
+        usage.exit();
+    }
+    eprintln!("error: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Logs to standard error as [`run`] does: text from peers is escaped, and floods from one place in
@@ -210,9 +226,16 @@ fn exit_code(error: &ServerError) -> u8 {
 async fn serve<S: Simulation>(
     config: ServerConfig,
     page: Option<Page>,
-    replay: Option<OpenedReplay<S>>,
+    (predecessor, replay): (Option<Predecessor>, Option<OpenedReplay<S>>),
 ) -> Result<(), ServerError> {
-    let mut server = Server::<S>::bind(config).await?;
+    let launch = Launch::of_this_process(config.handover_program.as_deref());
+    let handover = launch.and_then(HandoverSignal::user2).map_err(ServerError::Signals)?;
+    let mut server = match &predecessor {
+        None => Server::<S>::bind(config).await?,
+        Some(old) => {
+            Server::take_over(config, old).inspect_err(|error| old.refuse(&error.reason()))?
+        }
+    };
     let is_replay = replay.is_some();
     if let Some(replay) = replay {
         server = server.with_replay(replay)?;
@@ -221,15 +244,19 @@ async fn serve<S: Simulation>(
         server = server.with_page(page);
     }
     let stop = stop_signal().map_err(ServerError::Signals)?;
+    if let Some(old) = predecessor {
+        old.go_on();
+    }
+    tell_ready();
     let udp = server.local_addr();
     match server.http_addr() {
         Some(http) => {
             let scheme = if server.is_https() { "https" } else { "http" };
             let place = page_place(udp, http);
             let path = if is_replay { "replay" } else { "" };
-            println!("listening udp={udp} http={scheme}://{place}/{path}");
+            tell(&format!("listening udp={udp} http={scheme}://{place}/{path}"));
         }
-        None => println!("listening udp={udp}"),
+        None => tell(&format!("listening udp={udp}")),
     }
     if udp.ip().is_loopback() {
         // A browser that tries the other address over QUIC waits in vain, and then takes a
@@ -240,7 +267,12 @@ async fn serve<S: Simulation>(
             udp.ip()
         );
     }
-    server.run(stop).await
+    server.run_until(stop, handover).await
+}
+
+/// Prints a line, which nobody may read: a process that takes over has the standard output of the first one.
+fn tell(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Host and port at which a browser on this machine finds both the page and QUIC. `localhost` may

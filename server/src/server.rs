@@ -1,19 +1,22 @@
 //! A server: bound, run, stopped.
 
+mod error;
+mod handing_over;
+mod prepared;
 mod service;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::http::HeaderValue;
-use tickwire_certs::{CertsError, Secret};
+use tickwire_certs::Secret;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
@@ -23,19 +26,23 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::certificates::{Certificates, NextLook, reset_secret};
+use crate::certificates::{Certificates, NextLook};
 use crate::config::ServerConfig;
 use crate::connection::ServerState;
-use crate::http::{self, HttpTls, LiveInfo, Page, PageError, WebSocketEntry};
-use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator, TokenKeysError};
-use crate::journal::Journals;
+use crate::handover::{GivenSockets, HandoverSignal, Predecessor, ServerSockets};
+use crate::http::{self, HttpTls, LiveInfo, Page, WebSocketEntry};
+use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator};
+use crate::journal::{Journals, WarmRooms};
 use crate::notices::Notices;
 use crate::playback::{OpenedReplay, PlaybackControl};
 use crate::rooms::{Membership, Rooms};
 use crate::scheduler::{Scheduler, Watchdog};
-use crate::store::{ServerStore, StoreError, StoreEvent};
+use crate::store::{ServerStore, StoreEvent};
 use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
 
+pub use error::ServerError;
+use handing_over::{hand_over, next_successor};
+use prepared::Prepared;
 use service::ServerService;
 
 /// How often a free port is looked for that both protocols can have.
@@ -66,55 +73,8 @@ pub struct Server<S: Simulation> {
     /// Results of the store, if there is one.
     stored: Option<mpsc::Receiver<StoreEvent>>,
     local_addr: SocketAddr,
-}
-
-/// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// No socket, or a certificate that cannot be served.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// No certificate.
-    #[error(transparent)]
-    Certificates(#[from] CertsError),
-    /// No simulation threads.
-    #[error("the simulation threads cannot start: {0}; lower sim_threads")]
-    Threads(io::Error),
-    /// No folder or no thread for journals.
-    #[error("journals cannot be kept in {}: {error}; give another directory with journal", dir.display())]
-    Journals {
-        /// The setting.
-        dir: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Ctrl-C and SIGTERM cannot be caught.
-    #[error("signals cannot be caught: {0}")]
-    Signals(io::Error),
-    /// Unusable keys for join tokens.
-    #[error(transparent)]
-    TokenKeys(#[from] TokenKeysError),
-    /// No page.
-    #[error(transparent)]
-    Page(#[from] PageError),
-    /// The game's own tables are wrong.
-    #[error("the game cannot be served: {0}")]
-    Schema(#[from] tickwire_shared::compatibility::SchemaError),
-    /// A part died that the server cannot do without.
-    #[error("{what} died, and the server with it; the log says of what")]
-    Died {
-        /// Which part.
-        what: String,
-    },
-    /// A tick of the game did not end.
-    #[error("{what}, and did not end within stop_ms: it was left alone")]
-    Stuck {
-        /// Which tick, of which room.
-        what: String,
-    },
+    /// The same sockets, for a process that takes over.
+    sockets: ServerSockets,
 }
 
 impl<S: Simulation> Server<S> {
@@ -124,15 +84,42 @@ impl<S: Simulation> Server<S> {
     /// # Errors
     /// [`ServerError`], saying what to change.
     pub async fn bind(config: ServerConfig) -> Result<Self, ServerError> {
-        tickwire_shared::simulation::schema_of::<S>().validate()?;
-        config.page_dir.as_deref().map_or(Ok(()), http::check_dir)?;
-        let page_policy: HeaderValue = config.page_policy.parse().map_err(|_| PageError::Policy)?;
-        let certificates = Certificates::open(&config, OffsetDateTime::now_utc())?;
-        let tokens = TokenAuthenticator::open(&config, S::NAME)?;
-        let secret = reset_secret(&config);
-        let (bound, http) = bind_both(&config, &certificates, &secret)?;
+        let prepared = Prepared::new::<S>(&config)?;
+        let (bound, http) = bind_both(&config, &prepared.certificates, &prepared.secret)?;
+        Self::start(config, prepared, (bound, http), WarmRooms::default())
+    }
+
+    /// Takes over from the process that started this one, once its rooms have been run again here. Nobody is answered until
+    /// [`Server::run`].
+    ///
+    /// # Errors
+    /// [`ServerError`]; the other process goes on.
+    pub(crate) fn take_over(
+        config: ServerConfig,
+        predecessor: &Predecessor,
+    ) -> Result<Self, ServerError> {
+        let prepared = Prepared::new::<S>(&config)?;
+        let warm = WarmRooms::open(&config, predecessor)?;
+        let GivenSockets { udp, http } = predecessor.take(warm.needs_checkpoints())?;
+        let failed = |error| listen_error(&config, error);
+        let certificate = prepared.certificates.current();
+        let bound = transport::on_socket(&config, udp, certificate, &prepared.secret)?;
+        let http = http.filter(|_| config.http).map(TcpListener::from_std);
+        let http = http.transpose().map_err(failed)?;
+        Self::start(config, prepared, (bound, http), warm)
+    }
+
+    fn start(
+        config: ServerConfig,
+        prepared: Prepared,
+        (bound, http): (Bound, Option<TcpListener>),
+        warm: WarmRooms<S>,
+    ) -> Result<Self, ServerError> {
         let failed = |error| listen_error(&config, error);
         let local_addr = bound.socket.local_addr().map_err(failed)?;
+        let udp = bound.socket.as_fd().try_clone_to_owned().map_err(failed)?;
+        let of_http = http.as_ref().map(|http| http.as_fd().try_clone_to_owned());
+        let sockets = ServerSockets { udp, http: of_http.transpose().map_err(failed)? };
         let bell = Arc::new(WakeSignal::new().map_err(failed)?);
         let endpoint = Endpoint::start(bound, Arc::clone(&bell)).map_err(failed)?;
         let config = Arc::new(config);
@@ -143,8 +130,9 @@ impl<S: Simulation> Server<S> {
         })?;
         let (store, stored) = ServerStore::start(&config)?.unzip();
         let rooms = Rooms::new(scheduler, Arc::clone(&config), (journals, store));
+        let Prepared { certificates, tokens, page_policy, .. } = prepared;
         let server = Server {
-            host: Arc::new(ServerState::new(config, rooms)),
+            host: Arc::new(ServerState::new(config, rooms, warm)),
             endpoint,
             http,
             http_tls: Arc::new(ArcSwapOption::empty()),
@@ -157,6 +145,7 @@ impl<S: Simulation> Server<S> {
             playback: None,
             stored,
             local_addr,
+            sockets,
         };
         show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
         Ok(server)
@@ -222,6 +211,15 @@ impl<S: Simulation> Server<S> {
     /// [`ServerError::Stuck`] when a tick of the game did not end in time. Its thread is left alone:
     /// only the end of the process ends it.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
+        self.run_until(stop, HandoverSignal::none()).await
+    }
+
+    /// [`Server::run`], which also ends once a new process took over that `handover` asked for.
+    pub(crate) async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        handover: HandoverSignal,
+    ) -> Result<(), ServerError> {
         let Server { host, mut endpoint, http, http_tls, certificates, shown, playback, .. } = self;
         // The room that it shows is kept until the end.
         let (control, _place) = playback.unzip();
@@ -242,22 +240,32 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(identity::watch_keys(watched_tokens, host.config.token_keys_check_s));
         // Before the HTTP side serves: whoever knew the address would be told that it starts.
         shown.ready.store(true, Ordering::Release);
+        let mut http_task = None;
         if let Some(listener) = http {
             let door = WebSocketEntry::new(&host, &shown, admission, origins);
             let router = http::router(&host, &shown, door, (self.page, self.page_policy), control);
-            tasks.spawn(http::serve(listener, http_tls, router, Arc::clone(&host.config)));
+            let serving = http::serve(listener, http_tls, router, Arc::clone(&host.config));
+            http_task = Some(tasks.spawn(serving));
         }
+        let mut successor = None;
         let died = tokio::select! {
             () = endpoint.over() => Some("the network thread".to_owned()),
             thread = look_after(&host, &shown) => Some(thread),
             _ = tasks.join_next() => Some("a task of the server".to_owned()),
             () = stop => None,
+            ready = next_successor(&host, handover) => {
+                successor = Some(ready);
+                None
+            }
         };
         if let Some(what) = &died {
             tracing::error!("{what} died: the server ends");
         }
-        tracing::info!("stopping");
         shown.ready.store(false, Ordering::Release);
+        if let Some(successor) = successor {
+            return hand_over(&host, &endpoint, successor, (self.sockets, http_task)).await;
+        }
+        tracing::info!("stopping");
         let stuck = shut_down(&host, &endpoint).await;
         if let Some(what) = &stuck {
             tracing::error!("{what}, and is left alone");

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::config::ServerConfig;
 use crate::connection::{self, Handshake, ServerState};
 use crate::identity;
-use crate::journal::{Journals, JournalsByHand};
+use crate::journal::{Journals, JournalsByHand, WarmRooms};
 use crate::room::Room;
 use crate::rooms::Rooms;
 use crate::scheduler::{RoomsByHand, Scheduler, TickTime};
@@ -67,7 +67,7 @@ impl<S: Simulation> SimulatedServer<S> {
         let mut all = Rooms::new(scheduler, Arc::clone(&config), (journals, store));
         all.seed = Some(seed);
         let handshakes = Arc::new(Shares::new(config.handshakes_max, 100));
-        let host = ServerState::new(config, all).with_seed(seed);
+        let host = ServerState::new(config, all, WarmRooms::default()).with_seed(seed);
         host.authenticate_by(identity::choose(None, None));
         let host = Arc::new(host);
         let (sessions, wires) = (JoinSet::new(), Vec::new());

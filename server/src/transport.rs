@@ -23,7 +23,7 @@ pub(crate) use driver::{
     UnsentDatagram, WakeSignal,
 };
 pub use endpoint::BindError;
-pub(crate) use endpoint::{Bound, bind, server_config};
+pub(crate) use endpoint::{Bound, bind, on_socket, server_config};
 pub(crate) use half::{RecvHalf, SendHalf, StreamOver};
 pub(crate) use memory::{Memory, MemoryWire};
 pub(crate) use origin::{Origins, host_of, is_this_machine};

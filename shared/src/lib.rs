@@ -117,8 +117,9 @@ pub use serde;
 pub use simulation::StatePart;
 pub use simulation::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
-    NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId, Position,
-    Refusal, RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View, Viewer,
+    MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId,
+    Position, Refusal, RoomPolicy, Simulation, StaticData, StaticEdit, UnreliableOutbox, View,
+    Viewer, read_state,
 };
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};

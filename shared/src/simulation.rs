@@ -6,6 +6,7 @@
 mod capture;
 mod groups;
 mod ids;
+mod migrate;
 mod no_event;
 mod rooms;
 mod state;
@@ -15,6 +16,7 @@ mod view;
 pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
+pub use migrate::{MigrateError, read_state};
 pub use no_event::{NoCommand, NoEvent};
 pub use rooms::{Account, LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
 pub use state::{GameState, StatePart};
@@ -42,6 +44,10 @@ pub trait Simulation: GameState {
     /// A [model](crate::model) trained for this game, as `include_bytes!` gives it: fewer bytes for the
     /// same snapshots. Clients are told of it. Without one, deltas take the general defaults.
     const MODEL: &'static [u8] = &[];
+
+    /// The version of the state and of the rules that change it. Raise it with every change by which the same journal comes to
+    /// other states, and say in [`Simulation::migrate`] how a state of an earlier version goes on.
+    const VERSION: u32 = 1;
 
     /// What a player holds down in one tick: `#[derive(Input)]` on a small `Copy` struct.
     type Input: Lanes + Copy + Default + PartialEq + Send + 'static;
@@ -98,6 +104,41 @@ pub trait Simulation: GameState {
 
     /// A new room. The same seed, name and options give the same room.
     fn new(room: &NewRoom<Self>) -> Self;
+
+    /// The state of a room that was played by version `from` of the game, which goes on in this version: `bytes` is that
+    /// state as [`read_state`] reads it, by the type that it was of then. Called outside of any tick, when a server of this
+    /// version takes over from another one or restores its rooms.
+    ///
+    /// ```
+    /// # use tickwire_shared::{MigrateError, read_state, state};
+    /// /// The state of version 1.
+    /// #[state]
+    /// struct Race1 {
+    ///     laps: u8,
+    /// }
+    ///
+    /// #[state]
+    /// struct Race {
+    ///     laps: u8,
+    ///     weather: u8,
+    /// }
+    ///
+    /// # impl Race {
+    /// fn migrate(from: u32, bytes: &[u8]) -> Result<Self, MigrateError> {
+    ///     match from {
+    ///         1 => read_state::<Race1>(bytes).map(|Race1 { laps }| Race { laps, weather: 0 }),
+    ///         _ => Err(MigrateError::version(from)),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`MigrateError`] for a version or bytes that this one cannot read: the other server goes on. Unless the game says
+    /// otherwise, that is every version.
+    fn migrate(from: u32, _bytes: &[u8]) -> Result<Self, MigrateError> {
+        Err(MigrateError::version(from))
+    }
 
     /// Whether a room may be made with these options, and what holds for it; see [`RoomPolicy`]. Called before the room
     /// is made, outside of any tick: it decides by the options alone, and is quick. If it panics no room is made.

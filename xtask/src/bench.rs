@@ -118,6 +118,18 @@ pub(crate) fn crash(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Hands a server over under play, to the same version and to others: nobody loses anything.
+pub(crate) fn handover(repo: &Repo) -> anyhow::Result<Outcome> {
+    for migrate in [&[][..], &["--migrate"]] {
+        let found = run(repo, &[&["handover", "--times", "2"][..], migrate].concat())?;
+        for lost in ["sessions_lost", "seats_lost", "ticks_lost", "acked_chat_lost"] {
+            ensure!(found[lost] == 0, "{lost}: {found}");
+        }
+        ensure!(found["refused_ok"] == true, "a refusal was noticed: {found}");
+    }
+    Ok(Outcome::Passed)
+}
+
 /// Servers, journals and clients of some seeds: every one must heal, and repeat.
 pub(crate) fn sim(repo: &Repo) -> anyhow::Result<Outcome> {
     let found = print(repo, &["sim", "--seeds", "0..8", "--json"])?;

@@ -45,7 +45,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "udp",
         ],
     ),
-    ("Log and stop", &["log", "goodbye", "stop"]),
+    ("Log, stop and handover", &["log", "goodbye", "stop", "handover"]),
 ];
 
 /// The place of a setting's section in [`SECTIONS`]: the first that has a beginning of its key.

@@ -4,6 +4,7 @@
 //! can resume a stop is a lost connection: their seats stay, and their clients come back by themselves.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
@@ -18,6 +19,20 @@ impl<S: Simulation> ServerState<S> {
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.links.end_all(|link| self.end_of_stop(link));
+    }
+
+    /// The same, for a process that takes over: no session waits for its client to have all frames.
+    pub(crate) fn stop_at_once(&self) {
+        self.at_once.store(true, Ordering::SeqCst);
+        self.stop();
+    }
+
+    /// Time for a session's last frames.
+    pub(super) fn goodbye_time(&self) -> Duration {
+        match self.at_once.load(Ordering::SeqCst) {
+            true => Duration::ZERO,
+            false => self.config.goodbye_time(),
+        }
     }
 
     /// True once the server has been asked to stop.

@@ -158,6 +158,27 @@ impl<S: Simulation> FollowedRoom<S> {
         Ok(Followed::Same)
     }
 
+    /// Writes a checkpoint of the last tick. It is compared with nothing but its own hash: the next tick may never come.
+    pub(super) fn write_checkpoint(&mut self) -> Result<Followed, FollowError> {
+        if self.replay.difference().is_some() {
+            return Err(self.differs());
+        }
+        self.take_checkpoint()?;
+        let Some(TakenCheckpoint { checkpoint, .. }) = self.taken.take() else {
+            return Ok(Followed::NotWritten);
+        };
+        Ok(self.write(&checkpoint))
+    }
+
+    /// Runs a room to the end of its files and writes a checkpoint of it.
+    pub(super) fn write_last_checkpoint(log: Arc<RoomLog>) -> Result<Followed, FollowError> {
+        let mut followed = FollowedRoom::<S>::open(log, 0)?;
+        while let Some(record) = followed.journal.next_record()? {
+            step(&mut followed.replay, &record)?;
+        }
+        followed.write_checkpoint()
+    }
+
     /// The error of a difference whose field was not found by the room's end.
     pub(super) fn end(&self) -> Option<FollowError> {
         self.replay.difference().map(|_| self.differs())
@@ -210,13 +231,17 @@ impl<S: Simulation> FollowedRoom<S> {
         // Dropping the game's own state may panic.
         let before = std::mem::replace(&mut self.replay, restored);
         let _ = guarded(|| drop(before));
+        Ok(self.write(&checkpoint))
+    }
+
+    fn write(&mut self, checkpoint: &Checkpoint) -> Followed {
         if let Err(error) = checkpoint.write(self.log.dir()) {
             let (room, tick) = (self.log.room(), checkpoint.head.tick.0);
             tracing::warn!(room, tick, "a checkpoint cannot be written: {error}");
-            return Ok(Followed::NotWritten);
+            return Followed::NotWritten;
         }
         self.files.checkpoint_written(&checkpoint.head);
-        Ok(Followed::Checkpoint)
+        Followed::Checkpoint
     }
 }
 

@@ -190,7 +190,8 @@ impl<S: Simulation> Follower<S> {
             is_busy |= lag_ticks > 0;
             lag_ticks_max = lag_ticks_max.max(lag_ticks);
             ended += usize::from(has_ended && lag_ticks > 0);
-            if has_ended && (lag_ticks == 0 || ended > ENDED_FOLLOWED_MAX) {
+            let may_lag = ended > ENDED_FOLLOWED_MAX && !self.rooms[at].log.ends_with_checkpoint();
+            if has_ended && (lag_ticks == 0 || may_lag) {
                 let room = self.rooms.swap_remove(at);
                 self.let_go(room, lag_ticks);
             }
@@ -203,6 +204,9 @@ impl<S: Simulation> Follower<S> {
 
     /// Lets a room go that has ended, with `lag_ticks` left to follow.
     fn let_go(&self, mut room: FollowerRoom<S>, lag_ticks: u32) {
+        if lag_ticks == 0 && room.log.ends_with_checkpoint() {
+            room.write_checkpoint(&self.shared);
+        }
         if let Following::On(followed) = &mut room.following
             && let Some(error) = followed.end()
         {
@@ -231,7 +235,7 @@ impl<S: Simulation> Follower<S> {
             }
         }
         for _ in 0..RECORDS_A_TURN {
-            let Following::On(followed) = &mut room.following else { return 0 };
+            let Following::On(followed) = &mut room.following else { break };
             if followed.tick() == written {
                 break;
             }
@@ -248,6 +252,11 @@ impl<S: Simulation> Follower<S> {
                 }
                 Err(error) => give_up(&self.shared, room, &error),
             }
+        }
+        let room = &mut self.rooms[at];
+        if room.log.is_checkpoint_asked() && room.is_at(written) {
+            let is_written = room.write_checkpoint(&self.shared);
+            room.log.checkpoint_done(is_written);
         }
         let Following::On(followed) = &room.following else { return 0 };
         let lag_ticks = written.since(followed.tick()).unsigned_abs();
@@ -301,6 +310,46 @@ impl<S: Simulation> FollowerRoom<S> {
         // What the others wrote before they let go is seen from here on.
         fence(Ordering::Acquire);
         is_alone
+    }
+
+    /// True if it is followed to `written`, or will never be.
+    fn is_at(&self, written: Tick) -> bool {
+        match &self.following {
+            Following::Waiting => written == Tick(0),
+            Following::On(followed) => followed.tick() == written,
+            Following::Over => true,
+        }
+    }
+
+    /// Writes a checkpoint of the last tick. False if there is none.
+    fn write_checkpoint(&mut self, shared: &FollowerShared) -> bool {
+        let written = match &mut self.following {
+            Following::On(followed) => {
+                let tick = followed.tick();
+                guarded(|| followed.write_checkpoint()).unwrap_or(Err(FollowError::Panic { tick }))
+            }
+            // It stands where it was restored.
+            Following::Waiting if self.log.dir().is_dir() => {
+                let log = Arc::clone(&self.log);
+                guarded(|| FollowedRoom::<S>::write_last_checkpoint(log))
+                    .unwrap_or(Err(FollowError::Panic { tick: Tick(0) }))
+            }
+            Following::Waiting | Following::Over => return false,
+        };
+        match written {
+            Ok(Followed::Checkpoint) => {
+                shared.checkpoints.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Ok(_) => {
+                shared.checkpoints_failed.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+            Err(error) => {
+                give_up(shared, self, &error);
+                false
+            }
+        }
     }
 
     fn is_followed(&self) -> bool {

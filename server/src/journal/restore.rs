@@ -7,13 +7,12 @@ use std::time::SystemTime;
 use tickwire_shared::{Simulation, Tick};
 
 use super::error::JournalError;
+use super::migrate::migrate;
 use super::newest::ReplayStart;
 use super::reader::{JournalEnd, JournalReader, JournalTail};
-use crate::guard::guarded;
-use crate::room::{JournalHead, Replay, ReplayDifference, ReplayError};
-
-/// The end of a folder's name once its room was let go.
-const CLOSED_SUFFIX: &str = ".closed";
+use super::rerun::{CLOSED_SUFFIX, RestoreError, rename_closed, run};
+use super::warm::WarmRooms;
+use crate::room::{JournalHead, Replay};
 
 /// A room as its journal tells of it.
 #[derive(Debug)]
@@ -24,23 +23,6 @@ pub(crate) struct RestoredJournal<S: Simulation> {
     pub(crate) replay: Replay<S>,
     /// The files at the same place.
     pub(crate) tail: JournalTail,
-}
-
-/// The reason why a room does not go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RestoreError {
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    #[error(
-        "{0}: these are other rules than those that recorded it, or rules that are not deterministic"
-    )]
-    Differs(ReplayDifference),
-    #[error("the rules panic in tick {0}")]
-    Panic(u32),
-    #[error("its files cannot be changed: {0}")]
-    Io(#[from] io::Error),
 }
 
 /// The folders in `dir` whose rooms were not let go; the one that was written last comes first.
@@ -72,19 +54,26 @@ fn last_written(folder: &Path) -> SystemTime {
 /// [`RestoreError`]; the folder is as it was.
 pub(crate) fn restore<S: Simulation>(
     folder: &Path,
+    warm: &mut WarmRooms<S>,
 ) -> Result<Option<RestoredJournal<S>>, RestoreError> {
-    let ReplayStart { mut replay, mut journal, unused, .. } =
-        ReplayStart::<S>::newest(folder, Tick(u32::MAX))?;
+    let migrated = match JournalReader::open_last(folder)?.head().version == S::VERSION {
+        true => folder.to_owned(),
+        false => match migrate::<S>(folder)? {
+            Some(migrated) => migrated,
+            None => return Ok(None),
+        },
+    };
+    let folder = migrated.as_path();
+    let start = match warm.take(folder) {
+        Some(warm) => warm,
+        None => ReplayStart::<S>::newest(folder, Tick(u32::MAX))?,
+    };
+    let ReplayStart { mut replay, mut journal, unused, .. } = start;
     for error in unused {
         tracing::warn!("a checkpoint is of no use, and an older one is taken: {error}");
     }
     let head = journal.head().clone();
-    while let Some(record) = journal.next_record()? {
-        guarded(|| replay.step(&record)).ok_or(RestoreError::Panic(record.tick.0))??;
-        if let Some(difference) = replay.difference().filter(|it| it.is_settled()) {
-            return Err(RestoreError::Differs(difference.clone()));
-        }
-    }
+    run(&mut replay, &mut journal)?;
     if journal.end() == JournalEnd::Closed {
         rename_closed(folder)?;
         return Ok(None);
@@ -115,10 +104,4 @@ pub(crate) fn close_if_let_go(folder: &Path) -> Result<bool, RestoreError> {
         rename_closed(folder)?;
     }
     Ok(is_closed)
-}
-
-fn rename_closed(folder: &Path) -> io::Result<()> {
-    let mut closed = folder.as_os_str().to_owned();
-    closed.push(CLOSED_SUFFIX);
-    std::fs::rename(folder, closed)
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use tickwire_shared::Tick;
 
@@ -19,7 +19,20 @@ pub(super) struct RoomLog {
     state: AtomicU8,
     /// The tick of the last record that is kept as the settings ask: in its files, or on the disk; 0 for none.
     written_tick: AtomicU32,
+    /// Of one that is asked for at once.
+    checkpoint: AtomicU8,
+    /// A checkpoint is written at its end.
+    ends_with_checkpoint: AtomicBool,
 }
+
+/// No checkpoint is asked for.
+const NOT_ASKED: u8 = 0;
+/// One is to be written of the last tick.
+const ASKED: u8 = 1;
+/// It is on the disk.
+const WRITTEN: u8 = 2;
+/// There is none: the room is not followed, or the disk failed.
+const MISSING: u8 = 3;
 
 /// It is written.
 pub(super) const KEPT: u8 = 0;
@@ -34,8 +47,16 @@ pub(super) const ENDED: u8 = 4;
 
 impl RoomLog {
     pub(super) fn new(dir: PathBuf, head: JournalHead, segment: u32, lanes_ticks: u32) -> Self {
-        let (state, written_tick) = (AtomicU8::new(KEPT), AtomicU32::new(0));
-        RoomLog { dir, head, segment, lanes_ticks, state, written_tick }
+        RoomLog {
+            dir,
+            head,
+            segment,
+            lanes_ticks,
+            state: AtomicU8::new(KEPT),
+            written_tick: AtomicU32::new(0),
+            checkpoint: AtomicU8::new(NOT_ASKED),
+            ends_with_checkpoint: AtomicBool::new(false),
+        }
     }
 
     /// Its folder.
@@ -82,6 +103,41 @@ impl RoomLog {
     /// All records to this tick are kept.
     pub(super) fn written(&self, tick: Tick) {
         self.written_tick.store(tick.0, Ordering::Release);
+    }
+
+    /// Asks for a checkpoint of the last tick.
+    pub(super) fn ask_for_checkpoint(&self) {
+        self.checkpoint.store(ASKED, Ordering::Release);
+    }
+
+    /// True while one is asked for.
+    pub(super) fn is_checkpoint_asked(&self) -> bool {
+        self.checkpoint.load(Ordering::Acquire) == ASKED
+    }
+
+    /// The answer to that.
+    pub(super) fn checkpoint_done(&self, is_written: bool) {
+        let outcome = if is_written { WRITTEN } else { MISSING };
+        self.checkpoint.store(outcome, Ordering::Release);
+    }
+
+    /// Whether the checkpoint that was asked for is on the disk; `None` so long as that is not known.
+    pub(super) fn has_checkpoint(&self) -> Option<bool> {
+        match self.checkpoint.load(Ordering::Acquire) {
+            WRITTEN => Some(true),
+            MISSING => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Has a checkpoint written at its end.
+    pub(super) fn end_with_checkpoint(&self) {
+        self.ends_with_checkpoint.store(true, Ordering::Release);
+    }
+
+    /// True if one is.
+    pub(super) fn ends_with_checkpoint(&self) -> bool {
+        self.ends_with_checkpoint.load(Ordering::Acquire)
     }
 
     /// The tick of the last record that is kept; 0 for none.

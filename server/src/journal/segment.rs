@@ -100,6 +100,16 @@ impl SegmentWriter {
         Ok(bytes)
     }
 
+    /// Begins a segment without records, and returns its bytes.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn begin_empty(&mut self) -> io::Result<u64> {
+        let (file, bytes) = self.begin()?;
+        file.sync_all()?;
+        Ok(bytes)
+    }
+
     /// Ends the segment if it is full and nobody has yet to sync it: the next write begins another one. The disk may keep that
     /// before what was written earlier, and a segment that is cut with another one after it is damage. Until then the full one
     /// goes on; one that is twice as large is synced here, by `sync`.

@@ -1,13 +1,15 @@
 //! The thread that writes the journals of all rooms. Nobody waits for it: records go through a queue with a bound, and a
 //! room whose records find no place there is not saved any more.
 
+mod handing_over;
+
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -35,6 +37,8 @@ pub(crate) struct Journals {
     tick_hz: u32,
     /// Journals begun so far.
     begun: AtomicUsize,
+    /// Those that may still be kept.
+    logs: Mutex<Vec<Weak<RoomLog>>>,
 }
 
 /// One room's end of its journal.
@@ -123,6 +127,7 @@ impl Journals {
             lanes_ticks: config.journal_lanes_ticks,
             tick_hz: S::TICK_HZ,
             begun: AtomicUsize::new(0),
+            logs: Mutex::default(),
         };
         Ok(Some((journals, by_hand)))
     }
@@ -139,6 +144,7 @@ impl Journals {
     pub(crate) fn go_on(&self, dir: PathBuf, head: JournalHead, segment: u32) -> RoomJournal {
         let log = Arc::new(RoomLog::new(dir, head, segment, self.lanes_ticks));
         self.follower.begin(&log);
+        self.note(&log);
         RoomJournal::new(Arc::clone(&self.queue), log, self.tick_hz)
     }
 
@@ -155,11 +161,15 @@ impl Journals {
         self.follower.all_restored();
     }
 
-    /// Asks the thread to end once it has written what is there, and the follower to end at once: what it has not come to
-    /// is in the files.
-    pub(crate) fn stop(&self) {
+    /// Asks the thread to end once it has written what is there.
+    pub(crate) fn stop_writing(&self) {
         self.queue.stop.store(true, Ordering::Release);
         self.thread.iter().for_each(|handle| handle.thread().unpark());
+    }
+
+    /// The same, and asks the follower to end at once: what it has not come to is in the files.
+    pub(crate) fn stop(&self) {
+        self.stop_writing();
         self.follower.stop();
         self.follower_thread.iter().for_each(|handle| handle.thread().unpark());
     }
@@ -285,13 +295,18 @@ impl RecordQueue {
     }
 }
 
-/// Locks the folder for this process. The system unlocks it when the process ends, however it does.
+/// Locks the folder for this process, whose number is in the file then: to be asked for a handover. The system unlocks it when
+/// the process ends, however it does.
 fn lock(dir: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(dir.join("lock"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            file.set_len(0)?;
+            writeln!(&file, "{}", std::process::id())?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => {
             Err(io::Error::other("another server keeps its journals there"))
         }

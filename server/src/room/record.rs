@@ -19,6 +19,8 @@ use crate::config::RoomConfig;
 /// The making of a room: its name, seed and options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalHead {
+    /// The version of the game's state and rules: [`Simulation::VERSION`].
+    pub version: u32,
     /// The game's field tables, without its model.
     pub schema: Schema,
     /// The room's name.
@@ -145,6 +147,7 @@ impl JournalHead {
         config: &RoomConfig,
     ) -> Self {
         JournalHead {
+            version: S::VERSION,
             schema: Schema { model: Vec::new(), ..schema_of::<S>() },
             room: room.to_owned(),
             seed,

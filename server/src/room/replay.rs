@@ -16,7 +16,8 @@ use tickwire_shared::quantize::Kinds as _;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
-    Capture, Inputs, NewPlayer, NewRoom, Options, Outbox, PlayerId, Simulation, StaticEdit, Tick,
+    Capture, Inputs, MigrateError, NewPlayer, NewRoom, Options, Outbox, PlayerId, Simulation,
+    StaticEdit, Tick,
 };
 
 use super::inputs::{BufferedInput, TakenInput};
@@ -99,6 +100,17 @@ pub enum ReplayError {
     /// It is of another game.
     #[error("the journal is of the game {0:?}, not of this one")]
     OtherGame(String),
+    /// It is of another version of the game.
+    #[error("the journal is of version {recorded} of the game, and this build is version {own}")]
+    Version {
+        /// The version that recorded it.
+        recorded: u32,
+        /// This build's.
+        own: u32,
+    },
+    /// The state of another version cannot go on in this one.
+    #[error("{0}")]
+    Migrate(#[from] MigrateError),
     /// The field tables of this build are others.
     #[error("the field tables are others than when the journal was written: {0}")]
     Schema(String),
@@ -422,11 +434,11 @@ impl<S: Simulation> std::fmt::Debug for Replay<S> {
     }
 }
 
-/// This build's field tables, if those of the journal are the same.
+/// This build's field tables, if the journal's version and tables are the same.
 fn check_head<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> {
-    let schema = Schema { model: Vec::new(), ..schema_of::<S>() };
-    if head.schema.game != schema.game {
-        return Err(ReplayError::OtherGame(head.schema.game.clone()));
+    let schema = own_schema::<S>(head)?;
+    if head.version != S::VERSION {
+        return Err(ReplayError::Version { recorded: head.version, own: S::VERSION });
     }
     if head.schema != schema {
         let what = head.schema.difference(&schema);
@@ -434,6 +446,15 @@ fn check_head<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> 
         return Err(ReplayError::Schema(what));
     }
     Ok(schema)
+}
+
+/// This build's field tables, if the journal is of the same game.
+fn own_schema<S: Simulation>(head: &JournalHead) -> Result<Schema, ReplayError> {
+    let schema = Schema { model: Vec::new(), ..schema_of::<S>() };
+    match head.schema.game == schema.game {
+        true => Ok(schema),
+        false => Err(ReplayError::OtherGame(head.schema.game.clone())),
+    }
 }
 
 /// As a room reads options of peers, but of any length: these were read before.

@@ -10,7 +10,7 @@ use tickwire_shared::{Account, PlayerId, Simulation};
 use super::{Membership, RoomPlan, RoomSettings, Rooms};
 use crate::config::RoomConfig;
 use crate::identity::Identity;
-use crate::journal::{self, Journals, RestoredJournal};
+use crate::journal::{self, Journals, RestoredJournal, WarmRooms};
 use crate::room::{ReplayMember, ResumeRight, SeatRole, SteppedCommands, options};
 use crate::scheduler::RoomBegin;
 
@@ -45,7 +45,7 @@ impl<S: Simulation> Rooms<S> {
     /// Starts the rooms whose journals are open, each at the tick that it reached. Returns the seats of their members, those
     /// of the room that was written last first. A room that cannot go on is left out and logged; its files stay as they are,
     /// times included: those say which of two rooms of one name goes on.
-    pub(crate) fn restore(&self) -> Vec<RestoredSeat<S::Input>> {
+    pub(crate) fn restore(&self, mut warm: WarmRooms<S>) -> Vec<RestoredSeat<S::Input>> {
         let Some(journals) = &self.journals else { return Vec::new() };
         let began = Instant::now();
         let folders = journals.folders().unwrap_or_else(|error| {
@@ -69,7 +69,7 @@ impl<S: Simulation> Rooms<S> {
                 }
                 continue;
             }
-            match journal::restore::<S>(&folder) {
+            match journal::restore(&folder, &mut warm) {
                 Ok(journal) => {
                     names.extend(journal.iter().map(|journal| journal.head.room.clone()));
                     restored.extend(journal);
@@ -81,7 +81,7 @@ impl<S: Simulation> Rooms<S> {
         let (mut rooms, mut seats) = (0, Vec::new());
         for journal in restored {
             let folder = journal.folder.clone();
-            match self.restore_room(journals, journal) {
+            match self.restore_room(journals, journal, &warm) {
                 Ok(members) => {
                     rooms += 1;
                     seats.extend(members);
@@ -111,6 +111,7 @@ impl<S: Simulation> Rooms<S> {
         &self,
         journals: &Journals,
         RestoredJournal { folder, head, replay, tail }: RestoredJournal<S>,
+        warm: &WarmRooms<S>,
     ) -> Result<Vec<RestoredSeat<S::Input>>, String> {
         let mut registry = self.registry();
         let RoomPlan { policy, .. } = self.plan(&head.options).map_err(|refusal| refusal.text)?;
@@ -126,7 +127,8 @@ impl<S: Simulation> Rooms<S> {
         let members: Vec<_> = members.cloned().collect();
         let (name, first_bot, is_quick) = (head.room.clone(), head.first_bot, head.is_quick);
         let (tick, count) = (replay.tick().0, members.len());
-        let cut_off = tail.cut_off(self.config.journal_sync);
+        // The process that wrote it has had it synced, where it ended in order.
+        let cut_off = tail.cut_off(self.config.journal_sync && !warm.is_handover());
         let next_segment =
             cut_off.map_err(|error| format!("its files cannot be changed: {error}"))?;
         let journal = Some(journals.go_on(folder, head, next_segment));
@@ -139,7 +141,7 @@ impl<S: Simulation> Rooms<S> {
             player: member.player,
             name: member.name,
             account: member.account,
-            resume: member.resume,
+            resume: member.resume.filter(|_| warm.are_clients_same()),
             stepped: member.stepped,
             membership: Membership::new(Arc::clone(&entry), member.role == SeatRole::Spectator),
         };

@@ -29,7 +29,7 @@ use quinn_proto::{
     ConnectionError, ConnectionEvent, ConnectionHandle, DatagramEvent, EndpointEvent, Incoming,
     Transmit,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) use connection::Connection;
 pub(crate) use endpoint::Endpoint;
@@ -41,10 +41,11 @@ pub(crate) use wake_signal::WakeSignal;
 
 use super::Bound;
 use endpoint::DriverHandle;
-use handshakes::{Handshakes, QueuedPacket};
+use handshakes::{Handshakes, IntakeTurn, QueuedPacket};
 use proof::{AddressProof, ProofReceived};
 use shared::{ConnectionShared, release};
 use socket::{DriverSocket, Packet, is_lasting};
+use timers::timespec;
 
 /// Larger packets cannot be QUIC.
 const PACKET_BYTES_MAX: usize = 65_536;
@@ -54,13 +55,6 @@ const BATCHES_IN_A_ROW_MAX: usize = 8;
 const RECEIVE_PAUSE: Duration = Duration::from_millis(5);
 /// Time for handshakes in one turn, without the last of them.
 const HANDSHAKES_TURN: Duration = Duration::from_millis(1);
-
-/// The turn in which a packet is handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IntakeTurn {
-    OfAll,
-    OfHandshakes,
-}
 
 /// Whether a connection's output may wait for its next datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +87,8 @@ struct Driver {
     gather_until: Instant,
     /// All connections are being closed, and new ones are refused.
     closing: bool,
+    /// Nothing is received: another process has the socket too.
+    deaf: bool,
 }
 
 impl Driver {
@@ -121,6 +117,7 @@ impl Driver {
             limits,
             gather_until: now,
             closing: false,
+            deaf: false,
         })
     }
 
@@ -160,6 +157,7 @@ impl Driver {
     fn receive(&mut self, rung: bool, service: &mut dyn Service) -> io::Result<()> {
         let mut batches = 0;
         let mut rung = rung;
+        self.readable &= !self.deaf;
         while self.readable && batches < if rung { 1 } else { BATCHES_IN_A_ROW_MAX } {
             batches += 1;
             self.readable = match self.outbound.socket.receive(&mut self.packets) {
@@ -395,6 +393,8 @@ impl Driver {
         if let Some(server) = left.server {
             self.endpoint.set_server_config(server);
         }
+        self.deaf |= left.stop_receiving;
+        left.turns.into_iter().for_each(|turn| _ = turn.send(()));
         if let Some((code, text)) = left.close {
             self.closing = true;
             for shared in self.connections.iter().flatten() {
@@ -468,7 +468,7 @@ impl Driver {
         let until = self.outbound.next().into_iter().chain(self.handshakes.next());
         let until = until.chain(gathering.then_some(self.gather_until)).min();
         let timeout = until.map(|until| timespec(until.saturating_duration_since(now)));
-        let readable = if gathering { PollFlags::empty() } else { PollFlags::IN };
+        let readable = if gathering || self.deaf { PollFlags::empty() } else { PollFlags::IN };
         let writable = if is_full { PollFlags::OUT } else { PollFlags::empty() };
         let (wire, socket) = (wake_signal.wire(), self.outbound.socket.fd());
         let mut waiting = [
@@ -492,9 +492,4 @@ impl Driver {
             self.outbound.socket.retry();
         }
     }
-}
-
-fn timespec(time: Duration) -> Timespec {
-    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    Timespec { tv_sec: seconds, tv_nsec: i64::from(time.subsec_nanos()) }
 }

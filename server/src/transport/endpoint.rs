@@ -55,6 +55,16 @@ pub(crate) fn bind(
     certificate: &Certificate,
     secret: &Secret,
 ) -> Result<Bound, BindError> {
+    on_socket(config, bind_socket(config)?, certificate, secret)
+}
+
+/// [`bind`], on a socket that is bound already.
+pub(crate) fn on_socket(
+    config: &ServerConfig,
+    socket: UdpSocket,
+    certificate: &Certificate,
+    secret: &Secret,
+) -> Result<Bound, BindError> {
     let limits = DriverLimits {
         gather_time: Duration::from_micros(u64::from(config.udp_gather_us)),
         handshake_packets_max: config.handshake_packets_max,
@@ -62,7 +72,7 @@ pub(crate) fn bind(
         draining_max: config.draining_max,
     };
     let server = server_config(config, certificate)?;
-    Ok(Bound { socket: bind_socket(config)?, server, endpoint: endpoint_config(secret), limits })
+    Ok(Bound { socket, server, endpoint: endpoint_config(secret), limits })
 }
 
 /// Settings of connection ids and stateless resets (RFC 9000, section 10.3). Both come from

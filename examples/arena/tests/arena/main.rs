@@ -6,6 +6,7 @@ mod table;
 mod book;
 mod bots;
 mod gap;
+mod handover;
 mod journal;
 mod losses;
 mod modes;

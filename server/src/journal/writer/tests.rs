@@ -48,6 +48,7 @@ impl Table {
         let schema =
             Schema { game, tick_hz: 60, input, entities, events, commands, model: Vec::new() };
         let head = JournalHead {
+            version: 1,
             schema,
             room: name.to_owned(),
             seed: 1,

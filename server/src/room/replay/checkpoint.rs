@@ -11,7 +11,7 @@ use super::super::record::{JournalHead, SeatRole};
 use super::super::resume_right::ResumeRight;
 use super::super::static_data::{StaticState, StaticStore};
 use super::super::stepped::SteppedCommands;
-use super::{Replay, ReplayError, ReplaySeat, check_head};
+use super::{Replay, ReplayError, ReplaySeat, check_head, own_schema};
 
 /// A player, bot or spectator of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,15 @@ struct RoomState {
 struct SeatState {
     member: ReplayMember,
     missed_ticks: u32,
+}
+
+impl SeatState {
+    /// The seat of a player who holds nothing.
+    fn without_input<I: Copy + Default>(self) -> (PlayerId, ReplaySeat<I>) {
+        let mut seat = ReplaySeat::new(self.member);
+        seat.missed_ticks = self.missed_ticks;
+        (seat.member.player, seat)
+    }
 }
 
 impl<S: Simulation> Replay<S> {
@@ -119,6 +128,42 @@ impl<S: Simulation> Replay<S> {
             true => Ok(replay),
             false => Err(wrong("the game shows another world than the one that was saved")),
         }
+    }
+
+    /// The room of `head` as it was when `bytes` were its [checkpoint](Replay::checkpoint), in which it was played by another
+    /// version of the game; and the head under which its journal goes on. Where the field tables are others, clients cannot
+    /// resume; where those of inputs are, nobody holds any.
+    ///
+    /// # Errors
+    /// [`ReplayError::Migrate`] with what the game says, [`ReplayError::OtherGame`], or [`ReplayError::Checkpoint`] for bytes
+    /// that are none.
+    pub fn migrated(head: &JournalHead, bytes: &[u8]) -> Result<(JournalHead, Self), ReplayError> {
+        let schema = own_schema::<S>(head)?;
+        let wrong = |what: &str| ReplayError::Checkpoint(what.to_owned());
+        let (mut state, rest) = postcard::take_from_bytes::<RoomState>(bytes)
+            .map_err(|_| wrong("its members cannot be read"))?;
+        let simulation = S::migrate(head.version, rest)?;
+        let is_resumable = head.schema == schema;
+        let has_same_inputs = head.schema.input == schema.input;
+        let head = JournalHead { version: S::VERSION, schema: schema.clone(), ..head.clone() };
+        let mut replay = Replay::with_simulation(&head, schema, simulation);
+        (replay.tick, replay.newest_player) = (state.tick, state.newest_player);
+        replay.static_data = StaticStore::from_state(state.static_data)
+            .ok_or_else(|| wrong("its static data cannot be read"))?;
+        let seated = state.seats.iter_mut().map(|seat| &mut seat.member);
+        for member in seated.chain(&mut state.spectators).filter(|_| !is_resumable) {
+            member.resume = None;
+        }
+        replay.spectators =
+            state.spectators.into_iter().map(|member| (member.player, member)).collect();
+        replay.seats = match has_same_inputs {
+            true => replay.seats_of(state.seats, &state.held)?,
+            false => state.seats.into_iter().map(SeatState::without_input).collect(),
+        };
+        if state.tick != Tick(0) {
+            replay.look(false);
+        }
+        Ok((head, replay))
     }
 
     /// All players, bots and spectators, by number and spectators last.

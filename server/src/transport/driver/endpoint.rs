@@ -32,6 +32,10 @@ pub(super) struct DriverCommands {
     pub(super) dirty: Vec<ConnectionHandle>,
     /// The configuration of new connections; `Some(None)` refuses them.
     pub(super) server: Option<Option<Arc<ServerConfig>>>,
+    /// Receive nothing more.
+    pub(super) stop_receiving: bool,
+    /// Told once the driver has handed over all that the rooms had for the network.
+    pub(super) turns: Vec<oneshot::Sender<()>>,
     /// Close every connection, and end when all are gone.
     pub(super) close: Option<(VarInt, Bytes)>,
     /// End now.
@@ -70,6 +74,21 @@ impl Endpoint {
     /// Sets the configuration of new connections; `None` refuses them.
     pub(crate) fn set_server_config(&self, server: Option<Arc<ServerConfig>>) {
         self.remote.leave(|left| left.server = Some(server));
+    }
+
+    /// Receives nothing more: what comes stays in the socket, for another process that has it.
+    pub(crate) fn stop_receiving(&self) {
+        self.remote.leave(|left| left.stop_receiving = true);
+    }
+
+    /// Waits for the end of one of the driver's turns, or of the driver. The second of two in a row began after the call.
+    pub(crate) async fn turn(&self) {
+        let (tell, told) = oneshot::channel();
+        self.remote.leave(|left| left.turns.push(tell));
+        tokio::select! {
+            _ = told => {}
+            () = self.over() => {}
+        }
     }
 
     /// Closes every connection. The driver ends once the peers know.

@@ -19,6 +19,13 @@ use quinn_proto::{ConnectionEvent, ConnectionHandle};
 use super::proof::ProofReceived;
 use super::socket::Packet;
 
+/// The turn in which a packet is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IntakeTurn {
+    OfAll,
+    OfHandshakes,
+}
+
 /// The bit of a packet's first byte that marks a long header.
 const LONG_HEADER: u8 = 0x80;
 /// One site may have one in this many places.

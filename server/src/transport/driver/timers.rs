@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::event::Timespec;
 
 /// The deadlines of all connections, the earliest first.
 ///
@@ -51,6 +53,12 @@ impl TimerEntry {
         }
         live
     }
+}
+
+/// As the system has it.
+pub(super) fn timespec(time: Duration) -> Timespec {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timespec { tv_sec: seconds, tv_nsec: i64::from(time.subsec_nanos()) }
 }
 
 #[cfg(test)]
