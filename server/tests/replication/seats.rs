@@ -92,6 +92,37 @@ fn who_begins_anew_has_the_number_after_the_last_one() {
     assert_eq!(seat_of(&mut room, ANN), Some((0, room.tick())));
 }
 
+#[test]
+fn who_had_the_world_and_has_nothing_of_it_after_a_silence_begins_anew() {
+    let now = Instant::now();
+    let mut room = Room::<Balls>::new("test".to_owned(), STILL, RoomConfig::default());
+    room.handle(now, 0, join(ANN, 0));
+    let (seat, _) = seat_of(&mut room, ANN).expect("there is room");
+    let hear = |room: &mut Room<Balls>, has_all: bool| {
+        let (tick, mut datagram) = (room.tick(), push(seat, room.tick().next().low16()));
+        datagram.head.ack =
+            has_all.then(|| SnapshotAck { newest_low16: tick.low16(), before: u32::MAX });
+        room.handle(now, 0, ToRoom::Input { player: ANN, at: now, datagram });
+    };
+    for _ in 0..60 {
+        room.step(now);
+        hear(&mut room, true);
+    }
+    room.step(now);
+    hear(&mut room, false);
+    assert_eq!(seat_of(&mut room, ANN), None, "that tells of no silence");
+    for _ in 0..600 {
+        room.step(now);
+    }
+    hear(&mut room, true);
+    assert_eq!(seat_of(&mut room, ANN), None, "all is there");
+    for _ in 0..600 {
+        room.step(now);
+    }
+    hear(&mut room, false);
+    assert_eq!(seat_of(&mut room, ANN), Some((seat.wrapping_add(1), room.tick())));
+}
+
 /// A room that Ann has left, and in which Ben's seat has the number of hers.
 fn ann_left_and_ben_came(now: Instant) -> (Room<Balls>, u8) {
     let mut room = Room::<Balls>::new("test".to_owned(), 7, RoomConfig::default());
