@@ -17,6 +17,7 @@ mod kicks;
 mod member;
 mod message;
 pub(crate) mod options;
+mod profile;
 mod record;
 mod recorder;
 mod replay;
@@ -24,6 +25,7 @@ mod replication;
 mod restored;
 mod restrictions;
 mod resume_right;
+mod saves;
 mod secret_digest;
 mod session;
 mod slot_summary;
@@ -42,6 +44,7 @@ mod world;
 pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
+pub use profile::{JoinProfile, NewProfile, SavedProfile};
 pub use record::{
     CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
 };
@@ -71,6 +74,7 @@ use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
+use profile::ProfileOwner;
 use recorder::RecordedGame;
 use replication::{DeltaCache, SnapshotScratch};
 use static_data::StaticStore;
@@ -123,6 +127,8 @@ pub struct Room<S: Simulation> {
     members: BTreeMap<PlayerId, RoomMember<S::Input>>,
     /// The members' numbers; `None` after a change of members, until they are needed again.
     everyone: Option<Arc<[PlayerId]>>,
+    /// Players with a profile that have left since the last step.
+    left_savers: Vec<(PlayerId, ProfileOwner)>,
     /// True if the room has a host.
     is_hosted: bool,
     /// The member who may kick.
@@ -175,6 +181,7 @@ impl<S: Simulation> Room<S> {
             due: None,
             members: BTreeMap::new(),
             everyone: None,
+            left_savers: Vec::new(),
             is_hosted: true,
             host: None,
             kicks: Kicks::default(),
@@ -286,6 +293,7 @@ impl<S: Simulation> Room<S> {
         self.simulation.step(&inputs, &mut self.outbox);
         self.answer_commands();
         self.take_static_data();
+        self.take_saves();
         self.simulation.capture(&mut self.capture);
         let digest = self.simulation.digest(self.tick);
         self.world.capture(self.tick, &mut self.capture, &mut self.findings, digest);

@@ -33,7 +33,10 @@ use crate::notices::Notices;
 use crate::rooms::Rooms;
 use crate::scheduler::{Scheduler, Watchdog};
 use crate::store::{ServerStore, StoreError, StoreEvent};
-use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
+use crate::transport::{
+    self, BindError, Bound, Endpoint, Origins, TransportSession, UnsentDatagram, WakeSignal,
+    tls_config,
+};
 
 use service::ServerService;
 
@@ -41,6 +44,8 @@ use service::ServerService;
 const FREE_PORT_TRIES: usize = 16;
 /// Time for the last packets of a stop.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// Time for the step after the last players have left.
+const LAST_STEP_TIME: Duration = Duration::from_millis(500);
 /// How often the threads are looked at that should end.
 const STOP_LOOK: Duration = Duration::from_millis(5);
 /// How often the threads are looked at that should go on, at least.
@@ -405,6 +410,27 @@ async fn watch_certificates<S: Simulation>(
     }
 }
 
+/// Waits until the rooms have stepped once more after their last players left, as far as a store keeps what the game saves
+/// there, and for a moment at most. The players of rooms with a journal stay.
+async fn rooms_save<S: Simulation>(host: &ServerState<S>, end: Instant) {
+    if host.rooms.store.is_none() || host.rooms.journals.is_some() {
+        return;
+    }
+    let end = end.min(Instant::now() + LAST_STEP_TIME);
+    let is_played = || host.rooms.mailboxes().iter().any(|room| room.players() > 0);
+    while is_played() && Instant::now() < end {
+        tokio::time::sleep(STOP_LOOK).await;
+    }
+}
+
+/// Delivers the output of the last ticks after the network thread has ended: what is for the store.
+fn deliver_last<S: Simulation>(host: &ServerState<S>, scheduler: &Scheduler<S>) {
+    let mut nobody = |_: &TransportSession, _| Err(UnsentDatagram::Undeliverable);
+    for outbox in scheduler.outboxes() {
+        host.deliver(&outbox, &mut nobody);
+    }
+}
+
 /// Ends all sessions and threads. Says what did not end in time.
 async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) -> Option<String> {
     let time = Duration::from_millis(u64::from(host.config.stop_ms));
@@ -418,6 +444,7 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
     let code = CloseCode::ServerStopping;
     endpoint.close(code, code.text());
     let scheduler = host.rooms.scheduler();
+    rooms_save(host, end).await;
     scheduler.stop();
     let _ = tokio::time::timeout_at(end.min(Instant::now() + CLOSE_TIME), endpoint.over()).await;
     while let Some(what) = scheduler.unfinished() {
@@ -426,6 +453,7 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
         }
         tokio::time::sleep(STOP_LOOK).await;
     }
+    deliver_last(host, scheduler);
     // The threads have let go of their rooms: no more records come.
     if let Some(journals) = &host.rooms.journals {
         journals.stop();

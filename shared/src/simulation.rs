@@ -7,6 +7,7 @@ mod capture;
 mod groups;
 mod ids;
 mod no_event;
+mod profile;
 mod rooms;
 mod state;
 mod static_data;
@@ -16,6 +17,7 @@ pub use capture::{Capture, Captured, Position};
 pub use groups::Groups;
 pub use ids::{EntityId, EntityIds, PlayerId};
 pub use no_event::{NoCommand, NoEvent};
+pub use profile::SaveOutcome;
 pub use rooms::{Account, LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
 pub use state::{GameState, StatePart};
 pub use static_data::{StaticData, StaticEdit};
@@ -96,6 +98,24 @@ pub trait Simulation: GameState {
     /// What a player asks for when it joins, such as its team; `()` for none. JSON on the wire, so any type of serde.
     type JoinOptions: Options;
 
+    /// What the server's store keeps of an account from one stay to the next, such as its coins; `()` for nothing. Saved by
+    /// [`Outbox::save`], given back in [`NewPlayer::profile`]. JSON in the store, so any type of serde: with
+    /// `#[serde(default)]` a field can be added without a new version.
+    type Profile: Options;
+
+    /// The version of [`Simulation::Profile`], kept with each one.
+    const PROFILE_VERSION: u32 = 1;
+
+    /// Whether an account may take a seat while its profile cannot be read, as without a profile: what is saved for it in
+    /// that stay is not kept. Otherwise its join is refused with `Busy`.
+    const JOINS_WITHOUT_PROFILE: bool = false;
+
+    /// A profile of another version than [`Simulation::PROFILE_VERSION`], from the JSON that was saved. Deterministic. With
+    /// `None` its version is unknown: the account's join is refused, and what is saved of it stays as it is.
+    fn migrate_profile(_version: u32, _json: &str) -> Option<Self::Profile> {
+        None
+    }
+
     /// A new room. The same seed, name and options give the same room.
     fn new(room: &NewRoom<Self>) -> Self;
 
@@ -130,6 +150,10 @@ pub trait Simulation: GameState {
 
     /// A player that was away is back.
     fn back(&mut self, _player: PlayerId) {}
+
+    /// A profile that the step of `tick` [saved](Outbox::save) for a player with a seat is on disk, or is not kept. Told at
+    /// most once for each save, some ticks later: not if the player has left, or the server was killed meanwhile.
+    fn saved(&mut self, _player: PlayerId, _tick: Tick, _outcome: SaveOutcome) {}
 
     /// One tick, `1 / TICK_HZ` seconds.
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>);
@@ -274,6 +298,7 @@ pub struct Outbox<G: Simulation> {
     events: Vec<OutboxEvent<G::Event>>,
     unreliable: Vec<OutboxEvent<G::Event>>,
     static_data: StaticData,
+    saves: Vec<(PlayerId, G::Profile)>,
 }
 
 /// An event of an [`Outbox`].
@@ -324,7 +349,12 @@ impl<G: Simulation> std::fmt::Debug for Outbox<G> {
 
 impl<G: Simulation> Default for Outbox<G> {
     fn default() -> Self {
-        Outbox { events: Vec::new(), unreliable: Vec::new(), static_data: StaticData::default() }
+        Outbox {
+            events: Vec::new(),
+            unreliable: Vec::new(),
+            static_data: StaticData::default(),
+            saves: Vec::new(),
+        }
     }
 }
 
@@ -364,6 +394,21 @@ impl<G: Simulation> Outbox<G> {
     /// Where the step edits what [`Simulation::static_data`] began.
     pub fn static_data(&mut self) -> &mut StaticData {
         &mut self.static_data
+    }
+
+    /// Saves the profile of a player with an account, in place of the one before; of several in a step the last. Also in
+    /// the step after [`Simulation::leave`] for the player that has left. [`Simulation::saved`] tells when the disk has it.
+    /// Passed over for a guest, a bot, and without a store.
+    ///
+    /// Save where it matters, such as at the end of a round and at the leave: each save is a write to the disk, and those
+    /// that find no place in the store's queue are not kept.
+    pub fn save(&mut self, player: PlayerId, profile: G::Profile) {
+        self.saves.push((player, profile));
+    }
+
+    /// Takes out all saves, in their order.
+    pub fn drain_saves(&mut self) -> impl Iterator<Item = (PlayerId, G::Profile)> + '_ {
+        self.saves.drain(..)
     }
 
     /// Takes out all reliable events, in the order in which they were sent.

@@ -2,7 +2,8 @@
 //!
 //! [`tag`] is the game that the tutorial builds, [`predict`] its prediction, [`bot`] a player without a person,
 //! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types,
-//! [`map`] a game with static data, [`notices`] what a server says to all, [`accounts`] who players are.
+//! [`map`] a game with static data, [`notices`] what a server says to all, [`accounts`] who players are,
+//! [`profile`] what a game keeps of them.
 
 pub mod accounts;
 pub mod bot;
@@ -13,4 +14,5 @@ pub mod lobby;
 pub mod map;
 pub mod notices;
 pub mod predict;
+pub mod profile;
 pub mod tag;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 /// The first bytes of every segment.
 pub(super) const MAGIC: [u8; 8] = *b"tickwire";
 /// The version of the format.
-pub(super) const VERSION: u16 = 3;
+pub(super) const VERSION: u16 = 4;
 /// Bytes of a block before its payload.
 const HEAD_BYTES: usize = 12;
 /// Most bytes of a payload: all lanes of all entities that a room may have fit.

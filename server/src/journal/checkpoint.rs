@@ -24,7 +24,7 @@ use crate::room::{JournalHead, Replay};
 /// The first bytes of every checkpoint.
 const MAGIC: [u8; 8] = *b"tickstat";
 /// The version of the format.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 const EXTENSION: &str = "checkpoint";
 
 /// A room after one of its ticks, as a file.

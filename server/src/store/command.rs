@@ -1,4 +1,4 @@
-//! The command `store` of a game's program: checks a store and copies it.
+//! The command `store` of a game's program: checks a store, copies it, and shows profiles.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use super::StoreError;
 use super::database::{Database, StoreCounts};
 
-/// Runs `PROGRAM store ...`; `args` begin with the program and `store`.
-pub(crate) fn store_command(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs `PROGRAM store ...` of this game's program; `args` begin with the program and `store`.
+pub(crate) fn store_command(game: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The word `store` takes the place of the program's name.
     let matches = command().get_matches_from(args.into_iter().skip(1));
     // A panic of the database is in the error, and needs no report of its own.
     std::panic::set_hook(Box::new(|_| {}));
-    match run(&matches) {
+    match run(game, &matches) {
         Ok(text) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -35,7 +35,7 @@ fn command() -> Command {
     let dir = || path("dir", "DIR", "The store's directory, as in the setting store");
     let to = path("to", "TO", "The directory of the copy; made if it is not there");
     Command::new("store")
-        .about("Checks or copies the store of a server that does not run.")
+        .about("Checks, copies or shows the store of a server that does not run.")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
@@ -44,18 +44,30 @@ fn command() -> Command {
                 .arg(dir()),
         )
         .subcommand(Command::new("backup").about("Writes a copy of the store.").arg(dir()).arg(to))
+        .subcommand(
+            Command::new("profile")
+                .about("Prints the profile of an account as JSON, with the stay, tick and time of its save.")
+                .arg(dir())
+                .arg(Arg::new("account").value_name("ACCOUNT").required(true).help("Its id")),
+        )
 }
 
-fn run(matches: &ArgMatches) -> Result<String, StoreError> {
+fn run(game: &str, matches: &ArgMatches) -> Result<String, StoreError> {
     let path = |matches: &ArgMatches, name: &str| {
         matches.get_one::<PathBuf>(name).expect("a required argument").clone()
     };
-    let told = |StoreCounts { rooms, messages }| format!("{messages} messages in {rooms} rooms");
+    let told = |StoreCounts { rooms, messages, profiles }| {
+        format!("{messages} messages in {rooms} rooms, {profiles} profiles")
+    };
     match matches.subcommand() {
         Some(("backup", matches)) => {
             let to = path(matches, "to");
             let counts = Database::open(&path(matches, "dir"), true)?.copy_to(&to)?;
             Ok(format!("{}: {}", to.display(), told(counts)))
+        }
+        Some(("profile", matches)) => {
+            let account = matches.get_one::<String>("account").expect("a required argument");
+            Database::open(&path(matches, "dir"), false)?.show_profile(game, account)
         }
         Some((_, matches)) => {
             let dir = path(matches, "dir");
@@ -77,7 +89,7 @@ mod tests {
     use tickwire_shared::control::{ChatMessage, RequestId};
 
     fn told(words: &[&str]) -> Result<String, String> {
-        run(&command().get_matches_from(words)).map_err(|error| error.to_string())
+        run("dots", &command().get_matches_from(words)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -90,10 +102,10 @@ mod tests {
             ChatMessage { request, id: 1, time_ms: 5, from: from_player, name, to: None, text };
         let new = NewMessage { room: "bay".to_owned(), message, session: Some(SessionTag(3)) };
         let mut database = Database::create(&from, 1 << 20).unwrap();
-        database.keep(&[new], Retention { messages: 9, rooms: 9 }).unwrap();
+        database.keep(&[new], Retention { messages: 9, rooms: 9, profiles: 9 }).unwrap();
         drop(database);
         let [from, to] = [&from, &to].map(|dir| dir.to_str().unwrap());
-        let good = "good, 1 messages in 1 rooms";
+        let good = "good, 1 messages in 1 rooms, 0 profiles";
         assert!(told(&["store", "check", from]).unwrap().ends_with(good));
         assert!(told(&["store", "backup", from, to]).unwrap().starts_with(to));
         assert!(told(&["store", "check", to]).unwrap().ends_with(good));

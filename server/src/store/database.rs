@@ -5,10 +5,12 @@
 //! | `meta` | `version`, `runs`, `opened` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
+//! | `profiles` | a game's name and an account's id | its `StoredProfile` in postcard |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
 mod check;
 mod copy;
+mod profiles;
 mod said;
 
 use std::collections::{HashMap, HashSet};
@@ -18,12 +20,15 @@ use redb::{
     Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
     WriteTransaction,
 };
+use tickwire_shared::SaveOutcome;
 use tickwire_shared::control::ChatMessage;
 
-use super::NewMessage;
 use super::error::{StoreError, guarded};
+use super::fences::ProfileFences;
 use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
-use super::record::{RoomHead, StoredMessage, VERSION};
+use super::record::{RoomHead, StoredMessage, VERSION, VERSION_BEFORE};
+use super::{NewMessage, SaveProfile};
+use profiles::PROFILES;
 use said::SAID;
 
 /// Most bytes of a page's names and texts, so that it fits a frame.
@@ -58,6 +63,23 @@ pub(super) struct Retention {
     pub(super) messages: usize,
     /// Rooms, the last used ones.
     pub(super) rooms: usize,
+    /// Accounts with a profile, the first ones.
+    pub(super) profiles: usize,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) messages: Vec<NewMessage>,
+    pub(super) saves: Vec<SaveProfile>,
+    /// The time, in milliseconds since 1970.
+    pub(super) time_ms: u64,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.saves.is_empty()
+    }
 }
 
 /// A part of a room's messages.
@@ -82,6 +104,7 @@ pub(super) struct FoundPage {
 pub(super) struct StoreCounts {
     pub(super) rooms: u64,
     pub(super) messages: u64,
+    pub(super) profiles: u64,
 }
 
 impl Database {
@@ -108,16 +131,17 @@ impl Database {
                 let mut meta = database.table(&write, META)?;
                 match database.number(&meta, "version")? {
                     Some(VERSION) => {}
-                    Some(version) => {
+                    Some(version) if version != VERSION_BEFORE => {
                         return Err(StoreError::Version { path: path.into(), version });
                     }
-                    None => {
+                    Some(_) | None => {
                         meta.insert("version", VERSION).map_err(|error| database.failed(error))?;
                     }
                 }
                 database.table(&write, ROOMS)?;
                 database.table(&write, MESSAGES)?;
                 database.table(&write, SAID)?;
+                database.table(&write, PROFILES)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -140,7 +164,7 @@ impl Database {
             let read = database.redb.begin_read().map_err(|error| database.failed(error))?;
             let meta = read.open_table(META).map_err(|error| database.failed(error))?;
             match database.number(&meta, "version")? {
-                Some(VERSION) => {}
+                Some(VERSION | VERSION_BEFORE) => {}
                 version => {
                     let version = version.unwrap_or(0);
                     return Err(StoreError::Version { path: path.clone(), version });
@@ -230,20 +254,21 @@ impl Database {
         self.rooms.values().map(|head| head.last_id).max().unwrap_or(0)
     }
 
-    /// Keeps messages in one transaction: once this returns they are on disk. After an error the database must be opened
-    /// again.
-    pub(super) fn keep(
+    /// Writes all of `batch` in one transaction: once this returns it is on disk. Returns what became of each profile. After an
+    /// error the database must be opened again.
+    pub(super) fn write(
         &mut self,
-        new: &[NewMessage],
+        batch: &Batch,
         retention: Retention,
-    ) -> Result<(), StoreError> {
+        fences: &ProfileFences,
+    ) -> Result<Vec<SaveOutcome>, StoreError> {
         let mut heads = std::mem::take(&mut self.rooms);
         let write = self.begin_write()?;
         {
             let mut messages = self.table(&write, MESSAGES)?;
             let mut rooms = self.table(&write, ROOMS)?;
             let mut said = self.table(&write, SAID)?;
-            for new in new {
+            for new in &batch.messages {
                 let NewMessage { room, message, .. } = new;
                 self.note_said(&mut said, new)?;
                 if !heads.contains_key(room) && heads.len() >= retention.rooms {
@@ -267,9 +292,11 @@ impl Database {
                     .map_err(|error| self.failed(error))?;
             }
         }
+        let limits = (fences, retention.profiles);
+        let outcomes = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
-        Ok(())
+        Ok(outcomes)
     }
 
     /// Removes the oldest messages of a room. Returns their number.

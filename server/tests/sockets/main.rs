@@ -22,6 +22,7 @@ mod large_game;
 mod leaving;
 mod network;
 mod notices;
+mod profiles;
 mod requests;
 mod restart;
 mod restored;

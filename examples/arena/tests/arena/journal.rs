@@ -77,6 +77,7 @@ impl Match {
                     player,
                     name,
                     account: None,
+                    profile: None,
                     spectator,
                     options,
                     datagram_bytes_max,
