@@ -223,6 +223,8 @@ settings! {
         profiles_max: usize = 1_000_000, in 1..=1_000_000_000;
         /// Milliseconds for which the join of an account waits for its profile.
         profile_load_ms: u32 = 2000, in 50..=60_000;
+        /// Bans and mutes that the store keeps.
+        sanctions_max: usize = 10_000, in 1..=1_000_000;
         /// Newest messages of a room that the store keeps.
         chat_history_messages: usize = 10_000, in 1..=10_000_000;
         /// Rooms whose messages the store keeps; beyond that the one without a message for the longest time is dropped.

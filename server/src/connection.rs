@@ -25,6 +25,7 @@ mod profiles;
 mod reliable;
 mod restored;
 mod resume;
+mod sanctions;
 mod secrets;
 mod served;
 mod static_data;
@@ -64,6 +65,7 @@ use streams::Streams;
 pub(crate) use link::{ClientLink, SessionEnd};
 pub(crate) use links::ClientLinks;
 pub(crate) use restored::RestoredSeats;
+pub(crate) use sanctions::SanctionRefusal;
 
 /// Time for a client that got a goodbye to close the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);

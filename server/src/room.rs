@@ -55,6 +55,7 @@ pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;
 pub(crate) use stepped::CommandFate;
 pub use stepped::SteppedCommands;
+pub(crate) use text::{NameKey, name_key};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;

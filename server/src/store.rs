@@ -23,13 +23,15 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use tickwire_shared::control::{ChatMessage, RequestId};
 use tickwire_shared::{PlayerId, SaveOutcome, Tick};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::ServerConfig;
 use crate::room::{JoinProfile, NewProfile};
-use database::{Database, Retention};
+use crate::sanctions::Sanctions;
+use database::{Database, Retention, SanctionChange};
 use fences::ProfileFences;
 use state::{QueueShare, StoreState};
 use thread::ThreadSettings;
@@ -39,7 +41,7 @@ pub use error::StoreError;
 pub(crate) use command::store_command;
 pub(crate) use database::{ChatPage, PAGE_BYTES_MAX};
 pub(crate) use state::StoreStats;
-pub(crate) use thread::StoreByHand;
+pub(crate) use thread::{StoreByHand, wall_ms};
 
 /// Most messages of a page of history.
 pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
@@ -55,6 +57,8 @@ pub(crate) struct ServerStore {
     part_max: QueueShare,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
+    /// Bans and mutes, as on disk.
+    sanctions: ArcSwap<Sanctions>,
     /// The messages that were said last before this server began.
     said: HashMap<(SessionTag, RequestId), ChatMessage>,
     /// `None` if the caller does its work by hand.
@@ -116,6 +120,14 @@ pub(crate) struct LoadProfile {
     pub(crate) answer: oneshot::Sender<Option<JoinProfile>>,
 }
 
+/// A ban or a mute to be set or lifted.
+#[derive(Debug)]
+pub(crate) struct SetSanction {
+    pub(crate) change: SanctionChange,
+    /// Told once it is on disk, with false if there are too many; `None` if it cannot be written.
+    pub(crate) answer: oneshot::Sender<Option<bool>>,
+}
+
 /// A request to the thread.
 #[derive(Debug)]
 enum StoreRequest {
@@ -123,6 +135,7 @@ enum StoreRequest {
     Page(PageRequest),
     Save(Box<SaveProfile>),
     Load(LoadProfile),
+    Sanction(SetSanction),
 }
 
 /// A result from the thread.
@@ -172,12 +185,14 @@ impl ServerStore {
         let highest_id = run << RUN_SHIFT;
         // Only sessions of restored rooms say anything again.
         let said = if config.journal.is_some() { database.said()? } else { HashMap::new() };
+        let sanctions = ArcSwap::from_pointee(Sanctions::new(database.sanctions()?));
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
         let retention = Retention {
             messages: config.chat_history_messages,
             rooms: config.chat_rooms_max,
             profiles: config.profiles_max,
+            sanctions: config.sanctions_max,
         };
         let fences = ProfileFences::new(highest_id, config.connections_max);
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
@@ -197,6 +212,7 @@ impl ServerStore {
             queued_max,
             part_max: queued_max.part(QUEUE_PARTS),
             highest_id: AtomicU64::new(highest_id),
+            sanctions,
             said,
             thread: None,
         };
@@ -249,6 +265,25 @@ impl ServerStore {
     /// Reads a profile, and answers the request itself. `false` as for [`ServerStore::look_up`].
     pub(crate) fn load(&self, wanted: LoadProfile) -> bool {
         self.push_part(StoreRequest::Load(wanted))
+    }
+
+    /// Sets a ban or a mute, or lifts it, and answers the request itself. `false` as for [`ServerStore::keep`].
+    pub(crate) fn set_sanction(&self, set: SetSanction) -> bool {
+        self.push_part(StoreRequest::Sanction(set))
+    }
+
+    /// Bans and mutes that are on disk.
+    pub(crate) fn sanctions(&self) -> Guard<Arc<Sanctions>> {
+        self.sanctions.load()
+    }
+
+    /// Has a ban or a mute that is on disk hold from now on.
+    pub(crate) fn apply_sanction(&self, (key, sanction): SanctionChange) {
+        self.sanctions.rcu(|now| {
+            let mut sanctions = Sanctions::clone(now);
+            sanctions.set(key.clone(), sanction.clone());
+            sanctions
+        });
     }
 
     /// Queues a request that has a part of the queue.
@@ -323,12 +358,15 @@ impl StoreRequest {
                         + new.profile.json.as_str().len()
                 }
                 StoreRequest::Load(wanted) => wanted.account.len(),
+                StoreRequest::Sanction(set) => {
+                    set.change.1.as_ref().map_or(0, |sanction| sanction.reason.len())
+                }
             }
     }
 
     /// True if it is part of a transaction.
     fn is_write(&self) -> bool {
-        matches!(self, StoreRequest::Keep(_) | StoreRequest::Save(_))
+        matches!(self, StoreRequest::Keep(_) | StoreRequest::Save(_) | StoreRequest::Sanction(_))
     }
 }
 

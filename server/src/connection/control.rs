@@ -133,13 +133,14 @@ async fn handle<S: Simulation>(
                 checked?;
                 host.rooms.play(&room?, &password, by)
             };
-            let profile = host.load_profile(link).await;
+            let profile = host.load_profile(link, &name).await;
             enter(link, request, (name, options, profile), find).await;
         }
         ClientFrame::Spectate { request, room, name, password } => {
             let chosen = own_room(link, RoomChoice::Named(room.clone()));
             let find = || chosen.and_then(|_| host.rooms.watch(&room, &password));
-            enter(link, request, (name, Redacted::default(), Ok(None)), find).await;
+            let allowed = host.check_name(link, &name).map(|()| None);
+            enter(link, request, (name, Redacted::default(), allowed), find).await;
         }
         ClientFrame::Leave { request } => {
             let (player, code) = (link.player, CloseCode::Normal);
@@ -244,11 +245,13 @@ async fn enter<I>(
         is_named: own_name.is_some(),
         is_bound: own_room.is_some(),
     });
+    // The authenticator may set the name.
+    let name = own_name.unwrap_or(name);
+    link.set_display_name(name.clone());
     let join = ToRoom::Join {
         request,
         player,
-        // The authenticator may set the name.
-        name: own_name.unwrap_or(name),
+        name,
         account,
         profile,
         spectator,

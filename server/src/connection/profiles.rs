@@ -19,12 +19,14 @@ use crate::store::{LoadProfile, SaveId, SaveProfile};
 const UNREAD: &str = "your saved profile cannot be read now; try again in a moment";
 
 impl<S: Simulation> ServerState<S> {
-    /// The profile with which a client joins; `None` for a guest, without a store, if the game keeps none, and for a client
+    /// The profile with which a client joins under a name; `None` for a guest, without a store, if the game keeps none, and for a client
     /// that is in a room.
     pub(super) async fn load_profile(
         &self,
         link: &ClientLink<S::Input>,
+        name: &str,
     ) -> Result<Option<Box<JoinProfile>>, RoomRefusal> {
+        self.check_name(link, name)?;
         let keeps_profiles = TypeId::of::<S::Profile>() != TypeId::of::<()>();
         let is_wanted = keeps_profiles && link.membership().is_none();
         let (Some(store), Some(account), true) =

@@ -6,12 +6,14 @@
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
 //! | `profiles` | a game's name and an account's id | its `StoredProfile` in postcard |
+//! | `sanctions` | `ban` or `mute`, and whom it is for, as text | its `Sanction` in postcard |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
 mod check;
 mod copy;
 mod profiles;
 mod said;
+mod sanctions;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,9 @@ use super::record::{RoomHead, StoredMessage, VERSION, VERSION_BEFORE};
 use super::{NewMessage, SaveProfile};
 use profiles::PROFILES;
 use said::SAID;
+use sanctions::SANCTIONS;
+
+pub(crate) use sanctions::SanctionChange;
 
 /// Most bytes of a page's names and texts, so that it fits a frame.
 pub(crate) const PAGE_BYTES_MAX: usize = 48 * 1024;
@@ -65,6 +70,8 @@ pub(super) struct Retention {
     pub(super) rooms: usize,
     /// Accounts with a profile, the first ones.
     pub(super) profiles: usize,
+    /// Bans and mutes, the first ones.
+    pub(super) sanctions: usize,
 }
 
 /// What is written in one transaction.
@@ -72,14 +79,24 @@ pub(super) struct Retention {
 pub(super) struct Batch {
     pub(super) messages: Vec<NewMessage>,
     pub(super) saves: Vec<SaveProfile>,
+    pub(super) sanctions: Vec<SanctionChange>,
     /// The time, in milliseconds since 1970.
     pub(super) time_ms: u64,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.saves.is_empty()
+        self.messages.is_empty() && self.saves.is_empty() && self.sanctions.is_empty()
     }
+}
+
+/// What became of a batch that is on disk.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Of each profile.
+    pub(super) saves: Vec<SaveOutcome>,
+    /// For each ban or mute, whether there was a place for it.
+    pub(super) sanctions: Vec<bool>,
 }
 
 /// A part of a room's messages.
@@ -105,6 +122,7 @@ pub(super) struct StoreCounts {
     pub(super) rooms: u64,
     pub(super) messages: u64,
     pub(super) profiles: u64,
+    pub(super) sanctions: u64,
 }
 
 impl Database {
@@ -142,6 +160,7 @@ impl Database {
                 database.table(&write, MESSAGES)?;
                 database.table(&write, SAID)?;
                 database.table(&write, PROFILES)?;
+                database.table(&write, SANCTIONS)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -254,14 +273,14 @@ impl Database {
         self.rooms.values().map(|head| head.last_id).max().unwrap_or(0)
     }
 
-    /// Writes all of `batch` in one transaction: once this returns it is on disk. Returns what became of each profile. After an
-    /// error the database must be opened again.
+    /// Writes all of `batch` in one transaction: once this returns it is on disk. After an error the database must be
+    /// opened again.
     pub(super) fn write(
         &mut self,
         batch: &Batch,
         retention: Retention,
         fences: &ProfileFences,
-    ) -> Result<Vec<SaveOutcome>, StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut heads = std::mem::take(&mut self.rooms);
         let write = self.begin_write()?;
         {
@@ -293,10 +312,11 @@ impl Database {
             }
         }
         let limits = (fences, retention.profiles);
-        let outcomes = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
+        let saves = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
+        let sanctions = self.set_sanctions(&write, &batch.sanctions, retention.sanctions)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
-        Ok(outcomes)
+        Ok(Written { saves, sanctions })
     }
 
     /// Removes the oldest messages of a room. Returns their number.

@@ -113,7 +113,7 @@ impl StoreState {
     /// The part of the queue that requests like this one share; `None` for messages.
     pub(super) fn part_of(&self, request: &StoreRequest) -> Option<&QueueFill> {
         match request {
-            StoreRequest::Keep(_) => None,
+            StoreRequest::Keep(_) | StoreRequest::Sanction(_) => None,
             StoreRequest::Page(_) => Some(&self.look_ups),
             StoreRequest::Save(_) => Some(&self.saves),
             StoreRequest::Load(_) => Some(&self.loads),

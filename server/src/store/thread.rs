@@ -13,7 +13,7 @@ use tickwire_shared::SaveOutcome;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::database::{Batch, ChatPage, DamagedRecords, Database, FoundPage, Retention};
+use super::database::{Batch, ChatPage, DamagedRecords, Database, FoundPage, Retention, Written};
 use super::error::{guarded, panic_text};
 use super::fences::ProfileFences;
 use super::record::StoredProfile;
@@ -210,6 +210,7 @@ impl StoreThread {
                     batch.messages.push(message.clone());
                 }
                 StoreRequest::Save(save) => batch.saves.push((**save).clone()),
+                StoreRequest::Sanction(set) => batch.sanctions.push(set.change.clone()),
                 StoreRequest::Load(_) => {}
                 StoreRequest::Page(page) => {
                     let stored = self.database.as_ref().map_or(0, |all| all.last_id(&page.room));
@@ -223,10 +224,12 @@ impl StoreThread {
         let (writes, reads): (VecDeque<_>, VecDeque<_>) =
             self.taken.drain(..).partition(StoreRequest::is_write);
         self.taken = reads;
-        let mut outcomes = written.into_iter().flatten();
+        let Written { saves, sanctions } = written.unwrap_or_default();
+        let (mut saves, mut sanctions) = (saves.into_iter(), sanctions.into_iter());
         for request in writes {
             let found = match request {
-                StoreRequest::Save(_) => outcomes.next().map(Found::Outcome),
+                StoreRequest::Save(_) => saves.next().map(Found::Outcome),
+                StoreRequest::Sanction(_) => sanctions.next().map(Found::Sanction),
                 _ => Some(Found::Saved).filter(|_| is_saved),
             };
             self.answer(request, found);
@@ -262,13 +265,13 @@ impl StoreThread {
         }
     }
 
-    /// Returns what became of the profiles once all is on disk; `None` if nothing is.
-    fn write(&mut self, batch: &Batch) -> Option<Vec<SaveOutcome>> {
+    /// Returns what became of all once it is on disk; `None` if nothing is.
+    fn write(&mut self, batch: &Batch) -> Option<Written> {
         let ThreadSettings { retention, fences, .. } = &self.settings;
         let database = self.database.as_mut()?;
         let path = database.path().to_owned();
         match guarded(&path, || database.write(batch, *retention, fences)) {
-            Ok(outcomes) => Some(outcomes),
+            Ok(written) => Some(written),
             Err(error) => {
                 self.fail(&error);
                 None
@@ -358,6 +361,13 @@ impl StoreThread {
                 let (save, room) = (save.id(), save.room);
                 self.send(StoreEvent::Profile { room, save, outcome });
             }
+            StoreRequest::Sanction(set) => {
+                let fits = match found {
+                    Some(Found::Sanction(fits)) => Some(fits),
+                    _ => None,
+                };
+                let _ = set.answer.send(fits);
+            }
             StoreRequest::Load(LoadProfile { answer, .. }) => {
                 self.state.count_load();
                 let profile = match found {
@@ -432,10 +442,12 @@ enum Found {
     Saved,
     Page(ChatPage),
     Outcome(SaveOutcome),
+    Sanction(bool),
     Profile(JoinProfile),
 }
 
-fn wall_ms() -> u64 {
+/// The time in milliseconds since 1970.
+pub(crate) fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -32,6 +32,7 @@ mod room_lists;
 mod room_options;
 mod rooms;
 mod said_again;
+mod sanctions;
 mod slow_reader;
 mod static_data;
 mod stop;

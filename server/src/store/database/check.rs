@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use redb::{ReadableDatabase as _, ReadableTable as _};
 
 use super::profiles::PROFILES;
+use super::sanctions::SANCTIONS;
 use super::{Database, MESSAGES, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::record::RoomHead;
@@ -51,6 +52,10 @@ impl Database {
             true => self.check_profiles(&read)?,
             false => 0,
         };
-        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages, profiles })
+        let sanctions = match self.has_table(&read, SANCTIONS)? {
+            true => self.read_sanctions(&read)?.len() as u64,
+            false => 0,
+        };
+        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages, profiles, sanctions })
     }
 }

@@ -9,6 +9,7 @@ use redb::{
 
 use super::profiles::PROFILES;
 use super::said::SAID;
+use super::sanctions::SANCTIONS;
 use super::{CACHE_BYTES, Database, MESSAGES, META, ROOMS, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::files::{file_in, make_dir, part_in, publish};
@@ -48,12 +49,16 @@ impl Database {
             true => self.copy_table(&copy, both, PROFILES)?,
             false => 0,
         };
+        let sanctions = match self.has_table(&read, SANCTIONS)? {
+            true => self.copy_table(&copy, both, SANCTIONS)?,
+            false => 0,
+        };
         // The copy has them all.
         self.set_version(&write)?;
         write.commit().map_err(|error| copy.failed(error))?;
         let Database { redb, path, .. } = copy;
         redb.close().map_err(|error| StoreError::of_database(&path, error.into()))?;
-        Ok(StoreCounts { rooms, messages, profiles })
+        Ok(StoreCounts { rooms, messages, profiles, sanctions })
     }
 
     /// True if the store has this table.

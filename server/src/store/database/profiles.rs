@@ -129,8 +129,8 @@ mod tests {
         saves: Vec<SaveProfile>,
     ) -> Vec<SaveOutcome> {
         let batch = Batch { saves, time_ms: 5, ..Batch::default() };
-        let retention = Retention { messages: 9, rooms: 9, profiles: 2 };
-        database.write(&batch, retention, fences).unwrap()
+        let retention = Retention { messages: 9, rooms: 9, profiles: 2, sanctions: 1000 };
+        database.write(&batch, retention, fences).unwrap().saves
     }
 
     fn json_of(database: &Database, account: &str) -> Option<String> {

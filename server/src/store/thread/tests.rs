@@ -28,7 +28,7 @@ impl DrivenThread {
         let settings = ThreadSettings {
             dir: dir.path().to_owned(),
             cache_bytes: CACHE_BYTES,
-            retention: Retention { messages: 100, rooms: 100, profiles: 1000 },
+            retention: Retention { messages: 100, rooms: 100, profiles: 1000, sanctions: 1000 },
             commit_time,
             fences: ProfileFences::new(0, 9),
         };
