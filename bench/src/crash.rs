@@ -1,4 +1,4 @@
-//! Kills an arena server with a journal again and again, and measures how its players come back.
+//! Kills an arena server with a journal and a store again and again, and measures how its players come back.
 
 mod player;
 mod server;
@@ -82,10 +82,15 @@ struct Report {
     chats_sent: usize,
     /// Chat messages of the players that a player heard more than once: sent again, as the answer was lost.
     chats_doubled: usize,
+    /// Profiles that were saved and told to the game as on disk, by the journal.
+    saves_acknowledged: usize,
+    /// Those of them that the store did not have after a kill, nor a later one.
+    saves_lost: usize,
 }
 
 /// One kill and its outcome.
 struct Kill {
+    saves_lost: usize,
     back_ms: f64,
     outage_ms: f64,
     ticks_lost: u32,
@@ -99,7 +104,7 @@ pub(crate) fn run(arguments: &CrashArguments) -> anyhow::Result<ExitCode> {
         true => println!("{}", serde_json::to_string(&report)?),
         false => report.print(),
     }
-    let is_whole = report.seats_lost == 0 && report.commands_doubled == 0;
+    let is_whole = report.seats_lost == 0 && report.commands_doubled == 0 && report.saves_lost == 0;
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -124,8 +129,12 @@ async fn measure(arguments: &CrashArguments) -> anyhow::Result<Report> {
     table.play_while(|players| Instant::now() < end && players.iter().any(Player::waits)).await;
     server.stop()?;
     let done = server.commands()?;
+    let saved = (server.saves()?.acknowledged, server.lost_saves()?);
     server.remove();
-    Ok(table.report(arguments, &kills, &done))
+    let report = table.report(arguments, &kills, &done);
+    let (saves_acknowledged, lost) = saved;
+    let saves_lost = lost + kills.iter().map(|kill| kill.saves_lost).sum::<usize>();
+    Ok(Report { saves_acknowledged, saves_lost, ..report })
 }
 
 /// All players, in one task.
@@ -139,7 +148,8 @@ impl Table {
     async fn seat(server: &CrashServer, clients: usize) -> anyhow::Result<Self> {
         let mut players = Vec::new();
         for number in 0..clients {
-            players.push(Player::join(&server.target(), number as u32).await?);
+            let token = server.token(&format!("account-{number}"))?;
+            players.push(Player::join(&server.target(), &token, number as u32).await?);
         }
         Ok(Table { players, frames: 0, lost: 0 })
     }
@@ -164,6 +174,7 @@ impl Table {
         server.kill()?;
         self.players.iter_mut().for_each(Player::expect_return);
         let kept = server.last_tick()?;
+        let saves_lost = server.lost_saves()?;
         self.play_while(|_| killed.elapsed() < down).await;
         let started = Instant::now();
         server.start()?;
@@ -180,6 +191,7 @@ impl Table {
         let seen = self.players.iter().map(Player::newest_before).max().unwrap_or(0);
         let ms = |since: Instant| (last - since).as_secs_f64() * 1000.0;
         Ok(Kill {
+            saves_lost,
             back_ms: ms(started),
             outage_ms: ms(killed),
             ticks_lost: seen.saturating_sub(kept),
@@ -220,6 +232,7 @@ impl Table {
             commands_unanswered: sum(Player::unanswered),
             chats_sent: sum(|player| player.chats_sent),
             chats_doubled: self.players.iter().map(Player::chats_doubled).max().unwrap_or(0),
+            ..Report::default()
         }
     }
 }
@@ -249,6 +262,10 @@ impl Report {
             self.commands_unanswered,
             self.chats_sent,
             self.chats_doubled
+        );
+        println!(
+            "{} profiles saved and acknowledged: {} lost",
+            self.saves_acknowledged, self.saves_lost
         );
     }
 }

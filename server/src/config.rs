@@ -69,6 +69,8 @@ settings! {
         static_bytes_max: usize = 4_194_304, in 0..=67_108_864;
         /// Bytes of the room options or join options, as JSON.
         options_bytes_max: usize = 4096, in 0..=16_384;
+        /// Bytes of an account's profile, as JSON.
+        profile_bytes_max: usize = 16_384, in 64..=1_048_576;
         /// Bytes of a room's metadata in lists, as JSON.
         metadata_bytes_max: usize = 512, in 0..=4096;
         /// Seconds between two kicks by a room's host.
@@ -207,16 +209,22 @@ settings! {
         journal_bytes: usize = 17_179_869_184, in 65_536..=1_125_899_906_842_624;
         /// Seconds from the last record of a room that has ended until its files are removed.
         journal_ended_kept_s: u32 = 604_800, in 60..=315_360_000;
-        /// Directory of the store, which keeps the rooms' chat on disk. Without it none is kept.
+        /// Directory of the store, which keeps the rooms' chat and the accounts' profiles on disk. Without it none is kept.
         store: Option<PathBuf> = None;
-        /// Milliseconds in which messages gather that are written to the store at once.
+        /// Milliseconds in which messages and profiles gather that are written to the store at once.
         store_commit_ms: u32 = 50, in 1..=10_000;
-        /// Messages and requests for history that wait for the store; more messages are not saved.
+        /// Messages, profiles and requests for history that wait for the store; more messages and profiles are not saved.
         store_queued_max: usize = 8192, in 16..=1_048_576;
-        /// Bytes of them. Requests for history have a quarter of the queue.
+        /// Bytes of them. Requests for history have a quarter of the queue, profiles to read one, and profiles to save one.
         store_queued_bytes: usize = 8_388_608, in 65_536..=4_294_967_296;
         /// Bytes of memory in which the store holds parts of its file.
         store_cache_bytes: usize = 67_108_864, in 1_048_576..=1_099_511_627_776;
+        /// Accounts whose profiles the store keeps; beyond that those of other accounts are not saved.
+        profiles_max: usize = 1_000_000, in 1..=1_000_000_000;
+        /// Milliseconds for which the join of an account waits for its profile.
+        profile_load_ms: u32 = 2000, in 50..=60_000;
+        /// Bans and mutes that the store keeps.
+        sanctions_max: usize = 10_000, in 1..=1_000_000;
         /// Newest messages of a room that the store keeps.
         chat_history_messages: usize = 10_000, in 1..=10_000_000;
         /// Rooms whose messages the store keeps; beyond that the one without a message for the longest time is dropped.

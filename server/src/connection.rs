@@ -6,7 +6,7 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
-//! - `history` keeps messages in the store and brings them back;
+//! - `history` keeps messages in the store and brings them back, `profiles` what games save of accounts;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
 //!   again; `stop` is the end of all of them;
 //! - `link` is the client as the others see it.
@@ -21,9 +21,11 @@ mod history;
 mod link;
 mod links;
 mod order;
+mod profiles;
 mod reliable;
 mod restored;
 mod resume;
+mod sanctions;
 mod secrets;
 mod served;
 mod static_data;
@@ -64,6 +66,7 @@ use streams::Streams;
 pub(crate) use link::{ClientLink, SessionEnd};
 pub(crate) use links::ClientLinks;
 pub(crate) use restored::RestoredSeats;
+pub(crate) use sanctions::SanctionRefusal;
 
 /// Time for a client that got a goodbye to close the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);

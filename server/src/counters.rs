@@ -43,6 +43,8 @@ counters! {
     resumes_refused,
     /// Sessions refused because of a bad token, a missing token, or an account that is in use.
     sessions_unauthenticated,
+    /// Sessions refused or ended because of a ban.
+    sessions_banned,
     /// Sessions ended because their account connected elsewhere.
     sessions_replaced,
     /// Connection attempts without an answer: too many at once, or from one address.

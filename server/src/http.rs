@@ -8,6 +8,7 @@ mod listener;
 mod page;
 mod permits;
 mod replay;
+mod sanctions;
 mod schema;
 mod stats;
 mod websocket;
@@ -60,6 +61,8 @@ pub(crate) fn router<S: Simulation>(
     let stats = Router::new()
         .route("/stats.json", get(stats::show::<S>))
         .route("/stats/reset", post(stats::reset::<S>))
+        .route("/sanctions.json", get(sanctions::list::<S>))
+        .route("/sanctions", post(sanctions::set::<S>).layer(sanctions::body_limit()))
         .layer(middleware::from_fn(stats::only_this_machine))
         .with_state(Arc::clone(host));
     let game =

@@ -99,6 +99,7 @@ mod prefix;
 mod process;
 pub mod room;
 mod rooms;
+mod sanctions;
 mod scheduler;
 mod server;
 mod shares;

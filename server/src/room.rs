@@ -18,6 +18,7 @@ mod member;
 mod message;
 pub(crate) mod options;
 mod playback;
+mod profile;
 mod record;
 mod recorder;
 mod replay;
@@ -25,6 +26,7 @@ mod replication;
 mod restored;
 mod restrictions;
 mod resume_right;
+mod saves;
 mod secret_digest;
 mod session;
 mod slot_summary;
@@ -44,6 +46,7 @@ pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
 pub use playback::PlaybackStep;
+pub use profile::{JoinProfile, NewProfile, SavedProfile};
 pub use record::{
     CommandRecord, EntityLanes, JournalEntry, JournalHead, SeatChange, SeatRole, TickRecord,
 };
@@ -54,6 +57,7 @@ pub use secret_digest::SecretDigest;
 pub use static_blob::StaticBlob;
 pub(crate) use stepped::CommandFate;
 pub use stepped::SteppedCommands;
+pub(crate) use text::{NameKey, name_key};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -73,6 +77,7 @@ use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
+use profile::ProfileOwner;
 use recorder::RecordedGame;
 use replication::{DeltaCache, SnapshotScratch};
 use static_data::StaticStore;
@@ -125,6 +130,8 @@ pub struct Room<S: Simulation> {
     members: BTreeMap<PlayerId, RoomMember<S::Input>>,
     /// The members' numbers; `None` after a change of members, until they are needed again.
     everyone: Option<Arc<[PlayerId]>>,
+    /// Players with a profile that have left since the last step.
+    left_savers: Vec<(PlayerId, ProfileOwner)>,
     /// True if the room has a host.
     is_hosted: bool,
     /// The member who may kick.
@@ -180,6 +187,7 @@ impl<S: Simulation> Room<S> {
             due: None,
             members: BTreeMap::new(),
             everyone: None,
+            left_savers: Vec::new(),
             is_hosted: true,
             host: None,
             kicks: Kicks::default(),
@@ -293,6 +301,7 @@ impl<S: Simulation> Room<S> {
         self.answer_commands();
         self.take_static_data();
         self.follow_cast();
+        self.take_saves();
         self.simulation.capture(&mut self.capture);
         let digest = self.simulation.digest(self.tick);
         self.world.capture(self.tick, &mut self.capture, &mut self.findings, digest);

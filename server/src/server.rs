@@ -4,6 +4,7 @@ mod error;
 mod handing_over;
 mod prepared;
 mod service;
+mod tasks;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -38,23 +39,25 @@ use crate::playback::{OpenedReplay, PlaybackControl};
 use crate::rooms::{Membership, Rooms};
 use crate::scheduler::{Scheduler, Watchdog};
 use crate::store::{ServerStore, StoreEvent};
-use crate::transport::{self, BindError, Bound, Endpoint, Origins, WakeSignal, tls_config};
+use crate::transport::{
+    self, BindError, Bound, Endpoint, Origins, TransportSession, UnsentDatagram, WakeSignal,
+    tls_config,
+};
 
 pub use error::ServerError;
 use handing_over::{hand_over, next_successor};
 use prepared::Prepared;
 use service::ServerService;
+use tasks::{deliver_stored, look_after, push_rooms, sweep, watch_certificates};
 
 /// How often a free port is looked for that both protocols can have.
 const FREE_PORT_TRIES: usize = 16;
 /// Time for the last packets of a stop.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// Time for the step after the last players have left.
+const LAST_STEP_TIME: Duration = Duration::from_millis(500);
 /// How often the threads are looked at that should end.
 const STOP_LOOK: Duration = Duration::from_millis(5);
-/// How often the threads are looked at that should go on, at least.
-const WATCH_PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How often the wall clock is looked at: it may have gone on while the machine slept.
-const CLOCK_LOOK: Duration = Duration::from_secs(1);
 
 /// A server of one game, listening.
 pub struct Server<S: Simulation> {
@@ -325,110 +328,24 @@ fn show_certificate(
     Ok(())
 }
 
-/// Once a second: what nobody uses any more.
-async fn sweep<S: Simulation>(host: Arc<ServerState<S>>, admission: Arc<Admission>) {
-    let mut every_second = tokio::time::interval(Duration::from_secs(1));
-    every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        every_second.tick().await;
-        if host.is_stopping() {
-            // Rooms whose members have left by the stop are not let go.
-            continue;
-        }
-        host.rooms.sweep();
-        host.sweep_restored().await;
-        admission.sweep();
+/// Waits until the rooms have stepped once more after their last players left, as far as a store keeps what the game saves
+/// there, and for a moment at most. The players of rooms with a journal stay.
+async fn rooms_save<S: Simulation>(host: &ServerState<S>, end: Instant) {
+    if host.rooms.store.is_none() || host.rooms.journals.is_some() {
+        return;
+    }
+    let end = end.min(Instant::now() + LAST_STEP_TIME);
+    let is_played = || host.rooms.mailboxes().iter().any(|room| room.players() > 0);
+    while is_played() && Instant::now() < end {
+        tokio::time::sleep(STOP_LOOK).await;
     }
 }
 
-/// Tells of rooms, as often as the settings say.
-async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
-    let pause = Duration::from_millis(u64::from(host.config.rooms_push_ms));
-    loop {
-        tokio::time::sleep(pause).await;
-        host.push_rooms();
-    }
-}
-
-/// Delivers the results of the store.
-async fn deliver_stored<S: Simulation>(
-    host: Arc<ServerState<S>>,
-    mut stored: mpsc::Receiver<StoreEvent>,
-    shown: Arc<LiveInfo>,
-) {
-    while let Some(event) = stored.recv().await {
-        match event {
-            StoreEvent::Failing => shown.is_chat_unsaved.store(true, Ordering::Relaxed),
-            StoreEvent::Recovered => shown.is_chat_unsaved.store(false, Ordering::Relaxed),
-            _ => {}
-        }
-        host.deliver_stored(event);
-    }
-    // The thread has ended, at the stop.
-    std::future::pending::<()>().await;
-}
-
-/// Looks after the simulation threads, and tells of ticks that do not end, until a thread died: which.
-async fn look_after<S: Simulation>(host: &ServerState<S>, shown: &LiveInfo) -> String {
-    let scheduler = host.rooms.scheduler();
-    let long = Duration::from_millis(u64::from(host.config.watchdog_ms));
-    let mut watchdog = Watchdog::default();
-    // For how long each was when it was last told: again when it is twice that.
-    let mut told_ms = HashMap::new();
-    loop {
-        tokio::time::sleep((long / 2).min(WATCH_PAUSE_MAX)).await;
-        if let Some(thread) = scheduler.dead() {
-            return thread;
-        }
-        let stalls = watchdog.look(scheduler);
-        for stall in &stalls {
-            let told_ms = told_ms.entry(stall.thread).or_insert(0);
-            if stall.for_ms >= 2 * *told_ms {
-                *told_ms = stall.for_ms;
-                tracing::error!("{stall}: no room on this thread goes on");
-            }
-        }
-        told_ms.retain(|thread, _| {
-            let lasts = stalls.iter().any(|stall| stall.thread == *thread);
-            if !lasts {
-                tracing::warn!(thread, "the simulation thread goes on");
-            }
-            lasts
-        });
-        shown.stalls.store(Arc::new(stalls));
-    }
-}
-
-/// Changes the certificate when it is time; connections that are there do not notice.
-async fn watch_certificates<S: Simulation>(
-    host: Arc<ServerState<S>>,
-    mut certificates: Certificates,
-    (endpoint, http_tls, shown): (Arc<Endpoint>, HttpTls, Arc<LiveInfo>),
-) {
-    let pause = Duration::from_secs(u64::from(host.config.certs_check_s));
-    let mut next = NextLook::new(pause, OffsetDateTime::now_utc());
-    loop {
-        tokio::time::sleep(CLOCK_LOOK).await;
-        let now = OffsetDateTime::now_utc();
-        if !next.is_due(CLOCK_LOOK, now) {
-            continue;
-        }
-        match certificates.refresh(now) {
-            Ok(false) => continue,
-            Ok(true) => {}
-            Err(error) => {
-                tracing::error!(%error, "the certificate stays as it is");
-                continue;
-            }
-        }
-        match transport::server_config(&host.config, certificates.current()) {
-            Ok(config) => endpoint.set_server_config(Some(config)),
-            Err(error) => tracing::error!(%error, "the new certificate cannot be served"),
-        }
-        if let Err(error) = show_certificate(&certificates, &http_tls, &shown) {
-            tracing::error!(%error, "the new certificate cannot be served over HTTP");
-        }
-        tracing::info!("the certificate changed");
+/// Delivers the output of the last ticks after the network thread has ended: what is for the store.
+fn deliver_last<S: Simulation>(host: &ServerState<S>, scheduler: &Scheduler<S>) {
+    let mut nobody = |_: &TransportSession, _| Err(UnsentDatagram::Undeliverable);
+    for outbox in scheduler.outboxes() {
+        host.deliver(&outbox, &mut nobody);
     }
 }
 
@@ -445,6 +362,7 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
     let code = CloseCode::ServerStopping;
     endpoint.close(code, code.text());
     let scheduler = host.rooms.scheduler();
+    rooms_save(host, end).await;
     scheduler.stop();
     let _ = tokio::time::timeout_at(end.min(Instant::now() + CLOSE_TIME), endpoint.over()).await;
     while let Some(what) = scheduler.unfinished() {
@@ -453,6 +371,7 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
         }
         tokio::time::sleep(STOP_LOOK).await;
     }
+    deliver_last(host, scheduler);
     // The threads have let go of their rooms: no more records come.
     if let Some(journals) = &host.rooms.journals {
         journals.stop();

@@ -1,4 +1,4 @@
-//! The store: chat that outlives its room and its server, in one directory on disk.
+//! The store: chat and profiles that outlive their room and their server, in one directory on disk.
 //!
 //! One thread owns the database, and nobody waits for it: what to keep and what to look up goes into a queue with a bound,
 //! and the results come back as events. The thread gathers what comes within a moment into one transaction, so that
@@ -9,6 +9,7 @@
 mod command;
 mod database;
 mod error;
+mod fences;
 mod files;
 mod record;
 mod state;
@@ -22,12 +23,16 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tickwire_shared::PlayerId;
+use arc_swap::{ArcSwap, Guard};
 use tickwire_shared::control::{ChatMessage, RequestId};
-use tokio::sync::mpsc;
+use tickwire_shared::{PlayerId, SaveOutcome, Tick};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::ServerConfig;
-use database::{Database, Retention};
+use crate::room::{JoinProfile, NewProfile};
+use crate::sanctions::Sanctions;
+use database::{Database, Retention, SanctionChange};
+use fences::ProfileFences;
 use state::{QueueShare, StoreState};
 use thread::ThreadSettings;
 
@@ -36,7 +41,7 @@ pub use error::StoreError;
 pub(crate) use command::store_command;
 pub(crate) use database::{ChatPage, PAGE_BYTES_MAX};
 pub(crate) use state::StoreStats;
-pub(crate) use thread::StoreByHand;
+pub(crate) use thread::{StoreByHand, wall_ms};
 
 /// Most messages of a page of history.
 pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
@@ -48,10 +53,12 @@ pub(crate) struct ServerStore {
     state: Arc<StoreState>,
     /// Of all requests.
     queued_max: QueueShare,
-    /// Of look-ups: the rest of the queue is for messages alone.
-    look_ups_max: QueueShare,
+    /// Of look-ups, of profiles that are read and of those that are saved, each: the rest of the queue is for messages alone.
+    part_max: QueueShare,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
+    /// Bans and mutes, as on disk.
+    sanctions: ArcSwap<Sanctions>,
     /// The messages that were said last before this server began.
     said: HashMap<(SessionTag, RequestId), ChatMessage>,
     /// `None` if the caller does its work by hand.
@@ -84,11 +91,51 @@ pub(crate) struct PageRequest {
     pub(crate) count: u16,
 }
 
+/// A profile to be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SaveProfile {
+    /// The game's name.
+    pub(crate) game: &'static str,
+    /// The room that saves it.
+    pub(crate) room: String,
+    pub(crate) new: NewProfile,
+}
+
+/// The stay of a player whose profile a step saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SaveId {
+    pub(crate) player: PlayerId,
+    pub(crate) fence: u64,
+    pub(crate) tick: Tick,
+}
+
+/// An account that joins.
+#[derive(Debug)]
+pub(crate) struct LoadProfile {
+    /// The game's name.
+    pub(crate) game: &'static str,
+    /// The account's id.
+    pub(crate) account: String,
+    /// Gets its profile; `None` if that cannot be read.
+    pub(crate) answer: oneshot::Sender<Option<JoinProfile>>,
+}
+
+/// A ban or a mute to be set or lifted.
+#[derive(Debug)]
+pub(crate) struct SetSanction {
+    pub(crate) change: SanctionChange,
+    /// Told once it is on disk, with false if there are too many; `None` if it cannot be written.
+    pub(crate) answer: oneshot::Sender<Option<bool>>,
+}
+
 /// A request to the thread.
 #[derive(Debug)]
 enum StoreRequest {
     Keep(NewMessage),
     Page(PageRequest),
+    Save(Box<SaveProfile>),
+    Load(LoadProfile),
+    Sanction(SetSanction),
 }
 
 /// A result from the thread.
@@ -98,6 +145,8 @@ pub(crate) enum StoreEvent {
     Kept { sender: PlayerId, request: RequestId, id: u64, is_saved: bool },
     /// A page; `None` while the store cannot be read.
     Page(PageRequest, Option<ChatPage>),
+    /// A profile of a step of this room is on disk, or will never be.
+    Profile { room: String, save: SaveId, outcome: SaveOutcome },
     /// Nothing is kept from now on; the log has the reason.
     Failing,
     /// Messages are kept again: the first one is on disk.
@@ -132,19 +181,27 @@ impl ServerStore {
         let Some(dir) = &config.store else { return Ok(None) };
         let database = Database::create(dir, config.store_cache_bytes)?;
         // Each run has numbers of its own, far from those of the run before: its notices are not on disk.
-        let highest_id = database.count_run(RUN_SHIFT)? << RUN_SHIFT;
+        let run = database.count_run(RUN_SHIFT)?;
+        let highest_id = run << RUN_SHIFT;
         // Only sessions of restored rooms say anything again.
         let said = if config.journal.is_some() { database.said()? } else { HashMap::new() };
+        let sanctions = ArcSwap::from_pointee(Sanctions::new(database.sanctions()?));
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
-        let retention =
-            Retention { messages: config.chat_history_messages, rooms: config.chat_rooms_max };
+        let retention = Retention {
+            messages: config.chat_history_messages,
+            rooms: config.chat_rooms_max,
+            profiles: config.profiles_max,
+            sanctions: config.sanctions_max,
+        };
+        let fences = ProfileFences::new(highest_id, config.connections_max);
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
         let settings = ThreadSettings {
             dir: dir.clone(),
             cache_bytes: config.store_cache_bytes,
             retention,
             commit_time,
+            fences,
         };
         let (by_hand, results) = StoreByHand::new(settings, database, requests, &state);
         let queued_max =
@@ -153,8 +210,9 @@ impl ServerStore {
             queue,
             state,
             queued_max,
-            look_ups_max: queued_max.part(LOOK_UPS_PART),
+            part_max: queued_max.part(QUEUE_PARTS),
             highest_id: AtomicU64::new(highest_id),
+            sanctions,
             said,
             thread: None,
         };
@@ -192,14 +250,52 @@ impl ServerStore {
     /// Looks messages up: a [`StoreEvent::Page`] follows. `false` as for [`ServerStore::keep`]. Look-ups have a part of the
     /// queue: without end they keep nobody's messages from being saved.
     pub(crate) fn look_up(&self, wanted: PageRequest) -> bool {
-        let request = StoreRequest::Page(wanted);
+        self.push_part(StoreRequest::Page(wanted))
+    }
+
+    /// Saves a profile: a [`StoreEvent::Profile`] follows. `false` as for [`ServerStore::look_up`].
+    pub(crate) fn save(&self, save: SaveProfile) -> bool {
+        let is_queued = self.push_part(StoreRequest::Save(Box::new(save)));
+        if !is_queued {
+            self.state.count_profile(SaveOutcome::Failed);
+        }
+        is_queued
+    }
+
+    /// Reads a profile, and answers the request itself. `false` as for [`ServerStore::look_up`].
+    pub(crate) fn load(&self, wanted: LoadProfile) -> bool {
+        self.push_part(StoreRequest::Load(wanted))
+    }
+
+    /// Sets a ban or a mute, or lifts it, and answers the request itself. `false` as for [`ServerStore::keep`].
+    pub(crate) fn set_sanction(&self, set: SetSanction) -> bool {
+        self.push_part(StoreRequest::Sanction(set))
+    }
+
+    /// Bans and mutes that are on disk.
+    pub(crate) fn sanctions(&self) -> Guard<Arc<Sanctions>> {
+        self.sanctions.load()
+    }
+
+    /// Has a ban or a mute that is on disk hold from now on.
+    pub(crate) fn apply_sanction(&self, (key, sanction): SanctionChange) {
+        self.sanctions.rcu(|now| {
+            let mut sanctions = Sanctions::clone(now);
+            sanctions.set(key.clone(), sanction.clone());
+            sanctions
+        });
+    }
+
+    /// Queues a request that has a part of the queue.
+    fn push_part(&self, request: StoreRequest) -> bool {
         let bytes = request.bytes();
-        if !self.state.look_ups.take(bytes, self.look_ups_max) {
+        let Some(part) = self.state.part_of(&request) else { return self.push(request) };
+        if !part.take(bytes, self.part_max) {
             return false;
         }
         let is_queued = self.push(request);
         if !is_queued {
-            self.state.look_ups.give_back(bytes);
+            part.give_back(bytes);
         }
         is_queued
     }
@@ -238,6 +334,13 @@ impl Drop for ServerStore {
     }
 }
 
+impl SaveProfile {
+    pub(crate) fn id(&self) -> SaveId {
+        let NewProfile { player, fence, tick, .. } = self.new;
+        SaveId { player, fence, tick }
+    }
+}
+
 impl StoreRequest {
     /// Bytes that it takes in the queue, about.
     fn bytes(&self) -> usize {
@@ -247,15 +350,31 @@ impl StoreRequest {
                     room.len() + message.name.len() + message.text.len()
                 }
                 StoreRequest::Page(wanted) => wanted.room.len(),
+                StoreRequest::Save(save) => {
+                    let SaveProfile { room, new, .. } = &**save;
+                    size_of::<SaveProfile>()
+                        + room.len()
+                        + new.account.len()
+                        + new.profile.json.as_str().len()
+                }
+                StoreRequest::Load(wanted) => wanted.account.len(),
+                StoreRequest::Sanction(set) => {
+                    set.change.1.as_ref().map_or(0, |sanction| sanction.reason.len())
+                }
             }
+    }
+
+    /// True if it is part of a transaction.
+    fn is_write(&self) -> bool {
+        matches!(self, StoreRequest::Keep(_) | StoreRequest::Save(_) | StoreRequest::Sanction(_))
     }
 }
 
 /// Bits of a message's number that count within one run of the server.
 const RUN_SHIFT: u32 = 32;
 
-/// Look-ups have this part of the queue.
-const LOOK_UPS_PART: usize = 4;
+/// Look-ups have this part of the queue, profiles that are read another, and profiles that are saved another.
+const QUEUE_PARTS: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -50,8 +50,9 @@ enum WayBack {
 
 impl Player {
     /// Connects and joins.
-    pub(super) async fn join(target: &str, number: u32) -> anyhow::Result<Self> {
-        let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
+    pub(super) async fn join(target: &str, token: &str, number: u32) -> anyhow::Result<Self> {
+        let token = token.into();
+        let options = ConnectOptions { timeout: JOIN_TIME, token, ..ConnectOptions::default() };
         let mut client = Client::<Arena>::connect(target, options).await?;
         client.predict();
         client.join(RoomChoice::Named(ROOM.to_owned()), &Bot::name(number));

@@ -5,18 +5,43 @@ use std::fs::OpenOptions;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use tickwire_server::identity::{Audiences, TokenClaims, TokenSigner};
 use tickwire_server::journal::JournalReader;
+use tickwire_server::room::SeatChange;
+use tickwire_shared::SaveOutcome;
 use tickwire_shared::control::RequestId;
 
 /// The room that all play in.
 pub(super) const ROOM: &str = "crash";
 
+/// The file of the key by which the server checks tokens.
+const KEYS: &str = "keys.json";
 const STOP_TIME: Duration = Duration::from_secs(10);
 const STOP_LOOK: Duration = Duration::from_millis(10);
+
+/// The saves of a journal.
+#[derive(Debug, Default)]
+pub(super) struct Saves {
+    /// Saves that the game was told of.
+    pub(super) acknowledged: usize,
+    /// By player.
+    accounts: HashMap<u32, String>,
+    /// The tick of the last one by player.
+    last: HashMap<u32, u32>,
+}
+
+/// The part of `store profile` that counts.
+#[derive(Deserialize)]
+struct StoredSave {
+    tick: u32,
+}
 
 /// An arena server: one process after another on one port, with one folder.
 pub(super) struct CrashServer {
@@ -40,6 +65,7 @@ impl CrashServer {
         );
         let dir = std::env::temp_dir().join(format!("tickwire-crash-{}", std::process::id()));
         std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+        std::fs::write(dir.join(KEYS), secret_key()).context("writing the keys")?;
         let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         Ok(CrashServer { program, dir, port, child: None })
     }
@@ -53,6 +79,10 @@ impl CrashServer {
             .arg(self.dir.join("certs"))
             .arg("--journal")
             .arg(self.journals())
+            .arg("--store")
+            .arg(self.store())
+            .arg("--token-keys-file")
+            .arg(self.keys())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -114,8 +144,73 @@ impl CrashServer {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 
+    /// A token for the account of a player, for once.
+    pub(super) fn token(&self, account: &str) -> anyhow::Result<String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let signer = TokenSigner::parse(&secret_key())?;
+        let signed = signer.sign(&TokenClaims {
+            sub: Some(account.to_owned()),
+            aud: Some(Audiences::One("arena".to_owned())),
+            iat: Some(now),
+            exp: Some(now + 60),
+            jti: Some(account.to_owned()),
+            ..TokenClaims::default()
+        });
+        signed.map_err(anyhow::Error::msg)
+    }
+
+    /// The ticks of saves of which the game was told in the journal that they are on disk, the last one of each player.
+    pub(super) fn saves(&self) -> anyhow::Result<Saves> {
+        let mut saves = Saves::default();
+        let mut journal = self.journal()?;
+        while let Some(record) = journal.next_record()? {
+            for change in record.changes {
+                match change {
+                    SeatChange::Join { player, account: Some(account), .. } => {
+                        saves.accounts.insert(player.0, account.id);
+                    }
+                    SeatChange::Saved { player, tick, outcome: SaveOutcome::Saved } => {
+                        saves.acknowledged += 1;
+                        saves.last.insert(player.0, tick.0);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(saves)
+    }
+
+    /// Acknowledged saves that are not in the store, nor any later one. The server must not run.
+    pub(super) fn lost_saves(&self) -> anyhow::Result<usize> {
+        let Saves { accounts, last, .. } = self.saves()?;
+        let mut lost = 0;
+        for (player, acknowledged) in last {
+            let account = accounts.get(&player).context("a save is of nobody")?;
+            let shown = Command::new(&self.program)
+                .args(["store", "profile"])
+                .arg(self.store())
+                .arg(account)
+                .output()
+                .context("reading a profile")?;
+            let stored = match shown.status.success() {
+                true => serde_json::from_slice::<StoredSave>(&shown.stdout)?.tick,
+                false => 0,
+            };
+            lost += usize::from(stored < acknowledged);
+        }
+        Ok(lost)
+    }
+
     fn journals(&self) -> PathBuf {
         self.dir.join("journals")
+    }
+
+    fn store(&self) -> PathBuf {
+        self.dir.join("store")
+    }
+
+    fn keys(&self) -> PathBuf {
+        self.dir.join(KEYS)
     }
 
     fn journal(&self) -> anyhow::Result<JournalReader> {
@@ -131,6 +226,12 @@ impl CrashServer {
         };
         Ok(JournalReader::open(folder)?)
     }
+}
+
+/// The key that signs tokens and checks them: the players are this program's own.
+fn secret_key() -> String {
+    let secret = URL_SAFE_NO_PAD.encode([7; 32]);
+    format!(r#"{{"keys":[{{"kty":"oct","alg":"HS256","k":"{secret}"}}]}}"#)
 }
 
 impl Drop for CrashServer {

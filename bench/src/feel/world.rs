@@ -166,6 +166,7 @@ impl World {
             player: id,
             name,
             account: None,
+            profile: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: DATAGRAM_BYTES_MAX,

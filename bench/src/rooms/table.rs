@@ -173,6 +173,7 @@ fn take_seat<S: Simulation>(room: &mut Room<S>, now: Instant, player: PlayerId) 
         player,
         name,
         account: None,
+        profile: None,
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,

@@ -3,7 +3,7 @@
 //! [`tag`] is the game that the tutorial builds, [`predict`] its prediction, [`bot`] a player without a person,
 //! [`lobby`] what a client asks about rooms and chat, [`fields`] and [`echo`] games with fields of all types,
 //! [`map`] a game with static data, [`notices`] what a server says to all, [`accounts`] who players are,
-//! [`race`] a game whose state has changed.
+//! [`profile`] what a game keeps of them, [`race`] a game whose state has changed.
 
 pub mod accounts;
 pub mod bot;
@@ -14,5 +14,6 @@ pub mod lobby;
 pub mod map;
 pub mod notices;
 pub mod predict;
+pub mod profile;
 pub mod race;
 pub mod tag;

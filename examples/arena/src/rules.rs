@@ -1,5 +1,7 @@
 //! The rules: one [`Arena`] is the whole state of a room.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::rewind::Rewind;
@@ -10,6 +12,7 @@ use tickwire_shared::{
 
 mod asteroids;
 mod bots;
+mod career;
 mod command;
 mod entity;
 mod event;
@@ -25,6 +28,7 @@ mod referee;
 mod tests;
 
 use bots::BotPilot;
+pub use career::Career;
 pub use command::{ChangeTeam, Command};
 pub use entity::{
     Asteroid, AsteroidSize, Controls, Entity, Gift, Leader, Pickup, Round, Ship, Shot, Team,
@@ -74,6 +78,10 @@ pub struct Arena {
     team_kills: [u16; 2],
     /// Ordered by player.
     pilots: Vec<Pilot>,
+    /// Of pilots with an account.
+    careers: BTreeMap<PlayerId, Career>,
+    /// Of those who have left since the last step.
+    left_careers: Vec<(PlayerId, Career)>,
     /// Those that no person steers.
     bots: Vec<BotPilot>,
     rocks: Vec<Rock>,
@@ -123,6 +131,7 @@ impl Simulation for Arena {
     type Event = Event;
     type Command = Command;
     type RoomOptions = ArenaOptions;
+    type Profile = Career;
 
     fn room_policy(options: &ArenaOptions) -> Result<RoomPolicy, Refusal> {
         options.policy()
@@ -140,6 +149,8 @@ impl Simulation for Arena {
             rocks_max: room.options.rocks,
             team_kills: [0; 2],
             pilots: Vec::new(),
+            careers: BTreeMap::new(),
+            left_careers: Vec::new(),
             bots: Vec::new(),
             rocks: Vec::new(),
             shots: Vec::new(),
@@ -160,7 +171,8 @@ impl Simulation for Arena {
 
     fn join(&mut self, player: &NewPlayer<Self>) {
         let Err(at) = self.pilot_at(player.id) else { return };
-        let team = self.smaller_team();
+        let chosen = self.begin_career(player);
+        let team = chosen.unwrap_or_else(|| self.smaller_team());
         let body = self.launch_place(team);
         self.pilots.insert(at, Pilot::new(player.id, team, body));
         if player.is_bot {
@@ -170,7 +182,8 @@ impl Simulation for Arena {
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
         if let Ok(at) = self.pilot_at(player) {
-            self.pilots.remove(at);
+            let pilot = self.pilots.remove(at);
+            self.end_career(&pilot);
             self.bots.retain(|bot| bot.player != player);
             self.balance_teams();
             self.rank();
@@ -178,6 +191,7 @@ impl Simulation for Arena {
     }
 
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+        self.save_left(outbox);
         // ANCHOR: commands
         for (player, command) in inputs.commands() {
             self.obey(player, *command, outbox);

@@ -105,6 +105,10 @@ async fn say<S: Simulation>(
             if matches!(chat, ClientChat::Say { .. }) && host.answer_said(link, chat.request()) {
                 return;
             }
+            if let Some(text) = host.mute_of(link) {
+                let (request, code) = (chat.request(), RefuseCode::ChatTooFast);
+                return link.send_chat(&ServerChat::Refused { request, code, text });
+            }
             let message = ToRoom::Chat { player: link.player, chat };
             send_message(membership.room(), message).await;
         }

@@ -17,7 +17,7 @@ use super::served::{CountedFrames, ResumeRequest, Served};
 use super::{ClientLink, Handshake, ServerState, SessionEnd, SessionScope, now, send_message};
 use crate::config::ServerConfig;
 use crate::identity::Identity;
-use crate::room::{self, CommandFate, ResumeRight, SecretDigest, ToRoom};
+use crate::room::{self, CommandFate, JoinProfile, ResumeRight, SecretDigest, ToRoom};
 use crate::rooms::{Membership, RoomRefusal};
 use crate::scheduler::Mailbox;
 use crate::token_bucket::TokenBucket;
@@ -133,12 +133,14 @@ async fn handle<S: Simulation>(
                 checked?;
                 host.rooms.play(&room?, &password, by)
             };
-            enter(link, request, (name, options), find).await;
+            let profile = host.load_profile(link, &name).await;
+            enter(link, request, (name, options, profile), find).await;
         }
         ClientFrame::Spectate { request, room, name, password } => {
             let chosen = own_room(link, RoomChoice::Named(room.clone()));
             let find = || chosen.and_then(|_| host.rooms.watch(&room, &password));
-            enter(link, request, (name, Redacted::default()), find).await;
+            let allowed = host.check_name(link, &name).map(|()| None);
+            enter(link, request, (name, Redacted::default(), allowed), find).await;
         }
         ClientFrame::Leave { request } => {
             let (player, code) = (link.player, CloseCode::Normal);
@@ -214,19 +216,22 @@ fn own_room<I>(link: &ClientLink<I>, choice: RoomChoice) -> Result<RoomChoice, R
     }
 }
 
+/// The profile of an account that joins, or why it cannot.
+type ProfileForJoin = Result<Option<Box<JoinProfile>>, RoomRefusal>;
+
 /// Asks for a place in a room.
 async fn enter<I>(
     link: &Arc<ClientLink<I>>,
     request: RequestId,
-    (name, options): (String, Redacted),
+    (name, options, profile): (String, Redacted, ProfileForJoin),
     find: impl FnOnce() -> Result<Membership<I>, RoomRefusal>,
 ) {
     if link.membership().is_some() {
         let text = "you are in a room already; leave it first".to_owned();
         return refuse(link, request, RoomRefusal { code: RefuseCode::AlreadyInRoom, text });
     }
-    let membership = match find() {
-        Ok(membership) => membership,
+    let (membership, profile) = match profile.and_then(|it| Ok((find()?, it))) {
+        Ok(both) => both,
         Err(refusal) => return refuse(link, request, refusal),
     };
     let room = Arc::clone(membership.room());
@@ -240,12 +245,15 @@ async fn enter<I>(
         is_named: own_name.is_some(),
         is_bound: own_room.is_some(),
     });
+    // The authenticator may set the name.
+    let name = own_name.unwrap_or(name);
+    link.set_display_name(name.clone());
     let join = ToRoom::Join {
         request,
         player,
-        // The authenticator may set the name.
-        name: own_name.unwrap_or(name),
+        name,
         account,
+        profile,
         spectator,
         options,
         datagram_bytes_max,

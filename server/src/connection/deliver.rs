@@ -11,6 +11,7 @@ use super::reliable::{StreamKind, frame_bytes};
 use super::{ClientLink, ServerState};
 use crate::room::FromRoom;
 use crate::scheduler::{Mailbox, NetworkQueue, Outgoing, Snapshot};
+use crate::store::SaveId;
 use crate::transport::{DATAGRAM_HEADROOM_BYTES, TransportSession, UnsentDatagram};
 
 /// Sends a datagram of a session. Returns true if it replaced an unsent one.
@@ -104,6 +105,10 @@ impl<S: Simulation> ServerState<S> {
                 if let Some(link) = self.links.get(player) {
                     link.send_from_room(frame);
                 }
+            }
+            FromRoom::Save(new) => self.save_profile(room, *new),
+            FromRoom::Unsaved { player, fence, tick, what } => {
+                self.refuse_profile(room, SaveId { player, fence, tick }, &what);
             }
             FromRoom::Released { player } => {
                 if let Some(link) = self.links.get(player) {

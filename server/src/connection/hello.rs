@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickwire_shared::control::{ClientFrame, CloseCode, Redacted, ServerFrame};
 use tickwire_shared::schema::Schema;
-use tickwire_shared::{PlayerId, Simulation};
+use tickwire_shared::{Account, PlayerId, Simulation};
 use tokio::time::{Instant, timeout_at};
 
 use super::link::truncate;
@@ -12,6 +12,7 @@ use super::restored::leave_seat;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope};
 use crate::guard::guarded_future;
 use crate::identity::{AccountPermit, Credentials, Identity, TOKEN_BYTES_MAX};
+use crate::sanctions::SanctionSubject;
 
 /// Smallest usable datagram size: every QUIC path carries larger ones.
 const DATAGRAM_BYTES_MIN: usize = 200;
@@ -93,6 +94,8 @@ async fn identify<S: Simulation>(
         token: (!token.is_empty()).then_some(token),
         address: link.transport().remote_address().ip(),
     };
+    let address = shown.address;
+    host.check_ban(SanctionSubject { account: None, name: None, address })?;
     let authenticator = host.authenticator();
     let authenticated = guarded_future(|| authenticator.authenticate_boxed(shown)).await;
     let authenticated = authenticated.unwrap_or_else(|| {
@@ -100,6 +103,9 @@ async fn identify<S: Simulation>(
         Err(CloseCode::AuthUnavailable.into())
     });
     let identity = authenticated.map_err(|refusal| SessionEnd::new(refusal.code, refusal.text))?;
+    if let Some(Account { id, .. }) = &identity.account {
+        host.check_ban(SanctionSubject { account: Some(id), name: None, address })?;
+    }
     let account = match &identity.account {
         Some(account) => Some(take_account(host, &account.id, link.player).await?),
         None => None,

@@ -104,6 +104,9 @@ impl<S: Simulation> ServerState<S> {
                     link.send_page(wanted, page);
                 }
             }
+            StoreEvent::Profile { room, save, outcome } => {
+                self.deliver_saved(&room, save, outcome);
+            }
             StoreEvent::Failing => self.tell_all(&ServerFrame::Notice(NOT_SAVED.to_owned())),
             StoreEvent::Recovered => self.tell_all(&ServerFrame::Notice(SAVED_AGAIN.to_owned())),
         }

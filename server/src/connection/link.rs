@@ -49,6 +49,8 @@ pub(crate) struct ClientLink<I> {
     pub(crate) path_shrank: Notify,
     /// The static data that it was told of.
     pub(super) static_offers: StaticOffers,
+    /// The name of its last join, or of its restored seat.
+    display_name: ArcSwapOption<String>,
     /// Its identity, set by the answer to hello.
     identity: OnceLock<Identity>,
     /// The last commands that a step had before the server was started again.
@@ -106,6 +108,7 @@ impl<I> ClientLink<I> {
             told_bytes: AtomicUsize::new(0),
             path_shrank: Notify::new(),
             static_offers: StaticOffers::default(),
+            display_name: ArcSwapOption::empty(),
             identity: OnceLock::new(),
             stepped: SteppedCommands::default(),
             end: OnceLock::new(),
@@ -121,12 +124,13 @@ impl<I> ClientLink<I> {
         config: &ServerConfig,
     ) -> Self {
         let identity = seat.identity();
-        let RestoredSeat { player, membership, stepped, .. } = seat;
+        let RestoredSeat { player, name, membership, stepped, .. } = seat;
         let order = RequestOrder::again(sent_again, config);
         let link = ClientLink { order, stepped, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);
         link.reliable.keep();
         link.set_identity(identity);
+        link.set_display_name(name);
         link.enter(membership);
         link.greet();
         link.welcome();
@@ -199,6 +203,16 @@ impl<I> ClientLink<I> {
 
     pub(super) fn identity(&self) -> Identity {
         self.identity.get().cloned().unwrap_or_default()
+    }
+
+    /// Notes the name under which it joins.
+    pub(super) fn set_display_name(&self, name: String) {
+        self.display_name.store(Some(Arc::new(name)));
+    }
+
+    /// The name under which it joined last, as it was given; `None` before the first join.
+    pub(super) fn display_name(&self) -> Option<Arc<String>> {
+        self.display_name.load_full()
     }
 
     pub(crate) fn greet(&self) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tickwire_shared::control::{CloseCode, Received, ResumeSecret, ServerFrame};
-use tickwire_shared::{PlayerId, Simulation};
+use tickwire_shared::{Account, PlayerId, Simulation};
 
 use super::resume::ReturnSlot;
 use super::served::ResumeRequest;
@@ -15,6 +15,7 @@ use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope, no
 use crate::identity::AccountPermit;
 use crate::room::ToRoom;
 use crate::rooms::RestoredSeat;
+use crate::sanctions::SanctionSubject;
 
 /// The seats of restored rooms whose players are not back yet.
 #[derive(Debug)]
@@ -46,6 +47,11 @@ impl<I> RestoredSeats<I> {
     pub(super) fn is_secret_of(&self, player: PlayerId, secret: ResumeSecret) -> bool {
         let right = self.seats().get(&player).and_then(|seat| seat.resume);
         right.is_some_and(|right| right.secret.is_of(&secret.0))
+    }
+
+    /// The account and the display name of the seat of this number.
+    fn who(&self, player: PlayerId) -> Option<(Option<Account>, String)> {
+        self.seats().get(&player).map(|seat| (seat.account.clone(), seat.name.clone()))
     }
 
     /// Takes the seat of this number and secret, and begins its session by `begin`: whoever finds the seat gone finds that.
@@ -114,7 +120,12 @@ pub(super) async fn take_seat<S: Simulation>(
     if !host.restored.is_secret_of(player, secret) {
         return Ok(None);
     }
-    let permit = SessionPermit::take(host, streams.transport.remote_address().ip())?;
+    let address = streams.transport.remote_address().ip();
+    if let Some((account, name)) = host.restored.who(player) {
+        let account = account.as_ref().map(|account| account.id.as_str());
+        host.check_ban(SanctionSubject { account, name: Some(&name), address })?;
+    }
+    let permit = SessionPermit::take(host, address)?;
     let begun = host.restored.take((player, secret), |seat| begin(host, streams, request, seat));
     let begun = match begun {
         None => return Ok(None),

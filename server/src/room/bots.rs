@@ -167,7 +167,7 @@ impl<S: Simulation> Room<S> {
             self.simulation.leave(player, LeaveReason::Replaced { by: bot });
         }
         let new = NewPlayer { is_bot: true, ..NewPlayer::named(bot, name) };
-        self.simulation.join(&new, "", None);
+        self.simulation.join(&new, None, "", None);
         Some(Member { player: bot, name: name.to_owned(), spectator: false, bot: true })
     }
 }

@@ -309,6 +309,7 @@ mod tests {
                 player,
                 name,
                 account: None,
+                profile: None,
                 spectator: false,
                 options: "".into(),
                 datagram_bytes_max: 1200,

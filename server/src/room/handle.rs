@@ -17,6 +17,7 @@ impl<S: Simulation> Room<S> {
                 player,
                 name,
                 account,
+                profile,
                 spectator,
                 options,
                 datagram_bytes_max,
@@ -24,7 +25,8 @@ impl<S: Simulation> Room<S> {
                 last_seat,
             } => {
                 let seat_options = (!spectator).then_some(&options);
-                let named = (name.as_str(), account.as_ref());
+                let named =
+                    (name.as_str(), account.as_ref(), profile.as_deref().filter(|_| !spectator));
                 match self.join(
                     (now, time_ms),
                     (request, player),
@@ -57,6 +59,9 @@ impl<S: Simulation> Room<S> {
             }
             ToRoom::Command { request, player, kind, fields } => {
                 self.take_command((player, request), kind, &fields);
+            }
+            ToRoom::Saved { player, fence, tick, outcome } => {
+                self.saved(player, fence, (tick, outcome));
             }
             ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
         }

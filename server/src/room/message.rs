@@ -7,8 +7,9 @@ use tickwire_shared::control::{
     ClientChat, CloseCode, Redacted, RequestId, ServerChat, ServerFrame,
 };
 use tickwire_shared::input::InputDatagram;
-use tickwire_shared::{Account, PlayerId, Tick};
+use tickwire_shared::{Account, PlayerId, SaveOutcome, Tick};
 
+use super::profile::{JoinProfile, NewProfile};
 use super::resume_right::ResumeRight;
 use super::static_blob::StaticBlob;
 
@@ -25,6 +26,8 @@ pub enum ToRoom<I> {
         name: String,
         /// Its account; `None` for a guest.
         account: Option<Account>,
+        /// The profile of its account; `None` for a guest and a spectator, and where none is kept.
+        profile: Option<Box<JoinProfile>>,
         /// True for a spectator.
         spectator: bool,
         /// The game's join options, not yet parsed; ignored for a spectator.
@@ -102,6 +105,17 @@ pub enum ToRoom<I> {
         /// Its lanes as received, at most `COMMAND_BYTES_MAX` bytes; not yet checked.
         fields: Vec<u8>,
     },
+    /// What became of a profile that the room saved.
+    Saved {
+        /// The player.
+        player: PlayerId,
+        /// The number of its stay.
+        fence: u64,
+        /// The step that saved it.
+        tick: Tick,
+        /// What became of it.
+        outcome: SaveOutcome,
+    },
     /// A notice of the server to all members.
     Notice {
         /// Its text.
@@ -157,6 +171,19 @@ pub enum FromRoom {
         player: PlayerId,
         /// The frame for its control stream.
         frame: ServerFrame,
+    },
+    /// A profile for the store.
+    Save(Box<NewProfile>),
+    /// A profile that cannot be saved.
+    Unsaved {
+        /// The player.
+        player: PlayerId,
+        /// The number of its stay.
+        fence: u64,
+        /// The step that saved it.
+        tick: Tick,
+        /// Why, for the log.
+        what: String,
     },
     /// The member left, was removed, or was never let in, and may join another room. Comes before
     /// the frame that tells the member.

@@ -10,9 +10,10 @@ use tickwire_shared::delta::LaneTable;
 use tickwire_shared::quantize::Lanes;
 use tickwire_shared::schema::{LANES_MAX, Schema};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, Simulation, Tick};
+use tickwire_shared::{Account, EntityId, LeaveReason, PlayerId, SaveOutcome, Simulation, Tick};
 
 use super::inputs::{BufferedInput, TakenInput};
+use super::profile::JoinProfile;
 use super::resume_right::ResumeRight;
 use crate::config::RoomConfig;
 
@@ -76,6 +77,8 @@ pub enum SeatChange {
         name: String,
         /// Its account; `None` for a guest, a bot and a spectator.
         account: Option<Account>,
+        /// The profile of its account, as the rules were given it; `None` where none is kept.
+        profile: Option<JoinProfile>,
         /// The join options as they came, as JSON; empty for the default.
         options: Redacted,
         /// Its part in the room.
@@ -99,6 +102,15 @@ pub enum SeatChange {
     Back {
         /// Its number.
         player: PlayerId,
+    },
+    /// The rules were told what became of a save.
+    Saved {
+        /// The player's number.
+        player: PlayerId,
+        /// The step that saved.
+        tick: Tick,
+        /// What became of it.
+        outcome: SaveOutcome,
     },
 }
 

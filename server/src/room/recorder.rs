@@ -8,10 +8,13 @@ use tickwire_shared::control::RequestId;
 use tickwire_shared::quantize::Kinds;
 use tickwire_shared::schema::LANES_MAX;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Inputs, LeaveReason, NewPlayer, Outbox, PlayerId, Simulation, Tick};
+use tickwire_shared::{
+    Inputs, LeaveReason, NewPlayer, Outbox, PlayerId, SaveOutcome, Simulation, Tick,
+};
 
 use super::Room;
 use super::playback::Playback;
+use super::profile::JoinProfile;
 use super::record::{
     CommandRecord, InputRecordCodec, JournalEntry, SeatChange, SeatRole, TickRecord,
 };
@@ -92,12 +95,19 @@ impl<S: Simulation> RecordedGame<S> {
 
     /// A player takes a seat; `options` are its join options as they came, and by `resume` it goes on with its session
     /// at a server that was started again.
-    pub(super) fn join(&mut self, new: &NewPlayer<S>, options: &str, resume: Option<ResumeRight>) {
+    pub(super) fn join(
+        &mut self,
+        new: &NewPlayer<S>,
+        profile: Option<&JoinProfile>,
+        options: &str,
+        resume: Option<ResumeRight>,
+    ) {
         let role = if new.is_bot { SeatRole::Bot } else { SeatRole::Player };
         self.note(|| SeatChange::Join {
             player: new.id,
             name: new.name.to_owned(),
             account: new.account.cloned(),
+            profile: profile.cloned(),
             options: options.into(),
             role,
             resume,
@@ -120,6 +130,11 @@ impl<S: Simulation> RecordedGame<S> {
         self.live(|game| game.back(player));
     }
 
+    pub(super) fn saved(&mut self, player: PlayerId, tick: Tick, outcome: SaveOutcome) {
+        self.note(|| SeatChange::Saved { player, tick, outcome });
+        self.live(|game| game.saved(player, tick, outcome));
+    }
+
     pub(super) fn step(&mut self, inputs: &Inputs<'_, S>, outbox: &mut Outbox<S>) {
         match &mut self.game {
             Game::Live(simulation) => simulation.step(inputs, outbox),
@@ -133,6 +148,7 @@ impl<S: Simulation> RecordedGame<S> {
             player,
             name: name.to_owned(),
             account: None,
+            profile: None,
             options: "".into(),
             role: SeatRole::Spectator,
             resume,

@@ -21,6 +21,7 @@ use tickwire_shared::{
 };
 
 use super::inputs::{BufferedInput, TakenInput};
+use super::profile::read_profile;
 use super::record::{
     CommandRecord, EntityLanes, InputRecordCodec, JournalHead, SeatChange, SeatRole, TickRecord,
 };
@@ -117,6 +118,9 @@ pub enum ReplayError {
     /// The room options or join options cannot be read.
     #[error("the options of {0} cannot be read: {1}")]
     Options(String, String),
+    /// The profile of a player cannot be read.
+    #[error("the profile of {0} cannot be read: {1}")]
+    Profile(String, String),
     /// Records are missing, doubled or out of order.
     #[error("the record of tick {expected} should come next, and that of tick {found} does")]
     Gap {
@@ -285,11 +289,12 @@ impl<S: Simulation> Replay<S> {
             self.newest_player = self.newest_player.max(*player);
         }
         match change {
-            SeatChange::Join { player, name, account, options, role, resume } => {
+            SeatChange::Join { player, name, account, profile, options, role, resume } => {
                 let member = ReplayMember {
                     player: *player,
                     name: name.clone(),
                     account: account.clone(),
+                    fence: profile.as_ref().map(|profile| profile.fence),
                     role: *role,
                     is_away: false,
                     resume: *resume,
@@ -307,8 +312,11 @@ impl<S: Simulation> Replay<S> {
                 if self.seats.insert(*player, ReplaySeat::new(member)).is_some() {
                     return wrong("a player joins who has a seat");
                 }
-                let account = account.as_ref();
-                self.simulation.join(&NewPlayer { id: *player, name, account, options, is_bot });
+                let saved = profile.as_ref().and_then(|profile| profile.saved.as_ref());
+                let profile = saved.map(read_profile::<S>).transpose();
+                let profile = profile.map_err(|error| ReplayError::Profile(who, error))?;
+                let (id, account) = (*player, account.as_ref());
+                self.simulation.join(&NewPlayer { id, name, account, profile, options, is_bot });
             }
             SeatChange::Leave { player, reason } => {
                 if self.seats.remove(player).is_some() {
@@ -326,6 +334,12 @@ impl<S: Simulation> Replay<S> {
                     true => self.simulation.away(*player),
                     false => self.simulation.back(*player),
                 }
+            }
+            SeatChange::Saved { player, tick, outcome } => {
+                if !self.seats.contains_key(player) {
+                    return wrong("a save is of somebody who has no seat");
+                }
+                self.simulation.saved(*player, *tick, *outcome);
             }
         }
         Ok(())

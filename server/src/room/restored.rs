@@ -8,8 +8,9 @@ use tickwire_shared::{LeaveReason, PlayerId, RoomPolicy, Simulation};
 use super::Room;
 use super::inputs::InputBuffer;
 use super::member::RoomMember;
+use super::profile::ProfileOwner;
 use super::recorder::RecordedGame;
-use super::replay::{Replay, ReplayedState};
+use super::replay::{Replay, ReplayMember, ReplayedState};
 use super::text::NameKey;
 use crate::config::RoomConfig;
 
@@ -58,12 +59,14 @@ impl<S: Simulation> Room<S> {
                 }
                 continue;
             }
-            room.restore_member((player, seat.member.name), now, false);
+            let ReplayMember { name, account, fence, is_away, .. } = seat.member;
+            room.restore_member((player, name), now, false);
             if let Some(member) = room.members.get_mut(&player) {
+                member.owner = ProfileOwner::of(account.as_ref(), fence);
                 let inputs = InputBuffer::new(room.config.input_window_ticks);
                 member.inputs = Some(inputs.held(seat.held, seat.missed_ticks));
             }
-            if !seat.member.is_away {
+            if !is_away {
                 room.simulation.away(player);
             }
         }

@@ -11,6 +11,7 @@ use tickwire_shared::{Account, LeaveReason, NewPlayer, PlayerId, Simulation};
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
 use super::message::FromRoom;
+use super::profile::{JoinProfile, ProfileOwner, read_profile};
 use super::resume_right::ResumeRight;
 use super::{Room, chat, options};
 
@@ -22,7 +23,7 @@ impl<S: Simulation> Room<S> {
         &mut self,
         (now, time_ms): (Instant, u64),
         (request, player): (RequestId, PlayerId),
-        (name, account): (&str, Option<&Account>),
+        (name, account, profile): (&str, Option<&Account>, Option<&JoinProfile>),
         (seat_options, last_seat): (Option<&Redacted>, u8),
         resume: Option<ResumeRight>,
     ) -> Result<(), ChatRefusal> {
@@ -50,7 +51,9 @@ impl<S: Simulation> Room<S> {
             Some(options) => options::parse(&self.config, options)?,
             None => S::JoinOptions::default(),
         };
-        let new = NewPlayer { id: player, name: &name, account, options, is_bot: false };
+        let saved = read_saved::<S>(player, profile)?;
+        let new =
+            NewPlayer { id: player, name: &name, account, profile: saved, options, is_bot: false };
         if !spectator {
             self.simulation.may_join(&new).map_err(options::told)?;
         }
@@ -62,12 +65,15 @@ impl<S: Simulation> Room<S> {
         let named = (player, name.clone(), key);
         let mut member = RoomMember::new(&self.config, now, named, seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
+        member.owner = ProfileOwner::of(account, profile.map(|profile| profile.fence));
         self.tell_everyone(ServerFrame::MemberJoined(member.info()));
         self.members.insert(player, member);
         self.everyone = None;
         let host_changed = self.choose_host();
         match seat_options {
-            Some(options) => self.simulation.join(&new, options.as_str(), resume),
+            Some(options) => {
+                self.simulation.join(&new, profile, options.as_str(), resume);
+            }
             None => self.simulation.watched_by(player, &name, resume),
         }
         if is_first {
@@ -140,6 +146,7 @@ impl<S: Simulation> Room<S> {
         self.drop_commands(player);
         self.tell_everyone(ServerFrame::MemberLeft { player, code });
         let reason = reason_of(code);
+        self.saver_leaves(player, member.owner.clone());
         match member.is_spectator() {
             true => self.simulation.left_by_spectator(player, reason),
             false => self.seat_is_free(player, reason),
@@ -293,6 +300,24 @@ impl<S: Simulation> Room<S> {
 
     pub(super) fn tell(&mut self, player: PlayerId, frame: ServerFrame) {
         self.outgoing.push_back(FromRoom::Control { player, frame });
+    }
+}
+
+/// What an account has saved. Refused if this build cannot read it.
+fn read_saved<S: Simulation>(
+    player: PlayerId,
+    profile: Option<&JoinProfile>,
+) -> Result<Option<S::Profile>, ChatRefusal> {
+    let Some(saved) = profile.and_then(|profile| profile.saved.as_ref()) else { return Ok(None) };
+    match read_profile::<S>(saved) {
+        Ok(profile) => Ok(Some(profile)),
+        Err(error) => {
+            tracing::error!(player = player.0, "a profile cannot be read: {error}");
+            let text = "your saved profile cannot be read by this version of the game; try again \
+                        later"
+                .to_owned();
+            Err((RefuseCode::Busy, text))
+        }
     }
 }
 

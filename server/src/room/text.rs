@@ -64,7 +64,7 @@ pub(super) fn is_visible(text: &str) -> bool {
 /// A name's key for comparisons. Names that look alike, or differ in case, in joiners or in the
 /// composition of their characters, are like each other.
 #[derive(Clone, Debug)]
-pub(super) struct NameKey {
+pub(crate) struct NameKey {
     /// The skeleton of the name in lower case: `Ivan` is like `ivan`.
     folded: String,
     /// The skeleton of the name in its own case: `Ivan`, with a capital i, is like `lvan`, with a
@@ -83,9 +83,14 @@ impl NameKey {
         }
     }
 
-    pub(super) fn is_like(&self, other: &NameKey) -> bool {
+    pub(crate) fn is_like(&self, other: &NameKey) -> bool {
         self.folded == other.folded || self.shown == other.shown
     }
+}
+
+/// The key of a name as a peer or an operator gives it.
+pub(crate) fn name_key(name: &str) -> NameKey {
+    NameKey::new(&clean_name(name))
 }
 
 fn is_joiner(c: char) -> bool {

@@ -226,8 +226,9 @@ impl<S: Simulation> Runner<S> {
         for message in self.mailbox.drain() {
             room.handle(moment.now, moment.time_ms, message);
         }
-        if room.is_empty() && !room.has_unrecorded_changes() {
-            // Without members the room stands still, once its journal has how the last one left.
+        if room.is_empty() && !room.has_unrecorded_changes() && !room.has_unsaved_leaves() {
+            // Without members the room stands still, once its journal has how the last one left, and the game may have
+            // saved its profile.
             self.frames.extend(std::iter::from_fn(|| room.poll()));
             self.mailbox.publish(&room.info());
             return Vec::new();

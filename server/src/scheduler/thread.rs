@@ -326,6 +326,7 @@ mod tests {
             player: PlayerId(1),
             name: "Ann".to_owned(),
             account: None,
+            profile: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,

@@ -1,21 +1,24 @@
-//! The command `store` of a game's program: checks a store and copies it.
+//! The command `store` of a game's program: checks a store, copies it, shows profiles, and sets bans and mutes.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::StoreError;
 use super::database::{Database, StoreCounts};
+use super::thread::wall_ms;
+use crate::config::ServerConfig;
+use crate::sanctions::{Sanction, SanctionError, SanctionKind, SanctionTarget, date};
 
-/// Runs `PROGRAM store ...`; `args` begin with the program and `store`.
-pub(crate) fn store_command(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs `PROGRAM store ...` of this game's program; `args` begin with the program and `store`.
+pub(crate) fn store_command(game: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The word `store` takes the place of the program's name.
     let matches = command().get_matches_from(args.into_iter().skip(1));
     // A panic of the database is in the error, and needs no report of its own.
     std::panic::set_hook(Box::new(|_| {}));
-    match run(&matches) {
+    match run(game, &matches) {
         Ok(text) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -35,7 +38,7 @@ fn command() -> Command {
     let dir = || path("dir", "DIR", "The store's directory, as in the setting store");
     let to = path("to", "TO", "The directory of the copy; made if it is not there");
     Command::new("store")
-        .about("Checks or copies the store of a server that does not run.")
+        .about("Checks, copies or shows the store of a server that does not run.")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
@@ -43,22 +46,128 @@ fn command() -> Command {
                 .about("Reads every record. Ends with 0 if all are good, with 1 if not.")
                 .arg(dir()),
         )
+        .subcommands(SANCTION_COMMANDS.map(|(name, about, ..)| sanction_command(name, about).arg(dir())))
+        .subcommand(Command::new("list").about("Prints all bans and mutes.").arg(dir()))
         .subcommand(Command::new("backup").about("Writes a copy of the store.").arg(dir()).arg(to))
+        .subcommand(
+            Command::new("profile")
+                .about("Prints the profile of an account as JSON, with the stay, tick and time of its save.")
+                .arg(dir())
+                .arg(Arg::new("account").value_name("ACCOUNT").required(true).help("Its id")),
+        )
 }
 
-fn run(matches: &ArgMatches) -> Result<String, StoreError> {
+/// Subcommands, their help, the kind, and whether they lift it.
+const SANCTION_COMMANDS: [(&str, &str, SanctionKind, bool); 4] = [
+    ("ban", "Bans an account, a name or an address.", SanctionKind::Ban, false),
+    ("unban", "Lifts a ban.", SanctionKind::Ban, true),
+    ("mute", "Mutes an account, a name or an address.", SanctionKind::Mute, false),
+    ("unmute", "Lifts a mute.", SanctionKind::Mute, true),
+];
+
+fn sanction_command(name: &'static str, about: &'static str) -> Command {
+    let word = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).value_name(value).required(true).help(help)
+    };
+    let is_lifted = name.starts_with("un");
+    let option = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help).hide(is_lifted)
+    };
+    Command::new(name)
+        .about(about)
+        .arg(word("target", "KIND", "account, name or address").index(2))
+        .arg(
+            word("who", "WHO", "The account's id, the name, or an address such as 203.0.113.0/24")
+                .index(3),
+        )
+        .arg(option("for", "TIME", "Such as 30m, 12h, 7d; without it there is no end"))
+        .arg(option("reason", "TEXT", "Told to the player"))
+}
+
+/// Sets or lifts a sanction in a store whose server does not run.
+fn sanction(
+    (kind, is_lifted): (SanctionKind, bool),
+    dir: &Path,
+    matches: &ArgMatches,
+) -> Result<String, StoreCommandError> {
+    let word = |name: &str| matches.get_one::<String>(name).map(String::as_str);
+    let target =
+        SanctionTarget::parse(word("target").unwrap_or_default(), word("who").unwrap_or_default())?;
+    let seconds = word("for").map(seconds).transpose()?;
+    let sanction = Sanction::new(seconds, word("reason").unwrap_or_default(), wall_ms())?;
+    let told = sanction.told(&format!("{} {target}", kind.word()));
+    // A store that is not there is not made, and one of the version before is changed.
+    drop(Database::open(dir, false)?);
+    let config = ServerConfig::default();
+    let database = Database::create(dir, config.store_cache_bytes)?;
+    let change = ((kind, target), Some(sanction).filter(|_| !is_lifted));
+    match database.set_sanction(change, config.sanctions_max)? {
+        true if is_lifted => Ok(format!("lifted: {told}")),
+        true => Ok(told),
+        false => Err(StoreCommandError::Full(config.sanctions_max)),
+    }
+}
+
+/// A time such as `30m` in seconds.
+fn seconds(text: &str) -> Result<u64, StoreCommandError> {
+    let wrong = || StoreCommandError::Time(text.to_owned());
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    let unit_s = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit_s).ok_or_else(wrong)
+}
+
+/// The command cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+enum StoreCommandError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sanction(#[from] SanctionError),
+    #[error("{0:?} is no time; give one such as 30m, 12h or 7d")]
+    Time(String),
+    #[error("the store has {0} bans and mutes, the most; lift some")]
+    Full(usize),
+}
+
+fn run(game: &str, matches: &ArgMatches) -> Result<String, StoreCommandError> {
     let path = |matches: &ArgMatches, name: &str| {
         matches.get_one::<PathBuf>(name).expect("a required argument").clone()
     };
-    let told = |StoreCounts { rooms, messages }| format!("{messages} messages in {rooms} rooms");
+    let told = |StoreCounts { rooms, messages, profiles, sanctions }| {
+        format!(
+            "{messages} messages in {rooms} rooms, {profiles} profiles, {sanctions} bans and mutes"
+        )
+    };
     match matches.subcommand() {
         Some(("backup", matches)) => {
             let to = path(matches, "to");
             let counts = Database::open(&path(matches, "dir"), true)?.copy_to(&to)?;
             Ok(format!("{}: {}", to.display(), told(counts)))
         }
-        Some((_, matches)) => {
+        Some(("profile", matches)) => {
+            let account = matches.get_one::<String>("account").expect("a required argument");
+            Ok(Database::open(&path(matches, "dir"), false)?.show_profile(game, account)?)
+        }
+        Some(("list", matches)) => {
+            let lines = Database::open(&path(matches, "dir"), false)?.sanctions()?;
+            let lines = lines.into_iter().map(|((kind, target), sanction)| {
+                let made = date(sanction.made_ms);
+                sanction.told(&format!("{made}: {} {target}", kind.word()))
+            });
+            Ok(lines.collect::<Vec<_>>().join("\n"))
+        }
+        Some((name, matches)) => {
             let dir = path(matches, "dir");
+            if let Some((.., kind, is_lifted)) = SANCTION_COMMANDS.iter().find(|it| it.0 == name) {
+                return sanction((*kind, *is_lifted), &dir, matches);
+            }
             // Not verified: a repair is found by the check.
             let counts = Database::open(&dir, false)?.check()?;
             Ok(format!("{}: good, {}", dir.display(), told(counts)))
@@ -77,7 +186,38 @@ mod tests {
     use tickwire_shared::control::{ChatMessage, RequestId};
 
     fn told(words: &[&str]) -> Result<String, String> {
-        run(&command().get_matches_from(words)).map_err(|error| error.to_string())
+        run("dots", &command().get_matches_from(words)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn bans_and_mutes_are_set_listed_and_lifted() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().to_str().unwrap();
+        let ban = ["store", "ban", at, "account", "ann", "--for", "7d", "--reason", "spam"];
+        assert!(told(&ban).unwrap_err().contains("is no store"));
+        drop(Database::create(dir.path(), 1 << 20).unwrap());
+        assert!(told(&ban).unwrap().starts_with("ban account ann until "));
+        assert_eq!(told(&["store", "mute", at, "name", "Bob"]).unwrap(), "mute name Bob");
+        let list = told(&["store", "list", at]).unwrap();
+        let lines: Vec<&str> = list.lines().collect();
+        assert!(lines[0].contains(": ban account ann until ") && lines[0].ends_with(": spam"));
+        assert!(lines[1].ends_with(": mute name Bob"), "{list}");
+        assert!(told(&["store", "check", at]).unwrap().ends_with("2 bans and mutes"));
+        assert_eq!(
+            told(&["store", "unban", at, "account", "ann"]).unwrap(),
+            "lifted: ban account ann"
+        );
+        assert_eq!(told(&["store", "list", at]).unwrap().lines().count(), 1);
+        let wrong = [
+            (["ban", "ip", "1.2.3.4", "1d"], "give an account"),
+            (["ban", "address", "nowhere", "1d"], "is no address"),
+            (["mute", "account", "ann", "soon"], "is no time"),
+            (["mute", "account", "ann", "0s"], "1 s to 10 years"),
+        ];
+        for ([word, target, who, time], part) in wrong {
+            let error = told(&["store", word, at, target, who, "--for", time]).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]
@@ -90,10 +230,12 @@ mod tests {
             ChatMessage { request, id: 1, time_ms: 5, from: from_player, name, to: None, text };
         let new = NewMessage { room: "bay".to_owned(), message, session: Some(SessionTag(3)) };
         let mut database = Database::create(&from, 1 << 20).unwrap();
-        database.keep(&[new], Retention { messages: 9, rooms: 9 }).unwrap();
+        database
+            .keep(&[new], Retention { messages: 9, rooms: 9, profiles: 9, sanctions: 1000 })
+            .unwrap();
         drop(database);
         let [from, to] = [&from, &to].map(|dir| dir.to_str().unwrap());
-        let good = "good, 1 messages in 1 rooms";
+        let good = "good, 1 messages in 1 rooms, 0 profiles, 0 bans and mutes";
         assert!(told(&["store", "check", from]).unwrap().ends_with(good));
         assert!(told(&["store", "backup", from, to]).unwrap().starts_with(to));
         assert!(told(&["store", "check", to]).unwrap().ends_with(good));

@@ -5,11 +5,15 @@
 //! | `meta` | `version`, `runs`, `opened` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
+//! | `profiles` | a game's name and an account's id | its `StoredProfile` in postcard |
+//! | `sanctions` | `ban` or `mute`, and whom it is for, as text | its `Sanction` in postcard |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
 mod check;
 mod copy;
+mod profiles;
 mod said;
+mod sanctions;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,13 +22,19 @@ use redb::{
     Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
     WriteTransaction,
 };
+use tickwire_shared::SaveOutcome;
 use tickwire_shared::control::ChatMessage;
 
-use super::NewMessage;
 use super::error::{StoreError, guarded};
+use super::fences::ProfileFences;
 use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
-use super::record::{RoomHead, StoredMessage, VERSION};
+use super::record::{RoomHead, StoredMessage, VERSION, VERSION_BEFORE};
+use super::{NewMessage, SaveProfile};
+use profiles::PROFILES;
 use said::SAID;
+use sanctions::SANCTIONS;
+
+pub(crate) use sanctions::SanctionChange;
 
 /// Most bytes of a page's names and texts, so that it fits a frame.
 pub(crate) const PAGE_BYTES_MAX: usize = 48 * 1024;
@@ -58,6 +68,35 @@ pub(super) struct Retention {
     pub(super) messages: usize,
     /// Rooms, the last used ones.
     pub(super) rooms: usize,
+    /// Accounts with a profile, the first ones.
+    pub(super) profiles: usize,
+    /// Bans and mutes, the first ones.
+    pub(super) sanctions: usize,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) messages: Vec<NewMessage>,
+    pub(super) saves: Vec<SaveProfile>,
+    pub(super) sanctions: Vec<SanctionChange>,
+    /// The time, in milliseconds since 1970.
+    pub(super) time_ms: u64,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.saves.is_empty() && self.sanctions.is_empty()
+    }
+}
+
+/// What became of a batch that is on disk.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Of each profile.
+    pub(super) saves: Vec<SaveOutcome>,
+    /// For each ban or mute, whether there was a place for it.
+    pub(super) sanctions: Vec<bool>,
 }
 
 /// A part of a room's messages.
@@ -82,6 +121,8 @@ pub(super) struct FoundPage {
 pub(super) struct StoreCounts {
     pub(super) rooms: u64,
     pub(super) messages: u64,
+    pub(super) profiles: u64,
+    pub(super) sanctions: u64,
 }
 
 impl Database {
@@ -108,16 +149,18 @@ impl Database {
                 let mut meta = database.table(&write, META)?;
                 match database.number(&meta, "version")? {
                     Some(VERSION) => {}
-                    Some(version) => {
+                    Some(version) if version != VERSION_BEFORE => {
                         return Err(StoreError::Version { path: path.into(), version });
                     }
-                    None => {
+                    Some(_) | None => {
                         meta.insert("version", VERSION).map_err(|error| database.failed(error))?;
                     }
                 }
                 database.table(&write, ROOMS)?;
                 database.table(&write, MESSAGES)?;
                 database.table(&write, SAID)?;
+                database.table(&write, PROFILES)?;
+                database.table(&write, SANCTIONS)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -140,7 +183,7 @@ impl Database {
             let read = database.redb.begin_read().map_err(|error| database.failed(error))?;
             let meta = read.open_table(META).map_err(|error| database.failed(error))?;
             match database.number(&meta, "version")? {
-                Some(VERSION) => {}
+                Some(VERSION | VERSION_BEFORE) => {}
                 version => {
                     let version = version.unwrap_or(0);
                     return Err(StoreError::Version { path: path.clone(), version });
@@ -230,20 +273,21 @@ impl Database {
         self.rooms.values().map(|head| head.last_id).max().unwrap_or(0)
     }
 
-    /// Keeps messages in one transaction: once this returns they are on disk. After an error the database must be opened
-    /// again.
-    pub(super) fn keep(
+    /// Writes all of `batch` in one transaction: once this returns it is on disk. After an error the database must be
+    /// opened again.
+    pub(super) fn write(
         &mut self,
-        new: &[NewMessage],
+        batch: &Batch,
         retention: Retention,
-    ) -> Result<(), StoreError> {
+        fences: &ProfileFences,
+    ) -> Result<Written, StoreError> {
         let mut heads = std::mem::take(&mut self.rooms);
         let write = self.begin_write()?;
         {
             let mut messages = self.table(&write, MESSAGES)?;
             let mut rooms = self.table(&write, ROOMS)?;
             let mut said = self.table(&write, SAID)?;
-            for new in new {
+            for new in &batch.messages {
                 let NewMessage { room, message, .. } = new;
                 self.note_said(&mut said, new)?;
                 if !heads.contains_key(room) && heads.len() >= retention.rooms {
@@ -267,9 +311,12 @@ impl Database {
                     .map_err(|error| self.failed(error))?;
             }
         }
+        let limits = (fences, retention.profiles);
+        let saves = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
+        let sanctions = self.set_sanctions(&write, &batch.sanctions, retention.sanctions)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
-        Ok(())
+        Ok(Written { saves, sanctions })
     }
 
     /// Removes the oldest messages of a room. Returns their number.

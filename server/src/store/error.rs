@@ -21,6 +21,14 @@ pub enum StoreError {
     /// There is none.
     #[error("{} is no store", .0.display())]
     Missing(PathBuf),
+    /// No profile was saved for an account.
+    #[error("there is no profile of {account:?} in the game {game:?}")]
+    NoProfile {
+        /// The account.
+        account: String,
+        /// The game.
+        game: String,
+    },
     /// There is one already.
     #[error("{} is there already; give another directory", .0.display())]
     Exists(PathBuf),

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use serde::Serialize;
+use tickwire_shared::SaveOutcome;
+
+use super::StoreRequest;
 
 /// Shared between [`super::ServerStore`] and its thread.
 #[derive(Debug, Default)]
@@ -11,11 +14,19 @@ pub(super) struct StoreState {
     pub(super) queued: QueueFill,
     /// The look-ups of them.
     pub(super) look_ups: QueueFill,
+    /// The profiles of them that are read.
+    loads: QueueFill,
+    /// The profiles of them that are saved.
+    saves: QueueFill,
     stop: AtomicBool,
     health: AtomicU8,
     messages_kept: AtomicU64,
     messages_not_kept: AtomicU64,
     looked_up: AtomicU64,
+    profiles_read: AtomicU64,
+    profiles_saved: AtomicU64,
+    profiles_stale: AtomicU64,
+    profiles_not_saved: AtomicU64,
     records_damaged: AtomicU64,
     disk_bytes: AtomicU64,
 }
@@ -43,6 +54,14 @@ pub(crate) struct StoreStats {
     pub(crate) messages_not_kept: u64,
     /// Pages of history that were looked up.
     pub(crate) look_ups: u64,
+    /// Profiles that were read for joins.
+    pub(crate) profiles_read: u64,
+    /// Profiles on disk, each time that they were saved.
+    pub(crate) profiles_saved: u64,
+    /// Saves of stays whose account had joined again since.
+    pub(crate) profiles_stale: u64,
+    /// Saves that found no place in the queue or the store, or that the disk did not take.
+    pub(crate) profiles_not_saved: u64,
     /// Damaged records that look-ups came by, each counted once.
     pub(crate) records_damaged: u64,
     /// Requests that wait for the thread.
@@ -78,6 +97,29 @@ impl StoreState {
         self.looked_up.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn count_load(&self) {
+        self.profiles_read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_profile(&self, outcome: SaveOutcome) {
+        let count = match outcome {
+            SaveOutcome::Saved => &self.profiles_saved,
+            SaveOutcome::Stale => &self.profiles_stale,
+            SaveOutcome::Failed => &self.profiles_not_saved,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The part of the queue that requests like this one share; `None` for messages.
+    pub(super) fn part_of(&self, request: &StoreRequest) -> Option<&QueueFill> {
+        match request {
+            StoreRequest::Keep(_) | StoreRequest::Sanction(_) => None,
+            StoreRequest::Page(_) => Some(&self.look_ups),
+            StoreRequest::Save(_) => Some(&self.saves),
+            StoreRequest::Load(_) => Some(&self.loads),
+        }
+    }
+
     pub(super) fn count_damaged(&self, records: u64) {
         self.records_damaged.fetch_add(records, Ordering::Relaxed);
     }
@@ -95,6 +137,10 @@ impl StoreState {
             messages_kept: self.messages_kept.load(Ordering::Relaxed),
             messages_not_kept: self.messages_not_kept.load(Ordering::Relaxed),
             look_ups: self.looked_up.load(Ordering::Relaxed),
+            profiles_read: self.profiles_read.load(Ordering::Relaxed),
+            profiles_saved: self.profiles_saved.load(Ordering::Relaxed),
+            profiles_stale: self.profiles_stale.load(Ordering::Relaxed),
+            profiles_not_saved: self.profiles_not_saved.load(Ordering::Relaxed),
             records_damaged: self.records_damaged.load(Ordering::Relaxed),
             queued,
             queued_bytes,

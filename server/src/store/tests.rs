@@ -117,7 +117,7 @@ fn look_ups_leave_messages_their_part_of_the_queue() {
     // Of the queue's share, not of what the thread has taken.
     let state = &store.state;
     let bytes = StoreRequest::Page(wanted.clone()).bytes();
-    let taken = (0..100).filter(|_| state.look_ups.take(bytes, store.look_ups_max)).count();
+    let taken = (0..100).filter(|_| state.look_ups.take(bytes, store.part_max)).count();
     assert_eq!(taken, 4);
     assert!(!store.look_up(wanted.clone()), "no place for look-ups");
     for id in 1..=12 {

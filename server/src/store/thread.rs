@@ -7,16 +7,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Requests, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tickwire_shared::SaveOutcome;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::database::{ChatPage, DamagedRecords, Database, FoundPage, Retention};
+use super::database::{Batch, ChatPage, DamagedRecords, Database, FoundPage, Retention, Written};
 use super::error::{guarded, panic_text};
+use super::fences::ProfileFences;
+use super::record::StoredProfile;
 use super::state::{StoreHealth, StoreState};
 use super::unreadable::UnreadableRooms;
-use super::{NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest};
+use super::{LoadProfile, NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest};
+use crate::room::JoinProfile;
 
 /// Results that wait for the network; with as many the thread waits.
 const EVENTS_MAX: usize = 1024;
@@ -39,6 +43,7 @@ pub(super) struct ThreadSettings {
     pub(super) retention: Retention,
     /// For how long requests gather.
     pub(super) commit_time: Duration,
+    pub(super) fences: ProfileFences,
 }
 
 /// The thread's work and the queue that it is given.
@@ -187,23 +192,26 @@ impl StoreThread {
     fn take(&mut self, request: StoreRequest) {
         let bytes = request.bytes();
         self.state.queued.give_back(bytes);
-        if matches!(request, StoreRequest::Page(_)) {
-            self.state.look_ups.give_back(bytes);
+        if let Some(part) = self.state.part_of(&request) {
+            part.give_back(bytes);
         }
         self.taken.push_back(request);
     }
 
-    /// Serves all that was taken: messages first, in one transaction, then pages.
+    /// Serves all that was taken: messages and saves first, in one transaction, then pages and joins.
     fn serve(&mut self) {
         // The newest messages of this batch, by room.
         let mut newest: HashMap<String, u64> = HashMap::new();
-        let mut new: Vec<NewMessage> = Vec::new();
+        let mut batch = Batch { time_ms: wall_ms(), ..Batch::default() };
         for request in &mut self.taken {
             match request {
                 StoreRequest::Keep(message) => {
                     newest.insert(message.room.clone(), message.message.id);
-                    new.push(message.clone());
+                    batch.messages.push(message.clone());
                 }
+                StoreRequest::Save(save) => batch.saves.push((**save).clone()),
+                StoreRequest::Sanction(set) => batch.sanctions.push(set.change.clone()),
+                StoreRequest::Load(_) => {}
                 StoreRequest::Page(page) => {
                     let stored = self.database.as_ref().map_or(0, |all| all.last_id(&page.room));
                     let last = newest.get(&page.room).copied().unwrap_or(stored);
@@ -211,40 +219,87 @@ impl StoreThread {
                 }
             }
         }
-        let is_saved = !new.is_empty() && self.keep(&new);
-        let (keeps, pages): (VecDeque<_>, VecDeque<_>) =
-            self.taken.drain(..).partition(|request| matches!(request, StoreRequest::Keep(_)));
-        self.taken = pages;
-        for keep in keeps {
-            self.answer(keep, Some(Found::Saved).filter(|_| is_saved));
+        let written = if batch.is_empty() { None } else { self.write(&batch) };
+        let is_saved = written.is_some();
+        let (writes, reads): (VecDeque<_>, VecDeque<_>) =
+            self.taken.drain(..).partition(StoreRequest::is_write);
+        self.taken = reads;
+        let Written { saves, sanctions } = written.unwrap_or_default();
+        let (mut saves, mut sanctions) = (saves.into_iter(), sanctions.into_iter());
+        for request in writes {
+            let found = match request {
+                StoreRequest::Save(_) => saves.next().map(Found::Outcome),
+                StoreRequest::Sanction(_) => sanctions.next().map(Found::Sanction),
+                _ => Some(Found::Saved).filter(|_| is_saved),
+            };
+            self.answer(request, found);
         }
         if is_saved {
             self.saved();
         }
-        while let Some(StoreRequest::Page(wanted)) = self.taken.front() {
-            let wanted = wanted.clone();
-            // One page that cannot be read is no reason to refuse those after it.
-            self.recover();
-            let found = self.look_up(&wanted);
-            self.taken.pop_front();
-            self.answer(StoreRequest::Page(wanted), found.map(Found::Page));
-        }
+        self.read();
         if let Some(database) = &self.database {
             self.state.set_disk_bytes(database.disk_bytes());
         }
     }
 
-    /// Returns true once the messages are on disk.
-    fn keep(&mut self, new: &[NewMessage]) -> bool {
-        let (Some(database), retention) = (&mut self.database, self.settings.retention) else {
-            return false;
-        };
+    /// Serves the pages and joins that were taken. Each stays among them until it is found, to be answered after a panic too.
+    fn read(&mut self) {
+        while !self.taken.is_empty() {
+            // One that cannot be read is no reason to refuse those after it.
+            self.recover();
+            let found = match self.taken.front() {
+                Some(StoreRequest::Page(wanted)) => {
+                    let wanted = wanted.clone();
+                    self.look_up(&wanted).map(Found::Page)
+                }
+                Some(StoreRequest::Load(LoadProfile { game, account, .. })) => {
+                    let (game, account) = (*game, account.clone());
+                    self.load(game, &account).map(Found::Profile)
+                }
+                Some(_) | None => return,
+            };
+            if let Some(request) = self.taken.pop_front() {
+                self.answer(request, found);
+            }
+        }
+    }
+
+    /// Returns what became of all once it is on disk; `None` if nothing is.
+    fn write(&mut self, batch: &Batch) -> Option<Written> {
+        let ThreadSettings { retention, fences, .. } = &self.settings;
+        let database = self.database.as_mut()?;
         let path = database.path().to_owned();
-        match guarded(&path, || database.keep(new, retention)) {
-            Ok(()) => true,
+        match guarded(&path, || database.write(batch, *retention, fences)) {
+            Ok(written) => Some(written),
             Err(error) => {
                 self.fail(&error);
-                false
+                None
+            }
+        }
+    }
+
+    /// The profile with which an account joins, whose stays of before are stale from now on; `None` if it cannot be read.
+    fn load(&mut self, game: &'static str, account: &str) -> Option<JoinProfile> {
+        let database = self.database.as_ref()?;
+        let path = database.path().to_owned();
+        match guarded(&path, || database.profile(game, account)) {
+            Ok(stored) => {
+                let last = stored.as_ref().map_or(0, |stored| stored.fence);
+                let fence = self.settings.fences.begin(account, last);
+                Some(JoinProfile { fence, saved: stored.map(StoredProfile::profile) })
+            }
+            Err(error) => {
+                tracing::error!("a profile cannot be read: {error}; `store check` tells more");
+                match error {
+                    // The others can.
+                    StoreError::Damaged { .. } => self.state.count_damaged(1),
+                    _ => {
+                        self.close_database();
+                        self.retry_at = Instant::now();
+                    }
+                }
+                None
             }
         }
     }
@@ -293,9 +348,34 @@ impl StoreThread {
                 self.state.count_look_up();
                 let page = match found {
                     Some(Found::Page(page)) => Some(page),
-                    Some(Found::Saved) | None => None,
+                    _ => None,
                 };
                 self.send(StoreEvent::Page(wanted, page));
+            }
+            StoreRequest::Save(save) => {
+                let outcome = match found {
+                    Some(Found::Outcome(outcome)) => outcome,
+                    _ => SaveOutcome::Failed,
+                };
+                self.state.count_profile(outcome);
+                let (save, room) = (save.id(), save.room);
+                self.send(StoreEvent::Profile { room, save, outcome });
+            }
+            StoreRequest::Sanction(set) => {
+                let fits = match found {
+                    Some(Found::Sanction(fits)) => Some(fits),
+                    _ => None,
+                };
+                let _ = set.answer.send(fits);
+            }
+            StoreRequest::Load(LoadProfile { answer, .. }) => {
+                self.state.count_load();
+                let profile = match found {
+                    Some(Found::Profile(profile)) => Some(profile),
+                    _ => None,
+                };
+                // The join may have waited for too long.
+                let _ = answer.send(profile);
             }
         }
     }
@@ -361,6 +441,15 @@ impl StoreThread {
 enum Found {
     Saved,
     Page(ChatPage),
+    Outcome(SaveOutcome),
+    Sanction(bool),
+    Profile(JoinProfile),
+}
+
+/// The time in milliseconds since 1970.
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

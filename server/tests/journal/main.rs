@@ -3,6 +3,7 @@
 mod checkpoints;
 mod files;
 mod playback;
+mod profiles;
 mod race;
 
 use std::time::{Duration, Instant};
@@ -10,13 +11,14 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{
-    FromRoom, JournalEntry, JournalHead, Replay, ReplayError, Room, SeatChange, TickRecord, ToRoom,
+    FromRoom, JoinProfile, JournalEntry, JournalHead, Replay, ReplayError, Room, SavedProfile,
+    SeatChange, TickRecord, ToRoom,
 };
 use tickwire_shared::command::CommandCodec;
 use tickwire_shared::control::{CloseCode, RequestId, ServerFrame};
 use tickwire_shared::input::{InputDatagram, InputHead};
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Account, LeaveReason, NewRoom, PlayerId, Simulation, Tick};
+use tickwire_shared::{Account, LeaveReason, NewRoom, PlayerId, SaveOutcome, Simulation, Tick};
 
 use race::{Pedal, Race};
 
@@ -71,7 +73,13 @@ impl Table {
                 let fields = self.codec.encode(kind, &[3 + i32::from(value) % 15]).unwrap();
                 self.hand(ToRoom::Command { request, player, kind, fields });
             }
-            7..=11 => self.input(player, value),
+            7..=10 => self.input(player, value),
+            11 => {
+                let (fence, tick) = (u64::from(player.0), self.room.tick());
+                let outcomes = [SaveOutcome::Saved, SaveOutcome::Stale, SaveOutcome::Failed];
+                let outcome = outcomes[usize::from(value) % 3];
+                self.hand(ToRoom::Saved { player, fence, tick, outcome });
+            }
             _ => self.tick(),
         }
     }
@@ -82,11 +90,13 @@ impl Table {
         let datagram_bytes_max = 1200;
         let id = "a".repeat(player.0 as usize % 5);
         let account = (!id.is_empty()).then_some(Account { id, seat: None });
+        let profile = account.as_ref().map(|_| Box::new(profile_of(player)));
         self.hand(ToRoom::Join {
             request,
             player,
             name,
             account,
+            profile,
             spectator,
             options,
             datagram_bytes_max,
@@ -135,6 +145,17 @@ impl Table {
         }
         replay
     }
+}
+
+/// A profile of this version, of the one before, or none, by the player.
+fn profile_of(player: PlayerId) -> JoinProfile {
+    let saved = match player.0 % 3 {
+        0 => None,
+        1 => Some((1, format!(r#"{{"laps":{}}}"#, player.0))),
+        _ => Some((0, player.0.to_string())),
+    };
+    let saved = saved.map(|(version, json)| SavedProfile { version, json: json.into() });
+    JoinProfile { fence: u64::from(player.0), saved }
 }
 
 fn play(options: &str, lanes_ticks: u32, acts: &[(u8, u8, u8)]) -> Table {
@@ -282,6 +303,7 @@ fn a_command_or_a_change_of_a_player_without_a_seat_is_refused() {
     let changed = [
         SeatChange::Away { player: stranger },
         SeatChange::Back { player: stranger },
+        SeatChange::Saved { player: stranger, tick: Tick(1), outcome: SaveOutcome::Saved },
         SeatChange::Leave { player: stranger, reason: LeaveReason::Left },
     ];
     let change = changed.into_iter().map(|change| {

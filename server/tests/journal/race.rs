@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, NoEvent, Outbox, PlayerId,
-    Refusal, Replicate, RoomPolicy, Simulation, Tick,
+    Refusal, Replicate, RoomPolicy, SaveOutcome, Simulation, Tick,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
@@ -54,6 +54,12 @@ pub(crate) struct Paintwork {
     color: u8,
 }
 
+/// Its saved laps count in the sum.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Garage {
+    pub(crate) laps: i32,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Driver {
     pos: Vec2,
@@ -68,6 +74,8 @@ struct Driver {
 pub(crate) struct Race<const RULE: u8> {
     drivers: BTreeMap<PlayerId, Driver>,
     gone: Vec<(PlayerId, Driver)>,
+    /// Who has left since the last step, and laps to save.
+    left: Vec<(PlayerId, i32)>,
     random: u64,
     friction: f32,
     /// All that is told beside the inputs.
@@ -82,11 +90,24 @@ impl<const RULE: u8> Simulation for Race<RULE> {
     type Command = Wish;
     type RoomOptions = RaceOptions;
     type JoinOptions = Paintwork;
+    type Profile = Garage;
 
     fn new(room: &NewRoom<'_, Self>) -> Self {
         let (drivers, gone) = (BTreeMap::new(), Vec::new());
         let sum = room.name.len() as i32;
-        Race { drivers, gone, random: room.seed, friction: room.options.friction, sum }
+        Race {
+            drivers,
+            gone,
+            left: Vec::new(),
+            random: room.seed,
+            friction: room.options.friction,
+            sum,
+        }
+    }
+
+    fn migrate_profile(version: u32, json: &str) -> Option<Garage> {
+        let laps = json.parse().ok().filter(|_| version == 0)?;
+        Some(Garage { laps })
     }
 
     fn room_policy(options: &RaceOptions) -> Result<RoomPolicy, Refusal> {
@@ -97,6 +118,7 @@ impl<const RULE: u8> Simulation for Race<RULE> {
     fn join(&mut self, player: &NewPlayer<'_, Self>) {
         let color = player.options.color.min(17);
         self.sum += player.name.len() as i32 + i32::from(player.is_bot);
+        self.sum += player.profile.map_or(0, |garage| garage.laps * 11);
         self.sum += player.account.map_or(0, |account| account.id.len() as i32 * 7);
         let driver =
             Driver { pos: Vec2::new(0.1, 0.3), speed: 0.0, laps: 0, color, is_away: false };
@@ -110,10 +132,11 @@ impl<const RULE: u8> Simulation for Race<RULE> {
             LeaveReason::Removed => 3,
             LeaveReason::Replaced { by } => by.0 as i32,
         };
-        if let Some(driver) = self.drivers.remove(&player)
-            && RULE == 2
-        {
-            self.gone.push((player, driver));
+        if let Some(driver) = self.drivers.remove(&player) {
+            self.left.push((player, driver.laps + self.sum));
+            if RULE == 2 {
+                self.gone.push((player, driver));
+            }
         }
     }
 
@@ -125,7 +148,18 @@ impl<const RULE: u8> Simulation for Race<RULE> {
         self.drivers.get_mut(&player).unwrap().is_away = false;
     }
 
-    fn step(&mut self, inputs: &Inputs<'_, Self>, _outbox: &mut Outbox<Self>) {
+    fn saved(&mut self, player: PlayerId, tick: Tick, outcome: SaveOutcome) {
+        self.sum += player.0.wrapping_add(tick.0) as i32 % 50;
+        self.sum += if outcome == SaveOutcome::Stale { 13 } else { 17 };
+    }
+
+    fn step(&mut self, inputs: &Inputs<'_, Self>, outbox: &mut Outbox<Self>) {
+        for (player, laps) in self.left.drain(..) {
+            outbox.save(player, Garage { laps });
+        }
+        for (player, driver) in &self.drivers {
+            outbox.save(*player, Garage { laps: driver.laps + self.sum });
+        }
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         for (player, pedal) in inputs.iter() {
             let delay = inputs.view_delay_ticks(player);

@@ -45,6 +45,7 @@ fn join<I>(player: PlayerId, name: &str) -> ToRoom<I> {
         player,
         name,
         account: None,
+        profile: None,
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,

@@ -91,6 +91,7 @@ impl Hall {
             player: PlayerId(player),
             name: name.to_owned(),
             account: None,
+            profile: None,
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,

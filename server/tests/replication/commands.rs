@@ -288,6 +288,7 @@ impl Table {
                         player,
                         name,
                         account: None,
+                        profile: None,
                         spectator,
                         options: "".into(),
                         datagram_bytes_max,

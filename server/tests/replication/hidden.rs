@@ -95,6 +95,7 @@ impl Table {
             player,
             name: format!("p{number}"),
             account: None,
+            profile: None,
             spectator,
             options: "".into(),
             datagram_bytes_max: 1200,

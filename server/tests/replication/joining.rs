@@ -83,6 +83,7 @@ fn join(
         player: PlayerId(player),
         name: format!("p{player}"),
         account: None,
+        profile: None,
         spectator: options.is_none(),
         options: options.unwrap_or("no JSON").into(),
         datagram_bytes_max: 1200,

@@ -24,6 +24,7 @@ fn join(player: PlayerId, last_seat: u8) -> ToRoom<Push> {
         player,
         name: format!("p{}", player.0),
         account: None,
+        profile: None,
         spectator: false,
         options: "".into(),
         datagram_bytes_max: 1200,

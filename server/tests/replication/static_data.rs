@@ -157,6 +157,7 @@ impl World {
             player,
             name: format!("p{at}"),
             account: None,
+            profile: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
-    Replicate, RoomPolicy, Simulation, Tick,
+    Replicate, RoomPolicy, SaveOutcome, Simulation, Tick,
 };
 
 /// The player's input.
@@ -42,8 +42,19 @@ pub(crate) struct Dot {
     pub(crate) steps: u32,
 }
 
+/// The dots, the player who may not be kicked, the steps with which a dot begins, and the dots of players who left in this
+/// tick.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>, u32);
+pub(crate) struct Dots(BTreeMap<PlayerId, Dot>, Option<PlayerId>, u32, Vec<(PlayerId, Dot)>);
+
+/// The steps of an account's dot: it begins with them. Saved at each digit and at the leave.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Walked {
+    steps: u32,
+}
+
+/// A dot whose steps are on disk shows so many more.
+pub(crate) const SAVED_STEPS: u32 = 100;
 
 /// The room options.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -108,6 +119,7 @@ impl Simulation for Dots {
     type Command = Edit;
     type RoomOptions = Board;
     type JoinOptions = Pawn;
+    type Profile = Walked;
 
     fn room_policy(board: &Board) -> Result<RoomPolicy, Refusal> {
         match board.fault.as_str() {
@@ -138,7 +150,7 @@ impl Simulation for Dots {
     }
 
     fn new(room: &NewRoom<Self>) -> Self {
-        Dots(BTreeMap::new(), None, room.options.start)
+        Dots(BTreeMap::new(), None, room.options.start, Vec::new())
     }
 
     fn join(&mut self, player: &NewPlayer<Self>) {
@@ -156,11 +168,18 @@ impl Simulation for Dots {
         }
         let ahead = u32::from(player.options.team) * TEAM_STEPS;
         let seat = player.account.and_then(|account| account.seat).unwrap_or(0);
-        self.0.insert(player.id, Dot { steps: self.2 + ahead + seat });
+        let walked = player.profile.as_ref().map_or(0, |walked| walked.steps);
+        self.0.insert(player.id, Dot { steps: self.2 + ahead + seat + walked });
     }
 
     fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
-        self.0.remove(&player);
+        self.3.extend(self.0.remove(&player).map(|dot| (player, dot)));
+    }
+
+    fn saved(&mut self, player: PlayerId, _tick: Tick, outcome: SaveOutcome) {
+        if let Some(dot) = self.0.get_mut(&player).filter(|_| outcome == SaveOutcome::Saved) {
+            dot.steps += SAVED_STEPS;
+        }
     }
 
     /// A bot walks on.
@@ -168,7 +187,10 @@ impl Simulation for Dots {
         Keys { right: 1, panic: false }
     }
 
-    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
+    fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
+        for (player, Dot { steps }) in self.3.drain(..) {
+            outbox.save(player, Walked { steps });
+        }
         for (player, keys) in inputs.iter() {
             assert!(!keys.panic, "asked to break");
             let Some(dot) = self.0.get_mut(&player) else { continue };
@@ -180,6 +202,9 @@ impl Simulation for Dots {
                 Edit::Digit(edit) => dot.steps * 10 + u32::from(edit.digit),
                 Edit::Clear(_) => 0,
             };
+            if let Edit::Digit(_) = edit {
+                outbox.save(player, Walked { steps: dot.steps });
+            }
         }
     }
 

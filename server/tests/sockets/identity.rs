@@ -86,7 +86,7 @@ fn now_s() -> u64 {
 }
 
 /// A client that says hello with this token.
-async fn knock(server: &Running, over: Over, token: &str) -> Client {
+pub(crate) async fn knock(server: &Running, over: Over, token: &str) -> Client {
     let mut client = server.connect(over).await;
     client.open_both().await;
     let ClientFrame::Hello { client: name, schema, resumable, .. } = hello() else {
@@ -98,7 +98,7 @@ async fn knock(server: &Running, over: Over, token: &str) -> Client {
 }
 
 /// A client that is let in with this token.
-async fn enter(server: &Running, over: Over, token: &str) -> Client {
+pub(crate) async fn enter(server: &Running, over: Over, token: &str) -> Client {
     let mut client = knock(server, over, token).await;
     match client.hear().await {
         ServerFrame::Welcome { player, .. } => client.player = player,

@@ -43,6 +43,12 @@ pub(crate) fn game(item: TokenStream) -> Result<TokenStream> {
                 type JoinOptions = ();
             ),
         ),
+        (
+            "Profile",
+            quote!(
+                type Profile = ();
+            ),
+        ),
     ];
     let named = types_of(&body);
     let missing = defaults.into_iter().filter(|(name, _)| !named.iter().any(|named| named == name));

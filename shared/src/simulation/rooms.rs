@@ -67,6 +67,9 @@ pub struct NewPlayer<'a, G: Simulation> {
     pub name: &'a str,
     /// Its account; `None` for a guest and a bot.
     pub account: Option<&'a Account>,
+    /// What was [saved](super::Outbox::save) for its account; `None` for a guest, a bot, an account without a save, and
+    /// without a store.
+    pub profile: Option<G::Profile>,
     /// What it asks for.
     pub options: G::JoinOptions,
     /// The server plays it; see [`RoomPolicy::bots`].
@@ -77,7 +80,7 @@ impl<'a, G: Simulation> NewPlayer<'a, G> {
     /// A player with the default options, as tests and benchmarks seat it.
     pub fn named(id: PlayerId, name: &'a str) -> Self {
         let options = G::JoinOptions::default();
-        NewPlayer { id, name, account: None, options, is_bot: false }
+        NewPlayer { id, name, account: None, profile: None, options, is_bot: false }
     }
 }
 

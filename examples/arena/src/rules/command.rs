@@ -37,6 +37,7 @@ impl Arena {
         pilot.team = other;
         pilot.dead_ticks = RESPAWN_TICKS;
         pilot.deaths = pilot.deaths.saturating_add(1);
+        self.save_team(player, other, outbox);
         let granted = TeamChange { player, team: other, is_granted: true };
         outbox.to_room(Event::TeamChange(granted));
     }

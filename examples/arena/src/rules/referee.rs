@@ -29,6 +29,7 @@ impl Arena {
         if self.round_ticks_left == 0 {
             let [azure, amber] = self.team_kills;
             outbox.to_room(Event::RoundOver(RoundOver { azure, amber }));
+            self.save_round(outbox);
             self.begin_round();
         }
         if tick.0.is_multiple_of(LEADERS_EVERY_TICKS) {

@@ -1,4 +1,4 @@
-use tickwire_shared::{Tick, glam};
+use tickwire_shared::{Account, Tick, glam};
 
 use super::motion::Body;
 use super::*;
@@ -386,4 +386,32 @@ fn a_pilot_changes_to_a_team_that_is_not_the_larger_one_and_waits_for_a_ship() {
     field.run_without_rocks(u32::from(RESPAWN_TICKS));
     assert!(field.pilot(1).flying());
     assert_eq!(field.pilot(1).team, Team::Amber);
+}
+
+#[test]
+fn an_account_comes_back_to_its_team_with_its_kills_and_a_guest_has_no_career() {
+    let account = Account { id: "ann".to_owned(), seat: None };
+    let ann = || NewPlayer { account: Some(&account), ..NewPlayer::named(PlayerId(3), "Ann") };
+    let mut field = Field::empty(2);
+    let career = Career { team: Some(Team::Amber), kills: 40, best_score: 7 };
+    field.arena.join(&NewPlayer { profile: Some(career), ..ann() });
+    assert_eq!(field.pilot(3).team, Team::Amber);
+    let at = field.arena.pilot_at(PlayerId(3)).unwrap();
+    (field.arena.pilots[at].kills, field.arena.pilots[at].score) = (2, 5);
+    field.arena.leave(PlayerId(3), LeaveReason::Left);
+    field.arena.leave(PlayerId(1), LeaveReason::Left);
+    let saves = |arena: &mut Arena, tick| -> Vec<(PlayerId, Career)> {
+        let mut outbox = Outbox::default();
+        arena.step(&Inputs::new(tick, &[]), &mut outbox);
+        outbox.drain_saves().collect()
+    };
+    let saved = Career { kills: 42, ..career };
+    assert_eq!(saves(&mut field.arena, Tick(1)), [(PlayerId(3), saved)]);
+    assert_eq!(saves(&mut field.arena, Tick(2)), []);
+    // At the end of a round too.
+    field.arena.join(&NewPlayer { profile: Some(saved), ..ann() });
+    field.arena.round_ticks_left = 1;
+    // Amber is the larger team by now.
+    let saved = Career { team: Some(Team::Azure), ..saved };
+    assert_eq!(saves(&mut field.arena, Tick(3)), [(PlayerId(3), saved)]);
 }

@@ -81,6 +81,7 @@ impl Match {
                     player,
                     name,
                     account: None,
+                    profile: None,
                     spectator,
                     options,
                     datagram_bytes_max,

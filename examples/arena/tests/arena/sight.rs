@@ -49,6 +49,7 @@ impl Table {
             player,
             name,
             account: None,
+            profile: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,

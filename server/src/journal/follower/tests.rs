@@ -54,6 +54,7 @@ impl Simulation for Faulty {
     type Command = NoCommand;
     type RoomOptions = ();
     type JoinOptions = ();
+    type Profile = ();
 
     fn new(room: &NewRoom<'_, Self>) -> Self {
         let made = MADE.replace(MADE.get() + 1);

@@ -22,6 +22,8 @@ pub struct ReplayMember {
     pub name: String,
     /// Its account; `None` for a guest, a bot and a spectator.
     pub account: Option<Account>,
+    /// The number of its stay, if it may save a profile.
+    pub fence: Option<u64>,
     /// Its part in the room.
     pub role: SeatRole,
     /// Its connection is lost. Never true of a bot or a spectator.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use redb::{ReadableDatabase as _, ReadableTable as _};
 
+use super::profiles::PROFILES;
+use super::sanctions::SANCTIONS;
 use super::{Database, MESSAGES, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::record::RoomHead;
@@ -46,6 +48,14 @@ impl Database {
             return Err(self.damaged(format!("there are messages of room {room:?}, and no room")));
         }
         let messages = self.rooms.values().map(|head| head.messages).sum();
-        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages })
+        let profiles = match self.has_table(&read, PROFILES)? {
+            true => self.check_profiles(&read)?,
+            false => 0,
+        };
+        let sanctions = match self.has_table(&read, SANCTIONS)? {
+            true => self.read_sanctions(&read)?.len() as u64,
+            false => 0,
+        };
+        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages, profiles, sanctions })
     }
 }

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use redb::{
-    ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle as _,
+    ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition, TableHandle,
     WriteTransaction,
 };
 
+use super::profiles::PROFILES;
 use super::said::SAID;
+use super::sanctions::SANCTIONS;
 use super::{CACHE_BYTES, Database, MESSAGES, META, ROOMS, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::files::{file_in, make_dir, part_in, publish};
+use crate::store::record::VERSION;
 
 impl Database {
     /// Writes a copy of everything, as of one moment, into another directory. It gets its name once the disk has all of it.
@@ -38,15 +41,40 @@ impl Database {
         self.copy_table(&copy, both, META)?;
         let rooms = self.copy_table(&copy, both, ROOMS)?;
         let messages = self.copy_table(&copy, both, MESSAGES)?;
-        // A store that no server has opened since there is this table has none.
-        let mut tables = read.list_tables().map_err(|error| self.failed(error))?;
-        if tables.any(|table| table.name() == SAID.name()) {
+        // A store that no server has opened since there are these tables has none of them.
+        if self.has_table(&read, SAID)? {
             self.copy_table(&copy, both, SAID)?;
         }
+        let profiles = match self.has_table(&read, PROFILES)? {
+            true => self.copy_table(&copy, both, PROFILES)?,
+            false => 0,
+        };
+        let sanctions = match self.has_table(&read, SANCTIONS)? {
+            true => self.copy_table(&copy, both, SANCTIONS)?,
+            false => 0,
+        };
+        // The copy has them all.
+        self.set_version(&write)?;
         write.commit().map_err(|error| copy.failed(error))?;
         let Database { redb, path, .. } = copy;
         redb.close().map_err(|error| StoreError::of_database(&path, error.into()))?;
-        Ok(StoreCounts { rooms, messages })
+        Ok(StoreCounts { rooms, messages, profiles, sanctions })
+    }
+
+    /// True if the store has this table.
+    pub(super) fn has_table(
+        &self,
+        read: &ReadTransaction,
+        table: impl TableHandle,
+    ) -> Result<bool, StoreError> {
+        let mut tables = read.list_tables().map_err(|error| self.failed(error))?;
+        Ok(tables.any(|there| there.name() == table.name()))
+    }
+
+    /// Writes the version of the format.
+    fn set_version(&self, write: &WriteTransaction) -> Result<(), StoreError> {
+        let mut meta = self.table(write, META)?;
+        meta.insert("version", VERSION).map(drop).map_err(|error| self.failed(error))
     }
 
     /// Copies a table. Returns the number of its lines.

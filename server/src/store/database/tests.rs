@@ -6,7 +6,7 @@ use crate::store::files::part_in;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::RequestId;
 
-const ALL: Retention = Retention { messages: 1000, rooms: 1000 };
+const ALL: Retention = Retention { messages: 1000, rooms: 1000, profiles: 1000, sanctions: 1000 };
 
 fn new(room: &str, id: u64) -> NewMessage {
     let message = ChatMessage {
@@ -22,6 +22,16 @@ fn new(room: &str, id: u64) -> NewMessage {
 }
 
 impl Database {
+    /// Keeps messages alone.
+    pub(in crate::store) fn keep(
+        &mut self,
+        new: &[NewMessage],
+        retention: Retention,
+    ) -> Result<(), StoreError> {
+        let batch = Batch { messages: new.to_vec(), ..Batch::default() };
+        self.write(&batch, retention, &ProfileFences::new(0, 1)).map(drop)
+    }
+
     /// Takes the table of messages away: until a server opens the store again, no page can be read.
     pub(in crate::store) fn lose_messages(&self) {
         let write = self.begin_write().unwrap();
@@ -103,7 +113,7 @@ fn a_page_fits_a_frame_whatever_is_asked_for() {
 fn the_newest_messages_and_the_rooms_used_last_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut database = Database::create(dir.path(), CACHE_BYTES).unwrap();
-    let few = Retention { messages: 3, rooms: 2 };
+    let few = Retention { messages: 3, rooms: 2, profiles: 1000, sanctions: 1000 };
     for id in 1..=5 {
         database.keep(&[new("bay", id)], few).unwrap();
     }
@@ -112,7 +122,10 @@ fn the_newest_messages_and_the_rooms_used_last_are_kept() {
     assert_eq!(page(&database, "cave", u64::MAX, 9), (vec![], false));
     assert_eq!(page(&database, "bay", u64::MAX, 9), (vec![4, 5, 7], false));
     assert_eq!(page(&database, "hill", u64::MAX, 9), (vec![8], false));
-    assert_eq!(database.check().unwrap(), StoreCounts { rooms: 2, messages: 4 });
+    assert_eq!(
+        database.check().unwrap(),
+        StoreCounts { rooms: 2, messages: 4, profiles: 0, sanctions: 0 }
+    );
 }
 
 #[test]
@@ -121,9 +134,17 @@ fn a_lower_bound_of_messages_holds_with_the_next_message() {
     let mut database = Database::create(dir.path(), CACHE_BYTES).unwrap();
     let all: Vec<_> = (1..=50).map(|id| new("bay", id)).collect();
     database.keep(&all, ALL).unwrap();
-    database.keep(&[new("bay", 51)], Retention { messages: 2, rooms: 2 }).unwrap();
+    database
+        .keep(
+            &[new("bay", 51)],
+            Retention { messages: 2, rooms: 2, profiles: 1000, sanctions: 1000 },
+        )
+        .unwrap();
     assert_eq!(page(&database, "bay", u64::MAX, 200), (vec![50, 51], false));
-    assert_eq!(database.check().unwrap(), StoreCounts { rooms: 1, messages: 2 });
+    assert_eq!(
+        database.check().unwrap(),
+        StoreCounts { rooms: 1, messages: 2, profiles: 0, sanctions: 0 }
+    );
 }
 
 #[test]
@@ -142,7 +163,7 @@ fn a_store_of_another_version_is_refused_and_stays_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let database = Database::create(dir.path(), CACHE_BYTES).unwrap();
     let write = database.begin_write().unwrap();
-    database.table(&write, META).unwrap().insert("version", 2).unwrap();
+    database.table(&write, META).unwrap().insert("version", VERSION + 1).unwrap();
     write.commit().unwrap();
     drop(database);
     for opened in [
@@ -151,8 +172,8 @@ fn a_store_of_another_version_is_refused_and_stays_as_it_is() {
         Database::open(dir.path(), true),
     ] {
         let error = opened.unwrap_err();
-        assert!(matches!(error, StoreError::Version { version: 2, .. }), "{error}");
-        assert!(error.to_string().contains("is of version 2 of stores"), "{error}");
+        assert!(matches!(error, StoreError::Version { version: 3, .. }), "{error}");
+        assert!(error.to_string().contains("is of version 3 of stores"), "{error}");
     }
 }
 
@@ -231,12 +252,18 @@ fn a_copy_has_every_record_and_never_replaces_a_store() {
     let mut database = Database::create(dir.path(), CACHE_BYTES).unwrap();
     database.count_run(32).unwrap();
     database.keep(&[new("bay", 1), new("bay", 2), new("cave", 3)], ALL).unwrap();
-    assert_eq!(database.copy_to(&to).unwrap(), StoreCounts { rooms: 2, messages: 3 });
+    assert_eq!(
+        database.copy_to(&to).unwrap(),
+        StoreCounts { rooms: 2, messages: 3, profiles: 0, sanctions: 0 }
+    );
     assert!(matches!(database.copy_to(&to).unwrap_err(), StoreError::Exists(_)));
     let copy = Database::create(&to, CACHE_BYTES).unwrap();
     assert_eq!(read(&copy, "bay", 9, 9), read(&database, "bay", 9, 9));
     assert_eq!(copy.count_run(32).unwrap(), 2, "its numbers go on");
-    assert_eq!(copy.check().unwrap(), StoreCounts { rooms: 2, messages: 3 });
+    assert_eq!(
+        copy.check().unwrap(),
+        StoreCounts { rooms: 2, messages: 3, profiles: 0, sanctions: 0 }
+    );
 }
 
 #[test]
@@ -259,10 +286,16 @@ fn a_copy_that_did_not_come_to_its_end_is_in_nobodys_way() {
     database.keep(&[new("bay", 1)], ALL).unwrap();
     std::fs::write(part_in(to.path()), "half a copy").unwrap();
     assert!(matches!(Database::open(to.path(), false).unwrap_err(), StoreError::Missing(_)));
-    assert_eq!(database.copy_to(to.path()).unwrap(), StoreCounts { rooms: 1, messages: 1 });
+    assert_eq!(
+        database.copy_to(to.path()).unwrap(),
+        StoreCounts { rooms: 1, messages: 1, profiles: 0, sanctions: 0 }
+    );
     assert!(!part_in(to.path()).exists());
     let copy = Database::open(to.path(), true).unwrap();
-    assert_eq!(copy.check().unwrap(), StoreCounts { rooms: 1, messages: 1 });
+    assert_eq!(
+        copy.check().unwrap(),
+        StoreCounts { rooms: 1, messages: 1, profiles: 0, sanctions: 0 }
+    );
 }
 
 #[test]
@@ -296,7 +329,10 @@ fn a_damaged_line_of_a_room_is_counted_again_by_a_server_and_named_by_a_check() 
     let mut database = Database::create(dir.path(), CACHE_BYTES).unwrap();
     assert_eq!(database.rooms["bay"], line);
     database.keep(&[new("bay", 5)], ALL).unwrap();
-    assert_eq!(database.check().unwrap(), StoreCounts { rooms: 2, messages: 4 });
+    assert_eq!(
+        database.check().unwrap(),
+        StoreCounts { rooms: 2, messages: 4, profiles: 0, sanctions: 0 }
+    );
 }
 
 /// Every flip of a byte is found, or changes nothing that anybody reads; none ends the process.
@@ -323,7 +359,13 @@ fn a_file_that_something_else_has_changed_is_an_error_and_no_panic() {
         write();
         let checked = Database::open(dir.path(), false).and_then(Database::check);
         match checked {
-            Ok(counts) => assert_eq!(counts, StoreCounts { rooms: 2, messages: 300 }, "{at}"),
+            Ok(counts) => {
+                assert_eq!(
+                    counts,
+                    StoreCounts { rooms: 2, messages: 300, profiles: 0, sanctions: 0 },
+                    "{at}"
+                )
+            }
             Err(error) => {
                 found += 1;
                 assert!(error.to_string().contains("store.redb"), "{at}: {error}");
@@ -387,7 +429,7 @@ fn messages_said_long_ago_are_found_no_more() {
             said
         })
         .collect();
-    let many = Retention { messages: 10_000, rooms: 10 };
+    let many = Retention { messages: 10_000, rooms: 10, profiles: 10, sanctions: 1000 };
     all.chunks(256).for_each(|some| database.keep(some, many).unwrap());
     let found = database.said().unwrap();
     assert_eq!(found.len(), 4096);

@@ -1,10 +1,13 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use tickwire_shared::PlayerId;
 use tickwire_shared::control::{ChatMessage, RequestId};
+use tickwire_shared::{PlayerId, Tick};
+use tokio::sync::oneshot;
 
 use super::*;
+use crate::room::{NewProfile, SavedProfile};
 use crate::store::state::QueueShare;
+use crate::store::{SaveId, SaveProfile};
 
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -25,8 +28,9 @@ impl DrivenThread {
         let settings = ThreadSettings {
             dir: dir.path().to_owned(),
             cache_bytes: CACHE_BYTES,
-            retention: Retention { messages: 100, rooms: 100 },
+            retention: Retention { messages: 100, rooms: 100, profiles: 1000, sanctions: 1000 },
             commit_time,
+            fences: ProfileFences::new(0, 9),
         };
         let this = StoreThread::new(settings, database, events, Arc::clone(&state));
         DrivenThread { dir, this, events: results, state }
@@ -212,3 +216,62 @@ fn after_a_panic_of_the_thread_every_request_is_answered_and_everybody_is_told()
 }
 
 const MOST: QueueShare = QueueShare { requests: 16, bytes: 1 << 20 };
+
+fn save(fence: u64, json: &str) -> StoreRequest {
+    let profile = SavedProfile { version: 1, json: json.into() };
+    let (account, tick) = ("ann".to_owned(), Tick(9));
+    let new = NewProfile { player: PlayerId(7), account, fence, tick, profile };
+    StoreRequest::Save(Box::new(SaveProfile { game: "dots", room: "bay".to_owned(), new }))
+}
+
+fn saved(fence: u64, outcome: SaveOutcome) -> StoreEvent {
+    let save = SaveId { player: PlayerId(7), fence, tick: Tick(9) };
+    StoreEvent::Profile { room: "bay".to_owned(), save, outcome }
+}
+
+fn load() -> (StoreRequest, oneshot::Receiver<Option<JoinProfile>>) {
+    let (answer, answered) = oneshot::channel();
+    let account = "ann".to_owned();
+    (StoreRequest::Load(LoadProfile { game: "dots", account, answer }), answered)
+}
+
+#[test]
+fn a_join_has_what_was_saved_before_it_and_makes_the_stays_before_stale() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    let (first, answered) = load();
+    assert_eq!(driven.serve(vec![first]), []);
+    let JoinProfile { fence, saved: None } = answered.blocking_recv().unwrap().unwrap() else {
+        panic!("nothing was saved");
+    };
+    // The last save of the older stay is in time.
+    let (second, answered) = load();
+    let told = driven.serve(vec![second, save(fence, "1"), keep(1)]);
+    assert_eq!(told, [saved(fence, SaveOutcome::Saved), kept(1, true)]);
+    let profile = answered.blocking_recv().unwrap().unwrap();
+    assert_eq!(profile.saved.unwrap().json.as_str(), "1");
+    assert!(profile.fence > fence);
+    let told = driven.serve(vec![save(fence, "2"), save(profile.fence, "3"), save(fence, "4")]);
+    let outcomes = [SaveOutcome::Stale, SaveOutcome::Saved, SaveOutcome::Stale];
+    let fences = [fence, profile.fence, fence];
+    assert_eq!(told, [0, 1, 2].map(|at: usize| saved(fences[at], outcomes[at])));
+    let (third, answered) = load();
+    driven.serve(vec![third]);
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().saved.unwrap().json.as_str(), "3");
+    let stats = driven.state.stats();
+    let counts = (stats.profiles_read, stats.profiles_saved, stats.profiles_stale);
+    assert_eq!(counts, (3, 2, 2));
+}
+
+#[test]
+fn while_the_store_fails_no_profile_is_read_or_saved_and_each_is_answered() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    assert_eq!(driven.fail(), [StoreEvent::Failing]);
+    driven.this.retry_at = Instant::now() + Duration::from_secs(1000);
+    let (wanted, answered) = load();
+    assert_eq!(driven.serve(vec![save(1, "1"), wanted]), [saved(1, SaveOutcome::Failed)]);
+    assert_eq!(answered.blocking_recv().unwrap(), None);
+    driven.this.retry_at = Instant::now();
+    let told = driven.serve(vec![save(1, "2")]);
+    assert_eq!(told, [saved(1, SaveOutcome::Saved), StoreEvent::Recovered]);
+    assert_eq!(driven.state.stats().profiles_not_saved, 1);
+}

@@ -71,6 +71,7 @@ impl<S: Simulation> Table<S> {
             player,
             name,
             account: None,
+            profile: None,
             spectator: false,
             options: "".into(),
             datagram_bytes_max: 1200,
