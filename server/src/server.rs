@@ -6,7 +6,6 @@ mod prepared;
 mod service;
 mod tasks;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -20,14 +19,13 @@ use axum::http::HeaderValue;
 use tickwire_certs::Secret;
 use tickwire_shared::Simulation;
 use tickwire_shared::control::CloseCode;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::certificates::{Certificates, NextLook};
+use crate::certificates::Certificates;
 use crate::config::ServerConfig;
 use crate::connection::ServerState;
 use crate::handover::{GivenSockets, HandoverSignal, Predecessor, ServerSockets};
@@ -37,7 +35,7 @@ use crate::journal::{Journals, WarmRooms};
 use crate::notices::Notices;
 use crate::playback::{OpenedReplay, PlaybackControl};
 use crate::rooms::{Membership, Rooms};
-use crate::scheduler::{Scheduler, Watchdog};
+use crate::scheduler::Scheduler;
 use crate::store::{ServerStore, StoreEvent};
 use crate::transport::{
     self, BindError, Bound, Endpoint, Origins, TransportSession, UnsentDatagram, WakeSignal,
