@@ -133,7 +133,8 @@ impl<G: Played> Player<G> {
             Way::Before | Way::Back(_) => self.newest = self.newest_tick().max(self.newest),
             Way::Away { .. } | Way::Seated { .. } => {}
         }
-        if snapshots > self.snapshots {
+        // The count begins anew with a room that is entered again.
+        if snapshots != self.snapshots {
             (self.snapshots, self.snapshot_at) = (snapshots, now);
         }
         let at = frame + u64::from(self.place);
