@@ -98,7 +98,7 @@ mod tests {
     }
 
     /// A tower that grows by a floor in each tick.
-    #[derive(serde::Serialize, serde::Deserialize)]
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Site<const VERSION: u32> {
         floors: u16,
         visitors: Vec<u32>,

@@ -136,7 +136,7 @@ impl<S: Simulation> Reader<S> {
             }
             let read = self.journal.next_record().inspect_err(|error| self.warn(error));
             let Some(record) = read.ok()? else { break };
-            if !guarded(|| replay.step(&record)).is_some_and(|stepped| stepped.is_ok()) {
+            if guarded(|| replay.step(&record)).is_none_or(|stepped| stepped.is_err()) {
                 // It is shown to the tick before, and fails where people see it.
                 return self.go_to(Tick(record.tick.0.saturating_sub(1)));
             }
