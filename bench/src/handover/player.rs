@@ -30,7 +30,12 @@ impl Played for Arena {
     fn held(number: u32, turn: u64) -> Controls {
         let at = u64::from(number) + turn;
         let turn = [-1.0, 0.0, 0.0, 1.0][(at % 4) as usize];
-        Controls { turn, thrust: at % 3 != 0, fire: at % 5 == 0, ..Controls::default() }
+        Controls {
+            turn,
+            thrust: !at.is_multiple_of(3),
+            fire: at.is_multiple_of(5),
+            ..Controls::default()
+        }
     }
 }
 
@@ -150,10 +155,10 @@ impl<G: Played> Player<G> {
 
     fn handle(&mut self, event: ClientEvent<G::Event>) {
         match event {
-            ClientEvent::Connection(ConnectionEvent::Reconnecting { .. }) => {
-                if !matches!(self.way, Way::Away { .. } | Way::Seated { .. }) {
-                    self.way = Way::Away { since: self.snapshot_at };
-                }
+            ClientEvent::Connection(ConnectionEvent::Reconnecting { .. })
+                if !matches!(self.way, Way::Away { .. } | Way::Seated { .. }) =>
+            {
+                self.way = Way::Away { since: self.snapshot_at };
             }
             ClientEvent::Connection(ConnectionEvent::Resumed { attempts, .. }) => {
                 self.attempts_max = self.attempts_max.max(attempts);

@@ -364,7 +364,7 @@ fn a_file_that_something_else_has_changed_is_an_error_and_no_panic() {
                     counts,
                     StoreCounts { rooms: 2, messages: 300, profiles: 0, sanctions: 0 },
                     "{at}"
-                )
+                );
             }
             Err(error) => {
                 found += 1;
