@@ -41,6 +41,7 @@ impl Simulation for Signs {
     type Command = NoCommand;
     type RoomOptions = ();
     type JoinOptions = ();
+    type Profile = ();
 
     fn new(_room: &NewRoom<'_, Self>) -> Self {
         Signs { signs: [(9, vec![1, 2, 3])].into(), players: 0 }
@@ -121,6 +122,7 @@ fn join(player: PlayerId, spectator: bool) -> ToRoom<Pedal> {
         player,
         name: format!("p{}", player.0),
         account: None,
+        profile: None,
         spectator,
         options: "".into(),
         datagram_bytes_max: 1200,
