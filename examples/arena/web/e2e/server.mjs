@@ -45,6 +45,11 @@ export function startMine(page) {
   return start({ name: 'tickwire-mine', variable: 'MINE_SERVER', page }, []);
 }
 
+/** A server that shows the journal in this folder to those who watch. */
+export function startReplay(journal) {
+  return start({ ...ARENA, replay: journal }, []);
+}
+
 /** A bad network before a server: a proxy on a port of its own, which ends with this program. */
 export async function startProxy(server, ...network) {
   const flags = ['proxy', '--to', new URL(server.url).host, ...network, '--until-eof'];
@@ -94,8 +99,9 @@ class Server {
 
   /** Starts it, or starts it again at the same address. */
   async start(listen = new URL(this.url).host) {
-    const flags = ['--listen', listen, '--page-dir', this.#game.page ?? this.#folder, '--certs-dir', join(this.#folder, 'certs'), ...this.#flags];
-    this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const own = this.#game.replay ? ['replay', this.#game.replay, '--watch'] : ['--certs-dir', join(this.#folder, 'certs')];
+    const flags = [...own, '--listen', listen, '--page-dir', this.#game.page ?? this.#folder, ...this.#flags];
+    this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
     const until = Date.now() + START_MS;
@@ -150,7 +156,7 @@ function isReady(url) {
 
 /** The newest build of one of the examples' programs, or the one that a variable names. */
 export function program(name, variable) {
-  if (process.env[variable]) return process.env[variable];
+  if (process.env[variable]) return resolve(process.env[variable]);
   const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
