@@ -22,6 +22,7 @@ mod profile;
 mod record;
 mod recorder;
 mod replay;
+mod replayed;
 mod replication;
 mod restored;
 mod restrictions;

@@ -1,4 +1,4 @@
-//! The room's end of a playback: so many records a tick.
+//! The room's end of a playback: the records that are due in each tick.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

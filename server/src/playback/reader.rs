@@ -32,7 +32,7 @@ pub(crate) struct OpenedReplay<S: Simulation> {
     pub(crate) newest_player: PlayerId,
 }
 
-struct Reader<S: Simulation> {
+struct PlaybackReader<S: Simulation> {
     folder: PathBuf,
     journal: JournalReader,
     control: Arc<PlaybackControl>,
@@ -63,7 +63,7 @@ pub(crate) fn open<S: Simulation>(folder: &Path) -> Result<OpenedReplay<S>, Jour
     let control = Arc::new(control);
     let (sender, receiver) = sync_channel(READ_AHEAD_MAX);
     let (folder, of_reader) = (folder.to_owned(), Arc::clone(&control));
-    let reader = Reader { folder, journal, control: of_reader, sender, seek: 0 };
+    let reader = PlaybackReader { folder, journal, control: of_reader, sender, seek: 0 };
     let failed = |error: io::Error| JournalError::Io { path: reader_path(), error };
     let thread = std::thread::Builder::new().name("replay".to_owned());
     thread.spawn(move || reader.run()).map_err(failed)?;
@@ -76,7 +76,7 @@ fn reader_path() -> PathBuf {
     PathBuf::from("the thread that reads the journal")
 }
 
-impl<S: Simulation> Reader<S> {
+impl<S: Simulation> PlaybackReader<S> {
     /// Reads until nobody shows it any more.
     fn run(mut self) {
         let mut next = None;

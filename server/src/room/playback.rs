@@ -1,15 +1,12 @@
-//! A room that shows a journal: the records run its game, and all members watch.
+//! A replay in place of a room's game.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tickwire_shared::control::{CloseCode, Member, ServerFrame};
-use tickwire_shared::{Outbox, PlayerId, RoomPolicy, Simulation};
+use tickwire_shared::control::Member;
+use tickwire_shared::{Outbox, PlayerId, Simulation};
 
-use super::record::TickRecord;
-use super::recorder::RecordedGame;
+use super::record::{SeatRole, TickRecord};
 use super::replay::Replay;
-use super::{Room, SeatRole};
-use crate::config::RoomConfig;
 use crate::guard::guarded;
 
 /// The ticks of a journal that a room shows in its own next tick.
@@ -39,7 +36,7 @@ pub(super) struct Playback<S: Simulation> {
 }
 
 impl<S: Simulation> Playback<S> {
-    fn new(replay: Box<Replay<S>>) -> Self {
+    pub(super) fn new(replay: Box<Replay<S>>) -> Self {
         Playback { replay, next: PlaybackStep::default(), is_cast_new: true, failure: None }
     }
 
@@ -68,6 +65,21 @@ impl<S: Simulation> Playback<S> {
         }
     }
 
+    /// Sets what the next step runs.
+    pub(super) fn set_next(&mut self, next: PlaybackStep<S>) {
+        self.next = next;
+    }
+
+    /// The replay, and the reason if it stands still.
+    pub(super) fn shown(&self) -> (&Replay<S>, Option<&str>) {
+        (&self.replay, self.failure.as_deref())
+    }
+
+    /// The recorded players, bots too, if they may be others than at the last call.
+    pub(super) fn take_new_cast(&mut self) -> Option<BTreeMap<PlayerId, Member>> {
+        std::mem::take(&mut self.is_cast_new).then(|| self.cast())
+    }
+
     fn jump(&mut self, replay: Box<Replay<S>>, outbox: &mut Outbox<S>) {
         let before = std::mem::replace(&mut self.replay, replay);
         (self.is_cast_new, self.failure) = (true, None);
@@ -79,7 +91,6 @@ impl<S: Simulation> Playback<S> {
         gone.into_iter().for_each(|key| outbox.static_data().set(key, []));
     }
 
-    /// The recorded players, bots too.
     fn cast(&self) -> BTreeMap<PlayerId, Member> {
         let seated = self.replay.all_members().filter(|it| it.role != SeatRole::Spectator);
         let member = |bot, player, name: &String| Member {
@@ -90,54 +101,5 @@ impl<S: Simulation> Playback<S> {
         };
         let members = seated.map(|it| (it.player, (it.role == SeatRole::Bot, &it.name)));
         members.map(|(player, (bot, name))| (player, member(bot, player, name))).collect()
-    }
-}
-
-impl<S: Simulation> Room<S> {
-    /// A room that shows what `replay` came to, and then what [`Room::play`] is given. Its members are spectators. A new
-    /// session must have a higher number than all recorded players.
-    pub fn of_replay(
-        replay: Box<Replay<S>>,
-        name: &str,
-        config: RoomConfig,
-        policy: &RoomPolicy,
-    ) -> Self {
-        let keys: Vec<_> = replay.static_bytes().collect();
-        let game = RecordedGame::replayed(Playback::new(replay));
-        let mut room = Room::of_game(game, name, config).with_policy(policy, PlayerId(0));
-        room.is_hosted = false;
-        keys.into_iter().for_each(|(key, bytes)| room.outbox.static_data().set(key, bytes));
-        room.take_static_data();
-        room.follow_cast();
-        room
-    }
-
-    /// What the next [`Room::step`] shows. A room that plays itself passes it over.
-    pub fn play(&mut self, next: PlaybackStep<S>) {
-        if let Some(playback) = self.simulation.playback_mut() {
-            playback.next = next;
-        }
-    }
-
-    /// The replay that the room shows, and the reason if it stands still; `None` of a room that plays itself.
-    pub fn shown_replay(&self) -> Option<(&Replay<S>, Option<&str>)> {
-        let playback = self.simulation.playback()?;
-        Some((&playback.replay, playback.failure.as_deref()))
-    }
-
-    /// Tells the members who of the recorded players came and left.
-    pub(super) fn follow_cast(&mut self) {
-        let Some(playback) = self.simulation.playback_mut() else { return };
-        if !std::mem::take(&mut playback.is_cast_new) {
-            return;
-        }
-        let cast = playback.cast();
-        let before = std::mem::replace(&mut self.cast, cast);
-        let left = before.keys().filter(|it| !self.cast.contains_key(it));
-        let left = left.map(|it| ServerFrame::MemberLeft { player: *it, code: CloseCode::Normal });
-        let came = self.cast.values().filter(|it| before.get(&it.player) != Some(it));
-        let came = came.map(|it| ServerFrame::MemberJoined(it.clone()));
-        let frames: Vec<_> = left.chain(came).collect();
-        frames.into_iter().for_each(|frame| self.tell_everyone(frame));
     }
 }

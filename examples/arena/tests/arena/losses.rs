@@ -130,7 +130,10 @@ fn left_out(client: &Client<Arena>) -> u64 {
 async fn nothing_counts_as_lost_over_a_websocket_and_what_is_lost_over_quic_does() {
     let dir = tempfile::tempdir().unwrap();
     let (listen, certs_dir) = ("[::1]:0".parse().unwrap(), dir.path().join("certs"));
-    let config = ServerConfig { listen, certs_dir, ..ServerConfig::default() };
+    // A path that stands still for a quarter of a second makes the server leave snapshots out.
+    let websocket_unconfirmed_ms = 50;
+    let config =
+        ServerConfig { listen, certs_dir, websocket_unconfirmed_ms, ..ServerConfig::default() };
     let server = Server::<Arena>::bind(config).await.unwrap();
     let (udp, http) = (server.local_addr(), server.http_addr().unwrap());
     tokio::spawn(server.run(std::future::pending()));
