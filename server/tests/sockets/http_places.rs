@@ -163,18 +163,23 @@ async fn one_that_does_not_end_its_tls_handshake_is_closed() {
 
 #[tokio::test]
 async fn one_that_reads_a_little_now_and_then_gives_its_place_back_in_the_end() {
-    let (server, _dir) = start(|config| {
+    let (server, dir) = start(|config| {
         config.http_connections_prefix_max = 1;
-        config.http_stall_ms = 1000;
+        config.http_stall_ms = 2000;
         config.http_connection_s = 1;
     })
     .await;
-    let mut slow = ask(&server, HERE, "/large").await;
+    // At this pace it takes twenty minutes, and no write waits for two seconds.
+    let endless = std::fs::File::create(dir.path().join("endless")).unwrap();
+    endless.set_len(1 << 32).unwrap();
+    // With a small receive buffer the system itself would make a write wait.
+    let mut slow = TcpStream::connect((HERE, server.http.port())).await.unwrap();
+    slow.write_all(b"GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     assert_eq!(status(&mut slow).await, 200);
     let reading = tokio::spawn(async move {
-        let mut bytes = vec![0; 16_384];
+        let mut bytes = vec![0; 65_536];
         while !matches!(slow.read(&mut bytes).await, Ok(0) | Err(_)) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
     soon("the place", async { while status_of(&server, HERE, "/").await != 200 {} }).await;

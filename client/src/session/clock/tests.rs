@@ -91,6 +91,25 @@ fn what_a_path_that_loses_nothing_leaves_out_is_no_loss_and_a_stall_shows_nothin
 }
 
 #[test]
+fn a_snapshot_that_waited_in_a_stall_shows_nothing_ahead() {
+    let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
+    clock.set_lossless(true);
+    let period = Duration::from_secs(1) / 60;
+    for tick in 1..=760u32 {
+        let now = period * tick;
+        clock.advance(now);
+        clock.show(now);
+        // The path stands still for two seconds, and then delivers what it held, one a tick.
+        match tick {
+            1..=600 => _ = clock.snapshot(now, Tick(tick)),
+            601..=720 => {}
+            _ => _ = clock.snapshot(now, Tick(tick - 120)),
+        }
+        assert!(clock.delay_ticks() >= 0.0, "{} ticks at {tick}", clock.delay_ticks());
+    }
+}
+
+#[test]
 fn inputs_are_in_time_within_five_round_trips_of_the_start() {
     for delay_ms in [5, 20, 100, 200] {
         let (margins, _) = run(|_| delay_ms, 300);
