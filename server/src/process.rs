@@ -42,7 +42,7 @@ const EXIT_IMPATIENT: i32 = 130;
 /// into the program.
 ///
 /// With `token` as its first argument it makes and reads join tokens instead: see `token --help`.
-/// With `replay FILE` it runs a room's [journal] again and prints the outcome; with `store` it checks or copies a [store].
+/// With `replay FILE` it runs a room's [journal](crate::journal) again and prints the outcome; with `store` it checks or copies a [store].
 ///
 /// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
