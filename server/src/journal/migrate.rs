@@ -9,7 +9,7 @@ use tickwire_shared::Simulation;
 
 use super::checkpoint::{Checkpoint, CheckpointHead};
 use super::reader::{JournalEnd, JournalPosition, JournalReader};
-use super::rerun::{CLOSED_SUFFIX, RestoreError, newest_checkpoint, rename_closed};
+use super::rerun::{CLOSED_SUFFIX, RestoreError, closed_name, newest_checkpoint, rename_closed};
 use super::segment::SegmentWriter;
 use crate::guard::guarded;
 use crate::room::Replay;
@@ -54,14 +54,21 @@ pub(super) fn migrate<S: Simulation>(folder: &Path) -> Result<Option<PathBuf>, R
     Ok(Some(next))
 }
 
-/// The folder for the next version, and one to be renamed to it once it is whole.
+/// The folder for the next version, and one to be renamed to it once it is whole. A room that comes back to a version has
+/// been in a folder of it before, which is closed: the next one has a number.
 fn new_folders(folder: &Path, version: u32) -> io::Result<(PathBuf, PathBuf)> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let is_number = |byte: u8| byte.is_ascii_digit() || byte == b'-';
     let base = match name.rsplit_once(".v") {
-        Some((base, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => base,
+        Some((base, number)) if number.bytes().all(is_number) => base,
         _ => &name,
     };
-    let next = folder.with_file_name(format!("{base}.v{version}"));
+    let mut next = folder.with_file_name(format!("{base}.v{version}"));
+    let mut number = 1;
+    while closed_name(&next).try_exists()? {
+        number += 1;
+        next = folder.with_file_name(format!("{base}.v{version}-{number}"));
+    }
     if next.try_exists()? {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
@@ -119,6 +126,8 @@ mod tests {
             match (from, VERSION) {
                 (1, 2) => read_state::<Site<1>>(bytes)
                     .map(|site| Site { floors: site.floors + 100, visitors: vec![7] }),
+                (2, 1) => read_state::<Site<2>>(bytes)
+                    .map(|site| Site { floors: site.floors - 100, visitors: site.visitors }),
                 _ => Err(MigrateError::version(from)),
             }
         }
@@ -183,6 +192,28 @@ mod tests {
         writer.flush(false).unwrap();
         let again = restore::<Site<2>>(&folder, none).unwrap().expect("it goes on");
         assert_eq!((again.folder, again.replay.tick()), (folder, Tick(10)));
+    }
+
+    #[test]
+    fn a_room_goes_to_a_version_and_back_again_and_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = dir.path().join("tower-1-0");
+        play(&folder, 9, 9);
+        for name in ["v2", "v1", "v2-2", "v1-2", "v2-3"] {
+            let (next, floors) = if name.starts_with("v2") {
+                let restored = restore::<Site<2>>(&folder, &mut WarmRooms::default());
+                let restored = restored.unwrap().expect("it goes on");
+                (restored.folder, restored.replay.simulation().floors)
+            } else {
+                let restored = restore::<Site<1>>(&folder, &mut WarmRooms::default());
+                let restored = restored.unwrap().expect("it goes on");
+                (restored.folder, restored.replay.simulation().floors)
+            };
+            assert_eq!(next, dir.path().join(format!("tower-1-0.{name}")));
+            assert_eq!(floors, if name.starts_with("v2") { 109 } else { 9 });
+            assert!(!folder.exists(), "{} is closed", folder.display());
+            folder = next;
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A room's records run again, and the reasons why it does not go on.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tickwire_shared::Simulation;
 
@@ -64,7 +64,12 @@ pub(super) fn newest_checkpoint(folder: &Path) -> Result<Checkpoint, RestoreErro
 
 /// Renames the folder of a room that was let go: no later start reads it.
 pub(super) fn rename_closed(folder: &Path) -> io::Result<()> {
+    std::fs::rename(folder, closed_name(folder))
+}
+
+/// The name of this folder once its room was let go.
+pub(super) fn closed_name(folder: &Path) -> PathBuf {
     let mut closed = folder.as_os_str().to_owned();
     closed.push(CLOSED_SUFFIX);
-    std::fs::rename(folder, closed)
+    closed.into()
 }
