@@ -22,6 +22,8 @@ pub(crate) struct PlaybackControl {
     speed: AtomicU32,
     /// The number of seeks, then the tick of the last one.
     seek: AtomicU64,
+    /// The number of the last seek that the room shows.
+    seeks_shown: AtomicU32,
     tick: AtomicU32,
     failure: Mutex<Option<String>>,
     is_over: AtomicBool,
@@ -78,19 +80,24 @@ impl PlaybackControl {
             is_paused: AtomicBool::new(false),
             speed: AtomicU32::new(1.0_f32.to_bits()),
             seek: AtomicU64::new(u64::from(first_tick)),
+            seeks_shown: AtomicU32::new(0),
             tick: AtomicU32::new(first_tick),
             failure: Mutex::new(None),
             is_over: AtomicBool::new(false),
         }
     }
 
+    /// The state of the replay. While it goes to a tick, that is its tick.
     pub(crate) fn view(&self) -> PlaybackView {
+        let seek = self.seek();
+        let is_there = self.seeks_shown.load(Ordering::Relaxed) == seek.number;
+        let tick = if is_there { self.tick.load(Ordering::Relaxed) } else { seek.tick };
         PlaybackView {
             room: self.room.clone(),
             tick_hz: self.tick_hz,
             first_tick: self.first_tick,
             last_tick: self.last_tick.load(Ordering::Relaxed),
-            tick: self.tick.load(Ordering::Relaxed),
+            tick,
             paused: self.is_paused.load(Ordering::Relaxed),
             speed: self.speed(),
             failure: self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -140,9 +147,10 @@ impl PlaybackControl {
         self.last_tick.fetch_max(tick, Ordering::Relaxed);
     }
 
-    /// The room shows this tick.
-    pub(super) fn show(&self, tick: u32, failure: Option<String>) {
+    /// The room shows this tick, after that many seeks.
+    pub(super) fn show(&self, (seeks, tick): (u32, u32), failure: Option<String>) {
         self.tick.store(tick, Ordering::Relaxed);
+        self.seeks_shown.store(seeks, Ordering::Relaxed);
         let mut shown = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown != failure {
             *shown = failure;
@@ -177,6 +185,18 @@ mod tests {
         let paused = PlaybackWish { paused: Some(true), ..PlaybackWish::default() };
         assert_eq!(control.wish(&paused), Ok(()));
         assert_eq!((control.pace(), control.speed()), (0.0, 2.0));
+    }
+
+    #[test]
+    fn a_seek_is_told_before_it_is_shown() {
+        let control = PlaybackControl::new("a", 60, 0, 100);
+        control.show((0, 28), None);
+        assert_eq!(control.view().tick, 28);
+        control.wish(&PlaybackWish { tick: Some(60), ..PlaybackWish::default() }).unwrap();
+        control.show((0, 29), None);
+        assert_eq!(control.view().tick, 60, "its room has not come there yet");
+        control.show((1, 61), None);
+        assert_eq!(control.view().tick, 61);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) struct PlaybackFeed<S: Simulation> {
     waiting: Option<Read<S>>,
     /// Recorded ticks that are due, with the part of one.
     due_ticks: f32,
+    /// The number of the last seek that was taken.
+    seeks: u32,
 }
 
 /// Something that was read of a journal, with the number of seeks before it.
@@ -35,7 +37,7 @@ pub(super) enum ReadPart<S: Simulation> {
 
 impl<S: Simulation> PlaybackFeed<S> {
     pub(super) fn new(control: Arc<PlaybackControl>, read: Receiver<Read<S>>) -> Self {
-        PlaybackFeed { control, read, waiting: None, due_ticks: 0.0 }
+        PlaybackFeed { control, read, waiting: None, due_ticks: 0.0, seeks: 0 }
     }
 
     /// What the room shows in its next tick. It waits for nothing: where the reader is late, the room stands still.
@@ -48,6 +50,7 @@ impl<S: Simulation> PlaybackFeed<S> {
                 _ if next.seek != seek => {}
                 ReadPart::Jump(replay) => {
                     step = PlaybackStep { jump: Some(replay), records: Vec::new() };
+                    self.seeks = seek;
                 }
                 ReadPart::Record(record) if self.due_ticks >= 1.0 => {
                     self.due_ticks -= 1.0;
@@ -67,7 +70,8 @@ impl<S: Simulation> PlaybackFeed<S> {
     /// Notes what the room shows.
     pub(crate) fn shown(&self, replay: &Replay<S>, failure: Option<&str>) {
         let differs = || replay.difference().map(ToString::to_string);
-        self.control.show(replay.tick().0, failure.map(str::to_owned).or_else(differs));
+        let at = (self.seeks, replay.tick().0);
+        self.control.show(at, failure.map(str::to_owned).or_else(differs));
     }
 }
 

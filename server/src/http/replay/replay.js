@@ -7,23 +7,25 @@ let state;
 /** The range is being dragged: what the server says of its tick waits. */
 let isDragged = false;
 
+/** Requests, one after another: each change is made to what the one before came to. */
+let last = Promise.resolve();
+const ask = (request) => (last = last.then(() => take(request)));
+
 async function look() {
-  await take(fetch('/replay/state'));
+  await ask(() => fetch('/replay/state'));
   setTimeout(look, LOOK_MS);
 }
 
+/** Asks for the change that `change` gives once all before it are made. */
 const wish = (change) =>
-  take(
-    fetch('/replay/state', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(change),
-    }),
-  );
+  ask(() => {
+    const body = JSON.stringify(change());
+    return fetch('/replay/state', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  });
 
-async function take(answer) {
+async function take(request) {
   try {
-    const response = await answer;
+    const response = await request();
     if (!response.ok) throw new Error((await response.text()) || `the server answers ${response.status}`);
     show(await response.json());
   } catch (error) {
@@ -62,11 +64,11 @@ function say(text) {
 }
 
 function step(ticks) {
-  void wish({ paused: true, tick: Math.max(0, state.tick + ticks) });
+  void wish(() => ({ paused: true, tick: Math.max(0, state.tick + ticks) }));
 }
 
-pause.addEventListener('click', () => wish({ paused: !state.paused }));
-speed.addEventListener('change', () => wish({ speed: Number(speed.value) }));
+pause.addEventListener('click', () => wish(() => ({ paused: !state.paused })));
+speed.addEventListener('change', () => wish(() => ({ speed: Number(speed.value) })));
 byId('back').addEventListener('click', () => step(-1));
 byId('on').addEventListener('click', () => step(1));
 seek.addEventListener('input', () => {
@@ -74,12 +76,12 @@ seek.addEventListener('input', () => {
   showTime();
 });
 seek.addEventListener('change', () => {
-  isDragged = false;
-  void wish({ tick: Number(seek.value) });
+  const tick = Number(seek.value);
+  void wish(() => ({ tick })).then(() => (isDragged = false));
 });
 addEventListener('keydown', (event) => {
   if (event.target !== document.body) return;
-  if (event.key === ' ') void wish({ paused: !state.paused });
+  if (event.key === ' ') void wish(() => ({ paused: !state.paused }));
   else if (event.key === ',') step(-1);
   else if (event.key === '.') step(1);
 });
