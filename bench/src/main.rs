@@ -21,6 +21,7 @@ mod proxy;
 mod random;
 mod reconnect;
 mod record;
+mod seat;
 mod serve;
 mod sim;
 mod sizes;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tickwire_arena::bot::Bot;
 use tickwire_arena::rules::{Arena, ChangeTeam, Command};
 use tickwire_client::session::ConnectionEvent;
@@ -11,6 +11,7 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::control::{RequestId, RoomChoice, ServerChat, ServerFrame};
 
 use super::server::ROOM;
+use crate::seat::{newest_tick, seated};
 
 const FRAMES_PER_DECISION: u64 = 3;
 const FRAMES_PER_COMMAND: u64 = 97;
@@ -56,20 +57,7 @@ impl Player {
         let mut client = Client::<Arena>::connect(target, options).await?;
         client.predict();
         client.join(RoomChoice::Named(ROOM.to_owned()), &Bot::name(number));
-        let joined = async {
-            loop {
-                client.update();
-                while let Some(event) = client.poll_event() {
-                    match event {
-                        ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
-                        ClientEvent::Control(ServerFrame::Refused { text, .. })
-                        | ClientEvent::Over { text, .. } => bail!("no seat: {text}"),
-                        _ => {}
-                    }
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
+        let joined = seated(&mut client);
         tokio::time::timeout(JOIN_TIME, joined).await.context("no seat in time")??;
         Ok(Player {
             client,
@@ -96,7 +84,7 @@ impl Player {
             self.handle(event);
         }
         match self.way_back {
-            WayBack::Away => self.newest_before = self.newest_before.max(self.newest_tick()),
+            WayBack::Away => self.newest_before = self.newest_before.max(newest_tick(&self.client)),
             WayBack::Seated { snapshots } if self.client.stats().snapshots > snapshots => {
                 self.way_back = WayBack::Back(Instant::now());
             }
@@ -149,7 +137,7 @@ impl Player {
 
     /// The server was killed just now.
     pub(super) fn expect_return(&mut self) {
-        (self.way_back, self.newest_before) = (WayBack::Away, self.newest_tick());
+        (self.way_back, self.newest_before) = (WayBack::Away, newest_tick(&self.client));
     }
 
     /// When it was back after the last kill.
@@ -163,11 +151,6 @@ impl Player {
     /// The newest tick that it saw before it came back.
     pub(super) fn newest_before(&self) -> u32 {
         self.newest_before
-    }
-
-    fn newest_tick(&self) -> u32 {
-        let room = self.client.session().room();
-        room.and_then(|room| room.replica().newest()).map_or(0, |tick| tick.0)
     }
 
     /// Asks for nothing more.

@@ -11,6 +11,7 @@ use tickwire_shared::control::{RequestId, RoomChoice, ServerChat, ServerFrame};
 use tickwire_shared::{PlayerId, Simulation};
 
 use super::game::{Crossing, First, Steps};
+use crate::seat::{newest_tick, seated};
 
 /// The room that all play in.
 const ROOM: &str = "handover";
@@ -84,21 +85,7 @@ async fn join<G: Simulation>(target: &str, name: &str) -> anyhow::Result<Client<
     let options = ConnectOptions { timeout: JOIN_TIME, ..ConnectOptions::default() };
     let mut client = Client::<G>::connect(target, options).await?;
     client.join(RoomChoice::Named(ROOM.to_owned()), name);
-    let joined = async {
-        loop {
-            client.update();
-            while let Some(event) = client.poll_event() {
-                match event {
-                    ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
-                    ClientEvent::Control(ServerFrame::Refused { text, .. })
-                    | ClientEvent::Over { text, .. } => bail!("no seat: {text}"),
-                    _ => {}
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(JOIN_TIME, joined).await.context("no seat in time")??;
+    tokio::time::timeout(JOIN_TIME, seated(&mut client)).await.context("no seat in time")??;
     Ok(client)
 }
 
@@ -135,7 +122,7 @@ impl<G: Played> Player<G> {
             Way::Seated { since, snapshots: before } if snapshots > before => {
                 self.way = Way::Back(now - since);
             }
-            Way::Before | Way::Back(_) => self.newest = self.newest_tick().max(self.newest),
+            Way::Before | Way::Back(_) => self.newest = newest_tick(&self.client).max(self.newest),
             Way::Away { .. } | Way::Seated { .. } => {}
         }
         // The count begins anew with a room that is entered again.
@@ -208,11 +195,6 @@ impl<G: Played> Player<G> {
     /// True if it is who it was.
     pub(super) fn has_its_seat(&self) -> bool {
         self.client.player() == self.number && self.client.room() == Some(ROOM)
-    }
-
-    fn newest_tick(&self) -> u32 {
-        let room = self.client.session().room();
-        room.and_then(|room| room.replica().newest()).map_or(0, |tick| tick.0)
     }
 
     /// Says nothing more.

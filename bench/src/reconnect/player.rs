@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tickwire_arena::rules::Arena;
 use tickwire_client::{Client, ClientEvent, ConnectOptions, session::ConnectionEvent};
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{RoomChoice, ServerChat, ServerFrame};
+use tickwire_shared::control::{RoomChoice, ServerChat};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::network::Dark;
+use crate::seat::seated;
 
 /// Longest time to connect and to join.
 const JOIN_TIME: Duration = Duration::from_secs(30);
@@ -131,25 +132,8 @@ fn hear(client: &mut Client<Arena>, outcome: &mut Outcome) {
 async fn enter(target: &str, number: usize) -> anyhow::Result<Client<Arena>> {
     let mut client = Client::<Arena>::connect(target, ConnectOptions::default()).await?;
     client.join(RoomChoice::Named("reconnect".to_owned()), &format!("far {number}"));
-    timeout(JOIN_TIME, seat(&mut client)).await.context("no seat in time")??;
+    timeout(JOIN_TIME, seated(&mut client)).await.context("no seat in time")??;
     Ok(client)
-}
-
-async fn seat(client: &mut Client<Arena>) -> anyhow::Result<()> {
-    loop {
-        client.update();
-        while let Some(event) = client.poll_event() {
-            match event {
-                ClientEvent::Control(ServerFrame::Joined { .. }) => return Ok(()),
-                ClientEvent::Control(ServerFrame::Refused { code, text, .. }) => {
-                    bail!("no seat: {code:?}: {text}")
-                }
-                ClientEvent::Over { code, text } => bail!("the session ended: {code:?}: {text}"),
-                _ => {}
-            }
-        }
-        sleep(LOOK).await;
-    }
 }
 
 fn millis(time: Duration) -> f64 {
