@@ -26,6 +26,8 @@ pub(crate) struct PlaybackControl {
     seeks_shown: AtomicU32,
     tick: AtomicU32,
     failure: Mutex<Option<String>>,
+    /// The reason why the journal cannot be read further.
+    unreadable: Mutex<Option<String>>,
     is_over: AtomicBool,
 }
 
@@ -83,6 +85,7 @@ impl PlaybackControl {
             seeks_shown: AtomicU32::new(0),
             tick: AtomicU32::new(first_tick),
             failure: Mutex::new(None),
+            unreadable: Mutex::new(None),
             is_over: AtomicBool::new(false),
         }
     }
@@ -90,7 +93,9 @@ impl PlaybackControl {
     /// The state of the replay. While it goes to a tick, that is its tick.
     pub(crate) fn view(&self) -> PlaybackView {
         let seek = self.seek();
-        let is_there = self.seeks_shown.load(Ordering::Relaxed) == seek.number;
+        let unreadable = text_of(&self.unreadable);
+        let is_there =
+            self.seeks_shown.load(Ordering::Relaxed) == seek.number || unreadable.is_some();
         let tick = if is_there { self.tick.load(Ordering::Relaxed) } else { seek.tick };
         PlaybackView {
             room: self.room.clone(),
@@ -100,7 +105,7 @@ impl PlaybackControl {
             tick,
             paused: self.is_paused.load(Ordering::Relaxed),
             speed: self.speed(),
-            failure: self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            failure: text_of(&self.failure).or(unreadable),
         }
     }
 
@@ -157,6 +162,11 @@ impl PlaybackControl {
         }
     }
 
+    /// The reason why the journal cannot be read further, or none any more.
+    pub(super) fn set_unreadable(&self, reason: Option<String>) {
+        *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
+
     /// Nobody shows it any more.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
@@ -165,6 +175,10 @@ impl PlaybackControl {
     pub(super) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
+}
+
+fn text_of(text: &Mutex<Option<String>>) -> Option<String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 #[cfg(test)]

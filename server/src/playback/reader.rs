@@ -1,6 +1,5 @@
 //! The thread that reads a journal ahead of the room that shows it, and seeks in it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -39,6 +38,8 @@ struct PlaybackReader<S: Simulation> {
     sender: SyncSender<Read<S>>,
     /// The number of the seek that it reads for.
     seek: u32,
+    /// The journal cannot be read further from there.
+    is_stuck: bool,
 }
 
 /// Reads the journal in `folder` once, for its length, and then ahead of the room that takes its records.
@@ -46,10 +47,10 @@ struct PlaybackReader<S: Simulation> {
 /// # Errors
 /// [`JournalError`] if it is none of this game's, or damaged.
 pub(crate) fn open<S: Simulation>(folder: &Path) -> Result<OpenedReplay<S>, JournalError> {
-    let mut scanned = ReplayStart::<S>::first(folder)?;
-    let mut newest_player = scanned.replay.newest_player();
-    let mut last_tick = scanned.replay.tick().0;
-    while let Some(record) = scanned.journal.next_record()? {
+    let ReplayStart { replay, mut journal, from_tick, .. } = ReplayStart::<S>::first(folder)?;
+    let (head, begin) = (journal.head().clone(), journal.position());
+    let (mut newest_player, mut last_tick) = (replay.newest_player(), from_tick.0);
+    while let Some(record) = journal.next_record()? {
         last_tick = record.tick.0;
         for change in &record.changes {
             if let SeatChange::Join { player, .. } = change {
@@ -57,23 +58,21 @@ pub(crate) fn open<S: Simulation>(folder: &Path) -> Result<OpenedReplay<S>, Jour
             }
         }
     }
-    let ReplayStart { replay, journal, from_tick, .. } = ReplayStart::<S>::first(folder)?;
-    let head = journal.head().clone();
+    let journal = JournalReader::open_at(folder, begin)?;
     let control = PlaybackControl::new(&head.room, S::TICK_HZ, from_tick.0, last_tick);
     let control = Arc::new(control);
     let (sender, receiver) = sync_channel(READ_AHEAD_MAX);
     let (folder, of_reader) = (folder.to_owned(), Arc::clone(&control));
-    let reader = PlaybackReader { folder, journal, control: of_reader, sender, seek: 0 };
-    let failed = |error: io::Error| JournalError::Io { path: reader_path(), error };
+    let failed = {
+        let path = folder.clone();
+        |error| JournalError::Io { path, error }
+    };
+    let reader =
+        PlaybackReader { folder, journal, control: of_reader, sender, seek: 0, is_stuck: false };
     let thread = std::thread::Builder::new().name("replay".to_owned());
     thread.spawn(move || reader.run()).map_err(failed)?;
     let feed = PlaybackFeed::new(Arc::clone(&control), receiver);
     Ok(OpenedReplay { replay: Box::new(replay), feed, control, head, newest_player })
-}
-
-/// A thread has no path of its own.
-fn reader_path() -> PathBuf {
-    PathBuf::from("the thread that reads the journal")
 }
 
 impl<S: Simulation> PlaybackReader<S> {
@@ -84,7 +83,8 @@ impl<S: Simulation> PlaybackReader<S> {
         while !self.control.is_over() {
             let seek = self.control.seek();
             if seek.number != self.seek {
-                self.seek = seek.number;
+                (self.seek, self.is_stuck) = (seek.number, false);
+                self.control.set_unreadable(None);
                 next = self.go_to(Tick(seek.tick)).map(|replay| ReadPart::Jump(Box::new(replay)));
             }
             let part = next.take().or_else(|| self.next_record());
@@ -108,14 +108,18 @@ impl<S: Simulation> PlaybackReader<S> {
     }
 
     fn next_record(&mut self) -> Option<ReadPart<S>> {
-        let record = self.journal.next_record().inspect_err(|error| self.warn(error)).ok()??;
+        if self.is_stuck {
+            return None;
+        }
+        let record = self.journal.next_record();
+        let record = self.take(record)??;
         self.control.reached(record.tick.0);
         Some(ReadPart::Record(Box::new(record)))
     }
 
     /// Opens the journal again at its end, where a server may have written more.
     fn read_again(&mut self) {
-        if self.journal.end() == JournalEnd::Closed {
+        if self.is_stuck || self.journal.end() == JournalEnd::Closed {
             return;
         }
         if let Ok(journal) = JournalReader::open_at(&self.folder, self.journal.position()) {
@@ -127,15 +131,15 @@ impl<S: Simulation> PlaybackReader<S> {
     fn go_to(&mut self, tick: Tick) -> Option<Replay<S>> {
         let start = ReplayStart::<S>::newest(&self.folder, tick)
             .or_else(|error| ReplayStart::first(&self.folder).map_err(|_| error));
-        let start = start.inspect_err(|error| self.warn(error)).ok()?;
+        let start = self.take(start)?;
         self.journal = start.journal;
         let mut replay = start.replay;
         while replay.tick().0 < tick.0 {
             if self.control.seek().number != self.seek || self.control.is_over() {
                 return None;
             }
-            let read = self.journal.next_record().inspect_err(|error| self.warn(error));
-            let Some(record) = read.ok()? else { break };
+            let read = self.journal.next_record();
+            let Some(record) = self.take(read)? else { break };
             if guarded(|| replay.step(&record)).is_none_or(|stepped| stepped.is_err()) {
                 // It is shown to the tick before, and fails where people see it.
                 return self.go_to(Tick(record.tick.0.saturating_sub(1)));
@@ -144,7 +148,15 @@ impl<S: Simulation> PlaybackReader<S> {
         Some(replay)
     }
 
-    fn warn(&self, error: &JournalError) {
+    /// What was read. `None` if nothing is read until the next seek: log and page are told of the reason once.
+    fn take<T>(&mut self, read: Result<T, JournalError>) -> Option<T> {
+        let error = match read {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
         tracing::warn!("the replay cannot be read further: {error}");
+        self.control.set_unreadable(Some(error.to_string()));
+        self.is_stuck = true;
+        None
     }
 }

@@ -234,3 +234,30 @@ async fn a_replay_that_cannot_go_on_says_so_and_shows_the_tick_before() {
     viewer.until("tick 100", |viewer| viewer.sees(&ships)).await;
     assert_eq!(shown.state()["failure"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_journal_that_was_damaged_meanwhile_is_told_and_shown_as_far_as_it_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (head, records) = Match::record(14, 300, 60);
+    let room = write(dir.path(), &head, &records);
+    let shown = Shown::of(&room, dir.path());
+    let mut viewer = Viewer::connect(&shown).await;
+    shown.wish(&json!({ "paused": true }));
+    viewer.client.spectate("duel", "Fan");
+    let file = room.join("000000.journal");
+    let whole = std::fs::read(&file).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(&file, damaged).unwrap();
+    shown.wish(&json!({ "tick": 290 }));
+    viewer.until("a reason", |_| shown.state()["failure"].is_string()).await;
+    let state = shown.state();
+    assert!(state["failure"].as_str().unwrap().contains("is damaged at byte "), "{state}");
+    assert_ne!(state["tick"], 290, "it did not come there");
+
+    std::fs::write(&file, whole).unwrap();
+    shown.wish(&json!({ "tick": 290 }));
+    let (ships, _) = expected(&head, &records, 290);
+    viewer.until("tick 290", |viewer| viewer.sees(&ships)).await;
+    assert_eq!(shown.state()["failure"], Value::Null);
+}
