@@ -1,6 +1,7 @@
 //! Measures what players feel of a bad network: bots on the real client core and the real room,
 //! connected by seeded links, in virtual time and one thread.
 
+mod game;
 mod inputs;
 mod motion;
 mod own;
@@ -16,7 +17,9 @@ use serde::Serialize;
 
 use crate::network::Profile;
 use crate::stats::median;
+use tickwire_arena::rules::Arena;
 use tickwire_client::session::Mode;
+use tickwire_sky::Sky;
 use world::{Felt, World};
 
 /// Half a second.
@@ -54,7 +57,9 @@ const AHEAD_TICKS_MAX: u32 = 30;
 /// extra_input_frames: the mean number of frames from a turn of the own helm to the first frame
 /// that shows it, without the frame of the input.
 ///
-/// corrections_per_minute: corrections of the own ship by more than a unit, for each player and
+/// bytes_per_snapshot: of its datagram; others: the remote ships that a client has, each in the mean.
+///
+/// corrections_per_minute: corrections of the own ship by more than a unit (in `sky` a tenth of a metre), for each player and
 /// minute; fade_ms: from one of them until the ship is shown within a unit of its true place, the
 /// 99th percentile.
 ///
@@ -64,6 +69,9 @@ const AHEAD_TICKS_MAX: u32 = 30;
 #[derive(Clone, Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct FeelArguments {
+    /// The game.
+    #[arg(long, value_enum, default_value_t = Game::Arena)]
+    game: Game,
     /// The network; `all` for each in turn.
     #[arg(long, value_enum, default_value_t = Profiles::All)]
     profile: Profiles,
@@ -88,6 +96,14 @@ pub(crate) struct FeelArguments {
     /// Print one JSON object a line for each profile and nothing else.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Game {
+    /// Ships on a plane.
+    Arena,
+    /// Gliders in three dimensions, among drones.
+    Sky,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -145,6 +161,8 @@ struct Report {
     starved_fraction: Option<f64>,
     velocity_jump_p99: Option<f64>,
     view_delay_ms: f64,
+    bytes_per_snapshot: f64,
+    others: f64,
 }
 
 pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
@@ -152,9 +170,11 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
         println!(
             "| profile | late inputs | margin beyond need | inputs early | extra frames | corrections a \
              minute | fade p99 | shots confirmed, cancelled, missed a minute | pickups likewise | starved | \
-             velocity jumps p99 | view delay |"
+             velocity jumps p99 | view delay | bytes a snapshot | others |"
         );
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        println!(
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        );
     }
     for profile in arguments.profile.each() {
         let report = measure(profile, arguments)?;
@@ -169,10 +189,12 @@ pub(crate) fn run(arguments: &FeelArguments) -> anyhow::Result<ExitCode> {
 
 fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report> {
     let network = (profile, arguments.transport);
-    let world = |seed| {
-        World::new(network, (arguments.clients, arguments.ships), arguments.seconds, seed).run()
+    let bots = (arguments.clients, arguments.ships);
+    let play = |seed| match arguments.game {
+        Game::Arena => World::<Arena>::new(network, bots, arguments.seconds, seed).run(),
+        Game::Sky => World::<Sky>::new(network, bots, arguments.seconds, seed).run(),
     };
-    let runs: Vec<Felt> = (0..arguments.runs).map(|run| world(arguments.seed + run)).collect();
+    let runs: Vec<Felt> = (0..arguments.runs).map(|run| play(arguments.seed + run)).collect();
     if runs.iter().any(|felt| felt.late_fraction.is_nan()) {
         bail!("no input was due; run it longer");
     }
@@ -200,6 +222,8 @@ fn measure(profile: Profile, arguments: &FeelArguments) -> anyhow::Result<Report
         starved_fraction: of_some(|felt| felt.starved_fraction),
         velocity_jump_p99: of_some(|felt| felt.velocity_jump),
         view_delay_ms: of(|felt| felt.behind_ms),
+        bytes_per_snapshot: of(|felt| felt.bytes_per_snapshot),
+        others: of(|felt| felt.others),
     })
 }
 
@@ -250,7 +274,7 @@ impl Report {
         };
         format!(
             "| {} | {:.3} % | {} | {:.2} ticks | {} | {:.2} | {} | {:.1}, {:.1}, {:.1} | {:.2}, {:.2}, {:.2} | {} | \
-             {} | {:.0} ms |",
+             {} | {:.0} ms | {:.1} | {:.1} |",
             self.profile,
             self.late_input_fraction * 100.0,
             or_none(self.input_margin_ticks, 2, " ticks"),
@@ -267,6 +291,8 @@ impl Report {
             or_none(self.starved_fraction.map(|part| part * 100.0), 3, " %"),
             or_none(self.velocity_jump_p99, 2, ""),
             self.view_delay_ms,
+            self.bytes_per_snapshot,
+            self.others,
         )
     }
 }

@@ -15,9 +15,9 @@ pub(crate) struct Motion {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     frame: u64,
-    pos: [f64; 2],
+    pos: [f64; 3],
     /// Units a second; `None` in the first frame.
-    vel: Option<[f64; 2]>,
+    vel: Option<[f64; 3]>,
 }
 
 impl Motion {
@@ -27,13 +27,14 @@ impl Motion {
     }
 
     /// `id` is at `pos`, `passed_s` seconds after the last frame. Its jump counts if `is_counted`.
-    pub(crate) fn see(&mut self, id: EntityId, pos: [f64; 2], passed_s: f64, is_counted: bool) {
+    pub(crate) fn see(&mut self, id: EntityId, pos: [f64; 3], passed_s: f64, is_counted: bool) {
         let before = self.seen.get(&id).filter(|seen| seen.frame + 1 == self.frame);
-        let vel = before.map(|seen| [0, 1].map(|axis| (pos[axis] - seen.pos[axis]) / passed_s));
+        let vel = before.map(|seen| [0, 1, 2].map(|axis| (pos[axis] - seen.pos[axis]) / passed_s));
         if let (Some(vel), Some(old)) = (vel, before.and_then(|seen| seen.vel))
             && is_counted
         {
-            self.jumps.push((vel[0] - old[0]).hypot(vel[1] - old[1]));
+            let jump = [0, 1, 2].map(|axis: usize| (vel[axis] - old[axis]).powi(2));
+            self.jumps.push(jump.iter().sum::<f64>().sqrt());
         }
         self.seen.insert(id, Seen { frame: self.frame, pos, vel });
     }
@@ -59,7 +60,7 @@ mod tests {
         for pos in positions {
             motion.begin_frame();
             if let Some(pos) = pos {
-                motion.see(EntityId(1), [*pos, 0.0], 0.5, true);
+                motion.see(EntityId(1), [*pos, 0.0, 0.0], 0.5, true);
             }
         }
         motion.into_jumps()

@@ -1,23 +1,18 @@
 //! The feel of the own ship.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use tickwire_arena::rules::motion::POS_STEP;
 use tickwire_client::session::RoomSession;
 use tickwire_client::session::prediction::{Prediction, PredictionStats};
 use tickwire_shared::{EntityId, PlayerId};
 
-/// Lanes of a ship: its position, its velocity, its heading.
-const PLACE_X: usize = 0;
-const PLACE_Y: usize = 1;
-const HEADING: usize = 4;
-/// Smallest visible correction or error, in units.
-const SEEN_UNITS: f64 = 1.0;
+use super::game::{Flown, heading_lane};
 
 /// Figures of inputs and corrections.
-#[derive(Debug, Default)]
-pub(crate) struct OwnShip {
-    /// Corrections that moved the ship by more than [`SEEN_UNITS`].
+#[derive(Debug)]
+pub(crate) struct OwnShip<G> {
+    /// Corrections that moved the ship by more than [`Flown::SEEN_UNITS`].
     pub(crate) corrections: u64,
     /// Seconds from each of them until the ship was shown within that distance of its true place.
     pub(crate) faded_s: Vec<f64>,
@@ -33,9 +28,30 @@ pub(crate) struct OwnShip {
     heading: Option<f64>,
     turning: Option<u32>,
     was_turning: bool,
+    heading_lane: usize,
+    game: PhantomData<fn() -> G>,
 }
 
-impl OwnShip {
+impl<G: Flown> Default for OwnShip<G> {
+    fn default() -> Self {
+        OwnShip {
+            corrections: 0,
+            faded_s: Vec::new(),
+            extra_frames: Vec::new(),
+            stats: PredictionStats::default(),
+            stats_before: None,
+            corrections_seen: 0,
+            correcting_since: None,
+            heading: None,
+            turning: None,
+            was_turning: false,
+            heading_lane: heading_lane::<G>(),
+            game: PhantomData,
+        }
+    }
+}
+
+impl<G: Flown> OwnShip<G> {
     /// Notes whether the helm is turned before the next frame.
     pub(crate) fn turn(&mut self, is_turning: bool) {
         if is_turning && !self.was_turning {
@@ -53,7 +69,7 @@ impl OwnShip {
             return;
         }
         self.corrections_seen = corrections;
-        if distance(prediction.last_correction()) > SEEN_UNITS && is_counted {
+        if distance::<G>(prediction.last_correction()) > G::SEEN_UNITS && is_counted {
             self.corrections += 1;
             self.correcting_since = Some(now);
         }
@@ -73,15 +89,15 @@ impl OwnShip {
             self.stats_before.get_or_insert(self.stats);
         }
         if let Some(since) = self.correcting_since
-            && distance(prediction.visible_error()) <= SEEN_UNITS
+            && distance::<G>(prediction.visible_error()) <= G::SEEN_UNITS
         {
             self.faded_s.push(now.saturating_sub(since).as_secs_f64());
             self.correcting_since = None;
         }
         let mut heading = None;
         room.for_each_shown(|shown| {
-            if shown.id == EntityId(me.0) && prediction.entity() == Some(shown.id) {
-                heading = Some(shown.lanes[HEADING]);
+            if shown.id == EntityId::of_player(me) && prediction.entity() == Some(shown.id) {
+                heading = Some(shown.lanes[self.heading_lane]);
             }
         });
         match (self.turning, self.heading, heading) {
@@ -100,9 +116,8 @@ impl OwnShip {
     }
 }
 
-fn distance(lanes: &[f64]) -> f64 {
-    match (lanes.get(PLACE_X), lanes.get(PLACE_Y)) {
-        (Some(x), Some(y)) => x.hypot(*y) * f64::from(POS_STEP),
-        _ => 0.0,
-    }
+/// The length of an error or a correction of a place, in units.
+fn distance<G: Flown>(lanes: &[f64]) -> f64 {
+    let squares = lanes.iter().take(G::AXES).map(|lane| lane * lane);
+    squares.sum::<f64>().sqrt() * G::PLACE_STEP
 }

@@ -2,17 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use tickwire_arena::bot::Bot;
-use tickwire_arena::rules::{Arena, Controls, Entity, Event};
 use tickwire_client::session::component::push_components;
 use tickwire_client::session::{RoomSession, Session, SessionEvent};
 use tickwire_shared::control::{ServerFrame, ServerRun, write_frame};
 use tickwire_shared::quantize::{Kinds as _, Lanes};
 use tickwire_shared::replica;
-use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{KindSchema, LANES_MAX};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, Tick};
 
+use super::game::{Flown, kind_of};
 use super::inputs::InputLog;
 use super::motion::Motion;
 use super::own::OwnShip;
@@ -24,14 +23,14 @@ use crate::network::{Link, Weather};
 const FRAMES_PER_DECISION: u64 = 3;
 
 /// One client and its path to the server.
-pub(crate) struct Player {
+pub(crate) struct Player<G: Flown> {
     pub(crate) id: PlayerId,
     pub(crate) way: Way,
     pub(crate) frame_period: Duration,
     pub(crate) inputs: InputLog,
-    pub(crate) shown: Shown,
+    pub(crate) shown: Shown<G>,
     session: Session,
-    bot: Bot,
+    pilot: G::Pilot,
     frames: u64,
     ship: (u8, KindSchema),
 }
@@ -48,15 +47,14 @@ pub(crate) enum Way {
 }
 
 /// Figures of the screen.
-#[derive(Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct Shown<G> {
     /// Remote ships, counted in each frame.
     pub(crate) ships: u64,
     /// Of those, ships without a state left to show.
     pub(crate) starved: u64,
     pub(crate) motion: Motion,
     /// The own ship.
-    pub(crate) own: OwnShip,
+    pub(crate) own: OwnShip<G>,
     /// Pickups of the own ship that the server reported and that were not predicted.
     pub(crate) pickups_missed: u64,
     /// Ticks from the shown to the server's, summed over `frames`.
@@ -64,7 +62,21 @@ pub(crate) struct Shown {
     pub(crate) frames: u64,
 }
 
-impl Player {
+impl<G: Flown> Default for Shown<G> {
+    fn default() -> Self {
+        Shown {
+            ships: 0,
+            starved: 0,
+            motion: Motion::default(),
+            own: OwnShip::default(),
+            pickups_missed: 0,
+            behind_ticks: 0.0,
+            frames: 0,
+        }
+    }
+}
+
+impl<G: Flown> Player<G> {
     pub(crate) fn new(
         number: u32,
         (seed, ships): (u64, Ships),
@@ -72,12 +84,12 @@ impl Player {
         frame_period: Duration,
     ) -> Self {
         let id = PlayerId(number);
-        let schema = schema_of::<Arena>();
+        let schema = schema_of::<G>();
         let mut session = Session::new("feel", None);
-        session.predict::<Arena>();
-        session.show_by("Ship", ships.mode());
+        session.predict::<G>();
+        session.show_by(G::KIND, ships.mode());
         let server = "feel".to_owned();
-        let ship = ship_kind(&schema);
+        let ship = kind_of::<G>();
         let (resume, resume_grace_ms, run) = (None, 0, ServerRun::default());
         let welcome =
             ServerFrame::Welcome { server, player: id, schema, resume, resume_grace_ms, run };
@@ -89,7 +101,7 @@ impl Player {
             inputs: InputLog::default(),
             shown: Shown::default(),
             session,
-            bot: Bot::new(seed),
+            pilot: G::pilot(seed),
             frames: 0,
             ship,
         }
@@ -109,9 +121,8 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             if let SessionEvent::Game(told) = event
                 && is_counted
-                && let Some(Event::Taken(taken)) = Event::from_lanes(told.kind, &lanes_of(&told))
             {
-                self.shown.pickups_missed += u64::from(taken.player == self.id);
+                self.shown.pickups_missed += u64::from(G::is_pickup(&told, self.id));
             }
         }
     }
@@ -127,11 +138,11 @@ impl Player {
         if let Some(room) = self.session.room()
             && self.frames.is_multiple_of(FRAMES_PER_DECISION)
         {
-            let seen = room.replica().entities().iter().filter_map(newest);
-            let controls = self.bot.decide(self.id, seen);
+            let seen = room.replica().entities().iter().filter_map(newest::<G>).collect();
+            let controls = G::decide(&mut self.pilot, self.id, seen);
             let mut lanes = [0; LANES_MAX];
             Lanes::to_lanes(&controls, &mut lanes);
-            self.shown.own.turn(<Controls as Lanes>::from_lanes(&lanes).turn != 0.0);
+            self.shown.own.turn(G::turns(&<G::Input as Lanes>::from_lanes(&lanes)));
             self.session.hold(&lanes);
         }
         self.session.update(now);
@@ -156,7 +167,7 @@ impl Way {
     }
 }
 
-impl Shown {
+impl<G: Flown> Shown<G> {
     fn look(
         &mut self,
         room: &RoomSession,
@@ -169,14 +180,16 @@ impl Shown {
         else {
             return;
         };
-        let is_other = |id: EntityId, kind: u8| kind == *ship && id != EntityId(me.0);
+        let is_other = |id: EntityId, kind: u8| kind == *ship && id != EntityId::of_player(me);
         self.motion.begin_frame();
         let mut components: Vec<f64> = Vec::new();
         room.for_each_shown(|seen| {
             if is_other(seen.id, seen.kind) {
                 components.clear();
                 push_components(kind, seen.lanes, &mut components);
-                self.motion.see(seen.id, [components[0], components[1]], passed_s, is_counted);
+                let mut place = [0.0; 3];
+                place[..G::AXES].copy_from_slice(&components[..G::AXES]);
+                self.motion.see(seen.id, place, passed_s, is_counted);
             }
         });
         if !is_counted {
@@ -190,7 +203,7 @@ impl Shown {
         for entity in room.replica().entities() {
             if is_other(entity.id, entity.kind) {
                 let last = entity.states.tick(entity.states.len() - 1);
-                let ends = shown(newest) >= 0.0 || (shown(last) > 0.0 && moves(entity));
+                let ends = shown(newest) >= 0.0 || (shown(last) > 0.0 && moves::<G>(entity));
                 self.ships += 1;
                 self.starved += u64::from(ends);
             }
@@ -211,25 +224,13 @@ fn handle_control(session: &mut Session, now: Duration, frame: &[u8]) {
     while session.poll_event().is_some() {}
 }
 
-fn lanes_of(event: &replica::Event) -> [i32; LANES_MAX] {
-    let mut lanes = [0; LANES_MAX];
-    lanes[..event.lanes.len()].copy_from_slice(&event.lanes);
-    lanes
-}
-
-fn ship_kind(schema: &Schema) -> (u8, KindSchema) {
-    let mut kinds = (0..).zip(&schema.entities);
-    let (number, kind) = kinds.find(|(_, kind)| kind.name == "Ship").expect("the arena has ships");
-    assert_eq!(kind.fields[0].name, "pos");
-    (number, kind.clone())
-}
-
-fn newest(entity: &replica::Entity) -> Option<(EntityId, Entity)> {
+fn newest<G: Flown>(entity: &replica::Entity) -> Option<(EntityId, G::Entity)> {
     let mut lanes = [0; LANES_MAX];
     entity.states.copy_to(entity.states.len() - 1, &mut lanes);
-    Some((entity.id, Entity::from_lanes(entity.kind, &lanes)?))
+    Some((entity.id, G::Entity::from_lanes(entity.kind, &lanes)?))
 }
 
-fn moves(entity: &replica::Entity) -> bool {
-    matches!(newest(entity), Some((_, Entity::Ship(ship))) if ship.vel.length_squared() > 0.0)
+fn moves<G: Flown>(entity: &replica::Entity) -> bool {
+    let flight = newest::<G>(entity).and_then(|(_, entity)| G::flight(&entity));
+    flight.is_some_and(|(_, speed)| speed > 0.0)
 }

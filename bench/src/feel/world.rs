@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tickwire_arena::rules::{Arena, Controls, Entity, Random, TICK_HZ};
+use tickwire_arena::rules::Random;
 use tickwire_server::config::RoomConfig;
 use tickwire_server::room::{FromRoom, InputCounts, Room, ToRoom};
 use tickwire_shared::control::RequestId;
 use tickwire_shared::input::InputCodec;
 use tickwire_shared::simulation::schema_of;
-use tickwire_shared::{Capture, PlayerId, Simulation as _, Tick};
+use tickwire_shared::{Capture, PlayerId, Tick};
 
+use super::game::Flown;
 use super::inputs::Margins;
 use super::motion::{Motion, p99};
 use super::player::{Player, Way, bytes_of};
@@ -19,6 +20,8 @@ use super::websocket::Arrived;
 use super::{Ships, Transport};
 use crate::network::Profile;
 
+/// Of each game.
+const TICK_HZ: u32 = 60;
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / TICK_HZ as u64);
 /// Ticks in which the players join.
 const JOIN_TICKS: u32 = 60;
@@ -30,14 +33,14 @@ const HEADER_BYTES: usize = 28;
 const DATAGRAM_BYTES_MAX: usize = 1200;
 
 /// The room, its players, and the data on its way between them.
-pub(crate) struct World {
+pub(crate) struct World<G: Flown> {
     profile: Profile,
     /// Virtual time zero.
     zero: Instant,
-    room: Room<Arena>,
+    room: Room<G>,
     codec: InputCodec,
-    players: Vec<Player>,
-    arrived: Vec<ToRoom<Controls>>,
+    players: Vec<Player<G>>,
+    arrived: Vec<ToRoom<G::Input>>,
     events: BTreeMap<(Duration, u64), Happens>,
     numbers: u64,
     /// Times of pending work of WebSockets.
@@ -45,7 +48,9 @@ pub(crate) struct World {
     counted: std::ops::Range<u32>,
     counts_before: Vec<InputCounts>,
     truth: Motion,
-    capture: Capture<Entity>,
+    capture: Capture<G::Entity>,
+    /// Bytes and number of the snapshots sent.
+    sent: (u64, u64),
 }
 
 /// The figures of one run.
@@ -68,6 +73,9 @@ pub(crate) struct Felt {
     pub(crate) shots: [f64; 3],
     /// The same for pickups.
     pub(crate) pickups: [f64; 3],
+    pub(crate) bytes_per_snapshot: f64,
+    /// Remote ships that a client has, in the mean.
+    pub(crate) others: f64,
 }
 
 enum Happens {
@@ -96,7 +104,7 @@ enum Happens {
     },
 }
 
-impl World {
+impl<G: Flown> World<G> {
     pub(crate) fn new(
         (profile, transport): (Profile, Transport),
         (clients, ships): (u32, Ships),
@@ -104,12 +112,13 @@ impl World {
         seed: u64,
     ) -> Self {
         let mut random = Random::new(seed);
+        assert_eq!(G::TICK_HZ, TICK_HZ);
         let first = JOIN_TICKS + WARM_UP_TICKS;
         let mut world = World {
             profile,
             zero: Instant::now(),
             room: Room::new("feel".to_owned(), seed, RoomConfig::default()),
-            codec: InputCodec::new(&schema_of::<Arena>()),
+            codec: InputCodec::new(&schema_of::<G>()),
             players: Vec::new(),
             arrived: Vec::new(),
             events: BTreeMap::new(),
@@ -119,6 +128,7 @@ impl World {
             counts_before: Vec::new(),
             truth: Motion::default(),
             capture: Capture::default(),
+            sent: (0, 0),
         };
         for number in 0..clients {
             // No two screens are synchronised with the server or with each other.
@@ -186,8 +196,11 @@ impl World {
         self.send_control(now);
         let snapshots: Vec<(PlayerId, Vec<u8>)> =
             self.room.datagrams().map(|(player, bytes)| (player, bytes.to_vec())).collect();
+        let is_counted = self.counted.contains(&self.room.tick().0);
         for (id, bytes) in snapshots {
             let player = index(id);
+            self.sent.0 += bytes.len() as u64 * u64::from(is_counted);
+            self.sent.1 += u64::from(is_counted);
             match &mut self.players[player].way {
                 Way::Datagrams { down, .. } => {
                     for at in down.send(now, bytes.len(), HEADER_BYTES) {
@@ -271,7 +284,7 @@ impl World {
     /// The newest input's tick, and the number of inputs.
     fn inputs_in(&self, bytes: &[u8]) -> (Tick, usize) {
         let datagram =
-            self.codec.decode::<Controls>(bytes).expect("the client speaks the protocol");
+            self.codec.decode::<G::Input>(bytes).expect("the client speaks the protocol");
         (Tick::expand(datagram.head.newest_low16, self.room.tick()), datagram.inputs.len())
     }
 
@@ -301,15 +314,14 @@ impl World {
         self.truth.begin_frame();
         self.room.simulation().capture(&mut self.capture);
         for seen in self.capture.drain() {
-            if let Entity::Ship(ship) = seen.entity {
-                let pos = ship.pos.to_array().map(f64::from);
-                self.truth.see(seen.id, pos, PERIOD.as_secs_f64(), is_counted);
+            if let Some((place, _)) = G::flight(&seen.entity) {
+                self.truth.see(seen.id, place, PERIOD.as_secs_f64(), is_counted);
             }
         }
     }
 
     fn input_counts(&self) -> Vec<InputCounts> {
-        let counts = |player: &Player| self.room.input_counts(player.id).unwrap_or_default();
+        let counts = |player: &Player<G>| self.room.input_counts(player.id).unwrap_or_default();
         self.players.iter().map(counts).collect()
     }
 
@@ -368,6 +380,8 @@ impl World {
             fade_s: p99(faded),
             shots: shots.map(|shots| shots / players / minutes),
             pickups: pickups.map(|pickups| pickups / players / minutes),
+            bytes_per_snapshot: self.sent.0 as f64 / self.sent.1 as f64,
+            others: ships as f64 / frames as f64,
             behind_ms: behind / frames as f64 * PERIOD.as_secs_f64() * 1000.0,
         }
     }

@@ -1,130 +1,14 @@
-//! A game in three dimensions: gliders with a rotation, a view of a sphere, and prediction of the
-//! own glider.
+//! The game in three dimensions: a view of a sphere, and prediction of the own glider.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use tickwire_arena::rules::Random;
 use tickwire_client::session::Session;
-use tickwire_shared::glam::{EulerRot, Quat, Vec3};
-use tickwire_shared::predict::{PredictEntity, PredictedStep};
+use tickwire_shared::glam::Vec3;
 use tickwire_shared::quantize::Kinds;
-use tickwire_shared::{
-    Capture, EntityId, EntityIds, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId,
-    Replicate, Simulation, Tick, View, Viewer,
-};
+use tickwire_shared::{Capture, EntityId, Simulation, Tick, Viewer};
+use tickwire_sky::{Glider, SIGHT, Sky};
 
 use crate::table::{ME, PERIOD, Table};
-
-/// The reach of a player's view, in metres.
-const SIGHT: f32 = 120.0;
-/// Half the side of the cube of air for gliders, in metres.
-const HALF: f32 = 200.0;
-const SPEED: f32 = 24.0;
-const DRONES: u32 = 200;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Input)]
-struct Stick {
-    #[replicate(range = -1..=1)]
-    turn: i8,
-    #[replicate(range = -1..=1)]
-    climb: i8,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Replicate)]
-struct Glider {
-    #[replicate(range = -256.0..=256.0, step = 0.015625, velocity = vel)]
-    pos: Vec3,
-    #[replicate(range = -32.0..=32.0, step = 0.0625)]
-    vel: Vec3,
-    #[replicate(bits = 9)]
-    facing: Quat,
-    /// In degrees; `facing` follows from it, so only the owner needs it.
-    #[replicate(range = -180..=179, owner)]
-    yaw: i16,
-    #[replicate(range = -60..=60, owner)]
-    pitch: i16,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct Sky {
-    gliders: BTreeMap<PlayerId, Glider>,
-    drones: Vec<(EntityId, Glider)>,
-    ids: EntityIds,
-}
-
-impl PredictEntity for Sky {
-    fn predict_step(glider: &mut Glider, stick: Stick, _tick: &mut PredictedStep<'_, Self>) {
-        glider.yaw = (glider.yaw + 2 * i16::from(stick.turn) + 180).rem_euclid(360) - 180;
-        glider.pitch = (glider.pitch + i16::from(stick.climb)).clamp(-60, 60);
-        let [yaw, pitch] = [glider.yaw, glider.pitch].map(|angle| f32::from(angle).to_radians());
-        glider.facing = Quat::from_euler(EulerRot::YXZ, yaw, pitch, 0.0);
-        // In steps of the wire, so that client and server compute the same sums.
-        glider.vel = (glider.facing * Vec3::NEG_Z * SPEED * 16.0).round() / 16.0;
-        let pos = glider.pos + glider.vel / Self::TICK_HZ as f32;
-        glider.pos = pos.clamp(Vec3::splat(-HALF), Vec3::splat(HALF));
-    }
-}
-
-/// The input of a drone: it turns and climbs for a while, each at its own times.
-fn drone_stick(number: u32, tick: Tick) -> Stick {
-    let phase = (tick.0 / 40 + number * 7) % 9;
-    Stick {
-        turn: [0, 1, 1, 0, -1, 0, 1, 0, 0][phase as usize],
-        climb: [1, 0, -1][phase as usize % 3],
-    }
-}
-
-#[tickwire_shared::game]
-impl Simulation for Sky {
-    const NAME: &'static str = "sky";
-    type Input = Stick;
-    type Entity = Glider;
-
-    fn new(room: &NewRoom<Self>) -> Self {
-        let (mut sky, mut random) = (Sky::default(), Random::new(room.seed));
-        for _ in 0..DRONES {
-            let pos = Vec3::from_array([0; 3].map(|_| random.between(-HALF, HALF).round()));
-            let yaw = random.between(-180.0, 179.0) as i16;
-            sky.drones.push((sky.ids.take(), Glider { pos, yaw, ..Glider::default() }));
-        }
-        sky
-    }
-
-    fn join(&mut self, player: &NewPlayer<Self>) {
-        self.gliders.insert(player.id, Glider::default());
-    }
-
-    fn leave(&mut self, player: PlayerId, _reason: LeaveReason) {
-        self.gliders.remove(&player);
-    }
-
-    fn step(&mut self, inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {
-        let step = |glider: &mut Glider, stick| {
-            <Sky as PredictEntity>::predict_step(glider, stick, &mut PredictedStep::alone());
-        };
-        for (player, glider) in &mut self.gliders {
-            step(glider, inputs.get(*player));
-        }
-        for (number, (_, drone)) in (0..).zip(&mut self.drones) {
-            step(drone, drone_stick(number, inputs.tick()));
-        }
-    }
-
-    fn capture(&self, world: &mut Capture<Glider>) {
-        for (player, glider) in &self.gliders {
-            world.show(EntityId::of_player(*player), *glider).at(glider.pos).owned_by(*player);
-        }
-        for (id, drone) in &self.drones {
-            world.show(*id, *drone).at(drone.pos);
-        }
-    }
-
-    fn view(&self, viewer: Viewer) -> View {
-        let glider = viewer.player().and_then(|player| self.gliders.get(&player));
-        glider.map_or(View::everything(), |glider| View::sphere(glider.pos, SIGHT))
-    }
-}
 
 /// The sights and data of a player in some seconds of flight.
 #[derive(Debug, Default)]
@@ -154,7 +38,7 @@ fn fly(delay_ticks: usize, lost_every: u32) -> Flight {
         table.is_silent = tick % lost_every == lost_every - 1;
         let phase = tick / 30;
         table.advance(&[[1, 0, -1, 1][phase as usize % 4], [1, -1, 0][phase as usize % 3]]);
-        past.insert(table.room.tick().0, table.room.simulation().drones.clone());
+        past.insert(table.room.tick().0, table.room.simulation().drones().to_vec());
         if tick < 240 {
             // The clocks settle, and with them the prediction.
             let room = table.session.room();
