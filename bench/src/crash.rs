@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::progress::Progress;
 use crate::random::Splitmix;
 use crate::stats::median;
-use player::Player;
+use player::{Player, saved_texts};
 use server::CrashServer;
 
 /// Play between two kills, at least and at most.
@@ -80,6 +80,9 @@ struct Report {
     /// Commands without an answer at the end.
     commands_unanswered: usize,
     chats_sent: usize,
+    /// Chat messages of the players that they were told are saved, and those of them that the room's history does not have.
+    chats_acked: usize,
+    acked_chat_lost: usize,
     /// Chat messages of the players that a player heard more than once: sent again, as the answer was lost.
     chats_doubled: usize,
     /// Profiles that were saved and told to the game as on disk, by the journal.
@@ -104,7 +107,8 @@ pub(crate) fn run(arguments: &CrashArguments) -> anyhow::Result<ExitCode> {
         true => println!("{}", serde_json::to_string(&report)?),
         false => report.print(),
     }
-    let is_whole = report.seats_lost == 0 && report.commands_doubled == 0 && report.saves_lost == 0;
+    let lost = report.seats_lost + report.acked_chat_lost + report.saves_lost;
+    let is_whole = lost == 0 && report.commands_doubled == 0;
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -127,11 +131,15 @@ async fn measure(arguments: &CrashArguments) -> anyhow::Result<Report> {
     table.players.iter_mut().for_each(Player::fall_silent);
     let end = Instant::now() + PATIENCE;
     table.play_while(|players| Instant::now() < end && players.iter().any(Player::waits)).await;
+    let history = saved_texts(&server.target(), &server.token("reader")?).await?;
     server.stop()?;
     let done = server.commands()?;
     let saved = (server.saves()?.acknowledged, server.lost_saves()?);
     server.remove();
-    let report = table.report(arguments, &kills, &done);
+    let mut report = table.report(arguments, &kills, &done);
+    let acked = table.players.iter().flat_map(Player::saved_chats);
+    report.chats_acked = acked.clone().count();
+    report.acked_chat_lost = acked.filter(|text| !history.contains(*text)).count();
     let (saves_acknowledged, lost) = saved;
     let saves_lost = lost + kills.iter().map(|kill| kill.saves_lost).sum::<usize>();
     Ok(Report { saves_acknowledged, saves_lost, ..report })
@@ -254,13 +262,15 @@ impl Report {
             self.ticks_lost_p50, self.ticks_lost_max, self.ticks_per_flush
         );
         println!(
-            "{} commands: {} answered and lost, {} doubled, {} refused, {} unanswered; {} chats, {} doubled",
+            "{} commands: {} answered and lost, {} doubled, {} refused, {} unanswered; {} chats, {} of {} saved lost, {} doubled",
             self.commands_sent,
             self.commands_lost,
             self.commands_doubled,
             self.commands_refused,
             self.commands_unanswered,
             self.chats_sent,
+            self.acked_chat_lost,
+            self.chats_acked,
             self.chats_doubled
         );
         println!(

@@ -1,6 +1,6 @@
 //! A player whose server is killed under it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,7 +11,7 @@ use tickwire_client::{Client, ClientEvent, ConnectOptions};
 use tickwire_shared::control::{RequestId, RoomChoice, ServerChat, ServerFrame};
 
 use super::server::ROOM;
-use crate::seat::{newest_tick, seated};
+use crate::seat::{history, newest_tick, seated};
 
 const FRAMES_PER_DECISION: u64 = 3;
 const FRAMES_PER_COMMAND: u64 = 97;
@@ -36,6 +36,10 @@ pub(super) struct Player {
     pub(super) commands_sent: usize,
     pub(super) commands_refused: usize,
     pub(super) chats_sent: usize,
+    /// Chat without an answer.
+    said: HashMap<RequestId, String>,
+    /// Chat that was told to be saved.
+    saved: Vec<String>,
 }
 
 /// The way back into the room.
@@ -74,6 +78,8 @@ impl Player {
             commands_sent: 0,
             commands_refused: 0,
             chats_sent: 0,
+            said: HashMap::new(),
+            saved: Vec::new(),
         })
     }
 
@@ -104,7 +110,8 @@ impl Player {
             self.commands_sent += 1;
         }
         if at.is_multiple_of(FRAMES_PER_CHAT) {
-            self.client.say(&format!("{} says {}", self.number, self.chats_sent));
+            let text = format!("{} says {}", self.number, self.chats_sent);
+            self.said.insert(self.client.say(&text), text);
             self.chats_sent += 1;
         }
     }
@@ -123,6 +130,13 @@ impl Player {
             }
             ClientEvent::Chat(ServerChat::Message(message)) => {
                 *self.heard.entry(message.text).or_default() += 1;
+            }
+            ClientEvent::Chat(ServerChat::Sent { request, is_saved, .. }) => {
+                let text = self.said.remove(&request);
+                self.saved.extend(text.filter(|_| is_saved));
+            }
+            ClientEvent::Chat(ServerChat::Refused { request, .. }) => {
+                self.said.remove(&request);
             }
             ClientEvent::Connection(ConnectionEvent::Resumed { attempts, .. }) => {
                 self.attempts_max = self.attempts_max.max(attempts);
@@ -158,9 +172,14 @@ impl Player {
         self.is_silent = true;
     }
 
-    /// True while a command is not answered.
+    /// True while a command or a message is not answered.
     pub(super) fn waits(&self) -> bool {
-        !self.asked.is_empty()
+        !self.asked.is_empty() || !self.said.is_empty()
+    }
+
+    /// Chat that was told to be saved.
+    pub(super) fn saved_chats(&self) -> &[String] {
+        &self.saved
     }
 
     pub(super) fn unanswered(&self) -> usize {
@@ -189,4 +208,19 @@ impl Player {
     pub(super) fn chats_doubled(&self) -> usize {
         self.heard.iter().filter(|(text, times)| text.contains(" says ") && **times > 1).count()
     }
+}
+
+/// All messages that the store has of the room.
+pub(super) async fn saved_texts(target: &str, token: &str) -> anyhow::Result<HashSet<String>> {
+    let token = token.into();
+    let options = ConnectOptions { timeout: JOIN_TIME, token, ..ConnectOptions::default() };
+    let mut client = Client::<Arena>::connect(target, options).await?;
+    client.join(RoomChoice::Named(ROOM.to_owned()), "reader");
+    let read = async {
+        seated(&mut client).await?;
+        history(&mut client).await
+    };
+    let texts = tokio::time::timeout(JOIN_TIME, read).await.context("no history in time")??;
+    client.close().await;
+    Ok(texts)
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tickwire_arena::rules::{Arena, Controls};
 use tickwire_client::session::ConnectionEvent;
 use tickwire_client::{Client, ClientEvent, ConnectOptions};
@@ -11,15 +11,13 @@ use tickwire_shared::control::{RequestId, RoomChoice, ServerChat, ServerFrame};
 use tickwire_shared::{PlayerId, Simulation};
 
 use super::game::{Crossing, First, Steps};
-use crate::seat::{newest_tick, seated};
+use crate::seat::{history, newest_tick, seated};
 
 /// The room that all play in.
 const ROOM: &str = "handover";
 const FRAMES_PER_INPUT: u64 = 20;
 const FRAMES_PER_CHAT: u64 = 301;
 const JOIN_TIME: Duration = Duration::from_secs(10);
-/// Messages of a page of history.
-const PAGE: u16 = 200;
 
 /// A game that is played here.
 pub(super) trait Played: Simulation {
@@ -235,34 +233,8 @@ impl<G: Played> Player<G> {
 /// All messages that the store has of the room.
 pub(super) async fn saved_texts<G: Simulation>(target: &str) -> anyhow::Result<HashSet<String>> {
     let mut client = join::<G>(target, "reader").await?;
-    let (mut texts, mut before) = (HashSet::new(), None);
-    let read = async {
-        loop {
-            let asked = client.chat_history(before, PAGE);
-            let has_older = loop {
-                client.update();
-                match client.poll_event() {
-                    Some(ClientEvent::Chat(ServerChat::History {
-                        request,
-                        messages,
-                        has_older,
-                        ..
-                    })) if request == Some(asked) => {
-                        before = messages.first().map(|message| message.id);
-                        texts.extend(messages.into_iter().map(|message| message.text));
-                        break has_older;
-                    }
-                    Some(ClientEvent::Over { text, .. }) => bail!("no history: {text}"),
-                    Some(_) => {}
-                    None => tokio::time::sleep(Duration::from_millis(5)).await,
-                }
-            };
-            if !has_older {
-                return Ok(());
-            }
-        }
-    };
-    tokio::time::timeout(JOIN_TIME, read).await.context("no history in time")??;
+    let read = history(&mut client);
+    let texts = tokio::time::timeout(JOIN_TIME, read).await.context("no history in time")??;
     client.close().await;
     Ok(texts)
 }
