@@ -30,8 +30,9 @@ pub(super) enum IntakeTurn {
 const LONG_HEADER: u8 = 0x80;
 /// One site may have one in this many places.
 const SITE_PART: usize = 4;
-/// Time saved up while no handshakes come: enough for some tens of them at once.
-const SAVED_NS_MAX: i64 = 20_000_000;
+/// Time saved up while no handshakes come: enough for some hundreds of them at once, as after a handover, a restart, or a
+/// break in a network that all players share. Even then others wait for no more than a moment in each turn of the loop.
+const SAVED_NS_MAX: i64 = 250_000_000;
 /// Largest debt of time. However long one packet held up the thread, others wait no longer than it
 /// takes to earn this.
 const OWED_NS_MAX: i64 = 10_000_000;
@@ -208,7 +209,7 @@ mod tests {
             let part = Duration::from_secs(1) * percent / 100;
             let spent = spent_in_a_second(percent);
             assert!(spent >= part, "{percent}: {spent:?}");
-            assert!(spent <= part + 22 * MS, "{percent}: {spent:?}");
+            assert!(spent <= part + 252 * MS, "{percent}: {spent:?}");
         }
     }
 
@@ -216,7 +217,7 @@ mod tests {
     fn the_next_one_has_time_when_it_was_said_to() {
         let start = Instant::now();
         let mut budget = TimeBudget::new(25, start);
-        budget.spend(23 * MS);
+        budget.spend(253 * MS);
         assert!(!budget.has_time(start));
         let at = budget.time_at();
         assert!(at >= start + 12 * MS, "{:?}", at - start);
