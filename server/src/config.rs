@@ -4,6 +4,7 @@
 //! environment (`TICKWIRE_` and the name in capitals) and the command line. A wrong one is refused
 //! with its name, its source, and the allowed values.
 
+mod keys_url;
 mod load;
 mod sections;
 mod settings;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use keys_url::KeysUrl;
 pub use load::ConfigError;
 use settings::settings;
 
@@ -149,6 +151,19 @@ settings! {
         token_keys_file: Option<PathBuf> = None;
         /// Seconds between two checks whether that file changed.
         token_keys_check_s: u32 = 10, in 1..=86_400;
+        /// URL of the JWKS document of the keys that check join tokens, in place of `token_keys_file`: https, or http on this machine's
+        /// loopback. Requested at the start, again and again, and when a token names an unknown key.
+        token_keys_url: Option<KeysUrl> = None;
+        /// PEM file of the certificate authorities by which that URL's server is trusted, in place of this machine's.
+        token_keys_ca_file: Option<PathBuf> = None;
+        /// Most seconds from an answer of that URL to the next request; a shorter `max-age` of the answer is honoured.
+        token_keys_refresh_s: u32 = 300, in 1..=86_400;
+        /// Least seconds between two requests, also where tokens name unknown keys.
+        token_keys_pause_s: u32 = 2, in 1..=3600;
+        /// Milliseconds for a whole request.
+        token_keys_fetch_ms: u32 = 4000, in 100..=60_000;
+        /// Seconds for which the last keys hold while requests fail; then no token is taken until one succeeds.
+        token_keys_stale_s: u32 = 86_400, in 60..=31_536_000;
         /// The audience that tokens must name, their claim `aud`; empty for the game's name.
         token_audience: String = String::new();
         /// Most seconds from a token's `iat` to its `exp`.

@@ -27,17 +27,22 @@
 
 mod accounts;
 mod authenticator;
+mod authorities;
 mod check;
 mod claims;
 mod command;
 mod crypto;
+mod key_schedule;
 mod keys;
+mod keys_document;
+mod remote_keys;
 mod tokens;
 mod used;
 
 pub(crate) use accounts::{AccountPermit, Accounts};
 pub(crate) use authenticator::AnyAuthenticator;
 pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
+pub use authorities::AuthoritiesError;
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
 pub use claims::{Audiences, TokenClaims};
 pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};

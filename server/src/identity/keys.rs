@@ -9,12 +9,13 @@ use jsonwebtoken::jwk::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
+use super::authorities::AuthoritiesError;
 use super::crypto::use_ring;
 
 /// Most keys of a file: a token that names no key is tried with each.
 pub const TOKEN_KEYS_MAX: usize = 16;
-/// Most bytes of a file of keys.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Most bytes of a file of keys, and of a document of them.
+pub(super) const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of a P-256 point, uncompressed.
 const P256_BYTES: usize = 65;
 /// Bytes of an Ed25519 key.
@@ -58,6 +59,9 @@ pub enum TokenKeysError {
         "there is no key to check tokens with; give Ed25519, P-256 or a secret of 32 bytes or more"
     )]
     Empty,
+    /// No TLS to fetch keys by.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
     /// Too many keys.
     #[error(
         "there are {0} token keys, and at most {TOKEN_KEYS_MAX} are taken; remove those that sign nothing any more"
@@ -87,6 +91,11 @@ pub struct TokenKeys {
 }
 
 impl TokenKeys {
+    /// No keys, by which no token is taken.
+    pub(super) fn none() -> Self {
+        TokenKeys { keys: Vec::new() }
+    }
+
     /// Reads a file of keys.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod leaving;
 mod network;
 mod notices;
 mod profiles;
+mod remote_keys;
 mod requests;
 mod restart;
 mod restored;
