@@ -194,6 +194,18 @@ settings! {
         rooms_push_ms: u32 = 1000, in 100..=60_000;
         /// Different lists of rooms followed at once; beyond that clients must ask for theirs.
         rooms_queries_max: usize = 256, in 1..=65_536;
+        /// Seats that wait for an account at once, as backends reserve them; 0 for none.
+        reservations_max: usize = 10_000, in 0..=100_000;
+        /// Seats of one room that wait for an account.
+        reservations_room_max: usize = 1000, in 1..=100_000;
+        /// Most seconds for which a seat waits for its account.
+        reservation_max_s: u32 = 120, in 1..=3600;
+        /// File of the private key that signs the tokens of reserved seats: PEM, or a JWKS document with a secret. Without it a
+        /// key of this run does.
+        reservation_key_file: Option<PathBuf> = None;
+        /// URL by which clients reach this server, which the answer to a reservation has; empty for the one under which the
+        /// backend asked.
+        public_url: String = String::new();
         /// Seconds until an empty room is removed.
         room_empty_s: u32 = 30, in 1..=86_400;
         /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, with its

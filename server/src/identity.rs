@@ -36,6 +36,7 @@ mod key_schedule;
 mod keys;
 mod keys_document;
 mod remote_keys;
+mod reservation_tokens;
 mod tokens;
 mod used;
 
@@ -47,4 +48,5 @@ pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, To
 pub use claims::{Audiences, TokenClaims};
 pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};
 pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
+pub(crate) use reservation_tokens::{ReservationTokens, ReservedSeat, SignedSeat};
 pub(crate) use tokens::{TokenAuthenticator, choose, watch_keys};

@@ -10,7 +10,7 @@ use jsonwebtoken::jwk::{
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
 use super::authorities::AuthoritiesError;
-use super::crypto::use_ring;
+use super::crypto::{checking_key, random_bytes, use_ring};
 
 /// Most keys of a file: a token that names no key is tried with each.
 pub const TOKEN_KEYS_MAX: usize = 16;
@@ -173,6 +173,23 @@ impl TokenSigner {
         let ec = || EncodingKey::from_ec_pem(text.as_bytes()).map(|key| (Algorithm::ES256, key));
         let (algorithm, key) = ed.or_else(|_| ec()).map_err(|error| unusable(1, error))?;
         Ok(TokenSigner { id, algorithm, key })
+    }
+
+    /// A new secret, which nobody else has.
+    pub(super) fn random() -> Self {
+        use_ring();
+        let secret = EncodingKey::from_secret(&random_bytes::<SECRET_BYTES_MIN>());
+        TokenSigner { id: None, algorithm: Algorithm::HS256, key: secret.expect("it has bytes") }
+    }
+
+    /// The keys that check what it signs.
+    ///
+    /// # Errors
+    /// [`TokenKeysError`].
+    pub(super) fn checking_keys(&self) -> Result<TokenKeys, TokenKeysError> {
+        let key = checking_key(self.algorithm, &self.key).map_err(|error| unusable(1, error))?;
+        let key = checked(self.id.clone(), self.algorithm, key).map_err(|why| unusable(1, why))?;
+        Ok(TokenKeys { keys: vec![key] })
     }
 
     /// The same key by this key id.

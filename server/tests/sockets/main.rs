@@ -25,6 +25,7 @@ mod notices;
 mod profiles;
 mod remote_keys;
 mod requests;
+mod reservations;
 mod restart;
 mod restored;
 mod restored_twice;
