@@ -16,6 +16,7 @@ mod checkpoint;
 mod command;
 mod disk_sync;
 mod error;
+mod export;
 mod followed;
 mod follower;
 mod migrate;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointHead};
 pub use error::JournalError;
+pub use export::{ExportError, ExportedRange, export_range};
 pub use newest::{NewestReplay, newest_replay};
 pub use reader::{JournalEnd, JournalPosition, JournalReader};
 pub use segment::SegmentWriter;
