@@ -14,6 +14,7 @@
 mod block;
 mod checkpoint;
 mod command;
+mod corrections;
 mod disk_sync;
 mod error;
 mod export;
@@ -31,6 +32,7 @@ mod warm;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointHead};
+pub use corrections::{CorrectionsError, RecordedCorrections};
 pub use error::JournalError;
 pub use export::{ExportError, ExportedRange, export_range};
 pub use newest::{NewestReplay, newest_replay};

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tickwire_shared::{Simulation, Tick};
 
 use super::checkpoint::{Checkpoint, checkpoint_path, checkpoints};
+use super::corrections::RecordedCorrections;
 use super::error::JournalError;
 use super::export::{ExportError, ExportedRange, export_range};
 use super::newest::ReplayStart;
@@ -26,6 +27,7 @@ pub(crate) struct ReplayCommand {
     lanes: Option<PathBuf>,
     from: Option<u32>,
     export: Option<ExportRequest>,
+    corrections: Option<PathBuf>,
     json: bool,
     watch: bool,
     listen: Option<SocketAddr>,
@@ -61,6 +63,7 @@ impl ReplayCommand {
             from: matches.get_one::<u32>("from").copied(),
             export: path("export")
                 .map(|dir| ExportRequest { dir, to: matches.get_one::<u32>("to").copied() }),
+            corrections: path("corrections"),
             json: matches.get_flag("json"),
             watch: matches.get_flag("watch"),
             listen: matches.get_one::<SocketAddr>("listen").copied(),
@@ -77,6 +80,9 @@ impl ReplayCommand {
 
     /// Runs the journal again and prints the outcome.
     pub(crate) fn run<S: Simulation>(&self) -> ExitCode {
+        if let Some(corrections) = &self.corrections {
+            return show_corrections::<S>(&self.file, corrections);
+        }
         let report = match &self.export {
             None => replay::<S>(&self.file, self.from, self.lanes.as_deref()),
             Some(request) => export::<S>(&self.file, self.from, request),
@@ -86,6 +92,21 @@ impl ReplayCommand {
             false => println!("{report}"),
         }
         if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// Prints what the journal has beside the corrections of a client.
+fn show_corrections<S: Simulation>(file: &Path, corrections: &Path) -> ExitCode {
+    let read = RecordedCorrections::read(corrections);
+    match read.and_then(|read| RecordedCorrections::beside::<S>(folder_of(file), read)) {
+        Ok(beside) => {
+            println!("{beside}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -116,6 +137,7 @@ fn command() -> Command {
             "Write the same journal to DIR, with all lanes of every tick: replayed by another build, it names the first \
              entity and field that differ",
         ))
+        .arg(corrections_arg())
         .arg(
             Arg::new("watch")
                 .long("watch")
@@ -154,6 +176,14 @@ fn export_args() -> [Arg; 2] {
         ),
         to.requires("export").help("The last tick to export; the end of the journal by default"),
     ]
+}
+
+fn corrections_arg() -> Arg {
+    let corrections = path_arg("corrections").long("corrections").value_name("FILE");
+    corrections.conflicts_with_all(["from", "lanes", "watch", "export", "json"]).help(
+        "Print the corrections that a client wrote to FILE: what it had predicted, what the server said, and what the room has \
+         in that tick when it is run again",
+    )
 }
 
 /// The outcome of a replay.
