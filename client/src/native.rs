@@ -1,5 +1,6 @@
 //! The session core over real sockets, with a game's own types.
 
+mod corrections;
 mod error;
 mod event;
 mod link;

@@ -15,6 +15,7 @@ mod input;
 mod interpolation;
 mod lateness;
 mod net_stats;
+mod predicting;
 pub mod prediction;
 mod presentation;
 mod requests;
@@ -34,7 +35,7 @@ pub use event::{ConnectionEvent, SessionError, SessionEvent};
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
-use prediction::PredictedEventOutcome;
+use prediction::Corrections;
 pub use prediction::RulesFor;
 use resume::Resume;
 pub use resume::{MoveOutcome, MoveStart};
@@ -52,7 +53,6 @@ use tickwire_shared::control::{
     ClientFrame, CloseCode, FrameReader, Redacted, RoomInfo, STREAM_CHAT, STREAM_CONTROL,
     ServerFrame, write_frame,
 };
-use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::SnapshotError;
 use tickwire_shared::schema::Schema;
 
@@ -139,6 +139,8 @@ pub struct Session {
     static_data: StaticCopies,
     /// Makes the prediction rules for a server's schema; `None` predicts nothing.
     rules: Option<RulesFor>,
+    /// What was predicted wrong, if the caller asked for it.
+    corrections: Corrections,
     /// Modes of kinds by name; others are interpolated.
     modes: BTreeMap<String, Mode>,
     /// The player's input, in lanes of the server's schema.
@@ -195,35 +197,13 @@ impl Session {
             rooms: RoomList::default(),
             static_data: StaticCopies::default(),
             rules: None,
+            corrections: Corrections::default(),
             modes: BTreeMap::new(),
             held: Vec::new(),
             stats: NetStats::default(),
             is_lossless: false,
             resume: Resume::default(),
             over: false,
-        }
-    }
-
-    /// Predicts what the player steers in every room joined from now on, with the rules that
-    /// `rules` makes for the server's schema. If it makes none, nothing is predicted.
-    pub fn predict_by(&mut self, rules: RulesFor) {
-        self.rules = Some(rules);
-    }
-
-    /// Predicts with the rules of a Rust game, if the server's inputs and entities equal the
-    /// game's.
-    pub fn predict<S: Predict>(&mut self) {
-        self.predict_by(Box::new(|schema| {
-            let rules = prediction::GameRules::<S>::for_server(schema)?;
-            Some(Box::new(rules))
-        }));
-    }
-
-    /// Stops predicting: what the player steers is shown as the server sent it.
-    pub fn predict_nothing(&mut self) {
-        self.rules = None;
-        if let Some(room) = &mut self.room {
-            room.predict(None);
         }
     }
 
@@ -406,7 +386,8 @@ impl Session {
                 let mut joined = RoomSession::new(&welcome.schema, stay, now);
                 joined.set_members(*host, members);
                 joined.set_lossless(self.is_lossless);
-                joined.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
+                let rules = self.rules.as_mut().and_then(|rules| rules(&welcome.schema));
+                joined.predict(rules, self.corrections.count_max());
                 joined.show_by(modes_of(&welcome.schema, &self.modes));
                 self.room = Some(joined);
                 self.static_data.clear();
@@ -421,7 +402,8 @@ impl Session {
                     return Err(SessionError::Unexpected { what: "a world" });
                 };
                 room.begin_anew(&welcome.schema, *seat, now, *tick);
-                room.predict(self.rules.as_mut().and_then(|rules| rules(&welcome.schema)));
+                let rules = self.rules.as_mut().and_then(|rules| rules(&welcome.schema));
+                room.predict(rules, self.corrections.count_max());
                 room.show_by(modes_of(&welcome.schema, &self.modes));
             }
             ServerFrame::Left { .. } | ServerFrame::Removed { .. } => {
@@ -450,15 +432,6 @@ impl Session {
             ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
         }
         Ok(())
-    }
-
-    fn tell_predicted(&mut self) {
-        while let Some(told) = self.room.as_mut().and_then(RoomSession::poll_told) {
-            self.tell(match told {
-                PredictedEventOutcome::Predicted(event) => SessionEvent::Predicted(event),
-                PredictedEventOutcome::Cancelled(event) => SessionEvent::Cancelled(event),
-            });
-        }
     }
 
     fn tell(&mut self, event: SessionEvent) {

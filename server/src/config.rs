@@ -4,6 +4,7 @@
 //! environment (`TICKWIRE_` and the name in capitals) and the command line. A wrong one is refused
 //! with its name, its source, and the allowed values.
 
+mod keys_url;
 mod load;
 mod sections;
 mod settings;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use keys_url::KeysUrl;
 pub use load::ConfigError;
 use settings::settings;
 
@@ -149,6 +151,19 @@ settings! {
         token_keys_file: Option<PathBuf> = None;
         /// Seconds between two checks whether that file changed.
         token_keys_check_s: u32 = 10, in 1..=86_400;
+        /// URL of the JWKS document of the keys that check join tokens, in place of `token_keys_file`: https, or http on this machine's
+        /// loopback. Requested at the start, again and again, and when a token names an unknown key.
+        token_keys_url: Option<KeysUrl> = None;
+        /// PEM file of the certificate authorities by which that URL's server is trusted, in place of this machine's.
+        token_keys_ca_file: Option<PathBuf> = None;
+        /// Most seconds from an answer of that URL to the next request; a shorter `max-age` of the answer is honoured.
+        token_keys_refresh_s: u32 = 300, in 1..=86_400;
+        /// Least seconds between two requests, also where tokens name unknown keys.
+        token_keys_pause_s: u32 = 2, in 1..=3600;
+        /// Milliseconds for a whole request.
+        token_keys_fetch_ms: u32 = 4000, in 100..=60_000;
+        /// Seconds for which the last keys hold while requests fail; then no token is taken until one succeeds.
+        token_keys_stale_s: u32 = 86_400, in 60..=31_536_000;
         /// The audience that tokens must name, their claim `aud`; empty for the game's name.
         token_audience: String = String::new();
         /// Most seconds from a token's `iat` to its `exp`.
@@ -179,6 +194,18 @@ settings! {
         rooms_push_ms: u32 = 1000, in 100..=60_000;
         /// Different lists of rooms followed at once; beyond that clients must ask for theirs.
         rooms_queries_max: usize = 256, in 1..=65_536;
+        /// Seats that wait for an account at once, as backends reserve them; 0 for none.
+        reservations_max: usize = 10_000, in 0..=100_000;
+        /// Seats of one room that wait for an account.
+        reservations_room_max: usize = 1000, in 1..=100_000;
+        /// Most seconds for which a seat waits for its account.
+        reservation_max_s: u32 = 120, in 1..=3600;
+        /// File of the private key that signs the tokens of reserved seats: PEM, or a JWKS document with a secret. Without it a
+        /// key of this run does.
+        reservation_key_file: Option<PathBuf> = None;
+        /// URL by which clients reach this server, which the answer to a reservation has; empty for the one under which the
+        /// backend asked.
+        public_url: String = String::new();
         /// Seconds until an empty room is removed.
         room_empty_s: u32 = 30, in 1..=86_400;
         /// Directory of the rooms' journals, from which `replay` runs a room again; each room makes a folder in it, with its

@@ -6,6 +6,7 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
+//! - `reservations` has seats wait for accounts;
 //! - `history` keeps messages in the store and brings them back, `profiles` what games save of accounts;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
 //!   again; `stop` is the end of all of them;
@@ -23,6 +24,7 @@ mod links;
 mod order;
 mod profiles;
 mod reliable;
+mod reservations;
 mod restored;
 mod resume;
 mod sanctions;
@@ -47,7 +49,7 @@ use tokio::time::Instant;
 
 use crate::config::ServerConfig;
 use crate::counters::Counters;
-use crate::identity::{AccountPermit, Accounts, AnyAuthenticator, Guests};
+use crate::identity::{AccountPermit, Accounts, AnyAuthenticator, Guests, ReservationTokens};
 use crate::journal::WarmRooms;
 use crate::room::ToRoom;
 use crate::rooms::Rooms;
@@ -100,6 +102,8 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) restored: RestoredSeats<S::Input>,
     /// Identifies players; without one all are guests.
     authenticator: OnceLock<Box<dyn AnyAuthenticator>>,
+    /// Signs and checks the tokens of reserved seats, if it reserves any.
+    reservation_tokens: OnceLock<ReservationTokens>,
     /// Accounts that have a session.
     accounts: Arc<Accounts>,
     stopping: AtomicBool,
@@ -130,6 +134,7 @@ impl<S: Simulation> ServerState<S> {
             returns: Returns::default(),
             restored,
             authenticator: OnceLock::new(),
+            reservation_tokens: OnceLock::new(),
             accounts: Arc::default(),
             stopping: AtomicBool::new(false),
             at_once: AtomicBool::new(false),

@@ -8,6 +8,7 @@ mod listener;
 mod page;
 mod permits;
 mod replay;
+mod reservations;
 mod sanctions;
 mod schema;
 mod stats;
@@ -21,7 +22,7 @@ use axum::extract::State;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,6 +64,9 @@ pub(crate) fn router<S: Simulation>(
         .route("/stats/reset", post(stats::reset::<S>))
         .route("/sanctions.json", get(sanctions::list::<S>))
         .route("/sanctions", post(sanctions::set::<S>).layer(sanctions::body_limit()))
+        .route("/reservations.json", get(reservations::list::<S>))
+        .route("/reservations", post(reservations::make::<S>).layer(reservations::body_limit()))
+        .route("/reservations/{id}", delete(reservations::cancel::<S>))
         .layer(middleware::from_fn(stats::only_this_machine))
         .with_state(Arc::clone(host));
     let game =

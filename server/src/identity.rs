@@ -27,19 +27,26 @@
 
 mod accounts;
 mod authenticator;
+mod authorities;
 mod check;
 mod claims;
 mod command;
 mod crypto;
+mod key_schedule;
 mod keys;
+mod keys_document;
+mod remote_keys;
+mod reservation_tokens;
 mod tokens;
 mod used;
 
 pub(crate) use accounts::{AccountPermit, Accounts};
 pub(crate) use authenticator::AnyAuthenticator;
 pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
+pub use authorities::AuthoritiesError;
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
 pub use claims::{Audiences, TokenClaims};
 pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};
 pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
+pub(crate) use reservation_tokens::{ReservationTokens, ReservedSeat, SignedSeat};
 pub(crate) use tokens::{TokenAuthenticator, choose, watch_keys};

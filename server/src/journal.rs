@@ -14,8 +14,10 @@
 mod block;
 mod checkpoint;
 mod command;
+mod corrections;
 mod disk_sync;
 mod error;
+mod export;
 mod followed;
 mod follower;
 mod migrate;
@@ -30,7 +32,9 @@ mod warm;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointHead};
+pub use corrections::{CorrectionsError, RecordedCorrections};
 pub use error::JournalError;
+pub use export::{ExportError, ExportedRange, export_range};
 pub use newest::{NewestReplay, newest_replay};
 pub use reader::{JournalEnd, JournalPosition, JournalReader};
 pub use segment::SegmentWriter;

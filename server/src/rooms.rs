@@ -3,7 +3,9 @@
 mod creators;
 mod feed;
 mod numbers;
+mod registry;
 mod replayed;
+mod reservations;
 mod restored;
 
 use std::collections::HashMap;
@@ -11,6 +13,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tickwire_shared::control::{
     Redacted, RefuseCode, RoomChoice, RoomInfo, RoomQuery, ServerFrame,
@@ -23,9 +26,13 @@ use crate::journal::{Journals, RoomJournal};
 use crate::room::{JournalHead, SecretDigest, options};
 use crate::scheduler::{Mailbox, RoomBegin, Scheduler, StartRoom};
 use crate::store::ServerStore;
-use creators::{CreatedRoom, RoomCreators};
+use creators::RoomCreators;
 pub(crate) use feed::RoomsFeed;
 pub(crate) use numbers::PlayerNumbers;
+pub(crate) use registry::Membership;
+use registry::{Entry, Registry};
+use reservations::Reservations;
+pub(crate) use reservations::{SeatReservation, SeatWish};
 pub(crate) use restored::RestoredSeat;
 
 /// All rooms of the server by name.
@@ -45,37 +52,6 @@ pub(crate) struct Rooms<S: Simulation> {
     pub(crate) store: Option<ServerStore>,
     /// The seeds of new rooms follow from it; `None` draws them.
     pub(crate) seed: Option<u64>,
-}
-
-/// The rooms and their creators.
-struct Registry<I> {
-    entries: HashMap<String, Arc<Entry<I>>>,
-    creators: RoomCreators,
-}
-
-/// One room, its members and those about to join.
-#[derive(Debug)]
-struct Entry<I> {
-    mailbox: Arc<Mailbox<I>>,
-    /// Quick matches may join it.
-    quick_join: bool,
-    /// It is missing from all lists.
-    unlisted: bool,
-    /// Required to join.
-    password: Option<SecretDigest>,
-    /// `None` for a restored room.
-    made: Option<CreatedRoom>,
-    seats: AtomicUsize,
-    watchers: AtomicUsize,
-    /// Seconds since its last member left.
-    empty_s: AtomicU32,
-}
-
-/// A session's place in a room, held from the request until it has left.
-#[derive(Debug)]
-pub(crate) struct Membership<I> {
-    entry: Arc<Entry<I>>,
-    spectator: bool,
 }
 
 /// The reason why a session could not enter a room.
@@ -121,7 +97,11 @@ impl<S: Simulation> Rooms<S> {
         config: Arc<ServerConfig>,
         (journals, store): (Option<Journals>, Option<ServerStore>),
     ) -> Self {
-        let registry = Registry { entries: HashMap::new(), creators: RoomCreators::new(&config) };
+        let registry = Registry {
+            entries: HashMap::new(),
+            creators: RoomCreators::new(&config),
+            reservations: Reservations::new(config.reservations_max, config.reservations_room_max),
+        };
         let feed = RoomsFeed::new(config.rooms_queries_max);
         let numbers = Arc::default();
         let registry = Mutex::new(registry);
@@ -135,12 +115,13 @@ impl<S: Simulation> Rooms<S> {
 
     /// A place in the room chosen by the player `by`, at this address; makes the room if there is
     /// none. The room itself checks for a seat, but [`RoomChoice::Quick`] looks for a room with a
-    /// free one.
+    /// free one. A seat that is reserved for `account` is its own, with no password.
     pub(crate) fn play(
         &self,
         choice: &RoomChoice,
         password: &Redacted,
         by: (PlayerId, IpAddr),
+        account: Option<&str>,
     ) -> Result<Membership<S::Input>, RoomRefusal> {
         let (RoomChoice::Named(name) | RoomChoice::Create { name, .. }) = choice else {
             return self.play_quick(by);
@@ -148,7 +129,7 @@ impl<S: Simulation> Rooms<S> {
         check_name(name)?;
         let find = |registry: &mut Registry<S::Input>| match choice {
             RoomChoice::Create { .. } => registry.make_way(name).map(|()| None),
-            _ => registry.find(name, password, false),
+            _ => registry.find_seat(name, password, (account, now())),
         };
         if let Some(found) = find(&mut self.registry())? {
             return Ok(found);
@@ -169,7 +150,7 @@ impl<S: Simulation> Rooms<S> {
         // The game was asked without the lock: the room may exist by now.
         match find(&mut registry)? {
             Some(found) => Ok(found),
-            None => self.make(&mut registry, Some(name), plan, by),
+            None => self.make(&mut registry, Some(name), plan, Some(by)),
         }
     }
 
@@ -182,7 +163,7 @@ impl<S: Simulation> Rooms<S> {
         let mut registry = self.registry();
         match registry.find_quick() {
             Some(found) => Ok(found),
-            None => self.make(&mut registry, None, plan, by),
+            None => self.make(&mut registry, None, plan, Some(by)),
         }
     }
 
@@ -193,7 +174,7 @@ impl<S: Simulation> Rooms<S> {
         password: &Redacted,
     ) -> Result<Membership<S::Input>, RoomRefusal> {
         check_name(name)?;
-        let found = self.registry().find(name, password, true)?;
+        let found = self.registry().find_place(name, password)?;
         found.ok_or_else(|| {
             let text = format!("there is no room {name:?} any more; ask for the list of rooms");
             RoomRefusal::new(RefuseCode::NoSuchRoom, text)
@@ -245,7 +226,7 @@ impl<S: Simulation> Rooms<S> {
     }
 
     fn pick(&self, listed: &[Arc<Mailbox<S::Input>>], query: &RoomQuery) -> (Vec<RoomInfo>, u32) {
-        let counted = listed.iter().map(|mailbox| (mailbox.players(), mailbox));
+        let counted = listed.iter().map(|mailbox| (mailbox.seats_taken(), mailbox));
         let mut matching: Vec<_> =
             counted.filter(|(players, room)| query.matches(room.listing(), *players)).collect();
         let found = u32::try_from(matching.len()).unwrap_or(u32::MAX);
@@ -266,9 +247,11 @@ impl<S: Simulation> Rooms<S> {
 
     /// Removes rooms that have been empty for long enough. Called once a second.
     pub(crate) fn sweep(&self) {
-        let Registry { entries, creators } = &mut *self.registry();
+        let Registry { entries, creators, reservations } = &mut *self.registry();
         creators.sweep();
+        reservations.sweep(now());
         entries.retain(|name, entry| {
+            entry.mailbox.set_reserved(reservations.open(name, now()));
             if entry.is_occupied() {
                 entry.empty_s.store(0, Ordering::Relaxed);
                 return true;
@@ -287,12 +270,13 @@ impl<S: Simulation> Rooms<S> {
     /// Removes a room whose game panicked.
     pub(crate) fn forget(&self, broken: &Arc<Mailbox<S::Input>>) {
         broken.close();
-        let Registry { entries, creators } = &mut *self.registry();
+        let Registry { entries, creators, reservations } = &mut *self.registry();
         if let Some(entry) = entries.get(broken.name())
             && Arc::ptr_eq(&entry.mailbox, broken)
         {
             entry.made.into_iter().for_each(|made| creators.give_back(made));
             entries.remove(broken.name());
+            reservations.forget(broken.name());
         }
     }
 
@@ -311,15 +295,15 @@ impl<S: Simulation> Rooms<S> {
         &self.scheduler
     }
 
-    /// A place in a new room, of this name or for quick matches.
+    /// A place in a new room, of this name or for quick matches, which counts for the player `by`.
     fn make(
         &self,
         registry: &mut Registry<S::Input>,
         name: Option<&str>,
         RoomPlan { options, given, policy }: RoomPlan<S>,
-        by: (PlayerId, IpAddr),
+        by: Option<(PlayerId, IpAddr)>,
     ) -> Result<Membership<S::Input>, RoomRefusal> {
-        let Registry { entries, creators } = registry;
+        let Registry { entries, creators, .. } = registry;
         let most = self.config.rooms_max;
         let full = || {
             let text = format!("the server has {most} rooms and takes no more; join one of them");
@@ -328,7 +312,7 @@ impl<S: Simulation> Rooms<S> {
         if entries.len() >= most {
             return Err(full());
         }
-        let made = creators.take(&self.config, by)?;
+        let made = by.map(|by| creators.take(&self.config, by)).transpose()?;
         let is_quick = name.is_none();
         let name = name.map_or_else(|| free_name(entries), str::to_owned);
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(&name));
@@ -342,10 +326,10 @@ impl<S: Simulation> Rooms<S> {
         let entry =
             self.start(&name, begin, RoomSettings { policy, first_bot, is_quick, config, journal });
         let Some(mut entry) = entry else {
-            creators.give_back(made);
+            made.into_iter().for_each(|made| creators.give_back(made));
             return Err(full());
         };
-        entry.made = Some(made);
+        entry.made = made;
         tracing::info!(room = name, "room made");
         let entry = Arc::new(entry);
         entries.insert(name, Arc::clone(&entry));
@@ -386,82 +370,9 @@ impl<S: Simulation> Rooms<S> {
     }
 }
 
-impl<I> Registry<I> {
-    /// A place in the room of this name; `None` if there is none. Refused without its password.
-    fn find(
-        &self,
-        name: &str,
-        password: &Redacted,
-        spectator: bool,
-    ) -> Result<Option<Membership<I>>, RoomRefusal> {
-        let Some(entry) = self.entries.get(name) else { return Ok(None) };
-        if entry.password.as_ref().is_some_and(|wanted| !wanted.is_of(password.as_str().as_bytes()))
-        {
-            let text = match password.is_empty() {
-                true => "this room has a password; ask whoever made it",
-                false => "this is not the room's password; ask whoever made it",
-            };
-            return Err(RoomRefusal::new(RefuseCode::WrongPassword, text));
-        }
-        Ok(Some(Membership::new(Arc::clone(entry), spectator)))
-    }
-
-    /// A place in the fullest room for quick matches with a free seat.
-    fn find_quick(&self) -> Option<Membership<I>> {
-        let open = self.entries.values().filter(|entry| entry.quick_join && entry.has_seat());
-        let fullest = open.max_by_key(|entry| entry.seats.load(Ordering::Relaxed))?;
-        Some(Membership::new(Arc::clone(fullest), false))
-    }
-
-    /// Frees this name for a new room. Refused if the name's room ever had a member: a room whose
-    /// creator was not let in blocks nobody.
-    fn make_way(&mut self, name: &str) -> Result<(), RoomRefusal> {
-        let Some(entry) = self.entries.get(name) else { return Ok(()) };
-        if entry.is_occupied() || entry.mailbox.was_entered() {
-            let text = format!("there is a room {name:?} already; choose another name, or join it");
-            return Err(RoomRefusal::new(RefuseCode::RoomTaken, text));
-        }
-        entry.mailbox.close();
-        entry.made.into_iter().for_each(|made| self.creators.give_back(made));
-        self.entries.remove(name);
-        Ok(())
-    }
-}
-
-impl<I> Entry<I> {
-    fn has_seat(&self) -> bool {
-        self.seats.load(Ordering::Relaxed) < self.mailbox.players_max() as usize
-    }
-
-    fn is_occupied(&self) -> bool {
-        self.seats.load(Ordering::Relaxed) + self.watchers.load(Ordering::Relaxed) > 0
-    }
-}
-
-impl<I> Membership<I> {
-    fn new(entry: Arc<Entry<I>>, spectator: bool) -> Self {
-        let membership = Membership { entry, spectator };
-        membership.places().fetch_add(1, Ordering::Relaxed);
-        membership
-    }
-
-    pub(crate) fn room(&self) -> &Arc<Mailbox<I>> {
-        &self.entry.mailbox
-    }
-
-    pub(crate) fn spectator(&self) -> bool {
-        self.spectator
-    }
-
-    fn places(&self) -> &AtomicUsize {
-        if self.spectator { &self.entry.watchers } else { &self.entry.seats }
-    }
-}
-
-impl<I> Drop for Membership<I> {
-    fn drop(&mut self) {
-        self.places().fetch_sub(1, Ordering::Relaxed);
-    }
+/// The time by the runtime's clock.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn check_name(name: &str) -> Result<(), RoomRefusal> {

@@ -131,7 +131,7 @@ impl<S: Simulation> Server<S> {
         })?;
         let (store, stored) = ServerStore::start(&config)?.unzip();
         let rooms = Rooms::new(scheduler, Arc::clone(&config), (journals, store));
-        let Prepared { certificates, tokens, page_policy, .. } = prepared;
+        let Prepared { certificates, tokens, reservation_tokens, page_policy, .. } = prepared;
         let server = Server {
             host: Arc::new(ServerState::new(config, rooms, warm)),
             endpoint,
@@ -148,6 +148,7 @@ impl<S: Simulation> Server<S> {
             local_addr,
             sockets,
         };
+        server.host.sign_reservations_by(reservation_tokens);
         show_certificate(&server.certificates, &server.http_tls, &server.shown)?;
         Ok(server)
     }

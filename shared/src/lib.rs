@@ -78,7 +78,8 @@
 //! 4. [`snapshot`] and [`input`]: the two datagrams;
 //! 5. [`control`]: the frames of the reliable streams, and every way a session can end; [`command`]: what a player asks
 //!    of its game on them.
-//! 6. [`websocket`]: all of it over one TCP connection.
+//! 6. [`websocket`]: all of it over one TCP connection;
+//! 7. [`correction`]: what a client writes down of its mispredictions.
 //!
 //! The book describes every byte: `docs/src/protocol`.
 
@@ -96,6 +97,7 @@ pub mod bits;
 pub mod command;
 pub mod compatibility;
 pub mod control;
+pub mod correction;
 pub mod delta;
 pub mod history;
 pub mod input;

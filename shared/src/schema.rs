@@ -331,6 +331,15 @@ impl FieldSchema {
         matches!(self.ty, FieldType::Angle { .. }) && self.lane_of_value(lane).is_some()
     }
 
+    fn lane_name(&self, lane: usize) -> String {
+        let is_vector = matches!(self.ty, FieldType::Vec2 { .. } | FieldType::Vec3 { .. });
+        match (is_vector, self.values) {
+            (true, FieldValues::One) => format!("{}.{}", self.name, ["x", "y", "z"][lane.min(2)]),
+            (false, _) if self.lanes() == 1 => self.name.clone(),
+            _ => format!("{}[{lane}]", self.name),
+        }
+    }
+
     /// Which lane of a value lane `lane` is; `None` for the one that tells whether there is a value.
     fn lane_of_value(&self, lane: usize) -> Option<usize> {
         Some(lane.checked_sub(usize::from(self.values.is_optional()))? % self.ty.lanes())
@@ -372,6 +381,19 @@ impl KindSchema {
     /// Lanes of a value of this kind.
     pub fn lanes(&self) -> usize {
         self.fields.iter().map(FieldSchema::lanes).sum()
+    }
+
+    /// The name of a lane: its field, with the coordinate of a vector or the place in an array; and how much a lane's 1 is in the
+    /// field's unit.
+    pub fn lane_name(&self, lane: usize) -> (String, f64) {
+        let mut first = 0;
+        for field in &self.fields {
+            if lane < first + field.lanes() {
+                return (field.lane_name(lane - first), f64::from(field.ty.step()));
+            }
+            first += field.lanes();
+        }
+        (format!("lane {lane}"), 1.0)
     }
 
     /// Lanes as near to zero as their ranges allow: what a value is before anyone set it.

@@ -10,6 +10,7 @@
 //! `S`, and the inputs after it are stepped anew; the difference on the screen fades within a
 //! fifth of a second.
 
+mod corrections;
 mod effects;
 mod numbers;
 mod rules;
@@ -25,6 +26,8 @@ use tickwire_shared::{EntityId, Tick};
 use super::input::InputQueue;
 use super::interpolation::KindBlend;
 use super::visible_error::{ErrorFade, VisibleError};
+pub use corrections::Correction;
+pub(super) use corrections::Corrections;
 pub use effects::PredictedEventOutcome;
 use effects::PredictedEvents;
 pub use numbers::{NumberRules, NumberStep, NumberTick};
@@ -86,6 +89,8 @@ pub struct Prediction {
     stepped: Vec<u64>,
     /// The newest snapshot by which it was corrected, and the newest, where some in between waited.
     unreconciled: Option<(Option<Tick>, Tick)>,
+    /// What was put right, if anybody asked for it.
+    corrections: Corrections,
     stats: PredictionStats,
 }
 
@@ -121,6 +126,7 @@ impl Prediction {
             corrected: Vec::new(),
             stepped: Vec::new(),
             unreconciled: None,
+            corrections: Corrections::default(),
             stats: PredictionStats::default(),
         }
     }
@@ -153,6 +159,16 @@ impl Prediction {
     /// How far the last correction moved what is predicted, in the lanes of the entity.
     pub fn last_correction(&self) -> &[f64] {
         &self.corrected
+    }
+
+    /// Keeps the newest corrections from now on.
+    pub(super) fn keep_corrections(&mut self, count_max: usize) {
+        self.corrections = Corrections::up_to(count_max);
+    }
+
+    /// The next correction that was kept.
+    pub(super) fn poll_correction(&mut self) -> Option<Correction> {
+        self.corrections.poll()
     }
 
     /// The server told of an event. Returns whether it was told before, by prediction.
@@ -227,12 +243,19 @@ impl Prediction {
             false => u64::MAX,
         });
         if wrong == 0 {
+            self.corrections.agree(tick);
             return;
         }
         let was_predicted = wrong & self.predicted_lanes(known.replica, kind) != 0;
         let before = confirmed.map(|step| &step.steered);
         let Some(steered) = self.rules.state_of(id, kind, lanes, before) else { return };
-        self.stats.corrections += u64::from(self.entity.is_some() && was_predicted);
+        if self.entity.is_some() && was_predicted {
+            self.stats.corrections += 1;
+            let predicted = confirmed.filter(|step| step.kind == kind);
+            let predicted = predicted.map_or(&[][..], |step| &step.lanes);
+            self.corrections.note(tick, (id, kind), (predicted, lanes, wrong), known.inputs);
+        }
+        self.corrections.agree(tick);
         self.entity = Some(id);
         let newest = known.inputs.newest();
         self.steps.clear();
@@ -390,6 +413,7 @@ impl Prediction {
 
     fn forget(&mut self) {
         self.entity = None;
+        self.corrections.forget();
         self.steps.clear();
         self.shown.clear();
         self.error.clear();

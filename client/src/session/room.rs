@@ -13,7 +13,7 @@ use super::extrapolated::Mode;
 use super::input::InputQueue;
 use super::interpolation::Shown;
 use super::net_stats::NetStats;
-use super::prediction::{PredictedEventOutcome, Prediction, Rules};
+use super::prediction::{Correction, PredictedEventOutcome, Prediction, Rules};
 use super::presentation::Presentation;
 use super::roster::Roster;
 use super::timeline::Timeline;
@@ -154,10 +154,23 @@ impl RoomSession {
         self.timeline.set_lossless(is_lossless);
     }
 
-    /// Predicts by these rules from now on, or nothing.
-    pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>) {
+    /// Predicts by these rules from now on, or nothing, and keeps the newest corrections.
+    pub(super) fn predict(&mut self, rules: Option<Box<dyn Rules>>, corrections_max: usize) {
         let rules = rules.filter(|_| !self.is_spectator());
         self.prediction = rules.map(|rules| Prediction::new(rules, &self.events));
+        self.keep_corrections(corrections_max);
+    }
+
+    /// Keeps the newest corrections of what is predicted.
+    pub(super) fn keep_corrections(&mut self, count_max: usize) {
+        if let Some(prediction) = &mut self.prediction {
+            prediction.keep_corrections(count_max);
+        }
+    }
+
+    /// The next correction that was kept.
+    pub(super) fn poll_correction(&mut self) -> Option<Correction> {
+        self.prediction.as_mut()?.poll_correction()
     }
 
     /// Shows entities of each kind by its mode from now on.

@@ -108,6 +108,18 @@ impl ServerConfig {
                 "cert_file and key_file are only useful together; give both",
             );
         }
+        if self.token_keys_file.is_some() && self.token_keys_url.is_some() {
+            return other(
+                "token_keys_url",
+                "the keys come from token_keys_file already; give one of the two",
+            );
+        }
+        if self.token_keys_pause_s > self.token_keys_refresh_s.min(self.token_keys_stale_s) {
+            return other(
+                "token_keys_pause_s",
+                "it must not be more than token_keys_refresh_s or token_keys_stale_s",
+            );
+        }
         if self.keep_alive_ms >= self.idle_ms {
             return other("keep_alive_ms", "it must be less than idle_ms, or connections are lost");
         }

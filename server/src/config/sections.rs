@@ -2,7 +2,7 @@
 
 /// Each section's title, and the beginnings of its keys.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("Addresses and files", &["listen", "page_", "cert", "key_file", "http_listen"]),
+    ("Addresses and files", &["listen", "page_", "public_", "cert", "key_file", "http_listen"]),
     ("HTTP", &["http", "stats", "allowed_origins"]),
     ("WebSocket", &["websocket"]),
     ("Handshakes", &["handshake", "prefix_share"]),
@@ -21,7 +21,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("Identity", &["token_", "account_"]),
-    ("Rooms", &["rooms_", "room_empty"]),
+    ("Rooms", &["rooms_", "room_empty", "reservation"]),
     ("A room", &["room."]),
     ("Journals", &["journal"]),
     ("Store", &["store", "profile", "sanctions", "chat_"]),

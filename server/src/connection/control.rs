@@ -129,9 +129,10 @@ async fn handle<S: Simulation>(
             // Options that are too long never reach the room.
             let checked = room::options::check_length(&host.config.room, &options);
             let room = own_room(link, room);
+            let account = link.identity().account.map(|account| account.id);
             let find = || {
                 checked?;
-                host.rooms.play(&room?, &password, by)
+                host.rooms.play(&room?, &password, by, account.as_deref())
             };
             let profile = host.load_profile(link, &name).await;
             enter(link, request, (name, options, profile), find).await;

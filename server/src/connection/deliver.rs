@@ -73,6 +73,7 @@ impl<S: Simulation> ServerState<S> {
     fn deliver_frame(&self, room: &Arc<Mailbox<S::Input>>, frame: FromRoom) {
         match frame {
             FromRoom::Control { player, frame } => {
+                self.end_reservation(room, (player, &frame));
                 let has_joined =
                     matches!(frame, ServerFrame::Joined { .. } | ServerFrame::Rejoined { .. });
                 if let Some(link) = self.links.get(player) {

@@ -11,7 +11,7 @@ use super::link::truncate;
 use super::restored::leave_seat;
 use super::{ClientLink, ServerState, SessionEnd, SessionPermit, SessionScope};
 use crate::guard::guarded_future;
-use crate::identity::{AccountPermit, Credentials, Identity, TOKEN_BYTES_MAX};
+use crate::identity::{AccountPermit, AuthRefusal, Credentials, Identity, TOKEN_BYTES_MAX};
 use crate::sanctions::SanctionSubject;
 
 /// Smallest usable datagram size: every QUIC path carries larger ones.
@@ -96,12 +96,10 @@ async fn identify<S: Simulation>(
     };
     let address = shown.address;
     host.check_ban(SanctionSubject { account: None, name: None, address })?;
-    let authenticator = host.authenticator();
-    let authenticated = guarded_future(|| authenticator.authenticate_boxed(shown)).await;
-    let authenticated = authenticated.unwrap_or_else(|| {
-        tracing::error!(player = link.player.0, "the authenticator failed: a player is not let in");
-        Err(CloseCode::AuthUnavailable.into())
-    });
+    let authenticated = match host.reserved_identity(token) {
+        Some(reserved) => reserved,
+        None => authenticate(host, link, shown).await,
+    };
     let identity = authenticated.map_err(|refusal| SessionEnd::new(refusal.code, refusal.text))?;
     if let Some(Account { id, .. }) = &identity.account {
         host.check_ban(SanctionSubject { account: Some(id), name: None, address })?;
@@ -111,6 +109,20 @@ async fn identify<S: Simulation>(
         None => None,
     };
     Ok((identity, account))
+}
+
+/// Asks the server's authenticator. One that panics refuses this player alone.
+async fn authenticate<S: Simulation>(
+    host: &ServerState<S>,
+    link: &ClientLink<S::Input>,
+    shown: Credentials<'_>,
+) -> Result<Identity, AuthRefusal> {
+    let authenticator = host.authenticator();
+    let authenticated = guarded_future(|| authenticator.authenticate_boxed(shown)).await;
+    authenticated.unwrap_or_else(|| {
+        tracing::error!(player = link.player.0, "the authenticator failed: a player is not let in");
+        Err(CloseCode::AuthUnavailable.into())
+    })
 }
 
 /// Takes the account's one session. If the newer session wins, waits until the older one has left its room.

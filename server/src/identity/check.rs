@@ -145,9 +145,7 @@ pub(super) fn signed_claims(keys: &TokenKeys, token: &str) -> Result<TokenClaims
     if token.len() > TOKEN_BYTES_MAX {
         return Err(TokenError::TooLong);
     }
-    let (head, _) = token.split_once('.').ok_or(TokenError::Malformed)?;
-    let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| TokenError::Malformed)?;
-    let head: Head = serde_json::from_slice(&head).map_err(|_| TokenError::Malformed)?;
+    let head = head_of(token).ok_or(TokenError::Malformed)?;
     let algorithm: Algorithm = head.alg.parse().map_err(|_| TokenError::UnknownAlgorithm)?;
     let mut error = TokenError::UnknownKey;
     for key in keys.of_id(head.kid.as_deref()) {
@@ -167,6 +165,16 @@ pub(super) fn signed_claims(keys: &TokenKeys, token: &str) -> Result<TokenClaims
         }
     }
     Err(error)
+}
+
+/// The key id that a token names, whoever signed it.
+pub(super) fn key_id_of(token: &str) -> Option<String> {
+    head_of(token)?.kid
+}
+
+fn head_of(token: &str) -> Option<Head> {
+    let head = URL_SAFE_NO_PAD.decode(token.split_once('.')?.0).ok()?;
+    serde_json::from_slice(&head).ok()
 }
 
 /// The signature by this algorithm and no other; the claims are checked here, by a time that is passed in.

@@ -1,9 +1,15 @@
 //! The claims of a join token.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Header, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::crypto::random_bytes;
 use super::keys::TokenSigner;
+
+/// Random bytes of a token's own id.
+const ID_BYTES: usize = 16;
 
 /// The claims of a join token. Times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +72,11 @@ impl TokenSigner {
         let header = Header { kid: self.id.clone(), ..Header::new(self.algorithm) };
         encode(&header, claims, &self.key).map_err(|error| error.to_string())
     }
+}
+
+/// An id that no other token has.
+pub(super) fn random_id() -> String {
+    URL_SAFE_NO_PAD.encode(random_bytes::<ID_BYTES>())
 }
 
 /// A time of a token, which may have a fraction.

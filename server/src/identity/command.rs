@@ -7,17 +7,13 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 
 use super::check::{TOKEN_BYTES_MAX, TokenError, TokenRules, check_claims, signed_claims};
-use super::claims::{Audiences, TokenClaims};
+use super::claims::{Audiences, TokenClaims, random_id};
 use super::keys::{TokenKeys, TokenKeysError, TokenSigner};
 use super::tokens::{rules_of, unix_s};
 use crate::config::ServerConfig;
-
-/// Random bytes of a token's own id.
-const ID_BYTES: usize = 16;
 
 /// The output of the command.
 #[derive(Debug)]
@@ -102,8 +98,6 @@ fn mint(flags: &ArgMatches, now_s: u64) -> Result<TokenAnswer, TokenCommandError
         signer = signer.with_id(&id);
     }
     let lifetime_s: u64 = *flags.get_one("lifetime").expect("a flag with a default");
-    let mut id = [0; ID_BYTES];
-    SystemRandom::new().fill(&mut id).expect("the system gives random bytes");
     let claims = TokenClaims {
         sub: text("account"),
         name: text("name"),
@@ -111,7 +105,7 @@ fn mint(flags: &ArgMatches, now_s: u64) -> Result<TokenAnswer, TokenCommandError
         exp: Some(now_s.saturating_add(lifetime_s)),
         nbf: None,
         iat: Some(now_s),
-        jti: Some(URL_SAFE_NO_PAD.encode(id)),
+        jti: Some(random_id()),
         room: text("room"),
         seat: flags.get_one("seat").copied(),
     };

@@ -4,10 +4,10 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
-    Ed25519KeyPair, UnparsedPublicKey,
+    Ed25519KeyPair, KeyPair as _, UnparsedPublicKey,
 };
 use ring::{digest, hmac};
 
@@ -28,6 +28,22 @@ pub(super) fn use_ring() {
     let _ = RING.install_default();
 }
 
+/// The key that checks what `key` signs.
+pub(super) fn checking_key(algorithm: Algorithm, key: &EncodingKey) -> Result<DecodingKey, Error> {
+    Ok(match pair_of(algorithm, key)? {
+        SigningPair::Hmac(_) => DecodingKey::from_secret(key.as_bytes())?,
+        SigningPair::Ec(pair) => DecodingKey::from_ec_der(pair.public_key().as_ref()),
+        SigningPair::Ed(pair) => DecodingKey::from_ed_der(pair.public_key().as_ref()),
+    })
+}
+
+/// Random bytes of the system.
+pub(super) fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    SystemRandom::new().fill(&mut bytes).expect("the system gives random bytes");
+    bytes
+}
+
 fn unsupported() -> Error {
     ErrorKind::UnsupportedAlgorithm.into()
 }
@@ -44,22 +60,25 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     if algorithm.family() != key.family() {
         return Err(ErrorKind::InvalidAlgorithm.into());
     }
+    Ok(Box::new(RingSigner { algorithm: *algorithm, pair: pair_of(*algorithm, key)? }))
+}
+
+fn pair_of(algorithm: Algorithm, key: &EncodingKey) -> Result<SigningPair, Error> {
     let bytes = key.as_bytes();
-    let pair = match algorithm {
-        Algorithm::HS256 => KeyPair::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes)),
+    Ok(match algorithm {
+        Algorithm::HS256 => SigningPair::Hmac(hmac::Key::new(hmac::HMAC_SHA256, bytes)),
         Algorithm::ES256 => {
             let alg = &ECDSA_P256_SHA256_FIXED_SIGNING;
             let pair = EcdsaKeyPair::from_pkcs8(alg, bytes, &SystemRandom::new());
-            KeyPair::Ec(Box::new(pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?))
+            SigningPair::Ec(Box::new(pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?))
         }
         // Other programs write the private key without the public one.
-        Algorithm::EdDSA => KeyPair::Ed(Box::new(
+        Algorithm::EdDSA => SigningPair::Ed(Box::new(
             Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes)
                 .map_err(|_| ErrorKind::InvalidEddsaKey)?,
         )),
         _ => return Err(unsupported()),
-    };
-    Ok(Box::new(RingSigner { algorithm: *algorithm, pair }))
+    })
 }
 
 struct RingVerifier {
@@ -92,7 +111,7 @@ impl JwtVerifier for RingVerifier {
     }
 }
 
-enum KeyPair {
+enum SigningPair {
     Hmac(hmac::Key),
     Ec(Box<EcdsaKeyPair>),
     Ed(Box<Ed25519KeyPair>),
@@ -100,19 +119,19 @@ enum KeyPair {
 
 struct RingSigner {
     algorithm: Algorithm,
-    pair: KeyPair,
+    pair: SigningPair,
 }
 
 impl Signer<Vec<u8>> for RingSigner {
     fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
         Ok(match &self.pair {
-            KeyPair::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
-            KeyPair::Ec(pair) => pair
+            SigningPair::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
+            SigningPair::Ec(pair) => pair
                 .sign(&SystemRandom::new(), message)
                 .map_err(|_| SignatureError::new())?
                 .as_ref()
                 .to_vec(),
-            KeyPair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
+            SigningPair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
         })
     }
 }

@@ -9,12 +9,13 @@ use jsonwebtoken::jwk::{
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-use super::crypto::use_ring;
+use super::authorities::AuthoritiesError;
+use super::crypto::{checking_key, random_bytes, use_ring};
 
 /// Most keys of a file: a token that names no key is tried with each.
 pub const TOKEN_KEYS_MAX: usize = 16;
-/// Most bytes of a file of keys.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Most bytes of a file of keys, and of a document of them.
+pub(super) const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of a P-256 point, uncompressed.
 const P256_BYTES: usize = 65;
 /// Bytes of an Ed25519 key.
@@ -58,6 +59,9 @@ pub enum TokenKeysError {
         "there is no key to check tokens with; give Ed25519, P-256 or a secret of 32 bytes or more"
     )]
     Empty,
+    /// No TLS to fetch keys by.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
     /// Too many keys.
     #[error(
         "there are {0} token keys, and at most {TOKEN_KEYS_MAX} are taken; remove those that sign nothing any more"
@@ -87,6 +91,11 @@ pub struct TokenKeys {
 }
 
 impl TokenKeys {
+    /// No keys, by which no token is taken.
+    pub(super) fn none() -> Self {
+        TokenKeys { keys: Vec::new() }
+    }
+
     /// Reads a file of keys.
     ///
     /// # Errors
@@ -164,6 +173,23 @@ impl TokenSigner {
         let ec = || EncodingKey::from_ec_pem(text.as_bytes()).map(|key| (Algorithm::ES256, key));
         let (algorithm, key) = ed.or_else(|_| ec()).map_err(|error| unusable(1, error))?;
         Ok(TokenSigner { id, algorithm, key })
+    }
+
+    /// A new secret, which nobody else has.
+    pub(super) fn random() -> Self {
+        use_ring();
+        let secret = EncodingKey::from_secret(&random_bytes::<SECRET_BYTES_MIN>());
+        TokenSigner { id: None, algorithm: Algorithm::HS256, key: secret.expect("it has bytes") }
+    }
+
+    /// The keys that check what it signs.
+    ///
+    /// # Errors
+    /// [`TokenKeysError`].
+    pub(super) fn checking_keys(&self) -> Result<TokenKeys, TokenKeysError> {
+        let key = checking_key(self.algorithm, &self.key).map_err(|error| unusable(1, error))?;
+        let key = checked(self.id.clone(), self.algorithm, key).map_err(|why| unusable(1, why))?;
+        Ok(TokenKeys { keys: vec![key] })
     }
 
     /// The same key by this key id.

@@ -1,6 +1,6 @@
-//! The authenticator by join tokens: it adds the clock and the file of keys to [`TokenChecker`].
+//! The authenticator by join tokens: it adds the clock and the source of keys to [`TokenChecker`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,33 +14,52 @@ use super::authenticator::{
 use super::check::{TokenChecker, TokenError, TokenRules, signed_claims};
 use super::claims::TokenClaims;
 use super::keys::{TokenKeys, TokenKeysError, read};
+use super::remote_keys::RemoteKeys;
 use crate::config::ServerConfig;
 
 /// Lets in players with a valid join token, and guests if the settings allow them.
 #[derive(Debug)]
 pub(crate) struct TokenAuthenticator {
-    file: PathBuf,
-    /// The text of the file as of the last read.
-    read: Mutex<String>,
+    source: KeySource,
     keys: ArcSwap<TokenKeys>,
     checker: Mutex<TokenChecker>,
     guests: bool,
 }
 
+/// Where the keys come from.
+#[derive(Debug)]
+enum KeySource {
+    /// A file, and its text as of the last read.
+    File(PathBuf, Mutex<String>),
+    /// A document at a URL.
+    Url(Box<RemoteKeys>),
+}
+
 impl TokenAuthenticator {
-    /// Opens the file of keys. Returns `None` if the settings name none. `game` is the default audience.
+    /// Opens the file of keys. Those of a URL come once [`watch_keys`] runs. Returns `None` if the settings name neither.
+    /// `game` is the default audience.
     pub(crate) fn open(
         config: &ServerConfig,
         game: &str,
     ) -> Result<Option<Arc<Self>>, TokenKeysError> {
-        let Some(file) = &config.token_keys_file else { return Ok(None) };
-        let text = read(file)?;
-        let keys = TokenKeys::parse(&text)?;
         let rules = rules_of(config, game);
-        tracing::info!(keys = ?keys.names(), audience = rules.audience, "players need a join token");
+        let audience = rules.audience.clone();
+        let (source, keys) = match (&config.token_keys_file, &config.token_keys_url) {
+            (Some(file), _) => {
+                let text = read(file)?;
+                let keys = TokenKeys::parse(&text)?;
+                tracing::info!(keys = ?keys.names(), audience, "players need a join token");
+                (KeySource::File(file.clone(), Mutex::new(text)), keys)
+            }
+            (None, Some(url)) => {
+                let remote = RemoteKeys::new(url, config)?;
+                tracing::info!(%url, audience, "players need a join token");
+                (KeySource::Url(Box::new(remote)), TokenKeys::none())
+            }
+            (None, None) => return Ok(None),
+        };
         Ok(Some(Arc::new(TokenAuthenticator {
-            file: file.clone(),
-            read: Mutex::new(text),
+            source,
             keys: ArcSwap::from_pointee(keys),
             checker: Mutex::new(TokenChecker::new(rules)),
             guests: config.token_guests,
@@ -48,8 +67,8 @@ impl TokenAuthenticator {
     }
 
     /// Takes over a changed file. Existing sessions are not affected. An unusable file changes nothing.
-    pub(crate) fn refresh(&self) {
-        match self.reload() {
+    fn refresh(&self, (file, last): (&Path, &Mutex<String>)) {
+        match self.reload(file, last) {
             Ok(false) => {}
             Ok(true) => {
                 tracing::info!(keys = ?self.keys.load().names(), "the keys of join tokens changed");
@@ -58,15 +77,27 @@ impl TokenAuthenticator {
         }
     }
 
-    fn reload(&self) -> Result<bool, TokenKeysError> {
-        let text = read(&self.file)?;
-        let mut last = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+    fn reload(&self, file: &Path, last: &Mutex<String>) -> Result<bool, TokenKeysError> {
+        let text = read(file)?;
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == text {
             return Ok(false);
         }
         self.keys.store(Arc::new(TokenKeys::parse(&text)?));
         *last = text;
         Ok(true)
+    }
+
+    /// The claims of a token that a key of this server signed.
+    async fn signed_claims(&self, token: &str) -> Result<TokenClaims, AuthRefusal> {
+        // Signatures are checked side by side; only the used ids are shared.
+        let claims = signed_claims(&self.keys.load(), token);
+        match (claims, &self.source) {
+            (Err(TokenError::UnknownKey), KeySource::Url(remote)) => {
+                remote.look_for(&self.keys, token).await
+            }
+            (claims, _) => Ok(claims?),
+        }
     }
 }
 
@@ -81,19 +112,22 @@ pub(crate) fn choose(
         (None, None) => {
             tracing::warn!(
                 "everyone is let in as a guest, under any name: good for development; to ask players for tokens, \
-                 set token_keys_file"
+                 set token_keys_file or token_keys_url"
             );
             Box::new(Guests)
         }
     }
 }
 
-/// Checks the file of keys for changes at this interval.
+/// Keeps the keys as their file or their URL has them. A file is checked at this interval.
 pub(crate) async fn watch_keys(tokens: Option<Arc<TokenAuthenticator>>, pause_s: u32) {
     let Some(tokens) = tokens else { return std::future::pending().await };
-    loop {
-        tokio::time::sleep(Duration::from_secs(u64::from(pause_s))).await;
-        tokens.refresh();
+    match &tokens.source {
+        KeySource::Url(remote) => remote.keep(&tokens.keys).await,
+        KeySource::File(file, last) => loop {
+            tokio::time::sleep(Duration::from_secs(u64::from(pause_s))).await;
+            tokens.refresh((file.as_path(), last));
+        },
     }
 }
 
@@ -103,8 +137,7 @@ impl Authenticator for Arc<TokenAuthenticator> {
             let guest = Ok(Identity::default());
             return if self.guests { guest } else { Err(CloseCode::TokenMissing.into()) };
         };
-        // Signatures are checked side by side; only the used ids are shared.
-        let claims = signed_claims(&self.keys.load(), token.as_str())?;
+        let claims = self.signed_claims(token.as_str()).await?;
         let mut checker = self.checker.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(checker.accept(claims, unix_s())?.into())
     }

@@ -11,7 +11,9 @@ use serde::Serialize;
 use tickwire_shared::{Simulation, Tick};
 
 use super::checkpoint::{Checkpoint, checkpoint_path, checkpoints};
+use super::corrections::RecordedCorrections;
 use super::error::JournalError;
+use super::export::{ExportError, ExportedRange, export_range};
 use super::newest::ReplayStart;
 use super::reader::{JournalEnd, JournalReader};
 use super::segment::SegmentWriter;
@@ -24,10 +26,19 @@ pub(crate) struct ReplayCommand {
     file: PathBuf,
     lanes: Option<PathBuf>,
     from: Option<u32>,
+    export: Option<ExportRequest>,
+    corrections: Option<PathBuf>,
     json: bool,
     watch: bool,
     listen: Option<SocketAddr>,
     page_dir: Option<PathBuf>,
+}
+
+/// A range that is to be exported, from the tick of `--from` on.
+#[derive(Debug)]
+struct ExportRequest {
+    dir: PathBuf,
+    to: Option<u32>,
 }
 
 /// A journal that is to be watched.
@@ -50,6 +61,9 @@ impl ReplayCommand {
             file: path("file").expect("a required argument"),
             lanes: path("lanes"),
             from: matches.get_one::<u32>("from").copied(),
+            export: path("export")
+                .map(|dir| ExportRequest { dir, to: matches.get_one::<u32>("to").copied() }),
+            corrections: path("corrections"),
             json: matches.get_flag("json"),
             watch: matches.get_flag("watch"),
             listen: matches.get_one::<SocketAddr>("listen").copied(),
@@ -66,7 +80,13 @@ impl ReplayCommand {
 
     /// Runs the journal again and prints the outcome.
     pub(crate) fn run<S: Simulation>(&self) -> ExitCode {
-        let report = replay::<S>(&self.file, self.from, self.lanes.as_deref());
+        if let Some(corrections) = &self.corrections {
+            return show_corrections::<S>(&self.file, corrections);
+        }
+        let report = match &self.export {
+            None => replay::<S>(&self.file, self.from, self.lanes.as_deref()),
+            Some(request) => export::<S>(&self.file, self.from, request),
+        };
         match self.json {
             true => println!("{}", serde_json::to_string(&report).unwrap_or_default()),
             false => println!("{report}"),
@@ -75,11 +95,26 @@ impl ReplayCommand {
     }
 }
 
+/// Prints what the journal has beside the corrections of a client.
+fn show_corrections<S: Simulation>(file: &Path, corrections: &Path) -> ExitCode {
+    let read = RecordedCorrections::read(corrections);
+    match read.and_then(|read| RecordedCorrections::beside::<S>(folder_of(file), read)) {
+        Ok(beside) => {
+            println!("{beside}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// The port of a watched replay, unless another is given: that of a server beside it is free.
 const WATCH_PORT: u16 = 4434;
 
 fn command() -> Command {
-    let path = |name: &'static str| Arg::new(name).value_parser(value_parser!(PathBuf));
+    let path = path_arg;
     Command::new("replay")
         .about("Runs a room's journal again and compares every tick with what was recorded.")
         .after_help(
@@ -92,12 +127,17 @@ fn command() -> Command {
                 .value_name("TICK")
                 .value_parser(value_parser!(u32))
                 .conflicts_with("lanes")
-                .help("Begin with the newest checkpoint at this tick or before it, instead of the beginning of the journal"),
+                .help(
+                    "Begin with the newest checkpoint at this tick or before it, instead of the beginning of the journal; \
+                     with --export after this very tick",
+                ),
         )
+        .args(export_args())
         .arg(path("lanes").long("lanes").value_name("DIR").help(
             "Write the same journal to DIR, with all lanes of every tick: replayed by another build, it names the first \
              entity and field that differ",
         ))
+        .arg(corrections_arg())
         .arg(
             Arg::new("watch")
                 .long("watch")
@@ -123,6 +163,29 @@ fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one object of JSON"))
 }
 
+fn path_arg(name: &'static str) -> Arg {
+    Arg::new(name).value_parser(value_parser!(PathBuf))
+}
+
+fn export_args() -> [Arg; 2] {
+    let export = path_arg("export").long("export").value_name("DIR");
+    let to = Arg::new("to").long("to").value_name("TICK").value_parser(value_parser!(u32));
+    [
+        export.conflicts_with_all(["lanes", "watch"]).help(
+            "Write the ticks after --from up to --to to the new folder DIR, as a journal that begins with a checkpoint",
+        ),
+        to.requires("export").help("The last tick to export; the end of the journal by default"),
+    ]
+}
+
+fn corrections_arg() -> Arg {
+    let corrections = path_arg("corrections").long("corrections").value_name("FILE");
+    corrections.conflicts_with_all(["from", "lanes", "watch", "export", "json"]).help(
+        "Print the corrections that a client wrote to FILE: what it had predicted, what the server said, and what the room has \
+         in that tick when it is run again",
+    )
+}
+
 /// The outcome of a replay.
 #[derive(Debug, Default, Serialize)]
 struct ReplayReport {
@@ -141,6 +204,9 @@ struct ReplayReport {
     spectators: usize,
     /// Of the last tick.
     hash: String,
+    /// The last tick that was exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exported_to: Option<u32>,
     /// The room was let go at the end.
     closed: bool,
     /// Bytes of a record that was cut at the end of the file.
@@ -167,6 +233,8 @@ enum ReplayCommandError {
     Panic(u32),
     #[error("{}: {error}", path.display())]
     Lanes { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("the beginning of this journal was removed, and lanes are written from there on only")]
     NoBeginning,
 }
@@ -178,6 +246,24 @@ fn replay<S: Simulation>(file: &Path, from: Option<u32>, lanes: Option<&Path>) -
     }
     let is_same = report.difference.is_none() && report.checkpoint_faults.is_empty();
     report.ok = report.error.is_none() && is_same;
+    report
+}
+
+/// Exports a range, and reports on it as on a replay of it.
+fn export<S: Simulation>(file: &Path, from: Option<u32>, request: &ExportRequest) -> ReplayReport {
+    let mut report = ReplayReport::default();
+    let range = (from.map(Tick), request.to.map(Tick));
+    match export_range::<S>(folder_of(file), &request.dir, range) {
+        Ok(ExportedRange { head, from, to, end, replay }) => {
+            report.take_head(&head);
+            report.take(&replay);
+            (report.from_tick, report.ticks) = (from.0, to.0 - from.0);
+            report.exported_to = Some(to.0);
+            report.closed = end == JournalEnd::Closed;
+            report.ok = true;
+        }
+        Err(error) => report.error = Some(ReplayCommandError::from(error).to_string()),
+    }
     report
 }
 
@@ -311,6 +397,9 @@ impl std::fmt::Display for ReplayReport {
         if self.cut_bytes > 0 {
             let bytes = self.cut_bytes;
             writeln!(f, "the file ends within a record: {bytes} bytes are left out")?;
+        }
+        if let Some(to) = self.exported_to {
+            writeln!(f, "exported the ticks after {} up to {to}", self.from_tick)?;
         }
         match (&self.difference, &self.error) {
             (Some(difference), _) => write!(f, "{difference}"),

@@ -98,6 +98,14 @@ pub(crate) fn told(Refusal { code, text }: Refusal) -> (RefuseCode, String) {
     (RefuseCode::ByGame(code), text)
 }
 
+/// The refusal of a player for whom there is no seat.
+pub(crate) fn no_seat(taken: usize, most: usize) -> (RefuseCode, String) {
+    let text = format!(
+        "every seat in this room is taken, {taken} of {most}; choose another room, or watch"
+    );
+    (RefuseCode::RoomFull, text)
+}
+
 /// True if `word` can be a room's name or a tag.
 pub(crate) fn is_word(word: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

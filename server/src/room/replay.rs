@@ -227,6 +227,11 @@ impl<S: Simulation> Replay<S> {
         self.tick
     }
 
+    /// The game's field tables.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The hash of the last tick.
     pub fn hash(&self) -> u64 {
         self.hash

@@ -107,17 +107,18 @@ impl<S: Simulation> Room<S> {
             return Err((RefuseCode::RoomFull, text));
         }
         let info = self.info();
-        let (taken, most, place, instead) = match spectator {
-            true => {
-                (info.spectators as usize, self.config.spectators_max, "place to watch from", "")
-            }
-            false => (info.players as usize, self.config.players_max, "seat", ", or watch"),
+        let (taken, most) = match spectator {
+            true => (info.spectators as usize, self.config.spectators_max),
+            false => (info.players as usize, self.config.players_max),
         };
         if taken < most {
             return Ok(());
         }
+        if !spectator {
+            return Err(options::no_seat(taken, most));
+        }
         let text = format!(
-            "every {place} in this room is taken, {taken} of {most}; choose another room{instead}"
+            "every place to watch from in this room is taken, {taken} of {most}; choose another room"
         );
         Err((RefuseCode::RoomFull, text))
     }

@@ -23,6 +23,8 @@ pub(crate) struct Mailbox<I> {
     players: AtomicU32,
     bots: AtomicU32,
     spectators: AtomicU32,
+    /// Free seats that wait for an account.
+    reserved: AtomicU32,
     /// True once it has had a member.
     entered: AtomicBool,
     /// The registry removed it: its thread drops it.
@@ -43,6 +45,7 @@ impl<I> Mailbox<I> {
             players: AtomicU32::new(0),
             bots: AtomicU32::new(0),
             spectators: AtomicU32::new(0),
+            reserved: AtomicU32::new(0),
             entered: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
@@ -66,6 +69,21 @@ impl<I> Mailbox<I> {
     /// Seats taken by people.
     pub(crate) fn players(&self) -> u32 {
         self.players.load(Ordering::Relaxed)
+    }
+
+    /// Free seats that wait for an account, as of the last change or the last second.
+    pub(crate) fn reserved(&self) -> u32 {
+        self.reserved.load(Ordering::Relaxed)
+    }
+
+    /// Notes the number of seats that wait for an account.
+    pub(crate) fn set_reserved(&self, seats: usize) {
+        self.reserved.store(u32::try_from(seats).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Seats that nobody else can take: those of people, and those that wait for an account.
+    pub(crate) fn seats_taken(&self) -> u32 {
+        self.players().saturating_add(self.reserved()).min(self.players_max())
     }
 
     /// The room's line in the list of rooms.

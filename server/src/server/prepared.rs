@@ -11,12 +11,13 @@ use super::ServerError;
 use crate::certificates::{Certificates, reset_secret};
 use crate::config::ServerConfig;
 use crate::http::{self, PageError};
-use crate::identity::TokenAuthenticator;
+use crate::identity::{ReservationTokens, TokenAuthenticator};
 
 /// Read from files before anything is bound, so that a mistake in them changes nothing.
 pub(super) struct Prepared {
     pub(super) certificates: Certificates,
     pub(super) tokens: Option<Arc<TokenAuthenticator>>,
+    pub(super) reservation_tokens: ReservationTokens,
     pub(super) page_policy: HeaderValue,
     pub(super) secret: Secret,
 }
@@ -28,6 +29,8 @@ impl Prepared {
         let page_policy = config.page_policy.parse().map_err(|_| PageError::Policy)?;
         let certificates = Certificates::open(config, OffsetDateTime::now_utc())?;
         let tokens = TokenAuthenticator::open(config, S::NAME)?;
-        Ok(Prepared { certificates, tokens, page_policy, secret: reset_secret(config) })
+        let reservation_tokens = ReservationTokens::open(config, S::NAME)?;
+        let secret = reset_secret(config);
+        Ok(Prepared { certificates, tokens, reservation_tokens, page_policy, secret })
     }
 }

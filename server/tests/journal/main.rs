@@ -1,6 +1,7 @@
 //! A room's journal replays to the same states, bit for bit, and says where it does not.
 
 mod checkpoints;
+mod export;
 mod files;
 mod playback;
 mod profiles;

@@ -21,7 +21,7 @@ use crate::harness::{Running, soon};
 use crate::restored::{Files, resumed, walk};
 
 /// A key pair, and how many tokens it signed.
-struct Backend {
+pub(crate) struct Backend {
     id: String,
     signer: TokenSigner,
     public: String,
@@ -30,7 +30,7 @@ struct Backend {
 }
 
 impl Backend {
-    fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         let pair = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let signer = TokenSigner::parse(&pair.serialize_pem()).unwrap().with_id(id);
         let public_bytes = pair.public_key_raw().to_vec();
@@ -38,8 +38,14 @@ impl Backend {
         Backend { id: id.to_owned(), signer, public, public_bytes, signed: 0.into() }
     }
 
+    /// Its public key in a JWKS document.
+    pub(crate) fn jwk(&self) -> serde_json::Value {
+        let x = URL_SAFE_NO_PAD.encode(&self.public_bytes);
+        json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": self.id, "x": x})
+    }
+
     /// A token for `account`, good for five minutes and once, with changes.
-    fn token(&self, account: &str, change: impl FnOnce(&mut TokenClaims)) -> String {
+    pub(crate) fn token(&self, account: &str, change: impl FnOnce(&mut TokenClaims)) -> String {
         self.signed.set(self.signed.get() + 1);
         let now_s = now_s();
         let mut claims = TokenClaims {
@@ -64,7 +70,7 @@ impl Backend {
     }
 
     /// Has a server take this key's tokens.
-    fn is_known_to(&self, config: &mut ServerConfig) {
+    pub(crate) fn is_known_to(&self, config: &mut ServerConfig) {
         // Beside the directory of the certificates, which is made anew.
         let dir = config.certs_dir.parent().unwrap();
         write_keys(dir, &self.public);

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tickwire_client::session::Session;
 use tickwire_client::session::prediction::{NumberRules, NumberStep, NumberTick};
+use tickwire_server::config::RoomConfig;
+use tickwire_server::journal::{RecordedCorrections, SegmentWriter};
+use tickwire_server::room::{JournalEntry, JournalHead};
+use tickwire_shared::correction::{CorrectionRecord, PredictedInput};
 use tickwire_shared::glam::Vec2;
 use tickwire_shared::predict::{PredictEntity, PredictedStep};
+use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
     Simulation, Tick,
@@ -155,6 +160,73 @@ fn what_no_client_can_know_is_put_right_once_and_fades() {
     let ahead = (table.session.room().unwrap().newest_input().unwrap().0 - table.tick) as f32;
     let is = ball.pos + ball.vel * ((ahead + 0.5) / 60.0);
     assert!((last.unwrap() - is).length() < 0.2, "shown at {last:?}, is at {is}");
+}
+
+#[test]
+fn a_correction_is_kept_with_its_fields_and_inputs_and_the_journal_has_what_the_server_said() {
+    let mut table = Table::new(6, true);
+    table.session.keep_corrections(4);
+    let head = JournalHead::new::<Balls>(("table", 1), &"".into(), &RoomConfig::default());
+    let mut records = Vec::new();
+    while table.tick < BLOW.0 + 60 {
+        table.run([0.5, 0.0, -0.5][table.tick as usize % 3]);
+        records.extend(std::iter::from_fn(|| table.room.poll_journal()));
+    }
+    let kept: Vec<_> = std::iter::from_fn(|| table.session.poll_correction()).collect();
+    // Those before are of a clock that had yet to settle.
+    let correction = kept.last().expect("the blow");
+    assert!(kept[..kept.len() - 1].iter().all(|it| it.tick.since(Tick(60)) < 0), "{kept:?}");
+    let before = BLOW.offset(-1);
+    assert_eq!((correction.tick, correction.agreed), (BLOW, Some(before)));
+    let ahead = correction.newest.since(BLOW);
+    assert!((6..20).contains(&ahead), "{ahead}");
+    assert_eq!(correction.inputs.len() as i32, ahead + 1);
+    let schema = schema_of::<Balls>();
+    let named = correction.named(&schema, ("table", ME));
+    let names: Vec<_> = named.fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["pos.y", "vel.y"], "{named:?}");
+    let (predicted, server) = (named.fields[1].predicted, named.fields[1].server);
+    assert_eq!((predicted, server), (Some(0.0), 12.0));
+    let held = |input: &PredictedInput| input.fields == [("x".to_owned(), 0.5)];
+    let third = named.inputs.iter().filter(|input| held(input)).count() as i32;
+    assert!((third - ahead / 3).abs() <= 1, "{named:?}");
+    // The file, and the room's journal beside it.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ann.jsonl");
+    let elsewhere = CorrectionRecord { room: "other".to_owned(), ..named.clone() };
+    let late = CorrectionRecord { tick: 100_000, ..named.clone() };
+    let lines = [&named, &elsewhere, &late].map(|line| serde_json::to_string(line).unwrap() + "\n");
+    std::fs::write(&file, lines.concat()).unwrap();
+    let folder = dir.path().join("room");
+    let mut journal = SegmentWriter::new(folder.clone(), head, u64::MAX);
+    for record in &records {
+        journal.append(&JournalEntry::from_bytes(record).unwrap());
+    }
+    journal.flush(false).unwrap();
+    let read = RecordedCorrections::read(&file).unwrap();
+    let beside = RecordedCorrections::beside::<Balls>(&folder, read).unwrap();
+    assert_eq!(beside.corrections, [named.clone(), late]);
+    assert_eq!((beside.elsewhere, &beside.difference), (1, &None));
+    let said: Vec<_> = named.fields.iter().map(|field| Some(field.server)).collect();
+    assert_eq!(beside.shown, [said, vec![None; 2]]);
+    let text = beside.to_string();
+    assert!(text.contains("vel.y: predicted 0, server 12, journal 12"), "{text}");
+    std::fs::write(&file, "{}\n").unwrap();
+    let wrong = RecordedCorrections::read(&file).unwrap_err().to_string();
+    assert!(wrong.contains("line 1 of") && wrong.contains("is no correction"), "{wrong}");
+}
+
+#[test]
+fn corrections_are_kept_only_if_they_are_asked_for() {
+    let (mut quiet, mut table) = (Table::new(6, true), Table::new(6, true));
+    table.session.keep_corrections(2);
+    for _ in 0..BLOW.0 + 60 {
+        quiet.run(0.0);
+        table.run(0.0);
+    }
+    assert!(quiet.corrections() > 0 && quiet.session.poll_correction().is_none());
+    assert!(table.session.poll_correction().is_some());
+    assert!(table.session.poll_correction().is_none());
 }
 
 /// The rules once more, as a script has them: plain numbers of 64 bits. Its state is x, y, both velocities and the score.

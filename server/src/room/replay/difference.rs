@@ -1,7 +1,7 @@
 //! The first difference between a journal and its replay.
 
 use serde::Serialize;
-use tickwire_shared::schema::{FieldSchema, FieldType, FieldValues, KindSchema, Schema};
+use tickwire_shared::schema::Schema;
 
 use crate::room::record::EntityLanes;
 
@@ -97,29 +97,8 @@ pub(super) fn first_difference(
         let field = Some("owner".to_owned());
         return Some(LaneDifference { field, recorded: owner(one), replayed: owner(two), ..whole });
     };
-    let (field, step) = field_of_lane(kind, lane);
+    let (field, step) = kind.lane_name(lane);
     let value = |lanes: &[i32]| Some(f64::from(lanes[lane]) * step);
     let (recorded, replayed) = (value(&one.lanes), value(&two.lanes));
     Some(LaneDifference { field: Some(field), recorded, replayed, ..whole })
-}
-
-/// The name of a lane's field, with the coordinate of a vector, and how much a lane's 1 is in its unit.
-fn field_of_lane(kind: &KindSchema, lane: usize) -> (String, f64) {
-    let mut first = 0;
-    for field in &kind.fields {
-        if lane < first + field.lanes() {
-            return (lane_name(field, lane - first), f64::from(field.ty.step()));
-        }
-        first += field.lanes();
-    }
-    (format!("lane {lane}"), 1.0)
-}
-
-fn lane_name(field: &FieldSchema, lane: usize) -> String {
-    let is_vector = matches!(field.ty, FieldType::Vec2 { .. } | FieldType::Vec3 { .. });
-    match (is_vector, field.values) {
-        (true, FieldValues::One) => format!("{}.{}", field.name, ["x", "y", "z"][lane.min(2)]),
-        (false, _) if field.lanes() == 1 => field.name.clone(),
-        _ => format!("{}[{lane}]", field.name),
-    }
 }

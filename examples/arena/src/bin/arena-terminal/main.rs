@@ -1,16 +1,19 @@
 //! The arena in a terminal, over plain QUIC.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
+use corrections::CorrectionFile;
 use mimalloc::MiMalloc;
 use tickwire_arena::rules::Arena;
 use tickwire_client::{Client, ClientEvent, ConnectOptions, Trust};
 use tickwire_shared::control::{RoomChoice, ServerFrame};
 
 mod app;
+mod corrections;
 mod field;
 mod keys;
 mod play;
@@ -48,6 +51,10 @@ struct Flags {
     /// on this machine; may be given several times.
     #[arg(long = "certificate", value_name = "HASH", value_parser = parse_hash)]
     certificates: Vec<[u8; 32]>,
+    /// Write what the server corrects of the ship's prediction to this file, for
+    /// `arena-server replay JOURNAL --corrections FILE`.
+    #[arg(long, value_name = "FILE")]
+    corrections: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -76,9 +83,13 @@ async fn run(flags: Flags) -> anyhow::Result<String> {
     };
     let client = concat!("arena-terminal ", env!("CARGO_PKG_VERSION")).to_owned();
     let options = ConnectOptions { trust, client, ..ConnectOptions::default() };
+    let corrections = flags.corrections.as_deref().map(CorrectionFile::create).transpose()?;
     let mut client = Client::<Arena>::connect(&flags.server, options).await?;
+    if corrections.is_some() {
+        client.keep_corrections(corrections::KEPT_MAX);
+    }
     join(&mut client, &flags).await?;
-    play::play(client, flags.watch).await
+    play::play(client, flags.watch, corrections).await
 }
 
 /// Asks for a seat and waits for the answer.

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Wish};
+use crate::corrections::CorrectionFile;
 use crate::screen;
 use crate::terminal::{self, Screen};
 
@@ -26,9 +27,14 @@ const NET_EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// The reason why the server ended the session, or the terminal's failure.
-pub(crate) async fn play(client: Client<Arena>, watching: bool) -> anyhow::Result<String> {
+pub(crate) async fn play(
+    client: Client<Arena>,
+    watching: bool,
+    corrections: Option<CorrectionFile>,
+) -> anyhow::Result<String> {
     let mut screen = Screen::take()?;
     let mut game = Game::new(client, watching, screen.can_tell_releases());
+    game.corrections = corrections;
     let end = game.run(&mut screen).await;
     drop(screen);
     let score = game.score;
@@ -41,6 +47,8 @@ pub(crate) async fn play(client: Client<Arena>, watching: bool) -> anyhow::Resul
 
 struct Game {
     client: Client<Arena>,
+    /// Where corrections go, if anybody wants them.
+    corrections: Option<CorrectionFile>,
     app: App,
     score: u16,
     meter: Meter,
@@ -59,7 +67,7 @@ impl Game {
         app.spectator = watching;
         app.scene.me = client.player();
         let meter = Meter { since: now, stats: client.stats() };
-        let mut game = Game { client, app, score: 0, meter };
+        let mut game = Game { client, corrections: None, app, score: 0, meter };
         game.take_members();
         game
     }
@@ -121,6 +129,9 @@ impl Game {
             self.client.set_input(self.app.keys.controls(now));
         }
         self.client.update();
+        if let Some(corrections) = &mut self.corrections {
+            corrections.take(&mut self.client)?;
+        }
         while let Some(event) = self.client.poll_event() {
             self.take_event(event, now)?;
         }

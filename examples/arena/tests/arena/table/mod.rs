@@ -54,6 +54,7 @@ impl<S: Simulation> Table<S> {
         let codec = InputCodec::new(&schema);
         let room = Room::new("table".to_owned(), seed, RoomConfig::default());
         let mut room = room.going_on_after(after);
+        room.start_journal(0);
         take(
             &mut session,
             &ServerFrame::Welcome {

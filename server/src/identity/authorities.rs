@@ -1,0 +1,63 @@
+//! The certificate authorities by which a server of keys is trusted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// The reason for no TLS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthoritiesError {
+    /// An unusable file.
+    #[error("the certificate authorities of token_keys_ca_file {} cannot be used: {reason}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The fault, in words.
+        reason: String,
+    },
+    /// No authorities on this machine.
+    #[error(
+        "this machine has no certificate authorities to check token_keys_url by ({0}); install them (ca-certificates), or give token_keys_ca_file"
+    )]
+    System(String),
+}
+
+/// TLS that trusts the authorities of a file, or those of this machine.
+pub(super) fn tls_by(file: Option<&Path>) -> Result<TlsConnector, AuthoritiesError> {
+    let mut roots = RootCertStore::empty();
+    match file {
+        Some(path) => {
+            let wrong = |reason: &dyn ToString| AuthoritiesError::File {
+                path: path.to_owned(),
+                reason: reason.to_string(),
+            };
+            let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
+            for certificate in read {
+                let certificate = certificate.map_err(|error| wrong(&error))?;
+                roots.add(certificate).map_err(|error| wrong(&error))?;
+            }
+            if roots.is_empty() {
+                return Err(wrong(&"it has no CERTIFICATE in PEM"));
+            }
+        }
+        None => {
+            let loaded = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(loaded.certs);
+            if roots.is_empty() {
+                let first = loaded.errors.first().map_or_else(String::new, ToString::to_string);
+                return Err(AuthoritiesError::System(first));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider is for these versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
