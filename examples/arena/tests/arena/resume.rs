@@ -105,7 +105,9 @@ impl WayBack {
 }
 
 /// A server in this process that soon gives up a silent connection.
-pub(crate) async fn serve(change: impl FnOnce(&mut ServerConfig)) -> (SocketAddr, tempfile::TempDir) {
+pub(crate) async fn serve(
+    change: impl FnOnce(&mut ServerConfig),
+) -> (SocketAddr, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let mut config = impatient(dir.path());
     change(&mut config);
