@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use crate::network::{Conditions, Faults, Link, Weather};
 
 const PORTS_TRIED: usize = 16;
+/// The number of the last direction of UDP; those of TCP follow.
+const UDP_WAYS: u64 = 2;
 /// Time from the end of the input to the end of the proxy.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -42,6 +44,9 @@ pub(crate) struct ProxyArguments {
     /// Direction in which blackouts lose everything.
     #[arg(long, value_enum, default_value_t = Way::Both)]
     blackout_way: Way,
+    /// Blackouts lose UDP alone, as at a firewall.
+    #[arg(long)]
+    blackout_udp: bool,
     /// Seconds after which a UDP client's source port changes at the server, as behind a router
     /// that forgot it.
     #[arg(long, value_name = "S", value_parser = rebind_every)]
@@ -79,6 +84,7 @@ struct Network {
     to: SocketAddr,
     conditions: (Weather, Faults),
     blackout_way: Way,
+    blackout_udp: bool,
     rebind_every: Option<Duration>,
     seed: u64,
     /// Zero of the links' time.
@@ -86,7 +92,7 @@ struct Network {
 }
 
 pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
-    let ProxyArguments { to, rebind_every, seed, blackout_way, .. } = *arguments;
+    let ProxyArguments { to, rebind_every, seed, blackout_way, blackout_udp, .. } = *arguments;
     let conditions = arguments.conditions.resolve()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -94,7 +100,8 @@ pub(crate) fn run(arguments: &ProxyArguments) -> anyhow::Result<ExitCode> {
         let (address, profile) = (udp.local_addr()?, arguments.conditions.profile.name());
         println!("listening udp={address} tcp={address} to={to} profile={profile}");
         let start = Instant::now();
-        let network = Network { to, conditions, blackout_way, rebind_every, seed, start };
+        let network =
+            Network { to, conditions, blackout_way, blackout_udp, rebind_every, seed, start };
         for dark in arguments.conditions.blackouts() {
             tokio::spawn(tell_blackout(network.start, dark));
         }
@@ -140,7 +147,8 @@ impl Network {
         let mut faults = self.conditions.1.clone();
         // Ways of UDP, then of TCP: odd ones are towards the server.
         let own = if way.is_multiple_of(2) { Way::Down } else { Way::Up };
-        if self.blackout_way != Way::Both && self.blackout_way != own {
+        let is_of_other_way = self.blackout_way != Way::Both && self.blackout_way != own;
+        if is_of_other_way || (self.blackout_udp && way > UDP_WAYS) {
             faults.blackouts = [].into();
         }
         Link::new(self.conditions.0, (self.seed << 20 | number) ^ way << 40)

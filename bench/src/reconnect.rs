@@ -1,4 +1,4 @@
-//! Measures what players lose when their network is away: blackouts, and routers that forget ports.
+//! Measures what players lose when their network is away: blackouts, UDP that is blocked, and routers that forget ports.
 
 mod network;
 mod player;
@@ -15,14 +15,16 @@ use tokio::time::sleep;
 use crate::child::ServerProcess;
 use crate::stats::median;
 use crate::swarm::certs_dir;
-use network::{BadNetwork, Way};
-use player::{Outcome, play};
+use network::{BLOCKS_UDP, BadNetwork, Way};
+use player::{Addresses, Outcome, play};
 
 /// Time from the start of a proxy to its first blackout. All clients have joined by then.
 const JOIN_TIME: Duration = Duration::from_secs(6);
 /// Time for a session to go on after the network's return: the longest wait between two attempts,
 /// and an attempt.
 const RETURN_TIME: Duration = Duration::from_secs(12);
+/// Seconds for which UDP is blocked: longer than any run.
+const BLOCKED_S: u64 = 3600;
 /// Interval of the rebinds of a client's port.
 const REBIND_EVERY: Duration = Duration::from_millis(500);
 
@@ -38,6 +40,9 @@ pub(crate) struct ReconnectArguments {
     /// Also each direction alone.
     #[arg(long)]
     one_way: bool,
+    /// Also UDP that is blocked for good, for clients with the address of a WebSocket.
+    #[arg(long)]
+    block_udp: bool,
     /// Changes of source ports in all, the last case; 0 for none.
     #[arg(long, default_value_t = 1000)]
     rebinds: usize,
@@ -88,6 +93,7 @@ struct CaseReport {
 #[derive(Clone, Copy, Debug)]
 enum Case {
     Blackout { seconds: u64, way: Way },
+    BlockedUdp,
     Rebinds { wanted: usize },
 }
 
@@ -101,6 +107,9 @@ pub(crate) fn run(arguments: &ReconnectArguments) -> anyhow::Result<ExitCode> {
     let mut cases: Vec<Case> = blackouts
         .flat_map(|seconds| ways.iter().map(|way| Case::Blackout { seconds: *seconds, way: *way }))
         .collect();
+    if arguments.block_udp {
+        cases.push(Case::BlockedUdp);
+    }
     if arguments.rebinds > 0 {
         cases.push(Case::Rebinds { wanted: arguments.rebinds });
     }
@@ -138,6 +147,11 @@ async fn measure(arguments: &ReconnectArguments, case: Case) -> anyhow::Result<C
             flags.push(format!("--blackout-way={}", way.name()));
             JOIN_TIME + Duration::from_secs(seconds) + RETURN_TIME
         }
+        Case::BlockedUdp => {
+            flags.push(format!("--blackout={}:{BLOCKED_S}", JOIN_TIME.as_secs()));
+            flags.push(BLOCKS_UDP.to_owned());
+            JOIN_TIME + RETURN_TIME
+        }
         Case::Rebinds { wanted } => {
             flags.push(format!("--rebind-every={}", REBIND_EVERY.as_secs_f64()));
             let rounds = wanted.div_ceil(arguments.clients) as u32;
@@ -152,10 +166,13 @@ async fn measure(arguments: &ReconnectArguments, case: Case) -> anyhow::Result<C
     };
     let path = if scheme == "ws" { "/ws" } else { "" };
     let (far, near) = (format!("{scheme}://{}{path}", network.address), server.udp.clone());
+    let fallback = matches!(case, Case::BlockedUdp).then(|| format!("ws://{}/ws", network.address));
+    let far = Addresses { target: far, fallback };
+    let near = Addresses { target: format!("quic://{near}"), fallback: None };
     let mut players = JoinSet::new();
     for number in 0..=arguments.clients {
-        let target = if number == 0 { format!("quic://{near}") } else { far.clone() };
-        players.spawn(play(target, number, network.watch(), lasts));
+        let addresses = if number == 0 { near.clone() } else { far.clone() };
+        players.spawn(play(addresses, number, network.watch(), lasts));
     }
     let mut outcomes = Vec::new();
     while let Some(outcome) = players.join_next().await {
@@ -178,6 +195,7 @@ fn summary(
     CaseReport {
         case: match case {
             Case::Blackout { seconds, way } => format!("blackout of {seconds} s, {}", way.name()),
+            Case::BlockedUdp => "UDP blocked".to_owned(),
             Case::Rebinds { .. } => "rebinds".to_owned(),
         },
         sessions_lost: outcomes.iter().filter(|outcome| outcome.error.is_some()).count(),

@@ -48,6 +48,9 @@ pub struct ConnectOptions {
     pub token: Redacted,
     /// Time until the server's welcome, after which connecting fails.
     pub timeout: Duration,
+    /// Another address of the same server, such as `ws://host:port/ws` for networks that block UDP. It carries the session
+    /// where the target does not answer: from the beginning, after a loss, or when the connection goes silent.
+    pub fallback: Option<String>,
     /// Where static data of rooms is kept between sessions, if anywhere.
     pub static_cache: Option<Arc<dyn StaticCache>>,
 }
@@ -59,6 +62,7 @@ impl Default for ConnectOptions {
             client: concat!("tickwire-client ", env!("CARGO_PKG_VERSION")).to_owned(),
             token: Redacted::default(),
             timeout: Duration::from_secs(5),
+            fallback: None,
             static_cache: None,
         }
     }
@@ -98,7 +102,8 @@ impl<S: Simulation> Client<S> {
         schema_of::<S>().validate().map_err(SessionError::from)?;
         let within = options.timeout;
         let connecting = async {
-            let link = Link::open(&parsed, &options.trust).await?;
+            let reconnect = Reconnect::new(parsed, &options)?;
+            let link = reconnect.open_first().await?;
             let mut session = Session::resumable(&options.client, Some(schema_of::<S>()));
             session.set_token(options.token.clone());
             session.set_lossless(link.transport() == Transport::WebSocket);
@@ -109,7 +114,7 @@ impl<S: Simulation> Client<S> {
             let mut client = Client {
                 session,
                 link,
-                reconnect: Reconnect::new(parsed.clone(), &options),
+                reconnect,
                 next_link: None,
                 epoch,
                 mapping,
@@ -305,7 +310,9 @@ impl<S: Simulation> Client<S> {
 
     /// Handles what arrived, samples the input for every due tick, and sends.
     pub fn update(&mut self) {
-        while let Some((at, incoming)) = self.link.poll() {
+        while self.reconnect.hears()
+            && let Some((at, incoming)) = self.link.poll()
+        {
             let at = at.saturating_duration_since(self.epoch);
             let taken = self.take(at, &incoming);
             self.end_if_failed(taken);
@@ -324,6 +331,9 @@ impl<S: Simulation> Client<S> {
         {
             return Some(ClientEvent::NotPredicted { text });
         }
+        if let Some(moved) = self.reconnect.poll_moved() {
+            return Some(ClientEvent::Connection(moved));
+        }
         loop {
             return Some(match self.session.poll_event()? {
                 SessionEvent::Control(frame) => {
@@ -339,7 +349,10 @@ impl<S: Simulation> Client<S> {
                     ClientEvent::StaticChanged { key, offset, length }
                 }
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
-                SessionEvent::Connection(state) => ClientEvent::Connection(state),
+                SessionEvent::Connection(state) => {
+                    self.reconnect.note(state, self.link.transport());
+                    ClientEvent::Connection(state)
+                }
                 SessionEvent::Game(event) => {
                     // The kind exists only in the server's newer build: skip it.
                     let Some(known) = self.mapping.event::<S::Event>(&event) else { continue };

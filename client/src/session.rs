@@ -23,6 +23,7 @@ mod resume;
 mod room;
 mod room_list;
 mod roster;
+mod stall;
 mod static_data;
 mod static_stream;
 mod timeline;
@@ -42,6 +43,7 @@ pub use resume::{MoveOutcome, MoveStart};
 use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
+use stall::StallWatch;
 use static_data::StaticCopies;
 pub use welcome::Welcome;
 
@@ -148,6 +150,7 @@ pub struct Session {
     stats: NetStats,
     is_lossless: bool,
     resume: Resume,
+    stall: StallWatch,
     over: bool,
 }
 
@@ -203,6 +206,7 @@ impl Session {
             stats: NetStats::default(),
             is_lossless: false,
             resume: Resume::default(),
+            stall: StallWatch::default(),
             over: false,
         }
     }
@@ -243,6 +247,7 @@ impl Session {
     /// As [`Session::handle_control`].
     pub fn handle_chat(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
+        self.stall.heard_stream();
         self.chat_in.push(bytes);
         self.read_chat()
     }
@@ -250,6 +255,7 @@ impl Session {
     /// Takes a datagram received at `now`. An unusable one is only counted in the statistics.
     pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
         self.stats.bytes_in += bytes.len() as u64;
+        self.stall.heard_datagram();
         // A server that was started again may give the same seat number: until it tells of the room, its snapshots are not for
         // the one that is here. Whether it was started again is in its answer.
         let is_other = self.resume.awaits_room() || self.resume.awaits_answer();
@@ -306,6 +312,7 @@ impl Session {
             room.update(now, &self.held);
         }
         self.advance_resume(now);
+        self.advance_stall(now);
         self.tell_predicted();
     }
 

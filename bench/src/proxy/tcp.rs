@@ -187,14 +187,18 @@ mod tests {
     use crate::network::{Faults, Profile, Weather};
     use crate::proxy::Way;
 
+    fn calm(to: SocketAddr, conditions: (Weather, Faults), start: Instant) -> Network {
+        let (blackout_way, rebind_every) = (Way::Both, None);
+        Network { to, conditions, blackout_way, blackout_udp: false, rebind_every, seed: 1, start }
+    }
+
     #[tokio::test]
     async fn nothing_passes_before_the_handshake_would_have() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = server.local_addr().unwrap();
         let weather = Weather { jitter_ms: 0.0, loss: 0.0, ..Profile::Awful.weather() };
         let (conditions, start) = ((weather, Faults::default()), Instant::now());
-        let network =
-            Network { to, conditions, blackout_way: Way::Both, rebind_every: None, seed: 1, start };
+        let network = calm(to, conditions, start);
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { pass(listener, &network).await });
@@ -221,8 +225,7 @@ mod tests {
         });
         let conditions = (Profile::Wifi.weather(), Faults::default());
         let start = Instant::now();
-        let network =
-            Network { to, conditions, blackout_way: Way::Both, rebind_every: None, seed: 1, start };
+        let network = calm(to, conditions, start);
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { pass(listener, &network).await });

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 
 pub(super) use crate::proxy::Way;
 
+/// The flag by which blackouts lose UDP alone.
+pub(super) const BLOCKS_UDP: &str = "--blackout-udp";
+
 /// The blackout of a network.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dark {
@@ -29,7 +32,8 @@ pub(super) struct BadNetwork {
 }
 
 impl BadNetwork {
-    /// Starts a proxy to the server `to` that loses nothing by itself.
+    /// Starts a proxy to the server `to` that loses nothing by itself. Of UDP that is blocked, what counts is its beginning: the
+    /// network is as good as back then.
     pub(super) fn start(to: &str, flags: &[String]) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program's own path is unknown")?;
         let mut child = Command::new(program)
@@ -48,10 +52,14 @@ impl BadNetwork {
         let (tell, dark) = watch::channel(Dark::default());
         let rebinds = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&rebinds);
+        let is_back_at_once = flags.iter().any(|flag| flag == BLOCKS_UDP);
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 if line.starts_with("blackout begins") {
-                    tell.send_modify(|dark| dark.begun = Some(Instant::now()));
+                    tell.send_modify(|dark| {
+                        dark.begun = Some(Instant::now());
+                        dark.over = dark.begun.filter(|_| is_back_at_once);
+                    });
                 } else if line.starts_with("blackout over") {
                     tell.send_modify(|dark| dark.over = Some(Instant::now()));
                 } else if line.starts_with("rebound") {

@@ -69,15 +69,24 @@ impl Chat {
     }
 }
 
+/// The addresses of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    pub(super) target: String,
+    /// The address over another transport, which carries the session once UDP is blocked.
+    pub(super) fallback: Option<String>,
+}
+
 /// Plays for the time from `now` on.
 pub(super) async fn play(
-    target: String,
+    addresses: Addresses,
     number: usize,
     dark: watch::Receiver<Dark>,
     lasts: Duration,
 ) -> anyhow::Result<Outcome> {
     let start = Instant::now();
-    let mut client = enter(&target, number).await?;
+    let mut client = enter(&addresses, number).await?;
+    let before = client.transport();
     let mut outcome = Outcome { number, ..Outcome::default() };
     let (mut tick, mut came) = (client.stats().tick, Instant::now());
     while start.elapsed() < lasts && outcome.error.is_none() {
@@ -87,7 +96,9 @@ pub(super) async fn play(
         let newest = client.stats().tick;
         if newest != tick {
             outcome.longest_gap_ms = outcome.longest_gap_ms.max(millis(now - came));
-            if let (None, Some(over)) = (outcome.first_snapshot_ms, dark.over) {
+            // What was under way when UDP was blocked is not of the other transport.
+            let is_way_back = addresses.fallback.is_none() || client.transport() != before;
+            if let (None, Some(over), true) = (outcome.first_snapshot_ms, dark.over, is_way_back) {
                 outcome.first_snapshot_ms = Some(millis(now.saturating_duration_since(over)));
             }
             (tick, came) = (newest, now);
@@ -129,8 +140,10 @@ fn hear(client: &mut Client<Arena>, outcome: &mut Outcome) {
     }
 }
 
-async fn enter(target: &str, number: usize) -> anyhow::Result<Client<Arena>> {
-    let mut client = Client::<Arena>::connect(target, ConnectOptions::default()).await?;
+async fn enter(addresses: &Addresses, number: usize) -> anyhow::Result<Client<Arena>> {
+    let Addresses { target, fallback } = addresses.clone();
+    let options = ConnectOptions { fallback, ..ConnectOptions::default() };
+    let mut client = Client::<Arena>::connect(&target, options).await?;
     client.join(RoomChoice::Named("reconnect".to_owned()), &format!("far {number}"));
     timeout(JOIN_TIME, seated(&mut client)).await.context("no seat in time")??;
     Ok(client)

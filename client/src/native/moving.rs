@@ -10,7 +10,7 @@ use super::{Client, ConnectError};
 use crate::session::{MoveOutcome, SessionError};
 
 /// Text of the close of a connection that the session does not need.
-const ELSEWHERE: &str = "the session goes on over another connection";
+pub(super) const ELSEWHERE: &str = "the session goes on over another connection";
 
 /// A connection on its way to carry the session.
 #[derive(Debug)]

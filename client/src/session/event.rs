@@ -23,7 +23,8 @@ pub enum ConnectionEvent {
         /// For how long there was no connection.
         lost_for: Duration,
     },
-    /// The session goes on over another connection, which was opened while the one before still worked: nothing was lost.
+    /// Another transport carries the session: after `Resumed`, or alone where its connection was opened while the one before
+    /// still worked.
     Moved,
 }
 

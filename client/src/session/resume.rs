@@ -27,6 +27,7 @@ use tickwire_shared::control::{
 };
 
 use super::event::ConnectionEvent;
+use super::stall::StallWatch;
 use super::{Session, SessionError, SessionEvent, is_of_the_session};
 use moving::{MoveRequest, Moving};
 
@@ -109,6 +110,11 @@ impl Resume {
     /// True if requests are sent as they are made.
     pub(super) fn is_connected(&self) -> bool {
         self.lost.is_none()
+    }
+
+    /// True if a request has no answer yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        !self.asked.is_empty()
     }
 
     /// Ends all attempts: the session is over.
@@ -234,6 +240,7 @@ impl Resume {
 impl Session {
     /// Takes the frames of the control stream that are whole.
     pub(super) fn read_control(&mut self, now: Duration) -> Result<(), SessionError> {
+        self.stall.heard_stream();
         while let Some(frame) = self.control_in.poll::<ServerFrame>()? {
             if !self.resume.heard_control(&frame) {
                 continue;
@@ -327,6 +334,7 @@ impl Session {
         let Some(resume) = self.resume_frame() else { return };
         let Some(lost) = &mut self.resume.lost else { return };
         lost.phase = Phase::Resuming;
+        self.stall = StallWatch::asking();
         self.control_in = FrameReader::default();
         self.chat_in = FrameReader::default();
         self.control_out = vec![STREAM_CONTROL];
@@ -362,6 +370,7 @@ impl Session {
             return Err(SessionError::Unexpected { what: "a resumed session" });
         };
         self.send_again(next);
+        self.watch_anew(StallWatch::default());
         let resumed = ConnectionEvent::Resumed {
             attempts: lost.attempts,
             lost_for: now.saturating_sub(lost.at),
@@ -421,6 +430,7 @@ impl Session {
             out.extend_from_slice(&frame);
         }
         self.resume.ask(request, is_chat, frame);
+        self.stall.asked();
     }
 
     fn wait_for_attempt(&mut self, now: Duration) {

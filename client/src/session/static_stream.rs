@@ -12,6 +12,7 @@ impl Session {
     /// As [`Session::handle_control`].
     pub fn handle_static(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
+        self.stall.heard_stream();
         let told = self.static_data.handle_stream(bytes)?;
         told.into_iter().for_each(|event| self.tell(event));
         Ok(())

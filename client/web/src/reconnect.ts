@@ -5,6 +5,11 @@ import type { Upgrade } from './upgrade.js';
 
 /** How long a connection that stalls may speak again while the other one is open. */
 const LAST_CHANCE_MS = 1000;
+/**
+ * Where the other transport took longer than this to open, the network was away: the silence says nothing of the transport that was
+ * silent. A system repeats a lost request for a TCP connection after a second.
+ */
+const AWAY_MS = 900;
 /** Silence after which a connection counts as lost though it is open, as where a router has forgotten it. */
 const LOST_MS = 15_000;
 
@@ -24,7 +29,7 @@ export interface Ways {
   open(signal: AbortSignal): Promise<Transport>;
   /** Opens the other transport than this one. Absent if only one may be used. */
   openOther?: (than: TransportKind, signal: AbortSignal) => Promise<Transport>;
-  /** Hears of a transport that stalled while the other one opened. */
+  /** Hears of a transport that stalled while the other one opened at once. */
   stalled?: (kind: TransportKind) => void;
   /** Opens WebTransport for a session on a WebSocket. Absent if the WebSocket was asked for. */
   upgrade?: Upgrade;
@@ -186,12 +191,14 @@ export class Reconnector {
     const detour = (this.#detour = new AbortController());
     const old = this.#session.transport();
     const isOld = () => !this.#isOff && this.#session.transport() === old;
+    const begunMs = performance.now();
     try {
       const transport = await openOther(old.kind, detour.signal);
+      const wasAway = performance.now() - begunMs > AWAY_MS;
       if (isOld()) await delay(LAST_CHANCE_MS);
       if (detour.signal.aborted) drop(transport);
       else if (this.#isOff) this.#goOn(transport);
-      else if (isOld() && this.#session.isStalled()) this.#replace(old, transport);
+      else if (isOld() && this.#session.isStalled()) this.#replace(old, transport, wasAway);
       else drop(transport);
     } catch {
       // It is not tried again at once.
@@ -200,10 +207,10 @@ export class Reconnector {
     this.#detour = undefined;
   }
 
-  #replace(old: Transport, transport: Transport): void {
+  #replace(old: Transport, transport: Transport, wasAway: boolean): void {
     const { core } = this.#session;
     const nowMs = performance.now();
-    this.#ways?.stalled?.(old.kind);
+    if (!wasAway) this.#ways?.stalled?.(old.kind);
     if (core.isMoving()) return drop(transport);
     // The first attempt is due at once: it is this one.
     if (!core.onLost('', nowMs) || !core.pollReconnect(nowMs)) return drop(transport);

@@ -280,6 +280,15 @@ test('a connection that stalls is left for the other transport, which carries th
   expect([client.isReconnecting, pipe.closes]).toEqual([false, 1]);
 });
 
+test('where the other transport has to wait as well the network was away: nothing is remembered of the one that was silent', async () => {
+  await pass(3200);
+  // Its request was lost too, and sent again.
+  await pass(1000);
+  openings[0]!.resolve(new Pipe('websocket'));
+  await pass(1100);
+  expect([client.transport, stalled]).toEqual(['websocket', []]);
+});
+
 test('a request without an answer is a stall as well, and is answered where the session goes on', async () => {
   const said = client.chat.send('anyone?');
   for (let ms = 0; ms < 3200; ms += 100) {

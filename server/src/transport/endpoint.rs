@@ -10,6 +10,7 @@ use quinn_proto::{EndpointConfig, HashedConnectionIdGenerator, TransportConfig, 
 use ring::hmac;
 use socket2::{Domain, Protocol, Socket, Type};
 use tickwire_certs::{Certificate, Secret};
+use tickwire_congestion::WakefulCubic;
 
 use super::{ALPN_QUIC, ALPN_WEBTRANSPORT, DriverLimits, tls_config};
 use crate::config::ServerConfig;
@@ -117,7 +118,8 @@ fn transport_config(config: &ServerConfig) -> TransportConfig {
         .datagram_receive_buffer_size(Some(config.datagram_receive_bytes))
         .datagram_send_buffer_size(DATAGRAM_SEND_BYTES)
         .max_idle_timeout(Some(idle.into()))
-        .keep_alive_interval(Some(keep_alive));
+        .keep_alive_interval(Some(keep_alive))
+        .congestion_controller_factory(Arc::new(WakefulCubic::default()));
     transport
 }
 

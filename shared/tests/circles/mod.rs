@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::{Source, sources};
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "bench/src",
     "certs/src",
     "client/src",
     "examples/arena/src",
     "server/src",
+    "shared/congestion/src",
     "shared/derive/src",
     "shared/src",
 ];

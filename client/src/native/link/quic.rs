@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use quinn::crypto::rustls::QuicClientConfig;
+use tickwire_congestion::WakefulCubic;
 use tickwire_shared::control::CloseCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -160,6 +161,7 @@ fn transport_config() -> quinn::TransportConfig {
     let idle = Duration::from_secs(15).try_into().expect("15 s fit");
     transport.max_idle_timeout(Some(idle));
     transport.keep_alive_interval(Some(Duration::from_secs(4)));
+    transport.congestion_controller_factory(Arc::new(WakefulCubic::default()));
     transport.datagram_send_buffer_size(8 * 1024);
     transport.datagram_receive_buffer_size(Some(256 * 1024));
     transport

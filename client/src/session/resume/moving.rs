@@ -15,7 +15,9 @@ use tickwire_shared::control::{
     FrameReader, Received, STREAM_CHAT, STREAM_CONTROL, ServerFrame, write_frame,
 };
 
-use super::{CHAT_BYTES_MAX, ConnectionEvent, Resume, Session, SessionError, SessionEvent};
+use super::{
+    CHAT_BYTES_MAX, ConnectionEvent, Resume, Session, SessionError, SessionEvent, StallWatch,
+};
 
 /// Time after the loss of the old connection for the server's answer over the new one. The server closes the old one just before
 /// it answers.
@@ -213,7 +215,9 @@ impl Session {
         }
         self.tell(SessionEvent::Connection(ConnectionEvent::Moved));
         self.read_control(now)?;
-        self.read_chat()
+        let read = self.read_chat();
+        self.watch_anew(StallWatch::unproven());
+        read
     }
 }
 

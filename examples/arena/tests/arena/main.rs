@@ -15,6 +15,7 @@ mod presence;
 mod resume;
 mod rooms;
 mod sight;
+mod silent;
 mod soak;
 mod space;
 mod suspend;

@@ -16,70 +16,98 @@ use tickwire_shared::{PlayerId, Simulation};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
-type Event = ClientEvent<<Arena as Simulation>::Event>;
+pub(crate) type Event = ClientEvent<<Arena as Simulation>::Event>;
 
 /// The time after which a wait fails; no measure of speed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// States of a network: everything passes, nothing passes to clients, or nothing passes.
-const WHOLE: u8 = 0;
-const DEAF: u8 = 1;
-const CUT: u8 = 2;
+pub(crate) const WHOLE: u8 = 0;
+pub(crate) const DEAF: u8 = 1;
+pub(crate) const CUT: u8 = 2;
 
 /// A network between clients and a server, which can be cut.
-struct Network {
-    address: SocketAddr,
+pub(crate) struct Network {
+    pub(crate) address: SocketAddr,
     state: Arc<AtomicU8>,
+    /// What was sent from a port in an earlier life of it is lost from now on.
+    life: Arc<AtomicU8>,
 }
 
 impl Network {
     /// Between its own address and the server's, with a socket towards the server for each client.
-    async fn to(server: SocketAddr) -> Network {
+    pub(crate) async fn to(server: SocketAddr) -> Network {
         let socket = Arc::new(UdpSocket::bind("[::1]:0").await.unwrap());
         let address = socket.local_addr().unwrap();
-        let state = Arc::new(AtomicU8::new(WHOLE));
-        let network = Network { address, state: Arc::clone(&state) };
+        let [state, life] = [WHOLE, 0].map(|number| Arc::new(AtomicU8::new(number)));
+        let network = Network { address, state: Arc::clone(&state), life: Arc::clone(&life) };
         tokio::spawn(async move {
-            let mut ways = HashMap::<SocketAddr, Arc<UdpSocket>>::new();
+            let mut ways = HashMap::<SocketAddr, (Arc<UdpSocket>, u8)>::new();
             let mut packet = vec![0; 2048];
             while let Ok((bytes, client)) = socket.recv_from(&mut packet).await {
                 if state.load(Ordering::SeqCst) == CUT {
                     continue;
                 }
+                let now = life.load(Ordering::SeqCst);
                 if let Entry::Vacant(entry) = ways.entry(client) {
                     let way = Arc::new(UdpSocket::bind("[::1]:0").await.unwrap());
                     way.connect(server).await.unwrap();
-                    let (back, state) = (Arc::clone(&socket), Arc::clone(&state));
-                    tokio::spawn(pass_back(Arc::clone(&way), back, client, state));
-                    entry.insert(way);
+                    let back = WayBack {
+                        way: Arc::clone(&way),
+                        socket: Arc::clone(&socket),
+                        client,
+                        state: Arc::clone(&state),
+                        life: (Arc::clone(&life), now),
+                    };
+                    tokio::spawn(back.pass());
+                    entry.insert((way, now));
                 }
-                let _ = ways[&client].send(&packet[..bytes]).await;
+                let (way, begun) = &ways[&client];
+                if *begun == now {
+                    let _ = way.send(&packet[..bytes]).await;
+                }
             }
         });
         network
     }
 
-    fn set(&self, state: u8) {
+    pub(crate) fn set(&self, state: u8) {
         self.state.store(state, Ordering::SeqCst);
+    }
+
+    /// As a router that was started again: what it passed on before is lost from now on, both ways, and only connections
+    /// that begin now pass.
+    pub(crate) fn forget(&self) {
+        self.life.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-async fn pass_back(
+/// From the server to one client.
+struct WayBack {
     way: Arc<UdpSocket>,
     socket: Arc<UdpSocket>,
     client: SocketAddr,
     state: Arc<AtomicU8>,
-) {
-    let mut packet = vec![0; 2048];
-    while let Ok(bytes) = way.recv(&mut packet).await {
-        if state.load(Ordering::SeqCst) == WHOLE {
-            let _ = socket.send_to(&packet[..bytes], client).await;
+    /// The network's life, and the one that this way is of.
+    life: (Arc<AtomicU8>, u8),
+}
+
+impl WayBack {
+    async fn pass(self) {
+        let mut packet = vec![0; 2048];
+        while let Ok(bytes) = self.way.recv(&mut packet).await {
+            let is_whole = self.state.load(Ordering::SeqCst) == WHOLE;
+            if is_whole && self.life.0.load(Ordering::SeqCst) == self.life.1 {
+                let _ = self.socket.send_to(&packet[..bytes], self.client).await;
+            }
         }
     }
 }
 
 /// A server in this process that soon gives up a silent connection.
-async fn serve(change: impl FnOnce(&mut ServerConfig)) -> (SocketAddr, tempfile::TempDir) {
+pub(crate) async fn serve(
+    change: impl FnOnce(&mut ServerConfig),
+) -> (SocketAddr, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let mut config = impatient(dir.path());
     change(&mut config);
@@ -100,18 +128,22 @@ fn impatient(dir: &Path) -> ServerConfig {
 }
 
 /// A client and the events that it got.
-struct Player {
-    client: Client<Arena>,
-    heard: Vec<Event>,
+pub(crate) struct Player {
+    pub(crate) client: Client<Arena>,
+    pub(crate) heard: Vec<Event>,
 }
 
 impl Player {
-    async fn join(target: SocketAddr, name: &str) -> Player {
+    pub(crate) async fn join(target: SocketAddr, name: &str) -> Player {
         Player::join_over(&format!("quic://{target}"), name).await
     }
 
     async fn join_over(target: &str, name: &str) -> Player {
-        let mut client = Client::connect(target, ConnectOptions::default()).await.unwrap();
+        Player::join_with(target, name, ConnectOptions::default()).await
+    }
+
+    pub(crate) async fn join_with(target: &str, name: &str, options: ConnectOptions) -> Player {
+        let mut client = Client::connect(target, options).await.unwrap();
         client.join(RoomChoice::Named("lasting".to_owned()), name);
         let mut player = Player { client, heard: Vec::new() };
         player.until(|event| matches!(event, Event::Control(ServerFrame::Joined { .. }))).await;
@@ -134,7 +166,7 @@ impl Player {
         }
     }
 
-    fn chat(&self) -> Vec<String> {
+    pub(crate) fn chat(&self) -> Vec<String> {
         let said = |event: &Event| match event {
             Event::Chat(ServerChat::Message(message)) => Some(message.text.clone()),
             _ => None,
@@ -149,7 +181,7 @@ impl Player {
     }
 }
 
-fn is_lost(event: &Event) -> bool {
+pub(crate) fn is_lost(event: &Event) -> bool {
     matches!(event, Event::Connection(ConnectionEvent::Reconnecting { .. }))
 }
 
@@ -159,11 +191,11 @@ fn is_told_away(player: &Player, number: PlayerId) -> bool {
     })
 }
 
-fn is_resumed(event: &Event) -> bool {
+pub(crate) fn is_resumed(event: &Event) -> bool {
     matches!(event, Event::Connection(ConnectionEvent::Resumed { .. }))
 }
 
-async fn both(
+pub(crate) async fn both(
     a: &mut Player,
     b: &mut Player,
     mut wanted: impl FnMut(&mut Player, &mut Player) -> bool,
@@ -312,7 +344,7 @@ async fn players_come_back_by_themselves_to_a_server_with_a_journal_that_is_stop
     }
 }
 
-fn is_moved(event: &Event) -> bool {
+pub(crate) fn is_moved(event: &Event) -> bool {
     matches!(event, Event::Connection(ConnectionEvent::Moved))
 }
 

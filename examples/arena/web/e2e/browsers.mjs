@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { below } from './processes.mjs';
 
 /** What `npm run e2e` takes. */
 export const BROWSERS = ['chromium', 'firefox'];
@@ -167,9 +168,11 @@ export class Page {
 
   /**
    * Stands still for a while, as a tab that is suspended: no script runs, and what comes waits. In Chromium, by its
-   * debugger: pages without a head are never hidden, and it freezes none that is not.
+   * debugger: pages without a head are never hidden, and it freezes none that is not. In Firefox, whose debugger is not for
+   * programs, by its processes for pages, which stand still altogether.
    */
   async suspend(ms) {
+    if (process.env.ARENA_BROWSER === 'firefox') return this.#stopProcesses(ms);
     const debug = await this.raw.context().newCDPSession(this.raw);
     let isPaused = false;
     debug.once('Debugger.paused', () => (isPaused = true));
@@ -182,6 +185,17 @@ export class Page {
     await new Promise((done) => setTimeout(done, ms));
     await debug.send('Debugger.resume');
     await debug.detach();
+  }
+
+  async #stopProcesses(ms) {
+    const pids = below(this.raw.browser().process().pid, 'tab');
+    if (pids.length === 0) throw new Error('Firefox has no process for pages');
+    try {
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await new Promise((done) => setTimeout(done, ms));
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
   }
 
   /** Holds a key for a while. */

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isRunning } from './processes.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
@@ -39,6 +40,9 @@ export function startMinimal(page = MINIMAL.page, ...flags) {
 export function startEcho(...flags) {
   return start(ECHO, flags);
 }
+
+/** Keeps rooms and chat, and may hand over. */
+export const LASTING = ['--journal', 'journals', '--store', 'store'];
 
 /** A server whose rooms have a map, with the page in this directory. */
 export function startMine(page) {
@@ -83,6 +87,7 @@ class Server {
   #log = '';
   #folder;
   #flags;
+  #handsOver = false;
 
   constructor(game, folder, flags) {
     this.#game = game;
@@ -95,6 +100,24 @@ class Server {
   /** For the end of this program. */
   kill() {
     this.#child?.kill('SIGKILL');
+    if (this.#handsOver && isRunning(this.#successor)) process.kill(this.#successor, 'SIGKILL');
+  }
+
+  /** Hands over to a new process, as to a new version. It must be one of the `LASTING`, and does so once. */
+  async handOver() {
+    const child = this.#child;
+    this.#handsOver = true;
+    const ended = once(child, 'exit');
+    child.kill('SIGUSR2');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    const [code] = await ended;
+    clearTimeout(timer);
+    if (code !== 0 || !isRunning(this.#successor)) throw new Error(`the server did not hand over:\n${this.#log}`);
+  }
+
+  /** The process that has the journals. */
+  get #successor() {
+    return Number(readFileSync(join(this.#folder, 'journals/lock'), 'utf8'));
   }
 
   /** Starts it, or starts it again at the same address. */
@@ -126,6 +149,7 @@ class Server {
   /** Ends it, by default the way an operator does. Gives its exit code. */
   async stop(signal = 'SIGTERM') {
     const child = this.#child;
+    if (this.#handsOver && child.exitCode !== null) return this.#stopSuccessor(signal);
     if (child.exitCode === null && child.signalCode === null) {
       child.kill(signal);
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
@@ -133,6 +157,15 @@ class Server {
       clearTimeout(timer);
     }
     return child.exitCode;
+  }
+
+  async #stopSuccessor(signal) {
+    const pid = this.#successor;
+    if (isRunning(pid)) process.kill(pid, signal);
+    for (const end = Date.now() + STOP_MS; isRunning(pid); await new Promise((done) => setTimeout(done, 50))) {
+      if (Date.now() > end) process.kill(pid, 'SIGKILL');
+    }
+    return 0;
   }
 
   /** Removes what it left behind. */

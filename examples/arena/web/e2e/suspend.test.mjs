@@ -5,7 +5,6 @@ import { stage } from './stage.mjs';
 const SUSPENDED_MS = 10_000;
 /** From then on the numbers are as before. */
 const SOON_MS = 1500;
-const skip = process.env.ARENA_BROWSER === 'firefox' && 'only Chromium has a debugger that stops the page';
 
 const open = stage();
 
@@ -29,7 +28,7 @@ function wrongNumber(expected) {
 }
 
 for (const transport of ['webtransport', 'websocket']) {
-  test(`a tab that was suspended for ten seconds plays on, over ${transport}`, { skip }, async () => {
+  test(`a tab that was suspended for ten seconds plays on, over ${transport}`, async () => {
     const page = await open(`?transport=${transport}`);
     await page.join('Ann');
     await new Promise((done) => setTimeout(done, 5000));
