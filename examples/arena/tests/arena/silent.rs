@@ -99,6 +99,7 @@ async fn a_connection_that_speaks_again_in_time_is_kept() {
     let network = Network::to(server).await;
     let mut near = Player::join(server, "near").await;
     let mut far = Player::join(network.address, "far").await;
+    both(&mut near, &mut far, |_, far| far.client.stats().snapshots > 10).await;
     network.set(DEAF);
     both(&mut near, &mut far, |_, far| far.client.stats().silence_ms > 2000.0).await;
     network.set(WHOLE);

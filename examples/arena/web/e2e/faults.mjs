@@ -89,18 +89,19 @@ async function round(browser, name) {
 async function first(page, sinceMs, isOver) {
   const end = Date.now() + RETURN_MS;
   while (Date.now() < end) {
-    const isBack = (await page.evaluate(isOver)) && (await page.evaluate((sinceMs) => window.cameMs.at(-1) > sinceMs, sinceMs));
-    if (isBack) break;
+    const isBack = (await page.evaluate(isOver)) && (await page.evaluate(noteFirst, sinceMs));
+    if (isBack) return;
     await sleep(50);
   }
-  await page.evaluate((sinceMs) => {
-    const { told, toldMs, cameMs } = window;
-    // Over the transport that carries the session from then on.
-    const at = told.findLastIndex((event) => event === 'moved' || event === 'resumed');
-    const fromMs = at < 0 ? sinceMs : Math.max(sinceMs, toldMs[at] - 50);
-    const came = cameMs.find((ms) => ms > fromMs);
-    window.firstMs = came && came - sinceMs;
-  }, sinceMs);
+}
+
+/** In the page: whether a snapshot came over what carries the session now. */
+function noteFirst(sinceMs) {
+  const { told, toldMs, cameMs } = window;
+  const at = told.findLastIndex((event) => event === 'moved' || event === 'resumed');
+  const came = cameMs.find((ms) => ms > Math.max(sinceMs, toldMs[at] ?? 0));
+  window.firstMs = came && came - sinceMs;
+  return came !== undefined;
 }
 
 /** What a page lost, once it has heard the last lines or does not. */
@@ -109,7 +110,7 @@ async function result(page, last) {
   await page.until('the last lines', hasAll, last, RETURN_MS).catch(() => {});
   const { lines, past, ...noted } = await page.evaluate(() => {
     const { told, lines, past, firstMs, session, arena } = window;
-    return { told, lines, past, firstMs, transport: session.transport, isSame: arena.client === session && arena.state === 'playing' };
+    return { told, lines, past, firstMs, error: arena.error, state: arena.state, transport: session.transport, isSame: arena.client === session && arena.state === 'playing' };
   });
   const begin = lines[0].id;
   const heard = new Map([...past, ...lines].filter(({ id }) => id >= begin).map(({ id, text }) => [id, { id, text }]));
@@ -136,6 +137,8 @@ const browser = await launchBrowser();
 for (const fault of given.length > 0 ? given : Object.keys(FAULTS)) {
   const results = [];
   for (let done = 0; done < ROUNDS; done++) results.push(...(await round(browser, fault)));
+  const lost = results.filter(({ isSame, told, firstMs }) => !isSame || told.includes('close') || firstMs === undefined);
+  for (const session of lost) console.error('lost:', JSON.stringify(session));
   const firstMs = results.flatMap(({ firstMs }) => firstMs ?? []).sort((a, b) => a - b);
   const sum = (of) => results.reduce((sum, one) => sum + one[of], 0);
   console.log(
@@ -143,7 +146,7 @@ for (const fault of given.length > 0 ? given : Object.keys(FAULTS)) {
       browser: name,
       fault,
       tries: results.length,
-      sessions_lost: results.filter(({ isSame, told, firstMs }) => !isSame || told.includes('close') || firstMs === undefined).length,
+      sessions_lost: lost.length,
       chat_heard: sum('heard'),
       chat_gap: sum('gap'),
       chat_doubled: sum('doubled'),
