@@ -93,8 +93,8 @@
 pub use tickwire_shared::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Input, Inputs,
     LeaveReason, MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent,
-    PlayerId, Position, Refusal, Replicate, RoomPolicy, SaveOutcome, Simulation, StaticData, Text,
-    Tick, View, Viewer, game, glam, read_state, serde, state,
+    PlayerId, Position, Refusal, Replicate, RoomPolicy, SaveOutcome, ScoreBoard, ScoreRule,
+    Simulation, StaticData, Text, Tick, View, Viewer, game, glam, read_state, serde, state,
 };
 #[doc(inline)]
 pub use tickwire_shared::{predict, rewind, text};
@@ -181,7 +181,7 @@ pub mod prelude {
     pub use tickwire_shared::{
         Account, Area, Audience, Capture, EntityId, EntityIds, Groups, Input, Inputs, LeaveReason,
         MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, PlayerId, Refusal, Replicate,
-        RoomPolicy, SaveOutcome, Simulation, StaticData, Text, Tick, View, Viewer, game,
-        read_state, state,
+        RoomPolicy, SaveOutcome, ScoreBoard, Simulation, StaticData, Text, Tick, View, Viewer,
+        game, read_state, state,
     };
 }

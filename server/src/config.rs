@@ -236,13 +236,14 @@ settings! {
         journal_bytes: usize = 17_179_869_184, in 65_536..=1_125_899_906_842_624;
         /// Seconds from the last record of a room that has ended until its files are removed.
         journal_ended_kept_s: u32 = 604_800, in 60..=315_360_000;
-        /// Directory of the store, which keeps the rooms' chat and the accounts' profiles on disk. Without it none is kept.
+        /// Directory of the store, which keeps the rooms' chat and the accounts' profiles and scores on disk. Without it none is kept.
         store: Option<PathBuf> = None;
-        /// Milliseconds in which messages and profiles gather that are written to the store at once.
+        /// Milliseconds in which messages, profiles and scores gather that are written to the store at once.
         store_commit_ms: u32 = 50, in 1..=10_000;
-        /// Messages, profiles and requests for history that wait for the store; more messages and profiles are not saved.
+        /// Messages, profiles, scores and requests for them that wait for the store; more messages, profiles and scores are not saved.
         store_queued_max: usize = 8192, in 16..=1_048_576;
-        /// Bytes of them. Requests for history have a quarter of the queue, profiles to read one, and profiles to save one.
+        /// Bytes of them. Requests for history have a quarter of the queue, profiles to read one, profiles to save one, and scores an
+        /// eighth.
         store_queued_bytes: usize = 8_388_608, in 65_536..=4_294_967_296;
         /// Bytes of memory in which the store holds parts of its file.
         store_cache_bytes: usize = 67_108_864, in 1_048_576..=1_099_511_627_776;
@@ -250,6 +251,10 @@ settings! {
         profiles_max: usize = 1_000_000, in 1..=1_000_000_000;
         /// Milliseconds for which the join of an account waits for its profile.
         profile_load_ms: u32 = 2000, in 50..=60_000;
+        /// Accounts on a score board in a period; beyond that the last ones are removed.
+        score_accounts_max: usize = 10_000, in 1..=100_000;
+        /// Days, weeks and months for which the store keeps each score board, those that go on included.
+        score_periods_max: u32 = 2, in 1..=100;
         /// Bans and mutes that the store keeps.
         sanctions_max: usize = 10_000, in 1..=1_000_000;
         /// Newest messages of a room that the store keeps.

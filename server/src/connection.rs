@@ -28,6 +28,7 @@ mod reservations;
 mod restored;
 mod resume;
 mod sanctions;
+mod scores;
 mod secrets;
 mod served;
 mod static_data;
@@ -69,6 +70,7 @@ pub(crate) use link::{ClientLink, SessionEnd};
 pub(crate) use links::ClientLinks;
 pub(crate) use restored::RestoredSeats;
 pub(crate) use sanctions::SanctionRefusal;
+pub(crate) use scores::ScoreRefusal;
 
 /// Time for a client that got a goodbye to close the session itself.
 const HANG_UP_TIME: Duration = Duration::from_millis(250);

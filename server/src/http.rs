@@ -1,5 +1,5 @@
-//! The HTTP side: the game's page, its schema, the certificate's hashes, health checks and
-//! statistics.
+//! The HTTP side: the game's page, its schema, its score boards, the certificate's hashes, health
+//! checks and statistics.
 
 mod asset;
 mod files;
@@ -11,6 +11,7 @@ mod replay;
 mod reservations;
 mod sanctions;
 mod schema;
+mod scores;
 mod stats;
 mod websocket;
 
@@ -71,6 +72,9 @@ pub(crate) fn router<S: Simulation>(
         .with_state(Arc::clone(host));
     let game =
         Router::new().route("/schema.json", get(schema::show::<S>)).with_state(Arc::clone(host));
+    let boards = Router::new()
+        .route("/scores.json", get(scores::show::<S>))
+        .with_state(scores::ScoreSource::new(host));
     let facts = Router::new()
         .route("/certificate.json", get(certificate))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -78,7 +82,7 @@ pub(crate) fn router<S: Simulation>(
         .with_state(Arc::clone(shown));
     let page_dir = host.config.page_dir.as_deref();
     page::warn_if_missing(page_dir, page);
-    let mut router = page::router(page_dir, page).merge(game).merge(facts);
+    let mut router = page::router(page_dir, page).merge(game).merge(boards).merge(facts);
     if host.config.stats {
         router = router.merge(stats);
     }

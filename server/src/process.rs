@@ -66,7 +66,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1).and_then(|word| word.to_str()) {
         Some("token") => return token_command(S::NAME, args),
-        Some("store") => return store::store_command(S::NAME, args),
+        Some("store") => return store::store_command((S::NAME, S::SCORE_BOARDS), args),
         Some("replay") => {
             let command = ReplayCommand::parse(args);
             return match command.watch() {

@@ -16,6 +16,7 @@ mod interest;
 mod kicks;
 mod member;
 mod message;
+mod new_score;
 pub(crate) mod options;
 mod playback;
 mod profile;
@@ -28,6 +29,7 @@ mod restored;
 mod restrictions;
 mod resume_right;
 mod saves;
+mod scores;
 mod secret_digest;
 mod session;
 mod slot_summary;
@@ -46,6 +48,7 @@ mod world;
 pub use findings::{Fault, Finding};
 pub use inputs::InputCounts;
 pub use message::{FromRoom, ToRoom};
+pub use new_score::NewScore;
 pub use playback::PlaybackStep;
 pub use profile::{JoinProfile, NewProfile, SavedProfile};
 pub use record::{
@@ -78,9 +81,9 @@ use findings::{Findings, Unowned};
 use inputs::DueClock;
 use kicks::Kicks;
 use member::RoomMember;
-use profile::ProfileOwner;
 use recorder::RecordedGame;
 use replication::{DeltaCache, SnapshotScratch};
+use saves::LeftPlayer;
 use static_data::StaticStore;
 use world::World;
 
@@ -125,14 +128,16 @@ pub struct Room<S: Simulation> {
     /// The room's line in the list of rooms, without the number of its members.
     listing: RoomInfo,
     config: RoomConfig,
+    /// By which the store knows it from another room of its name.
+    seed: u64,
     simulation: RecordedGame<S>,
     tick: Tick,
     due: Option<Instant>,
     members: BTreeMap<PlayerId, RoomMember<S::Input>>,
     /// The members' numbers; `None` after a change of members, until they are needed again.
     everyone: Option<Arc<[PlayerId]>>,
-    /// Players with a profile that have left since the last step.
-    left_savers: Vec<(PlayerId, ProfileOwner)>,
+    /// Players with an account that have left since the last step.
+    left_players: Vec<LeftPlayer>,
     /// True if the room has a host.
     is_hosted: bool,
     /// The member who may kick.
@@ -174,6 +179,7 @@ impl<S: Simulation> Room<S> {
     pub fn with_options(new: &NewRoom<S>, config: RoomConfig) -> Self {
         let game = RecordedGame::new(S::new(new));
         let mut room = Room::of_game(game, new.name, config);
+        room.seed = new.seed;
         room.begin_static_data();
         room
     }
@@ -182,13 +188,14 @@ impl<S: Simulation> Room<S> {
     fn of_game(simulation: RecordedGame<S>, name: &str, config: RoomConfig) -> Self {
         let schema = schema_of::<S>();
         Room {
+            seed: 0,
             simulation,
             listing: options::listing(name, &config, &RoomPolicy::default()),
             tick: Tick(0),
             due: None,
             members: BTreeMap::new(),
             everyone: None,
-            left_savers: Vec::new(),
+            left_players: Vec::new(),
             is_hosted: true,
             host: None,
             kicks: Kicks::default(),

@@ -1,4 +1,4 @@
-//! The store: chat and profiles that outlive their room and their server, in one directory on disk.
+//! The store: chat, profiles and scores that outlive their room and their server, in one directory on disk.
 //!
 //! One thread owns the database, and nobody waits for it: what to keep and what to look up goes into a queue with a bound,
 //! and the results come back as events. The thread gathers what comes within a moment into one transaction, so that
@@ -11,7 +11,9 @@ mod database;
 mod error;
 mod fences;
 mod files;
+mod period;
 mod record;
+mod scores;
 mod state;
 mod thread;
 mod unreadable;
@@ -31,7 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::ServerConfig;
 use crate::room::{JoinProfile, NewProfile};
 use crate::sanctions::Sanctions;
-use database::{Database, Retention, SanctionChange};
+use database::{Database, Retention, SanctionChange, ScoreRetention};
 use fences::ProfileFences;
 use state::{QueueShare, StoreState};
 use thread::ThreadSettings;
@@ -40,6 +42,8 @@ pub use error::StoreError;
 
 pub(crate) use command::store_command;
 pub(crate) use database::{ChatPage, PAGE_BYTES_MAX};
+pub(crate) use period::ScorePeriod;
+pub(crate) use scores::{FindScores, SaveScore, ScoreId, ScorePage, ScoreQuery, ScoreRange};
 pub(crate) use state::StoreStats;
 pub(crate) use thread::{StoreByHand, wall_ms};
 
@@ -53,7 +57,8 @@ pub(crate) struct ServerStore {
     state: Arc<StoreState>,
     /// Of all requests.
     queued_max: QueueShare,
-    /// Of look-ups, of profiles that are read and of those that are saved, each: the rest of the queue is for messages alone.
+    /// Of look-ups, of profiles that are read and of those that are saved, each, and twice that of scores: the rest of the queue is
+    /// for messages alone.
     part_max: QueueShare,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
@@ -136,6 +141,8 @@ enum StoreRequest {
     Save(Box<SaveProfile>),
     Load(LoadProfile),
     Sanction(SetSanction),
+    Score(Box<SaveScore>),
+    FindScores(Box<FindScores>),
 }
 
 /// A result from the thread.
@@ -147,6 +154,8 @@ pub(crate) enum StoreEvent {
     Page(PageRequest, Option<ChatPage>),
     /// A profile of a step of this room is on disk, or will never be.
     Profile { room: String, save: SaveId, outcome: SaveOutcome },
+    /// A score of a step of this room is on disk, or will never be.
+    Score { room: String, score: ScoreId, outcome: SaveOutcome },
     /// Nothing is kept from now on; the log has the reason.
     Failing,
     /// Messages are kept again: the first one is on disk.
@@ -193,6 +202,10 @@ impl ServerStore {
             rooms: config.chat_rooms_max,
             profiles: config.profiles_max,
             sanctions: config.sanctions_max,
+            scores: ScoreRetention {
+                accounts: config.score_accounts_max,
+                periods: config.score_periods_max,
+            },
         };
         let fences = ProfileFences::new(highest_id, config.connections_max);
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
@@ -267,6 +280,20 @@ impl ServerStore {
         self.push_part(StoreRequest::Load(wanted))
     }
 
+    /// Saves a score: a [`StoreEvent::Score`] follows. `false` as for [`ServerStore::look_up`].
+    pub(crate) fn score(&self, save: SaveScore) -> bool {
+        let is_queued = self.push_part(StoreRequest::Score(Box::new(save)));
+        if !is_queued {
+            self.state.count_score(SaveOutcome::Failed);
+        }
+        is_queued
+    }
+
+    /// Looks at a board, and answers the request itself. `false` as for [`ServerStore::look_up`].
+    pub(crate) fn find_scores(&self, wanted: FindScores) -> bool {
+        self.push_part(StoreRequest::FindScores(Box::new(wanted)))
+    }
+
     /// Sets a ban or a mute, or lifts it, and answers the request itself. `false` as for [`ServerStore::keep`].
     pub(crate) fn set_sanction(&self, set: SetSanction) -> bool {
         self.push_part(StoreRequest::Sanction(set))
@@ -290,7 +317,14 @@ impl ServerStore {
     fn push_part(&self, request: StoreRequest) -> bool {
         let bytes = request.bytes();
         let Some(part) = self.state.part_of(&request) else { return self.push(request) };
-        if !part.take(bytes, self.part_max) {
+        let most = match &request {
+            StoreRequest::Score(_) => self.part_max.part(2),
+            StoreRequest::FindScores(_) => {
+                QueueShare { requests: SCORE_LOOKS_MAX, ..self.part_max }
+            }
+            _ => self.part_max,
+        };
+        if !part.take(bytes, most) {
             return false;
         }
         let is_queued = self.push(request);
@@ -358,6 +392,8 @@ impl StoreRequest {
                         + new.profile.json.as_str().len()
                 }
                 StoreRequest::Load(wanted) => wanted.account.len(),
+                StoreRequest::Score(save) => save.bytes(),
+                StoreRequest::FindScores(_) => size_of::<FindScores>(),
                 StoreRequest::Sanction(set) => {
                     set.change.1.as_ref().map_or(0, |sanction| sanction.reason.len())
                 }
@@ -366,15 +402,23 @@ impl StoreRequest {
 
     /// True if it is part of a transaction.
     fn is_write(&self) -> bool {
-        matches!(self, StoreRequest::Keep(_) | StoreRequest::Save(_) | StoreRequest::Sanction(_))
+        match self {
+            StoreRequest::Keep(_)
+            | StoreRequest::Save(_)
+            | StoreRequest::Score(_)
+            | StoreRequest::Sanction(_) => true,
+            StoreRequest::Page(_) | StoreRequest::Load(_) | StoreRequest::FindScores(_) => false,
+        }
     }
 }
 
 /// Bits of a message's number that count within one run of the server.
 const RUN_SHIFT: u32 = 32;
 
-/// Look-ups have this part of the queue, profiles that are read another, and profiles that are saved another.
+/// Look-ups have this part of the queue, profiles that are read another, profiles that are saved another, and scores half of one.
 const QUEUE_PARTS: usize = 4;
+/// Looks at score boards that wait: anybody may ask for one, and messages that come meanwhile wait for them.
+const SCORE_LOOKS_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests;

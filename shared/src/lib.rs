@@ -120,8 +120,8 @@ pub use simulation::StatePart;
 pub use simulation::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
     MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId,
-    Position, Refusal, RoomPolicy, SaveOutcome, Simulation, StaticData, StaticEdit,
-    UnreliableOutbox, View, Viewer, read_state,
+    Position, Refusal, RoomPolicy, SaveOutcome, ScoreBoard, ScoreRule, Simulation, StaticData,
+    StaticEdit, UnreliableOutbox, View, Viewer, read_state,
 };
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};

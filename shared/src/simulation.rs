@@ -11,6 +11,7 @@ mod no_event;
 mod outbox;
 mod profile;
 mod rooms;
+mod score;
 mod state;
 mod static_data;
 mod view;
@@ -23,6 +24,7 @@ pub use no_event::{NoCommand, NoEvent};
 pub use outbox::{Audience, Outbox, OutboxEvent, UnreliableOutbox};
 pub use profile::SaveOutcome;
 pub use rooms::{Account, LeaveReason, NewPlayer, NewRoom, Options, Refusal, RoomPolicy};
+pub use score::{ScoreBoard, ScoreRule};
 pub use state::{GameState, StatePart};
 pub use static_data::{StaticData, StaticEdit};
 pub use view::{Area, View, Viewer};
@@ -116,6 +118,15 @@ pub trait Simulation: GameState {
     /// that stay is not kept. Otherwise its join is refused with `Busy`.
     const JOINS_WITHOUT_PROFILE: bool = false;
 
+    /// The score boards that the server's store keeps of accounts, at most 16. A step scores by [`Outbox::score`].
+    ///
+    /// ```ignore
+    /// const SCORE_BOARDS: &'static [ScoreBoard] = &[KILLS, LAP];
+    /// ```
+    ///
+    /// A board goes on under its name, also where its rule is another one. One whose order is another one begins anew.
+    const SCORE_BOARDS: &'static [ScoreBoard] = &[];
+
     /// A profile of another version than [`Simulation::PROFILE_VERSION`], from the JSON that was saved. Deterministic. With
     /// `None` its version is unknown: the account's join is refused, and what is saved of it stays as it is.
     fn migrate_profile(_version: u32, _json: &str) -> Option<Self::Profile> {
@@ -195,6 +206,17 @@ pub trait Simulation: GameState {
     /// A profile that the step of `tick` [saved](Outbox::save) for a player with a seat is on disk, or is not kept. Told at
     /// most once for each save, some ticks later: not if the player has left, or the server was killed meanwhile.
     fn saved(&mut self, _player: PlayerId, _tick: Tick, _outcome: SaveOutcome) {}
+
+    /// What became of a [score](Outbox::score) of the step of `tick`, of a player with a seat: told at most once for each
+    /// player, board and step, as [`Simulation::saved`] tells of profiles.
+    fn scored(
+        &mut self,
+        _player: PlayerId,
+        _board: ScoreBoard,
+        _tick: Tick,
+        _outcome: SaveOutcome,
+    ) {
+    }
 
     /// One tick, `1 / TICK_HZ` seconds.
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>);

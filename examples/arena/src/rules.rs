@@ -7,7 +7,7 @@ use tickwire_shared::glam::Vec2;
 use tickwire_shared::rewind::Rewind;
 use tickwire_shared::{
     Capture, EntityId, EntityIds, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId,
-    Refusal, RoomPolicy, Simulation, Tick, View, Viewer,
+    Refusal, RoomPolicy, ScoreBoard, Simulation, Tick, View, Viewer,
 };
 
 mod asteroids;
@@ -28,7 +28,8 @@ mod referee;
 mod tests;
 
 use bots::BotPilot;
-pub use career::Career;
+use career::RoundScore;
+pub use career::{Career, KILLS, SCORE};
 pub use command::{ChangeTeam, Command};
 pub use entity::{
     Asteroid, AsteroidSize, Controls, Entity, Gift, Leader, Pickup, Round, Ship, Shot, Team,
@@ -81,7 +82,7 @@ pub struct Arena {
     /// Of pilots with an account.
     careers: BTreeMap<PlayerId, Career>,
     /// Of those who have left since the last step.
-    left_careers: Vec<(PlayerId, Career)>,
+    left_careers: Vec<(PlayerId, Career, RoundScore)>,
     /// Those that no person steers.
     bots: Vec<BotPilot>,
     rocks: Vec<Rock>,
@@ -132,6 +133,9 @@ impl Simulation for Arena {
     type Command = Command;
     type RoomOptions = ArenaOptions;
     type Profile = Career;
+    // ANCHOR: declared
+    const SCORE_BOARDS: &'static [ScoreBoard] = &[SCORE, KILLS];
+    // ANCHOR_END: declared
 
     fn room_policy(options: &ArenaOptions) -> Result<RoomPolicy, Refusal> {
         options.policy()

@@ -24,7 +24,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("Rooms", &["rooms_", "room_empty", "reservation"]),
     ("A room", &["room."]),
     ("Journals", &["journal"]),
-    ("Store", &["store", "profile", "sanctions", "chat_"]),
+    ("Store", &["store", "profile", "score_", "sanctions", "chat_"]),
     (
         "Simulation threads",
         &["sim_", "realtime", "catch_up", "mailbox", "inputs_", "outbox", "watchdog"],

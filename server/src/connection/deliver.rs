@@ -111,6 +111,7 @@ impl<S: Simulation> ServerState<S> {
             FromRoom::Unsaved { player, fence, tick, what } => {
                 self.refuse_profile(room, SaveId { player, fence, tick }, &what);
             }
+            FromRoom::Score(new) => self.save_score(room, *new),
             FromRoom::Released { player } => {
                 if let Some(link) = self.links.get(player) {
                     link.release(room);

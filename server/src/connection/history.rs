@@ -107,6 +107,9 @@ impl<S: Simulation> ServerState<S> {
             StoreEvent::Profile { room, save, outcome } => {
                 self.deliver_saved(&room, save, outcome);
             }
+            StoreEvent::Score { room, score, outcome } => {
+                self.deliver_scored(&room, score, outcome);
+            }
             StoreEvent::Failing => self.tell_all(&ServerFrame::Notice(NOT_SAVED.to_owned())),
             StoreEvent::Recovered => self.tell_all(&ServerFrame::Notice(SAVED_AGAIN.to_owned())),
         }

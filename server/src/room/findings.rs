@@ -57,6 +57,8 @@ pub enum Fault {
     },
     /// A player's view is not a number, or has too many areas.
     View,
+    /// A score for a board that the game does not name.
+    ScoreBoard,
     /// Players play, and no entity was ever owned by a player.
     NothingOwned,
 }
@@ -68,7 +70,7 @@ pub struct Finding {
     pub fault: Fault,
     /// The first occurrence: the number of an entity; of a player for [`Fault::EventDropped`],
     /// [`Fault::View`] and [`Fault::NothingOwned`]; a tick for [`Fault::EventField`],
-    /// [`Fault::StaticChange`] and [`Fault::StaticTooLarge`].
+    /// [`Fault::StaticChange`], [`Fault::StaticTooLarge`] and [`Fault::ScoreBoard`].
     pub first: u32,
     /// Occurrences since the last poll.
     pub count: u64,
@@ -167,6 +169,10 @@ impl Finding {
             Fault::View => format!(
                 "the view of player {first} is no number, or has more than {} areas: it hides what is not certain",
                 View::AREAS_MAX
+            ),
+            Fault::ScoreBoard => format!(
+                "a score of tick {first} is for a board that SCORE_BOARDS of the game does not name, and was passed over; \
+                 add the board there"
             ),
             Fault::NothingOwned => format!(
                 "player {first} and others have played for {UNOWNED_S} s, and no entity was ever shown as \

@@ -63,6 +63,9 @@ impl<S: Simulation> Room<S> {
             ToRoom::Saved { player, fence, tick, outcome } => {
                 self.saved(player, fence, (tick, outcome));
             }
+            ToRoom::Scored { player, room_seed, board, tick, outcome } => {
+                self.scored((player, room_seed), board, (tick, outcome));
+            }
             ToRoom::Notice { text } => self.tell_everyone(ServerFrame::Notice(text)),
         }
     }

@@ -9,7 +9,7 @@ use super::bandwidth::Bandwidth;
 use super::chat;
 use super::findings::{Fault, Findings};
 use super::inputs::InputBuffer;
-use super::profile::ProfileOwner;
+use super::profile::SeatAccount;
 use super::replication::{Replication, SnapshotContext};
 use super::text::NameKey;
 use super::tick_events::TickEvents;
@@ -30,8 +30,8 @@ pub(super) struct RoomMember<I> {
     pub(super) bandwidth: Bandwidth,
     /// Messages that it may still send.
     pub(super) chat: TokenBucket,
-    /// Its right to save a profile, if it has one.
-    pub(super) owner: Option<ProfileOwner>,
+    /// Its account; `None` for a guest and a spectator.
+    pub(super) account: Option<SeatAccount>,
     /// Its connection was lost; nothing is sent to it.
     pub(super) is_away: bool,
     /// The server was started again since it was here, and it is not back yet.
@@ -55,7 +55,7 @@ impl<I: Copy + Default + PartialEq> RoomMember<I> {
             replication: Replication::new(config, player, seat),
             bandwidth: Bandwidth::new(config),
             chat: chat::bucket(config, now),
-            owner: None,
+            account: None,
             is_away: false,
             is_restored: false,
         }

@@ -9,6 +9,7 @@ use tickwire_shared::control::{
 use tickwire_shared::input::InputDatagram;
 use tickwire_shared::{Account, PlayerId, SaveOutcome, Tick};
 
+use super::new_score::NewScore;
 use super::profile::{JoinProfile, NewProfile};
 use super::resume_right::ResumeRight;
 use super::static_blob::StaticBlob;
@@ -116,6 +117,19 @@ pub enum ToRoom<I> {
         /// What became of it.
         outcome: SaveOutcome,
     },
+    /// What became of a score of the room.
+    Scored {
+        /// The player.
+        player: PlayerId,
+        /// The [seed](NewScore::room_seed) of its room.
+        room_seed: u64,
+        /// The board's place in `SCORE_BOARDS` of the game.
+        board: u8,
+        /// The step that scored.
+        tick: Tick,
+        /// What became of it.
+        outcome: SaveOutcome,
+    },
     /// A notice of the server to all members.
     Notice {
         /// Its text.
@@ -185,6 +199,8 @@ pub enum FromRoom {
         /// Why, for the log.
         what: String,
     },
+    /// A score for the store.
+    Score(Box<NewScore>),
     /// The member left, was removed, or was never let in, and may join another room. Comes before
     /// the frame that tells the member.
     Released {

@@ -38,17 +38,18 @@ pub struct NewProfile {
     pub profile: SavedProfile,
 }
 
-/// The right of a player to save a profile.
+/// The account of a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ProfileOwner {
-    pub(super) account: String,
-    pub(super) fence: u64,
+pub(super) struct SeatAccount {
+    pub(super) id: String,
+    /// The number of its stay, by which it saves a profile; `None` where none is kept, or who was let in without it.
+    pub(super) fence: Option<u64>,
 }
 
-impl ProfileOwner {
-    /// `None` for a player without an account, or who was let in without its profile.
+impl SeatAccount {
+    /// `None` for a player without an account.
     pub(super) fn of(account: Option<&Account>, fence: Option<u64>) -> Option<Self> {
-        Some(ProfileOwner { account: account?.id.clone(), fence: fence? })
+        Some(SeatAccount { id: account?.id.clone(), fence })
     }
 }
 

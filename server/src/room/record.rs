@@ -112,6 +112,17 @@ pub enum SeatChange {
         /// What became of it.
         outcome: SaveOutcome,
     },
+    /// The rules were told what became of a score.
+    Scored {
+        /// The player's number.
+        player: PlayerId,
+        /// The board's place in [`Simulation::SCORE_BOARDS`].
+        board: u8,
+        /// The step that scored.
+        tick: Tick,
+        /// What became of it.
+        outcome: SaveOutcome,
+    },
 }
 
 /// The part of a member in a room.

@@ -135,6 +135,17 @@ impl<S: Simulation> RecordedGame<S> {
         self.live(|game| game.saved(player, tick, outcome));
     }
 
+    pub(super) fn scored(
+        &mut self,
+        player: PlayerId,
+        board: u8,
+        (tick, outcome): (Tick, SaveOutcome),
+    ) {
+        let Some(of_game) = S::SCORE_BOARDS.get(usize::from(board)) else { return };
+        self.note(|| SeatChange::Scored { player, board, tick, outcome });
+        self.live(|game| game.scored(player, *of_game, tick, outcome));
+    }
+
     pub(super) fn step(&mut self, inputs: &Inputs<'_, S>, outbox: &mut Outbox<S>) {
         match &mut self.game {
             Game::Live(simulation) => simulation.step(inputs, outbox),

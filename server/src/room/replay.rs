@@ -54,6 +54,7 @@ use difference::first_difference;
 /// ```
 pub struct Replay<S: Simulation> {
     simulation: S,
+    seed: u64,
     schema: Schema,
     tick: Tick,
     hash: u64,
@@ -89,6 +90,7 @@ pub(super) struct ReplaySeat<I> {
 /// The state that a replay came to.
 pub(super) struct ReplayedState<S: Simulation> {
     pub(super) simulation: S,
+    pub(super) seed: u64,
     pub(super) tick: Tick,
     pub(super) seats: BTreeMap<PlayerId, ReplaySeat<S::Input>>,
     pub(super) spectators: BTreeMap<PlayerId, ReplayMember>,
@@ -160,6 +162,7 @@ impl<S: Simulation> Replay<S> {
     fn with_simulation(head: &JournalHead, schema: Schema, simulation: S) -> Self {
         Replay {
             simulation,
+            seed: head.seed,
             tick: Tick(0),
             hash: 0,
             seats: BTreeMap::new(),
@@ -273,8 +276,8 @@ impl<S: Simulation> Replay<S> {
 
     /// The state that it came to.
     pub(super) fn into_state(self) -> ReplayedState<S> {
-        let Replay { simulation, tick, seats, spectators, static_data, .. } = self;
-        ReplayedState { simulation, tick, seats, spectators, static_data }
+        let Replay { simulation, seed, tick, seats, spectators, static_data, .. } = self;
+        ReplayedState { simulation, seed, tick, seats, spectators, static_data }
     }
 
     /// All that the game showed in the last tick, by entity, if it was [kept](Replay::with_lanes).
@@ -345,6 +348,13 @@ impl<S: Simulation> Replay<S> {
                     return wrong("a save is of somebody who has no seat");
                 }
                 self.simulation.saved(*player, *tick, *outcome);
+            }
+            SeatChange::Scored { player, board, tick, outcome } => {
+                let board = S::SCORE_BOARDS.get(usize::from(*board));
+                let Some(board) = board.filter(|_| self.seats.contains_key(player)) else {
+                    return wrong("a score is of no board, or of somebody who has no seat");
+                };
+                self.simulation.scored(*player, *board, *tick, *outcome);
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use tickwire_shared::{LeaveReason, PlayerId, RoomPolicy, Simulation};
 use super::Room;
 use super::inputs::InputBuffer;
 use super::member::RoomMember;
-use super::profile::ProfileOwner;
+use super::profile::SeatAccount;
 use super::recorder::RecordedGame;
 use super::replay::{Replay, ReplayMember, ReplayedState};
 use super::text::NameKey;
@@ -42,11 +42,12 @@ impl<S: Simulation> Room<S> {
     /// [`ToRoom::Leave`]: super::ToRoom::Leave
     pub fn restored(replay: Replay<S>, now: Instant, room: RestoredRoom<'_>) -> Self {
         let RestoredRoom { name, config, policy, first_bot, is_hosted, journal_lanes_ticks } = room;
-        let ReplayedState { simulation, tick, seats, spectators, static_data } =
+        let ReplayedState { simulation, seed, tick, seats, spectators, static_data } =
             replay.into_state();
         let mut room = Room::of_game(RecordedGame::new(simulation), name, config)
             .with_policy(policy, first_bot);
         (room.tick, room.static_data, room.is_hosted) = (tick, static_data, is_hosted);
+        room.seed = seed;
         room.chat_id = u64::from(tick.0) << CHAT_IDS_PER_TICK_BITS;
         if let Some(lanes_ticks) = journal_lanes_ticks {
             room.start_journal(lanes_ticks);
@@ -62,7 +63,7 @@ impl<S: Simulation> Room<S> {
             let ReplayMember { name, account, fence, is_away, .. } = seat.member;
             room.restore_member((player, name), now, false);
             if let Some(member) = room.members.get_mut(&player) {
-                member.owner = ProfileOwner::of(account.as_ref(), fence);
+                member.account = SeatAccount::of(account.as_ref(), fence);
                 let inputs = InputBuffer::new(room.config.input_window_ticks);
                 member.inputs = Some(inputs.held(seat.held, seat.missed_ticks));
             }

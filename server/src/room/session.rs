@@ -11,7 +11,7 @@ use tickwire_shared::{Account, LeaveReason, NewPlayer, PlayerId, Simulation};
 use super::chat::ChatRefusal;
 use super::member::RoomMember;
 use super::message::FromRoom;
-use super::profile::{JoinProfile, ProfileOwner, read_profile};
+use super::profile::{JoinProfile, SeatAccount, read_profile};
 use super::resume_right::ResumeRight;
 use super::{Room, chat, options};
 
@@ -65,7 +65,8 @@ impl<S: Simulation> Room<S> {
         let named = (player, name.clone(), key);
         let mut member = RoomMember::new(&self.config, now, named, seat, spectator);
         member.replication.open_keyframe(self.tick, S::TICK_HZ);
-        member.owner = ProfileOwner::of(account, profile.map(|profile| profile.fence));
+        let fence = profile.map(|profile| profile.fence);
+        member.account = SeatAccount::of(account.filter(|_| !spectator), fence);
         self.tell_everyone(ServerFrame::MemberJoined(member.info()));
         self.members.insert(player, member);
         self.everyone = None;
@@ -147,7 +148,7 @@ impl<S: Simulation> Room<S> {
         self.drop_commands(player);
         self.tell_everyone(ServerFrame::MemberLeft { player, code });
         let reason = reason_of(code);
-        self.saver_leaves(player, member.owner.clone());
+        self.note_left(player, &member);
         match member.is_spectator() {
             true => self.simulation.left_by_spectator(player, reason),
             false => self.seat_is_free(player, reason),

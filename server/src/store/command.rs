@@ -1,10 +1,13 @@
-//! The command `store` of a game's program: checks a store, copies it, shows profiles, and sets bans and mutes.
+//! The command `store` of a game's program: checks a store, copies it, shows profiles and scores, and sets bans and mutes.
+
+mod scores;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use tickwire_shared::ScoreBoard;
 
 use super::StoreError;
 use super::database::{Database, StoreCounts};
@@ -12,8 +15,11 @@ use super::thread::wall_ms;
 use crate::config::ServerConfig;
 use crate::sanctions::{Sanction, SanctionError, SanctionKind, SanctionTarget, date};
 
-/// Runs `PROGRAM store ...` of this game's program; `args` begin with the program and `store`.
-pub(crate) fn store_command(game: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs `PROGRAM store ...` of this game's program, with its name and its boards; `args` begin with the program and `store`.
+pub(crate) fn store_command(
+    game: (&str, &[ScoreBoard]),
+    args: impl IntoIterator<Item = OsString>,
+) -> ExitCode {
     // The word `store` takes the place of the program's name.
     let matches = command().get_matches_from(args.into_iter().skip(1));
     // A panic of the database is in the error, and needs no report of its own.
@@ -46,6 +52,7 @@ fn command() -> Command {
                 .about("Reads every record. Ends with 0 if all are good, with 1 if not.")
                 .arg(dir()),
         )
+        .subcommand(scores::score_command().arg(dir()))
         .subcommands(SANCTION_COMMANDS.map(|(name, about, ..)| sanction_command(name, about).arg(dir())))
         .subcommand(Command::new("list").about("Prints all bans and mutes.").arg(dir()))
         .subcommand(Command::new("backup").about("Writes a copy of the store.").arg(dir()).arg(to))
@@ -130,19 +137,25 @@ enum StoreCommandError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sanction(#[from] SanctionError),
+    #[error(transparent)]
+    Scores(#[from] scores::ScoreCommandError),
     #[error("{0:?} is no time; give one such as 30m, 12h or 7d")]
     Time(String),
     #[error("the store has {0} bans and mutes, the most; lift some")]
     Full(usize),
 }
 
-fn run(game: &str, matches: &ArgMatches) -> Result<String, StoreCommandError> {
+fn run(
+    (game, boards): (&str, &[ScoreBoard]),
+    matches: &ArgMatches,
+) -> Result<String, StoreCommandError> {
     let path = |matches: &ArgMatches, name: &str| {
         matches.get_one::<PathBuf>(name).expect("a required argument").clone()
     };
-    let told = |StoreCounts { rooms, messages, profiles, sanctions }| {
+    let told = |StoreCounts { rooms, messages, profiles, scores, sanctions }| {
         format!(
-            "{messages} messages in {rooms} rooms, {profiles} profiles, {sanctions} bans and mutes"
+            "{messages} messages in {rooms} rooms, {profiles} profiles, {scores} scores, \
+             {sanctions} bans and mutes"
         )
     };
     match matches.subcommand() {
@@ -154,6 +167,11 @@ fn run(game: &str, matches: &ArgMatches) -> Result<String, StoreCommandError> {
         Some(("profile", matches)) => {
             let account = matches.get_one::<String>("account").expect("a required argument");
             Ok(Database::open(&path(matches, "dir"), false)?.show_profile(game, account)?)
+        }
+        Some(("scores", matches)) => {
+            let query = scores::query(boards, matches)?;
+            let database = Database::open(&path(matches, "dir"), false)?;
+            Ok(scores::show(&database.scores(game, &query, (wall_ms(), u32::MAX))?))
         }
         Some(("list", matches)) => {
             let lines = Database::open(&path(matches, "dir"), false)?.sanctions()?;
@@ -179,14 +197,14 @@ fn run(game: &str, matches: &ArgMatches) -> Result<String, StoreCommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::database::{Database, Retention};
+    use crate::store::database::{Database, Retention, ScoreRetention};
     use crate::store::files::file_in;
     use crate::store::{NewMessage, SessionTag};
     use tickwire_shared::PlayerId;
     use tickwire_shared::control::{ChatMessage, RequestId};
 
     fn told(words: &[&str]) -> Result<String, String> {
-        run("dots", &command().get_matches_from(words)).map_err(|error| error.to_string())
+        run(("dots", &[]), &command().get_matches_from(words)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -221,6 +239,43 @@ mod tests {
     }
 
     #[test]
+    fn a_board_is_shown_from_the_first_line_and_around_an_account() {
+        const BOARDS: &[ScoreBoard] = &[ScoreBoard::sum("kills"), ScoreBoard::best("lap")];
+        let told = |words: &[&str]| {
+            let matches = command().get_matches_from(words);
+            run(("dots", BOARDS), &matches).map_err(|error| error.to_string())
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().to_str().unwrap();
+        let mut database = Database::create(dir.path(), 1 << 20).unwrap();
+        database.score("dots", BOARDS[0], &[("ann", 5), ("bob", 9), ("cid", 7)]);
+        drop(database);
+        let lines = |text: String| -> Vec<Vec<String>> {
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+            text.lines().map(words).collect()
+        };
+        let all = lines(told(&["store", "scores", at, "kills"]).unwrap());
+        let name = |line: &Vec<String>| line[..3].join(" ");
+        assert_eq!(all[0], ["3", "accounts"]);
+        assert_eq!(
+            all[1..].iter().map(name).collect::<Vec<_>>(),
+            ["1 9 BOB", "2 7 CID", "3 5 ANN"]
+        );
+        assert!(all[1][3] == "\"bob\"" && all[1].last().unwrap() == "UTC");
+        let words =
+            ["store", "scores", at, "kills", "--period", "day", "--around", "ann", "--top", "1"];
+        let near = lines(told(&words).unwrap());
+        assert_eq!(near[1..].iter().map(name).collect::<Vec<_>>(), ["2 7 CID", "3 5 ANN"]);
+        let from =
+            lines(told(&["store", "scores", at, "kills", "--from", "1", "--top", "1"]).unwrap());
+        assert_eq!(from[1..].iter().map(name).collect::<Vec<_>>(), ["2 7 CID"]);
+        assert_eq!(told(&["store", "scores", at, "lap"]).unwrap(), "0 accounts");
+        let error = told(&["store", "scores", at, "laps"]).unwrap_err();
+        assert_eq!(error, "this game has no board \"laps\"; it has: kills, lap");
+        assert!(told(&["store", "check", at]).unwrap().contains(" 12 scores, "));
+    }
+
+    #[test]
     fn a_good_store_is_checked_and_copied_and_a_damaged_one_named() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
@@ -231,11 +286,20 @@ mod tests {
         let new = NewMessage { room: "bay".to_owned(), message, session: Some(SessionTag(3)) };
         let mut database = Database::create(&from, 1 << 20).unwrap();
         database
-            .keep(&[new], Retention { messages: 9, rooms: 9, profiles: 9, sanctions: 1000 })
+            .keep(
+                &[new],
+                Retention {
+                    messages: 9,
+                    rooms: 9,
+                    profiles: 9,
+                    sanctions: 1000,
+                    scores: ScoreRetention::FEW,
+                },
+            )
             .unwrap();
         drop(database);
         let [from, to] = [&from, &to].map(|dir| dir.to_str().unwrap());
-        let good = "good, 1 messages in 1 rooms, 0 profiles, 0 bans and mutes";
+        let good = "good, 1 messages in 1 rooms, 0 profiles, 0 scores, 0 bans and mutes";
         assert!(told(&["store", "check", from]).unwrap().ends_with(good));
         assert!(told(&["store", "backup", from, to]).unwrap().starts_with(to));
         assert!(told(&["store", "check", to]).unwrap().ends_with(good));

@@ -2,11 +2,14 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `meta` | `version`, `runs`, `opened` | a number |
+//! | `meta` | `version`, `runs`, `opened`, `scores` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
 //! | `profiles` | a game's name and an account's id | its `StoredProfile` in postcard |
 //! | `sanctions` | `ban` or `mute`, and whom it is for, as text | its `Sanction` in postcard |
+//! | `scores` | a game's name, a board's, a period and an account's id | its `StoredScore` in postcard |
+//! | `score_order` | the same with place and number for the account | the account's id |
+//! | `score_counts` | a game's name, a board's and a period | the number of accounts |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
 mod check;
@@ -14,6 +17,8 @@ mod copy;
 mod profiles;
 mod said;
 mod sanctions;
+mod score_pages;
+mod scores;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -28,13 +33,16 @@ use tickwire_shared::control::ChatMessage;
 use super::error::{StoreError, guarded};
 use super::fences::ProfileFences;
 use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
-use super::record::{RoomHead, StoredMessage, VERSION, VERSION_BEFORE};
+use super::record::{RoomHead, StoredMessage, VERSION, VERSION_FIRST};
+use super::scores::SaveScore;
 use super::{NewMessage, SaveProfile};
 use profiles::PROFILES;
 use said::SAID;
 use sanctions::SANCTIONS;
+use scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
 
 pub(crate) use sanctions::SanctionChange;
+pub(super) use scores::ScoreRetention;
 
 /// Most bytes of a page's names and texts, so that it fits a frame.
 pub(crate) const PAGE_BYTES_MAX: usize = 48 * 1024;
@@ -72,6 +80,7 @@ pub(super) struct Retention {
     pub(super) profiles: usize,
     /// Bans and mutes, the first ones.
     pub(super) sanctions: usize,
+    pub(super) scores: ScoreRetention,
 }
 
 /// What is written in one transaction.
@@ -79,6 +88,7 @@ pub(super) struct Retention {
 pub(super) struct Batch {
     pub(super) messages: Vec<NewMessage>,
     pub(super) saves: Vec<SaveProfile>,
+    pub(super) scores: Vec<SaveScore>,
     pub(super) sanctions: Vec<SanctionChange>,
     /// The time, in milliseconds since 1970.
     pub(super) time_ms: u64,
@@ -86,7 +96,8 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.saves.is_empty() && self.sanctions.is_empty()
+        let Batch { messages, saves, scores, sanctions, .. } = self;
+        messages.is_empty() && saves.is_empty() && scores.is_empty() && sanctions.is_empty()
     }
 }
 
@@ -95,6 +106,8 @@ impl Batch {
 pub(super) struct Written {
     /// Of each profile.
     pub(super) saves: Vec<SaveOutcome>,
+    /// Of each score.
+    pub(super) scores: Vec<SaveOutcome>,
     /// For each ban or mute, whether there was a place for it.
     pub(super) sanctions: Vec<bool>,
 }
@@ -122,6 +135,7 @@ pub(super) struct StoreCounts {
     pub(super) rooms: u64,
     pub(super) messages: u64,
     pub(super) profiles: u64,
+    pub(super) scores: u64,
     pub(super) sanctions: u64,
 }
 
@@ -149,7 +163,7 @@ impl Database {
                 let mut meta = database.table(&write, META)?;
                 match database.number(&meta, "version")? {
                     Some(VERSION) => {}
-                    Some(version) if version != VERSION_BEFORE => {
+                    Some(version) if !(VERSION_FIRST..VERSION).contains(&version) => {
                         return Err(StoreError::Version { path: path.into(), version });
                     }
                     Some(_) | None => {
@@ -161,6 +175,9 @@ impl Database {
                 database.table(&write, SAID)?;
                 database.table(&write, PROFILES)?;
                 database.table(&write, SANCTIONS)?;
+                database.table(&write, SCORES)?;
+                database.table(&write, SCORE_ORDER)?;
+                database.table(&write, SCORE_COUNTS)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -183,7 +200,7 @@ impl Database {
             let read = database.redb.begin_read().map_err(|error| database.failed(error))?;
             let meta = read.open_table(META).map_err(|error| database.failed(error))?;
             match database.number(&meta, "version")? {
-                Some(VERSION | VERSION_BEFORE) => {}
+                Some(VERSION_FIRST..=VERSION) => {}
                 version => {
                     let version = version.unwrap_or(0);
                     return Err(StoreError::Version { path: path.clone(), version });
@@ -313,10 +330,11 @@ impl Database {
         }
         let limits = (fences, retention.profiles);
         let saves = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
+        let scores = self.save_scores(&write, &batch.scores, retention.scores, batch.time_ms)?;
         let sanctions = self.set_sanctions(&write, &batch.sanctions, retention.sanctions)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
-        Ok(Written { saves, sanctions })
+        Ok(Written { saves, scores, sanctions })
     }
 
     /// Removes the oldest messages of a room. Returns their number.

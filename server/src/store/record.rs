@@ -1,15 +1,16 @@
 //! The records of the store, in postcard. A change of their shape is a new version of the store.
 
 use serde::{Deserialize, Serialize};
-use tickwire_shared::PlayerId;
 use tickwire_shared::control::{ChatMessage, RequestId};
+use tickwire_shared::{PlayerId, Tick};
 
-use crate::room::{NewProfile, SavedProfile};
+use crate::room::{NewProfile, NewScore, SavedProfile};
 
 /// The version of the format.
-pub(super) const VERSION: u64 = 2;
-/// The version before: without profiles. A server that opens such a store makes it one of this version.
-pub(super) const VERSION_BEFORE: u64 = 1;
+pub(super) const VERSION: u64 = 3;
+/// The first version: it has no profiles, and version 2 no score boards. A server that opens a store of a version before makes
+/// it one of this version.
+pub(super) const VERSION_FIRST: u64 = 1;
 
 /// A message; its room and number are its key.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,57 @@ impl StoredProfile {
     /// The profile as rooms get it.
     pub(super) fn profile(self) -> SavedProfile {
         SavedProfile { version: self.version, json: self.json.into() }
+    }
+}
+
+/// The score of an account on a board in a period; game, board, period and account are its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredScore {
+    pub(super) score: i64,
+    /// Its place in the board's order.
+    pub(super) place: u64,
+    /// Of entries at one place, the one with the lower number is ahead.
+    pub(super) number: u64,
+    /// The account's display name.
+    pub(super) name: String,
+    /// The time since which it has this score, in milliseconds since 1970.
+    pub(super) since_ms: u64,
+    /// The room that scored last, by its seed, and its step and player.
+    room_seed: u64,
+    tick: u32,
+    player: u32,
+}
+
+impl StoredScore {
+    pub(super) fn new(
+        new: &NewScore,
+        score: i64,
+        (place, number): (u64, u64),
+        since_ms: u64,
+    ) -> Self {
+        let NewScore { player, name, room_seed, tick, .. } = new;
+        StoredScore {
+            score,
+            place,
+            number,
+            name: name.clone(),
+            since_ms,
+            room_seed: *room_seed,
+            tick: tick.0,
+            player: player.0,
+        }
+    }
+
+    /// The same after another step that came to the same score.
+    pub(super) fn renewed(self, new: &NewScore) -> Self {
+        let StoredScore { score, place, number, since_ms, .. } = self;
+        StoredScore::new(new, score, (place, number), since_ms)
+    }
+
+    /// True if this step of the room, or a later one, is in the score: the room was set back by a kill since.
+    pub(super) fn has_counted(&self, new: &NewScore) -> bool {
+        let ticks = new.tick.since(Tick(self.tick));
+        self.room_seed == new.room_seed && (ticks < 0 || ticks == 0 && new.player.0 <= self.player)
     }
 }
 

@@ -18,6 +18,10 @@ pub(super) struct StoreState {
     loads: QueueFill,
     /// The profiles of them that are saved.
     saves: QueueFill,
+    /// The scores of them.
+    scores: QueueFill,
+    /// The looks at score boards of them.
+    score_looks: QueueFill,
     stop: AtomicBool,
     health: AtomicU8,
     messages_kept: AtomicU64,
@@ -27,6 +31,10 @@ pub(super) struct StoreState {
     profiles_saved: AtomicU64,
     profiles_stale: AtomicU64,
     profiles_not_saved: AtomicU64,
+    scores_read: AtomicU64,
+    scores_saved: AtomicU64,
+    scores_stale: AtomicU64,
+    scores_not_saved: AtomicU64,
     records_damaged: AtomicU64,
     disk_bytes: AtomicU64,
 }
@@ -62,6 +70,14 @@ pub(crate) struct StoreStats {
     pub(crate) profiles_stale: u64,
     /// Saves that found no place in the queue or the store, or that the disk did not take.
     pub(crate) profiles_not_saved: u64,
+    /// Parts of score boards that were read.
+    pub(crate) scores_read: u64,
+    /// Scores on disk.
+    pub(crate) scores_saved: u64,
+    /// Scores of ticks that were counted before the server was killed.
+    pub(crate) scores_stale: u64,
+    /// Scores that found no place in the queue or on the board, or that the disk did not take.
+    pub(crate) scores_not_saved: u64,
     /// Damaged records that look-ups came by, each counted once.
     pub(crate) records_damaged: u64,
     /// Requests that wait for the thread.
@@ -110,6 +126,19 @@ impl StoreState {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn count_score_look(&self) {
+        self.scores_read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_score(&self, outcome: SaveOutcome) {
+        let count = match outcome {
+            SaveOutcome::Saved => &self.scores_saved,
+            SaveOutcome::Stale => &self.scores_stale,
+            SaveOutcome::Failed => &self.scores_not_saved,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The part of the queue that requests like this one share; `None` for messages.
     pub(super) fn part_of(&self, request: &StoreRequest) -> Option<&QueueFill> {
         match request {
@@ -117,6 +146,8 @@ impl StoreState {
             StoreRequest::Page(_) => Some(&self.look_ups),
             StoreRequest::Save(_) => Some(&self.saves),
             StoreRequest::Load(_) => Some(&self.loads),
+            StoreRequest::Score(_) => Some(&self.scores),
+            StoreRequest::FindScores(_) => Some(&self.score_looks),
         }
     }
 
@@ -141,6 +172,10 @@ impl StoreState {
             profiles_saved: self.profiles_saved.load(Ordering::Relaxed),
             profiles_stale: self.profiles_stale.load(Ordering::Relaxed),
             profiles_not_saved: self.profiles_not_saved.load(Ordering::Relaxed),
+            scores_read: self.scores_read.load(Ordering::Relaxed),
+            scores_saved: self.scores_saved.load(Ordering::Relaxed),
+            scores_stale: self.scores_stale.load(Ordering::Relaxed),
+            scores_not_saved: self.scores_not_saved.load(Ordering::Relaxed),
             records_damaged: self.records_damaged.load(Ordering::Relaxed),
             queued,
             queued_bytes,

@@ -1,5 +1,7 @@
 //! The thread that owns the database: requests in, one transaction for all that came within a moment, events out.
 
+mod answer;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +11,6 @@ use std::sync::mpsc::{Receiver as Requests, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tickwire_shared::SaveOutcome;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -17,10 +18,12 @@ use super::database::{Batch, ChatPage, DamagedRecords, Database, FoundPage, Rete
 use super::error::{guarded, panic_text};
 use super::fences::ProfileFences;
 use super::record::StoredProfile;
+use super::scores::{ScorePage, ScoreQuery};
 use super::state::{StoreHealth, StoreState};
 use super::unreadable::UnreadableRooms;
-use super::{LoadProfile, NewMessage, PageRequest, StoreError, StoreEvent, StoreRequest};
+use super::{LoadProfile, PageRequest, StoreError, StoreEvent, StoreRequest};
 use crate::room::JoinProfile;
+use answer::Found;
 
 /// Results that wait for the network; with as many the thread waits.
 const EVENTS_MAX: usize = 1024;
@@ -198,7 +201,7 @@ impl StoreThread {
         self.taken.push_back(request);
     }
 
-    /// Serves all that was taken: messages and saves first, in one transaction, then pages and joins.
+    /// Serves all that was taken: messages, saves and scores first, in one transaction, then pages, joins and looks at boards.
     fn serve(&mut self) {
         // The newest messages of this batch, by room.
         let mut newest: HashMap<String, u64> = HashMap::new();
@@ -210,8 +213,9 @@ impl StoreThread {
                     batch.messages.push(message.clone());
                 }
                 StoreRequest::Save(save) => batch.saves.push((**save).clone()),
+                StoreRequest::Score(save) => batch.scores.push((**save).clone()),
                 StoreRequest::Sanction(set) => batch.sanctions.push(set.change.clone()),
-                StoreRequest::Load(_) => {}
+                StoreRequest::Load(_) | StoreRequest::FindScores(_) => {}
                 StoreRequest::Page(page) => {
                     let stored = self.database.as_ref().map_or(0, |all| all.last_id(&page.room));
                     let last = newest.get(&page.room).copied().unwrap_or(stored);
@@ -224,11 +228,13 @@ impl StoreThread {
         let (writes, reads): (VecDeque<_>, VecDeque<_>) =
             self.taken.drain(..).partition(StoreRequest::is_write);
         self.taken = reads;
-        let Written { saves, sanctions } = written.unwrap_or_default();
-        let (mut saves, mut sanctions) = (saves.into_iter(), sanctions.into_iter());
+        let Written { saves, scores, sanctions } = written.unwrap_or_default();
+        let (mut saves, mut scores) = (saves.into_iter(), scores.into_iter());
+        let mut sanctions = sanctions.into_iter();
         for request in writes {
             let found = match request {
                 StoreRequest::Save(_) => saves.next().map(Found::Outcome),
+                StoreRequest::Score(_) => scores.next().map(Found::Outcome),
                 StoreRequest::Sanction(_) => sanctions.next().map(Found::Sanction),
                 _ => Some(Found::Saved).filter(|_| is_saved),
             };
@@ -243,7 +249,7 @@ impl StoreThread {
         }
     }
 
-    /// Serves the pages and joins that were taken. Each stays among them until it is found, to be answered after a panic too.
+    /// Serves the pages, joins and looks at boards that were taken. Each stays among them until it is found, to be answered after a panic too.
     fn read(&mut self) {
         while !self.taken.is_empty() {
             // One that cannot be read is no reason to refuse those after it.
@@ -256,6 +262,10 @@ impl StoreThread {
                 Some(StoreRequest::Load(LoadProfile { game, account, .. })) => {
                     let (game, account) = (*game, account.clone());
                     self.load(game, &account).map(Found::Profile)
+                }
+                Some(StoreRequest::FindScores(wanted)) => {
+                    let (game, query) = (wanted.game, wanted.query.clone());
+                    self.find_scores(game, &query).map(Found::Scores)
                 }
                 Some(_) | None => return,
             };
@@ -304,6 +314,22 @@ impl StoreThread {
         }
     }
 
+    /// A part of a board; `None` if it cannot be read.
+    fn find_scores(&mut self, game: &str, query: &ScoreQuery) -> Option<ScorePage> {
+        let database = self.database.as_ref()?;
+        let path = database.path().to_owned();
+        let at = (wall_ms(), self.settings.retention.scores.periods);
+        match guarded(&path, || database.scores(game, query, at)) {
+            Ok(page) => Some(page),
+            Err(error) => {
+                tracing::error!("a score board cannot be read: {error}; `store check` tells more");
+                self.close_database();
+                self.retry_at = Instant::now();
+                None
+            }
+        }
+    }
+
     /// Finds a page; `None` if it cannot be read.
     fn look_up(&mut self, wanted: &PageRequest) -> Option<ChatPage> {
         let before = wanted.before.unwrap_or(u64::MAX);
@@ -328,54 +354,6 @@ impl StoreThread {
                 self.close_database();
                 self.retry_at = Instant::now();
                 None
-            }
-        }
-    }
-
-    /// Answers a request; `None` if the store does not do it.
-    fn answer(&self, request: StoreRequest, found: Option<Found>) {
-        match request {
-            StoreRequest::Keep(NewMessage { message, .. }) => {
-                let (sender, request, id) = (message.from, message.request, message.id);
-                let is_saved = found.is_some();
-                match is_saved {
-                    true => self.state.count_kept(1),
-                    false => self.state.count_not_kept(1),
-                }
-                self.send(StoreEvent::Kept { sender, request, id, is_saved });
-            }
-            StoreRequest::Page(wanted) => {
-                self.state.count_look_up();
-                let page = match found {
-                    Some(Found::Page(page)) => Some(page),
-                    _ => None,
-                };
-                self.send(StoreEvent::Page(wanted, page));
-            }
-            StoreRequest::Save(save) => {
-                let outcome = match found {
-                    Some(Found::Outcome(outcome)) => outcome,
-                    _ => SaveOutcome::Failed,
-                };
-                self.state.count_profile(outcome);
-                let (save, room) = (save.id(), save.room);
-                self.send(StoreEvent::Profile { room, save, outcome });
-            }
-            StoreRequest::Sanction(set) => {
-                let fits = match found {
-                    Some(Found::Sanction(fits)) => Some(fits),
-                    _ => None,
-                };
-                let _ = set.answer.send(fits);
-            }
-            StoreRequest::Load(LoadProfile { answer, .. }) => {
-                self.state.count_load();
-                let profile = match found {
-                    Some(Found::Profile(profile)) => Some(profile),
-                    _ => None,
-                };
-                // The join may have waited for too long.
-                let _ = answer.send(profile);
             }
         }
     }
@@ -435,15 +413,6 @@ impl StoreThread {
             let _ = self.events.blocking_send(event);
         }
     }
-}
-
-/// What the store did.
-enum Found {
-    Saved,
-    Page(ChatPage),
-    Outcome(SaveOutcome),
-    Sanction(bool),
-    Profile(JoinProfile),
 }
 
 /// The time in milliseconds since 1970.

@@ -6,6 +6,7 @@ mod files;
 mod playback;
 mod profiles;
 mod race;
+mod scores;
 
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,13 @@ impl Table {
                 let (fence, tick) = (u64::from(player.0), self.room.tick());
                 let outcomes = [SaveOutcome::Saved, SaveOutcome::Stale, SaveOutcome::Failed];
                 let outcome = outcomes[usize::from(value) % 3];
-                self.hand(ToRoom::Saved { player, fence, tick, outcome });
+                self.hand(match value < 128 {
+                    true => ToRoom::Saved { player, fence, tick, outcome },
+                    false => {
+                        let (room_seed, board) = (SEED, value % 2);
+                        ToRoom::Scored { player, room_seed, board, tick, outcome }
+                    }
+                });
             }
             _ => self.tick(),
         }

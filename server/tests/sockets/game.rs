@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tickwire_shared::{
     Capture, EntityId, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Refusal,
-    Replicate, RoomPolicy, SaveOutcome, Simulation, Tick,
+    Replicate, RoomPolicy, SaveOutcome, ScoreBoard, Simulation, Tick,
 };
 
 /// The player's input.
@@ -55,6 +55,14 @@ pub(crate) struct Walked {
 
 /// A dot whose steps are on disk shows so many more.
 pub(crate) const SAVED_STEPS: u32 = 100;
+
+/// How often an account has cleared its number.
+pub(crate) const CLEARS: ScoreBoard = ScoreBoard::sum("clears");
+/// The most steps with which an account has left.
+pub(crate) const STEPS: ScoreBoard = ScoreBoard::best("steps");
+
+/// A dot whose clear is on its board shows that many more steps.
+pub(crate) const CLEARED_STEPS: u32 = 1000;
 
 /// The room options.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -120,6 +128,7 @@ impl Simulation for Dots {
     type RoomOptions = Board;
     type JoinOptions = Pawn;
     type Profile = Walked;
+    const SCORE_BOARDS: &'static [ScoreBoard] = &[CLEARS, STEPS];
 
     fn room_policy(board: &Board) -> Result<RoomPolicy, Refusal> {
         match board.fault.as_str() {
@@ -182,6 +191,13 @@ impl Simulation for Dots {
         }
     }
 
+    fn scored(&mut self, player: PlayerId, board: ScoreBoard, _tick: Tick, outcome: SaveOutcome) {
+        let is_shown = board == CLEARS && outcome == SaveOutcome::Saved;
+        if let Some(dot) = self.0.get_mut(&player).filter(|_| is_shown) {
+            dot.steps += CLEARED_STEPS;
+        }
+    }
+
     /// A bot walks on.
     fn bot_input(&self, _bot: PlayerId, _tick: Tick) -> Keys {
         Keys { right: 1, panic: false }
@@ -190,6 +206,7 @@ impl Simulation for Dots {
     fn step(&mut self, inputs: &Inputs<Self>, outbox: &mut Outbox<Self>) {
         for (player, Dot { steps }) in self.3.drain(..) {
             outbox.save(player, Walked { steps });
+            outbox.score(player, STEPS, steps.into());
         }
         for (player, keys) in inputs.iter() {
             assert!(!keys.panic, "asked to break");
@@ -202,8 +219,9 @@ impl Simulation for Dots {
                 Edit::Digit(edit) => dot.steps * 10 + u32::from(edit.digit),
                 Edit::Clear(_) => 0,
             };
-            if let Edit::Digit(_) = edit {
-                outbox.save(player, Walked { steps: dot.steps });
+            match edit {
+                Edit::Digit(_) => outbox.save(player, Walked { steps: dot.steps }),
+                Edit::Clear(_) => outbox.score(player, CLEARS, 1),
             }
         }
     }

@@ -35,6 +35,7 @@ mod room_options;
 mod rooms;
 mod said_again;
 mod sanctions;
+mod scores;
 mod slow_reader;
 mod static_data;
 mod stop;

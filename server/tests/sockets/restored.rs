@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tickwire_server::identity::Authenticator;
 use tickwire_server::journal::{JournalEnd, JournalReader};
 use tickwire_server::room::Replay;
 use tickwire_server::{Server, ServerConfig};
@@ -62,6 +63,20 @@ impl Files {
                 std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
             }
         }
+    }
+
+    /// The same of a server that asks `authenticator`.
+    pub(crate) async fn server_asking(
+        &self,
+        authenticator: impl Authenticator,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Running {
+        Running::start_asking(authenticator, |config| {
+            config.journal = Some(self.dir());
+            config.journal_flush_ms = 1;
+            change(config);
+        })
+        .await
     }
 
     /// Kills a server, and starts another one with its files.

@@ -2,7 +2,7 @@
 
 use glam::Vec3;
 
-use super::{EntityId, Groups, PlayerId, Position, Simulation, StaticData};
+use super::{EntityId, Groups, PlayerId, Position, ScoreBoard, Simulation, StaticData};
 
 /// Where a step puts what happened once.
 ///
@@ -18,6 +18,7 @@ pub struct Outbox<G: Simulation> {
     unreliable: Vec<OutboxEvent<G::Event>>,
     static_data: StaticData,
     saves: Vec<(PlayerId, G::Profile)>,
+    scores: Vec<(PlayerId, ScoreBoard, i64)>,
 }
 
 /// An event of an [`Outbox`].
@@ -73,6 +74,7 @@ impl<G: Simulation> Default for Outbox<G> {
             unreliable: Vec::new(),
             static_data: StaticData::default(),
             saves: Vec::new(),
+            scores: Vec::new(),
         }
     }
 }
@@ -125,6 +127,26 @@ impl<G: Simulation> Outbox<G> {
         self.saves.push((player, profile));
     }
 
+    /// Scores on one of the game's [boards](Simulation::SCORE_BOARDS), for a player with an account; several of one player and
+    /// board in a step are one, by the board's rule. Also in the step after [`Simulation::leave`] for the player that has left.
+    /// [`Simulation::scored`] tells when the disk has it. Passed over for a guest, a bot, a board that the game does not name,
+    /// and without a store.
+    ///
+    /// Score at the end of a round or at the leave, and not in each tick: each score is a write to the disk, and those that find
+    /// no place in the store's queue are not kept.
+    ///
+    /// ```ignore
+    /// outbox.score(player, KILLS, 3);
+    /// ```
+    pub fn score(&mut self, player: PlayerId, board: ScoreBoard, score: i64) {
+        self.scores.push((player, board, score));
+    }
+
+    /// Takes out all scores, in their order.
+    pub fn drain_scores(&mut self) -> impl Iterator<Item = (PlayerId, ScoreBoard, i64)> + '_ {
+        self.scores.drain(..)
+    }
+
     /// Takes out all saves, in their order.
     pub fn drain_saves(&mut self) -> impl Iterator<Item = (PlayerId, G::Profile)> + '_ {
         self.saves.drain(..)
@@ -140,7 +162,7 @@ impl<G: Simulation> Outbox<G> {
         self.unreliable.drain(..)
     }
 
-    /// Moves the events and the edits of static data that `other` holds behind what is here. Its saves stay.
+    /// Moves the events and the edits of static data that `other` holds behind what is here. Its saves and scores stay.
     pub fn append(&mut self, other: &mut Outbox<G>) {
         self.events.append(&mut other.events);
         self.unreliable.append(&mut other.unreliable);

@@ -389,6 +389,32 @@ fn a_pilot_changes_to_a_team_that_is_not_the_larger_one_and_waits_for_a_ship() {
 }
 
 #[test]
+fn a_round_counts_on_the_boards_of_accounts_once_at_its_end_or_at_the_leave() {
+    let account = Account { id: "ann".to_owned(), seat: None };
+    let mut field = Field::empty(2);
+    let ann = PlayerId(3);
+    field.arena.join(&NewPlayer { account: Some(&account), ..NewPlayer::named(ann, "Ann") });
+    let score = |arena: &mut Arena, of: [u16; 2]| {
+        for pilot in &mut arena.pilots {
+            [pilot.score, pilot.kills] = of;
+        }
+    };
+    let scores = |arena: &mut Arena, tick| -> Vec<(PlayerId, ScoreBoard, i64)> {
+        let mut outbox = Outbox::default();
+        arena.step(&Inputs::new(tick, &[]), &mut outbox);
+        outbox.drain_scores().collect()
+    };
+    score(&mut field.arena, [9, 2]);
+    field.arena.round_ticks_left = 1;
+    assert_eq!(scores(&mut field.arena, Tick(1)), [(ann, SCORE, 9), (ann, KILLS, 2)]);
+    assert_eq!(scores(&mut field.arena, Tick(2)), []);
+    score(&mut field.arena, [5, 0]);
+    field.arena.leave(ann, LeaveReason::Left);
+    assert_eq!(scores(&mut field.arena, Tick(3)), [(ann, SCORE, 5)]);
+    assert_eq!(scores(&mut field.arena, Tick(4)), []);
+}
+
+#[test]
 fn an_account_comes_back_to_its_team_with_its_kills_and_a_guest_has_no_career() {
     let account = Account { id: "ann".to_owned(), seat: None };
     let ann = || NewPlayer { account: Some(&account), ..NewPlayer::named(PlayerId(3), "Ann") };

@@ -1,3 +1,4 @@
+import { showBest } from './best';
 import { byId, setText } from './dom';
 import { recall, remember } from './memory';
 import { PrivateForm, type PrivateRoom } from './private';
@@ -34,6 +35,7 @@ export class EnterScreen {
   show(error = ''): void {
     this.#root.hidden = false;
     this.#setWaiting(false);
+    void showBest();
     setText(this.#error, error);
     this.#name.setAttribute('aria-invalid', String(error !== ''));
     // On a phone the focus would open the keyboard over half of the page.

@@ -6,6 +6,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _};
 
 use super::profiles::PROFILES;
 use super::sanctions::SANCTIONS;
+use super::scores::SCORES;
 use super::{Database, MESSAGES, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::record::RoomHead;
@@ -52,10 +53,15 @@ impl Database {
             true => self.check_profiles(&read)?,
             false => 0,
         };
+        let scores = match self.has_table(&read, SCORES)? {
+            true => self.check_scores(&read)?,
+            false => 0,
+        };
         let sanctions = match self.has_table(&read, SANCTIONS)? {
             true => self.read_sanctions(&read)?.len() as u64,
             false => 0,
         };
-        Ok(StoreCounts { rooms: self.rooms.len() as u64, messages, profiles, sanctions })
+        let rooms = self.rooms.len() as u64;
+        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions })
     }
 }

@@ -10,6 +10,7 @@ use redb::{
 use super::profiles::PROFILES;
 use super::said::SAID;
 use super::sanctions::SANCTIONS;
+use super::scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
 use super::{CACHE_BYTES, Database, MESSAGES, META, ROOMS, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::files::{file_in, make_dir, part_in, publish};
@@ -53,12 +54,20 @@ impl Database {
             true => self.copy_table(&copy, both, SANCTIONS)?,
             false => 0,
         };
+        let scores = match self.has_table(&read, SCORES)? {
+            true => {
+                self.copy_table(&copy, both, SCORE_ORDER)?;
+                self.copy_table(&copy, both, SCORE_COUNTS)?;
+                self.copy_table(&copy, both, SCORES)?
+            }
+            false => 0,
+        };
         // The copy has them all.
         self.set_version(&write)?;
         write.commit().map_err(|error| copy.failed(error))?;
         let Database { redb, path, .. } = copy;
         redb.close().map_err(|error| StoreError::of_database(&path, error.into()))?;
-        Ok(StoreCounts { rooms, messages, profiles, sanctions })
+        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions })
     }
 
     /// True if the store has this table.

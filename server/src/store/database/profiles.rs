@@ -110,7 +110,7 @@ mod tests {
     use proptest::prelude::*;
     use tickwire_shared::{PlayerId, Tick};
 
-    use super::super::{Batch, CACHE_BYTES, Retention};
+    use super::super::{Batch, CACHE_BYTES, Retention, ScoreRetention};
     use super::*;
     use crate::room::{NewProfile, SavedProfile};
 
@@ -129,7 +129,13 @@ mod tests {
         saves: Vec<SaveProfile>,
     ) -> Vec<SaveOutcome> {
         let batch = Batch { saves, time_ms: 5, ..Batch::default() };
-        let retention = Retention { messages: 9, rooms: 9, profiles: 2, sanctions: 1000 };
+        let retention = Retention {
+            messages: 9,
+            rooms: 9,
+            profiles: 2,
+            sanctions: 1000,
+            scores: ScoreRetention::FEW,
+        };
         database.write(&batch, retention, fences).unwrap().saves
     }
 

@@ -1,13 +1,16 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use tickwire_shared::control::{ChatMessage, RequestId};
-use tickwire_shared::{PlayerId, Tick};
+use tickwire_shared::{PlayerId, SaveOutcome, ScoreBoard, Tick};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::room::{NewProfile, SavedProfile};
+use crate::room::{NewProfile, NewScore, SavedProfile};
+use crate::store::database::ScoreRetention;
 use crate::store::state::QueueShare;
-use crate::store::{SaveId, SaveProfile};
+use crate::store::{
+    FindScores, NewMessage, SaveId, SaveProfile, SaveScore, ScoreId, ScorePeriod, ScoreRange,
+};
 
 const CACHE_BYTES: usize = 1 << 20;
 
@@ -28,7 +31,13 @@ impl DrivenThread {
         let settings = ThreadSettings {
             dir: dir.path().to_owned(),
             cache_bytes: CACHE_BYTES,
-            retention: Retention { messages: 100, rooms: 100, profiles: 1000, sanctions: 1000 },
+            retention: Retention {
+                messages: 100,
+                rooms: 100,
+                profiles: 1000,
+                sanctions: 1000,
+                scores: ScoreRetention::FEW,
+            },
             commit_time,
             fences: ProfileFences::new(0, 9),
         };
@@ -274,4 +283,65 @@ fn while_the_store_fails_no_profile_is_read_or_saved_and_each_is_answered() {
     let told = driven.serve(vec![save(1, "2")]);
     assert_eq!(told, [saved(1, SaveOutcome::Saved), StoreEvent::Recovered]);
     assert_eq!(driven.state.stats().profiles_not_saved, 1);
+}
+
+fn score(tick: u32) -> (StoreRequest, ScoreId) {
+    let new = NewScore {
+        player: PlayerId(7),
+        account: "ann".to_owned(),
+        name: "Ann".to_owned(),
+        room_seed: 9,
+        tick: Tick(tick),
+        board: 0,
+        score: 5,
+    };
+    let save = SaveScore { game: "dots", room: "bay".to_owned(), board: KILLS, new };
+    let id = save.id();
+    (StoreRequest::Score(Box::new(save)), id)
+}
+
+const KILLS: ScoreBoard = ScoreBoard::sum("kills");
+
+fn look() -> (StoreRequest, oneshot::Receiver<Option<ScorePage>>) {
+    let range = ScoreRange::Top { from: 0, count: 9 };
+    let query = ScoreQuery { board: KILLS, period: ScorePeriod::Day, ago: 0, range };
+    let (answer, answered) = oneshot::channel();
+    (StoreRequest::FindScores(Box::new(FindScores { game: "dots", query, answer })), answered)
+}
+
+#[test]
+fn a_score_is_told_once_it_is_on_disk_and_a_look_of_the_same_batch_finds_it() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    let room = || "bay".to_owned();
+    let (one, id) = score(3);
+    let (wanted, mut answered) = look();
+    let told = driven.serve(vec![wanted, one, keep(1)]);
+    let scored = StoreEvent::Score { room: room(), score: id, outcome: SaveOutcome::Saved };
+    assert_eq!(told, [scored, kept(1, true)]);
+    let page = answered.try_recv().unwrap().unwrap();
+    assert_eq!((page.accounts, page.lines[0].score), (1, 5));
+    // The room was set back by a kill, and plays the tick again.
+    let (again, id) = score(3);
+    let stale = StoreEvent::Score { room: room(), score: id, outcome: SaveOutcome::Stale };
+    assert_eq!(driven.serve(vec![again]), [stale]);
+}
+
+#[test]
+fn while_the_disk_fails_a_score_is_told_as_not_saved_and_a_look_ends_without_lines() {
+    let mut driven = DrivenThread::new(Duration::ZERO);
+    driven.fail();
+    driven.this.retry_at = Instant::now() + Duration::from_secs(60);
+    let ((lost, id), (wanted, mut answered)) = (score(3), look());
+    let outcome = SaveOutcome::Failed;
+    let failed = StoreEvent::Score { room: "bay".to_owned(), score: id, outcome };
+    assert_eq!(driven.serve(vec![lost, wanted]), [failed]);
+    assert_eq!(answered.try_recv(), Ok(None));
+    driven.this.retry_at = Instant::now();
+    let ((again, id), (wanted, mut answered)) = (score(3), look());
+    let saved =
+        StoreEvent::Score { room: "bay".to_owned(), score: id, outcome: SaveOutcome::Saved };
+    assert_eq!(driven.serve(vec![again, wanted]), [saved, StoreEvent::Recovered]);
+    assert_eq!(answered.try_recv().unwrap().unwrap().lines[0].score, 5);
+    let stats = driven.state.stats();
+    assert_eq!((stats.scores_saved, stats.scores_not_saved, stats.scores_read), (1, 1, 2));
 }

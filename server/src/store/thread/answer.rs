@@ -1,0 +1,87 @@
+//! The answers to requests.
+
+use tickwire_shared::SaveOutcome;
+
+use super::StoreThread;
+use crate::room::JoinProfile;
+use crate::store::database::ChatPage;
+use crate::store::scores::ScorePage;
+use crate::store::{LoadProfile, NewMessage, StoreEvent, StoreRequest};
+
+/// What the store did.
+pub(super) enum Found {
+    Saved,
+    Page(ChatPage),
+    Outcome(SaveOutcome),
+    Sanction(bool),
+    Profile(JoinProfile),
+    Scores(ScorePage),
+}
+
+impl StoreThread {
+    /// Answers a request; `None` if the store does not do it.
+    pub(super) fn answer(&self, request: StoreRequest, found: Option<Found>) {
+        match request {
+            StoreRequest::Keep(NewMessage { message, .. }) => {
+                let (sender, request, id) = (message.from, message.request, message.id);
+                let is_saved = found.is_some();
+                match is_saved {
+                    true => self.state.count_kept(1),
+                    false => self.state.count_not_kept(1),
+                }
+                self.send(StoreEvent::Kept { sender, request, id, is_saved });
+            }
+            StoreRequest::Page(wanted) => {
+                self.state.count_look_up();
+                let page = match found {
+                    Some(Found::Page(page)) => Some(page),
+                    _ => None,
+                };
+                self.send(StoreEvent::Page(wanted, page));
+            }
+            StoreRequest::Save(save) => {
+                let outcome = match found {
+                    Some(Found::Outcome(outcome)) => outcome,
+                    _ => SaveOutcome::Failed,
+                };
+                self.state.count_profile(outcome);
+                let (save, room) = (save.id(), save.room);
+                self.send(StoreEvent::Profile { room, save, outcome });
+            }
+            StoreRequest::Score(save) => {
+                let outcome = match found {
+                    Some(Found::Outcome(outcome)) => outcome,
+                    _ => SaveOutcome::Failed,
+                };
+                self.state.count_score(outcome);
+                let (score, room) = (save.id(), save.room);
+                self.send(StoreEvent::Score { room, score, outcome });
+            }
+            StoreRequest::FindScores(wanted) => {
+                self.state.count_score_look();
+                let page = match found {
+                    Some(Found::Scores(page)) => Some(page),
+                    _ => None,
+                };
+                // Whoever asked may have gone.
+                let _ = wanted.answer.send(page);
+            }
+            StoreRequest::Sanction(set) => {
+                let fits = match found {
+                    Some(Found::Sanction(fits)) => Some(fits),
+                    _ => None,
+                };
+                let _ = set.answer.send(fits);
+            }
+            StoreRequest::Load(LoadProfile { answer, .. }) => {
+                self.state.count_load();
+                let profile = match found {
+                    Some(Found::Profile(profile)) => Some(profile),
+                    _ => None,
+                };
+                // The join may have waited for too long.
+                let _ = answer.send(profile);
+            }
+        }
+    }
+}
