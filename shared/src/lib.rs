@@ -117,8 +117,8 @@ pub use serde;
 pub use simulation::StatePart;
 pub use simulation::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
-    MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId,
-    Position, Refusal, RoomPolicy, SaveOutcome, Simulation, StaticData, StaticEdit,
+    MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, NoGame, Options, Outbox, OutboxEvent,
+    PlayerId, Position, Refusal, RoomPolicy, SaveOutcome, Simulation, StaticData, StaticEdit,
     UnreliableOutbox, View, Viewer, read_state,
 };
 pub use text::Text;
