@@ -25,12 +25,13 @@ mod roster;
 mod static_data;
 mod static_stream;
 mod timeline;
+mod topics;
 mod trajectory;
 mod visible_error;
 mod welcome;
 
 pub use clock::ServerClock;
-pub use event::{ConnectionEvent, SessionError, SessionEvent};
+pub use event::{ConnectionEvent, SessionError, SessionEvent, TopicEvent};
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
@@ -42,6 +43,8 @@ use room::JoinedRoom;
 pub use room::RoomSession;
 use room_list::RoomList;
 use static_data::StaticCopies;
+pub use topics::SubscribeOptions;
+use topics::TopicsState;
 pub use welcome::Welcome;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -137,6 +140,7 @@ pub struct Session {
     /// The list of rooms that the client follows.
     rooms: RoomList,
     static_data: StaticCopies,
+    topics: TopicsState,
     /// Makes the prediction rules for a server's schema; `None` predicts nothing.
     rules: Option<RulesFor>,
     /// Modes of kinds by name; others are interpolated.
@@ -194,6 +198,7 @@ impl Session {
             room: None,
             rooms: RoomList::default(),
             static_data: StaticCopies::default(),
+            topics: TopicsState::default(),
             rules: None,
             modes: BTreeMap::new(),
             held: Vec::new(),
@@ -343,7 +348,7 @@ impl Session {
 
     /// The next event; `None` if there is none now.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.topics.poll_event().map(SessionEvent::Topic))
     }
 
     /// Sets the player's input, in lanes of the server's schema. Ignored before the welcome.
@@ -386,6 +391,7 @@ impl Session {
     }
 
     fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
+        self.topics.handle_answer(frame);
         match frame {
             ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms, run } => {
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
@@ -448,6 +454,7 @@ impl Session {
             | ServerFrame::RoomsChanged { .. }
             | ServerFrame::Refused { .. } => self.rooms.handle(frame),
             ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
+            ServerFrame::Published { .. } | ServerFrame::TopicsEnded { .. } => {}
         }
         Ok(())
     }
