@@ -92,7 +92,7 @@
 #[doc(inline)]
 pub use tickwire_shared::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Input, Inputs,
-    LeaveReason, MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Outbox, OutboxEvent,
+    LeaveReason, MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, NoGame, Outbox, OutboxEvent,
     PlayerId, Position, Refusal, Replicate, RoomPolicy, SaveOutcome, ScoreBoard, ScoreRule,
     Simulation, StaticData, Text, Tick, View, Viewer, game, glam, read_state, serde, state,
 };

@@ -39,4 +39,4 @@ pub use native::{
     Client, ClientEvent, ConnectError, ConnectOptions, DirCache, Seen, StaticCache, Transport,
     Trust,
 };
-pub use session::ConnectionEvent;
+pub use session::{ConnectionEvent, SubscribeOptions, TopicEvent};

@@ -9,6 +9,7 @@ mod moving;
 mod reconnect;
 mod static_cache;
 mod target;
+mod topics;
 mod trust;
 
 pub use error::ConnectError;
@@ -349,6 +350,7 @@ impl<S: Simulation> Client<S> {
                     ClientEvent::StaticChanged { key, offset, length }
                 }
                 SessionEvent::Over { code, text } => ClientEvent::Over { code, text },
+                SessionEvent::Topic(event) => ClientEvent::Topic(event),
                 SessionEvent::Connection(state) => {
                     self.reconnect.note(state, self.link.transport());
                     ClientEvent::Connection(state)
@@ -461,6 +463,7 @@ impl<S: Simulation> Client<S> {
                 self.session.handle_lost(at, text);
             }
             Incoming::Static(bytes) => self.session.handle_static(bytes)?,
+            Incoming::Topics(bytes) => self.session.handle_topics(bytes)?,
             Incoming::Closed { code, text } => self.session.handle_closed(*code, text),
         }
         Ok(())
@@ -479,6 +482,7 @@ impl<S: Simulation> Client<S> {
         self.link.send_chat(self.session.take_chat());
         static_cache::serve(&mut self.session, self.static_cache.as_deref());
         self.link.send_static(self.session.take_static());
+        self.link.send_topics(self.session.take_topics());
         while let Some(datagram) = self.session.poll_datagram() {
             self.link.send_datagram(datagram);
         }

@@ -27,12 +27,13 @@ mod stall;
 mod static_data;
 mod static_stream;
 mod timeline;
+mod topics;
 mod trajectory;
 mod visible_error;
 mod welcome;
 
 pub use clock::ServerClock;
-pub use event::{ConnectionEvent, SessionError, SessionEvent};
+pub use event::{ConnectionEvent, SessionError, SessionEvent, TopicEvent};
 pub use extrapolated::{MODE_TICKS_MAX, Mode};
 pub use interpolation::Shown;
 pub use net_stats::{NetStats, WireStats};
@@ -45,6 +46,8 @@ pub use room::RoomSession;
 use room_list::RoomList;
 use stall::StallWatch;
 use static_data::StaticCopies;
+pub use topics::SubscribeOptions;
+use topics::TopicsState;
 pub use welcome::Welcome;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -139,6 +142,7 @@ pub struct Session {
     /// The list of rooms that the client follows.
     rooms: RoomList,
     static_data: StaticCopies,
+    topics: TopicsState,
     /// Makes the prediction rules for a server's schema; `None` predicts nothing.
     rules: Option<RulesFor>,
     /// What was predicted wrong, if the caller asked for it.
@@ -199,6 +203,7 @@ impl Session {
             room: None,
             rooms: RoomList::default(),
             static_data: StaticCopies::default(),
+            topics: TopicsState::default(),
             rules: None,
             corrections: Corrections::default(),
             modes: BTreeMap::new(),
@@ -330,7 +335,7 @@ impl Session {
 
     /// The next event; `None` if there is none now.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.topics.poll_event().map(SessionEvent::Topic))
     }
 
     /// Sets the player's input, in lanes of the server's schema. Ignored before the welcome.
@@ -373,6 +378,7 @@ impl Session {
     }
 
     fn handle_frame(&mut self, now: Duration, frame: &ServerFrame) -> Result<(), SessionError> {
+        self.topics.handle_answer(frame);
         match frame {
             ServerFrame::Welcome { server, player, schema, resume, resume_grace_ms, run } => {
                 let (player, server, schema) = (*player, server.clone(), schema.clone());
@@ -437,6 +443,7 @@ impl Session {
             | ServerFrame::RoomsChanged { .. }
             | ServerFrame::Refused { .. } => self.rooms.handle(frame),
             ServerFrame::Done { .. } | ServerFrame::Notice(_) => {}
+            ServerFrame::Published { .. } | ServerFrame::TopicsEnded { .. } => {}
         }
         Ok(())
     }

@@ -12,11 +12,11 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{CloseCode, ContentHash, RoomChoice, ServerFrame};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::replica::Event;
-use tickwire_shared::schema::{KindSchema, Schema};
+use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
 use wasm_bindgen::prelude::*;
 
-use crate::session::component::{components, lanes_of, push_components};
+use crate::session::component::{kind_lanes, push_components};
 use crate::session::prediction::NumberRules;
 use crate::session::{Mode, Session, SessionError, SessionEvent};
 use js::{Array, Error, Float64Array, Function, Uint8Array};
@@ -319,6 +319,7 @@ impl Core {
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
+            SessionEvent::Topic(_) => JsValue::UNDEFINED,
             SessionEvent::Connection(state) => connection_object(*state),
             SessionEvent::Game(event) => self.game_object("event", event, false),
             SessionEvent::Predicted(event) => self.game_object("event", event, true),
@@ -459,18 +460,20 @@ impl Core {
             }
             ServerFrame::Host(host) => typed("host", &[("player", player_or_none(*host))]),
             ServerFrame::Notice(text) => typed("notice", &[("text", text.into())]),
-            // The session handles them and does not report them.
-            ServerFrame::Keyframe(_) => typed("keyframe", &[]),
-            ServerFrame::Resync { .. } => typed("resync", &[]),
-            ServerFrame::Resumed { .. } | ServerFrame::Restarted { .. } => typed("resumed", &[]),
+            // The session handles them and does not report them, or this client does not ask for them.
+            ServerFrame::Keyframe(_)
+            | ServerFrame::Resync { .. }
+            | ServerFrame::Resumed { .. }
+            | ServerFrame::Restarted { .. }
+            | ServerFrame::StaticData { .. }
+            | ServerFrame::StaticChanged { .. }
+            | ServerFrame::Published { .. }
+            | ServerFrame::TopicsEnded { .. } => JsValue::UNDEFINED,
             ServerFrame::MemberAway { player } => {
                 typed("memberAway", &[("player", player.0.into())])
             }
             ServerFrame::MemberBack { player } => {
                 typed("memberBack", &[("player", player.0.into())])
-            }
-            ServerFrame::StaticData { .. } | ServerFrame::StaticChanged { .. } => {
-                typed("static", &[])
             }
             ServerFrame::Goodbye { code, text } => {
                 typed("goodbye", &[("code", code.number().into()), ("text", text.into())])
@@ -481,19 +484,4 @@ impl Core {
 
 fn at(now_ms: f64) -> Duration {
     Duration::from_micros((now_ms.max(0.0) * 1000.0) as u64)
-}
-
-/// The lanes of a kind from one number for each component, in the schema's order.
-fn kind_lanes(kind: &KindSchema, values: &[f64]) -> Vec<i32> {
-    let mut lanes = vec![0; kind.lanes()];
-    let (mut value_at, mut lane_at) = (0, 0);
-    for field in &kind.fields {
-        let width = components(field);
-        let given = values.get(value_at..value_at + width).unwrap_or(&[]);
-        let wide = field.lanes();
-        lanes_of(field, given, &mut lanes[lane_at..lane_at + wide]);
-        value_at += width;
-        lane_at += wide;
-    }
-    lanes
 }

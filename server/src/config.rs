@@ -83,6 +83,43 @@ settings! {
 }
 
 settings! {
+    /// Limits and settings of topics, the named channels beside rooms.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct TopicsConfig {
+        /// Offer topics.
+        enabled: bool = false;
+        /// Topics to which players may publish whose token has no claim `topics`, guests among them: names or patterns,
+        /// separated by commas, `**` for all. By default none.
+        publish: List = List::default();
+        /// Topics to which they may subscribe, by default none.
+        subscribe: List = List::default();
+        /// Topics at once. One that nobody follows, and whose messages are older than `topics.history_s`, goes for a new one.
+        topics_max: usize = 10_000, in 1..=1_000_000;
+        /// Subscriptions of one session.
+        subscriptions_max: usize = 64, in 1..=4096;
+        /// Topics that one session follows by all of its subscriptions.
+        followed_max: usize = 1024, in 1..=4096;
+        /// Messages a second that one session publishes; more are refused.
+        publish_hz: u32 = 50, in 1..=100_000;
+        /// Messages at once that one session publishes.
+        publish_burst: u32 = 100, in 1..=100_000;
+        /// Bytes of a message.
+        payload_bytes_max: usize = 16_384, in 1..=61_440;
+        /// Keys of one topic.
+        keys_max: usize = 1024, in 1..=1_000_000;
+        /// Last messages of a topic that are kept for those who are behind, or subscribe later.
+        history_messages: usize = 1000, in 1..=1_000_000;
+        /// Bytes of those.
+        history_bytes_max: usize = 1_048_576, in 65_536..=1_073_741_824;
+        /// Seconds for which they are kept. The newest message of each key is kept as long as its topic.
+        history_s: u32 = 600, in 1..=2_592_000;
+        /// Bytes of what is kept of all topics; beyond that the oldest messages of all go.
+        bytes_max: usize = 268_435_456, in 1_048_576..=68_719_476_736;
+    }
+}
+
+settings! {
     /// Limits and settings of the server.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
@@ -297,7 +334,7 @@ settings! {
         /// Addresses remembered for the two settings above.
         handshakes_prefixes_max: usize = 65_536, in 16..=10_000_000;
         /// Bidirectional streams of a connection.
-        bidi_streams_max: u32 = 4, in 4..=64;
+        bidi_streams_max: u32 = 8, in 5..=64;
         /// Unidirectional streams of a connection; a browser needs at least 3 for itself.
         uni_streams_max: u32 = 8, in 3..=64;
         /// Unread bytes of a stream.
@@ -372,6 +409,8 @@ settings! {
         log_lines_hz: u32 = 10, in 0..=1_000_000;
         /// Settings of every room.
         room: RoomConfig = RoomConfig::default();
+        /// Settings of topics.
+        topics: TopicsConfig = TopicsConfig::default();
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
 //! - `reservations` has seats wait for accounts;
+//! - `topics` serves the topics stream: messages of channels beside rooms, at the client's pace;
 //! - `history` keeps messages in the store and brings them back, `profiles` what games save of accounts;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
 //!   again; `stop` is the end of all of them;
@@ -35,6 +36,7 @@ mod static_data;
 mod static_offers;
 mod stop;
 mod streams;
+mod topics;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -56,6 +58,7 @@ use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
+use crate::topics::TopicHub;
 use crate::transport::TransportSession;
 use control::FrameRates;
 use resume::{
@@ -93,6 +96,7 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) inputs: InputCodec,
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: ClientLinks<S::Input>,
+    pub(crate) topics: TopicHub,
     pub(crate) counters: Counters,
     /// Connections of the driver, including those that are not yet or no longer sessions.
     pub(crate) quic_connections: AtomicUsize,
@@ -127,6 +131,7 @@ impl<S: Simulation> ServerState<S> {
             schema,
             links: ClientLinks::new(rooms.numbers()),
             rooms,
+            topics: TopicHub::new(&config.topics, SecretSource::System.run().0),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(
@@ -149,7 +154,8 @@ impl<S: Simulation> ServerState<S> {
     /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat.
     pub(crate) fn with_seed(self, seed: u64) -> Self {
         let secrets = SecretSource::Seed(seed);
-        ServerState { secrets, run: secrets.run(), ..self }
+        let topics = TopicHub::new(&self.config.topics, secrets.run().0);
+        ServerState { topics, secrets, run: secrets.run(), ..self }
     }
 
     /// The number of sessions that have said hello and have not ended.
@@ -271,6 +277,7 @@ pub(crate) async fn serve<S: Simulation>(
         refuse_return(&host, &late);
     }
     host.rooms.feed.unsubscribe(link.player);
+    host.topics.leave(link.player);
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }
@@ -381,7 +388,7 @@ async fn watch_path<I>(link: &ClientLink<I>) -> SessionEnd {
     }
 }
 
-/// Waits until a greeted session was in no room for too long: places on the server are for players
+/// Waits until a greeted session was in no room, and without topics, for too long: places on the server are for players
 /// and spectators.
 async fn stay_without_room<S: Simulation>(
     host: &ServerState<S>,
@@ -391,7 +398,8 @@ async fn stay_without_room<S: Simulation>(
     let mut until = Instant::now() + time;
     loop {
         tokio::time::sleep_until(until.min(Instant::now() + ROOM_LOOK)).await;
-        if !link.is_greeted() || link.membership().is_some() {
+        let is_used = link.membership().is_some() || host.topics.is_used_by(link.player);
+        if !link.is_greeted() || is_used {
             until = Instant::now() + time;
         } else if Instant::now() >= until {
             host.counters.sessions_without_room.increment();

@@ -81,6 +81,12 @@ counters! {
     static_bytes_out,
     /// Commands that were refused, by the server or a room: no step had them.
     commands_refused,
+    /// Messages published to topics.
+    topics_published,
+    /// Requests to publish or to subscribe that were refused.
+    topics_refused,
+    /// Bytes of topics streams that the transport took.
+    topic_bytes_out,
     /// Snapshots larger than the path now allows.
     snapshots_too_large,
     /// Waiting snapshots of slow WebSockets that a newer one replaced.

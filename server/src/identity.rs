@@ -45,7 +45,7 @@ pub(crate) use authenticator::AnyAuthenticator;
 pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
 pub use authorities::AuthoritiesError;
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
-pub use claims::{Audiences, TokenClaims};
+pub use claims::{Audiences, TokenClaims, TopicRights};
 pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};
 pub use keys::{TOKEN_KEYS_MAX, TokenKeys, TokenKeysError, TokenSigner};
 pub(crate) use reservation_tokens::{ReservationTokens, ReservedSeat, SignedSeat};

@@ -106,6 +106,7 @@ mod shares;
 pub mod simulated;
 pub mod store;
 mod token_bucket;
+mod topics;
 mod transport;
 
 pub use config::ServerConfig;

@@ -1,7 +1,7 @@
 //! The frames of the reliable streams, and every way a session can end.
 //!
-//! A stream begins with one byte that says which it is ([`STREAM_CONTROL`], [`STREAM_CHAT`], [`STREAM_STATIC`]), then
-//! carries frames both ways:
+//! A stream begins with one byte that says which it is ([`STREAM_CONTROL`], [`STREAM_CHAT`], [`STREAM_STATIC`],
+//! [`STREAM_TOPICS`]), then carries frames both ways:
 //!
 //! ```text
 //! +----------------+---------+------------------------+
@@ -16,6 +16,7 @@ mod frames;
 mod resume;
 mod rooms;
 mod static_data;
+mod topics;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,11 @@ pub use rooms::{Redacted, RoomChoice, RoomInfo, RoomOrder, RoomQuery};
 pub use static_data::{
     ClientStatic, ContentHash, STATIC_BYTES_MAX, STATIC_CHUNK_BYTES_MAX, ServerStatic, StaticChange,
 };
+pub use topics::{
+    ClientTopics, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TOPIC_LEVELS_MAX,
+    TOPIC_MESSAGE_HEAD_BYTES_MAX, TOPIC_NAME_BYTES_MAX, TopicCursor, TopicDelivery, TopicMessage,
+    TopicPosition, TopicStart, write_topic_messages,
+};
 
 /// First byte of the control stream, opened by the client before the chat stream.
 pub const STREAM_CONTROL: u8 = 0x01;
@@ -37,12 +43,14 @@ pub const STREAM_CONTROL: u8 = 0x01;
 pub const STREAM_CHAT: u8 = 0x02;
 /// First byte of the static stream, opened by a client once it is told of static data.
 pub const STREAM_STATIC: u8 = 0x03;
+/// First byte of the topics stream, opened by a client for its first request there.
+pub const STREAM_TOPICS: u8 = 0x04;
 /// Most bytes of a frame after its length.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a frame's length.
 pub const FRAME_LENGTH_BYTES: usize = 4;
 
-/// A client's number for something it asks for. It counts what it writes on both streams from 1, without
+/// A client's number for something it asks for. It counts what it writes on all streams from 1, without
 /// gaps, so that the server keeps to the order in which it was written; the answer names it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -262,8 +270,9 @@ pub enum ServerFrame {
     /// the same tick. The bytes are those of a snapshot with whole records and nothing else; see
     /// [`Replica::apply_keyframe`](crate::replica::Replica::apply_keyframe).
     Keyframe(Vec<u8>),
-    /// Answer to [`ClientFrame::Kick`]: the member is out of the room; to [`ClientFrame::UnsubscribeRooms`]; and to
-    /// [`ClientFrame::Command`]: a step of the game had it.
+    /// Answer to [`ClientFrame::Kick`]: the member is out of the room; to [`ClientFrame::UnsubscribeRooms`]; to
+    /// [`ClientFrame::Command`]: a step of the game had it; to [`ClientTopics::Subscribe`] and
+    /// [`ClientTopics::Unsubscribe`].
     Done {
         /// What this answers.
         request: RequestId,
@@ -352,6 +361,22 @@ pub enum ServerFrame {
         /// Everyone in the room, the client included. [`ServerFrame::MemberAway`] follows for those who are away.
         members: Vec<Member>,
     },
+    /// Answer to [`ClientTopics::Publish`]: the message is in its topic.
+    Published {
+        /// What this answers.
+        request: RequestId,
+        /// The message's number in the topic.
+        sequence: u64,
+    },
+    /// A subscription to topics has ended; nothing more comes by it.
+    TopicsEnded {
+        /// Which.
+        subscription: SubscriptionId,
+        /// Why.
+        code: RefuseCode,
+        /// Why and what to do, for a person.
+        text: String,
+    },
 }
 
 impl ServerFrame {
@@ -362,6 +387,7 @@ impl ServerFrame {
             | ServerFrame::Left { request }
             | ServerFrame::Rooms { request, .. }
             | ServerFrame::Refused { request, .. }
+            | ServerFrame::Published { request, .. }
             | ServerFrame::Done { request } => Some(*request),
             ServerFrame::Welcome { .. }
             | ServerFrame::MemberJoined(_)
@@ -379,7 +405,8 @@ impl ServerFrame {
             | ServerFrame::StaticData { .. }
             | ServerFrame::StaticChanged { .. }
             | ServerFrame::Restarted { .. }
-            | ServerFrame::Rejoined { .. } => None,
+            | ServerFrame::Rejoined { .. }
+            | ServerFrame::TopicsEnded { .. } => None,
         }
     }
 }
@@ -450,4 +477,16 @@ pub enum RefuseCode {
     CommandTooFast,
     /// The player's token is for another room.
     TokenForOtherRoom,
+    /// The server offers no topics.
+    TopicsOff,
+    /// Not a name of a topic, a pattern or a key, or a subscription of this number is there already.
+    TopicInvalid,
+    /// The player may not publish or subscribe to this topic.
+    TopicForbidden,
+    /// Messages published faster than allowed.
+    TopicTooFast,
+    /// A message longer than allowed.
+    TopicTooLong,
+    /// As many topics, keys or subscriptions as there may be.
+    TopicsFull,
 }

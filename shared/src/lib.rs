@@ -119,13 +119,13 @@ pub use serde;
 pub use simulation::StatePart;
 pub use simulation::{
     Account, Area, Audience, Capture, Captured, EntityId, EntityIds, Groups, Inputs, LeaveReason,
-    MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, Options, Outbox, OutboxEvent, PlayerId,
-    Position, Refusal, RoomPolicy, SaveOutcome, ScoreBoard, ScoreRule, Simulation, StaticData,
-    StaticEdit, UnreliableOutbox, View, Viewer, read_state,
+    MigrateError, NewPlayer, NewRoom, NoCommand, NoEvent, NoGame, Options, Outbox, OutboxEvent,
+    PlayerId, Position, Refusal, RoomPolicy, SaveOutcome, ScoreBoard, ScoreRule, Simulation,
+    StaticData, StaticEdit, UnreliableOutbox, View, Viewer, read_state,
 };
 pub use text::Text;
 pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
-pub const PROTOCOL_VERSION: u8 = 6;
+pub const PROTOCOL_VERSION: u8 = 7;

@@ -5,12 +5,13 @@
 //! | lane: u8 | what QUIC carries there                        |   one binary message
 //! +----------+------------------------------------------------+
 //!   0         one datagram
-//!   1, 2, 3   the next bytes of the control, the chat or the static stream
+//!   1 to 4    the next bytes of the control, the chat, the static or the topics stream
 //! ```
 //!
 //! A stream's lane is its own first byte; each later message repeats it, and it is not sent
 //! separately: [`STREAM_CONTROL`](crate::control::STREAM_CONTROL),
-//! [`STREAM_CHAT`](crate::control::STREAM_CHAT), [`STREAM_STATIC`](crate::control::STREAM_STATIC).
+//! [`STREAM_CHAT`](crate::control::STREAM_CHAT), [`STREAM_STATIC`](crate::control::STREAM_STATIC),
+//! [`STREAM_TOPICS`](crate::control::STREAM_TOPICS).
 
 use crate::control::{CloseCode, FRAME_BYTES_MAX, FRAME_LENGTH_BYTES};
 

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tickwire_shared::bits::BitWriter;
 use tickwire_shared::control::{
-    ChatMessage, ClientChat, ClientFrame, ClientStatic, CloseCode, Member, Received, RefuseCode,
-    RoomChoice, RoomInfo, RoomOrder, RoomQuery, ServerChat, ServerFrame, ServerStatic,
-    StaticChange,
+    ChatMessage, ClientChat, ClientFrame, ClientStatic, ClientTopics, CloseCode, Member, Received,
+    RefuseCode, RoomChoice, RoomInfo, RoomOrder, RoomQuery, ServerChat, ServerFrame, ServerStatic,
+    ServerTopics, StaticChange, TopicCursor, TopicDelivery, TopicMessage, TopicPosition,
+    TopicStart,
 };
 use tickwire_shared::delta::{Baseline, LaneTable, class_code};
 use tickwire_shared::glam::Vec2;
@@ -58,6 +59,10 @@ fn frames() {
     variants::<ServerChat>("## ServerChat");
     variants::<ClientStatic>("## ClientStatic");
     variants::<ServerStatic>("## ServerStatic");
+    variants::<ClientTopics>("## ClientTopics");
+    variants::<ServerTopics>("## ServerTopics");
+    variants::<TopicDelivery>("## TopicDelivery");
+    variants::<TopicStart>("## TopicStart");
     variants::<FieldType>("## FieldType");
     variants::<FieldValues>("## FieldValues");
     variants::<SendRule>("## SendRule");
@@ -71,6 +76,9 @@ fn structs() {
         zero::<Member>(),
         zero::<StaticChange>(),
         zero::<ChatMessage>(),
+        zero::<TopicPosition>(),
+        zero::<TopicCursor>(),
+        zero::<TopicMessage>(),
         zero::<Received>(),
         zero::<Schema>(),
         zero::<KindSchema>(),

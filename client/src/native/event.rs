@@ -3,7 +3,7 @@
 use tickwire_shared::control::{CloseCode, ServerChat, ServerFrame};
 use tickwire_shared::{EntityId, Tick};
 
-use crate::session::ConnectionEvent;
+use crate::session::{ConnectionEvent, TopicEvent};
 
 /// An event of the session or of the game.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,8 @@ pub enum ClientEvent<E> {
         /// Bytes of the part.
         length: usize,
     },
+    /// Of a subscription to topics: [`Client::subscribe`](crate::Client::subscribe).
+    Topic(TopicEvent),
     /// The connection was lost, and what becomes of it. What was asked is asked again once the session resumes; nothing is
     /// done twice.
     Connection(ConnectionEvent),

@@ -30,17 +30,20 @@ pub(super) enum Incoming {
     Control(Bytes),
     Chat(Bytes),
     Static(Bytes),
+    Topics(Bytes),
     Closed { code: CloseCode, text: String },
 }
 
 /// The queue of arrivals, each with its time.
 type Arrivals = mpsc::Sender<(Instant, Incoming)>;
 
-/// Bytes to write to the streams, each from its first byte on. The first bytes of the static stream open it.
+/// Bytes to write to the streams, each from its first byte on. The first bytes of the static and of the topics
+/// stream open it.
 struct Queues {
     control: mpsc::Receiver<Vec<u8>>,
     chat: mpsc::Receiver<Vec<u8>>,
     static_data: mpsc::Receiver<Vec<u8>>,
+    topics: mpsc::Receiver<Vec<u8>>,
 }
 
 /// An open connection with its two streams.
@@ -52,6 +55,7 @@ pub(super) struct Link {
     control: mpsc::Sender<Vec<u8>>,
     chat: mpsc::Sender<Vec<u8>>,
     static_data: mpsc::Sender<Vec<u8>>,
+    topics: mpsc::Sender<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,13 @@ impl Link {
         let (control, control_queue) = mpsc::channel(OUTGOING_MAX);
         let (chat, chat_queue) = mpsc::channel(OUTGOING_MAX);
         let (static_data, static_queue) = mpsc::channel(OUTGOING_MAX);
-        let queues = Queues { control: control_queue, chat: chat_queue, static_data: static_queue };
+        let (topics, topics_queue) = mpsc::channel(OUTGOING_MAX);
+        let queues = Queues {
+            control: control_queue,
+            chat: chat_queue,
+            static_data: static_queue,
+            topics: topics_queue,
+        };
         let carrier = match target.transport {
             Transport::Quic | Transport::WebTransport => {
                 Carrier::Quic(Quic::open(target, trust, queues, arrivals).await?)
@@ -75,7 +85,8 @@ impl Link {
                 Carrier::WebSocket(WebSocketLink::open(target, trust, queues, arrivals).await?)
             }
         };
-        Ok(Link { transport: target.transport, carrier, incoming, control, chat, static_data })
+        let transport = target.transport;
+        Ok(Link { transport, carrier, incoming, control, chat, static_data, topics })
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -115,6 +126,10 @@ impl Link {
 
     pub(super) fn send_static(&self, bytes: Vec<u8>) {
         self.send_stream(&self.static_data, bytes);
+    }
+
+    pub(super) fn send_topics(&self, bytes: Vec<u8>) {
+        self.send_stream(&self.topics, bytes);
     }
 
     fn send_stream(&self, stream: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>) {

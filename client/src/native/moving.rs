@@ -91,7 +91,7 @@ impl<S: Simulation> Client<S> {
                 Incoming::Chat(bytes) => {
                     self.session.handle_move_chat(&bytes);
                 }
-                Incoming::Static(_) => {}
+                Incoming::Static(_) | Incoming::Topics(_) => {}
                 Incoming::Closed { .. } => self.session.cancel_move(),
             }
         }

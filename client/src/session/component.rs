@@ -121,6 +121,21 @@ fn number(ty: FieldType, lane: f64) -> f64 {
     }
 }
 
+/// The lanes of a kind from one number for each component, in the schema's order.
+pub fn kind_lanes(kind: &KindSchema, values: &[f64]) -> Vec<i32> {
+    let mut lanes = vec![0; kind.lanes()];
+    let (mut value_at, mut lane_at) = (0, 0);
+    for field in &kind.fields {
+        let width = components(field);
+        let given = values.get(value_at..value_at + width).unwrap_or(&[]);
+        let wide = field.lanes();
+        lanes_of(field, given, &mut lanes[lane_at..lane_at + wide]);
+        value_at += width;
+        lane_at += wide;
+    }
+    lanes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,12 @@
 //! Events that a session reports to its caller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_shared::compatibility::SchemaError;
-use tickwire_shared::control::{CloseCode, FrameError, ServerChat, ServerFrame};
+use tickwire_shared::control::{
+    CloseCode, FrameError, ServerChat, ServerFrame, SubscriptionId, TopicMessage,
+};
 use tickwire_shared::replica::Event;
 
 /// What becomes of a lost connection.
@@ -28,6 +31,41 @@ pub enum ConnectionEvent {
     Moved,
 }
 
+/// What a subscription to topics brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicEvent {
+    /// The session follows a topic from now on, as it matches the subscription's pattern.
+    Following {
+        /// Which subscription.
+        subscription: SubscriptionId,
+        /// The topic's name.
+        topic: Arc<str>,
+        /// It goes on after a cursor, or the last message before a restart of the server. False where there was none, or the
+        /// topic was made anew since: then it is not known what was missed.
+        is_continued: bool,
+    },
+    /// A message: once, and after all earlier ones of its topic.
+    Message {
+        /// By which subscription.
+        subscription: SubscriptionId,
+        /// The topic's name.
+        topic: Arc<str>,
+        /// The message.
+        message: TopicMessage,
+    },
+    /// Messages that the server does not keep any more, as the client was too slow or away for too long.
+    Missed {
+        /// By which subscription.
+        subscription: SubscriptionId,
+        /// The topic's name.
+        topic: Arc<str>,
+        /// The sequence number of the first.
+        from: u64,
+        /// That of the last.
+        to: u64,
+    },
+}
+
 /// An event for the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
@@ -42,6 +80,8 @@ pub enum SessionEvent {
     Predicted(Event),
     /// A predicted event that did not happen.
     Cancelled(Event),
+    /// Of a subscription to topics. They come after the other events that wait.
+    Topic(TopicEvent),
     /// The connection was lost, and what becomes of it.
     Connection(ConnectionEvent),
     /// The room's static data under a key: how much of it is here. It begins with 0, also where all of it is another; with
@@ -90,6 +130,9 @@ pub enum SessionError {
         /// The kind of frame.
         what: &'static str,
     },
+    /// The caller polls no events while messages of topics come.
+    #[error("more messages of topics wait than are kept; poll events until there are none")]
+    TopicsUnread,
 }
 
 impl SessionError {
@@ -98,6 +141,7 @@ impl SessionError {
         match self {
             SessionError::Frame(error) => error.close_code(),
             SessionError::Schema(_) => CloseCode::SchemaMismatch,
+            SessionError::TopicsUnread => CloseCode::TooSlow,
             SessionError::Keyframe | SessionError::Unexpected { .. } => CloseCode::ServerMisbehaved,
         }
     }

@@ -7,6 +7,7 @@ use tickwire_shared::control::{
 };
 
 use super::Session;
+use super::resume::RequestStream;
 
 impl Session {
     /// Identifies the player by a join token. Call it before the first bytes of the control stream are taken; later it has no
@@ -120,11 +121,11 @@ impl Session {
         let request = self.next_request();
         let mut bytes = Vec::new();
         write_frame(&frame(request), &mut bytes);
-        self.ask(request, false, bytes);
+        self.ask(request, RequestStream::Control, bytes);
         request
     }
 
-    fn next_request(&mut self) -> RequestId {
+    pub(super) fn next_request(&mut self) -> RequestId {
         self.requests = self.requests.wrapping_add(1);
         RequestId(self.requests)
     }

@@ -73,8 +73,16 @@ pub(super) struct Resume {
 #[derive(Debug)]
 struct Asked {
     request: RequestId,
-    is_chat: bool,
+    stream: RequestStream,
     frame: Vec<u8>,
+}
+
+/// The stream on which a request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestStream {
+    Control,
+    Chat,
+    Topics,
 }
 
 /// A lost connection.
@@ -124,9 +132,9 @@ impl Resume {
         self.asked.clear();
     }
 
-    pub(super) fn ask(&mut self, request: RequestId, is_chat: bool, frame: Vec<u8>) {
+    fn ask(&mut self, request: RequestId, stream: RequestStream, frame: Vec<u8>) {
         if self.secret.is_some() {
-            self.asked.push_back(Asked { request, is_chat, frame });
+            self.asked.push_back(Asked { request, stream, frame });
         }
     }
 
@@ -282,6 +290,7 @@ impl Session {
         }
         self.control_out.clear();
         self.chat_out.clear();
+        self.topics.lose();
         if self.lose_old(now, text) {
             return true;
         }
@@ -379,14 +388,18 @@ impl Session {
         Ok(())
     }
 
-    /// Sends the requests from `next` on again, and begins the static stream again.
+    /// Sends the requests from `next` on again, and begins the static and the topics stream again.
     fn send_again(&mut self, next: RequestId) {
         self.resume.told = self.resume.received;
         self.static_data.resume();
-        for Asked { request, is_chat, frame } in &self.resume.asked {
+        self.topics.resume();
+        for Asked { request, stream, frame } in &self.resume.asked {
             if request.0.wrapping_sub(next.0) as i32 >= 0 {
-                let out = if *is_chat { &mut self.chat_out } else { &mut self.control_out };
-                out.extend_from_slice(frame);
+                match stream {
+                    RequestStream::Control => self.control_out.extend_from_slice(frame),
+                    RequestStream::Chat => self.chat_out.extend_from_slice(frame),
+                    RequestStream::Topics => self.topics.write(frame),
+                }
             }
         }
     }
@@ -394,15 +407,16 @@ impl Session {
     /// Handles the server's `Restarted`: all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
         self.handle_resumed(now, self.resume.first_unanswered())?;
-        self.follow_rooms_again();
+        self.follow_again();
         Ok(())
     }
 
-    /// Subscribes to the followed list of rooms, which a server that was started again does not know.
-    fn follow_rooms_again(&mut self) {
+    /// Subscribes to the followed list of rooms and to topics, which a server that was started again does not know.
+    fn follow_again(&mut self) {
         if let Some(query) = self.rooms.followed().cloned() {
             self.subscribe_rooms(query);
         }
+        self.subscribe_again();
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.
@@ -421,15 +435,18 @@ impl Session {
     pub(super) fn ask_chat(&mut self, request: RequestId, chat: &ClientChat) {
         let mut frame = Vec::new();
         write_frame(chat, &mut frame);
-        self.ask(request, true, frame);
+        self.ask(request, RequestStream::Chat, frame);
     }
 
-    pub(super) fn ask(&mut self, request: RequestId, is_chat: bool, frame: Vec<u8>) {
+    pub(super) fn ask(&mut self, request: RequestId, stream: RequestStream, frame: Vec<u8>) {
         if self.resume.is_connected() {
-            let out = if is_chat { &mut self.chat_out } else { &mut self.control_out };
-            out.extend_from_slice(&frame);
+            match stream {
+                RequestStream::Control => self.control_out.extend_from_slice(&frame),
+                RequestStream::Chat => self.chat_out.extend_from_slice(&frame),
+                RequestStream::Topics => self.topics.write(&frame),
+            }
         }
-        self.resume.ask(request, is_chat, frame);
+        self.resume.ask(request, stream, frame);
         self.stall.asked();
     }
 

@@ -65,7 +65,13 @@ export type RefuseCode =
   | 'NotPlaying'
   | 'CommandInvalid'
   | 'CommandTooFast'
-  | 'TokenForOtherRoom';
+  | 'TokenForOtherRoom'
+  | 'TopicsOff'
+  | 'TopicInvalid'
+  | 'TopicForbidden'
+  | 'TopicTooFast'
+  | 'TopicTooLong'
+  | 'TopicsFull';
 
 /** What goes wrong on this side, before or without a server's answer. */
 export type LocalCode =
@@ -176,6 +182,12 @@ const TEXTS: Record<ErrorCode, string> = {
   CommandInvalid: 'the server knows no such command; reload the page, or build it anew from the rules of the server',
   CommandTooFast: 'you ask the game for more than it takes; wait a moment',
   TokenForOtherRoom: 'you are signed in for another room; join that one',
+  TopicsOff: 'the server offers no topics',
+  TopicInvalid: 'this is no name of a topic, or no pattern of names',
+  TopicForbidden: 'you may not publish or subscribe to this topic',
+  TopicTooFast: 'you publish more messages than the server takes; wait a moment',
+  TopicTooLong: 'the message is longer than the server takes; shorten it',
+  TopicsFull: 'the server has as many topics or subscriptions as it may',
   NoWebTransport: 'this browser has no WebTransport; use a current Chrome, Edge, Firefox or Safari',
   InsecurePage: 'the page was not loaded over HTTPS or from localhost; load it over https:// or from http://localhost',
   NoWebSocket: 'there is no WebSocket here; use a browser, node 22 or newer, or node 20 with --experimental-websocket',

@@ -12,7 +12,8 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::sections::{SECTIONS, section_of};
 use super::settings::{OutOfRange, Setting};
-use super::{RoomConfig, ServerConfig};
+use super::{RoomConfig, ServerConfig, TopicsConfig};
+use crate::topics::pattern_mistake;
 
 /// Shown as the default of a setting without one.
 const NOTHING: &str = "none";
@@ -101,6 +102,8 @@ impl ServerConfig {
         };
         self.check().map_err(|wrong| out_of_range("", Self::SETTINGS, wrong))?;
         self.room.check().map_err(|wrong| out_of_range("room.", RoomConfig::SETTINGS, wrong))?;
+        let topics = self.topics.check();
+        topics.map_err(|wrong| out_of_range("topics.", TopicsConfig::SETTINGS, wrong))?;
         let other = |key: &str, reason: &str| Err((key.to_owned(), reason.to_owned(), None));
         if self.cert_file.is_some() != self.key_file.is_some() {
             return other(
@@ -122,6 +125,13 @@ impl ServerConfig {
         }
         if self.keep_alive_ms >= self.idle_ms {
             return other("keep_alive_ms", "it must be less than idle_ms, or connections are lost");
+        }
+        for (key, patterns) in
+            [("topics.publish", &self.topics.publish), ("topics.subscribe", &self.topics.subscribe)]
+        {
+            if let Some(mistake) = patterns.0.iter().find_map(|it| pattern_mistake(it)) {
+                return other(key, &mistake);
+            }
         }
         match self.allowed_origins.0.iter().find_map(|origin| wrong_origin(origin)) {
             Some(reason) => other("allowed_origins", &reason),
@@ -248,11 +258,13 @@ fn allowed_suffix(allowed: Option<&str>) -> String {
 
 /// Every setting with its key in the file.
 pub(super) fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
-    let server = ServerConfig::SETTINGS.iter().filter(|setting| setting.name != "room");
-    let room = RoomConfig::SETTINGS.iter();
+    let is_single = |setting: &&Setting| !matches!(setting.name, "room" | "topics");
+    let server = ServerConfig::SETTINGS.iter().filter(is_single);
+    let (room, topics) = (RoomConfig::SETTINGS.iter(), TopicsConfig::SETTINGS.iter());
     server
         .map(|setting| (setting.name.to_owned(), setting))
         .chain(room.map(|setting| (format!("room.{}", setting.name), setting)))
+        .chain(topics.map(|setting| (format!("topics.{}", setting.name), setting)))
 }
 
 fn variable_name(key: &str) -> String {

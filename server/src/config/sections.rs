@@ -23,6 +23,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("Identity", &["token_", "account_"]),
     ("Rooms", &["rooms_", "room_empty", "reservation"]),
     ("A room", &["room."]),
+    ("Topics", &["topics."]),
     ("Journals", &["journal"]),
     ("Store", &["store", "profile", "score_", "sanctions", "chat_"]),
     (
@@ -56,13 +57,11 @@ pub(super) fn section_of(key: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{RoomConfig, ServerConfig};
+    use crate::config::load::every_setting;
 
     #[test]
     fn each_setting_is_in_a_section_and_each_beginning_is_of_a_setting() {
-        let server = ServerConfig::SETTINGS.iter().filter(|setting| setting.name != "room");
-        let room = RoomConfig::SETTINGS.iter().map(|setting| format!("room.{}", setting.name));
-        let keys: Vec<_> = server.map(|setting| setting.name.to_owned()).chain(room).collect();
+        let keys: Vec<String> = every_setting().map(|(key, _)| key).collect();
         for key in &keys {
             assert!(section_of(key).is_some(), "{key} is in no section");
         }

@@ -240,7 +240,7 @@ async fn enter<I>(
     link.enter(membership);
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     let player = link.player;
-    let Identity { account, name: own_name, room: own_room } = link.identity();
+    let Identity { account, name: own_name, room: own_room, .. } = link.identity();
     let resume = link.secret().map(|secret| ResumeRight {
         secret: SecretDigest::of(&secret.0),
         is_named: own_name.is_some(),

@@ -4,7 +4,9 @@ use std::future::pending;
 use std::sync::Arc;
 
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC};
+use tickwire_shared::control::{
+    CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC, STREAM_TOPICS,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -12,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::frames::FrameStream;
 use super::reliable::{ReliableError, StreamKind};
 use super::served::Served;
+use super::topics::TopicsStream;
 use super::{
     ClientLink, Handshake, ServerState, SessionEnd, SessionScope, chat, control, static_data,
 };
@@ -31,7 +34,8 @@ pub(crate) struct Streams {
     opening: Opening,
     control: Reading,
     chat: Reading,
-    static_data: StaticStream,
+    static_data: OptionalStream<(FrameStream, SendHalf)>,
+    topics: OptionalStream<TopicsStream>,
 }
 
 /// The streams not opened yet, and the writers of the others.
@@ -42,6 +46,7 @@ struct Opening {
     control: Option<oneshot::Sender<RecvHalf>>,
     chat: Option<oneshot::Sender<RecvHalf>>,
     static_data: Option<oneshot::Sender<(SendHalf, RecvHalf)>>,
+    topics: Option<oneshot::Sender<(SendHalf, RecvHalf)>>,
     writers: Vec<(StreamKind, JoinHandle<SendHalf>)>,
     /// Writing halves handed over by another session, without a writer yet.
     unwritten: Vec<(StreamKind, SendHalf)>,
@@ -49,11 +54,11 @@ struct Opening {
     is_resumed: bool,
 }
 
-/// The static stream, once opened.
+/// A stream that a client need not open.
 #[derive(Debug)]
-struct StaticStream {
+struct OptionalStream<T> {
     coming: oneshot::Receiver<(SendHalf, RecvHalf)>,
-    halves: Option<(FrameStream, SendHalf)>,
+    opened: Option<T>,
 }
 
 /// The reading half of a stream, once opened.
@@ -67,13 +72,14 @@ impl Streams {
     pub(super) fn new(transport: Arc<TransportSession>, handshake: Handshake) -> Self {
         let (control_opened, control) = Reading::new();
         let (chat_opened, chat) = Reading::new();
-        let (static_opened, coming) = oneshot::channel();
-        let static_data = StaticStream { coming, halves: None };
+        let (static_opened, static_data) = OptionalStream::new();
+        let (topics_opened, topics) = OptionalStream::new();
         let opening = Opening {
             unnamed: None,
             control: Some(control_opened),
             chat: Some(chat_opened),
             static_data: Some(static_opened),
+            topics: Some(topics_opened),
             writers: Vec::new(),
             unwritten: Vec::new(),
             is_resumed: false,
@@ -87,6 +93,7 @@ impl Streams {
             control,
             chat,
             static_data,
+            topics,
         }
     }
 
@@ -121,19 +128,20 @@ impl Streams {
     }
 }
 
-impl StaticStream {
-    /// Serves the static stream, once opened, until it decides how the session ends.
-    async fn serve<S: Simulation>(
-        &mut self,
-        host: &Arc<ServerState<S>>,
-        link: &Arc<ClientLink<S::Input>>,
-    ) -> SessionEnd {
-        if self.halves.is_none() {
-            let Ok((send, recv)) = (&mut self.coming).await else { return pending().await };
-            self.halves = Some((FrameStream::new(recv, host.config.idle_time()), send));
+impl<T> OptionalStream<T> {
+    fn new() -> (oneshot::Sender<(SendHalf, RecvHalf)>, Self) {
+        let (sender, coming) = oneshot::channel();
+        (sender, OptionalStream { coming, opened: None })
+    }
+
+    /// The stream as `make` makes it, once it is opened.
+    async fn opened(&mut self, make: impl FnOnce((SendHalf, RecvHalf)) -> T) -> &mut T {
+        if self.opened.is_none() {
+            let Ok(halves) = (&mut self.coming).await else { return pending().await };
+            self.opened = Some(make(halves));
         }
-        match &mut self.halves {
-            Some((frames, send)) => static_data::serve(host, link, (frames, send)).await,
+        match &mut self.opened {
+            Some(opened) => opened,
             None => pending().await,
         }
     }
@@ -172,8 +180,10 @@ pub(super) async fn serve<S: Simulation>(
     session: &mut SessionScope<S>,
     streams: &mut Streams,
 ) -> Served {
-    let Streams { transport, handshake, deadline, opening, control, chat, static_data } = streams;
-    let (transport, idle) = (&**transport, host.config.idle_time());
+    let Streams { transport, handshake, deadline, opening, control, chat, static_data, topics } =
+        streams;
+    let (connection, transport) = (&*transport, &**transport);
+    let idle = host.config.idle_time();
     let accept = accept(link, transport, opening, *deadline);
     let control = async {
         match control.frames(transport, idle).await {
@@ -190,16 +200,24 @@ pub(super) async fn serve<S: Simulation>(
         }
     };
     let static_data = async {
-        let end = static_data.serve(host, link).await;
+        let frames = |recv| FrameStream::new(recv, idle);
+        let (frames, send) = static_data.opened(|(send, recv)| (frames(recv), send)).await;
+        let end = static_data::serve(host, link, (frames, send)).await;
         if transport.is_closing() { pending().await } else { end }
     };
-    tokio::pin!(accept, control, chat, static_data);
+    let topics = async {
+        let topics = topics.opened(|halves| TopicsStream::new(host, halves)).await;
+        let end = topics.serve(host, link, connection).await;
+        if transport.is_closing() { pending().await } else { end }
+    };
+    tokio::pin!(accept, control, chat, static_data, topics);
     let (mut control_lost, mut chat_lost) = (false, false);
     while !(control_lost && chat_lost) {
         let served = tokio::select! {
             biased;
             end = &mut accept => return Served::Over(end),
             end = &mut static_data => return Served::Over(end),
+            end = &mut topics => return Served::Over(end),
             served = &mut control, if !control_lost => {
                 control_lost = true;
                 served
@@ -217,7 +235,7 @@ pub(super) async fn serve<S: Simulation>(
 }
 
 /// Accepts the two streams, each of which must identify itself within the deadline, and then the
-/// static stream, if the client opens it. Any other stream ends the session.
+/// static and the topics stream, if the client opens them. Any other stream ends the session.
 async fn accept<I: Send + 'static>(
     link: &Arc<ClientLink<I>>,
     transport: &TransportSession,
@@ -252,15 +270,19 @@ async fn accept<I: Send + 'static>(
         // Its reader is gone only if the session is over.
         let _ = reader.send(recv);
     }
-    if let Some(opened) = opening.static_data.take() {
-        match opening.open(transport).await {
-            Ok((STREAM_STATIC, send, recv)) => {
-                // Its reader is gone only if the session is over.
-                let _ = opened.send((send, recv));
-            }
-            Ok(_) => return CloseCode::UnexpectedStream.into(),
+    while opening.static_data.is_some() || opening.topics.is_some() {
+        let (kind, send, recv) = match opening.open(transport).await {
+            Ok(stream) => stream,
             Err(end) => return end,
-        }
+        };
+        let opened = match kind {
+            STREAM_STATIC => opening.static_data.take(),
+            STREAM_TOPICS => opening.topics.take(),
+            _ => None,
+        };
+        let Some(opened) = opened else { return CloseCode::UnexpectedStream.into() };
+        // Who serves it is gone only if the session is over.
+        let _ = opened.send((send, recv));
     }
     next_stream(transport).await.map_or_else(|end| end, |_| CloseCode::UnexpectedStream.into())
 }

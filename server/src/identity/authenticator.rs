@@ -7,6 +7,8 @@ use std::pin::Pin;
 use tickwire_shared::Account;
 use tickwire_shared::control::{CloseCode, Redacted};
 
+use super::claims::TopicRights;
+
 /// The credentials of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
@@ -25,6 +27,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// The only room that it may enter; `None` for any.
     pub room: Option<String>,
+    /// The topics that it may use; `None` for those of the settings `topics.publish` and `topics.subscribe`.
+    pub topics: Option<TopicRights>,
 }
 
 /// The reason for refusing a player.

@@ -41,6 +41,19 @@ pub struct TokenClaims {
     /// The game's own number for the player's place in the room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<u32>,
+    /// The topics that the player may use, in place of those of the server's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topics: Option<TopicRights>,
+}
+
+/// The topics that a player may use: names, or patterns of them such as `chat/*` and `news/**`. By default none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TopicRights {
+    /// To which it may publish.
+    pub publish: Vec<String>,
+    /// To which it may subscribe; a pattern of a subscription must be within one of these.
+    pub subscribe: Vec<String>,
 }
 
 /// The `aud` of a token.

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
 use super::check::{TOKEN_BYTES_MAX, TokenError, TokenRules, check_claims, signed_claims};
-use super::claims::{Audiences, TokenClaims, random_id};
+use super::claims::{Audiences, TokenClaims, TopicRights, random_id};
 use super::keys::{TokenKeys, TokenKeysError, TokenSigner};
 use super::tokens::{rules_of, unix_s};
 use crate::config::ServerConfig;
@@ -73,6 +73,10 @@ fn command(game: &str) -> Command {
         .arg(text("name", "The display name; the player chooses if not given"))
         .arg(text("room", "The one room that it is for"))
         .arg(text("seat", "The game's own number for the place there").value_parser(value_parser!(u32)))
+        .args([
+            text("publish", "Topics to which the account may publish, separated by commas"),
+            text("subscribe", "Topics to which it may subscribe, separated by commas"),
+        ])
         .arg(seconds("lifetime", "For how long it is good").default_value("300"));
     let inspect =
         Command::new("inspect")
@@ -108,6 +112,7 @@ fn mint(flags: &ArgMatches, now_s: u64) -> Result<TokenAnswer, TokenCommandError
         jti: Some(random_id()),
         room: text("room"),
         seat: flags.get_one("seat").copied(),
+        topics: topic_rights(text("publish"), text("subscribe")),
     };
     // A token that no server takes is not made.
     let audience = text("audience").unwrap_or_default();
@@ -115,6 +120,18 @@ fn mint(flags: &ArgMatches, now_s: u64) -> Result<TokenAnswer, TokenCommandError
     check_claims(&claims, &rules, now_s).map_err(|error| other(&error))?;
     let text = signer.sign(&claims).map_err(|error| other(&error))?;
     Ok(TokenAnswer { text, is_good: true })
+}
+
+/// The topics of a token; `None` leaves them to the server's settings.
+fn topic_rights(publish: Option<String>, subscribe: Option<String>) -> Option<TopicRights> {
+    if publish.is_none() && subscribe.is_none() {
+        return None;
+    }
+    let list = |words: Option<String>| {
+        let words = words.unwrap_or_default();
+        words.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    };
+    Some(TopicRights { publish: list(publish), subscribe: list(subscribe) })
 }
 
 fn inspect(

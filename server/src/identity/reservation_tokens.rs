@@ -78,6 +78,7 @@ impl ReservationTokens {
             jti: Some(id.clone()),
             room: Some(seat.room),
             seat: seat.seat,
+            topics: None,
         };
         // A token that this server would not take is not made.
         check_claims(&claims, &self.rules, now_s).map_err(|error| error.to_string())?;

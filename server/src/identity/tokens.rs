@@ -164,8 +164,8 @@ pub(super) fn unix_s() -> u64 {
 
 impl From<TokenClaims> for Identity {
     fn from(claims: TokenClaims) -> Self {
-        let TokenClaims { sub, name, room, seat, .. } = claims;
-        Identity { account: sub.map(|id| Account { id, seat }), name, room }
+        let TokenClaims { sub, name, room, seat, topics, .. } = claims;
+        Identity { account: sub.map(|id| Account { id, seat }), name, room, topics }
     }
 }
 

@@ -37,6 +37,8 @@ impl<I> RestoredSeat<I> {
             account: self.account.clone(),
             name: holds(|right| right.is_named).then(|| self.name.clone()),
             room: holds(|right| right.is_bound).then(|| room.to_owned()),
+            // The journal does not have them.
+            topics: None,
         }
     }
 }

@@ -1,12 +1,12 @@
-"""Frames of the control stream, the chat stream and the static stream."""
+"""Frames of the control, the chat, the static and the topics stream."""
 
 from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 6
+VERSION = 7
 FRAME_MAX = 65536
-CONTROL, CHAT, STATIC = 1, 2, 3
+CONTROL, CHAT, STATIC, TOPICS = 1, 2, 3, 4
 
 CLOSE_CODES = (
     "Normal", "ServerStopping", "Kicked", "VersionMismatch", "SchemaMismatch", "MalformedFrame", "FrameTooLarge",
@@ -18,7 +18,8 @@ REFUSE_CODES = (
     "NameInvalid", "NameTaken", "RoomFull", "NoSuchRoom", "RoomNameInvalid", "TooManyRooms", "AlreadyInRoom",
     "NotInRoom", "NoSuchPlayer", "NotHost", "ChatTooFast", "ChatTooLong", "ChatEmpty", "Busy", "RemovedFromRoom",
     "KickNotAllowed", "KickTooFast", "RoomTaken", "OptionsInvalid", "WrongPassword", "ByGame", "NotPlaying",
-    "CommandInvalid", "CommandTooFast", "TokenForOtherRoom")
+    "CommandInvalid", "CommandTooFast", "TokenForOtherRoom", "TopicsOff", "TopicInvalid", "TopicForbidden",
+    "TopicTooFast", "TopicTooLong", "TopicsFull")
 
 CLOSE_CODE = units(*CLOSE_CODES)
 REFUSE_CODE = enumeration(*((name, structure(code=U16) if name == "ByGame" else structure())
@@ -101,7 +102,9 @@ SERVER_FRAME = enumeration(
     ("StaticChanged", structure(key=U8, tick=U32, changes=listing(STATIC_CHANGE))),
     ("Restarted", structure(run=U64)),
     ("Rejoined", structure(room=ROOM_INFO, tick=U32, seat=U8, spectator=BOOL, host=optional(U32),
-                           members=listing(MEMBER))))
+                           members=listing(MEMBER))),
+    ("Published", structure(request=U32, sequence=U64)),
+    ("TopicsEnded", structure(subscription=U32, code=REFUSE_CODE, text=STRING)))
 
 CLIENT_CHAT = enumeration(
     ("Say", structure(request=U32, text=STRING)),
@@ -123,6 +126,27 @@ CLIENT_STATIC = enumeration(
 
 SERVER_STATIC = enumeration(
     ("Chunk", structure(hash=HASH, offset=U32, bytes=BYTES)))
+
+TOPIC_POSITION = structure(topic=U32, sequence=U64)
+TOPIC_CURSOR = structure(topic=STRING, epoch=U64, sequence=U64)
+TOPIC_DELIVERY = units("Ordered", "Latest")
+TOPIC_START = enumeration(
+    ("New", structure()),
+    ("Last", structure(count=U32)),
+    ("Since", structure(ms=U32)))
+TOPIC_MESSAGE = structure(sequence=U64, time_ms=U64, **{"from": U32}, key=STRING, payload=BYTES)
+
+CLIENT_TOPICS = enumeration(
+    ("Begin", structure(positions=listing(TOPIC_POSITION))),
+    ("Publish", structure(request=U32, topic=STRING, key=STRING, payload=BYTES)),
+    ("Subscribe", structure(request=U32, subscription=U32, pattern=STRING, delivery=TOPIC_DELIVERY, start=TOPIC_START,
+                            cursors=listing(TOPIC_CURSOR))),
+    ("Unsubscribe", structure(request=U32, subscription=U32)))
+
+SERVER_TOPICS = enumeration(
+    ("Following", structure(subscription=U32, topic=U32, name=STRING, epoch=U64, after=U64, is_continued=BOOL)),
+    ("Messages", structure(topic=U32, messages=listing(TOPIC_MESSAGE))),
+    ("Missed", structure(topic=U32, **{"from": U64}, to=U64)))
 
 
 def encode_frame(kind, value):

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tickwire_shared::control::{STREAM_CHAT, STREAM_CONTROL};
+use tickwire_shared::control::{STREAM_CHAT, STREAM_CONTROL, STREAM_TOPICS};
 use tickwire_shared::websocket::LANE_DATAGRAM;
 use tokio::io::{
     AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, SimplexStream, WriteHalf, simplex,
@@ -50,7 +50,7 @@ impl Laned {
         let (told, closed) = watch::channel(None);
         let (deaf, mut deafness) = watch::channel(false);
         let (mut lanes, mut pipes) = (HashMap::new(), HashMap::new());
-        for lane in [STREAM_CONTROL, STREAM_CHAT] {
+        for lane in [STREAM_CONTROL, STREAM_CHAT, STREAM_TOPICS] {
             let (recv, pipe) = simplex(1 << 20);
             lanes.insert(lane, recv);
             pipes.insert(lane, pipe);

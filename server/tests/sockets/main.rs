@@ -40,5 +40,6 @@ mod slow_reader;
 mod static_data;
 mod stop;
 mod threads;
+mod topics;
 mod transports;
 mod websocket;

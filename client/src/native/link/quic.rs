@@ -53,7 +53,10 @@ impl Quic {
         tokio::spawn(read_stream(chat.1, arrivals.clone(), Incoming::Chat));
         let session = session.map(Arc::new);
         let opener = (connection.clone(), session.as_ref().map(Arc::downgrade));
-        tokio::spawn(carry_static(opener, queues.static_data, arrivals.clone()));
+        let wrap = (arrivals.clone(), Incoming::Static as fn(Bytes) -> Incoming);
+        tokio::spawn(carry_optional(opener.clone(), queues.static_data, wrap));
+        let wrap = (arrivals.clone(), Incoming::Topics as fn(Bytes) -> Incoming);
+        tokio::spawn(carry_optional(opener, queues.topics, wrap));
         let known = session.as_ref().map(Arc::downgrade);
         tokio::spawn(read_datagrams(connection.clone(), prefix.clone(), known, arrivals));
         Ok(Quic { connection, prefix, _session: session })
@@ -245,11 +248,11 @@ async fn read_stream(
     }
 }
 
-/// Opens the static stream with the first bytes for it.
-async fn carry_static(
+/// Opens a stream with the first bytes for it.
+async fn carry_optional(
     (connection, session): (quinn::Connection, Option<Weak<wtransport::Connection>>),
     mut queue: mpsc::Receiver<Vec<u8>>,
-    arrivals: Arrivals,
+    (arrivals, wrap): (Arrivals, fn(Bytes) -> Incoming),
 ) {
     let Some(first) = queue.recv().await else { return };
     let opened = match session {
@@ -261,7 +264,7 @@ async fn carry_static(
     };
     // Whatever is wrong with the connection is told by its end.
     let Some((mut send, recv)) = opened else { return };
-    tokio::spawn(read_stream(recv, arrivals, Incoming::Static));
+    tokio::spawn(read_stream(recv, arrivals, wrap));
     if send.write_all(&first).await.is_ok() {
         write_stream(send, queue).await;
     }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::ServerName;
-use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC};
+use tickwire_shared::control::{
+    CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC, STREAM_TOPICS,
+};
 use tickwire_shared::websocket::{self, LANE_DATAGRAM, MESSAGE_BYTES_MAX};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -157,8 +159,9 @@ struct Writer {
 impl Writer {
     /// Writes what is queued until it should close, or until all senders are gone.
     async fn run(mut self, queues: Queues) {
-        let Queues { mut control, mut chat, mut static_data } = queues;
-        let (mut control_began, mut chat_began, mut static_began) = (false, false, false);
+        let Queues { mut control, mut chat, mut static_data, mut topics } = queues;
+        let (mut control_began, mut chat_began) = (false, false);
+        let (mut static_began, mut topics_began) = (false, false);
         loop {
             let sent = tokio::select! {
                 biased;
@@ -171,6 +174,9 @@ impl Writer {
                 }
                 bytes = next(&mut static_data) => {
                     self.send_stream(STREAM_STATIC, &mut static_began, &bytes).await
+                }
+                bytes = next(&mut topics) => {
+                    self.send_stream(STREAM_TOPICS, &mut topics_began, &bytes).await
                 }
                 Ok(()) = self.datagrams.changed() => {
                     let datagram = self.datagrams.borrow_and_update().clone();
@@ -257,6 +263,7 @@ async fn read(
             STREAM_CONTROL => pass_on(arrivals, Incoming::Control(bytes)).await,
             STREAM_CHAT => pass_on(arrivals, Incoming::Chat(bytes)).await,
             STREAM_STATIC => pass_on(arrivals, Incoming::Static(bytes)).await,
+            STREAM_TOPICS => pass_on(arrivals, Incoming::Topics(bytes)).await,
             _ => return misbehaved(),
         };
         if !passed_on {

@@ -7,12 +7,14 @@ use tokio::io::{
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
-use tickwire_shared::control::{CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC};
+use tickwire_shared::control::{
+    CloseCode, STREAM_CHAT, STREAM_CONTROL, STREAM_STATIC, STREAM_TOPICS,
+};
 
 use crate::transport::Closed;
 
-/// Lanes that are streams: control, chat and static data.
-const LANES: usize = 3;
+/// Lanes that are streams: control, chat, static data and topics.
+const LANES: usize = 4;
 /// Bytes of a stream in one message: a slow path carries them in a fraction of a second.
 const PIECE_BYTES_MAX: usize = 8192;
 
@@ -104,6 +106,7 @@ impl ChannelInputs {
             STREAM_CONTROL => 0,
             STREAM_CHAT => 1,
             STREAM_STATIC => 2,
+            STREAM_TOPICS => 3,
             _ => return Err(CloseCode::UnexpectedStream.into()),
         };
         if self.channels[at].is_none() {

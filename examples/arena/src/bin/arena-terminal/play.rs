@@ -197,7 +197,9 @@ impl Game {
             // It goes on as before, only faster.
             ClientEvent::Connection(ConnectionEvent::Moved) => {}
             // The arena has none.
-            ClientEvent::StaticData { .. } | ClientEvent::StaticChanged { .. } => {}
+            ClientEvent::StaticData { .. }
+            | ClientEvent::StaticChanged { .. }
+            | ClientEvent::Topic(_) => {}
             ClientEvent::Over { code: CloseCode::Normal, .. } => bail!("the server said goodbye"),
             ClientEvent::Over { text, .. } => bail!("the game is over: {text}"),
         }

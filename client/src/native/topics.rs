@@ -1,0 +1,52 @@
+//! Topics: named channels beside rooms.
+
+use tickwire_shared::Simulation;
+use tickwire_shared::control::{RequestId, SubscriptionId, TopicCursor};
+
+use super::Client;
+use crate::session::SubscribeOptions;
+
+impl<S: Simulation> Client<S> {
+    /// Publishes a message to a topic, which is made by its first message.
+    /// [`ServerFrame::Published`](tickwire_shared::control::ServerFrame::Published) or
+    /// [`ServerFrame::Refused`](tickwire_shared::control::ServerFrame::Refused) names the returned number. The message is
+    /// published once, whatever connections are lost meanwhile.
+    ///
+    /// `key` says what the message is the newest value of, within the topic: those who subscribe by
+    /// [`TopicDelivery::Latest`](tickwire_shared::control::TopicDelivery::Latest) get the newest message of each key. It is empty
+    /// for the topic as a whole.
+    pub fn publish(&mut self, topic: &str, key: &str, payload: &[u8]) -> RequestId {
+        let request = self.session.publish(topic, key, payload);
+        self.flush();
+        request
+    }
+
+    /// Follows all topics whose names match a pattern, also those that are made later: `*` is any one level of a name, `**` at
+    /// the end one level or more. What comes by it are [`ClientEvent::Topic`](crate::ClientEvent::Topic)s with the returned
+    /// subscription; [`ServerFrame::Done`](tickwire_shared::control::ServerFrame::Done) or
+    /// [`ServerFrame::Refused`](tickwire_shared::control::ServerFrame::Refused) names the request.
+    ///
+    /// Poll all events after each update: who leaves more than 16 MiB of messages unread loses the session.
+    pub fn subscribe(
+        &mut self,
+        pattern: &str,
+        options: SubscribeOptions,
+    ) -> (SubscriptionId, RequestId) {
+        let subscribed = self.session.subscribe(pattern, options);
+        self.flush();
+        subscribed
+    }
+
+    /// Ends a subscription: no event of it follows. [`ServerFrame::Done`](tickwire_shared::control::ServerFrame::Done) answers.
+    pub fn unsubscribe(&mut self, subscription: SubscriptionId) -> RequestId {
+        let request = self.session.unsubscribe(subscription);
+        self.flush();
+        request
+    }
+
+    /// The last message that this client has of each topic of a subscription: with
+    /// [`SubscribeOptions::cursors`] another session goes on after them.
+    pub fn topic_cursors(&self, subscription: SubscriptionId) -> Vec<TopicCursor> {
+        self.session.topic_cursors(subscription)
+    }
+}

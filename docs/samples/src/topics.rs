@@ -1,0 +1,39 @@
+//! A server of topics alone, and its clients.
+
+use tickwire::Simulation;
+use tickwire::client::{Client, ClientEvent, SubscribeOptions, TopicEvent};
+use tickwire::control::SubscriptionId;
+
+// ANCHOR: server
+/// Reads its settings as any server does.
+pub fn main() -> std::process::ExitCode {
+    tickwire::run::<tickwire::NoGame>()
+}
+// ANCHOR_END: server
+
+// ANCHOR: client
+/// Follows all chats, and says hello in one.
+pub fn begin<S: Simulation>(client: &mut Client<S>) -> SubscriptionId {
+    let (chats, _) = client.subscribe("chat/**", SubscribeOptions::default());
+    client.publish("chat/berlin", "", b"hello");
+    chats
+}
+
+/// What came since the last call.
+pub fn lines<S: Simulation>(client: &mut Client<S>) -> Vec<String> {
+    client.update();
+    let mut lines = Vec::new();
+    while let Some(event) = client.poll_event() {
+        match event {
+            ClientEvent::Topic(TopicEvent::Message { topic, message, .. }) => {
+                lines.push(format!("{topic}: {}", String::from_utf8_lossy(&message.payload)));
+            }
+            ClientEvent::Topic(TopicEvent::Missed { topic, from, to, .. }) => {
+                lines.push(format!("{topic}: messages {from} to {to} are gone"));
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+// ANCHOR_END: client

@@ -1,0 +1,461 @@
+//! Topics: named channels beside rooms, without sockets, threads and clocks.
+//!
+//! Messages and the time go in by `handle_*`, frames for the topics stream of each session come out by `poll_*`:
+//!
+//! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
+//! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
+//! - `subscriber` has how far a session has read each topic that it follows.
+//!
+//! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
+//! is slow costs nothing and delays nobody. Publishing finds the subscribers that have read everything, and those alone, in
+//! the topic's list of who waits.
+//!
+//! `hub` is what the sessions share, and knows the time.
+
+mod hub;
+mod level_trie;
+mod log;
+mod pattern;
+mod subscriber;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+use std::collections::{BTreeSet, HashMap};
+
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{
+    RefuseCode, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery,
+    TopicPosition, TopicStart, write_frame, write_topic_messages,
+};
+
+use crate::config::TopicsConfig;
+pub(crate) use hub::{TopicConnection, TopicHub};
+use level_trie::LevelTrie;
+use log::TopicLog;
+use pattern::name_mistake;
+pub(crate) use pattern::{covers, pattern_mistake};
+use subscriber::{Subscriber, Subscription, TopicFollower};
+use usage::Usage;
+
+/// Bytes of frames of one delivery, beyond which it takes no further messages.
+const DELIVERY_BYTES: usize = 16 * 1024;
+/// Bytes of messages of one topic in a delivery before the next topic's turn.
+const TURN_BYTES: usize = 8 * 1024;
+
+/// All topics and their subscribers.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    limits: TopicsConfig,
+    /// That of the next topic's log.
+    epoch: u64,
+    topics: HashMap<TopicId, Topic>,
+    next_topic: u64,
+    names: LevelTrie<TopicId>,
+    patterns: LevelTrie<BTreeSet<(PlayerId, SubscriptionId)>>,
+    subscribers: HashMap<PlayerId, Subscriber>,
+    /// Topics without followers, by the time of their newest message.
+    idle: BTreeSet<(u64, TopicId)>,
+    usage: Usage,
+    /// Messages published so far.
+    published: u64,
+    /// Sessions that have something to read since they had nothing.
+    woken: Vec<PlayerId>,
+    ended: Vec<EndedSubscription>,
+}
+
+/// A topic's number on this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct TopicId(u64);
+
+#[derive(Debug)]
+struct Topic {
+    name: String,
+    log: TopicLog,
+    followers: usize,
+    /// Followers that have read everything: a session and the topic's number in it.
+    waiting: BTreeSet<(PlayerId, u32)>,
+}
+
+/// A message to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewTopicMessage {
+    pub(crate) from: PlayerId,
+    pub(crate) topic: String,
+    pub(crate) key: String,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A subscription to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewSubscription {
+    pub(crate) id: SubscriptionId,
+    pub(crate) pattern: String,
+    pub(crate) delivery: TopicDelivery,
+    pub(crate) start: TopicStart,
+    pub(crate) cursors: Vec<TopicCursor>,
+}
+
+/// A subscription that more topics match than a session may follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndedSubscription {
+    pub(crate) player: PlayerId,
+    pub(crate) id: SubscriptionId,
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TopicRefusal {
+    pub(crate) code: RefuseCode,
+    pub(crate) text: String,
+}
+
+impl TopicRefusal {
+    pub(crate) fn new(code: RefuseCode, text: impl Into<String>) -> Self {
+        TopicRefusal { code, text: text.into() }
+    }
+}
+
+impl Topics {
+    /// No topics. `epoch` numbers the first topic's log, and those after it the later ones': another run of the server must
+    /// begin far from it.
+    pub(crate) fn new(limits: TopicsConfig, epoch: u64) -> Self {
+        Topics {
+            limits,
+            epoch,
+            topics: HashMap::new(),
+            next_topic: 0,
+            names: LevelTrie::default(),
+            patterns: LevelTrie::default(),
+            subscribers: HashMap::new(),
+            idle: BTreeSet::new(),
+            usage: Usage::default(),
+            published: 0,
+            woken: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Puts a message into its topic, which is made if there is none. Returns its sequence number.
+    ///
+    /// # Errors
+    /// Why it is not published; then nothing has changed.
+    pub(crate) fn handle_publish(
+        &mut self,
+        now_ms: u64,
+        new: NewTopicMessage,
+    ) -> Result<u64, TopicRefusal> {
+        self.check(&new)?;
+        let id = match self.names.get(&new.topic) {
+            Some(id) => *id,
+            None => self.make(now_ms, &new.topic)?,
+        };
+        let limits = &self.limits;
+        let topic = self.topics.get_mut(&id).expect("a topic with a name is there");
+        if topic.followers == 0 {
+            self.idle.remove(&(topic.log.newest_ms(), id));
+            self.idle.insert((now_ms, id));
+        }
+        self.published += 1;
+        let at = (now_ms, self.published);
+        let message = (new.from, &*new.key, new.payload);
+        let sequence = self.usage.change(id, &mut topic.log, |log| log.push(message, at, limits));
+        for (player, number) in std::mem::take(&mut topic.waiting) {
+            let Some(subscriber) = self.subscribers.get_mut(&player) else { continue };
+            if subscriber.ready.is_empty() {
+                self.woken.push(player);
+            }
+            subscriber.ready.push_back(number);
+        }
+        self.drop_oldest();
+        Ok(sequence)
+    }
+
+    /// Begins a subscription of a session.
+    ///
+    /// # Errors
+    /// Why there is none; then nothing has changed.
+    pub(crate) fn handle_subscribe(
+        &mut self,
+        now_ms: u64,
+        player: PlayerId,
+        new: NewSubscription,
+    ) -> Result<(), TopicRefusal> {
+        if let Some(mistake) = pattern_mistake(&new.pattern) {
+            return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
+        }
+        let mut matching = Vec::new();
+        self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
+        let (subscriptions_max, followed_max) =
+            (self.limits.subscriptions_max, self.limits.followed_max);
+        let subscriber = self.subscribers.entry(player).or_default();
+        if subscriber.subscriptions.contains_key(&new.id) {
+            let text = "the session has a subscription of this number; end that one first";
+            return Err(TopicRefusal::new(RefuseCode::TopicInvalid, text));
+        }
+        if subscriber.subscriptions.len() >= subscriptions_max {
+            let text = format!("a session has at most {subscriptions_max} subscriptions; end one");
+            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+        }
+        if subscriber.followers.len() + matching.len() > followed_max {
+            return Err(followed_too_many(followed_max));
+        }
+        let NewSubscription { id, pattern, delivery, start, cursors } = new;
+        self.patterns.get_or_default(&pattern).insert((player, id));
+        subscriber.subscriptions.insert(id, Subscription { pattern, delivery });
+        let cursors: HashMap<&str, &TopicCursor> =
+            cursors.iter().map(|cursor| (&*cursor.topic, cursor)).collect();
+        for topic in matching {
+            let Some(Topic { name, log, .. }) = self.topics.get(&topic) else { continue };
+            let cursor = cursors.get(&**name);
+            let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
+            let begin = match (known, cursor) {
+                (Some(known), _) => known.sequence,
+                (None, Some(_)) => log.oldest(delivery),
+                (None, None) => log.begin(delivery, start, now_ms),
+            };
+            self.follow(player, (id, delivery), topic, (begin, known.is_some()));
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription, if there is one of this number.
+    pub(crate) fn handle_unsubscribe(&mut self, player: PlayerId, id: SubscriptionId) {
+        let Some(subscriber) = self.subscribers.get_mut(&player) else { return };
+        let Some(subscription) = subscriber.subscriptions.remove(&id) else { return };
+        let numbers = subscriber.numbers_of(id);
+        subscriber.ready.retain(|number| !numbers.contains(number));
+        for number in numbers {
+            let Some(follower) = subscriber.followers.remove(&number) else { continue };
+            if let Some(topic) = self.topics.get_mut(&follower.topic) {
+                topic.waiting.remove(&(player, number));
+                topic.followers -= 1;
+                if topic.followers == 0 {
+                    self.idle.insert((topic.log.newest_ms(), follower.topic));
+                }
+            }
+        }
+        let same = self.patterns.get_or_default(&subscription.pattern);
+        same.remove(&(player, id));
+        if same.is_empty() {
+            self.patterns.remove(&subscription.pattern);
+        }
+    }
+
+    /// A session reads from now on over a new connection, whose number is returned: from what the client says that it has, and
+    /// all of the topics that it was not told of.
+    pub(crate) fn handle_begin(&mut self, player: PlayerId, positions: &[TopicPosition]) -> u32 {
+        let subscriber = self.subscribers.entry(player).or_default();
+        subscriber.connection = subscriber.connection.wrapping_add(1);
+        let known: HashMap<u32, &TopicPosition> =
+            positions.iter().map(|position| (position.topic, position)).collect();
+        let numbers: Vec<u32> = subscriber.followers.keys().copied().collect();
+        for number in numbers {
+            let id = subscriber.followers.get(&number).map(|follower| follower.topic);
+            let Some(topic) = id.and_then(|id| self.topics.get_mut(&id)) else { continue };
+            let position = known.get(&number).copied();
+            let has_moved = subscriber.rewind(number, position, topic.log.last());
+            if has_moved && topic.waiting.remove(&(player, number)) {
+                subscriber.ready.push_back(number);
+            }
+        }
+        subscriber.connection
+    }
+
+    /// Ends all subscriptions of a session.
+    pub(crate) fn handle_leave(&mut self, player: PlayerId) {
+        let Some(subscriber) = self.subscribers.get(&player) else { return };
+        let ids: Vec<SubscriptionId> = subscriber.subscriptions.keys().copied().collect();
+        for id in ids {
+            self.handle_unsubscribe(player, id);
+        }
+        self.subscribers.remove(&player);
+    }
+
+    /// The next session that has something to read since it had nothing.
+    pub(crate) fn poll_woken(&mut self) -> Option<PlayerId> {
+        self.woken.pop()
+    }
+
+    /// The next subscription that ended by itself.
+    pub(crate) fn poll_ended(&mut self) -> Option<EndedSubscription> {
+        self.ended.pop()
+    }
+
+    /// True while a session has subscriptions.
+    pub(crate) fn has_subscriptions(&self, player: PlayerId) -> bool {
+        self.subscribers.get(&player).is_some_and(|it| !it.subscriptions.is_empty())
+    }
+
+    /// Appends the next frames for a session's topics stream to `out`: 16 KiB and the rest of a message at most, nothing if
+    /// there is nothing to read. Returns false if another connection reads now.
+    pub(crate) fn poll_delivery(
+        &mut self,
+        now_ms: u64,
+        (player, connection): (PlayerId, u32),
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let subscriber = self.subscribers.get_mut(&player);
+        let Some(subscriber) = subscriber.filter(|it| it.connection == connection) else {
+            return false;
+        };
+        let full = out.len() + DELIVERY_BYTES;
+        while out.len() < full
+            && let Some(number) = subscriber.ready.pop_front()
+        {
+            let Some(follower) = subscriber.followers.get_mut(&number) else { continue };
+            let Some(topic) = self.topics.get_mut(&follower.topic) else { continue };
+            self.usage
+                .change(follower.topic, &mut topic.log, |log| log.expire(now_ms, &self.limits));
+            deliver(number, follower, topic, out);
+            if follower.cursor < topic.log.last() {
+                subscriber.ready.push_back(number);
+            } else {
+                topic.waiting.insert((player, number));
+            }
+        }
+        true
+    }
+
+    fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {
+        let NewTopicMessage { topic, key, payload, .. } = new;
+        let (payload_bytes_max, keys_max) = (self.limits.payload_bytes_max, self.limits.keys_max);
+        if let Some(mistake) = name_mistake(topic) {
+            return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
+        }
+        if key.len() > TOPIC_KEY_BYTES_MAX {
+            let text = format!("a key has at most {TOPIC_KEY_BYTES_MAX} bytes");
+            return Err(TopicRefusal::new(RefuseCode::TopicInvalid, text));
+        }
+        if payload.len() > payload_bytes_max {
+            let text =
+                format!("a message has at most {payload_bytes_max} bytes; send less at once");
+            return Err(TopicRefusal::new(RefuseCode::TopicTooLong, text));
+        }
+        let known = self.names.get(topic).and_then(|id| self.topics.get(id));
+        if known.is_some_and(|topic| !topic.log.has_place_for(key, &self.limits)) {
+            let text = format!("a topic has at most {keys_max} keys; use one that it has");
+            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+        }
+        if !self.usage.has_place_for_value(payload.len(), self.limits.bytes_max) {
+            let text = "the server keeps as much of its topics as it may; try again later";
+            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+        }
+        Ok(())
+    }
+
+    /// Makes a topic, which those follow whose patterns it matches.
+    fn make(&mut self, now_ms: u64, name: &str) -> Result<TopicId, TopicRefusal> {
+        if self.topics.len() >= self.limits.topics_max && !self.drop_idle(now_ms) {
+            let text = "the server has as many topics as it may; use one that it has";
+            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+        }
+        self.next_topic += 1;
+        let id = TopicId(self.next_topic);
+        let log = TopicLog::new(self.epoch);
+        self.epoch = self.epoch.wrapping_add(1);
+        let topic = Topic { name: name.to_owned(), log, followers: 0, waiting: BTreeSet::new() };
+        self.topics.insert(id, topic);
+        self.names.insert(name, id);
+        self.idle.insert((0, id));
+        let mut subscriptions = Vec::new();
+        self.patterns
+            .for_each_pattern_of(name, &mut |same| subscriptions.extend(same.iter().copied()));
+        for (player, subscription) in subscriptions {
+            let Some(subscriber) = self.subscribers.get(&player) else { continue };
+            let Some(own) = subscriber.subscriptions.get(&subscription) else { continue };
+            if subscriber.followers.len() < self.limits.followed_max {
+                self.follow(player, (subscription, own.delivery), id, (0, false));
+            } else {
+                self.handle_unsubscribe(player, subscription);
+                self.ended.push(EndedSubscription { player, id: subscription });
+            }
+        }
+        Ok(id)
+    }
+
+    /// A session follows a topic after a cursor.
+    fn follow(
+        &mut self,
+        player: PlayerId,
+        (subscription, delivery): (SubscriptionId, TopicDelivery),
+        id: TopicId,
+        (start, is_continued): (u64, bool),
+    ) {
+        let Some(subscriber) = self.subscribers.get_mut(&player) else { return };
+        let Some(topic) = self.topics.get_mut(&id) else { return };
+        if topic.followers == 0 {
+            self.idle.remove(&(topic.log.newest_ms(), id));
+        }
+        topic.followers += 1;
+        if subscriber.ready.is_empty() {
+            self.woken.push(player);
+        }
+        subscriber.follow(TopicFollower {
+            topic: id,
+            subscription,
+            delivery,
+            start,
+            is_continued,
+            cursor: start,
+            is_announced: false,
+        });
+    }
+
+    /// Removes a topic that nobody follows and whose messages are too old. Returns false if there is none.
+    fn drop_idle(&mut self, now_ms: u64) -> bool {
+        let Some((newest_ms, id)) = self.idle.first().copied() else { return false };
+        if now_ms.saturating_sub(newest_ms) <= u64::from(self.limits.history_s) * 1000 {
+            return false;
+        }
+        self.idle.remove(&(newest_ms, id));
+        if let Some(mut topic) = self.topics.remove(&id) {
+            self.names.remove(&topic.name);
+            self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
+        }
+        true
+    }
+
+    /// Drops the oldest messages of all histories while all together are too large.
+    fn drop_oldest(&mut self) {
+        while let Some(id) = self.usage.excess(self.limits.bytes_max)
+            && let Some(topic) = self.topics.get_mut(&id)
+        {
+            self.usage.change(id, &mut topic.log, TopicLog::drop_oldest);
+        }
+    }
+}
+
+/// Appends a topic's next frames for a session.
+fn deliver(number: u32, follower: &mut TopicFollower, topic: &Topic, out: &mut Vec<u8>) {
+    let Topic { name, log, .. } = topic;
+    if !std::mem::replace(&mut follower.is_announced, true) {
+        let following = ServerTopics::Following {
+            subscription: follower.subscription,
+            topic: number,
+            name: name.clone(),
+            epoch: log.epoch,
+            after: follower.cursor,
+            is_continued: follower.is_continued,
+        };
+        write_frame(&following, out);
+    }
+    if follower.delivery == TopicDelivery::Ordered
+        && let Some((from, to)) = log.missed(follower.cursor)
+    {
+        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
+        follower.cursor = to;
+    }
+    let (messages, cursor) = log.read(follower.delivery, follower.cursor, TURN_BYTES);
+    if !messages.is_empty() {
+        write_topic_messages(number, messages.into_iter(), out);
+        follower.cursor = cursor;
+    }
+}
+
+fn followed_too_many(followed_max: usize) -> TopicRefusal {
+    let text = format!(
+        "a session follows at most {followed_max} topics; subscribe by a pattern that fewer match"
+    );
+    TopicRefusal::new(RefuseCode::TopicsFull, text)
+}

@@ -1,0 +1,219 @@
+//! The messages of one topic: the last ones in order, and the newest one of each key.
+//!
+//! Both are read by a cursor, the sequence number of the last message that was read. A message of a key takes the place of the
+//! key's older one at the end of the newest ones, so a reader that goes on after its cursor gets each key's newest message,
+//! whichever it has missed.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tickwire_shared::PlayerId;
+use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicStart};
+
+use crate::config::TopicsConfig;
+
+/// Bytes of a kept message beside its own: an estimate of what the tables take.
+const KEPT_MESSAGE_BYTES: usize = 128;
+
+/// The messages of a topic.
+#[derive(Debug)]
+pub(super) struct TopicLog {
+    /// The log's number, which no other has.
+    pub(super) epoch: u64,
+    /// The newest message's sequence number; 0 for none.
+    last: u64,
+    /// The newest message's time.
+    newest_ms: u64,
+    /// The last messages, without gaps.
+    history: VecDeque<KeptMessage>,
+    /// The newest message of each key, by its sequence number.
+    values: BTreeMap<u64, KeptMessage>,
+    keys: HashMap<Arc<str>, u64>,
+    /// Bytes of both; a message in both counts twice.
+    history_bytes: usize,
+    values_bytes: usize,
+}
+
+/// A message, coded once for all.
+#[derive(Clone, Debug)]
+struct KeptMessage {
+    sequence: u64,
+    time_ms: u64,
+    /// Its place among the messages of all topics.
+    order: u64,
+    key: Arc<str>,
+    coded: Bytes,
+}
+
+impl KeptMessage {
+    fn bytes(&self) -> usize {
+        self.coded.len() + KEPT_MESSAGE_BYTES
+    }
+}
+
+impl TopicLog {
+    pub(super) fn new(epoch: u64) -> Self {
+        TopicLog {
+            epoch,
+            last: 0,
+            newest_ms: 0,
+            history: VecDeque::new(),
+            values: BTreeMap::new(),
+            keys: HashMap::new(),
+            history_bytes: 0,
+            values_bytes: 0,
+        }
+    }
+
+    /// The newest message's sequence number; 0 for none.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The newest message's time; 0 for none.
+    pub(super) fn newest_ms(&self) -> u64 {
+        self.newest_ms
+    }
+
+    /// Bytes of what is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.history_bytes + self.values_bytes
+    }
+
+    /// Of those, the newest messages of all keys.
+    pub(super) fn values_bytes(&self) -> usize {
+        self.values_bytes
+    }
+
+    /// The place of the oldest message of the history among the messages of all topics.
+    pub(super) fn oldest_order(&self) -> Option<u64> {
+        self.history.front().map(|message| message.order)
+    }
+
+    /// True if the key has a value, or may have one.
+    pub(super) fn has_place_for(&self, key: &str, limits: &TopicsConfig) -> bool {
+        self.keys.len() < limits.keys_max || self.keys.contains_key(key)
+    }
+
+    /// Appends a message and returns its sequence number. `order` is its place among the messages of all topics.
+    pub(super) fn push(
+        &mut self,
+        (from, key, payload): (PlayerId, &str, Vec<u8>),
+        (now_ms, order): (u64, u64),
+        limits: &TopicsConfig,
+    ) -> u64 {
+        let sequence = self.last + 1;
+        let known = self.keys.get_key_value(key).map(|(key, _)| Arc::clone(key));
+        let message =
+            TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), payload };
+        let coded = postcard::to_allocvec(&message).expect("messages are plain data").into();
+        let key = known.unwrap_or_else(|| key.into());
+        let kept = KeptMessage { sequence, time_ms: now_ms, order, key, coded };
+        if let Some(before) = self.keys.insert(Arc::clone(&kept.key), sequence)
+            && let Some(before) = self.values.remove(&before)
+        {
+            self.values_bytes -= before.bytes();
+        }
+        self.values_bytes += kept.bytes();
+        self.history_bytes += kept.bytes();
+        self.values.insert(sequence, kept.clone());
+        self.history.push_back(kept);
+        (self.last, self.newest_ms) = (sequence, now_ms);
+        while self.history.len() > limits.history_messages
+            || self.history_bytes > limits.history_bytes_max
+        {
+            self.drop_oldest();
+        }
+        self.expire(now_ms, limits);
+        sequence
+    }
+
+    /// Drops the messages of the history that are too old.
+    pub(super) fn expire(&mut self, now_ms: u64, limits: &TopicsConfig) {
+        let oldest_ms = now_ms.saturating_sub(u64::from(limits.history_s) * 1000);
+        while self.history.front().is_some_and(|message| message.time_ms < oldest_ms) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Drops the oldest message of the history; its key's newest one stays.
+    pub(super) fn drop_oldest(&mut self) {
+        if let Some(message) = self.history.pop_front() {
+            self.history_bytes -= message.bytes();
+        }
+    }
+
+    /// The cursor of a reader that begins at `start`.
+    pub(super) fn begin(&self, delivery: TopicDelivery, start: TopicStart, now_ms: u64) -> u64 {
+        let since = |ms: u32| now_ms.saturating_sub(u64::from(ms));
+        match (start, delivery) {
+            (TopicStart::New | TopicStart::Last(0), _) => self.last,
+            (TopicStart::Last(count), TopicDelivery::Ordered) => {
+                self.last - (count as usize).min(self.history.len()) as u64
+            }
+            (TopicStart::Last(count), TopicDelivery::Latest) => {
+                let first = self.values.keys().rev().nth(count as usize - 1);
+                first.map_or(0, |sequence| sequence - 1)
+            }
+            (TopicStart::Since(ms), TopicDelivery::Ordered) => {
+                let at = self.history.partition_point(|message| message.time_ms < since(ms));
+                self.history.get(at).map_or(self.last, |message| message.sequence - 1)
+            }
+            (TopicStart::Since(ms), TopicDelivery::Latest) => {
+                let first = self.values.values().find(|message| message.time_ms >= since(ms));
+                first.map_or(self.last, |message| message.sequence - 1)
+            }
+        }
+    }
+
+    /// The cursor of a reader that gets all that is kept.
+    pub(super) fn oldest(&self, delivery: TopicDelivery) -> u64 {
+        match delivery {
+            TopicDelivery::Ordered => self.last - self.history.len() as u64,
+            TopicDelivery::Latest => 0,
+        }
+    }
+
+    /// The messages after the cursor that the history no longer has: the first and the last.
+    pub(super) fn missed(&self, cursor: u64) -> Option<(u64, u64)> {
+        let oldest = self.oldest(TopicDelivery::Ordered);
+        (cursor < oldest).then(|| (cursor + 1, oldest))
+    }
+
+    /// Coded messages after the cursor, as many as `bytes_max` holds but one at least, and the cursor behind them. Those of the
+    /// history must not be missed.
+    pub(super) fn read(
+        &self,
+        delivery: TopicDelivery,
+        cursor: u64,
+        bytes_max: usize,
+    ) -> (Vec<&[u8]>, u64) {
+        match delivery {
+            TopicDelivery::Ordered => {
+                let at = cursor.saturating_sub(self.oldest(delivery)) as usize;
+                take(self.history.iter().skip(at), cursor, bytes_max)
+            }
+            TopicDelivery::Latest => {
+                take(self.values.range(cursor + 1..).map(|(_, it)| it), cursor, bytes_max)
+            }
+        }
+    }
+}
+
+fn take<'a>(
+    messages: impl Iterator<Item = &'a KeptMessage>,
+    mut cursor: u64,
+    bytes_max: usize,
+) -> (Vec<&'a [u8]>, u64) {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for message in messages {
+        bytes += message.coded.len();
+        if !taken.is_empty() && bytes > bytes_max {
+            break;
+        }
+        taken.push(&message.coded[..]);
+        cursor = message.sequence;
+    }
+    (taken, cursor)
+}
