@@ -56,8 +56,6 @@ impl<S: Simulation> Room<S> {
             NewPlayer { id: player, name: &name, account, profile: saved, options, is_bot: false };
         if !spectator {
             self.simulation.may_join(&new).map_err(options::told)?;
-        }
-        if !spectator {
             self.bot_makes_way(player, &key);
         }
         let is_first = self.members.is_empty();

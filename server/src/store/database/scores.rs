@@ -17,6 +17,8 @@ pub(super) type BoardKey = (&'static str, &'static str, u64);
 pub(super) type EntryKey = (&'static str, &'static str, u64, &'static str);
 /// By game, board, period, place and number of the entry.
 pub(super) type OrderKey = (&'static str, &'static str, u64, u64, u64);
+/// The place and the number of an entry.
+type Placed = (u64, u64);
 
 pub(super) const SCORES: TableDefinition<EntryKey, &[u8]> = TableDefinition::new("scores");
 /// Has the account.
@@ -169,7 +171,7 @@ impl ScoreTables<'_> {
         &self,
         board_key: (&str, &str, u64),
         account: &str,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    ) -> Result<Option<Placed>, StoreError> {
         let failed = |error| self.database.failed(error);
         for line in self.order.range(whole(board_key)).map_err(failed)? {
             let (key, who) = line.map_err(failed)?;
@@ -182,10 +184,7 @@ impl ScoreTables<'_> {
     }
 
     /// The last account of a board, with its place and number.
-    fn last(
-        &self,
-        board_key: (&str, &str, u64),
-    ) -> Result<Option<(String, (u64, u64))>, StoreError> {
+    fn last(&self, board_key: (&str, &str, u64)) -> Result<Option<(String, Placed)>, StoreError> {
         let failed = |error| self.database.failed(error);
         let last = self.order.range(whole(board_key)).map_err(failed)?.next_back();
         last.transpose().map_err(failed).map(|last| {
