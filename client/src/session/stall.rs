@@ -151,7 +151,7 @@ mod tests {
         let mut watch = StallWatch::default();
         assert_eq!(stalls_after(&mut watch, LONG, Some(60), silent), Some(ms(3000)));
         let now_and_then = |watch: &mut StallWatch, now: Duration| {
-            if now.as_millis() % 2000 == 0 {
+            if now.as_millis().is_multiple_of(2000) {
                 watch.heard_datagram();
             }
         };
