@@ -16,13 +16,16 @@ pub const HALF: f32 = 200.0;
 pub const SPEED: f32 = 24.0;
 /// Gliders without a player.
 pub const DRONES: u32 = 200;
+/// Constants of the random numbers.
+const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
+const INCREMENT: u64 = 1_442_695_040_888_963_407;
 /// Steps of a velocity in a metre a second.
 const VEL_STEPS: f32 = 16.0;
 
 /// The stick of a glider in one tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Input)]
 pub struct Stick {
-    /// -1 is left.
+    /// 1 is left.
     #[replicate(range = -1..=1)]
     pub turn: i8,
     /// -1 is down.
@@ -69,7 +72,7 @@ impl Sky {
 
 /// One tick of a glider's flight: the server's rules and the prediction call it.
 pub fn fly(glider: &mut Glider, stick: Stick) {
-    glider.yaw = (glider.yaw - 2 * i16::from(stick.turn) + 180).rem_euclid(360) - 180;
+    glider.yaw = (glider.yaw + 2 * i16::from(stick.turn) + 180).rem_euclid(360) - 180;
     glider.pitch = (glider.pitch + i16::from(stick.climb)).clamp(-60, 60);
     let [yaw, pitch] = [glider.yaw, glider.pitch].map(|angle| f32::from(angle).to_radians());
     let (half_yaw, half_pitch) = (libm::sincosf(yaw / 2.0), libm::sincosf(pitch / 2.0));
@@ -103,12 +106,23 @@ fn drone_stick(number: u32, tick: Tick) -> Stick {
     }
 }
 
-/// A number that follows from `seed` and `at`, in 0..=max.
-fn scattered(seed: u64, at: u64, max: u16) -> f32 {
-    let mut bits = seed ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((bits >> 32) % (u64::from(max) + 1)) as f32
+/// Random numbers that are the same on every machine: PCG XSH-RR 64/32.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_add(INCREMENT));
+        random.between(0.0, 1.0);
+        random
+    }
+
+    /// A number in `low..high`.
+    fn between(&mut self, low: f32, high: f32) -> f32 {
+        let old = self.0;
+        self.0 = old.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
+        let bits = ((((old >> 18) ^ old) >> 27) as u32).rotate_right((old >> 59) as u32);
+        low + (high - low) * ((bits >> 8) as f32 / (1 << 24) as f32)
+    }
 }
 
 #[game]
@@ -118,11 +132,10 @@ impl Simulation for Sky {
     type Entity = Glider;
 
     fn new(room: &NewRoom<Self>) -> Self {
-        let mut sky = Sky::default();
-        for number in 0..u64::from(DRONES) {
-            let place = |axis| scattered(room.seed, number * 4 + axis, 400) - HALF;
-            let pos = Vec3::new(place(0), place(1), place(2));
-            let yaw = scattered(room.seed, number * 4 + 3, 359) as i16 - 180;
+        let (mut sky, mut random) = (Sky::default(), Random::new(room.seed));
+        for _ in 0..DRONES {
+            let pos = Vec3::from_array([0; 3].map(|_| random.between(-HALF, HALF).round()));
+            let yaw = random.between(-180.0, 179.0) as i16;
             sky.drones.push((sky.ids.take(), Glider { pos, yaw, ..Glider::default() }));
         }
         sky
@@ -183,7 +196,7 @@ mod tests {
         let [mut up, mut left] = [Glider::default(); 2];
         for _ in 0..30 {
             fly(&mut up, Stick { turn: 0, climb: 1 });
-            fly(&mut left, Stick { turn: -1, climb: 0 });
+            fly(&mut left, Stick { turn: 1, climb: 0 });
         }
         assert!(up.pos.y > 1.0 && up.pos.x.abs() < 0.1, "{up:?}");
         assert!(left.pos.x < -1.0 && left.pos.y.abs() < 0.1, "{left:?}");

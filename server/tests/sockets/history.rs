@@ -45,7 +45,10 @@ async fn say(client: &mut Client, text: &str) -> (u64, bool) {
 }
 
 /// The next history, and whether there is an older one.
-async fn history(client: &mut Client, wanted: Option<RequestId>) -> (Vec<ChatMessage>, bool) {
+pub(crate) async fn history(
+    client: &mut Client,
+    wanted: Option<RequestId>,
+) -> (Vec<ChatMessage>, bool) {
     loop {
         match client.hear_chat().await {
             ServerChat::History { request, room, messages, has_older } => {
@@ -58,7 +61,7 @@ async fn history(client: &mut Client, wanted: Option<RequestId>) -> (Vec<ChatMes
     }
 }
 
-async fn ask(client: &mut Client, before: Option<u64>, count: u16) -> RequestId {
+pub(crate) async fn ask(client: &mut Client, before: Option<u64>, count: u16) -> RequestId {
     let request = client.number();
     let ask = ClientChat::History { request, before, count };
     client.chat.as_mut().unwrap().write(&ask).await;

@@ -1,6 +1,7 @@
 //! The server over real sockets, one file for each behaviour.
 
 mod client;
+mod disk;
 mod game;
 mod harness;
 mod history;

@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_handshake_that_took_long_is_paid_for_before_the_next() {
-        let acts = acts_with((3, Duration::from_millis(30)), 5);
+        let acts = acts_with((3, Duration::from_millis(300)), 5);
         let turns = acts.split(|act| *act == Act::Handshake).map(<[Act]>::len);
         // A twentieth of the time: 200 ms of turns for nothing but what the rooms send.
         let between: Vec<usize> = turns.skip(1).take(2).collect();
