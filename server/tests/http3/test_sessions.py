@@ -157,7 +157,7 @@ class StreamsOfASession(unittest.TestCase):
 
     def test_one_that_nobody_asked_for_ends_the_session(self):
         for what, open_one in (
-            ("a third", lambda it: it.stream(b"\x04")),
+            ("of no kind", lambda it: it.stream(b"\x05")),
             ("one way", lambda it: it.one_way(varint(OF_SESSION) + varint(0) + b"x")),
         ):
             with self.subTest(what):
