@@ -185,6 +185,70 @@ fn has_journal(dir: &Path, room: &str) -> bool {
     })
 }
 
+/// What ann and bob, and an account that joins, are told of a full disk.
+async fn play_full(table: &mut Table, server: &Running, ann: &mut Client, bob: &mut Client) {
+    table.note("disk", "is full");
+    table.say_until(ann, "full", false).await;
+    table.notices(bob, &["chat is not saved any more", "this room is not saved any more"]).await;
+    assert!(!table.say(ann, "still here").await);
+    let (_, _, ready) = server.get("/readyz").await;
+    assert!(ready.contains("chat is not saved"), "{ready}");
+    ann.ask(command(Edit::Clear(Clear {}))).await;
+    ann.ask(command(digit(7))).await;
+    until_count(server, "scores_not_saved", 1).await;
+    until_count(server, "profiles_not_saved", 1).await;
+    table.note("game", "a score and a profile end with Failed");
+    let mut cid = enter(server, Over::Quic, "cid").await;
+    cid.ask_to_join(RoomChoice::Named("talk".to_owned()), "cid").await;
+    match answer(&mut cid).await {
+        ServerFrame::Refused { code: RefuseCode::Busy, text, .. } => table.note("account", &text),
+        other => panic!("{other:?}"),
+    }
+    table.note_rate(server).await;
+}
+
+/// What they are told once there is place again, and what is kept.
+async fn play_again(
+    table: &mut Table,
+    (server, journal): (&Running, &Path),
+    ann: &mut Client,
+    bob: &mut Client,
+) {
+    table.note("disk", "has place again");
+    table.say_until(ann, "after", true).await;
+    table.notices(bob, &["chat is saved again"]).await;
+    assert_eq!(server.get("/readyz").await.2, "ready\n");
+    // 7 was not saved; 71 is, and its clear.
+    ann.ask(command(digit(1))).await;
+    until_steps(ann, (71 + SAVED_STEPS) as i32).await;
+    ann.ask(command(Edit::Clear(Clear {}))).await;
+    until_steps(ann, CLEARED_STEPS as i32).await;
+    table.note("game", "a profile and a score are saved");
+    let mut dan = enter(server, Over::Quic, "dan").await;
+    dan.join("cave", "dan").await;
+    soon("the journal of another room", async {
+        while !has_journal(journal, "cave") {
+            dan.play(Keys::default()).await;
+        }
+    })
+    .await;
+    table.note("room", "a room that is made now has a journal");
+}
+
+/// A server does not start on a disk that is read-only.
+async fn refuse_read_only(table: &mut Table, copy: &Disk, certs: &Path) {
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        certs_dir: certs.to_owned(),
+        store: Some(copy.path("")),
+        ..ServerConfig::default()
+    };
+    let error =
+        Server::<Dots>::bind(config).await.err().expect("the disk is read-only").to_string();
+    assert!(error.to_lowercase().contains("read-only"), "{error}");
+    table.note("operator", &error);
+}
+
 #[tokio::test]
 async fn what_players_are_told_of_a_full_disk_and_what_is_there_after_it() {
     if std::env::var_os(INSIDE).is_none() {
@@ -205,63 +269,17 @@ async fn what_players_are_told_of_a_full_disk_and_what_is_there_after_it() {
     table.note_rate(&server).await;
 
     disk.fill();
-    table.note("disk", "is full");
-    table.say_until(&mut ann, "full", false).await;
-    table
-        .notices(&mut bob, &["chat is not saved any more", "this room is not saved any more"])
-        .await;
-    assert!(!table.say(&mut ann, "still here").await);
-    let (_, _, ready) = server.get("/readyz").await;
-    assert!(ready.contains("chat is not saved"), "{ready}");
-    ann.ask(command(Edit::Clear(Clear {}))).await;
-    ann.ask(command(digit(7))).await;
-    until_count(&server, "scores_not_saved", 1).await;
-    until_count(&server, "profiles_not_saved", 1).await;
-    table.note("game", "a score and a profile end with Failed");
-    let mut cid = enter(&server, Over::Quic, "cid").await;
-    cid.ask_to_join(RoomChoice::Named("talk".to_owned()), "cid").await;
-    match answer(&mut cid).await {
-        ServerFrame::Refused { code: RefuseCode::Busy, text, .. } => table.note("account", &text),
-        other => panic!("{other:?}"),
-    }
-    table.note_rate(&server).await;
+    play_full(&mut table, &server, &mut ann, &mut bob).await;
 
     std::fs::remove_file(&disk.filler).unwrap();
-    table.note("disk", "has place again");
-    table.say_until(&mut ann, "after", true).await;
-    table.notices(&mut bob, &["chat is saved again"]).await;
-    assert_eq!(server.get("/readyz").await.2, "ready\n");
-    // 7 was not saved; 71 is, and its clear.
-    ann.ask(command(digit(1))).await;
-    until_steps(&mut ann, (71 + SAVED_STEPS) as i32).await;
-    ann.ask(command(Edit::Clear(Clear {}))).await;
-    until_steps(&mut ann, CLEARED_STEPS as i32).await;
-    table.note("game", "a profile and a score are saved");
-    let mut dan = enter(&server, Over::Quic, "dan").await;
-    dan.join("cave", "dan").await;
-    soon("the journal of another room", async {
-        while !has_journal(&journal, "cave") {
-            dan.play(Keys::default()).await;
-        }
-    })
-    .await;
-    table.note("room", "a room that is made now has a journal");
+    play_again(&mut table, (&server, &journal), &mut ann, &mut bob).await;
 
     let _files = server.killed().await;
     // The thread of the killed server may still have its file open.
     let copy = Disk::mount();
     std::fs::copy(store.join("store.redb"), copy.path("store.redb")).unwrap();
     copy.forbid_writing();
-    let config = ServerConfig {
-        listen: SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
-        certs_dir: disk.path("certs"),
-        store: Some(copy.path("")),
-        ..ServerConfig::default()
-    };
-    let error =
-        Server::<Dots>::bind(config).await.err().expect("the disk is read-only").to_string();
-    assert!(error.to_lowercase().contains("read-only"), "{error}");
-    table.note("operator", &error);
+    refuse_read_only(&mut table, &copy, &disk.path("certs")).await;
     let writable = tempfile::tempdir().unwrap();
     std::fs::copy(copy.path("store.redb"), writable.path().join("store.redb")).unwrap();
     let server = start(writable.path(), None).await;
