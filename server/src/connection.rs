@@ -440,42 +440,11 @@ async fn say_goodbye<I>(link: &ClientLink<I>, end: &SessionEnd, time: Duration) 
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::{
-        Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
-    };
+    use tickwire_shared::NoGame;
 
     use super::*;
     use crate::scheduler::Scheduler;
     use crate::transport::WakeSignal;
-
-    #[derive(Clone, Copy, Default, PartialEq, Input)]
-    struct Still {}
-
-    #[derive(Replicate)]
-    struct Stone {}
-
-    /// A game in which nothing happens.
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Calm;
-
-    #[tickwire_shared::game]
-    impl Simulation for Calm {
-        const NAME: &'static str = "calm";
-        type Input = Still;
-        type Entity = Stone;
-
-        fn new(_room: &NewRoom<Self>) -> Self {
-            Calm
-        }
-
-        fn join(&mut self, _player: &NewPlayer<Self>) {}
-
-        fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
-
-        fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
-
-        fn capture(&self, _world: &mut Capture<Stone>) {}
-    }
 
     #[test]
     fn sessions_of_one_address_leave_places_for_others() {
@@ -487,7 +456,7 @@ mod tests {
         });
         let bell = Arc::new(WakeSignal::new().unwrap());
         let scheduler = Scheduler::start(&config, &bell).unwrap();
-        let rooms = Rooms::<Calm>::new(scheduler, Arc::clone(&config), (None, None));
+        let rooms = Rooms::<NoGame>::new(scheduler, Arc::clone(&config), (None, None));
         let host = Arc::new(ServerState::new(config, rooms, WarmRooms::default()));
         let take = |address: &str| SessionPermit::take(&host, address.parse().unwrap());
         let held: Vec<_> = (0..8).map(|_| take("192.0.2.1")).collect();

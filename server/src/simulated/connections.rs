@@ -4,44 +4,13 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use tickwire_client::session::Session;
-use tickwire_shared::{
-    Capture, Input, Inputs, LeaveReason, NewPlayer, NewRoom, Outbox, PlayerId, Replicate,
-};
+use tickwire_shared::NoGame;
 
 use super::*;
 
-#[derive(Clone, Copy, Default, PartialEq, Input)]
-struct Breeze {}
-
-#[derive(Replicate)]
-struct Grass {}
-
-/// A game in which nothing happens.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Meadow;
-
-#[tickwire_shared::game]
-impl Simulation for Meadow {
-    const NAME: &'static str = "meadow";
-    type Input = Breeze;
-    type Entity = Grass;
-
-    fn new(_room: &NewRoom<Self>) -> Self {
-        Meadow
-    }
-
-    fn join(&mut self, _player: &NewPlayer<Self>) {}
-
-    fn leave(&mut self, _player: PlayerId, _reason: LeaveReason) {}
-
-    fn step(&mut self, _inputs: &Inputs<Self>, _outbox: &mut Outbox<Self>) {}
-
-    fn capture(&self, _world: &mut Capture<Grass>) {}
-}
-
 /// A connection with both streams, and what the session says first.
 fn connect(
-    server: &mut SimulatedServer<Meadow>,
+    server: &mut SimulatedServer<NoGame>,
     session: &mut Session,
 ) -> (SimulatedConnection, [usize; 2]) {
     let wire = server.connect(SocketAddr::from(([10, 0, 0, 1], 1)), 1200).unwrap();
@@ -63,7 +32,7 @@ async fn answer(wire: &SimulatedConnection, stream: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn nothing_is_left_of_a_server_that_is_dropped_with_its_sessions() {
-    let mut server = SimulatedServer::<Meadow>::start(ServerConfig::default(), 1).unwrap();
+    let mut server = SimulatedServer::<NoGame>::start(ServerConfig::default(), 1).unwrap();
     let mut session = Session::new("test", None);
     let (wire, streams) = connect(&mut server, &mut session);
     wire.write(streams[1], &session.take_chat());
@@ -80,7 +49,7 @@ async fn nothing_is_left_of_a_server_that_is_dropped_with_its_sessions() {
 #[tokio::test]
 async fn a_session_outlives_a_connection_whose_chat_stream_does_not_come() {
     let config = ServerConfig { handshake_ms: 1000, ..ServerConfig::default() };
-    let mut server = SimulatedServer::<Meadow>::start(config, 1).unwrap();
+    let mut server = SimulatedServer::<NoGame>::start(config, 1).unwrap();
     let mut session = Session::resumable("test", None);
     let (wire, streams) = connect(&mut server, &mut session);
     wire.write(streams[1], &session.take_chat());
