@@ -32,7 +32,7 @@ use tickwire_shared::control::{
 use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
-use log::TopicLog;
+use log::{TopicLog, kept_bytes};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 use subscriber::{Subscriber, Subscription, TopicFollower};
@@ -139,15 +139,15 @@ impl Topics {
     /// Puts a message into its topic, which is made if there is none. Returns its sequence number.
     ///
     /// # Errors
-    /// Why it is not published; then nothing has changed.
+    /// Why it is not published. Topics whose time is over may have gone nevertheless.
     pub(crate) fn handle_publish(
         &mut self,
         now_ms: u64,
         new: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
         self.check(&new)?;
-        let id = match self.names.get(&new.topic) {
-            Some(id) => *id,
+        let id = match self.find_place(now_ms, &new)? {
+            Some(id) => id,
             None => self.make(now_ms, &new.topic)?,
         };
         let limits = &self.limits;
@@ -319,7 +319,7 @@ impl Topics {
 
     fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {
         let NewTopicMessage { topic, key, payload, .. } = new;
-        let (payload_bytes_max, keys_max) = (self.limits.payload_bytes_max, self.limits.keys_max);
+        let payload_bytes_max = self.limits.payload_bytes_max;
         if let Some(mistake) = name_mistake(topic) {
             return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
         }
@@ -332,16 +332,33 @@ impl Topics {
                 format!("a message has at most {payload_bytes_max} bytes; send less at once");
             return Err(TopicRefusal::new(RefuseCode::TopicTooLong, text));
         }
-        let known = self.names.get(topic).and_then(|id| self.topics.get(id));
-        if known.is_some_and(|topic| !topic.log.has_place_for(key, &self.limits)) {
-            let text = format!("a topic has at most {keys_max} keys; use one that it has");
-            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
-        }
-        if !self.usage.has_place_for_value(payload.len(), self.limits.bytes_max) {
-            let text = "the server keeps as much of its topics as it may; try again later";
-            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
-        }
         Ok(())
+    }
+
+    /// The topic of a message, if there is one, once there is place for the message: topics whose time is over go for it.
+    fn find_place(
+        &mut self,
+        now_ms: u64,
+        new: &NewTopicMessage,
+    ) -> Result<Option<TopicId>, TopicRefusal> {
+        let (keys_max, bytes_max) = (self.limits.keys_max, self.limits.bytes_max);
+        let bytes = kept_bytes(&new.key, &new.payload);
+        loop {
+            let id = self.names.get(&new.topic).copied();
+            let log = id.and_then(|id| self.topics.get(&id)).map(|topic| &topic.log);
+            if log.is_some_and(|log| !log.has_place_for(&new.key, &self.limits)) {
+                let text = format!("a topic has at most {keys_max} keys; use one that it has");
+                return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+            }
+            let replaced = log.map_or(0, |log| log.value_bytes(&new.key));
+            if self.usage.has_place_for_value(bytes, replaced, bytes_max) {
+                return Ok(id);
+            }
+            if !self.drop_idle(now_ms) {
+                let text = "the server keeps as much of its topics as it may; try again later";
+                return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+            }
+        }
     }
 
     /// Makes a topic, which those follow whose patterns it matches.

@@ -200,6 +200,34 @@ fn the_histories_of_all_topics_share_a_bound_and_values_stay() {
 }
 
 #[test]
+fn values_without_place_take_that_of_old_topics_and_replace_their_own() {
+    let mut topics = topics(|limits| (limits.bytes_max, limits.history_s) = (64 * 1024, 10));
+    let fill = |topics: &mut Topics, now_ms: u64, topic: String, bytes: usize| {
+        let (key, payload) = (String::new(), vec![0; bytes]);
+        topics.handle_publish(now_ms, NewTopicMessage { from: ANN, topic, key, payload })
+    };
+    let mut bob = TopicReader::begin(&mut topics, BOB);
+    bob.subscribe(&mut topics, 0, ("t/0", TopicDelivery::Latest), TopicStart::New);
+    let made = (0..100).take_while(|at| fill(&mut topics, 0, format!("t/{at}"), 1000).is_ok());
+    let made = made.count();
+    assert!((20..33).contains(&made), "{made}");
+    // A value that is no longer than the one before takes no more place.
+    assert_eq!(fill(&mut topics, 0, "t/1".to_owned(), 1000), Ok(2));
+    assert_eq!(code_of(fill(&mut topics, 0, "t/1".to_owned(), 3000)), RefuseCode::TopicsFull);
+    assert_eq!(code_of(fill(&mut topics, 10_000, "new".to_owned(), 3000)), RefuseCode::TopicsFull);
+    // Later as many topics go as it needs, but not one that is followed.
+    assert_eq!(fill(&mut topics, 10_001, "new".to_owned(), 3000), Ok(1));
+    assert!((made - 3..made).contains(&topics.topics.len()), "{}", topics.topics.len());
+    let new =
+        (0..100).take_while(|at| fill(&mut topics, 10_001, format!("new/{at}"), 1000).is_ok());
+    assert!(new.count() > 10, "all old topics went but one");
+    assert!(topics.names.get("t/0").is_some() && topics.names.get("t/2").is_none());
+    let all = topics.topics.values().map(|topic| topic.log.bytes()).sum::<usize>();
+    assert_eq!(topics.usage.bytes(), all);
+    assert!(all <= 64 * 1024);
+}
+
+#[test]
 fn what_is_gone_leaves_nothing_behind() {
     let mut topics = topics(|_| {});
     for player in 0..20 {
