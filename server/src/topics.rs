@@ -206,7 +206,8 @@ impl Topics {
         let cursors: HashMap<&str, &TopicCursor> =
             cursors.iter().map(|cursor| (&*cursor.topic, cursor)).collect();
         for topic in matching {
-            let Some(Topic { name, log, .. }) = self.topics.get(&topic) else { continue };
+            let Some(Topic { name, log, .. }) = self.topics.get_mut(&topic) else { continue };
+            self.usage.change(topic, log, |log| log.expire(now_ms, &self.limits));
             let cursor = cursors.get(&**name);
             let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
             let begin = match (known, cursor) {

@@ -121,6 +121,16 @@ fn a_subscription_begins_where_it_asks_to() {
 }
 
 #[test]
+fn a_subscription_begins_after_messages_that_are_too_old_already() {
+    let mut topics = topics(|limits| limits.history_s = 10);
+    publish(&mut topics, "t", "", "old").unwrap();
+    let mut bob = TopicReader::begin(&mut topics, BOB);
+    bob.subscribe(&mut topics, 10_001, ("t", TopicDelivery::Ordered), TopicStart::Last(9));
+    let frames = bob.read_all(&mut topics, 10_001);
+    assert!(matches!(&frames[..], [ServerTopics::Following { after: 1, .. }]), "{frames:?}");
+}
+
+#[test]
 fn old_messages_leave_the_history_and_the_newest_value_stays() {
     let mut topics = topics(|limits| limits.history_s = 10);
     publish(&mut topics, "t", "k", "old").unwrap();
