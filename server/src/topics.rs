@@ -184,10 +184,7 @@ impl Topics {
         if let Some(mistake) = pattern_mistake(&new.pattern) {
             return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
         }
-        let mut matching = Vec::new();
-        self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
-        let (subscriptions_max, followed_max) =
-            (self.limits.subscriptions_max, self.limits.followed_max);
+        let TopicsConfig { subscriptions_max, followed_max, .. } = self.limits;
         let subscriber = self.subscribers.entry(player).or_default();
         if subscriber.subscriptions.contains_key(&new.id) {
             let text = "the session has a subscription of this number; end that one first";
@@ -197,6 +194,8 @@ impl Topics {
             let text = format!("a session has at most {subscriptions_max} subscriptions; end one");
             return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
         }
+        let mut matching = Vec::new();
+        self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
         if subscriber.followers.len() + matching.len() > followed_max {
             return Err(followed_too_many(followed_max));
         }
@@ -224,9 +223,7 @@ impl Topics {
     pub(crate) fn handle_unsubscribe(&mut self, player: PlayerId, id: SubscriptionId) {
         let Some(subscriber) = self.subscribers.get_mut(&player) else { return };
         let Some(subscription) = subscriber.subscriptions.remove(&id) else { return };
-        let numbers = subscriber.numbers_of(id);
-        subscriber.ready.retain(|number| !numbers.contains(number));
-        for number in numbers {
+        for number in subscriber.numbers_of(id) {
             let Some(follower) = subscriber.followers.remove(&number) else { continue };
             if let Some(topic) = self.topics.get_mut(&follower.topic) {
                 topic.waiting.remove(&(player, number));
@@ -236,6 +233,8 @@ impl Topics {
                 }
             }
         }
+        let Subscriber { ready, followers, .. } = subscriber;
+        ready.retain(|number| followers.contains_key(number));
         let same = self.patterns.get_or_default(&subscription.pattern);
         same.remove(&(player, id));
         if same.is_empty() {
