@@ -131,6 +131,25 @@ fn a_subscription_begins_after_messages_that_are_too_old_already() {
 }
 
 #[test]
+fn a_topic_gets_no_number_that_another_has_however_often_they_were_counted() {
+    let mut subscriber = Subscriber::default();
+    let follower = || TopicFollower {
+        topic: TopicId(1),
+        subscription: SubscriptionId(1),
+        delivery: TopicDelivery::Ordered,
+        start: 0,
+        is_continued: false,
+        cursor: 0,
+        is_announced: false,
+    };
+    let numbers: Vec<u32> = (0..3).map(|_| subscriber.follow(follower())).collect();
+    subscriber.followers.remove(&numbers[1]);
+    subscriber.next_number = u32::MAX - 1;
+    let more: Vec<u32> = (0..3).map(|_| subscriber.follow(follower())).collect();
+    assert_eq!((numbers, more), (vec![1, 2, 3], vec![u32::MAX, 0, 2]));
+}
+
+#[test]
 fn old_messages_leave_the_history_and_the_newest_value_stays() {
     let mut topics = topics(|limits| limits.history_s = 10);
     publish(&mut topics, "t", "k", "old").unwrap();
