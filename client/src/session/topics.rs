@@ -239,6 +239,7 @@ impl Session {
     /// As [`Session::handle_control`], and [`SessionError::TopicsUnread`] for a caller that polls no events.
     pub fn handle_topics(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
+        self.stall.heard_stream();
         self.topics.input.push(bytes);
         while let Some(frame) = self.topics.input.poll::<ServerTopics>()? {
             self.topics.handle_frame(frame)?;
