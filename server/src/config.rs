@@ -114,7 +114,8 @@ settings! {
         history_bytes_max: usize = 1_048_576, in 65_536..=1_073_741_824;
         /// Seconds for which they are kept. The newest message of each key is kept as long as its topic.
         history_s: u32 = 600, in 1..=2_592_000;
-        /// Bytes of what is kept of all topics; beyond that the oldest messages of all go.
+        /// Bytes of what is kept of all topics; beyond that the oldest messages of all go. The newest messages of keys have half of
+        /// them: for more, topics go as for a new one, and then messages are refused that need more place.
         bytes_max: usize = 268_435_456, in 1_048_576..=68_719_476_736;
     }
 }

@@ -32,7 +32,7 @@ use tickwire_shared::control::{
 use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
-use log::TopicLog;
+use log::{TopicLog, kept_bytes};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 use subscriber::{Subscriber, Subscription, TopicFollower};
@@ -139,15 +139,15 @@ impl Topics {
     /// Puts a message into its topic, which is made if there is none. Returns its sequence number.
     ///
     /// # Errors
-    /// Why it is not published; then nothing has changed.
+    /// Why it is not published. Topics whose time is over may have gone nevertheless.
     pub(crate) fn handle_publish(
         &mut self,
         now_ms: u64,
         new: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
         self.check(&new)?;
-        let id = match self.names.get(&new.topic) {
-            Some(id) => *id,
+        let id = match self.find_place(now_ms, &new)? {
+            Some(id) => id,
             None => self.make(now_ms, &new.topic)?,
         };
         let limits = &self.limits;
@@ -184,10 +184,7 @@ impl Topics {
         if let Some(mistake) = pattern_mistake(&new.pattern) {
             return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
         }
-        let mut matching = Vec::new();
-        self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
-        let (subscriptions_max, followed_max) =
-            (self.limits.subscriptions_max, self.limits.followed_max);
+        let TopicsConfig { subscriptions_max, followed_max, .. } = self.limits;
         let subscriber = self.subscribers.entry(player).or_default();
         if subscriber.subscriptions.contains_key(&new.id) {
             let text = "the session has a subscription of this number; end that one first";
@@ -197,6 +194,8 @@ impl Topics {
             let text = format!("a session has at most {subscriptions_max} subscriptions; end one");
             return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
         }
+        let mut matching = Vec::new();
+        self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
         if subscriber.followers.len() + matching.len() > followed_max {
             return Err(followed_too_many(followed_max));
         }
@@ -206,7 +205,8 @@ impl Topics {
         let cursors: HashMap<&str, &TopicCursor> =
             cursors.iter().map(|cursor| (&*cursor.topic, cursor)).collect();
         for topic in matching {
-            let Some(Topic { name, log, .. }) = self.topics.get(&topic) else { continue };
+            let Some(Topic { name, log, .. }) = self.topics.get_mut(&topic) else { continue };
+            self.usage.change(topic, log, |log| log.expire(now_ms, &self.limits));
             let cursor = cursors.get(&**name);
             let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
             let begin = match (known, cursor) {
@@ -223,9 +223,7 @@ impl Topics {
     pub(crate) fn handle_unsubscribe(&mut self, player: PlayerId, id: SubscriptionId) {
         let Some(subscriber) = self.subscribers.get_mut(&player) else { return };
         let Some(subscription) = subscriber.subscriptions.remove(&id) else { return };
-        let numbers = subscriber.numbers_of(id);
-        subscriber.ready.retain(|number| !numbers.contains(number));
-        for number in numbers {
+        for number in subscriber.numbers_of(id) {
             let Some(follower) = subscriber.followers.remove(&number) else { continue };
             if let Some(topic) = self.topics.get_mut(&follower.topic) {
                 topic.waiting.remove(&(player, number));
@@ -235,6 +233,8 @@ impl Topics {
                 }
             }
         }
+        let Subscriber { ready, followers, .. } = subscriber;
+        ready.retain(|number| followers.contains_key(number));
         let same = self.patterns.get_or_default(&subscription.pattern);
         same.remove(&(player, id));
         if same.is_empty() {
@@ -319,7 +319,7 @@ impl Topics {
 
     fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {
         let NewTopicMessage { topic, key, payload, .. } = new;
-        let (payload_bytes_max, keys_max) = (self.limits.payload_bytes_max, self.limits.keys_max);
+        let payload_bytes_max = self.limits.payload_bytes_max;
         if let Some(mistake) = name_mistake(topic) {
             return Err(TopicRefusal::new(RefuseCode::TopicInvalid, mistake));
         }
@@ -332,16 +332,33 @@ impl Topics {
                 format!("a message has at most {payload_bytes_max} bytes; send less at once");
             return Err(TopicRefusal::new(RefuseCode::TopicTooLong, text));
         }
-        let known = self.names.get(topic).and_then(|id| self.topics.get(id));
-        if known.is_some_and(|topic| !topic.log.has_place_for(key, &self.limits)) {
-            let text = format!("a topic has at most {keys_max} keys; use one that it has");
-            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
-        }
-        if !self.usage.has_place_for_value(payload.len(), self.limits.bytes_max) {
-            let text = "the server keeps as much of its topics as it may; try again later";
-            return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
-        }
         Ok(())
+    }
+
+    /// The topic of a message, if there is one, once there is place for the message: topics whose time is over go for it.
+    fn find_place(
+        &mut self,
+        now_ms: u64,
+        new: &NewTopicMessage,
+    ) -> Result<Option<TopicId>, TopicRefusal> {
+        let (keys_max, bytes_max) = (self.limits.keys_max, self.limits.bytes_max);
+        let bytes = kept_bytes(&new.key, &new.payload);
+        loop {
+            let id = self.names.get(&new.topic).copied();
+            let log = id.and_then(|id| self.topics.get(&id)).map(|topic| &topic.log);
+            if log.is_some_and(|log| !log.has_place_for(&new.key, &self.limits)) {
+                let text = format!("a topic has at most {keys_max} keys; use one that it has");
+                return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+            }
+            let replaced = log.map_or(0, |log| log.value_bytes(&new.key));
+            if self.usage.has_place_for_value(bytes, replaced, bytes_max) {
+                return Ok(id);
+            }
+            if !self.drop_idle(now_ms) {
+                let text = "the server keeps as much of its topics as it may; try again later";
+                return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
+            }
+        }
     }
 
     /// Makes a topic, which those follow whose patterns it matches.

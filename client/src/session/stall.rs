@@ -113,9 +113,10 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::control::{RequestId, ServerChat, ServerFrame};
+    use tickwire_shared::control::{RequestId, ServerChat, ServerFrame, ServerTopics};
 
     use super::*;
+    use crate::session::SubscribeOptions;
     use crate::session::tests::{bytes_of, resumable_within};
 
     const STEP: Duration = Duration::from_millis(50);
@@ -243,6 +244,19 @@ mod tests {
         assert!(!session.is_stalled());
         // What is asked again is due over the new connection too.
         assert_eq!(silent_for(&mut session, 4 * minute, minute), Some(ms(3000)));
+    }
+
+    #[test]
+    fn messages_of_topics_before_an_answer_show_that_the_connection_works() {
+        let mut session = resumable_within(600_000);
+        let (id, _) = session.subscribe("log", SubscribeOptions::default());
+        assert_eq!(silent_for(&mut session, ms(0), ms(2900)), None);
+        let (topic, name) = (1, "log".to_owned());
+        let (epoch, after, is_continued) = (1, 0, false);
+        let following =
+            ServerTopics::Following { subscription: id, topic, name, epoch, after, is_continued };
+        session.handle_topics(&bytes_of(&[following])).unwrap();
+        assert_eq!(silent_for(&mut session, ms(2950), ms(2900)), None);
     }
 
     fn notice() -> ServerChat {

@@ -20,10 +20,12 @@ use super::{Session, SessionError};
 const PAYLOAD_BYTES_MAX: usize = 61_441;
 /// Bytes of cursors that a request names.
 const CURSORS_BYTES_MAX: usize = 48 * 1024;
+/// Topics that a session follows at most at any server: their positions fit a frame.
+const FOLLOWED_MAX: usize = 4096;
 /// Bytes of messages that are kept for a caller that does not poll events.
 const EVENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes that an event counts beside its message's.
-const EVENT_BYTES: usize = 128;
+/// Bytes that an event counts beside its message's, for a topic's name and the rest.
+const EVENT_BYTES: usize = 256;
 
 /// How a subscription delivers, and where it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,6 +143,11 @@ impl TopicsState {
                 if !self.subscriptions.contains_key(&subscription) {
                     return Ok(());
                 }
+                let is_too_many =
+                    self.followed.len() >= FOLLOWED_MAX && !self.followed.contains_key(&topic);
+                if is_too_many || name.len() > TOPIC_NAME_BYTES_MAX {
+                    return Err(SessionError::Unexpected { what: "a topic beyond the limits" });
+                }
                 let name: Arc<str> = name.into();
                 let followed =
                     FollowedTopic { subscription, name: Arc::clone(&name), epoch, sequence: after };
@@ -239,6 +246,7 @@ impl Session {
     /// As [`Session::handle_control`], and [`SessionError::TopicsUnread`] for a caller that polls no events.
     pub fn handle_topics(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         self.stats.bytes_in += bytes.len() as u64;
+        self.stall.heard_stream();
         self.topics.input.push(bytes);
         while let Some(frame) = self.topics.input.poll::<ServerTopics>()? {
             self.topics.handle_frame(frame)?;
@@ -320,7 +328,9 @@ impl TopicEvent {
     /// Bytes that it counts while it waits.
     fn bytes(&self) -> usize {
         match self {
-            TopicEvent::Message { message, .. } => message.payload.len() + EVENT_BYTES,
+            TopicEvent::Message { message, .. } => {
+                message.key.len() + message.payload.len() + EVENT_BYTES
+            }
             TopicEvent::Following { .. } | TopicEvent::Missed { .. } => EVENT_BYTES,
         }
     }
@@ -329,4 +339,54 @@ impl TopicEvent {
 /// Text a little longer than any server accepts, so that it can explain the refusal.
 fn clip(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max + 4)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use tickwire_shared::PlayerId;
+
+    use super::*;
+    use crate::session::tests::{bytes_of, resumable_within};
+
+    fn following(subscription: SubscriptionId, topic: u32, name: &str) -> ServerTopics {
+        let (name, epoch, after) = (name.to_owned(), u64::MAX, u64::MAX - 1000);
+        ServerTopics::Following { subscription, topic, name, epoch, after, is_continued: false }
+    }
+
+    fn message(sequence: u64, key_bytes: usize) -> ServerTopics {
+        let (key, payload) = ("k".repeat(key_bytes), Vec::new());
+        let message = TopicMessage { sequence, time_ms: 0, from: PlayerId(2), key, payload };
+        ServerTopics::Messages { topic: 1, messages: vec![message] }
+    }
+
+    #[test]
+    fn a_server_that_tells_of_topics_without_end_ends_the_session() {
+        let mut session = resumable_within(1000);
+        let (id, _) = session.subscribe("**", SubscribeOptions::default());
+        for at in 0..FOLLOWED_MAX as u32 {
+            session.handle_topics(&bytes_of(&[following(id, u32::MAX - at, "a")])).unwrap();
+        }
+        // Positions of the largest numbers fit the frame that names them.
+        session.topics.resume();
+        let more = session.handle_topics(&bytes_of(&[following(id, 0, "a")]));
+        assert!(matches!(more, Err(SessionError::Unexpected { .. })), "{more:?}");
+        let mut session = resumable_within(1000);
+        let (id, _) = session.subscribe("**", SubscribeOptions::default());
+        let long = following(id, 1, &"a".repeat(TOPIC_NAME_BYTES_MAX + 1));
+        let long = session.handle_topics(&bytes_of(&[long]));
+        assert!(matches!(long, Err(SessionError::Unexpected { .. })), "{long:?}");
+    }
+
+    #[test]
+    fn a_caller_that_polls_no_events_has_a_bound_for_messages_with_their_keys() {
+        let mut session = resumable_within(1000);
+        let (id, _) = session.subscribe("a", SubscribeOptions::default());
+        session.handle_topics(&bytes_of(&[following(id, 1, "a")])).unwrap();
+        let message = |at| bytes_of(&[message(u64::MAX - 1000 + at, 60_000)]);
+        let taken = (1..).map(|at| session.handle_topics(&message(at)));
+        let taken = taken.take_while(Result::is_ok).count();
+        assert!((200..300).contains(&taken), "{taken} messages of 60 kB are kept in 16 MiB");
+        let events = std::iter::from_fn(|| session.topics.poll_event()).count();
+        assert_eq!((events, session.topics.events_bytes), (taken + 2, 0));
+    }
 }

@@ -129,10 +129,10 @@ async fn handle<S: Simulation>(
             // Options that are too long never reach the room.
             let checked = room::options::check_length(&host.config.room, &options);
             let room = own_room(link, room);
-            let account = link.identity().account.map(|account| account.id);
+            let account = link.identity().account.as_ref().map(|account| &*account.id);
             let find = || {
                 checked?;
-                host.rooms.play(&room?, &password, by, account.as_deref())
+                host.rooms.play(&room?, &password, by, account)
             };
             let profile = host.load_profile(link, &name).await;
             enter(link, request, (name, options, profile), find).await;
@@ -206,10 +206,10 @@ async fn take_command<S: Simulation>(
 
 /// The chosen room, or the only one that the client's token opens.
 fn own_room<I>(link: &ClientLink<I>, choice: RoomChoice) -> Result<RoomChoice, RoomRefusal> {
-    let Some(own) = link.identity().room else { return Ok(choice) };
+    let Some(own) = &link.identity().room else { return Ok(choice) };
     match choice {
-        RoomChoice::Quick => Ok(RoomChoice::Named(own)),
-        RoomChoice::Named(name) if name == own => Ok(RoomChoice::Named(name)),
+        RoomChoice::Quick => Ok(RoomChoice::Named(own.clone())),
+        RoomChoice::Named(name) if name == *own => Ok(RoomChoice::Named(name)),
         RoomChoice::Named(_) | RoomChoice::Create { .. } => {
             let text = format!("your token is for the room {own:?}; join that one by its name");
             Err(RoomRefusal { code: RefuseCode::TokenForOtherRoom, text })
@@ -247,13 +247,13 @@ async fn enter<I>(
         is_bound: own_room.is_some(),
     });
     // The authenticator may set the name.
-    let name = own_name.unwrap_or(name);
+    let name = own_name.clone().unwrap_or(name);
     link.set_display_name(name.clone());
     let join = ToRoom::Join {
         request,
         player,
         name,
-        account,
+        account: account.clone(),
         profile,
         spectator,
         options,

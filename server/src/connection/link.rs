@@ -201,8 +201,9 @@ impl<I> ClientLink<I> {
         let _ = self.identity.set(identity);
     }
 
-    pub(super) fn identity(&self) -> Identity {
-        self.identity.get().cloned().unwrap_or_default()
+    pub(super) fn identity(&self) -> &Identity {
+        static GUEST: Identity = Identity { account: None, name: None, room: None, topics: None };
+        self.identity.get().unwrap_or(&GUEST)
     }
 
     /// Notes the name under which it joins.

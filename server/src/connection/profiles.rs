@@ -30,12 +30,13 @@ impl<S: Simulation> ServerState<S> {
         let keeps_profiles = TypeId::of::<S::Profile>() != TypeId::of::<()>();
         let is_wanted = keeps_profiles && link.membership().is_none();
         let (Some(store), Some(account), true) =
-            (&self.rooms.store, link.identity().account, is_wanted)
+            (&self.rooms.store, &link.identity().account, is_wanted)
         else {
             return Ok(None);
         };
         let (answer, answered) = oneshot::channel();
-        let is_asked = store.load(LoadProfile { game: S::NAME, account: account.id, answer });
+        let is_asked =
+            store.load(LoadProfile { game: S::NAME, account: account.id.clone(), answer });
         let time = Duration::from_millis(u64::from(self.config.profile_load_ms));
         let loaded = match is_asked {
             true => timeout(time, answered).await.ok().and_then(Result::ok).flatten(),

@@ -66,8 +66,8 @@ impl<S: Simulation> ServerState<S> {
         if room.reserved() == 0 || !matches!(frame, ServerFrame::Joined { spectator: false, .. }) {
             return;
         }
-        let account = self.links.get(player).and_then(|link| link.identity().account);
-        if let Some(account) = account {
+        let link = self.links.get(player);
+        if let Some(account) = link.as_ref().and_then(|link| link.identity().account.as_ref()) {
             self.rooms.end_reservation(room.name(), &account.id);
         }
     }

@@ -47,8 +47,7 @@ impl<S: Simulation> ServerState<S> {
         name: &str,
     ) -> Result<(), RoomRefusal> {
         // The authenticator may set the name.
-        let own = link.identity().name;
-        let name = Some(own.as_deref().unwrap_or(name));
+        let name = Some(link.identity().name.as_deref().unwrap_or(name));
         let address = link.transport().remote_address().ip();
         match self.sanction_on(SanctionKind::Ban, SanctionSubject { account: None, name, address })
         {
@@ -62,7 +61,7 @@ impl<S: Simulation> ServerState<S> {
 
     /// Why a client may not chat now, if it may not.
     pub(super) fn mute_of(&self, link: &ClientLink<S::Input>) -> Option<String> {
-        let (account, name) = (link.identity().account, link.display_name());
+        let (account, name) = (&link.identity().account, link.display_name());
         let subject = SanctionSubject {
             account: account.as_ref().map(|account| account.id.as_str()),
             name: name.as_ref().map(|name| name.as_str()),
@@ -106,7 +105,7 @@ impl<S: Simulation> ServerState<S> {
     fn end_banned(&self) {
         let links: Vec<Arc<ClientLink<S::Input>>> = self.links.read().values().cloned().collect();
         for link in links {
-            let (account, name) = (link.identity().account, link.display_name());
+            let (account, name) = (&link.identity().account, link.display_name());
             let subject = SanctionSubject {
                 account: account.as_ref().map(|account| account.id.as_str()),
                 name: name.as_ref().map(|name| name.as_str()),

@@ -141,8 +141,7 @@ fn answer<S: Simulation>(
     request: RequestId,
     frame: ClientTopics,
 ) -> Result<(), TopicRefusal> {
-    let (player, identity) = (link.player, link.identity());
-    let rights = identity.topics.as_ref();
+    let (player, rights) = (link.player, link.identity().topics.as_ref());
     match frame {
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, .. } => {

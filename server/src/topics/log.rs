@@ -13,8 +13,8 @@ use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicStart};
 
 use crate::config::TopicsConfig;
 
-/// Bytes of a kept message beside its own: an estimate of what the tables take.
-const KEPT_MESSAGE_BYTES: usize = 128;
+/// Bytes of a kept message beside its key and payload: an estimate of what its numbers and the tables take.
+const KEPT_MESSAGE_BYTES: usize = 160;
 
 /// The messages of a topic.
 #[derive(Debug)]
@@ -43,13 +43,14 @@ struct KeptMessage {
     /// Its place among the messages of all topics.
     order: u64,
     key: Arc<str>,
+    /// Those that it counts.
+    bytes: usize,
     coded: Bytes,
 }
 
-impl KeptMessage {
-    fn bytes(&self) -> usize {
-        self.coded.len() + KEPT_MESSAGE_BYTES
-    }
+/// Bytes that a message counts while it is kept, and twice as the newest of its key.
+pub(super) fn kept_bytes(key: &str, payload: &[u8]) -> usize {
+    key.len() + payload.len() + KEPT_MESSAGE_BYTES
 }
 
 impl TopicLog {
@@ -96,6 +97,12 @@ impl TopicLog {
         self.keys.len() < limits.keys_max || self.keys.contains_key(key)
     }
 
+    /// Bytes of the key's newest message; 0 for none.
+    pub(super) fn value_bytes(&self, key: &str) -> usize {
+        let newest = self.keys.get(key).and_then(|sequence| self.values.get(sequence));
+        newest.map_or(0, |message| message.bytes)
+    }
+
     /// Appends a message and returns its sequence number. `order` is its place among the messages of all topics.
     pub(super) fn push(
         &mut self,
@@ -104,19 +111,20 @@ impl TopicLog {
         limits: &TopicsConfig,
     ) -> u64 {
         let sequence = self.last + 1;
+        let bytes = kept_bytes(key, &payload);
         let known = self.keys.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let message =
             TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), payload };
         let coded = postcard::to_allocvec(&message).expect("messages are plain data").into();
         let key = known.unwrap_or_else(|| key.into());
-        let kept = KeptMessage { sequence, time_ms: now_ms, order, key, coded };
+        let kept = KeptMessage { sequence, time_ms: now_ms, order, key, bytes, coded };
         if let Some(before) = self.keys.insert(Arc::clone(&kept.key), sequence)
             && let Some(before) = self.values.remove(&before)
         {
-            self.values_bytes -= before.bytes();
+            self.values_bytes -= before.bytes;
         }
-        self.values_bytes += kept.bytes();
-        self.history_bytes += kept.bytes();
+        self.values_bytes += bytes;
+        self.history_bytes += bytes;
         self.values.insert(sequence, kept.clone());
         self.history.push_back(kept);
         (self.last, self.newest_ms) = (sequence, now_ms);
@@ -140,7 +148,7 @@ impl TopicLog {
     /// Drops the oldest message of the history; its key's newest one stays.
     pub(super) fn drop_oldest(&mut self) {
         if let Some(message) = self.history.pop_front() {
-            self.history_bytes -= message.bytes();
+            self.history_bytes -= message.bytes;
         }
     }
 

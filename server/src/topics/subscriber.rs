@@ -16,7 +16,7 @@ pub(super) struct Subscriber {
     pub(super) followers: BTreeMap<u32, TopicFollower>,
     /// Those with something to read, in turn.
     pub(super) ready: VecDeque<u32>,
-    next_number: u32,
+    pub(super) next_number: u32,
 }
 
 #[derive(Debug)]
@@ -44,8 +44,11 @@ pub(super) struct TopicFollower {
 impl Subscriber {
     /// Adds a topic, about which the client is to be told. Returns its number.
     pub(super) fn follow(&mut self, follower: TopicFollower) -> u32 {
-        self.next_number = self.next_number.wrapping_add(1);
-        let number = self.next_number;
+        let mut number = self.next_number.wrapping_add(1);
+        while self.followers.contains_key(&number) {
+            number = number.wrapping_add(1);
+        }
+        self.next_number = number;
         self.followers.insert(number, follower);
         self.ready.push_back(number);
         number

@@ -121,6 +121,35 @@ fn a_subscription_begins_where_it_asks_to() {
 }
 
 #[test]
+fn a_subscription_begins_after_messages_that_are_too_old_already() {
+    let mut topics = topics(|limits| limits.history_s = 10);
+    publish(&mut topics, "t", "", "old").unwrap();
+    let mut bob = TopicReader::begin(&mut topics, BOB);
+    bob.subscribe(&mut topics, 10_001, ("t", TopicDelivery::Ordered), TopicStart::Last(9));
+    let frames = bob.read_all(&mut topics, 10_001);
+    assert!(matches!(&frames[..], [ServerTopics::Following { after: 1, .. }]), "{frames:?}");
+}
+
+#[test]
+fn a_topic_gets_no_number_that_another_has_however_often_they_were_counted() {
+    let mut subscriber = Subscriber::default();
+    let follower = || TopicFollower {
+        topic: TopicId(1),
+        subscription: SubscriptionId(1),
+        delivery: TopicDelivery::Ordered,
+        start: 0,
+        is_continued: false,
+        cursor: 0,
+        is_announced: false,
+    };
+    let numbers: Vec<u32> = (0..3).map(|_| subscriber.follow(follower())).collect();
+    subscriber.followers.remove(&numbers[1]);
+    subscriber.next_number = u32::MAX - 1;
+    let more: Vec<u32> = (0..3).map(|_| subscriber.follow(follower())).collect();
+    assert_eq!((numbers, more), (vec![1, 2, 3], vec![u32::MAX, 0, 2]));
+}
+
+#[test]
 fn old_messages_leave_the_history_and_the_newest_value_stays() {
     let mut topics = topics(|limits| limits.history_s = 10);
     publish(&mut topics, "t", "k", "old").unwrap();
@@ -197,6 +226,34 @@ fn the_histories_of_all_topics_share_a_bound_and_values_stay() {
             usize::from(publish(&mut topics, &format!("more/{number}"), "", &payload).is_err());
     }
     assert!((60..90).contains(&refused), "values leave half of the place: {refused}");
+}
+
+#[test]
+fn values_without_place_take_that_of_old_topics_and_replace_their_own() {
+    let mut topics = topics(|limits| (limits.bytes_max, limits.history_s) = (64 * 1024, 10));
+    let fill = |topics: &mut Topics, now_ms: u64, topic: String, bytes: usize| {
+        let (key, payload) = (String::new(), vec![0; bytes]);
+        topics.handle_publish(now_ms, NewTopicMessage { from: ANN, topic, key, payload })
+    };
+    let mut bob = TopicReader::begin(&mut topics, BOB);
+    bob.subscribe(&mut topics, 0, ("t/0", TopicDelivery::Latest), TopicStart::New);
+    let made = (0..100).take_while(|at| fill(&mut topics, 0, format!("t/{at}"), 1000).is_ok());
+    let made = made.count();
+    assert!((20..33).contains(&made), "{made}");
+    // A value that is no longer than the one before takes no more place.
+    assert_eq!(fill(&mut topics, 0, "t/1".to_owned(), 1000), Ok(2));
+    assert_eq!(code_of(fill(&mut topics, 0, "t/1".to_owned(), 3000)), RefuseCode::TopicsFull);
+    assert_eq!(code_of(fill(&mut topics, 10_000, "new".to_owned(), 3000)), RefuseCode::TopicsFull);
+    // Later as many topics go as it needs, but not one that is followed.
+    assert_eq!(fill(&mut topics, 10_001, "new".to_owned(), 3000), Ok(1));
+    assert!((made - 3..made).contains(&topics.topics.len()), "{}", topics.topics.len());
+    let new =
+        (0..100).take_while(|at| fill(&mut topics, 10_001, format!("new/{at}"), 1000).is_ok());
+    assert!(new.count() > 10, "all old topics went but one");
+    assert!(topics.names.get("t/0").is_some() && topics.names.get("t/2").is_none());
+    let all = topics.topics.values().map(|topic| topic.log.bytes()).sum::<usize>();
+    assert_eq!(topics.usage.bytes(), all);
+    assert!(all <= 64 * 1024);
 }
 
 #[test]

@@ -38,9 +38,15 @@ impl Usage {
         result
     }
 
-    /// True if a value of that many bytes leaves half of the place to the histories: values are not dropped.
-    pub(super) fn has_place_for_value(&self, bytes: usize, bytes_max: usize) -> bool {
-        self.values_bytes + bytes <= bytes_max / 2
+    /// True if a value of that many bytes, in place of one of `replaced`, leaves half of the place to the histories: values are
+    /// dropped with their topics alone.
+    pub(super) fn has_place_for_value(
+        &self,
+        bytes: usize,
+        replaced: usize,
+        bytes_max: usize,
+    ) -> bool {
+        self.values_bytes - replaced + bytes <= bytes_max / 2
     }
 
     /// The topic with the oldest message of all histories, while all logs take more than they may.

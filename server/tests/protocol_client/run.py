@@ -22,6 +22,7 @@ LOSS = ("--loss", "10", "--swap", "3")
 # Counted by the client: a stay goes on until each of them came.
 ARENA_COUNTS = ("marked", "deltas", "whole", "gone from the world", "gone to outside of the view", "events",
                 "events repeated")
+TOPICS = ("--topics-publish", "tour/*", "--topics-subscribe", "tour/*")
 CROWD_COUNTS = ("deltas", "whole", "parts", "part records")
 
 
@@ -71,7 +72,7 @@ def stay(port, counts, *arguments):
 
 def arena(program, bench):
     """The arena, whose deltas are coded by a model, with bots and a bad network."""
-    with server(program) as port:
+    with server(program, "--topics-enabled", *TOPICS) as port:
         bots = [bench, "swarm", "--url", f"127.0.0.1:{port}", "--room", ROOM, "--clients", BOTS, "--seconds", "600",
                 "--json"]
         with running(bots, stdout=subprocess.DEVNULL):

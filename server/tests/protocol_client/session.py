@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from clock import Clock
 from errors import Malformed, MissingBaseline, Misbehaved
-from frames import (CHAT, CLIENT_CHAT, CLIENT_FRAME, CLOSE_CODES, CONTROL, SERVER_CHAT, SERVER_FRAME, FrameReader,
-                    encode_frame)
+from frames import (CHAT, CLIENT_CHAT, CLIENT_FRAME, CLIENT_TOPICS, CLOSE_CODES, CONTROL, SERVER_CHAT, SERVER_FRAME,
+                    SERVER_TOPICS, TOPICS, FrameReader, encode_frame)
 from world import Game, World
 
 ALPN = "tickwire/1"
@@ -25,8 +25,12 @@ ANSWERS = {
     "Join": ("Joined", "Refused"), "Spectate": ("Joined", "Refused"), "Leave": ("Left", "Refused"),
     "ListRooms": ("Rooms",), "SubscribeRooms": ("Rooms", "Refused"), "UnsubscribeRooms": ("Done",),
     "Command": ("Done", "Refused"), "Kick": ("Done", "Refused"), "Say": ("Message", "Refused"),
-    "Tell": ("Message", "Refused"), "History": ("History", "Refused")}
-CHAT_REQUESTS = ("Say", "Tell", "History")
+    "Tell": ("Message", "Refused"), "History": ("History", "Refused"), "Publish": ("Published", "Refused"),
+    "Subscribe": ("Done", "Refused"), "Unsubscribe": ("Done",)}
+# The stream of a request and its enum; all others are of the control stream.
+STREAMS = {**dict.fromkeys(("Say", "Tell", "History"), (CHAT, CLIENT_CHAT)),
+           **dict.fromkeys(("Publish", "Subscribe", "Unsubscribe"), (TOPICS, CLIENT_TOPICS))}
+COUNTED_AS = {CONTROL: "frame", CHAT: "chat", TOPICS: "topics"}
 
 
 def configuration(ca_file):
@@ -76,6 +80,7 @@ class Nowhere:
 # The state of a session that outlives its connection.
 KEPT = ("requests", "waiting", "welcomed", "player", "server", "game", "world", "room", "host", "clock", "members",
         "away", "static", "rooms", "notices", "messages", "saved", "received", "told", "secret", "run", "counts",
+        "subscriptions", "topics", "topic_messages",
         "on_snapshot")
 
 
@@ -98,6 +103,8 @@ class Session(QuicConnectionProtocol):
         self.members, self.away = {}, set()
         self.static = {}
         self.rooms = {}
+        # Deliveries of subscriptions, the topics by their numbers, and their messages as pairs (name, fields).
+        self.subscriptions, self.topics, self.topic_messages = {}, {}, []
         self.received = {"control": 0, "chat": 0}
         self.told = 0
         self.secret = self.run = None
@@ -148,6 +155,8 @@ class Session(QuicConnectionProtocol):
                                 "received": self.received, "unanswered": sorted(self.waiting),
                                 "next": self.requests + 1}))
         following = await self.resumed
+        if self.subscriptions:
+            self._open_topics()
         for request, (variant, fields, _) in sorted(self.waiting.items()):
             if request >= following:
                 self._send(variant, fields)
@@ -160,6 +169,11 @@ class Session(QuicConnectionProtocol):
         self.readers[stream] = (kind, FrameReader(frames))
         self._quic.send_stream_data(stream, bytes([kind]) + first)
 
+    def _open_topics(self):
+        """Opens the topics stream, from what is here of the topics."""
+        positions = [{"topic": number, "sequence": topic["sequence"]} for number, topic in self.topics.items()]
+        self._open(TOPICS, SERVER_TOPICS, encode_frame(CLIENT_TOPICS, ("Begin", {"positions": positions})))
+
     def ask(self, variant, **fields):
         """Sends a request; the future of its answer, a pair (variant, fields)."""
         self.requests += 1
@@ -170,7 +184,9 @@ class Session(QuicConnectionProtocol):
 
     def _send(self, variant, fields):
         """Sends one frame on the stream that it belongs to."""
-        kind, frames = (CHAT, CLIENT_CHAT) if variant in CHAT_REQUESTS else (CONTROL, CLIENT_FRAME)
+        kind, frames = STREAMS.get(variant, (CONTROL, CLIENT_FRAME))
+        if kind == TOPICS and kind not in self.streams:
+            self._open_topics()
         self._quic.send_stream_data(self.streams[kind], encode_frame(frames, (variant, fields)))
         self.transmit()
 
@@ -234,11 +250,10 @@ class Session(QuicConnectionProtocol):
             raise Misbehaved(f"the server opened stream {event.stream_id}")
         kind, reader = self.readers[event.stream_id]
         for variant, fields in reader.feed(event.data):
-            self.counts[f"frame {variant}" if kind == CONTROL else f"chat {variant}"] += 1
-            handler = self.CONTROL_HANDLERS[variant] if kind == CONTROL else self.CHAT_HANDLERS[variant]
-            if variant not in ("Resumed", "Restarted"):
+            self.counts[f"{COUNTED_AS[kind]} {variant}"] += 1
+            if kind != TOPICS and variant not in ("Resumed", "Restarted"):
                 self.received["control" if kind == CONTROL else "chat"] += 1
-            handler(self, variant, fields)
+            self.HANDLERS[kind][variant](self, variant, fields)
         self._tell_received()
 
     def _tell_received(self):
@@ -383,14 +398,47 @@ class Session(QuicConnectionProtocol):
         if fields["request"] is not None:
             self._answer(variant, fields)
 
+    def subscribe(self, number, pattern, delivery="Ordered", start=("New", {}), cursors=()):
+        """Subscribes to topics; the future of the answer."""
+        self.subscriptions[number] = delivery
+        return self.ask("Subscribe", subscription=number, pattern=pattern, delivery=delivery, start=start,
+                        cursors=list(cursors))
+
+    def unsubscribe(self, number):
+        """Ends a subscription; the future of the answer."""
+        del self.subscriptions[number]
+        self.topics = {at: topic for at, topic in self.topics.items() if topic["subscription"] != number}
+        return self.ask("Unsubscribe", subscription=number)
+
+    def _topics_ended(self, _variant, fields):
+        raise Misbehaved(f"a subscription ended: {fields['text']}")
+
+    def _following(self, _variant, fields):
+        if fields["subscription"] in self.subscriptions:
+            self.topics[fields["topic"]] = {**fields, "sequence": fields["after"]}
+
+    def _topic_messages(self, _variant, fields):
+        topic = self.topics.get(fields["topic"])
+        for message in fields["messages"] if topic else ():
+            gap = message["sequence"] - topic["sequence"]
+            if gap < 1 or gap > 1 and self.subscriptions[topic["subscription"]] == "Ordered":
+                raise Misbehaved(f"message {message['sequence']} after {topic['sequence']}")
+            topic["sequence"] = message["sequence"]
+            self.topic_messages.append((topic["name"], message))
+
+    def _topic_missed(self, _variant, fields):
+        raise Misbehaved(f"messages are missed: {fields}")
+
     CONTROL_HANDLERS = {
         "Welcome": _welcome, "Joined": _joined, "Left": _left, "Rooms": _rooms, "Refused": _answer,
         "MemberJoined": _member_joined, "MemberLeft": _member_left, "Host": _host, "Notice": _notice,
         "Goodbye": _goodbye, "Keyframe": _keyframe, "Done": _answer, "Removed": _removed, "Resync": _resync,
         "RoomsChanged": _rooms_changed, "Resumed": _resumed, "MemberAway": _member_away, "MemberBack": _member_back,
         "StaticData": _static_data, "StaticChanged": _static_changed,
-        "Restarted": _restarted, "Rejoined": _rejoined}
+        "Restarted": _restarted, "Rejoined": _rejoined, "Published": _answer, "TopicsEnded": _topics_ended}
     CHAT_HANDLERS = {"Message": _message, "Notice": _notice, "Refused": _answer, "Sent": _sent, "History": _history}
+    TOPICS_HANDLERS = {"Following": _following, "Messages": _topic_messages, "Missed": _topic_missed}
+    HANDLERS = {CONTROL: CONTROL_HANDLERS, CHAT: CHAT_HANDLERS, TOPICS: TOPICS_HANDLERS}
 
     def _take_datagram(self, data):
         """Takes one datagram."""

@@ -1,8 +1,9 @@
 """A walk through every request with three clients; checks each answer against the protocol pages.
 
 It asks for lists of rooms, makes a room, joins, watches, speaks, gives commands, kicks, leaves and joins in one go,
-falls silent until the server begins anew, and breaks the rules that end a session. For the arena, whose command
-ChangeTeam has no lanes. Prints a line for each step; the first answer that is another ends the program with code 1.
+falls silent until the server begins anew, publishes to topics and follows them, and breaks the rules that end a
+session. For the arena, whose command ChangeTeam has no lanes, with topics `tour/*` for everyone. Prints a line for each
+step; the first answer that is another ends the program with code 1.
 """
 
 import asyncio
@@ -195,6 +196,39 @@ async def kick(maker, guest, watcher):
     await maker.leave()
 
 
+async def topics(first, second):
+    """Topics: all messages of one, and the newest of each key."""
+    def payloads():
+        return [(name, message["payload"]) for name, message in second.topic_messages]
+
+    def publish(topic, key, payload):
+        return first.ask("Publish", topic=topic, key=key, payload=payload)
+
+    check((await publish("tour/chat", "", b"0"))[1] == {"request": first.requests, "sequence": 1}, "a topic is made")
+    check((await second.subscribe(1, "tour/*"))[0] == "Done", "a pattern is followed")
+    for payload in (b"1", b"2"):
+        await publish("tour/chat", "", payload)
+    await publish("tour/new", "", b"3")
+    await until(lambda: len(payloads()) == 3, "messages come")
+    check(sorted(payloads()) == [("tour/chat", b"1"), ("tour/chat", b"2"), ("tour/new", b"3")], "those after it began")
+    cursor = {"topic": "tour/chat", "epoch": next(iter(second.topics.values()))["epoch"], "sequence": 2}
+    check((await second.unsubscribe(1))[0] == "Done" and not second.topics, "it is followed no more")
+    for key in ("a", "b", "a"):
+        await publish("tour/prices", key, key.encode())
+    second.topic_messages.clear()
+    await second.subscribe(2, "tour/prices", "Latest", ("Last", {"count": 10}))
+    await until(lambda: payloads() == [("tour/prices", b"b"), ("tour/prices", b"a")], "the newest of each key comes")
+    second.topic_messages.clear()
+    await second.subscribe(3, "tour/chat", cursors=[cursor])
+    await until(lambda: payloads() == [("tour/chat", b"2")], "another subscription goes on after a cursor")
+    check([topic["is_continued"] for topic in second.topics.values()] == [False, True], "and says so")
+    for code, answer in (("TopicInvalid", publish("tour/a b", "", b"")), ("TopicForbidden", publish("a", "", b"")),
+                         ("TopicForbidden", second.subscribe(4, "tour/**")),
+                         ("TopicInvalid", second.subscribe(3, "tour/a")),
+                         ("TopicTooLong", publish("tour/a", "", bytes(16385)))):
+        check(refused(await answer, code), f"{code}")
+
+
 async def resume(options):
     """Loses a connection in a room with a message under way, and goes on over another one."""
     room = Namespace(**vars(options) | {"room": f"{options.room}-resume"})
@@ -205,11 +239,17 @@ async def resume(options):
         await watcher.enter()
         await guest.enter()
         await until(lambda: before.world.own() and before.player in other.members, "a client with a secret plays")
+        await before.subscribe(1, "tour/resume")
+        await other.ask("Publish", topic="tour/resume", key="", payload=b"0")
+        await until(lambda: before.topic_messages, "a topic is followed")
         said = before.ask("Say", text="once")
         guest.stop()
         kept = before.lose()
         seat, newest = before.world.seat, before.world.newest
+        await other.ask("Publish", topic="tour/resume", key="", payload=b"1")
         await after.resume(kept)
+        await until(lambda: [message["payload"] for _, message in after.topic_messages] == [b"0", b"1"],
+                    "a message of a topic that was published meanwhile comes once")
         check((await said)[0] == "Message", "a message under way is answered after the session resumed")
         guest = Guest(after, room, "Lost")
         guest.start()
@@ -323,6 +363,7 @@ async def run(options):
         for session in (second, third):
             await greet(session, options)
         await rooms(first, second, third, options)
+        await topics(first, second)
         for session in (first, second, third):
             await session.goodbye()
             check(session.close_code == "Normal" and session.failure is None, "goodbye is answered")
