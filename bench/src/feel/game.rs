@@ -5,7 +5,7 @@ use tickwire_arena::rules::motion::POS_STEP;
 use tickwire_arena::rules::{Arena, Controls, Entity, Event, Random};
 use tickwire_shared::predict::Predict;
 use tickwire_shared::quantize::Kinds as _;
-use tickwire_shared::schema::{KindSchema, LANES_MAX, Schema};
+use tickwire_shared::schema::{KindSchema, LANES_MAX};
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{EntityId, PlayerId, replica};
 use tickwire_sky::{Glider, Sky, Stick};
@@ -52,7 +52,7 @@ pub(crate) trait Flown: Predict<Input: Copy> {
 
 /// The number and the schema of the kind that is looked at.
 pub(crate) fn kind_of<G: Flown>() -> (u8, KindSchema) {
-    let schema: Schema = schema_of::<G>();
+    let schema = schema_of::<G>();
     let mut kinds = (0..).zip(&schema.entities);
     let (number, kind) =
         kinds.find(|(_, kind)| kind.name == G::KIND).expect("the game has the kind");
@@ -60,9 +60,8 @@ pub(crate) fn kind_of<G: Flown>() -> (u8, KindSchema) {
     (number, kind.clone())
 }
 
-/// The lane of [`Flown::HEADING`].
-pub(crate) fn heading_lane<G: Flown>() -> usize {
-    let (_, kind) = kind_of::<G>();
+/// The lane of [`Flown::HEADING`] in the kind that is looked at.
+pub(crate) fn heading_lane<G: Flown>(kind: &KindSchema) -> usize {
     let before = kind.fields.iter().take_while(|field| field.name != G::HEADING);
     before.map(|field| field.lanes()).sum()
 }

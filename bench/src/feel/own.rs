@@ -1,17 +1,17 @@
 //! The feel of the own ship.
 
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use tickwire_client::session::RoomSession;
 use tickwire_client::session::prediction::{Prediction, PredictionStats};
+use tickwire_shared::schema::KindSchema;
 use tickwire_shared::{EntityId, PlayerId};
 
 use super::game::{Flown, heading_lane};
 
 /// Figures of inputs and corrections.
-#[derive(Debug)]
-pub(crate) struct OwnShip<G> {
+#[derive(Debug, Default)]
+pub(crate) struct OwnShip {
     /// Corrections that moved the ship by more than [`Flown::SEEN_UNITS`].
     pub(crate) corrections: u64,
     /// Seconds from each of them until the ship was shown within that distance of its true place.
@@ -28,30 +28,9 @@ pub(crate) struct OwnShip<G> {
     heading: Option<f64>,
     turning: Option<u32>,
     was_turning: bool,
-    heading_lane: usize,
-    game: PhantomData<fn() -> G>,
 }
 
-impl<G: Flown> Default for OwnShip<G> {
-    fn default() -> Self {
-        OwnShip {
-            corrections: 0,
-            faded_s: Vec::new(),
-            extra_frames: Vec::new(),
-            stats: PredictionStats::default(),
-            stats_before: None,
-            corrections_seen: 0,
-            correcting_since: None,
-            heading: None,
-            turning: None,
-            was_turning: false,
-            heading_lane: heading_lane::<G>(),
-            game: PhantomData,
-        }
-    }
-}
-
-impl<G: Flown> OwnShip<G> {
+impl OwnShip {
     /// Notes whether the helm is turned before the next frame.
     pub(crate) fn turn(&mut self, is_turning: bool) {
         if is_turning && !self.was_turning {
@@ -63,7 +42,12 @@ impl<G: Flown> OwnShip<G> {
     }
 
     /// Handles a snapshot's correction.
-    pub(crate) fn corrected(&mut self, now: Duration, prediction: &Prediction, is_counted: bool) {
+    pub(crate) fn corrected<G: Flown>(
+        &mut self,
+        now: Duration,
+        prediction: &Prediction,
+        is_counted: bool,
+    ) {
         let corrections = prediction.stats().corrections;
         if corrections == self.corrections_seen {
             return;
@@ -75,12 +59,12 @@ impl<G: Flown> OwnShip<G> {
         }
     }
 
-    /// Handles a drawn frame.
-    pub(crate) fn look(
+    /// Handles a drawn frame, with a ship of this kind.
+    pub(crate) fn look<G: Flown>(
         &mut self,
         now: Duration,
         room: &RoomSession,
-        me: PlayerId,
+        (me, kind): (PlayerId, &KindSchema),
         is_counted: bool,
     ) {
         let Some(prediction) = room.prediction() else { return };
@@ -94,10 +78,10 @@ impl<G: Flown> OwnShip<G> {
             self.faded_s.push(now.saturating_sub(since).as_secs_f64());
             self.correcting_since = None;
         }
-        let mut heading = None;
+        let (mut heading, lane) = (None, heading_lane::<G>(kind));
         room.for_each_shown(|shown| {
             if shown.id == EntityId::of_player(me) && prediction.entity() == Some(shown.id) {
-                heading = Some(shown.lanes[self.heading_lane]);
+                heading = Some(shown.lanes[lane]);
             }
         });
         match (self.turning, self.heading, heading) {

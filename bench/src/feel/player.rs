@@ -28,7 +28,7 @@ pub(crate) struct Player<G: Flown> {
     pub(crate) way: Way,
     pub(crate) frame_period: Duration,
     pub(crate) inputs: InputLog,
-    pub(crate) shown: Shown<G>,
+    pub(crate) shown: Shown,
     session: Session,
     pilot: G::Pilot,
     frames: u64,
@@ -47,33 +47,20 @@ pub(crate) enum Way {
 }
 
 /// Figures of the screen.
-pub(crate) struct Shown<G> {
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
     /// Remote ships, counted in each frame.
     pub(crate) ships: u64,
     /// Of those, ships without a state left to show.
     pub(crate) starved: u64,
     pub(crate) motion: Motion,
     /// The own ship.
-    pub(crate) own: OwnShip<G>,
+    pub(crate) own: OwnShip,
     /// Pickups of the own ship that the server reported and that were not predicted.
     pub(crate) pickups_missed: u64,
     /// Ticks from the shown to the server's, summed over `frames`.
     pub(crate) behind_ticks: f64,
     pub(crate) frames: u64,
-}
-
-impl<G: Flown> Default for Shown<G> {
-    fn default() -> Self {
-        Shown {
-            ships: 0,
-            starved: 0,
-            motion: Motion::default(),
-            own: OwnShip::default(),
-            pickups_missed: 0,
-            behind_ticks: 0.0,
-            frames: 0,
-        }
-    }
 }
 
 impl<G: Flown> Player<G> {
@@ -116,7 +103,7 @@ impl<G: Flown> Player<G> {
     pub(crate) fn handle_datagram(&mut self, now: Duration, bytes: &[u8], is_counted: bool) {
         self.session.handle_datagram(now, bytes);
         if let Some(prediction) = self.session.room().and_then(RoomSession::prediction) {
-            self.shown.own.corrected(now, prediction, is_counted);
+            self.shown.own.corrected::<G>(now, prediction, is_counted);
         }
         while let Some(event) = self.session.poll_event() {
             if let SessionEvent::Game(told) = event
@@ -148,8 +135,9 @@ impl<G: Flown> Player<G> {
         self.session.update(now);
         if let Some(room) = self.session.room() {
             let passed_s = self.frame_period.as_secs_f64();
-            self.shown.own.look(now, room, self.id, is_counted);
-            self.shown.look(room, (self.id, &self.ship), server_ticks, passed_s, is_counted);
+            self.shown.own.look::<G>(now, room, (self.id, &self.ship.1), is_counted);
+            let me = (self.id, &self.ship);
+            self.shown.look::<G>(room, me, server_ticks, passed_s, is_counted);
         }
         std::iter::from_fn(|| self.session.poll_datagram()).collect()
     }
@@ -167,8 +155,8 @@ impl Way {
     }
 }
 
-impl<G: Flown> Shown<G> {
-    fn look(
+impl Shown {
+    fn look<G: Flown>(
         &mut self,
         room: &RoomSession,
         (me, (ship, kind)): (PlayerId, &(u8, KindSchema)),

@@ -100,9 +100,11 @@ impl<S: Simulation> Client<S> {
         Ok(())
     }
 
-    fn go_over(&mut self, link: Link) {
+    /// Leaves the connection for another one.
+    pub(super) fn go_over(&mut self, link: Link) {
         self.session.set_lossless(link.transport() == Transport::WebSocket);
         let old = std::mem::replace(&mut self.link, link);
+        // The server may still listen to it: then it is told that this is no end.
         old.close(CloseCode::ConnectionLost, ELSEWHERE);
     }
 }

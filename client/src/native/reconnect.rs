@@ -269,12 +269,9 @@ impl<S: Simulation> Client<S> {
     }
 
     fn go_on_over(&mut self, link: Link) {
-        self.session.set_lossless(link.transport() == Transport::WebSocket);
-        let old = std::mem::replace(&mut self.link, link);
-        self.reconnect.from.get_or_insert(old.transport());
+        self.reconnect.from.get_or_insert(self.link.transport());
         self.reconnect.is_off = false;
-        // The server may still listen to it: then it is told that this is no end.
-        old.close(CloseCode::ConnectionLost, ELSEWHERE);
+        self.go_over(link);
         self.session.resume();
     }
 }

@@ -36,7 +36,8 @@ impl ControllerFactory for WakefulCubic {
 struct Wakeful {
     cubic: Box<dyn Controller>,
     mtu: u64,
-    /// Bytes that are not acknowledged, at least.
+    /// Bytes in flight as of the last acknowledgement, and all that was sent since: more than QUIC counts, where packets that are
+    /// not acknowledged by themselves were among it.
     in_flight: u64,
     /// The last acknowledgement, or the last packet that was let through after it.
     quiet_since: Instant,
@@ -148,6 +149,7 @@ mod tests {
             while controller.in_flight + MTU < controller.window_at(now) {
                 controller.on_sent(now, MTU, 0);
                 times.push(ms);
+                assert!(times.len() < 100, "the window is never full: {ms} ms");
             }
         }
         times

@@ -8,6 +8,9 @@ use tickwire_shared::{EntityId, PlayerId, Tick};
 
 use super::super::input::InputQueue;
 
+/// Most inputs of one correction.
+const INPUTS_MAX: i32 = 128;
+
 /// A snapshot that differed from what was predicted for its tick, in lanes of the server's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
@@ -104,9 +107,6 @@ impl Corrections {
         });
     }
 }
-
-/// Most inputs of one correction.
-const INPUTS_MAX: i32 = 128;
 
 impl Correction {
     /// The same by names and in units, for a file.

@@ -1,5 +1,7 @@
 //! A native client whose connection lives and brings nothing goes on over another one, before the connection counts as lost.
 
+use std::net::SocketAddr;
+
 use tickwire_arena::rules::Controls;
 use tickwire_client::{ConnectOptions, ConnectionEvent, Transport};
 use tickwire_shared::control::ServerFrame;
@@ -10,6 +12,25 @@ use crate::resume::{
 
 /// The server's time for a silent connection; the client's own is 15 s.
 const IDLE_MS: u32 = 60_000;
+
+/// A player beside a server, and one behind a network, with a fallback or without.
+async fn company(has_fallback: bool) -> (Network, Player, Player, tempfile::TempDir) {
+    let (server, dir) = serve(|config| config.idle_ms = IDLE_MS).await;
+    let network = Network::to(server).await;
+    let near = Player::join(server, "near").await;
+    let options = if has_fallback { with_fallback(server) } else { ConnectOptions::default() };
+    let far = join_behind(&network, options).await;
+    (network, near, far, dir)
+}
+
+/// The fallback is a WebSocket past the network.
+fn with_fallback(server: SocketAddr) -> ConnectOptions {
+    ConnectOptions { fallback: Some(format!("ws://{server}/ws")), ..ConnectOptions::default() }
+}
+
+async fn join_behind(network: &Network, options: ConnectOptions) -> Player {
+    Player::join_with(&format!("quic://{}", network.address), "far", options).await
+}
 
 /// The connection events, in their order.
 fn told(player: &Player) -> Vec<&'static str> {
@@ -47,13 +68,7 @@ async fn plays_on(near: &mut Player, far: &mut Player) {
 #[tokio::test]
 async fn where_datagrams_stop_in_the_middle_of_a_game_the_session_goes_on_over_the_fallback() {
     for state in [CUT, DEAF] {
-        let (server, _dir) = serve(|config| config.idle_ms = IDLE_MS).await;
-        let network = Network::to(server).await;
-        let mut near = Player::join(server, "near").await;
-        let fallback = Some(format!("ws://{server}/ws"));
-        let options = ConnectOptions { fallback, ..ConnectOptions::default() };
-        let mut far =
-            Player::join_with(&format!("quic://{}", network.address), "far", options).await;
+        let (network, mut near, mut far, _dir) = company(true).await;
         let number = far.client.player();
         assert_eq!(far.client.transport(), Transport::Quic);
         far.client.set_input(Controls { thrust: true, ..Controls::default() });
@@ -72,10 +87,7 @@ async fn where_datagrams_stop_in_the_middle_of_a_game_the_session_goes_on_over_t
 
 #[tokio::test]
 async fn without_a_fallback_it_goes_on_over_a_new_connection_of_the_same_transport() {
-    let (server, _dir) = serve(|config| config.idle_ms = IDLE_MS).await;
-    let network = Network::to(server).await;
-    let mut near = Player::join(server, "near").await;
-    let mut far = Player::join(network.address, "far").await;
+    let (network, mut near, mut far, _dir) = company(false).await;
     let number = far.client.player();
     for round in 1..=2 {
         network.forget();
@@ -95,10 +107,7 @@ async fn without_a_fallback_it_goes_on_over_a_new_connection_of_the_same_transpo
 
 #[tokio::test]
 async fn a_connection_that_speaks_again_in_time_is_kept() {
-    let (server, _dir) = serve(|config| config.idle_ms = IDLE_MS).await;
-    let network = Network::to(server).await;
-    let mut near = Player::join(server, "near").await;
-    let mut far = Player::join(network.address, "far").await;
+    let (network, mut near, mut far, _dir) = company(false).await;
     both(&mut near, &mut far, |_, far| far.client.stats().snapshots > 10).await;
     network.set(DEAF);
     both(&mut near, &mut far, |_, far| far.client.stats().silence_ms > 2000.0).await;
@@ -113,8 +122,6 @@ async fn a_client_with_a_fallback_connects_where_datagrams_do_not_pass_at_all() 
     let (server, _dir) = serve(|_| {}).await;
     let network = Network::to(server).await;
     network.set(CUT);
-    let fallback = Some(format!("ws://{server}/ws"));
-    let options = ConnectOptions { fallback, ..ConnectOptions::default() };
-    let far = Player::join_with(&format!("quic://{}", network.address), "far", options).await;
+    let far = join_behind(&network, with_fallback(server)).await;
     assert_eq!(far.client.transport(), Transport::WebSocket);
 }

@@ -5,14 +5,12 @@ import { after, afterEach, before, test } from 'node:test';
 import { launchBrowser } from './browsers.mjs';
 import { countsOf, firstAfter, note, startPeer } from './company.mjs';
 import { startNetwork } from './network.mjs';
-import { LASTING, startServer } from './server.mjs';
+import { CHATTY, LASTING, startServer } from './server.mjs';
 
 const BROWSER = process.env.ARENA_BROWSER ?? 'chromium';
 const SUSPENDED_MS = 10_000;
 /** Of play before each fault and after it. */
 const PLAY_MS = 1500;
-/** More than two members who chat all the time say. */
-const CHATTY = ['--room-chat-burst-messages', '1000', '--room-chat-refill-s', '1'];
 /** Firefox reports a WebSocket whose network is cut, or whose server is gone, as an error of the page. */
 const OF_THE_NETWORK = /establish a connection|was interrupted while the page was loading/;
 

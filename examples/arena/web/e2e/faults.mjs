@@ -6,14 +6,13 @@
 import { BROWSERS, launchBrowser } from './browsers.mjs';
 import { countsOf, note, startPeer } from './company.mjs';
 import { startNetwork } from './network.mjs';
-import { LASTING, startServer } from './server.mjs';
+import { CHATTY, LASTING, startServer } from './server.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 5);
 /** Of play before a fault and after it. */
 const PLAY_MS = 1500;
 /** For a session to go on, before it counts as lost. */
 const RETURN_MS = 30_000;
-const CHATTY = ['--room-chat-burst-messages', '1000', '--room-chat-refill-s', '1'];
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 

@@ -41,6 +41,9 @@ export function startEcho(...flags) {
   return start(ECHO, flags);
 }
 
+/** Takes more chat than members who chat all the time say. */
+export const CHATTY = ['--room-chat-burst-messages', '1000', '--room-chat-refill-s', '1'];
+
 /** Keeps rooms and chat, and may hand over. */
 export const LASTING = ['--journal', 'journals', '--store', 'store'];
 
