@@ -320,9 +320,7 @@ impl ServerStore {
         let Some(part) = self.state.part_of(&request) else { return self.push(request) };
         let most = match &request {
             StoreRequest::Score(_) => self.part_max.part(2),
-            StoreRequest::FindScores(_) => {
-                QueueShare { requests: SCORE_LOOKS_MAX, ..self.part_max }
-            }
+            StoreRequest::FindScores(_) => self.score_looks_max(),
             _ => self.part_max,
         };
         if !part.take(bytes, most) {
@@ -333,6 +331,12 @@ impl ServerStore {
             part.give_back(bytes);
         }
         is_queued
+    }
+
+    /// The share of looks at score boards: in a short queue it is what the other parts leave beside that of messages.
+    fn score_looks_max(&self) -> QueueShare {
+        let requests = SCORE_LOOKS_MAX.min(self.part_max.part(4).requests);
+        QueueShare { requests, ..self.part_max }
     }
 
     fn push(&self, request: StoreRequest) -> bool {
