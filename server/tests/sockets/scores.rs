@@ -1,9 +1,6 @@
 //! Score boards over real sockets, on a real disk.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use tickwire_server::ServerConfig;
 use tickwire_shared::control::{ClientFrame, ServerFrame};
 
 use crate::client::{Client, Over};
@@ -11,22 +8,8 @@ use crate::commands::{command, digit, until_steps};
 use crate::game::{CLEARED_STEPS, Clear, Edit, SAVED_STEPS};
 use crate::harness::{Running, soon};
 use crate::identity::enter;
-use crate::profiles::Named;
+use crate::profiles::{Named, start, stop};
 use crate::restored::Files;
-
-async fn start(store: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running {
-    Running::start_asking(Named, |config| {
-        config.store = Some(store.to_owned());
-        config.store_commit_ms = 10;
-        change(config);
-    })
-    .await
-}
-
-async fn stop(mut server: Running) {
-    server.ask_to_stop();
-    server.stopped().await;
-}
 
 async fn player(server: &Running, over: Over, account: &str) -> Client {
     let mut client = enter(server, over, account).await;
