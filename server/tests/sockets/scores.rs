@@ -1,5 +1,6 @@
 //! Score boards over real sockets, on a real disk.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tickwire_shared::control::{ClientFrame, ServerFrame};
 
@@ -100,6 +101,18 @@ async fn scores_are_on_their_boards_once_the_game_is_told_so_and_after_a_restart
     let store = &server.stats().await["store"];
     assert!(store["scores_saved"].as_u64() >= Some(1), "{store}");
     assert!(store["scores_read"].as_u64() >= Some(8), "{store}");
+    stop(server).await;
+}
+
+#[tokio::test]
+async fn pages_that_ask_for_the_same_at_once_share_one_look() {
+    let dir = tempfile::tempdir().unwrap();
+    // All of them ask while the first look waits for others to gather.
+    let server = start(dir.path(), |config| config.store_commit_ms = 300).await;
+    let asked = (0..24).map(|_| server.get("/scores.json?board=clears"));
+    for (status, _, text) in join_all(asked).await {
+        assert_eq!(status, 200, "{text}");
+    }
     stop(server).await;
 }
 
