@@ -83,7 +83,10 @@ pub(super) async fn show<S: Simulation>(
         && source.host.config.stats;
     let query = match parse(uri.query().unwrap_or_default(), S::SCORE_BOARDS) {
         Ok(query) => query,
-        Err((status, text)) => return (status, format!("{text}\n")).into_response(),
+        Err((status, text)) => {
+            let open = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+            return (status, open, format!("{text}\n")).into_response();
+        }
     };
     if matches!(query.range, ScoreRange::Around { .. }) && !is_near {
         let text = "around is for programs on the server's own machine\n";

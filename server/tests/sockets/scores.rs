@@ -136,8 +136,9 @@ async fn any_page_may_read_a_board_and_accounts_are_for_this_machine_alone() {
     assert_eq!((&shown["accounts"], &shown["scores"][0]["name"]), (&json!(1), &json!("ANN")));
     assert!(!body.contains(r#""ann""#), "{body}");
     assert_eq!(ask("board=clears&around=ann").await.0, 403);
-    let (status, _, text) = ask("board=kills").await;
+    let (status, head, text) = ask("board=kills").await;
     assert!(status == 404 && text.contains("this game has: clears, steps"), "{text}");
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
     assert_eq!(ask("board=clears&top=101").await.0, 400);
     stop(server).await;
     let server = Running::start().await;
