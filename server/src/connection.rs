@@ -346,7 +346,7 @@ async fn carry<S: Simulation>(
 }
 
 /// The time by the runtime's clock, which also runs its timers.
-fn now() -> std::time::Instant {
+pub(crate) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 

@@ -35,7 +35,7 @@ use crate::room::{JoinProfile, NewProfile};
 use crate::sanctions::Sanctions;
 use database::{Database, Retention, SanctionChange, ScoreRetention};
 use fences::ProfileFences;
-use state::{QueueShare, StoreState};
+use state::{OutcomeCounts, QueueShare, StoreState};
 use thread::ThreadSettings;
 
 pub use error::StoreError;
@@ -268,11 +268,7 @@ impl ServerStore {
 
     /// Saves a profile: a [`StoreEvent::Profile`] follows. `false` as for [`ServerStore::look_up`].
     pub(crate) fn save(&self, save: SaveProfile) -> bool {
-        let is_queued = self.push_part(StoreRequest::Save(Box::new(save)));
-        if !is_queued {
-            self.state.count_profile(SaveOutcome::Failed);
-        }
-        is_queued
+        self.push_save(StoreRequest::Save(Box::new(save)), &self.state.profiles)
     }
 
     /// Reads a profile, and answers the request itself. `false` as for [`ServerStore::look_up`].
@@ -282,11 +278,7 @@ impl ServerStore {
 
     /// Saves a score: a [`StoreEvent::Score`] follows. `false` as for [`ServerStore::look_up`].
     pub(crate) fn score(&self, save: SaveScore) -> bool {
-        let is_queued = self.push_part(StoreRequest::Score(Box::new(save)));
-        if !is_queued {
-            self.state.count_score(SaveOutcome::Failed);
-        }
-        is_queued
+        self.push_save(StoreRequest::Score(Box::new(save)), &self.state.scores)
     }
 
     /// Looks at a board, and answers the request itself. `false` as for [`ServerStore::look_up`].
@@ -313,15 +305,22 @@ impl ServerStore {
         });
     }
 
+    /// Queues a save; one that finds no place counts as failed.
+    fn push_save(&self, request: StoreRequest, outcomes: &OutcomeCounts) -> bool {
+        let is_queued = self.push_part(request);
+        if !is_queued {
+            outcomes.count(SaveOutcome::Failed);
+        }
+        is_queued
+    }
+
     /// Queues a request that has a part of the queue.
     fn push_part(&self, request: StoreRequest) -> bool {
         let bytes = request.bytes();
         let Some(part) = self.state.part_of(&request) else { return self.push(request) };
         let most = match &request {
             StoreRequest::Score(_) => self.part_max.part(2),
-            StoreRequest::FindScores(_) => {
-                QueueShare { requests: SCORE_LOOKS_MAX, ..self.part_max }
-            }
+            StoreRequest::FindScores(_) => self.score_looks_max(),
             _ => self.part_max,
         };
         if !part.take(bytes, most) {
@@ -332,6 +331,12 @@ impl ServerStore {
             part.give_back(bytes);
         }
         is_queued
+    }
+
+    /// The share of looks at score boards: in a short queue it is what the other parts leave beside that of messages.
+    fn score_looks_max(&self) -> QueueShare {
+        let requests = SCORE_LOOKS_MAX.min(self.part_max.part(4).requests);
+        QueueShare { requests, ..self.part_max }
     }
 
     fn push(&self, request: StoreRequest) -> bool {

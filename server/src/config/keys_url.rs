@@ -58,7 +58,9 @@ impl TryFrom<String> for KeysUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |why: &str| Err(format!("{text:?} {why}; write {EXAMPLE}"));
+        // Before an @ may be a password, and the reason is logged.
+        let shown = text.rsplit('@').next().unwrap_or_default();
+        let wrong = |why: &str| Err(format!("{shown:?} {why}; write {EXAMPLE}"));
         let Ok(uri) = text.parse::<Uri>() else { return wrong("is no URL") };
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return wrong("names no scheme or no server");
@@ -69,7 +71,7 @@ impl TryFrom<String> for KeysUrl {
             _ => return wrong("is of a scheme that no keys are fetched by"),
         };
         if authority.as_str().contains('@') {
-            return wrong("has a password in it, which would be logged");
+            return wrong("has a password before it, which would be logged");
         }
         let host = authority.host();
         let given_port = authority.as_str().strip_prefix(host).unwrap_or_default();
@@ -120,6 +122,8 @@ mod tests {
             ("/keys.json", "names no scheme"),
             ("ftp://id.example/", "of a scheme that no keys"),
             ("https://ann:secret@id.example/", "has a password"),
+            ("ftp://ann:secret@id.example/", "of a scheme that no keys"),
+            ("https://ann:secret@id example/", "is no URL"),
             ("https://id.example:99999/", "a port that is none"),
             ("https://id.example:0/", "a port that is none"),
             ("http://id.example/", "unprotected"),
@@ -128,6 +132,7 @@ mod tests {
         ] {
             let text = parse(wrong).unwrap_err();
             assert!(text.contains(why) && text.ends_with(EXAMPLE), "{wrong}: {text}");
+            assert!(!text.contains("secret"), "{text}");
         }
     }
 }

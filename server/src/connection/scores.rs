@@ -22,10 +22,10 @@ pub(crate) enum ScoreRefusal {
 impl<S: Simulation> ServerState<S> {
     /// Saves a score of a room.
     pub(super) fn save_score(&self, room: &Arc<Mailbox<S::Input>>, new: NewScore) {
-        let Some(board) = S::SCORE_BOARDS.get(usize::from(new.board)) else { return };
+        let board = S::SCORE_BOARDS.get(usize::from(new.board));
+        let (Some(store), Some(board)) = (&self.rooms.store, board) else { return };
         let save = SaveScore { game: S::NAME, room: room.name().to_owned(), board: *board, new };
         let id = save.id();
-        let Some(store) = &self.rooms.store else { return };
         if !store.score(save) {
             tracing::warn!(room = room.name(), "a score is not saved: the store is full or gone");
             tell_scored(room, id, SaveOutcome::Failed);

@@ -14,7 +14,7 @@ use tickwire_shared::Simulation;
 use tickwire_shared::control::{Redacted, RefuseCode};
 
 use crate::config::ServerConfig;
-use crate::connection::ServerState;
+use crate::connection::{ServerState, now};
 use crate::identity::{ReservedSeat, SignedSeat};
 use crate::rooms::RoomRefusal;
 use crate::transport::host_of;
@@ -78,7 +78,7 @@ pub(super) fn body_limit() -> DefaultBodyLimit {
 
 /// `GET /reservations.json`: all reservations in force.
 pub(super) async fn list<S: Simulation>(State(host): State<Arc<ServerState<S>>>) -> Response {
-    let now = tokio::time::Instant::now().into_std();
+    let now = now();
     let left_s = |ends: Instant| ends.saturating_duration_since(now).as_secs();
     let all = host.rooms.reservations().into_iter();
     let shown = all.map(|(room, one)| ShownReservation {

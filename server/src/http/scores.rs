@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 use tickwire_shared::{ScoreBoard, Simulation};
+use tokio::sync::OnceCell;
 
 use super::{HttpPeer, stats};
 use crate::connection::{ScoreRefusal, ServerState};
@@ -20,15 +21,15 @@ use crate::store::{ScorePage, ScorePeriod, ScoreQuery, ScoreRange};
 const LINES: u32 = 10;
 /// Most lines of an answer; around an account, on each side of it.
 const LINES_MAX: u32 = 100;
-/// For how long an answer is given again.
+/// For how long a look is shared.
 const KEPT: Duration = Duration::from_secs(1);
-/// Most answers that are kept.
+/// Most looks that are kept.
 const KEPT_MAX: usize = 64;
 
 /// The state of this route.
 pub(super) struct ScoreSource<S: Simulation> {
     host: Arc<ServerState<S>>,
-    kept: Mutex<KeptPages>,
+    kept: Mutex<KeptLooks>,
 }
 
 impl<S: Simulation> ScoreSource<S> {
@@ -37,21 +38,33 @@ impl<S: Simulation> ScoreSource<S> {
     }
 }
 
-/// Answers of the last second: many pages ask for the same.
+/// A look at a board, and its answer once that is there.
+type Look = OnceCell<Result<ScorePage, ScoreRefusal>>;
+
+/// Looks of the last second: many pages ask for the same, also while it is looked up.
 #[derive(Debug, Default)]
-struct KeptPages {
-    pages: HashMap<ScoreQuery, (Instant, Arc<ScorePage>)>,
+struct KeptLooks {
+    looks: HashMap<ScoreQuery, (Instant, Arc<Look>)>,
 }
 
-impl KeptPages {
-    fn find(&mut self, query: &ScoreQuery, now: Instant) -> Option<Arc<ScorePage>> {
-        self.pages.retain(|_, (since, _)| now.saturating_duration_since(*since) < KEPT);
-        self.pages.get(query).map(|(_, page)| Arc::clone(page))
+impl KeptLooks {
+    /// The look that goes on or is over, or a new one.
+    fn find(&mut self, query: &ScoreQuery, now: Instant) -> Arc<Look> {
+        self.looks.retain(|_, (since, _)| now.saturating_duration_since(*since) < KEPT);
+        if let Some((_, look)) = self.looks.get(query) {
+            return Arc::clone(look);
+        }
+        let look = Arc::default();
+        if self.looks.len() < KEPT_MAX {
+            self.looks.insert(query.clone(), (now, Arc::clone(&look)));
+        }
+        look
     }
 
-    fn keep(&mut self, query: ScoreQuery, page: Arc<ScorePage>, now: Instant) {
-        if self.pages.len() < KEPT_MAX {
-            self.pages.insert(query, (now, page));
+    /// Whoever asks from now on looks again.
+    fn forget(&mut self, query: &ScoreQuery, refused: &Arc<Look>) {
+        if self.looks.get(query).is_some_and(|(_, look)| Arc::ptr_eq(look, refused)) {
+            self.looks.remove(query);
         }
     }
 }
@@ -70,27 +83,27 @@ pub(super) async fn show<S: Simulation>(
         && source.host.config.stats;
     let query = match parse(uri.query().unwrap_or_default(), S::SCORE_BOARDS) {
         Ok(query) => query,
-        Err((status, text)) => return (status, format!("{text}\n")).into_response(),
+        Err((status, text)) => {
+            let open = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+            return (status, open, format!("{text}\n")).into_response();
+        }
     };
     if matches!(query.range, ScoreRange::Around { .. }) && !is_near {
         let text = "around is for programs on the server's own machine\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
     let kept = || source.kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = kept().find(&query, Instant::now());
-    let page = match found {
-        Some(page) => page,
-        None => match source.host.find_scores(query.clone()).await {
-            Ok(page) => {
-                let page = Arc::new(page);
-                kept().keep(query.clone(), Arc::clone(&page), Instant::now());
-                page
-            }
-            Err(refusal) => return told(refusal),
-        },
-    };
-    let headers = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "no-cache")];
-    (headers, Json(shown(&query, &page, is_near))).into_response()
+    let look = kept().find(&query, Instant::now());
+    match look.get_or_init(|| source.host.find_scores(query.clone())).await {
+        Ok(page) => {
+            let headers = [(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "no-cache")];
+            (headers, Json(shown(&query, page, is_near))).into_response()
+        }
+        Err(refusal) => {
+            kept().forget(&query, &look);
+            told(*refusal)
+        }
+    }
 }
 
 fn told(refusal: ScoreRefusal) -> Response {
@@ -213,20 +226,28 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_kept_for_a_second_and_their_number_is_bounded() {
-        let (mut kept, now) = (KeptPages::default(), Instant::now());
+    fn looks_are_shared_for_a_second_and_their_number_is_bounded() {
+        let (mut kept, now) = (KeptLooks::default(), Instant::now());
         let query = |from| ScoreQuery {
             board: BOARDS[0],
             period: ScorePeriod::All,
             ago: 0,
             range: ScoreRange::Top { from, count: 1 },
         };
-        for from in 0..100 {
-            kept.keep(query(from), Arc::default(), now);
-        }
-        assert!(kept.find(&query(0), now).is_some() && kept.find(&query(99), now).is_none());
-        assert_eq!(kept.pages.len(), KEPT_MAX);
-        assert!(kept.find(&query(0), now + KEPT).is_none());
-        assert_eq!(kept.pages.len(), 0);
+        let looks: Vec<_> = (0..100).map(|from| kept.find(&query(from), now)).collect();
+        assert_eq!(kept.looks.len(), KEPT_MAX);
+        let mut is_shared = |from: u32, at: Instant| {
+            Arc::ptr_eq(&looks[from as usize], &kept.find(&query(from), at))
+        };
+        assert!(is_shared(0, now) && is_shared(63, now) && !is_shared(99, now));
+        let last = now + KEPT - Duration::from_millis(1);
+        assert!(is_shared(0, last) && !is_shared(0, now + KEPT));
+        assert_eq!(kept.looks.len(), 1);
+        // One that was refused is no answer for those who ask later.
+        let look = kept.find(&query(0), now + KEPT);
+        kept.forget(&query(0), &looks[0]);
+        assert_eq!(kept.looks.len(), 1, "another look");
+        kept.forget(&query(0), &look);
+        assert_eq!(kept.looks.len(), 0);
     }
 }

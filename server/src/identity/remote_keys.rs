@@ -88,9 +88,9 @@ impl RemoteKeys {
             match &result {
                 Ok(max_age_s) => self.schedule().succeed(now_ms, *max_age_s),
                 Err(error) => {
-                    let mut schedule = self.schedule();
-                    let again_ms = schedule.fail(now_ms, random);
-                    self.tell_failed(error, schedule.left_ms(now_ms), again_ms);
+                    let again_ms = self.schedule().fail(now_ms, random);
+                    let left_ms = self.schedule().left_ms(now_ms);
+                    self.tell_failed(error, left_ms, again_ms);
                 }
             }
             self.over.send_replace(FetchResult { number, has_failed: result.is_err() });
@@ -139,7 +139,6 @@ impl RemoteKeys {
     ) -> Result<TokenClaims, AuthRefusal> {
         let unavailable = || AuthRefusal::unavailable(UNAVAILABLE);
         let mut over = self.over.subscribe();
-        over.mark_unchanged();
         let wanted = self.schedule().want().ok_or_else(unavailable)?;
         self.wanted.notify_one();
         loop {

@@ -113,12 +113,12 @@ impl RecordedCorrections {
         {
             let wanted = by_tick.get(&record.tick.0);
             replay.set_keeps_lanes(wanted.is_some());
-            let (path, tick) = (folder.to_owned(), record.tick.0);
+            let (path, tick) = (|| folder.to_owned(), record.tick.0);
             match guarded(|| replay.step(&record)) {
                 // As it did when it was recorded.
                 None if record.hash.is_none() => break,
-                None => return Err(JournalError::Panic { path, tick }.into()),
-                Some(Err(error)) => return Err(JournalError::Replay { path, error }.into()),
+                None => return Err(JournalError::Panic { path: path(), tick }.into()),
+                Some(Err(error)) => return Err(JournalError::Replay { path: path(), error }.into()),
                 Some(Ok(())) => {}
             }
             for at in wanted.into_iter().flatten() {

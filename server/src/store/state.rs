@@ -17,9 +17,9 @@ pub(super) struct StoreState {
     /// The profiles of them that are read.
     loads: QueueFill,
     /// The profiles of them that are saved.
-    saves: QueueFill,
+    profile_saves: QueueFill,
     /// The scores of them.
-    scores: QueueFill,
+    score_saves: QueueFill,
     /// The looks at score boards of them.
     score_looks: QueueFill,
     stop: AtomicBool,
@@ -28,13 +28,9 @@ pub(super) struct StoreState {
     messages_not_kept: AtomicU64,
     looked_up: AtomicU64,
     profiles_read: AtomicU64,
-    profiles_saved: AtomicU64,
-    profiles_stale: AtomicU64,
-    profiles_not_saved: AtomicU64,
+    pub(super) profiles: OutcomeCounts,
     scores_read: AtomicU64,
-    scores_saved: AtomicU64,
-    scores_stale: AtomicU64,
-    scores_not_saved: AtomicU64,
+    pub(super) scores: OutcomeCounts,
     records_damaged: AtomicU64,
     disk_bytes: AtomicU64,
 }
@@ -117,26 +113,8 @@ impl StoreState {
         self.profiles_read.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_profile(&self, outcome: SaveOutcome) {
-        let count = match outcome {
-            SaveOutcome::Saved => &self.profiles_saved,
-            SaveOutcome::Stale => &self.profiles_stale,
-            SaveOutcome::Failed => &self.profiles_not_saved,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-
     pub(super) fn count_score_look(&self) {
         self.scores_read.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_score(&self, outcome: SaveOutcome) {
-        let count = match outcome {
-            SaveOutcome::Saved => &self.scores_saved,
-            SaveOutcome::Stale => &self.scores_stale,
-            SaveOutcome::Failed => &self.scores_not_saved,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The part of the queue that requests like this one share; `None` for messages.
@@ -144,9 +122,9 @@ impl StoreState {
         match request {
             StoreRequest::Keep(_) | StoreRequest::Sanction(_) => None,
             StoreRequest::Page(_) => Some(&self.look_ups),
-            StoreRequest::Save(_) => Some(&self.saves),
+            StoreRequest::Save(_) => Some(&self.profile_saves),
             StoreRequest::Load(_) => Some(&self.loads),
-            StoreRequest::Score(_) => Some(&self.scores),
+            StoreRequest::Score(_) => Some(&self.score_saves),
             StoreRequest::FindScores(_) => Some(&self.score_looks),
         }
     }
@@ -169,18 +147,37 @@ impl StoreState {
             messages_not_kept: self.messages_not_kept.load(Ordering::Relaxed),
             look_ups: self.looked_up.load(Ordering::Relaxed),
             profiles_read: self.profiles_read.load(Ordering::Relaxed),
-            profiles_saved: self.profiles_saved.load(Ordering::Relaxed),
-            profiles_stale: self.profiles_stale.load(Ordering::Relaxed),
-            profiles_not_saved: self.profiles_not_saved.load(Ordering::Relaxed),
+            profiles_saved: self.profiles.saved.load(Ordering::Relaxed),
+            profiles_stale: self.profiles.stale.load(Ordering::Relaxed),
+            profiles_not_saved: self.profiles.failed.load(Ordering::Relaxed),
             scores_read: self.scores_read.load(Ordering::Relaxed),
-            scores_saved: self.scores_saved.load(Ordering::Relaxed),
-            scores_stale: self.scores_stale.load(Ordering::Relaxed),
-            scores_not_saved: self.scores_not_saved.load(Ordering::Relaxed),
+            scores_saved: self.scores.saved.load(Ordering::Relaxed),
+            scores_stale: self.scores.stale.load(Ordering::Relaxed),
+            scores_not_saved: self.scores.failed.load(Ordering::Relaxed),
             records_damaged: self.records_damaged.load(Ordering::Relaxed),
             queued,
             queued_bytes,
             disk_bytes: self.disk_bytes.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// What became of saves.
+#[derive(Debug, Default)]
+pub(super) struct OutcomeCounts {
+    saved: AtomicU64,
+    stale: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl OutcomeCounts {
+    pub(super) fn count(&self, outcome: SaveOutcome) {
+        let count = match outcome {
+            SaveOutcome::Saved => &self.saved,
+            SaveOutcome::Stale => &self.stale,
+            SaveOutcome::Failed => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -134,6 +134,20 @@ fn look_ups_leave_messages_their_part_of_the_queue() {
 }
 
 #[test]
+fn messages_have_a_part_of_the_queue_however_short_it_is() {
+    for store_queued_max in [16, 64, 8192] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Some(dir.path().to_owned());
+        let config = ServerConfig { store, store_queued_max, ..ServerConfig::default() };
+        let (store, _events) = ServerStore::start(&config).unwrap().unwrap();
+        let (part, looks) = (store.part_max, store.score_looks_max().requests);
+        let others = 3 * part.requests + part.part(2).requests + looks;
+        assert!(looks > 0 && others < store_queued_max, "{others} of {store_queued_max}");
+        stop(store);
+    }
+}
+
+#[test]
 fn counts_tell_what_the_store_did() {
     let dir = tempfile::tempdir().unwrap();
     let (store, mut events) = start(dir.path());

@@ -249,7 +249,8 @@ impl StoreThread {
         }
     }
 
-    /// Serves the pages, joins and looks at boards that were taken. Each stays among them until it is found, to be answered after a panic too.
+    /// Serves the pages, joins and looks at boards that were taken. Each stays among them until it is found, to be answered after
+    /// a panic too.
     fn read(&mut self) {
         while !self.taken.is_empty() {
             // One that cannot be read is no reason to refuse those after it.

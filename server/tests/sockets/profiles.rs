@@ -26,7 +26,7 @@ impl Authenticator for Named {
     }
 }
 
-async fn start(store: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running {
+pub(crate) async fn start(store: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running {
     Running::start_asking(Named, |config| {
         config.store = Some(store.to_owned());
         config.store_commit_ms = 10;
@@ -35,7 +35,7 @@ async fn start(store: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running 
     .await
 }
 
-async fn stop(mut server: Running) {
+pub(crate) async fn stop(mut server: Running) {
     server.ask_to_stop();
     server.stopped().await;
 }

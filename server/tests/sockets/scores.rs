@@ -1,9 +1,7 @@
 //! Score boards over real sockets, on a real disk.
 
-use std::path::Path;
-
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tickwire_server::ServerConfig;
 use tickwire_shared::control::{ClientFrame, ServerFrame};
 
 use crate::client::{Client, Over};
@@ -11,22 +9,8 @@ use crate::commands::{command, digit, until_steps};
 use crate::game::{CLEARED_STEPS, Clear, Edit, SAVED_STEPS};
 use crate::harness::{Running, soon};
 use crate::identity::enter;
-use crate::profiles::Named;
+use crate::profiles::{Named, start, stop};
 use crate::restored::Files;
-
-async fn start(store: &Path, change: impl FnOnce(&mut ServerConfig)) -> Running {
-    Running::start_asking(Named, |config| {
-        config.store = Some(store.to_owned());
-        config.store_commit_ms = 10;
-        change(config);
-    })
-    .await
-}
-
-async fn stop(mut server: Running) {
-    server.ask_to_stop();
-    server.stopped().await;
-}
 
 async fn player(server: &Running, over: Over, account: &str) -> Client {
     let mut client = enter(server, over, account).await;
@@ -121,6 +105,18 @@ async fn scores_are_on_their_boards_once_the_game_is_told_so_and_after_a_restart
 }
 
 #[tokio::test]
+async fn pages_that_ask_for_the_same_at_once_share_one_look() {
+    let dir = tempfile::tempdir().unwrap();
+    // All of them ask while the first look waits for others to gather.
+    let server = start(dir.path(), |config| config.store_commit_ms = 300).await;
+    let asked = (0..24).map(|_| server.get("/scores.json?board=clears"));
+    for (status, _, text) in join_all(asked).await {
+        assert_eq!(status, 200, "{text}");
+    }
+    stop(server).await;
+}
+
+#[tokio::test]
 async fn any_page_may_read_a_board_and_accounts_are_for_this_machine_alone() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(dir.path(), |_| {}).await;
@@ -140,8 +136,9 @@ async fn any_page_may_read_a_board_and_accounts_are_for_this_machine_alone() {
     assert_eq!((&shown["accounts"], &shown["scores"][0]["name"]), (&json!(1), &json!("ANN")));
     assert!(!body.contains(r#""ann""#), "{body}");
     assert_eq!(ask("board=clears&around=ann").await.0, 403);
-    let (status, _, text) = ask("board=kills").await;
+    let (status, head, text) = ask("board=kills").await;
     assert!(status == 404 && text.contains("this game has: clears, steps"), "{text}");
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
     assert_eq!(ask("board=clears&top=101").await.0, 400);
     stop(server).await;
     let server = Running::start().await;

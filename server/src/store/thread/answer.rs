@@ -40,20 +40,14 @@ impl StoreThread {
                 self.send(StoreEvent::Page(wanted, page));
             }
             StoreRequest::Save(save) => {
-                let outcome = match found {
-                    Some(Found::Outcome(outcome)) => outcome,
-                    _ => SaveOutcome::Failed,
-                };
-                self.state.count_profile(outcome);
+                let outcome = outcome_of(found);
+                self.state.profiles.count(outcome);
                 let (save, room) = (save.id(), save.room);
                 self.send(StoreEvent::Profile { room, save, outcome });
             }
             StoreRequest::Score(save) => {
-                let outcome = match found {
-                    Some(Found::Outcome(outcome)) => outcome,
-                    _ => SaveOutcome::Failed,
-                };
-                self.state.count_score(outcome);
+                let outcome = outcome_of(found);
+                self.state.scores.count(outcome);
                 let (score, room) = (save.id(), save.room);
                 self.send(StoreEvent::Score { room, score, outcome });
             }
@@ -83,5 +77,13 @@ impl StoreThread {
                 let _ = answer.send(profile);
             }
         }
+    }
+}
+
+/// What became of a save.
+fn outcome_of(found: Option<Found>) -> SaveOutcome {
+    match found {
+        Some(Found::Outcome(outcome)) => outcome,
+        _ => SaveOutcome::Failed,
     }
 }
