@@ -2,7 +2,7 @@
 //!
 //! A peer whose network is away acknowledges nothing. The window is soon full of packets that are lost, and QUIC then sends probes
 //! ever more seldom ([RFC 9002, section 6.2.1](https://www.rfc-editor.org/rfc/rfc9002#section-6.2.1)): a connection would notice the
-//! network's return seconds late. Here the window grows by one packet each [`SILENCE`] until the next acknowledgement, which
+//! network's return seconds late. Here the window grows by one packet each 250 ms until the next acknowledgement, which
 //! reports all others as lost.
 
 use std::any::Any;
