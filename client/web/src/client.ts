@@ -150,6 +150,17 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     void old.close(0, 'the session goes on over another connection').catch(() => {});
   }
 
+  /** Keeps events, but for the answers to what `connect()` asks: whoever will listen does not have the client yet. @internal */
+  holdEvents(): void {
+    this.#emitter.hold('joined', 'refused');
+  }
+
+  /** Tells of the events that were kept, after whoever gets the client in this task has had its turn to listen. @internal */
+  releaseEvents(): void {
+    this.#emitter.hold();
+    setTimeout(() => this.#emitter.release());
+  }
+
   /** Settles with the server's welcome. @internal */
   welcomed(): Promise<void> {
     return this.#welcome;
@@ -356,9 +367,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   /** A step that failed is told once, and no other is tried. */
   #judgePrediction(): void {
     const error = this.#steering.takeFailure(this.#core);
-    if (!error) return;
-    if (this.#emitter.has('predictionFailed')) this.#emitter.emit('predictionFailed', error);
-    else report(error);
+    if (error) this.#emitter.emit('predictionFailed', error, report);
   }
 
   #flush(): void {

@@ -81,7 +81,8 @@ const TIMEOUT_MS = 10_000;
  * Opens a session on the server at `url` (`https://host:port/`; with `http` a WebSocket is without TLS). WebTransport is
  * tried first; if it fails, or takes longer than the path to the server explains, a WebSocket as well.
  *
- * Settles once the server has welcomed the client and, if a name was given, seated it. Rejects with a
+ * Settles once the server has welcomed the client and, if a name was given, seated it; listeners that are added right then
+ * are told of everything since. Rejects with a
  * `TickwireError` whose `code` says why and whose text says what to do.
  */
 export async function connect<G extends Game = AnyGame>(url: string | URL, options: ConnectOptions<G> = {}): Promise<Client<G>> {
@@ -107,6 +108,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
     const staticCache = options.staticCache === false ? undefined : (options.staticCache ?? browserCache());
     const showing = { predict, modes, schema, staticCache, ways: waysOf(open, server, options.transport) };
     client = new Client<G>(await inTime(core, deadline), transport, showing);
+    client.holdEvents();
   } catch (error) {
     await transport.close(0, 'the client could not start');
     throw error;
@@ -114,6 +116,7 @@ export async function connect<G extends Game = AnyGame>(url: string | URL, optio
   try {
     await inTime(client.welcomed(), deadline);
     await inTime(enter(client, host, options), deadline);
+    client.releaseEvents();
     return client;
   } catch (error) {
     void client.close();

@@ -191,6 +191,21 @@ test('rooms are listed by a query, and followed', async () => {
   expect(core.asked).toEqual(['list {"tag":"eu","hasSeat":true}', 'subscribe {"order":"name"}', 'unsubscribe']);
 });
 
+test('what happens with the answer that a page waits for is told to listeners that it adds then', async () => {
+  const heard: string[] = [];
+  client.holdEvents();
+  const seat = client.join({ name: 'Me', room: 'bay' });
+  // Node reads several messages of a WebSocket before any promise settles.
+  say(JOINED, { type: 'event', kind: 0, tick: 12, values: [3, 4], predicted: true });
+  await seat;
+  client.releaseEvents();
+  client.on('event', ({ kind, tick }) => heard.push(`${kind} ${tick}`));
+  client.on('notice', (text) => heard.push(text));
+  say({ type: 'notice', text: 'after it' });
+  vi.runOnlyPendingTimers();
+  expect(heard).toEqual(['Splash 12', 'after it']);
+});
+
 test('who comes and goes is known and told', () => {
   const told: string[] = [];
   client.on('memberJoined', ({ name }) => told.push(`+${name}`));

@@ -40,3 +40,32 @@ test('a listener that throws is reported and the next is called all the same', (
   expect(report).toHaveBeenCalledWith(new Error('listener'));
   vi.unstubAllGlobals();
 });
+
+test('what is held is told in its order to listeners that came meanwhile, with what their calls emit after it', () => {
+  const emitter = new Emitter<Events & { answer: number }>();
+  const heard: string[] = [];
+  emitter.on('answer', (n) => heard.push(`answer${n}`));
+  emitter.hold('answer');
+  emitter.emit('count', 1);
+  emitter.emit('count', 2);
+  emitter.emit('answer', 3);
+  expect(heard).toEqual(['answer3']);
+  emitter.on('count', (n) => {
+    heard.push(`count${n}`);
+    if (n === 1) emitter.emit('count', 4);
+  });
+  emitter.release();
+  emitter.emit('count', 5);
+  expect(heard).toEqual(['answer3', 'count1', 'count2', 'count4', 'count5']);
+});
+
+test('where nobody listens the other way is taken, for what was held as well', () => {
+  const emitter = new Emitter<Events>();
+  const [lost, heard]: [number[], number[]] = [[], []];
+  emitter.emit('count', 1, (n) => lost.push(n));
+  emitter.hold();
+  emitter.emit('count', 2, (n) => lost.push(n));
+  emitter.on('count', (n) => heard.push(n));
+  emitter.release();
+  expect([lost, heard]).toEqual([[1], [2]]);
+});
