@@ -326,7 +326,7 @@ settings! {
         handshakes_percent: u32 = 25, in 1..=100;
         /// Handshake packets that wait for their turn, at most a quarter of them from one address
         /// (a /48 of IPv6); more are dropped.
-        handshake_packets_max: usize = 1024, in 16..=1_048_576;
+        handshake_packets_max: usize = 4096, in 16..=1_048_576;
         /// Handshakes a second from one proven address (a /64 of IPv6; a /56 twice, a /48 three
         /// times as many); loopback is not counted.
         handshakes_prefix_hz: u32 = 64, in 1..=100_000;

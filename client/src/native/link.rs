@@ -1,6 +1,7 @@
 //! One connection: its tasks carry bytes between the transport and the session.
 
 mod quic;
+mod socket;
 mod websocket;
 
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use tickwire_shared::control::CloseCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::{Arrivals, Incoming, Queues, unreachable};
+use super::{Arrivals, Incoming, Queues, socket, unreachable};
 use crate::native::ConnectError;
 use crate::native::target::{Target, Transport};
 use crate::native::trust::{Trust, client_tls};
@@ -206,7 +206,8 @@ fn bind(address: SocketAddr) -> Result<quinn::Endpoint, ConnectError> {
     // The socket has a single connection: packets to it need no connection id, which saves 8 bytes
     // each.
     config.cid_generator(|| Box::new(quinn_proto::RandomConnectionIdGenerator::new(0)));
-    quinn::Endpoint::new(config, None, socket, runtime).map_err(local)
+    let socket = socket::wrap(socket, &*runtime).map_err(local)?;
+    quinn::Endpoint::new_with_abstract_socket(config, None, socket, runtime).map_err(local)
 }
 
 /// The variable-length integer of RFC 9000, section 16.
