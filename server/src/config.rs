@@ -108,6 +108,10 @@ settings! {
         payload_bytes_max: usize = 16_384, in 1..=61_440;
         /// Keys of one topic.
         keys_max: usize = 1024, in 1..=1_000_000;
+        /// Values that one session holds: those that are removed when it ends, as for presence.
+        held_max: usize = 16, in 0..=4096;
+        /// Bytes of such a value.
+        held_bytes_max: usize = 1024, in 1..=61_440;
         /// Last messages of a topic that are kept for those who are behind, or subscribe later.
         history_messages: usize = 1000, in 1..=1_000_000;
         /// Bytes of those.

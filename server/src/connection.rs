@@ -58,6 +58,7 @@ use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
+use crate::store::wall_ms;
 use crate::topics::TopicHub;
 use crate::transport::TransportSession;
 use control::FrameRates;
@@ -277,7 +278,7 @@ pub(crate) async fn serve<S: Simulation>(
         refuse_return(&host, &late);
     }
     host.rooms.feed.unsubscribe(link.player);
-    host.topics.leave(link.player);
+    host.topics.leave(link.player, wall_ms());
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }

@@ -46,7 +46,7 @@ pub use error::ServerError;
 use handing_over::{hand_over, next_successor};
 use prepared::Prepared;
 use service::ServerService;
-use tasks::{deliver_stored, look_after, push_rooms, sweep, watch_certificates};
+use tasks::{deliver_stored, end_values, look_after, push_rooms, sweep, watch_certificates};
 
 /// How often a free port is looked for that both protocols can have.
 const FREE_PORT_TRIES: usize = 16;
@@ -234,6 +234,7 @@ impl<S: Simulation> Server<S> {
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         tasks.spawn(push_rooms(Arc::clone(&host)));
+        tasks.spawn(end_values(Arc::clone(&host)));
         if let Some(stored) = self.stored {
             tasks.spawn(deliver_stored(Arc::clone(&host), stored, Arc::clone(&shown)));
         }

@@ -4,6 +4,7 @@
 //!
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
+//! - `lifetimes` knows which values end with a session, or at a time, and `values` removes them;
 //! - `subscriber` has how far a session has read each topic that it follows.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
@@ -14,34 +15,35 @@
 
 mod hub;
 mod level_trie;
+mod lifetimes;
 mod log;
 mod pattern;
 mod subscriber;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod values;
 
 use std::collections::{BTreeSet, HashMap};
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    RefuseCode, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery,
-    TopicPosition, TopicStart, write_frame, write_topic_messages,
+    RefuseCode, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery, TopicLifetime,
+    TopicMessageKind, TopicPosition, TopicStart,
 };
 
 use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
+use lifetimes::{AfterLeave, Lifetimes, ValueId};
 use log::{TopicLog, kept_bytes};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
-use subscriber::{Subscriber, Subscription, TopicFollower};
+use subscriber::{Subscriber, Subscription, TopicFollower, deliver};
 use usage::Usage;
 
 /// Bytes of frames of one delivery, beyond which it takes no further messages.
 const DELIVERY_BYTES: usize = 16 * 1024;
-/// Bytes of messages of one topic in a delivery before the next topic's turn.
-const TURN_BYTES: usize = 8 * 1024;
 
 /// All topics and their subscribers.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub(crate) struct Topics {
     /// Topics without followers, by the time of their newest message.
     idle: BTreeSet<(u64, TopicId)>,
     usage: Usage,
+    lifetimes: Lifetimes,
     /// Messages published so far.
     published: u64,
     /// Sessions that have something to read since they had nothing.
@@ -84,6 +87,7 @@ pub(crate) struct NewTopicMessage {
     pub(crate) topic: String,
     pub(crate) key: String,
     pub(crate) payload: Vec<u8>,
+    pub(crate) lifetime: TopicLifetime,
 }
 
 /// A subscription to begin.
@@ -130,6 +134,7 @@ impl Topics {
             subscribers: HashMap::new(),
             idle: BTreeSet::new(),
             usage: Usage::default(),
+            lifetimes: Lifetimes::default(),
             published: 0,
             woken: Vec::new(),
             ended: Vec::new(),
@@ -145,11 +150,28 @@ impl Topics {
         now_ms: u64,
         new: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
+        self.handle_time(now_ms);
         self.check(&new)?;
         let id = match self.find_place(now_ms, &new)? {
             Some(id) => id,
             None => self.make(now_ms, &new.topic)?,
         };
+        let NewTopicMessage { from, key, payload, lifetime, .. } = new;
+        let message = (from, &*key, payload);
+        let sequence = self.append(now_ms, id, message, TopicMessageKind::Value);
+        let value = ValueId { topic: id, key: key.into() };
+        self.lifetimes.set(value, from, lifetime, now_ms);
+        Ok(sequence)
+    }
+
+    /// Appends a message to a topic's log and wakes those who wait for it. Returns its sequence number.
+    fn append(
+        &mut self,
+        now_ms: u64,
+        id: TopicId,
+        message: (PlayerId, &str, Vec<u8>),
+        kind: TopicMessageKind,
+    ) -> u64 {
         let limits = &self.limits;
         let topic = self.topics.get_mut(&id).expect("a topic with a name is there");
         if topic.followers == 0 {
@@ -158,8 +180,8 @@ impl Topics {
         }
         self.published += 1;
         let at = (now_ms, self.published);
-        let message = (new.from, &*new.key, new.payload);
-        let sequence = self.usage.change(id, &mut topic.log, |log| log.push(message, at, limits));
+        let sequence =
+            self.usage.change(id, &mut topic.log, |log| log.push(message, kind, at, limits));
         for (player, number) in std::mem::take(&mut topic.waiting) {
             let Some(subscriber) = self.subscribers.get_mut(&player) else { continue };
             if subscriber.ready.is_empty() {
@@ -168,7 +190,7 @@ impl Topics {
             subscriber.ready.push_back(number);
         }
         self.drop_oldest();
-        Ok(sequence)
+        sequence
     }
 
     /// Begins a subscription of a session.
@@ -262,8 +284,14 @@ impl Topics {
         subscriber.connection
     }
 
-    /// Ends all subscriptions of a session.
-    pub(crate) fn handle_leave(&mut self, player: PlayerId) {
+    /// Ends all subscriptions of a session, and the values that it alone holds.
+    pub(crate) fn handle_leave(&mut self, now_ms: u64, player: PlayerId) {
+        for (value, after) in self.lifetimes.leave(player) {
+            match after {
+                AfterLeave::Removed => self.remove(now_ms, player, &value),
+                AfterLeave::Away => self.publish_again(now_ms, &value, TopicMessageKind::Away),
+            }
+        }
         let Some(subscriber) = self.subscribers.get(&player) else { return };
         let ids: Vec<SubscriptionId> = subscriber.subscriptions.keys().copied().collect();
         for id in ids {
@@ -332,7 +360,7 @@ impl Topics {
                 format!("a message has at most {payload_bytes_max} bytes; send less at once");
             return Err(TopicRefusal::new(RefuseCode::TopicTooLong, text));
         }
-        Ok(())
+        self.check_lifetime(new)
     }
 
     /// The topic of a message, if there is one, once there is place for the message: topics whose time is over go for it.
@@ -415,6 +443,7 @@ impl Topics {
             start,
             is_continued,
             cursor: start,
+            removals: 0,
             is_announced: false,
         });
     }
@@ -429,6 +458,7 @@ impl Topics {
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
+            self.lifetimes.forget(id);
         }
         true
     }
@@ -440,33 +470,6 @@ impl Topics {
         {
             self.usage.change(id, &mut topic.log, TopicLog::drop_oldest);
         }
-    }
-}
-
-/// Appends a topic's next frames for a session.
-fn deliver(number: u32, follower: &mut TopicFollower, topic: &Topic, out: &mut Vec<u8>) {
-    let Topic { name, log, .. } = topic;
-    if !std::mem::replace(&mut follower.is_announced, true) {
-        let following = ServerTopics::Following {
-            subscription: follower.subscription,
-            topic: number,
-            name: name.clone(),
-            epoch: log.epoch,
-            after: follower.cursor,
-            is_continued: follower.is_continued,
-        };
-        write_frame(&following, out);
-    }
-    if follower.delivery == TopicDelivery::Ordered
-        && let Some((from, to)) = log.missed(follower.cursor)
-    {
-        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
-        follower.cursor = to;
-    }
-    let (messages, cursor) = log.read(follower.delivery, follower.cursor, TURN_BYTES);
-    if !messages.is_empty() {
-        write_topic_messages(number, messages.into_iter(), out);
-        follower.cursor = cursor;
     }
 }
 

@@ -417,6 +417,7 @@ impl Session {
             self.subscribe_rooms(query);
         }
         self.subscribe_again();
+        self.hold_again();
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.

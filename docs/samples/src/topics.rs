@@ -2,7 +2,7 @@
 
 use tickwire::Simulation;
 use tickwire::client::{Client, ClientEvent, SubscribeOptions, TopicEvent};
-use tickwire::control::SubscriptionId;
+use tickwire::control::{SubscriptionId, TopicDelivery, TopicLifetime, TopicStart};
 
 // ANCHOR: server
 /// Reads its settings as any server does.
@@ -37,3 +37,19 @@ pub fn lines<S: Simulation>(client: &mut Client<S>) -> Vec<String> {
     lines
 }
 // ANCHOR_END: client
+
+// ANCHOR: presence
+/// Says that its user is here, and follows who else is.
+pub fn appear<S: Simulation>(client: &mut Client<S>, account: &str) -> SubscriptionId {
+    let (delivery, start) = (TopicDelivery::Latest, TopicStart::Last(u32::MAX));
+    let options = SubscribeOptions { delivery, start, ..SubscribeOptions::default() };
+    let (who, _) = client.subscribe("lobby/who", options);
+    client.publish_for(TopicLifetime::Session, ("lobby/who", account), b"here");
+    who
+}
+
+/// Says for three seconds that its user is typing.
+pub fn type_on<S: Simulation>(client: &mut Client<S>, account: &str) {
+    client.publish_for(TopicLifetime::Milliseconds(3000), ("lobby/typing", account), b"");
+}
+// ANCHOR_END: presence

@@ -144,8 +144,8 @@ fn answer<S: Simulation>(
     let (player, rights) = (link.player, link.identity().topics.as_ref());
     match frame {
         ClientTopics::Begin { .. } => {}
-        ClientTopics::Publish { topic, key, payload, .. } => {
-            let message = NewTopicMessage { from: player, topic, key, payload };
+        ClientTopics::Publish { topic, key, payload, lifetime, .. } => {
+            let message = NewTopicMessage { from: player, topic, key, payload, lifetime };
             let (sequence, ended) = host.topics.publish(rights, message, wall_ms())?;
             host.counters.topics_published.increment();
             for subscription in ended {
@@ -160,6 +160,10 @@ fn answer<S: Simulation>(
         }
         ClientTopics::Unsubscribe { subscription, .. } => {
             host.topics.unsubscribe(player, subscription);
+            link.send_control(ServerFrame::Done { request });
+        }
+        ClientTopics::Remove { topic, key, .. } => {
+            host.topics.remove(player, rights, (&topic, &key), wall_ms())?;
             link.send_control(ServerFrame::Done { request });
         }
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicPosition};
+use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicLifetime, TopicPosition};
 use tokio::sync::Notify;
 
 use super::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics, covers};
@@ -24,6 +24,8 @@ pub(crate) struct TopicHub {
     /// Of sessions whose identity has none of its own.
     rights: TopicRights,
     limits: TopicsConfig,
+    /// Notified when a value has a time at which it ends.
+    pub(crate) ends: Notify,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl TopicHub {
             TopicRights { publish: words(&limits.publish), subscribe: words(&limits.subscribe) };
         let topics = Topics::new(limits.clone(), epoch);
         let state = Mutex::new(HubState { topics, sessions: HashMap::new(), now_ms: 0 });
-        TopicHub { state, rights, limits: limits.clone() }
+        TopicHub { state, rights, limits: limits.clone(), ends: Notify::new() }
     }
 
     /// Begins to read over a new connection, from what the client has.
@@ -101,13 +103,14 @@ impl TopicHub {
         time_ms: u64,
     ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
         self.check_on()?;
-        let rights = rights.unwrap_or(&self.rights);
-        if !rights.publish.iter().any(|pattern| covers(pattern, &new.topic)) {
-            return Err(forbidden("publish to this topic"));
-        }
+        self.check_publish(rights, &new.topic)?;
         let mut state = self.state();
         let (now_ms, from) = (state.advance(time_ms), new.from);
+        let ends = matches!(new.lifetime, TopicLifetime::Milliseconds(_));
         let sequence = state.topics.handle_publish(now_ms, new)?;
+        if ends {
+            self.ends.notify_one();
+        }
         if let Some(session) = state.sessions.get_mut(&from) {
             session.has_published = true;
         }
@@ -139,15 +142,49 @@ impl TopicHub {
         Ok(())
     }
 
+    /// Removes the value of a key, by the right to publish.
+    ///
+    /// # Errors
+    /// Why it is not removed.
+    pub(crate) fn remove(
+        &self,
+        player: PlayerId,
+        rights: Option<&TopicRights>,
+        (topic, key): (&str, &str),
+        time_ms: u64,
+    ) -> Result<(), TopicRefusal> {
+        self.check_on()?;
+        self.check_publish(rights, topic)?;
+        self.change(time_ms, |topics, now_ms| topics.handle_remove(now_ms, player, (topic, key)))
+    }
+
+    /// The connection of a session is lost, and may come back.
+    pub(crate) fn away(&self, player: PlayerId, time_ms: u64) {
+        self.change(time_ms, |topics, now_ms| topics.handle_away(now_ms, player));
+    }
+
+    /// A session whose connection was lost has another one.
+    pub(crate) fn back(&self, player: PlayerId, time_ms: u64) {
+        self.change(time_ms, |topics, now_ms| topics.handle_back(now_ms, player));
+    }
+
+    /// Removes values whose time is over, and returns when the next one ends.
+    pub(crate) fn end_values(&self, time_ms: u64) -> Option<u64> {
+        self.change(time_ms, |topics, now_ms| {
+            topics.handle_time(now_ms);
+            topics.next_end_ms()
+        })
+    }
+
     /// Ends a subscription, if there is one of this number.
     pub(crate) fn unsubscribe(&self, player: PlayerId, id: SubscriptionId) {
         self.state().topics.handle_unsubscribe(player, id);
     }
 
     /// Ends all that a session has.
-    pub(crate) fn leave(&self, player: PlayerId) {
+    pub(crate) fn leave(&self, player: PlayerId, time_ms: u64) {
+        self.change(time_ms, |topics, now_ms| topics.handle_leave(now_ms, player));
         let mut state = self.state();
-        state.topics.handle_leave(player);
         if let Some(session) = state.sessions.remove(&player) {
             session.signal.notify_waiters();
         }
@@ -178,6 +215,23 @@ impl TopicHub {
         }
         let text = "this server offers no topics; its operator can set topics.enabled";
         Err(TopicRefusal::new(RefuseCode::TopicsOff, text))
+    }
+
+    fn check_publish(&self, rights: Option<&TopicRights>, topic: &str) -> Result<(), TopicRefusal> {
+        let rights = rights.unwrap_or(&self.rights);
+        match rights.publish.iter().any(|pattern| covers(pattern, topic)) {
+            true => Ok(()),
+            false => Err(forbidden("publish to this topic")),
+        }
+    }
+
+    /// Changes the topics at a time, and wakes those who have something to read by it.
+    fn change<R>(&self, time_ms: u64, change: impl FnOnce(&mut Topics, u64) -> R) -> R {
+        let mut state = self.state();
+        let now_ms = state.advance(time_ms);
+        let result = change(&mut state.topics, now_ms);
+        state.wake();
+        result
     }
 
     fn state(&self) -> MutexGuard<'_, HubState> {

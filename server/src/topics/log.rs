@@ -3,13 +3,16 @@
 //! Both are read by a cursor, the sequence number of the last message that was read. A message of a key takes the place of the
 //! key's older one at the end of the newest ones, so a reader that goes on after its cursor gets each key's newest message,
 //! whichever it has missed.
+//!
+//! A removed key leaves its removal as its newest message, until there are too many or it is too old. A reader that may have
+//! missed removals that are gone begins anew, without any value.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicStart};
+use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicMessageKind, TopicStart};
 
 use crate::config::TopicsConfig;
 
@@ -30,6 +33,10 @@ pub(super) struct TopicLog {
     /// The newest message of each key, by its sequence number.
     values: BTreeMap<u64, KeptMessage>,
     keys: HashMap<Arc<str>, u64>,
+    /// Of those, the removals.
+    removals: BTreeSet<u64>,
+    /// The newest removal that is gone; 0 for none.
+    forgotten: u64,
     /// Bytes of both; a message in both counts twice.
     history_bytes: usize,
     values_bytes: usize,
@@ -62,6 +69,8 @@ impl TopicLog {
             history: VecDeque::new(),
             values: BTreeMap::new(),
             keys: HashMap::new(),
+            removals: BTreeSet::new(),
+            forgotten: 0,
             history_bytes: 0,
             values_bytes: 0,
         }
@@ -94,7 +103,23 @@ impl TopicLog {
 
     /// True if the key has a value, or may have one.
     pub(super) fn has_place_for(&self, key: &str, limits: &TopicsConfig) -> bool {
-        self.keys.len() < limits.keys_max || self.keys.contains_key(key)
+        self.values_count() < limits.keys_max || self.has_value(key)
+    }
+
+    /// The number of keys that have a value.
+    fn values_count(&self) -> usize {
+        self.keys.len() - self.removals.len()
+    }
+
+    /// True if the key has a value.
+    pub(super) fn has_value(&self, key: &str) -> bool {
+        self.keys.get(key).is_some_and(|sequence| !self.removals.contains(sequence))
+    }
+
+    /// The newest message of a key, be it a removal.
+    pub(super) fn newest(&self, key: &str) -> Option<TopicMessage> {
+        let newest = self.keys.get(key).and_then(|sequence| self.values.get(sequence))?;
+        Some(postcard::from_bytes(&newest.coded).expect("messages are coded here"))
     }
 
     /// Bytes of the key's newest message; 0 for none.
@@ -107,6 +132,7 @@ impl TopicLog {
     pub(super) fn push(
         &mut self,
         (from, key, payload): (PlayerId, &str, Vec<u8>),
+        kind: TopicMessageKind,
         (now_ms, order): (u64, u64),
         limits: &TopicsConfig,
     ) -> u64 {
@@ -114,14 +140,14 @@ impl TopicLog {
         let bytes = kept_bytes(key, &payload);
         let known = self.keys.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let message =
-            TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), payload };
+            TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), kind, payload };
         let coded = postcard::to_allocvec(&message).expect("messages are plain data").into();
         let key = known.unwrap_or_else(|| key.into());
         let kept = KeptMessage { sequence, time_ms: now_ms, order, key, bytes, coded };
-        if let Some(before) = self.keys.insert(Arc::clone(&kept.key), sequence)
-            && let Some(before) = self.values.remove(&before)
-        {
-            self.values_bytes -= before.bytes;
+        self.forget_newest(&kept.key);
+        self.keys.insert(Arc::clone(&kept.key), sequence);
+        if kind == TopicMessageKind::Removed {
+            self.removals.insert(sequence);
         }
         self.values_bytes += bytes;
         self.history_bytes += bytes;
@@ -133,15 +159,41 @@ impl TopicLog {
         {
             self.drop_oldest();
         }
+        while self.removals.len() > limits.keys_max {
+            self.drop_removal();
+        }
         self.expire(now_ms, limits);
         sequence
     }
 
-    /// Drops the messages of the history that are too old.
+    /// Drops the newest message of a key, which has another one then or none.
+    fn forget_newest(&mut self, key: &str) {
+        if let Some(sequence) = self.keys.remove(key)
+            && let Some(before) = self.values.remove(&sequence)
+        {
+            self.removals.remove(&sequence);
+            self.values_bytes -= before.bytes;
+        }
+    }
+
+    /// Drops the oldest removal.
+    fn drop_removal(&mut self) {
+        let Some(sequence) = self.removals.first().copied() else { return };
+        self.forgotten = sequence;
+        let key = self.values.get(&sequence).map(|message| Arc::clone(&message.key));
+        key.inspect(|key| self.forget_newest(key));
+    }
+
+    /// Drops the messages of the history, and the removals, that are too old.
     pub(super) fn expire(&mut self, now_ms: u64, limits: &TopicsConfig) {
         let oldest_ms = now_ms.saturating_sub(u64::from(limits.history_s) * 1000);
         while self.history.front().is_some_and(|message| message.time_ms < oldest_ms) {
             self.drop_oldest();
+        }
+        while let Some(oldest) = self.removals.first()
+            && self.values.get(oldest).is_none_or(|message| message.time_ms < oldest_ms)
+        {
+            self.drop_removal();
         }
     }
 
@@ -161,8 +213,9 @@ impl TopicLog {
                 self.last - (count as usize).min(self.history.len()) as u64
             }
             (TopicStart::Last(count), TopicDelivery::Latest) => {
-                let first = self.values.keys().rev().nth(count as usize - 1);
-                first.map_or(0, |sequence| sequence - 1)
+                let mut values =
+                    self.values.keys().rev().filter(|sequence| !self.removals.contains(sequence));
+                values.nth(count as usize - 1).map_or(0, |sequence| sequence - 1)
             }
             (TopicStart::Since(ms), TopicDelivery::Ordered) => {
                 let at = self.history.partition_point(|message| message.time_ms < since(ms));
@@ -181,6 +234,11 @@ impl TopicLog {
             TopicDelivery::Ordered => self.last - self.history.len() as u64,
             TopicDelivery::Latest => 0,
         }
+    }
+
+    /// The newest removal that is gone; 0 for none.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The messages after the cursor that the history no longer has: the first and the last.
@@ -203,7 +261,11 @@ impl TopicLog {
                 take(self.history.iter().skip(at), cursor, bytes_max)
             }
             TopicDelivery::Latest => {
-                take(self.values.range(cursor + 1..).map(|(_, it)| it), cursor, bytes_max)
+                let (taken, cursor) =
+                    take(self.values.range(cursor + 1..).map(|(_, it)| it), cursor, bytes_max);
+                // The newest message may be a removal that is gone.
+                let is_all = self.values.range(cursor + 1..).next().is_none();
+                (taken, if is_all { self.last } else { cursor })
             }
         }
     }
