@@ -10,7 +10,7 @@ use tickwire_shared::control::{
 use tickwire_shared::{PlayerId, Tick, websocket};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Client, Connection, Over, hello};
+use crate::client::{Client, Over, hello};
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 use crate::laned::connect_socket;
