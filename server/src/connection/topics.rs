@@ -146,11 +146,7 @@ fn answer<S: Simulation>(
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload };
-            let (sequence, ended) = host.topics.publish(rights, message, wall_ms())?;
-            host.counters.topics_published.increment();
-            for subscription in ended {
-                host.tell_ended(subscription);
-            }
+            let sequence = host.note_published(host.topics.publish(rights, message, wall_ms()))?;
             link.send_control(ServerFrame::Published { request, sequence });
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
@@ -202,6 +198,24 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
+    /// Publishes a message of the server's own program. Returns its number in the topic.
+    pub(crate) fn publish_own(&self, message: NewTopicMessage) -> Result<u64, TopicRefusal> {
+        self.note_published(self.topics.publish_own(message, wall_ms()))
+    }
+
+    /// Counts a message, and tells the sessions whose subscriptions end by it.
+    fn note_published(
+        &self,
+        published: Result<(u64, Vec<EndedSubscription>), TopicRefusal>,
+    ) -> Result<u64, TopicRefusal> {
+        let (sequence, ended) = published?;
+        self.counters.topics_published.increment();
+        for subscription in ended {
+            self.tell_ended(subscription);
+        }
+        Ok(sequence)
+    }
+
     /// Tells a session of a subscription that ended by itself.
     fn tell_ended(&self, ended: EndedSubscription) {
         let Some(link) = self.links.get(ended.player) else { return };

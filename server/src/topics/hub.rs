@@ -105,6 +105,19 @@ impl TopicHub {
         if !rights.publish.iter().any(|pattern| covers(pattern, &new.topic)) {
             return Err(forbidden("publish to this topic"));
         }
+        self.publish_own(new, time_ms)
+    }
+
+    /// Publishes a message of the server's own program, which may publish to any topic.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    pub(crate) fn publish_own(
+        &self,
+        new: NewTopicMessage,
+        time_ms: u64,
+    ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
+        self.check_on()?;
         let mut state = self.state();
         let (now_ms, from) = (state.advance(time_ms), new.from);
         let sequence = state.topics.handle_publish(now_ms, new)?;
