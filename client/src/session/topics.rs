@@ -153,7 +153,7 @@ impl TopicsState {
                     FollowedTopic { subscription, name: Arc::clone(&name), epoch, sequence: after };
                 self.followed.insert(topic, followed);
                 let topic = name;
-                self.tell(TopicEvent::Following { subscription, topic, is_continued })
+                self.tell(TopicEvent::Following { subscription, topic, epoch, after, is_continued })
             }
             ServerTopics::Messages { topic, messages } => {
                 for message in messages {
@@ -238,6 +238,11 @@ impl Session {
     /// The last message that is here of each topic of a subscription, for [`SubscribeOptions::cursors`] of another session.
     pub fn topic_cursors(&self, subscription: SubscriptionId) -> Vec<TopicCursor> {
         self.topics.cursors(subscription)
+    }
+
+    /// Whether the server has a subscription, or is asked for it.
+    pub fn is_subscribed(&self, subscription: SubscriptionId) -> bool {
+        self.topics.subscriptions.contains_key(&subscription)
     }
 
     /// Takes received bytes of the topics stream.
