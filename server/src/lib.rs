@@ -86,6 +86,7 @@ pub mod config;
 mod connection;
 mod counters;
 mod guard;
+mod handle;
 mod handover;
 mod http;
 pub mod identity;
@@ -110,8 +111,9 @@ mod topics;
 mod transport;
 
 pub use config::ServerConfig;
+pub use handle::{PublishError, ServerHandle, TopicPublisher};
 pub use http::{Asset, Page, PageError};
 pub use notices::Notices;
-pub use process::{run, run_with_page, start_log};
+pub use process::{run, run_with_page, run_with_task, start_log};
 pub use server::{Server, ServerError};
 pub use transport::{BindError, WebSocketPace};

@@ -28,6 +28,7 @@ use crate::admission::Admission;
 use crate::certificates::Certificates;
 use crate::config::ServerConfig;
 use crate::connection::ServerState;
+use crate::handle::ServerHandle;
 use crate::handover::{GivenSockets, HandoverSignal, Predecessor, ServerSockets};
 use crate::http::{self, HttpTls, LiveInfo, Page, WebSocketEntry};
 use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator};
@@ -193,6 +194,11 @@ impl<S: Simulation> Server<S> {
     /// Says something to those who play, while the server runs.
     pub fn notices(&self) -> Notices<S> {
         Notices::new(&self.host)
+    }
+
+    /// The server as tasks of its program see it, while it runs.
+    pub fn handle(&self) -> ServerHandle<S> {
+        ServerHandle::new(&self.host)
     }
 
     /// SHA-256 of the current and the next development certificate; empty with one from files.

@@ -38,6 +38,11 @@ pub struct SubscribeOptions {
     pub cursors: Vec<TopicCursor>,
 }
 
+/// A topic's name and a key in it.
+type TopicKey = (String, String);
+/// What the session holds of a key after a request: a value, or none.
+type HeldChange = (TopicKey, Option<Vec<u8>>);
+
 /// The topics of a session.
 #[derive(Debug, Default)]
 pub(super) struct TopicsState {
@@ -50,9 +55,9 @@ pub(super) struct TopicsState {
     /// By their numbers in this session.
     followed: BTreeMap<u32, FollowedTopic>,
     /// Values that the session holds, by topic and key.
-    held: BTreeMap<(String, String), Vec<u8>>,
+    held: BTreeMap<TopicKey, Vec<u8>>,
     /// Requests that change what it holds: to which value, or none.
-    changing: BTreeMap<RequestId, ((String, String), Option<Vec<u8>>)>,
+    changing: BTreeMap<RequestId, HeldChange>,
     events: VecDeque<TopicEvent>,
     events_bytes: usize,
 }
@@ -143,7 +148,7 @@ impl TopicsState {
     }
 
     /// True while a request that changes the value has no answer.
-    fn is_changing(&self, value: &(String, String)) -> bool {
+    fn is_changing(&self, value: &TopicKey) -> bool {
         self.changing.values().any(|(changing, _)| changing == value)
     }
 
@@ -178,7 +183,7 @@ impl TopicsState {
                     FollowedTopic { subscription, name: Arc::clone(&name), epoch, sequence: after };
                 self.followed.insert(topic, followed);
                 let topic = name;
-                self.tell(TopicEvent::Following { subscription, topic, is_continued })
+                self.tell(TopicEvent::Following { subscription, topic, epoch, after, is_continued })
             }
             ServerTopics::Messages { topic, messages } => {
                 for message in messages {
@@ -264,7 +269,7 @@ impl Session {
 
     fn ask_to_change(
         &mut self,
-        change: ((String, String), Option<Vec<u8>>),
+        change: HeldChange,
         frame: impl FnOnce(RequestId) -> ClientTopics,
     ) -> RequestId {
         let request = self.ask_topics(frame);
@@ -314,6 +319,11 @@ impl Session {
     /// The last message that is here of each topic of a subscription, for [`SubscribeOptions::cursors`] of another session.
     pub fn topic_cursors(&self, subscription: SubscriptionId) -> Vec<TopicCursor> {
         self.topics.cursors(subscription)
+    }
+
+    /// Whether the server has a subscription, or is asked for it.
+    pub fn is_subscribed(&self, subscription: SubscriptionId) -> bool {
+        self.topics.subscriptions.contains_key(&subscription)
     }
 
     /// Takes received bytes of the topics stream.

@@ -5,10 +5,10 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use tickwire_shared::Simulation;
 use tickwire_shared::control::{
     ClientTopics, CloseCode, RefuseCode, RequestId, ServerFrame, TopicPosition,
 };
+use tickwire_shared::{PlayerId, Simulation};
 use tokio::task::JoinHandle;
 
 use super::control::FRAME_PAUSE;
@@ -146,11 +146,7 @@ fn answer<S: Simulation>(
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, lifetime, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload, lifetime };
-            let (sequence, ended) = host.topics.publish(rights, message, wall_ms())?;
-            host.counters.topics_published.increment();
-            for subscription in ended {
-                host.tell_ended(subscription);
-            }
+            let sequence = host.note_published(host.topics.publish(rights, message, wall_ms()))?;
             link.send_control(ServerFrame::Published { request, sequence });
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
@@ -206,6 +202,29 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
+    /// Publishes a message of the server's own program. Returns its number in the topic.
+    pub(crate) fn publish_own(&self, message: NewTopicMessage) -> Result<u64, TopicRefusal> {
+        self.note_published(self.topics.publish_own(message, wall_ms()))
+    }
+
+    /// Removes a value for the server's own program.
+    pub(crate) fn remove_own(&self, topic: &str, key: &str) -> Result<(), TopicRefusal> {
+        self.topics.remove_own(PlayerId(0), (topic, key), wall_ms())
+    }
+
+    /// Counts a message, and tells the sessions whose subscriptions end by it.
+    fn note_published(
+        &self,
+        published: Result<(u64, Vec<EndedSubscription>), TopicRefusal>,
+    ) -> Result<u64, TopicRefusal> {
+        let (sequence, ended) = published?;
+        self.counters.topics_published.increment();
+        for subscription in ended {
+            self.tell_ended(subscription);
+        }
+        Ok(sequence)
+    }
+
     /// Tells a session of a subscription that ended by itself.
     fn tell_ended(&self, ended: EndedSubscription) {
         let Some(link) = self.links.get(ended.player) else { return };

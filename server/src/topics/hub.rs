@@ -104,6 +104,19 @@ impl TopicHub {
     ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
         self.check_on()?;
         self.check_publish(rights, &new.topic)?;
+        self.publish_own(new, time_ms)
+    }
+
+    /// Publishes a message of the server's own program, which may publish to any topic.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    pub(crate) fn publish_own(
+        &self,
+        new: NewTopicMessage,
+        time_ms: u64,
+    ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
+        self.check_on()?;
         let mut state = self.state();
         let (now_ms, from) = (state.advance(time_ms), new.from);
         let ends = matches!(new.lifetime, TopicLifetime::Milliseconds(_));
@@ -153,8 +166,21 @@ impl TopicHub {
         (topic, key): (&str, &str),
         time_ms: u64,
     ) -> Result<(), TopicRefusal> {
-        self.check_on()?;
         self.check_publish(rights, topic)?;
+        self.remove_own(player, (topic, key), time_ms)
+    }
+
+    /// Removes the value of a key, in any topic.
+    ///
+    /// # Errors
+    /// Why it is not removed.
+    pub(crate) fn remove_own(
+        &self,
+        player: PlayerId,
+        (topic, key): (&str, &str),
+        time_ms: u64,
+    ) -> Result<(), TopicRefusal> {
+        self.check_on()?;
         self.change(time_ms, |topics, now_ms| topics.handle_remove(now_ms, player, (topic, key)))
     }
 

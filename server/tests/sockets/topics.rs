@@ -158,6 +158,43 @@ async fn messages_reach_subscribers_over_every_transport() {
 }
 
 #[tokio::test]
+async fn the_servers_own_program_publishes_without_rights_and_without_a_rate() {
+    let server = Running::start_with(|config| {
+        config.topics.enabled = true;
+        config.topics.subscribe = List::of(&["**"]);
+        config.topics.publish_burst = 1;
+    })
+    .await;
+    let mut bob = server.greeted(Over::Quic).await;
+    let mut topics = Topics::begin(&bob, Vec::new()).await;
+    topics.subscribe(&mut bob, "prices/*", TopicDelivery::Ordered).await;
+    let publisher = server.handle.topics();
+    for sequence in 1..=200 {
+        let price = publisher.publish("prices/nord", "ACME", format!("{sequence}"));
+        assert_eq!(price, Ok(sequence));
+    }
+    assert_eq!(topics.read_to(200).await, (1..=200).collect::<Vec<_>>());
+    publisher.publish("prices/nord", "ACME", b"last").unwrap();
+    let Some(ServerTopics::Messages { messages, .. }) = topics.stream.read().await else {
+        panic!("no messages");
+    };
+    let [message] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(
+        (message.from, &*message.key, &message.payload[..]),
+        (PlayerId(0), "ACME", &b"last"[..])
+    );
+    let code = |topic: &str, bytes: usize| {
+        publisher.publish(topic, "", vec![0; bytes]).map_err(|error| error.code)
+    };
+    assert_eq!(code("prices/*", 1), Err(RefuseCode::TopicInvalid));
+    assert_eq!(code("prices/nord", 100_000), Err(RefuseCode::TopicTooLong));
+    let other = Running::start().await;
+    let error = other.handle.topics().publish("prices/nord", "", "1").unwrap_err();
+    assert_eq!(error.code, RefuseCode::TopicsOff);
+    assert!(error.to_string().contains("topics.enabled"), "{error}");
+}
+
+#[tokio::test]
 async fn each_message_comes_once_whatever_connections_are_lost() {
     let server = Running::start_with(open_to_all).await;
     let mut ann = server.greeted(Over::Quic).await;

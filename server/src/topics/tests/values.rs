@@ -163,7 +163,7 @@ impl ValueWorld {
         let now_ms = self.now_ms;
         match *step {
             Step::Publish { session, topic, key, lifetime } => {
-                self.publish(session, (topic, key), lifetime)
+                self.publish(session, (topic, key), lifetime);
             }
             Step::Remove { session, topic, key } => {
                 let place = (NAMES[topic], KEYS[key]);
