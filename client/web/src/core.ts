@@ -117,7 +117,7 @@ export interface Core {
   publish(topic: string, key: string, payload: Uint8Array, lifetimeMs: number | undefined): number;
   removeValue(topic: string, key: string): number;
   /** The subscription's number, which its events have, and the request's. */
-  subscribeTopics(pattern: string, request: SubscribeRequest): [subscription: number, request: number];
+  subscribeTopics(pattern: string, request: SubscribeRequest): number[];
   unsubscribeTopics(subscription: number): number;
   /** Whether the server has it, or is asked for it. */
   isSubscribed(subscription: number): boolean;

@@ -95,8 +95,8 @@ export class Topics {
     const asked = optionsOf(options);
     let id = 0;
     const ready = this.#client.ask<void>((core) => {
-      let request;
-      [id, request] = core.subscribeTopics(pattern, asked);
+      const [subscription, request] = core.subscribeTopics(pattern, asked) as [number, number];
+      id = subscription;
       return request;
     });
     const subscription = new TopicSubscription(pattern, asked.delivery, ready, () => this.#leave(id));

@@ -11,6 +11,7 @@ const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
 export const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
+const TRACKING = { name: 'tickwire-tracking', variable: 'TRACKING_SERVER', page: resolve(ROOT, 'examples/tracking/web/dist') };
 const ECHO = { name: 'tickwire-echo', variable: 'ECHO_SERVER' };
 const START_MS = 60_000;
 const STOP_MS = 30_000;
@@ -34,6 +35,11 @@ export function startServerWithBots() {
 /** The same of the minimal example. `page` is a directory in place of its own page. */
 export function startMinimal(page = MINIMAL.page, ...flags) {
   return start({ ...MINIMAL, page }, flags);
+}
+
+/** The same of the tracking example, which publishes to topics. */
+export function startTracking(...flags) {
+  return start(TRACKING, ['--config', resolve(ROOT, 'examples/tracking/tracking.toml'), ...flags]);
 }
 
 /** The same of the game with a field of every type, which has no page. */
