@@ -5,19 +5,27 @@
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
 //! - `lifetimes` knows which values end with a session, or at a time, and `values` removes them;
-//! - `subscriber` has how far a session has read each topic that it follows.
+//! - `subscriber` has how far a session has read each topic that it follows;
+//! - `merged` reads several topics as one list, for readers of event streams;
+//! - `stored` has what a store is to write of them, and has them go on where a store has them.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
 //! is slow costs nothing and delays nobody. Publishing finds the subscribers that have read everything, and those alone, in
 //! the topic's list of who waits.
 //!
-//! `hub` is what the sessions share, and knows the time.
+//! `hub` is what the sessions share, and knows the time. `requests` has its part for HTTP, `publishers` the rates of those who
+//! publish by that.
 
 mod hub;
 mod level_trie;
 mod lifetimes;
 mod log;
+mod merged;
+mod orders;
 mod pattern;
+mod publishers;
+mod requests;
+mod stored;
 mod subscriber;
 #[cfg(test)]
 mod tests;
@@ -29,7 +37,7 @@ use std::collections::{BTreeSet, HashMap};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     RefuseCode, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery, TopicLifetime,
-    TopicMessageKind, TopicPosition, TopicStart,
+    TopicMessageKind, TopicPosition,
 };
 
 use crate::config::TopicsConfig;
@@ -37,8 +45,16 @@ pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
 use lifetimes::{AfterLeave, Lifetimes, ValueId};
 use log::{TopicLog, kept_bytes};
+pub(crate) use merged::{MergedCursor, MergedItem};
+pub(crate) use orders::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
+pub(crate) use publishers::PublisherKey;
+pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, Reading, TopicPage};
+pub(crate) use stored::{
+    NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, StoredTopicMessage, TopicChange,
+};
+use stored::{StoredTopics, known_sequence};
 use subscriber::{Subscriber, Subscription, TopicFollower, deliver};
 use usage::Usage;
 
@@ -49,6 +65,8 @@ const DELIVERY_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Topics {
     limits: TopicsConfig,
+    /// The number of the list of all messages, which that of another run does not have.
+    run: u64,
     /// That of the next topic's log.
     epoch: u64,
     topics: HashMap<TopicId, Topic>,
@@ -62,9 +80,13 @@ pub(crate) struct Topics {
     lifetimes: Lifetimes,
     /// Messages published so far.
     published: u64,
+    /// The place of the newest message of all topics that are gone; 0 for none.
+    gone_order: u64,
     /// Sessions that have something to read since they had nothing.
     woken: Vec<PlayerId>,
     ended: Vec<EndedSubscription>,
+    /// What a store keeps of them, if there is one.
+    stored: Option<StoredTopics>,
 }
 
 /// A topic's number on this server.
@@ -80,52 +102,13 @@ struct Topic {
     waiting: BTreeSet<(PlayerId, u32)>,
 }
 
-/// A message to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewTopicMessage {
-    pub(crate) from: PlayerId,
-    pub(crate) topic: String,
-    pub(crate) key: String,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) lifetime: TopicLifetime,
-}
-
-/// A subscription to begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewSubscription {
-    pub(crate) id: SubscriptionId,
-    pub(crate) pattern: String,
-    pub(crate) delivery: TopicDelivery,
-    pub(crate) start: TopicStart,
-    pub(crate) cursors: Vec<TopicCursor>,
-}
-
-/// A subscription that more topics match than a session may follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndedSubscription {
-    pub(crate) player: PlayerId,
-    pub(crate) id: SubscriptionId,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TopicRefusal {
-    pub(crate) code: RefuseCode,
-    pub(crate) text: String,
-}
-
-impl TopicRefusal {
-    pub(crate) fn new(code: RefuseCode, text: impl Into<String>) -> Self {
-        TopicRefusal { code, text: text.into() }
-    }
-}
-
 impl Topics {
     /// No topics. `epoch` numbers the first topic's log, and those after it the later ones': another run of the server must
     /// begin far from it.
     pub(crate) fn new(limits: TopicsConfig, epoch: u64) -> Self {
         Topics {
             limits,
+            run: epoch,
             epoch,
             topics: HashMap::new(),
             next_topic: 0,
@@ -136,8 +119,10 @@ impl Topics {
             usage: Usage::default(),
             lifetimes: Lifetimes::default(),
             published: 0,
+            gone_order: 0,
             woken: Vec::new(),
             ended: Vec::new(),
+            stored: None,
         }
     }
 
@@ -158,19 +143,21 @@ impl Topics {
         };
         let NewTopicMessage { from, key, payload, lifetime, .. } = new;
         let message = (from, &*key, payload);
-        let sequence = self.append(now_ms, id, message, TopicMessageKind::Value);
+        let kind = (TopicMessageKind::Value, lifetime == TopicLifetime::Kept);
+        let sequence = self.append(now_ms, id, message, kind);
         let value = ValueId { topic: id, key: key.into() };
         self.lifetimes.set(value, from, lifetime, now_ms);
         Ok(sequence)
     }
 
-    /// Appends a message to a topic's log and wakes those who wait for it. Returns its sequence number.
+    /// Appends a message to a topic's log and wakes those who wait for it: of this kind, and whether its value is there until the
+    /// next of its key. Returns its sequence number.
     fn append(
         &mut self,
         now_ms: u64,
         id: TopicId,
         message: (PlayerId, &str, Vec<u8>),
-        kind: TopicMessageKind,
+        kind: (TopicMessageKind, bool),
     ) -> u64 {
         let limits = &self.limits;
         let topic = self.topics.get_mut(&id).expect("a topic with a name is there");
@@ -180,7 +167,7 @@ impl Topics {
         }
         self.published += 1;
         let at = (now_ms, self.published);
-        let sequence =
+        let (sequence, is_written) =
             self.usage.change(id, &mut topic.log, |log| log.push(message, kind, at, limits));
         for (player, number) in std::mem::take(&mut topic.waiting) {
             let Some(subscriber) = self.subscribers.get_mut(&player) else { continue };
@@ -188,6 +175,9 @@ impl Topics {
                 self.woken.push(player);
             }
             subscriber.ready.push_back(number);
+        }
+        if is_written {
+            self.note_kept(id);
         }
         self.drop_oldest();
         sequence
@@ -230,9 +220,10 @@ impl Topics {
             let Some(Topic { name, log, .. }) = self.topics.get_mut(&topic) else { continue };
             self.usage.change(topic, log, |log| log.expire(now_ms, &self.limits));
             let cursor = cursors.get(&**name);
-            let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
+            let known = cursor
+                .and_then(|cursor| known_sequence(cursor, (log, delivery), self.stored.as_ref()));
             let begin = match (known, cursor) {
-                (Some(known), _) => known.sequence,
+                (Some(sequence), _) => sequence,
                 (None, Some(_)) => log.oldest(delivery),
                 (None, None) => log.begin(delivery, start, now_ms),
             };
@@ -397,8 +388,7 @@ impl Topics {
         }
         self.next_topic += 1;
         let id = TopicId(self.next_topic);
-        let log = TopicLog::new(self.epoch);
-        self.epoch = self.epoch.wrapping_add(1);
+        let log = self.new_log(name);
         let topic = Topic { name: name.to_owned(), log, followers: 0, waiting: BTreeSet::new() };
         self.topics.insert(id, topic);
         self.names.insert(name, id);
@@ -457,6 +447,7 @@ impl Topics {
         self.idle.remove(&(newest_ms, id));
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
+            self.note_gone(&topic);
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
             self.lifetimes.forget(id);
         }

@@ -9,12 +9,14 @@ use tickwire_shared::control::{
     ClientTopics, CloseCode, RefuseCode, RequestId, ServerFrame, TopicPosition,
 };
 use tickwire_shared::{PlayerId, Simulation};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::{ClientLink, ServerState, SessionEnd, now};
-use crate::store::wall_ms;
+use crate::identity::TopicRights;
+use crate::store::{TopicAnswer, wall_ms};
 use crate::token_bucket::TokenBucket;
 use crate::topics::{
     EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection, TopicRefusal,
@@ -146,8 +148,12 @@ fn answer<S: Simulation>(
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, lifetime, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload, lifetime };
-            let sequence = host.note_published(host.topics.publish(rights, message, wall_ms()))?;
-            link.send_control(ServerFrame::Published { request, sequence });
+            let answer = TopicAnswer::Session { player, request };
+            let published = host.publish(rights, message, answer)?;
+            // The store answers those that it keeps.
+            if let Some(sequence) = published {
+                link.send_control(ServerFrame::Published { request, sequence });
+            }
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
             let new = NewSubscription { id, pattern, delivery, start, cursors };
@@ -159,7 +165,8 @@ fn answer<S: Simulation>(
             link.send_control(ServerFrame::Done { request });
         }
         ClientTopics::Remove { topic, key, .. } => {
-            host.topics.remove(player, rights, (&topic, &key), wall_ms())?;
+            let at = (wall_ms(), host.rooms.store.as_ref());
+            host.topics.remove(player, rights, (&topic, &key), at)?;
             link.send_control(ServerFrame::Done { request });
         }
     }
@@ -190,6 +197,11 @@ async fn write<S: Simulation>(
     Ok(())
 }
 
+fn not_saved() -> TopicRefusal {
+    let text = "the message was delivered, and is not saved: the server's store fails, or its disk is full";
+    TopicRefusal::new(RefuseCode::Busy, text)
+}
+
 fn misused(how: &str) -> SessionEnd {
     let text = format!("the topics stream is not as it should be: {how}; update the client");
     SessionEnd::new(CloseCode::MalformedFrame, text)
@@ -202,27 +214,74 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
-    /// Publishes a message of the server's own program. Returns its number in the topic.
+    /// Publishes a message, by these rights or those of the settings. Returns its number in its topic; `None` if the store keeps
+    /// it, and answers once it is on disk.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    fn publish(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+        answer: TopicAnswer,
+    ) -> Result<Option<u64>, TopicRefusal> {
+        let to = (self.rooms.store.as_ref(), Some(answer));
+        let published = self.topics.publish(rights, message, wall_ms(), to)?;
+        let (sequence, is_kept) = (published.sequence, published.is_kept);
+        self.note_published(published.ended);
+        Ok(Some(sequence).filter(|_| !is_kept))
+    }
+
+    /// Publishes a message of the server's own program. Returns its number in the topic, also before the store has it.
     pub(crate) fn publish_own(&self, message: NewTopicMessage) -> Result<u64, TopicRefusal> {
-        self.note_published(self.topics.publish_own(message, wall_ms()))
+        let to = (self.rooms.store.as_ref(), None);
+        let published = self.topics.publish_own(message, wall_ms(), to)?;
+        let sequence = published.sequence;
+        self.note_published(published.ended);
+        Ok(sequence)
     }
 
     /// Removes a value for the server's own program.
     pub(crate) fn remove_own(&self, topic: &str, key: &str) -> Result<(), TopicRefusal> {
-        self.topics.remove_own(PlayerId(0), (topic, key), wall_ms())
+        let at = (wall_ms(), self.rooms.store.as_ref());
+        self.topics.remove_own(PlayerId(0), (topic, key), at)
     }
 
     /// Counts a message, and tells the sessions whose subscriptions end by it.
-    fn note_published(
-        &self,
-        published: Result<(u64, Vec<EndedSubscription>), TopicRefusal>,
-    ) -> Result<u64, TopicRefusal> {
-        let (sequence, ended) = published?;
+    fn note_published(&self, ended: Vec<EndedSubscription>) {
         self.counters.topics_published.increment();
         for subscription in ended {
             self.tell_ended(subscription);
         }
-        Ok(sequence)
+    }
+
+    /// Publishes a message as [`ServerState::publish`] does, and waits until it is on disk if the store keeps it.
+    ///
+    /// # Errors
+    /// Why it is not published, or not saved.
+    pub(crate) async fn publish_saved(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+    ) -> Result<u64, TopicRefusal> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(sequence) = self.publish(rights, message, TopicAnswer::Waiting(answer))? {
+            return Ok(sequence);
+        }
+        answered.await.ok().flatten().ok_or_else(not_saved)
+    }
+
+    /// Tells a session what became of a message that the store was to keep.
+    pub(super) fn tell_published(&self, player: PlayerId, request: RequestId, saved: Option<u64>) {
+        let Some(link) = self.links.get(player) else { return };
+        link.send_control(match saved {
+            Some(sequence) => ServerFrame::Published { request, sequence },
+            None => {
+                self.counters.topics_refused.increment();
+                let TopicRefusal { code, text } = not_saved();
+                ServerFrame::Refused { request, code, text }
+            }
+        });
     }
 
     /// Tells a session of a subscription that ended by itself.

@@ -5,6 +5,7 @@
 //! that stream's pace.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,9 +13,14 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicLifetime, TopicPosition};
 use tokio::sync::Notify;
 
-use super::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics, covers};
+use super::publishers::Publishers;
+use super::{
+    EndedSubscription, NewSubscription, NewTopicMessage, RestoredTopics, TopicChange, TopicRefusal,
+    Topics, covers,
+};
 use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
+use crate::store::{ServerStore, TopicAnswer, TopicWrite};
 use crate::token_bucket::TokenBucket;
 
 /// All topics of a server.
@@ -22,16 +28,24 @@ use crate::token_bucket::TokenBucket;
 pub(crate) struct TopicHub {
     state: Mutex<HubState>,
     /// Of sessions whose identity has none of its own.
-    rights: TopicRights,
-    limits: TopicsConfig,
+    pub(super) rights: TopicRights,
+    pub(super) limits: TopicsConfig,
+    /// The server stops: no reader goes on.
+    pub(super) is_closed: AtomicBool,
+    /// Notified when the last reader has left.
+    pub(super) readers_left: Notify,
     /// Notified when a value has a time at which it ends.
     pub(crate) ends: Notify,
 }
 
 #[derive(Debug)]
-struct HubState {
-    topics: Topics,
+pub(super) struct HubState {
+    pub(super) topics: Topics,
     sessions: HashMap<PlayerId, HubSession>,
+    /// Those of event streams.
+    pub(super) readers: HashMap<PlayerId, HubReader>,
+    /// Those who publish without a session.
+    pub(super) publishers: Publishers,
     /// The last time by the clock, which may be set back: the topics' own never runs backwards.
     now_ms: u64,
 }
@@ -44,6 +58,24 @@ struct HubSession {
     has_published: bool,
 }
 
+/// A reader as the hub has it.
+#[derive(Debug, Default)]
+pub(super) struct HubReader {
+    pub(super) signal: Arc<Notify>,
+    /// Its subscription ended by itself.
+    pub(super) is_ended: bool,
+}
+
+/// A message that is in its topic.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PublishedMessage {
+    pub(crate) sequence: u64,
+    /// The subscriptions of sessions that end by it.
+    pub(crate) ended: Vec<EndedSubscription>,
+    /// The store keeps it, and answers once it is on disk.
+    pub(crate) is_kept: bool,
+}
+
 /// A connection that reads the topics of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct TopicConnection {
@@ -54,14 +86,30 @@ pub(crate) struct TopicConnection {
 }
 
 impl TopicHub {
-    /// No topics; `epoch` is another number in each run of the server.
-    pub(crate) fn new(limits: &TopicsConfig, epoch: u64) -> Self {
+    /// The topics that a store has, or none. `epoch` is another number in each run of the server.
+    pub(crate) fn new(limits: &TopicsConfig, epoch: u64, restored: Option<RestoredTopics>) -> Self {
         let words = |List(words): &List| words.clone();
         let rights =
             TopicRights { publish: words(&limits.publish), subscribe: words(&limits.subscribe) };
-        let topics = Topics::new(limits.clone(), epoch);
-        let state = Mutex::new(HubState { topics, sessions: HashMap::new(), now_ms: 0 });
-        TopicHub { state, rights, limits: limits.clone(), ends: Notify::new() }
+        let mut topics = Topics::new(limits.clone(), epoch);
+        if let Some(restored) = restored {
+            topics.restore(restored, words(&limits.stored));
+        }
+        let state = HubState {
+            topics,
+            sessions: HashMap::new(),
+            readers: HashMap::new(),
+            publishers: Publishers::default(),
+            now_ms: 0,
+        };
+        TopicHub {
+            state: Mutex::new(state),
+            rights,
+            limits: limits.clone(),
+            is_closed: AtomicBool::new(false),
+            readers_left: Notify::new(),
+            ends: Notify::new(),
+        }
     }
 
     /// Begins to read over a new connection, from what the client has.
@@ -91,8 +139,8 @@ impl TopicHub {
         self.state().sessions.get_mut(&player).is_some_and(|session| session.publishes.take(now))
     }
 
-    /// Publishes a message, by the rights of the session if it has any of its own. Returns its sequence number, and the
-    /// subscriptions that end by it.
+    /// Publishes a message, by the rights of the session if it has any of its own. `store` is told of one that it keeps, and
+    /// answers it.
     ///
     /// # Errors
     /// Why it is not published.
@@ -101,10 +149,10 @@ impl TopicHub {
         rights: Option<&TopicRights>,
         new: NewTopicMessage,
         time_ms: u64,
-    ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
-        self.check_on()?;
+        to: (Option<&ServerStore>, Option<TopicAnswer>),
+    ) -> Result<PublishedMessage, TopicRefusal> {
         self.check_publish(rights, &new.topic)?;
-        self.publish_own(new, time_ms)
+        self.publish_own(new, time_ms, to)
     }
 
     /// Publishes a message of the server's own program, which may publish to any topic.
@@ -115,12 +163,27 @@ impl TopicHub {
         &self,
         new: NewTopicMessage,
         time_ms: u64,
-    ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
+        (store, answer): (Option<&ServerStore>, Option<TopicAnswer>),
+    ) -> Result<PublishedMessage, TopicRefusal> {
         self.check_on()?;
         let mut state = self.state();
         let (now_ms, from) = (state.advance(time_ms), new.from);
+        let is_kept = new.lifetime == TopicLifetime::Kept && state.topics.is_kept(&new.topic);
+        let keeps = store.filter(|_| is_kept);
+        let bytes = new.topic.len() + new.key.len() + new.payload.len();
+        if keeps.is_some_and(|store| !store.reserve_topic(bytes)) {
+            let text =
+                "messages come faster than the server's disk takes them; try again in a moment";
+            return Err(TopicRefusal::new(RefuseCode::Busy, text));
+        }
         let ends = matches!(new.lifetime, TopicLifetime::Milliseconds(_));
-        let sequence = state.topics.handle_publish(now_ms, new)?;
+        let published = state.topics.handle_publish(now_ms, new);
+        if published.is_err() {
+            keeps.inspect(|store| store.give_topic_back(bytes));
+        }
+        let own = (published.is_ok() && keeps.is_some()).then_some((answer, bytes));
+        state.write_changes(store, own);
+        let sequence = published?;
         if ends {
             self.ends.notify_one();
         }
@@ -129,7 +192,8 @@ impl TopicHub {
         }
         state.wake();
         let ended = std::iter::from_fn(|| state.topics.poll_ended()).collect();
-        Ok((sequence, ended))
+        let ended = state.end_readers_of(ended);
+        Ok(PublishedMessage { sequence, ended, is_kept: keeps.is_some() })
     }
 
     /// Begins a subscription of a session.
@@ -144,10 +208,7 @@ impl TopicHub {
         time_ms: u64,
     ) -> Result<(), TopicRefusal> {
         self.check_on()?;
-        let rights = rights.unwrap_or(&self.rights);
-        if !rights.subscribe.iter().any(|pattern| covers(pattern, &new.pattern)) {
-            return Err(forbidden("subscribe to all topics of this pattern"));
-        }
+        self.check_subscribe(rights, &new.pattern)?;
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.handle_subscribe(now_ms, player, new)?;
@@ -163,11 +224,11 @@ impl TopicHub {
         &self,
         player: PlayerId,
         rights: Option<&TopicRights>,
-        (topic, key): (&str, &str),
-        time_ms: u64,
+        value: (&str, &str),
+        (time_ms, store): (u64, Option<&ServerStore>),
     ) -> Result<(), TopicRefusal> {
-        self.check_publish(rights, topic)?;
-        self.remove_own(player, (topic, key), time_ms)
+        self.check_publish(rights, value.0)?;
+        self.remove_own(player, value, (time_ms, store))
     }
 
     /// Removes the value of a key, in any topic.
@@ -177,11 +238,16 @@ impl TopicHub {
     pub(crate) fn remove_own(
         &self,
         player: PlayerId,
-        (topic, key): (&str, &str),
-        time_ms: u64,
+        value: (&str, &str),
+        (time_ms, store): (u64, Option<&ServerStore>),
     ) -> Result<(), TopicRefusal> {
         self.check_on()?;
-        self.change(time_ms, |topics, now_ms| topics.handle_remove(now_ms, player, (topic, key)))
+        let mut state = self.state();
+        let now_ms = state.advance(time_ms);
+        let removed = state.topics.handle_remove(now_ms, player, value);
+        state.write_changes(store, None);
+        state.wake();
+        removed
     }
 
     /// The connection of a session is lost, and may come back.
@@ -235,7 +301,20 @@ impl TopicHub {
         state.topics.poll_delivery(now_ms, (connection.player, connection.number), out)
     }
 
-    fn check_on(&self) -> Result<(), TopicRefusal> {
+    /// Whether somebody of these rights, or of those of the settings, may subscribe to a pattern.
+    pub(super) fn check_subscribe(
+        &self,
+        rights: Option<&TopicRights>,
+        pattern: &str,
+    ) -> Result<(), TopicRefusal> {
+        let rights = rights.unwrap_or(&self.rights);
+        match rights.subscribe.iter().any(|own| covers(own, pattern)) {
+            true => Ok(()),
+            false => Err(forbidden("subscribe to all topics of this pattern")),
+        }
+    }
+
+    pub(super) fn check_on(&self) -> Result<(), TopicRefusal> {
         if self.limits.enabled {
             return Ok(());
         }
@@ -244,6 +323,7 @@ impl TopicHub {
     }
 
     fn check_publish(&self, rights: Option<&TopicRights>, topic: &str) -> Result<(), TopicRefusal> {
+        self.check_on()?;
         let rights = rights.unwrap_or(&self.rights);
         match rights.publish.iter().any(|pattern| covers(pattern, topic)) {
             true => Ok(()),
@@ -260,28 +340,61 @@ impl TopicHub {
         result
     }
 
-    fn state(&self) -> MutexGuard<'_, HubState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HubState {
+    /// Has the store write what has changed. The last message is `own` if there is one: its answer, and the bytes that are reserved
+    /// for it. Where the store has no place for another change, a removed value or topic is there again after a restart.
+    fn write_changes(
+        &mut self,
+        store: Option<&ServerStore>,
+        mut own: Option<(Option<TopicAnswer>, usize)>,
+    ) {
+        let changes = self.topics.poll_changes();
+        let Some(store) = store else { return };
+        let last = changes.iter().rposition(|change| matches!(change, TopicChange::Keep(_)));
+        for (at, change) in changes.into_iter().enumerate() {
+            let (answer, bytes) = match own.take_if(|_| Some(at) == last) {
+                Some(own) => own,
+                None if store.reserve_topic(change.bytes()) => (None, change.bytes()),
+                None => continue,
+            };
+            store.write_topic(TopicWrite { change, answer, bytes });
+        }
+    }
+
     /// The topics' time.
-    fn advance(&mut self, time_ms: u64) -> u64 {
+    pub(super) fn advance(&mut self, time_ms: u64) -> u64 {
         self.now_ms = self.now_ms.max(time_ms);
         self.now_ms
     }
 
-    /// Wakes the sessions that have something to read.
-    fn wake(&mut self) {
+    /// Wakes the sessions and the readers that have something to read.
+    pub(super) fn wake(&mut self) {
         while let Some(player) = self.topics.poll_woken() {
-            if let Some(session) = self.sessions.get(&player) {
-                session.signal.notify_one();
-            }
+            let session = self.sessions.get(&player).map(|session| &session.signal);
+            let signal = session.or_else(|| self.readers.get(&player).map(|it| &it.signal));
+            signal.inspect(|signal| signal.notify_one());
         }
+    }
+
+    /// Ends the readers among these subscriptions. Returns those of sessions.
+    fn end_readers_of(&mut self, mut ended: Vec<EndedSubscription>) -> Vec<EndedSubscription> {
+        ended.retain(|ended| match self.readers.get_mut(&ended.player) {
+            None => true,
+            Some(reader) => {
+                reader.is_ended = true;
+                reader.signal.notify_one();
+                false
+            }
+        });
+        ended
     }
 }
 
-fn forbidden(what: &str) -> TopicRefusal {
+pub(super) fn forbidden(what: &str) -> TopicRefusal {
     TopicRefusal::new(RefuseCode::TopicForbidden, format!("you may not {what} on this server"))
 }

@@ -6,6 +6,7 @@ use tickwire_shared::control::{
     ServerTopics, SubscriptionId, TopicDelivery, TopicPosition, write_frame, write_topic_messages,
 };
 
+use super::log::TopicLog;
 use super::{Topic, TopicId};
 
 /// Bytes of messages of one topic in a delivery before the next topic's turn.
@@ -49,6 +50,17 @@ pub(super) struct TopicFollower {
 }
 
 impl TopicFollower {
+    /// The first and the last of the removals that are gone and that it may have missed. It begins anew then.
+    pub(super) fn take_forgotten(&mut self, log: &TopicLog) -> Option<(u64, u64)> {
+        let (from, forgotten) = (self.cursor + 1, log.forgotten());
+        let may_miss = self.delivery == TopicDelivery::Latest && self.may_have_values();
+        if !may_miss || forgotten <= self.cursor.max(self.removals) {
+            return None;
+        }
+        self.begin_anew(forgotten);
+        Some((from, forgotten))
+    }
+
     /// False for one that began without values and has read none.
     fn may_have_values(&self) -> bool {
         self.is_continued || self.cursor > self.start
@@ -122,14 +134,8 @@ pub(super) fn deliver(number: u32, follower: &mut TopicFollower, topic: &Topic, 
         write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
         follower.cursor = to;
     }
-    let forgotten = log.forgotten();
-    if follower.delivery == TopicDelivery::Latest
-        && follower.may_have_values()
-        && forgotten > follower.cursor.max(follower.removals)
-    {
-        let from = follower.cursor + 1;
-        write_frame(&ServerTopics::Missed { topic: number, from, to: forgotten }, out);
-        follower.begin_anew(forgotten);
+    if let Some((from, to)) = follower.take_forgotten(log) {
+        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
     }
     let (messages, cursor) = log.read(follower.delivery, follower.cursor, TURN_BYTES);
     if !messages.is_empty() {

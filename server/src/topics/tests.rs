@@ -1,10 +1,12 @@
 //! Topics against a list of all that was published, over schedules of lost connections, and one by one.
 
+mod merged;
 mod reader;
 mod schedule;
+mod stored;
 mod values;
 
-use tickwire_shared::control::ServerTopics;
+use tickwire_shared::control::{ServerTopics, TopicStart};
 
 use super::*;
 use reader::TopicReader;

@@ -60,7 +60,7 @@ impl Topics {
         let log = self.topics.get(&value.topic).map(|topic| &topic.log);
         if log.is_some_and(|log| log.has_value(&value.key)) {
             let removal = (player, &*value.key, Vec::new());
-            self.append(now_ms, value.topic, removal, TopicMessageKind::Removed);
+            self.append(now_ms, value.topic, removal, (TopicMessageKind::Removed, true));
         }
     }
 
@@ -69,7 +69,7 @@ impl Topics {
         let log = self.topics.get(&value.topic).map(|topic| &topic.log);
         if let Some(newest) = log.and_then(|log| log.newest(&value.key)) {
             let message = (newest.from, &*value.key, newest.payload);
-            self.append(now_ms, value.topic, message, kind);
+            self.append(now_ms, value.topic, message, (kind, false));
         }
     }
 
