@@ -50,7 +50,7 @@ pub(crate) use orders::{EndedSubscription, NewSubscription, NewTopicMessage, Top
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 pub(crate) use publishers::PublisherKey;
-pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, Reading, TopicPage};
+pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
 pub(crate) use stored::{
     NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, StoredTopicMessage, TopicChange,
 };

@@ -67,7 +67,7 @@ pub(crate) struct MergedReader {
 
 /// How far a reader has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum ReadState {
     /// There is more to read.
     More,
     /// It has read all, and this is its cursor.
@@ -168,18 +168,18 @@ impl TopicHub {
 
 impl MergedReader {
     /// Appends what comes next to `items`, 16 KiB and the rest of a message at most.
-    pub(crate) fn poll(&self, time_ms: u64, items: &mut Vec<MergedItem>) -> Reading {
+    pub(crate) fn poll(&self, time_ms: u64, items: &mut Vec<MergedItem>) -> ReadState {
         if self.hub.is_closed.load(Ordering::SeqCst) {
-            return Reading::Closed;
+            return ReadState::Closed;
         }
         let mut state = self.hub.state();
         if state.readers.get(&self.player).is_none_or(|reader| reader.is_ended) {
-            return Reading::Ended;
+            return ReadState::Ended;
         }
         let now_ms = state.advance(time_ms);
         match state.topics.poll_merged(now_ms, self.player, items) {
-            Some(cursor) => Reading::All(cursor),
-            None => Reading::More,
+            Some(cursor) => ReadState::All(cursor),
+            None => ReadState::More,
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::shown::{PayloadForm, push_text, write_message};
 use crate::shares::Share;
 use crate::store::wall_ms;
-use crate::topics::{MergedCursor, MergedItem, MergedReader, Reading};
+use crate::topics::{MergedCursor, MergedItem, MergedReader, ReadState};
 
 /// The least and the most milliseconds after which a reader comes back: readers of a server that starts again do not all come
 /// at once.
@@ -113,9 +113,9 @@ impl EventStream {
             write_event(&item, self.options.payload, &mut text);
         }
         match reading {
-            Reading::Closed => return None,
-            Reading::More => {}
-            Reading::Ended => {
+            ReadState::Closed => return None,
+            ReadState::More => {}
+            ReadState::Ended => {
                 self.is_over = true;
                 let code = RefuseCode::TopicsFull;
                 let _ = write!(text, "event: ended\ndata: {{\"code\":\"{code:?}\",\"text\":");
@@ -123,11 +123,11 @@ impl EventStream {
                 text.push_str("}\n\n");
             }
             // A reader that has no id yet would begin anew after a loss.
-            Reading::All(cursor) if self.cursor.is_none() => {
+            ReadState::All(cursor) if self.cursor.is_none() => {
                 self.cursor = Some(cursor);
                 let _ = write!(text, "id: {cursor}\n\n");
             }
-            Reading::All(cursor) => self.cursor = Some(cursor),
+            ReadState::All(cursor) => self.cursor = Some(cursor),
         }
         Some(text)
     }

@@ -61,17 +61,17 @@ impl Merged {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum MergedStep {
     Publish { topic: u8, key: u8 },
     Read { most: usize },
     Reconnect,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = MergedStep> {
     prop_oneof![
-        6 => (0..6u8, 0..3u8).prop_map(|(topic, key)| Step::Publish { topic, key }),
-        2 => prop_oneof![0..4usize, Just(usize::MAX)].prop_map(|most| Step::Read { most }),
-        2 => Just(Step::Reconnect),
+        6 => (0..6u8, 0..3u8).prop_map(|(topic, key)| MergedStep::Publish { topic, key }),
+        2 => prop_oneof![0..4usize, Just(usize::MAX)].prop_map(|most| MergedStep::Read { most }),
+        2 => Just(MergedStep::Reconnect),
     ]
 }
 
@@ -88,7 +88,7 @@ proptest! {
         ordered.read(&mut topics, usize::MAX);
         for (number, step) in steps.iter().enumerate() {
             match step {
-                Step::Publish { topic, key } => {
+                MergedStep::Publish { topic, key } => {
                     let (topic, key) = (format!("t/{topic}"), key.to_string());
                     let payload = number.to_string();
                     publish(&mut topics, &topic, &key, &payload).unwrap();
@@ -96,11 +96,11 @@ proptest! {
                     published.push((topic, key, payload));
                 }
                 // What a connection has not taken is lost with it.
-                Step::Read { most } => {
+                MergedStep::Read { most } => {
                     ordered.read(&mut topics, *most);
                     ordered.begin(&mut topics, "t/*");
                 }
-                Step::Reconnect => ordered.begin(&mut topics, "t/*"),
+                MergedStep::Reconnect => ordered.begin(&mut topics, "t/*"),
             }
         }
         ordered.begin(&mut topics, "t/*");
@@ -119,17 +119,17 @@ proptest! {
         latest.begin(&mut topics, "**");
         for (number, step) in steps.iter().enumerate() {
             match step {
-                Step::Publish { topic, key } => {
+                MergedStep::Publish { topic, key } => {
                     let (topic, key) = (format!("t/{topic}"), key.to_string());
                     let payload = number.to_string();
                     publish(&mut topics, &topic, &key, &payload).unwrap();
                     newest.insert((topic, key), payload);
                 }
-                Step::Read { most } => {
+                MergedStep::Read { most } => {
                     latest.read(&mut topics, *most);
                     latest.begin(&mut topics, "**");
                 }
-                Step::Reconnect => latest.begin(&mut topics, "**"),
+                MergedStep::Reconnect => latest.begin(&mut topics, "**"),
             }
         }
         latest.begin(&mut topics, "**");

@@ -68,7 +68,7 @@ impl Disk {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum StoredStep {
     Publish {
         topic: u8,
         key: u8,
@@ -84,12 +84,12 @@ enum Step {
     },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = StoredStep> {
     prop_oneof![
-        8 => (0..4u8, 0..3u8).prop_map(|(topic, key)| Step::Publish { topic, key }),
-        2 => (0..4usize).prop_map(|left| Step::Write { left }),
-        2 => Just(Step::Read),
-        1 => any::<bool>().prop_map(|is_kill| Step::Restart { is_kill }),
+        8 => (0..4u8, 0..3u8).prop_map(|(topic, key)| StoredStep::Publish { topic, key }),
+        2 => (0..4usize).prop_map(|left| StoredStep::Write { left }),
+        2 => Just(StoredStep::Read),
+        1 => any::<bool>().prop_map(|is_kill| StoredStep::Restart { is_kill }),
     ]
 }
 
@@ -123,14 +123,14 @@ proptest! {
                 Ok(())
             };
             match step {
-                Step::Publish { topic, key } => {
+                StoredStep::Publish { topic, key } => {
                     let (topic, key) = (format!("t/{topic}"), key.to_string());
                     publish(&mut topics, &topic, &key, &number.to_string()).unwrap();
                     changes.extend(topics.poll_changes());
                 }
-                Step::Write { left } => write(&mut disk, &mut changes, *left)?,
-                Step::Read => bob.read(&mut topics, usize::MAX),
-                Step::Restart { is_kill } => {
+                StoredStep::Write { left } => write(&mut disk, &mut changes, *left)?,
+                StoredStep::Read => bob.read(&mut topics, usize::MAX),
+                StoredStep::Restart { is_kill } => {
                     if !is_kill {
                         write(&mut disk, &mut changes, 0)?;
                     }
@@ -164,13 +164,13 @@ proptest! {
         let mut topics = disk.begin(&limits, "**");
         for (number, step) in steps.iter().enumerate() {
             match step {
-                Step::Publish { topic, key } => {
+                StoredStep::Publish { topic, key } => {
                     let (topic, key) = (format!("t/{topic}"), key.to_string());
                     publish(&mut topics, &topic, &key, &number.to_string()).unwrap();
                     topics.poll_changes().into_iter().for_each(|change| disk.write(change));
                 }
-                Step::Restart { .. } => topics = disk.begin(&limits, "**"),
-                Step::Write { .. } | Step::Read => {}
+                StoredStep::Restart { .. } => topics = disk.begin(&limits, "**"),
+                StoredStep::Write { .. } | StoredStep::Read => {}
             }
             for topic in topics.topics.values() {
                 let (history, _) = topic.log.page(TopicDelivery::Ordered, &super::log::PageRange::ALL);
