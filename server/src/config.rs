@@ -117,6 +117,22 @@ settings! {
         /// Bytes of what is kept of all topics; beyond that the oldest messages of all go. The newest messages of keys have half of
         /// them: for more, topics go as for a new one, and then messages are refused that need more place.
         bytes_max: usize = 268_435_456, in 1_048_576..=68_719_476_736;
+        /// Offer topics over HTTP too, at `/topics`.
+        http: bool = true;
+        /// Event streams at once. Each holds an HTTP connection.
+        http_readers_max: usize = 512, in 0..=65_536;
+        /// Event streams at once from one address (a /64 of IPv6; a /56 twice, a /48 four times as many). Behind a proxy, set it
+        /// to the number for all.
+        http_readers_prefix_max: usize = 64, in 1..=65_536;
+        /// Seconds without an event after which an event stream has a line, so that nobody on the way takes it for dead.
+        http_heartbeat_s: u32 = 15, in 1..=3600;
+        /// Requests a second from one address; loopback is not counted. More are refused.
+        http_requests_hz: u32 = 100, in 1..=100_000;
+        /// Requests at once from one address.
+        http_requests_burst: u32 = 200, in 1..=100_000;
+        /// Accounts, and networks of guests, whose rates of publishing over HTTP are remembered; while there are as many that
+        /// publish, others are refused.
+        http_publishers_max: usize = 65_536, in 16..=10_000_000;
     }
 }
 
@@ -332,7 +348,7 @@ settings! {
         handshakes_prefix_hz: u32 = 64, in 1..=100_000;
         /// Handshakes at once from one address.
         handshakes_prefix_burst: u32 = 256, in 1..=100_000;
-        /// Addresses remembered for the two settings above.
+        /// Addresses remembered for the two settings above, and for `topics.http_requests_hz`.
         handshakes_prefixes_max: usize = 65_536, in 16..=10_000_000;
         /// Bidirectional streams of a connection.
         bidi_streams_max: u32 = 8, in 5..=64;

@@ -96,6 +96,7 @@ mod logged;
 mod notices;
 mod playback;
 mod prefix;
+mod prefix_rates;
 mod process;
 pub mod room;
 mod rooms;

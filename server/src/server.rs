@@ -355,7 +355,8 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
     endpoint.set_server_config(None);
     host.stop();
     // Some of the time is for what comes after the goodbyes.
-    if tokio::time::timeout(time * 4 / 5, host.links.all_left()).await.is_err() {
+    let all_left = async { tokio::join!(host.links.all_left(), host.topics.readers_left()) };
+    if tokio::time::timeout(time * 4 / 5, all_left).await.is_err() {
         tracing::warn!(left = host.links.count(), "some clients did not hear of the stop");
     }
     let code = CloseCode::ServerStopping;

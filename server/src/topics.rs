@@ -4,18 +4,23 @@
 //!
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
-//! - `subscriber` has how far a session has read each topic that it follows.
+//! - `subscriber` has how far a session has read each topic that it follows;
+//! - `merged` reads several topics as one list, for readers of event streams.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
 //! is slow costs nothing and delays nobody. Publishing finds the subscribers that have read everything, and those alone, in
 //! the topic's list of who waits.
 //!
-//! `hub` is what the sessions share, and knows the time.
+//! `hub` is what the sessions share, and knows the time. `requests` has its part for HTTP, `publishers` the rates of those who
+//! publish by that.
 
 mod hub;
 mod level_trie;
 mod log;
+mod merged;
 mod pattern;
+mod publishers;
+mod requests;
 mod subscriber;
 #[cfg(test)]
 mod tests;
@@ -33,8 +38,11 @@ use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
 use log::{TopicLog, kept_bytes};
+pub(crate) use merged::{MergedCursor, MergedItem};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
+pub(crate) use publishers::PublisherKey;
+pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
 use subscriber::{Subscriber, Subscription, TopicFollower};
 use usage::Usage;
 
@@ -47,6 +55,8 @@ const TURN_BYTES: usize = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Topics {
     limits: TopicsConfig,
+    /// The number of the list of all messages, which that of another run does not have.
+    run: u64,
     /// That of the next topic's log.
     epoch: u64,
     topics: HashMap<TopicId, Topic>,
@@ -59,6 +69,8 @@ pub(crate) struct Topics {
     usage: Usage,
     /// Messages published so far.
     published: u64,
+    /// The place of the newest message of all topics that are gone; 0 for none.
+    gone_order: u64,
     /// Sessions that have something to read since they had nothing.
     woken: Vec<PlayerId>,
     ended: Vec<EndedSubscription>,
@@ -122,6 +134,7 @@ impl Topics {
     pub(crate) fn new(limits: TopicsConfig, epoch: u64) -> Self {
         Topics {
             limits,
+            run: epoch,
             epoch,
             topics: HashMap::new(),
             next_topic: 0,
@@ -131,6 +144,7 @@ impl Topics {
             idle: BTreeSet::new(),
             usage: Usage::default(),
             published: 0,
+            gone_order: 0,
             woken: Vec::new(),
             ended: Vec::new(),
         }
@@ -428,6 +442,7 @@ impl Topics {
         self.idle.remove(&(newest_ms, id));
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
+            self.gone_order = self.gone_order.max(topic.log.newest_order());
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
         }
         true

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::{ClientLink, ServerState, SessionEnd, now};
+use crate::identity::TopicRights;
 use crate::store::wall_ms;
 use crate::token_bucket::TokenBucket;
 use crate::topics::{
@@ -146,11 +147,7 @@ fn answer<S: Simulation>(
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload };
-            let (sequence, ended) = host.topics.publish(rights, message, wall_ms())?;
-            host.counters.topics_published.increment();
-            for subscription in ended {
-                host.tell_ended(subscription);
-            }
+            let sequence = host.publish(rights, message)?;
             link.send_control(ServerFrame::Published { request, sequence });
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
@@ -202,6 +199,23 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
+    /// Publishes a message, by these rights or those of the settings. Returns its number in its topic.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    pub(crate) fn publish(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+    ) -> Result<u64, TopicRefusal> {
+        let (sequence, ended) = self.topics.publish(rights, message, wall_ms())?;
+        self.counters.topics_published.increment();
+        for subscription in ended {
+            self.tell_ended(subscription);
+        }
+        Ok(sequence)
+    }
+
     /// Tells a session of a subscription that ended by itself.
     fn tell_ended(&self, ended: EndedSubscription) {
         let Some(link) = self.links.get(ended.player) else { return };

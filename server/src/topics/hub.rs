@@ -5,6 +5,7 @@
 //! that stream's pace.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicPosition};
 use tokio::sync::Notify;
 
+use super::publishers::Publishers;
 use super::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics, covers};
 use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
@@ -22,14 +24,22 @@ use crate::token_bucket::TokenBucket;
 pub(crate) struct TopicHub {
     state: Mutex<HubState>,
     /// Of sessions whose identity has none of its own.
-    rights: TopicRights,
-    limits: TopicsConfig,
+    pub(super) rights: TopicRights,
+    pub(super) limits: TopicsConfig,
+    /// The server stops: no reader goes on.
+    pub(super) is_closed: AtomicBool,
+    /// Notified when the last reader has left.
+    pub(super) readers_left: Notify,
 }
 
 #[derive(Debug)]
-struct HubState {
-    topics: Topics,
+pub(super) struct HubState {
+    pub(super) topics: Topics,
     sessions: HashMap<PlayerId, HubSession>,
+    /// Those of event streams.
+    pub(super) readers: HashMap<PlayerId, HubReader>,
+    /// Those who publish without a session.
+    pub(super) publishers: Publishers,
     /// The last time by the clock, which may be set back: the topics' own never runs backwards.
     now_ms: u64,
 }
@@ -40,6 +50,14 @@ struct HubSession {
     signal: Arc<Notify>,
     publishes: TokenBucket,
     has_published: bool,
+}
+
+/// A reader as the hub has it.
+#[derive(Debug, Default)]
+pub(super) struct HubReader {
+    pub(super) signal: Arc<Notify>,
+    /// Its subscription ended by itself.
+    pub(super) is_ended: bool,
 }
 
 /// A connection that reads the topics of a session.
@@ -57,9 +75,20 @@ impl TopicHub {
         let words = |List(words): &List| words.clone();
         let rights =
             TopicRights { publish: words(&limits.publish), subscribe: words(&limits.subscribe) };
-        let topics = Topics::new(limits.clone(), epoch);
-        let state = Mutex::new(HubState { topics, sessions: HashMap::new(), now_ms: 0 });
-        TopicHub { state, rights, limits: limits.clone() }
+        let state = HubState {
+            topics: Topics::new(limits.clone(), epoch),
+            sessions: HashMap::new(),
+            readers: HashMap::new(),
+            publishers: Publishers::default(),
+            now_ms: 0,
+        };
+        TopicHub {
+            state: Mutex::new(state),
+            rights,
+            limits: limits.clone(),
+            is_closed: AtomicBool::new(false),
+            readers_left: Notify::new(),
+        }
     }
 
     /// Begins to read over a new connection, from what the client has.
@@ -113,7 +142,7 @@ impl TopicHub {
         }
         state.wake();
         let ended = std::iter::from_fn(|| state.topics.poll_ended()).collect();
-        Ok((sequence, ended))
+        Ok((sequence, state.end_readers_of(ended)))
     }
 
     /// Begins a subscription of a session.
@@ -128,10 +157,7 @@ impl TopicHub {
         time_ms: u64,
     ) -> Result<(), TopicRefusal> {
         self.check_on()?;
-        let rights = rights.unwrap_or(&self.rights);
-        if !rights.subscribe.iter().any(|pattern| covers(pattern, &new.pattern)) {
-            return Err(forbidden("subscribe to all topics of this pattern"));
-        }
+        self.check_subscribe(rights, &new.pattern)?;
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.handle_subscribe(now_ms, player, new)?;
@@ -172,7 +198,20 @@ impl TopicHub {
         state.topics.poll_delivery(now_ms, (connection.player, connection.number), out)
     }
 
-    fn check_on(&self) -> Result<(), TopicRefusal> {
+    /// Whether somebody of these rights, or of those of the settings, may subscribe to a pattern.
+    pub(super) fn check_subscribe(
+        &self,
+        rights: Option<&TopicRights>,
+        pattern: &str,
+    ) -> Result<(), TopicRefusal> {
+        let rights = rights.unwrap_or(&self.rights);
+        match rights.subscribe.iter().any(|own| covers(own, pattern)) {
+            true => Ok(()),
+            false => Err(forbidden("subscribe to all topics of this pattern")),
+        }
+    }
+
+    pub(super) fn check_on(&self) -> Result<(), TopicRefusal> {
         if self.limits.enabled {
             return Ok(());
         }
@@ -180,28 +219,41 @@ impl TopicHub {
         Err(TopicRefusal::new(RefuseCode::TopicsOff, text))
     }
 
-    fn state(&self) -> MutexGuard<'_, HubState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl HubState {
     /// The topics' time.
-    fn advance(&mut self, time_ms: u64) -> u64 {
+    pub(super) fn advance(&mut self, time_ms: u64) -> u64 {
         self.now_ms = self.now_ms.max(time_ms);
         self.now_ms
     }
 
-    /// Wakes the sessions that have something to read.
-    fn wake(&mut self) {
+    /// Wakes the sessions and the readers that have something to read.
+    pub(super) fn wake(&mut self) {
         while let Some(player) = self.topics.poll_woken() {
-            if let Some(session) = self.sessions.get(&player) {
-                session.signal.notify_one();
-            }
+            let session = self.sessions.get(&player).map(|session| &session.signal);
+            let signal = session.or_else(|| self.readers.get(&player).map(|it| &it.signal));
+            signal.inspect(|signal| signal.notify_one());
         }
+    }
+
+    /// Ends the readers among these subscriptions. Returns those of sessions.
+    fn end_readers_of(&mut self, mut ended: Vec<EndedSubscription>) -> Vec<EndedSubscription> {
+        ended.retain(|ended| match self.readers.get_mut(&ended.player) {
+            None => true,
+            Some(reader) => {
+                reader.is_ended = true;
+                reader.signal.notify_one();
+                false
+            }
+        });
+        ended
     }
 }
 
-fn forbidden(what: &str) -> TopicRefusal {
+pub(super) fn forbidden(what: &str) -> TopicRefusal {
     TopicRefusal::new(RefuseCode::TopicForbidden, format!("you may not {what} on this server"))
 }

@@ -33,19 +33,21 @@ pub(super) struct TopicLog {
     /// Bytes of both; a message in both counts twice.
     history_bytes: usize,
     values_bytes: usize,
+    /// The place of the newest message that left the history; 0 for none.
+    dropped_order: u64,
 }
 
 /// A message, coded once for all.
 #[derive(Clone, Debug)]
-struct KeptMessage {
-    sequence: u64,
+pub(super) struct KeptMessage {
+    pub(super) sequence: u64,
     time_ms: u64,
     /// Its place among the messages of all topics.
-    order: u64,
+    pub(super) order: u64,
     key: Arc<str>,
     /// Those that it counts.
     bytes: usize,
-    coded: Bytes,
+    pub(super) coded: Bytes,
 }
 
 /// Bytes that a message counts while it is kept, and twice as the newest of its key.
@@ -64,6 +66,7 @@ impl TopicLog {
             keys: HashMap::new(),
             history_bytes: 0,
             values_bytes: 0,
+            dropped_order: 0,
         }
     }
 
@@ -149,6 +152,49 @@ impl TopicLog {
     pub(super) fn drop_oldest(&mut self) {
         if let Some(message) = self.history.pop_front() {
             self.history_bytes -= message.bytes;
+            self.dropped_order = message.order;
+        }
+    }
+
+    /// The place of the newest message among those of all topics; 0 for none.
+    pub(super) fn newest_order(&self) -> u64 {
+        self.values.last_key_value().map_or(0, |(_, message)| message.order)
+    }
+
+    /// The cursor of a reader that has the messages of all topics up to the place `order`, and whether the history no longer
+    /// has some after it.
+    pub(super) fn cursor_at(&self, delivery: TopicDelivery, order: u64) -> (u64, bool) {
+        let first = match delivery {
+            TopicDelivery::Ordered => {
+                let at = self.history.partition_point(|message| message.order <= order);
+                self.history.get(at)
+            }
+            TopicDelivery::Latest => {
+                let newer = self.values.values().rev().take_while(|message| message.order > order);
+                newer.last()
+            }
+        };
+        let is_dropped = delivery == TopicDelivery::Ordered && self.dropped_order > order;
+        (first.map_or(self.last, |message| message.sequence - 1), is_dropped)
+    }
+
+    /// The message after the cursor. Those of the history must not be missed.
+    pub(super) fn next(&self, delivery: TopicDelivery, cursor: u64) -> Option<&KeptMessage> {
+        match delivery {
+            TopicDelivery::Ordered => {
+                self.history.get(cursor.saturating_sub(self.oldest(delivery)) as usize)
+            }
+            TopicDelivery::Latest => {
+                self.values.range(cursor + 1..).next().map(|(_, message)| message)
+            }
+        }
+    }
+
+    /// The last coded messages within `range`, oldest first, and whether there are older ones within it.
+    pub(super) fn page(&self, delivery: TopicDelivery, range: &PageRange) -> (Vec<Bytes>, bool) {
+        match delivery {
+            TopicDelivery::Ordered => page_of(self.history.iter().rev(), range),
+            TopicDelivery::Latest => page_of(self.values.values().rev(), range),
         }
     }
 
@@ -207,6 +253,39 @@ impl TopicLog {
             }
         }
     }
+}
+
+/// The bounds of a page of messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageRange {
+    /// Messages with lower numbers alone.
+    pub(super) before: u64,
+    /// Messages of this time and later ones.
+    pub(super) since_ms: u64,
+    pub(super) messages_max: usize,
+    /// Coded bytes, beyond which it takes no further messages.
+    pub(super) bytes_max: usize,
+}
+
+/// A page of messages that come newest first.
+fn page_of<'a>(
+    newest_first: impl Iterator<Item = &'a KeptMessage>,
+    range: &PageRange,
+) -> (Vec<Bytes>, bool) {
+    let within = newest_first
+        .skip_while(|message| message.sequence >= range.before)
+        .take_while(|message| message.time_ms >= range.since_ms);
+    let (mut page, mut bytes, mut has_older) = (Vec::new(), 0, false);
+    for message in within {
+        bytes += message.coded.len();
+        if page.len() == range.messages_max || !page.is_empty() && bytes > range.bytes_max {
+            has_older = true;
+            break;
+        }
+        page.push(message.coded.clone());
+    }
+    page.reverse();
+    (page, has_older)
 }
 
 fn take<'a>(

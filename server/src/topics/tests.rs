@@ -1,5 +1,6 @@
 //! Topics against a list of all that was published, over schedules of lost connections, and one by one.
 
+mod merged;
 mod reader;
 mod schedule;
 
