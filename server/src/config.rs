@@ -5,6 +5,7 @@
 //! with its name, its source, and the allowed values.
 
 mod keys_url;
+mod list;
 mod load;
 mod sections;
 mod settings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use keys_url::KeysUrl;
+pub use list::List;
 pub use load::ConfigError;
 use settings::settings;
 
@@ -117,6 +119,8 @@ settings! {
         /// Bytes of what is kept of all topics; beyond that the oldest messages of all go. The newest messages of keys have half of
         /// them: for more, topics go as for a new one, and then messages are refused that need more place.
         bytes_max: usize = 268_435_456, in 1_048_576..=68_719_476_736;
+        /// Topics whose messages the store keeps, if there is one: patterns, separated by commas; by default all.
+        stored: List = List::of(&["**"]);
         /// Offer topics over HTTP too, at `/topics`.
         http: bool = true;
         /// Event streams at once. Each holds an HTTP connection.
@@ -459,34 +463,6 @@ impl ServerConfig {
 
     pub(crate) fn goodbye_time(&self) -> Duration {
         Duration::from_millis(u64::from(self.goodbye_ms))
-    }
-}
-
-/// Several words: a list in the file, separated by commas elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct List(pub Vec<String>);
-
-impl List {
-    /// A list of these words.
-    pub fn of(words: &[&str]) -> Self {
-        List(words.iter().map(|word| (*word).to_owned()).collect())
-    }
-}
-
-impl<'de> Deserialize<'de> for List {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a list of words, or words separated by commas")]
-        enum Form {
-            Words(Vec<String>),
-            Line(String),
-        }
-        let words = match Form::deserialize(deserializer)? {
-            Form::Words(words) => words,
-            Form::Line(line) => line.split(',').map(str::to_owned).collect(),
-        };
-        let trimmed = words.iter().map(|word| word.trim().to_owned());
-        Ok(List(trimmed.filter(|word| !word.is_empty()).collect()))
     }
 }
 

@@ -59,6 +59,7 @@ use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
+use crate::store::ServerStore;
 use crate::topics::TopicHub;
 use crate::transport::TransportSession;
 use control::FrameRates;
@@ -127,12 +128,14 @@ impl<S: Simulation> ServerState<S> {
         let schema = schema_of::<S>();
         let grace = Duration::from_millis(u64::from(config.resume_grace_ms));
         let restored = RestoredSeats::new(rooms.restore(warm), grace);
+        let of_store = rooms.store.as_ref().and_then(ServerStore::take_topics);
+        let topics = TopicHub::new(&config.topics, SecretSource::System.run().0, of_store);
         ServerState {
             inputs: InputCodec::new(&schema),
             schema,
             links: ClientLinks::new(rooms.numbers()),
             rooms,
-            topics: Arc::new(TopicHub::new(&config.topics, SecretSource::System.run().0)),
+            topics: Arc::new(topics),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(
@@ -152,10 +155,11 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat.
+    /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat. Its topics
+    /// are not kept.
     pub(crate) fn with_seed(self, seed: u64) -> Self {
         let secrets = SecretSource::Seed(seed);
-        let topics = Arc::new(TopicHub::new(&self.config.topics, secrets.run().0));
+        let topics = Arc::new(TopicHub::new(&self.config.topics, secrets.run().0, None));
         ServerState { topics, secrets, run: secrets.run(), ..self }
     }
 

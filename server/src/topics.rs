@@ -5,7 +5,8 @@
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
 //! - `subscriber` has how far a session has read each topic that it follows;
-//! - `merged` reads several topics as one list, for readers of event streams.
+//! - `merged` reads several topics as one list, for readers of event streams;
+//! - `stored` has what a store is to write of them, and has them go on where a store has them.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
 //! is slow costs nothing and delays nobody. Publishing finds the subscribers that have read everything, and those alone, in
@@ -18,9 +19,11 @@ mod hub;
 mod level_trie;
 mod log;
 mod merged;
+mod orders;
 mod pattern;
 mod publishers;
 mod requests;
+mod stored;
 mod subscriber;
 #[cfg(test)]
 mod tests;
@@ -31,7 +34,7 @@ use std::collections::{BTreeSet, HashMap};
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     RefuseCode, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery,
-    TopicPosition, TopicStart, write_frame, write_topic_messages,
+    TopicPosition, write_frame, write_topic_messages,
 };
 
 use crate::config::TopicsConfig;
@@ -39,10 +42,15 @@ pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
 use log::{TopicLog, kept_bytes};
 pub(crate) use merged::{MergedCursor, MergedItem};
+pub(crate) use orders::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 pub(crate) use publishers::PublisherKey;
 pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
+pub(crate) use stored::{
+    NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, StoredTopicMessage, TopicChange,
+};
+use stored::{StoredTopics, known_sequence};
 use subscriber::{Subscriber, Subscription, TopicFollower};
 use usage::Usage;
 
@@ -74,6 +82,8 @@ pub(crate) struct Topics {
     /// Sessions that have something to read since they had nothing.
     woken: Vec<PlayerId>,
     ended: Vec<EndedSubscription>,
+    /// What a store keeps of them, if there is one.
+    stored: Option<StoredTopics>,
 }
 
 /// A topic's number on this server.
@@ -87,45 +97,6 @@ struct Topic {
     followers: usize,
     /// Followers that have read everything: a session and the topic's number in it.
     waiting: BTreeSet<(PlayerId, u32)>,
-}
-
-/// A message to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewTopicMessage {
-    pub(crate) from: PlayerId,
-    pub(crate) topic: String,
-    pub(crate) key: String,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// A subscription to begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewSubscription {
-    pub(crate) id: SubscriptionId,
-    pub(crate) pattern: String,
-    pub(crate) delivery: TopicDelivery,
-    pub(crate) start: TopicStart,
-    pub(crate) cursors: Vec<TopicCursor>,
-}
-
-/// A subscription that more topics match than a session may follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndedSubscription {
-    pub(crate) player: PlayerId,
-    pub(crate) id: SubscriptionId,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TopicRefusal {
-    pub(crate) code: RefuseCode,
-    pub(crate) text: String,
-}
-
-impl TopicRefusal {
-    pub(crate) fn new(code: RefuseCode, text: impl Into<String>) -> Self {
-        TopicRefusal { code, text: text.into() }
-    }
 }
 
 impl Topics {
@@ -147,6 +118,7 @@ impl Topics {
             gone_order: 0,
             woken: Vec::new(),
             ended: Vec::new(),
+            stored: None,
         }
     }
 
@@ -181,6 +153,7 @@ impl Topics {
             }
             subscriber.ready.push_back(number);
         }
+        self.note_kept(id);
         self.drop_oldest();
         Ok(sequence)
     }
@@ -222,9 +195,9 @@ impl Topics {
             let Some(Topic { name, log, .. }) = self.topics.get_mut(&topic) else { continue };
             self.usage.change(topic, log, |log| log.expire(now_ms, &self.limits));
             let cursor = cursors.get(&**name);
-            let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
+            let known = cursor.and_then(|cursor| known_sequence(cursor, log, self.stored.as_ref()));
             let begin = match (known, cursor) {
-                (Some(known), _) => known.sequence,
+                (Some(sequence), _) => sequence,
                 (None, Some(_)) => log.oldest(delivery),
                 (None, None) => log.begin(delivery, start, now_ms),
             };
@@ -383,8 +356,7 @@ impl Topics {
         }
         self.next_topic += 1;
         let id = TopicId(self.next_topic);
-        let log = TopicLog::new(self.epoch);
-        self.epoch = self.epoch.wrapping_add(1);
+        let log = self.new_log(name);
         let topic = Topic { name: name.to_owned(), log, followers: 0, waiting: BTreeSet::new() };
         self.topics.insert(id, topic);
         self.names.insert(name, id);
@@ -442,7 +414,7 @@ impl Topics {
         self.idle.remove(&(newest_ms, id));
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
-            self.gone_order = self.gone_order.max(topic.log.newest_order());
+            self.note_gone(&topic);
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
         }
         true

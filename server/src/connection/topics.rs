@@ -5,17 +5,18 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use tickwire_shared::Simulation;
 use tickwire_shared::control::{
     ClientTopics, CloseCode, RefuseCode, RequestId, ServerFrame, TopicPosition,
 };
+use tickwire_shared::{PlayerId, Simulation};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::{ClientLink, ServerState, SessionEnd, now};
 use crate::identity::TopicRights;
-use crate::store::wall_ms;
+use crate::store::{TopicAnswer, wall_ms};
 use crate::token_bucket::TokenBucket;
 use crate::topics::{
     EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection, TopicRefusal,
@@ -147,8 +148,12 @@ fn answer<S: Simulation>(
         ClientTopics::Begin { .. } => {}
         ClientTopics::Publish { topic, key, payload, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload };
-            let sequence = host.publish(rights, message)?;
-            link.send_control(ServerFrame::Published { request, sequence });
+            let answer = TopicAnswer::Session { player, request };
+            let published = host.publish(rights, message, answer)?;
+            // The store answers those that it keeps.
+            if let Some(sequence) = published {
+                link.send_control(ServerFrame::Published { request, sequence });
+            }
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
             let new = NewSubscription { id, pattern, delivery, start, cursors };
@@ -187,6 +192,11 @@ async fn write<S: Simulation>(
     Ok(())
 }
 
+fn not_saved() -> TopicRefusal {
+    let text = "the message was delivered, and is not saved: the server's store fails, or its disk is full";
+    TopicRefusal::new(RefuseCode::Busy, text)
+}
+
 fn misused(how: &str) -> SessionEnd {
     let text = format!("the topics stream is not as it should be: {how}; update the client");
     SessionEnd::new(CloseCode::MalformedFrame, text)
@@ -199,21 +209,53 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
-    /// Publishes a message, by these rights or those of the settings. Returns its number in its topic.
+    /// Publishes a message, by these rights or those of the settings. Returns its number in its topic; `None` if the store keeps
+    /// it, and answers once it is on disk.
     ///
     /// # Errors
     /// Why it is not published.
-    pub(crate) fn publish(
+    fn publish(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+        answer: TopicAnswer,
+    ) -> Result<Option<u64>, TopicRefusal> {
+        let store = (self.rooms.store.as_ref(), answer);
+        let published = self.topics.publish(rights, message, wall_ms(), store)?;
+        self.counters.topics_published.increment();
+        for subscription in published.ended {
+            self.tell_ended(subscription);
+        }
+        Ok(Some(published.sequence).filter(|_| !published.is_kept))
+    }
+
+    /// Publishes a message as [`ServerState::publish`] does, and waits until it is on disk if the store keeps it.
+    ///
+    /// # Errors
+    /// Why it is not published, or not saved.
+    pub(crate) async fn publish_saved(
         &self,
         rights: Option<&TopicRights>,
         message: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
-        let (sequence, ended) = self.topics.publish(rights, message, wall_ms())?;
-        self.counters.topics_published.increment();
-        for subscription in ended {
-            self.tell_ended(subscription);
+        let (answer, answered) = oneshot::channel();
+        if let Some(sequence) = self.publish(rights, message, TopicAnswer::Waiting(answer))? {
+            return Ok(sequence);
         }
-        Ok(sequence)
+        answered.await.ok().flatten().ok_or_else(not_saved)
+    }
+
+    /// Tells a session what became of a message that the store was to keep.
+    pub(super) fn tell_published(&self, player: PlayerId, request: RequestId, saved: Option<u64>) {
+        let Some(link) = self.links.get(player) else { return };
+        link.send_control(match saved {
+            Some(sequence) => ServerFrame::Published { request, sequence },
+            None => {
+                self.counters.topics_refused.increment();
+                let TopicRefusal { code, text } = not_saved();
+                ServerFrame::Refused { request, code, text }
+            }
+        });
     }
 
     /// Tells a session of a subscription that ended by itself.

@@ -167,7 +167,7 @@ impl<S: Simulation> TopicsEntry<S> {
         let payload = read(request.into_body(), config.topics.payload_bytes_max, time).await?;
         let message =
             NewTopicMessage { from, topic: topic.clone(), key, payload: payload.to_vec() };
-        let sequence = self.host.publish(identity.topics.as_ref(), message)?;
+        let sequence = self.host.publish_saved(identity.topics.as_ref(), message).await?;
         Ok(Json(json!({ "topic": topic, "sequence": sequence })).into_response())
     }
 

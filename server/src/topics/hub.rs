@@ -14,9 +14,13 @@ use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicPosition};
 use tokio::sync::Notify;
 
 use super::publishers::Publishers;
-use super::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics, covers};
+use super::{
+    EndedSubscription, NewSubscription, NewTopicMessage, RestoredTopics, TopicChange, TopicRefusal,
+    Topics, covers,
+};
 use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
+use crate::store::{ServerStore, TopicAnswer, TopicWrite};
 use crate::token_bucket::TokenBucket;
 
 /// All topics of a server.
@@ -60,6 +64,16 @@ pub(super) struct HubReader {
     pub(super) is_ended: bool,
 }
 
+/// A message that is in its topic.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PublishedMessage {
+    pub(crate) sequence: u64,
+    /// The subscriptions of sessions that end by it.
+    pub(crate) ended: Vec<EndedSubscription>,
+    /// The store keeps it, and answers once it is on disk.
+    pub(crate) is_kept: bool,
+}
+
 /// A connection that reads the topics of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct TopicConnection {
@@ -70,13 +84,17 @@ pub(crate) struct TopicConnection {
 }
 
 impl TopicHub {
-    /// No topics; `epoch` is another number in each run of the server.
-    pub(crate) fn new(limits: &TopicsConfig, epoch: u64) -> Self {
+    /// The topics that a store has, or none. `epoch` is another number in each run of the server.
+    pub(crate) fn new(limits: &TopicsConfig, epoch: u64, restored: Option<RestoredTopics>) -> Self {
         let words = |List(words): &List| words.clone();
         let rights =
             TopicRights { publish: words(&limits.publish), subscribe: words(&limits.subscribe) };
+        let mut topics = Topics::new(limits.clone(), epoch);
+        if let Some(restored) = restored {
+            topics.restore(restored, words(&limits.stored));
+        }
         let state = HubState {
-            topics: Topics::new(limits.clone(), epoch),
+            topics,
             sessions: HashMap::new(),
             readers: HashMap::new(),
             publishers: Publishers::default(),
@@ -118,8 +136,8 @@ impl TopicHub {
         self.state().sessions.get_mut(&player).is_some_and(|session| session.publishes.take(now))
     }
 
-    /// Publishes a message, by the rights of the session if it has any of its own. Returns its sequence number, and the
-    /// subscriptions that end by it.
+    /// Publishes a message, by the rights of the session if it has any of its own. `store` is told of one that it keeps, and
+    /// answers it.
     ///
     /// # Errors
     /// Why it is not published.
@@ -128,7 +146,8 @@ impl TopicHub {
         rights: Option<&TopicRights>,
         new: NewTopicMessage,
         time_ms: u64,
-    ) -> Result<(u64, Vec<EndedSubscription>), TopicRefusal> {
+        (store, answer): (Option<&ServerStore>, TopicAnswer),
+    ) -> Result<PublishedMessage, TopicRefusal> {
         self.check_on()?;
         let rights = rights.unwrap_or(&self.rights);
         if !rights.publish.iter().any(|pattern| covers(pattern, &new.topic)) {
@@ -136,13 +155,41 @@ impl TopicHub {
         }
         let mut state = self.state();
         let (now_ms, from) = (state.advance(time_ms), new.from);
-        let sequence = state.topics.handle_publish(now_ms, new)?;
+        let store = store.filter(|_| state.topics.is_kept(&new.topic));
+        let bytes = new.topic.len() + new.key.len() + new.payload.len();
+        if store.is_some_and(|store| !store.reserve_topic(bytes)) {
+            let text =
+                "messages come faster than the server's disk takes them; try again in a moment";
+            return Err(TopicRefusal::new(RefuseCode::Busy, text));
+        }
+        let published = state.topics.handle_publish(now_ms, new);
+        if published.is_err() {
+            store.inspect(|store| store.give_topic_back(bytes));
+        }
+        let mut answer = Some(answer);
+        for change in state.topics.poll_changes() {
+            let Some(store) = store else { continue };
+            match &change {
+                TopicChange::Keep(_) => {
+                    store.write_topic(TopicWrite { change, answer: answer.take(), bytes });
+                }
+                // If there is no place for it, the topic is there again after a restart, and goes then.
+                TopicChange::Drop { topic, .. } => {
+                    let bytes = topic.len();
+                    if store.reserve_topic(bytes) {
+                        store.write_topic(TopicWrite { change, answer: None, bytes });
+                    }
+                }
+            }
+        }
+        let sequence = published?;
         if let Some(session) = state.sessions.get_mut(&from) {
             session.has_published = true;
         }
         state.wake();
         let ended = std::iter::from_fn(|| state.topics.poll_ended()).collect();
-        Ok((sequence, state.end_readers_of(ended)))
+        let ended = state.end_readers_of(ended);
+        Ok(PublishedMessage { sequence, ended, is_kept: store.is_some() })
     }
 
     /// Begins a subscription of a session.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicStart};
 
+use super::stored::StoredTopicMessage;
 use crate::config::TopicsConfig;
 
 /// Bytes of a kept message beside its key and payload: an estimate of what its numbers and the tables take.
@@ -35,6 +36,10 @@ pub(super) struct TopicLog {
     values_bytes: usize,
     /// The place of the newest message that left the history; 0 for none.
     dropped_order: u64,
+    /// The log's number in the store, if that keeps it.
+    pub(super) stored: Option<u64>,
+    /// The numbers of messages that are gone here, and not yet in the store.
+    dropped: Vec<u64>,
 }
 
 /// A message, coded once for all.
@@ -67,7 +72,28 @@ impl TopicLog {
             history_bytes: 0,
             values_bytes: 0,
             dropped_order: 0,
+            stored: None,
+            dropped: Vec::new(),
         }
+    }
+
+    /// A log that the store keeps under this number, with the messages that it has of it.
+    pub(super) fn restore(
+        (epoch, stored): (u64, u64),
+        messages: Vec<StoredTopicMessage>,
+        limits: &TopicsConfig,
+    ) -> Self {
+        let mut log = TopicLog { stored: Some(stored), ..TopicLog::new(epoch) };
+        for StoredTopicMessage { order, message } in messages {
+            // Where messages were not written the history has a gap: it begins anew.
+            if message.sequence != log.last + 1 {
+                while !log.history.is_empty() {
+                    log.drop_oldest();
+                }
+            }
+            log.keep(message, order, limits);
+        }
+        log
     }
 
     /// The newest message's sequence number; 0 for none.
@@ -114,30 +140,52 @@ impl TopicLog {
         limits: &TopicsConfig,
     ) -> u64 {
         let sequence = self.last + 1;
-        let bytes = kept_bytes(key, &payload);
-        let known = self.keys.get_key_value(key).map(|(key, _)| Arc::clone(key));
         let message =
             TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), payload };
+        self.keep(message, order, limits);
+        self.expire(now_ms, limits);
+        sequence
+    }
+
+    /// Keeps a message that is newer than all.
+    fn keep(&mut self, message: TopicMessage, order: u64, limits: &TopicsConfig) {
+        let TopicMessage { sequence, time_ms, .. } = message;
+        let bytes = kept_bytes(&message.key, &message.payload);
         let coded = postcard::to_allocvec(&message).expect("messages are plain data").into();
-        let key = known.unwrap_or_else(|| key.into());
-        let kept = KeptMessage { sequence, time_ms: now_ms, order, key, bytes, coded };
-        if let Some(before) = self.keys.insert(Arc::clone(&kept.key), sequence)
-            && let Some(before) = self.values.remove(&before)
+        let known = self.keys.get_key_value(&*message.key).map(|(key, _)| Arc::clone(key));
+        let key = known.unwrap_or_else(|| message.key.into());
+        let kept = KeptMessage { sequence, time_ms, order, key, bytes, coded };
+        let oldest = self.oldest(TopicDelivery::Ordered);
+        if let Some(sequence) = self.keys.insert(Arc::clone(&kept.key), sequence)
+            && let Some(before) = self.values.remove(&sequence)
         {
             self.values_bytes -= before.bytes;
+            if sequence <= oldest {
+                self.note_dropped(sequence);
+            }
         }
         self.values_bytes += bytes;
         self.history_bytes += bytes;
         self.values.insert(sequence, kept.clone());
         self.history.push_back(kept);
-        (self.last, self.newest_ms) = (sequence, now_ms);
+        (self.last, self.newest_ms) = (sequence, time_ms);
         while self.history.len() > limits.history_messages
             || self.history_bytes > limits.history_bytes_max
         {
             self.drop_oldest();
         }
-        self.expire(now_ms, limits);
-        sequence
+    }
+
+    /// The newest message, and the numbers of those that are gone since this was asked last.
+    pub(super) fn take_stored(&mut self) -> Option<(&KeptMessage, Vec<u64>)> {
+        let dropped = std::mem::take(&mut self.dropped);
+        self.values.last_key_value().map(|(_, message)| (message, dropped))
+    }
+
+    fn note_dropped(&mut self, sequence: u64) {
+        if self.stored.is_some() {
+            self.dropped.push(sequence);
+        }
     }
 
     /// Drops the messages of the history that are too old.
@@ -153,6 +201,9 @@ impl TopicLog {
         if let Some(message) = self.history.pop_front() {
             self.history_bytes -= message.bytes;
             self.dropped_order = message.order;
+            if self.keys.get(&message.key) != Some(&message.sequence) {
+                self.note_dropped(message.sequence);
+            }
         }
     }
 
@@ -265,6 +316,17 @@ pub(super) struct PageRange {
     pub(super) messages_max: usize,
     /// Coded bytes, beyond which it takes no further messages.
     pub(super) bytes_max: usize,
+}
+
+#[cfg(test)]
+impl PageRange {
+    /// No bounds.
+    pub(super) const ALL: PageRange = PageRange {
+        before: u64::MAX,
+        since_ms: 0,
+        messages_max: usize::MAX,
+        bytes_max: usize::MAX,
+    };
 }
 
 /// A page of messages that come newest first.

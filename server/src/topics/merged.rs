@@ -58,14 +58,21 @@ impl Topics {
         new: NewSubscription,
         after: Option<MergedCursor>,
     ) -> Result<Vec<MergedItem>, TopicRefusal> {
-        let (id, delivery) = (new.id, new.delivery);
+        let (id, delivery, is_kept) = (new.id, new.delivery, self.is_kept(&new.pattern));
         self.handle_subscribe(now_ms, player, new)?;
         let (Some(after), Some(subscriber)) = (after, self.subscribers.get_mut(&player)) else {
             return Ok(Vec::new());
         };
-        let is_known = after.run == self.run && after.order <= self.published;
+        let in_this_run = after.run == self.run && after.order <= self.published;
+        let end_of_run = self.stored.as_ref().and_then(|stored| stored.end_of_list(after.run));
+        let known = match (in_this_run, end_of_run) {
+            (true, _) => Some(after.order),
+            // What was not written has gone with the run, and so have topics that are not kept.
+            (false, end) => end.map(|end| after.order.min(end)),
+        };
+        let has_all = in_this_run || known.is_some() && is_kept;
         let mut missed = Vec::new();
-        if !is_known || after.order < self.gone_order {
+        if !has_all || known.is_some_and(|order| order < self.gone_order) {
             missed.push(MergedItem::Missed { topic: None, from: None, to: None });
         }
         for number in subscriber.numbers_of(id) {
@@ -73,9 +80,9 @@ impl Topics {
             let Some(topic) = self.topics.get(&follower.topic) else { continue };
             let log = &topic.log;
             let oldest = log.oldest(delivery);
-            let (cursor, is_dropped) = match is_known {
-                true => log.cursor_at(delivery, after.order),
-                false => (oldest, false),
+            let (cursor, is_dropped) = match known {
+                Some(order) => log.cursor_at(delivery, order),
+                None => (oldest, false),
             };
             follower.cursor = cursor;
             if is_dropped {

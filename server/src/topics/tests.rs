@@ -3,6 +3,9 @@
 mod merged;
 mod reader;
 mod schedule;
+mod stored;
+
+use tickwire_shared::control::TopicStart;
 
 use super::*;
 use reader::TopicReader;

@@ -37,7 +37,7 @@ impl EventReader {
         EventReader::start_at(server.http, query, last_id)
     }
 
-    fn start_at(address: SocketAddr, query: &str, last_id: Option<&str>) -> Self {
+    pub(crate) fn start_at(address: SocketAddr, query: &str, last_id: Option<&str>) -> Self {
         let mut command = Command::new("curl");
         command.args(["--silent", "--no-buffer", "--globoff", "--fail"]);
         command.args(["--header", "accept: text/event-stream"]);
@@ -76,7 +76,7 @@ impl EventReader {
     }
 
     /// The next event, if one comes before the end of the stream.
-    async fn next(&mut self) -> Option<StreamEvent> {
+    pub(crate) async fn next(&mut self) -> Option<StreamEvent> {
         loop {
             let block = self.block().await?;
             let field =

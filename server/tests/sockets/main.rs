@@ -44,5 +44,6 @@ mod stop;
 mod threads;
 mod topics;
 mod topics_http;
+mod topics_stored;
 mod transports;
 mod websocket;

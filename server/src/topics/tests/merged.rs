@@ -8,22 +8,22 @@ use super::*;
 const ONLY: SubscriptionId = SubscriptionId(1);
 
 /// A reader whose connections are lost: it has the cursor of the last message alone.
-struct Merged {
+pub(super) struct Merged {
     delivery: TopicDelivery,
     start: TopicStart,
-    cursor: Option<MergedCursor>,
+    pub(super) cursor: Option<MergedCursor>,
     /// Topic, key and payload of each message that it got.
     read: Vec<(String, String, String)>,
-    missed: Vec<MergedItem>,
+    pub(super) missed: Vec<MergedItem>,
 }
 
 impl Merged {
-    fn new(delivery: TopicDelivery, start: TopicStart) -> Self {
+    pub(super) fn new(delivery: TopicDelivery, start: TopicStart) -> Self {
         Merged { delivery, start, cursor: None, read: Vec::new(), missed: Vec::new() }
     }
 
     /// Reads over a new connection.
-    fn begin(&mut self, topics: &mut Topics, pattern: &str) {
+    pub(super) fn begin(&mut self, topics: &mut Topics, pattern: &str) {
         topics.handle_leave(BOB);
         let (id, pattern, cursors) = (ONLY, pattern.to_owned(), Vec::new());
         let (delivery, start) = (self.delivery, self.start);
@@ -33,7 +33,7 @@ impl Merged {
     }
 
     /// Reads all that there is, but takes `most` items: the others are lost with the connection.
-    fn read(&mut self, topics: &mut Topics, most: usize) {
+    pub(super) fn read(&mut self, topics: &mut Topics, most: usize) {
         let (mut items, mut all) = (Vec::new(), None);
         while all.is_none() && items.len() < most {
             all = topics.poll_merged(0, BOB, &mut items);
@@ -55,7 +55,7 @@ impl Merged {
         }
     }
 
-    fn payloads(&self) -> Vec<&str> {
+    pub(super) fn payloads(&self) -> Vec<&str> {
         self.read.iter().map(|(.., payload)| payload.as_str()).collect()
     }
 }
