@@ -74,7 +74,8 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     build_package(repo)?;
     build_page(repo)?;
     build_minimal_page(repo)?;
-    build_tracking_page(repo)
+    build_tracking_page(repo)?;
+    build_quotes_page(repo)
 }
 
 /// Checks the types, runs the unit tests, and builds the package and the pages.
@@ -92,6 +93,9 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     npm_run(&repo.tracking_page(), "check")?;
     npm_run(&repo.tracking_page(), "test")?;
     build_tracking_page(repo)?;
+    npm_run(&repo.quotes_page(), "check")?;
+    npm_run(&repo.quotes_page(), "test")?;
+    build_quotes_page(repo)?;
     Ok(Outcome::Passed)
 }
 
@@ -209,6 +213,11 @@ pub(crate) fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
 /// `examples/tracking/web/dist`: the page of the tracking example.
 pub(crate) fn build_tracking_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.tracking_page(), &[])
+}
+
+/// `examples/quotes/web/dist`: the page of the quotes example.
+pub(crate) fn build_quotes_page(repo: &Repo) -> anyhow::Result<()> {
+    build_page_in(repo, &repo.quotes_page(), &[])
 }
 
 /// Builds a page from the package, its own folder and the files `more`.
