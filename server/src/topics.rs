@@ -103,6 +103,17 @@ pub(crate) struct EndedSubscription {
     pub(crate) id: SubscriptionId,
 }
 
+/// What is left to read after a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryOutcome {
+    /// More, which the next delivery takes.
+    More,
+    /// Nothing: the session is woken for what comes.
+    Drained,
+    /// Another connection reads now.
+    Elsewhere,
+}
+
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TopicRefusal {
@@ -288,16 +299,16 @@ impl Topics {
     }
 
     /// Appends the next frames for a session's topics stream to `out`: 16 KiB and the rest of a message at most, nothing if
-    /// there is nothing to read. Returns false if another connection reads now.
+    /// there is nothing to read or another connection reads now.
     pub(crate) fn poll_delivery(
         &mut self,
         now_ms: u64,
         (player, connection): (PlayerId, u32),
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> DeliveryOutcome {
         let subscriber = self.subscribers.get_mut(&player);
         let Some(subscriber) = subscriber.filter(|it| it.connection == connection) else {
-            return false;
+            return DeliveryOutcome::Elsewhere;
         };
         let full = out.len() + DELIVERY_BYTES;
         while out.len() < full
@@ -314,7 +325,10 @@ impl Topics {
                 topic.waiting.insert((player, number));
             }
         }
-        true
+        match subscriber.ready.is_empty() {
+            true => DeliveryOutcome::Drained,
+            false => DeliveryOutcome::More,
+        }
     }
 
     fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {

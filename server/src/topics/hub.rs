@@ -12,7 +12,10 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicPosition};
 use tokio::sync::Notify;
 
-use super::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics, covers};
+use super::{
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal, Topics,
+    covers,
+};
 use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
 use crate::token_bucket::TokenBucket;
@@ -37,6 +40,7 @@ struct HubState {
 /// A session that has opened its topics stream.
 #[derive(Debug)]
 struct HubSession {
+    /// That of the connection that reads.
     signal: Arc<Notify>,
     publishes: TokenBucket,
     has_published: bool,
@@ -69,18 +73,19 @@ impl TopicHub {
         positions: &[TopicPosition],
         now: Instant,
     ) -> TopicConnection {
+        let signal = Arc::<Notify>::default();
         let mut state = self.state();
         let number = state.topics.handle_begin(player, positions);
         let limits = &self.limits;
         let session = state.sessions.entry(player).or_insert_with(|| HubSession {
-            signal: Arc::default(),
+            signal: Arc::clone(&signal),
             publishes: TokenBucket::new(limits.publish_burst, limits.publish_hz, now),
             has_published: false,
         });
-        let signal = Arc::clone(&session.signal);
-        state.wake();
-        // A task of an earlier connection may wait on the same signal, and ends once it looks.
-        signal.notify_waiters();
+        let before = std::mem::replace(&mut session.signal, Arc::clone(&signal));
+        drop(state);
+        // The task of an earlier connection looks once more, and ends.
+        before.notify_one();
         TopicConnection { player, number, signal }
     }
 
@@ -111,8 +116,8 @@ impl TopicHub {
         if let Some(session) = state.sessions.get_mut(&from) {
             session.has_published = true;
         }
-        state.wake();
         let ended = std::iter::from_fn(|| state.topics.poll_ended()).collect();
+        wake(state);
         Ok((sequence, ended))
     }
 
@@ -135,7 +140,7 @@ impl TopicHub {
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.handle_subscribe(now_ms, player, new)?;
-        state.wake();
+        wake(state);
         Ok(())
     }
 
@@ -149,7 +154,7 @@ impl TopicHub {
         let mut state = self.state();
         state.topics.handle_leave(player);
         if let Some(session) = state.sessions.remove(&player) {
-            session.signal.notify_waiters();
+            session.signal.notify_one();
         }
     }
 
@@ -160,13 +165,13 @@ impl TopicHub {
             || state.topics.has_subscriptions(player)
     }
 
-    /// Appends the next frames for a connection to `out`; see [`Topics::poll_delivery`]. Returns false once another one reads.
+    /// Appends the next frames for a connection to `out`; see [`Topics::poll_delivery`].
     pub(crate) fn poll_delivery(
         &self,
         connection: &TopicConnection,
         time_ms: u64,
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> DeliveryOutcome {
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.poll_delivery(now_ms, (connection.player, connection.number), out)
@@ -192,16 +197,60 @@ impl HubState {
         self.now_ms
     }
 
-    /// Wakes the sessions that have something to read.
-    fn wake(&mut self) {
-        while let Some(player) = self.topics.poll_woken() {
-            if let Some(session) = self.sessions.get(&player) {
-                session.signal.notify_one();
-            }
-        }
+    /// The signals of the sessions that have something to read.
+    fn take_woken(&mut self) -> Vec<Arc<Notify>> {
+        let HubState { topics, sessions, .. } = self;
+        let players = std::iter::from_fn(|| topics.poll_woken());
+        players.filter_map(|player| Some(Arc::clone(&sessions.get(&player)?.signal))).collect()
     }
+}
+
+/// Unlocks the topics, and wakes the sessions that have something to read: the first of them may run at once, and takes the lock.
+fn wake(mut state: MutexGuard<'_, HubState>) {
+    let woken = state.take_woken();
+    drop(state);
+    woken.iter().for_each(|signal| signal.notify_one());
 }
 
 fn forbidden(what: &str) -> TopicRefusal {
     TopicRefusal::new(RefuseCode::TopicForbidden, format!("you may not {what} on this server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use tickwire_shared::control::{TopicDelivery, TopicStart};
+
+    use super::*;
+
+    const ANN: PlayerId = PlayerId(1);
+    const BOB: PlayerId = PlayerId(2);
+
+    #[test]
+    fn a_connection_that_reads_no_longer_takes_no_wake_up_of_the_next_one() {
+        let enabled = TopicsConfig { enabled: true, ..TopicsConfig::default() };
+        let hub = TopicHub::new(&enabled, 1);
+        let all = TopicRights { publish: vec!["**".into()], subscribe: vec!["**".into()] };
+        let now = Instant::now();
+        let before = hub.begin(BOB, &[], now);
+        let (id, delivery, start) = (SubscriptionId(1), TopicDelivery::Ordered, TopicStart::New);
+        let new = NewSubscription { id, pattern: "a".into(), delivery, start, cursors: Vec::new() };
+        hub.subscribe(BOB, Some(&all), new, 0).unwrap();
+        let poll = |connection| hub.poll_delivery(connection, 0, &mut Vec::new());
+        assert_eq!(poll(&before), DeliveryOutcome::Drained);
+        // Its task has found nothing, and does not wait yet.
+        let after = hub.begin(BOB, &[], now);
+        assert_eq!(poll(&after), DeliveryOutcome::Drained);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut old, mut new) = (pin!(before.signal.notified()), pin!(after.signal.notified()));
+        assert_eq!(old.as_mut().poll(&mut context), Poll::Ready(()), "it is to end");
+        assert_eq!(poll(&before), DeliveryOutcome::Elsewhere);
+        assert_eq!(new.as_mut().poll(&mut context), Poll::Pending);
+        let message =
+            NewTopicMessage { from: ANN, topic: "a".into(), key: String::new(), payload: vec![1] };
+        hub.publish(Some(&all), message, 0).unwrap();
+        assert_eq!(new.as_mut().poll(&mut context), Poll::Ready(()));
+    }
 }
