@@ -46,7 +46,9 @@ use level_trie::LevelTrie;
 use lifetimes::{AfterLeave, Lifetimes, ValueId};
 use log::{TopicLog, kept_bytes};
 pub(crate) use merged::{MergedCursor, MergedItem};
-pub(crate) use orders::{EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal};
+pub(crate) use orders::{
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal,
+};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 pub(crate) use publishers::PublisherKey;
@@ -307,16 +309,16 @@ impl Topics {
     }
 
     /// Appends the next frames for a session's topics stream to `out`: 16 KiB and the rest of a message at most, nothing if
-    /// there is nothing to read. Returns false if another connection reads now.
+    /// there is nothing to read or another connection reads now.
     pub(crate) fn poll_delivery(
         &mut self,
         now_ms: u64,
         (player, connection): (PlayerId, u32),
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> DeliveryOutcome {
         let subscriber = self.subscribers.get_mut(&player);
         let Some(subscriber) = subscriber.filter(|it| it.connection == connection) else {
-            return false;
+            return DeliveryOutcome::Elsewhere;
         };
         let full = out.len() + DELIVERY_BYTES;
         while out.len() < full
@@ -333,7 +335,10 @@ impl Topics {
                 topic.waiting.insert((player, number));
             }
         }
-        true
+        match subscriber.ready.is_empty() {
+            true => DeliveryOutcome::Drained,
+            false => DeliveryOutcome::More,
+        }
     }
 
     fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {

@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     Step::new("attack", "bots who play while the server is flooded", &[Need::Ip], bench::attack),
     Step::new("crash", "players whose server is killed", &[], bench::crash),
     Step::new("handover", "players whose server is handed over", &[], bench::handover),
+    Step::new("topics", "subscribers of a topic, and one that stops", &[], bench::topics),
     Step::new("codec", "a model from a recording, and simpler ways", &[], bench::codec),
     Step::new("feel", "five players on a good and on a bad network", &[], bench::feel),
     Step::new("field", "five players who all see each other", &[], bench::field),

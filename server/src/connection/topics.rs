@@ -19,7 +19,8 @@ use crate::identity::TopicRights;
 use crate::store::{TopicAnswer, wall_ms};
 use crate::token_bucket::TokenBucket;
 use crate::topics::{
-    EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection, TopicRefusal,
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection,
+    TopicRefusal,
 };
 use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 
@@ -180,21 +181,26 @@ async fn write<S: Simulation>(
     mut send: SendHalf,
 ) -> Result<(), StreamOver> {
     let mut frames = Vec::new();
-    while host.topics.poll_delivery(connection, wall_ms(), &mut frames) {
-        if frames.is_empty() {
-            frames.shrink_to(IDLE_BYTES);
-            tokio::select! {
-                biased;
-                () = connection.signal.notified() => {}
-                () = send.given_up() => return Err(StreamOver::GivenUp),
-            }
-        } else {
+    loop {
+        let left = host.topics.poll_delivery(connection, wall_ms(), &mut frames);
+        if !frames.is_empty() {
             send.write_all(&frames).await?;
             host.counters.topic_bytes_out.add(frames.len() as u64);
             frames.clear();
         }
+        match left {
+            DeliveryOutcome::More => {}
+            DeliveryOutcome::Elsewhere => return Ok(()),
+            DeliveryOutcome::Drained => {
+                frames.shrink_to(IDLE_BYTES);
+                tokio::select! {
+                    biased;
+                    () = connection.signal.notified() => {}
+                    () = send.given_up() => return Err(StreamOver::GivenUp),
+                }
+            }
+        }
     }
-    Ok(())
 }
 
 fn not_saved() -> TopicRefusal {

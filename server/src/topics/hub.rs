@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 
 use super::publishers::Publishers;
 use super::{
-    EndedSubscription, NewSubscription, NewTopicMessage, RestoredTopics, TopicChange, TopicRefusal,
-    Topics, covers,
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, RestoredTopics,
+    TopicChange, TopicRefusal, Topics, covers,
 };
 use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
@@ -53,6 +53,7 @@ pub(super) struct HubState {
 /// A session that has opened its topics stream.
 #[derive(Debug)]
 struct HubSession {
+    /// That of the connection that reads.
     signal: Arc<Notify>,
     publishes: TokenBucket,
     has_published: bool,
@@ -119,18 +120,19 @@ impl TopicHub {
         positions: &[TopicPosition],
         now: Instant,
     ) -> TopicConnection {
+        let signal = Arc::<Notify>::default();
         let mut state = self.state();
         let number = state.topics.handle_begin(player, positions);
         let limits = &self.limits;
         let session = state.sessions.entry(player).or_insert_with(|| HubSession {
-            signal: Arc::default(),
+            signal: Arc::clone(&signal),
             publishes: TokenBucket::new(limits.publish_burst, limits.publish_hz, now),
             has_published: false,
         });
-        let signal = Arc::clone(&session.signal);
-        state.wake();
-        // A task of an earlier connection may wait on the same signal, and ends once it looks.
-        signal.notify_waiters();
+        let before = std::mem::replace(&mut session.signal, Arc::clone(&signal));
+        drop(state);
+        // The task of an earlier connection looks once more, and ends.
+        before.notify_one();
         TopicConnection { player, number, signal }
     }
 
@@ -190,9 +192,9 @@ impl TopicHub {
         if let Some(session) = state.sessions.get_mut(&from) {
             session.has_published = true;
         }
-        state.wake();
         let ended = std::iter::from_fn(|| state.topics.poll_ended()).collect();
         let ended = state.end_readers_of(ended);
+        wake(state);
         Ok(PublishedMessage { sequence, ended, is_kept: keeps.is_some() })
     }
 
@@ -212,7 +214,7 @@ impl TopicHub {
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.handle_subscribe(now_ms, player, new)?;
-        state.wake();
+        wake(state);
         Ok(())
     }
 
@@ -246,7 +248,7 @@ impl TopicHub {
         let now_ms = state.advance(time_ms);
         let removed = state.topics.handle_remove(now_ms, player, value);
         state.write_changes(store, None);
-        state.wake();
+        wake(state);
         removed
     }
 
@@ -278,7 +280,7 @@ impl TopicHub {
         self.change(time_ms, |topics, now_ms| topics.handle_leave(now_ms, player));
         let mut state = self.state();
         if let Some(session) = state.sessions.remove(&player) {
-            session.signal.notify_waiters();
+            session.signal.notify_one();
         }
     }
 
@@ -289,13 +291,13 @@ impl TopicHub {
             || state.topics.has_subscriptions(player)
     }
 
-    /// Appends the next frames for a connection to `out`; see [`Topics::poll_delivery`]. Returns false once another one reads.
+    /// Appends the next frames for a connection to `out`; see [`Topics::poll_delivery`].
     pub(crate) fn poll_delivery(
         &self,
         connection: &TopicConnection,
         time_ms: u64,
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> DeliveryOutcome {
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         state.topics.poll_delivery(now_ms, (connection.player, connection.number), out)
@@ -336,7 +338,7 @@ impl TopicHub {
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
         let result = change(&mut state.topics, now_ms);
-        state.wake();
+        wake(state);
         result
     }
 
@@ -372,13 +374,15 @@ impl HubState {
         self.now_ms
     }
 
-    /// Wakes the sessions and the readers that have something to read.
-    pub(super) fn wake(&mut self) {
-        while let Some(player) = self.topics.poll_woken() {
-            let session = self.sessions.get(&player).map(|session| &session.signal);
-            let signal = session.or_else(|| self.readers.get(&player).map(|it| &it.signal));
-            signal.inspect(|signal| signal.notify_one());
-        }
+    /// The signals of the sessions and the readers that have something to read.
+    fn take_woken(&mut self) -> Vec<Arc<Notify>> {
+        let HubState { topics, sessions, readers, .. } = self;
+        let players = std::iter::from_fn(|| topics.poll_woken());
+        let signal = |player| {
+            let session = sessions.get(&player).map(|session| &session.signal);
+            session.or_else(|| readers.get(&player).map(|reader| &reader.signal)).cloned()
+        };
+        players.filter_map(signal).collect()
     }
 
     /// Ends the readers among these subscriptions. Returns those of sessions.
@@ -395,6 +399,57 @@ impl HubState {
     }
 }
 
+/// Unlocks the topics, and wakes the sessions that have something to read: the first of them may run at once, and takes the lock.
+pub(super) fn wake(mut state: MutexGuard<'_, HubState>) {
+    let woken = state.take_woken();
+    drop(state);
+    woken.iter().for_each(|signal| signal.notify_one());
+}
+
 pub(super) fn forbidden(what: &str) -> TopicRefusal {
     TopicRefusal::new(RefuseCode::TopicForbidden, format!("you may not {what} on this server"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use tickwire_shared::control::{TopicDelivery, TopicStart};
+
+    use super::*;
+
+    const ANN: PlayerId = PlayerId(1);
+    const BOB: PlayerId = PlayerId(2);
+
+    #[test]
+    fn a_connection_that_reads_no_longer_takes_no_wake_up_of_the_next_one() {
+        let enabled = TopicsConfig { enabled: true, ..TopicsConfig::default() };
+        let hub = TopicHub::new(&enabled, 1, None);
+        let all = TopicRights { publish: vec!["**".into()], subscribe: vec!["**".into()] };
+        let now = Instant::now();
+        let before = hub.begin(BOB, &[], now);
+        let (id, delivery, start) = (SubscriptionId(1), TopicDelivery::Ordered, TopicStart::New);
+        let new = NewSubscription { id, pattern: "a".into(), delivery, start, cursors: Vec::new() };
+        hub.subscribe(BOB, Some(&all), new, 0).unwrap();
+        let poll = |connection| hub.poll_delivery(connection, 0, &mut Vec::new());
+        assert_eq!(poll(&before), DeliveryOutcome::Drained);
+        // Its task has found nothing, and does not wait yet.
+        let after = hub.begin(BOB, &[], now);
+        assert_eq!(poll(&after), DeliveryOutcome::Drained);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut old, mut new) = (pin!(before.signal.notified()), pin!(after.signal.notified()));
+        assert_eq!(old.as_mut().poll(&mut context), Poll::Ready(()), "it is to end");
+        assert_eq!(poll(&before), DeliveryOutcome::Elsewhere);
+        assert_eq!(new.as_mut().poll(&mut context), Poll::Pending);
+        let message = NewTopicMessage {
+            from: ANN,
+            topic: "a".into(),
+            key: String::new(),
+            payload: vec![1],
+            lifetime: TopicLifetime::Kept,
+        };
+        hub.publish(Some(&all), message, 0, (None, None)).unwrap();
+        assert_eq!(new.as_mut().poll(&mut context), Poll::Ready(()));
+    }
 }

@@ -32,6 +32,17 @@ pub(crate) struct EndedSubscription {
     pub(crate) id: SubscriptionId,
 }
 
+/// What is left to read after a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryOutcome {
+    /// More, which the next delivery takes.
+    More,
+    /// Nothing: the session is woken for what comes.
+    Drained,
+    /// Another connection reads now.
+    Elsewhere,
+}
+
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TopicRefusal {

@@ -9,7 +9,7 @@ use tickwire_shared::PlayerId;
 use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicDelivery, TopicStart};
 use tokio::sync::Notify;
 
-use super::hub::{HubReader, TopicHub, forbidden};
+use super::hub::{HubReader, TopicHub, forbidden, wake};
 use super::log::PageRange;
 use super::pattern::name_mistake;
 use super::{
@@ -135,8 +135,7 @@ impl TopicHub {
         let now_ms = state.advance(time_ms);
         state.readers.insert(player, HubReader { signal: Arc::clone(&signal), is_ended: false });
         let begun = state.topics.handle_read(now_ms, player, new, after);
-        state.wake();
-        drop(state);
+        wake(state);
         // What was begun of one that is refused goes with it.
         let reader = MergedReader { hub: Arc::clone(self), player, signal };
         Ok((reader, begun?))

@@ -99,7 +99,8 @@ impl TableReader {
 
     fn poll(&mut self, topics: &mut Topics, now_ms: u64) -> bool {
         let mut bytes = Vec::new();
-        assert!(topics.poll_delivery(now_ms, (self.player, self.connection), &mut bytes));
+        let outcome = topics.poll_delivery(now_ms, (self.player, self.connection), &mut bytes);
+        assert_ne!(outcome, DeliveryOutcome::Elsewhere);
         let mut frames = FrameReader::default();
         frames.push(&bytes);
         while let Some(frame) = frames.poll().expect("whole frames") {
