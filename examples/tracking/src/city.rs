@@ -128,11 +128,9 @@ fn is_street([from, to]: [[f64; 2]; 2], line: (usize, bool)) -> bool {
             dx * dx + dy * dy < 1.1
         })
     };
-    match is_avenue(line) {
-        // An avenue crosses the river, but does not run in it.
-        true => !(line.1 && is_wet) && !is_green(from) && !is_green(to),
-        false => !is_wet && !is_green(from) && !is_green(to),
-    }
+    // An avenue crosses the river, but does not run in it.
+    let is_bridge = is_avenue(line) && !line.1;
+    (is_bridge || !is_wet) && !is_green(from) && !is_green(to)
 }
 
 #[cfg(test)]
