@@ -79,7 +79,7 @@
 //! | who sees what | [`View`], [`Groups`], [`Captured`] |
 //! | prediction by clients | [`predict`]; [`web_rules!`] has a page predict by the rules |
 //! | lag compensation | [`rewind`] |
-//! | a program that serves | [`run`], [`run_with_page`]; [`server`] for one within a program of your own, and for its settings |
+//! | a program that serves | [`run`], [`run_with_page`], [`run_with_task`]; [`server`] for one within a program of your own, and for its settings |
 //! | native clients, bots, tests | `client`, and `control` for what it is answered; both need the feature `client` |
 //!
 //! The book, `docs/` in the repository, has a tutorial and a page for each task.
@@ -124,7 +124,7 @@ pub use tickwire_client as client;
 pub use tickwire_server as server;
 
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]
-pub use tickwire_server::{run, run_with_page};
+pub use tickwire_server::{run, run_with_page, run_with_task};
 
 /// Has browsers predict by the rules of a game that implements [`Predict`](predict::Predict): one line at the end of its library.
 ///

@@ -65,36 +65,46 @@ impl ServerProcess {
 
     /// The resources used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        // The name in parentheses may contain anything; fields 3 and on follow it (proc(5)).
-        let after = text.rsplit_once(')').map_or("", |(_, after)| after);
-        let fields: Vec<&str> = after.split_whitespace().collect();
-        let field = |number: usize| -> anyhow::Result<u64> {
-            let text = fields.get(number - 3).with_context(|| format!("{path} is too short"))?;
-            text.parse().with_context(|| format!("field {number} of {path}"))
-        };
-        let ticks = field(14)? + field(15)?;
-        let page_bytes = rustix::param::page_size() as u64;
-        Ok(Usage {
-            cpu_us: ticks * 1_000_000 / rustix::param::clock_ticks_per_second(),
-            rss_bytes: field(24)? * page_bytes,
-        })
+        usage_of(self.child.id())
     }
+}
+
+/// The resources that a process has used so far, by its number.
+pub(crate) fn usage_of(process: u32) -> anyhow::Result<Usage> {
+    let path = format!("/proc/{process}/stat");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    // The name in parentheses may contain anything; fields 3 and on follow it (proc(5)).
+    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+    let fields: Vec<&str> = after.split_whitespace().collect();
+    let field = |number: usize| -> anyhow::Result<u64> {
+        let text = fields.get(number - 3).with_context(|| format!("{path} is too short"))?;
+        text.parse().with_context(|| format!("field {number} of {path}"))
+    };
+    let ticks = field(14)? + field(15)?;
+    let page_bytes = rustix::param::page_size() as u64;
+    Ok(Usage {
+        cpu_us: ticks * 1_000_000 / rustix::param::clock_ticks_per_second(),
+        rss_bytes: field(24)? * page_bytes,
+    })
+}
+
+/// Ends a process by SIGTERM, or by force if it does not end.
+pub(crate) fn stop(child: &mut Child) {
+    if let Some(pid) = Pid::from_raw(child.id() as i32) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    for _ in 0..STOP_LOOKS {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        std::thread::sleep(STOP_PAUSE);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        for _ in 0..STOP_LOOKS {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(STOP_PAUSE);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        stop(&mut self.child);
     }
 }

@@ -27,6 +27,7 @@ mod sim;
 mod sizes;
 mod stats;
 mod swarm;
+mod topics;
 mod trace;
 mod train;
 mod wasm_speed;
@@ -78,6 +79,8 @@ enum Command {
     Crash(crash::CrashArguments),
     /// Hands a server over to new processes under play, and measures what its players notice.
     Handover(handover::HandoverArguments),
+    /// Measures what a message of a topic costs for each subscriber, beside other servers.
+    Topics(topics::TopicsArguments),
     /// Runs servers and clients under many seeds of faults, in virtual time.
     Sim(sim::SimArguments),
     /// Puts a bad network before a real server.
@@ -96,6 +99,9 @@ enum Command {
     /// The server of `field`.
     #[command(hide = true)]
     ServeField(field::ServeFieldArguments),
+    /// The server of `topics`.
+    #[command(hide = true)]
+    ServeTopics(serve::ServeArguments),
     /// The bare quinn server of `floor`.
     #[command(hide = true)]
     ServeBare(floor::BareArguments),
@@ -121,6 +127,7 @@ fn main() -> ExitCode {
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Crash(arguments) => crash::run(&arguments),
         Command::Handover(arguments) => handover::run(&arguments),
+        Command::Topics(arguments) => topics::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Cubes(arguments) => cubes::run(&arguments),
@@ -128,6 +135,7 @@ fn main() -> ExitCode {
         Command::ServeArena(arguments) => serve::run::<Arena>(&arguments),
         Command::ServeCrowd(arguments) => crowd::serve(&arguments),
         Command::ServeField(arguments) => field::serve(&arguments),
+        Command::ServeTopics(arguments) => topics::serve(&arguments),
         Command::ServeBare(arguments) => floor::serve_bare(&arguments),
     };
     match run {

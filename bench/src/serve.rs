@@ -39,6 +39,14 @@ pub(crate) struct ServeArguments {
 }
 
 pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
+    run_with::<S>(arguments, |_| {})
+}
+
+/// Runs a server with more settings than the arguments have.
+pub(crate) fn run_with<S: Simulation>(
+    arguments: &ServeArguments,
+    change: impl FnOnce(&mut ServerConfig),
+) -> anyhow::Result<ExitCode> {
     if let Some(core) = arguments.core {
         core::pin(core)?;
     }
@@ -55,6 +63,7 @@ pub(crate) fn run<S: Simulation>(arguments: &ServeArguments) -> anyhow::Result<E
     if let Some(bytes) = arguments.keyframe_bytes_per_s_max {
         config.room.keyframe_bytes_per_s_max = bytes;
     }
+    change(&mut config);
     tickwire_server::start_log(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.network_threads_resolved())

@@ -11,6 +11,7 @@ mod static_cache;
 mod target;
 mod topics;
 mod trust;
+mod waiting;
 
 pub use error::ConnectError;
 pub use event::{ClientEvent, Seen};

@@ -5,6 +5,7 @@ mod js;
 mod objects;
 mod resume;
 mod step;
+mod topics;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use objects::{
     refused_object, room_object, schema_object, set, typed,
 };
 use step::ScriptStep;
+use topics::{answer_object, topic_object};
 
 /// One session. Times are milliseconds of any steady clock, such as `performance.now()`.
 #[wasm_bindgen]
@@ -319,7 +321,7 @@ impl Core {
             SessionEvent::Over { code, text } => {
                 typed("over", &[("code", code.number().into()), ("text", text.into())])
             }
-            SessionEvent::Topic(_) => JsValue::UNDEFINED,
+            SessionEvent::Topic(event) => topic_object(event),
             SessionEvent::Connection(state) => connection_object(*state),
             SessionEvent::Game(event) => self.game_object("event", event, false),
             SessionEvent::Predicted(event) => self.game_object("event", event, true),
@@ -466,9 +468,8 @@ impl Core {
             | ServerFrame::Resumed { .. }
             | ServerFrame::Restarted { .. }
             | ServerFrame::StaticData { .. }
-            | ServerFrame::StaticChanged { .. }
-            | ServerFrame::Published { .. }
-            | ServerFrame::TopicsEnded { .. } => JsValue::UNDEFINED,
+            | ServerFrame::StaticChanged { .. } => JsValue::UNDEFINED,
+            ServerFrame::Published { .. } | ServerFrame::TopicsEnded { .. } => answer_object(frame),
             ServerFrame::MemberAway { player } => {
                 typed("memberAway", &[("player", player.0.into())])
             }

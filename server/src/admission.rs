@@ -10,12 +10,11 @@ use std::sync::Arc;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::config::ServerConfig;
-use crate::prefix::Prefix;
+use crate::prefix_rates::PrefixRates;
 use crate::shares::{Share, Shares};
 
 /// Guards handshakes, which cost the server much and the peer little.
@@ -25,14 +24,9 @@ pub(crate) struct Admission<C: Clock = DefaultClock> {
     /// Handshakes of unproven addresses.
     unproven_places: Arc<Shares>,
     unproven_rate: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-    /// One for each prefix length, the narrowest first.
-    rates: Vec<PrefixRate<C>>,
-    prefixes_max: usize,
+    /// Of proven addresses.
+    rates: PrefixRates<C>,
 }
-
-/// A rate for each proven prefix of one length.
-type PrefixRate<C> =
-    RateLimiter<Prefix, DashMapStateStore<Prefix>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The decision about a connection attempt.
 #[derive(Debug)]
@@ -53,22 +47,15 @@ impl Admission {
 
 impl<C: Clock + Clone> Admission<C> {
     fn with_clock(config: &ServerConfig, clock: &C) -> Self {
-        let count = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
-        // A /56 has twice the rate of a /64 or an IPv4 address, a /48 three times.
-        let rate = |wider: u32| {
-            let burst = count(config.handshakes_prefix_burst.saturating_mul(wider));
-            let hz = count(config.handshakes_prefix_hz.saturating_mul(wider));
-            let quota = Quota::per_second(hz).allow_burst(burst);
-            RateLimiter::new(quota, DashMapStateStore::default(), clock.clone())
-        };
-        let unproven = Quota::per_second(count(config.handshakes_unproven_hz));
+        let unproven_hz = NonZeroU32::new(config.handshakes_unproven_hz);
+        let unproven = Quota::per_second(unproven_hz.unwrap_or(NonZeroU32::MIN));
+        let rate = (config.handshakes_prefix_hz, config.handshakes_prefix_burst);
         let percent = config.prefix_share_percent;
         Admission {
             places: Arc::new(Shares::new(config.handshakes_max, percent)),
             unproven_places: Arc::new(Shares::new(config.handshakes_retry_above, percent)),
             unproven_rate: RateLimiter::direct_with_clock(unproven, clock.clone()),
-            rates: Prefix::IPV6_BITS.iter().zip(1..).map(|(_, wider)| rate(wider)).collect(),
-            prefixes_max: config.handshakes_prefixes_max,
+            rates: PrefixRates::new(rate, config.handshakes_prefixes_max, clock),
         }
     }
 }
@@ -84,7 +71,7 @@ impl<C: Clock> Admission<C> {
                 .filter(|_| is_few)
                 .map_or(AdmissionDecision::Retry, AdmissionDecision::Admit);
         }
-        if !self.is_within_rate(address) {
+        if !self.rates.take(address) {
             return AdmissionDecision::Ignore;
         }
         self.places.take(address).map_or(AdmissionDecision::Ignore, AdmissionDecision::Admit)
@@ -92,26 +79,7 @@ impl<C: Clock> Admission<C> {
 
     /// Forgets addresses that were quiet. Called once a second.
     pub(crate) fn sweep(&self) {
-        self.rates.iter().for_each(PrefixRate::<C>::retain_recent);
-    }
-
-    fn is_within_rate(&self, address: IpAddr) -> bool {
-        if address.to_canonical().is_loopback() {
-            return true;
-        }
-        // The widest first: a network above its rate adds no entries for narrower prefixes.
-        let prefixes: Vec<_> = Prefix::all(address).zip(&self.rates).collect();
-        prefixes
-            .iter()
-            .rev()
-            .all(|(prefix, rate)| self.has_room(rate) && rate.check_key(prefix).is_ok())
-    }
-
-    fn has_room(&self, rate: &PrefixRate<C>) -> bool {
-        if rate.len() >= self.prefixes_max {
-            rate.retain_recent();
-        }
-        rate.len() < self.prefixes_max
+        self.rates.sweep();
     }
 }
 

@@ -5,6 +5,7 @@
 //! with its name, its source, and the allowed values.
 
 mod keys_url;
+mod list;
 mod load;
 mod sections;
 mod settings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use keys_url::KeysUrl;
+pub use list::List;
 pub use load::ConfigError;
 use settings::settings;
 
@@ -108,6 +110,10 @@ settings! {
         payload_bytes_max: usize = 16_384, in 1..=61_440;
         /// Keys of one topic.
         keys_max: usize = 1024, in 1..=1_000_000;
+        /// Values that one session holds: those that are removed when it ends, as for presence.
+        held_max: usize = 16, in 0..=4096;
+        /// Bytes of such a value.
+        held_bytes_max: usize = 1024, in 1..=61_440;
         /// Last messages of a topic that are kept for those who are behind, or subscribe later.
         history_messages: usize = 1000, in 1..=1_000_000;
         /// Bytes of those.
@@ -117,6 +123,24 @@ settings! {
         /// Bytes of what is kept of all topics; beyond that the oldest messages of all go. The newest messages of keys have half of
         /// them: for more, topics go as for a new one, and then messages are refused that need more place.
         bytes_max: usize = 268_435_456, in 1_048_576..=68_719_476_736;
+        /// Topics whose messages the store keeps, if there is one: patterns, separated by commas; by default all.
+        stored: List = List::of(&["**"]);
+        /// Offer topics over HTTP too, at `/topics`.
+        http: bool = true;
+        /// Event streams at once. Each holds an HTTP connection.
+        http_readers_max: usize = 512, in 0..=65_536;
+        /// Event streams at once from one address (a /64 of IPv6; a /56 twice, a /48 four times as many). Behind a proxy, set it
+        /// to the number for all.
+        http_readers_prefix_max: usize = 64, in 1..=65_536;
+        /// Seconds without an event after which an event stream has a line, so that nobody on the way takes it for dead.
+        http_heartbeat_s: u32 = 15, in 1..=3600;
+        /// Requests a second from one address; loopback is not counted. More are refused.
+        http_requests_hz: u32 = 100, in 1..=100_000;
+        /// Requests at once from one address.
+        http_requests_burst: u32 = 200, in 1..=100_000;
+        /// Accounts, and networks of guests, whose rates of publishing over HTTP are remembered; while there are as many that
+        /// publish, others are refused.
+        http_publishers_max: usize = 65_536, in 16..=10_000_000;
     }
 }
 
@@ -332,7 +356,7 @@ settings! {
         handshakes_prefix_hz: u32 = 64, in 1..=100_000;
         /// Handshakes at once from one address.
         handshakes_prefix_burst: u32 = 256, in 1..=100_000;
-        /// Addresses remembered for the two settings above.
+        /// Addresses remembered for the two settings above, and for `topics.http_requests_hz`.
         handshakes_prefixes_max: usize = 65_536, in 16..=10_000_000;
         /// Bidirectional streams of a connection.
         bidi_streams_max: u32 = 8, in 5..=64;
@@ -443,34 +467,6 @@ impl ServerConfig {
 
     pub(crate) fn goodbye_time(&self) -> Duration {
         Duration::from_millis(u64::from(self.goodbye_ms))
-    }
-}
-
-/// Several words: a list in the file, separated by commas elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct List(pub Vec<String>);
-
-impl List {
-    /// A list of these words.
-    pub fn of(words: &[&str]) -> Self {
-        List(words.iter().map(|word| (*word).to_owned()).collect())
-    }
-}
-
-impl<'de> Deserialize<'de> for List {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a list of words, or words separated by commas")]
-        enum Form {
-            Words(Vec<String>),
-            Line(String),
-        }
-        let words = match Form::deserialize(deserializer)? {
-            Form::Words(words) => words,
-            Form::Line(line) => line.split(',').map(str::to_owned).collect(),
-        };
-        let trimmed = words.iter().map(|word| word.trim().to_owned());
-        Ok(List(trimmed.filter(|word| !word.is_empty()).collect()))
     }
 }
 

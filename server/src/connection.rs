@@ -6,7 +6,7 @@
 //! - `datagrams` puts inputs into the room's mailbox;
 //! - `order` keeps the client's requests on both streams in the order of writing;
 //! - `reliable` holds the frames that wait for the client, `deliver` fills it from the rooms;
-//! - `reservations` has seats wait for accounts;
+//! - `reservations` has seats wait for accounts, `request_identity` says who sent an HTTP request;
 //! - `topics` serves the topics stream: messages of channels beside rooms, at the client's pace;
 //! - `history` keeps messages in the store and brings them back, `profiles` what games save of accounts;
 //! - `resume` lets a session whose connection was lost go on over another one, `restored` one whose server was started
@@ -25,6 +25,7 @@ mod links;
 mod order;
 mod profiles;
 mod reliable;
+mod request_identity;
 mod reservations;
 mod restored;
 mod resume;
@@ -58,6 +59,7 @@ use crate::room::ToRoom;
 use crate::rooms::Rooms;
 use crate::scheduler::Mailbox;
 use crate::shares::{NoPlace, Share, Shares};
+use crate::store::{ServerStore, wall_ms};
 use crate::topics::TopicHub;
 use crate::transport::TransportSession;
 use control::FrameRates;
@@ -96,7 +98,7 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) inputs: InputCodec,
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: ClientLinks<S::Input>,
-    pub(crate) topics: TopicHub,
+    pub(crate) topics: Arc<TopicHub>,
     pub(crate) counters: Counters,
     /// Connections of the driver, including those that are not yet or no longer sessions.
     pub(crate) quic_connections: AtomicUsize,
@@ -126,12 +128,14 @@ impl<S: Simulation> ServerState<S> {
         let schema = schema_of::<S>();
         let grace = Duration::from_millis(u64::from(config.resume_grace_ms));
         let restored = RestoredSeats::new(rooms.restore(warm), grace);
+        let of_store = rooms.store.as_ref().and_then(ServerStore::take_topics);
+        let topics = TopicHub::new(&config.topics, SecretSource::System.run().0, of_store);
         ServerState {
             inputs: InputCodec::new(&schema),
             schema,
             links: ClientLinks::new(rooms.numbers()),
             rooms,
-            topics: TopicHub::new(&config.topics, SecretSource::System.run().0),
+            topics: Arc::new(topics),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(
@@ -151,10 +155,11 @@ impl<S: Simulation> ServerState<S> {
         }
     }
 
-    /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat.
+    /// The same with secrets that follow from `seed`, as does the number of its run, for a server whose runs repeat. Its topics
+    /// are not kept.
     pub(crate) fn with_seed(self, seed: u64) -> Self {
         let secrets = SecretSource::Seed(seed);
-        let topics = TopicHub::new(&self.config.topics, secrets.run().0);
+        let topics = Arc::new(TopicHub::new(&self.config.topics, secrets.run().0, None));
         ServerState { topics, secrets, run: secrets.run(), ..self }
     }
 
@@ -277,7 +282,7 @@ pub(crate) async fn serve<S: Simulation>(
         refuse_return(&host, &late);
     }
     host.rooms.feed.unsubscribe(link.player);
-    host.topics.leave(link.player);
+    host.topics.leave(link.player, wall_ms());
     if end.code == CloseCode::TooSlow {
         host.counters.sessions_too_slow.increment();
     }

@@ -83,10 +83,12 @@ counters! {
     commands_refused,
     /// Messages published to topics.
     topics_published,
-    /// Requests to publish or to subscribe that were refused.
+    /// Requests to publish or to subscribe that were refused, and those over HTTP.
     topics_refused,
     /// Bytes of topics streams that the transport took.
     topic_bytes_out,
+    /// Bytes of topics over HTTP.
+    topic_event_bytes_out,
     /// Snapshots larger than the path now allows.
     snapshots_too_large,
     /// Waiting snapshots of slow WebSockets that a newer one replaced.

@@ -1,10 +1,11 @@
-//! The HTTP side: the game's page, its schema, its score boards, the certificate's hashes, health
-//! checks and statistics.
+//! The HTTP side: the game's page, its schema, its score boards, topics, the certificate's hashes,
+//! health checks and statistics.
 
 mod asset;
 mod files;
 mod headers;
 mod listener;
+mod origin;
 mod page;
 mod permits;
 mod replay;
@@ -13,6 +14,7 @@ mod sanctions;
 mod schema;
 mod scores;
 mod stats;
+mod topics;
 mod websocket;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::connection::ServerState;
 use crate::playback::PlaybackControl;
 use crate::scheduler::Stall;
 pub use asset::{Asset, Page};
+use listener::ConnectionEnd;
 pub(crate) use listener::{HttpPeer, HttpTls, listen, serve};
 pub use page::PageError;
 pub(crate) use page::check_dir;
@@ -88,6 +91,9 @@ pub(crate) fn router<S: Simulation>(
     }
     if let Some(control) = playback {
         router = router.merge(replay::router(control));
+    }
+    if host.config.topics.enabled && host.config.topics.http {
+        router = router.merge(topics::router(host, door.origins()));
     }
     if host.config.websocket {
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::config::{ConfigError, ServerConfig};
+use crate::handle::ServerHandle;
 use crate::handover::{HandoverSignal, Launch, Predecessor, tell_ready};
 use crate::http::Page;
 use crate::identity::{self, TokenAnswer, TokenCommandError};
@@ -54,15 +56,60 @@ const EXIT_IMPATIENT: i32 = 130;
 /// }
 /// ```
 pub fn run<G: Simulation>() -> ExitCode {
-    run_process::<G>(None)
+    run_process::<G>(Beside::default())
 }
 
 /// [`run`], with a page built into the program.
 pub fn run_with_page<G: Simulation>(page: Page) -> ExitCode {
-    run_process::<G>(Some(page))
+    run_process::<G>(Beside { page: Some(page), task: None })
 }
 
-fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
+/// [`run`], with a task of the program's own: it begins when the server listens, and ends with the server at the latest.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use tickwire_server::{ServerHandle, run_with_task};
+/// # use tickwire_shared::NoGame;
+/// /// Says the time once a second.
+/// async fn tell_time(server: ServerHandle<NoGame>) {
+///     for second in 0.. {
+///         if let Err(error) = server.topics().publish("time", "", format!("{second}")) {
+///             eprintln!("{error}");
+///         }
+///         tokio::time::sleep(Duration::from_secs(1)).await;
+///     }
+/// }
+///
+/// // The whole `main`.
+/// fn serve() -> std::process::ExitCode {
+///     run_with_task(tell_time)
+/// }
+/// ```
+pub fn run_with_task<G: Simulation, F>(
+    task: impl FnOnce(ServerHandle<G>) -> F + Send + 'static,
+) -> ExitCode
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    run_process::<G>(Beside { page: None, task: Some(Box::new(|server| Box::pin(task(server)))) })
+}
+
+/// What a program gives its server beside the game.
+struct Beside<S: Simulation> {
+    /// A page built into the program.
+    page: Option<Page>,
+    task: Option<Task<S>>,
+}
+
+type Task<S> = Box<dyn FnOnce(ServerHandle<S>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+impl<S: Simulation> Default for Beside<S> {
+    fn default() -> Self {
+        Beside { page: None, task: None }
+    }
+}
+
+fn run_process<S: Simulation>(beside: Beside<S>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1).and_then(|word| word.to_str()) {
         Some("token") => return token_command(S::NAME, args),
@@ -70,7 +117,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         Some("replay") => {
             let command = ReplayCommand::parse(args);
             return match command.watch() {
-                Some(request) => watch::<S>(request, page),
+                Some(request) => watch::<S>(request, beside.page),
                 None => command.run::<S>(),
             };
         }
@@ -95,7 +142,7 @@ fn run_process<S: Simulation>(page: Option<Page>) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     raise_file_limit(&config);
-    run_server::<S>(config, page, (predecessor, None))
+    run_server::<S>(config, beside, (predecessor, None))
 }
 
 /// Serves a journal as a room to watch.
@@ -109,7 +156,7 @@ fn watch<S: Simulation>(request: WatchRequest, page: Option<Page>) -> ExitCode {
         return ExitCode::FAILURE;
     }
     match playback::open::<S>(&folder) {
-        Ok(opened) => run_server(config, page, (None, Some(opened))),
+        Ok(opened) => run_server(config, Beside { page, task: None }, (None, Some(opened))),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -119,7 +166,7 @@ fn watch<S: Simulation>(request: WatchRequest, page: Option<Page>) -> ExitCode {
 
 fn run_server<S: Simulation>(
     config: ServerConfig,
-    page: Option<Page>,
+    beside: Beside<S>,
     (predecessor, replay): (Option<Predecessor>, Option<OpenedReplay<S>>),
 ) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -129,7 +176,7 @@ fn run_server<S: Simulation>(
         .build();
     let served = match runtime {
         Ok(runtime) => {
-            let served = runtime.block_on(serve::<S>(config, page, (predecessor, replay)));
+            let served = runtime.block_on(serve::<S>(config, beside, (predecessor, replay)));
             // The process ends without waiting for anything that still runs.
             runtime.shutdown_background();
             served
@@ -225,7 +272,7 @@ fn exit_code(error: &ServerError) -> u8 {
 
 async fn serve<S: Simulation>(
     config: ServerConfig,
-    page: Option<Page>,
+    beside: Beside<S>,
     (predecessor, replay): (Option<Predecessor>, Option<OpenedReplay<S>>),
 ) -> Result<(), ServerError> {
     let launch = Launch::of_this_process(config.handover_program.as_deref());
@@ -240,7 +287,7 @@ async fn serve<S: Simulation>(
     if let Some(replay) = replay {
         server = server.with_replay(replay)?;
     }
-    if let Some(page) = page {
+    if let Some(page) = beside.page {
         server = server.with_page(page);
     }
     let stop = stop_signal().map_err(ServerError::Signals)?;
@@ -248,6 +295,7 @@ async fn serve<S: Simulation>(
         old.go_on();
     }
     tell_ready();
+    let task = beside.task.map(|task| tokio::spawn(task(server.handle())));
     let udp = server.local_addr();
     match server.http_addr() {
         Some(http) => {
@@ -267,7 +315,11 @@ async fn serve<S: Simulation>(
             udp.ip()
         );
     }
-    server.run_until(stop, handover).await
+    let ended = server.run_until(stop, handover).await;
+    if let Some(task) = task {
+        task.abort();
+    }
+    ended
 }
 
 /// Prints a line, which nobody may read: a process that takes over has the standard output of the first one.

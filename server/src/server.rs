@@ -28,6 +28,7 @@ use crate::admission::Admission;
 use crate::certificates::Certificates;
 use crate::config::ServerConfig;
 use crate::connection::ServerState;
+use crate::handle::ServerHandle;
 use crate::handover::{GivenSockets, HandoverSignal, Predecessor, ServerSockets};
 use crate::http::{self, HttpTls, LiveInfo, Page, WebSocketEntry};
 use crate::identity::{self, AnyAuthenticator, Authenticator, TokenAuthenticator};
@@ -46,7 +47,7 @@ pub use error::ServerError;
 use handing_over::{hand_over, next_successor};
 use prepared::Prepared;
 use service::ServerService;
-use tasks::{deliver_stored, look_after, push_rooms, sweep, watch_certificates};
+use tasks::{deliver_stored, end_values, look_after, push_rooms, sweep, watch_certificates};
 
 /// How often a free port is looked for that both protocols can have.
 const FREE_PORT_TRIES: usize = 16;
@@ -195,6 +196,11 @@ impl<S: Simulation> Server<S> {
         Notices::new(&self.host)
     }
 
+    /// The server as tasks of its program see it, while it runs.
+    pub fn handle(&self) -> ServerHandle<S> {
+        ServerHandle::new(&self.host)
+    }
+
     /// SHA-256 of the current and the next development certificate; empty with one from files.
     pub fn certificate_hashes(&self) -> Vec<[u8; 32]> {
         self.certificates.hashes()
@@ -234,6 +240,7 @@ impl<S: Simulation> Server<S> {
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         tasks.spawn(push_rooms(Arc::clone(&host)));
+        tasks.spawn(end_values(Arc::clone(&host)));
         if let Some(stored) = self.stored {
             tasks.spawn(deliver_stored(Arc::clone(&host), stored, Arc::clone(&shown)));
         }
@@ -355,7 +362,8 @@ async fn shut_down<S: Simulation>(host: &ServerState<S>, endpoint: &Endpoint) ->
     endpoint.set_server_config(None);
     host.stop();
     // Some of the time is for what comes after the goodbyes.
-    if tokio::time::timeout(time * 4 / 5, host.links.all_left()).await.is_err() {
+    let all_left = async { tokio::join!(host.links.all_left(), host.topics.readers_left()) };
+    if tokio::time::timeout(time * 4 / 5, all_left).await.is_err() {
         tracing::warn!(left = host.links.count(), "some clients did not hear of the stop");
     }
     let code = CloseCode::ServerStopping;

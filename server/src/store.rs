@@ -16,12 +16,13 @@ mod record;
 mod scores;
 mod state;
 mod thread;
+mod topics;
 mod unreadable;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,10 +34,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::ServerConfig;
 use crate::room::{JoinProfile, NewProfile};
 use crate::sanctions::Sanctions;
+use crate::topics::RestoredTopics;
 use database::{Database, Retention, SanctionChange, ScoreRetention};
 use fences::ProfileFences;
 use state::{OutcomeCounts, QueueShare, StoreState};
 use thread::ThreadSettings;
+use topics::read_topics;
 
 pub use error::StoreError;
 
@@ -46,6 +49,7 @@ pub(crate) use period::ScorePeriod;
 pub(crate) use scores::{FindScores, SaveScore, ScoreId, ScorePage, ScoreQuery, ScoreRange};
 pub(crate) use state::StoreStats;
 pub(crate) use thread::{StoreByHand, wall_ms};
+pub(crate) use topics::{TopicAnswer, TopicWrite};
 
 /// Most messages of a page of history.
 pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
@@ -57,8 +61,8 @@ pub(crate) struct ServerStore {
     state: Arc<StoreState>,
     /// Of all requests.
     queued_max: QueueShare,
-    /// Of look-ups, of profiles that are read and of those that are saved, each, and twice that of scores: the rest of the queue is
-    /// for messages alone.
+    /// Of look-ups, of messages of topics, of profiles that are read and of those that are saved, each, and twice that of scores:
+    /// the rest of the queue is for messages of chat alone.
     part_max: QueueShare,
     /// The highest number that any chat message or notice had so far, in any room.
     highest_id: AtomicU64,
@@ -66,6 +70,8 @@ pub(crate) struct ServerStore {
     sanctions: ArcSwap<Sanctions>,
     /// The messages that were said last before this server began.
     said: HashMap<(SessionTag, RequestId), ChatMessage>,
+    /// The topics that it has, until the server has them.
+    restored: Mutex<Option<RestoredTopics>>,
     /// `None` if the caller does its work by hand.
     thread: Option<JoinHandle<()>>,
 }
@@ -136,6 +142,7 @@ pub(crate) struct SetSanction {
 /// A request to the thread.
 #[derive(Debug)]
 enum StoreRequest {
+    Topic(Box<TopicWrite>),
     Keep(NewMessage),
     Page(PageRequest),
     Save(Box<SaveProfile>),
@@ -156,6 +163,8 @@ pub(crate) enum StoreEvent {
     Profile { room: String, save: SaveId, outcome: SaveOutcome },
     /// A score of a step of this room is on disk, or will never be.
     Score { room: String, score: ScoreId, outcome: SaveOutcome },
+    /// A message of a topic is on disk, and this is its number, or will never be.
+    Topic { player: PlayerId, request: RequestId, saved: Option<u64> },
     /// Nothing is kept from now on; the log has the reason.
     Failing,
     /// Messages are kept again: the first one is on disk.
@@ -194,6 +203,7 @@ impl ServerStore {
         let highest_id = run << RUN_SHIFT;
         // Only sessions of restored rooms say anything again.
         let said = if config.journal.is_some() { database.said()? } else { HashMap::new() };
+        let restored = config.topics.enabled.then(|| read_topics(&database)).transpose()?;
         let sanctions = ArcSwap::from_pointee(Sanctions::new(database.sanctions()?));
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
@@ -227,6 +237,7 @@ impl ServerStore {
             highest_id: AtomicU64::new(highest_id),
             sanctions,
             said,
+            restored: Mutex::new(restored),
             thread: None,
         };
         Ok(Some((store, by_hand, results)))
@@ -388,6 +399,7 @@ impl StoreRequest {
                 StoreRequest::Keep(NewMessage { room, message, .. }) => {
                     room.len() + message.name.len() + message.text.len()
                 }
+                StoreRequest::Topic(write) => write.bytes,
                 StoreRequest::Page(wanted) => wanted.room.len(),
                 StoreRequest::Save(save) => {
                     let SaveProfile { room, new, .. } = &**save;
@@ -409,6 +421,7 @@ impl StoreRequest {
     fn is_write(&self) -> bool {
         match self {
             StoreRequest::Keep(_)
+            | StoreRequest::Topic(_)
             | StoreRequest::Save(_)
             | StoreRequest::Score(_)
             | StoreRequest::Sanction(_) => true,

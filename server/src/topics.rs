@@ -4,49 +4,71 @@
 //!
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
-//! - `subscriber` has how far a session has read each topic that it follows.
+//! - `lifetimes` knows which values end with a session, or at a time, and `values` removes them;
+//! - `subscriber` has how far a session has read each topic that it follows;
+//! - `merged` reads several topics as one list, for readers of event streams;
+//! - `stored` has what a store is to write of them, and has them go on where a store has them.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
 //! is slow costs nothing and delays nobody. Publishing finds the subscribers that have read everything, and those alone, in
 //! the topic's list of who waits.
 //!
-//! `hub` is what the sessions share, and knows the time.
+//! `hub` is what the sessions share, and knows the time. `requests` has its part for HTTP, `publishers` the rates of those who
+//! publish by that.
 
 mod hub;
 mod level_trie;
+mod lifetimes;
 mod log;
+mod merged;
+mod orders;
 mod pattern;
+mod publishers;
+mod requests;
+mod stored;
 mod subscriber;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod values;
 
 use std::collections::{BTreeSet, HashMap};
 
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    RefuseCode, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery,
-    TopicPosition, TopicStart, write_frame, write_topic_messages,
+    RefuseCode, SubscriptionId, TOPIC_KEY_BYTES_MAX, TopicCursor, TopicDelivery, TopicLifetime,
+    TopicMessageKind, TopicPosition,
 };
 
 use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
+use lifetimes::{AfterLeave, Lifetimes, ValueId};
 use log::{TopicLog, kept_bytes};
+pub(crate) use merged::{MergedCursor, MergedItem};
+pub(crate) use orders::{
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal,
+};
 use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
-use subscriber::{Subscriber, Subscription, TopicFollower};
+pub(crate) use publishers::PublisherKey;
+pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
+pub(crate) use stored::{
+    NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, StoredTopicMessage, TopicChange,
+};
+use stored::{StoredTopics, known_sequence};
+use subscriber::{Subscriber, Subscription, TopicFollower, deliver};
 use usage::Usage;
 
 /// Bytes of frames of one delivery, beyond which it takes no further messages.
 const DELIVERY_BYTES: usize = 16 * 1024;
-/// Bytes of messages of one topic in a delivery before the next topic's turn.
-const TURN_BYTES: usize = 8 * 1024;
 
 /// All topics and their subscribers.
 #[derive(Debug)]
 pub(crate) struct Topics {
     limits: TopicsConfig,
+    /// The number of the list of all messages, which that of another run does not have.
+    run: u64,
     /// That of the next topic's log.
     epoch: u64,
     topics: HashMap<TopicId, Topic>,
@@ -57,11 +79,16 @@ pub(crate) struct Topics {
     /// Topics without followers, by the time of their newest message.
     idle: BTreeSet<(u64, TopicId)>,
     usage: Usage,
+    lifetimes: Lifetimes,
     /// Messages published so far.
     published: u64,
+    /// The place of the newest message of all topics that are gone; 0 for none.
+    gone_order: u64,
     /// Sessions that have something to read since they had nothing.
     woken: Vec<PlayerId>,
     ended: Vec<EndedSubscription>,
+    /// What a store keeps of them, if there is one.
+    stored: Option<StoredTopics>,
 }
 
 /// A topic's number on this server.
@@ -77,51 +104,13 @@ struct Topic {
     waiting: BTreeSet<(PlayerId, u32)>,
 }
 
-/// A message to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewTopicMessage {
-    pub(crate) from: PlayerId,
-    pub(crate) topic: String,
-    pub(crate) key: String,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// A subscription to begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NewSubscription {
-    pub(crate) id: SubscriptionId,
-    pub(crate) pattern: String,
-    pub(crate) delivery: TopicDelivery,
-    pub(crate) start: TopicStart,
-    pub(crate) cursors: Vec<TopicCursor>,
-}
-
-/// A subscription that more topics match than a session may follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EndedSubscription {
-    pub(crate) player: PlayerId,
-    pub(crate) id: SubscriptionId,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TopicRefusal {
-    pub(crate) code: RefuseCode,
-    pub(crate) text: String,
-}
-
-impl TopicRefusal {
-    pub(crate) fn new(code: RefuseCode, text: impl Into<String>) -> Self {
-        TopicRefusal { code, text: text.into() }
-    }
-}
-
 impl Topics {
     /// No topics. `epoch` numbers the first topic's log, and those after it the later ones': another run of the server must
     /// begin far from it.
     pub(crate) fn new(limits: TopicsConfig, epoch: u64) -> Self {
         Topics {
             limits,
+            run: epoch,
             epoch,
             topics: HashMap::new(),
             next_topic: 0,
@@ -130,9 +119,12 @@ impl Topics {
             subscribers: HashMap::new(),
             idle: BTreeSet::new(),
             usage: Usage::default(),
+            lifetimes: Lifetimes::default(),
             published: 0,
+            gone_order: 0,
             woken: Vec::new(),
             ended: Vec::new(),
+            stored: None,
         }
     }
 
@@ -145,11 +137,30 @@ impl Topics {
         now_ms: u64,
         new: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
+        self.handle_time(now_ms);
         self.check(&new)?;
         let id = match self.find_place(now_ms, &new)? {
             Some(id) => id,
             None => self.make(now_ms, &new.topic)?,
         };
+        let NewTopicMessage { from, key, payload, lifetime, .. } = new;
+        let message = (from, &*key, payload);
+        let kind = (TopicMessageKind::Value, lifetime == TopicLifetime::Kept);
+        let sequence = self.append(now_ms, id, message, kind);
+        let value = ValueId { topic: id, key: key.into() };
+        self.lifetimes.set(value, from, lifetime, now_ms);
+        Ok(sequence)
+    }
+
+    /// Appends a message to a topic's log and wakes those who wait for it: of this kind, and whether its value is there until the
+    /// next of its key. Returns its sequence number.
+    fn append(
+        &mut self,
+        now_ms: u64,
+        id: TopicId,
+        message: (PlayerId, &str, Vec<u8>),
+        kind: (TopicMessageKind, bool),
+    ) -> u64 {
         let limits = &self.limits;
         let topic = self.topics.get_mut(&id).expect("a topic with a name is there");
         if topic.followers == 0 {
@@ -158,8 +169,8 @@ impl Topics {
         }
         self.published += 1;
         let at = (now_ms, self.published);
-        let message = (new.from, &*new.key, new.payload);
-        let sequence = self.usage.change(id, &mut topic.log, |log| log.push(message, at, limits));
+        let (sequence, is_written) =
+            self.usage.change(id, &mut topic.log, |log| log.push(message, kind, at, limits));
         for (player, number) in std::mem::take(&mut topic.waiting) {
             let Some(subscriber) = self.subscribers.get_mut(&player) else { continue };
             if subscriber.ready.is_empty() {
@@ -167,8 +178,11 @@ impl Topics {
             }
             subscriber.ready.push_back(number);
         }
+        if is_written {
+            self.note_kept(id);
+        }
         self.drop_oldest();
-        Ok(sequence)
+        sequence
     }
 
     /// Begins a subscription of a session.
@@ -208,9 +222,10 @@ impl Topics {
             let Some(Topic { name, log, .. }) = self.topics.get_mut(&topic) else { continue };
             self.usage.change(topic, log, |log| log.expire(now_ms, &self.limits));
             let cursor = cursors.get(&**name);
-            let known = cursor.filter(|it| it.epoch == log.epoch && it.sequence <= log.last());
+            let known = cursor
+                .and_then(|cursor| known_sequence(cursor, (log, delivery), self.stored.as_ref()));
             let begin = match (known, cursor) {
-                (Some(known), _) => known.sequence,
+                (Some(sequence), _) => sequence,
                 (None, Some(_)) => log.oldest(delivery),
                 (None, None) => log.begin(delivery, start, now_ms),
             };
@@ -262,8 +277,14 @@ impl Topics {
         subscriber.connection
     }
 
-    /// Ends all subscriptions of a session.
-    pub(crate) fn handle_leave(&mut self, player: PlayerId) {
+    /// Ends all subscriptions of a session, and the values that it alone holds.
+    pub(crate) fn handle_leave(&mut self, now_ms: u64, player: PlayerId) {
+        for (value, after) in self.lifetimes.leave(player) {
+            match after {
+                AfterLeave::Removed => self.remove(now_ms, player, &value),
+                AfterLeave::Away => self.publish_again(now_ms, &value, TopicMessageKind::Away),
+            }
+        }
         let Some(subscriber) = self.subscribers.get(&player) else { return };
         let ids: Vec<SubscriptionId> = subscriber.subscriptions.keys().copied().collect();
         for id in ids {
@@ -288,16 +309,16 @@ impl Topics {
     }
 
     /// Appends the next frames for a session's topics stream to `out`: 16 KiB and the rest of a message at most, nothing if
-    /// there is nothing to read. Returns false if another connection reads now.
+    /// there is nothing to read or another connection reads now.
     pub(crate) fn poll_delivery(
         &mut self,
         now_ms: u64,
         (player, connection): (PlayerId, u32),
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> DeliveryOutcome {
         let subscriber = self.subscribers.get_mut(&player);
         let Some(subscriber) = subscriber.filter(|it| it.connection == connection) else {
-            return false;
+            return DeliveryOutcome::Elsewhere;
         };
         let full = out.len() + DELIVERY_BYTES;
         while out.len() < full
@@ -314,7 +335,10 @@ impl Topics {
                 topic.waiting.insert((player, number));
             }
         }
-        true
+        match subscriber.ready.is_empty() {
+            true => DeliveryOutcome::Drained,
+            false => DeliveryOutcome::More,
+        }
     }
 
     fn check(&self, new: &NewTopicMessage) -> Result<(), TopicRefusal> {
@@ -332,7 +356,7 @@ impl Topics {
                 format!("a message has at most {payload_bytes_max} bytes; send less at once");
             return Err(TopicRefusal::new(RefuseCode::TopicTooLong, text));
         }
-        Ok(())
+        self.check_lifetime(new)
     }
 
     /// The topic of a message, if there is one, once there is place for the message: topics whose time is over go for it.
@@ -369,8 +393,7 @@ impl Topics {
         }
         self.next_topic += 1;
         let id = TopicId(self.next_topic);
-        let log = TopicLog::new(self.epoch);
-        self.epoch = self.epoch.wrapping_add(1);
+        let log = self.new_log(name);
         let topic = Topic { name: name.to_owned(), log, followers: 0, waiting: BTreeSet::new() };
         self.topics.insert(id, topic);
         self.names.insert(name, id);
@@ -415,6 +438,7 @@ impl Topics {
             start,
             is_continued,
             cursor: start,
+            removals: 0,
             is_announced: false,
         });
     }
@@ -428,7 +452,9 @@ impl Topics {
         self.idle.remove(&(newest_ms, id));
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
+            self.note_gone(&topic);
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
+            self.lifetimes.forget(id);
         }
         true
     }
@@ -440,33 +466,6 @@ impl Topics {
         {
             self.usage.change(id, &mut topic.log, TopicLog::drop_oldest);
         }
-    }
-}
-
-/// Appends a topic's next frames for a session.
-fn deliver(number: u32, follower: &mut TopicFollower, topic: &Topic, out: &mut Vec<u8>) {
-    let Topic { name, log, .. } = topic;
-    if !std::mem::replace(&mut follower.is_announced, true) {
-        let following = ServerTopics::Following {
-            subscription: follower.subscription,
-            topic: number,
-            name: name.clone(),
-            epoch: log.epoch,
-            after: follower.cursor,
-            is_continued: follower.is_continued,
-        };
-        write_frame(&following, out);
-    }
-    if follower.delivery == TopicDelivery::Ordered
-        && let Some((from, to)) = log.missed(follower.cursor)
-    {
-        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
-        follower.cursor = to;
-    }
-    let (messages, cursor) = log.read(follower.delivery, follower.cursor, TURN_BYTES);
-    if !messages.is_empty() {
-        write_topic_messages(number, messages.into_iter(), out);
-        follower.cursor = cursor;
     }
 }
 

@@ -33,8 +33,8 @@ pub use static_data::{
 };
 pub use topics::{
     ClientTopics, ServerTopics, SubscriptionId, TOPIC_KEY_BYTES_MAX, TOPIC_LEVELS_MAX,
-    TOPIC_MESSAGE_HEAD_BYTES_MAX, TOPIC_NAME_BYTES_MAX, TopicCursor, TopicDelivery, TopicMessage,
-    TopicPosition, TopicStart, write_topic_messages,
+    TOPIC_MESSAGE_HEAD_BYTES_MAX, TOPIC_NAME_BYTES_MAX, TopicCursor, TopicDelivery, TopicLifetime,
+    TopicMessage, TopicMessageKind, TopicPosition, TopicStart, write_topic_messages,
 };
 
 /// First byte of the control stream, opened by the client before the chat stream.

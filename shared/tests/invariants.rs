@@ -14,7 +14,11 @@ fn the_protocol_the_room_and_the_session_never_wait_read_a_clock_or_touch_a_sock
         "server/src/topics.rs",
         "server/src/topics/level_trie.rs",
         "server/src/topics/log.rs",
+        "server/src/topics/merged.rs",
+        "server/src/topics/orders.rs",
         "server/src/topics/pattern.rs",
+        "server/src/topics/publishers.rs",
+        "server/src/topics/stored.rs",
         "server/src/topics/subscriber.rs",
         "server/src/topics/usage.rs",
     ];

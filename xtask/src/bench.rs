@@ -130,6 +130,21 @@ pub(crate) fn handover(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Subscribers of a topic, and one that stops: everything comes once and in order, and what is no longer kept is named.
+pub(crate) fn topics(repo: &Repo) -> anyhow::Result<Outcome> {
+    let load = ["topics", "--subscribers", "20", "--seconds", "2", "--peers", "none", "--json"];
+    for more in [&["--slow-seconds", "3"][..], &["--delivery", "latest", "--slow", "0"]] {
+        let found = print(repo, &[&load[..], more].concat())?;
+        for wrong in ["lost", "doubled", "out_of_order", "errors"] {
+            ensure!(found[wrong] == 0, "{wrong}: {found}");
+        }
+        let slow = &found["slow"];
+        ensure!(slow.is_null() || slow["lost"] == 0, "lost to a slow reader: {found}");
+        ensure!(slow.is_null() || slow["missed"] != 0, "it missed nothing: {found}");
+    }
+    Ok(Outcome::Passed)
+}
+
 /// Servers, journals and clients of some seeds: every one must heal, and repeat.
 pub(crate) fn sim(repo: &Repo) -> anyhow::Result<Outcome> {
     let found = print(repo, &["sim", "--seeds", "0..8", "--json"])?;

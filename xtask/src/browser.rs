@@ -32,6 +32,8 @@ pub(crate) fn run(repo: &Repo, words: &[&str]) -> Run {
         .env("TICKWIRE_CERTS", repo.target().join("debug/tickwire-certs"))
         .env("ECHO_SERVER", repo.target().join("debug/tickwire-echo"))
         .env("MINIMAL_SERVER", repo.target().join("debug/tickwire-minimal"))
+        .env("TRACKING_SERVER", repo.target().join("debug/tickwire-tracking"))
+        .env("QUOTES_SERVER", repo.target().join("debug/tickwire-quotes"))
         .env("MINE_SERVER", repo.target().join("debug/tickwire-mine"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
 }

@@ -145,7 +145,13 @@ pub(crate) fn debian_install(repo: &Repo, program: &str, package: &str) -> anyho
 }
 
 fn node_modules(repo: &Repo) -> anyhow::Result<()> {
-    node_modules_in(&[repo.package(), repo.page(), repo.minimal_page()])
+    node_modules_in(&[
+        repo.package(),
+        repo.page(),
+        repo.minimal_page(),
+        repo.quotes_page(),
+        repo.tracking_page(),
+    ])
 }
 
 /// Installs the packages of each folder's `package.json`.

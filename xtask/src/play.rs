@@ -18,7 +18,7 @@ use crate::web::{self, Module, Profile, text};
 
 #[derive(Args)]
 pub(crate) struct PlayFlags {
-    /// The game to play.
+    /// The example to serve.
     #[arg(value_enum, default_value_t)]
     game: Game,
     /// Play the arena over a bad network: starts a proxy before it, both on free ports of this
@@ -38,6 +38,10 @@ enum Game {
     Arena,
     /// A dot that moves about: the game of the README.
     Minimal,
+    /// Prices of 5000 shares by topics, without a game.
+    Quotes,
+    /// A thousand couriers on a map by topics, without a game.
+    Tracking,
 }
 
 /// An example: the folder of its page, and the parts of its server and page.
@@ -47,6 +51,8 @@ struct Example {
     /// Arguments for cargo.
     server: &'static [&'static str],
     program: &'static str,
+    /// Its settings, within the repository.
+    config: Option<&'static str>,
     /// Each with its output folder.
     modules: Vec<(Module, PathBuf)>,
 }
@@ -60,6 +66,7 @@ impl Game {
                 build_page: web::build_page,
                 server: ARENA_SERVER,
                 program: "arena-server",
+                config: None,
                 modules: vec![client, (web::ARENA_RULES, repo.page().join("wasm"))],
             },
             Game::Minimal => Example {
@@ -67,6 +74,23 @@ impl Game {
                 build_page: web::build_minimal_page,
                 server: &["--package=tickwire-minimal", "--bin=tickwire-minimal"],
                 program: "tickwire-minimal",
+                config: None,
+                modules: vec![client],
+            },
+            Game::Quotes => Example {
+                page: repo.quotes_page(),
+                build_page: web::build_quotes_page,
+                server: &["--package=tickwire-quotes", "--bin=tickwire-quotes"],
+                program: "tickwire-quotes",
+                config: Some("examples/quotes/quotes.toml"),
+                modules: vec![client],
+            },
+            Game::Tracking => Example {
+                page: repo.tracking_page(),
+                build_page: web::build_tracking_page,
+                server: &["--package=tickwire-tracking", "--bin=tickwire-tracking"],
+                program: "tickwire-tracking",
+                config: Some("examples/tracking/tracking.toml"),
                 modules: vec![client],
             },
         }
@@ -97,6 +121,10 @@ pub(crate) fn play(repo: &Repo, flags: &PlayFlags) -> anyhow::Result<ExitCode> {
     let mut arguments = Vec::new();
     if !gives("--page-dir") {
         arguments.extend(["--page-dir", text(&page)?]);
+    }
+    let config = example.config.map(|file| repo.root().join(file));
+    if let Some(config) = config.as_deref().filter(|_| !gives("--config")) {
+        arguments.extend(["--config", text(config)?]);
     }
     arguments.extend(flags.server.iter().map(String::as_str));
     let server = repo.target().join("play").join(example.program);

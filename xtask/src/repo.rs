@@ -50,6 +50,16 @@ impl Repo {
         self.root.join("examples/minimal/web")
     }
 
+    /// The page of the tracking example.
+    pub(crate) fn tracking_page(&self) -> PathBuf {
+        self.root.join("examples/tracking/web")
+    }
+
+    /// The page of the quotes example.
+    pub(crate) fn quotes_page(&self) -> PathBuf {
+        self.root.join("examples/quotes/web")
+    }
+
     /// The fuzz targets, a workspace of their own.
     pub(crate) fn fuzz(&self) -> PathBuf {
         self.root.join("shared/fuzz")

@@ -15,7 +15,12 @@ const STEPS: &[Step] = &[
     Step::new("fmt", "rustfmt has nothing to change", &[], rust::fmt),
     Step::new("clippy", "no warnings", &[], rust::clippy),
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
-    Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
+    Step::new(
+        "schedules",
+        "10,000 schedules of packets end in one world, and of topics in all messages",
+        &[],
+        rust::schedules,
+    ),
     Step::new(
         "sim",
         "servers, journals and clients under faults, in virtual time",
@@ -47,6 +52,7 @@ const STEPS: &[Step] = &[
     Step::new("attack", "bots who play while the server is flooded", &[Need::Ip], bench::attack),
     Step::new("crash", "players whose server is killed", &[], bench::crash),
     Step::new("handover", "players whose server is handed over", &[], bench::handover),
+    Step::new("topics", "subscribers of a topic, and one that stops", &[], bench::topics),
     Step::new("codec", "a model from a recording, and simpler ways", &[], bench::codec),
     Step::new("feel", "five players on a good and on a bad network", &[], bench::feel),
     Step::new("field", "five players who all see each other", &[], bench::field),

@@ -73,7 +73,9 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     })?;
     build_package(repo)?;
     build_page(repo)?;
-    build_minimal_page(repo)
+    build_minimal_page(repo)?;
+    build_tracking_page(repo)?;
+    build_quotes_page(repo)
 }
 
 /// Checks the types, runs the unit tests, and builds the package and the pages.
@@ -88,6 +90,12 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     build_page(repo)?;
     npm_run(&repo.minimal_page(), "check")?;
     build_minimal_page(repo)?;
+    npm_run(&repo.tracking_page(), "check")?;
+    npm_run(&repo.tracking_page(), "test")?;
+    build_tracking_page(repo)?;
+    npm_run(&repo.quotes_page(), "check")?;
+    npm_run(&repo.quotes_page(), "test")?;
+    build_quotes_page(repo)?;
     Ok(Outcome::Passed)
 }
 
@@ -200,6 +208,16 @@ pub(crate) fn build_page(repo: &Repo) -> anyhow::Result<()> {
 /// `examples/minimal/web/dist`: the page of the minimal example.
 pub(crate) fn build_minimal_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.minimal_page(), &[])
+}
+
+/// `examples/tracking/web/dist`: the page of the tracking example.
+pub(crate) fn build_tracking_page(repo: &Repo) -> anyhow::Result<()> {
+    build_page_in(repo, &repo.tracking_page(), &[])
+}
+
+/// `examples/quotes/web/dist`: the page of the quotes example.
+pub(crate) fn build_quotes_page(repo: &Repo) -> anyhow::Result<()> {
+    build_page_in(repo, &repo.quotes_page(), &[])
 }
 
 /// Builds a page from the package, its own folder and the files `more`.

@@ -53,6 +53,8 @@ pub(super) struct Link {
     transport: Transport,
     carrier: Carrier,
     incoming: mpsc::Receiver<(Instant, Incoming)>,
+    /// The first of them, where somebody waited for it.
+    first: Option<(Instant, Incoming)>,
     control: mpsc::Sender<Vec<u8>>,
     chat: mpsc::Sender<Vec<u8>>,
     static_data: mpsc::Sender<Vec<u8>>,
@@ -87,7 +89,7 @@ impl Link {
             }
         };
         let transport = target.transport;
-        Ok(Link { transport, carrier, incoming, control, chat, static_data, topics })
+        Ok(Link { transport, carrier, incoming, first: None, control, chat, static_data, topics })
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -103,11 +105,24 @@ impl Link {
 
     /// The next arrival, if any.
     pub(super) fn poll(&mut self) -> Option<(Instant, Incoming)> {
-        self.incoming.try_recv().ok()
+        self.first.take().or_else(|| self.incoming.try_recv().ok())
+    }
+
+    /// Waits until there is an arrival to poll; for ever if none can come. Loses nothing if it is dropped while it waits.
+    pub(super) async fn arrived(&mut self) {
+        if self.first.is_none() {
+            self.first = self.incoming.recv().await;
+        }
+        if self.first.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Waits for the next arrival.
     pub(super) async fn next(&mut self) -> (Instant, Incoming) {
+        if let Some(first) = self.first.take() {
+            return first;
+        }
         match self.incoming.recv().await {
             Some(next) => next,
             None => {

@@ -1,7 +1,7 @@
 //! Topics: named channels beside rooms.
 
 use tickwire_shared::Simulation;
-use tickwire_shared::control::{RequestId, SubscriptionId, TopicCursor};
+use tickwire_shared::control::{RequestId, SubscriptionId, TopicCursor, TopicLifetime};
 
 use super::Client;
 use crate::session::SubscribeOptions;
@@ -17,6 +17,28 @@ impl<S: Simulation> Client<S> {
     /// for the topic as a whole.
     pub fn publish(&mut self, topic: &str, key: &str, payload: &[u8]) -> RequestId {
         let request = self.session.publish(topic, key, payload);
+        self.flush();
+        request
+    }
+
+    /// Publishes a message, as [`Client::publish`] does, and says how long the key has this value: one of
+    /// [`TopicLifetime::Session`] tells who is here, one of [`TopicLifetime::Milliseconds`] who is typing.
+    pub fn publish_for(
+        &mut self,
+        lifetime: TopicLifetime,
+        (topic, key): (&str, &str),
+        payload: &[u8],
+    ) -> RequestId {
+        let request = self.session.publish_for(lifetime, (topic, key), payload);
+        self.flush();
+        request
+    }
+
+    /// Removes the value of a key, whoever published it.
+    /// [`ServerFrame::Done`](tickwire_shared::control::ServerFrame::Done) or
+    /// [`ServerFrame::Refused`](tickwire_shared::control::ServerFrame::Refused) names the returned number.
+    pub fn remove_value(&mut self, topic: &str, key: &str) -> RequestId {
+        let request = self.session.remove_value(topic, key);
         self.flush();
         request
     }

@@ -40,6 +40,10 @@ pub enum TopicEvent {
         subscription: SubscriptionId,
         /// The topic's name.
         topic: Arc<str>,
+        /// Its log: a topic that was made anew has another one.
+        epoch: u64,
+        /// The messages after this number come.
+        after: u64,
         /// It goes on after a cursor, or the last message before a restart of the server. False where there was none, or the
         /// topic was made anew since: then it is not known what was missed.
         is_continued: bool,

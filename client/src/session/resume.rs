@@ -49,7 +49,9 @@ const UNANSWERED_MAX: usize = 4096;
 pub(super) struct Resume {
     secret: Option<ResumeSecret>,
     grace: Duration,
-    /// Unanswered requests, as written.
+    /// The server's welcome has come, with a secret or without.
+    is_welcomed: bool,
+    /// Unanswered requests, as written. Those before the welcome are kept in case that it allows to resume.
     asked: VecDeque<Asked>,
     /// The run of the server whose frames are counted.
     run: ServerRun,
@@ -113,6 +115,10 @@ impl Resume {
     /// Lets the session resume if the server gave a secret; `grace` is the time for that, and `run` counts the frames.
     pub(super) fn allow(&mut self, secret: Option<ResumeSecret>, grace: Duration, run: ServerRun) {
         (self.secret, self.grace, self.run) = (secret, grace, run);
+        self.is_welcomed = true;
+        if secret.is_none() {
+            self.asked.clear();
+        }
     }
 
     /// True if requests are sent as they are made.
@@ -133,7 +139,7 @@ impl Resume {
     }
 
     fn ask(&mut self, request: RequestId, stream: RequestStream, frame: Vec<u8>) {
-        if self.secret.is_some() {
+        if self.secret.is_some() || !self.is_welcomed {
             self.asked.push_back(Asked { request, stream, frame });
         }
     }
@@ -417,6 +423,7 @@ impl Session {
             self.subscribe_rooms(query);
         }
         self.subscribe_again();
+        self.hold_again();
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.

@@ -174,7 +174,7 @@ fn written<F: serde::de::DeserializeOwned>(bytes: &[u8], is_new: bool) -> Vec<F>
 }
 
 /// Resumes over another connection, and returns the request to do so.
-fn resume_anew(session: &mut Session) -> ClientFrame {
+pub(super) fn resume_anew(session: &mut Session) -> ClientFrame {
     // Written, and lost with the connection.
     session.take_control();
     session.take_chat();

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tickwire_shared::control::{
     ClientTopics, FrameReader, RequestId, STREAM_TOPICS, ServerFrame, ServerTopics, SubscriptionId,
-    TOPIC_KEY_BYTES_MAX, TOPIC_NAME_BYTES_MAX, TopicCursor, TopicDelivery, TopicMessage,
-    TopicPosition, TopicStart, write_frame,
+    TOPIC_KEY_BYTES_MAX, TOPIC_NAME_BYTES_MAX, TopicCursor, TopicDelivery, TopicLifetime,
+    TopicMessage, TopicPosition, TopicStart, write_frame,
 };
 
 use super::event::TopicEvent;
@@ -38,6 +38,11 @@ pub struct SubscribeOptions {
     pub cursors: Vec<TopicCursor>,
 }
 
+/// A topic's name and a key in it.
+type TopicKey = (String, String);
+/// What the session holds of a key after a request: a value, or none.
+type HeldChange = (TopicKey, Option<Vec<u8>>);
+
 /// The topics of a session.
 #[derive(Debug, Default)]
 pub(super) struct TopicsState {
@@ -49,6 +54,10 @@ pub(super) struct TopicsState {
     subscriptions: BTreeMap<SubscriptionId, OwnSubscription>,
     /// By their numbers in this session.
     followed: BTreeMap<u32, FollowedTopic>,
+    /// Values that the session holds, by topic and key.
+    held: BTreeMap<TopicKey, Vec<u8>>,
+    /// Requests that change what it holds: to which value, or none.
+    changing: BTreeMap<RequestId, HeldChange>,
     events: VecDeque<TopicEvent>,
     events_bytes: usize,
 }
@@ -108,18 +117,39 @@ impl TopicsState {
     /// Notes what the server says to a subscription.
     pub(super) fn handle_answer(&mut self, frame: &ServerFrame) {
         match frame {
+            ServerFrame::Published { request, .. } => self.hold(*request),
             ServerFrame::Done { request } => {
+                self.hold(*request);
                 let mut all = self.subscriptions.values_mut();
                 if let Some(own) = all.find(|own| own.request == *request) {
                     own.is_granted = true;
                 }
             }
             ServerFrame::Refused { request, .. } => {
+                self.changing.remove(request);
                 self.subscriptions.retain(|_, own| own.request != *request);
             }
             ServerFrame::TopicsEnded { subscription, .. } => self.forget(*subscription),
             _ => {}
         }
+    }
+
+    /// The server has done what changes the values that the session holds.
+    fn hold(&mut self, request: RequestId) {
+        match self.changing.remove(&request) {
+            Some((value, Some(payload))) => {
+                self.held.insert(value, payload);
+            }
+            Some((value, None)) => {
+                self.held.remove(&value);
+            }
+            None => {}
+        }
+    }
+
+    /// True while a request that changes the value has no answer.
+    fn is_changing(&self, value: &TopicKey) -> bool {
+        self.changing.values().any(|(changing, _)| changing == value)
     }
 
     fn forget(&mut self, subscription: SubscriptionId) {
@@ -153,7 +183,7 @@ impl TopicsState {
                     FollowedTopic { subscription, name: Arc::clone(&name), epoch, sequence: after };
                 self.followed.insert(topic, followed);
                 let topic = name;
-                self.tell(TopicEvent::Following { subscription, topic, is_continued })
+                self.tell(TopicEvent::Following { subscription, topic, epoch, after, is_continued })
             }
             ServerTopics::Messages { topic, messages } => {
                 for message in messages {
@@ -166,7 +196,13 @@ impl TopicsState {
                 if to <= followed.sequence {
                     return Ok(());
                 }
-                followed.sequence = to;
+                let own = self.subscriptions.get(&followed.subscription);
+                let delivery = own.map_or(TopicDelivery::Ordered, |own| own.options.delivery);
+                followed.sequence = match delivery {
+                    TopicDelivery::Ordered => to,
+                    // The values of all keys come again.
+                    TopicDelivery::Latest => 0,
+                };
                 let (subscription, topic) = (followed.subscription, Arc::clone(&followed.name));
                 self.tell(TopicEvent::Missed { subscription, topic, from, to })
             }
@@ -205,9 +241,54 @@ impl Session {
     /// [`ServerFrame::Refused`] names the returned number; a message is published once, whatever connections are lost
     /// meanwhile. `key` says what the message is the newest value of, within the topic; empty for the topic as a whole.
     pub fn publish(&mut self, topic: &str, key: &str, payload: &[u8]) -> RequestId {
+        self.publish_for(TopicLifetime::Kept, (topic, key), payload)
+    }
+
+    /// Publishes a message, as [`Session::publish`] does, and says how long the key has this value. One of
+    /// [`TopicLifetime::Session`] is published again where the server was started again.
+    pub fn publish_for(
+        &mut self,
+        lifetime: TopicLifetime,
+        (topic, key): (&str, &str),
+        payload: &[u8],
+    ) -> RequestId {
         let (topic, key) = (clip(topic, TOPIC_NAME_BYTES_MAX), clip(key, TOPIC_KEY_BYTES_MAX));
         let payload = payload[..payload.len().min(PAYLOAD_BYTES_MAX)].to_vec();
-        self.ask_topics(|request| ClientTopics::Publish { request, topic, key, payload })
+        let is_held = lifetime == TopicLifetime::Session;
+        let change = ((topic.clone(), key.clone()), is_held.then(|| payload.clone()));
+        let publish = |request| ClientTopics::Publish { request, topic, key, payload, lifetime };
+        self.ask_to_change(change, publish)
+    }
+
+    /// Removes the value of a key, whoever published it. [`ServerFrame::Done`] or [`ServerFrame::Refused`] answers.
+    pub fn remove_value(&mut self, topic: &str, key: &str) -> RequestId {
+        let (topic, key) = (clip(topic, TOPIC_NAME_BYTES_MAX), clip(key, TOPIC_KEY_BYTES_MAX));
+        let change = ((topic.clone(), key.clone()), None);
+        self.ask_to_change(change, |request| ClientTopics::Remove { request, topic, key })
+    }
+
+    fn ask_to_change(
+        &mut self,
+        change: HeldChange,
+        frame: impl FnOnce(RequestId) -> ClientTopics,
+    ) -> RequestId {
+        let request = self.ask_topics(frame);
+        let is_known =
+            self.topics.held.contains_key(&change.0) || self.topics.is_changing(&change.0);
+        if change.1.is_some() || is_known {
+            self.topics.changing.insert(request, change);
+        }
+        request
+    }
+
+    /// Holds its values again at a server that was started again; requests without an answer are sent again anyway.
+    pub(super) fn hold_again(&mut self) {
+        for (value, payload) in std::mem::take(&mut self.topics.held) {
+            if !self.topics.is_changing(&value) {
+                let (topic, key) = (&*value.0, &*value.1);
+                self.publish_for(TopicLifetime::Session, (topic, key), &payload);
+            }
+        }
     }
 
     /// Follows all topics whose names match a pattern, also those that are made later: `*` is any one level of a name, `**` at
@@ -238,6 +319,11 @@ impl Session {
     /// The last message that is here of each topic of a subscription, for [`SubscribeOptions::cursors`] of another session.
     pub fn topic_cursors(&self, subscription: SubscriptionId) -> Vec<TopicCursor> {
         self.topics.cursors(subscription)
+    }
+
+    /// Whether the server has a subscription, or is asked for it.
+    pub fn is_subscribed(&self, subscription: SubscriptionId) -> bool {
+        self.topics.subscriptions.contains_key(&subscription)
     }
 
     /// Takes received bytes of the topics stream.
@@ -342,51 +428,4 @@ fn clip(text: &str, bytes_max: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use tickwire_shared::PlayerId;
-
-    use super::*;
-    use crate::session::tests::{bytes_of, resumable_within};
-
-    fn following(subscription: SubscriptionId, topic: u32, name: &str) -> ServerTopics {
-        let (name, epoch, after) = (name.to_owned(), u64::MAX, u64::MAX - 1000);
-        ServerTopics::Following { subscription, topic, name, epoch, after, is_continued: false }
-    }
-
-    fn message(sequence: u64, key_bytes: usize) -> ServerTopics {
-        let (key, payload) = ("k".repeat(key_bytes), Vec::new());
-        let message = TopicMessage { sequence, time_ms: 0, from: PlayerId(2), key, payload };
-        ServerTopics::Messages { topic: 1, messages: vec![message] }
-    }
-
-    #[test]
-    fn a_server_that_tells_of_topics_without_end_ends_the_session() {
-        let mut session = resumable_within(1000);
-        let (id, _) = session.subscribe("**", SubscribeOptions::default());
-        for at in 0..FOLLOWED_MAX as u32 {
-            session.handle_topics(&bytes_of(&[following(id, u32::MAX - at, "a")])).unwrap();
-        }
-        // Positions of the largest numbers fit the frame that names them.
-        session.topics.resume();
-        let more = session.handle_topics(&bytes_of(&[following(id, 0, "a")]));
-        assert!(matches!(more, Err(SessionError::Unexpected { .. })), "{more:?}");
-        let mut session = resumable_within(1000);
-        let (id, _) = session.subscribe("**", SubscribeOptions::default());
-        let long = following(id, 1, &"a".repeat(TOPIC_NAME_BYTES_MAX + 1));
-        let long = session.handle_topics(&bytes_of(&[long]));
-        assert!(matches!(long, Err(SessionError::Unexpected { .. })), "{long:?}");
-    }
-
-    #[test]
-    fn a_caller_that_polls_no_events_has_a_bound_for_messages_with_their_keys() {
-        let mut session = resumable_within(1000);
-        let (id, _) = session.subscribe("a", SubscribeOptions::default());
-        session.handle_topics(&bytes_of(&[following(id, 1, "a")])).unwrap();
-        let message = |at| bytes_of(&[message(u64::MAX - 1000 + at, 60_000)]);
-        let taken = (1..).map(|at| session.handle_topics(&message(at)));
-        let taken = taken.take_while(Result::is_ok).count();
-        assert!((200..300).contains(&taken), "{taken} messages of 60 kB are kept in 16 MiB");
-        let events = std::iter::from_fn(|| session.topics.poll_event()).count();
-        assert_eq!((events, session.topics.events_bytes), (taken + 2, 0));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ import { Emitter, type Listener, report } from './emitter.js';
 import { type AnyGame, Entities, type Game } from './entities.js';
 import { type CloseCode, TickwireError, closeCodeOf, closeNumberOf, textOf } from './errors.js';
 import type { ClientEvents, Stats } from './events.js';
+import { type Listening, listen } from './listening.js';
 import type { ChatMessage, Closed, CoreEvent, Member, RoomInfo } from './messages.js';
 import { Reconnector } from './reconnect.js';
 import { Requests } from './requests.js';
@@ -14,6 +15,7 @@ import type { BuiltFor, Showing } from './showing.js';
 import { StallWatch } from './stall.js';
 import { StaticLoader } from './static-data.js';
 import { Steering } from './steering.js';
+import { Topics } from './topics.js';
 import type { Transport, TransportEnd, TransportKind } from './transport.js';
 import { Upgrader } from './upgrade.js';
 
@@ -33,6 +35,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     (request) => this.#say(request),
     (before, count) => this.ask((core) => core.chatHistory(before, count)),
   );
+  /** Publishes to the server's topics, and subscribes to them. */
+  readonly topics: Topics;
   /** Settles when the session is over, always with why. */
   readonly closed: Promise<Closed>;
 
@@ -45,6 +49,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
   readonly #steering: Steering<G>;
   readonly #reconnector: Reconnector;
   readonly #upgrader: Upgrader;
+  readonly #listening: Listening;
   readonly #idle: ReturnType<typeof setInterval>;
   #server = '';
   #player = 0;
@@ -61,6 +66,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#core = core;
     this.#steering = new Steering(showing);
     this.#static = new StaticLoader(showing.staticCache, () => !this.#end && this.#drain());
+    this.topics = new Topics({ core, ask: (request) => this.ask(request) });
     const current = { core, transport: () => this.#transport };
     this.#reconnector = new Reconnector(showing.ways, {
       ...current,
@@ -72,10 +78,20 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#upgrader = new Upgrader(showing.ways?.upgrade, {
       ...current,
       isSettled: () => !!this.#room.info && !core.isReconnecting() && this.#watch.isSettled(this.schema.tickHz),
-      listen: (transport) => this.#listen(transport),
+      listen: (transport) => listen(transport, this.#listening),
       keep: (transport) => this.#reconnector.keep(transport),
       lost: () => this.#reconnector.lost(),
     });
+    this.#listening = {
+      core,
+      role: (transport) => (transport === this.#transport ? 'current' : transport === this.#upgrader.next ? 'next' : undefined),
+      heardStream: () => this.#watch.heardStream(),
+      take: (give) => this.#take(give),
+      takeDatagram: (bytes) => this.#takeDatagram(bytes),
+      moves: (outcome) => this.#onMove(outcome),
+      closed: (end) => this.#onTransportClosed(end),
+      nextClosed: () => this.#upgrader.ended(),
+    };
     this.closed = new Promise((resolve) => (this.#reportClosed = resolve));
     this.#welcome = new Promise((resolve, reject) => (this.#welcomed = { resolve, reject }));
     this.#welcome.catch(() => {});
@@ -91,49 +107,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#watch = new StallWatch();
     if (core.isReconnecting()) this.#watch.asked();
     core.setLossless(transport.kind === 'websocket');
-    this.#listen(transport);
+    listen(transport, this.#listening);
     this.#flush();
-  }
-
-  /** Reads a transport while it carries the session, or the session moves to it. */
-  #listen(transport: Transport): void {
-    const core = this.#core;
-    const route = (current: () => void, next: () => void) => {
-      if (transport === this.#transport) current();
-      else if (transport === this.#upgrader.next) next();
-    };
-    const take = (give: () => void, move: () => MoveOutcome) =>
-      route(
-        () => (this.#watch.heardStream(), this.#take(give)),
-        () => this.#take(() => this.#onMove(move())),
-      );
-    transport.start({
-      onControl: (bytes) =>
-        take(
-          () => core.onControl(bytes, performance.now()),
-          () => core.onMoveControl(bytes, performance.now()),
-        ),
-      onChat: (bytes) =>
-        take(
-          () => core.onChat(bytes),
-          () => core.onMoveChat(bytes),
-        ),
-      onStatic: (bytes) =>
-        take(
-          () => core.onStatic(bytes),
-          () => 'pending',
-        ),
-      onDatagram: (bytes) =>
-        route(
-          () => this.#takeDatagram(bytes),
-          () => this.#take(() => core.onDatagram(bytes, performance.now())),
-        ),
-      onClosed: (end) =>
-        route(
-          () => this.#onTransportClosed(end),
-          () => this.#take(() => this.#upgrader.ended()),
-        ),
-    });
   }
 
   /** Goes on over the new transport, if the server does. */
@@ -379,6 +354,8 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (this.#core.isReconnecting()) return;
     const asked = this.#core.takeStatic();
     if (asked.length > 0) this.#transport.sendStatic(asked);
+    const topics = this.#core.takeTopics();
+    if (topics.length > 0) this.#transport.sendTopics(topics);
   }
 
   #dispatch(event: CoreEvent): void {
@@ -403,11 +380,10 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       case 'refused':
       case 'chatRefused':
         this.#requests.refuse(event.request, event);
+        this.topics.judge(event);
         return this.#emitter.emit('refused', event);
       case 'notice':
         return this.#emitter.emit('notice', event.text);
-      case 'reconnecting':
-        return this.#emitter.emit('reconnecting', event);
       case 'resumed':
         return this.#onResumed(event);
       case 'moved':
@@ -418,17 +394,22 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
       case 'chat':
         if (event.from === this.#player) this.#requests.resolve(event.request, event);
         return this.#emitter.emit('message', event);
-      case 'chatNotice':
-        return this.#emitter.emit('chatNotice', event);
-      case 'chatSent':
-        return this.#emitter.emit('chatSent', event);
       case 'chatHistory':
         if (event.request === undefined) return this.#emitter.emit('chatHistory', event);
         return this.#requests.resolve(event.request, event);
+      case 'published':
+        return this.#requests.resolve(event.request, event.sequence);
+      case 'topicFollowed':
+      case 'topicMessage':
+      case 'topicMissed':
+      case 'topicsEnded':
+        return this.topics.take(event);
+      case 'reconnecting':
+      case 'chatNotice':
+      case 'chatSent':
       case 'staticData':
-        return this.#emitter.emit('staticData', event);
       case 'staticChanged':
-        return this.#emitter.emit('staticChanged', event);
+        return this.#emitter.emit(event.type, event as never);
       case 'event':
       case 'cancelled':
         return this.#onGameEvent(event);
@@ -488,6 +469,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     const error = new TickwireError(code, text);
     this.#welcomed.reject(error);
     this.#requests.end(error);
+    this.topics.end(error);
     const closing = this.#transport.close(closeNumberOf(code), text).catch(() => {});
     this.#emitter.emit('close', this.#end);
     this.#reportClosed(this.#end);

@@ -1,6 +1,7 @@
 import type { CoreEvent, RoomInfo, RoomQuery } from './messages.js';
 import type { Schema } from './schema.js';
 import { TickwireError } from './errors.js';
+import type { SubscribeRequest } from './subscription.js';
 
 /** How the connection does. Bytes count what this client sent and got, without the transport's own. */
 export interface CoreStats {
@@ -67,6 +68,7 @@ export interface Core {
   onChat(bytes: Uint8Array): void;
   setLossless(isLossless: boolean): void;
   onStatic(bytes: Uint8Array): void;
+  onTopics(bytes: Uint8Array): void;
   onDatagram(bytes: Uint8Array, nowMs: number): void;
   onClosed(code: number, text: string): void;
   /** The transport was lost, or the one that was to take its place. False if the session is over by that. */
@@ -87,6 +89,7 @@ export interface Core {
   takeControl(): Uint8Array;
   takeChat(): Uint8Array;
   takeStatic(): Uint8Array;
+  takeTopics(): Uint8Array;
   takeDatagram(): Uint8Array | undefined;
   /** What is loaded from now on is handed out as well. */
   useStaticCache(): void;
@@ -110,6 +113,14 @@ export interface Core {
   kick(player: number, reason: string): number;
   /** The number of its kind in the schema, and one number for each component. */
   command(kind: number, values: Float64Array): number;
+  /** `lifetimeMs` is 0 for as long as the session lasts, undefined for until the next message of the key. */
+  publish(topic: string, key: string, payload: Uint8Array, lifetimeMs: number | undefined): number;
+  removeValue(topic: string, key: string): number;
+  /** The subscription's number, which its events have, and the request's. */
+  subscribeTopics(pattern: string, request: SubscribeRequest): number[];
+  unsubscribeTopics(subscription: number): number;
+  /** Whether the server has it, or is asked for it. */
+  isSubscribed(subscription: number): boolean;
   goodbye(): void;
   /** The list that is followed. */
   rooms(): RoomInfo[];

@@ -90,7 +90,9 @@ export type LocalCode =
   /** The caller's `AbortSignal` fired. */
   | 'Aborted'
   /** A step function threw; the session goes on without prediction. */
-  | 'StepFailed';
+  | 'StepFailed'
+  /** A loop left more messages of a subscription unread than are kept; the session goes on without the subscription. */
+  | 'TopicsUnread';
 
 /** The code of a {@link TickwireError}. */
 export type ErrorCode = CloseCode | RefuseCode | LocalCode;
@@ -195,5 +197,6 @@ const TEXTS: Record<ErrorCode, string> = {
   ConnectTimeout: 'the server did not answer in time; check the network and connect again',
   WasmFailed: 'the WebAssembly module could not be loaded; reload the page',
   Aborted: 'connecting was cancelled',
+  TopicsUnread: 'more messages of the subscription waited to be read than are kept; read faster, or subscribe to the latest ones',
   StepFailed: 'the step function failed, so nothing is predicted any more; correct it',
 };

@@ -21,5 +21,18 @@ export type { Nearby, StepTick } from './tick.js';
 export type { Field, FieldType, Kind, Quat, Schema, Vec2, Vec3 } from './schema.js';
 export type { BuiltFor } from './showing.js';
 export { browserCache, type StaticCache, type StaticChange, type StaticProgress } from './static-data.js';
+export type {
+  SubscribeOptions,
+  SubscriptionEvents,
+  TopicCursor,
+  TopicDelivery,
+  TopicFollowed,
+  TopicMessage,
+  TopicMissed,
+  TopicStart,
+  TopicSubscription,
+} from './subscription.js';
 export type { Token } from './token.js';
+export type { TableEvents, TopicChange, TopicTable } from './table.js';
+export type { PublishOptions, Topics } from './topics.js';
 export type { TransportKind } from './transport.js';

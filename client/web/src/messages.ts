@@ -1,6 +1,7 @@
 /** What the server says, as the core hands it over. */
 import type { CloseCode, RefuseCode } from './errors.js';
 import type { StaticChange, StaticProgress } from './static-data.js';
+import type { TopicFollowed, TopicMessage, TopicMissed } from './subscription.js';
 
 /** One room of the list. */
 export interface RoomInfo {
@@ -162,6 +163,11 @@ interface MaybeAnswer {
   request?: number | undefined;
 }
 
+/** Of a subscription to topics. */
+interface OfSubscription {
+  subscription: number;
+}
+
 /** What the core's `pollEvent` gives. Close codes and kinds are numbers there. */
 export type CoreEvent =
   | { type: 'welcome'; server: string; player: number }
@@ -189,4 +195,9 @@ export type CoreEvent =
   | ({ type: 'chatHistory' } & MaybeAnswer & ChatHistory)
   | ({ type: 'staticData' } & StaticProgress)
   | ({ type: 'staticChanged' } & StaticChange)
+  | ({ type: 'published'; sequence: number } & Answer)
+  | ({ type: 'topicFollowed'; epoch: string; after: number } & OfSubscription & TopicFollowed)
+  | ({ type: 'topicMessage' } & OfSubscription & Omit<TopicMessage, 'text' | 'json'>)
+  | ({ type: 'topicMissed' } & OfSubscription & TopicMissed)
+  | ({ type: 'topicsEnded'; code: RefuseCode; text: string } & OfSubscription)
   | { type: 'event' | 'cancelled'; kind: number; tick: number; values: ArrayLike<number>; predicted: boolean };

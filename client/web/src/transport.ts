@@ -13,6 +13,8 @@ export interface TransportHandler {
   onChat(bytes: Uint8Array): void;
   /** Bytes of the static stream, as they came. */
   onStatic(bytes: Uint8Array): void;
+  /** Bytes of the topics stream, as they came. */
+  onTopics(bytes: Uint8Array): void;
   /** One datagram. */
   onDatagram(bytes: Uint8Array): void;
   /** The end: nothing more will come. Called once, last. */
@@ -41,6 +43,8 @@ export interface Transport {
   sendChat(bytes: Uint8Array): void;
   /** Queues bytes on the static stream, which is opened with the first. */
   sendStatic(bytes: Uint8Array): void;
+  /** Queues bytes on the topics stream, which is opened with the first. */
+  sendTopics(bytes: Uint8Array): void;
   /** Sends a datagram now, or drops it. */
   sendDatagram(bytes: Uint8Array): void;
   /** Sends what is queued, then closes with a number and a reason. */

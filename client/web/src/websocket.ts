@@ -8,6 +8,7 @@ const LANE_DATAGRAM = 0;
 const LANE_CONTROL = 1;
 const LANE_CHAT = 2;
 const LANE_STATIC = 3;
+const LANE_TOPICS = 4;
 /** A WebSocket close code is this plus the number of ours. */
 const CLOSE_BASE = 4000;
 const CLOSE_NUMBERS = 1000;
@@ -99,6 +100,8 @@ class SocketTransport implements Transport {
           return handler.onChat(message.subarray(1));
         case LANE_STATIC:
           return handler.onStatic(message.subarray(1));
+        case LANE_TOPICS:
+          return handler.onTopics(message.subarray(1));
         default:
           return ended({ closeCode: closeNumberOf('ServerMisbehaved'), reason: textOf('ServerMisbehaved') });
       }
@@ -122,6 +125,10 @@ class SocketTransport implements Transport {
 
   sendStatic(bytes: Uint8Array): void {
     this.#sendStream(LANE_STATIC, bytes);
+  }
+
+  sendTopics(bytes: Uint8Array): void {
+    this.#sendStream(LANE_TOPICS, bytes);
   }
 
   sendDatagram(bytes: Uint8Array): void {

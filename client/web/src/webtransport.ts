@@ -77,6 +77,7 @@ class BrowserTransport implements Transport {
   #handler: TransportHandler | undefined;
   /** Opened when something is to be written to it. */
   #static: Promise<ByteWriter> | undefined;
+  #topics: Promise<ByteWriter> | undefined;
 
   constructor(session: WebTransport, control: Stream, chat: Stream) {
     this.#session = session;
@@ -110,13 +111,18 @@ class BrowserTransport implements Transport {
   }
 
   sendStatic(bytes: Uint8Array): void {
-    this.#static ??= this.#openStatic();
+    this.#static ??= this.#open((bytes) => this.#handler?.onStatic(bytes));
     this.#static.then((writer) => writer.write(bytes)).catch(() => {});
   }
 
-  async #openStatic(): Promise<ByteWriter> {
+  sendTopics(bytes: Uint8Array): void {
+    this.#topics ??= this.#open((bytes) => this.#handler?.onTopics(bytes));
+    this.#topics.then((writer) => writer.write(bytes)).catch(() => {});
+  }
+
+  async #open(take: (bytes: Uint8Array) => void): Promise<ByteWriter> {
     const stream = await this.#session.createBidirectionalStream();
-    void pump(stream.readable, (bytes) => this.#handler?.onStatic(bytes));
+    void pump(stream.readable, take);
     return stream.writable.getWriter();
   }
 

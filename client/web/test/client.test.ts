@@ -65,6 +65,9 @@ class ScriptedCore {
   maps = new Map<number, Uint8Array>();
   onStatic = (bytes: Uint8Array) => this.asked.push(`static ${bytes}`);
   takeStatic = () => new Uint8Array();
+  onTopics = (bytes: Uint8Array) => this.asked.push(`topics ${bytes}`);
+  takeTopics = () => this.topics;
+  topics = new Uint8Array();
   useStaticCache = () => {};
   pollStaticWanted = () => this.wanted.shift();
   pollStaticLoaded = () => this.loaded.shift();
@@ -95,6 +98,10 @@ class ScriptedCore {
   command = (kind: number, values: Float64Array) => this.ask(`command ${kind} ${values}`);
   say = (text: string) => this.ask(`say ${text}`);
   chatHistory = (before: number | undefined, count: number) => this.ask(`history ${before} ${count}`);
+  publish = (topic: string, key: string, payload: Uint8Array) => this.ask(`publish ${topic} ${key} ${payload}`);
+  subscribeTopics = (pattern: string) => [5, this.ask(`subscribe ${pattern}`)];
+  isSubscribed = (subscription: number) => this.subscribed && subscription === 5;
+  subscribed = true;
   goodbye = () => this.asked.push('goodbye');
   setInput = (values: Float64Array) => this.asked.push(`input ${values}`);
   rules: { adopt: Adopt; step: StepOnce } | undefined;
@@ -117,6 +124,8 @@ class Pipe {
   sendControl = () => {};
   sendChat = () => {};
   sendStatic = () => {};
+  sendTopics = (bytes: Uint8Array) => this.topics.push(...bytes);
+  topics: number[] = [];
   sendDatagram = (bytes: Uint8Array) => this.sent.push(bytes);
   close = async (code: number, reason: string) => void this.closes.push(`${code} ${reason}`);
 }
@@ -297,6 +306,40 @@ test('the server tells of each own message whether it is saved', () => {
   client.on('chatSent', (event) => sent.push(event));
   say({ type: 'chatSent', request: 1, id: 8, isSaved: true }, { type: 'chatSent', request: 2, id: 9, isSaved: false });
   expect(sent).toMatchObject([{ id: 8, isSaved: true }, { id: 9, isSaved: false }]);
+});
+
+test('topics have a stream of their own, and answers as other requests do', async () => {
+  const number = client.topics.publish('a', new Uint8Array([1, 2]), { key: 'k' });
+  const subscription = client.topics.subscribe('a/*');
+  expect(core.asked).toEqual(['publish a k 1,2', 'subscribe a/*']);
+  core.topics = new Uint8Array([4, 9]);
+  client.update(1);
+  expect(pipe.topics).toEqual([4, 9]);
+  say({ type: 'published', request: 1, sequence: 7 }, { type: 'done', request: 2 });
+  expect(await number).toBe(7);
+  await subscription.ready;
+  const heard: unknown[] = [];
+  subscription.on('message', (message) => heard.push(message.text()));
+  const of = { subscription: 5, topic: 'a/b' };
+  core.events.push({ type: 'topicFollowed', ...of, epoch: '3', after: 0, isContinued: false });
+  core.events.push({ type: 'topicMessage', ...of, sequence: 1, timeMs: 5, from: 7, kind: 'value', key: '', payload: new Uint8Array([104, 105]) });
+  pipe.handler.onTopics(new Uint8Array([8]));
+  expect([heard, core.asked.at(-1)]).toEqual([['hi'], 'topics 8']);
+});
+
+test('a refusal ends the subscription that it is of, and the end of the session all', async () => {
+  const refused = client.topics.subscribe('a/*');
+  const ends: unknown[] = [];
+  refused.on('end', (error) => ends.push(error?.code));
+  say({ type: 'refused', request: 9, code: 'TopicForbidden', text: 'another request' });
+  expect(ends).toEqual([]);
+  core.subscribed = false;
+  say({ type: 'refused', request: 1, code: 'TopicForbidden', text: 'not this one' });
+  expect(ends).toEqual(['TopicForbidden']);
+  core.subscribed = true;
+  client.topics.subscribe('a').on('end', (error) => ends.push(error?.code));
+  say({ type: 'goodbye', code: 1, text: 'back soon' });
+  expect(ends).toEqual(['TopicForbidden', 'ServerStopping']);
 });
 
 test('two leaves at once are each answered', async () => {

@@ -28,6 +28,7 @@ function start() {
     takeControl: () => new Uint8Array(),
     takeChat: () => new Uint8Array(),
     takeStatic: () => new Uint8Array(),
+    takeTopics: () => new Uint8Array(),
     pollStaticWanted: () => undefined,
     pollStaticLoaded: () => undefined,
     setLossless: () => {},

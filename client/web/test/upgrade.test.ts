@@ -70,6 +70,7 @@ class MovingCore {
   takeControl = () => new Uint8Array();
   takeChat = () => new Uint8Array();
   takeStatic = () => new Uint8Array();
+  takeTopics = () => new Uint8Array();
   takeDatagram = () => undefined;
   pollStaticWanted = () => undefined;
   pollStaticLoaded = () => undefined;
@@ -95,6 +96,7 @@ class Pipe {
   sendControl = (bytes: Uint8Array) => void this.sent.push([...bytes]);
   sendChat = (bytes: Uint8Array) => void this.sent.push([...bytes]);
   sendStatic = () => {};
+  sendTopics = () => {};
   sendDatagram = () => {};
   closedWith: unknown[] = [];
   close = async (...how: unknown[]) => {

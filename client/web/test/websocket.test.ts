@@ -55,9 +55,9 @@ test('what comes goes where its lane says', async () => {
   const heard: unknown[] = [];
   const note = (what: string) => (bytes: Uint8Array) => heard.push([what, ...bytes]);
   const onClosed = (end: TransportEnd) => heard.push(end.closeCode);
-  transport.start({ onControl: note('control'), onChat: note('chat'), onStatic: note('static'), onDatagram: note('datagram'), onClosed });
-  for (const bytes of [[1, 5], [0, 6, 7], [2, 8], [3, 1], [9, 9]]) socket.onmessage?.({ data: new Uint8Array(bytes).buffer });
-  expect(heard).toEqual([['control', 5], ['datagram', 6, 7], ['chat', 8], ['static', 1], 17]);
+  transport.start({ onControl: note('control'), onChat: note('chat'), onStatic: note('static'), onTopics: note('topics'), onDatagram: note('datagram'), onClosed });
+  for (const bytes of [[1, 5], [0, 6, 7], [2, 8], [3, 1], [4, 2], [9, 9]]) socket.onmessage?.({ data: new Uint8Array(bytes).buffer });
+  expect(heard).toEqual([['control', 5], ['datagram', 6, 7], ['chat', 8], ['static', 1], ['topics', 2], 17]);
 });
 
 test('a close has its number and text, and one without is a lost connection', async () => {
@@ -65,7 +65,7 @@ test('a close has its number and text, and one without is a lost connection', as
     const { transport, socket } = await opened();
     const ends: TransportEnd[] = [];
     const nothing = () => {};
-    transport.start({ onControl: nothing, onChat: nothing, onStatic: nothing, onDatagram: nothing, onClosed: (end) => ends.push(end) });
+    transport.start({ onControl: nothing, onChat: nothing, onStatic: nothing, onTopics: nothing, onDatagram: nothing, onClosed: (end) => ends.push(end) });
     socket.onclose?.({ code, reason: 'why' });
     expect(ends).toEqual([{ closeCode: number, reason: 'why' }]);
   }
@@ -96,7 +96,7 @@ test('an end before anybody listens is told to who then does', async () => {
   socket.onclose?.({ code: 4016, reason: 'not from here' });
   const nothing = () => {};
   const ended = new Promise<TransportEnd>((onClosed) => {
-    transport.start({ onControl: nothing, onChat: nothing, onStatic: nothing, onDatagram: nothing, onClosed });
+    transport.start({ onControl: nothing, onChat: nothing, onStatic: nothing, onTopics: nothing, onDatagram: nothing, onClosed });
   });
   expect(await ended).toEqual({ closeCode: 16, reason: 'not from here' });
 });

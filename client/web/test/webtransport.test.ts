@@ -38,7 +38,7 @@ async function endOf(closed: Promise<unknown>) {
   vi.stubGlobal('WebTransport', Session);
   const transport = await openWebTransport('https://localhost/', { certificateHashes: [], timeoutMs: 1000 });
   const ignore = () => {};
-  return new Promise((onClosed) => transport.start({ onControl: ignore, onChat: ignore, onStatic: ignore, onDatagram: ignore, onClosed }));
+  return new Promise((onClosed) => transport.start({ onControl: ignore, onChat: ignore, onStatic: ignore, onTopics: ignore, onDatagram: ignore, onClosed }));
 }
 
 test('an open session ends by a code, or without one: a code of zero without a word is none', async () => {

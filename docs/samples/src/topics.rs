@@ -1,15 +1,31 @@
 //! A server of topics alone, and its clients.
 
-use tickwire::Simulation;
+use std::time::Duration;
+
 use tickwire::client::{Client, ClientEvent, SubscribeOptions, TopicEvent};
-use tickwire::control::SubscriptionId;
+use tickwire::control::{SubscriptionId, TopicDelivery, TopicLifetime, TopicStart};
+use tickwire::server::ServerHandle;
+use tickwire::{NoGame, Simulation};
 
 // ANCHOR: server
 /// Reads its settings as any server does.
 pub fn main() -> std::process::ExitCode {
-    tickwire::run::<tickwire::NoGame>()
+    tickwire::run::<NoGame>()
 }
 // ANCHOR_END: server
+
+// ANCHOR: task
+/// A server of topics whose own program publishes: a main of one line, `tickwire::run_with_task(tell_time)`.
+pub async fn tell_time(server: ServerHandle<NoGame>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    for second in 0.. {
+        ticks.tick().await;
+        if let Err(error) = server.topics().publish("time/running", "", format!("{second} s")) {
+            eprintln!("{error}");
+        }
+    }
+}
+// ANCHOR_END: task
 
 // ANCHOR: client
 /// Follows all chats, and says hello in one.
@@ -37,3 +53,19 @@ pub fn lines<S: Simulation>(client: &mut Client<S>) -> Vec<String> {
     lines
 }
 // ANCHOR_END: client
+
+// ANCHOR: presence
+/// Says that its user is here, and follows who else is.
+pub fn appear<S: Simulation>(client: &mut Client<S>, account: &str) -> SubscriptionId {
+    let (delivery, start) = (TopicDelivery::Latest, TopicStart::Last(u32::MAX));
+    let options = SubscribeOptions { delivery, start, ..SubscribeOptions::default() };
+    let (who, _) = client.subscribe("lobby/who", options);
+    client.publish_for(TopicLifetime::Session, ("lobby/who", account), b"here");
+    who
+}
+
+/// Says for three seconds that its user is typing.
+pub fn type_on<S: Simulation>(client: &mut Client<S>, account: &str) {
+    client.publish_for(TopicLifetime::Milliseconds(3000), ("lobby/typing", account), b"");
+}
+// ANCHOR_END: presence

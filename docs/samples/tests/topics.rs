@@ -4,11 +4,11 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tickwire::NoGame;
-use tickwire::client::{Client, ConnectOptions};
-use tickwire::control::RoomChoice;
+use tickwire::client::{Client, ConnectOptions, SubscribeOptions};
+use tickwire::control::{RoomChoice, TopicStart};
 use tickwire::server::config::List;
 use tickwire::server::{Server, ServerConfig};
-use tickwire_samples::topics::{begin, lines};
+use tickwire_samples::topics::{begin, lines, tell_time};
 
 #[tokio::test]
 async fn a_server_without_a_game_carries_messages() {
@@ -21,9 +21,10 @@ async fn a_server_without_a_game_carries_messages() {
     };
     config.topics.enabled = true;
     config.topics.publish = List::of(&["chat/*"]);
-    config.topics.subscribe = List::of(&["chat/**"]);
+    config.topics.subscribe = List::of(&["chat/**", "time/*"]);
     let server = Server::<NoGame>::bind(config).await.unwrap();
     let address = format!("quic://{}", server.local_addr());
+    let telling = tokio::spawn(tell_time(server.handle()));
     let running = tokio::spawn(server.run(std::future::pending()));
 
     let mut ann = Client::<NoGame>::connect(&address, ConnectOptions::default()).await.unwrap();
@@ -46,6 +47,18 @@ async fn a_server_without_a_game_carries_messages() {
     }
     assert_eq!(of_ann, ["chat/berlin: hello", "chat/berlin: hello"]);
     assert!(ann.room().is_none(), "there are no rooms");
+    ann.subscribe("time/*", SubscribeOptions { start: TopicStart::Last(1), ..Default::default() });
+    let mut times = Vec::new();
+    for _ in 0..6000 {
+        times.extend(lines(&mut ann));
+        if times.len() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(times.iter().all(|line| line.starts_with("time/running: ")), "{times:?}");
+    assert!(times.len() >= 2, "the server's own program publishes");
     assert!(!of_bob.is_empty() && !ann.is_over() && !bob.is_over());
+    telling.abort();
     running.abort();
 }

@@ -126,9 +126,11 @@ impl ServerConfig {
         if self.keep_alive_ms >= self.idle_ms {
             return other("keep_alive_ms", "it must be less than idle_ms, or connections are lost");
         }
-        for (key, patterns) in
-            [("topics.publish", &self.topics.publish), ("topics.subscribe", &self.topics.subscribe)]
-        {
+        for (key, patterns) in [
+            ("topics.publish", &self.topics.publish),
+            ("topics.subscribe", &self.topics.subscribe),
+            ("topics.stored", &self.topics.stored),
+        ] {
             if let Some(mistake) = patterns.0.iter().find_map(|it| pattern_mistake(it)) {
                 return other(key, &mistake);
             }

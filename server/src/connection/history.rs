@@ -110,6 +110,9 @@ impl<S: Simulation> ServerState<S> {
             StoreEvent::Score { room, score, outcome } => {
                 self.deliver_scored(&room, score, outcome);
             }
+            StoreEvent::Topic { player, request, saved } => {
+                self.tell_published(player, request, saved);
+            }
             StoreEvent::Failing => self.tell_all(&ServerFrame::Notice(NOT_SAVED.to_owned())),
             StoreEvent::Recovered => self.tell_all(&ServerFrame::Notice(SAVED_AGAIN.to_owned())),
         }

@@ -48,6 +48,11 @@ impl<I> ClientLinks<I> {
         self.add(ClientLink::restored(seat, resume, transport, config))
     }
 
+    /// A number that no session has, for somebody without one.
+    pub(crate) fn number(&self) -> PlayerId {
+        self.numbers.take(1)
+    }
+
     fn add(&self, link: ClientLink<I>) -> Arc<ClientLink<I>> {
         let link = Arc::new(link);
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ use super::served::CountedFrames;
 use super::streams::Streams;
 use super::{ClientLink, ServerState, SessionEnd, send_message};
 use crate::room::ToRoom;
+use crate::store::wall_ms;
 
 /// The connection over which a client resumes its session.
 #[derive(Debug)]
@@ -125,6 +126,7 @@ pub(super) async fn wait_for_return<S: Simulation>(
 ) -> Result<Return, SessionEnd> {
     host.counters.sessions_lost.increment();
     tracing::info!(player = link.player.0, text = lost.text, "connection lost");
+    host.topics.away(link.player, wall_ms());
     tell_room(link, ToRoom::Away { player: link.player }).await;
     let grace = Duration::from_millis(u64::from(host.config.resume_grace_ms));
     tokio::select! {
@@ -152,6 +154,7 @@ pub(super) async fn take_return<S: Simulation>(
     let transport = link.transport().transport_name();
     let address = link.transport().remote_address();
     tracing::info!(player = link.player.0, transport, %address, "session resumed");
+    host.topics.back(link.player, wall_ms());
     let datagram_bytes_max = link.tell_datagram_bytes_max();
     tell_room(link, ToRoom::Back { player: link.player, datagram_bytes_max }).await;
     streams

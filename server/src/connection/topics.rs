@@ -5,19 +5,22 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use tickwire_shared::Simulation;
 use tickwire_shared::control::{
     ClientTopics, CloseCode, RefuseCode, RequestId, ServerFrame, TopicPosition,
 };
+use tickwire_shared::{PlayerId, Simulation};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::control::FRAME_PAUSE;
 use super::frames::{FrameStream, NoFrame};
 use super::{ClientLink, ServerState, SessionEnd, now};
-use crate::store::wall_ms;
+use crate::identity::TopicRights;
+use crate::store::{TopicAnswer, wall_ms};
 use crate::token_bucket::TokenBucket;
 use crate::topics::{
-    EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection, TopicRefusal,
+    DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicConnection,
+    TopicRefusal,
 };
 use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 
@@ -144,14 +147,14 @@ fn answer<S: Simulation>(
     let (player, rights) = (link.player, link.identity().topics.as_ref());
     match frame {
         ClientTopics::Begin { .. } => {}
-        ClientTopics::Publish { topic, key, payload, .. } => {
-            let message = NewTopicMessage { from: player, topic, key, payload };
-            let (sequence, ended) = host.topics.publish(rights, message, wall_ms())?;
-            host.counters.topics_published.increment();
-            for subscription in ended {
-                host.tell_ended(subscription);
+        ClientTopics::Publish { topic, key, payload, lifetime, .. } => {
+            let message = NewTopicMessage { from: player, topic, key, payload, lifetime };
+            let answer = TopicAnswer::Session { player, request };
+            let published = host.publish(rights, message, answer)?;
+            // The store answers those that it keeps.
+            if let Some(sequence) = published {
+                link.send_control(ServerFrame::Published { request, sequence });
             }
-            link.send_control(ServerFrame::Published { request, sequence });
         }
         ClientTopics::Subscribe { subscription: id, pattern, delivery, start, cursors, .. } => {
             let new = NewSubscription { id, pattern, delivery, start, cursors };
@@ -160,6 +163,11 @@ fn answer<S: Simulation>(
         }
         ClientTopics::Unsubscribe { subscription, .. } => {
             host.topics.unsubscribe(player, subscription);
+            link.send_control(ServerFrame::Done { request });
+        }
+        ClientTopics::Remove { topic, key, .. } => {
+            let at = (wall_ms(), host.rooms.store.as_ref());
+            host.topics.remove(player, rights, (&topic, &key), at)?;
             link.send_control(ServerFrame::Done { request });
         }
     }
@@ -173,21 +181,31 @@ async fn write<S: Simulation>(
     mut send: SendHalf,
 ) -> Result<(), StreamOver> {
     let mut frames = Vec::new();
-    while host.topics.poll_delivery(connection, wall_ms(), &mut frames) {
-        if frames.is_empty() {
-            frames.shrink_to(IDLE_BYTES);
-            tokio::select! {
-                biased;
-                () = connection.signal.notified() => {}
-                () = send.given_up() => return Err(StreamOver::GivenUp),
-            }
-        } else {
+    loop {
+        let left = host.topics.poll_delivery(connection, wall_ms(), &mut frames);
+        if !frames.is_empty() {
             send.write_all(&frames).await?;
             host.counters.topic_bytes_out.add(frames.len() as u64);
             frames.clear();
         }
+        match left {
+            DeliveryOutcome::More => {}
+            DeliveryOutcome::Elsewhere => return Ok(()),
+            DeliveryOutcome::Drained => {
+                frames.shrink_to(IDLE_BYTES);
+                tokio::select! {
+                    biased;
+                    () = connection.signal.notified() => {}
+                    () = send.given_up() => return Err(StreamOver::GivenUp),
+                }
+            }
+        }
     }
-    Ok(())
+}
+
+fn not_saved() -> TopicRefusal {
+    let text = "the message was delivered, and is not saved: the server's store fails, or its disk is full";
+    TopicRefusal::new(RefuseCode::Busy, text)
 }
 
 fn misused(how: &str) -> SessionEnd {
@@ -202,6 +220,76 @@ fn too_fast<S: Simulation>(host: &ServerState<S>) -> TopicRefusal {
 }
 
 impl<S: Simulation> ServerState<S> {
+    /// Publishes a message, by these rights or those of the settings. Returns its number in its topic; `None` if the store keeps
+    /// it, and answers once it is on disk.
+    ///
+    /// # Errors
+    /// Why it is not published.
+    fn publish(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+        answer: TopicAnswer,
+    ) -> Result<Option<u64>, TopicRefusal> {
+        let to = (self.rooms.store.as_ref(), Some(answer));
+        let published = self.topics.publish(rights, message, wall_ms(), to)?;
+        let (sequence, is_kept) = (published.sequence, published.is_kept);
+        self.note_published(published.ended);
+        Ok(Some(sequence).filter(|_| !is_kept))
+    }
+
+    /// Publishes a message of the server's own program. Returns its number in the topic, also before the store has it.
+    pub(crate) fn publish_own(&self, message: NewTopicMessage) -> Result<u64, TopicRefusal> {
+        let to = (self.rooms.store.as_ref(), None);
+        let published = self.topics.publish_own(message, wall_ms(), to)?;
+        let sequence = published.sequence;
+        self.note_published(published.ended);
+        Ok(sequence)
+    }
+
+    /// Removes a value for the server's own program.
+    pub(crate) fn remove_own(&self, topic: &str, key: &str) -> Result<(), TopicRefusal> {
+        let at = (wall_ms(), self.rooms.store.as_ref());
+        self.topics.remove_own(PlayerId(0), (topic, key), at)
+    }
+
+    /// Counts a message, and tells the sessions whose subscriptions end by it.
+    fn note_published(&self, ended: Vec<EndedSubscription>) {
+        self.counters.topics_published.increment();
+        for subscription in ended {
+            self.tell_ended(subscription);
+        }
+    }
+
+    /// Publishes a message as [`ServerState::publish`] does, and waits until it is on disk if the store keeps it.
+    ///
+    /// # Errors
+    /// Why it is not published, or not saved.
+    pub(crate) async fn publish_saved(
+        &self,
+        rights: Option<&TopicRights>,
+        message: NewTopicMessage,
+    ) -> Result<u64, TopicRefusal> {
+        let (answer, answered) = oneshot::channel();
+        if let Some(sequence) = self.publish(rights, message, TopicAnswer::Waiting(answer))? {
+            return Ok(sequence);
+        }
+        answered.await.ok().flatten().ok_or_else(not_saved)
+    }
+
+    /// Tells a session what became of a message that the store was to keep.
+    pub(super) fn tell_published(&self, player: PlayerId, request: RequestId, saved: Option<u64>) {
+        let Some(link) = self.links.get(player) else { return };
+        link.send_control(match saved {
+            Some(sequence) => ServerFrame::Published { request, sequence },
+            None => {
+                self.counters.topics_refused.increment();
+                let TopicRefusal { code, text } = not_saved();
+                ServerFrame::Refused { request, code, text }
+            }
+        });
+    }
+
     /// Tells a session of a subscription that ended by itself.
     fn tell_ended(&self, ended: EndedSubscription) {
         let Some(link) = self.links.get(ended.player) else { return };

@@ -41,6 +41,10 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HttpPeer(pub(crate) SocketAddr);
 
+/// The time at which the connection of a request takes no further ones. An answer that goes on until then ends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConnectionEnd(pub(super) tokio::time::Instant);
+
 /// Listens on `address`; on an IPv6 address for IPv4 as well.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -93,7 +97,9 @@ pub(crate) async fn serve(
         let guest = PendingConnection::new(&permits, peer.ip(), times.stall);
         let (has_place, place) = (guest.has_place(), guest.place());
         let tls = tls.load_full();
-        let router = router.clone().layer(Extension(HttpPeer(peer))).layer(Extension(guest));
+        let end = ConnectionEnd(tokio::time::Instant::now() + times.whole);
+        let router = router.clone().layer(Extension(HttpPeer(peer))).layer(Extension(end));
+        let router = router.layer(Extension(guest));
         let task = tokio::spawn(async move {
             if let Err(error) = answer(stream, tls, router, times).await {
                 tracing::debug!(%peer, %error, "an HTTP connection failed");

@@ -47,6 +47,8 @@ struct Stats {
     quic_connections: usize,
     /// Sessions that have said hello.
     sessions: usize,
+    /// Event streams of topics.
+    topic_readers: usize,
     rooms: usize,
     /// People who play.
     players: u64,
@@ -110,6 +112,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         connections: host.links.count(),
         quic_connections: host.quic_connections.load(Ordering::Relaxed),
         sessions: host.sessions(),
+        topic_readers: host.topics.readers(),
         rooms: rooms.len(),
         players: rooms.iter().map(|room| u64::from(room.players)).sum(),
         bots: rooms.iter().map(|room| u64::from(room.bots)).sum(),

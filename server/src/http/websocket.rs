@@ -7,8 +7,8 @@ use std::sync::{Arc, Once};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONNECTION, HOST, HeaderName, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HOST, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::listener::wire_of;
+use super::origin::is_allowed;
 use super::{HttpPeer, LiveInfo};
 use crate::admission::{Admission, AdmissionDecision};
 use crate::config::ServerConfig;
@@ -46,6 +47,11 @@ impl<S: Simulation> WebSocketEntry<S> {
         WebSocketEntry { host: Arc::clone(host), shown: Arc::clone(shown), admission, origins }
     }
 
+    /// The origins of pages that may connect.
+    pub(super) fn origins(&self) -> Arc<Origins> {
+        Arc::clone(&self.origins)
+    }
+
     /// Warns once that a browser plays over a WebSocket because it looked for `localhost` at an
     /// address where no QUIC is listened on.
     fn tell_of_localhost(&self, host: &str) {
@@ -62,22 +68,6 @@ impl<S: Simulation> WebSocketEntry<S> {
                 );
             });
         }
-    }
-}
-
-impl<S: Simulation> WebSocketEntry<S> {
-    /// True if the page that asks may connect. Refusals are counted.
-    fn allows(&self, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(ORIGIN).iter();
-        let Some(origin) = origins.next() else { return true };
-        let origin = String::from_utf8_lossy(origin.as_bytes());
-        let is_one = origins.next().is_none();
-        let allowed = is_one && self.origins.allow(&origin, text(headers, &HOST));
-        if !allowed {
-            self.host.counters.origins_refused.increment();
-            self.origins.warn_of(&origin);
-        }
-        allowed
     }
 }
 
@@ -112,7 +102,7 @@ pub(super) async fn knock<S: Simulation>(
     door.tell_of_localhost(text(request.headers(), &HOST));
     let deadline = Instant::now() + door.host.config.handshake_time();
     let hello = Handshake { deadline, _permit: permit };
-    let is_allowed = door.allows(request.headers());
+    let is_allowed = is_allowed(&door.host.counters, &door.origins, request.headers());
     tokio::spawn(serve(door.host, upgrade, peer, hello, is_allowed));
     let headers = [(UPGRADE, "websocket"), (CONNECTION, "upgrade")];
     let accept = [(SEC_WEBSOCKET_ACCEPT, accept)];

@@ -98,11 +98,25 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         shown: Credentials<'_>,
     ) -> impl Future<Output = Result<Identity, AuthRefusal>> + Send;
+
+    /// Identifies the sender of a request to topics over HTTP, by default as a player. Many requests bring the same token: an
+    /// authenticator whose tokens are good once decides here what a request needs.
+    ///
+    /// # Errors
+    /// The refusal, with which the request is answered.
+    fn authenticate_request(
+        &self,
+        shown: Credentials<'_>,
+    ) -> impl Future<Output = Result<Identity, AuthRefusal>> + Send {
+        self.authenticate(shown)
+    }
 }
 
 /// An [`Authenticator`] as a trait object.
 pub(crate) trait AnyAuthenticator: Send + Sync {
     fn authenticate_boxed<'a>(&'a self, shown: Credentials<'a>) -> Authentication<'a>;
+
+    fn authenticate_request_boxed<'a>(&'a self, shown: Credentials<'a>) -> Authentication<'a>;
 }
 
 type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Identity, AuthRefusal>> + Send + 'a>>;
@@ -110,6 +124,10 @@ type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Identity, AuthRefus
 impl<A: Authenticator> AnyAuthenticator for A {
     fn authenticate_boxed<'a>(&'a self, shown: Credentials<'a>) -> Authentication<'a> {
         Box::pin(self.authenticate(shown))
+    }
+
+    fn authenticate_request_boxed<'a>(&'a self, shown: Credentials<'a>) -> Authentication<'a> {
+        Box::pin(self.authenticate_request(shown))
     }
 }
 

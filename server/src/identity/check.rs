@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::claims::TokenClaims;
 use super::keys::TokenKeys;
-use super::used::{NotTaken, UsedTokens};
+use super::used::{NotTaken, TokenUse, UsedTokens};
 
 /// Most bytes of a token; a longer one is refused unread.
 pub const TOKEN_BYTES_MAX: usize = 4096;
@@ -121,18 +121,19 @@ impl TokenChecker {
         token: &str,
         now_s: u64,
     ) -> Result<TokenClaims, TokenError> {
-        self.accept(signed_claims(keys, token)?, now_s)
+        self.accept(signed_claims(keys, token)?, TokenUse::Session, now_s)
     }
 
     /// The second half of [`TokenChecker::check`], for claims whose signature was checked.
     pub(super) fn accept(
         &mut self,
         claims: TokenClaims,
+        token_use: TokenUse,
         now_s: u64,
     ) -> Result<TokenClaims, TokenError> {
         let ends_s = check_claims(&claims, &self.rules, now_s)?;
         let id = claims.jti.as_deref().ok_or(TokenError::Claim("jti"))?;
-        match self.used.take(id, ends_s, now_s) {
+        match self.used.take((id, token_use), ends_s, now_s) {
             Ok(()) => Ok(claims),
             Err(NotTaken::Used) => Err(TokenError::Used),
             Err(NotTaken::Full) => Err(TokenError::TooMany),

@@ -7,6 +7,7 @@ use super::check::{TokenChecker, TokenRules, check_claims, key_id_of, signed_cla
 use super::claims::{Audiences, TokenClaims, random_id};
 use super::keys::{TokenKeys, TokenKeysError, TokenSigner};
 use super::tokens::{rules_of, unix_s};
+use super::used::TokenUse;
 use crate::config::ServerConfig;
 
 /// The key id of tokens of reserved seats, where the key's file names none.
@@ -90,7 +91,7 @@ impl ReservationTokens {
         key_id_of(token).filter(|id| self.signer.id.as_ref() == Some(id))?;
         Some(signed_claims(&self.keys, token).and_then(|claims| {
             let mut checker = self.checker.lock().unwrap_or_else(PoisonError::into_inner);
-            checker.accept(claims, unix_s())
+            checker.accept(claims, TokenUse::Session, unix_s())
         }))
         .map(|checked| checked.map_err(AuthRefusal::from))
     }

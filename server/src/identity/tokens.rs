@@ -15,6 +15,7 @@ use super::check::{TokenChecker, TokenError, TokenRules, signed_claims};
 use super::claims::TokenClaims;
 use super::keys::{TokenKeys, TokenKeysError, read};
 use super::remote_keys::RemoteKeys;
+use super::used::TokenUse;
 use crate::config::ServerConfig;
 
 /// Lets in players with a valid join token, and guests if the settings allow them.
@@ -88,6 +89,21 @@ impl TokenAuthenticator {
         Ok(true)
     }
 
+    /// The identity by a token that is taken for this use, or of a guest.
+    async fn identify(
+        &self,
+        shown: Credentials<'_>,
+        token_use: TokenUse,
+    ) -> Result<Identity, AuthRefusal> {
+        let Some(token) = shown.token else {
+            let guest = Ok(Identity::default());
+            return if self.guests { guest } else { Err(CloseCode::TokenMissing.into()) };
+        };
+        let claims = self.signed_claims(token.as_str()).await?;
+        let mut checker = self.checker.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(checker.accept(claims, token_use, unix_s())?.into())
+    }
+
     /// The claims of a token that a key of this server signed.
     async fn signed_claims(&self, token: &str) -> Result<TokenClaims, AuthRefusal> {
         // Signatures are checked side by side; only the used ids are shared.
@@ -133,13 +149,11 @@ pub(crate) async fn watch_keys(tokens: Option<Arc<TokenAuthenticator>>, pause_s:
 
 impl Authenticator for Arc<TokenAuthenticator> {
     async fn authenticate(&self, shown: Credentials<'_>) -> Result<Identity, AuthRefusal> {
-        let Some(token) = shown.token else {
-            let guest = Ok(Identity::default());
-            return if self.guests { guest } else { Err(CloseCode::TokenMissing.into()) };
-        };
-        let claims = self.signed_claims(token.as_str()).await?;
-        let mut checker = self.checker.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(checker.accept(claims, unix_s())?.into())
+        self.identify(shown, TokenUse::Session).await
+    }
+
+    async fn authenticate_request(&self, shown: Credentials<'_>) -> Result<Identity, AuthRefusal> {
+        self.identify(shown, TokenUse::Requests).await
     }
 }
 

@@ -71,7 +71,8 @@ pub(super) async fn hand_over<S: Simulation>(
     endpoint.stop_receiving();
     http.iter().for_each(AbortHandle::abort);
     host.stop_at_once();
-    let _ = timeout(CLOSES_TIME, host.links.all_left()).await;
+    let all_left = async { tokio::join!(host.links.all_left(), host.topics.readers_left()) };
+    let _ = timeout(CLOSES_TIME, all_left).await;
     if let Ok(successor) = &given {
         successor.let_go();
     }

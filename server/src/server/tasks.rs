@@ -15,7 +15,7 @@ use crate::certificates::{Certificates, NextLook};
 use crate::connection::ServerState;
 use crate::http::{HttpTls, LiveInfo};
 use crate::scheduler::Watchdog;
-use crate::store::StoreEvent;
+use crate::store::{StoreEvent, wall_ms};
 use crate::transport::{self, Endpoint};
 
 /// How often the threads are looked at that should go on, at least.
@@ -45,6 +45,22 @@ pub(super) async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
     loop {
         tokio::time::sleep(pause).await;
         host.push_rooms();
+    }
+}
+
+/// Removes values of topics at their times.
+pub(super) async fn end_values<S: Simulation>(host: Arc<ServerState<S>>) {
+    loop {
+        let now_ms = wall_ms();
+        let Some(end_ms) = host.topics.end_values(now_ms) else {
+            host.topics.ends.notified().await;
+            continue;
+        };
+        let pause = Duration::from_millis(end_ms.saturating_sub(now_ms).max(1));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = host.topics.ends.notified() => {}
+        }
     }
 }
 

@@ -152,10 +152,10 @@ fn run(
     let path = |matches: &ArgMatches, name: &str| {
         matches.get_one::<PathBuf>(name).expect("a required argument").clone()
     };
-    let told = |StoreCounts { rooms, messages, profiles, scores, sanctions }| {
+    let told = |StoreCounts { rooms, messages, profiles, scores, sanctions, topics }| {
         format!(
             "{messages} messages in {rooms} rooms, {profiles} profiles, {scores} scores, \
-             {sanctions} bans and mutes"
+             {sanctions} bans and mutes, {topics} messages of topics"
         )
     };
     match matches.subcommand() {

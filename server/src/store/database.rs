@@ -2,7 +2,7 @@
 //!
 //! | table | key | value |
 //! | --- | --- | --- |
-//! | `meta` | `version`, `runs`, `opened`, `scores` | a number |
+//! | `meta` | `version`, `runs`, `opened`, `scores`, `topic_list`, `topic_gone` | a number |
 //! | `rooms` | a room's name | its `RoomHead` in postcard |
 //! | `messages` | a room's name and a message's number | its `StoredMessage` in postcard |
 //! | `profiles` | a game's name and an account's id | its `StoredProfile` in postcard |
@@ -10,6 +10,9 @@
 //! | `scores` | a game's name, a board's, a period and an account's id | its `StoredScore` in postcard |
 //! | `score_order` | the same with place and number for the account | the account's id |
 //! | `score_counts` | a game's name, a board's and a period | the number of accounts |
+//! | `topics` | a topic's name | the number of its log |
+//! | `topic_messages` | a topic's name and a message's number | its place among all, and its `TopicMessage`, in postcard |
+//! | `topic_runs` | the number of a run | the place of the newest message when it began |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
 mod check;
@@ -19,6 +22,7 @@ mod said;
 mod sanctions;
 mod score_pages;
 mod scores;
+mod topics;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -36,10 +40,12 @@ use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
 use super::record::{RoomHead, StoredMessage, VERSION, VERSION_FIRST};
 use super::scores::SaveScore;
 use super::{NewMessage, SaveProfile};
+use crate::topics::TopicChange;
 use profiles::PROFILES;
 use said::SAID;
 use sanctions::SANCTIONS;
 use scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
+use topics::{TOPIC_MESSAGES, TOPIC_RUNS, TOPICS};
 
 pub(crate) use sanctions::SanctionChange;
 pub(super) use scores::ScoreRetention;
@@ -90,14 +96,16 @@ pub(super) struct Batch {
     pub(super) saves: Vec<SaveProfile>,
     pub(super) scores: Vec<SaveScore>,
     pub(super) sanctions: Vec<SanctionChange>,
+    pub(super) topics: Vec<TopicChange>,
     /// The time, in milliseconds since 1970.
     pub(super) time_ms: u64,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        let Batch { messages, saves, scores, sanctions, .. } = self;
-        messages.is_empty() && saves.is_empty() && scores.is_empty() && sanctions.is_empty()
+        let Batch { messages, saves, scores, sanctions, topics, .. } = self;
+        let has_none = messages.is_empty() && topics.is_empty();
+        has_none && saves.is_empty() && scores.is_empty() && sanctions.is_empty()
     }
 }
 
@@ -137,6 +145,8 @@ pub(super) struct StoreCounts {
     pub(super) profiles: u64,
     pub(super) scores: u64,
     pub(super) sanctions: u64,
+    /// Messages of topics.
+    pub(super) topics: u64,
 }
 
 impl Database {
@@ -178,6 +188,9 @@ impl Database {
                 database.table(&write, SCORES)?;
                 database.table(&write, SCORE_ORDER)?;
                 database.table(&write, SCORE_COUNTS)?;
+                database.table(&write, TOPICS)?;
+                database.table(&write, TOPIC_MESSAGES)?;
+                database.table(&write, TOPIC_RUNS)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -332,6 +345,7 @@ impl Database {
         let saves = self.save_profiles(&write, &batch.saves, limits, batch.time_ms)?;
         let scores = self.save_scores(&write, &batch.scores, retention.scores, batch.time_ms)?;
         let sanctions = self.set_sanctions(&write, &batch.sanctions, retention.sanctions)?;
+        self.change_topics(&write, &batch.topics)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
         Ok(Written { saves, scores, sanctions })

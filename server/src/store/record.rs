@@ -7,8 +7,8 @@ use tickwire_shared::{PlayerId, Tick};
 use crate::room::{NewProfile, NewScore, SavedProfile};
 
 /// The version of the format.
-pub(super) const VERSION: u64 = 3;
-/// The first version: it has no profiles, and version 2 no score boards. A server that opens a store of a version before makes
+pub(super) const VERSION: u64 = 4;
+/// The first version: it has no profiles, version 2 no score boards, and version 3 no topics. A server that opens a store of a version before makes
 /// it one of this version.
 pub(super) const VERSION_FIRST: u64 = 1;
 

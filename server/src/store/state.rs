@@ -12,6 +12,8 @@ use super::StoreRequest;
 pub(super) struct StoreState {
     /// Requests in the queue, and those about to be.
     pub(super) queued: QueueFill,
+    /// The changes of topics of them.
+    pub(super) topic_writes: QueueFill,
     /// The look-ups of them.
     pub(super) look_ups: QueueFill,
     /// The profiles of them that are read.
@@ -27,6 +29,7 @@ pub(super) struct StoreState {
     messages_kept: AtomicU64,
     messages_not_kept: AtomicU64,
     looked_up: AtomicU64,
+    pub(super) topics: OutcomeCounts,
     profiles_read: AtomicU64,
     pub(super) profiles: OutcomeCounts,
     scores_read: AtomicU64,
@@ -58,6 +61,10 @@ pub(crate) struct StoreStats {
     pub(crate) messages_not_kept: u64,
     /// Pages of history that were looked up.
     pub(crate) look_ups: u64,
+    /// Messages of topics on disk.
+    pub(crate) topics_kept: u64,
+    /// Messages of topics that the disk did not take.
+    pub(crate) topics_not_kept: u64,
     /// Profiles that were read for joins.
     pub(crate) profiles_read: u64,
     /// Profiles on disk, each time that they were saved.
@@ -121,6 +128,7 @@ impl StoreState {
     pub(super) fn part_of(&self, request: &StoreRequest) -> Option<&QueueFill> {
         match request {
             StoreRequest::Keep(_) | StoreRequest::Sanction(_) => None,
+            StoreRequest::Topic(_) => Some(&self.topic_writes),
             StoreRequest::Page(_) => Some(&self.look_ups),
             StoreRequest::Save(_) => Some(&self.profile_saves),
             StoreRequest::Load(_) => Some(&self.loads),
@@ -146,6 +154,8 @@ impl StoreState {
             messages_kept: self.messages_kept.load(Ordering::Relaxed),
             messages_not_kept: self.messages_not_kept.load(Ordering::Relaxed),
             look_ups: self.looked_up.load(Ordering::Relaxed),
+            topics_kept: self.topics.saved.load(Ordering::Relaxed),
+            topics_not_kept: self.topics.failed.load(Ordering::Relaxed),
             profiles_read: self.profiles_read.load(Ordering::Relaxed),
             profiles_saved: self.profiles.saved.load(Ordering::Relaxed),
             profiles_stale: self.profiles.stale.load(Ordering::Relaxed),

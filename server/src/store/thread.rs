@@ -212,6 +212,7 @@ impl StoreThread {
                     newest.insert(message.room.clone(), message.message.id);
                     batch.messages.push(message.clone());
                 }
+                StoreRequest::Topic(write) => batch.topics.push(write.change.clone()),
                 StoreRequest::Save(save) => batch.saves.push((**save).clone()),
                 StoreRequest::Score(save) => batch.scores.push((**save).clone()),
                 StoreRequest::Sanction(set) => batch.sanctions.push(set.change.clone()),

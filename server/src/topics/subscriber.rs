@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tickwire_shared::control::{SubscriptionId, TopicDelivery, TopicPosition};
+use tickwire_shared::control::{
+    ServerTopics, SubscriptionId, TopicDelivery, TopicPosition, write_frame, write_topic_messages,
+};
 
-use super::TopicId;
+use super::log::TopicLog;
+use super::{Topic, TopicId};
+
+/// Bytes of messages of one topic in a delivery before the next topic's turn.
+const TURN_BYTES: usize = 8 * 1024;
 
 /// A session with subscriptions.
 #[derive(Debug, Default)]
@@ -37,8 +43,36 @@ pub(super) struct TopicFollower {
     pub(super) is_continued: bool,
     /// The last message that was read.
     pub(super) cursor: u64,
+    /// By [`TopicDelivery::Latest`]: what was removed up to here has no value at the client.
+    pub(super) removals: u64,
     /// The client was told of the topic.
     pub(super) is_announced: bool,
+}
+
+impl TopicFollower {
+    /// The first and the last of the removals that are gone and that it may have missed. It begins anew then.
+    pub(super) fn take_forgotten(&mut self, log: &TopicLog) -> Option<(u64, u64)> {
+        let (from, forgotten) = (self.cursor + 1, log.forgotten());
+        let may_miss = self.delivery == TopicDelivery::Latest && self.may_have_values();
+        if !may_miss || forgotten <= self.cursor.max(self.removals) {
+            return None;
+        }
+        self.begin_anew(forgotten);
+        Some((from, forgotten))
+    }
+
+    /// False for one that began without values and has read none.
+    fn may_have_values(&self) -> bool {
+        self.is_continued || self.cursor > self.start
+    }
+
+    /// Reads all newest values again that it ever was to get, after removals up to `forgotten` that are gone.
+    fn begin_anew(&mut self, forgotten: u64) {
+        if std::mem::replace(&mut self.is_continued, false) {
+            self.start = 0;
+        }
+        (self.cursor, self.removals) = (self.start, forgotten);
+    }
 }
 
 impl Subscriber {
@@ -64,6 +98,7 @@ impl Subscriber {
         let Some(follower) = self.followers.get_mut(&number) else { return false };
         let before = (follower.cursor, follower.is_announced);
         follower.is_announced = position.is_some();
+        follower.removals = 0;
         follower.cursor = match position {
             Some(position) => position.sequence.clamp(follower.start.min(last), last),
             None => follower.start,
@@ -77,4 +112,34 @@ impl Subscriber {
         let own = followers.filter(|(_, follower)| follower.subscription == subscription);
         own.map(|(number, _)| *number).collect()
     }
+}
+
+/// Appends a topic's next frames for a session.
+pub(super) fn deliver(number: u32, follower: &mut TopicFollower, topic: &Topic, out: &mut Vec<u8>) {
+    let Topic { name, log, .. } = topic;
+    if !std::mem::replace(&mut follower.is_announced, true) {
+        let following = ServerTopics::Following {
+            subscription: follower.subscription,
+            topic: number,
+            name: name.clone(),
+            epoch: log.epoch,
+            after: follower.cursor,
+            is_continued: follower.is_continued,
+        };
+        write_frame(&following, out);
+    }
+    if follower.delivery == TopicDelivery::Ordered
+        && let Some((from, to)) = log.missed(follower.cursor)
+    {
+        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
+        follower.cursor = to;
+    }
+    if let Some((from, to)) = follower.take_forgotten(log) {
+        write_frame(&ServerTopics::Missed { topic: number, from, to }, out);
+    }
+    let (messages, cursor) = log.read(follower.delivery, follower.cursor, TURN_BYTES);
+    if !messages.is_empty() {
+        write_topic_messages(number, messages.into_iter(), out);
+    }
+    follower.cursor = cursor;
 }

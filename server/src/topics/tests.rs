@@ -1,11 +1,17 @@
 //! Topics against a list of all that was published, over schedules of lost connections, and one by one.
 
+mod merged;
 mod reader;
 mod schedule;
+mod stored;
+mod values;
+
+use tickwire_shared::control::{ServerTopics, TopicStart};
 
 use super::*;
 use reader::TopicReader;
 
+const KEPT: TopicLifetime = TopicLifetime::Kept;
 const ANN: PlayerId = PlayerId(1);
 const BOB: PlayerId = PlayerId(2);
 
@@ -22,7 +28,7 @@ fn publish(
     payload: &str,
 ) -> Result<u64, TopicRefusal> {
     let (topic, key, payload) = (topic.to_owned(), key.to_owned(), payload.as_bytes().to_vec());
-    topics.handle_publish(0, NewTopicMessage { from: ANN, topic, key, payload })
+    topics.handle_publish(0, NewTopicMessage { from: ANN, topic, key, payload, lifetime: KEPT })
 }
 
 fn code_of<T: std::fmt::Debug>(result: Result<T, TopicRefusal>) -> RefuseCode {
@@ -97,14 +103,14 @@ fn a_subscription_begins_where_it_asks_to() {
     for number in 0..10u64 {
         let (topic, key) = ("t".to_owned(), (number % 3).to_string());
         let payload = number.to_string().into_bytes();
-        let new = NewTopicMessage { from: ANN, topic, key, payload };
+        let new = NewTopicMessage { from: ANN, topic, key, payload, lifetime: KEPT };
         topics.handle_publish(number * 1000, new).unwrap();
     }
     let mut read = |delivery, start| {
         let mut bob = TopicReader::begin(&mut topics, BOB);
         bob.subscribe(&mut topics, 9_500, ("t", delivery), start);
         let read = payloads(&bob.read_all(&mut topics, 9_500));
-        topics.handle_leave(BOB);
+        topics.handle_leave(0, BOB);
         read
     };
     let (ordered, latest) = (TopicDelivery::Ordered, TopicDelivery::Latest);
@@ -140,6 +146,7 @@ fn a_topic_gets_no_number_that_another_has_however_often_they_were_counted() {
         start: 0,
         is_continued: false,
         cursor: 0,
+        removals: 0,
         is_announced: false,
     };
     let numbers: Vec<u32> = (0..3).map(|_| subscriber.follow(follower())).collect();
@@ -195,7 +202,10 @@ fn every_limit_is_kept_and_named() {
     // A topic that nobody follows goes for a new one once its messages are too old.
     let later = |topics: &mut Topics, topic: &str| {
         let (topic, key, payload) = (topic.to_owned(), String::new(), Vec::new());
-        topics.handle_publish(10_001, NewTopicMessage { from: ANN, topic, key, payload })
+        topics.handle_publish(
+            10_001,
+            NewTopicMessage { from: ANN, topic, key, payload, lifetime: KEPT },
+        )
     };
     assert_eq!(later(&mut topics, "later/1"), Ok(1));
     assert_eq!(topics.poll_ended(), None, "it follows two");
@@ -233,7 +243,10 @@ fn values_without_place_take_that_of_old_topics_and_replace_their_own() {
     let mut topics = topics(|limits| (limits.bytes_max, limits.history_s) = (64 * 1024, 10));
     let fill = |topics: &mut Topics, now_ms: u64, topic: String, bytes: usize| {
         let (key, payload) = (String::new(), vec![0; bytes]);
-        topics.handle_publish(now_ms, NewTopicMessage { from: ANN, topic, key, payload })
+        topics.handle_publish(
+            now_ms,
+            NewTopicMessage { from: ANN, topic, key, payload, lifetime: KEPT },
+        )
     };
     let mut bob = TopicReader::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("t/0", TopicDelivery::Latest), TopicStart::New);
@@ -269,7 +282,7 @@ fn what_is_gone_leaves_nothing_behind() {
             reader.read_all(&mut topics, 0);
         }
     }
-    (0..20).for_each(|player| topics.handle_leave(PlayerId(player)));
+    (0..20).for_each(|player| topics.handle_leave(0, PlayerId(player)));
     assert!(topics.subscribers.is_empty());
     assert!(topics.topics.values().all(|topic| topic.followers == 0 && topic.waiting.is_empty()));
     assert_eq!(topics.idle.len(), 1);

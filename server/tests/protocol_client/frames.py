@@ -4,7 +4,7 @@ from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 7
+VERSION = 8
 FRAME_MAX = 65536
 CONTROL, CHAT, STATIC, TOPICS = 1, 2, 3, 4
 
@@ -134,14 +134,20 @@ TOPIC_START = enumeration(
     ("New", structure()),
     ("Last", structure(count=U32)),
     ("Since", structure(ms=U32)))
-TOPIC_MESSAGE = structure(sequence=U64, time_ms=U64, **{"from": U32}, key=STRING, payload=BYTES)
+TOPIC_LIFETIME = enumeration(
+    ("Kept", structure()),
+    ("Session", structure()),
+    ("Milliseconds", structure(ms=U32)))
+TOPIC_MESSAGE = structure(sequence=U64, time_ms=U64, **{"from": U32}, key=STRING,
+                          kind=units("Value", "Away", "Removed"), payload=BYTES)
 
 CLIENT_TOPICS = enumeration(
     ("Begin", structure(positions=listing(TOPIC_POSITION))),
-    ("Publish", structure(request=U32, topic=STRING, key=STRING, payload=BYTES)),
+    ("Publish", structure(request=U32, topic=STRING, key=STRING, payload=BYTES, lifetime=TOPIC_LIFETIME)),
     ("Subscribe", structure(request=U32, subscription=U32, pattern=STRING, delivery=TOPIC_DELIVERY, start=TOPIC_START,
                             cursors=listing(TOPIC_CURSOR))),
-    ("Unsubscribe", structure(request=U32, subscription=U32)))
+    ("Unsubscribe", structure(request=U32, subscription=U32)),
+    ("Remove", structure(request=U32, topic=STRING, key=STRING)))
 
 SERVER_TOPICS = enumeration(
     ("Following", structure(subscription=U32, topic=U32, name=STRING, epoch=U64, after=U64, is_continued=BOOL)),

@@ -29,7 +29,7 @@ ANSWERS = {
     "Subscribe": ("Done", "Refused"), "Unsubscribe": ("Done",)}
 # The stream of a request and its enum; all others are of the control stream.
 STREAMS = {**dict.fromkeys(("Say", "Tell", "History"), (CHAT, CLIENT_CHAT)),
-           **dict.fromkeys(("Publish", "Subscribe", "Unsubscribe"), (TOPICS, CLIENT_TOPICS))}
+           **dict.fromkeys(("Publish", "Subscribe", "Unsubscribe", "Remove"), (TOPICS, CLIENT_TOPICS))}
 COUNTED_AS = {CONTROL: "frame", CHAT: "chat", TOPICS: "topics"}
 
 
@@ -403,6 +403,10 @@ class Session(QuicConnectionProtocol):
         self.subscriptions[number] = delivery
         return self.ask("Subscribe", subscription=number, pattern=pattern, delivery=delivery, start=start,
                         cursors=list(cursors))
+
+    def publish(self, topic, key, payload, lifetime=("Kept", {})):
+        """Publishes a message; the future of the answer."""
+        return self.ask("Publish", topic=topic, key=key, payload=payload, lifetime=lifetime)
 
     def unsubscribe(self, number):
         """Ends a subscription; the future of the answer."""

@@ -201,9 +201,7 @@ async def topics(first, second):
     def payloads():
         return [(name, message["payload"]) for name, message in second.topic_messages]
 
-    def publish(topic, key, payload):
-        return first.ask("Publish", topic=topic, key=key, payload=payload)
-
+    publish = first.publish
     check((await publish("tour/chat", "", b"0"))[1] == {"request": first.requests, "sequence": 1}, "a topic is made")
     check((await second.subscribe(1, "tour/*"))[0] == "Done", "a pattern is followed")
     for payload in (b"1", b"2"):
@@ -229,6 +227,25 @@ async def topics(first, second):
         check(refused(await answer, code), f"{code}")
 
 
+async def presence(first, second):
+    """Values that are removed: by a request, and at a time."""
+    def told():
+        return [(message["key"], message["kind"], message["payload"]) for _, message in second.topic_messages]
+
+    second.topic_messages.clear()
+    await second.subscribe(5, "tour/who", "Latest", ("Last", {"count": 10}))
+    await first.publish("tour/who", "first", b"here", ("Session", {}))
+    await first.publish("tour/who", "typing", b"", ("Milliseconds", {"ms": 100}))
+    await until(lambda: len(told()) == 3, "a value is there, and another one for a while")
+    check(told()[0] == ("first", "Value", b"here") and told()[2] == ("typing", "Removed", b""), "which ends by itself")
+    for key in ("first", "nobody"):
+        check((await first.ask("Remove", topic="tour/who", key=key))[0] == "Done", "a value is removed, or there is none")
+    await until(lambda: len(told()) == 4, "and the others are told so")
+    check(told()[3] == ("first", "Removed", b""), "once")
+    check(refused(await first.ask("Remove", topic="a", key=""), "TopicForbidden"), "by the right to publish")
+    check(refused(await first.publish("tour/who", "", bytes(1025), ("Session", {})), "TopicTooLong"), "a value has a bound")
+
+
 async def resume(options):
     """Loses a connection in a room with a message under way, and goes on over another one."""
     room = Namespace(**vars(options) | {"room": f"{options.room}-resume"})
@@ -240,13 +257,13 @@ async def resume(options):
         await guest.enter()
         await until(lambda: before.world.own() and before.player in other.members, "a client with a secret plays")
         await before.subscribe(1, "tour/resume")
-        await other.ask("Publish", topic="tour/resume", key="", payload=b"0")
+        await other.publish("tour/resume", "", b"0")
         await until(lambda: before.topic_messages, "a topic is followed")
         said = before.ask("Say", text="once")
         guest.stop()
         kept = before.lose()
         seat, newest = before.world.seat, before.world.newest
-        await other.ask("Publish", topic="tour/resume", key="", payload=b"1")
+        await other.publish("tour/resume", "", b"1")
         await after.resume(kept)
         await until(lambda: [message["payload"] for _, message in after.topic_messages] == [b"0", b"1"],
                     "a message of a topic that was published meanwhile comes once")
@@ -364,6 +381,7 @@ async def run(options):
             await greet(session, options)
         await rooms(first, second, third, options)
         await topics(first, second)
+        await presence(first, second)
         for session in (first, second, third):
             await session.goodbye()
             check(session.close_code == "Normal" and session.failure is None, "goodbye is answered")

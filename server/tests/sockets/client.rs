@@ -19,6 +19,8 @@ use tickwire_shared::schema::Schema;
 use tickwire_shared::simulation::schema_of;
 use tickwire_shared::{PlayerId, Tick, websocket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::game::{Dots, Keys};
 use crate::harness::{Running, soon};
@@ -293,6 +295,19 @@ impl Client {
         let replica = self.replica.as_ref().expect("in a room");
         let own = replica.entities().iter().find(|entity| entity.id.0 == player.0)?;
         own.states.state(own.states.len() - 1).next()
+    }
+
+    /// Closes the connection, with this code as the reason.
+    pub(crate) async fn close(&self, code: CloseCode) {
+        match &self.connection {
+            Connection::Quic(quic) => quic.close(code.number().into(), b""),
+            Connection::WebTransport(web) => web.close(code.number().into(), b""),
+            Connection::WebSocket(socket) => {
+                let code = websocket::close_number(code).into();
+                let close = CloseFrame { code, reason: "".into() };
+                socket.send(Message::Close(Some(close))).await;
+            }
+        }
     }
 
     /// Waits until the connection ends; returns its code and text.

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
 use tickwire_server::identity::Authenticator;
-use tickwire_server::{Notices, Page, Server, ServerConfig, ServerError};
+use tickwire_server::{Notices, Page, Server, ServerConfig, ServerError, ServerHandle};
 use tickwire_shared::control::ServerRun;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,6 +27,7 @@ pub(crate) struct Running {
     pub(crate) udp: SocketAddr,
     pub(crate) http: SocketAddr,
     pub(crate) notices: Notices<Dots>,
+    pub(crate) handle: ServerHandle<Dots>,
     pub(crate) hashes: Vec<[u8; 32]>,
     pub(crate) dir: tempfile::TempDir,
     /// The server's run, once a client that resumes was told of it.
@@ -83,7 +84,7 @@ impl Running {
         let server = with(server);
         let port = server.local_addr().port();
         let http = server.http_addr().map_or(0, |addr| addr.port());
-        let (hashes, notices) = (server.certificate_hashes(), server.notices());
+        let (hashes, handle) = (server.certificate_hashes(), server.handle());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
             let _ = stopped.await;
@@ -91,7 +92,8 @@ impl Running {
         Running {
             udp: SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
             http: SocketAddr::from((Ipv6Addr::LOCALHOST, http)),
-            notices,
+            notices: handle.notices(),
+            handle,
             hashes,
             dir,
             run: OnceLock::new(),

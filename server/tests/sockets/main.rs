@@ -1,6 +1,7 @@
 //! The server over real sockets, one file for each behaviour.
 
 mod client;
+mod curl;
 mod disk;
 mod game;
 mod harness;
@@ -42,5 +43,7 @@ mod static_data;
 mod stop;
 mod threads;
 mod topics;
+mod topics_http;
+mod topics_stored;
 mod transports;
 mod websocket;

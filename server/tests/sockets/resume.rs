@@ -9,9 +9,8 @@ use tickwire_shared::control::{
 };
 use tickwire_shared::{PlayerId, Tick, websocket};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::client::{Client, Connection, Over, hello};
+use crate::client::{Client, Over, hello};
 use crate::game::Keys;
 use crate::harness::{Running, soon};
 use crate::laned::connect_socket;
@@ -202,16 +201,7 @@ async fn a_client_that_says_of_its_connection_that_it_is_lost_is_waited_for() {
     let mut witness = server.player(Over::Quic, "waiting", "witness").await;
     for over in Over::ALL {
         let (gone, secret) = resumable(&server, over, "waiting").await;
-        let number = CloseCode::ConnectionLost.number();
-        match &gone.connection {
-            Connection::Quic(quic) => quic.close(number.into(), b""),
-            Connection::WebTransport(web) => web.close(number.into(), b""),
-            Connection::WebSocket(socket) => {
-                let code = websocket::close_number(CloseCode::ConnectionLost).into();
-                let close = CloseFrame { code, reason: "".into() };
-                socket.send(Message::Close(Some(close))).await;
-            }
-        }
+        gone.close(CloseCode::ConnectionLost).await;
         until_away(&mut witness, gone.player).await;
         let received = Received { control: 2, chat: 0 };
         let mut back = resume(&server, over, (gone.player, secret), received).await;

@@ -7,7 +7,8 @@ use tickwire_server::config::List;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
     ClientTopics, CloseCode, Received, RefuseCode, RequestId, STREAM_TOPICS, ServerFrame,
-    ServerTopics, SubscriptionId, TopicCursor, TopicDelivery, TopicPosition, TopicStart,
+    ServerTopics, SubscriptionId, TopicCursor, TopicDelivery, TopicLifetime, TopicMessageKind,
+    TopicPosition, TopicStart,
 };
 
 use crate::client::{Client, Over, Stream};
@@ -42,7 +43,8 @@ impl Topics {
     async fn send_publish(&mut self, client: &mut Client, topic: &str, key: &str, payload: &[u8]) {
         let request = client.number();
         let (topic, key, payload) = (topic.to_owned(), key.to_owned(), payload.to_vec());
-        self.stream.write(&ClientTopics::Publish { request, topic, key, payload }).await;
+        let lifetime = TopicLifetime::Kept;
+        self.stream.write(&ClientTopics::Publish { request, topic, key, payload, lifetime }).await;
     }
 
     /// Publishes a message and returns its number.
@@ -153,6 +155,43 @@ async fn messages_reach_subscribers_over_every_transport() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_servers_own_program_publishes_without_rights_and_without_a_rate() {
+    let server = Running::start_with(|config| {
+        config.topics.enabled = true;
+        config.topics.subscribe = List::of(&["**"]);
+        config.topics.publish_burst = 1;
+    })
+    .await;
+    let mut bob = server.greeted(Over::Quic).await;
+    let mut topics = Topics::begin(&bob, Vec::new()).await;
+    topics.subscribe(&mut bob, "prices/*", TopicDelivery::Ordered).await;
+    let publisher = server.handle.topics();
+    for sequence in 1..=200 {
+        let price = publisher.publish("prices/nord", "ACME", format!("{sequence}"));
+        assert_eq!(price, Ok(sequence));
+    }
+    assert_eq!(topics.read_to(200).await, (1..=200).collect::<Vec<_>>());
+    publisher.publish("prices/nord", "ACME", b"last").unwrap();
+    let Some(ServerTopics::Messages { messages, .. }) = topics.stream.read().await else {
+        panic!("no messages");
+    };
+    let [message] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!(
+        (message.from, &*message.key, &message.payload[..]),
+        (PlayerId(0), "ACME", &b"last"[..])
+    );
+    let code = |topic: &str, bytes: usize| {
+        publisher.publish(topic, "", vec![0; bytes]).map_err(|error| error.code)
+    };
+    assert_eq!(code("prices/*", 1), Err(RefuseCode::TopicInvalid));
+    assert_eq!(code("prices/nord", 100_000), Err(RefuseCode::TopicTooLong));
+    let other = Running::start().await;
+    let error = other.handle.topics().publish("prices/nord", "", "1").unwrap_err();
+    assert_eq!(error.code, RefuseCode::TopicsOff);
+    assert!(error.to_string().contains("topics.enabled"), "{error}");
 }
 
 #[tokio::test]
@@ -350,5 +389,53 @@ async fn the_client_publishes_and_follows() {
         let cursors = client.topic_cursors(all);
         assert!(cursors.iter().any(|it| it.topic == topic && it.sequence == 3), "{cursors:?}");
         client.close().await;
+    }
+}
+
+/// What came of each change of a value since: its key, and what the message says of it.
+async fn changes(stream: &mut Stream, count: usize) -> Vec<(String, TopicMessageKind)> {
+    let mut changes = Vec::new();
+    while changes.len() < count {
+        if let Some(ServerTopics::Messages { messages, .. }) = stream.read().await {
+            changes.extend(messages.into_iter().map(|message| (message.key, message.kind)));
+        }
+    }
+    changes
+}
+
+#[tokio::test]
+async fn who_is_here_is_told_whatever_becomes_of_connections() {
+    use TopicMessageKind::{Away, Removed, Value};
+    let server = Running::start_with(open_to_all).await;
+    let mut bob = server.greeted(Over::Quic).await;
+    let mut watching = Topics::begin(&bob, Vec::new()).await;
+    watching.subscribe(&mut bob, "who", TopicDelivery::Latest).await;
+    for over in Over::ALL {
+        let (mut ann, secret) = resumable_greeted(&server, over).await;
+        let mut topics = Topics::begin(&ann, Vec::new()).await;
+        let name = format!("{over:?}");
+        let mut hold = async |key: &str, lifetime| {
+            let request = ann.number();
+            let (topic, key, payload) = ("who".to_owned(), key.to_owned(), b"here".to_vec());
+            topics
+                .stream
+                .write(&ClientTopics::Publish { request, topic, key, payload, lifetime })
+                .await;
+            let answer = ann.hear().await;
+            assert!(matches!(answer, ServerFrame::Published { .. }), "{answer:?}");
+        };
+        hold(&name, TopicLifetime::Session).await;
+        assert_eq!(changes(&mut watching.stream, 1).await, [(name.clone(), Value)]);
+        hold("typing", TopicLifetime::Milliseconds(50)).await;
+        let typing = |kind| ("typing".to_owned(), kind);
+        assert_eq!(changes(&mut watching.stream, 2).await, [typing(Value), typing(Removed)]);
+        ann.close(CloseCode::ConnectionLost).await;
+        assert_eq!(changes(&mut watching.stream, 1).await, [(name.clone(), Away)]);
+        let received = Received { control: 3, chat: 0 };
+        let mut back = resume(&server, over, (ann.player, secret), received).await;
+        assert!(matches!(back.hear().await, ServerFrame::Resumed { .. }));
+        assert_eq!(changes(&mut watching.stream, 1).await, [(name.clone(), Value)]);
+        back.close(CloseCode::Normal).await;
+        assert_eq!(changes(&mut watching.stream, 1).await, [(name, Removed)]);
     }
 }

@@ -43,6 +43,8 @@ pub enum ClientTopics {
         key: String,
         /// Any bytes.
         payload: Vec<u8>,
+        /// How long the key has this value.
+        lifetime: TopicLifetime,
     },
     /// Follows all topics, also later ones, whose names match a pattern. Answered by
     /// [`ServerFrame::Done`](super::ServerFrame::Done) or [`ServerFrame::Refused`](super::ServerFrame::Refused).
@@ -68,6 +70,16 @@ pub enum ClientTopics {
         /// Which.
         subscription: SubscriptionId,
     },
+    /// Removes the value of a key, whoever published it. Answered by [`ServerFrame::Done`](super::ServerFrame::Done), also where
+    /// there is none, or [`ServerFrame::Refused`](super::ServerFrame::Refused).
+    Remove {
+        /// Its number, counted with those of the other streams.
+        request: RequestId,
+        /// The topic's name.
+        topic: String,
+        /// Which value; empty for that of the topic as a whole.
+        key: String,
+    },
 }
 
 impl ClientTopics {
@@ -77,9 +89,36 @@ impl ClientTopics {
             ClientTopics::Begin { .. } => None,
             ClientTopics::Publish { request, .. }
             | ClientTopics::Subscribe { request, .. }
-            | ClientTopics::Unsubscribe { request, .. } => Some(*request),
+            | ClientTopics::Unsubscribe { request, .. }
+            | ClientTopics::Remove { request, .. } => Some(*request),
         }
     }
+}
+
+/// How long a key has the value that a message gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TopicLifetime {
+    /// Until the next message of the key.
+    #[default]
+    Kept,
+    /// As long as the session lasts: while a lost connection may come back, subscribers are told that it is
+    /// [away](TopicMessageKind::Away); then the value is removed. A value that several sessions hold is there until the last of them ends.
+    Session,
+    /// For this many milliseconds.
+    Milliseconds(u32),
+}
+
+/// What a message says of its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TopicMessageKind {
+    /// Its newest value.
+    #[default]
+    Value,
+    /// The value that it has, once more: the sessions that hold it have lost their connections. When one is back the value comes
+    /// again.
+    Away,
+    /// It has no value any more. The payload is empty.
+    Removed,
 }
 
 /// Which messages of a topic a subscription gets.
@@ -89,6 +128,7 @@ pub enum TopicDelivery {
     #[default]
     Ordered,
     /// The newest message of each key, in the order of their last change. A slow client skips the older ones.
+    /// A removal may come of a key that had no value here.
     Latest,
 }
 
@@ -150,7 +190,8 @@ pub enum ServerTopics {
         /// One at least.
         messages: Vec<TopicMessage>,
     },
-    /// Messages that the server no longer keeps, by [`TopicDelivery::Ordered`]: the client was too slow, or away for too long.
+    /// Messages that the server no longer keeps: the client was too slow, or away for too long. By [`TopicDelivery::Latest`] they
+    /// are removals: the client forgets the values of all keys, and those that there are come again.
     Missed {
         /// The topic's number.
         topic: u32,
@@ -172,6 +213,8 @@ pub struct TopicMessage {
     pub from: PlayerId,
     /// What it is the newest value of; empty for the topic as a whole.
     pub key: String,
+    /// What it says of the key.
+    pub kind: TopicMessageKind,
     /// Any bytes.
     pub payload: Vec<u8>,
 }
@@ -220,6 +263,7 @@ mod tests {
                 time_ms: 1_700_000_000_000 + number,
                 from: PlayerId(number as u32),
                 key: "k".repeat(number as usize % 5),
+                kind: TopicMessageKind::Value,
                 payload: vec![number as u8; number as usize % 200],
             };
             let messages: Vec<TopicMessage> = (0..count).map(message).collect();
@@ -239,6 +283,7 @@ mod tests {
             time_ms: u64::MAX,
             from: PlayerId(u32::MAX),
             key: "k".repeat(TOPIC_KEY_BYTES_MAX),
+            kind: TopicMessageKind::Removed,
             payload: vec![0; 61_440],
         };
         let mut frame = Vec::new();

@@ -11,6 +11,8 @@ const ROOT = resolve(import.meta.dirname, '../../../..');
 /** What servers run: a program, the variable that may name another build of it, and its page. */
 export const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: resolve(import.meta.dirname, '../dist') };
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
+const TRACKING = { name: 'tickwire-tracking', variable: 'TRACKING_SERVER', page: resolve(ROOT, 'examples/tracking/web/dist') };
+const QUOTES = { name: 'tickwire-quotes', variable: 'QUOTES_SERVER', page: resolve(ROOT, 'examples/quotes/web/dist') };
 const ECHO = { name: 'tickwire-echo', variable: 'ECHO_SERVER' };
 const START_MS = 60_000;
 const STOP_MS = 30_000;
@@ -34,6 +36,16 @@ export function startServerWithBots() {
 /** The same of the minimal example. `page` is a directory in place of its own page. */
 export function startMinimal(page = MINIMAL.page, ...flags) {
   return start({ ...MINIMAL, page }, flags);
+}
+
+/** The same of the tracking example, which publishes to topics. */
+export function startTracking(...flags) {
+  return start(TRACKING, ['--config', resolve(ROOT, 'examples/tracking/tracking.toml'), ...flags]);
+}
+
+/** The same of the quotes example, which publishes to topics. */
+export function startQuotes(...flags) {
+  return start(QUOTES, ['--config', resolve(ROOT, 'examples/quotes/quotes.toml'), ...flags]);
 }
 
 /** The same of the game with a field of every type, which has no page. */
@@ -196,6 +208,6 @@ export function program(name, variable) {
   const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-quotes -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
   return newest;
 }

@@ -7,6 +7,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _};
 use super::profiles::PROFILES;
 use super::sanctions::SANCTIONS;
 use super::scores::SCORES;
+use super::topics::TOPIC_MESSAGES;
 use super::{Database, MESSAGES, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::record::RoomHead;
@@ -61,7 +62,11 @@ impl Database {
             true => self.read_sanctions(&read)?.len() as u64,
             false => 0,
         };
+        let topics = match self.has_table(&read, TOPIC_MESSAGES)? {
+            true => self.check_topics(&read)?,
+            false => 0,
+        };
         let rooms = self.rooms.len() as u64;
-        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions })
+        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions, topics })
     }
 }

@@ -11,6 +11,7 @@ use super::profiles::PROFILES;
 use super::said::SAID;
 use super::sanctions::SANCTIONS;
 use super::scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
+use super::topics::{TOPIC_MESSAGES, TOPIC_RUNS, TOPICS};
 use super::{CACHE_BYTES, Database, MESSAGES, META, ROOMS, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::files::{file_in, make_dir, part_in, publish};
@@ -62,12 +63,20 @@ impl Database {
             }
             false => 0,
         };
+        let topics = match self.has_table(&read, TOPIC_MESSAGES)? {
+            true => {
+                self.copy_table(&copy, both, TOPICS)?;
+                self.copy_table(&copy, both, TOPIC_RUNS)?;
+                self.copy_table(&copy, both, TOPIC_MESSAGES)?
+            }
+            false => 0,
+        };
         // The copy has them all.
         self.set_version(&write)?;
         write.commit().map_err(|error| copy.failed(error))?;
         let Database { redb, path, .. } = copy;
         redb.close().map_err(|error| StoreError::of_database(&path, error.into()))?;
-        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions })
+        Ok(StoreCounts { rooms, messages, profiles, scores, sanctions, topics })
     }
 
     /// True if the store has this table.

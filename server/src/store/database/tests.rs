@@ -6,7 +6,7 @@ use crate::store::files::part_in;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::RequestId;
 
-const ALL: Retention = Retention {
+pub(super) const ALL: Retention = Retention {
     messages: 1000,
     rooms: 1000,
     profiles: 1000,
@@ -14,7 +14,7 @@ const ALL: Retention = Retention {
     scores: ScoreRetention::FEW,
 };
 
-fn new(room: &str, id: u64) -> NewMessage {
+pub(super) fn new(room: &str, id: u64) -> NewMessage {
     let message = ChatMessage {
         request: RequestId(0),
         id,
@@ -57,7 +57,7 @@ fn ids(page: &ChatPage) -> Vec<u64> {
     page.messages.iter().map(|message| message.id).collect()
 }
 
-fn page(database: &Database, room: &str, before: u64, count: u16) -> (Vec<u64>, bool) {
+pub(super) fn page(database: &Database, room: &str, before: u64, count: u16) -> (Vec<u64>, bool) {
     let page = read(database, room, before, count);
     (ids(&page), page.has_older)
 }
@@ -136,7 +136,7 @@ fn the_newest_messages_and_the_rooms_used_last_are_kept() {
     assert_eq!(page(&database, "hill", u64::MAX, 9), (vec![8], false));
     assert_eq!(
         database.check().unwrap(),
-        StoreCounts { rooms: 2, messages: 4, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 2, messages: 4, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
 }
 
@@ -161,7 +161,7 @@ fn a_lower_bound_of_messages_holds_with_the_next_message() {
     assert_eq!(page(&database, "bay", u64::MAX, 200), (vec![50, 51], false));
     assert_eq!(
         database.check().unwrap(),
-        StoreCounts { rooms: 1, messages: 2, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 1, messages: 2, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
 }
 
@@ -190,8 +190,8 @@ fn a_store_of_another_version_is_refused_and_stays_as_it_is() {
         Database::open(dir.path(), true),
     ] {
         let error = opened.unwrap_err();
-        assert!(matches!(error, StoreError::Version { version: 4, .. }), "{error}");
-        assert!(error.to_string().contains("is of version 4 of stores"), "{error}");
+        assert!(matches!(error, StoreError::Version { version: 5, .. }), "{error}");
+        assert!(error.to_string().contains("is of version 5 of stores"), "{error}");
     }
 }
 
@@ -272,7 +272,7 @@ fn a_copy_has_every_record_and_never_replaces_a_store() {
     database.keep(&[new("bay", 1), new("bay", 2), new("cave", 3)], ALL).unwrap();
     assert_eq!(
         database.copy_to(&to).unwrap(),
-        StoreCounts { rooms: 2, messages: 3, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 2, messages: 3, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
     assert!(matches!(database.copy_to(&to).unwrap_err(), StoreError::Exists(_)));
     let copy = Database::create(&to, CACHE_BYTES).unwrap();
@@ -280,7 +280,7 @@ fn a_copy_has_every_record_and_never_replaces_a_store() {
     assert_eq!(copy.count_run(32).unwrap(), 2, "its numbers go on");
     assert_eq!(
         copy.check().unwrap(),
-        StoreCounts { rooms: 2, messages: 3, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 2, messages: 3, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
 }
 
@@ -306,13 +306,13 @@ fn a_copy_that_did_not_come_to_its_end_is_in_nobodys_way() {
     assert!(matches!(Database::open(to.path(), false).unwrap_err(), StoreError::Missing(_)));
     assert_eq!(
         database.copy_to(to.path()).unwrap(),
-        StoreCounts { rooms: 1, messages: 1, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 1, messages: 1, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
     assert!(!part_in(to.path()).exists());
     let copy = Database::open(to.path(), true).unwrap();
     assert_eq!(
         copy.check().unwrap(),
-        StoreCounts { rooms: 1, messages: 1, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 1, messages: 1, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
 }
 
@@ -349,7 +349,7 @@ fn a_damaged_line_of_a_room_is_counted_again_by_a_server_and_named_by_a_check() 
     database.keep(&[new("bay", 5)], ALL).unwrap();
     assert_eq!(
         database.check().unwrap(),
-        StoreCounts { rooms: 2, messages: 4, profiles: 0, scores: 0, sanctions: 0 }
+        StoreCounts { rooms: 2, messages: 4, profiles: 0, scores: 0, sanctions: 0, topics: 0 }
     );
 }
 
@@ -380,7 +380,14 @@ fn a_file_that_something_else_has_changed_is_an_error_and_no_panic() {
             Ok(counts) => {
                 assert_eq!(
                     counts,
-                    StoreCounts { rooms: 2, messages: 300, profiles: 0, scores: 0, sanctions: 0 },
+                    StoreCounts {
+                        rooms: 2,
+                        messages: 300,
+                        profiles: 0,
+                        scores: 0,
+                        sanctions: 0,
+                        topics: 0
+                    },
                     "{at}"
                 );
             }

@@ -6,7 +6,8 @@ use super::StoreThread;
 use crate::room::JoinProfile;
 use crate::store::database::ChatPage;
 use crate::store::scores::ScorePage;
-use crate::store::{LoadProfile, NewMessage, StoreEvent, StoreRequest};
+use crate::store::{LoadProfile, NewMessage, StoreEvent, StoreRequest, TopicAnswer, TopicWrite};
+use crate::topics::{NewStoredMessage, TopicChange};
 
 /// What the store did.
 pub(super) enum Found {
@@ -31,6 +32,7 @@ impl StoreThread {
                 }
                 self.send(StoreEvent::Kept { sender, request, id, is_saved });
             }
+            StoreRequest::Topic(write) => self.answer_topic(*write, found.is_some()),
             StoreRequest::Page(wanted) => {
                 self.state.count_look_up();
                 let page = match found {
@@ -76,6 +78,24 @@ impl StoreThread {
                 // The join may have waited for too long.
                 let _ = answer.send(profile);
             }
+        }
+    }
+}
+
+impl StoreThread {
+    /// Tells whoever published a message of a topic what became of it.
+    fn answer_topic(&self, TopicWrite { change, answer, .. }: TopicWrite, is_saved: bool) {
+        let TopicChange::Keep(NewStoredMessage { sequence, .. }) = change else { return };
+        let outcome = if is_saved { SaveOutcome::Saved } else { SaveOutcome::Failed };
+        self.state.topics.count(outcome);
+        let saved = Some(sequence).filter(|_| is_saved);
+        match answer {
+            None => {}
+            Some(TopicAnswer::Session { player, request }) => {
+                self.send(StoreEvent::Topic { player, request, saved });
+            }
+            // Whoever waited may have gone.
+            Some(TopicAnswer::Waiting(answer)) => drop(answer.send(saved)),
         }
     }
 }

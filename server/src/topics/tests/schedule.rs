@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{
-    ServerTopics, SubscriptionId, TopicDelivery, TopicMessage, TopicStart,
+    ServerTopics, SubscriptionId, TopicDelivery, TopicLifetime, TopicMessage, TopicMessageKind,
+    TopicStart,
 };
 
 use super::reader::{KnownTopic, TopicReader};
@@ -151,10 +152,12 @@ impl TopicWorld {
             topic: topic.to_owned(),
             key: key.clone(),
             payload: payload.clone(),
+            lifetime: TopicLifetime::Kept,
         };
         let sequence = self.topics.handle_publish(self.now_ms, new).expect("published");
         assert_eq!(sequence, all.len() as u64 + 1);
-        all.push(TopicMessage { sequence, time_ms, from, key, payload });
+        let kind = TopicMessageKind::Value;
+        all.push(TopicMessage { sequence, time_ms, from, key, kind, payload });
     }
 
     /// Where a subscription begins by the list of all that was published.
@@ -205,7 +208,7 @@ impl TopicWorld {
         let (old, wanted) = &self.readers[at];
         let wanted: Vec<(Wanted, _)> =
             wanted.iter().map(|(id, wanted)| (wanted.clone(), old.cursors_of(*id))).collect();
-        self.topics.handle_leave(old.player);
+        self.topics.handle_leave(self.now_ms, old.player);
         self.next_player += 1;
         let mut reader = TopicReader::begin(&mut self.topics, PlayerId(self.next_player));
         let mut anew = BTreeMap::new();
