@@ -150,7 +150,8 @@ impl PathWorld {
 }
 
 fn start(config: &ServerConfig, run: u64) -> SimulatedServer<NoGame> {
-    SimulatedServer::start(config.clone(), run).expect("a server")
+    // The logs of a run are numbered from its seed on, and no two runs may have one number.
+    SimulatedServer::start(config.clone(), run << 32).expect("a server")
 }
 
 /// Gives the server's tasks time.
