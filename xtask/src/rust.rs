@@ -50,13 +50,18 @@ pub(crate) fn tests(repo: &Repo) -> anyhow::Result<Outcome> {
     Ok(Outcome::Counted { passed, failed, last_lines })
 }
 
-/// The properties of replication, over as many schedules of packets as fit a minute, with the
-/// program built for the tests.
+/// The properties of replication and of topics, over as many schedules as fit a minute, with the
+/// programs built for the tests.
 pub(crate) fn schedules(repo: &Repo) -> anyhow::Result<Outcome> {
-    let test = [&["test", "--test=replication"], &PACKAGES[..]].concat();
-    let properties = ["--", "any_loss_", "every_event_", "a_keyframe_"];
-    let run = Run::new("cargo", &[test.as_slice(), &properties].concat(), repo.root());
-    run.env("TICKWIRE_CASES", "10000").show()?;
+    let replication = ["any_loss_", "every_event_", "a_keyframe_"];
+    let topics = ["every_message_of_a_topic_"];
+    for (program, properties) in
+        [("--test=replication", &replication[..]), ("--test=topic_schedules", &topics)]
+    {
+        let test = [&["test", program], &PACKAGES[..], &["--"], properties].concat();
+        let run = Run::new("cargo", &test, repo.root());
+        run.env("TICKWIRE_CASES", "10000").show()?;
+    }
     Ok(Outcome::Passed)
 }
 

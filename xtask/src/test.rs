@@ -15,7 +15,12 @@ const STEPS: &[Step] = &[
     Step::new("fmt", "rustfmt has nothing to change", &[], rust::fmt),
     Step::new("clippy", "no warnings", &[], rust::clippy),
     Step::new("tests", "unit and integration tests", &[Need::Nextest, Need::Tmux], rust::tests),
-    Step::new("schedules", "10,000 schedules of packets end in one world", &[], rust::schedules),
+    Step::new(
+        "schedules",
+        "10,000 schedules of packets end in one world, and of topics in all messages",
+        &[],
+        rust::schedules,
+    ),
     Step::new(
         "sim",
         "servers, journals and clients under faults, in virtual time",
