@@ -248,7 +248,8 @@ async fn measure_peer(
     drain(&load).await;
     let cpu_us = process.cpu_us()? - before_us;
     let Gathered { tallies, error, errors } = end(&load, listening).await?;
-    let figures = figures_of(&tallies, warm..measured, false).with(cpu_us, errors);
+    let mut figures = figures_of(&tallies, warm..measured, false).with(cpu_us, errors);
+    figures.lost = figures_of(&tallies, 0..measured, false).lost;
     Ok(Some(PeerReport::Measured { name, version, encrypted: false, figures, error }))
 }
 

@@ -59,7 +59,7 @@ impl<S: Simulation> TopicPublisher<S> {
     ///
     /// # Errors
     /// [`PublishError`]: topics are off, the topic's name or the key is none, the message is too long, or there are as many
-    /// topics or keys as there may be.
+    /// topics or keys as there may be, or messages come faster than the store's disk takes them (`Busy`).
     pub fn publish(
         &self,
         topic: &str,

@@ -57,7 +57,9 @@ pub enum TopicEvent {
         /// The message.
         message: TopicMessage,
     },
-    /// Messages that the server does not keep any more, as the client was too slow or away for too long.
+    /// Messages that the server does not keep any more, as the client was too slow or away for too long. By
+    /// [`TopicDelivery::Latest`](tickwire_shared::control::TopicDelivery::Latest) they are removals, or the server was started
+    /// again: forget the values of all keys, those that there are come again.
     Missed {
         /// By which subscription.
         subscription: SubscriptionId,

@@ -413,17 +413,17 @@ impl Session {
     /// Handles the server's `Restarted`: all unanswered requests are sent again.
     pub(super) fn handle_restarted(&mut self, now: Duration) -> Result<(), SessionError> {
         self.handle_resumed(now, self.resume.first_unanswered())?;
-        self.follow_again();
-        Ok(())
+        self.follow_again()
     }
 
     /// Subscribes to the followed list of rooms and to topics, which a server that was started again does not know.
-    fn follow_again(&mut self) {
+    fn follow_again(&mut self) -> Result<(), SessionError> {
         if let Some(query) = self.rooms.followed().cloned() {
             self.subscribe_rooms(query);
         }
-        self.subscribe_again();
+        self.subscribe_again()?;
         self.hold_again();
+        Ok(())
     }
 
     /// Reports received frames to the server, and ends a session whose grace is over.

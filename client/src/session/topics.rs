@@ -350,14 +350,26 @@ impl Session {
         std::mem::take(&mut self.topics.out)
     }
 
-    /// Subscribes again at a server that was started again, after the messages that are here.
-    pub(super) fn subscribe_again(&mut self) {
+    /// Subscribes again at a server that was started again, after the messages that are here. What is here of newest values may
+    /// have ended with the server, also where the topic is not made again.
+    pub(super) fn subscribe_again(&mut self) -> Result<(), SessionError> {
         let granted = self.topics.subscriptions.iter().filter(|(_, own)| own.is_granted);
         let ids: Vec<SubscriptionId> = granted.map(|(id, _)| *id).collect();
         for id in ids {
             let mut cursors = self.topics.cursors(id);
             self.topics.followed.retain(|_, followed| followed.subscription != id);
             let Some(mut own) = self.topics.subscriptions.remove(&id) else { continue };
+            if own.options.delivery == TopicDelivery::Latest {
+                for cursor in cursors.iter().filter(|cursor| cursor.sequence > 0) {
+                    let (topic, to) = (Arc::from(&*cursor.topic), cursor.sequence);
+                    self.topics.tell(TopicEvent::Missed {
+                        subscription: id,
+                        topic,
+                        from: 1,
+                        to,
+                    })?;
+                }
+            }
             let is_newer = |it: &TopicCursor| cursors.iter().any(|own| own.topic == it.topic);
             own.options.cursors.retain(|it| !is_newer(it));
             own.options.cursors.append(&mut cursors);
@@ -365,6 +377,7 @@ impl Session {
             own.is_granted = false;
             self.topics.subscriptions.insert(id, own);
         }
+        Ok(())
     }
 
     fn ask_to_subscribe(

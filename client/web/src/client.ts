@@ -8,7 +8,7 @@ import type { ClientEvents, Stats } from './events.js';
 import { type Listening, listen } from './listening.js';
 import type { ChatMessage, Closed, CoreEvent, Member, RoomInfo } from './messages.js';
 import { Reconnector } from './reconnect.js';
-import { Requests } from './requests.js';
+import { Requests, refused } from './requests.js';
 import { Room, type RoomEvent } from './room.js';
 import type { Schema } from './schema.js';
 import type { BuiltFor, Showing } from './showing.js';
@@ -250,12 +250,12 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
 
   /** @internal */
   protected override ask<T>(request: (core: Core) => number): Promise<T> {
-    if (this.#end) return Promise.reject(new TickwireError(this.#end.code, this.#end.text));
+    if (this.#end) return refused(new TickwireError(this.#end.code, this.#end.text));
     let number;
     try {
       number = request(this.#core);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return refused(error as Error);
     }
     const answer = this.#requests.add<T>(number);
     this.#watch.asked();

@@ -47,3 +47,10 @@ export class Requests {
     return pending;
   }
 }
+
+/** A promise that is rejected. It need not be awaited. */
+export function refused(error: Error): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(() => {});
+  return promise;
+}

@@ -236,6 +236,7 @@ export class TopicSubscription implements AsyncIterable<TopicMessage> {
   /** @internal */
   follow({ topic, epoch, after, isContinued }: TopicFollowed & { epoch: string; after: number }): void {
     if (this.#end) return;
+    if (!isContinued) this.#forgetValues(topic);
     this.#places.set(topic, { epoch, sequence: after });
     this.#emitter.emit('followed', { topic, isContinued });
   }
@@ -243,6 +244,7 @@ export class TopicSubscription implements AsyncIterable<TopicMessage> {
   /** @internal */
   miss({ topic, first, last }: TopicMissed): void {
     if (this.#end) return;
+    this.#forgetValues(topic);
     // By `latest` they are removals, after which all values come again.
     this.#advance(topic, this.delivery === 'latest' ? 0 : last);
     this.#emitter.emit('missed', { topic, first, last });
@@ -268,6 +270,12 @@ export class TopicSubscription implements AsyncIterable<TopicMessage> {
       else waiting.resolve({ done: true, value: undefined });
     }
     this.#emitter.emit('end', error);
+  }
+
+  /** By `latest` all values of the topic come again: those that wait may be gone. */
+  #forgetValues(topic: string): void {
+    if (this.delivery !== 'latest') return;
+    for (const [id, unread] of this.#unread) if (unread.message.topic === topic) this.#forget(id, unread);
   }
 
   #advance(topic: string, sequence: number): void {

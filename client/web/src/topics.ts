@@ -1,6 +1,7 @@
 import type { Core } from './core.js';
 import { TickwireError } from './errors.js';
 import type { CoreEvent } from './messages.js';
+import { refused } from './requests.js';
 import { type SubscribeOptions, TopicMessage, TopicSubscription, optionsOf } from './subscription.js';
 import { TopicTable } from './table.js';
 
@@ -147,11 +148,4 @@ export class Topics {
     if (!this.#subscriptions.delete(id)) return Promise.resolve();
     return this.#client.ask((core) => core.unsubscribeTopics(id));
   }
-}
-
-/** Not awaiting it is allowed. */
-function refused(error: Error): Promise<never> {
-  const promise = Promise.reject(error);
-  promise.catch(() => {});
-  return promise;
 }

@@ -466,3 +466,11 @@ test('without another way, a stall changes nothing', async () => {
   await vi.advanceTimersByTimeAsync(20_000);
   expect([client.transport, pipe.closes]).toEqual(['webtransport', []]);
 });
+
+test('what is asked after the end is refused, and need not be awaited', async () => {
+  await client.close();
+  // A rejection that nobody handles fails the run.
+  void client.topics.publish('a', 'too late');
+  void client.leave();
+  await expect(client.topics.publish('a', 'too late')).rejects.toMatchObject({ code: 'Normal' });
+});

@@ -401,3 +401,17 @@ test('a table has the values that there are, whatever is missed', () => {
   void table.unsubscribe();
   expect([ends, client.asked.at(-1)]).toEqual([[undefined], ['unsubscribe', of.subscription]]);
 });
+
+test('by latest what waits of a topic whose values come again is gone with them', async () => {
+  const subscription = subscribed({ delivery: 'latest' });
+  bring(5, { key: 'gone' });
+  bring(6, { key: 'here' });
+  topics.take({ type: 'topicMissed', subscription: client.subscriptions, topic: 'a', first: 7, last: 9 });
+  expect(subscription.unread).toBe(0);
+  bring(6, { key: 'here', text: 'again' });
+  expect(subscription.cursors).toEqual([{ topic: 'a', epoch: '18446744073709551615', sequence: 5 }]);
+  expect(await read(subscription, 1)).toEqual(['again']);
+  bring(8, { key: 'old' });
+  topics.take({ type: 'topicFollowed', subscription: client.subscriptions, topic: 'a', epoch: '2', after: 0, isContinued: false });
+  expect(subscription.unread).toBe(0);
+});

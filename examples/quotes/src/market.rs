@@ -16,6 +16,8 @@ const QUIET_PART_MAX: f64 = 0.02;
 /// Points of a chart from before the opening, and seconds between them.
 const PAST_POINTS: u32 = 300;
 const PAST_STEP_S: u32 = 2;
+/// Steps after which a share that stands still has another point.
+const STILL_STEPS: usize = 100;
 const CENTS_MIN: f64 = 100.0;
 const CENTS_MAX: f64 = 900_000.0;
 
@@ -141,14 +143,17 @@ impl Market {
         for (at, share) in self.shares.iter_mut().enumerate() {
             let is_busy = share.moves >= 1.0;
             if !is_busy && self.random.part() >= share.moves {
+                // A chart has points of shares that stand still as well.
+                if (self.steps + at).is_multiple_of(STILL_STEPS) {
+                    messages.push(share.chart_message(share.point(now_s).to_bytes().to_vec()));
+                }
                 continue;
             }
             share.walk(&mut self.random, 1.0);
             messages.push(share.message("board", share.quote().to_bytes()));
             // One point a second is enough for a chart.
             if !is_busy || at / BUSY_ONE_IN % TICK_HZ as usize == turn {
-                let point = Point { time_s: now_s, cents: share.cents as u32 };
-                messages.push(share.chart_message(point.to_bytes().to_vec()));
+                messages.push(share.chart_message(share.point(now_s).to_bytes().to_vec()));
             }
         }
         messages
@@ -163,6 +168,10 @@ impl Share {
         self.fair_cents *= 1.0 + scale * 0.0004 * random.sway();
         let traded = 1.0 + 400.0 * random.part() * random.part();
         self.volume = self.volume.saturating_add(traded as u32);
+    }
+
+    fn point(&self, now_s: u32) -> Point {
+        Point { time_s: now_s, cents: self.cents as u32 }
     }
 
     fn quote(&self) -> Quote {

@@ -57,7 +57,7 @@ impl City {
         &self.neighbours[crossing.0]
     }
 
-    /// The map as a message: little-endian numbers of two bytes.
+    /// The map, which is published in parts: little-endian numbers of two bytes.
     ///
     /// ```text
     /// width, height                                  in metres
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_streets_are_of_one_net_and_the_map_fits_a_message() {
+    fn all_streets_are_of_one_net_and_the_map_has_few_parts() {
         let city = City::new();
         let first = (0..COLUMNS * ROWS).map(Crossing).find(|it| !city.neighbours(*it).is_empty());
         let (mut seen, mut open) = (HashSet::new(), vec![first.unwrap()]);

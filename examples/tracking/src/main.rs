@@ -2,7 +2,7 @@
 //!
 //! | topic | key | message |
 //! | --- | --- | --- |
-//! | `map` | | the streets, the river and the parks: `City::to_bytes` |
+//! | `map` | part, from `0`; `bytes` | a part of the streets, the river and the parks: `City::to_bytes`; the length of all of it as text |
 //! | `couriers/X/Y` | courier | where it is, in the tile that is X km east and Y km south: [`Told`](fleet::Told) |
 //!
 //! A page subscribes to the tiles that it shows, for the latest value of each key. A courier that leaves a tile is removed there,

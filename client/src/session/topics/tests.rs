@@ -133,3 +133,31 @@ fn after_removals_that_are_gone_all_values_come_again() {
         .collect();
     assert_eq!(told, [0, 3, 5, 9, 3]);
 }
+
+#[test]
+fn newest_values_of_a_server_that_was_started_again_are_told_as_gone() {
+    let mut session = resumable_within(60_000);
+    let options =
+        SubscribeOptions { delivery: TopicDelivery::Latest, ..SubscribeOptions::default() };
+    let (latest, first) = session.subscribe("a", options);
+    let (ordered, second) = session.subscribe("a", SubscribeOptions::default());
+    hear(&mut session, &[first, second].map(|request| ServerFrame::Done { request }));
+    for (topic, subscription) in [(1, latest), (2, ordered)] {
+        let following = ServerTopics::Following {
+            subscription,
+            topic,
+            name: "a".to_owned(),
+            epoch: 1,
+            after: 0,
+            is_continued: false,
+        };
+        session.handle_topics(&bytes_of(&[following])).unwrap();
+    }
+    session.handle_topics(&bytes_of(&[message(7, 1)])).unwrap();
+    while session.topics.poll_event().is_some() {}
+    resume_anew(&mut session);
+    hear(&mut session, &[restarted(2)]);
+    let told: Vec<TopicEvent> = std::iter::from_fn(|| session.topics.poll_event()).collect();
+    let gone = TopicEvent::Missed { subscription: latest, topic: "a".into(), from: 1, to: 7 };
+    assert_eq!(told, [gone]);
+}

@@ -208,6 +208,6 @@ export function program(name, variable) {
   const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-quotes -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-quotes -p tickwire-tracking -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
   return newest;
 }

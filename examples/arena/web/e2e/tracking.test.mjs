@@ -63,7 +63,7 @@ test('couriers ride smoothly, and none is lost or twice where tiles meet', async
         const [last, place] = [before.get(courier.name), courier.at(shownMs)];
         const metres = last ? Math.hypot(place.x - last.x, place.y - last.y) : 0;
         // Nobody rides faster than 8.5 m/s.
-        if (last && metres > (8.5 * (shownMs - last.shownMs)) / 1000 + 6) jumps++;
+        if (last && metres > (8.5 * (shownMs - last.shownMs)) / 1000 + 2) jumps++;
         if (metres > 0.05) moved++;
         before.set(courier.name, { ...place, shownMs });
       }
@@ -72,7 +72,7 @@ test('couriers ride smoothly, and none is lost or twice where tiles meet', async
     }
     return { jumps, moved, counts };
   });
-  assert.ok(jumps <= 30, `${jumps} jumps`);
+  assert.equal(jumps, 0, 'jumps');
   assert.ok(moved > 30_000, `${moved} moves of 60,000`);
   assert.ok(Math.min(...counts) >= 998, `between ${Math.min(...counts)} and ${Math.max(...counts)} couriers`);
 });
@@ -87,7 +87,9 @@ test('a courier is chosen by a click or a key, and followed until the map is mov
   const isFollowed = () => {
     const { fleet, view } = window.tracking;
     const courier = fleet.couriers.get(`c${document.getElementById('name').textContent.slice(-3)}`);
-    const { x, y } = courier.at(fleet.shownMs(performance.now()));
+    const place = courier?.at(fleet.shownMs(performance.now()));
+    if (!place) return false;
+    const { x, y } = place;
     const { middle, scale } = view().camera;
     return Math.hypot(x - middle.x, y - middle.y) * scale < 8;
   };
@@ -98,15 +100,20 @@ test('a courier is chosen by a click or a key, and followed until the map is mov
   assert.equal(await page.evaluate(() => document.getElementById('follow').checked), false);
   await page.raw.keyboard.press('Escape');
   assert.equal(await page.evaluate(() => document.getElementById('card').hidden), true);
-  const place = await page.evaluate(() => {
-    const { fleet, view } = window.tracking;
-    const { camera } = view();
-    const shownMs = fleet.shownMs(performance.now());
-    const pixels = [...fleet.couriers.values()].map((courier) => camera.toPixel(courier.at(shownMs)));
-    return pixels.find(({ x, y }) => x > 300 && x < 900 && y > 200 && y < 600);
-  });
-  await page.raw.mouse.click(place.x, place.y);
-  await page.until('the card', () => !document.getElementById('card').hidden);
+  await page.click('#whole');
+  // One that stands, or rides slowly: it is where it was when the click comes.
+  for (let tries = 0; tries < 20 && (await page.evaluate(() => document.getElementById('card').hidden)); tries++) {
+    const place = await page.evaluate(() => {
+      const { fleet, view } = window.tracking;
+      const { camera } = view();
+      const shownMs = fleet.shownMs(performance.now());
+      const slow = [...fleet.couriers.values()].filter(({ waits, speed }) => waits || speed < 4);
+      const pixels = slow.map((courier) => camera.toPixel(courier.at(shownMs)));
+      return pixels.find(({ x, y }) => x > 300 && x < 900 && y > 200 && y < 600);
+    });
+    if (place) await page.raw.mouse.click(place.x, place.y);
+  }
+  assert.equal(await page.evaluate(() => document.getElementById('card').hidden), false, 'no courier was chosen by a click');
   assert.deepEqual(page.errors, []);
 });
 

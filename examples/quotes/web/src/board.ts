@@ -160,7 +160,10 @@ class Row {
   show(share: Share | undefined, topPx: number, { isChosen, isCalm }: { isChosen: boolean; isCalm: boolean }): void {
     const { element } = this;
     element.hidden = !share;
-    if (!share) return;
+    if (!share) {
+      element.ariaSelected = 'false';
+      return;
+    }
     if (topPx !== this.#topPx) element.style.transform = `translateY(${(this.#topPx = topPx)}px)`;
     if (element.ariaSelected !== String(isChosen)) {
       element.ariaSelected = String(isChosen);

@@ -39,7 +39,9 @@ function showState(state: FeedState, text: string): void {
 /** The share of the address, else the first one, once it is there. */
 function chooseFirst(): void {
   const asked = market.shares.get(location.hash.slice(1).toUpperCase());
-  const share = asked ?? (market.shares.size >= 1000 ? board.shares[0] : undefined);
+  // The asked one may come last.
+  const least = location.hash.length > 1 ? 5000 : 1000;
+  const share = asked ?? (market.shares.size >= least ? board.shares[0] : undefined);
   if (share) choose(share);
 }
 

@@ -19,7 +19,7 @@ export interface Street {
   readonly isAvenue: boolean;
 }
 
-/** Reads the map's message: numbers of two bytes, the lowest first. Throws a `RangeError` if it is cut off. */
+/** Reads the whole map: numbers of two bytes, the lowest first. Throws a `RangeError` if it is cut off. */
 export function readCity(bytes: Uint8Array): CityMap {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;

@@ -69,7 +69,7 @@ export function moveByHand(canvas: HTMLCanvasElement, hands: Hands): void {
       camera.pan(pan[0]!, pan[1]!);
     } else if (event.key === '+' || event.key === '=') camera.zoom(1.6);
     else if (event.key === '-') camera.zoom(1 / 1.6);
-    else if (event.key === 'n') hands.next();
+    else if (event.key.toLowerCase() === 'n') hands.next();
     else if (event.key === 'Escape') hands.leave();
     else return;
     event.preventDefault();

@@ -58,9 +58,11 @@ export class Feed {
   }
 
   #begin(client: Client): void {
-    this.#show('live', `live over ${client.transport === 'webtransport' ? 'WebTransport' : 'a WebSocket'}`);
+    const live = () => this.#show('live', `live over ${client.transport === 'webtransport' ? 'WebTransport' : 'a WebSocket'}`);
+    live();
     client.on('reconnecting', () => this.#show('connecting', 'reconnecting …'));
-    client.on('resumed', () => this.#show('live', 'live again'));
+    client.on('resumed', live);
+    client.on('moved', live);
     const map = client.topics.table('map');
     map.on('changed', () => {
       const parts = map.values('map');
@@ -78,7 +80,7 @@ export class Feed {
     this.#tables.set(tile, { table, leaveAtMs: performance.now() + LINGER_MS });
     table.on('changed', ({ key, value }) => {
       if (value) this.#fleet.take(tile, key, value.payload, value.timeMs, performance.now());
-      else this.#fleet.remove(tile, key);
+      else this.#fleet.remove(tile, key, performance.now());
     });
   }
 

@@ -18,8 +18,10 @@ export class Courier {
   readonly name: string;
   hasParcel = false;
   waits = false;
-  /** The tile of the last place; empty once it is gone. */
+  /** The tile of the last place. */
   tile = '';
+  /** When it left that tile, or fell silent. */
+  goneAtMs: number | undefined;
   #way: Fix[] = [];
 
   constructor(name: string) {
@@ -81,19 +83,25 @@ export class Fleet {
     if (!courier) this.couriers.set(name, (courier = new Courier(name)));
     courier.take(payload, timeMs);
     courier.tile = tile;
+    courier.goneAtMs = undefined;
   }
 
-  /** A courier has left a tile, or says nothing more. In another tile it may be already. */
-  remove(tile: string, name: string): void {
+  /** A courier has left a tile, or says nothing more. Its place in the next tile may come later, or came before. */
+  remove(tile: string, name: string, nowMs: number): void {
     const courier = this.couriers.get(name);
-    if (courier?.tile !== tile) return;
-    courier.tile = '';
-    this.couriers.delete(name);
+    if (courier?.tile === tile) courier.goneAtMs = nowMs;
+  }
+
+  /** Removes those that are gone since what is shown. */
+  sweep(nowMs: number): void {
+    for (const [name, { goneAtMs }] of this.couriers) {
+      if (goneAtMs !== undefined && nowMs - goneAtMs > DELAY_MS) this.couriers.delete(name);
+    }
   }
 
   /** A tile is followed no more. */
   forget(tile: string): void {
-    for (const courier of this.couriers.values()) this.remove(courier.tile === tile ? tile : '-', courier.name);
+    for (const [name, courier] of this.couriers) if (courier.tile === tile) this.couriers.delete(name);
   }
 
   /** The time of the server that is shown. */

@@ -69,13 +69,14 @@ function frame(nowMs: number): void {
   requestAnimationFrame(frame);
   if (!view) return;
   const { map, camera, picture } = view;
+  fleet.sweep(nowMs);
   const shownMs = fleet.shownMs(nowMs);
   const courier = chosen === undefined ? undefined : fleet.couriers.get(chosen);
   if (courier) {
     const place = courier.at(shownMs);
     if (place && byId<HTMLInputElement>('follow').checked) camera.lookAt(place);
     showCard(courier);
-  }
+  } else if (chosen !== undefined) byId('what').textContent = 'out of sight';
   const { left, top, right, bottom } = camera.seen;
   const around = { left: left - MARGIN_M, top: top - MARGIN_M, right: right + MARGIN_M, bottom: bottom + MARGIN_M };
   feed.want(tilesIn(around, map.size, TILE_M), nowMs);

@@ -33,18 +33,29 @@ test('a courier is shown between the places that it told', () => {
   expect(courier.at(30_000)).toEqual({ x: 900, y: 900 });
 });
 
-test('a courier that rides into another tile stays, whatever comes first', () => {
+test('a courier that rides into another tile keeps its way, whatever comes first', () => {
   const fleet = new Fleet();
-  fleet.take('0/0', 'c1', place(999, 10), 1000, 5000);
-  fleet.take('1/0', 'c1', place(1001, 10), 1500, 5510);
-  fleet.remove('0/0', 'c1');
-  expect([...fleet.couriers.keys()]).toEqual(['c1']);
-  fleet.take('2/0', 'c2', place(2500, 10), 1500, 5600);
-  fleet.forget('2/0');
-  fleet.remove('1/0', 'c1');
-  expect(fleet.couriers.size).toBe(0);
+  const rides = (take: () => void, remove: () => void, ...order: boolean[]) => order.forEach((first) => (first ? take() : remove()));
+  for (const [name, order] of [['c1', [true, false]], ['c2', [false, true]]] as const) {
+    fleet.take('0/0', name, place(999, 10), 1000, 5000);
+    rides(
+      () => fleet.take('1/0', name, place(1001, 10), 1500, 5510),
+      () => fleet.remove('0/0', name, 5505),
+      ...order,
+    );
+  }
+  fleet.sweep(5505 + DELAY_MS + 1);
+  expect([...fleet.couriers.keys()]).toEqual(['c1', 'c2']);
+  for (const courier of fleet.couriers.values()) expect(courier.trail(1500)).toHaveLength(3);
   // Shown by the fastest message so far.
   expect(fleet.shownMs(6000)).toBe(2000 - DELAY_MS);
+  fleet.forget('1/0');
+  fleet.take('2/0', 'c3', place(2500, 10), 1500, 5600);
+  fleet.remove('2/0', 'c3', 6000);
+  fleet.sweep(6000 + DELAY_MS);
+  expect([...fleet.couriers.keys()]).toEqual(['c3']);
+  fleet.sweep(6001 + DELAY_MS);
+  expect(fleet.couriers.size).toBe(0);
 });
 
 test('the tiles of a view are those that it touches, within the city', () => {
