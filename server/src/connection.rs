@@ -129,6 +129,10 @@ impl<S: Simulation> ServerState<S> {
         let grace = Duration::from_millis(u64::from(config.resume_grace_ms));
         let restored = RestoredSeats::new(rooms.restore(warm), grace);
         let of_store = rooms.store.as_ref().and_then(ServerStore::take_topics);
+        // Whoever published messages that are kept is nobody of this run.
+        let kept = of_store.iter().flat_map(|stored| &stored.topics);
+        let senders = kept.flat_map(|topic| &topic.messages).map(|it| it.message.from);
+        senders.max().inspect(|last| rooms.numbers().pass(*last));
         let topics = TopicHub::new(&config.topics, SecretSource::System.run().0, of_store);
         ServerState {
             inputs: InputCodec::new(&schema),

@@ -44,6 +44,7 @@ use crate::config::TopicsConfig;
 pub(crate) use hub::{TopicConnection, TopicHub};
 use level_trie::LevelTrie;
 use lifetimes::{AfterLeave, Lifetimes, ValueId};
+pub(crate) use log::StoredTopicMessage;
 use log::{TopicLog, kept_bytes};
 pub(crate) use merged::{MergedCursor, MergedItem};
 pub(crate) use orders::{
@@ -53,9 +54,7 @@ use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 pub(crate) use publishers::PublisherKey;
 pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
-pub(crate) use stored::{
-    NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, StoredTopicMessage, TopicChange,
-};
+pub(crate) use stored::{NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, TopicChange};
 use stored::{StoredTopics, known_sequence};
 use subscriber::{Subscriber, Subscription, TopicFollower, deliver};
 use usage::Usage;

@@ -37,6 +37,8 @@ async fn run_market(server: &ServerHandle<NoGame>) -> Result<(), PublishError> {
     let mut market = Market::new(SEED);
     for message in market.open(now_s()) {
         topics.publish(&message.topic, &message.key, message.payload)?;
+        // There are 15,000 of them: the server has more to do.
+        tokio::task::yield_now().await;
     }
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / TICK_HZ);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

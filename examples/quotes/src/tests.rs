@@ -61,7 +61,7 @@ fn prices_walk_and_stay_prices() {
     assert!((4000..6000).contains(&a_second), "{a_second} changes a second");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_board_is_filled_and_moves_and_a_chart_has_its_history() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = ServerConfig {

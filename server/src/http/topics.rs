@@ -213,7 +213,7 @@ impl<S: Simulation> TopicsEntry<S> {
         let share = self.readers.take(address).map_err(RequestRefusal::too_many_readers)?;
         let (host, config) = (&self.host, &self.host.config.topics);
         let rights = identity.topics.as_ref();
-        let begun = host.topics.read(host.links.number(), rights, asked.reader, wall_ms());
+        let begun = host.topics.read(|| host.links.number(), rights, asked.reader, wall_ms());
         let (reader, missed): (MergedReader, _) = begun?;
         let options = StreamOptions {
             payload: asked.payload,

@@ -51,12 +51,11 @@ pub(super) async fn push_rooms<S: Simulation>(host: Arc<ServerState<S>>) {
 /// Removes values of topics at their times.
 pub(super) async fn end_values<S: Simulation>(host: Arc<ServerState<S>>) {
     loop {
-        let now_ms = wall_ms();
-        let Some(end_ms) = host.topics.end_values(now_ms) else {
+        let Some(pause_ms) = host.topics.end_values(wall_ms()) else {
             host.topics.ends.notified().await;
             continue;
         };
-        let pause = Duration::from_millis(end_ms.saturating_sub(now_ms).max(1));
+        let pause = Duration::from_millis(pause_ms.max(1));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = host.topics.ends.notified() => {}

@@ -220,7 +220,11 @@ mod tests {
         let lines: Vec<&str> = list.lines().collect();
         assert!(lines[0].contains(": ban account ann until ") && lines[0].ends_with(": spam"));
         assert!(lines[1].ends_with(": mute name Bob"), "{list}");
-        assert!(told(&["store", "check", at]).unwrap().ends_with("2 bans and mutes"));
+        assert!(
+            told(&["store", "check", at])
+                .unwrap()
+                .ends_with("2 bans and mutes, 0 messages of topics")
+        );
         assert_eq!(
             told(&["store", "unban", at, "account", "ann"]).unwrap(),
             "lifted: ban account ann"
@@ -299,7 +303,7 @@ mod tests {
             .unwrap();
         drop(database);
         let [from, to] = [&from, &to].map(|dir| dir.to_str().unwrap());
-        let good = "good, 1 messages in 1 rooms, 0 profiles, 0 scores, 0 bans and mutes";
+        let good = "good, 1 messages in 1 rooms, 0 profiles, 0 scores, 0 bans and mutes, 0 messages of topics";
         assert!(told(&["store", "check", from]).unwrap().ends_with(good));
         assert!(told(&["store", "backup", from, to]).unwrap().starts_with(to));
         assert!(told(&["store", "check", to]).unwrap().ends_with(good));

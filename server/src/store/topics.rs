@@ -8,8 +8,11 @@ use tickwire_shared::control::RequestId;
 use tokio::sync::oneshot;
 
 use super::database::Database;
-use super::{ServerStore, StoreError, StoreRequest, wall_ms};
+use super::{QueueShare, ServerStore, StoreError, StoreRequest, wall_ms};
 use crate::topics::{RestoredTopics, TopicChange};
+
+/// Topics have this part of the requests of a part of the queue, and half of its bytes: what the others leave is for chat too.
+const TOPICS_PART: usize = 8;
 
 /// A change of a topic to be written. There is a place for it.
 #[derive(Debug)]
@@ -46,7 +49,9 @@ impl ServerStore {
     /// Takes a place for a change of a topic. `false` as for [`ServerStore::look_up`].
     pub(crate) fn reserve_topic(&self, bytes: usize) -> bool {
         let bytes = size_of::<StoreRequest>() + bytes;
-        if !self.state.topic_writes.take(bytes, self.part_max) {
+        let requests = (self.part_max.requests / TOPICS_PART).max(1);
+        let share = QueueShare { requests, ..self.part_max.part(2) };
+        if !self.state.topic_writes.take(bytes, share) {
             return false;
         }
         let has_place = self.state.queued.take(bytes, self.queued_max);

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tickwire_shared::PlayerId;
-use tickwire_shared::control::{RefuseCode, SubscriptionId, TopicLifetime, TopicPosition};
+use tickwire_shared::control::{
+    RefuseCode, SubscriptionId, TOPIC_MESSAGE_HEAD_BYTES_MAX, TopicLifetime, TopicPosition,
+};
 use tokio::sync::Notify;
 
 use super::publishers::Publishers;
@@ -22,6 +24,9 @@ use crate::config::{List, TopicsConfig};
 use crate::identity::TopicRights;
 use crate::store::{ServerStore, TopicAnswer, TopicWrite};
 use crate::token_bucket::TokenBucket;
+
+/// A clock that is behind by more was set back.
+const CLOCK_STEP_MS: u64 = 1000;
 
 /// All topics of a server.
 #[derive(Debug)]
@@ -46,8 +51,10 @@ pub(super) struct HubState {
     pub(super) readers: HashMap<PlayerId, HubReader>,
     /// Those who publish without a session.
     pub(super) publishers: Publishers,
-    /// The last time by the clock, which may be set back: the topics' own never runs backwards.
-    now_ms: u64,
+    /// The last time by the clock.
+    clock_ms: u64,
+    /// By how much the topics' time is ahead of a clock that was set back: it never runs backwards.
+    ahead_ms: u64,
 }
 
 /// A session that has opened its topics stream.
@@ -101,7 +108,8 @@ impl TopicHub {
             sessions: HashMap::new(),
             readers: HashMap::new(),
             publishers: Publishers::default(),
-            now_ms: 0,
+            clock_ms: 0,
+            ahead_ms: 0,
         };
         TopicHub {
             state: Mutex::new(state),
@@ -174,9 +182,7 @@ impl TopicHub {
         let keeps = store.filter(|_| is_kept);
         let bytes = new.topic.len() + new.key.len() + new.payload.len();
         if keeps.is_some_and(|store| !store.reserve_topic(bytes)) {
-            let text =
-                "messages come faster than the server's disk takes them; try again in a moment";
-            return Err(TopicRefusal::new(RefuseCode::Busy, text));
+            return Err(disk_is_slow());
         }
         let ends = matches!(new.lifetime, TopicLifetime::Milliseconds(_));
         let published = state.topics.handle_publish(now_ms, new);
@@ -185,7 +191,14 @@ impl TopicHub {
         }
         let own = (published.is_ok() && keeps.is_some()).then_some((answer, bytes));
         state.write_changes(store, own);
-        let sequence = published?;
+        let sequence = match published {
+            Ok(sequence) => sequence,
+            // Values may have ended meanwhile.
+            Err(refusal) => {
+                wake(state);
+                return Err(refusal);
+            }
+        };
         if ends {
             self.ends.notify_one();
         }
@@ -246,6 +259,14 @@ impl TopicHub {
         self.check_on()?;
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
+        let bytes = value.0.len() + value.1.len() + TOPIC_MESSAGE_HEAD_BYTES_MAX;
+        if let Some(store) = store.filter(|_| state.topics.is_kept(value.0)) {
+            if !store.reserve_topic(bytes) {
+                return Err(disk_is_slow());
+            }
+            // Whoever takes a place for topics has this lock: it is there when the removal is written.
+            store.give_topic_back(bytes);
+        }
         let removed = state.topics.handle_remove(now_ms, player, value);
         state.write_changes(store, None);
         wake(state);
@@ -262,11 +283,11 @@ impl TopicHub {
         self.change(time_ms, |topics, now_ms| topics.handle_back(now_ms, player));
     }
 
-    /// Removes values whose time is over, and returns when the next one ends.
+    /// Removes values whose time is over, and returns the milliseconds until the next one ends.
     pub(crate) fn end_values(&self, time_ms: u64) -> Option<u64> {
         self.change(time_ms, |topics, now_ms| {
             topics.handle_time(now_ms);
-            topics.next_end_ms()
+            topics.next_end_ms().map(|end_ms| end_ms.saturating_sub(now_ms))
         })
     }
 
@@ -370,8 +391,14 @@ impl HubState {
 
     /// The topics' time.
     pub(super) fn advance(&mut self, time_ms: u64) -> u64 {
-        self.now_ms = self.now_ms.max(time_ms);
-        self.now_ms
+        // Callers look at the clock before they have the lock: a little back is no step.
+        let back_ms = self.clock_ms.saturating_sub(time_ms);
+        if back_ms > CLOCK_STEP_MS {
+            self.ahead_ms += back_ms;
+            self.clock_ms = time_ms;
+        }
+        self.clock_ms = self.clock_ms.max(time_ms);
+        self.clock_ms + self.ahead_ms
     }
 
     /// The signals of the sessions and the readers that have something to read.
@@ -404,6 +431,11 @@ pub(super) fn wake(mut state: MutexGuard<'_, HubState>) {
     let woken = state.take_woken();
     drop(state);
     woken.iter().for_each(|signal| signal.notify_one());
+}
+
+fn disk_is_slow() -> TopicRefusal {
+    let text = "messages come faster than the server's disk takes them; try again in a moment";
+    TopicRefusal::new(RefuseCode::Busy, text)
 }
 
 pub(super) fn forbidden(what: &str) -> TopicRefusal {
@@ -451,5 +483,25 @@ mod tests {
         };
         hub.publish(Some(&all), message, 0, (None, None)).unwrap();
         assert_eq!(new.as_mut().poll(&mut context), Poll::Ready(()));
+    }
+
+    #[test]
+    fn values_end_also_where_the_clock_is_set_back() {
+        let enabled = TopicsConfig { enabled: true, ..TopicsConfig::default() };
+        let hub = TopicHub::new(&enabled, 1, None);
+        let all = TopicRights { publish: vec!["**".into()], subscribe: vec!["**".into()] };
+        let publish = |time_ms| {
+            let (topic, key, payload) = ("a".into(), String::new(), vec![1]);
+            let lifetime = TopicLifetime::Milliseconds(500);
+            let message = NewTopicMessage { from: ANN, topic, key, payload, lifetime };
+            hub.publish(Some(&all), message, time_ms, (None, None)).unwrap();
+        };
+        publish(10_000_000);
+        assert_eq!(hub.end_values(9_999_900), Some(500), "another thread's look at the clock");
+        assert_eq!(hub.end_values(1_000_000), Some(500));
+        assert_eq!(hub.end_values(1_000_400), Some(100));
+        assert_eq!(hub.end_values(1_000_500), None);
+        publish(1_000_600);
+        assert_eq!(hub.end_values(1_000_700), Some(400));
     }
 }

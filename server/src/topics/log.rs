@@ -14,7 +14,6 @@ use bytes::Bytes;
 use tickwire_shared::PlayerId;
 use tickwire_shared::control::{TopicDelivery, TopicMessage, TopicMessageKind, TopicStart};
 
-use super::stored::StoredTopicMessage;
 use crate::config::TopicsConfig;
 
 /// Bytes of a kept message beside its key and payload: an estimate of what its numbers and the tables take.
@@ -51,6 +50,13 @@ pub(super) struct TopicLog {
     dropped: Vec<u64>,
 }
 
+/// A message as the store had it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredTopicMessage {
+    pub(crate) order: u64,
+    pub(crate) message: TopicMessage,
+}
+
 /// A message, coded once for all.
 #[derive(Clone, Debug)]
 pub(super) struct KeptMessage {
@@ -59,7 +65,9 @@ pub(super) struct KeptMessage {
     /// Its place among the messages of all topics.
     pub(super) order: u64,
     /// The store has a value of its key.
-    is_stored: bool,
+    pub(super) is_stored: bool,
+    /// The store has the message, or is told of it.
+    is_written: bool,
     key: Arc<str>,
     /// Those that it counts.
     bytes: usize,
@@ -104,9 +112,11 @@ impl TopicLog {
                 while !log.history.is_empty() {
                     log.drop_oldest();
                 }
+                // What was between is gone as well.
+                log.dropped_order = order.saturating_sub(1);
             }
             let is_stored = message.kind != TopicMessageKind::Removed;
-            log.keep(message, (order, is_stored), limits);
+            log.keep(message, order, (is_stored, true), limits);
         }
         log
     }
@@ -164,7 +174,7 @@ impl TopicLog {
     }
 
     /// Appends a message and returns its sequence number, and whether the store is to write it: a value `until_next` of its key,
-    /// or the removal of a value that the store has. `order` is its place among the messages of all topics.
+    /// or what takes the place of a value that the store has. `order` is its place among the messages of all topics.
     pub(super) fn push(
         &mut self,
         (from, key, payload): (PlayerId, &str, Vec<u8>),
@@ -177,14 +187,15 @@ impl TopicLog {
         let has_stored = before.is_some_and(|before| before.is_stored);
         let is_written = self.stored.is_some()
             && match kind {
-                TopicMessageKind::Value => until_next,
+                // One that ends by itself, in place of one that the store has: to the store that is removed.
+                TopicMessageKind::Value => until_next || has_stored,
                 TopicMessageKind::Away => false,
                 TopicMessageKind::Removed => has_stored,
             };
-        let is_stored = kind != TopicMessageKind::Removed && (is_written || has_stored);
+        let is_stored = is_written && kind == TopicMessageKind::Value && until_next;
         let message =
             TopicMessage { sequence, time_ms: now_ms, from, key: key.to_owned(), kind, payload };
-        self.keep(message, (order, is_stored), limits);
+        self.keep(message, order, (is_stored, is_written), limits);
         self.expire(now_ms, limits);
         (sequence, is_written)
     }
@@ -193,7 +204,8 @@ impl TopicLog {
     fn keep(
         &mut self,
         message: TopicMessage,
-        (order, is_stored): (u64, bool),
+        order: u64,
+        (is_stored, is_written): (bool, bool),
         limits: &TopicsConfig,
     ) {
         let TopicMessage { sequence, time_ms, kind, .. } = message;
@@ -201,14 +213,15 @@ impl TopicLog {
         let coded = postcard::to_allocvec(&message).expect("messages are plain data").into();
         let known = self.keys.get_key_value(&*message.key).map(|(key, _)| Arc::clone(key));
         let key = known.unwrap_or_else(|| message.key.into());
-        let kept = KeptMessage { sequence, time_ms, order, is_stored, key, bytes, coded };
+        let kept =
+            KeptMessage { sequence, time_ms, order, is_stored, is_written, key, bytes, coded };
         let oldest = self.oldest(TopicDelivery::Ordered);
         if let Some(sequence) = self.keys.insert(Arc::clone(&kept.key), sequence)
             && let Some(before) = self.values.remove(&sequence)
         {
             self.removals.remove(&sequence);
             self.values_bytes -= before.bytes;
-            if sequence <= oldest {
+            if before.is_written && sequence <= oldest {
                 self.note_dropped(sequence);
             }
         }
@@ -249,7 +262,7 @@ impl TopicLog {
         (self.forgotten, self.forgotten_order) = (sequence, removal.order);
         self.keys.remove(&removal.key);
         self.values_bytes -= removal.bytes;
-        if sequence <= self.oldest(TopicDelivery::Ordered) {
+        if removal.is_written && sequence <= self.oldest(TopicDelivery::Ordered) {
             self.note_dropped(sequence);
         }
     }
@@ -272,7 +285,8 @@ impl TopicLog {
         if let Some(message) = self.history.pop_front() {
             self.history_bytes -= message.bytes;
             self.dropped_order = message.order;
-            if self.keys.get(&message.key) != Some(&message.sequence) {
+            let is_newest = self.keys.get(&message.key) == Some(&message.sequence);
+            if message.is_written && !is_newest {
                 self.note_dropped(message.sequence);
             }
         }

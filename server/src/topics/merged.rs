@@ -86,7 +86,7 @@ impl Topics {
                 Some(order) => log.cursor_at(delivery, order),
                 None => (oldest, false),
             };
-            follower.cursor = cursor;
+            (follower.start, follower.cursor) = (cursor, cursor);
             (follower.is_continued, follower.removals) = (known.is_some(), log.forgotten());
             if is_dropped {
                 let name = Some(topic.name.clone());

@@ -16,6 +16,7 @@ use super::{
     MergedCursor, MergedItem, NewSubscription, PublisherKey, TopicRefusal, Topics, covers,
 };
 use crate::identity::TopicRights;
+use crate::store::wall_ms;
 
 /// The number of a reader's one subscription.
 const ONLY: SubscriptionId = SubscriptionId(1);
@@ -121,7 +122,7 @@ impl TopicHub {
     /// Why it does not.
     pub(crate) fn read(
         self: &Arc<Self>,
-        player: PlayerId,
+        number: impl FnOnce() -> PlayerId,
         rights: Option<&TopicRights>,
         new: NewReader,
         time_ms: u64,
@@ -130,6 +131,7 @@ impl TopicHub {
         let NewReader { pattern, delivery, start, after } = new;
         let new = NewSubscription { id: ONLY, pattern, delivery, start, cursors: Vec::new() };
         self.check_subscribe(rights, &new.pattern)?;
+        let player = number();
         let signal = Arc::default();
         let mut state = self.state();
         let now_ms = state.advance(time_ms);
@@ -186,7 +188,7 @@ impl MergedReader {
 impl Drop for MergedReader {
     fn drop(&mut self) {
         let mut state = self.hub.state();
-        let now_ms = state.advance(0);
+        let now_ms = state.advance(wall_ms());
         state.topics.handle_leave(now_ms, self.player);
         state.readers.remove(&self.player);
         if state.readers.is_empty() {

@@ -13,9 +13,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tickwire_shared::control::{TopicCursor, TopicDelivery, TopicMessage};
+use tickwire_shared::control::{TopicCursor, TopicDelivery, TopicMessage, TopicMessageKind};
 
-use super::log::TopicLog;
+use super::log::{StoredTopicMessage, TopicLog};
 use super::pattern::covers;
 use super::{Topic, TopicId, Topics};
 
@@ -67,13 +67,6 @@ pub(crate) struct StoredTopic {
     pub(crate) log: u64,
     /// By their numbers.
     pub(crate) messages: Vec<StoredTopicMessage>,
-}
-
-/// A message as the store had it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StoredTopicMessage {
-    pub(crate) order: u64,
-    pub(crate) message: TopicMessage,
 }
 
 /// The runs of servers with one store.
@@ -212,7 +205,11 @@ impl Topics {
             log,
             sequence: message.sequence,
             order: message.order,
-            coded: message.coded.clone(),
+            coded: if message.is_stored {
+                message.coded.clone()
+            } else {
+                removal_of(&message.coded)
+            },
             dropped,
         }));
     }
@@ -227,6 +224,13 @@ impl Topics {
             stored.changes.push(TopicChange::Drop { topic: topic.name.clone(), order });
         }
     }
+}
+
+/// The removal of a message's key, with the message's number.
+fn removal_of(coded: &[u8]) -> Bytes {
+    let mut message: TopicMessage = postcard::from_bytes(coded).expect("messages are coded here");
+    (message.kind, message.payload) = (TopicMessageKind::Removed, Vec::new());
+    postcard::to_allocvec(&message).expect("messages are plain data").into()
 }
 
 /// The message after which a reader with this cursor goes on: `None` if it is of another log, or of an earlier run and may have

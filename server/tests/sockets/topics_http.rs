@@ -247,8 +247,10 @@ async fn a_stream_has_events_and_goes_on_after_the_last_one() {
     // A pause has lines without events, by which the id comes to be that of other topics' messages.
     let last = reader.last_id.clone().unwrap();
     publish(&server, "b/1", "other").await;
-    let beat = reader.id().await;
-    assert_ne!(beat, last);
+    let mut beat = reader.id().await;
+    while beat == last {
+        beat = reader.id().await;
+    }
     drop(reader);
     server.until_stats("topic_readers", |count| count == 0).await;
     publish(&server, "a/1", "three").await;

@@ -210,7 +210,7 @@ impl Session {
             }
             _ => {
                 self.send_again(self.resume.first_unanswered());
-                self.follow_again();
+                self.follow_again()?;
             }
         }
         self.tell(SessionEvent::Connection(ConnectionEvent::Moved));

@@ -330,3 +330,43 @@ fn values_that_end_by_themselves_end_with_the_run_and_removals_stay() {
     table.retain(|_, kind| *kind != TopicMessageKind::Removed);
     assert_eq!(table.keys().collect::<Vec<_>>(), ["kept"]);
 }
+
+#[test]
+fn values_that_end_by_themselves_leave_nothing_for_the_store() {
+    let mut limits = limits();
+    limits.history_messages = 2;
+    let mut topics = Disk::default().begin(&limits, "**");
+    for number in 0..1000u64 {
+        let (topic, key, payload) = ("t".to_owned(), String::new(), Vec::new());
+        let lifetime = TopicLifetime::Milliseconds(10);
+        let new = NewTopicMessage { from: ANN, topic, key, payload, lifetime };
+        topics.handle_publish(number, new).unwrap();
+    }
+    assert!(topics.poll_changes().is_empty());
+    publish(&mut topics, "t", "k", "kept").unwrap();
+    let changes = topics.poll_changes();
+    let [TopicChange::Keep(new)] = &changes[..] else { panic!("{changes:?}") };
+    assert!(new.dropped.is_empty(), "{} numbers", new.dropped.len());
+}
+
+#[test]
+fn an_event_stream_is_told_of_what_left_the_history_before_a_restart() {
+    let (mut disk, mut limits) = (Disk::default(), limits());
+    limits.history_messages = 3;
+    let mut topics = disk.begin(&limits, "**");
+    let mut bob = Merged::new(TopicDelivery::Ordered, TopicStart::New);
+    bob.begin(&mut topics, "**");
+    for number in 1..=9u32 {
+        publish(&mut topics, "t", "", &number.to_string()).unwrap();
+        topics.poll_changes().into_iter().for_each(|change| disk.write(change));
+        if number == 2 {
+            bob.read(&mut topics, usize::MAX);
+        }
+    }
+    let mut topics = disk.begin(&limits, "**");
+    assert_eq!(bob.payloads(), ["1", "2"]);
+    bob.begin(&mut topics, "**");
+    bob.read(&mut topics, usize::MAX);
+    assert_eq!(bob.payloads(), ["1", "2", "7", "8", "9"]);
+    assert_eq!(bob.missed.len(), 1, "3 to 6");
+}

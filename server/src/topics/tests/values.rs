@@ -17,7 +17,7 @@ const READERS: usize = 2;
 type Table = BTreeMap<(String, String), (Vec<u8>, bool)>;
 
 #[derive(Clone, Debug)]
-enum Step {
+enum ValueStep {
     Publish { session: u32, topic: usize, key: usize, lifetime: TopicLifetime },
     Remove { session: u32, topic: usize, key: usize },
     Away { session: u32 },
@@ -29,7 +29,7 @@ enum Step {
     BeginAnew { reader: usize },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ValueStep> {
     let session = 0..SESSIONS;
     let place = (0..NAMES.len(), 0..KEYS.len());
     let lifetime = prop_oneof![
@@ -39,16 +39,16 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         6 => (session.clone(), place.clone(), lifetime).prop_map(
-            |(session, (topic, key), lifetime)| Step::Publish { session, topic, key, lifetime }
+            |(session, (topic, key), lifetime)| ValueStep::Publish { session, topic, key, lifetime }
         ),
-        2 => (session.clone(), place).prop_map(|(session, (topic, key))| Step::Remove { session, topic, key }),
-        2 => session.clone().prop_map(|session| Step::Away { session }),
-        2 => session.clone().prop_map(|session| Step::Back { session }),
-        1 => session.prop_map(|session| Step::Leave { session }),
-        1 => (0u64..2000).prop_map(|ms| Step::Wait { ms }),
-        4 => (0..READERS, 0usize..5).prop_map(|(reader, frames)| Step::Read { reader, frames }),
-        2 => (0..READERS).prop_map(|reader| Step::ComeBack { reader }),
-        1 => (0..READERS).prop_map(|reader| Step::BeginAnew { reader }),
+        2 => (session.clone(), place).prop_map(|(session, (topic, key))| ValueStep::Remove { session, topic, key }),
+        2 => session.clone().prop_map(|session| ValueStep::Away { session }),
+        2 => session.clone().prop_map(|session| ValueStep::Back { session }),
+        1 => session.prop_map(|session| ValueStep::Leave { session }),
+        1 => (0u64..2000).prop_map(|ms| ValueStep::Wait { ms }),
+        4 => (0..READERS, 0usize..5).prop_map(|(reader, frames)| ValueStep::Read { reader, frames }),
+        2 => (0..READERS).prop_map(|reader| ValueStep::ComeBack { reader }),
+        1 => (0..READERS).prop_map(|reader| ValueStep::BeginAnew { reader }),
     ]
 }
 
@@ -160,45 +160,45 @@ impl ValueWorld {
         ValueWorld { topics, now_ms: 0, values, away, published: 0, readers, next_player: 200 }
     }
 
-    fn run(&mut self, step: &Step) {
+    fn run(&mut self, step: &ValueStep) {
         let now_ms = self.now_ms;
         match *step {
-            Step::Publish { session, topic, key, lifetime } => {
+            ValueStep::Publish { session, topic, key, lifetime } => {
                 self.publish(session, (topic, key), lifetime);
             }
-            Step::Remove { session, topic, key } => {
+            ValueStep::Remove { session, topic, key } => {
                 let place = (NAMES[topic], KEYS[key]);
                 self.topics
                     .handle_remove(now_ms, PlayerId(session), place)
                     .expect("a topic's name");
                 self.values.remove(&(topic, key));
             }
-            Step::Away { session } => {
+            ValueStep::Away { session } => {
                 self.topics.handle_away(now_ms, PlayerId(session));
                 self.away.insert(session);
             }
-            Step::Back { session } => {
+            ValueStep::Back { session } => {
                 self.topics.handle_back(now_ms, PlayerId(session));
                 self.away.remove(&session);
             }
-            Step::Leave { session } => {
+            ValueStep::Leave { session } => {
                 self.topics.handle_leave(now_ms, PlayerId(session));
                 self.away.remove(&session);
                 self.values.retain(|_, value| {
                     !value.holders.remove(&session) || !value.holders.is_empty()
                 });
             }
-            Step::Wait { ms } => {
+            ValueStep::Wait { ms } => {
                 self.now_ms += ms;
                 self.topics.handle_time(self.now_ms);
                 self.values.retain(|_, value| value.end_ms.is_none_or(|end| end > self.now_ms));
             }
-            Step::Read { reader, frames } => {
+            ValueStep::Read { reader, frames } => {
                 self.readers[reader].poll(&mut self.topics, now_ms);
                 self.readers[reader].take(frames);
             }
-            Step::ComeBack { reader } => self.readers[reader].come_back(&mut self.topics),
-            Step::BeginAnew { reader } => {
+            ValueStep::ComeBack { reader } => self.readers[reader].come_back(&mut self.topics),
+            ValueStep::BeginAnew { reader } => {
                 let reader = &mut self.readers[reader];
                 self.topics.handle_leave(now_ms, reader.player);
                 self.next_player += 1;
@@ -240,7 +240,7 @@ impl ValueWorld {
 
     fn finish(&mut self) {
         // Values whose time is over at this very moment are gone at the next look.
-        self.run(&Step::Wait { ms: 0 });
+        self.run(&ValueStep::Wait { ms: 0 });
         let table: Table = self
             .values
             .iter()
@@ -263,7 +263,7 @@ impl ValueWorld {
     }
 }
 
-fn run(steps: &[Step], change: impl FnOnce(&mut TopicsConfig)) {
+fn run(steps: &[ValueStep], change: impl FnOnce(&mut TopicsConfig)) {
     let mut world = ValueWorld::new(change);
     steps.iter().for_each(|step| world.run(step));
     world.finish();

@@ -32,7 +32,7 @@ const LONG_HEADER: u8 = 0x80;
 const SITE_PART: usize = 4;
 /// Time saved up while no handshakes come: enough for some hundreds of them at once, as after a handover, a restart, or a
 /// break in a network that all players share. Even then others wait for no more than a moment in each turn of the loop.
-const SAVED_NS_MAX: i64 = 1_000_000_000;
+const SAVED_NS_MAX: i64 = 250_000_000;
 /// Largest debt of time. However long one packet held up the thread, others wait no longer than it
 /// takes to earn this.
 const OWED_NS_MAX: i64 = 10_000_000;
