@@ -26,7 +26,7 @@ ANSWERS = {
     "ListRooms": ("Rooms",), "SubscribeRooms": ("Rooms", "Refused"), "UnsubscribeRooms": ("Done",),
     "Command": ("Done", "Refused"), "Kick": ("Done", "Refused"), "Say": ("Message", "Refused"),
     "Tell": ("Message", "Refused"), "History": ("History", "Refused"), "Publish": ("Published", "Refused"),
-    "Subscribe": ("Done", "Refused"), "Unsubscribe": ("Done",)}
+    "Subscribe": ("Done", "Refused"), "Unsubscribe": ("Done",), "Remove": ("Done", "Refused")}
 # The stream of a request and its enum; all others are of the control stream.
 STREAMS = {**dict.fromkeys(("Say", "Tell", "History"), (CHAT, CLIENT_CHAT)),
            **dict.fromkeys(("Publish", "Subscribe", "Unsubscribe", "Remove"), (TOPICS, CLIENT_TOPICS))}
