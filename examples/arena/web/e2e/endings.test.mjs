@@ -22,13 +22,20 @@ after(() => browser?.close());
 
 /** The message over everything says this, and its button does something. */
 async function told(code, title) {
-  const says = (code) => window.arena.state === 'message' && window.arena.error === code;
-  await page.until(`the message of ${code}`, says, code);
-  assert.equal(await page.shown('message'), true);
-  assert.match(await page.text('message-title'), title);
-  assert.ok((await page.text('message-text')).length > 20);
-  assert.ok((await page.text('message-action')).length > 2);
-  assert.equal(await page.shown('hud'), false);
+  // All at once: the page tries again by itself, and then says what became of that.
+  const said = await page.until(
+    `the message of ${code}`,
+    (code) => {
+      if (window.arena.state !== 'message' || window.arena.error !== code) return undefined;
+      const element = (id) => document.getElementById(id);
+      const [title, text, action] = ['title', 'text', 'action'].map((part) => element(`message-${part}`).innerText);
+      return { title, text, action, isShown: element('message').checkVisibility(), hasHud: element('hud').checkVisibility() };
+    },
+    code,
+  );
+  assert.match(said.title, title);
+  assert.ok(said.text.length > 20 && said.action.length > 2, JSON.stringify(said));
+  assert.deepEqual([said.isShown, said.hasHud], [true, false]);
 }
 
 test('a full server is told, and when there is space the button gets in', async () => {
@@ -192,7 +199,7 @@ test('a server that vanishes is missed', async () => {
   await page.join('Ann');
   await server.stop('SIGKILL');
   await page.until('the hint', () => window.arena.state === 'message' || document.getElementById('stalled').checkVisibility());
-  await page.until('the end', () => window.arena.state === 'message', undefined, 60_000);
+  await page.until('the end', () => window.arena.state === 'message' && window.arena.error === 'ConnectionLost', undefined, 60_000);
   await told('ConnectionLost', /gone/);
   await page.screenshot('gone');
 });
