@@ -241,13 +241,14 @@ pub(crate) async fn serve<S: Simulation>(
     hello: Handshake,
 ) {
     let mut link = host.links.open(transport, &host.config);
-    let mut returns = host.returns.open(link.player);
+    let number = host.returns.number();
+    let mut returns = host.returns.open(link.player, number);
     if host.is_stopping() {
         link.end(host.end_of_stop(&link));
     }
     let rates = FrameRates::new(&host.config, now());
     let mut session = SessionScope { permit: None, account: None, rates };
-    let mut streams = Streams::new(Arc::clone(&link.transport()), hello);
+    let mut streams = Streams::new(number, Arc::clone(&link.transport()), hello);
     let end = loop {
         match carry(&host, &link, &mut session, (&mut streams, &returns)).await {
             AfterConnection::Over(end) => break end,

@@ -174,7 +174,7 @@ fn begin<S: Simulation>(
             Err(_) => return Err(Box::new(seat)),
         },
     };
-    let returns = host.returns.open(seat.player);
+    let returns = host.returns.open(seat.player, streams.number);
     let resume = (request.secret, request.sent_again.clone());
     let link = host.links.restore(seat, resume, Arc::clone(&streams.transport), &host.config);
     link.reliable.resume(Received::default(), &ServerFrame::Restarted { run: host.run });

@@ -5,16 +5,17 @@
 //! go to the session to resume; nothing of that session changes before.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tickwire_shared::control::ServerFrame;
+use tickwire_shared::control::{CloseCode, ServerFrame};
 use tickwire_shared::{PlayerId, Simulation};
 use tokio::sync::Notify;
 
 use super::served::CountedFrames;
 use super::streams::Streams;
-use super::{ClientLink, ServerState, SessionEnd, send_message};
+use super::{ClientLink, ELSEWHERE, ServerState, SessionEnd, send_message};
 use crate::room::ToRoom;
 use crate::store::wall_ms;
 
@@ -30,20 +31,37 @@ pub(super) struct Return {
 #[derive(Debug, Default)]
 pub(crate) struct Returns {
     slots: Mutex<HashMap<PlayerId, Arc<ReturnSlot>>>,
+    /// Counts the server's connections.
+    connections: AtomicU64,
 }
 
 /// The place where one session receives its new connection.
 #[derive(Debug, Default)]
 pub(super) struct ReturnSlot {
-    /// At most one: the newest.
-    back: Mutex<Option<Return>>,
+    newest: Mutex<NewestReturn>,
     arrived: Notify,
 }
 
+/// The newest connection of a session.
+#[derive(Debug, Default)]
+struct NewestReturn {
+    /// Its number among the server's connections.
+    connection: u64,
+    /// Until it is taken.
+    back: Option<Return>,
+}
+
 impl Returns {
-    /// Allows the session of this number to receive connections.
-    pub(super) fn open(&self, player: PlayerId) -> Arc<ReturnSlot> {
-        Arc::clone(self.slots().entry(player).or_default())
+    /// The number of a new connection: later ones have higher numbers.
+    pub(super) fn number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Allows the session of this number, which is on this connection, to receive others.
+    pub(super) fn open(&self, player: PlayerId, connection: u64) -> Arc<ReturnSlot> {
+        let slot = Arc::clone(self.slots().entry(player).or_default());
+        slot.newest().connection = connection;
+        slot
     }
 
     /// Ends that.
@@ -51,16 +69,26 @@ impl Returns {
         self.slots().remove(&player);
     }
 
-    /// Hands a session its new connection.
+    /// Hands a session its new connection. Of two the older one is closed, whichever came first: it is of an earlier attempt,
+    /// which its client has given up.
     ///
     /// # Errors
     /// The connection, if the session is over.
     pub(super) fn give(&self, player: PlayerId, back: Return) -> Result<(), Box<Return>> {
         let slots = self.slots();
         let Some(slot) = slots.get(&player) else { return Err(Box::new(back)) };
-        // A connection that still waits is of an earlier attempt, which its client has given up.
-        *slot.back() = Some(back);
-        slot.arrived.notify_one();
+        let mut newest = slot.newest();
+        let older = match back.streams.number < newest.connection {
+            true => Some(back),
+            false => {
+                newest.connection = back.streams.number;
+                slot.arrived.notify_one();
+                newest.back.replace(back)
+            }
+        };
+        if let Some(older) = older {
+            older.streams.transport.close(CloseCode::ConnectionLost, ELSEWHERE);
+        }
         Ok(())
     }
 
@@ -82,11 +110,11 @@ impl ReturnSlot {
 
     /// The new connection, if there is one.
     pub(super) fn take(&self) -> Option<Return> {
-        self.back().take()
+        self.newest().back.take()
     }
 
-    fn back(&self) -> MutexGuard<'_, Option<Return>> {
-        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    fn newest(&self) -> MutexGuard<'_, NewestReturn> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -26,6 +26,8 @@ use crate::transport::{RecvHalf, SendHalf, StreamOver, TransportSession};
 /// then drops unread data of the other half, the goodbye included.
 #[derive(Debug)]
 pub(crate) struct Streams {
+    /// The connection's number: see [`Returns::number`](super::Returns::number).
+    pub(super) number: u64,
     pub(super) transport: Arc<TransportSession>,
     /// Held until the hello.
     pub(super) handshake: Option<Handshake>,
@@ -69,7 +71,7 @@ struct Reading {
 }
 
 impl Streams {
-    pub(super) fn new(transport: Arc<TransportSession>, handshake: Handshake) -> Self {
+    pub(super) fn new(number: u64, transport: Arc<TransportSession>, handshake: Handshake) -> Self {
         let (control_opened, control) = Reading::new();
         let (chat_opened, chat) = Reading::new();
         let (static_opened, static_data) = OptionalStream::new();
@@ -86,6 +88,7 @@ impl Streams {
         };
         let deadline = handshake.deadline;
         Streams {
+            number,
             transport,
             handshake: Some(handshake),
             deadline,
@@ -180,8 +183,17 @@ pub(super) async fn serve<S: Simulation>(
     session: &mut SessionScope<S>,
     streams: &mut Streams,
 ) -> Served {
-    let Streams { transport, handshake, deadline, opening, control, chat, static_data, topics } =
-        streams;
+    let Streams {
+        number: _,
+        transport,
+        handshake,
+        deadline,
+        opening,
+        control,
+        chat,
+        static_data,
+        topics,
+    } = streams;
     let (connection, transport) = (&*transport, &**transport);
     let idle = host.config.idle_time();
     let accept = accept(link, transport, opening, *deadline);

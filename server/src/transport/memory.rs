@@ -154,6 +154,13 @@ impl Memory {
     }
 }
 
+impl Drop for Memory {
+    /// As the transports with a socket do it.
+    fn drop(&mut self) {
+        self.close(CloseCode::Normal, "");
+    }
+}
+
 impl MemoryWriter {
     /// Hands all of `bytes` over, waiting while the window is full.
     pub(super) async fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), MemoryOver> {
