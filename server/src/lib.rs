@@ -112,9 +112,12 @@ mod topics;
 mod transport;
 
 pub use config::ServerConfig;
-pub use handle::{PublishError, ServerHandle, TopicPublisher};
+pub use handle::{
+    PublishError, ReadTopicsOptions, ReaderEnd, ServerHandle, TopicItem, TopicReader, TopicsHandle,
+};
 pub use http::{Asset, Page, PageError};
 pub use notices::Notices;
 pub use process::{run, run_with_page, run_with_task, start_log};
 pub use server::{Server, ServerError};
+pub use topics::{MergedCursor, NoCursor};
 pub use transport::{BindError, WebSocketPace};

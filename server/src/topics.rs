@@ -46,7 +46,8 @@ use level_trie::LevelTrie;
 use lifetimes::{AfterLeave, Lifetimes, ValueId};
 pub(crate) use log::StoredTopicMessage;
 use log::{TopicLog, kept_bytes};
-pub(crate) use merged::{MergedCursor, MergedItem};
+pub(crate) use merged::MergedItem;
+pub use merged::{MergedCursor, NoCursor};
 pub(crate) use orders::{
     DeliveryOutcome, EndedSubscription, NewSubscription, NewTopicMessage, TopicRefusal,
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tickwire::client::{Client, ClientEvent, SubscribeOptions, TopicEvent};
 use tickwire::control::{SubscriptionId, TopicDelivery, TopicLifetime, TopicStart};
-use tickwire::server::ServerHandle;
+use tickwire::server::{ReadTopicsOptions, ServerHandle, TopicItem};
 use tickwire::{NoGame, Simulation};
 
 // ANCHOR: server
@@ -26,6 +26,22 @@ pub async fn tell_time(server: ServerHandle<NoGame>) {
     }
 }
 // ANCHOR_END: task
+
+// ANCHOR: read
+/// Counts what is said, for all to see.
+pub async fn count_chat(server: ServerHandle<NoGame>) {
+    let topics = server.topics();
+    let chats = topics.subscribe("chat/**", ReadTopicsOptions::default());
+    let mut chats = chats.expect("topics are on");
+    let mut count = 0;
+    while let Ok(item) = chats.next().await {
+        if let TopicItem::Message { .. } = item {
+            count += 1;
+            let _ = topics.publish("count", "", format!("{count} messages"));
+        }
+    }
+}
+// ANCHOR_END: read
 
 // ANCHOR: client
 /// Follows all chats, and says hello in one.

@@ -8,7 +8,7 @@ use tickwire::client::{Client, ConnectOptions, SubscribeOptions};
 use tickwire::control::{RoomChoice, TopicStart};
 use tickwire::server::config::List;
 use tickwire::server::{Server, ServerConfig};
-use tickwire_samples::topics::{begin, lines, tell_time};
+use tickwire_samples::topics::{begin, count_chat, lines, tell_time};
 
 #[tokio::test]
 async fn a_server_without_a_game_carries_messages() {
@@ -21,10 +21,11 @@ async fn a_server_without_a_game_carries_messages() {
     };
     config.topics.enabled = true;
     config.topics.publish = List::of(&["chat/*"]);
-    config.topics.subscribe = List::of(&["chat/**", "time/*"]);
+    config.topics.subscribe = List::of(&["chat/**", "time/*", "count"]);
     let server = Server::<NoGame>::bind(config).await.unwrap();
     let address = format!("quic://{}", server.local_addr());
     let telling = tokio::spawn(tell_time(server.handle()));
+    let counting = tokio::spawn(count_chat(server.handle()));
     let running = tokio::spawn(server.run(std::future::pending()));
 
     let mut ann = Client::<NoGame>::connect(&address, ConnectOptions::default()).await.unwrap();
@@ -58,7 +59,18 @@ async fn a_server_without_a_game_carries_messages() {
     }
     assert!(times.iter().all(|line| line.starts_with("time/running: ")), "{times:?}");
     assert!(times.len() >= 2, "the server's own program publishes");
+    ann.subscribe("count", SubscribeOptions { start: TopicStart::Last(1), ..Default::default() });
+    let mut counts = Vec::new();
+    for _ in 0..6000 {
+        counts.extend(lines(&mut ann));
+        if counts.iter().any(|line| line == "count: 2 messages") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(counts.iter().any(|line| line == "count: 2 messages"), "{counts:?}");
     assert!(!of_bob.is_empty() && !ann.is_over() && !bob.is_over());
     telling.abort();
+    counting.abort();
     running.abort();
 }

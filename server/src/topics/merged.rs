@@ -15,9 +15,9 @@ use tickwire_shared::control::TopicDelivery;
 
 use super::{DELIVERY_BYTES, NewSubscription, TopicRefusal, Topics};
 
-/// A place in the list of all messages. As text: 16 hexadecimal digits, a hyphen and a number, 37 bytes at most.
+/// A place among all messages of a server's topics. As text: 16 hexadecimal digits, a hyphen and a number, 37 bytes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MergedCursor {
+pub struct MergedCursor {
     /// The number of the list, which that of another run of the server does not have.
     run: u64,
     /// The messages up to this one were read.
@@ -166,9 +166,10 @@ impl fmt::Display for MergedCursor {
     }
 }
 
-/// The text is no cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoCursor;
+/// The text is no [`MergedCursor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place among the messages of topics; leave it out to begin anew")]
+pub struct NoCursor;
 
 impl FromStr for MergedCursor {
     type Err = NoCursor;

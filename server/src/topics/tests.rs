@@ -9,7 +9,7 @@ mod values;
 use tickwire_shared::control::{ServerTopics, TopicStart};
 
 use super::*;
-use reader::TopicReader;
+use reader::ReadingClient;
 
 const KEPT: TopicLifetime = TopicLifetime::Kept;
 const ANN: PlayerId = PlayerId(1);
@@ -50,7 +50,7 @@ fn payloads(frames: &[ServerTopics]) -> Vec<String> {
 #[test]
 fn a_slow_reader_gets_the_newest_value_of_each_key_alone() {
     let mut topics = topics(|_| {});
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("prices/*", TopicDelivery::Latest), TopicStart::New);
     for round in 0..100 {
         for key in ["a", "b", "c"] {
@@ -65,8 +65,8 @@ fn a_slow_reader_gets_the_newest_value_of_each_key_alone() {
 #[test]
 fn a_reader_that_does_not_read_delays_and_costs_nobody() {
     let mut topics = topics(|limits| limits.history_messages = 10);
-    let mut ann = TopicReader::begin(&mut topics, ANN);
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut ann = ReadingClient::begin(&mut topics, ANN);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     for reader in [&mut ann, &mut bob] {
         reader.subscribe(&mut topics, 0, ("log", TopicDelivery::Ordered), TopicStart::New);
     }
@@ -85,7 +85,7 @@ fn a_reader_that_does_not_read_delays_and_costs_nobody() {
 #[test]
 fn a_session_is_woken_once_until_it_has_read() {
     let mut topics = topics(|_| {});
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("**", TopicDelivery::Ordered), TopicStart::New);
     let woken = |topics: &mut Topics| std::iter::from_fn(|| topics.poll_woken()).count();
     for topic in ["a", "a", "b", "a"] {
@@ -107,7 +107,7 @@ fn a_subscription_begins_where_it_asks_to() {
         topics.handle_publish(number * 1000, new).unwrap();
     }
     let mut read = |delivery, start| {
-        let mut bob = TopicReader::begin(&mut topics, BOB);
+        let mut bob = ReadingClient::begin(&mut topics, BOB);
         bob.subscribe(&mut topics, 9_500, ("t", delivery), start);
         let read = payloads(&bob.read_all(&mut topics, 9_500));
         topics.handle_leave(0, BOB);
@@ -130,7 +130,7 @@ fn a_subscription_begins_where_it_asks_to() {
 fn a_subscription_begins_after_messages_that_are_too_old_already() {
     let mut topics = topics(|limits| limits.history_s = 10);
     publish(&mut topics, "t", "", "old").unwrap();
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 10_001, ("t", TopicDelivery::Ordered), TopicStart::Last(9));
     let frames = bob.read_all(&mut topics, 10_001);
     assert!(matches!(&frames[..], [ServerTopics::Following { after: 1, .. }]), "{frames:?}");
@@ -160,7 +160,7 @@ fn a_topic_gets_no_number_that_another_has_however_often_they_were_counted() {
 fn old_messages_leave_the_history_and_the_newest_value_stays() {
     let mut topics = topics(|limits| limits.history_s = 10);
     publish(&mut topics, "t", "k", "old").unwrap();
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("t", TopicDelivery::Ordered), TopicStart::Last(9));
     bob.subscribe(&mut topics, 0, ("t", TopicDelivery::Latest), TopicStart::Last(9));
     let frames = bob.read_all(&mut topics, 10_001);
@@ -187,7 +187,7 @@ fn every_limit_is_kept_and_named() {
     assert_eq!(code_of(publish(&mut topics, "a", "3", "")), RefuseCode::TopicsFull);
     assert_eq!(code_of(publish(&mut topics, "d", "", "")), RefuseCode::TopicsFull);
 
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     let refused =
         bob.try_subscribe(&mut topics, 0, ("**", TopicDelivery::Ordered), TopicStart::New);
     assert_eq!(code_of(refused), RefuseCode::TopicsFull, "it would follow three");
@@ -248,7 +248,7 @@ fn values_without_place_take_that_of_old_topics_and_replace_their_own() {
             NewTopicMessage { from: ANN, topic, key, payload, lifetime: KEPT },
         )
     };
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("t/0", TopicDelivery::Latest), TopicStart::New);
     let made = (0..100).take_while(|at| fill(&mut topics, 0, format!("t/{at}"), 1000).is_ok());
     let made = made.count();
@@ -273,7 +273,7 @@ fn values_without_place_take_that_of_old_topics_and_replace_their_own() {
 fn what_is_gone_leaves_nothing_behind() {
     let mut topics = topics(|_| {});
     for player in 0..20 {
-        let mut reader = TopicReader::begin(&mut topics, PlayerId(player));
+        let mut reader = ReadingClient::begin(&mut topics, PlayerId(player));
         for pattern in ["a/*", "**", "a/b"] {
             reader.subscribe(&mut topics, 0, (pattern, TopicDelivery::Latest), TopicStart::New);
         }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tickwire_server::config::List;
-use tickwire_server::{Server, ServerConfig};
+use tickwire_server::{ReadTopicsOptions, ReaderEnd, Server, ServerConfig, TopicItem, TopicReader};
+use tickwire_shared::control::RefuseCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -79,6 +80,54 @@ async fn topics_go_on_after_a_stop_with_their_numbers_and_readers() {
     assert_eq!((&*missed.name, &missed.data["topic"]), ("missed", &json!(null)));
     assert_eq!(reader.texts(3).await, ["two", "three", "four"]);
     let _ = server.greeted(Over::Quic).await;
+}
+
+/// The text of the next message that a program of the server's own reads.
+async fn read(reader: &mut TopicReader) -> Result<String, ReaderEnd> {
+    match soon("a message to read", reader.next()).await? {
+        TopicItem::Message { topic, message } => {
+            Ok(format!("{topic} {}", String::from_utf8(message.payload).unwrap()))
+        }
+        TopicItem::Missed { topic, from, to } => Ok(format!("missed {topic:?} {from:?} {to:?}")),
+    }
+}
+
+#[tokio::test]
+async fn the_servers_own_program_reads_topics_and_goes_on_after_a_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = start(dir.path()).await;
+    let topics = server.handle.topics();
+    let refused = topics.subscribe("chat/**/x", ReadTopicsOptions::default()).unwrap_err();
+    assert_eq!(refused.code, RefuseCode::TopicInvalid, "{refused}");
+    let mut reader = topics.subscribe("chat/**", ReadTopicsOptions::default()).unwrap();
+    assert_eq!(reader.cursor(), None);
+    publish(&server, "chat/a", "one").await;
+    topics.publish("chat/b", "", "two").unwrap();
+    topics.publish("prices", "", "not read").unwrap();
+    topics.publish("chat/a", "", "three").unwrap();
+    assert_eq!(read(&mut reader).await.unwrap(), "chat/a one");
+    let cursor = reader.cursor().unwrap().to_string();
+    assert_eq!(read(&mut reader).await.unwrap(), "chat/b two");
+    assert_eq!(read(&mut reader).await.unwrap(), "chat/a three");
+    server.until_stats("topics_published", |count| count == 4).await;
+    server.ask_to_stop();
+    assert_eq!(read(&mut reader).await, Err(ReaderEnd::Stopped));
+    drop(reader);
+    server.stopped().await;
+
+    let server = start(dir.path()).await;
+    let topics = server.handle.topics();
+    let after = Some(cursor.parse().unwrap());
+    let on = ReadTopicsOptions { after, ..ReadTopicsOptions::default() };
+    let mut reader = topics.subscribe("chat/**", on).unwrap();
+    topics.publish("chat/b", "", "four").unwrap();
+    for expected in ["chat/b two", "chat/a three", "chat/b four"] {
+        assert_eq!(read(&mut reader).await.unwrap(), expected);
+    }
+    // What the store does not keep has gone with the last run.
+    let mut all = topics.subscribe("**", on).unwrap();
+    assert_eq!(read(&mut all).await.unwrap(), "missed None None None");
+    assert_eq!(read(&mut all).await.unwrap(), "chat/b two");
 }
 
 /// A server in a process of its own.

@@ -12,7 +12,7 @@ use crate::topics::{DeliveryOutcome, NewSubscription, TopicRefusal, Topics};
 
 /// A session that reads what its stream brings.
 #[derive(Debug)]
-pub(super) struct TopicReader {
+pub(super) struct ReadingClient {
     pub(super) player: PlayerId,
     connection: u32,
     pub(super) is_connected: bool,
@@ -36,10 +36,10 @@ pub(super) struct KnownTopic {
     pub(super) values: BTreeMap<String, u64>,
 }
 
-impl TopicReader {
+impl ReadingClient {
     pub(super) fn begin(topics: &mut Topics, player: PlayerId) -> Self {
         let connection = topics.handle_begin(player, &[]);
-        TopicReader {
+        ReadingClient {
             player,
             connection,
             is_connected: true,

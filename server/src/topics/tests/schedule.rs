@@ -9,7 +9,7 @@ use tickwire_shared::control::{
     TopicStart,
 };
 
-use super::reader::{KnownTopic, TopicReader};
+use super::reader::{KnownTopic, ReadingClient};
 use crate::config::TopicsConfig;
 use crate::topics::{NewTopicMessage, Topics, covers};
 
@@ -93,7 +93,7 @@ struct TopicWorld {
     topics: Topics,
     now_ms: u64,
     published: BTreeMap<&'static str, Vec<TopicMessage>>,
-    readers: Vec<(TopicReader, BTreeMap<SubscriptionId, Wanted>)>,
+    readers: Vec<(ReadingClient, BTreeMap<SubscriptionId, Wanted>)>,
     next_player: u32,
     /// Messages that every history has at least, if there are as many.
     history: usize,
@@ -104,7 +104,7 @@ impl TopicWorld {
         let history = limits.history_messages;
         let mut topics = Topics::new(limits, 7);
         let mut reader = |number: usize| {
-            (TopicReader::begin(&mut topics, PlayerId(number as u32)), BTreeMap::new())
+            (ReadingClient::begin(&mut topics, PlayerId(number as u32)), BTreeMap::new())
         };
         let readers = (0..READERS).map(&mut reader).collect();
         let published = NAMES.iter().map(|name| (*name, Vec::new())).collect();
@@ -210,7 +210,7 @@ impl TopicWorld {
             wanted.iter().map(|(id, wanted)| (wanted.clone(), old.cursors_of(*id))).collect();
         self.topics.handle_leave(self.now_ms, old.player);
         self.next_player += 1;
-        let mut reader = TopicReader::begin(&mut self.topics, PlayerId(self.next_player));
+        let mut reader = ReadingClient::begin(&mut self.topics, PlayerId(self.next_player));
         let mut anew = BTreeMap::new();
         for (Wanted { pattern, delivery, .. }, cursors) in wanted {
             let mut begins = self.begins(pattern, delivery, TopicStart::New);
@@ -284,7 +284,7 @@ fn newest(all: &[TopicMessage], key: &str) -> Option<u64> {
 }
 
 fn has_all(
-    reader: &TopicReader,
+    reader: &ReadingClient,
     (id, wanted): (SubscriptionId, &Wanted),
     (name, all): (&str, &[TopicMessage]),
 ) {

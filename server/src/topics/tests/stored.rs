@@ -199,7 +199,7 @@ fn a_cursor_of_an_earlier_run_goes_on_after_what_was_written() {
     // It was delivered, and the server was killed before it was written.
     write(&mut topics, "lost", false);
     let mut topics = disk.begin(&limits, "t");
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     let cursor = |epoch, sequence| vec![TopicCursor { topic: "t".to_owned(), epoch, sequence }];
     let mut read = |topics: &mut Topics, cursors: Vec<TopicCursor>| {
         let id = SubscriptionId(9);
@@ -277,7 +277,7 @@ fn a_history_with_a_gap_begins_after_it() {
         changes.into_iter().filter(|_| number != 4).for_each(|change| disk.write(change));
     }
     let mut topics = disk.begin(&limits, "**");
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.subscribe(&mut topics, 0, ("t", TopicDelivery::Ordered), TopicStart::Last(9));
     assert_eq!(payloads(&bob.read_all(&mut topics, 0)), ["5", "6"]);
     bob.subscribe(&mut topics, 0, ("t", TopicDelivery::Latest), TopicStart::Last(9));
@@ -305,7 +305,7 @@ fn values_that_end_by_themselves_end_with_the_run_and_removals_stay() {
     hold(&mut topics, "typed", TopicLifetime::Milliseconds(500));
     topics.handle_remove(0, ANN, ("t", "gone")).unwrap();
     topics.handle_time(500);
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     let latest = ("t", TopicDelivery::Latest);
     let id = bob.subscribe(&mut topics, 500, latest, TopicStart::Last(u32::MAX));
     bob.read_all(&mut topics, 500);
@@ -314,7 +314,7 @@ fn values_that_end_by_themselves_end_with_the_run_and_removals_stay() {
     assert_eq!(disk.topics["t"].1.values().filter(|it| it.message.key == "here").count(), 0);
 
     let mut topics = disk.begin(&limits, "**");
-    let mut bob = TopicReader::begin(&mut topics, BOB);
+    let mut bob = ReadingClient::begin(&mut topics, BOB);
     bob.continue_after(&mut topics, 600, latest, (TopicStart::New, cursors)).unwrap();
     let frames = bob.read_all(&mut topics, 600);
     let is_anew =
