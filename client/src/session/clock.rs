@@ -49,8 +49,12 @@ const SEARCH_TICKS: f64 = 128.0;
 const SEARCH_S_MAX: f64 = 8.0;
 /// Attempts at the lead that a known round trip asks for before longer leads are tried.
 const KNOWN_TRIES: u32 = 8;
-/// Seconds after a pause in which late snapshots count as having waited for the caller.
+/// Seconds after a pause in which late snapshots count as having waited for the caller. While each is less late than those before
+/// it, as those of a backlog are, they do so for longer.
 const WAITED_S_MAX: f64 = 1.0;
+const BACKLOG_S_MAX: f64 = 10.0;
+/// Seconds in which a backlog gets shorter by a tick, or it is none.
+const BACKLOG_STEP_S: f64 = 0.25;
 /// Ticks by which far entities' states are needed earlier: they come only every second tick.
 const FAR_TICKS: f64 = 1.0;
 
@@ -70,8 +74,8 @@ pub struct ServerClock {
     moved: Duration,
     /// Time of the caller's last call.
     called: Duration,
-    /// End of the caller's last pause, until the snapshots that waited meanwhile have come.
-    resumed: Option<Duration>,
+    /// Of the caller's last pause, until the snapshots that waited meanwhile have come.
+    backlog: Option<Backlog>,
     /// End of the last pause.
     paused: Duration,
     /// Snapshots lost during pauses, or left out on a lossless path.
@@ -97,6 +101,32 @@ pub struct ServerClock {
     margin_ms: f64,
 }
 
+/// The snapshots that waited while the caller paused.
+#[derive(Clone, Copy, Debug)]
+struct Backlog {
+    /// End of the pause.
+    since: Duration,
+    /// The least late arrival so far, and the time at which it was less by a tick than the one before.
+    least: f64,
+    shrank: Duration,
+}
+
+impl Backlog {
+    fn new(now: Duration) -> Self {
+        Backlog { since: now, least: f64::INFINITY, shrank: now }
+    }
+
+    /// Takes an arrival. Returns false if none that comes now has waited.
+    fn take(&mut self, now: Duration, arrival: f64) -> bool {
+        if arrival <= self.least - 1.0 {
+            (self.least, self.shrank) = (arrival, now);
+        }
+        let since_s = |at: Duration| now.saturating_sub(at).as_secs_f64();
+        let is_shrinking = since_s(self.shrank) < BACKLOG_STEP_S;
+        since_s(self.since) < if is_shrinking { BACKLOG_S_MAX } else { WAITED_S_MAX }
+    }
+}
+
 impl ServerClock {
     /// A clock for a room that was at `tick` when the client learned of it at `now`.
     pub fn new(tick_hz: u32, now: Duration, tick: Tick) -> Self {
@@ -110,7 +140,7 @@ impl ServerClock {
             reported: None,
             moved: now,
             called: now,
-            resumed: None,
+            backlog: None,
             paused: Duration::ZERO,
             missed: 0,
             is_lossless: false,
@@ -177,13 +207,12 @@ impl ServerClock {
             self.wake(now, tick);
         }
         self.earliest = self.earliest.min(arrival);
-        let since_s = |at: Duration| now.saturating_sub(at).as_secs_f64();
-        self.resumed = self.resumed.filter(|&at| since_s(at) < WAITED_S_MAX);
-        if self.resumed.is_some() || self.is_lossless {
+        self.backlog.take_if(|backlog| !backlog.take(now, arrival));
+        if self.backlog.is_some() || self.is_lossless {
             self.missed += gap as u64 - 1;
         }
         let is_late = self.arrivals.wait().is_some_and(|wait| arrival + 1.0 > wait);
-        if self.resumed.is_some() && is_late {
+        if self.backlog.is_some() && is_late {
             return true;
         }
         let late = arrival - self.mean_arrival;
@@ -194,7 +223,7 @@ impl ServerClock {
             self.mean_arrival += late * 0.05;
         }
         // Lost snapshots count as having come with this one, except those lost in a pause.
-        let lost = if self.resumed.take().is_some() { 0 } else { gap.min(64) - 1 };
+        let lost = if self.backlog.take().is_some() { 0 } else { gap.min(64) - 1 };
         for ago in (1..=lost).rev() {
             self.arrivals.push_lost(arrival + f64::from(ago) + 1.0);
         }
@@ -264,7 +293,7 @@ impl ServerClock {
         if since_s > PAUSE_S {
             self.paused = now;
             // A caller that is always this slow must not restart the pause each time.
-            self.resumed = self.resumed.or(Some(now));
+            self.backlog.get_or_insert_with(|| Backlog::new(now));
         }
     }
 
@@ -292,7 +321,8 @@ impl ServerClock {
     /// round trip stays.
     fn wake(&mut self, now: Duration, newest_snapshot: Tick) {
         self.arrivals.clear();
-        (self.earliest, self.paused, self.resumed) = (f64::INFINITY, now, Some(now));
+        (self.earliest, self.paused) = (f64::INFINITY, now);
+        self.backlog = Some(Backlog::new(now));
         self.lead_by(now, newest_snapshot, 0.0);
     }
 

@@ -162,3 +162,50 @@ fn a_page_in_the_background_shows_others_late_and_never_early_and_is_soon_as_bef
         }
     }
 }
+
+/// The page stands still for ten seconds, and then reads `per_frame` of the snapshots that waited in each frame; those that come
+/// since then are later by `later` ticks than before. Returns the delay before the pause and, after each frame since, the delay and
+/// how far the newest snapshot is ahead of what is shown, all in ticks.
+fn delays_after_a_pause(per_frame: u32, later: u32) -> (f64, Vec<(f64, f64)>) {
+    let period = Duration::from_secs(1) / 60;
+    let mut clock = ServerClock::new(60, Duration::ZERO, Tick(0));
+    let mut next = 1;
+    let (mut before, mut after) = (0.0, Vec::new());
+    for frame in (1..600).chain(1200..2400u32) {
+        let now = period * frame;
+        clock.advance(now);
+        let newest = if frame < 600 { frame } else { frame - later };
+        for tick in next..=newest.min(next + per_frame - 1) {
+            clock.snapshot(now, Tick(tick));
+            next = tick + 1;
+        }
+        let shown = clock.show(now).unwrap();
+        match frame {
+            ..600 => before = clock.delay_ticks(),
+            _ => after.push((clock.delay_ticks(), f64::from(next - 1) - shown)),
+        }
+    }
+    (before, after)
+}
+
+#[test]
+fn snapshots_that_waited_while_the_page_stood_still_delay_nothing_however_long_it_takes_to_read_them()
+ {
+    for per_frame in [2, 4, 60] {
+        let (before, after) = delays_after_a_pause(per_frame, 0);
+        let most = after.into_iter().map(|(delay, _)| delay).fold(0.0, f64::max);
+        assert!(most < before + 1.0, "{per_frame} in a frame: {most} ticks, {before} before");
+    }
+}
+
+#[test]
+fn a_path_that_is_slower_after_a_pause_is_followed_once_what_waited_was_read() {
+    // Four in a frame are three more than come: 600 are read in 200 frames.
+    for (per_frame, read_by) in [(4, 200), (60, 10)] {
+        let (_, after) = delays_after_a_pause(per_frame, 12);
+        let starved = |(_, ahead): &(f64, f64)| *ahead < 0.0;
+        // What is shown becomes slower by a twentieth until it is 12 ticks later: in 240 frames.
+        let last = after.iter().rposition(starved).unwrap_or(0);
+        assert!(last < read_by + 260, "{per_frame} in a frame: without a state to show in {last}");
+    }
+}

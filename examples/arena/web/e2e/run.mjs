@@ -23,6 +23,10 @@ const here = import.meta.dirname;
 const screenshots = process.env.SCREENSHOTS ?? join(tmpdir(), 'tickwire-arena-e2e');
 mkdirSync(screenshots, { recursive: true });
 const tests = readdirSync(here).filter((name) => name.endsWith('.test.mjs') && (!file || name === `${file}.test.mjs`));
+if (tests.length === 0) {
+  console.error(`no test is in e2e/${file}.test.mjs; name a file without its end, such as minimal`);
+  process.exit(2);
+}
 const options = ['--test', '--test-concurrency=1', '--test-timeout=600000', '--test-reporter=spec'];
 const { status } = spawnSync(process.execPath, [...options, ...tests.map((name) => join(here, name))], {
   stdio: 'inherit',
