@@ -175,10 +175,9 @@ fn delays_after_a_pause(per_frame: u32, later: u32) -> (f64, Vec<(f64, f64)>) {
         let now = period * frame;
         clock.advance(now);
         let newest = if frame < 600 { frame } else { frame - later };
-        for tick in next..=newest.min(next + per_frame - 1) {
-            clock.snapshot(now, Tick(tick));
-            next = tick + 1;
-        }
+        let last = newest.min(next + per_frame - 1);
+        (next..=last).for_each(|tick| _ = clock.snapshot(now, Tick(tick)));
+        next = next.max(last + 1);
         let shown = clock.show(now).unwrap();
         match frame {
             ..600 => before = clock.delay_ticks(),
