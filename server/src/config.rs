@@ -4,6 +4,7 @@
 //! environment (`TICKWIRE_` and the name in capitals) and the command line. A wrong one is refused
 //! with its name, its source, and the allowed values.
 
+mod http_address;
 mod keys_url;
 mod list;
 mod load;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use http_address::HttpAddress;
 pub use keys_url::KeysUrl;
 pub use list::List;
 pub use load::ConfigError;

@@ -44,6 +44,7 @@ pub(crate) use accounts::{AccountPermit, Accounts};
 pub(crate) use authenticator::AnyAuthenticator;
 pub use authenticator::{AuthRefusal, Authenticator, Credentials, Guests, Identity};
 pub use authorities::AuthoritiesError;
+pub(crate) use authorities::{TrustSettings, tls_by};
 pub use check::{ACCOUNT_BYTES_MAX, TOKEN_BYTES_MAX, TokenChecker, TokenError, TokenRules};
 pub use claims::{Audiences, TokenClaims, TopicRights};
 pub(crate) use command::{TokenAnswer, TokenCommandError, token_command};

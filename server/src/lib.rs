@@ -89,6 +89,7 @@ mod guard;
 mod handle;
 mod handover;
 mod http;
+mod http_client;
 pub mod identity;
 pub mod journal;
 mod log;

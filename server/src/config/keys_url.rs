@@ -2,49 +2,25 @@
 
 use std::net::IpAddr;
 
-use axum::http::Uri;
 use serde::{Deserialize, Serialize};
+
+use super::http_address::HttpAddress;
 
 /// The address of a JWKS document: `https`, or `http` on this machine's loopback alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct KeysUrl {
-    uri: Uri,
-    host: String,
-    port: u16,
-    is_https: bool,
-}
+pub struct KeysUrl(HttpAddress);
 
 impl KeysUrl {
-    /// Its host: a name, or an address without brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Its TCP port.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// True for `https`.
-    pub fn is_https(&self) -> bool {
-        self.is_https
-    }
-
-    /// The host and the port as the URL has them, for the header `Host`.
-    pub fn authority(&self) -> &str {
-        self.uri.authority().map_or("", |authority| authority.as_str())
-    }
-
-    /// The path and the query, for the request.
-    pub fn path(&self) -> &str {
-        self.uri.path_and_query().map_or("/", |path| path.as_str())
+    /// Its parts.
+    pub fn address(&self) -> &HttpAddress {
+        &self.0
     }
 }
 
 impl std::fmt::Display for KeysUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.uri.fmt(f)
+        self.0.fmt(f)
     }
 }
 
@@ -58,33 +34,13 @@ impl TryFrom<String> for KeysUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // Before an @ may be a password, and the reason is logged.
-        let shown = text.rsplit('@').next().unwrap_or_default();
-        let wrong = |why: &str| Err(format!("{shown:?} {why}; write {EXAMPLE}"));
-        let Ok(uri) = text.parse::<Uri>() else { return wrong("is no URL") };
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return wrong("names no scheme or no server");
-        };
-        let is_https = match scheme {
-            "https" => true,
-            "http" => false,
-            _ => return wrong("is of a scheme that no keys are fetched by"),
-        };
-        if authority.as_str().contains('@') {
-            return wrong("has a password before it, which would be logged");
+        let address = HttpAddress::parse(&text, EXAMPLE)?;
+        if !address.is_https() && !is_loopback(address.host()) {
+            return Err(format!(
+                "{text:?} would have keys come unprotected: http is for this machine's loopback; write {EXAMPLE}"
+            ));
         }
-        let host = authority.host();
-        let given_port = authority.as_str().strip_prefix(host).unwrap_or_default();
-        let port = authority.port_u16();
-        if !given_port.is_empty() && port.is_none() || port == Some(0) {
-            return wrong("has a port that is none");
-        }
-        let port = port.unwrap_or(if is_https { 443 } else { 80 });
-        let host = host.trim_matches(['[', ']']).to_owned();
-        if !is_https && !is_loopback(&host) {
-            return wrong("would have keys come unprotected: http is for this machine's loopback");
-        }
-        Ok(KeysUrl { uri, host, port, is_https })
+        Ok(KeysUrl(address))
     }
 }
 
@@ -98,8 +54,8 @@ const EXAMPLE: &str = "https://id.example/jwks.json";
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<KeysUrl, String> {
-        KeysUrl::try_from(text.to_owned())
+    fn parse(text: &str) -> Result<HttpAddress, String> {
+        KeysUrl::try_from(text.to_owned()).map(|url| url.0)
     }
 
     #[test]
@@ -110,7 +66,7 @@ mod tests {
         let local = parse("http://[::1]:8080").unwrap();
         assert_eq!((local.host(), local.port(), local.is_https()), ("::1", 8080, false));
         assert_eq!((local.authority(), local.path()), ("[::1]:8080", "/"));
-        assert_eq!(String::from(parse("http://localhost:1/a").unwrap()), "http://localhost:1/a");
+        assert_eq!(parse("http://localhost:1/a").unwrap().to_string(), "http://localhost:1/a");
         assert!(parse("http://127.0.0.1/").is_ok());
     }
 
@@ -120,9 +76,9 @@ mod tests {
             ("", "is no URL"),
             ("keys.json", "names no scheme"),
             ("/keys.json", "names no scheme"),
-            ("ftp://id.example/", "of a scheme that no keys"),
+            ("ftp://id.example/", "of a scheme other"),
             ("https://ann:secret@id.example/", "has a password"),
-            ("ftp://ann:secret@id.example/", "of a scheme that no keys"),
+            ("ftp://ann:secret@id.example/", "of a scheme other"),
             ("https://ann:secret@id example/", "is no URL"),
             ("https://id.example:99999/", "a port that is none"),
             ("https://id.example:0/", "a port that is none"),

@@ -1,4 +1,4 @@
-//! The certificate authorities by which a server of keys is trusted.
+//! The certificate authorities by which a server of keys, or a receiver of webhooks, is trusted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +12,10 @@ use tokio_rustls::TlsConnector;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthoritiesError {
     /// An unusable file.
-    #[error("the certificate authorities of token_keys_ca_file {} cannot be used: {reason}", .path.display())]
+    #[error("the certificate authorities of {setting} {} cannot be used: {reason}", .path.display())]
     File {
+        /// The setting that names it.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// The fault, in words.
@@ -21,17 +23,35 @@ pub enum AuthoritiesError {
     },
     /// No authorities on this machine.
     #[error(
-        "this machine has no certificate authorities to check token_keys_url by ({0}); install them (ca-certificates), or give token_keys_ca_file"
+        "this machine has no certificate authorities to check {url} by ({reason}); install them (ca-certificates), or give {ca_file}"
     )]
-    System(String),
+    System {
+        /// The setting of the address.
+        url: &'static str,
+        /// The setting of a file of authorities.
+        ca_file: &'static str,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+/// The names of the settings by which a server is trusted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TrustSettings {
+    pub(crate) url: &'static str,
+    pub(crate) ca_file: &'static str,
 }
 
 /// TLS that trusts the authorities of a file, or those of this machine.
-pub(super) fn tls_by(file: Option<&Path>) -> Result<TlsConnector, AuthoritiesError> {
+pub(crate) fn tls_by(
+    file: Option<&Path>,
+    settings: TrustSettings,
+) -> Result<TlsConnector, AuthoritiesError> {
     let mut roots = RootCertStore::empty();
     match file {
         Some(path) => {
             let wrong = |reason: &dyn ToString| AuthoritiesError::File {
+                setting: settings.ca_file,
                 path: path.to_owned(),
                 reason: reason.to_string(),
             };
@@ -49,7 +69,8 @@ pub(super) fn tls_by(file: Option<&Path>) -> Result<TlsConnector, AuthoritiesErr
             roots.add_parsable_certificates(loaded.certs);
             if roots.is_empty() {
                 let first = loaded.errors.first().map_or_else(String::new, ToString::to_string);
-                return Err(AuthoritiesError::System(first));
+                let TrustSettings { url, ca_file } = settings;
+                return Err(AuthoritiesError::System { url, ca_file, reason: first });
             }
         }
     }

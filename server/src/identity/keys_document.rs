@@ -1,37 +1,26 @@
 //! A JWKS document over HTTP: one request at a time, each on a connection of its own.
 
-use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use axum::http::header::{
     ACCEPT, AGE, CACHE_CONTROL, CONTENT_LENGTH, ETAG, HOST, IF_NONE_MATCH, USER_AGENT,
 };
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use super::authorities::{AuthoritiesError, tls_by};
+use super::authorities::{AuthoritiesError, TrustSettings};
 use super::keys::FILE_BYTES_MAX;
 use crate::config::{KeysUrl, ServerConfig};
+use crate::http_client::{AGENT, HttpClient, NoConnection, OpenConnection};
 
-/// Bytes of an answer's head, at most.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of the document, at most.
 const DOCUMENT_BYTES_MAX: usize = FILE_BYTES_MAX as usize;
 
 /// A document at a URL.
 pub(super) struct KeysDocument {
     url: KeysUrl,
-    /// `None` over plain HTTP.
-    tls: Option<TlsConnector>,
+    client: HttpClient,
     /// For a whole request, from the look-up of the name on.
     time: Duration,
 }
@@ -50,8 +39,8 @@ pub(super) struct FetchedDocument {
 /// The reason for no document.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("its server cannot be reached: {0}")]
-    Unreachable(String),
+    #[error(transparent)]
+    Connection(#[from] NoConnection),
     #[error("it was not there in {} ms", .0.as_millis())]
     Slow(Duration),
     #[error("its server answers with {0}")]
@@ -71,9 +60,11 @@ pub(super) enum FetchError {
 impl KeysDocument {
     /// The document of the settings' `token_keys_url`.
     pub(super) fn new(url: &KeysUrl, config: &ServerConfig) -> Result<Self, AuthoritiesError> {
-        let tls = url.is_https().then(|| tls_by(config.token_keys_ca_file.as_deref()));
+        let settings = TrustSettings { url: "token_keys_url", ca_file: "token_keys_ca_file" };
+        let trusted = (config.token_keys_ca_file.as_deref(), settings);
+        let client = HttpClient::new(url.address(), trusted, true)?;
         let time = Duration::from_millis(u64::from(config.token_keys_fetch_ms));
-        Ok(KeysDocument { url: url.clone(), tls: tls.transpose()?, time })
+        Ok(KeysDocument { url: url.clone(), client, time })
     }
 
     pub(super) fn url(&self) -> &KeysUrl {
@@ -93,65 +84,28 @@ impl KeysDocument {
         &self,
         etag: Option<&HeaderValue>,
     ) -> Result<FetchedDocument, FetchError> {
-        let failed = |error: std::io::Error| FetchError::Unreachable(error.to_string());
-        let stream = self.connect().await.map_err(failed)?;
-        let Some(tls) = &self.tls else { return self.ask(stream, etag).await };
-        let name = ServerName::try_from(self.url.host().to_owned());
-        let name = name.map_err(|error| FetchError::Unreachable(error.to_string()))?;
-        let stream = tls.connect(name, stream).await.map_err(failed)?;
-        self.ask(stream, etag).await
-    }
-
-    /// A connection to the first address that takes it. Without TLS only to this machine, wherever its name leads.
-    async fn connect(&self) -> std::io::Result<TcpStream> {
-        let found = tokio::net::lookup_host((self.url.host(), self.url.port())).await?;
-        let is_safe = |to: &SocketAddr| self.tls.is_some() || to.ip().is_loopback();
-        let found: Vec<_> = found.filter(is_safe).collect();
-        TcpStream::connect(&found[..]).await
-    }
-
-    async fn ask(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        etag: Option<&HeaderValue>,
-    ) -> Result<FetchedDocument, FetchError> {
         let failed = |error: hyper::Error| FetchError::Http(error.to_string());
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_BYTES_MAX)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(failed)?;
-        let mut request = Request::get(self.url.path())
-            .header(HOST, self.url.authority())
+        let mut connection = OpenConnection::new(self.client.connect().await?);
+        let mut request = Request::get(self.url.address().path())
+            .header(HOST, self.url.address().authority())
             .header(ACCEPT, "application/jwk-set+json, application/json")
-            .header(USER_AGENT, concat!("tickwire-server/", env!("CARGO_PKG_VERSION")));
+            .header(USER_AGENT, AGENT);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let request = request.body(Empty::<Bytes>::new());
+        let request = request.body(Full::default());
         let request = request.map_err(|error| FetchError::Http(error.to_string()))?;
-        let answered = async move {
-            let answer = sender.send_request(request).await.map_err(failed)?;
-            let (head, body) = answer.into_parts();
-            match head.status {
-                StatusCode::OK => read(&head.headers, body).await,
-                StatusCode::NOT_MODIFIED if etag.is_some() => Ok(FetchedDocument {
-                    text: None,
-                    etag: etag.cloned(),
-                    max_age_s: max_age_s(&head.headers),
-                }),
-                status if status.is_redirection() => Err(FetchError::Redirect(status)),
-                status => Err(FetchError::Status(status)),
-            }
-        };
-        // What the answer has is read beside the connection, and after its end.
-        let carried = async move {
-            let _ = pin!(connection).await;
-            std::future::pending().await
-        };
-        tokio::select! {
-            answer = answered => answer,
-            never = carried => never,
+        let answer = connection.sender.send_request(request).await.map_err(failed)?;
+        let (head, body) = answer.into_parts();
+        match head.status {
+            StatusCode::OK => read(&head.headers, body).await,
+            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(FetchedDocument {
+                text: None,
+                etag: etag.cloned(),
+                max_age_s: max_age_s(&head.headers),
+            }),
+            status if status.is_redirection() => Err(FetchError::Redirect(status)),
+            status => Err(FetchError::Status(status)),
         }
     }
 }
