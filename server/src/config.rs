@@ -8,8 +8,11 @@ mod http_address;
 mod keys_url;
 mod list;
 mod load;
+mod payload_form;
 mod sections;
 mod settings;
+mod webhook_url;
+mod webhooks;
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,7 +24,10 @@ pub use http_address::HttpAddress;
 pub use keys_url::KeysUrl;
 pub use list::List;
 pub use load::ConfigError;
+pub use payload_form::PayloadForm;
 use settings::settings;
+pub use webhook_url::WebhookUrl;
+pub use webhooks::WebhooksConfig;
 
 settings! {
     /// Limits and settings of one room.
@@ -438,6 +444,8 @@ settings! {
         room: RoomConfig = RoomConfig::default();
         /// Settings of topics.
         topics: TopicsConfig = TopicsConfig::default();
+        /// Settings of webhooks.
+        webhooks: WebhooksConfig = WebhooksConfig::default();
     }
 }
 

@@ -62,6 +62,7 @@ use crate::shares::{NoPlace, Share, Shares};
 use crate::store::{ServerStore, wall_ms};
 use crate::topics::TopicHub;
 use crate::transport::TransportSession;
+use crate::webhooks::WebhookState;
 use control::FrameRates;
 use resume::{
     Return, ReturnSlot, Returns, next_return, refuse_return, take_return, tell_room,
@@ -99,6 +100,8 @@ pub(crate) struct ServerState<S: Simulation> {
     pub(crate) rooms: Rooms<S>,
     pub(crate) links: ClientLinks<S::Input>,
     pub(crate) topics: Arc<TopicHub>,
+    /// The state of webhooks.
+    pub(crate) webhooks: WebhookState,
     pub(crate) counters: Counters,
     /// Connections of the driver, including those that are not yet or no longer sessions.
     pub(crate) quic_connections: AtomicUsize,
@@ -140,6 +143,7 @@ impl<S: Simulation> ServerState<S> {
             links: ClientLinks::new(rooms.numbers()),
             rooms,
             topics: Arc::new(topics),
+            webhooks: WebhookState::default(),
             counters: Counters::default(),
             quic_connections: AtomicUsize::new(0),
             sessions: Arc::new(
@@ -170,6 +174,11 @@ impl<S: Simulation> ServerState<S> {
     /// The number of sessions that have said hello and have not ended.
     pub(crate) fn sessions(&self) -> usize {
         self.sessions.taken()
+    }
+
+    /// True while an account has a session, also one whose connection is lost and may come back.
+    pub(crate) fn is_present(&self, account: &str) -> bool {
+        self.accounts.has(account)
     }
 
     /// Sets the authenticator, before the first session.

@@ -89,6 +89,16 @@ counters! {
     topic_bytes_out,
     /// Bytes of topics over HTTP.
     topic_event_bytes_out,
+    /// Messages that a receiver of webhooks took.
+    webhooks_delivered,
+    /// Attempts of webhooks that failed.
+    webhooks_failed,
+    /// Messages that webhooks gave up: dead letters.
+    webhooks_dead,
+    /// Messages that no webhook posted as their accounts had sessions.
+    webhooks_skipped,
+    /// Messages that were no longer kept when a webhook came to them, as far as their number is known.
+    webhooks_missed,
     /// Snapshots larger than the path now allows.
     snapshots_too_large,
     /// Waiting snapshots of slow WebSockets that a newer one replaced.

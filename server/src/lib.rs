@@ -111,6 +111,7 @@ pub mod store;
 mod token_bucket;
 mod topics;
 mod transport;
+mod webhooks;
 
 pub use config::ServerConfig;
 pub use handle::{
@@ -122,3 +123,4 @@ pub use process::{run, run_with_page, run_with_task, start_log};
 pub use server::{Server, ServerError};
 pub use topics::{MergedCursor, NoCursor};
 pub use transport::{BindError, WebSocketPace};
+pub use webhooks::WebhookError;

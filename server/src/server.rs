@@ -42,6 +42,7 @@ use crate::transport::{
     self, BindError, Bound, Endpoint, Origins, TransportSession, UnsentDatagram, WakeSignal,
     tls_config,
 };
+use crate::webhooks::Webhook;
 
 pub use error::ServerError;
 use handing_over::{hand_over, next_successor};
@@ -70,6 +71,7 @@ pub struct Server<S: Simulation> {
     page_policy: HeaderValue,
     tokens: Option<Arc<TokenAuthenticator>>,
     authenticator: Option<Box<dyn AnyAuthenticator>>,
+    webhook: Option<Webhook>,
     /// The controls of the replay that it shows, and the place that keeps its room.
     playback: Option<(Arc<PlaybackControl>, Membership<S::Input>)>,
     /// Results of the store, if there is one.
@@ -132,7 +134,8 @@ impl<S: Simulation> Server<S> {
         })?;
         let (store, stored) = ServerStore::start(&config)?.unzip();
         let rooms = Rooms::new(scheduler, Arc::clone(&config), (journals, store));
-        let Prepared { certificates, tokens, reservation_tokens, page_policy, .. } = prepared;
+        let Prepared { certificates, tokens, reservation_tokens, webhook, page_policy, .. } =
+            prepared;
         let server = Server {
             host: Arc::new(ServerState::new(config, rooms, warm)),
             endpoint,
@@ -144,6 +147,7 @@ impl<S: Simulation> Server<S> {
             page_policy,
             tokens,
             authenticator: None,
+            webhook,
             playback: None,
             stored,
             local_addr,
@@ -241,6 +245,9 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(sweep(Arc::clone(&host), Arc::clone(&admission)));
         tasks.spawn(push_rooms(Arc::clone(&host)));
         tasks.spawn(end_values(Arc::clone(&host)));
+        if let Some(webhook) = self.webhook {
+            tasks.spawn(webhook.post_all(Arc::clone(&host)));
+        }
         if let Some(stored) = self.stored {
             tasks.spawn(deliver_stored(Arc::clone(&host), stored, Arc::clone(&shown)));
         }

@@ -18,6 +18,7 @@ mod state;
 mod thread;
 mod topics;
 mod unreadable;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +41,7 @@ use fences::ProfileFences;
 use state::{OutcomeCounts, QueueShare, StoreState};
 use thread::ThreadSettings;
 use topics::read_topics;
+use webhooks::begin_webhook;
 
 pub use error::StoreError;
 
@@ -50,6 +52,7 @@ pub(crate) use scores::{FindScores, SaveScore, ScoreId, ScorePage, ScoreQuery, S
 pub(crate) use state::StoreStats;
 pub(crate) use thread::{StoreByHand, wall_ms};
 pub(crate) use topics::{TopicAnswer, TopicWrite};
+pub(crate) use webhooks::{DeadLetter, RecordWebhook, WebhookRecord};
 
 /// Most messages of a page of history.
 pub(crate) const PAGE_MESSAGES_MAX: u16 = 200;
@@ -72,6 +75,8 @@ pub(crate) struct ServerStore {
     said: HashMap<(SessionTag, RequestId), ChatMessage>,
     /// The topics that it has, until the server has them.
     restored: Mutex<Option<RestoredTopics>>,
+    /// Where webhooks go on, if there are any.
+    webhook_place: Option<String>,
     /// `None` if the caller does its work by hand.
     thread: Option<JoinHandle<()>>,
 }
@@ -150,6 +155,7 @@ enum StoreRequest {
     Sanction(SetSanction),
     Score(Box<SaveScore>),
     FindScores(Box<FindScores>),
+    Webhook(Box<RecordWebhook>),
 }
 
 /// A result from the thread.
@@ -204,6 +210,9 @@ impl ServerStore {
         // Only sessions of restored rooms say anything again.
         let said = if config.journal.is_some() { database.said()? } else { HashMap::new() };
         let restored = config.topics.enabled.then(|| read_topics(&database)).transpose()?;
+        let read_by_webhooks = restored.as_ref().filter(|_| config.webhooks.url.is_some());
+        let webhook_place = read_by_webhooks.map(|topics| begin_webhook(&database, topics));
+        let webhook_place = webhook_place.transpose()?;
         let sanctions = ArcSwap::from_pointee(Sanctions::new(database.sanctions()?));
         let state = Arc::new(StoreState::default());
         let (queue, requests) = sync_channel(config.store_queued_max);
@@ -216,6 +225,7 @@ impl ServerStore {
                 accounts: config.score_accounts_max,
                 periods: config.score_periods_max,
             },
+            dead_letters: config.webhooks.dead_letters_max,
         };
         let fences = ProfileFences::new(highest_id, config.connections_max);
         let commit_time = Duration::from_millis(u64::from(config.store_commit_ms));
@@ -238,6 +248,7 @@ impl ServerStore {
             sanctions,
             said,
             restored: Mutex::new(restored),
+            webhook_place,
             thread: None,
         };
         Ok(Some((store, by_hand, results)))
@@ -411,6 +422,7 @@ impl StoreRequest {
                 StoreRequest::Load(wanted) => wanted.account.len(),
                 StoreRequest::Score(save) => save.bytes(),
                 StoreRequest::FindScores(_) => size_of::<FindScores>(),
+                StoreRequest::Webhook(request) => request.bytes(),
                 StoreRequest::Sanction(set) => {
                     set.change.1.as_ref().map_or(0, |sanction| sanction.reason.len())
                 }
@@ -424,7 +436,8 @@ impl StoreRequest {
             | StoreRequest::Topic(_)
             | StoreRequest::Save(_)
             | StoreRequest::Score(_)
-            | StoreRequest::Sanction(_) => true,
+            | StoreRequest::Sanction(_)
+            | StoreRequest::Webhook(_) => true,
             StoreRequest::Page(_) | StoreRequest::Load(_) | StoreRequest::FindScores(_) => false,
         }
     }

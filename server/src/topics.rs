@@ -7,6 +7,7 @@
 //! - `lifetimes` knows which values end with a session, or at a time, and `values` removes them;
 //! - `subscriber` has how far a session has read each topic that it follows;
 //! - `merged` reads several topics as one list, for readers of event streams;
+//! - `shown` writes messages as JSON;
 //! - `stored` has what a store is to write of them, and has them go on where a store has them.
 //!
 //! A topic has no queue for a subscriber, only the subscriber a cursor in the topic's log: it reads at its own pace, and who
@@ -25,6 +26,7 @@ mod orders;
 mod pattern;
 mod publishers;
 mod requests;
+mod shown;
 mod stored;
 mod subscriber;
 #[cfg(test)]
@@ -55,6 +57,7 @@ use pattern::name_mistake;
 pub(crate) use pattern::{covers, pattern_mistake};
 pub(crate) use publishers::PublisherKey;
 pub(crate) use requests::{HistoryQuery, MergedReader, NewReader, ReadState, TopicPage};
+pub(crate) use shown::{push_text, write_fields, write_message, write_page};
 pub(crate) use stored::{NewStoredMessage, RestoredTopics, StoredRuns, StoredTopic, TopicChange};
 use stored::{StoredTopics, known_sequence};
 use subscriber::{Subscriber, Subscription, TopicFollower, deliver};
@@ -100,8 +103,17 @@ struct Topic {
     name: String,
     log: TopicLog,
     followers: usize,
+    /// Those of the server itself, for which no topic stays.
+    own: Vec<(PlayerId, u32)>,
     /// Followers that have read everything: a session and the topic's number in it.
     waiting: BTreeSet<(PlayerId, u32)>,
+}
+
+impl Topic {
+    fn new(name: &str, log: TopicLog) -> Self {
+        let (name, own, waiting) = (name.to_owned(), Vec::new(), BTreeSet::new());
+        Topic { name, log, followers: 0, own, waiting }
+    }
 }
 
 impl Topics {
@@ -204,14 +216,14 @@ impl Topics {
             let text = "the session has a subscription of this number; end that one first";
             return Err(TopicRefusal::new(RefuseCode::TopicInvalid, text));
         }
-        if subscriber.subscriptions.len() >= subscriptions_max {
+        if subscriber.subscriptions.len() >= subscriptions_max && !subscriber.is_own {
             let text = format!("a session has at most {subscriptions_max} subscriptions; end one");
             return Err(TopicRefusal::new(RefuseCode::TopicsFull, text));
         }
         let mut matching = Vec::new();
         self.names.for_each_name_of(&new.pattern, &mut |id| matching.push(*id));
-        if subscriber.followers.len() + matching.len() > followed_max {
-            return Err(followed_too_many(followed_max));
+        if subscriber.followers.len() + matching.len() > followed_max && !subscriber.is_own {
+            return Err(TopicRefusal::followed_too_many(followed_max));
         }
         let NewSubscription { id, pattern, delivery, start, cursors } = new;
         self.patterns.get_or_default(&pattern).insert((player, id));
@@ -242,6 +254,10 @@ impl Topics {
             let Some(follower) = subscriber.followers.remove(&number) else { continue };
             if let Some(topic) = self.topics.get_mut(&follower.topic) {
                 topic.waiting.remove(&(player, number));
+                if subscriber.is_own {
+                    topic.own.retain(|own| *own != (player, number));
+                    continue;
+                }
                 topic.followers -= 1;
                 if topic.followers == 0 {
                     self.idle.insert((topic.log.newest_ms(), follower.topic));
@@ -394,7 +410,7 @@ impl Topics {
         self.next_topic += 1;
         let id = TopicId(self.next_topic);
         let log = self.new_log(name);
-        let topic = Topic { name: name.to_owned(), log, followers: 0, waiting: BTreeSet::new() };
+        let topic = Topic::new(name, log);
         self.topics.insert(id, topic);
         self.names.insert(name, id);
         self.idle.insert((0, id));
@@ -404,7 +420,7 @@ impl Topics {
         for (player, subscription) in subscriptions {
             let Some(subscriber) = self.subscribers.get(&player) else { continue };
             let Some(own) = subscriber.subscriptions.get(&subscription) else { continue };
-            if subscriber.followers.len() < self.limits.followed_max {
+            if subscriber.followers.len() < self.limits.followed_max || subscriber.is_own {
                 self.follow(player, (subscription, own.delivery), id, (0, false));
             } else {
                 self.handle_unsubscribe(player, subscription);
@@ -424,14 +440,10 @@ impl Topics {
     ) {
         let Some(subscriber) = self.subscribers.get_mut(&player) else { return };
         let Some(topic) = self.topics.get_mut(&id) else { return };
-        if topic.followers == 0 {
-            self.idle.remove(&(topic.log.newest_ms(), id));
-        }
-        topic.followers += 1;
         if subscriber.ready.is_empty() {
             self.woken.push(player);
         }
-        subscriber.follow(TopicFollower {
+        let number = subscriber.follow(TopicFollower {
             topic: id,
             subscription,
             delivery,
@@ -441,6 +453,13 @@ impl Topics {
             removals: 0,
             is_announced: false,
         });
+        if subscriber.is_own {
+            return topic.own.push((player, number));
+        }
+        if topic.followers == 0 {
+            self.idle.remove(&(topic.log.newest_ms(), id));
+        }
+        topic.followers += 1;
     }
 
     /// Removes a topic that nobody follows and whose messages are too old. Returns false if there is none.
@@ -453,6 +472,10 @@ impl Topics {
         if let Some(mut topic) = self.topics.remove(&id) {
             self.names.remove(&topic.name);
             self.note_gone(&topic);
+            for (player, number) in &topic.own {
+                let subscriber = self.subscribers.get_mut(player);
+                subscriber.into_iter().for_each(|it| it.lose(*number, topic.log.last()));
+            }
             self.usage.change(id, &mut topic.log, |log| *log = TopicLog::new(log.epoch));
             self.lifetimes.forget(id);
         }
@@ -467,11 +490,4 @@ impl Topics {
             self.usage.change(id, &mut topic.log, TopicLog::drop_oldest);
         }
     }
-}
-
-fn followed_too_many(followed_max: usize) -> TopicRefusal {
-    let text = format!(
-        "a session follows at most {followed_max} topics; subscribe by a pattern that fewer match"
-    );
-    TopicRefusal::new(RefuseCode::TopicsFull, text)
 }

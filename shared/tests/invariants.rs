@@ -91,11 +91,11 @@ fn every_number_of_the_configuration_has_a_unit_a_range_and_a_use() {
         "max", "percent", "bytes", "ticks", "messages", "s", "ms", "us", "hz", "burst", "threads",
         "priority", "above",
     ];
-    let config = sources(&["server/src/config.rs"]);
+    let config = sources(&["server/src/config.rs", "server/src/config/webhooks.rs"]);
     let mut server = sources(&["server/src"]);
     server.retain(|source| !source.path.starts_with("server/src/config/"));
     let mut numbers = 0;
-    for (_, line) in &config[0].code {
+    for (_, line) in config.iter().flat_map(|source| &source.code) {
         let Some((name, rest)) = line.trim().split_once(": ") else { continue };
         let Some((ty, _)) = rest.split_once(" = ") else { continue };
         if !["u8", "u16", "u32", "u64", "usize"].contains(&ty) {

@@ -12,7 +12,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::sections::{SECTIONS, section_of};
 use super::settings::{OutOfRange, Setting};
-use super::{RoomConfig, ServerConfig, TopicsConfig};
+use super::{RoomConfig, ServerConfig, TopicsConfig, WebhooksConfig};
 use crate::topics::pattern_mistake;
 
 /// Shown as the default of a setting without one.
@@ -104,6 +104,8 @@ impl ServerConfig {
         self.room.check().map_err(|wrong| out_of_range("room.", RoomConfig::SETTINGS, wrong))?;
         let topics = self.topics.check();
         topics.map_err(|wrong| out_of_range("topics.", TopicsConfig::SETTINGS, wrong))?;
+        let webhooks = self.webhooks.check();
+        webhooks.map_err(|wrong| out_of_range("webhooks.", WebhooksConfig::SETTINGS, wrong))?;
         let other = |key: &str, reason: &str| Err((key.to_owned(), reason.to_owned(), None));
         if self.cert_file.is_some() != self.key_file.is_some() {
             return other(
@@ -130,6 +132,7 @@ impl ServerConfig {
             ("topics.publish", &self.topics.publish),
             ("topics.subscribe", &self.topics.subscribe),
             ("topics.stored", &self.topics.stored),
+            ("webhooks.patterns", &self.webhooks.patterns),
         ] {
             if let Some(mistake) = patterns.0.iter().find_map(|it| pattern_mistake(it)) {
                 return other(key, &mistake);
@@ -260,13 +263,15 @@ fn allowed_suffix(allowed: Option<&str>) -> String {
 
 /// Every setting with its key in the file.
 pub(super) fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
-    let is_single = |setting: &&Setting| !matches!(setting.name, "room" | "topics");
+    let is_single = |setting: &&Setting| !matches!(setting.name, "room" | "topics" | "webhooks");
     let server = ServerConfig::SETTINGS.iter().filter(is_single);
     let (room, topics) = (RoomConfig::SETTINGS.iter(), TopicsConfig::SETTINGS.iter());
+    let webhooks = WebhooksConfig::SETTINGS.iter();
     server
         .map(|setting| (setting.name.to_owned(), setting))
         .chain(room.map(|setting| (format!("room.{}", setting.name), setting)))
         .chain(topics.map(|setting| (format!("topics.{}", setting.name), setting)))
+        .chain(webhooks.map(|setting| (format!("webhooks.{}", setting.name), setting)))
 }
 
 fn variable_name(key: &str) -> String {

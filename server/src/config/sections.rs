@@ -24,6 +24,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("Rooms", &["rooms_", "room_empty", "reservation"]),
     ("A room", &["room."]),
     ("Topics", &["topics."]),
+    ("Webhooks", &["webhooks."]),
     ("Journals", &["journal"]),
     ("Store", &["store", "profile", "score_", "sanctions", "chat_"]),
     (

@@ -18,6 +18,7 @@ impl<S: Simulation> ServerState<S> {
     /// Ends every session, including those about to begin.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        self.webhooks.stop();
         self.topics.end_readers();
         self.links.end_all(|link| self.end_of_stop(link));
     }

@@ -92,6 +92,22 @@ impl<S: Simulation> TopicsHandle<S> {
         let (reader, missed) = begun.map_err(PublishError::from)?;
         Ok(TopicReader { reader, items: missed.into(), cursor: after, all: None })
     }
+
+    /// Begins to read all topics of several patterns, after a place if there is one, and otherwise from the oldest message on. A
+    /// message that matches two patterns comes twice, one after the other.
+    ///
+    /// # Errors
+    /// As [`TopicsHandle::subscribe`].
+    pub(crate) fn read_all(
+        &self,
+        patterns: &[String],
+        after: Option<MergedCursor>,
+    ) -> Result<TopicReader, PublishError> {
+        let player = self.host.links.number();
+        let begun = self.host.topics.read_own(player, patterns, after, wall_ms());
+        let (reader, missed) = begun.map_err(PublishError::from)?;
+        Ok(TopicReader { reader, items: missed.into(), cursor: after, all: None })
+    }
 }
 
 /// What [`TopicsHandle::subscribe`] reads.

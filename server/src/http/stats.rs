@@ -20,7 +20,7 @@ use crate::connection::ServerState;
 use crate::counters::Counts;
 use crate::journal::{FollowerStats, Journals};
 use crate::scheduler::Stall;
-use crate::store::{ServerStore, StoreStats};
+use crate::store::{ServerStore, StoreStats, wall_ms};
 use crate::transport::{host_of, is_this_machine};
 
 /// Headers by which proxies name the origin of a request.
@@ -73,6 +73,8 @@ struct Stats {
     events_dropped: u64,
     /// `null` if no journals are kept.
     journal_follower: Option<FollowerStats>,
+    /// Milliseconds for which the message has waited that a webhook posts; 0 if none waits.
+    webhooks_lag_ms: u64,
     /// `null` if no chat is kept.
     store: Option<StoreStats>,
     #[serde(flatten)]
@@ -127,6 +129,7 @@ pub(super) async fn show<S: Simulation>(State(host): State<Arc<ServerState<S>>>)
         stalls: host.rooms.scheduler().stalls(),
         events_dropped: timing.events_dropped,
         journal_follower: host.rooms.journals.as_ref().map(Journals::follower_stats),
+        webhooks_lag_ms: host.webhooks.lag_ms(wall_ms()),
         store: host.rooms.store.as_ref().map(ServerStore::stats),
         counts: host.counters.counts(),
     })

@@ -10,7 +10,6 @@
 
 mod query;
 mod refusal;
-mod shown;
 mod stream;
 
 use std::net::{IpAddr, SocketAddr};
@@ -44,10 +43,9 @@ use crate::prefix::Prefix;
 use crate::prefix_rates::PrefixRates;
 use crate::shares::Shares;
 use crate::store::wall_ms;
-use crate::topics::{HistoryQuery, MergedReader, NewTopicMessage, PublisherKey};
+use crate::topics::{HistoryQuery, MergedReader, NewTopicMessage, PublisherKey, write_page};
 use crate::transport::Origins;
 use refusal::RequestRefusal;
-use shown::write_page;
 use stream::{EventStream, StreamOptions};
 
 /// Coded bytes of messages in one answer, and the rest of a message.

@@ -39,6 +39,11 @@ impl Accounts {
         Ok(AccountPermit { accounts: Arc::clone(self), id: id.to_owned() })
     }
 
+    /// True while an account has a session.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.sessions().contains_key(id)
+    }
+
     /// Completes once any account is released after this call.
     pub(crate) fn released(&self) -> Notified<'_> {
         self.released.notified()

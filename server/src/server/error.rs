@@ -10,6 +10,7 @@ use crate::http::PageError;
 use crate::identity::TokenKeysError;
 use crate::store::StoreError;
 use crate::transport::BindError;
+use crate::webhooks::WebhookError;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,9 @@ pub enum ServerError {
     /// Unusable keys for join tokens.
     #[error(transparent)]
     TokenKeys(#[from] TokenKeysError),
+    /// Webhooks cannot be posted by these settings.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// No page.
     #[error(transparent)]
     Page(#[from] PageError),

@@ -17,6 +17,9 @@ use crate::transport::Endpoint;
 /// Time for the closes of sessions to be on their way. Those that are not get a reset by the new process.
 const CLOSES_TIME: Duration = Duration::from_millis(50);
 
+/// Time for webhooks to end. What they have posted then and not recorded, the new process posts again.
+const WEBHOOKS_TIME: Duration = Duration::from_millis(200);
+
 /// The new process that can take over, once one is asked for and ready. Those that refuse or fail are logged, and this one
 /// goes on. Safe to drop while waiting.
 pub(super) async fn next_successor<S: Simulation>(
@@ -61,6 +64,8 @@ pub(super) async fn hand_over<S: Simulation>(
 ) -> Result<(), ServerError> {
     let began = Instant::now();
     let end = began + Duration::from_millis(u64::from(host.config.stop_ms));
+    host.webhooks.stop();
+    let _ = timeout(WEBHOOKS_TIME, host.webhooks.over()).await;
     end_rooms(host, endpoint, &successor, end).await?;
     let files_ms = began.elapsed().as_millis();
     let until = std::time::Instant::now() + handover_time(&host.config);

@@ -12,12 +12,14 @@ use crate::certificates::{Certificates, reset_secret};
 use crate::config::ServerConfig;
 use crate::http::{self, PageError};
 use crate::identity::{ReservationTokens, TokenAuthenticator};
+use crate::webhooks::Webhook;
 
 /// Read from files before anything is bound, so that a mistake in them changes nothing.
 pub(super) struct Prepared {
     pub(super) certificates: Certificates,
     pub(super) tokens: Option<Arc<TokenAuthenticator>>,
     pub(super) reservation_tokens: ReservationTokens,
+    pub(super) webhook: Option<Webhook>,
     pub(super) page_policy: HeaderValue,
     pub(super) secret: Secret,
 }
@@ -30,7 +32,8 @@ impl Prepared {
         let certificates = Certificates::open(config, OffsetDateTime::now_utc())?;
         let tokens = TokenAuthenticator::open(config, S::NAME)?;
         let reservation_tokens = ReservationTokens::open(config, S::NAME)?;
+        let webhook = Webhook::open(config)?;
         let secret = reset_secret(config);
-        Ok(Prepared { certificates, tokens, reservation_tokens, page_policy, secret })
+        Ok(Prepared { certificates, tokens, reservation_tokens, webhook, page_policy, secret })
     }
 }

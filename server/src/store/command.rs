@@ -1,5 +1,6 @@
 //! The command `store` of a game's program: checks a store, copies it, shows profiles and scores, and sets bans and mutes.
 
+mod dead_letters;
 mod scores;
 
 use std::ffi::OsString;
@@ -55,6 +56,11 @@ fn command() -> Command {
         .subcommand(scores::score_command().arg(dir()))
         .subcommands(SANCTION_COMMANDS.map(|(name, about, ..)| sanction_command(name, about).arg(dir())))
         .subcommand(Command::new("list").about("Prints all bans and mutes.").arg(dir()))
+        .subcommand(
+            Command::new("dead-letters")
+                .about("Prints what webhooks have given up, oldest first: a line of JSON for each.")
+                .arg(dir()),
+        )
         .subcommand(Command::new("backup").about("Writes a copy of the store.").arg(dir()).arg(to))
         .subcommand(
             Command::new("profile")
@@ -172,6 +178,10 @@ fn run(
             let query = scores::query(boards, matches)?;
             let database = Database::open(&path(matches, "dir"), false)?;
             Ok(scores::show(&database.scores(game, &query, (wall_ms(), u32::MAX))?))
+        }
+        Some(("dead-letters", matches)) => {
+            let letters = Database::open(&path(matches, "dir"), false)?.dead_letters()?;
+            Ok(dead_letters::show(&letters))
         }
         Some(("list", matches)) => {
             let lines = Database::open(&path(matches, "dir"), false)?.sanctions()?;
@@ -298,6 +308,7 @@ mod tests {
                     profiles: 9,
                     sanctions: 1000,
                     scores: ScoreRetention::FEW,
+                    dead_letters: 9,
                 },
             )
             .unwrap();

@@ -13,8 +13,11 @@
 //! | `topics` | a topic's name | the number of its log |
 //! | `topic_messages` | a topic's name and a message's number | its place among all, and its `TopicMessage`, in postcard |
 //! | `topic_runs` | the number of a run | the place of the newest message when it began |
+//! | `webhooks` | the name of a webhook | the place after what it is done with, as text |
+//! | `dead_letters` | a number that grows | a `DeadLetter` in postcard |
 //! | `said` | a number that grows | session, request, room and number of one of the last messages |
 
+mod batch;
 mod check;
 mod copy;
 mod profiles;
@@ -23,6 +26,7 @@ mod sanctions;
 mod score_pages;
 mod scores;
 mod topics;
+mod webhooks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -31,22 +35,21 @@ use redb::{
     Durability, ReadTransaction, ReadableDatabase as _, ReadableTable, Table, TableDefinition,
     WriteTransaction,
 };
-use tickwire_shared::SaveOutcome;
 use tickwire_shared::control::ChatMessage;
 
+use super::NewMessage;
 use super::error::{StoreError, guarded};
 use super::fences::ProfileFences;
 use super::files::{file_bytes, file_in, make_dir, make_file, sync_name};
 use super::record::{RoomHead, StoredMessage, VERSION, VERSION_FIRST};
-use super::scores::SaveScore;
-use super::{NewMessage, SaveProfile};
-use crate::topics::TopicChange;
 use profiles::PROFILES;
 use said::SAID;
 use sanctions::SANCTIONS;
 use scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
 use topics::{TOPIC_MESSAGES, TOPIC_RUNS, TOPICS};
+use webhooks::{DEAD_LETTERS, WEBHOOKS};
 
+pub(super) use batch::{Batch, Retention, Written};
 pub(crate) use sanctions::SanctionChange;
 pub(super) use scores::ScoreRetention;
 
@@ -74,51 +77,6 @@ pub(super) struct Database {
 
 /// Rooms and numbers of messages that did not decode, of every time that the database was opened.
 pub(super) type DamagedRecords = HashSet<(String, u64)>;
-
-/// The bounds of what is kept.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retention {
-    /// Newest messages of each room.
-    pub(super) messages: usize,
-    /// Rooms, the last used ones.
-    pub(super) rooms: usize,
-    /// Accounts with a profile, the first ones.
-    pub(super) profiles: usize,
-    /// Bans and mutes, the first ones.
-    pub(super) sanctions: usize,
-    pub(super) scores: ScoreRetention,
-}
-
-/// What is written in one transaction.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) messages: Vec<NewMessage>,
-    pub(super) saves: Vec<SaveProfile>,
-    pub(super) scores: Vec<SaveScore>,
-    pub(super) sanctions: Vec<SanctionChange>,
-    pub(super) topics: Vec<TopicChange>,
-    /// The time, in milliseconds since 1970.
-    pub(super) time_ms: u64,
-}
-
-impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        let Batch { messages, saves, scores, sanctions, topics, .. } = self;
-        let has_none = messages.is_empty() && topics.is_empty();
-        has_none && saves.is_empty() && scores.is_empty() && sanctions.is_empty()
-    }
-}
-
-/// What became of a batch that is on disk.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    /// Of each profile.
-    pub(super) saves: Vec<SaveOutcome>,
-    /// Of each score.
-    pub(super) scores: Vec<SaveOutcome>,
-    /// For each ban or mute, whether there was a place for it.
-    pub(super) sanctions: Vec<bool>,
-}
 
 /// A part of a room's messages.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,6 +149,8 @@ impl Database {
                 database.table(&write, TOPICS)?;
                 database.table(&write, TOPIC_MESSAGES)?;
                 database.table(&write, TOPIC_RUNS)?;
+                database.table(&write, WEBHOOKS)?;
+                database.table(&write, DEAD_LETTERS)?;
                 // A disk that takes nothing is known here, and not with the first message.
                 let opened = database.number(&meta, "opened")?.unwrap_or(0) + 1;
                 meta.insert("opened", opened).map_err(|error| database.failed(error))?;
@@ -346,6 +306,7 @@ impl Database {
         let scores = self.save_scores(&write, &batch.scores, retention.scores, batch.time_ms)?;
         let sanctions = self.set_sanctions(&write, &batch.sanctions, retention.sanctions)?;
         self.change_topics(&write, &batch.topics)?;
+        self.record_webhooks(&write, &batch.webhooks, retention.dead_letters)?;
         write.commit().map_err(|error| self.failed(error))?;
         self.rooms = heads;
         Ok(Written { saves, scores, sanctions })

@@ -127,7 +127,7 @@ impl StoreState {
     /// The part of the queue that requests like this one share; `None` for messages.
     pub(super) fn part_of(&self, request: &StoreRequest) -> Option<&QueueFill> {
         match request {
-            StoreRequest::Keep(_) | StoreRequest::Sanction(_) => None,
+            StoreRequest::Keep(_) | StoreRequest::Sanction(_) | StoreRequest::Webhook(_) => None,
             StoreRequest::Topic(_) => Some(&self.topic_writes),
             StoreRequest::Page(_) => Some(&self.look_ups),
             StoreRequest::Save(_) => Some(&self.profile_saves),

@@ -216,6 +216,7 @@ impl StoreThread {
                 StoreRequest::Save(save) => batch.saves.push((**save).clone()),
                 StoreRequest::Score(save) => batch.scores.push((**save).clone()),
                 StoreRequest::Sanction(set) => batch.sanctions.push(set.change.clone()),
+                StoreRequest::Webhook(request) => batch.webhooks.push(request.record.clone()),
                 StoreRequest::Load(_) | StoreRequest::FindScores(_) => {}
                 StoreRequest::Page(page) => {
                     let stored = self.database.as_ref().map_or(0, |all| all.last_id(&page.room));

@@ -19,9 +19,9 @@ use super::{DELIVERY_BYTES, NewSubscription, TopicRefusal, Topics};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergedCursor {
     /// The number of the list, which that of another run of the server does not have.
-    run: u64,
+    pub(super) run: u64,
     /// The messages up to this one were read.
-    order: u64,
+    pub(super) order: u64,
 }
 
 /// The next of what a reader gets.
@@ -101,6 +101,19 @@ impl Topics {
         Ok(missed)
     }
 
+    /// Begins to read a pattern for the server itself, as [`Topics::handle_read`] does: as many topics as match, none of which
+    /// stays longer for it.
+    pub(super) fn handle_read_own(
+        &mut self,
+        now_ms: u64,
+        player: PlayerId,
+        new: NewSubscription,
+        after: Option<MergedCursor>,
+    ) -> Result<Vec<MergedItem>, TopicRefusal> {
+        self.subscribers.entry(player).or_default().is_own = true;
+        self.handle_read(now_ms, player, new, after)
+    }
+
     /// Appends what comes next for a reader to `items`: 16 KiB and the rest of a message at most. Returns what it has read once
     /// that is everything.
     pub(super) fn poll_merged(
@@ -110,6 +123,9 @@ impl Topics {
         items: &mut Vec<MergedItem>,
     ) -> Option<MergedCursor> {
         let subscriber = self.subscribers.get_mut(&player)?;
+        if std::mem::take(&mut subscriber.has_lost) {
+            items.push(MergedItem::Missed { topic: None, from: None, to: None });
+        }
         // The next message of each topic that has one. Messages that come later have later places than all of these.
         let mut next = BinaryHeap::new();
         for number in std::mem::take(&mut subscriber.ready) {

@@ -54,4 +54,12 @@ impl TopicRefusal {
     pub(crate) fn new(code: RefuseCode, text: impl Into<String>) -> Self {
         TopicRefusal { code, text: text.into() }
     }
+
+    /// More topics match than a session may follow.
+    pub(super) fn followed_too_many(followed_max: usize) -> Self {
+        let text = format!(
+            "a session follows at most {followed_max} topics; subscribe by a pattern that fewer match"
+        );
+        TopicRefusal::new(RefuseCode::TopicsFull, text)
+    }
 }

@@ -143,6 +143,40 @@ impl TopicHub {
         Ok((reader, begun?))
     }
 
+    /// Begins to read all topics of several patterns, in one order, after what was read already: for the server itself, without
+    /// the limits of a session. Returns with the reader what it has missed since. A message that matches two patterns comes twice,
+    /// one after the other.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn read_own(
+        self: &Arc<Self>,
+        player: PlayerId,
+        patterns: &[String],
+        after: Option<MergedCursor>,
+        time_ms: u64,
+    ) -> Result<(MergedReader, Vec<MergedItem>), TopicRefusal> {
+        self.check_on()?;
+        let signal = Arc::default();
+        let mut state = self.state();
+        let now_ms = state.advance(time_ms);
+        state.readers.insert(player, HubReader { signal: Arc::clone(&signal), is_ended: false });
+        let (delivery, start) = (TopicDelivery::Ordered, TopicStart::Last(u32::MAX));
+        let begun: Result<Vec<_>, _> = (1..)
+            .zip(patterns)
+            .map(|(number, pattern)| {
+                let (id, pattern) = (SubscriptionId(number), pattern.clone());
+                let new = NewSubscription { id, pattern, delivery, start, cursors: Vec::new() };
+                state.topics.handle_read_own(now_ms, player, new, after)
+            })
+            .collect();
+        wake(state);
+        let reader = MergedReader { hub: Arc::clone(self), player, signal };
+        let mut missed = begun?.concat();
+        missed.dedup();
+        Ok((reader, missed))
+    }
+
     /// Ends all readers, and those that begin later.
     pub(crate) fn end_readers(&self) {
         self.is_closed.store(true, Ordering::SeqCst);

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tickwire_shared::control::{TopicCursor, TopicDelivery, TopicMessage, TopicMessageKind};
 
 use super::log::{StoredTopicMessage, TopicLog};
+use super::merged::MergedCursor;
 use super::pattern::covers;
 use super::{Topic, TopicId, Topics};
 
@@ -80,6 +81,23 @@ pub(crate) struct StoredRuns {
     pub(crate) begins: BTreeMap<u64, u64>,
     /// The place of the newest message of all topics that are gone.
     pub(crate) gone_order: u64,
+}
+
+impl StoredRuns {
+    /// The place after all that was written before this run.
+    pub(crate) fn end(&self) -> MergedCursor {
+        let order = self.begins.get(&self.run).copied().unwrap_or(0);
+        MergedCursor { run: with_run(self.list, self.run), order }
+    }
+}
+
+impl MergedCursor {
+    /// An id of the message at this place, of this time in milliseconds since 1970: the same in every run that has the message,
+    /// and that of no other message. A place alone may be that of a message that was never written, too.
+    pub(crate) fn message_id(self, time_ms: u64) -> String {
+        let MergedCursor { run, order } = self;
+        format!("{:010x}-{order}-{time_ms}", run >> RUN_BITS)
+    }
 }
 
 /// What a store has of topics when a server begins.
@@ -161,8 +179,7 @@ impl Topics {
             self.usage.change(id, &mut log, |log| *log = restored);
             self.idle.insert((log.newest_ms(), id));
             self.names.insert(&name, id);
-            let (followers, waiting) = (0, Default::default());
-            self.topics.insert(id, Topic { name, log, followers, waiting });
+            self.topics.insert(id, Topic::new(&name, log));
         }
         self.stored = Some(stored);
         self.drop_oldest();

@@ -23,6 +23,10 @@ pub(super) struct Subscriber {
     /// Those with something to read, in turn.
     pub(super) ready: VecDeque<u32>,
     pub(super) next_number: u32,
+    /// It reads for the server itself: it follows as many topics as there are, and none of them stays for it.
+    pub(super) is_own: bool,
+    /// Such a topic is gone, with messages that were not read.
+    pub(super) has_lost: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +90,12 @@ impl Subscriber {
         self.followers.insert(number, follower);
         self.ready.push_back(number);
         number
+    }
+
+    /// A topic is gone whose newest message was `last`.
+    pub(super) fn lose(&mut self, number: u32, last: u64) {
+        let follower = self.followers.remove(&number);
+        self.has_lost |= follower.is_some_and(|follower| follower.cursor < last);
     }
 
     /// Reads on from what the client has. Returns true if that is not where it was.

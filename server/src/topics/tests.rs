@@ -1,6 +1,7 @@
 //! Topics against a list of all that was published, over schedules of lost connections, and one by one.
 
 mod merged;
+mod own_readers;
 mod reader;
 mod schedule;
 mod stored;

@@ -6,6 +6,7 @@ mod disk;
 mod game;
 mod harness;
 mod history;
+mod hooks;
 mod laned;
 
 mod bad_input;
@@ -46,4 +47,5 @@ mod topics;
 mod topics_http;
 mod topics_stored;
 mod transports;
+mod webhooks;
 mod websocket;

@@ -23,7 +23,7 @@ use crate::topics_http::{open_to_all, publish};
 
 const THIS: &str = "topics_stored::what_was_told_as_published_is_there_after_each_kill";
 /// The directory of the server that the run in a process of its own is.
-const INSIDE: &str = "TICKWIRE_TOPICS_INSIDE";
+pub(crate) const INSIDE: &str = "TICKWIRE_TOPICS_INSIDE";
 
 async fn start(store: &Path) -> Running {
     Running::start_with(|config| {
@@ -131,18 +131,20 @@ async fn the_servers_own_program_reads_topics_and_goes_on_after_a_stop() {
 }
 
 /// A server in a process of its own.
-struct Killable {
+pub(crate) struct Killable {
     child: Child,
-    http: SocketAddr,
+    pub(crate) http: SocketAddr,
 }
 
 impl Killable {
-    async fn start(dir: &Path) -> Self {
+    /// Runs a test of this program again, in a process that knows its directory and these variables.
+    pub(crate) async fn start(test: &str, dir: &Path, variables: &[(&str, &str)]) -> Self {
         let port = dir.join("port");
         let _ = std::fs::remove_file(&port);
         let program = std::env::current_exe().unwrap();
         let mut command = Command::new(program);
-        command.args(["--exact", THIS, "--nocapture"]).env(INSIDE, dir);
+        command.args(["--exact", test, "--nocapture"]).env(INSIDE, dir);
+        command.envs(variables.iter().copied());
         let child = command.stdout(Stdio::null()).spawn().unwrap();
         let http = soon("the server in its process", async {
             loop {
@@ -158,7 +160,13 @@ impl Killable {
         Killable { child, http }
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Killable {
+    fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -175,14 +183,19 @@ async fn serve(dir: PathBuf) {
     open_to_all(&mut config);
     (config.topics.publish_hz, config.topics.publish_burst) = (100_000, 100_000);
     let server = Server::<Dots>::bind(config).await.unwrap();
-    let port = server.http_addr().unwrap().port();
-    std::fs::write(dir.join("new"), port.to_string()).unwrap();
-    std::fs::rename(dir.join("new"), dir.join("port")).unwrap();
+    tell_port(&server, &dir);
     server.run(std::future::pending()).await.unwrap();
 }
 
+/// Tells the process that started this one where the server is.
+pub(crate) fn tell_port(server: &Server<Dots>, dir: &Path) {
+    let port = server.http_addr().unwrap().port();
+    std::fs::write(dir.join("new"), port.to_string()).unwrap();
+    std::fs::rename(dir.join("new"), dir.join("port")).unwrap();
+}
+
 /// The body of an answer; `None` if there is none.
-async fn ask(http: SocketAddr, line: &str, body: &str) -> Option<String> {
+pub(crate) async fn ask(http: SocketAddr, line: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(http).await.ok()?;
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
@@ -195,7 +208,7 @@ async fn ask(http: SocketAddr, line: &str, body: &str) -> Option<String> {
 }
 
 /// Publishes until the server is killed. Returns the numbers and texts of the messages that were told as published.
-async fn publish_until(
+pub(crate) async fn publish_until(
     http: SocketAddr,
     topic: String,
     first: u64,
@@ -226,7 +239,7 @@ async fn what_was_told_as_published_is_there_after_each_kill() {
     let mut last_id = None;
     let mut read = Vec::new();
     for round in 0..4u64 {
-        let server = Killable::start(dir.path()).await;
+        let server = Killable::start(THIS, dir.path(), &[]).await;
         let mut reader = EventReader::start_at(server.http, "pattern=t/*", last_id.as_deref());
         if round == 0 {
             reader.id().await;
@@ -252,7 +265,7 @@ async fn what_was_told_as_published_is_there_after_each_kill() {
         }
         last_id.clone_from(&reader.last_id);
     }
-    let server = Killable::start(dir.path()).await;
+    let server = Killable::start(THIS, dir.path(), &[]).await;
     for (topic, told) in &published {
         let body = ask(server.http, &format!("GET /topics/{topic}?last=1000"), "").await;
         let kept = texts_of(&body.unwrap());

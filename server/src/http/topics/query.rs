@@ -3,7 +3,7 @@
 use tickwire_shared::control::{TopicDelivery, TopicStart};
 
 use super::refusal::RequestRefusal;
-use super::shown::PayloadForm;
+use crate::config::PayloadForm;
 use crate::topics::{MergedCursor, NewReader};
 
 /// Messages of an answer, if the request does not say, and at most.

@@ -11,10 +11,10 @@ use futures_util::Stream;
 use tickwire_shared::control::RefuseCode;
 use tokio::time::Instant;
 
-use super::shown::{PayloadForm, push_text, write_message};
+use crate::config::PayloadForm;
 use crate::shares::Share;
 use crate::store::wall_ms;
-use crate::topics::{MergedCursor, MergedItem, MergedReader, ReadState};
+use crate::topics::{MergedCursor, MergedItem, MergedReader, ReadState, push_text, write_message};
 
 /// The least and the most milliseconds after which a reader comes back: readers of a server that starts again do not all come
 /// at once.

@@ -8,6 +8,7 @@ use super::profiles::PROFILES;
 use super::sanctions::SANCTIONS;
 use super::scores::SCORES;
 use super::topics::TOPIC_MESSAGES;
+use super::webhooks::DEAD_LETTERS;
 use super::{Database, MESSAGES, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::record::RoomHead;
@@ -66,6 +67,9 @@ impl Database {
             true => self.check_topics(&read)?,
             false => 0,
         };
+        if self.has_table(&read, DEAD_LETTERS)? {
+            self.read_dead_letters(&read)?;
+        }
         let rooms = self.rooms.len() as u64;
         Ok(StoreCounts { rooms, messages, profiles, scores, sanctions, topics })
     }

@@ -12,6 +12,7 @@ use super::said::SAID;
 use super::sanctions::SANCTIONS;
 use super::scores::{SCORE_COUNTS, SCORE_ORDER, SCORES};
 use super::topics::{TOPIC_MESSAGES, TOPIC_RUNS, TOPICS};
+use super::webhooks::{DEAD_LETTERS, WEBHOOKS};
 use super::{CACHE_BYTES, Database, MESSAGES, META, ROOMS, StoreCounts};
 use crate::store::error::{StoreError, guarded};
 use crate::store::files::{file_in, make_dir, part_in, publish};
@@ -71,6 +72,10 @@ impl Database {
             }
             false => 0,
         };
+        if self.has_table(&read, DEAD_LETTERS)? {
+            self.copy_table(&copy, both, WEBHOOKS)?;
+            self.copy_table(&copy, both, DEAD_LETTERS)?;
+        }
         // The copy has them all.
         self.set_version(&write)?;
         write.commit().map_err(|error| copy.failed(error))?;

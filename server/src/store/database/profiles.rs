@@ -135,6 +135,7 @@ mod tests {
             profiles: 2,
             sanctions: 1000,
             scores: ScoreRetention::FEW,
+            dead_letters: 9,
         };
         database.write(&batch, retention, fences).unwrap().saves
     }

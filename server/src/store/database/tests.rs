@@ -12,6 +12,7 @@ pub(super) const ALL: Retention = Retention {
     profiles: 1000,
     sanctions: 1000,
     scores: ScoreRetention::FEW,
+    dead_letters: 9,
 };
 
 pub(super) fn new(room: &str, id: u64) -> NewMessage {
@@ -125,6 +126,7 @@ fn the_newest_messages_and_the_rooms_used_last_are_kept() {
         profiles: 1000,
         sanctions: 1000,
         scores: ScoreRetention::FEW,
+        dead_letters: 9,
     };
     for id in 1..=5 {
         database.keep(&[new("bay", id)], few).unwrap();
@@ -155,6 +157,7 @@ fn a_lower_bound_of_messages_holds_with_the_next_message() {
                 profiles: 1000,
                 sanctions: 1000,
                 scores: ScoreRetention::FEW,
+                dead_letters: 9,
             },
         )
         .unwrap();
@@ -460,6 +463,7 @@ fn messages_said_long_ago_are_found_no_more() {
         profiles: 10,
         sanctions: 1000,
         scores: ScoreRetention::FEW,
+        dead_letters: 9,
     };
     all.chunks(256).for_each(|some| database.keep(some, many).unwrap());
     let found = database.said().unwrap();

@@ -69,6 +69,8 @@ impl StoreThread {
                 };
                 let _ = set.answer.send(fits);
             }
+            // The server may have ended meanwhile.
+            StoreRequest::Webhook(request) => drop(request.answer.send(found.is_some())),
             StoreRequest::Load(LoadProfile { answer, .. }) => {
                 self.state.count_load();
                 let profile = match found {

@@ -37,6 +37,7 @@ impl DrivenThread {
                 profiles: 1000,
                 sanctions: 1000,
                 scores: ScoreRetention::FEW,
+                dead_letters: 9,
             },
             commit_time,
             fences: ProfileFences::new(0, 9),

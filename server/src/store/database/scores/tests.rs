@@ -45,7 +45,14 @@ fn write(
     time_ms: u64,
 ) -> Vec<SaveOutcome> {
     let batch = Batch { scores: scores.to_vec(), time_ms, ..Batch::default() };
-    let retention = Retention { messages: 9, rooms: 9, profiles: 9, sanctions: 1000, scores: kept };
+    let retention = Retention {
+        messages: 9,
+        rooms: 9,
+        profiles: 9,
+        sanctions: 1000,
+        scores: kept,
+        dead_letters: 9,
+    };
     database.write(&batch, retention, &ProfileFences::new(0, 1)).unwrap().scores
 }
 

@@ -7,21 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 use tickwire_shared::control::{TopicMessage, TopicMessageKind};
 
-use crate::topics::TopicPage;
-
-/// The form of messages' bytes in JSON. Each message has one of the fields `text`, `json` and `base64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PayloadForm {
-    /// As a string if they are UTF-8, else in base64.
-    Text,
-    /// As a value if they are JSON, else in base64.
-    Json,
-    /// In base64.
-    Base64,
-}
+use super::TopicPage;
+use crate::config::PayloadForm;
 
 /// The answer to a request for the history of a topic.
-pub(super) fn write_page(topic: &str, page: &TopicPage, form: PayloadForm) -> String {
+pub(crate) fn write_page(topic: &str, page: &TopicPage, form: PayloadForm) -> String {
     let mut out = String::from("{\"topic\":");
     push_text(topic, &mut out);
     let _ = match page.epoch {
@@ -44,7 +34,7 @@ pub(super) fn write_page(topic: &str, page: &TopicPage, form: PayloadForm) -> St
 const JSON_DEPTH_MAX: usize = 127;
 
 /// Appends a coded message as JSON in one line, with its topic's name if it is given.
-pub(super) fn write_message(
+pub(crate) fn write_message(
     topic: Option<&str>,
     coded: &[u8],
     form: PayloadForm,
@@ -55,12 +45,23 @@ pub(super) fn write_message(
         return out.push_str("null");
     };
     out.push('{');
+    write_fields(topic, &message, form, out);
+    out.push('}');
+}
+
+/// Appends the fields of a message as JSON in one line, with its topic's name if it is given.
+pub(crate) fn write_fields(
+    topic: Option<&str>,
+    message: &TopicMessage,
+    form: PayloadForm,
+    out: &mut String,
+) {
     if let Some(topic) = topic {
         out.push_str("\"topic\":");
         push_text(topic, out);
         out.push(',');
     }
-    let TopicMessage { sequence, time_ms, from, key, kind, payload } = &message;
+    let TopicMessage { sequence, time_ms, from, key, kind, payload } = message;
     let _ =
         write!(out, "\"sequence\":{sequence},\"time_ms\":{time_ms},\"from\":{},\"key\":", from.0);
     push_text(key, out);
@@ -72,7 +73,6 @@ pub(super) fn write_message(
         }
         TopicMessageKind::Removed => out.push_str(",\"kind\":\"removed\""),
     }
-    out.push('}');
 }
 
 fn push_payload(payload: &[u8], form: PayloadForm, out: &mut String) {
@@ -115,7 +115,7 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Appends a text as a string of JSON.
-pub(super) fn push_text(text: &str, out: &mut String) {
+pub(crate) fn push_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 

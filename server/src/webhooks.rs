@@ -1,0 +1,122 @@
+//! Webhooks: messages of topics that a backend gets over HTTP, each at least once and in order.
+//!
+//! A webhook is a reader of topics that the store keeps. It has no queue: what is to be posted next is read from the topics once
+//! the receiver has taken what came before, and the store keeps the place up to which that is done. So a receiver that is slow or
+//! away costs a place in the topics, and what they no longer keep is told to it.
+//!
+//! - `keys` sign, `event` makes bodies and ids of messages;
+//! - `receiver` posts one, `schedule` knows when it is posted again;
+//! - `courier` reads, posts and records, one message after another.
+
+mod courier;
+mod error;
+mod event;
+mod keys;
+mod receiver;
+mod schedule;
+mod state;
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tickwire_shared::Simulation;
+
+use crate::config::{List, ServerConfig, WebhooksConfig};
+use crate::connection::ServerState;
+use crate::http_client::HttpClient;
+use crate::identity::TrustSettings;
+use crate::topics::covers;
+use courier::Courier;
+use keys::WebhookKeys;
+use receiver::WebhookReceiver;
+
+pub use error::WebhookError;
+pub(crate) use state::WebhookState;
+
+/// A webhook that can be posted.
+#[derive(Debug)]
+pub(crate) struct Webhook {
+    config: WebhooksConfig,
+    receiver: WebhookReceiver,
+}
+
+impl Webhook {
+    /// The webhook of the settings, if they name one.
+    ///
+    /// # Errors
+    /// [`WebhookError`], saying what to change.
+    pub(crate) fn open(config: &ServerConfig) -> Result<Option<Self>, WebhookError> {
+        let webhooks = &config.webhooks;
+        let Some(url) = &webhooks.url else { return Ok(None) };
+        if !config.topics.enabled {
+            return Err(WebhookError::NoTopics);
+        }
+        if config.store.is_none() {
+            return Err(WebhookError::NoStore);
+        }
+        let (List(patterns), List(stored)) = (&webhooks.patterns, &config.topics.stored);
+        if patterns.is_empty() {
+            return Err(WebhookError::NoPatterns);
+        }
+        let is_kept = |pattern: &&String| stored.iter().any(|kept| covers(kept, pattern));
+        if let Some(pattern) = patterns.iter().find(|pattern| !is_kept(pattern)) {
+            return Err(WebhookError::NotKept { pattern: pattern.clone() });
+        }
+        let secret_file = webhooks.secret_file.as_deref().ok_or(WebhookError::NoKeys)?;
+        let keys = WebhookKeys::load(secret_file)?;
+        let settings = TrustSettings { url: "webhooks.url", ca_file: "webhooks.ca_file" };
+        let trusted = (webhooks.ca_file.as_deref(), settings);
+        let client = HttpClient::new(url.address(), trusted, false)?;
+        let time = Duration::from_millis(u64::from(webhooks.timeout_ms));
+        let receiver = WebhookReceiver::new(client, keys, time);
+        Ok(Some(Webhook { config: webhooks.clone(), receiver }))
+    }
+
+    /// Posts all messages of its topics, until the server stops.
+    pub(crate) async fn post_all<S: Simulation>(self, host: Arc<ServerState<S>>) {
+        host.webhooks.begin();
+        Courier::new(&host, self.config).run(self.receiver).await;
+        host.webhooks.end();
+        pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::List;
+
+    #[test]
+    fn settings_by_which_nothing_can_be_posted_are_refused_with_what_to_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("webhook.key");
+        std::fs::write(&key, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
+        let mut config = ServerConfig::default();
+        let open = |config: &ServerConfig| Webhook::open(config);
+        assert!(open(&config).unwrap().is_none());
+        config.webhooks.url = Some("http://localhost/hooks".to_owned().try_into().unwrap());
+        let refused = |config: &ServerConfig| open(config).unwrap_err();
+        let told = |config: &ServerConfig, part: &str| {
+            let text = refused(config).to_string();
+            assert!(text.contains(part), "{text}");
+        };
+        assert_eq!(refused(&config), WebhookError::NoTopics);
+        config.topics.enabled = true;
+        assert_eq!(refused(&config), WebhookError::NoStore);
+        config.store = Some(dir.path().join("store"));
+        assert_eq!(refused(&config), WebhookError::NoPatterns);
+        config.webhooks.patterns = List::of(&["a/*", "b/**"]);
+        config.topics.stored = List::of(&["a/**", "b/*"]);
+        assert_eq!(refused(&config), WebhookError::NotKept { pattern: "b/**".to_owned() });
+        config.topics.stored = List::of(&["**"]);
+        assert_eq!(refused(&config), WebhookError::NoKeys);
+        config.webhooks.secret_file = Some(dir.path().join("none.key"));
+        told(&config, "webhooks.secret_file");
+        config.webhooks.secret_file = Some(key);
+        assert!(open(&config).unwrap().is_some());
+        config.webhooks.url = Some("https://localhost/hooks".to_owned().try_into().unwrap());
+        config.webhooks.ca_file = Some(dir.path().join("none.pem"));
+        told(&config, "webhooks.ca_file");
+    }
+}

@@ -1,0 +1,49 @@
+//! Errors of webhooks.
+
+use std::path::PathBuf;
+
+use crate::identity::AuthoritiesError;
+
+/// Why webhooks cannot be posted by the settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookError {
+    /// There are no topics to read.
+    #[error("webhooks.url is of no use without topics; set topics.enabled")]
+    NoTopics,
+    /// Nothing keeps what is not delivered yet.
+    #[error("webhooks need a store, for what is not delivered yet; give a directory with store")]
+    NoStore,
+    /// No topics are named.
+    #[error(
+        "webhooks.patterns names no topics; name those that are posted, such as mentions/* or **"
+    )]
+    NoPatterns,
+    /// The store does not keep a topic that is to be posted.
+    #[error(
+        "the store does not keep all topics of webhooks.patterns {pattern}; name them in topics.stored"
+    )]
+    NotKept {
+        /// The pattern.
+        pattern: String,
+    },
+    /// There are no keys to sign with.
+    #[error(
+        "webhooks need keys to sign with; make them by (echo whsec_$(openssl rand -base64 32)) > webhook.key, and name the file \
+         with webhooks.secret_file"
+    )]
+    NoKeys,
+    /// The file of keys cannot be used.
+    #[error(
+        "the keys of webhooks.secret_file {} cannot be used: {reason}; make them by (echo whsec_$(openssl rand -base64 32)) > webhook.key",
+        path.display()
+    )]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// The fault, in words.
+        reason: String,
+    },
+    /// No TLS to post by.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
+}
