@@ -176,9 +176,9 @@ impl<S: Simulation> ServerState<S> {
         self.sessions.taken()
     }
 
-    /// True while an account has a session, also one whose connection is lost and may come back.
+    /// True while an account has a session, or may go on with one: its connection is lost, or the server was started again.
     pub(crate) fn is_present(&self, account: &str) -> bool {
-        self.accounts.has(account)
+        self.accounts.has(account) || self.restored.has_account(account)
     }
 
     /// Sets the authenticator, before the first session.

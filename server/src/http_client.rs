@@ -1,7 +1,9 @@
 //! Connections of the server to HTTP servers of others: for keys, and for webhooks.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::config::HttpAddress;
@@ -22,6 +25,8 @@ pub(crate) const AGENT: HeaderValue =
 
 /// Bytes of an answer's head, at most.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The time that each address of a name has to take a connection.
+const ADDRESS_TIME: Duration = Duration::from_secs(3);
 
 /// Connects to one HTTP server.
 #[derive(Debug)]
@@ -89,13 +94,26 @@ impl HttpClient {
         let is_safe =
             |to: &SocketAddr| self.tls.is_some() || !self.is_near || to.ip().is_loopback();
         let found: Vec<_> = found.filter(is_safe).collect();
-        let stream = TcpStream::connect(&found[..]).await?;
+        let stream = connect_to(&found).await?;
         stream.set_nodelay(true)?;
         let Some(Tls(tls)) = &self.tls else { return Ok(Box::new(stream)) };
         let name = ServerName::try_from(self.address.host().to_owned());
         let name = name.map_err(std::io::Error::other)?;
         Ok(Box::new(tls.connect(name, stream).await?))
     }
+}
+
+/// A connection to the first of these addresses that takes one. One that does not answer leaves time for those after it.
+async fn connect_to(found: &[SocketAddr]) -> std::io::Result<TcpStream> {
+    let mut failed = std::io::Error::other("its name leads to no address that may be used");
+    for to in found {
+        failed = match timeout(ADDRESS_TIME, TcpStream::connect(to)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => error,
+            Err(_) => std::io::Error::new(ErrorKind::TimedOut, "its address does not answer"),
+        };
+    }
+    Err(failed)
 }
 
 impl std::fmt::Debug for Tls {

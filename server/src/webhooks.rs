@@ -30,9 +30,14 @@ use crate::topics::covers;
 use courier::Courier;
 use keys::WebhookKeys;
 use receiver::WebhookReceiver;
+use schedule::RetryRules;
 
 pub use error::WebhookError;
 pub(crate) use state::WebhookState;
+
+/// Bytes of a dead letter beside the message's, and of a byte of a message as JSON, at most.
+const LETTER_BYTES: usize = 4096;
+const JSON_BYTES: usize = 6;
 
 /// A webhook that can be posted.
 #[derive(Debug)]
@@ -48,7 +53,22 @@ impl Webhook {
     /// [`WebhookError`], saying what to change.
     pub(crate) fn open(config: &ServerConfig) -> Result<Option<Self>, WebhookError> {
         let webhooks = &config.webhooks;
-        let Some(url) = &webhooks.url else { return Ok(None) };
+        let Some(url) = &webhooks.url else {
+            let given = [
+                ("patterns", !webhooks.patterns.0.is_empty()),
+                ("secret_file", webhooks.secret_file.is_some()),
+                ("ca_file", webhooks.ca_file.is_some()),
+            ];
+            let unused = given.into_iter().find(|(_, is_given)| *is_given);
+            return unused.map_or(Ok(None), |(setting, _)| Err(WebhookError::NoUrl { setting }));
+        };
+        if webhooks.ca_file.is_some() && !url.address().is_https() {
+            return Err(WebhookError::NoTls);
+        }
+        let bytes_min = LETTER_BYTES + JSON_BYTES * config.topics.payload_bytes_max;
+        if config.store_queued_bytes < bytes_min {
+            return Err(WebhookError::QueueTooSmall { bytes_min });
+        }
         if !config.topics.enabled {
             return Err(WebhookError::NoTopics);
         }
@@ -69,6 +89,15 @@ impl Webhook {
         let trusted = (webhooks.ca_file.as_deref(), settings);
         let client = HttpClient::new(url.address(), trusted, false)?;
         let time = Duration::from_millis(u64::from(webhooks.timeout_ms));
+        let longest_ms = RetryRules::of(webhooks).longest_ms();
+        if u64::from(config.topics.history_s) * 1000 < longest_ms {
+            tracing::warn!(
+                history_s = config.topics.history_s,
+                retries_s = longest_ms / 1000,
+                "topics forget messages while one before them is still posted again; set topics.history_s higher, or \
+                 webhooks.attempts_max lower"
+            );
+        }
         let receiver = WebhookReceiver::new(client, keys, time);
         Ok(Some(Webhook { config: webhooks.clone(), receiver }))
     }
@@ -95,6 +124,9 @@ mod tests {
         let mut config = ServerConfig::default();
         let open = |config: &ServerConfig| Webhook::open(config);
         assert!(open(&config).unwrap().is_none());
+        config.webhooks.patterns = List::of(&["a/*"]);
+        assert_eq!(open(&config).unwrap_err(), WebhookError::NoUrl { setting: "patterns" });
+        config.webhooks.patterns = List::default();
         config.webhooks.url = Some("http://localhost/hooks".to_owned().try_into().unwrap());
         let refused = |config: &ServerConfig| open(config).unwrap_err();
         let told = |config: &ServerConfig, part: &str| {
@@ -115,8 +147,12 @@ mod tests {
         told(&config, "webhooks.secret_file");
         config.webhooks.secret_file = Some(key);
         assert!(open(&config).unwrap().is_some());
-        config.webhooks.url = Some("https://localhost/hooks".to_owned().try_into().unwrap());
         config.webhooks.ca_file = Some(dir.path().join("none.pem"));
+        assert_eq!(refused(&config), WebhookError::NoTls);
+        config.store_queued_bytes = 65_536;
+        config.webhooks.url = Some("https://localhost/hooks".to_owned().try_into().unwrap());
+        told(&config, "store_queued_bytes");
+        config.store_queued_bytes = 8_388_608;
         told(&config, "webhooks.ca_file");
     }
 }

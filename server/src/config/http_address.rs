@@ -35,6 +35,9 @@ impl HttpAddress {
         if !given_port.is_empty() && port.is_none() || port == Some(0) {
             return wrong("has a port that is none");
         }
+        if uri.path_and_query().is_some_and(|path| !path.as_str().starts_with('/')) {
+            return wrong("has a query and no path: a slash belongs before the question mark");
+        }
         let port = port.unwrap_or(if is_https { 443 } else { 80 });
         let host = host.trim_matches(['[', ']']).to_owned();
         Ok(HttpAddress { uri, host, port, is_https })

@@ -82,6 +82,7 @@ mod tests {
             ("https://ann:secret@id example/", "is no URL"),
             ("https://id.example:99999/", "a port that is none"),
             ("https://id.example:0/", "a port that is none"),
+            ("https://id.example?key=a", "a query and no path"),
             ("http://id.example/", "unprotected"),
             ("http://192.0.2.1/", "unprotected"),
             ("http://localhost.example/", "unprotected"),

@@ -49,6 +49,13 @@ impl<I> RestoredSeats<I> {
         right.is_some_and(|right| right.secret.is_of(&secret.0))
     }
 
+    /// True while a seat of this account waits for its player.
+    pub(super) fn has_account(&self, account: &str) -> bool {
+        let is_own =
+            |seat: &RestoredSeat<I>| seat.account.as_ref().is_some_and(|own| own.id == account);
+        self.seats().values().any(is_own)
+    }
+
     /// The account and the display name of the seat of this number.
     fn who(&self, player: PlayerId) -> Option<(Option<Account>, String)> {
         self.seats().get(&player).map(|seat| (seat.account.clone(), seat.name.clone()))

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::database::Database;
 use super::{ServerStore, StoreError, StoreRequest};
-use crate::topics::RestoredTopics;
+use crate::topics::{NoCursor, RestoredTopics};
 
 /// A message that no receiver has taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +46,17 @@ impl RecordWebhook {
     }
 }
 
-/// The place after which webhooks go on that read these topics, of the store that has them. Those that begin read what comes
-/// from now on.
+/// The place after which webhooks go on that read these topics, of the store that has them: one of this run, as a store forgets
+/// its oldest runs. Those that begin read what comes from now on.
 pub(super) fn begin_webhook(
     database: &Database,
     topics: &RestoredTopics,
 ) -> Result<String, StoreError> {
-    database.begin_webhook(&topics.runs.end().to_string())
+    database.begin_webhook(|kept| match kept.map(str::parse) {
+        None => Some(topics.runs.end().to_string()),
+        Some(Ok(place)) => Some(topics.runs.renew(place).to_string()),
+        Some(Err(NoCursor)) => None,
+    })
 }
 
 impl ServerStore {

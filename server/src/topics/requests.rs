@@ -172,9 +172,7 @@ impl TopicHub {
             .collect();
         wake(state);
         let reader = MergedReader { hub: Arc::clone(self), player, signal };
-        let mut missed = begun?.concat();
-        missed.dedup();
-        Ok((reader, missed))
+        Ok((reader, begun?.concat()))
     }
 
     /// Ends all readers, and those that begin later.

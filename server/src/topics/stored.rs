@@ -89,6 +89,21 @@ impl StoredRuns {
         let order = self.begins.get(&self.run).copied().unwrap_or(0);
         MergedCursor { run: with_run(self.list, self.run), order }
     }
+
+    /// The same place, as one of this run; unchanged if its run is not known any more.
+    pub(crate) fn renew(&self, place: MergedCursor) -> MergedCursor {
+        let end = self.end_of(place.run, self.list);
+        end.map_or(place, |end| MergedCursor { order: place.order.min(end), ..self.end() })
+    }
+
+    /// The place of the newest message that was written when the run of `number` ended, if that is of `log`.
+    fn end_of(&self, number: u64, log: u64) -> Option<u64> {
+        let run = number & ((1 << RUN_BITS) - 1);
+        if with_run(log, run) != number || !self.begins.contains_key(&run) {
+            return None;
+        }
+        self.begins.range(run + 1..).next().map(|(_, order)| *order)
+    }
 }
 
 impl MergedCursor {
@@ -139,23 +154,14 @@ impl StoredTopics {
 
     /// The place of the newest message that was written in an earlier run of the list.
     pub(super) fn end_of_list(&self, list: u64) -> Option<u64> {
-        self.end_of(list, self.runs.list)
+        self.runs.end_of(list, self.runs.list)
     }
 
     /// The message after which a reader goes on that has a cursor of an earlier run.
     pub(super) fn sequence_of(&self, cursor: &TopicCursor, log: &TopicLog) -> Option<u64> {
-        let end = self.end_of(cursor.epoch, log.stored?)?;
+        let end = self.runs.end_of(cursor.epoch, log.stored?)?;
         let (last, _) = log.cursor_at(TopicDelivery::Ordered, end);
         Some(cursor.sequence.min(last))
-    }
-
-    /// The place of the newest message that was written when the run of `number` ended, if that is of `log`.
-    fn end_of(&self, number: u64, log: u64) -> Option<u64> {
-        let run = number & ((1 << RUN_BITS) - 1);
-        if with_run(log, run) != number || !self.runs.begins.contains_key(&run) {
-            return None;
-        }
-        self.runs.begins.range(run + 1..).next().map(|(_, order)| *order)
     }
 }
 

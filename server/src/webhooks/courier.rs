@@ -1,5 +1,6 @@
 //! Reads messages, posts them one after another, and records how far that has come.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,8 @@ impl<S: Simulation> Courier<S> {
         done: &DonePlaces,
     ) -> ReaderEnd {
         let mut last = reader.cursor();
+        // Several patterns match a topic, and each tells what is missed there.
+        let mut missed = HashSet::new();
         loop {
             let next = tokio::select! {
                 biased;
@@ -118,6 +121,14 @@ impl<S: Simulation> Courier<S> {
                     continue;
                 }
             };
+            match &item {
+                TopicItem::Missed { topic, from, to } => {
+                    if !missed.insert((topic.clone(), *from, *to)) {
+                        continue;
+                    }
+                }
+                TopicItem::Message { .. } => missed.clear(),
+            }
             let place = reader.cursor();
             let before = std::mem::replace(&mut last, place);
             let Some((event, time_ms)) = self.event_of(&item, (before, place)) else {
@@ -170,11 +181,7 @@ impl<S: Simulation> Courier<S> {
 
     /// Posts an event until it is taken or given up.
     async fn post(&self, event: &WebhookEvent, receiver: &mut WebhookReceiver) -> Posted {
-        let mut schedule = RetrySchedule::new(RetryRules {
-            first_ms: self.config.retry_first_ms.into(),
-            max_ms: self.config.retry_max_ms.into(),
-            attempts_max: self.config.attempts_max,
-        });
+        let mut schedule = RetrySchedule::new(RetryRules::of(&self.config));
         let counters = &self.host.counters;
         let id = event.id.as_str();
         loop {

@@ -7,6 +7,25 @@ use crate::identity::AuthoritiesError;
 /// Why webhooks cannot be posted by the settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
+    /// Settings say how to post, and none says where.
+    #[error(
+        "webhooks.{setting} is of no use without webhooks.url; name the URL that messages are posted to"
+    )]
+    NoUrl {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// The authorities are of no use.
+    #[error("webhooks.ca_file is of no use for an http URL; write https in webhooks.url")]
+    NoTls,
+    /// A dead letter may be longer than what waits for the store.
+    #[error(
+        "store_queued_bytes is too small for a dead letter of webhooks; give at least {bytes_min}, or a smaller topics.payload_bytes_max"
+    )]
+    QueueTooSmall {
+        /// The least bytes.
+        bytes_min: usize,
+    },
     /// There are no topics to read.
     #[error("webhooks.url is of no use without topics; set topics.enabled")]
     NoTopics,

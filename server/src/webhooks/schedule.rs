@@ -1,5 +1,7 @@
 //! When a message is posted again that was not taken.
 
+use crate::config::WebhooksConfig;
+
 /// A server's rules for attempts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RetryRules {
@@ -9,6 +11,30 @@ pub(super) struct RetryRules {
     pub(super) max_ms: u64,
     /// Attempts that reach the receiver.
     pub(super) attempts_max: u32,
+}
+
+impl RetryRules {
+    pub(super) fn of(config: &WebhooksConfig) -> Self {
+        RetryRules {
+            first_ms: config.retry_first_ms.into(),
+            max_ms: config.retry_max_ms.into(),
+            attempts_max: config.attempts_max,
+        }
+    }
+
+    /// The longest time in milliseconds from the first attempt at a message until it is given up, without what the attempts
+    /// themselves take.
+    pub(super) fn longest_ms(&self) -> u64 {
+        let pauses = u64::from(self.attempts_max.saturating_sub(1));
+        let doubled =
+            (0..pauses.min(DOUBLINGS_MAX.into())).map(|number| self.pause_ms(number as u32));
+        let further = pauses.saturating_sub(DOUBLINGS_MAX.into()).saturating_mul(self.max_ms);
+        doubled.fold(further, u64::saturating_add)
+    }
+
+    fn pause_ms(&self, doublings: u32) -> u64 {
+        self.first_ms.saturating_mul(1 << doublings).min(self.max_ms)
+    }
 }
 
 /// The attempts at one message.
@@ -42,14 +68,14 @@ impl RetrySchedule {
         asked_ms: Option<u64>,
         random: u64,
     ) -> Option<u64> {
-        let RetryRules { first_ms, max_ms, attempts_max } = self.rules;
+        let RetryRules { max_ms, attempts_max, .. } = self.rules;
         let doublings = self.attempts.min(DOUBLINGS_MAX);
         self.attempts = self.attempts.saturating_add(1);
         self.reached = self.reached.saturating_add(u32::from(has_reached));
         if has_reached && self.reached >= attempts_max {
             return None;
         }
-        let pause_ms = first_ms.saturating_mul(1 << doublings).min(max_ms);
+        let pause_ms = self.rules.pause_ms(doublings);
         let half_ms = pause_ms / 2;
         let drawn_ms = pause_ms - half_ms + random % (half_ms + 1);
         Some(drawn_ms.max(asked_ms.unwrap_or(0)).min(max_ms))

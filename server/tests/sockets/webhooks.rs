@@ -73,9 +73,10 @@ async fn each_message_of_the_patterns_is_posted_once_and_signed_also_over_a_stop
     })
     .await;
     publish(&server, "mentions/ann", "[1]").await;
-    receiver.texts(3).await;
+    publish(&server, "mentions/ann", "[2]").await;
+    receiver.texts(4).await;
     let requests = receiver.requests();
-    assert_eq!(requests.len(), 3, "nothing twice: {requests:?}");
+    assert_eq!(requests.len(), 4, "nothing twice: {requests:?}");
     assert_eq!(
         (&requests[2].body["json"], &requests[2].body["sequence"]),
         (&json!([1]), &json!(2))

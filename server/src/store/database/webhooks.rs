@@ -18,17 +18,21 @@ pub(super) const DEAD_LETTERS: TableDefinition<u64, &[u8]> = TableDefinition::ne
 const ONLY: &str = "webhooks";
 
 impl Database {
-    /// The place after which a webhook goes on: `now` if it begins, which is kept.
-    pub(in crate::store) fn begin_webhook(&self, now: &str) -> Result<String, StoreError> {
+    /// The place after which a webhook goes on, and which is kept: that of `place`, which is told the kept one, or that one.
+    pub(in crate::store) fn begin_webhook(
+        &self,
+        place: impl FnOnce(Option<&str>) -> Option<String>,
+    ) -> Result<String, StoreError> {
         let write = self.begin_write()?;
         let place = {
             let mut table = self.table(&write, WEBHOOKS)?;
             let kept = table.get(ONLY).map_err(|error| self.failed(error))?;
             let kept = kept.map(|place| place.value().to_owned());
-            if kept.is_none() {
-                table.insert(ONLY, now).map_err(|error| self.failed(error))?;
+            let place = place(kept.as_deref()).or_else(|| kept.clone()).unwrap_or_default();
+            if kept.as_ref() != Some(&place) {
+                table.insert(ONLY, place.as_str()).map_err(|error| self.failed(error))?;
             }
-            kept.unwrap_or_else(|| now.to_owned())
+            place
         };
         write.commit().map_err(|error| self.failed(error))?;
         Ok(place)
@@ -112,8 +116,15 @@ mod tests {
     fn a_place_is_kept_from_the_first_run_on_and_of_dead_letters_the_newest() {
         let dir = tempfile::tempdir().unwrap();
         let mut database = Database::create(dir.path(), 1 << 20).unwrap();
-        assert_eq!(database.begin_webhook("a-1").unwrap(), "a-1");
-        assert_eq!(database.begin_webhook("b-9").unwrap(), "a-1", "nothing was done yet");
+        let begin = |database: &Database, place: Option<&'static str>, kept: Option<&str>| {
+            let begun = database.begin_webhook(|it| {
+                assert_eq!(it, kept);
+                place.map(str::to_owned)
+            });
+            begun.unwrap()
+        };
+        assert_eq!(begin(&database, Some("a-1"), None), "a-1");
+        assert_eq!(begin(&database, None, Some("a-1")), "a-1", "nothing was done yet");
         record(&mut database, "a-2", None);
         (3..6).for_each(|at| record(&mut database, &format!("a-{at}"), Some(letter(at))));
         drop(database);
@@ -124,6 +135,7 @@ mod tests {
         database.check().unwrap();
         let database = Database::create(&copy, 1 << 20).unwrap();
         assert_eq!(database.dead_letters().unwrap(), [letter(4), letter(5)]);
-        assert_eq!(database.begin_webhook("c-1").unwrap(), "a-5");
+        assert_eq!(begin(&database, Some("c-5"), Some("a-5")), "c-5");
+        assert_eq!(begin(&database, None, Some("c-5")), "c-5", "it is kept as one of this run");
     }
 }

@@ -1,5 +1,7 @@
 //! Readers of the server itself, by several patterns: no limit of a session is theirs, and no topic stays for them.
 
+use std::collections::BTreeMap;
+
 use tickwire_shared::control::TopicMessage;
 
 use super::*;
@@ -79,4 +81,17 @@ fn an_old_topic_goes_for_a_new_one_whatever_the_server_reads_and_what_is_lost_is
     topics.handle_leave(30_000, PlayerId(3));
     publish(&mut topics, 30_000, "a/6").unwrap();
     assert!(topics.names.get("a/3").is_none());
+}
+
+#[test]
+fn a_place_is_renewed_by_each_run_that_knows_its_own() {
+    let begins = BTreeMap::from([(1, 0), (2, 5), (3, 9)]);
+    let runs = |run| StoredRuns { list: 7, run, begins: begins.clone(), gone_order: 0 };
+    let (now, place) = (runs(3), |run, order| MergedCursor { order, ..runs(run).end() });
+    assert_eq!(now.renew(place(1, 3)), place(3, 3));
+    assert_eq!(now.renew(place(2, 8)), place(3, 8));
+    assert_eq!(now.renew(place(2, 12)), place(3, 9), "what was not written is gone");
+    assert_eq!(now.renew(place(3, 9)), place(3, 9));
+    let forgotten = StoredRuns { list: 7, run: 9, begins: BTreeMap::new(), gone_order: 0 };
+    assert_eq!(now.renew(forgotten.end()), forgotten.end());
 }
