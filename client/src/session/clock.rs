@@ -75,7 +75,7 @@ pub struct ServerClock {
     /// Time of the caller's last call.
     called: Duration,
     /// Of the caller's last pause, until the snapshots that waited meanwhile have come.
-    backlog: Option<Backlog>,
+    backlog: Option<WaitedSnapshots>,
     /// End of the last pause.
     paused: Duration,
     /// Snapshots lost during pauses, or left out on a lossless path.
@@ -103,7 +103,7 @@ pub struct ServerClock {
 
 /// The snapshots that waited while the caller paused.
 #[derive(Clone, Copy, Debug)]
-struct Backlog {
+struct WaitedSnapshots {
     /// End of the pause.
     since: Duration,
     /// The least late arrival so far, and the time at which it was less by a tick than the one before.
@@ -111,9 +111,9 @@ struct Backlog {
     shrank: Duration,
 }
 
-impl Backlog {
+impl WaitedSnapshots {
     fn new(now: Duration) -> Self {
-        Backlog { since: now, least: f64::INFINITY, shrank: now }
+        WaitedSnapshots { since: now, least: f64::INFINITY, shrank: now }
     }
 
     /// Takes an arrival. Returns false if none that comes now has waited.
@@ -293,7 +293,7 @@ impl ServerClock {
         if since_s > PAUSE_S {
             self.paused = now;
             // A caller that is always this slow must not restart the pause each time.
-            self.backlog.get_or_insert_with(|| Backlog::new(now));
+            self.backlog.get_or_insert_with(|| WaitedSnapshots::new(now));
         }
     }
 
@@ -322,7 +322,7 @@ impl ServerClock {
     fn wake(&mut self, now: Duration, newest_snapshot: Tick) {
         self.arrivals.clear();
         (self.earliest, self.paused) = (f64::INFINITY, now);
-        self.backlog = Some(Backlog::new(now));
+        self.backlog = Some(WaitedSnapshots::new(now));
         self.lead_by(now, newest_snapshot, 0.0);
     }
 
