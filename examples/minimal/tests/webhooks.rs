@@ -12,6 +12,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tickwire-minimal");
 /// The time after which a wait fails; no measure of speed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The time for which the receiver is down, with three kills in it: `TICKWIRE_DOWN_S` seconds, by default none.
+fn down() -> Duration {
+    let seconds = std::env::var("TICKWIRE_DOWN_S").ok();
+    let seconds = seconds.map_or(0, |it| it.parse().expect("TICKWIRE_DOWN_S is seconds"));
+    Duration::from_secs(seconds)
+}
+
 /// A directory, removed when dropped.
 struct Dir(PathBuf);
 
@@ -109,10 +116,14 @@ fn messages_arrive_though_the_receiver_was_down_and_the_server_killed_and_dead_l
         "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
     )
     .unwrap();
-    // Its port is nobody's until it is there.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Nobody is given a port below 32,768 by the system, so this one is nobody's until the receiver has it.
+    let port = 20_000 + (std::process::id() % 10_000) as u16;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
     for text in ["one", "bad", "two"] {
-        Killed::start(&dir.0, address).publish(text);
+        let server = Killed::start(&dir.0, address);
+        server.publish(text);
+        std::thread::sleep(down() / 3);
+        drop(server);
     }
     let listener = TcpListener::bind(address).unwrap();
     let server = Killed::start(&dir.0, address);
