@@ -58,6 +58,7 @@ impl Webhook {
                 ("patterns", !webhooks.patterns.0.is_empty()),
                 ("secret_file", webhooks.secret_file.is_some()),
                 ("ca_file", webhooks.ca_file.is_some()),
+                ("absent_only", webhooks.absent_only),
             ];
             let unused = given.into_iter().find(|(_, is_given)| *is_given);
             return unused.map_or(Ok(None), |(setting, _)| Err(WebhookError::NoUrl { setting }));
@@ -105,6 +106,10 @@ impl Webhook {
     /// Posts all messages of its topics, until the server stops.
     pub(crate) async fn post_all<S: Simulation>(self, host: Arc<ServerState<S>>) {
         host.webhooks.begin();
+        let List(patterns) = &self.config.patterns;
+        // A query may have a secret of the receiver's.
+        let receiver = self.config.url.as_ref().map(|url| url.address().authority().to_owned());
+        tracing::info!(receiver, ?patterns, "messages of these topics are posted");
         Courier::new(&host, self.config).run(self.receiver).await;
         host.webhooks.end();
         pending::<()>().await;

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
+if (!process.env.WEBHOOK_KEY) throw new Error("set WEBHOOK_KEY to a line of webhook.key");
 const key = Buffer.from(process.env.WEBHOOK_KEY.replace("whsec_", ""), "base64");
 // In a database, beside what the messages are used for.
 const known = new Set();
@@ -28,7 +29,8 @@ const server = createServer(async (request, response) => {
   const event = JSON.parse(body);
   if (!known.has(event.id)) {
     known.add(event.id);
-    console.log(event.type, event.topic, event.text);
+    const what = event.type === "missed" ? `${event.from} to ${event.to}` : (event.text ?? event.base64);
+    console.log(event.type, event.topic, what);
   }
   response.writeHead(204).end();
 });

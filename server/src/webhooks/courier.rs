@@ -173,6 +173,14 @@ impl<S: Simulation> Courier<S> {
             TopicItem::Missed { topic, from, to } => {
                 let known = to.zip(*from).map_or(1, |(to, from)| (to + 1).saturating_sub(from));
                 counters.webhooks_missed.add(known);
+                let topic_name = topic.as_deref().unwrap_or("unknown topics");
+                tracing::error!(
+                    topic = topic_name,
+                    from,
+                    to,
+                    "messages were gone before webhooks posted them; raise topics.history_messages, history_bytes_max or \
+                     history_s"
+                );
                 let event = WebhookEvent::of_missed(topic.as_deref(), (*from, *to), before);
                 Some((event, wall_ms()))
             }

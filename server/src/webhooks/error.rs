@@ -47,19 +47,18 @@ pub enum WebhookError {
     },
     /// There are no keys to sign with.
     #[error(
-        "webhooks need keys to sign with; make them by (echo whsec_$(openssl rand -base64 32)) > webhook.key, and name the file \
-         with webhooks.secret_file"
+        "webhooks need a key to sign with; make one by (umask 077; echo whsec_$(openssl rand -base64 32) > webhook.key), and name the file with \
+         webhooks.secret_file"
     )]
     NoKeys,
     /// The file of keys cannot be used.
     #[error(
-        "the keys of webhooks.secret_file {} cannot be used: {reason}; make them by (echo whsec_$(openssl rand -base64 32)) > webhook.key",
-        path.display()
+        "the keys of webhooks.secret_file {} cannot be used: {reason}", path.display()
     )]
     Keys {
         /// The file.
         path: PathBuf,
-        /// The fault, in words.
+        /// The fault, and what to do.
         reason: String,
     },
     /// No TLS to post by.

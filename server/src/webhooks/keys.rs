@@ -1,5 +1,6 @@
 //! The keys that sign webhooks, by the scheme of Standard Webhooks (version 1.0.0, symmetric signatures).
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,6 +15,8 @@ const KEYS_MAX: usize = 4;
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// Bytes of a file of keys, at most.
 const FILE_BYTES_MAX: u64 = 4096;
+/// The command that makes a key.
+const MAKE: &str = "(umask 077; echo whsec_$(openssl rand -base64 32) > webhook.key)";
 /// The beginning of a key as text.
 const PREFIX: &str = "whsec_";
 
@@ -25,7 +28,21 @@ impl WebhookKeys {
     /// Reads a file of keys, one a line.
     pub(super) fn load(path: &Path) -> Result<Self, WebhookError> {
         let wrong = |reason: String| WebhookError::Keys { path: path.to_owned(), reason };
-        let bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+        let found = std::fs::metadata(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let at = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                wrong(format!("there is no {}; make one by {MAKE}, or name another", at.display()))
+            }
+            _ => wrong(error.to_string()),
+        })?;
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::mode(&found) & 0o077 != 0 {
+            let path = path.display();
+            tracing::warn!(
+                "others on this machine may read the keys of webhooks in {path}; chmod 600 it"
+            );
+        }
+        let bytes = found.len();
         if bytes > FILE_BYTES_MAX {
             return Err(wrong(format!("it has {bytes} bytes, more than {FILE_BYTES_MAX}")));
         }
@@ -37,7 +54,7 @@ impl WebhookKeys {
     fn parse(text: &str) -> Result<Self, String> {
         let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
         let keys = lines.map(|(at, line)| {
-            let wrong = |why: &str| format!("line {} {why}", at + 1);
+            let wrong = |why: &str| format!("line {} {why}; mend that line", at + 1);
             let coded = line.strip_prefix(PREFIX);
             let coded = coded.ok_or_else(|| wrong("does not begin with whsec_"))?;
             let key = STANDARD.decode(coded).map_err(|_| wrong("is no base64 after whsec_"))?;
@@ -48,8 +65,10 @@ impl WebhookKeys {
         });
         let keys = keys.collect::<Result<Vec<_>, String>>()?;
         match keys.len() {
-            0 => Err("it has no key".to_owned()),
-            count if count > KEYS_MAX => Err(format!("it has {count} keys, more than {KEYS_MAX}")),
+            0 => Err(format!("it has no key; make one by {MAKE}")),
+            count if count > KEYS_MAX => {
+                Err(format!("it has {count} keys, more than {KEYS_MAX}; remove the oldest"))
+            }
             _ => Ok(WebhookKeys(keys)),
         }
     }

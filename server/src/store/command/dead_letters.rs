@@ -9,7 +9,7 @@ use crate::store::webhooks::DeadLetter;
 pub(super) fn show(letters: &[DeadLetter]) -> String {
     let line = |letter: &DeadLetter| {
         let DeadLetter { id, dead_ms, attempts, reason, body } = letter;
-        json!({ "id": id, "dead": date(*dead_ms), "attempts": attempts, "reason": reason, "body": body })
+        json!({ "id": id, "dead": date(*dead_ms), "dead_ms": dead_ms, "attempts": attempts, "reason": reason, "body": body })
             .to_string()
     };
     letters.iter().map(line).collect::<Vec<_>>().join("\n")
