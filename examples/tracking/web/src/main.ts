@@ -39,6 +39,8 @@ function resize(): void {
 
 function choose(courier: Courier | undefined): void {
   chosen = courier?.name;
+  // Not in the next frame: until then the card would show the one before, or nothing.
+  if (courier) showCard(courier);
   byId('card').hidden = !courier;
   if (courier) byId<HTMLInputElement>('follow').checked = true;
 }
