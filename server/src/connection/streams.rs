@@ -184,15 +184,7 @@ pub(super) async fn serve<S: Simulation>(
     streams: &mut Streams,
 ) -> Served {
     let Streams {
-        number: _,
-        transport,
-        handshake,
-        deadline,
-        opening,
-        control,
-        chat,
-        static_data,
-        topics,
+        transport, handshake, deadline, opening, control, chat, static_data, topics, ..
     } = streams;
     let (connection, transport) = (&*transport, &**transport);
     let idle = host.config.idle_time();

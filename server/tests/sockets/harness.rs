@@ -1,7 +1,7 @@
 //! A server on free ports of the loopback interface.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::client::{Client, Over};
 use crate::game::Dots;
@@ -34,6 +34,21 @@ pub(crate) struct Running {
     pub(crate) run: OnceLock<ServerRun>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServerError>>,
+}
+
+/// TLS of a server that is no tickwire server, by an authority that only its own file in `dir` names.
+pub(crate) fn own_authority(dir: &Path) -> (PathBuf, TlsAcceptor) {
+    let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
+    let ca_file = dir.join("ca.pem");
+    std::fs::write(&ca_file, made.chain_pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(made.chain.clone(), made.key.clone_key())
+        .unwrap();
+    (ca_file, TlsAcceptor::from(Arc::new(tls)))
 }
 
 /// Longest wait: only a hang takes this long.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::json;
 use tickwire_server::ServerConfig;
 use tickwire_shared::control::{CloseCode, ServerFrame};
-use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::Over;
 use crate::game::Keys;
-use crate::harness::{Running, soon};
+use crate::harness::{Running, own_authority, soon};
 use crate::identity::{Backend, enter, knock};
 
 /// What the document's server answers.
@@ -46,19 +45,9 @@ impl KeysServer {
     /// Over TLS, by an authority that only its own file names.
     async fn start_tls(keys: &[&Backend]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
-        let ca_file = dir.path().join("ca.pem");
-        std::fs::write(&ca_file, made.chain_pem()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(made.chain.clone(), made.key.clone_key())
-            .unwrap();
+        let (ca_file, tls) = own_authority(dir.path());
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let tls = Some(TlsAcceptor::from(Arc::new(tls)));
-        let mut server = KeysServer::listen(any, tls, dir).await;
+        let mut server = KeysServer::listen(any, Some(tls), dir).await;
         server.publish(keys);
         server.ca_file = Some(ca_file);
         server

@@ -14,6 +14,7 @@ use tickwire_server::{ReadTopicsOptions, ReaderEnd, Server, ServerConfig, TopicI
 use tickwire_shared::control::RefuseCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::client::Over;
 use crate::curl::EventReader;
@@ -208,7 +209,7 @@ pub(crate) async fn ask(http: SocketAddr, line: &str, body: &str) -> Option<Stri
 }
 
 /// Publishes until the server is killed. Returns the numbers and texts of the messages that were told as published.
-pub(crate) async fn publish_until(
+async fn publish_until(
     http: SocketAddr,
     topic: String,
     first: u64,
@@ -229,13 +230,47 @@ pub(crate) async fn publish_until(
     published
 }
 
+/// By topic: the numbers and texts of the messages that were told as published.
+pub(crate) type PublishedTexts = BTreeMap<String, Vec<(u64, String)>>;
+
+/// Publishes to three topics until the server is killed.
+pub(crate) struct Publishing {
+    round: u64,
+    is_over: Arc<AtomicBool>,
+    publishers: Vec<JoinHandle<Vec<(u64, String)>>>,
+}
+
+impl Publishing {
+    pub(crate) fn start(http: SocketAddr, round: u64) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let publishers = (0..3)
+            .map(|topic| {
+                let (topic, is_over) = (format!("t/{topic}"), Arc::clone(&is_over));
+                tokio::spawn(publish_until(http, topic, round * 1000, is_over))
+            })
+            .collect();
+        Publishing { round, is_over, publishers }
+    }
+
+    /// Kills the server, and adds what it had told as published.
+    pub(crate) async fn kill(self, server: Killable, published: &mut PublishedTexts) {
+        self.is_over.store(true, Ordering::Relaxed);
+        server.kill();
+        for (topic, publisher) in self.publishers.into_iter().enumerate() {
+            let told = publisher.await.unwrap();
+            assert!(!told.is_empty(), "nothing was published in round {}", self.round);
+            published.entry(format!("t/{topic}")).or_default().extend(told);
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_was_told_as_published_is_there_after_each_kill() {
     if let Some(dir) = std::env::var_os(INSIDE) {
         return serve(PathBuf::from(dir)).await;
     }
     let dir = tempfile::tempdir().unwrap();
-    let mut published: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+    let mut published = PublishedTexts::new();
     let mut last_id = None;
     let mut read = Vec::new();
     for round in 0..4u64 {
@@ -244,21 +279,9 @@ async fn what_was_told_as_published_is_there_after_each_kill() {
         if round == 0 {
             reader.id().await;
         }
-        let is_over = Arc::new(AtomicBool::new(false));
-        let publishers: Vec<_> = (0..3)
-            .map(|topic| {
-                let (topic, is_over) = (format!("t/{topic}"), Arc::clone(&is_over));
-                tokio::spawn(publish_until(server.http, topic, round * 1000, is_over))
-            })
-            .collect();
+        let publishing = Publishing::start(server.http, round);
         tokio::time::sleep(Duration::from_millis(400 + 70 * round)).await;
-        is_over.store(true, Ordering::Relaxed);
-        server.kill();
-        for (topic, publisher) in publishers.into_iter().enumerate() {
-            let told = publisher.await.unwrap();
-            assert!(!told.is_empty(), "nothing was published in round {round}");
-            published.entry(format!("t/{topic}")).or_default().extend(told);
-        }
+        publishing.kill(server, &mut published).await;
         while let Some(event) = reader.next().await {
             assert_eq!(event.name, "message", "{event:?}");
             read.push(event.data["text"].as_str().unwrap().to_owned());

@@ -1,24 +1,21 @@
 //! Webhooks to a real receiver that refuses, is silent, breaks off, is down, and of servers that are killed meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tickwire_server::{Server, ServerConfig};
 use tickwire_shared::control::CloseCode;
 use time::OffsetDateTime;
-use tokio_rustls::TlsAcceptor;
 
 use crate::client::Over;
 use crate::game::Dots;
-use crate::harness::{Running, soon};
+use crate::harness::{Running, own_authority, soon};
 use crate::hooks::{HookAnswer, HookReceiver, text_of};
 use crate::identity::{Backend, enter};
 use crate::topics_http::publish;
-use crate::topics_stored::{INSIDE, Killable, ask, publish_until, tell_port};
+use crate::topics_stored::{INSIDE, Killable, PublishedTexts, Publishing, ask, tell_port};
 
 const THIS: &str = "webhooks::each_message_arrives_whatever_is_killed_and_one_id_is_one_message";
 /// The receiver's address for a server in a process of its own.
@@ -208,17 +205,8 @@ async fn a_stop_waits_for_no_receiver_and_the_next_run_goes_on_by_the_same_id() 
 #[tokio::test]
 async fn a_receiver_is_trusted_by_its_authority() {
     let dir = tempfile::tempdir().unwrap();
-    let made = tickwire_certs::generate(&[], OffsetDateTime::now_utc()).unwrap();
-    let ca_file = dir.path().join("ca.pem");
-    std::fs::write(&ca_file, made.chain_pem()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(made.chain.clone(), made.key.clone_key())
-        .unwrap();
-    let receiver = HookReceiver::start_by(Some(TlsAcceptor::from(Arc::new(tls)))).await;
+    let (ca_file, tls) = own_authority(dir.path());
+    let receiver = HookReceiver::start_by(Some(tls)).await;
     let server = start(&receiver, dir.path(), |config| {
         config.webhooks.ca_file = Some(ca_file.clone());
     })
@@ -267,16 +255,10 @@ async fn each_message_arrives_whatever_is_killed_and_one_id_is_one_message() {
     // The key, and the directory of the store.
     receiver.is_known_to(&mut ServerConfig::default(), dir.path().join("store"), &["t/*"]);
     let url = receiver.url();
-    let mut published: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+    let mut published = PublishedTexts::new();
     for round in 0..5u64 {
         let server = Killable::start(THIS, dir.path(), &[(RECEIVER, &url)]).await;
-        let is_over = Arc::new(AtomicBool::new(false));
-        let publishers: Vec<_> = (0..3)
-            .map(|topic| {
-                let (topic, is_over) = (format!("t/{topic}"), Arc::clone(&is_over));
-                tokio::spawn(publish_until(server.http, topic, round * 1000, is_over))
-            })
-            .collect();
+        let publishing = Publishing::start(server.http, round);
         tokio::time::sleep(Duration::from_millis(200 + 70 * round)).await;
         // The server is killed while the receiver is down, or while it takes messages.
         match round % 2 {
@@ -284,13 +266,7 @@ async fn each_message_arrives_whatever_is_killed_and_one_id_is_one_message() {
             _ => receiver.come_back().await,
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
-        is_over.store(true, Ordering::Relaxed);
-        server.kill();
-        for (topic, publisher) in publishers.into_iter().enumerate() {
-            let told = publisher.await.unwrap();
-            assert!(!told.is_empty(), "nothing was published in round {round}");
-            published.entry(format!("t/{topic}")).or_default().extend(told);
-        }
+        publishing.kill(server, &mut published).await;
     }
     let server = Killable::start(THIS, dir.path(), &[(RECEIVER, &url)]).await;
     receiver.come_back().await;
