@@ -47,6 +47,9 @@ const hasHistory = () => {
   return times.length > 30 && times.at(-1) - times[0] > 500;
 };
 
+/** In the page: a share whose chart has a point each second. Those that hardly move have one in ten. */
+const busyShare = () => [...window.quotes.market.shares.values()].find(({ changes }) => changes > 10)?.symbol;
+
 /** In the page: whether its prices are those that a new reader of the table gets at the same time. */
 async function isNewest() {
   const { client } = window.quotes.feed;
@@ -92,15 +95,15 @@ for (const transport of TRANSPORTS) {
   test(`a lost connection leaves no gap in a chart, and nothing twice, over ${transport}`, async () => {
     network = await startNetwork(server);
     const page = await open(`?transport=${transport}`, { url: `http://127.0.0.1:${network.port}/` });
-    await page.evaluate(() => {
+    const busy = await page.until('a busy share', busyShare);
+    await page.evaluate((busy) => {
       const { client } = window.quotes.feed;
       [window.numbers, window.told] = [[], []];
       for (const event of ['reconnecting', 'resumed', 'close']) client.on(event, () => window.told.push(event));
-      const [busy] = [...window.quotes.market.shares.values()].sort((a, b) => b.changes - a.changes);
-      const points = client.topics.subscribe(`chart/${busy.symbol}`, { start: { last: Infinity } });
+      const points = client.topics.subscribe(`chart/${busy}`, { start: { last: Infinity } });
       points.on('message', ({ sequence }) => window.numbers.push(sequence));
       points.on('missed', () => window.told.push('missed'));
-    });
+    }, busy);
     await page.until('points', () => window.numbers.length > 2);
     network.cut();
     await new Promise((done) => setTimeout(done, AWAY_MS));
@@ -133,7 +136,7 @@ test('words filter the board, and a click on a column sorts it', async () => {
 
 test('the chart has its history at once, then each new point; keys choose another share', async () => {
   const page = await open();
-  const busy = await page.until('a busy share', () => [...window.quotes.market.shares.values()].find(({ changes }) => changes > 10)?.symbol);
+  const busy = await page.until('a busy share', busyShare);
   await page.raw.type('#filter', busy);
   for (const key of ['Enter', 'Home']) await page.raw.keyboard.press(key);
   await page.until('that share', (busy) => document.getElementById('symbol').textContent === busy, busy);
