@@ -4,7 +4,9 @@
 //! environment (`TICKWIRE_` and the name in capitals) and the command line. A wrong one is refused
 //! with its name, its source, and the allowed values.
 
+mod admin;
 mod http_address;
+mod in_force;
 mod keys_url;
 mod list;
 mod load;
@@ -20,7 +22,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use admin::AdminConfig;
 pub use http_address::HttpAddress;
+pub(crate) use in_force::settings_in_force;
 pub use keys_url::KeysUrl;
 pub use list::List;
 pub use load::ConfigError;
@@ -446,6 +450,8 @@ settings! {
         topics: TopicsConfig = TopicsConfig::default();
         /// Settings of webhooks.
         webhooks: WebhooksConfig = WebhooksConfig::default();
+        /// Settings of the admin side.
+        admin: AdminConfig = AdminConfig::default();
     }
 }
 

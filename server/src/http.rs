@@ -37,9 +37,10 @@ use crate::playback::PlaybackControl;
 use crate::scheduler::Stall;
 pub use asset::{Asset, Page};
 use listener::ConnectionEnd;
-pub(crate) use listener::{HttpPeer, HttpTls, listen, serve};
+pub(crate) use listener::{HttpPeer, HttpTls, listen, listen_shared, serve};
 pub use page::PageError;
 pub(crate) use page::check_dir;
+pub(crate) use permits::seat;
 pub(crate) use websocket::WebSocketEntry;
 
 /// Facts that the HTTP side shows and that change while the server runs.
@@ -99,7 +100,7 @@ pub(crate) fn router<S: Simulation>(
         let sessions = Router::new().route(protocol::PATH, get(websocket::knock::<S>));
         router = router.merge(sessions.with_state(door));
     }
-    headers::around(router.layer(middleware::from_fn(permits::seat)), page_policy)
+    headers::around(router.layer(middleware::from_fn(seat)), page_policy)
 }
 
 /// The certificate hashes, in the form of a browser's `serverCertificateHashes`. They are public:

@@ -76,10 +76,12 @@
 //! 5. `scheduler`: rooms ticked at absolute deadlines on threads of their own;
 //! 6. [`room`]: what a tick does, with no socket and no clock;
 //! 7. [`journal`]: what is kept of it on disk, and how it is run again;
-//! 8. [`store`]: chat that outlives rooms and server.
+//! 8. [`store`]: chat that outlives rooms and server;
+//! 9. `admin`: what an operator sees and changes of all that.
 //!
 //! [`simulated`] runs all of it from the session up without sockets, threads and clocks.
 
+mod admin;
 mod admission;
 mod certificates;
 pub mod config;
@@ -113,6 +115,7 @@ mod topics;
 mod transport;
 mod webhooks;
 
+pub use admin::AdminTokenError;
 pub use config::ServerConfig;
 pub use handle::{
     PublishError, ReadTopicsOptions, ReaderEnd, ServerHandle, TopicItem, TopicReader, TopicsHandle,

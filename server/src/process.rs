@@ -306,6 +306,9 @@ async fn serve<S: Simulation>(
         }
         None => tell(&format!("listening udp={udp}")),
     }
+    if let Some(admin) = server.admin_addr() {
+        tracing::info!(address = %admin, "the admin side listens; every request needs its token");
+    }
     if udp.ip().is_loopback() {
         // A browser that tries the other address over QUIC waits in vain, and then takes a
         // WebSocket.

@@ -73,6 +73,15 @@ impl From<(RefuseCode, String)> for RoomRefusal {
     }
 }
 
+/// Who may find a room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoomAccess {
+    /// It is missing from all lists.
+    pub(crate) is_unlisted: bool,
+    /// Quick matches may join it.
+    pub(crate) is_quick: bool,
+}
+
 /// A room that the game would make.
 struct RoomPlan<S: Simulation> {
     options: S::RoomOptions,
@@ -288,6 +297,16 @@ impl<S: Simulation> Rooms<S> {
     /// All rooms.
     pub(crate) fn mailboxes(&self) -> Vec<Arc<Mailbox<S::Input>>> {
         self.registry().entries.values().map(|entry| Arc::clone(&entry.mailbox)).collect()
+    }
+
+    /// All rooms, each with who may find it.
+    pub(crate) fn all(&self) -> Vec<(Arc<Mailbox<S::Input>>, RoomAccess)> {
+        let all = self.registry();
+        let access = |entry: &Entry<_>| RoomAccess {
+            is_unlisted: entry.unlisted,
+            is_quick: entry.quick_join,
+        };
+        all.entries.values().map(|it| (Arc::clone(&it.mailbox), access(it))).collect()
     }
 
     /// The threads of the rooms.

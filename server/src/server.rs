@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::admin::AdminSide;
 use crate::admission::Admission;
 use crate::certificates::Certificates;
 use crate::config::ServerConfig;
@@ -72,6 +73,7 @@ pub struct Server<S: Simulation> {
     tokens: Option<Arc<TokenAuthenticator>>,
     authenticator: Option<Box<dyn AnyAuthenticator>>,
     webhook: Option<Webhook>,
+    admin: Option<AdminSide>,
     /// The controls of the replay that it shows, and the place that keeps its room.
     playback: Option<(Arc<PlaybackControl>, Membership<S::Input>)>,
     /// Results of the store, if there is one.
@@ -88,9 +90,10 @@ impl<S: Simulation> Server<S> {
     /// # Errors
     /// [`ServerError`], saying what to change.
     pub async fn bind(config: ServerConfig) -> Result<Self, ServerError> {
-        let prepared = Prepared::new::<S>(&config)?;
+        let mut prepared = Prepared::new::<S>(&config)?;
         let (bound, http) = bind_both(&config, &prepared.certificates, &prepared.secret)?;
-        Self::start(config, prepared, (bound, http), WarmRooms::default())
+        let admin = AdminSide::bind(&config, prepared.admin_token.take(), false)?;
+        Self::start(config, prepared, (bound, http, admin), WarmRooms::default())
     }
 
     /// Takes over from the process that started this one, once its rooms have been run again here. Nobody is answered until
@@ -102,7 +105,7 @@ impl<S: Simulation> Server<S> {
         config: ServerConfig,
         predecessor: &Predecessor,
     ) -> Result<Self, ServerError> {
-        let prepared = Prepared::new::<S>(&config)?;
+        let mut prepared = Prepared::new::<S>(&config)?;
         let warm = WarmRooms::open(&config, predecessor)?;
         let GivenSockets { udp, http } = predecessor.take(warm.needs_checkpoints())?;
         let failed = |error| listen_error(&config, error);
@@ -110,13 +113,14 @@ impl<S: Simulation> Server<S> {
         let bound = transport::on_socket(&config, udp, certificate, &prepared.secret)?;
         let http = http.filter(|_| config.http).map(TcpListener::from_std);
         let http = http.transpose().map_err(failed)?;
-        Self::start(config, prepared, (bound, http), warm)
+        let admin = AdminSide::bind(&config, prepared.admin_token.take(), true)?;
+        Self::start(config, prepared, (bound, http, admin), warm)
     }
 
     fn start(
         config: ServerConfig,
         prepared: Prepared,
-        (bound, http): (Bound, Option<TcpListener>),
+        (bound, http, admin): (Bound, Option<TcpListener>, Option<AdminSide>),
         warm: WarmRooms<S>,
     ) -> Result<Self, ServerError> {
         let failed = |error| listen_error(&config, error);
@@ -148,6 +152,7 @@ impl<S: Simulation> Server<S> {
             tokens,
             authenticator: None,
             webhook,
+            admin,
             playback: None,
             stored,
             local_addr,
@@ -193,6 +198,11 @@ impl<S: Simulation> Server<S> {
     /// The TCP address of the HTTP side, if there is one.
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The TCP address of the admin side, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(AdminSide::local_addr)
     }
 
     /// Says something to those who play, while the server runs.
@@ -256,6 +266,9 @@ impl<S: Simulation> Server<S> {
         tasks.spawn(identity::watch_keys(watched_tokens, host.config.token_keys_check_s));
         // Before the HTTP side serves: whoever knew the address would be told that it starts.
         shown.ready.store(true, Ordering::Release);
+        if let Some(admin) = self.admin {
+            tasks.spawn(admin.serve(Arc::clone(&host), Arc::clone(&shown)));
+        }
         let mut http_task = None;
         if let Some(listener) = http {
             let door = WebSocketEntry::new(&host, &shown, admission, origins);

@@ -49,7 +49,7 @@ pub(crate) use command::store_command;
 pub(crate) use database::{ChatPage, PAGE_BYTES_MAX};
 pub(crate) use period::ScorePeriod;
 pub(crate) use scores::{FindScores, SaveScore, ScoreId, ScorePage, ScoreQuery, ScoreRange};
-pub(crate) use state::StoreStats;
+pub(crate) use state::{StoreHealth, StoreStats};
 pub(crate) use thread::{StoreByHand, wall_ms};
 pub(crate) use topics::{TopicAnswer, TopicWrite};
 pub(crate) use webhooks::{DeadLetter, RecordWebhook, WebhookRecord};

@@ -12,11 +12,11 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::sections::{SECTIONS, section_of};
 use super::settings::{OutOfRange, Setting};
-use super::{RoomConfig, ServerConfig, TopicsConfig, WebhooksConfig};
+use super::{AdminConfig, RoomConfig, ServerConfig, TopicsConfig, WebhooksConfig};
 use crate::topics::pattern_mistake;
 
 /// Shown as the default of a setting without one.
-const NOTHING: &str = "none";
+pub(super) const NOTHING: &str = "none";
 
 /// The reason why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +106,8 @@ impl ServerConfig {
         topics.map_err(|wrong| out_of_range("topics.", TopicsConfig::SETTINGS, wrong))?;
         let webhooks = self.webhooks.check();
         webhooks.map_err(|wrong| out_of_range("webhooks.", WebhooksConfig::SETTINGS, wrong))?;
+        let admin = self.admin.check();
+        admin.map_err(|wrong| out_of_range("admin.", AdminConfig::SETTINGS, wrong))?;
         let other = |key: &str, reason: &str| Err((key.to_owned(), reason.to_owned(), None));
         if self.cert_file.is_some() != self.key_file.is_some() {
             return other(
@@ -205,7 +207,7 @@ fn wrong(figment: &Figment, error: &figment::Error) -> ConfigError {
 
 /// What is wrong with the value of a setting that is an address, and what to write instead.
 fn wrong_address(figment: &Figment, key: &str) -> Option<String> {
-    if !matches!(key, "listen" | "http_listen") {
+    if !matches!(key, "listen" | "http_listen" | "admin.listen") {
         return None;
     }
     let given = shown(&figment.find_value(key).ok()?);
@@ -263,15 +265,17 @@ fn allowed_suffix(allowed: Option<&str>) -> String {
 
 /// Every setting with its key in the file.
 pub(super) fn every_setting() -> impl Iterator<Item = (String, &'static Setting)> {
-    let is_single = |setting: &&Setting| !matches!(setting.name, "room" | "topics" | "webhooks");
+    let is_single =
+        |setting: &&Setting| !matches!(setting.name, "room" | "topics" | "webhooks" | "admin");
     let server = ServerConfig::SETTINGS.iter().filter(is_single);
     let (room, topics) = (RoomConfig::SETTINGS.iter(), TopicsConfig::SETTINGS.iter());
-    let webhooks = WebhooksConfig::SETTINGS.iter();
+    let (webhooks, admin) = (WebhooksConfig::SETTINGS.iter(), AdminConfig::SETTINGS.iter());
     server
         .map(|setting| (setting.name.to_owned(), setting))
         .chain(room.map(|setting| (format!("room.{}", setting.name), setting)))
         .chain(topics.map(|setting| (format!("topics.{}", setting.name), setting)))
         .chain(webhooks.map(|setting| (format!("webhooks.{}", setting.name), setting)))
+        .chain(admin.map(|setting| (format!("admin.{}", setting.name), setting)))
 }
 
 fn variable_name(key: &str) -> String {

@@ -25,6 +25,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("A room", &["room."]),
     ("Topics", &["topics."]),
     ("Webhooks", &["webhooks."]),
+    ("Admin side", &["admin."]),
     ("Journals", &["journal"]),
     ("Store", &["store", "profile", "score_", "sanctions", "chat_"]),
     (

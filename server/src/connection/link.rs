@@ -201,7 +201,7 @@ impl<I> ClientLink<I> {
         let _ = self.identity.set(identity);
     }
 
-    pub(super) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         static GUEST: Identity = Identity { account: None, name: None, room: None, topics: None };
         self.identity.get().unwrap_or(&GUEST)
     }
@@ -212,7 +212,7 @@ impl<I> ClientLink<I> {
     }
 
     /// The name under which it joined last, as it was given; `None` before the first join.
-    pub(super) fn display_name(&self) -> Option<Arc<String>> {
+    pub(crate) fn display_name(&self) -> Option<Arc<String>> {
         self.display_name.load_full()
     }
 

@@ -47,12 +47,22 @@ pub(super) struct ConnectionEnd(pub(super) tokio::time::Instant);
 
 /// Listens on `address`; on an IPv6 address for IPv4 as well.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    listen_on(address, false)
+}
+
+/// As [`listen`], also while another process of the same user listens there, which did the same.
+pub(crate) fn listen_shared(address: SocketAddr) -> io::Result<TcpListener> {
+    listen_on(address, true)
+}
+
+fn listen_on(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
     // A restarted server gets its port back at once.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(is_shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -42,7 +42,7 @@ impl ConnectionPermits {
 
 /// A connection that may have no permit yet.
 #[derive(Clone, Debug)]
-pub(super) struct PendingConnection {
+pub(crate) struct PendingConnection {
     permits: ConnectionPermits,
     address: IpAddr,
     place: Arc<OnceLock<Share>>,
@@ -84,7 +84,7 @@ impl PendingConnection {
 }
 
 /// Answers health checks at once, other requests once there is a permit.
-pub(super) async fn seat(
+pub(crate) async fn seat(
     Extension(guest): Extension<PendingConnection>,
     request: Request,
     next: Next,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tickwire_certs::CertsError;
 
+use crate::admin::AdminTokenError;
 use crate::handover::HandoverError;
 use crate::http::PageError;
 use crate::identity::TokenKeysError;
@@ -44,6 +45,9 @@ pub enum ServerError {
     /// Webhooks cannot be posted by these settings.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
+    /// No token for the admin side.
+    #[error(transparent)]
+    AdminToken(#[from] AdminTokenError),
     /// No page.
     #[error(transparent)]
     Page(#[from] PageError),

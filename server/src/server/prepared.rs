@@ -8,6 +8,7 @@ use tickwire_shared::Simulation;
 use time::OffsetDateTime;
 
 use super::ServerError;
+use crate::admin::AdminToken;
 use crate::certificates::{Certificates, reset_secret};
 use crate::config::ServerConfig;
 use crate::http::{self, PageError};
@@ -20,6 +21,7 @@ pub(super) struct Prepared {
     pub(super) tokens: Option<Arc<TokenAuthenticator>>,
     pub(super) reservation_tokens: ReservationTokens,
     pub(super) webhook: Option<Webhook>,
+    pub(super) admin_token: Option<AdminToken>,
     pub(super) page_policy: HeaderValue,
     pub(super) secret: Secret,
 }
@@ -33,7 +35,16 @@ impl Prepared {
         let tokens = TokenAuthenticator::open(config, S::NAME)?;
         let reservation_tokens = ReservationTokens::open(config, S::NAME)?;
         let webhook = Webhook::open(config)?;
+        let admin_token = AdminToken::of_process(config)?;
         let secret = reset_secret(config);
-        Ok(Prepared { certificates, tokens, reservation_tokens, webhook, page_policy, secret })
+        Ok(Prepared {
+            certificates,
+            tokens,
+            reservation_tokens,
+            webhook,
+            admin_token,
+            page_policy,
+            secret,
+        })
     }
 }

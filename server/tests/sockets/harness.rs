@@ -26,6 +26,8 @@ use crate::game::Dots;
 pub(crate) struct Running {
     pub(crate) udp: SocketAddr,
     pub(crate) http: SocketAddr,
+    /// The admin side, if there is one.
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) notices: Notices<Dots>,
     pub(crate) handle: ServerHandle<Dots>,
     pub(crate) hashes: Vec<[u8; 32]>,
@@ -99,6 +101,7 @@ impl Running {
         let server = with(server);
         let port = server.local_addr().port();
         let http = server.http_addr().map_or(0, |addr| addr.port());
+        let admin = server.admin_addr();
         let (hashes, handle) = (server.certificate_hashes(), server.handle());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async move {
@@ -107,6 +110,7 @@ impl Running {
         Running {
             udp: SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
             http: SocketAddr::from((Ipv6Addr::LOCALHOST, http)),
+            admin,
             notices: handle.notices(),
             handle,
             hashes,
@@ -206,7 +210,12 @@ impl Running {
 
     /// Status, headers and body of an HTTP answer.
     pub(crate) async fn request(&self, request: &str) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(self.http).await.unwrap();
+        Running::request_at(self.http, request).await
+    }
+
+    /// The same of any address.
+    pub(crate) async fn request_at(to: SocketAddr, request: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(to).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         soon("an HTTP answer", stream.read_to_string(&mut answer)).await.unwrap();

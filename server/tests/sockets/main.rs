@@ -9,6 +9,7 @@ mod history;
 mod hooks;
 mod laned;
 
+mod admin;
 mod bad_input;
 mod bots;
 mod certificates;
