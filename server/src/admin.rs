@@ -3,9 +3,11 @@
 //! - `token` and `gate` let in nobody but those who bear the token, under a name of this machine;
 //! - `server` is a running server, of whichever game, as this side sees it;
 //! - `api` has the routes of `/v1` and their OpenAPI description, `views` what they take and give;
+//! - `command` asks such a server from a shell;
 //! - `metrics` writes what is counted in the form that Prometheus reads, `process` reads what the system counts.
 
 mod api;
+mod command;
 mod gate;
 mod metrics;
 mod process;
@@ -27,6 +29,7 @@ use crate::config::ServerConfig;
 use crate::connection::ServerState;
 use crate::http::{self, LiveInfo};
 use crate::transport::BindError;
+pub(crate) use command::admin_command;
 use server::{AdministeredServer, RunningServer};
 pub(crate) use token::AdminToken;
 pub use token::AdminTokenError;

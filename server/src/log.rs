@@ -44,6 +44,8 @@ fn subscriber(
         .with_env_filter(filter)
         .with_ansi(is_terminal)
         .with_writer(writer)
+        // Whoever read the log may be gone: telling of it there would end the thread.
+        .log_internal_errors(false)
         .fmt_fields(debug_fn(write_field).delimited(" "))
         .event_format(Lines { lines_hz, format: Format::default(), samples: Mutex::default() })
         .finish()
@@ -74,6 +76,14 @@ impl<W: Write> Write for Harmless<W> {
         }
         Ok(())
     }
+}
+
+/// `text` with all of that escaped.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut written = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _ = Harmless(&mut written).write_str(text);
+    written
 }
 
 fn is_harmful(letter: char) -> bool {

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
+use crate::admin::admin_command;
 use crate::config::{ConfigError, ServerConfig};
 use crate::handle::ServerHandle;
 use crate::handover::{HandoverSignal, Launch, Predecessor, tell_ready};
@@ -44,7 +45,8 @@ const EXIT_IMPATIENT: i32 = 130;
 /// into the program.
 ///
 /// With `token` as its first argument it makes and reads join tokens instead: see `token --help`.
-/// With `replay FILE` it runs a room's [journal](crate::journal) again and prints the outcome; with `store` it checks or copies a [store].
+/// With `replay FILE` it runs a room's [journal](crate::journal) again and prints the outcome; with `store` it checks or copies a [store];
+/// with `admin` it asks the admin side of a server that runs.
 ///
 /// Once it listens, it prints one line on standard output:
 /// `listening udp=[::]:4433 http=http://localhost:4433/`.
@@ -113,6 +115,7 @@ fn run_process<S: Simulation>(beside: Beside<S>) -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1).and_then(|word| word.to_str()) {
         Some("token") => return token_command(S::NAME, args),
+        Some("admin") => return admin_command(args),
         Some("store") => return store::store_command((S::NAME, S::SCORE_BOARDS), args),
         Some("replay") => {
             let command = ReplayCommand::parse(args);

@@ -46,6 +46,16 @@ impl Serving {
         Serving { place: place.to_owned(), port, process, certs }
     }
 
+    /// Where its admin side listens, by its log, which nobody reads from then on.
+    fn admin(&mut self) -> String {
+        let mut log = BufReader::new(self.process.stderr.take().unwrap()).lines();
+        let line =
+            log.find(|line| line.as_ref().is_ok_and(|it| it.contains("the admin side listens")));
+        let line = line.expect("the log says where the admin side listens").unwrap();
+        let (_, address) = line.rsplit_once("address=").expect(&line);
+        address.to_owned()
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
@@ -244,4 +254,43 @@ fn a_server_that_stood_still_for_longer_than_the_idle_time_keeps_its_web_sockets
             assert_eq!(session.hear(), 0x82, "neither a close nor its end");
         }
     }
+}
+
+/// What the command `admin` prints, and whether it succeeds.
+fn admin(at: &str, token: &str, words: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire-minimal"));
+    command.args(["admin", "--url", &format!("http://{at}")]).args(words);
+    let out = command.env("TICKWIRE_ADMIN_TOKEN", token).output().unwrap();
+    let text = [out.stdout, out.stderr].concat();
+    (out.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn an_operator_asks_a_running_server_from_a_shell_also_when_nobody_reads_its_log() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let before = format!("export TICKWIRE_ADMIN_TOKEN={token}");
+    let mut server = Serving::start(&before, "--listen 127.0.0.1:0 --admin-listen 127.0.0.1:0");
+    let at = server.admin();
+    let mut session = Session::open(server.port);
+    let (is_done, text) = admin(&at, token, &["server"]);
+    assert!(is_done && text.contains("sessions       1\n"), "{text}");
+    let (_, text) = admin(&at, token, &["rooms"]);
+    assert_eq!(text, "none\n");
+    let (_, text) = admin(&at, token, &["players"]);
+    let row = text.lines().nth(1).expect(&text);
+    let number = row.split(' ').next().unwrap();
+    assert!(text.starts_with("PLAYER") && row.contains("websocket"), "{text}");
+    let (_, text) = admin(&at, token, &["settings"]);
+    assert!(text.lines().any(|line| line.starts_with("admin.listen ")), "{text}");
+    let (_, text) = admin(&at, token, &["server", "--json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["phase"] == "ready");
+    let (is_done, text) = admin(&at, token, &["notice", "hello", "--room", "creek"]);
+    assert!(!is_done && text.starts_with("error: NoSuchRoom: "), "{text}");
+    assert_eq!(admin(&at, token, &["kick", number, "be gone"]), (true, String::new()));
+    // The close of a WebSocket.
+    while session.hear() != 0x88 {}
+    let (is_done, text) = admin(&at, "another token, which nobody made", &["server"]);
+    assert!(!is_done && text.starts_with("error: TokenInvalid: "), "{text}");
+    let (is_done, text) = admin("127.0.0.1:1", token, &["server"]);
+    assert!(!is_done && text.contains("is there a server with admin.listen?"), "{text}");
 }

@@ -11,7 +11,7 @@ const LENGTH: std::ops::RangeInclusive<usize> = 32..=512;
 /// Bytes of its file, at most.
 const FILE_BYTES_MAX: u64 = 1024;
 /// The variable that may hold it.
-const VARIABLE: &str = "TICKWIRE_ADMIN_TOKEN";
+pub(super) const VARIABLE: &str = "TICKWIRE_ADMIN_TOKEN";
 /// The command that makes one.
 const MAKE: &str = "(umask 077; openssl rand -hex 32 > admin.token)";
 
@@ -89,7 +89,8 @@ impl AdminToken {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The text of a token's file.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => {
             let at = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

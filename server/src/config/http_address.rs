@@ -13,7 +13,7 @@ pub struct HttpAddress {
 
 impl HttpAddress {
     /// Reads an address. The error shows the text without a password, says what is wrong, and ends with `example`.
-    pub(super) fn parse(text: &str, example: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, example: &str) -> Result<Self, String> {
         // Before an @ may be a password, and the reason is logged.
         let shown = text.rsplit('@').next().unwrap_or_default();
         let wrong = |why: &str| Err(format!("{shown:?} {why}; write {example}"));

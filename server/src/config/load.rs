@@ -293,7 +293,8 @@ fn command() -> Command {
         .about("An authoritative fixed-tick game server")
         .after_help(
             "Flags are stronger than variables, variables than the file.\n\
-             `token --help` tells how to make and read join tokens, `replay --help` how to run a room's journal again.",
+             `token --help` tells how to make and read join tokens, `replay --help` how to run a room's journal again,\n\
+             `admin --help` how to ask a server that runs.",
         )
         .arg(config);
     let defaults = Figment::from(Serialized::defaults(ServerConfig::default()));
