@@ -85,6 +85,14 @@ counters! {
     topics_published,
     /// Requests to publish or to subscribe that were refused, and those over HTTP.
     topics_refused,
+    /// Messages to topics that came by datagram.
+    topics_lossy_received,
+    /// Those of them that came behind a newer one of their session, or twice, and were dropped.
+    topics_lossy_late,
+    /// Those that had not come when a newer one of their session did.
+    topics_lossy_lost,
+    /// Those that were refused.
+    topics_lossy_refused,
     /// Bytes of topics streams that the transport took.
     topic_bytes_out,
     /// Bytes of topics over HTTP.
