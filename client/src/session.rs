@@ -14,6 +14,7 @@ mod fading_out;
 mod input;
 mod interpolation;
 mod lateness;
+mod lossy;
 mod net_stats;
 mod predicting;
 pub mod prediction;
@@ -323,14 +324,18 @@ impl Session {
 
     /// The next datagram to send. There is none without a connection, nor from the room of a server that was started again.
     pub fn poll_datagram(&mut self) -> Option<Vec<u8>> {
+        let datagram = self.poll_input().or_else(|| self.topics.lossy.poll())?;
+        self.stats.bytes_out += datagram.len() as u64;
+        Some(datagram)
+    }
+
+    fn poll_input(&mut self) -> Option<Vec<u8>> {
         let room = self.room.as_mut()?;
         if !self.resume.is_connected() || self.resume.awaits_room() {
             while room.poll_datagram().is_some() {}
             return None;
         }
-        let datagram = room.poll_datagram()?;
-        self.stats.bytes_out += datagram.len() as u64;
-        Some(datagram)
+        room.poll_datagram()
     }
 
     /// The next event; `None` if there is none now.

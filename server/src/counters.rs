@@ -18,6 +18,16 @@ macro_rules! counters {
             $($(#[doc = $doc])* pub(crate) $name: u64,)*
         }
 
+        #[cfg(test)]
+        impl Counts {
+            /// Each count is another number.
+            pub(crate) fn numbered() -> Self {
+                let mut number = 1000;
+                $(number += 1; let $name = number;)*
+                Counts { $($name,)* }
+            }
+        }
+
         impl Counters {
             pub(crate) fn counts(&self) -> Counts {
                 Counts { $($name: self.$name.get(),)* }
@@ -85,6 +95,14 @@ counters! {
     topics_published,
     /// Requests to publish or to subscribe that were refused, and those over HTTP.
     topics_refused,
+    /// Messages to topics that came by datagram.
+    topics_lossy_received,
+    /// Those of them that came behind a newer one of their session, or twice, and were dropped.
+    topics_lossy_late,
+    /// Those that had not come when a newer one of their session did.
+    topics_lossy_lost,
+    /// Those that were refused.
+    topics_lossy_refused,
     /// Bytes of topics streams that the transport took.
     topic_bytes_out,
     /// Bytes of topics over HTTP.

@@ -4,6 +4,7 @@
 //!
 //! - `pattern` and `level_trie` find topics by patterns, and patterns by topics;
 //! - `log` keeps the messages of a topic: the last ones, and the newest one of each key;
+//! - `lossy` has the numbers of messages that came by datagram, of which late ones are dropped;
 //! - `lifetimes` knows which values end with a session, or at a time, and `values` removes them;
 //! - `subscriber` has how far a session has read each topic that it follows;
 //! - `merged` reads several topics as one list, for readers of event streams;
@@ -21,6 +22,7 @@ mod hub;
 mod level_trie;
 mod lifetimes;
 mod log;
+mod lossy;
 mod merged;
 mod orders;
 mod pattern;
@@ -48,6 +50,7 @@ use level_trie::LevelTrie;
 use lifetimes::{AfterLeave, Lifetimes, ValueId};
 pub(crate) use log::StoredTopicMessage;
 use log::{TopicLog, kept_bytes};
+pub(crate) use lossy::{LossyArrival, LossySequence};
 pub(crate) use merged::MergedItem;
 pub use merged::{MergedCursor, NoCursor};
 pub(crate) use orders::{

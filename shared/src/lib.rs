@@ -75,7 +75,7 @@
 //! 2. [`schema`] and [`quantize`]: a value as a table of integer lanes; [`text`]: short texts among them;
 //!    [`compatibility`]: whether two sides' tables fit;
 //! 3. [`bits`] and [`delta`]: lanes as bits, against a baseline; [`model`]: by codes trained for a game;
-//! 4. [`snapshot`] and [`input`]: the two datagrams;
+//! 4. [`snapshot`], [`input`] and [`lossy`]: the datagrams;
 //! 5. [`control`]: the frames of the reliable streams, and every way a session can end; [`command`]: what a player asks
 //!    of its game on them.
 //! 6. [`websocket`]: all of it over one TCP connection;
@@ -101,6 +101,7 @@ pub mod correction;
 pub mod delta;
 pub mod history;
 pub mod input;
+pub mod lossy;
 pub mod model;
 pub mod predict;
 pub mod quantize;
@@ -128,4 +129,4 @@ pub use tick::{GAP_TICKS_MAX, Tick};
 pub use tickwire_derive::{Input, Replicate, game, state};
 
 /// The version of everything on the wire. A peer with another version is told so and closed.
-pub const PROTOCOL_VERSION: u8 = 8;
+pub const PROTOCOL_VERSION: u8 = 9;

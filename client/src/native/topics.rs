@@ -2,6 +2,7 @@
 
 use tickwire_shared::Simulation;
 use tickwire_shared::control::{RequestId, SubscriptionId, TopicCursor, TopicLifetime};
+use tickwire_shared::lossy::LossyError;
 
 use super::Client;
 use crate::session::SubscribeOptions;
@@ -32,6 +33,23 @@ impl<S: Simulation> Client<S> {
         let request = self.session.publish_for(lifetime, (topic, key), payload);
         self.flush();
         request
+    }
+
+    /// Publishes a message that may be lost, such as a position or a value of a sensor: by one datagram, without an answer and
+    /// without another try. A message that comes behind a newer one of this session is dropped, so no old value ever follows a
+    /// newer one. Returns its number among those of the session, from 1. While there is no connection it is lost.
+    ///
+    /// # Errors
+    /// [`LossyError`] for a message that does not fit a datagram. What the server refuses is not told.
+    pub fn publish_lossy(
+        &mut self,
+        topic: &str,
+        key: &str,
+        payload: &[u8],
+    ) -> Result<u32, LossyError> {
+        let published = self.session.publish_lossy(topic, key, payload);
+        self.flush();
+        published
     }
 
     /// Removes the value of a key, whoever published it.

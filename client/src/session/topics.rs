@@ -13,6 +13,7 @@ use tickwire_shared::control::{
 };
 
 use super::event::TopicEvent;
+use super::lossy::LossyOut;
 use super::resume::RequestStream;
 use super::{Session, SessionError};
 
@@ -58,6 +59,8 @@ pub(super) struct TopicsState {
     held: BTreeMap<TopicKey, Vec<u8>>,
     /// Requests that change what it holds: to which value, or none.
     changing: BTreeMap<RequestId, HeldChange>,
+    /// Messages that may be lost.
+    pub(super) lossy: LossyOut,
     events: VecDeque<TopicEvent>,
     events_bytes: usize,
 }
@@ -84,6 +87,7 @@ impl TopicsState {
     /// The connection is lost, and what was not sent with it.
     pub(super) fn lose(&mut self) {
         (self.is_open, self.out) = (false, Vec::new());
+        self.lossy.lose();
     }
 
     /// Begins the stream of a new connection, if the session has subscriptions.

@@ -42,6 +42,13 @@ impl Core {
         self.session.publish_for(lifetime, (topic, key), payload).0
     }
 
+    /// Publishes a message that may be lost, by the next `takeDatagram`. Returns why it does not fit one; undefined if it does.
+    #[wasm_bindgen(js_name = publishLossy)]
+    pub fn publish_lossy(&mut self, topic: &str, key: &str, payload: &[u8]) -> Option<String> {
+        let published = self.session.publish_lossy(topic, key, payload);
+        published.err().map(|error| error.to_string())
+    }
+
     /// Removes the value of a key. Returns the number that the answer names.
     #[wasm_bindgen(js_name = removeValue)]
     pub fn remove_value(&mut self, topic: &str, key: &str) -> u32 {

@@ -66,7 +66,7 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#core = core;
     this.#steering = new Steering(showing);
     this.#static = new StaticLoader(showing.staticCache, () => !this.#end && this.#drain());
-    this.topics = new Topics({ core, ask: (request) => this.ask(request) });
+    this.topics = new Topics({ core, ask: (request) => this.ask(request), send: (write) => this.#send(write) });
     const current = { core, transport: () => this.#transport };
     this.#reconnector = new Reconnector(showing.ways, {
       ...current,
@@ -286,16 +286,24 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     this.#lastUpdateMs = nowMs;
     this.#guard(() => {
       this.#core.update(nowMs);
-      for (;;) {
-        const datagram = this.#core.takeDatagram();
-        if (!datagram) break;
-        this.#transport.sendDatagram(datagram);
-      }
+      this.#sendDatagrams();
     });
     this.#drain();
     if (this.#end) return;
     this.#upgrader.advance(nowMs);
     this.#reconnector.advance();
+  }
+
+  #sendDatagrams(): void {
+    for (let datagram = this.#core.takeDatagram(); datagram; datagram = this.#core.takeDatagram()) this.#transport.sendDatagram(datagram);
+  }
+
+  /** Writes a datagram and sends it; nothing after the session's end. */
+  #send<T>(write: (core: Core) => T): T | undefined {
+    if (this.#end) return undefined;
+    const written = write(this.#core);
+    this.#guard(() => this.#sendDatagrams());
+    return written;
   }
 
   #isStalled(nowMs: number): boolean {

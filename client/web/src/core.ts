@@ -115,6 +115,8 @@ export interface Core {
   command(kind: number, values: Float64Array): number;
   /** `lifetimeMs` is 0 for as long as the session lasts, undefined for until the next message of the key. */
   publish(topic: string, key: string, payload: Uint8Array, lifetimeMs: number | undefined): number;
+  /** Why the message does not fit a datagram; undefined if it does, and the next `takeDatagram` has it. */
+  publishLossy(topic: string, key: string, payload: Uint8Array): string | undefined;
   removeValue(topic: string, key: string): number;
   /** The subscription's number, which its events have, and the request's. */
   subscribeTopics(pattern: string, request: SubscribeRequest): number[];

@@ -31,6 +31,8 @@ interface TopicsClient {
   readonly core: Core;
   /** As `Asking.ask`. */
   ask<T>(request: (core: Core) => number): Promise<T>;
+  /** Writes a datagram and sends it; undefined after the session's end. */
+  send<T>(write: (core: Core) => T): T | undefined;
 }
 
 /** A server's topics: named channels beside rooms, for which a client need be in none. See `client.topics`. */
@@ -63,6 +65,21 @@ export class Topics {
     }
     const ms = lifetime === 'session' ? 0 : lifetime && Math.min(Math.ceil(lifetime.ms), MS_MAX);
     return this.#client.ask((core) => core.publish(topic, key, bytes, ms));
+  }
+
+  /**
+   * Publishes a message that may be lost, such as a position or a value of a sensor: by one datagram, without an answer and without
+   * another try. A message that comes behind a newer one of this client is dropped, so no old value ever follows a newer one.
+   * While there is no connection, and after the session's end, it is lost. What the server refuses is not told.
+   *
+   * Throws a {@link TickwireError} with the code `TopicTooLong` or `TopicInvalid` for what does not fit: topic, key and payload have
+   * 1132 bytes together.
+   */
+  publishLossy(topic: string, payload: Uint8Array | string, { key = '' }: Pick<PublishOptions, 'key'> = {}): void {
+    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('a message is a Uint8Array or a string');
+    const misfit = this.#client.send((core) => core.publishLossy(topic, key, bytes));
+    if (misfit !== undefined) throw new TickwireError(misfit.startsWith('a message') ? 'TopicTooLong' : 'TopicInvalid', misfit);
   }
 
   /** Removes the value of a key, whoever published it; also fulfilled where there is none. */

@@ -80,6 +80,7 @@ class ScriptedCore {
   takeControl = () => new Uint8Array();
   takeChat = () => new Uint8Array();
   takeDatagram = () => this.datagrams.shift();
+  publishLossy = (_topic: string, _key: string, payload: Uint8Array) => void this.datagrams.push(payload);
   ask = (what: string) => {
     this.asked.push(what);
     return ++this.requests;
@@ -306,6 +307,11 @@ test('the server tells of each own message whether it is saved', () => {
   client.on('chatSent', (event) => sent.push(event));
   say({ type: 'chatSent', request: 1, id: 8, isSaved: true }, { type: 'chatSent', request: 2, id: 9, isSaved: false });
   expect(sent).toMatchObject([{ id: 8, isSaved: true }, { id: 9, isSaved: false }]);
+});
+
+test('a message that may be lost goes at once, by a datagram', () => {
+  client.topics.publishLossy('a', new Uint8Array([7]), { key: 'k' });
+  expect(pipe.sent).toEqual([new Uint8Array([7])]);
 });
 
 test('topics have a stream of their own, and answers as other requests do', async () => {

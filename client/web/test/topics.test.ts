@@ -16,6 +16,10 @@ class ScriptedClient {
   readonly core = {
     publish: (topic: string, key: string, payload: Uint8Array, ...[lifetimeMs]: [number?]) =>
       this.note('publish', topic, key, new TextDecoder().decode(payload), ...(lifetimeMs === undefined ? [] : [lifetimeMs])),
+    publishLossy: (topic: string, key: string, payload: Uint8Array) => {
+      this.asked.push(['lossy', topic, key, new TextDecoder().decode(payload)]);
+      return payload.length > 3 ? 'a message of 4 bytes does not fit' : topic ? undefined : 'the name of a topic';
+    },
     removeValue: (topic: string, key: string) => this.note('remove', topic, key),
     subscribeTopics: (pattern: string, request: object) => {
       this.subscribed.add(++this.subscriptions);
@@ -31,6 +35,10 @@ class ScriptedClient {
   note(...what: unknown[]): number {
     this.asked.push(what);
     return ++this.numbers;
+  }
+
+  send<T>(write: (core: Core) => T): T | undefined {
+    return this.over ? undefined : write(this.core);
   }
 
   ask<T>(request: (core: Core) => number): Promise<T> {
@@ -105,6 +113,22 @@ test('what no server takes is refused with what is wrong, and not sent', async (
   void topics.publish('a', new Uint8Array(61_441));
   void topics.publish('a', new Uint8Array(61_440));
   expect(client.asked).toHaveLength(1);
+});
+
+test('a message that may be lost is sent without an answer, and one that does not fit is refused here', () => {
+  topics.publishLossy('pumps/7', 'é', { key: 'k' });
+  topics.publishLossy('pumps/7', new Uint8Array([65]));
+  expect(client.asked).toEqual([
+    ['lossy', 'pumps/7', 'k', 'é'],
+    ['lossy', 'pumps/7', '', 'A'],
+  ]);
+  expect(() => topics.publishLossy('a', 'long')).toThrow(expect.objectContaining({ code: 'TopicTooLong' }));
+  expect(() => topics.publishLossy('', 'x')).toThrow(expect.objectContaining({ code: 'TopicInvalid' }));
+  expect(() => topics.publishLossy('a', new ArrayBuffer(4) as never)).toThrow(TypeError);
+  finish('Normal');
+  client.asked.length = 0;
+  topics.publishLossy('a', 'x');
+  expect(client.asked).toEqual([]);
 });
 
 test('what is published while the connection is lost waits for its answer, and is rejected if the session ends instead', async () => {

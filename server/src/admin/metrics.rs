@@ -259,6 +259,17 @@ fn encode_topics(counts: &Counts, to: &mut Families<'_>) -> fmt::Result {
         counts.topics_refused,
     )?;
     to.counters(
+        "tickwire_topic_datagrams",
+        "Messages that may be lost, by whether they came in order, came late, or did not come",
+        "outcome",
+        [
+            ("received", counts.topics_lossy_received),
+            ("late", counts.topics_lossy_late),
+            ("lost", counts.topics_lossy_lost),
+            ("refused", counts.topics_lossy_refused),
+        ],
+    )?;
+    to.counters(
         "tickwire_topic_bytes",
         "Bytes of messages of topics that went out",
         "over",
@@ -419,6 +430,34 @@ fn buckets(times_us: &Histogram<u64>) -> TimeBuckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_counter_is_exported() {
+        let counts = Counts::numbered();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(CountsAlone(counts)));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let serde_json::Value::Object(counts) = serde_json::to_value(counts).unwrap() else {
+            panic!("counts are an object")
+        };
+        for (name, count) in counts {
+            let sample = format!(" {count}\n");
+            assert_eq!(text.matches(&sample).count(), 1, "{name} is not in one line of {text}");
+        }
+    }
+
+    #[derive(Debug)]
+    struct CountsAlone(Counts);
+
+    impl Collector for CountsAlone {
+        fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            let mut families = Families::new(encoder);
+            encode_sessions(&self.0, &mut families)?;
+            encode_traffic(&self.0, &Timing::new(0), &mut families)?;
+            encode_topics(&self.0, &mut families)
+        }
+    }
 
     #[test]
     fn each_time_is_in_one_bucket() {

@@ -1,7 +1,7 @@
 //! One client as the rest of the server sees it.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tickwire_shared::control::{
@@ -18,6 +18,7 @@ use crate::identity::Identity;
 use crate::room::{CommandFate, StaticBlob, SteppedCommands};
 use crate::rooms::{Membership, RestoredSeat};
 use crate::scheduler::Mailbox;
+use crate::topics::LossySequence;
 use crate::transport::TransportSession;
 
 /// One client: its connection, what waits for it, and the room it is in.
@@ -55,6 +56,8 @@ pub(crate) struct ClientLink<I> {
     identity: OnceLock<Identity>,
     /// The last commands that a step had before the server was started again.
     stepped: SteppedCommands,
+    /// The numbers of its publish datagrams.
+    lossy: Mutex<LossySequence>,
     end: OnceLock<SessionEnd>,
     ended: Notify,
 }
@@ -111,6 +114,7 @@ impl<I> ClientLink<I> {
             display_name: ArcSwapOption::empty(),
             identity: OnceLock::new(),
             stepped: SteppedCommands::default(),
+            lossy: Mutex::new(LossySequence::new()),
             end: OnceLock::new(),
             ended: Notify::new(),
         }
@@ -126,7 +130,9 @@ impl<I> ClientLink<I> {
         let identity = seat.identity();
         let RestoredSeat { player, name, membership, stepped, .. } = seat;
         let order = RequestOrder::again(sent_again, config);
-        let link = ClientLink { order, stepped, ..ClientLink::new(player, transport, config) };
+        let lossy = Mutex::new(LossySequence::restored());
+        let link =
+            ClientLink { order, stepped, lossy, ..ClientLink::new(player, transport, config) };
         let _ = link.secret.set(secret);
         link.reliable.keep();
         link.set_identity(identity);
@@ -280,6 +286,11 @@ impl<I> ClientLink<I> {
     /// Forgets the reported datagram size: the report did not arrive.
     pub(crate) fn forget_told(&self) {
         self.told_bytes.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// The numbers of its publish datagrams; held while one is published, for two connections may bring them at once.
+    pub(super) fn lossy(&self) -> MutexGuard<'_, LossySequence> {
+        self.lossy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a look-up of history. Returns false while another one is under way.

@@ -150,7 +150,7 @@ fn answer<S: Simulation>(
         ClientTopics::Publish { topic, key, payload, lifetime, .. } => {
             let message = NewTopicMessage { from: player, topic, key, payload, lifetime };
             let answer = TopicAnswer::Session { player, request };
-            let published = host.publish(rights, message, answer)?;
+            let published = host.publish(rights, message, Some(answer))?;
             // The store answers those that it keeps.
             if let Some(sequence) = published {
                 link.send_control(ServerFrame::Published { request, sequence });
@@ -225,13 +225,13 @@ impl<S: Simulation> ServerState<S> {
     ///
     /// # Errors
     /// Why it is not published.
-    fn publish(
+    pub(super) fn publish(
         &self,
         rights: Option<&TopicRights>,
         message: NewTopicMessage,
-        answer: TopicAnswer,
+        answer: Option<TopicAnswer>,
     ) -> Result<Option<u64>, TopicRefusal> {
-        let to = (self.rooms.store.as_ref(), Some(answer));
+        let to = (self.rooms.store.as_ref(), answer);
         let published = self.topics.publish(rights, message, wall_ms(), to)?;
         let (sequence, is_kept) = (published.sequence, published.is_kept);
         self.note_published(published.ended);
@@ -271,7 +271,7 @@ impl<S: Simulation> ServerState<S> {
         message: NewTopicMessage,
     ) -> Result<u64, TopicRefusal> {
         let (answer, answered) = oneshot::channel();
-        if let Some(sequence) = self.publish(rights, message, TopicAnswer::Waiting(answer))? {
+        if let Some(sequence) = self.publish(rights, message, Some(TopicAnswer::Waiting(answer)))? {
             return Ok(sequence);
         }
         answered.await.ok().flatten().ok_or_else(not_saved)

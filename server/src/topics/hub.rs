@@ -57,7 +57,7 @@ pub(super) struct HubState {
     ahead_ms: u64,
 }
 
-/// A session that has opened its topics stream.
+/// A session that has opened its topics stream, or has published by datagram.
 #[derive(Debug)]
 struct HubSession {
     /// That of the connection that reads.
@@ -131,12 +131,7 @@ impl TopicHub {
         let signal = Arc::<Notify>::default();
         let mut state = self.state();
         let number = state.topics.handle_begin(player, positions);
-        let limits = &self.limits;
-        let session = state.sessions.entry(player).or_insert_with(|| HubSession {
-            signal: Arc::clone(&signal),
-            publishes: TokenBucket::new(limits.publish_burst, limits.publish_hz, now),
-            has_published: false,
-        });
+        let session = state.session(player, &self.limits, now);
         let before = std::mem::replace(&mut session.signal, Arc::clone(&signal));
         drop(state);
         // The task of an earlier connection looks once more, and ends.
@@ -144,9 +139,9 @@ impl TopicHub {
         TopicConnection { player, number, signal }
     }
 
-    /// Whether a session may publish another message now.
+    /// Whether a session may publish another message now, on its stream or by datagram.
     pub(crate) fn may_publish(&self, player: PlayerId, now: Instant) -> bool {
-        self.state().sessions.get_mut(&player).is_some_and(|session| session.publishes.take(now))
+        self.state().session(player, &self.limits, now).publishes.take(now)
     }
 
     /// Publishes a message, by the rights of the session if it has any of its own. `store` is told of one that it keeps, and
@@ -305,6 +300,11 @@ impl TopicHub {
         }
     }
 
+    /// Forgets a session that has ended, and may have published since.
+    pub(crate) fn forget(&self, player: PlayerId) {
+        self.state().sessions.remove(&player);
+    }
+
     /// True for a session that has subscriptions, or has published.
     pub(crate) fn is_used_by(&self, player: PlayerId) -> bool {
         let state = self.state();
@@ -369,6 +369,20 @@ impl TopicHub {
 }
 
 impl HubState {
+    /// A session, which begins with its first use of topics.
+    fn session(
+        &mut self,
+        player: PlayerId,
+        limits: &TopicsConfig,
+        now: Instant,
+    ) -> &mut HubSession {
+        self.sessions.entry(player).or_insert_with(|| HubSession {
+            signal: Arc::default(),
+            publishes: TokenBucket::new(limits.publish_burst, limits.publish_hz, now),
+            has_published: false,
+        })
+    }
+
     /// Has the store write what has changed. The last message is `own` if there is one: its answer, and the bytes that are reserved
     /// for it. Where the store has no place for another change, a removed value or topic is there again after a restart.
     fn write_changes(

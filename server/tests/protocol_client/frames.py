@@ -4,7 +4,7 @@ from errors import Malformed
 from postcard import (BOOL, BYTES, F32, I64, STRING, U8, U16, U32, U64, decode, encode, enumeration, fixed, listing,
                       optional, structure, units)
 
-VERSION = 8
+VERSION = 9
 FRAME_MAX = 65536
 CONTROL, CHAT, STATIC, TOPICS = 1, 2, 3, 4
 

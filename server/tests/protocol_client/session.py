@@ -16,6 +16,7 @@ from clock import Clock
 from errors import Malformed, MissingBaseline, Misbehaved
 from frames import (CHAT, CLIENT_CHAT, CLIENT_FRAME, CLIENT_TOPICS, CLOSE_CODES, CONTROL, SERVER_CHAT, SERVER_FRAME,
                     SERVER_TOPICS, TOPICS, FrameReader, encode_frame)
+from snapshot import encode_publish
 from world import Game, World
 
 ALPN = "tickwire/1"
@@ -95,6 +96,7 @@ class Session(QuicConnectionProtocol):
         self.readers = {}
         self.streams = {}
         self.requests = 0
+        self.lossy_sequence = 0
         self.waiting = {}
         self.failure = None
         self.ended = asyncio.Event()
@@ -407,6 +409,13 @@ class Session(QuicConnectionProtocol):
     def publish(self, topic, key, payload, lifetime=("Kept", {})):
         """Publishes a message; the future of the answer."""
         return self.ask("Publish", topic=topic, key=key, payload=payload, lifetime=lifetime)
+
+    def publish_lossy(self, topic, key, payload, sequence=None):
+        """Publishes a message that may be lost, with the next number or another one."""
+        if sequence is None:
+            self.lossy_sequence += 1
+            sequence = self.lossy_sequence
+        self.send_datagram(encode_publish(sequence, topic, key, payload))
 
     def unsubscribe(self, number):
         """Ends a subscription; the future of the answer."""

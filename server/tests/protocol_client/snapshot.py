@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from bits import BitReader, BitWriter
 from errors import Malformed, MissingBaseline
+from postcard import write_varint
 
-SNAPSHOT, INPUT = 0x53, 0x49
+SNAPSHOT, INPUT, PUBLISH = 0x53, 0x49, 0x50
 SLOTS = 65536
 CODED, PREDICTED, LEFT = "coded", "predicted", "left"
 MARK_CODES = ((CODED, PREDICTED), (CODED, LEFT), (PREDICTED, LEFT), (CODED, PREDICTED, LEFT),
@@ -278,3 +279,12 @@ def write_acknowledgement(writer, acknowledgement):
     writer.bits(int(acknowledgement.parts is not None), 1)
     if acknowledgement.parts is not None:
         writer.bits(acknowledgement.parts % 256, 8)
+
+
+def encode_publish(sequence, topic, key, payload):
+    """The bytes of a publish datagram."""
+    out = bytearray([PUBLISH])
+    write_varint(out, sequence)
+    for text in (topic.encode(), key.encode()):
+        out += bytes([len(text)]) + text
+    return bytes(out + payload)

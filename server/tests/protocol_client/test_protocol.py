@@ -10,7 +10,7 @@ from frames import CLIENT_FRAME, SERVER_FRAME, VERSION, FrameReader, encode_fram
 from model import MODEL, ModelCoder, canonical_code, read_model, read_token
 from postcard import BOOL, U16, U32, decode, encode
 from rotations import Rotation
-from snapshot import Acknowledgement, delta_age, encode_input, id_code
+from snapshot import Acknowledgement, delta_age, encode_input, encode_publish, id_code
 from world import Game, World
 
 SEAT = 7
@@ -406,6 +406,13 @@ class Inputs(unittest.TestCase):
 
     def test_without_inputs(self):
         self.assertEqual(encode_input(Kind(KEYS, 60), SEAT, None, None, [], 0), bytes([0x49, SEAT, 0]))
+
+
+class Publish(unittest.TestCase):
+    """The example of a publish datagram."""
+
+    def test_example(self):
+        self.assertEqual(encode_publish(300, "t/a", "k", b"hi"), bytes.fromhex("50ac0203742f61016b6869"))
 
 
 class Predictions(unittest.TestCase):

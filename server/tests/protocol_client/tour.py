@@ -227,6 +227,24 @@ async def topics(first, second):
         check(refused(await answer, code), f"{code}")
 
 
+async def lossy(first, second):
+    """Messages by datagram, which may be lost: no older one follows a newer one, and none comes twice."""
+    second.topic_messages.clear()
+    await second.subscribe(6, "tour/lossy")
+    await first.publish("tour/lossy", "", b"0")
+    for _ in range(60):
+        first.publish_lossy("tour/lossy", "k", str(first.lossy_sequence + 1).encode())
+        first.publish_lossy("tour/lossy", "k", b"late", first.lossy_sequence)
+        first.publish_lossy("tour/lossy", "k", b"late", max(1, first.lossy_sequence - 2))
+        await asyncio.sleep(0.05)
+    # Reliable, and behind what went before.
+    await first.publish("tour/lossy", "", b"end")
+    await until(lambda: second.topic_messages and second.topic_messages[-1][1]["payload"] == b"end", "messages come")
+    payloads = [message["payload"] for _, message in second.topic_messages if message["key"] == "k"]
+    numbers = [int(payload) for payload in payloads if payload != b"late"]
+    check(len(numbers) >= 20 and numbers == sorted(set(numbers)), "messages by datagram rise")
+
+
 async def presence(first, second):
     """Values that are removed: by a request, and at a time."""
     def told():
@@ -381,6 +399,7 @@ async def run(options):
             await greet(session, options)
         await rooms(first, second, third, options)
         await topics(first, second)
+        await lossy(first, second)
         await presence(first, second)
         for session in (first, second, third):
             await session.goodbye()

@@ -46,6 +46,7 @@ mod stop;
 mod threads;
 mod topics;
 mod topics_http;
+mod topics_lossy;
 mod topics_stored;
 mod transports;
 mod webhooks;
