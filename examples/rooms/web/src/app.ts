@@ -109,7 +109,8 @@ export class App {
     const isSeen = document.visibilityState === 'visible' && document.hasFocus();
     if (!this.#isMarked && place.posts.length > 0) {
       this.#isMarked = true;
-      if (place.unread > 0 && place.mark > 0) this.#newAfter = place.mark;
+      // To somebody who comes for the first time, a long history is not new.
+      if (place.unread > 0 && (place.mark > 0 || place.posts[0]!.id === 1)) this.#newAfter = place.mark;
     }
     this.#thread.draw(place, this.#newAfter);
     if (isSeen && this.#thread.isAtEnd) session.read(place);
