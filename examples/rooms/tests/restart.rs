@@ -33,14 +33,20 @@ impl Program {
         Program { child, address: format!("quic://{udp}") }
     }
 
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+    /// Kills it.
+    fn kill(self) {}
 
     async fn connect(&self, token: &str) -> Result<Client<NoGame>, String> {
         let options = ConnectOptions { token: token.into(), ..ConnectOptions::default() };
         Client::connect(&self.address, options).await.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Program {
+    /// A test that fails leaves nothing behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

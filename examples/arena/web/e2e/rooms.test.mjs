@@ -156,7 +156,7 @@ test('two people chat, see each other type, and see who is here', async () => {
 });
 
 test('who does nothing is idle, until a key', async () => {
-  const [ann, bob] = [await open('Ann'), await open('Bob', { query: '?idle-ms=500' })];
+  const [ann, bob] = [await open('Ann'), await open('Bob', { query: '?idle-ms=4000' })];
   await presence(ann, 'bob', 'idle');
   await front(bob);
   await bob.raw.keyboard.press('Shift');

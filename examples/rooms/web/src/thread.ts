@@ -53,11 +53,10 @@ export class Thread {
       element.remove();
       this.#shown.delete(key);
     }
-    let next = this.#rows.firstElementChild;
-    for (const row of rows) {
+    for (const [at, row] of rows.entries()) {
       const made = this.#elementOf(row);
-      if (made === next) next = next.nextElementSibling;
-      else this.#rows.insertBefore(made, next);
+      const there = this.#rows.children[at] ?? null;
+      if (made !== there) this.#rows.insertBefore(made, there);
     }
     byId('begin').textContent = place.hasOlder && place.oldest < Infinity ? 'loading …' : `This is where ${this.#model.titleOf(place.topic)} begins.`;
     if (this.isAtEnd) this.toEnd();
