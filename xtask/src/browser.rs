@@ -34,6 +34,7 @@ pub(crate) fn run(repo: &Repo, words: &[&str]) -> Run {
         .env("MINIMAL_SERVER", repo.target().join("debug/tickwire-minimal"))
         .env("TRACKING_SERVER", repo.target().join("debug/tickwire-tracking"))
         .env("QUOTES_SERVER", repo.target().join("debug/tickwire-quotes"))
+        .env("ROOMS_SERVER", repo.target().join("debug/tickwire-rooms"))
         .env("MINE_SERVER", repo.target().join("debug/tickwire-mine"))
         .env("SCREENSHOTS", repo.target().join("e2e").join(browser))
 }

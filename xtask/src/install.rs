@@ -150,6 +150,7 @@ fn node_modules(repo: &Repo) -> anyhow::Result<()> {
         repo.page(),
         repo.minimal_page(),
         repo.quotes_page(),
+        repo.rooms_page(),
         repo.tracking_page(),
     ])
 }

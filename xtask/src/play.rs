@@ -40,6 +40,8 @@ enum Game {
     Minimal,
     /// Prices of 5000 shares by topics, without a game.
     Quotes,
+    /// Chat by topics, without a game.
+    Rooms,
     /// A thousand couriers on a map by topics, without a game.
     Tracking,
 }
@@ -83,6 +85,14 @@ impl Game {
                 server: &["--package=tickwire-quotes", "--bin=tickwire-quotes"],
                 program: "tickwire-quotes",
                 config: Some("examples/quotes/quotes.toml"),
+                modules: vec![client],
+            },
+            Game::Rooms => Example {
+                page: repo.rooms_page(),
+                build_page: web::build_rooms_page,
+                server: &["--package=tickwire-rooms", "--bin=tickwire-rooms"],
+                program: "tickwire-rooms",
+                config: Some("examples/rooms/rooms.toml"),
                 modules: vec![client],
             },
             Game::Tracking => Example {

@@ -60,6 +60,11 @@ impl Repo {
         self.root.join("examples/quotes/web")
     }
 
+    /// The page of the rooms example.
+    pub(crate) fn rooms_page(&self) -> PathBuf {
+        self.root.join("examples/rooms/web")
+    }
+
     /// The fuzz targets, a workspace of their own.
     pub(crate) fn fuzz(&self) -> PathBuf {
         self.root.join("shared/fuzz")

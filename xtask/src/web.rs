@@ -75,7 +75,8 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     build_page(repo)?;
     build_minimal_page(repo)?;
     build_tracking_page(repo)?;
-    build_quotes_page(repo)
+    build_quotes_page(repo)?;
+    build_rooms_page(repo)
 }
 
 /// Checks the types, runs the unit tests, and builds the package and the pages.
@@ -96,6 +97,9 @@ pub(crate) fn checks(repo: &Repo) -> anyhow::Result<Outcome> {
     npm_run(&repo.quotes_page(), "check")?;
     npm_run(&repo.quotes_page(), "test")?;
     build_quotes_page(repo)?;
+    npm_run(&repo.rooms_page(), "check")?;
+    npm_run(&repo.rooms_page(), "test")?;
+    build_rooms_page(repo)?;
     Ok(Outcome::Passed)
 }
 
@@ -218,6 +222,11 @@ pub(crate) fn build_tracking_page(repo: &Repo) -> anyhow::Result<()> {
 /// `examples/quotes/web/dist`: the page of the quotes example.
 pub(crate) fn build_quotes_page(repo: &Repo) -> anyhow::Result<()> {
     build_page_in(repo, &repo.quotes_page(), &[])
+}
+
+/// `examples/rooms/web/dist`: the page of the rooms example.
+pub(crate) fn build_rooms_page(repo: &Repo) -> anyhow::Result<()> {
+    build_page_in(repo, &repo.rooms_page(), &[])
 }
 
 /// Builds a page from the package, its own folder and the files `more`.

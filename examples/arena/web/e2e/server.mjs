@@ -13,6 +13,7 @@ export const ARENA = { name: 'arena-server', variable: 'ARENA_SERVER', page: res
 const MINIMAL = { name: 'tickwire-minimal', variable: 'MINIMAL_SERVER', page: resolve(ROOT, 'examples/minimal/web/dist') };
 const TRACKING = { name: 'tickwire-tracking', variable: 'TRACKING_SERVER', page: resolve(ROOT, 'examples/tracking/web/dist') };
 const QUOTES = { name: 'tickwire-quotes', variable: 'QUOTES_SERVER', page: resolve(ROOT, 'examples/quotes/web/dist') };
+const ROOMS = { name: 'tickwire-rooms', variable: 'ROOMS_SERVER', page: resolve(ROOT, 'examples/rooms/web/dist') };
 const ECHO = { name: 'tickwire-echo', variable: 'ECHO_SERVER' };
 const START_MS = 60_000;
 const STOP_MS = 30_000;
@@ -46,6 +47,12 @@ export function startTracking(...flags) {
 /** The same of the quotes example, which publishes to topics. */
 export function startQuotes(...flags) {
   return start(QUOTES, ['--config', resolve(ROOT, 'examples/quotes/quotes.toml'), ...flags]);
+}
+
+/** The same of the rooms example, a chat that keeps what is said. Ann moderates. */
+export function startRooms(...flags) {
+  const settings = ['--config', resolve(ROOT, 'examples/rooms/rooms.toml'), '--store', 'store'];
+  return start({ ...ROOMS, env: { ROOMS_MODERATORS: 'ann' } }, [...settings, ...flags]);
 }
 
 /** The same of the game with a field of every type, which has no page. */
@@ -139,7 +146,7 @@ class Server {
   async start(listen = new URL(this.url).host) {
     const own = this.#game.replay ? ['replay', this.#game.replay, '--watch'] : ['--certs-dir', join(this.#folder, 'certs')];
     const flags = [...own, '--listen', listen, '--page-dir', this.#game.page ?? this.#folder, ...this.#flags];
-    this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { cwd: this.#folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(program(this.#game.name, this.#game.variable), flags, { cwd: this.#folder, env: { ...process.env, ...this.#game.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#log = '';
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.on('data', (bytes) => (this.#log += bytes));
     const until = Date.now() + START_MS;
@@ -208,6 +215,6 @@ export function program(name, variable) {
   const built = ['release', 'debug', 'play'].map((profile) => join(ROOT, 'target', profile, name));
   const when = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const [newest] = built.sort((a, b) => when(b) - when(a));
-  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-quotes -p tickwire-tracking -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
+  if (when(newest) === 0) throw new Error(`no ${name}: run \`cargo build -p tickwire-arena -p tickwire-minimal -p tickwire-quotes -p tickwire-rooms -p tickwire-tracking -p tickwire-bench -p tickwire-samples\`, or set ${variable}`);
   return newest;
 }

@@ -1,0 +1,4 @@
+import { tickwire } from 'tickwire/vite';
+import { defineConfig } from 'vite';
+
+export default defineConfig({ plugins: [tickwire()] });
