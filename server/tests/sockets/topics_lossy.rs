@@ -1,6 +1,8 @@
 //! Messages that may be lost reach topics by datagram, over every transport and its successor, and no older one follows a
 //! newer one.
 
+use std::time::Duration;
+
 use tickwire_client::{ClientEvent, ConnectOptions, SubscribeOptions, TopicEvent, Trust};
 use tickwire_server::ServerConfig;
 use tickwire_server::config::List;
@@ -46,7 +48,7 @@ async fn read_to(follower: &mut Follower, last: &str) -> Vec<String> {
     let mut read = Vec::new();
     soon("all messages", async {
         while read.last().is_none_or(|read| read != last) {
-            follower.wait().await;
+            follower.wait(Duration::from_millis(100)).await;
             follower.update();
             while let Some(event) = follower.poll_event() {
                 if let ClientEvent::Topic(TopicEvent::Message { message, .. }) = event {
