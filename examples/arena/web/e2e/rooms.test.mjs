@@ -75,7 +75,7 @@ function texts(page) {
 /** Opens a place by its line in the list. */
 async function go(page, topic) {
   await front(page);
-  await page.until(`the line of ${topic}`, (topic) => document.querySelector(`#side [data-topic="${topic}"]`), topic);
+  await page.until(`the line of ${topic}`, (topic) => document.querySelector(`#side [data-topic="${topic}"]`) !== null, topic);
   await page.evaluate((topic) => document.querySelector(`#side [data-topic="${topic}"]`).click(), topic);
 }
 

@@ -86,7 +86,8 @@ export class App {
     byId('shade').hidden = true;
     this.#draw();
     this.#thread.toNew();
-    if (matchMedia('(hover: hover)').matches) text.focus();
+    // On a phone that would open its keyboard.
+    if (!matchMedia('(pointer: coarse)').matches) text.focus();
   }
 
   get #place(): Place {
