@@ -16,7 +16,7 @@ use crate::input::DatagramError;
 /// First byte of a publish datagram.
 pub const DATAGRAM_PUBLISH: u8 = 0x50;
 
-/// Bytes of a publish datagram at most: every path of QUIC and WebTransport carries so many.
+/// Bytes of a publish datagram at most: every path of QUIC and WebTransport carries one of this length.
 pub const PUBLISH_DATAGRAM_BYTES_MAX: usize = 1140;
 
 /// Bytes of the largest sequence number.
