@@ -21,6 +21,10 @@ import { Upgrader } from './upgrade.js';
 
 /** How long nothing may call `update()` before the client does it itself, as in a hidden tab. */
 const IDLE_MS = 50;
+/** How long a WebSocket may bring nothing outside of a room before something is asked for. */
+const QUIET_MS = 10_000;
+/** Rooms that there are none of: their list is always short. */
+const NO_ROOMS = { namePrefix: '-none-', tag: '-none-' };
 
 /**
  * A session on a tickwire server. Made by `connect()`.
@@ -292,6 +296,16 @@ export class Client<G extends Game = AnyGame> extends Asking<G> {
     if (this.#end) return;
     this.#upgrader.advance(nowMs);
     this.#reconnector.advance();
+    this.#probe();
+  }
+
+  /**
+   * Asks for something on a WebSocket that brings nothing outside of a room: a page hears of a path that is gone by nothing but an
+   * answer that does not come.
+   */
+  #probe(): void {
+    const isQuiet = this.#transport.kind === 'websocket' && !this.#room.info && this.#watch.quietMs >= QUIET_MS;
+    if (isQuiet && !this.#end && !this.#core.isReconnecting()) this.listRooms(NO_ROOMS).catch(() => {});
   }
 
   #sendDatagrams(): void {

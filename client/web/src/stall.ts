@@ -10,6 +10,8 @@ const SETTLED_MS = 1000;
 const SETTLED_TICKS = 2;
 /** Most that one gap counts: a page that stood still has not read what arrived meanwhile. */
 const GAP_MS_MAX = 250;
+/** The same while the page is hidden: browsers run its timers once a second. */
+const HIDDEN_GAP_MS_MAX = 1250;
 
 /**
  * Detects a connection that is open and brings nothing: datagrams that stop in a room, or streams
@@ -21,6 +23,7 @@ export class StallWatch {
   #lastMs: number | undefined;
   #datagramsMs = 0;
   #streamsMs = 0;
+  #quietMs = 0;
   #isAsking = false;
   #stallMs: number;
 
@@ -53,6 +56,11 @@ export class StallWatch {
     return Math.max(this.#datagramsMs, this.#streamsMs);
   }
 
+  /** How long nothing at all has come while nothing is due, in milliseconds in which the page ran. */
+  get quietMs(): number {
+    return this.#isAsking ? 0 : this.#quietMs;
+  }
+
   /** Whether what is due comes; `tickHz` is the room's tick rate. */
   isSettled(tickHz: number): boolean {
     return this.silentMs < Math.max(SETTLED_MS, (1000 / tickHz) * SETTLED_TICKS);
@@ -68,8 +76,10 @@ export class StallWatch {
    * if in a room.
    */
   isStalled(nowMs: number, tickHz: number | undefined): boolean {
-    const gapMs = Math.min(nowMs - (this.#lastMs ?? nowMs), GAP_MS_MAX);
+    const gapMsMax = globalThis.document?.hidden ? HIDDEN_GAP_MS_MAX : GAP_MS_MAX;
+    const gapMs = Math.min(nowMs - (this.#lastMs ?? nowMs), gapMsMax);
     this.#lastMs = nowMs;
+    this.#quietMs += gapMs;
     this.#datagramsMs = tickHz === undefined ? 0 : this.#datagramsMs + gapMs;
     this.#streamsMs = this.#isAsking ? this.#streamsMs + gapMs : 0;
     const datagramsMs = this.#datagramsMs - this.#excusedMs;
@@ -78,6 +88,7 @@ export class StallWatch {
   }
 
   #heard(): void {
+    this.#quietMs = 0;
     this.#excusedMs = Math.min(this.#excusedMs, this.silentMs);
   }
 }

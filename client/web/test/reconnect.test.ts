@@ -71,6 +71,7 @@ class ResumingCore {
   pollStaticWanted = () => undefined;
   pollStaticLoaded = () => undefined;
   say = () => ++this.requests;
+  listRooms = () => (this.asked.push('rooms'), ++this.requests);
   goodbye = () => this.asked.push('goodbye');
   update = () => {};
   pollEvent = () => this.events.shift();
@@ -360,6 +361,37 @@ test('a connection that is open and silent for long is lost, also where only one
     await pass(2000);
     expect([core.state, openings.at(-1)!.how]).toEqual(['connecting', 'any']);
   }
+});
+
+test('a quiet WebSocket outside of a room is asked, and lost where no answer comes', async () => {
+  pipe.end();
+  pipe = new Pipe('websocket');
+  openings[0]!.resolve(pipe);
+  await pass(100);
+  core.answer();
+  core.events.push({ type: 'left', request: 0 });
+  pipe.speak();
+  const asks = () => core.asked.filter((it) => it === 'rooms').length;
+  await pass(9500);
+  expect(asks()).toBe(0);
+  await pass(1000);
+  expect(asks()).toBe(1);
+  // Whatever comes is an answer.
+  pipe.speak();
+  await pass(9500);
+  expect(asks()).toBe(1);
+  await pass(1000);
+  expect(asks()).toBe(2);
+  expect(core.state).toBe('connected');
+  await pass(15_500);
+  expect([asks(), core.state]).toEqual([2, 'connecting']);
+});
+
+test('in a room, and over WebTransport, nothing is asked: what is due says enough', async () => {
+  core.events.push({ type: 'left', request: 0 });
+  pipe.speak();
+  await pass(60_000);
+  expect(core.asked).not.toContain('rooms');
 });
 
 test.each(['in a room', 'in none'])('a new connection on which the server does not answer is given up for another one, %s', async (where) => {

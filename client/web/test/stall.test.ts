@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { StallWatch } from '../src/stall.js';
 
 /** Asks every 50 ms from `from` until it stalls, or for `forMs`. When it did. */
@@ -41,6 +41,31 @@ test('a page that was suspended has not been silent for as long', () => {
   expect(watch.isStalled(60_000, 60)).toBe(false);
   watch.heardDatagram();
   expect(stallsAt(watch, 60_050, 2800, 60)).toBeUndefined();
+});
+
+test('a hidden page, whose timers run once a second, notices a silence as soon', () => {
+  const watch = new StallWatch();
+  watch.asked();
+  vi.stubGlobal('document', { hidden: true });
+  for (let now = 0; now <= 15_000; now += 1000) watch.isStalled(now, undefined);
+  expect(watch.silentMs).toBe(15_000);
+  watch.heardStream();
+  watch.asked();
+  vi.stubGlobal('document', { hidden: false });
+  for (let now = 16_000; now <= 31_000; now += 1000) watch.isStalled(now, undefined);
+  expect(watch.silentMs).toBe(16 * 250);
+  vi.unstubAllGlobals();
+});
+
+test('it is quiet where nothing came, until something is asked', () => {
+  const watch = new StallWatch();
+  expect(stallsAt(watch, 0, 10_000)).toBeUndefined();
+  expect(watch.quietMs).toBe(10_000);
+  watch.asked();
+  expect(watch.quietMs).toBe(0);
+  watch.heardStream();
+  expect(stallsAt(watch, 10_050, 1000)).toBeUndefined();
+  expect(watch.quietMs).toBe(1050);
 });
 
 test('a stall that is known is one again after as long, and its silence is counted from its beginning', () => {
