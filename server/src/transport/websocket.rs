@@ -17,8 +17,8 @@ use bytes::Bytes;
 use tickwire_shared::control::CloseCode;
 use tickwire_shared::websocket::{LANE_DATAGRAM, close_number, close_text};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::Receiver;
-use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot, watch};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
@@ -31,6 +31,9 @@ use intake::Intake;
 pub use pace::Pace;
 use pump::{Pump, PumpEnds};
 
+/// Sinks of datagrams that the pump has not taken yet: the pump takes the first before it reads, and a connection is given to
+/// another session once.
+const SINKS_MAX: usize = 4;
 /// Bytes of one read: clients send little at once.
 const READ_BYTES: usize = 4096;
 
@@ -44,8 +47,8 @@ pub(crate) struct WebSocket {
     shared: Arc<WebSocketShared>,
     peer: SocketAddr,
     streams: AsyncMutex<Receiver<Channel>>,
-    /// Passes the sink of datagrams to the pump, once.
-    sink: Mutex<Option<oneshot::Sender<Box<dyn DatagramSink>>>>,
+    /// Passes sinks of datagrams to the pump: that of the session that said hello here, then that of the one that goes on here.
+    sinks: Sender<Box<dyn DatagramSink>>,
 }
 
 /// The state that the session and its pump share.
@@ -89,11 +92,10 @@ impl WebSocket {
             gone: watch::Sender::new(false),
         });
         let (incoming, streams, pieces) = ChannelInputs::new(limits.stream_window_bytes as usize);
-        let (given, sink) = oneshot::channel();
+        let (given, sinks) = mpsc::channel(SINKS_MAX);
         let pump = Pump::new(Arc::clone(&shared), unfinished, limits);
-        tokio::spawn(pump.run(socket.await, PumpEnds { pieces, incoming, sink }));
-        let (streams, sink) = (AsyncMutex::new(streams), Mutex::new(Some(given)));
-        WebSocket { shared, peer, streams, sink }
+        tokio::spawn(pump.run(socket.await, PumpEnds { pieces, incoming, sinks }));
+        WebSocket { shared, peer, streams: AsyncMutex::new(streams), sinks: given }
     }
 
     pub(super) fn remote_address(&self) -> SocketAddr {
@@ -114,11 +116,8 @@ impl WebSocket {
     }
 
     pub(super) fn set_sink(&self, sink: Box<dyn DatagramSink>) {
-        let given = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(given) = given {
-            // Fails if the pump is gone: then there are no datagrams.
-            let _ = given.send(sink);
-        }
+        // Fails if the pump is gone: then there are no datagrams.
+        let _ = self.sinks.try_send(sink);
     }
 
     pub(super) async fn accept_bi(&self) -> Option<Channel> {

@@ -92,7 +92,7 @@ fn bad_frames() -> Vec<Wrong> {
     let malformed = CloseCode::MalformedFrame;
     let too_large = CloseCode::FrameTooLarge;
     let hello = frame(&hello());
-    let version = [&4u32.to_le_bytes()[..], &[9, 0, 0, 0]].concat();
+    let version = [&4u32.to_le_bytes()[..], &[250, 0, 0, 0]].concat();
     let unknown = [&2u32.to_le_bytes()[..], &[PROTOCOL_VERSION, 200]].concat();
     let huge = [&(FRAME_BYTES_MAX as u32 + 1).to_le_bytes()[..], &[PROTOCOL_VERSION]].concat();
     let mut trailing = hello.clone();
@@ -112,7 +112,7 @@ fn bad_frames() -> Vec<Wrong> {
             what: "an unknown version",
             deed: deed(version),
             code: CloseCode::VersionMismatch,
-            says: "version 9",
+            says: "version 250",
         },
         Wrong { what: "a huge frame", deed: deed(huge), code: too_large, says: "65537" },
         Wrong { what: "an empty frame", deed: deed(vec![0; 4]), code: too_large, says: "0 bytes" },

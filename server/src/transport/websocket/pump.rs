@@ -9,8 +9,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tickwire_shared::control::CloseCode;
 use tickwire_shared::websocket::{LANE_DATAGRAM, close_number};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::{Notify, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -44,8 +44,8 @@ pub(super) struct PumpEnds {
     pub(super) pieces: Receiver<ChannelMessage>,
     /// Receives the streams' bytes.
     pub(super) incoming: ChannelInputs,
-    /// Brings the sink of datagrams.
-    pub(super) sink: oneshot::Receiver<Box<dyn DatagramSink>>,
+    /// Brings sinks of datagrams, the newest last.
+    pub(super) sinks: Receiver<Box<dyn DatagramSink>>,
 }
 
 impl Pump {
@@ -70,14 +70,14 @@ impl Pump {
     /// Runs until this side has closed as asked, or can write no more.
     pub(super) async fn run(self, socket: WebSocketConnection, ends: PumpEnds) {
         let (mut writer, mut reader) = socket.split();
-        let PumpEnds { mut pieces, incoming, sink } = ends;
+        let PumpEnds { mut pieces, incoming, sinks } = ends;
         let overtime = async {
             self.shared.close_asked().await;
             tokio::time::sleep(self.goodbye_time).await;
         };
         {
             let reading = async {
-                let why = self.read(&mut reader, incoming, sink).await;
+                let why = self.read(&mut reader, incoming, sinks).await;
                 self.shared.end(why);
                 std::future::pending::<()>().await;
             };
@@ -146,15 +146,20 @@ impl Pump {
         &self,
         reader: &mut SplitStream<WebSocketConnection>,
         mut incoming: ChannelInputs,
-        sink: oneshot::Receiver<Box<dyn DatagramSink>>,
+        mut sinks: Receiver<Box<dyn DatagramSink>>,
     ) -> Closed {
-        let Ok(mut sink) = sink.await else { return Closed::lost("nobody takes the datagrams") };
+        let Some(mut sink) = sinks.recv().await else {
+            return Closed::lost("nobody takes the datagrams");
+        };
         let mut idle = IdleTimer::new(self.idle_time);
         loop {
             let message = match self.next_message(reader, &mut idle).await {
                 Ok(message) => message,
                 Err(closed) => return closed,
             };
+            while let Ok(newer) = sinks.try_recv() {
+                sink = newer;
+            }
             match message {
                 Message::Binary(message) => match message.first() {
                     Some(&LANE_DATAGRAM) => sink.take(message.slice(1..), Instant::now()),
